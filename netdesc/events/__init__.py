@@ -1,4 +1,4 @@
-"""Spike events: the container, its files, its pictures, and its conversion to dense arrays."""
+"""Spike events: their container, files and pictures, and the conversion to dense arrays."""
 
 from netdesc.events.atomic_write import atomic_path
 from netdesc.events.container import DroppedEvents, Event, from_dense, to_dense

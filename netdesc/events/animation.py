@@ -1,4 +1,7 @@
-"""Animated GIFs of a recording: a raster appears from left to right, an image plays as frames."""
+"""Writes a recording as an animated GIF.
+
+A raster appears from left to right. Events with x and y appear as an image of each frame's events.
+"""
 
 from __future__ import annotations
 
@@ -23,24 +26,24 @@ if TYPE_CHECKING:
 MAX_FRAMES = 500
 DEFAULT_FRAMES = 100
 MAX_PIXELS = 200_000_000
-"""Of all frames together. Pillow holds all frames in memory, a byte a pixel."""
+"""The limit for all frames together. Pillow holds all frames in memory, one byte per pixel."""
 
 _RASTER_DPI = 96
 _IMAGE_SIDE = 384
 _HOLD_MS = 1500
-"""How long the last frame is shown before the animation repeats."""
+"""The duration of the last frame, after which the animation repeats."""
 _US_PER_MS = 1000
 
 
 @dataclass(frozen=True)
 class Animation:
-    """What ``write_gif`` has written."""
+    """Figures of an animation that ``write_gif`` has written."""
 
     frames: int
     frame_ms: float
-    """Time of the recording that a frame shows."""
+    """The length of the recording, in ms, that a frame covers."""
     outside: int
-    """Events that are not shown: their time or place is negative."""
+    """The number of events that are not shown, because their time or place is negative."""
 
 
 class _GifFrames(NamedTuple):
@@ -57,12 +60,12 @@ def write_gif(
     frames: int | None = None,
     fps: float = 20.0,
 ) -> Animation:
-    """Writes the recording as a GIF file, with one frame a ``step_ms`` or ``frames`` frames in all.
+    """Writes the recording as a GIF file with one frame per ``step_ms``, or with ``frames`` frames.
 
-    ``fps`` is the number of frames a second. Equal consecutive frames are stored as one longer
-    frame. PictureError if there is nothing to draw, if both ``step_ms`` and ``frames`` are given,
-    or if there are more than ``MAX_FRAMES`` frames or ``MAX_PIXELS`` pixels; EventFileError if
-    ``path`` cannot be written.
+    ``fps`` is the number of frames shown per second. Equal consecutive frames are stored as one
+    longer frame. PictureError if there is nothing to draw, if both ``step_ms`` and ``frames`` are
+    given, or if there are more than ``MAX_FRAMES`` frames or ``MAX_PIXELS`` pixels; EventFileError
+    if ``path`` cannot be written.
     """
     shown = _sort_from_zero(event)
     if not len(shown):
@@ -91,7 +94,7 @@ def write_gif(
 
 
 def _sort_from_zero(event: Event) -> Event:
-    """The events from time 0 on, sorted by time."""
+    """Returns the events from time 0 on, sorted by time."""
     times_us = event.microseconds()
     order = np.argsort(times_us, kind="stable")
     order = order[np.searchsorted(times_us[order], 0) :]
@@ -100,7 +103,10 @@ def _sort_from_zero(event: Event) -> Event:
 
 
 def _frame_length(duration_us: int, step_ms: float | None, frames: int | None) -> tuple[int, int]:
-    """The length of a frame in microseconds, and the number of frames."""
+    """Returns the length of a frame in microseconds, and the number of frames.
+
+    PictureError if both arguments are given or there would be more than ``MAX_FRAMES`` frames.
+    """
     if step_ms is not None and frames is not None:
         raise PictureError("the length of a frame follows from their number; give only one")
     target_count = DEFAULT_FRAMES if frames is None else max(1, frames)
@@ -115,7 +121,7 @@ def _frame_length(duration_us: int, step_ms: float | None, frames: int | None) -
 
 
 def _raster_frames(event: Event, ends_us: NDArray[np.int64]) -> _GifFrames:
-    """Draws the whole raster once; each frame shows it up to the frame's end."""
+    """Draws the whole raster once. Each frame shows it from time 0 to the frame's end."""
     from PIL import Image as pillow
 
     raster = Raster([event], [""], Grid.enclosing(event, step_ms=1 / _US_PER_MS))
@@ -143,7 +149,7 @@ def _raster_frames(event: Event, ends_us: NDArray[np.int64]) -> _GifFrames:
 
 
 def _image_frames(event: Event, ends_us: NDArray[np.int64]) -> _GifFrames:
-    """Each frame shows the events of its time; all frames have the same colour scale."""
+    """Draws for each frame the image of its events. All frames have the same colour scale."""
     from PIL import Image as pillow
 
     image = Image(event, "")

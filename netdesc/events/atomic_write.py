@@ -1,4 +1,4 @@
-"""Atomic writing: a reader sees the old file or the new one, never a part of one."""
+"""Writes files atomically: a reader sees either the old file or the complete new one."""
 
 from __future__ import annotations
 
@@ -11,41 +11,45 @@ from pathlib import Path
 
 
 class NoFileError(OSError):
-    """The path names a folder, a pipe or a device, which cannot be replaced by a file.
+    """The path is a folder, a pipe or a device, which a file must not replace.
 
-    It has no ``errno``, because no system call failed.
+    The exception has no ``errno``, because no system call failed.
     """
 
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yields the path of a new empty file beside ``path``, which replaces it when the block ends.
+    """Yields a temporary file, which replaces ``path`` when the block ends without an exception.
 
-    If ``path`` is a link, the link stays and the file it leads to is replaced. The new file gets
-    the permissions of the old one. The temporary file has ``path``'s suffix, is flushed to the disk
-    before the rename, and is removed if the block raises. NoFileError if ``path`` is not a regular
-    file, OSError if the folder cannot be written or the disk is full.
+    The temporary file is empty, in the folder of ``path`` and with its suffix. At the end it gets
+    the permissions of the old file, is flushed to the disk and is renamed; if the block raises, it
+    is removed. If ``path`` is a link, the file to which it leads is replaced. NoFileError if
+    ``path`` exists and is not a regular file; OSError if the folder cannot be written or the disk
+    is full.
     """
     target, suffix = _resolve_target(Path(path)), Path(path).suffix
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{suffix}")
-    # tempfile would create the file for its owner alone; here the umask applies.
+    # tempfile would make the file readable only by its owner; here the umask applies.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
         _flush(temporary)
-        _copy_permissions(target, temporary)  # after flushing: they may forbid to open the file
+        _copy_permissions(target, temporary)  # after flushing, which must open the file
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # other systems cannot open a folder
+    if os.name == "posix":  # flush the rename; other systems cannot open a folder
         _flush(target.parent)
 
 
 def _resolve_target(path: Path) -> Path:
-    """The file to which ``path`` leads through all links; it need not exist."""
+    """Returns the file to which ``path`` leads through all links; it need not exist.
+
+    NoFileError if it exists and is not a regular file.
+    """
     try:
-        mode = path.stat().st_mode  # before resolving: the links of /dev/stdout lead nowhere
+        mode = path.stat().st_mode  # first: /dev/stdout may be a link that realpath cannot follow
     except FileNotFoundError:
         return Path(os.path.realpath(path))
     if not stat.S_ISREG(mode):
@@ -55,7 +59,7 @@ def _resolve_target(path: Path) -> Path:
 
 
 def _copy_permissions(old: Path, new: Path) -> None:
-    """Gives ``new`` the permissions and, if allowed, the owner of ``old``."""
+    """Gives ``new`` the permissions of ``old`` and, if this process may, its owner."""
     try:
         status = old.stat()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Binning: the step of a time, the cell of a place, and the way back.
+"""Binning: converts times to steps and places to cells, and steps to times.
 
-Times are whole microseconds and steps are fractions, so bins are exact: in floating point
-``floor(0.3 / 0.1)`` is 2, but an event at 0.3 ms belongs to step 3 of 0.1 ms.
+Times are whole microseconds and steps are fractions, so bins are exact. In floating point
+``floor(0.3 / 0.1)`` is 2, but with steps of 0.1 ms an event at 0.3 ms belongs to step 3.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ Duplicates = Literal["or", "sum"]
 
 _MAX_STEP_MS = 1e6
 _MAX_EVENTS = 100_000_000
-"""About 3 GB of columns. A tensor of a few bytes can claim any number of events."""
+"""The largest number of events that a tensor may stand for: about 3 GB of columns. Without a limit,
+one large value could fill the memory.
+"""
 
 
 def require_choice(word: str, literal: Any) -> None:
-    """Raises ValueError if ``word`` is not one of the words of the Literal type ``literal``."""
+    """Raises ValueError if ``word`` is not a value of the Literal type ``literal``."""
     if word not in get_args(literal):
         raise ValueError(f'"{word}" is unknown; known are {", ".join(get_args(literal))}')
 
@@ -30,10 +32,10 @@ def require_choice(word: str, literal: Any) -> None:
 def step_numbers(
     times_us: NDArray[np.int64], step_ms: float, rounding: Rounding
 ) -> NDArray[np.int64]:
-    """The step of each time: ``time / step``, rounded down or to the nearest (half to even).
+    """Returns the step of each time: time / step, rounded down or to the nearest (half to even).
 
-    Times before 0 have negative steps. ValueError if ``step_ms`` is not above 0 and at most 1e6,
-    or if ``rounding`` is unknown.
+    Times before 0 have negative steps. ValueError if ``step_ms`` is not above 0 and at most 1e6, or
+    if ``rounding`` is unknown.
     """
     require_choice(rounding, Rounding)
     step_us = _step_us(step_ms)
@@ -45,9 +47,10 @@ def step_numbers(
 
 
 def step_starts_us(steps: NDArray[np.int64], step_ms: float) -> NDArray[np.int64]:
-    """The first whole microsecond of each step. ValueError as ``step_numbers``.
+    """Returns the first whole microsecond of each step.
 
-    For steps of 2 µs and more, ``step_numbers`` maps it back to the same step with either rounding.
+    If a step is at least 2 µs long, ``step_numbers`` maps this time back to the same step with
+    either rounding. ValueError if ``step_ms`` is not above 0 and at most 1e6.
     """
     step_us = _step_us(step_ms)
     return -(-steps * step_us.numerator // step_us.denominator)
@@ -56,10 +59,11 @@ def step_starts_us(steps: NDArray[np.int64], step_ms: float) -> NDArray[np.int64
 def cell_numbers(
     x: NDArray, y: NDArray | None, p: NDArray, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The row-major cell of each event in ``shape``, and whether the event lies inside.
+    """Returns the row-major cell of each event in ``shape``, and whether the event lies inside.
 
-    Without ``y``, or with all ``y`` 0 and a shape of one axis, ``x`` is the cell. With ``y``,
-    ``[p, y, x]`` indexes the shape [channels, height, width]; any other shape is a ValueError.
+    If the events have no ``y``, or if all ``y`` are 0 and the shape has one axis, ``x`` is the
+    cell. Otherwise ``[p, y, x]`` indexes the shape [channels, height, width]; ValueError if the
+    shape does not have three axes.
     """
     x = x.astype(np.int64)
     if y is None or (len(shape) == 1 and not y.any()):
@@ -76,7 +80,10 @@ def cell_numbers(
 
 
 def event_counts(values: NDArray) -> NDArray[np.int64]:
-    """Cell values as numbers of events. ValueError if one is not a whole number above 0."""
+    """Converts cell values to numbers of events.
+
+    ValueError if a value is not a whole number above 0, or if the sum exceeds the limit.
+    """
     is_wrong = ~((values > 0) & (values <= _MAX_EVENTS) & (values == np.trunc(values)))
     if is_wrong.any():
         raise ValueError(f"a cell holds {values[is_wrong][0]}, which is not a number of events")
@@ -87,10 +94,10 @@ def event_counts(values: NDArray) -> NDArray[np.int64]:
 
 
 def _step_us(step_ms: float) -> Fraction:
-    """The step in microseconds, as the decimal number that the user wrote.
+    """Converts the step to microseconds: the exact value of the decimal number in ``step_ms``.
 
-    The denominator is bounded so that times of 46 days stay inside 64 bits. The bound also turns
-    0.3333333333333333 ms into exactly a third.
+    The denominator is bounded, so that times of up to 46 days stay inside 64 bits. The bound also
+    turns 0.3333333333333333 ms into exactly a third.
     """
     if not 0 < step_ms <= _MAX_STEP_MS:
         raise ValueError(f"a step of {step_ms} ms is not above 0 and at most {_MAX_STEP_MS} ms")

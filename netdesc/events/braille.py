@@ -1,4 +1,4 @@
-"""Pictures of spikes for a terminal, in Braille patterns of two by four dots a character."""
+"""Draws dots on a terminal as Braille characters, which have two by four dots each."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ DOTS_PER_COLUMN, DOTS_PER_LINE = 2, 4
 
 _BLANK = 0x2800
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
-"""The bit of each dot of a character, by line and column."""
+"""The bit of each dot in the code of a Braille character, by line and column of the dot."""
 
 
 def braille(dot_HW: NDArray[np.bool_]) -> str:
-    """A text that shows the dots ``[height, width]``, the first row on top."""
+    """Draws the true values of an array [height, width] as dots, with the first row on top."""
     height, width = dot_HW.shape
     padded = np.pad(dot_HW, ((0, -height % DOTS_PER_LINE), (0, -width % DOTS_PER_COLUMN)))
     cells = padded.reshape(-1, DOTS_PER_LINE, padded.shape[1] // DOTS_PER_COLUMN, DOTS_PER_COLUMN)

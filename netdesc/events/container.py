@@ -1,4 +1,4 @@
-"""The container for spike events, and its conversion to dense arrays and tensors, and back."""
+"""The container for spike events, and its conversion to and from dense arrays and tensors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Integers = NDArray[np.signedinteger]
 
 
 class DroppedEvents(UserWarning):
-    """Some events lie outside a tensor and are left out; the message says how many.
+    """The warning that some events lie outside a tensor and are left out; it says how many.
 
     ``warnings.simplefilter("error", DroppedEvents)`` turns the warning into an error.
     """
@@ -36,15 +36,15 @@ class DroppedEvents(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """Spike events, in the order in which a file or a caller gave them.
+    """Spike events as columns, in the order of the file or of the caller.
 
-    All columns are one-dimensional and equally long; otherwise ValueError.
+    ValueError if the columns are not one-dimensional and equally long.
     """
 
     x: Integers
-    """The number of the neuron, or the column of the pixel if there is ``y``."""
+    """The index of the neuron, or the column of the pixel if there is ``y``."""
     y: Integers | None
-    """The row of the pixel; None if ``x`` numbers neurons."""
+    """The row of the pixel; None if ``x`` is the index of a neuron."""
     p: Integers
     """The polarity (the channel)."""
     t: NDArray[np.float64]
@@ -62,9 +62,9 @@ class Event:
         return len(self.t)
 
     def microseconds(self) -> NDArray[np.int64]:
-        """Times rounded to whole microseconds and clipped to ±46 days; NaN becomes -46 days.
+        """Returns the times rounded to whole microseconds and clipped to ±46 days.
 
-        The clipping keeps later integer arithmetic inside 64 bits.
+        NaN becomes -46 days. The clipping keeps later integer arithmetic inside 64 bits.
         """
         times_ms = np.clip(np.nan_to_num(self.t, nan=-MAX_TIME_MS), -MAX_TIME_MS, MAX_TIME_MS)
         return np.rint(times_ms * 1000.0).astype(np.int64)
@@ -72,9 +72,10 @@ class Event:
     def cells(
         self, shape: tuple[int, ...], steps: int, step_ms: float, rounding: Rounding
     ) -> tuple[NDArray[np.int64], int]:
-        """The row-major index in ``[steps, *shape]`` of each event inside it.
+        """Returns the row-major index in ``[steps, *shape]`` of each event that lies inside.
 
-        Returns also the number of events outside. Cells and errors are those of ``to_dense``.
+        The second value is the number of events outside. ``to_dense`` describes the cell of an
+        event and the errors.
         """
         cell, is_inside = cell_numbers(self.x, self.y, self.p, shape)
         step = step_numbers(self.microseconds(), step_ms, rounding)
@@ -82,7 +83,7 @@ class Event:
         index = step[is_inside] * math.prod(shape) + cell[is_inside]
         return index, len(self) - len(index)
 
-    # Torch is imported inside the functions, because reading and writing files needs no torch.
+    # Torch is imported inside the functions, because reading and writing files does not need it.
 
     def to_tensor(
         self,
@@ -95,8 +96,8 @@ class Event:
     ) -> torch.Tensor:
         """Bins the events into a float32 tensor ``[steps, *shape]``, as ``events.to_dense`` does.
 
-        Events outside the tensor are left out with the warning ``DroppedEvents``. ValueError as
-        ``events.to_dense``.
+        Events outside the tensor are left out with the warning ``DroppedEvents``. ValueError under
+        the conditions of ``events.to_dense``.
         """
         import torch
 
@@ -112,12 +113,12 @@ class Event:
         rounding: Rounding = "nearest",
         duplicates: Duplicates = "or",
     ) -> torch.Tensor:
-        """Puts the events into ``tensor``, ``[steps, *shape]`` of any dtype, and returns it.
+        """Bins the events into the given ``tensor``, [steps, *shape] of any dtype, and returns it.
 
         With ``or``, a cell that is 0 and has events becomes 1; with ``sum``, the number of its
-        events is added. Other cells keep their value. Events outside the tensor are left out with
-        the warning ``DroppedEvents``. ValueError as ``to_tensor``, and if the dtype cannot hold a
-        sum exactly; the tensor is then unchanged.
+        events is added to it. Other cells keep their values. Events outside the tensor are left out
+        with the warning ``DroppedEvents``. ValueError under the conditions of ``to_tensor``, and if
+        the dtype cannot hold a sum exactly; the tensor then stays unchanged.
         """
         import torch
 
@@ -130,7 +131,7 @@ class Event:
         if not len(index):
             return tensor
         cell, count = np.unique(index, return_counts=True)
-        # Indices by axis, not into a flat view, because the tensor may be a slice of another.
+        # One index per axis: a slice of another tensor may have no flat view.
         place = tuple(
             torch.from_numpy(axis).to(tensor.device) for axis in np.unravel_index(cell, size)
         )
@@ -148,10 +149,11 @@ class Event:
     def from_tensor(
         tensor: torch.Tensor, step_ms: float = 1.0, *, duplicates: Duplicates = "or"
     ) -> Event:
-        """The events of a tensor ``[steps, *shape]``, as ``events.from_dense`` makes them.
+        """Converts a tensor ``[steps, *shape]`` to events, as ``events.from_dense`` does.
 
-        The tensor has no batch axis: pass one sample, ``tensor[:, 0]``. ValueError as
-        ``events.from_dense``, and if the tensor is sparse, complex or without an axis of steps.
+        The tensor must not have a batch axis: pass one sample, such as ``tensor[:, 0]``. ValueError
+        under the conditions of ``events.from_dense``, and if the tensor is sparse, quantised,
+        complex or a scalar.
         """
         import torch
 
@@ -186,12 +188,12 @@ def to_dense(
     """Bins events into a float32 array ``[steps, *shape]``.
 
     The step of an event is ``t / step_ms``, rounded to the nearest (half to even) or down. Its cell
-    is ``x``, which numbers the cells of ``shape`` in row-major order, or, for events with ``y`` and
-    a shape [channels, height, width], ``[p, y, x]``. A cell with several events becomes 1 (``or``)
-    or their number (``sum``).
+    in ``shape`` is the row-major index ``x`` or, if the event has ``y``, ``[p, y, x]`` in the shape
+    [channels, height, width]. A cell with several events becomes 1 (``or``) or their number
+    (``sum``).
 
-    Returns the array and the number of events outside it. ValueError if events with ``y`` meet
-    another shape, or if ``step_ms`` is not above 0 and at most 1e6.
+    Returns the array and the number of events outside it. ValueError if events with ``y`` do not
+    index the shape, or if ``step_ms`` is not above 0 and at most 1e6.
     """
     require_choice(duplicates, Duplicates)
     index, dropped = event.cells(shape, steps, step_ms, rounding)
@@ -204,14 +206,15 @@ def to_dense(
 
 
 def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or") -> Event:
-    """The events of an array ``[steps, *shape]``, sorted by step, then by cell.
+    """Converts an array ``[steps, *shape]`` to events, sorted by step and then by cell.
 
-    With ``or``, each nonzero cell is one event; with ``sum``, its value is the number of its
-    events, and ValueError if that is not a whole number.
+    With ``or``, each nonzero cell is one event. With ``sum``, the value of a cell is its number of
+    events; ValueError if it is negative or not a whole number.
 
-    For a shape [channels, height, width] events have x, y and p. For any other, ``x`` numbers the
-    cells in row-major order, ``y`` is None and ``p`` is 0. The time of an event is the first whole
-    microsecond of its step, so ``to_dense`` finds the same step (if that is 2 µs or longer).
+    For a shape [channels, height, width], events have x, y and p. For other shapes, ``x`` is the
+    row-major index of the cell, ``y`` is None and ``p`` is 0. The time of an event is the first
+    whole microsecond of its step, so that ``to_dense`` finds the same step if it is at least 2 µs
+    long.
     """
     require_choice(duplicates, Duplicates)
     flat_TN = spikes_TN.reshape(len(spikes_TN), math.prod(spikes_TN.shape[1:]))
@@ -227,7 +230,7 @@ def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or"
 
 
 def _max_exact_integer(dtype: torch.dtype) -> int:
-    """The number up to which ``dtype`` holds every whole number."""
+    """Returns the largest number n such that ``dtype`` holds each of the integers 0 to n."""
     import torch
 
     if dtype == torch.bool:

@@ -1,4 +1,4 @@
-"""Reads and writes event files, whose formats ``description.files.event_files`` defines."""
+"""Reads and writes event files. ``description.files.event_files`` describes the formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netdesc.events.atomic_write import atomic_path
 from netdesc.events.container import Event
 
 MAX_FILE_BYTES = 256 * 2**20
-"""Enough for 54 million events."""
+"""The size of a .bs1 or .bs2 file with 54 million events."""
 
 _MAX_RECORD_US = 2**23 - 1
 
@@ -30,7 +30,10 @@ class EventFileError(ValueError):
 
 
 def read_events(path: str | Path) -> Event:
-    """Reads a ``.bs1``, ``.bs2`` or ``.npy`` file, chosen by suffix. Raises EventFileError."""
+    """Reads a file of events in the format of its suffix: ``.bs1``, ``.bs2`` or ``.npy``.
+
+    EventFileError if the file cannot be read or holds invalid events.
+    """
     path = Path(path)
     try:
         suffix = _suffix(path)
@@ -53,7 +56,8 @@ def read_events(path: str | Path) -> Event:
 def write_events(path: str | Path, event: Event) -> None:
     """Writes ``event`` atomically, in the format of the suffix, exact to the microsecond.
 
-    EventFileError if the format cannot hold an event (it names the first) or the disk is full.
+    EventFileError if the format cannot hold an event (the error names the first), or if the file
+    cannot be written.
     """
     path = Path(path)
     try:
@@ -66,7 +70,9 @@ def write_events(path: str | Path, event: Event) -> None:
 
 @contextlib.contextmanager
 def atomic_output_path(path: str | Path) -> Iterator[Path]:
-    """``atomic_path`` that raises EventFileError if ``path`` cannot be written."""
+    """Yields a temporary file as ``atomic_path`` does; EventFileError if ``path`` cannot be
+    written.
+    """
     try:
         with atomic_path(path) as temporary:
             yield temporary
@@ -134,7 +140,7 @@ def _require_range(what: str, values: NDArray, largest: int) -> None:
 
 
 def _microseconds(event: Event) -> NDArray[np.int64]:
-    """Times in whole microseconds. ValueError for times that ``Event`` would clip."""
+    """Returns the times in whole microseconds. ValueError for times that ``Event`` would clip."""
     wrong = np.flatnonzero(~(np.abs(event.t) <= MAX_TIME_MS))
     if len(wrong):
         raise ValueError(f"event {wrong[0]} has time {event.t[wrong[0]]} ms, which no file holds")

@@ -1,4 +1,4 @@
-"""An image of events with x and y: the number of events of each pixel and polarity."""
+"""Draws events with x and y as an image, which shows their number per pixel and polarity."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_SIDE = 4096
-"""Largest width and height, in pixels."""
+"""The largest width and height of an image, in pixels."""
 
 _ENLARGED_SIDE = 768
-"""Approximate longer side of a saved image; event cameras have fewer pixels than that."""
+"""The approximate longer side of a saved image, to which smaller images are enlarged."""
 _MIN_STRENGTH = 0.1
-"""Strength of the colour of a pixel with one event, if others have very many."""
+"""The strength of the colour (0 to 1) of a pixel with one event if others have very many."""
 
 
 def is_image(event: Event) -> bool:
-    """Whether some ``y`` is not 0, so that the events are drawn as an image and not as a raster."""
+    """Returns True if some ``y`` is not 0; such events are drawn as an image, not as a raster."""
     return event.y is not None and bool(event.y.any())
 
 
 class Image:
-    """Events with x and y: polarity 0 is orange, any other blue, and row 0 is on top.
+    """An image of events with x and y: polarity 0 is orange, others are blue; row 0 is on top.
 
-    ``outside`` is the number of events with a negative x or y. PictureError if there are no events
-    or if one lies beyond ``MAX_SIDE`` pixels.
+    ``outside`` is the number of events with a negative x or y, which are not drawn. PictureError if
+    there are no events, or if width or height exceed ``MAX_SIDE``.
     """
 
     comparison = None
@@ -60,22 +60,27 @@ class Image:
         return self.enlarged(_ENLARGED_SIDE)
 
     def enlarged(self, side: int) -> tuple[int, int]:
-        """Width and height, scaled by a whole factor so that the longer side is about ``side``."""
+        """Returns width and height, scaled by a whole factor, so that the longer side is about
+        ``side``.
+        """
         scale = max(1, side // max(self.width, self.height))
         return self.width * scale, self.height * scale
 
     def counts(self, part: slice = slice(None)) -> NDArray[np.int64]:
-        """Events of ``part`` by pixel, [2, height, width]: of polarity 0, and of all others."""
+        """Counts the events of ``part`` by pixel; returns [2, height, width].
+
+        The first axis separates polarity 0 from all others.
+        """
         is_inside = self._is_inside[part]
         place = self._pixel[part] + self._is_on[part] * (self.width * self.height)
         counts = np.bincount(place[is_inside], minlength=2 * self.width * self.height)
         return counts.reshape(2, self.height, self.width)
 
     def rgb(self, counts_2HW: NDArray[np.int64], max_count: int) -> NDArray[np.uint8]:
-        """The colours of counts, [height, width, 3]; ``max_count`` events have full strength.
+        """Converts event counts [2, height, width] to colours [height, width, 3].
 
-        The strength grows with the square root of the count, so that one event stays visible beside
-        hundreds.
+        A pixel with ``max_count`` events has full strength. The strength grows with the square root
+        of the count, so that one event stays visible beside hundreds.
         """
         total_HW = counts_2HW.sum(axis=0)
         strength_HW = np.where(
@@ -88,7 +93,7 @@ class Image:
         return np.rint(255 * (1 + strength_HW[..., None] * (colour_HW3 - 1))).astype(np.uint8)
 
     def draw(self, axes: Axes) -> None:
-        """Draws all events."""
+        """Draws the image of all events, with axes labels."""
         counts_2HW = self.counts()
         max_count = int(counts_2HW.sum(axis=0).max())
         axes.imshow(self.rgb(counts_2HW, max_count), interpolation="nearest")
@@ -97,8 +102,10 @@ class Image:
         axes.set_title(self._name)
 
     def sketch(self, columns: int, lines: int) -> str:
-        """The pixels with events in Braille, at most ``lines`` of ``columns`` characters."""
-        # Transposed, because a raster's bins are numbered column by column.
+        """Draws the pixels with events in Braille, with at most ``lines`` lines of ``columns``
+        characters.
+        """
+        # Transposed, because `Grid` numbers bins column by column.
         bins = np.flatnonzero(self.counts().sum(axis=0).T)
         grid = Grid(self.width, self.height)
         return braille(grid.pooled(bins, columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE))

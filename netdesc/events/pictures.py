@@ -27,7 +27,7 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-"""By format, the metadata that matplotlib must not write, so that equal spikes give equal bytes."""
+"""Format -> metadata that matplotlib must leave out, so that equal spikes give equal bytes."""
 FORMATS = tuple(_METADATA)
 
 
@@ -40,10 +40,10 @@ def picture(
     neurons: int | None = None,
     until_ms: float | None = None,
 ) -> Raster | Image:
-    """A raster of one or two recordings, or an image of one with x and y.
+    """Makes a raster of one or two recordings, or an image of one recording with x and y.
 
-    PictureError as ``Grid.enclosing`` and ``Image``, and if an image would be compared or limited
-    by ``neurons`` or ``until_ms``.
+    PictureError under the conditions of ``Grid.enclosing`` and ``Image``, and if an image is
+    combined with a second recording, ``neurons`` or ``until_ms``.
     """
     names = [_shorten_name(name) for name in names]
     if not any(is_image(recording) for recording in recordings):
@@ -60,9 +60,10 @@ def picture(
 
 
 def save_picture(path: Path, drawn: Raster | Image) -> None:
-    """Writes a picture in one of ``FORMATS``; .png is the plot area alone, the others have axes.
+    """Writes a picture in the format of the suffix, one of ``FORMATS``.
 
-    The same spikes give the same bytes. OSError if the file cannot be written.
+    A .png file shows only the plot area; the other formats have axes. The same spikes give the same
+    bytes. OSError if the file cannot be written.
     """
     suffix = path.suffix.lower()
     with default_style():
@@ -71,7 +72,7 @@ def save_picture(path: Path, drawn: Raster | Image) -> None:
 
 
 def make_figure(drawn: Raster | Image, has_axes: bool) -> Figure:
-    """A figure of ``drawn``. Make it and render it within ``default_style``."""
+    """Makes a figure of ``drawn``. It must be made and rendered in a block of ``default_style``."""
     from matplotlib.figure import Figure
 
     if has_axes:
@@ -89,10 +90,10 @@ def make_figure(drawn: Raster | Image, has_axes: bool) -> Figure:
 
 @contextmanager
 def default_style() -> Generator[None, None, None]:
-    """Sets matplotlib's defaults instead of the user's style, and silences its font messages."""
+    """Replaces the user's style by matplotlib's defaults and silences messages about fonts."""
     log = logging.getLogger("matplotlib")
     level = log.level
-    log.setLevel(logging.ERROR)  # its first import logs that it builds the font cache
+    log.setLevel(logging.ERROR)  # the first import logs that matplotlib builds its font cache
     import matplotlib.style
 
     settings = {
@@ -112,6 +113,6 @@ def default_style() -> Generator[None, None, None]:
 
 
 def _shorten_name(name: str) -> str:
-    """Shortens a file's name and replaces characters that XML cannot hold."""
+    """Shortens a file's name and replaces unprintable characters, which XML cannot hold."""
     short = name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…"
     return "".join(each if each.isprintable() else "�" for each in short)

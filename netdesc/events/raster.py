@@ -1,4 +1,4 @@
-"""A raster plot: one recording, or two that are compared, as dots over time."""
+"""Raster plots of one recording, or of two for comparison: a dot for each neuron and step."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_VECTOR_DOTS = 20_000
-"""More dots of one colour are stored as pixels in SVG and PDF files (20,000 take 2 MB of SVG)."""
+"""If one colour has more dots, SVG and PDF files store them as pixels (20,000 dots take 2 MB of
+SVG).
+"""
 
 _DOT_SIZE = 0.72
-"""Diameter of a dot; a neuron's row has height 1."""
+"""The diameter of a dot, relative to the height of a neuron's row."""
 _MIN_POINTS, _MAX_POINTS = 0.54, 2.9
-"""Limits of a dot's diameter. The smallest is 1.5 pixels and still visible."""
+"""The limits of a dot's diameter in points. The smallest is 1.5 pixels, which is still visible."""
 _HEIGHT_POINTS = 360
 _LEGEND_POINTS = 6
 
 
 class DotSeries(NamedTuple):
-    """Spikes of one colour, and their name in the legend."""
+    """The spikes that are drawn in one colour, with their name in the legend."""
 
     bins: Bins
     colour: Colour
@@ -33,10 +35,11 @@ class DotSeries(NamedTuple):
 
 
 class Raster:
-    """One or two recordings on a grid, with their names.
+    """A raster of one or two recordings on a grid.
 
-    Bins with spikes of both are black, of the first only orange, and of the second only blue, as
-    the output and the target are in a report. ``outside`` is the number of events outside the grid.
+    With two recordings, a bin is black if both have spikes in it, orange if only the first has, and
+    blue if only the second has; a report draws output and target in these colours, too. ``outside``
+    is the number of events outside the grid.
     """
 
     pixels = (1500, 1000)
@@ -59,7 +62,7 @@ class Raster:
         return compare(*self._bins) if len(self._bins) == 2 else None
 
     def draw(self, axes: Axes) -> None:
-        """Draws a dot for each spike; time in ms to the right, neurons upward."""
+        """Draws a dot for each bin with a spike; time in ms runs to the right, neurons upward."""
         grid = self.grid
         diameter = min(_MAX_POINTS, max(_MIN_POINTS, _DOT_SIZE * _HEIGHT_POINTS / grid.neurons))
         for series in self._dot_series():
@@ -86,7 +89,9 @@ class Raster:
             axes.legend(loc="lower right", bbox_to_anchor=(1, 1), markerscale=scale, frameon=False)
 
     def sketch(self, columns: int, lines: int) -> str:
-        """The first recording in Braille, at most ``lines`` of ``columns`` characters."""
+        """Draws the first recording in Braille, with at most ``lines`` lines of ``columns``
+        characters.
+        """
         width, height = columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE
         return braille(self.grid.pooled(self._bins[0], width, height)[::-1])
 

@@ -1,4 +1,4 @@
-"""The grid of a raster: bins of events by step and neuron, and comparison of two rasters."""
+"""The grid of a raster: bins events by step and neuron, and compares the bins of two rasters."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from netdesc.events.binning import Rounding, step_numbers
 from netdesc.events.container import Event
 
 Bins = NDArray[np.int64]
-"""Sorted numbers ``step * neurons + neuron`` of the bins that have a spike."""
+"""The sorted numbers ``step * neurons + neuron`` of the bins that have a spike."""
 
 MAX_DOTS = 200_000
-"""Of one colour. matplotlib needs some hundred bytes for each."""
+"""The limit for the dots of one colour. matplotlib needs some hundred bytes per dot."""
 
 _MAX_BINS = 2**62
 _POOLED_SIZE = (1500, 1000)
 
 
 class PictureError(ValueError):
-    """Something cannot be drawn; the message gives the reason."""
+    """A picture cannot be drawn; the message gives the reason."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Steps and neurons of a raster. Bins are not stored, so it may be far larger than memory."""
+    """The steps and neurons of a raster.
+
+    Only bins with spikes are stored, so the grid can have far more bins than fit into memory.
+    """
 
     steps: int
     neurons: int
@@ -45,10 +48,10 @@ class Grid:
         neurons: int | None = None,
         until_ms: float | None = None,
     ) -> Grid:
-        """The smallest grid from step 0 and neuron 0 that holds all events.
+        """Returns the smallest grid from step 0 and neuron 0 that contains all events.
 
-        ``neurons`` and ``until_ms`` set its size instead. PictureError if there are no events, or
-        if the bins cannot be numbered in 62 bits.
+        If ``neurons`` or ``until_ms`` is given, it sets the size instead. PictureError if there are
+        no events, or if the bins cannot be numbered in 62 bits.
         """
         if not any(len(event) for event in recordings):
             raise PictureError("there are no events, so there is nothing to draw")
@@ -68,15 +71,15 @@ class Grid:
         return Grid(steps, neurons, step_ms, rounding)
 
     def bins(self, event: Event) -> tuple[Bins, int]:
-        """The bins that have an event, and the number of events outside the grid."""
+        """Returns the bins that have an event, and the number of events outside the grid."""
         bins, outside = event.cells((self.neurons,), self.steps, self.step_ms, self.rounding)
         bins.sort()  # np.unique is a hundred times slower in some releases of numpy
         return bins[np.append(True, np.diff(bins) != 0)[: len(bins)]], outside
 
     def pooled(self, bins: Bins, width: int, height: int) -> NDArray[np.bool_]:
-        """The raster as ``[neurons, steps]``, pooled to at most ``[height, width]`` cells.
+        """Max-pools the raster to at most ``[height, width]`` cells, with neurons as rows.
 
-        A cell is true if any of its bins has a spike. Neuron 0 comes first.
+        A cell is true if any of its bins has a spike. Row 0 contains neuron 0.
         """
         step, neuron = np.divmod(bins, self.neurons)
         has_spike = np.zeros((min(height, self.neurons), min(width, self.steps)), bool)
@@ -85,9 +88,10 @@ class Grid:
         return has_spike
 
     def dots(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Steps and neurons of the dots that show ``bins``: one a bin, up to ``MAX_DOTS``.
+        """Returns the steps and the neurons of the dots that show ``bins``.
 
-        More bins are pooled first, and each pooled cell is a dot.
+        Each bin is a dot. If there are more than ``MAX_DOTS`` bins, they are pooled, and each
+        pooled cell is a dot.
         """
         if len(bins) <= MAX_DOTS:
             step, neuron = np.divmod(bins, self.neurons)
@@ -109,14 +113,14 @@ def _rescale(index: NDArray[np.int64], size: int, new_size: int) -> NDArray[np.i
 
 
 class RasterComparison(NamedTuple):
-    """The bins of two rasters by which of them has a spike there."""
+    """The bins with a spike only in the first raster, only in the second, and in both."""
 
     only_first: Bins
     only_second: Bins
     both: Bins
 
     def counts(self) -> dict[str, int]:
-        """The number of bins in each part."""
+        """Returns the number of bins in each of the three fields."""
         return {name: len(bins) for name, bins in self._asdict().items()}
 
 

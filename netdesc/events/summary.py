@@ -1,4 +1,4 @@
-"""Statistics of a recording, as ``netdesc events show`` prints them."""
+"""Computes the statistics of a recording that ``netdesc events show`` prints."""
 
 from __future__ import annotations
 
@@ -16,39 +16,42 @@ from netdesc.events.container import Event
 class Summary:
     """Statistics of a recording. A place is a neuron, or a pixel if the events have ``y``.
 
-    Values that need an event are None for a recording without events.
+    Values that are undefined without events are None for an empty recording.
     """
 
     events: int
     first_ms: float | None
     last_ms: float | None
     before_zero: int
-    """Events with a negative time."""
+    """The number of events with a negative time."""
     x: tuple[int, int] | None
-    """The smallest and the largest."""
+    """The smallest and the largest ``x``."""
     y: tuple[int, int] | None
     polarity: dict[int, int]
-    """Polarity -> number of its events."""
+    """Polarity -> number of events."""
     active: int
-    """Places with an event."""
+    """The number of places with an event."""
     places: int
-    """Places from 0 to the largest number."""
+    """The number of places from 0 to the largest neuron, or to the largest x and y."""
     rate_hz: float | None
-    """Events a second and place, from time 0 to the last event."""
+    """Events per second and place, from time 0 to the last event."""
     busiest: tuple[int, ...] | None
     """The place with the most events."""
     busiest_hz: float | None
-    """Events a second at ``busiest``."""
+    """Events per second at ``busiest``, from time 0 to the last event."""
     same_instant: int
-    """Events that repeat the place, polarity and microsecond of another."""
+    """The number of events that repeat the place, polarity and microsecond of another."""
     same_bin: int
-    """Events that share a bin with another; binning by ``or`` merges them."""
+    """The number of events that are lost if binning with ``or`` keeps one event per bin."""
     step_ms: float
-    """Length of those bins."""
+    """The length of the bins of ``same_bin``."""
 
 
 def summarize(event: Event, step_ms: float = 1.0, rounding: Rounding = "nearest") -> Summary:
-    """Computes the statistics of a recording. ValueError as ``binning.step_numbers``."""
+    """Computes the statistics of a recording, with bins of ``step_ms`` for ``same_bin``.
+
+    ValueError if ``step_ms`` is not above 0 and at most 1e6, or if ``rounding`` is unknown.
+    """
     place = [event.x] if event.y is None else [event.x, event.y]
     cell = [event.x] if event.y is None else [event.x, event.y, event.p]
     times_us = event.microseconds()
@@ -83,7 +86,9 @@ def _span(values: NDArray) -> tuple[int, int] | None:
 
 
 def _distinct_rows(columns: list[NDArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The first index of each distinct row (in sorted order), and how often the row occurs."""
+    """Returns the index of the first occurrence of each distinct row, and its number of
+    occurrences. The rows are in sorted order.
+    """
     order = np.lexsort(columns[::-1])
     differs = np.zeros(max(0, len(order) - 1), bool)
     for column in columns:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 
 class LayerError(ValueError):
-    """A layer breaks a rule of the format.
+    """A layer breaks a rule of the ``.net`` format.
 
-    ``dataset`` is the dataset within the layer, ``layer`` the layer's index in the file if known.
+    ``dataset`` is the wrong dataset of the layer ("" for the whole layer). ``layer`` is the layer's
+    index in the file, None if unknown.
     """
 
     def __init__(self, dataset: str, problem: str, layer: int | None = None) -> None:
@@ -19,9 +20,10 @@ class LayerError(ValueError):
 
 
 class NetFileError(ValueError):
-    """A ``.net`` file cannot be read, or it cannot hold a network.
+    """A ``.net`` file cannot be read or written, or its format cannot hold a network.
 
-    ``layer`` is the index of the layer and ``dataset`` the path within it, if one is at fault.
+    ``layer`` is the index of the wrong layer (None if no single layer is wrong), and ``dataset``
+    the path of the wrong dataset in this layer or, without a layer, in the file.
     """
 
     def __init__(

@@ -18,11 +18,11 @@ from netdesc.hardware import FoldedModel, HardwareError, Weights, dense_integers
 
 
 def export_net(model: FoldedModel, path: str | Path) -> list[str]:
-    """Writes ``model`` as a ``.net`` file and does not change it.
+    """Writes ``model`` as a ``.net`` file; the model stays unchanged.
 
-    Returns warnings that name the layers that netx loads wrong. NetFileError (a ValueError) names a
-    layer that the format cannot hold: one that does not read the layer before it, is not quantised
-    to 8 bits, has no axonal delay step, or has a parameter that is NaN.
+    Returns a warning for each layer that netx loads wrongly. NetFileError, a ValueError, if the
+    file cannot be written or the format cannot hold a layer: its input is not the layer before it,
+    it is not quantised to 8 bits, it has no axonal delay step, or a parameter is NaN.
     """
     records: list[NetLayer] = []
     graph, weights = model.graph, model.folded_state()
@@ -66,7 +66,7 @@ EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
 
 
 def _netx_problem(weight: NDArray[np.int32]) -> str | None:
-    """What netx does wrong when it loads ``weight``; None if it loads it correctly."""
+    """Says how netx loads ``weight`` wrongly; None if it loads ``weight`` correctly."""
     largest, smallest = int(weight.max()), int(weight.min())
     if largest == smallest == 0:
         return "all weights are 0; netx fails to load such a layer"

@@ -1,7 +1,7 @@
 """Reads a text of variable length from an hdf5 file without the hdf5 library.
 
-The library (2.0) never returns from some damaged global heaps, in which such texts are stored. The
-layout is that of the hdf5 file format specification, "Disk Format: Level 1E - Global Heap".
+Such texts are stored in a global heap. The library (2.0) hangs on some damaged heaps. The hdf5 file
+format specification describes the layout ("Disk Format: Level 1E - Global Heap").
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import struct
 from typing import BinaryIO
 
 _REFERENCE = struct.Struct("<IQI")
-"""The content of the dataset: the text's length, its heap's address, its number in the heap."""
+"""The content of the dataset: the text's length, its heap's address, its index in the heap."""
 
 _HEAP_HEADER = struct.Struct("<4sB3xQ")
 _OBJECT_HEADER = struct.Struct("<HH4xQ")
 
 
 def read_heap_text(file: BinaryIO, offset: int, base: int, max_length: int) -> bytes:
-    """The text to which the reference at ``offset`` points; addresses count from ``base``.
+    """Reads the reference at ``offset`` of the file and returns the text to which it points.
 
-    ValueError if it is longer than ``max_length`` or the heap is damaged.
+    Addresses in the file count from ``base``. ValueError if the text has more than ``max_length``
+    bytes or the heap is damaged.
     """
     length, address, target = _unpack(_REFERENCE, file, offset)
     if length > max_length:
@@ -35,7 +36,7 @@ def read_heap_text(file: BinaryIO, offset: int, base: int, max_length: int) -> b
         place += _OBJECT_HEADER.size
         if number == target and length <= size:
             return _read(file, place, length)
-        if number == 0:  # free space, which ends the heap
+        if number == 0:  # object 0 is the free space at the end of the heap
             break
         place += -(-size // 8) * 8
     raise ValueError("the text is missing from its heap")

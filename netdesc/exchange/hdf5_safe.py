@@ -1,7 +1,8 @@
 """The hdf5 reader, safe for untrusted files.
 
-It opens nothing outside the file: soft, external and user-defined links, external storage and
-virtual datasets are refused. It checks the declared size of a dataset before it reads it.
+It refuses everything that can lead to another file or place: soft, external and user-defined links,
+external storage and virtual datasets. It checks the declared size of a dataset before it reads the
+values.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from netdesc.exchange.hdf5_heap import read_heap_text
 
 MAX_FILE_BYTES = 1 << 30
 MAX_DATA_BYTES = 1 << 30
-"""All datasets of a file together, as declared in the file."""
+"""The limit for the declared sizes of all datasets that are read from a file, together."""
 MAX_TEXT_LENGTH = 256
 MAX_GROUP_ENTRIES = 20_000
 
@@ -35,16 +36,17 @@ _H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowEr
 class _OpenFile:
     path: Path
     bytes_left: int
-    """Of ``MAX_DATA_BYTES``."""
+    """The part of ``MAX_DATA_BYTES`` that may still be read."""
     base: int
-    """Offset from which hdf5's addresses count; a user block of other bytes may come before."""
+    """The offset in the file from which hdf5's addresses count: the length of the user block."""
 
 
 @contextlib.contextmanager
 def open_net(path: str | Path) -> Iterator[Group]:
-    """Yields the root group of an hdf5 file.
+    """Opens an hdf5 file and yields its root group.
 
-    NetFileError if the file cannot be read. A LayerError raised inside becomes a NetFileError.
+    NetFileError if the file cannot be read. A LayerError raised in the block becomes a
+    NetFileError.
     """
     path = Path(path)
     _check_file(path)
@@ -82,7 +84,7 @@ def _check_file(path: Path) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """The specific part of h5py's message, which is in its last brackets."""
+    """Returns the specific part of h5py's message, which stands in brackets at its end."""
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror
     text = str(error).strip("'\"") or type(error).__name__
@@ -91,7 +93,11 @@ def _cause(error: BaseException) -> str:
 
 
 class Group:
-    """One hdf5 group. ``layer`` and ``below`` give its place for error messages."""
+    """An hdf5 group, with its place for error messages.
+
+    ``layer`` is the index of the layer to which the group belongs, if any. ``below`` is the group's
+    path within the layer, or "" or a path that ends in "/".
+    """
 
     def __init__(self, file: _OpenFile, handle: h5py.Group, layer: int | None, below: str) -> None:
         self._file = file
@@ -105,7 +111,7 @@ class Group:
 
     @contextlib.contextmanager
     def explain(self, dataset: str) -> Iterator[None]:
-        """Turns an error of hdf5 inside the block into a NetFileError that names ``dataset``."""
+        """Converts an exception of h5py in the block to a NetFileError that names ``dataset``."""
         try:
             yield
         except NetFileError:
@@ -114,7 +120,7 @@ class Group:
             raise self.error(dataset, f"is damaged ({_cause(error)})") from error
 
     def names(self) -> list[str]:
-        """The names of all entries. A name that is not UTF-8 is decoded as Latin-1."""
+        """Returns the names of all entries. A name that is not UTF-8 is decoded as Latin-1."""
         with self.explain(""):
             if len(self._handle) > MAX_GROUP_ENTRIES:
                 raise self.error(
@@ -130,7 +136,7 @@ class Group:
             )  # the operator `in` would follow links
 
     def group(self, name: str, layer: int | None = None) -> Group:
-        """The group ``name``. If it is the group of a layer, ``layer`` is that layer's index."""
+        """Returns the group ``name``; ``layer`` is the layer's index if the group is a layer."""
         child = self._child(name)
         if not isinstance(child, h5py.Group):
             raise self.error(name, "is not a group")
@@ -142,7 +148,11 @@ class Group:
         return isinstance(self._child(name), h5py.Group)
 
     def text(self, name: str) -> str:
-        """An ASCII text: a scalar string or an array of one, of fixed or variable length."""
+        """Reads an ASCII text: a string, scalar or in an array of one, of fixed or variable length.
+
+        NetFileError if the dataset is not one printable text of at most ``MAX_TEXT_LENGTH``
+        characters.
+        """
         dataset = self._dataset(name)
         with self.explain(name):
             string = h5py.check_string_dtype(dataset.dtype)
@@ -166,7 +176,7 @@ class Group:
             return read_heap_text(file, offset, self._file.base, MAX_TEXT_LENGTH).rstrip(b"\0")
 
     def integers(self, name: str) -> NDArray[np.int32]:
-        """Numbers of any type as int32. NetFileError if one is not whole or does not fit."""
+        """Reads numbers of any type as int32. NetFileError if one is not whole or out of range."""
         values = self._numbers(name)
         if values.dtype.kind == "f":
             with np.errstate(invalid="ignore"):
@@ -230,7 +240,7 @@ class Group:
 
 
 def escape_name(name: str) -> str:
-    """A name from a file, cut to 60 characters and escaped to ASCII for any terminal."""
+    """Cuts a name from a file to 60 characters and escapes it to ASCII for terminals."""
     return name[:60].encode("unicode_escape").decode()
 
 

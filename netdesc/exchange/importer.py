@@ -38,14 +38,18 @@ DEFAULT_STEPS = 1000
 
 LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
 TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
-"""A document must have a loss and a training, which a ``.net`` file does not hold."""
+"""A document needs a loss and a training. A ``.net`` file holds neither, so imported documents get
+``LOSS`` and ``TRAINING``.
+"""
 
 JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ImportedLayer:
-    """A row of the table that ``netdesc import`` prints. ``layer`` is the index in the file."""
+    """A row of the table that ``netdesc import`` prints; ``layer`` is the layer's index in the
+    file.
+    """
 
     layer: int
     name: str
@@ -58,16 +62,16 @@ class ImportedLayer:
 
 @dataclass(frozen=True, eq=False)
 class ImportedNetwork:
-    """A document and its weights, which have the names of the model's state."""
+    """A document and its weights, under the names of the model's state."""
 
     description: JsonObject
-    """The document. It has no ``data``, and ``weights.path`` is ``<name>.safetensors``."""
+    """The document as JSON. It has no ``data``; ``weights.path`` is ``<name>.safetensors``."""
     weights: dict[str, NDArray[np.float32]]
     table: list[ImportedLayer]
     warnings: list[str]
-    """Datasets of the file that were not read."""
+    """A warning for each dataset of the file that was not read."""
     assumed: list[str]
-    """Values of the document that are not in the file."""
+    """A sentence for each value that the file does not hold and the import assumed."""
 
     @property
     def document(self) -> Document:
@@ -99,11 +103,11 @@ class ImportedNetwork:
 def import_net(
     path: str | Path, *, name: str | None = None, steps: int | None = None, step_ms: float = 1.0
 ) -> ImportedNetwork:
-    """Reads a ``.net`` file into a document and weights, whose export gives the same file.
+    """Reads a ``.net`` file as a document and its weights; exporting them gives the same network.
 
-    ``name`` is the network's name (by default, the file's). ``steps`` and ``step_ms`` apply if the
-    file holds no time. NetFileError, with the layer's index, if the file is wrong or holds what a
-    document cannot express.
+    ``name`` is the network's name, by default that of the file. ``step_ms`` applies only if the
+    file does not give the length of a step; ``steps`` replaces the steps of the file. NetFileError,
+    with the layer's index, if the file is invalid or a document cannot express the network.
     """
     path = Path(path)
     net, read_warnings = read_net(path)
@@ -165,10 +169,10 @@ def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> JsonOb
 
 
 def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32]]:
-    """The weights of a ``.net`` file as initial weights of ``graph``, under its layers' names.
+    """Reads the weights of a ``.net`` file as initial weights of ``graph``.
 
-    Layers with neurons are matched in order, not by name. NetFileError if their number or a shape
-    differs.
+    Returns state name -> weights. The layers with neurons of file and graph are matched in order,
+    not by name. NetFileError if their number or a weight's shape differs.
     """
     path = Path(path)
     net = read_net(path).net
@@ -189,7 +193,7 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
 def _layer_state(
     layer: Dense, weights: dict[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
-    """Completes the imported ``weights`` to the state of ``layer``, and gives them its shapes."""
+    """Completes ``weights`` to the state of ``layer``: adds what the file lacks, adapts shapes."""
     state = f"layers.{layer.name}"
     weight = weights[f"{state}.synapse.weight"]
     if layer.section.weight_norm:
@@ -208,7 +212,9 @@ def _layer_state(
 
 @dataclass(frozen=True)
 class LayerImport:
-    """The section that a layer of the file becomes in the document (None: no section)."""
+    """A layer of the file, imported: its section of the document (None for an input layer), its
+    weights under their state names, its threshold, and its number of weights.
+    """
 
     section: JsonObject | None = None
     weights: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -258,8 +264,11 @@ def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
 
 
 def _to_float(values: Integers, unit: int) -> NDArray[np.float32]:
-    """Divides integers by ``unit``, a power of two. Exact, because they have at most 24 bits."""
-    # Not ascontiguousarray, which would turn a shape of () into (1,).
+    """Divides integers by ``unit``, a power of two, as float32.
+
+    The result is exact, because the integers have at most 24 bits.
+    """
+    # np.ascontiguousarray would change the shape () to (1,).
     return np.asarray(values / np.float64(unit), dtype=np.float32, order="C")
 
 
@@ -269,9 +278,9 @@ def _decay_range(decay: Integers) -> float | list[float]:
 
 
 def _running_mean(bias: Integers) -> Integers:
-    """The running mean of the neuron norm that gives ``bias``, in weight units.
+    """Returns the running mean of a neuron norm that acts as ``bias``, both in units of 1/64.
 
-    LayerError if it is not on the grid of weights.
+    LayerError if the mean is not on the grid of weights.
     """
     mean = -bias
     is_wrong = (mean % 2 != 0) | (mean < MIN_WEIGHT) | (mean > MAX_WEIGHT)
@@ -286,7 +295,10 @@ def _running_mean(bias: Integers) -> Integers:
 
 
 def _name_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject]]:
-    """Names each distinct neuron and replaces the layers' neurons by these names."""
+    """Names each distinct neuron, and replaces the neurons in the layers by these names.
+
+    Returns the neurons by name, and the new layers. The arguments stay unchanged.
+    """
     neurons: JsonObject = {}
     named_layers = []
     for layer in layers:

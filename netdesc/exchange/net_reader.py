@@ -1,4 +1,4 @@
-"""Reads a ``.net`` file into its record, with one function a type of layer."""
+"""Reads a ``.net`` file into its record, with one function per type of layer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from netdesc.exchange.net_record import (
 )
 
 MAX_LAYERS = 1_000
-"""The limit of a document, too."""
+"""A document has the same limit."""
 
 CUBA_TYPES = ("CUBA", "LOIHI")
-"""Names of the CUBA neuron; slayerPytorch calls it LOIHI."""
+"""The names that files give the CUBA neuron; slayerPytorch writes LOIHI."""
 
 
 class ReadResult(NamedTuple):
@@ -37,7 +37,11 @@ class ReadResult(NamedTuple):
 
 
 def read_net(path: str | Path) -> ReadResult:
-    """Reads a ``.net`` file. NetFileError names the file, the layer's index and the dataset."""
+    """Reads a ``.net`` file.
+
+    NetFileError if it is invalid or has features that netdesc does not support; the error names the
+    file, the layer's index and the dataset.
+    """
     with open_net(path) as root:
         layers = root.group("layer")
         groups = [layers.group(str(index), layer=index) for index in _indices(layers)]
@@ -101,7 +105,9 @@ def _unknown_datasets(kind: str, group: Group) -> list[str]:
 
 @dataclass(frozen=True)
 class LayerReader:
-    """``known`` are the datasets that ``read`` reads or may skip without loss."""
+    """The function that reads a type of layer, and the datasets that it reads or may ignore. Other
+    datasets of the layer cause a warning.
+    """
 
     read: Callable[[Group], NetLayer]
     known: frozenset[str]
@@ -136,7 +142,7 @@ def _read_dense(group: Group) -> DenseLayer:
     neuron = _cuba_group(group)
     bias = group.integers("bias") if group.has("bias") else None
     current, voltage = (_decay(neuron, name, outputs) for name in ("iDecay", "vDecay"))
-    if current.ndim != voltage.ndim:  # the record holds both shared or both by neuron
+    if current.ndim != voltage.ndim:  # the record has both decays shared, or both per neuron
         current, voltage = (
             np.broadcast_to(decay, (outputs,)).copy() for decay in (current, voltage)
         )
@@ -144,7 +150,11 @@ def _read_dense(group: Group) -> DenseLayer:
 
 
 def _dense_weight(group: Group, outputs: int) -> NDArray[np.int32]:
-    """The weight as (outputs, inputs). The file's may be flat or have trailing axes of length 1."""
+    """Reads the weight as (outputs, inputs).
+
+    In the file it may also be flat or have further axes of length 1 at the end. NetFileError for
+    other shapes and for complex weights.
+    """
     if group.is_group("weight"):
         raise group.error("weight", "is complex, which netdesc does not read yet")
     weight = group.integers("weight")
@@ -191,7 +201,7 @@ NEURON_CONSTANTS = (
 
 
 def _decay(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
-    """The decay, shape () or (outputs,). An array of one is shared by all neurons."""
+    """Reads a decay: shape () if all neurons share one value, else (outputs,)."""
     decay = neuron.integers(name)
     if decay.size not in (1, outputs):
         raise neuron.error(name, f"has shape {list(decay.shape)}; the layer has {outputs} neurons")
@@ -205,7 +215,7 @@ _NEURON_KNOWN = frozenset(
 _NEURON_IGNORED = frozenset(
     f"neuron/{name}" for name in ("tauRho", "scaleRho", "theta", "weight_exp")
 )
-"""Surrogate gradients of old files, and an exponent that no program uses."""
+"""Datasets that are ignored: surrogate gradients of old files, an exponent that no program uses."""
 
 READERS = {
     "input": LayerReader(_read_input, frozenset({"type", "shape"})),

@@ -15,16 +15,18 @@ from netdesc.kernels.fixed_point import DECAY_ONE, weight_limits
 
 MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
 MAX_THRESHOLD = 1 << 23
-"""In weight units, which are 64 state units. States end at 2²³, so this neuron never spikes."""
+"""In units of weights, which are 64 units of states. States are clipped at 2²³ - 1, so a neuron
+with the largest threshold never spikes.
+"""
 MAX_BIAS = 1 << 17
 MAX_AXIS_SIZE = 1 << 20
-"""Neurons of a layer, or sizes of one axis of the input."""
+"""The largest number of neurons of a layer, and the largest size of an axis of the input."""
 MAX_INPUTS = 1 << 24
 
 
 @dataclass(frozen=True)
 class InputLayer:
-    """The shape of the input. It comes first and computes nothing."""
+    """The shape of the input. This layer can only be the first, and it computes nothing."""
 
     kind: ClassVar[str] = "input"
     inputs: ClassVar[None] = None
@@ -47,7 +49,7 @@ class InputLayer:
 
 @dataclass(frozen=True)
 class FlattenLayer:
-    """Row-major flattening to ``size`` neurons; no delay."""
+    """Flattens its input to ``size`` neurons in row-major order, without delay."""
 
     kind: ClassVar[str] = "flatten"
     size_dataset: ClassVar[str] = "shape"
@@ -145,12 +147,12 @@ def _require(dataset: str, values: Integers, is_valid: NDArray[np.bool_], rule: 
 NetLayer = InputLayer | FlattenLayer | DenseLayer
 
 NEURON_LAYERS = (DenseLayer,)
-"""Kinds of layers that have synapses and neurons."""
+"""Classes of the layers that have synapses and neurons."""
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """The length of a step and of a sample in milliseconds; only old files have them."""
+    """The length of a step and of a sample in milliseconds, which only old files have."""
 
     step_ms: int
     sample_ms: int
@@ -158,9 +160,9 @@ class Simulation:
 
 @dataclass(frozen=True, eq=False)
 class NetFile:
-    """A chain of layers, in the order in which they run and are numbered in the file.
+    """The layers of a file, in the order of the file; each reads the one before it.
 
-    LayerError (with ``layer`` set) if two layers do not fit together.
+    LayerError if no layer has neurons, or, with ``layer`` set, if two layers do not fit together.
     """
 
     layers: tuple[NetLayer, ...]
@@ -181,7 +183,9 @@ class NetFile:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of the input layer if a flatten layer reads it; otherwise (neurons,)."""
+        """The network's input shape: that of the input layer if a flatten layer reads it, else
+        (size,).
+        """
         first = self.layers[0]
         reader = self.layers[1] if first.inputs is None else first
         shape = first.input_shape
@@ -189,7 +193,7 @@ class NetFile:
 
     @property
     def neuron_layers(self) -> list[tuple[int, DenseLayer]]:
-        """The layers that have synapses and neurons, in order, each with its index in the file."""
+        """The layers that have synapses and neurons, in order, as (index in the file, layer)."""
         return [
             (index, layer)
             for index, layer in enumerate(self.layers)

@@ -1,4 +1,4 @@
-"""Builds the graph of a document."""
+"""Builds the graph of a document: one node per layer, with its shapes and its neuron."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from netdesc.graph.nodes import Classifier, Dense, Flatten, Graph, Layer, SpikeT
 
 
 def build_graph(document: Document) -> Graph:
-    """The graph of a checked document.
+    """Builds the graph of a document that ``load`` or ``check`` has accepted.
 
-    ValueError if the document was not checked and its layers do not fit together; ``load`` and
-    ``check`` give diagnostics for that.
+    ValueError if layers do not fit together or a neuron is unknown, which happens only for a
+    document that was not checked.
     """
     wiring = wire(document)
     if wiring.problems:
@@ -37,7 +37,10 @@ def build_graph(document: Document) -> Graph:
 
 
 def _classifier(document: Document) -> Classifier | None:
-    """The document's classifier; by default, one that counts over the window of the loss."""
+    """Returns the document's classifier; by default one that counts over the window of the loss.
+
+    Returns None if the loss compares the output with target spikes.
+    """
     loss, section = document.loss, document.classifier
     if isinstance(loss, SpikeTime):
         return None
@@ -67,4 +70,8 @@ BUILDERS: dict[type[models.Layer], Callable[..., Layer]] = {
     models.Flatten: _flatten,
     models.Dense: _dense,
 }
-"""Section class -> function that builds the node, from document, section, sources and shapes."""
+"""Class of a layer's section -> function that builds the layer's node.
+
+The arguments are the document, the section, the names of the input layers, and the input and output
+shapes.
+"""

@@ -1,16 +1,16 @@
 """Estimates the memory of a network: weights, their copies in training, and activity.
 
-The estimate covers what grows with the network. It counts
+The estimate is the sum of
 
-- 4 bytes (float32) a trained number, and in training 4 more for its gradient, 4 for its best value
-  so far, and 4 for each of the optimizer's states (Adam has two);
-- 12 bytes a neuron, step and sample: the states that the forward pass keeps, the spikes, and their
-  gradients;
-- 4 bytes for each cell of a batch's inputs and targets.
+- per trained number: 4 bytes (float32), and in training 4 more for its gradient, 4 for its best
+  value so far, and 4 for each of the optimizer's states (Adam has two);
+- per neuron, time step and sample: 12 bytes for the states that the forward pass keeps, the spikes,
+  and their gradients;
+- per value of a batch's inputs and target spikes: 4 bytes.
 
 It leaves out Python, torch and compiled kernels (about 500 MB together), samples that are not in
-the batch, sums of layers, and temporary buffers. Freed buffers are kept for reuse, so a process
-stays at its peak.
+the batch, sums of layers, and temporary buffers. Freed buffers are kept for reuse, so the memory of
+a process stays at its maximum.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from netdesc.graph.nodes import Graph, Layer
 FLOAT_BYTES = 4
 
 NUMBERS_PER_NEURON = 3
-"""Numbers that a training step keeps for each neuron, step and sample."""
+"""Numbers that a training step keeps for each neuron, time step and sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerMemory:
-    """The memory of a layer, in bytes except for ``device_bits``."""
+    """The memory of a layer in bytes, with ``device_bits`` in bits."""
 
     weights: int
     device_bits: int | None
-    """Bits of the weights on the device; None if they are not quantised."""
+    """Bits of all weights on the device; None if the weights are not quantised."""
     training: int
-    """Copies of the weights in training: gradients, best values and optimizer states."""
+    """Gradients, best values so far and optimizer states of the trained numbers."""
     activity: int
-    """States, spikes and their gradients, for one batch."""
+    """States, spikes and their gradients for one batch."""
 
 
 def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMemory:
-    """The memory of ``layer`` for ``batch`` samples.
+    """Estimates the memory of ``layer`` in training with batches of ``batch`` samples.
 
-    ``states`` is the number of the optimizer's states for each trained number.
+    ``states`` is the number of the optimizer's states per trained number (2 for Adam).
     """
     weights = FLOAT_BYTES * layer.parameters
     return LayerMemory(
@@ -54,8 +54,11 @@ def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMe
 
 
 def batch_memory(graph: Graph, batch: int) -> int:
-    """Bytes of ``batch`` samples and their target spikes, in float32."""
+    """Returns the bytes of ``batch`` inputs and, if the network learns from them, target spikes.
+
+    Both are dense float32.
+    """
     cells = math.prod(graph.input_shape)
-    if graph.classifier is None:  # the targets are spikes, not labels
+    if graph.classifier is None:  # the network learns from target spikes
         cells += math.prod(graph.output_shape)
     return FLOAT_BYTES * cells * graph.steps * batch

@@ -1,8 +1,8 @@
-"""The nodes of a compiled network.
+"""The nodes of a network's graph.
 
-A node holds its section of the document and adds what that leaves open: the layers it reads, its
-shapes, and the neuron behind a name. Shapes have no axes for time and batch: the tensor between two
-nodes is ``[steps, batch, *shape]``.
+A node holds the layer's section of the document, the names of its input layers, its shapes, and its
+neuron's section. Shapes leave out the axes of time and batch: a layer of ``output_shape`` returns a
+tensor ``[steps, batch, *output_shape]``.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ Neuron = models.Cuba
 
 
 def decay_range(decay: float | tuple[float, float]) -> tuple[float, float]:
-    """The lowest and the highest decay of a layer: the share of a state lost per step."""
+    """Returns the lowest and the highest decay of a layer.
+
+    A decay is the fraction of a state that is lost in each step.
+    """
     return decay if isinstance(decay, tuple) else (decay, decay)
 
 
 @dataclass(frozen=True, slots=True)
 class TauGrad:
-    """Schedule of the surrogate gradient's width, relative to 100·threshold (dimensionless).
+    """The width of the surrogate gradient over the epochs, in units of 100·threshold.
 
     ``linear`` and ``geometric`` go from ``start`` in the first epoch to ``end`` in the last. For
-    ``constant``, the two are equal.
+    ``constant``, ``start`` and ``end`` are equal.
     """
 
     kind: Literal["constant", "linear", "geometric"]
@@ -38,13 +41,13 @@ class TauGrad:
 
     @staticmethod
     def of(width: float | models.TauGradSchedule) -> TauGrad:
-        """The schedule for the ``tau_grad`` of a neuron's section."""
+        """Returns the schedule for ``width``, the field ``tau_grad`` of a neuron's section."""
         if isinstance(width, models.TauGradSchedule):
             return TauGrad(width.type, width.start, width.end)
         return TauGrad("constant", width, width)
 
     def at(self, fraction: float) -> float:
-        """The width after ``fraction`` of the run: 0 in the first epoch, 1 in the last."""
+        """Returns the width after ``fraction`` of the run; 0 is the first epoch, 1 is the last."""
         if self.kind == "constant":
             return self.start
         if self.kind == "linear":
@@ -54,7 +57,7 @@ class TauGrad:
 
 @dataclass(frozen=True, slots=True)
 class _LayerNode:
-    """The base of all layers. ``inputs`` names the layers whose outputs are summed as its input."""
+    """The base of all layers. The outputs of the layers named in ``inputs`` are summed as input."""
 
     section: models.Layer
     inputs: tuple[str, ...]
@@ -67,12 +70,14 @@ class _LayerNode:
 
     @property
     def neuron_name(self) -> str:
-        """The neuron's name in the document (by default, the layer's); empty without neurons."""
+        """The neuron's name in the document, the layer's name if the neuron has none, or "" for a
+        layer without neurons.
+        """
         return ""
 
     @property
     def bits(self) -> int | None:
-        """Bits of a weight on the device; None if there are no quantised weights."""
+        """Bits of a weight on the device; None if the layer has no quantised weights."""
         return None
 
     @property
@@ -85,20 +90,20 @@ class _LayerNode:
 
     @property
     def parameters(self) -> int:
-        """Numbers that are trained."""
+        """The number of trained parameters."""
         return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Flatten(_LayerNode):
-    """Row-major flattening of ``input_shape``, without parameters and delay."""
+    """Flattens ``input_shape`` in row-major order. It has no parameters and no delay."""
 
     section: models.Flatten
 
 
 @dataclass(frozen=True, slots=True)
 class Dense(_LayerNode):
-    """Fully connected synapses into neurons. ``neuron`` is the resolved section of the neuron."""
+    """Fully connected synapses and the neurons behind them; ``neuron`` is the neuron's section."""
 
     section: models.Dense
     neuron: Neuron
@@ -122,7 +127,7 @@ class Dense(_LayerNode):
 
     @property
     def parameters(self) -> int:
-        """Weights, weight-norm gains and learnt decays."""
+        """The number of weights, weight-norm gains and learnt decays."""
         gains = self.neurons if self.section.weight_norm else 0
         decays = len(self.neuron.learn) * (self.neurons if self.neuron.per_channel else 1)
         return self.synapses + gains + decays
@@ -131,15 +136,15 @@ class Dense(_LayerNode):
 Layer = Dense | Flatten
 
 NEURON_LAYERS = (Dense,)
-"""Kinds of layers that have synapses and neurons."""
+"""Classes of the layers that have synapses and neurons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Decides for the class whose neuron spikes most.
+    """Predicts the class whose output neuron spikes most.
 
-    Spikes count over the whole sample if ``window_steps`` is None. Otherwise there is a decision in
-    each step, over the last ``window_steps`` steps.
+    If ``window_steps`` is None, it counts the spikes of the whole sample. Otherwise it predicts a
+    class in each step, from the spikes of the last ``window_steps`` steps.
     """
 
     window_steps: int | None
@@ -147,7 +152,7 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A network with resolved shapes. ``layers`` run in order; the last one is the output."""
+    """A network with inferred shapes. ``layers`` run in order; the last one is the output layer."""
 
     name: str
     steps: int
@@ -156,7 +161,7 @@ class Graph:
     layers: tuple[Layer, ...]
     loss: Loss
     classifier: Classifier | None
-    """None if the loss compares the output with target spikes."""
+    """None if the loss compares the output with target spikes, so that there are no classes."""
 
     @property
     def neuron_layers(self) -> list[Dense]:
@@ -169,7 +174,7 @@ class Graph:
 
     @property
     def classes(self) -> int | None:
-        """The number of classes: one an output neuron. None without a classifier."""
+        """The number of classes, one per output neuron; None if there is no classifier."""
         return None if self.classifier is None else math.prod(self.output_shape)
 
     @property

@@ -1,4 +1,4 @@
-"""The table of a graph's layers."""
+"""The table of a graph's layers, which ``netdesc show`` prints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SummaryRow:
 
 
 def summary(graph: Graph) -> list[SummaryRow]:
-    """A row for the input, then one for each layer. ``Graph`` has the totals."""
+    """Returns a row for the input and then one for each layer. ``Graph`` has the totals."""
     shape = graph.input_shape
     return [
         SummaryRow(INPUT, "input", (), shape, shape, "", 0, 0),

@@ -1,6 +1,7 @@
 """netdesc compiles a JSON description of a spiking network into a trained network.
 
-A name below imports its module, and torch with it, when it is first used.
+The module of each public name, and with it torch if needed, is imported when the name is first
+used.
 """
 
 from __future__ import annotations

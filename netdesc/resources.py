@@ -1,4 +1,4 @@
-"""Finds the data and the examples that come with netdesc. Imports nothing heavy."""
+"""Finds the data and the examples that are installed with netdesc, without importing torch."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 
 _FOLDERS = (_PACKAGE / "_shipped", _PACKAGE.parent)
-"""A wheel puts them inside the package; in the repository they are beside it."""
+"""The folders that may hold ``data`` and ``examples``: in a wheel, and in the repository."""
 
 
 class NotShippedError(ValueError):
-    """A file that belongs to netdesc is missing from this installation."""
+    """This installation lacks a data file or an example of netdesc."""
 
     exit_code = 3
 
 
 def shipped(name: str) -> Path:
-    """The path of a file or folder that comes with netdesc, such as ``examples/oxford.json``.
+    """Returns the path of a file or folder installed with netdesc, as ``examples/oxford.json``.
 
     ``data`` and ``examples`` are in one folder, so relative paths in an example are valid.
-    NotShippedError if it is missing.
+    NotShippedError if the file or folder is missing.
     """
     for folder in _FOLDERS:
         path = folder / name

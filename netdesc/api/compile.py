@@ -21,7 +21,7 @@ from netdesc.training.weights import WeightReader, load_weights
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A network that is ready to compute, its loss, and the graph that both were built from.
+    """A network that is ready to compute, its loss, and the graph of both.
 
     ``model`` maps float32 spikes ``[steps, batch, *input shape]`` to float32 spikes
     ``[steps, batch, *output shape]``. ``loss(output_TBN, target)`` returns a scalar. The target is
@@ -36,9 +36,9 @@ class Compiled:
 def compile(network: Description | Run | str | Path) -> Compiled:
     """Builds model and loss of a description, of a document's file, or of a run or its folder.
 
-    A run gives its best weights. Other weights come from the document's ``weights``, or else are
-    drawn from its seed. Raises DescriptionError as ``load`` does, TrainingError if weights are
-    missing or do not fit, TypeError for anything else.
+    A run's model has its best weights. Any other model has the weights that the document names in
+    ``weights``, or initial weights drawn from its seed. DescriptionError if the document is
+    invalid, TrainingError if weights are missing or do not fit, TypeError for other arguments.
     """
     if isinstance(network, Run | str | Path):
         path = network.path if isinstance(network, Run) else Path(network)
@@ -55,9 +55,9 @@ def compile(network: Description | Run | str | Path) -> Compiled:
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:
-    """The document of a run, and its network with its best weights.
+    """Reads the document of a run, and builds its network with its best weights.
 
-    WeightsError if there are no best weights, NoRunError if the folder is no run.
+    WeightsError if there are no best weights, NoRunError if the folder is not a run directory.
     """
     description = load(lock_of(folder))
     _require_best_weights(folder)
@@ -67,7 +67,7 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
 
 
 def compile_imported(imported: ImportedNetwork) -> Compiled:
-    """The network of a ``.net`` file with its weights."""
+    """Builds the network of a ``.net`` file with its weights."""
     compiled = _build(imported.document)
     weights = {name: torch.from_numpy(value) for name, value in imported.weights.items()}
     compiled.model.load_state_dict(weights)
@@ -80,7 +80,7 @@ def _build(document: Document) -> Compiled:
 
 
 def require_description(value: object) -> Description:
-    """``value`` itself; TypeError if it is no description."""
+    """Returns ``value`` if it is a description; TypeError otherwise."""
     if not isinstance(value, Description):
         raise TypeError(
             f"a description is needed, not {type(value).__name__}: netdesc.load(path) reads one"
@@ -89,12 +89,12 @@ def require_description(value: object) -> Description:
 
 
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:
-    """Suffix of a weights file -> its reader, for ``load_weights``, which adds ``.safetensors``."""
+    """Returns suffix of a weights file -> reader for ``load_weights``, without ``.safetensors``."""
     return {".net": lambda path: read_weights(path, graph)}
 
 
 def untrained_warnings(document: Document) -> list[str]:
-    """A warning if the document names no weights, because its network is then untrained."""
+    """Returns one warning if the document names no weights, so its network is untrained."""
     if document.weights is not None:
         return []
     return [
@@ -104,7 +104,7 @@ def untrained_warnings(document: Document) -> list[str]:
 
 
 def _require_best_weights(folder: Path) -> None:
-    """WeightsError if a run has no best weights yet; the message says how to get them."""
+    """Raises WeightsError if a run has no best weights yet; the message says how to get them."""
     if (folder / CHECKPOINTS / BEST).exists():
         return
     state = read_state(folder)
@@ -114,7 +114,7 @@ def _require_best_weights(folder: Path) -> None:
             f"has no trained weights; try again in some seconds"
         )
     if state is not None and state.status == "done":
-        return  # somebody removed the file; reading it tells so
+        return  # the file was removed; loading the weights reports this
     if state is not None and state.status == "diverged":
         raise WeightsError(f"{folder}: this run has no best weights: {state.message}")
     raise WeightsError(

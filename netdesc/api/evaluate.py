@@ -1,4 +1,4 @@
-"""Measures a network on a part of its data: loss, accuracy, spike rates."""
+"""Measures loss, accuracy and spike rates of a network on a split of its data."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from netdesc.training.splits import read_splits
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
-"""The parts of the data. By default the first one that has samples is measured."""
+"""The splits of the data. By default the first split that has samples is measured."""
 
 
 @dataclass(frozen=True)
 class LayerRate:
-    """Spikes a neuron a step, of a layer or of the input, over all samples."""
+    """The mean spikes a neuron a step of a layer, or of the input, over all samples."""
 
     layer: str
     neurons: int
@@ -37,7 +37,7 @@ class LayerRate:
 
 @dataclass(frozen=True)
 class TargetMatch:
-    """How many target spikes there are, and how many the output has in the same step."""
+    """The number of target spikes, and how many of them the output meets in the same step."""
 
     target_spikes: int
     met: int
@@ -45,12 +45,13 @@ class TargetMatch:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured on the samples of ``part``.
+    """The measurements on the samples of ``part``.
 
-    ``loss`` is the sum over the samples if ``summed``, or else their mean. ``score`` is None unless
-    the network classifies; ``matched`` is None if it does. ``judged`` says what the score counts:
-    steps if every step has a label, or else samples. ``classifier`` says how the class was chosen,
-    ``window_steps`` how long its moving window is.
+    ``loss`` is the sum over the samples if ``summed``, otherwise the mean. If the network
+    classifies, ``score`` is its score and ``matched`` is None; otherwise ``score`` is None.
+    ``judged`` tells whether the score counts steps (if every step has a label) or samples.
+    ``classifier`` is the rule that chooses the class, ``window_steps`` the length of its moving
+    window.
     """
 
     part: Part
@@ -67,11 +68,11 @@ class Evaluation:
 
 
 def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
-    """Measures the best weights of a run, or the network of a document, on ``part`` of its data.
+    """Measures a run with its best weights, or the network of a document, on ``part`` of its data.
 
-    The default is the first of ``PARTS`` that has samples. Loss and accuracy of ``validation`` are
-    those that training measured. Raises DataError if the part has no samples or its data is wrong,
-    DescriptionError as ``load`` does.
+    ``part`` is by default the first of ``PARTS`` that has samples. On ``validation``, a run gives
+    the loss and accuracy that training measured. DataError if the part has no samples or the data
+    does not fit, DescriptionError if the document is invalid.
     """
     path = run.path if isinstance(run, Run) else Path(run)
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""Runs a ``.net`` file, or a model, in the device's integers. Loads neither torch nor Numba."""
+"""Runs a ``.net`` file or a model in the device's integers, without loading torch or Numba."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from netdesc.hardware import FoldedModel, simulate
 
 
 def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray[Any]:
-    """Output spikes as the device computes them, bool [steps, neurons].
+    """Computes the output spikes as the device does; returns bool [steps, neurons].
 
     ``network`` is a ``.net`` file or the ``model`` of ``netdesc.compile``. ``input_TN`` holds
-    spikes or whole numbers, [steps, neurons] or [steps, *input shape]. An output that is a sum of
-    layers is returned as whole numbers. Raises NetFileError for a bad file, HardwareError for a
-    network that the device cannot hold, ValueError for an input that does not fit.
+    spikes or integers, [steps, neurons] or [steps, *input shape]. If the output is a sum of layers,
+    returns integers. NetFileError if the file is wrong, HardwareError if the device cannot hold the
+    network, ValueError if the input does not fit.
     """
     if isinstance(network, str | Path):
         imported = import_net(network)

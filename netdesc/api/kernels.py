@@ -1,6 +1,6 @@
 """Compiles the kernels of a network before they are needed.
 
-Numba keeps compiled kernels on the disk, where the next process finds them.
+Numba caches compiled kernels on the disk, from which later processes load them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from netdesc.training.step import build_step
 
 
 def compile_kernels(compiled: Compiled) -> None:
-    """Runs the network on silence, forward and backward, so that its kernels are compiled."""
+    """Compiles the kernels of a network: runs it on silent input, forward and backward."""
     model, loss = compiled.model, compiled.loss
-    # A layer of few neurons divides several samples among the threads with another kernel.
+    # With several samples, a layer of few neurons uses another kernel: threads share the samples.
     for samples in (1, 2):
         batch = _silent_batch(compiled.graph, samples)
         value = loss(model(batch.input_TBN), batch.target)
@@ -33,11 +33,11 @@ def compile_kernels(compiled: Compiled) -> None:
 
 
 def compile_kernels_for_data(description: Description) -> list[LayerReport]:
-    """Compiles the kernels that the first batch needs; returns how each layer was computed.
+    """Compiles the kernels that the first batch needs; returns a report for each layer.
 
-    Inputs that spike often need other kernels than silence. Returns an empty list without data,
-    and for an engine other than the CPU's, whose kernels do not depend on the data. Raises
-    DataError and TrainingError as training does.
+    Inputs that spike often need other kernels than silence. Returns an empty list if the document
+    has no data or the engine is not the CPU's; kernels of other engines do not depend on the data.
+    DataError or TrainingError if data or weights do not fit.
     """
     document, device = description.document, torch.device("cpu")
     if document.data is None or engine_name(device) != "cpu":

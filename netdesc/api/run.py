@@ -1,4 +1,4 @@
-"""Runs a network on one recording, in floats or in the device's integers."""
+"""Runs a network on one recording of events, in floats or in the device's integers."""
 
 from __future__ import annotations
 
@@ -35,29 +35,30 @@ class LayerSpikes:
 
 @dataclass(frozen=True)
 class TargetComparison:
-    """The output compared with the target that the document has for this input."""
+    """The output compared with the document's target for this input."""
 
     loss: float
     target_spikes: int
     met: int
-    """Target spikes that the output has in the same step."""
+    """The number of target spikes that the output meets in the same step."""
 
 
 @dataclass(frozen=True)
 class Classification:
-    """The class that the network predicts, and the label that the document has for this input."""
+    """The class that the network predicts, and the document's label for this input."""
 
     prediction: int | None
     """None if the output is silent."""
     label: int | None
+    """None if the document has no label for this input."""
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """``spikes_TN`` is bool [steps, *output shape]; ``warnings`` say why it may be wrong.
+    """The output of a run, ``spikes_TN``, bool [steps, *output shape], and measurements on it.
 
-    ``comparison`` is None unless the document has a target for the input, ``classification`` is
-    None unless its loss learns from labels.
+    ``comparison`` is None if the document has no target for the input, ``classification`` is None
+    if the network does not classify. ``warnings`` give reasons why the output may be wrong.
     """
 
     graph: Graph
@@ -72,9 +73,9 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
     """Runs a network on a file of events.
 
     ``network`` is the folder of a run (its best weights are used), a document or a ``.net`` file.
-    If the document names ``events`` as an input, they are binned as it says and the output is
-    compared with its target or label. Raises EventFileError (a ValueError) for events that do not
-    fit, and the ValueErrors of ``compile`` and ``import_net`` for the network.
+    If the document names ``events`` as an input, bins them as the document says and compares the
+    output with its target or label. EventFileError (a ValueError) if the events do not fit, the
+    ValueErrors of ``compile`` and ``import_net`` if the network cannot be built.
     """
     events = Path(events)
     if events.suffix.lower() == ".npz":
@@ -127,10 +128,10 @@ def _load_network(path: Path, events: Path, event: Event) -> tuple[Compiled, Des
 
 
 def _import(path: Path, events: Path, event: Event) -> ImportedNetwork:
-    """The network of a ``.net`` file.
+    """Reads the network of a ``.net`` file.
 
-    If the file names no number of steps, there are enough for the last event to reach the output;
-    EventFileError if that is more than ``MOST_STEPS``.
+    If the file names no number of steps, chooses enough steps of 1 ms for the last event to reach
+    the output. EventFileError if these are more than ``MAX_STEPS``.
     """
     imported = import_net(path)
     if not imported.assumed:
@@ -169,7 +170,7 @@ def _bin(
 class _ForwardResult(NamedTuple):
     spikes_TN: NDArray[np.bool_]
     counts: dict[str, int]
-    """Spikes of each layer of neurons."""
+    """Name of a layer of neurons -> the number of its spikes."""
     range_warnings: list[str]
 
 
@@ -226,7 +227,7 @@ def _compare(
 
 
 def _classify(graph: Graph, spikes_TN: NDArray[np.bool_], label: int | None) -> Classification:
-    """The class of the whole sample, also if the classifier predicts one in every step."""
+    """Computes the class of the whole sample, from the steps' classes if each step has one."""
     assert graph.classes is not None
     output_TBN = torch.from_numpy(spikes_TN).unsqueeze(1)
     any_label = torch.zeros(1, dtype=torch.int64)

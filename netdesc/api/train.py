@@ -30,11 +30,11 @@ def train(
     progress: Style = "auto",
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
-    """Trains as ``netdesc.training.train`` does, and adds ``network.net`` and ``report.html``.
+    """Trains like ``netdesc.training.train``, then writes ``network.net`` and ``report.html``.
 
-    ``warn`` is called with warnings of the export, and with the reason if a ``.net`` file cannot
-    hold the network or the report cannot be written; neither harms the run. A run that diverged or
-    was interrupted has a report, too.
+    ``warn`` is called with the warnings of the export. It is also called with the reason if a
+    ``.net`` file cannot hold the network or the report cannot be written; the run succeeds
+    nevertheless. A run that diverged or was interrupted has a report but no ``network.net``.
     """
 
     def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
@@ -44,7 +44,7 @@ def train(
             for warning in export_net(model, folder / NETWORK):
                 warn(warning)
         except NetFileError as error:
-            if isinstance(error.__cause__, OSError):  # the disk is the problem, not the network
+            if isinstance(error.__cause__, OSError):  # the file cannot be written
                 raise error.__cause__ from None
             warn(f"no network.net is written: {error}")
 
@@ -68,7 +68,7 @@ def train(
 
 
 def _write_report(folder: Path, warn: Callable[[str], None]) -> None:
-    """Writes the report of a run, unless it is newer than the run's record already."""
+    """Writes the report of a run, unless it is at least as new as the run's record."""
     report, record = folder / REPORT, folder / RECORD
     if report.exists() and report.stat().st_mtime_ns >= record.stat().st_mtime_ns:
         return

@@ -26,14 +26,14 @@ from netdesc.training import Run, train
 from netdesc.training.record import environment
 
 WARM_UP = 20
-"""The first epochs are not counted: they load kernels and fill caches."""
+"""The number of first epochs that are not counted, because they load kernels and fill caches."""
 
 REST = "all else of the loop"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds an epoch: the median, and the tenth and ninetieth percentile."""
+    """Milliseconds an epoch of one part: median, 10th percentile and 90th percentile."""
 
     part: str
     median_ms: float
@@ -48,12 +48,12 @@ class Timing:
 
 @dataclass(frozen=True)
 class Report:
-    """What a benchmark measured, and under which conditions.
+    """The measurements of a benchmark, and the conditions.
 
-    ``peak_bytes`` is roughly the largest memory of the whole run (on a GPU, its memory), without
-    what was allocated before (see ``peers.memory``): data, weights, passes and checkpoints, but not
-    libraries and kernels, which an earlier run has loaded. ``stolen`` is the share of the
-    processors' time that the host of a virtual machine gave to others while epochs were timed.
+    ``peak_bytes`` is roughly the peak memory of the run, on a GPU its GPU memory, minus the memory
+    allocated before (see ``peers.memory``). It includes data, weights, passes and checkpoints, but
+    not libraries and kernels, because an earlier run has loaded them. ``stolen`` is the share of
+    CPU time that the host of a virtual machine gave to other machines while epochs were timed.
     """
 
     epoch: Timing
@@ -68,14 +68,14 @@ class Report:
 
 
 class _Stopwatch:
-    """Seconds by epoch and part."""
+    """Measures the start of each epoch, and the seconds of each part in each epoch."""
 
     def __init__(self) -> None:
         self.starts: list[float] = []
         self.parts: list[dict[str, float]] = []
 
     def epochs(self) -> list[float]:
-        """Seconds of every counted epoch."""
+        """Returns the seconds of every counted epoch."""
         return [float(seconds) for seconds in np.diff(self.starts)[WARM_UP:]]
 
     @contextlib.contextmanager
@@ -117,10 +117,9 @@ def time_epochs(
 ) -> Report:
     """Trains ``file`` twice for ``epochs`` counted epochs, in a temporary folder.
 
-    The first run times every part, which costs some time itself; it does not distinguish the parts
-    that a GPU computes. The second run times whole epochs: data, passes, optimizer, metrics,
-    checkpoints. Raises DescriptionError for an invalid document, BenchError if a run ends too
-    early.
+    The first run times every part, which slows it down a little; parts that a GPU computes cannot
+    be told apart. The second run times whole epochs: data, passes, optimizer, metrics, checkpoints.
+    DescriptionError if the document is invalid, BenchError if a run ends too early.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     report(f"training {file} for {epochs} epochs …")

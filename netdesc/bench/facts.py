@@ -1,4 +1,4 @@
-"""What a measurement depends on: processor, cores, system, and the load of other programs."""
+"""Reads facts that a measurement depends on: processor, cores, system, load by other programs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from netdesc.bench.machine import cores
 _CPU_INFO = Path("/proc/cpuinfo")
 _STATISTICS = Path("/proc/stat")
 _IDLE = (3, 4)
-"""Columns of unused processor time: idle, and idle while waiting for a disk."""
+"""The columns of unused CPU time: idle, and idle while waiting for a disk."""
 _STOLEN = 7
-"""The column of time that the host of a virtual machine gave to others."""
+"""The column of CPU time that the host of a virtual machine gave to other machines."""
 
 
 def processor(source: Path = _CPU_INFO) -> str:
-    """The processor's model name, or its architecture if the system does not know the model."""
+    """Returns the processor's model name, or its architecture if the model is unknown."""
     try:
         lines = source.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -30,7 +30,7 @@ def processor(source: Path = _CPU_INFO) -> str:
 
 
 def cpu_times(source: Path = _STATISTICS) -> list[int] | None:
-    """Time of all processors by use (see proc_stat(5)); None except on Linux."""
+    """Reads the CPU time of all processors by use (see proc_stat(5)); None except on Linux."""
     try:
         kind, *numbers = source.read_text(encoding="ascii").partition("\n")[0].split()
         times = [int(number) for number in numbers[: _STOLEN + 1]]
@@ -42,7 +42,10 @@ def cpu_times(source: Path = _STATISTICS) -> list[int] | None:
 def shares_since(
     before: list[int] | None, source: Path = _STATISTICS
 ) -> tuple[float | None, float | None]:
-    """Shares of the processors' time since ``before``: (used, given to others by the host)."""
+    """Returns shares of the CPU time since ``before``: (used, given to other machines by the host).
+
+    Both are None if the times are unknown.
+    """
     after = cpu_times(source)
     if before is None or after is None:
         return None, None
@@ -54,9 +57,9 @@ def shares_since(
 
 
 def machine() -> dict[str, object]:
-    """Processor, cores that this process may use, system, and load by other programs.
+    """Returns processor, cores that this process may use, system, and load by other programs.
 
-    Call it before measuring: it sleeps, and measures the load meanwhile.
+    Must be called before a measurement, because it sleeps 0.4 s to measure the load.
     """
     before = cpu_times()
     time.sleep(0.4)

@@ -1,4 +1,4 @@
-"""Times one dense layer of CUBA neurons, and the most similar layers of other programs."""
+"""Times one dense layer of CUBA neurons, and the most similar layer of each other program."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, BenchUsageError, Interpreters, run, run_itself
 
 NEURON = {"threshold": 4.0, "current_decay": 0.25, "voltage_decay": 0.1}
-"""The neurons of every program; a decay is the share lost in a step."""
+"""The neuron parameters in every program. A decay is the share that is lost in a step."""
 
 WEIGHT_SPREAD = 0.9
-"""Weights are uniform in ± this / √(inputs · rate).
+"""Weights are uniform in ± WEIGHT_SPREAD / √(inputs · rate).
 
-The current of a step then has the same spread for all sizes. With the threshold above, a few per
-cent of the neurons spike in a step, in every program.
+The input current of a step then has the same spread for all sizes. With the threshold above, a few
+per cent of the neurons spike in a step, in every program.
 """
 
 MAX_NUMBERS = 1 << 40
-"""Largest tensor: no machine holds a larger one, and numpy fails in other ways far above it."""
+"""The largest number of values in a tensor. No machine holds more, and numpy fails with unclear
+errors far above it."""
 
 
 @dataclass(frozen=True)
 class LayerSize:
-    """A layer and its input: ``rate`` is the share of inputs that spike in a step, in (0, 1]."""
+    """The sizes of a layer and its input; ``rate`` in (0, 1] is spikes a step of each input."""
 
     inputs: int = 512
     neurons: int = 512
@@ -40,7 +41,7 @@ class LayerSize:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """BenchUsageError if no machine can measure it."""
+        """Checks the sizes. BenchUsageError if the rate is invalid or a tensor is too large."""
         if not 0 < self.rate <= 1:
             raise BenchUsageError(f"the rate is a share above 0 and up to 1, not {self.rate}")
         activity = self.steps * self.batch * max(self.inputs, self.neurons)
@@ -49,11 +50,11 @@ class LayerSize:
 
     @property
     def values(self) -> int:
-        """The size of the layer's output: steps · batch · neurons."""
+        """The number of values of the layer's output: steps · batch · neurons."""
         return self.steps * self.batch * self.neurons
 
     def work(self, device: str, repeats: int, *, input_gradient: bool = False) -> Work:
-        """Spikes, weights [neurons, inputs] and upstream gradient [neurons], all from the seed."""
+        """Draws input spikes, weights [neurons, inputs] and upstream gradient [neurons] by seed."""
         rng = np.random.default_rng(self.seed)
         bound = WEIGHT_SPREAD / math.sqrt(self.inputs * self.rate)
         weight_OI = rng.uniform(-bound, bound, (self.neurons, self.inputs))
@@ -78,13 +79,13 @@ class LayerSize:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The measurement of one program; fields after ``reason`` are None unless it is ``done``.
+    """The measurement of one program; fields after ``reason`` are None unless ``status`` is done.
 
-    Milliseconds are those of a forward and backward pass: median, 10th and 90th percentile of the
-    repeats. ``ratio`` is the median divided by netdesc's. ``spike_rate`` is spikes a neuron a step
-    of the output. ``peak_bytes`` is roughly the largest memory of a pass, without what was
-    allocated before (see ``peers.memory``); ``peak_units`` is that in 4 bytes · steps · batch ·
-    neurons. ``path`` is netdesc's: event lists or the matrix product.
+    Times in milliseconds are the median, 10th and 90th percentile of a forward and backward pass
+    over the repeats. ``ratio`` is the median divided by netdesc's. ``spike_rate`` is output spikes
+    a neuron a step. ``peak_bytes`` is roughly the peak memory of a pass minus the memory allocated
+    before (see ``peers.memory``); ``peak_units`` is ``peak_bytes`` / (4 · steps · batch · neurons).
+    ``path`` tells whether netdesc used event lists or a matrix product.
     """
 
     name: str
@@ -108,7 +109,10 @@ class Measurement:
     def from_answer(
         cls, answer: Answer, size: LayerSize, reference_ms: float | None = None
     ) -> Measurement:
-        """``reference_ms`` is netdesc's median; None for netdesc itself."""
+        """Computes the measurement from a program's answer.
+
+        ``reference_ms`` is netdesc's median time, None for netdesc itself.
+        """
         if answer.status != "done":
             return cls(answer.name, answer.status, answer.reason)
         result = answer.result
@@ -131,7 +135,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class LayerComparison:
-    """The layer's measurement by program, netdesc's first, and what they depend on."""
+    """The measurements of a layer, netdesc's first, and the conditions."""
 
     size: LayerSize
     input_gradient: bool
@@ -140,7 +144,7 @@ class LayerComparison:
 
     @property
     def timed(self) -> str:
-        """What the measured time includes, in words."""
+        """The computation that the measured time includes, in words."""
         gradients = "weights and input" if self.input_gradient else "weights, not of the input"
         return (
             f"forward and backward pass of the layer, from a given gradient of its output to the "
@@ -148,7 +152,7 @@ class LayerComparison:
         )
 
     def record(self) -> dict[str, Any]:
-        """The object of ``--json``."""
+        """Returns the object that ``--json`` prints."""
         return {"timed": self.timed, "neuron": NEURON, **asdict(self)}
 
 
@@ -162,10 +166,10 @@ def compare(
     input_gradient: bool = False,
     report: Callable[[str], None] = lambda text: None,
 ) -> LayerComparison:
-    """Measures netdesc and then each of ``against``, one after the other, on the same work.
+    """Measures netdesc, then each program of ``against``, one after the other, on the same work.
 
-    A program that is missing or fails is listed with the reason. BenchError if the measurement of
-    netdesc fails.
+    If a program is missing or fails, its measurement gives the reason. BenchError if the
+    measurement of netdesc fails.
     """
     work, facts = size.work(device, repeats, input_gradient=input_gradient), machine()
     programs: list[Measurement] = []

@@ -1,4 +1,4 @@
-"""Cores and memory that this process may use. Imports nothing heavy.
+"""Reads the cores and the memory that this process may use, without importing torch or numpy.
 
 On Linux, the limits of a container are read from its control group (cgroup version 2).
 """
@@ -13,7 +13,10 @@ _SYSTEM = Path("/")
 
 
 class Cores(NamedTuple):
-    """``present`` in the machine, ``allowed`` for this process, and ``quota`` of time on them."""
+    """The machine's CPU cores (``present``), and those allowed to this process.
+
+    ``quota`` is the CPU time that the process may use, in cores; None if it is unlimited.
+    """
 
     present: int
     allowed: int
@@ -21,19 +24,19 @@ class Cores(NamedTuple):
 
     @property
     def usable(self) -> int:
-        """The number of threads that can run at the same time, on average; at least one."""
+        """The average number of threads that can run at the same time; at least 1."""
         return max(1, round(min(self.allowed, self.quota or self.allowed)))
 
 
 class Memory(NamedTuple):
-    """Bytes; None if the system does not tell."""
+    """The total and the available memory in bytes; None if unknown."""
 
     total: int | None
     available: int | None
 
 
 def cores(system: Path = _SYSTEM) -> Cores:
-    """The processor cores; ``system`` is the root of the system's files."""
+    """Reads the CPU cores and the quota. ``system`` is the folder that holds ``sys``."""
     present = os.cpu_count() or 1
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
     allowed = len(affinity(0)) if affinity else present
@@ -44,7 +47,10 @@ def cores(system: Path = _SYSTEM) -> Cores:
 
 
 def memory(system: Path = _SYSTEM) -> Memory:
-    """Memory of the machine, or of the container if that is less."""
+    """Reads the memory of the machine, or of the container if its limit is smaller.
+
+    ``system`` is the folder that holds ``proc`` and ``sys``.
+    """
     lines = _read(system / "proc/meminfo").splitlines()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
     total, available = (
@@ -65,7 +71,7 @@ def memory(system: Path = _SYSTEM) -> Memory:
 
 
 def _read(path: Path) -> str:
-    """The text of a system file; empty if it cannot be read."""
+    """Reads the text of a system file; empty if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

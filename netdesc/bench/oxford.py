@@ -1,4 +1,4 @@
-"""Trains the Oxford task with slayer (lava-dl), on netdesc's spikes and initial weights."""
+"""Trains the Oxford task with slayer (lava-dl), with netdesc's input spikes and initial weights."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from netdesc.training.splits import read_splits
 
 PEER = "lava-dl"
 WARM_UP = 2
-"""The first epochs of slayer are not counted."""
+"""The number of slayer's first epochs that are not counted."""
 
 
 @dataclass(frozen=True)
 class SlayerResult:
-    """The measurement of slayer; fields after ``reason`` are None unless it is ``done``.
+    """The measurement of slayer; fields after ``reason`` are None unless ``status`` is ``done``.
 
-    ``ratio`` is its median epoch divided by netdesc's. ``first_losses`` are the losses before any
-    training, netdesc's and slayer's; they are equal if both compute the same network.
+    ``ratio`` is slayer's median time of an epoch divided by netdesc's. ``first_losses`` are
+    (netdesc's, slayer's) loss before training; they are equal if both compute the same network.
     """
 
     status: str
@@ -50,7 +50,10 @@ class SlayerResult:
 def train_with_slayer(
     file: Path, report: Report, epochs: int, device: str, interpreters: Interpreters
 ) -> SlayerResult:
-    """Trains ``file``, a chain of dense CUBA layers with spike-time loss and Adam, with slayer."""
+    """Trains the network of ``file`` with slayer and compares it with netdesc's ``report``.
+
+    The network must be a chain of dense CUBA layers with spike-time loss and Adam.
+    """
     work, first_loss = _work(file, epochs, device)
     answer = run(PEER, work, interpreters.python_for(PEER))
     if answer.status != "done":
@@ -79,7 +82,7 @@ def _slayer_result(answer: Answer, report: Report, first_loss: float) -> SlayerR
 
 
 def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
-    """The work for slayer, and netdesc's loss before any training."""
+    """Returns the work for slayer, and netdesc's loss before training."""
     description = load(file)
     compiled = compile(description)
     graph, optimizer = compiled.graph, description.document.training.optimizer

@@ -1,4 +1,4 @@
-"""The parts of an epoch that are timed, and the functions that compute them."""
+"""The timed parts of an epoch, and the functions that compute them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 Function = Callable[..., Any]
 TimedFunctions = Sequence[tuple[str, str]]
-"""A part's name, and the function that computes it, as ``module:name``."""
+"""(name of a part, function that computes it as ``module:name``); several functions may share a
+part."""
 
 _CPU = "netdesc.kernels.cpu"
 
@@ -28,7 +29,7 @@ PARTS: TimedFunctions = (
     ("optimizer", "netdesc.training.step:EagerStep.update"),
 )
 EPOCH_START = "netdesc.training.loop:set_learning_rate"
-"""The loop calls it first in every epoch."""
+"""The function whose call marks the start of an epoch."""
 
 
 @contextlib.contextmanager

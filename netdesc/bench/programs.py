@@ -1,4 +1,4 @@
-"""Starts each measured program in a process and an interpreter of its own."""
+"""Measures each program in a separate process, with its own Python interpreter."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from netdesc.bench.peers.work import Work
 _RUNNER = Path(__file__).parent / "peers" / "runner.py"
 
 _MAX_S = 900.0
-"""A program that takes longer for one work has failed."""
+"""The time limit of a program for one work; it fails if it takes longer."""
 
 
 class BenchError(ValueError):
-    """A measurement failed; holds one message for the user."""
+    """A measurement failed; the error holds one message for the user."""
 
     exit_code = 3
 
@@ -34,10 +34,10 @@ class BenchUsageError(BenchError):
 
 @dataclass(frozen=True)
 class Answer:
-    """How a program's process ended.
+    """The outcome of a program's process.
 
-    ``status`` is ``done``, ``missing`` (not installed for that interpreter) or ``failed``;
-    ``reason`` says why it is not ``done``. ``result`` is what the process measured.
+    ``status`` is ``done``, ``missing`` (the interpreter lacks the program) or ``failed``;
+    ``reason`` explains a status other than ``done``. ``result`` holds the measurements.
     """
 
     name: str
@@ -48,16 +48,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Interpreters:
-    """The Python interpreter of each program; ``default`` for those not in ``by_name``."""
+    """The Python interpreter of each program; ``default`` for programs not in ``by_name``."""
 
     by_name: Mapping[str, str]
     default: str = sys.executable
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> Interpreters:
-        """Parses ``lava-dl=/path/python``, or a path for all programs.
+        """Parses words such as ``lava-dl=/path/python``, or ``/path/python`` for all programs.
 
-        BenchUsageError if a word names no program, or a path is no file.
+        BenchUsageError if a program is unknown or a path is not a file.
         """
         by_name = {"": sys.executable}
         for word in words:
@@ -74,7 +74,10 @@ class Interpreters:
 
 
 def parse_peers(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, ...]:
-    """Peers from a comma-separated list; ``all`` stands for all of ``known``. BenchUsageError."""
+    """Parses a comma-separated list of programs; ``all`` stands for all programs in ``known``.
+
+    BenchUsageError if a program is not in ``known``.
+    """
     names = [name.strip().lower() for name in (text or "").split(",") if name.strip()]
     if "all" in names:
         return known
@@ -87,13 +90,13 @@ def parse_peers(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, 
 
 
 def run(name: str, work: Work, interpreter: str) -> Answer:
-    """Measures the program ``name`` with ``work``, in a process of ``interpreter``."""
+    """Measures the program ``name`` with ``work``, in a new process of ``interpreter``."""
     (answer,) = _answers(name, [work], interpreter)
     return answer
 
 
 def run_itself(*works: Work) -> list[Answer]:
-    """Measures netdesc with each work, in one process. BenchError if one fails."""
+    """Measures netdesc with each work, all in one process. BenchError if a measurement fails."""
     answers = _answers(ITSELF, works, sys.executable)
     for answer in answers:
         if answer.status != "done":
@@ -102,7 +105,7 @@ def run_itself(*works: Work) -> list[Answer]:
 
 
 def _answers(name: str, works: Sequence[Work], interpreter: str) -> list[Answer]:
-    """An answer for each of ``works``, or one answer that says why the process failed."""
+    """Returns an answer for each work, or one answer with the reason if the process failed."""
     with tempfile.TemporaryDirectory(prefix="netdesc-bench-") as folder:
         paths = [str(Path(folder) / f"work{number}.npz") for number in range(len(works))]
         for path, work in zip(paths, works, strict=True):

@@ -1,4 +1,4 @@
-"""Measures how a layer's time and memory grow with steps, batch, neurons and rate."""
+"""Measures how time and memory of a layer grow with steps, batch, neurons and input rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netdesc.bench.layer import NEURON, LayerSize, Measurement
 from netdesc.bench.programs import run_itself
 
 BASE = LayerSize(inputs=512, neurons=512, steps=1000, batch=4, rate=0.02)
-"""The point in which all axes cross."""
+"""The size that all axes share; each axis varies one of its numbers."""
 
 AXES: Mapping[str, Sequence[float]] = {
     "steps": (100, 300, 1000, 3000, 10_000),
@@ -19,17 +19,17 @@ AXES: Mapping[str, Sequence[float]] = {
     "neurons": (64, 256, 512, 2048, 8192),
     "rate": (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5),
 }
-"""The values of each axis; the other sizes are those of ``BASE``."""
+"""Axis -> its values; all other numbers are taken from ``BASE``."""
 
 REPEATS = 9
 
 
 @dataclass(frozen=True)
 class Point:
-    """Time and memory of a forward and backward pass of one size.
+    """Time and memory of a forward and backward pass of a layer of one size.
 
     ``ns_per_value`` is nanoseconds per step, sample and neuron; ``ns_per_event`` is nanoseconds per
-    synaptic event, which is one input spike that reaches one neuron.
+    synaptic event (one input spike that reaches one neuron), None without input spikes.
     """
 
     size: LayerSize
@@ -40,13 +40,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Axis -> its points in order; and the machine."""
+    """The measured points of each axis in order, and the facts of the machine."""
 
     axes: dict[str, list[Point]]
     machine: dict[str, object]
 
     def record(self) -> dict[str, Any]:
-        """The object of ``--json``."""
+        """Returns the object that ``--json`` prints."""
         return {"neuron": NEURON, **asdict(self)}
 
 
@@ -61,10 +61,10 @@ def sweep(
     report: Callable[[str], None] = lambda text: None,
     on_axis: Callable[[str, Sequence[Point]], None] = lambda axis, points: None,
 ) -> Sweep:
-    """Measures every size; the sizes of an axis share one process.
+    """Measures every size; all sizes of an axis are measured in one process.
 
-    ``on_axis`` is called with each axis and its points as soon as they are measured, so that an
-    interruption does not lose them. BenchError if a measurement fails.
+    ``on_axis`` is called with each axis and its points as soon as they are measured, so that they
+    are not lost if a later axis is interrupted. BenchError if a measurement fails.
     """
     axes: dict[str, list[Point]] = {}
     facts = machine()

@@ -1,4 +1,4 @@
-"""Formats measurements as the tables and lines that the commands print."""
+"""Formats measurements as tables and lines for the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netdesc.bench.sweep import Point, Sweep
 Rows = list[tuple[object, ...]]
 
 _MAX_OTHER_LOAD = 0.1
-"""Above this load by other programs, a warning is printed: measured times are too long."""
+"""Above this load by other programs, a warning is printed, because measured times are too long."""
 
 LAYER = (
     "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"
@@ -21,7 +21,7 @@ SWEEP = (
 
 
 def layer_rows(programs: Sequence[Measurement]) -> Rows:
-    """A row of ``LAYER`` for each measured program."""
+    """Formats a row with the columns ``LAYER`` for each program that was measured."""
     return [
         (
             f"{each.name} {(each.versions or {}).get(each.name, '')}".rstrip(),
@@ -38,7 +38,7 @@ def layer_rows(programs: Sequence[Measurement]) -> Rows:
 
 
 def layer_lines(comparison: LayerComparison) -> Iterator[str]:
-    """The lines below the table: what was timed, with which programs, and which are missing."""
+    """Yields the lines below the table: sizes, timed work, versions, missing programs, machine."""
     size = comparison.size
     yield (
         f"dense layer {size.inputs} to {size.neurons}, {size.steps} steps, batch {size.batch}, "
@@ -56,14 +56,14 @@ def layer_lines(comparison: LayerComparison) -> Iterator[str]:
 
 
 def not_measured(comparison: LayerComparison) -> Iterator[str]:
-    """Which programs are missing or failed, and why."""
+    """Yields a line with the reason for each program that is missing or failed."""
     for each in comparison.programs:
         if each.status != "done":
             yield f"{each.name}: {each.status}: {each.reason}"
 
 
 def markdown(comparison: LayerComparison) -> Iterator[str]:
-    """The lines of a Markdown table with the rows of ``layer_rows``."""
+    """Yields the lines of a Markdown table with the rows of ``layer_rows``."""
     yield f"| {' | '.join(LAYER)} |"
     yield "|---" + "|---:" * (len(LAYER) - 1) + "|"
     for row in layer_rows(comparison.programs):
@@ -86,7 +86,7 @@ def machine_lines(machine: Mapping[str, object]) -> Iterator[str]:
 
 
 def sweep_rows(axis: str, points: Sequence[Point]) -> Rows:
-    """A row for each point: the axis's value, then the columns of ``SWEEP``."""
+    """Formats a row for each point: the axis's value, then the columns ``SWEEP``."""
     return [
         (
             f"{point.size.rate:.1%}" if axis == "rate" else f"{getattr(point.size, axis):,}",
@@ -107,7 +107,7 @@ def _format_known(value: float | None, form: str) -> str:
 
 
 def sweep_lines(sweep: Sweep) -> Iterator[str]:
-    """The lines below the tables."""
+    """Yields the lines below the tables: units, versions, machine."""
     yield "value: a step of a neuron for a sample; event: an input spike that reaches a neuron"
     yield "memory: roughly, of the pass at its peak, in 4 bytes for each step, sample and neuron"
     figures = sweep.axes["steps"][0].figures

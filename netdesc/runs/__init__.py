@@ -1,1 +1,1 @@
-"""The folder of a run: names of its files, and the state of the run that they show."""
+"""The folder of a run: the names of its files, and the state of the run read from them."""

@@ -1,4 +1,4 @@
-"""Names of the files in a run's folder."""
+"""The names of the files in a run directory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 DOCUMENT = "network.json"
 """The document as the user wrote it."""
 LOCK = "network.lock.json"
-"""The document with every default, its origin, and the SHA-256 of every data file."""
+"""The document with all defaults filled in, their origins, and the SHA-256 of every data file."""
 RECORD = "run.json"
 """The status of the run and its results."""
 METRICS = "metrics.jsonl"
-"""One JSON object an epoch."""
+"""The metrics: one JSON object for each epoch."""
 LOG = "train.log"
 NETWORK = "network.net"
 REPORT = "report.html"
@@ -23,19 +23,19 @@ INITIAL = "initial.safetensors"
 BEST = "best.safetensors"
 LAST = "last.safetensors"
 STATE = "last.state"
-"""In ``CHECKPOINTS``: one file with all that resuming needs."""
+"""In ``CHECKPOINTS``: the state of the run, from which it resumes."""
 PROCESS_LOCK = ".lock"
-"""Locked by the process that trains in the folder; holds its id."""
+"""A file with the id of the process that trains in the folder, which locks this file."""
 
 
 class NoRunError(ValueError):
-    """A folder holds no run."""
+    """The folder is not a run directory."""
 
     exit_code = 3
 
 
 def no_run(path: Path) -> str:
-    """The message for a ``path`` that is no folder, so no run."""
+    """Returns the error message if ``path``, which should be a run, is a file or does not exist."""
     if path.is_file():
         return (
             f"{path} is a file; name the folder of a run, such as runs/oxford/20260131-120000-1a2b"
@@ -44,7 +44,7 @@ def no_run(path: Path) -> str:
 
 
 def lock_of(folder: Path) -> Path:
-    """The path of the document's lock in a run's folder. NoRunError if it is missing."""
+    """Returns the path of the document's lock in a run's folder. NoRunError if it is missing."""
     if not (folder / LOCK).is_file():
         raise NoRunError(f"{folder} is no run: there is no {LOCK} in it")
     return folder / LOCK

@@ -1,4 +1,4 @@
-"""The state of a run, read from its folder. Needs neither torch nor the run's data."""
+"""Reads the state of a run from its folder, without torch and without the run's data."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from typing import Any
 from netdesc.runs.files import CHECKPOINTS, PROCESS_LOCK, RECORD, STATE
 
 KILLED = "killed"
-"""The status of a run that is recorded as running, but whose process has ended."""
+"""The status of a run whose record says ``running``, but whose process has ended."""
 
 
 @dataclass(frozen=True)
 class RunState:
-    """``status`` is that of ``run.json``, or ``KILLED``; other fields are those of ``run.json``.
+    """The state of a run: the fields of ``run.json``, and two fields read from other files.
 
-    ``at_work`` tells whether a process works on the run, None if that is unknown.
-    ``resumes_after`` is the number of epochs after which resuming starts, None if unknown.
+    ``status`` is the status of ``run.json`` or ``KILLED``. ``at_work`` is True if a process works
+    on the run, None if unknown. ``resumes_after`` is the number of complete epochs in the newest
+    checkpoint, None if it cannot be read.
     """
 
     status: str
@@ -33,7 +34,7 @@ class RunState:
 
 
 def read_state(run: Path) -> RunState | None:
-    """The state of a run; None if its record cannot be read."""
+    """Reads the state of a run; None if its record cannot be read."""
     try:
         record = json.loads((run / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -54,14 +55,14 @@ def read_state(run: Path) -> RunState | None:
 
 
 def resume_command(run: str | Path) -> str:
-    """The shell command that resumes a run."""
+    """Returns the shell command that resumes a run."""
     return f"netdesc train --resume {shlex.quote(str(run))}"
 
 
 def saved_epochs(run: Path) -> int | None:
-    """The number of complete epochs in the newest checkpoint; 0 without one.
+    """Reads the number of complete epochs in the newest checkpoint.
 
-    None if it cannot be read.
+    Returns 0 if there is no checkpoint, None if it cannot be read.
     """
     path = run / CHECKPOINTS / STATE
     if not path.exists():
@@ -77,10 +78,10 @@ def saved_epochs(run: Path) -> int | None:
 
 
 def is_at_work(run: Path, pid: int | None) -> bool | None:
-    """Whether a process still works on the run; None if that is unknown.
+    """Whether a process works on the run; None if unknown, as on Windows.
 
-    It reads the folder's process lock. In a copy without it, it looks for the process ``pid``; that
-    id may meanwhile belong to another process.
+    Checks the folder's process lock. If the lock file is missing, as in a copy of the folder,
+    checks whether a process ``pid`` exists; meanwhile that id may belong to another process.
     """
     if sys.platform == "win32":
         return None

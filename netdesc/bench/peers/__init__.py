@@ -1,7 +1,7 @@
 """The programs that can be measured, and the code that runs in their processes.
 
-The interpreter of such a process (Python 3.9 or newer) may have only numpy and the program, and not
-the packages that netdesc needs. So these files import nothing else, except ``itself``, which
+The interpreter of such a process (Python 3.9 or newer) may lack the packages that netdesc needs.
+Therefore these files import only numpy, the program and its packages, except ``itself``, which
 measures netdesc.
 """
 
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Program:
-    """``adapter`` is the module in this folder that measures it, ``module`` its own main module.
+    """A program that can be measured.
 
-    ``packages`` are the distributions whose versions are reported, the program's own first.
+    ``adapter`` is the module in this folder that measures it, ``module`` is the program's main
+    module. ``packages`` are the distributions whose versions are reported.
     """
 
     adapter: str

@@ -1,4 +1,4 @@
-"""Measures slayer (lava-dl): ``slayer.block.cuba.Dense``, which has the neurons of netdesc.
+"""Measures slayer (lava-dl): ``slayer.block.cuba.Dense``, which has the same neurons as netdesc.
 
 Its tensors are [batch, neurons, steps]; weights are [neurons, inputs, 1, 1, 1].
 """
@@ -43,10 +43,10 @@ def layer(work: Work) -> TimedLayer:
 
 
 def oxford(work: Work) -> dict[str, Any]:
-    """Trains dense CUBA layers as slayer's tutorial does; returns seconds, losses, spike rates.
+    """Trains dense CUBA layers as slayer's tutorial does, from the weights of the work.
 
-    It starts from the weights of the work. An epoch is forward pass, loss, backward pass and the
-    optimizer's step.
+    Returns seconds, losses, spike rates and peak memory, among others. An epoch is forward pass,
+    loss, backward pass and the optimizer's step.
     """
     settings = work.settings
     spikes, target = (

@@ -1,4 +1,4 @@
-"""Measures time, memory and spike rate of a layer of any program."""
+"""Measures time, memory and spike rate of a program's layer."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from netdesc.bench.peers.memory import host_peak_bytes
 from netdesc.bench.peers.work import Work
 
 _MIN_S = 0.5
-"""Repeats last at least this long, so that a short pause of the machine does not hit them all."""
+"""All repeats together last at least this long, so that a short pause of the machine affects only
+some of them."""
 _MAX_S = 20.0
-"""After this time no repeat starts, if there are at least ``_MIN_REPEATS``."""
+"""After this time no further repeat starts, if ``_MIN_REPEATS`` are done."""
 _MIN_REPEATS = 5
 
 
 def _do_nothing() -> None:
-    """For a CPU, which needs no waiting, and for programs that keep no memory between steps."""
+    """Does nothing: for a CPU, where no wait is needed, and for programs without memory to free."""
 
 
 @dataclass(frozen=True)
 class TimedLayer:
     """A program's layer, ready to run.
 
-    ``step`` runs one forward and backward pass; ``wait`` returns when the device is done;
-    ``release`` frees memory that is kept for the next step. ``spike_rate`` is spikes a neuron a
-    step of the output. ``peak_bytes`` measures the largest memory that its argument takes.
+    ``step`` runs a forward and backward pass; ``wait`` returns when the device has finished;
+    ``release`` frees memory that is kept for the next step. ``spike_rate`` returns output spikes a
+    neuron a step. ``peak_bytes`` runs its argument and returns the peak memory that this took.
     """
 
     what: str
@@ -42,7 +43,7 @@ class TimedLayer:
 
 
 def measure(build: Callable[[Work], TimedLayer], work: Work) -> dict[str, Any]:
-    """Measures the layer that ``build`` returns for ``work``; the result is JSON."""
+    """Builds the layer of ``work`` with ``build`` and measures it; returns an object for JSON."""
     layer = build(work)
 
     def once() -> None:
@@ -63,7 +64,11 @@ def measure(build: Callable[[Work], TimedLayer], work: Work) -> dict[str, Any]:
 
 
 def _time_repeats(once: Callable[[], None], repeats: int) -> list[float]:
-    """Seconds of each of about ``repeats`` steps (see ``_MIN_S``), after a warm-up step."""
+    """Returns the seconds of each step, after a warm-up step.
+
+    Runs at least ``repeats`` steps and ``_MIN_S`` seconds. Stops earlier if ``_MAX_S`` seconds have
+    passed and ``_MIN_REPEATS`` steps are done.
+    """
     once()
     found: list[float] = []
     begin = time.perf_counter()

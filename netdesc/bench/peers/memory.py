@@ -1,9 +1,9 @@
-"""Measures the largest memory that some work takes, without what was allocated before.
+"""Measures the peak memory that a piece of work takes, minus the memory allocated before.
 
-On a CPU this is the process's resident set: its peak during the work minus its size just before.
-It counts memory that was touched, by any allocator (torch, numpy, Numba, jax), and not memory that
-was only reserved. Before the work, freed heap memory is returned to the system, and the peak is
-reset if the system allows that (Linux). Elsewhere an earlier peak may hide the growth.
+On a CPU this is the peak of the process's resident set during the work minus its size before. It
+counts all memory that was accessed, from any allocator (torch, numpy, Numba, jax), but not memory
+that was only reserved. Before the work, freed heap memory is returned to the system, and
+the peak is reset if the system allows it (Linux). On other systems an earlier peak may hide growth.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PROCESS = Path("/proc/self")
 
 
 def host_peak_bytes(work: Callable[[], None]) -> int | None:
-    """The largest number of bytes that ``work`` took; None if the system does not tell."""
+    """Runs ``work`` and returns the peak memory that it took in bytes; None if unknown."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # GNU's C library only

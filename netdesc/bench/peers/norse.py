@@ -1,7 +1,7 @@
 """Measures Norse: ``norse.torch.LIF``, which contains the loop over time.
 
-Norse's voltage is ``v + dt·τ_mem⁻¹·(i − v)``: that of the other programs times the voltage decay.
-So the threshold is multiplied by that decay; the weights are not changed.
+Norse's voltage, ``v + dt·τ_mem⁻¹·(i − v)``, is the other programs' voltage times the voltage decay.
+Therefore the threshold is multiplied by that decay; the weights are not changed.
 """
 
 # pyright: reportMissingImports=false

@@ -1,7 +1,8 @@
 """Measures one program in this process: ``python runner.py PROGRAM WORK.npz …``.
 
-Prints one line of JSON per work on standard output; output of the program goes to standard error. A
-program that is not installed is a result; one that fails ends with its traceback.
+Prints one line of JSON for each work on standard output; output of the program goes to standard
+error. If the program is not installed, the line says so. If it fails, the process ends with a
+traceback.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from typing import Any
 
 _FOLDER = Path(__file__).resolve().parent
 
-# Python puts this file's folder on the path, where files have the names of the programs.
+# Python puts this file's folder on the path; its files would hide the programs of the same names.
 sys.path[:] = [each for each in sys.path if Path(each or ".").resolve() != _FOLDER]
 
 
 def _load_netdesc() -> None:
-    """Imports netdesc from this file's own package, without putting its parent on the path.
+    """Imports netdesc from the package of this file, without putting its parent folder on the path.
 
-    The packages beside it may belong to another interpreter and would hide missing ones.
+    Other packages in that folder may belong to another interpreter; a program that is missing in
+    this interpreter would be imported from there.
     """
     folder = _FOLDER.parents[1]
     spec = importlib.util.spec_from_file_location(
@@ -42,20 +44,20 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     for package in packages:
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # run from a tree without installing
+        except PackageNotFoundError:  # the package runs from a source tree
             continue
     return {**found, "python": platform.python_version()}
 
 
 def load(name: str) -> ModuleType | None:
-    """The adapter of the program ``name``; None if the program is not installed."""
+    """Imports the adapter of the program ``name``; None if the program is not installed."""
     from netdesc.bench.peers import PROGRAMS
 
     program = PROGRAMS[name]
     try:
         importlib.import_module(program.module)
     except ModuleNotFoundError as error:
-        # The program is missing, and not a package that it needs.
+        # Return None only if the program is missing, but not if a package that it needs is.
         if f"{program.module}.".startswith(f"{error.name}."):
             return None
         raise
@@ -63,7 +65,7 @@ def load(name: str) -> ModuleType | None:
 
 
 def run(name: str, path: Path) -> dict[str, Any]:
-    """The result of measuring the program ``name`` with the work at ``path``."""
+    """Measures the program ``name`` with the work at ``path``; returns an object for JSON."""
     adapter = load(name)
     if adapter is None:
         return {"status": "missing"}

@@ -1,6 +1,6 @@
 """Measures Spyx: ``spyx.nn.CuBaLIF`` run by ``spyx.nn.run``, forward and backward in one jax.jit.
 
-The step is compiled before it is timed; the time lasts until its results are ready.
+The step is compiled before it is timed. The time ends when its results are ready.
 """
 
 # pyright: reportMissingImports=false
@@ -55,6 +55,6 @@ def layer(work: Work) -> TimedLayer:
         step=lambda: jax.block_until_ready(step(*arguments)),
         spike_rate=lambda: float(jnp.mean(jax.jit(forward)(weight_IO, spikes_TBI))),
         device=device.device_kind if on_gpu else "cpu",
-        threads=None if on_gpu else os.cpu_count(),  # XLA uses one a core
+        threads=None if on_gpu else os.cpu_count(),  # XLA starts one thread for each core
         peak_bytes=cuda_peak_bytes if on_gpu else host_peak_bytes,
     )

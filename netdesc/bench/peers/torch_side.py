@@ -18,12 +18,12 @@ def device_of(work: Work) -> torch.device:
 
 
 def tensor(array: Any, work: Work) -> Tensor:
-    """A float32 tensor on the device of the work."""
+    """Converts an array to a tensor on the device of the work."""
     return torch.from_numpy(array).to(device_of(work))
 
 
 def linear(work: Work) -> torch.nn.Linear:
-    """Dense synapses without bias that hold the weights of the work."""
+    """Builds a linear layer without bias that has the weights of the work."""
     weight_OI = tensor(work.numbers["weight_OI"], work)
     synapse = torch.nn.Linear(*weight_OI.shape[::-1], bias=False, device=weight_OI.device)
     synapse.weight.data = weight_OI
@@ -38,10 +38,11 @@ def layer(
     arrange: Callable[[Tensor], Tensor] = lambda values_TBN: values_TBN,
     **more: Any,
 ) -> TimedLayer:
-    """A layer whose ``forward`` maps spikes to spikes; ``arrange`` reorders their axes before.
+    """Builds a timed layer from ``forward``, which maps input spikes to output spikes.
 
-    A step is a forward pass, and a backward pass from the upstream gradient of the work to
-    ``weight``, and to the input if the work says so.
+    ``arrange`` reorders the axes of spikes and gradients from [steps, batch, neurons]. A step is a
+    forward pass, and a backward pass from the upstream gradient of the work to ``weight`` and, if
+    ``input_gradient`` of the work is True, to the input.
     """
     spikes = arrange(tensor(work.dense("input"), work)).contiguous()
     upstream = arrange(tensor(work.upstream(), work)).contiguous()
@@ -69,12 +70,12 @@ def layer(
 
 
 def peak_bytes_on(device: torch.device) -> Callable[[Callable[[], None]], int | None]:
-    """The function that measures the memory of work on ``device``."""
+    """Returns the function that measures the peak memory of work on ``device``."""
     return cuda_peak_bytes if device.type == "cuda" else host_peak_bytes
 
 
 def cuda_peak_bytes(work: Callable[[], None]) -> int:
-    """The largest number of bytes of GPU memory that ``work`` took."""
+    """Runs ``work`` and returns the peak GPU memory that it took in bytes."""
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()

@@ -1,6 +1,6 @@
-"""The work that every program computes, as one ``.npz`` file without pickles.
+"""Writes and reads the work that every program computes, as one ``.npz`` file without pickles.
 
-Spikes are packed eight to a byte; ``settings`` is JSON text.
+The file holds 8 spikes in each byte, and ``settings`` as JSON text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Work:
-    """``spikes`` are bool arrays [steps, batch, size] by name, ``numbers`` float32 arrays."""
+    """The settings and arrays of a measurement.
+
+    ``spikes``: name -> bool [steps, batch, size]; ``numbers``: name -> float32 array.
+    """
 
     settings: dict[str, Any]
     spikes: dict[str, np.ndarray]
@@ -43,13 +46,14 @@ class Work:
         return cls(text["settings"], spikes, arrays)
 
     def dense(self, name: str) -> np.ndarray:
-        """Spikes as float32 [steps, batch, size], 0 and 1."""
+        """Returns the spikes ``name`` as float32 [steps, batch, size] of 0 and 1."""
         return self.spikes[name].astype(np.float32)
 
     def upstream(self) -> np.ndarray:
-        """The gradient of the layer's output, float32 [steps, batch, neurons].
+        """Returns the gradient of the layer's output, float32 [steps, batch, neurons].
 
-        It is equal in every step and sample, but a full tensor, as a loss returns it.
+        It has equal values in every step and sample, but is a full array like the gradient of a
+        loss.
         """
         steps, batch, _ = self.spikes["input"].shape
         row = self.numbers["upstream_N"]

@@ -15,8 +15,8 @@ from netdesc.kernels.fixed_point import DECAY_ONE, weight_limits
 
 MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
 MAX_THRESHOLD = 1 << 23
-"""In units of weights, which are 64 units of states. States are clipped at 2²³ - 1, so a neuron
-with the largest threshold never spikes.
+"""In the unit of weights, which is 64 units of states. States are clipped at 2²³ - 1, so a neuron
+with this threshold never spikes.
 """
 MAX_BIAS = 1 << 17
 MAX_AXIS_SIZE = 1 << 20

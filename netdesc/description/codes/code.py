@@ -11,10 +11,10 @@ from netdesc.description.diagnostics.diagnostic import Severity
 class Entry:
     """The explanation of a code: its cause, its fix, a wrong example and a corrected one.
 
-    Tests check that only the wrong example has the diagnostic. ``at`` is the place of the examples.
-    A JSON pointer means that they are the text at this place of an otherwise valid document; ""
-    that they are whole documents; "--set" that they are arguments of that option; and "command"
-    that they are command lines.
+    ``at`` tells what the examples are: "" whole documents, "--set" arguments of that option,
+    "command" command lines. Any other value is a JSON pointer: the examples are the text at that
+    place of an otherwise valid document. Tests check that only the wrong example has the
+    diagnostic.
     """
 
     code: str

@@ -17,5 +17,5 @@ class DescriptionError(ValueError):
 
     @property
     def lacks_data(self) -> bool:
-        """True if every error is a file that is missing or unreadable (see ``Diagnostic``)."""
+        """True if all errors are missing or unreadable files (see ``Diagnostic.lacks_data``)."""
         return all(each.lacks_data for each in self.diagnostics if each.is_error)

@@ -77,7 +77,7 @@ class Diagnostic:
     end_line: int | None = None
     end_column: int | None = None
     hint: str = ""
-    """What to do, in a few words. It is shown beside the caret."""
+    """A short instruction what to change, shown beside the caret."""
     notes: tuple[str, ...] = ()
     """Further lines under the excerpt, such as ``allowed: …``."""
     excerpt: str = ""
@@ -85,7 +85,7 @@ class Diagnostic:
     related: tuple[Related, ...] = ()
     """Other places that explain the diagnostic, such as the layer whose shape does not fit."""
     fix: Fix | None = None
-    """What ``netdesc validate --fix`` changes, if the correction is unambiguous."""
+    """The edits of ``netdesc validate --fix``; ``None`` if the correction is ambiguous."""
     override: str | None = None
     """The ``--set`` argument that is wrong, if any."""
     ends_search: bool = False

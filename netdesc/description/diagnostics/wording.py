@@ -1,4 +1,4 @@
-"""Words and places of diagnostics that all output formats share."""
+"""Formats counts, places and messages of diagnostics for all output formats."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def _format_loss(result: Evaluation) -> str:
 
 
 def _print_confusion_matrix(output: Output, score: Score) -> None:
-    """Prints labels as rows and predictions as columns. The last column counts silent outputs."""
+    """Prints labels as rows and predictions as columns. A last column counts silent outputs."""
     confusion, undecided = score.confusion, score.undecided_by_label
     if confusion is None or undecided is None:
         return

@@ -158,6 +158,6 @@ def _replace_closed_streams() -> None:
 
 
 def _replace_unencodable_characters() -> None:
-    """Prints ``?`` for characters that standard output cannot encode, instead of failing."""
+    """Lets standard output print ``?`` for characters that it cannot encode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -51,12 +51,12 @@ def shape(sizes: Sequence[int]) -> str:
 
 
 def plural(count: int, singular: str) -> str:
-    """``1 epoch``, ``2,000 epochs``."""
+    """Formats a count and its noun: ``1 epoch``, ``2,000 epochs``."""
     return f"{count:,} {singular}{'' if count == 1 else 's'}"
 
 
 def join_words(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Joins words in a list: ``a``, ``a and b``, ``a, b and c``."""
     *most, last = words
     return f"{', '.join(most)} and {last}" if most else last
 

@@ -20,7 +20,8 @@ def fall_at_end(run: Run) -> float:
     """Returns the share by which the loss fell in the last fifth of the epochs.
 
     Returns 0 if the share is at most ``MIN_FALL``, if the best epoch is not among the last fifth,
-    if the loss did not end near its best value, or if epochs are missing.
+    if the loss did not end near its best value, if the run ended before its last epoch, or if the
+    file lacks epochs.
     """
     losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5 or 1
     is_whole = run.record.status == "done" and not run.record.stopped_early

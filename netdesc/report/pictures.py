@@ -27,12 +27,12 @@ class MaxSize:
 
 
 SMALL = MaxSize(300, 130)
-"""For pictures side by side and for narrow screens. Browsers only enlarge these pictures: if they
-shrank them, single spikes would become invisible."""
+"""The size of pictures side by side, and on narrow screens. Browsers only enlarge these pictures:
+if they shrank them, single spikes would become invisible."""
 WIDE = MaxSize(960, 417)
-"""For one picture across the page. Narrow screens (see ``report.css``) get the small picture."""
+"""The size of a picture across the page. Narrow screens (see ``report.css``) get the small one."""
 ENLARGED = MaxSize(2000, 600)
-"""For the enlarged picture, in a dialog that scrolls."""
+"""The size of an enlarged picture, in a dialog that scrolls."""
 COARSE_BELOW_PIXELS = 400
 """A picture whose sides are both shorter is not stretched to the full width of the page."""
 

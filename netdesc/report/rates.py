@@ -1,4 +1,4 @@
-"""Spike rates of each layer's neurons, and how many neurons are silent or saturated."""
+"""Computes the spike rates of each layer's neurons, and counts silent and saturated neurons."""
 
 from __future__ import annotations
 

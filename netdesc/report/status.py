@@ -35,7 +35,7 @@ _STATUSES = {
         "warning", "Unknown status", "This netdesc does not know the status “{status}”. {shown}"
     ),
 }  # fmt: skip
-"""Status -> mood, title and text. A run can be resumed if its text contains ``{resume}``."""
+"""Mood, title and text of each status. A run can be resumed if its text contains ``{resume}``."""
 
 
 class RunStatus(NamedTuple):

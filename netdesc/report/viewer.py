@@ -147,7 +147,7 @@ def _decision(sample: Sample, classifier: Classifier | None) -> str:
 def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
     """Returns the classes that share the highest spike rate; empty if there is no tie.
 
-    Also empty if the classifier counts spikes in a window instead of the whole sample.
+    It is also empty if the classifier counts spikes in a window instead of the whole sample.
     """
     if sample.rates is None or classifier is None or classifier.window_steps is not None:
         return []

@@ -21,7 +21,7 @@ zeros stays zero."""
 
 
 class Weights:
-    """An open file of weights. Each method reads one tensor."""
+    """An open file of weights. Its methods read the weights and decays of one layer."""
 
     def __init__(self, path: Path, file: Any) -> None:
         self._path = path

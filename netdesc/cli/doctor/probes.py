@@ -47,7 +47,7 @@ class Probe(NamedTuple):
     """One check.
 
     If ``check`` raises or ends the process, the state is ``worst``, and ``way_out`` says what to
-    do. The probe is skipped if a topic that it ``needs`` has ended that way.
+    do. The probe is skipped if a probe that it ``needs`` has failed in this way.
     """
 
     topic: str

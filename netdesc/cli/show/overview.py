@@ -83,7 +83,7 @@ class Overview:
 
 
 LearnedDecays = Mapping[tuple[str, str], tuple[float, float]]
-"""The lowest and the highest learned decay, by names of layer and decay."""
+"""The lowest and the highest value of each learned decay, by names of layer and decay."""
 
 
 def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:

@@ -25,7 +25,7 @@ LAST = "last.safetensors"
 STATE = "last.state"
 """In ``CHECKPOINTS``: the state of the run, from which it resumes."""
 PROCESS_LOCK = ".lock"
-"""A file with the id of the process that trains in the folder, which locks this file."""
+"""The process that trains in the folder locks this file and writes its process id into it."""
 
 
 class NoRunError(ValueError):

@@ -84,7 +84,7 @@ class ArrayFile:
         return {name: samples[np.flatnonzero(part == n)] for n, name in enumerate(PARTS)}
 
     def _require_memory(self, header: Header, split: NDArray | None) -> None:
-        """DataError if the inputs and an encoded training batch need too much memory."""
+        """Raises DataError if the inputs and an encoded training batch need too much memory."""
         axes = FILE_AXES[type(self.data.encoding)]
         if header.shape[len(axes) :] != self.spec.input_shape:
             return
@@ -96,7 +96,7 @@ class ArrayFile:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 
     def _compress_inputs(self, values: NDArray) -> tuple[Code, NDArray]:
-        """Checks the inputs and compresses them; returns (code, compressed). DataError."""
+        """Compresses inputs; returns (code, compressed). DataError if they cannot be encoded."""
         data, spec = self.data, self.spec
         axes = FILE_AXES[type(data.encoding)]
         if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:

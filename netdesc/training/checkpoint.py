@@ -1,7 +1,7 @@
 """Writes and restores checkpoints: files of weights, and ``last.state``.
 
-``last.state`` holds everything that resuming restores. It is replaced atomically, after the metrics
-of its epochs are on the disk, so a run can be resumed after a kill between any two writes.
+``last.state`` holds everything that resuming needs. It is replaced atomically, after the metrics of
+its epochs are on the disk, so a run can be resumed after a kill between any two writes.
 """
 
 from __future__ import annotations

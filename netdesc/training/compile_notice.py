@@ -24,7 +24,7 @@ _PAUSE_S = 2.0
 
 @contextlib.contextmanager
 def compile_notices(device: torch.device, report: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, reports ``NOTICE`` when kernels are compiled, not when they are cached.
+    """Within the block, reports ``NOTICE`` when kernels are compiled, not if they are cached.
 
     Compilations that follow one another are reported once. They can also occur in the middle of a
     run, when a layer spikes more and needs other kernels. Only the CPU engine's compilations are

@@ -88,7 +88,7 @@ class _Analog:
         return f"numbers from {self.low:g} to {self.high:g}"
 
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
-        inside = (values >= self.low) & (values <= self.high)  # NaN is not
+        inside = (values >= self.low) & (values <= self.high)  # False for NaN
         return np.all(inside.reshape(len(values), -1), axis=1)
 
     def silence_warning(self, largest: float) -> str:

@@ -19,7 +19,7 @@ _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
 
 
 def default_path(name: str) -> Path:
-    """Returns a new relative path ``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` (x: random digits)."""
+    """Returns a new relative path ``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` (x: random hex digits)."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     return Path("runs") / name / f"{stamp}-{secrets.token_hex(2)}"
 

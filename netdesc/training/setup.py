@@ -32,8 +32,8 @@ from netdesc.training.weights import WeightReader, load_weights
 class Setup:
     """Everything that the training loop needs, on ``device``.
 
-    ``classifier`` is None if targets are output spikes, ``validation`` if there are no samples for
-    it.
+    ``classifier`` is None if targets are output spikes. ``validation`` is None if it has no
+    samples.
     """
 
     graph: Graph

@@ -1,4 +1,4 @@
-"""Computes the loss of an output that never spikes, the baseline of every trained network."""
+"""Computes the loss of an output that never spikes; a trained network should have a lower loss."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 On a CPU this is the peak of the process's resident set during the work minus its size before. It
 counts all memory that was accessed, from any allocator (torch, numpy, Numba, jax), but not memory
-that was only reserved. Before the work, freed heap memory is returned to the system, and
-the peak is reset if the system allows it (Linux). On other systems an earlier peak may hide growth.
+that was only reserved. Before the work, freed heap memory is returned to the system, and the peak
+is reset if the system allows it (Linux). On other systems an earlier peak may hide growth.
 """
 
 from __future__ import annotations

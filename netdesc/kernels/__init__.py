@@ -1,8 +1,13 @@
-"""Neuron dynamics over time: one definition, several engines, one set of torch operators.
+"""Neuron dynamics over time: one definition, three engines, one set of torch operators.
 
-- ``fixed_point``: the number formats; free of torch
-- ``reference``: the definition in plain torch
-- ``cpu``: Numba kernels, and ``cuda``: Triton kernels for NVIDIA GPUs; both give the same spikes
-- ``operators``: ``torch.ops.netdesc.*`` with their gradients
+- ``operators``: ``torch.ops.netdesc.*`` with their gradients; ``registration``: registers them
 - ``engine``: chooses the engine that computes
+- ``reference``: the engine that defines the results, in plain torch
+- ``cpu``: Numba kernels, and ``cuda``: Triton kernels for NVIDIA GPUs; both give the same spikes
+- ``fixed_point``: the number formats, without torch; ``quantization``: quantises weights to them
+- ``neuron_parameters``: parameters of CUBA neurons, real and on the fixed-point grid
+- ``segments``: describes consecutive layers that one operator computes
+- ``segment_by_layer``: computes such layers one by one, for ``reference`` and ``cuda``
+- ``van_rossum_filter``: coefficients of the van Rossum filter, for ``cpu`` and ``cuda``
+- ``checks``: checks the operators' tensors
 """

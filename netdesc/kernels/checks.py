@@ -1,4 +1,4 @@
-"""Checks of the operators' tensors, as the kernels index memory without bounds checks."""
+"""Checks the operators' tensors, because kernels index memory without bounds checks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def check_tensor(name: str, value: object) -> None:
-    """Raises TypeError for other objects, such as numpy arrays, whose methods have equal names.
+    """Raises TypeError if ``value`` is not a torch tensor, ValueError if it is complex or sparse.
 
-    Raises ValueError for complex and for sparse tensors.
+    Numpy arrays must be rejected, too: many of their methods have the names of a tensor's methods.
     """
     if not isinstance(value, Tensor):
         kind = type(value).__name__
@@ -20,7 +20,7 @@ def check_tensor(name: str, value: object) -> None:
 
 
 def check_float32(name: str, tensor: Tensor) -> None:
-    """Raises ValueError for tensors of other types and for sparse tensors."""
+    """Raises ValueError if ``tensor`` is not float32, or is sparse."""
     if tensor.dtype != torch.float32:
         raise ValueError(f"{name} has type {_short(tensor.dtype)}; netdesc computes in float32")
     _check_dense(name, tensor)
@@ -38,7 +38,7 @@ def _short(kind: torch.dtype | torch.layout) -> str:
 
 
 def check_signal(name: str, signal_TBN: Tensor) -> None:
-    """Raises ValueError unless it is float32 [steps, batch, neurons], each at least 1."""
+    """Raises ValueError unless the signal is float32 [steps, batch, neurons], each at least 1."""
     check_float32(name, signal_TBN)
     if signal_TBN.dim() != 3 or not signal_TBN.numel():
         raise ValueError(
@@ -48,16 +48,19 @@ def check_signal(name: str, signal_TBN: Tensor) -> None:
 
 
 def check_per_neuron(name: str, values: Tensor, neurons: int, shared: int) -> None:
-    """Raises ValueError unless it is float32 and holds ``neurons`` or ``shared`` numbers."""
+    """Raises ValueError unless ``values`` are float32, ``neurons`` or ``shared`` numbers.
+
+    ``shared`` is 1 if all neurons may share one number, 0 if the tensor may be empty.
+    """
     check_float32(name, values)
     if values.dim() > 1 or values.numel() not in (shared, neurons):
         raise ValueError(f"{name} has shape {list(values.shape)}; [{neurons}] is needed")
 
 
 def check_weight(weight_OI: Tensor, shape: tuple[int, int, int], device: torch.device) -> None:
-    """Raises ValueError unless it is float32 [units, inputs] and fits an input on ``device``.
+    """Raises ValueError unless ``weight_OI`` is float32 [units, inputs] and on ``device``.
 
-    ``shape`` is the input's: steps, batch and inputs.
+    ``shape`` is the shape of the layer's input: steps, batch and inputs.
     """
     check_float32("a weight", weight_OI)
     if weight_OI.dim() != 2 or weight_OI.shape[1] != shape[2]:

@@ -1,4 +1,4 @@
-"""The engine that computes: chosen by device, or forced. No engine is ever substituted silently."""
+"""Chooses the engine that computes, by device or by ``use_engine``; never replaces it silently."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENGINES = {
     "cpu": ("netdesc.kernels.cpu.engine", ("cpu",)),
     "cuda": ("netdesc.kernels.cuda.engine", ("cuda", "cpu")),
 }
-"""Engine names, each with the engine's module and the types of devices that it runs on (or None).
+"""Maps an engine's name to its module and the types of devices that it runs on (None: all).
 
 The CUDA engine runs on the CPU if Triton interprets its kernels.
 """
@@ -41,7 +41,10 @@ class EngineError(ValueError):
 
 
 def engine_name(device: torch.device) -> str:
-    """The engine that will compute on ``device``. Raises EngineError if none can."""
+    """Returns the name of the engine that will compute on ``device``.
+
+    Raises EngineError if no engine can, or if the requested one cannot.
+    """
     forced = _forced.get()
     name = forced or _BY_DEVICE.get(device.type)
     if name is None:
@@ -63,12 +66,12 @@ def engine_name(device: torch.device) -> str:
 
 
 def requested_engine() -> str:
-    """The name that ``use_engine`` has set, otherwise ``auto``."""
+    """Returns the name that ``use_engine`` has set, otherwise ``auto``."""
     return _forced.get() or "auto"
 
 
 def engine_for(device: torch.device) -> ModuleType:
-    """The module of the engine that will compute on ``device``. Raises EngineError if none can."""
+    """Returns the module of the engine that will compute on ``device``, like ``engine_name``."""
     return _module(engine_name(device))
 
 
@@ -96,12 +99,15 @@ def use_engine(name: str) -> Iterator[None]:
 
 
 def kernel_threads() -> int:
-    """Number of threads of kernels on the CPU: torch's number, see ``torch_on_one_thread``."""
+    """Returns the number of threads for CPU kernels.
+
+    It is torch's number; within ``torch_on_one_thread``, the number that torch had before.
+    """
     return _threads.get() or torch.get_num_threads()
 
 
 class _TorchThreads:
-    """Torch's number of threads, which is 1 while a Python thread is in ``torch_on_one_thread``."""
+    """Sets torch's number of threads to 1 while any Python thread is in ``torch_on_one_thread``."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -110,7 +116,7 @@ class _TorchThreads:
 
     def enter(self) -> int:
         with self._lock:
-            if not self._users:  # later users find the 1 that the first has set
+            if not self._users:  # for later users, torch's number is already 1
                 self._number = torch.get_num_threads()
             self._users += 1
             torch.set_num_threads(1)

@@ -30,10 +30,10 @@ DEVICE_STATE_LIMIT = (1 << 23) - 1
 
 
 def weight_limits(bits: int) -> tuple[int, int]:
-    """The smallest and largest integer weight of a width in bits (8 bits: −256 and 254)."""
+    """Returns the smallest and largest integer weight of ``bits`` bits (8 bits: −256 and 254)."""
     return -(1 << bits), (1 << bits) - 2
 
 
 def threshold_mantissa(threshold: float) -> int:
-    """``vThMant``: the threshold in weight units, truncated toward zero as on the device."""
+    """Returns ``vThMant``: the threshold in weight units, rounded toward zero as on the device."""
     return int(WEIGHT_UNIT * threshold)

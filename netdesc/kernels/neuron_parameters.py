@@ -24,13 +24,15 @@ _GridParameters = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Dynamics:
-    """CUBA neurons of one layer; ``threshold`` is in state units.
+    """Parameters of the CUBA neurons of one layer.
 
-    Real decays are [] or [neurons], the real bias is [neurons] or [0]. ``keep_u``, ``keep_v`` and
-    ``bias`` are the same numbers on the grid, int32 [neurons]. They are computed when an engine
-    reads them; the CUDA engine does not, as computing them takes a dozen GPU kernels. ``delay`` is
-    0 or 1 steps. ``tau`` holds ``tau_grad`` on the device, or is None; ``tau_grad`` may be NaN if
-    there is a ``tau``.
+    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``real_bias`` is [neurons] or [0].
+    ``keep_u``, ``keep_v`` and ``bias`` are these parameters on the fixed-point grid, int32
+    [neurons]. They are computed when an engine first reads them. The CUDA engine does not read
+    them, because computing them takes a dozen GPU kernels.
+
+    ``threshold`` is in state units, ``delay`` is 0 or 1 steps. ``tau`` holds ``tau_grad`` on the
+    device, or is None; with a ``tau``, ``tau_grad`` may be NaN.
     """
 
     neurons: int
@@ -44,7 +46,10 @@ class Dynamics:
     tau: torch.Tensor | None
 
     def surrogate(self, tau_grad: float) -> tuple[float, float]:
-        """Height and width of the surrogate gradient ``height · exp(−|v − threshold| / width)``."""
+        """Returns height and width (in state units) of the surrogate gradient for a ``tau_grad``.
+
+        It is ``height · exp(−|v − threshold| / width)``.
+        """
         tau = 100.0 * tau_grad * (self.threshold // STATES_PER_WEIGHT) / WEIGHT_UNIT
         return self.scale_grad * 0.1 / (2.0 * tau), tau * STATE_UNIT
 
@@ -54,7 +59,7 @@ class Dynamics:
 
     @property
     def width(self) -> float:
-        """In state units."""
+        """The width of the surrogate gradient, in state units."""
         return self.surrogate(self._host_tau())[1]
 
     def _host_tau(self) -> float:
@@ -83,7 +88,10 @@ class Dynamics:
 
 
 def keep_factor(decay: torch.Tensor, neurons: int) -> torch.Tensor:
-    """``4096 − round(4096 · decay)``, int32 [neurons]; the decay is clamped to [0, 1], NaN is 0."""
+    """Returns ``4096 − round(4096 · decay)``, int32 [neurons].
+
+    The decay is first clamped to [0, 1]; NaN becomes 0.
+    """
     lost = torch.round(decay.detach().nan_to_num(0.0).clamp(0.0, 1.0) * DECAY_ONE)
     return (DECAY_ONE - lost).to(torch.int32).expand(neurons).contiguous()
 
@@ -96,7 +104,7 @@ def make_dynamics(
     tau: torch.Tensor,
     numbers: Sequence[float],
 ) -> Dynamics:
-    """The neurons of a CUBA operator.
+    """Checks the arguments of a CUBA operator, and returns the parameters of its neurons.
 
     ``bias`` [neurons] or [0] is in threshold units. ``tau`` [] holds ``tau_grad`` on the device, or
     is [0]. ``numbers`` are threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps). The
@@ -129,12 +137,12 @@ def make_dynamics(
 def _are_uniform(
     current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
 ) -> bool:
-    """Whether all neurons have the same decays, which the host can read, and no bias."""
+    """Whether all neurons share their decays, which the host can read, and have no bias."""
     return not bias.numel() and _is_host_number(current_decay) and _is_host_number(voltage_decay)
 
 
 def _is_host_number(decay: torch.Tensor) -> bool:
-    """Whether it is one number that the host can read without waiting for a device."""
+    """Whether ``decay`` is one float32 number that the host reads without waiting for a device."""
     return not decay.dim() and decay.is_cpu and decay.dtype == torch.float32
 
 
@@ -142,7 +150,7 @@ def _is_host_number(decay: torch.Tensor) -> bool:
 def _uniform_parameters(
     neurons: int, current_decay: float, voltage_decay: float
 ) -> _GridParameters:
-    """``_parameters_on_grid`` of uniform neurons, cached because it costs too much in each pass."""
+    """Computes ``_parameters_on_grid`` of uniform neurons; cached, as each pass needs them."""
     decays = torch.tensor([current_decay, voltage_decay], dtype=torch.float32, device="cpu")
     return _parameters_on_grid(neurons, decays[0], decays[1], decays.new_empty(0))
 
@@ -150,7 +158,7 @@ def _uniform_parameters(
 def _parameters_on_grid(
     neurons: int, current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
 ) -> _GridParameters:
-    """``keep_u``, ``keep_v`` and ``bias`` of Dynamics."""
+    """Computes ``keep_u``, ``keep_v`` and ``bias`` of ``Dynamics`` from the real parameters."""
     if bias.numel():
         scaled = torch.nan_to_num(bias.detach() * STATE_UNIT, nan=0.0)
         states = scaled.clamp(-STATE_LIMIT, STATE_LIMIT).to(torch.int32)
@@ -160,7 +168,10 @@ def _parameters_on_grid(
 
 
 def decay_gradient(grad_N: torch.Tensor, decay: torch.Tensor) -> torch.Tensor | None:
-    """The gradient of a decay, in its shape, from one per neuron; None if it is not learnt."""
+    """Sums gradients ``grad_N`` [neurons] to the shape of ``decay``.
+
+    Returns None if the decay is not learnt.
+    """
     if not decay.requires_grad:
         return None
     return grad_N.sum_to_size(decay.shape) if decay.dim() else grad_N.sum()
@@ -169,7 +180,7 @@ def decay_gradient(grad_N: torch.Tensor, decay: torch.Tensor) -> torch.Tensor | 
 def decay_gradients(
     grad_decays: torch.Tensor, current_decay: torch.Tensor, voltage_decay: torch.Tensor
 ) -> list[torch.Tensor | None]:
-    """``decay_gradient`` of both decays, from [2, neurons]."""
+    """Returns ``decay_gradient`` of both decays, from gradients [2, neurons]."""
     grad_current, grad_voltage = grad_decays
     return [
         decay_gradient(grad_current, current_decay),

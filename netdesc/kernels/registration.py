@@ -13,7 +13,7 @@ _library = torch.library.Library("netdesc", "DEF")
 
 
 def operator(function: Callable[..., Any]) -> Any:
-    """Decorates a function: defines ``torch.ops.netdesc.<name>`` with the function's schema.
+    """Decorates a function: registers it as ``torch.ops.netdesc.<name>``.
 
     ``torch.library.custom_op`` is not used, because its first call loads torch's compiler, which
     takes longer than a short training run.
@@ -25,7 +25,7 @@ def operator(function: Callable[..., Any]) -> Any:
 
 
 def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorates a function that returns empty outputs of an operator, for tracing without data."""
+    """Decorates a function that returns empty outputs of an operator; torch traces with it."""
     return torch.library.register_fake(f"netdesc::{name}", lib=_library)
 
 
@@ -77,19 +77,19 @@ def _is_tensors(item: Any) -> bool:
 
 
 def _flatten(items: Sequence[Any]) -> list[Any]:
-    """The items with lists of tensors flattened, as autograd does not track tensors in lists."""
+    """Replaces lists of tensors by their tensors, as autograd does not track tensors in lists."""
     return [each for item in items for each in (item if _is_tensors(item) else (item,))]
 
 
 class _ListStructure:
-    """Which items are lists of tensors and how long, so that ``_flatten`` can be undone."""
+    """Remembers which items are lists of tensors, and their lengths, to undo ``_flatten``."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         self._lengths = [len(item) if _is_tensors(item) else None for item in items]
         self.output_structure: _ListStructure | None = None
 
     def restore(self, flat: Sequence[Any]) -> list[Any]:
-        """The items whose flattened list is ``flat``."""
+        """Returns the items that ``_flatten`` turned into ``flat``."""
         items, at = list[Any](), 0
         for length in self._lengths:
             items.append(flat[at] if length is None else list(flat[at : at + length]))

@@ -1,4 +1,4 @@
-"""Segments on engines that compute layer by layer and pass float spikes between layers."""
+"""Computes segments layer by layer, for engines that pass float spikes between layers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
 DenseForward = Callable[..., tuple[Tensor, Tensor, Tensor]]
-"""``dense_cuba`` of an engine: spikes, voltages and notes."""
+"""``dense_cuba`` of an engine: returns spikes, voltages and notes."""
 
 DenseBackward = Callable[..., tuple[Tensor, Tensor, Tensor]]
-"""``dense_cuba_backward`` of an engine: gradients of input, weight and decays."""
+"""``dense_cuba_backward`` of an engine: returns the gradients of input, weight and decays."""
 
 
 def segment_by_layer(
     dense_cuba: DenseForward, input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool
 ) -> SegmentOutput:
-    """Computes ``dense_cuba`` of each layer on the spikes of the one before.
+    """Calls ``dense_cuba`` for each layer, with the spikes of the layer before as input.
 
-    With ``keep``, the saved tensors are the voltages of each layer, followed by its spikes except
-    for the last; otherwise there are none.
+    With ``keep``, the saved tensors are voltages and spikes of each layer in turn, without the
+    spikes of the last layer; otherwise there are none.
     """
     signal_TBN, saved_tensors, notes = input_TBI, list[Tensor](), list[Tensor]()
     for number, layer in enumerate(layers):
@@ -43,7 +43,11 @@ def segment_backward_by_layer(
     saved_tensors: Sequence[Tensor],
     want_input: bool,
 ) -> SegmentGradients:
-    """Computes ``dense_cuba_backward`` of each layer, the last one first."""
+    """Calls ``dense_cuba_backward`` for each layer, the last one first.
+
+    ``saved_tensors`` are as in ``segment_by_layer``. The input's gradient is empty unless
+    ``want_input``.
+    """
     assert input_TBI is not None, "only the CPU engine packs the input's spikes"
     signals, voltages = [input_TBI, *saved_tensors[1::2]], saved_tensors[::2]
     grad_weights, grad_decays = list[Tensor](), list[Tensor]()

@@ -1,6 +1,6 @@
-"""Segments of layers: the inputs and results of their passes, for all engines.
+"""Segments of layers: arguments and results of their forward and backward pass, for all engines.
 
-A segment is a run of consecutive dense layers of CUBA neurons, each of which reads the one before.
+A segment is a list of dense layers of CUBA neurons, in which each layer reads the one before.
 An operator receives it as a list of tensors and a list of numbers, ``TENSORS_PER_LAYER`` and
 ``NUMBERS_PER_LAYER`` for each layer.
 """
@@ -17,7 +17,7 @@ from netdesc.kernels.checks import check_signal, check_weight
 from netdesc.kernels.neuron_parameters import Dynamics, make_dynamics
 
 TENSORS_PER_LAYER = 5
-"""Weight [outputs, inputs], decays of current and voltage, bias, tau (see ``make_dynamics``)."""
+"""Weight [outputs, inputs], decay of current, decay of voltage, bias, tau (``make_dynamics``)."""
 
 NUMBERS_PER_LAYER = 5
 """Bits of a weight, threshold, tau_grad, scale_grad, axonal delay (0 or 1 steps)."""
@@ -38,31 +38,31 @@ class SegmentOutput(NamedTuple):
     notes_L4: Tensor
     """Notes of each layer (see ``kernels.operators``)."""
     saved_tensors: list[Tensor]
-    """What the engine's backward pass needs; empty if no backward pass follows."""
+    """Tensors that the engine's backward pass needs; empty if no backward pass follows."""
 
 
 class SegmentGradients(NamedTuple):
     grad_input: Tensor
-    """Empty unless requested."""
+    """[steps, batch, inputs]; empty unless requested."""
     grad_weights: list[Tensor]
     grad_decays: list[Tensor]
     """[2, neurons] each."""
 
 
 def stack_notes(notes: Sequence[Tensor]) -> Tensor:
-    """Notes of layers, each [4], as [layers, 4]."""
+    """Stacks the notes of layers, each [4], to [layers, 4]."""
     return torch.stack(list(notes)) if len(notes) > 1 else notes[0].unsqueeze(0)
 
 
 def layer_sizes(tensors: Sequence[Tensor]) -> list[int]:
-    """The number of neurons of each layer."""
+    """Returns the number of neurons of each layer, from an operator's ``tensors``."""
     return [weight_OI.shape[0] for weight_OI in tensors[::TENSORS_PER_LAYER]]
 
 
 def segment_layers(
     tensors: Sequence[Tensor], numbers: Sequence[float], learn: Sequence[bool]
 ) -> list[SegmentLayer]:
-    """The layers that an operator's lists describe. Raises ValueError for tensors that do not fit.
+    """Returns the layers that an operator's lists describe. Raises ValueError if these do not fit.
 
     ``learn`` says for each layer whether the gradients of its decays are needed.
     """
@@ -80,7 +80,7 @@ def segment_layers(
 
 
 def check_segment(input_TBI: Tensor, tensors: Sequence[Tensor]) -> None:
-    """Raises ValueError if input and weights do not fit one another."""
+    """Raises ValueError if the input and the weights do not fit together."""
     check_signal("an input", input_TBI)
     steps, batch, inputs = input_TBI.shape
     for weight_OI in tensors[::TENSORS_PER_LAYER]:
@@ -93,15 +93,15 @@ def check_segment(input_TBI: Tensor, tensors: Sequence[Tensor]) -> None:
 NEURONS_PER_BITMASK = 32
 
 HEADER_NUMBERS = 16
-"""Numbers before the bitmasks. They take 64 bytes, so that the bitmasks are aligned for vectors.
+"""int32 numbers before the bitmasks. They take 64 bytes, so that the bitmasks are aligned.
 
-The first is 1 if the spikes are read as events. The CPU engine writes the number of spikes to the
-third and fourth.
+The first is 1 if the spikes are read as events. If so, the third and fourth hold the number of
+spikes as an int64.
 """
 
 
 def packed_size(shape: tuple[int, int, int]) -> int:
-    """Length of the int32 tensor for packed spikes [steps, batch, neurons].
+    """Returns the length of the int32 tensor for packed spikes [steps, batch, neurons].
 
     A header precedes the bitmasks [batch, vectors, steps]. A bitmask holds the spikes of 32
     neighbouring neurons in one step of a sample, the first neuron in the lowest bit. The length
@@ -112,7 +112,7 @@ def packed_size(shape: tuple[int, int, int]) -> int:
 
 
 def voltages_size(shape: tuple[int, int, int]) -> int:
-    """Length of the int32 tensor for voltages [steps, batch, neurons].
+    """Returns the length of the int32 tensor for voltages [steps, batch, neurons].
 
     They are laid out as [batch, vectors, steps, neurons of a vector], so that a thread reads and
     writes contiguous memory.
@@ -124,7 +124,7 @@ def voltages_size(shape: tuple[int, int, int]) -> int:
 def holds_spikes(packed: Tensor) -> bool:
     """Whether ``packed``, saved by a forward pass, holds all spikes of its input as events.
 
-    Only the CPU engine packs spikes. False for a compiler's tensors, which hold no data.
+    Only the CPU engine packs spikes. False for the tensors of torch's compiler, which hold no data.
     """
     if type(packed) is not Tensor or packed.dim() != 1 or not packed.numel():
         return False

@@ -1,11 +1,13 @@
 """Coefficients of the van Rossum filter for the CPU and CUDA engines, without torch or Numba.
 
-The convolution of k filters ``h[n] = aⁿ`` is ``C(n + k − 1, k − 1) aⁿ``; k chained one-pole
-recurrences compute it. The filter is cut after ``length`` steps, so the tail of the recurrences,
-computed by the same recurrences delayed by ``length`` steps, is subtracted. It is
-``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k. With a tail, states
-have 64 bits, because the sum and the tail of a slow filter are large and nearly equal. If even 64
-bits do not suffice, the signal is convolved with the filter step by step.
+``reference/van_rossum.py`` defines the filter: a convolution of k filters ``h[n] = aⁿ``, which is
+``C(n + k − 1, k − 1) aⁿ``, cut after ``length`` steps. The engines compute it by k chained one-pole
+recurrences y₁..y_k. The cut is made by subtracting the filter's tail, which is computed from the
+same recurrences ``length`` steps before:
+``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k.
+
+With a tail, states have 64 bits, because the sum and the tail of a slow filter are large and nearly
+equal. If even 64 bits do not suffice, the signal is convolved with the filter step by step.
 """
 
 from __future__ import annotations
@@ -21,16 +23,17 @@ _NEGLIGIBLE_TAIL = 1e-12
 _MAX_STEPS_IN_32_BITS = 16
 """Largest ``order / (1 − a)``, the steps that a filter looks back, for states of 32 bits.
 
-Rounding changes ``a`` by up to 6e-8 of it, and the filter by that times the steps: a millionth.
+Rounding ``a`` to 32 bits has a relative error of up to 6e-8. The filter's error is that times the
+steps: a millionth.
 """
 
 _MAX_CANCELLATION = 1e8
-"""Largest ratio of the sum to its difference from the tail that leaves eight good digits."""
+"""Largest ratio of the uncut filter's sum to the cut filter's sum that leaves eight good digits."""
 
 
 @functools.lru_cache(maxsize=64)
 def recurrence(a: float, order: int, length: int) -> tuple[np.floating, np.ndarray]:
-    """``a`` and the tail's coefficients [order], all 0 where it is negligible.
+    """Returns ``a`` and the tail's coefficients [order], which are all 0 if the tail is negligible.
 
     Their type, float32 or float64, is the type that states need for six good digits.
     """
@@ -46,7 +49,10 @@ def recurrence(a: float, order: int, length: int) -> tuple[np.floating, np.ndarr
 
 @functools.lru_cache(maxsize=64)
 def convolved(a: float, order: int, length: int, steps: int) -> np.ndarray | None:
-    """The filter h [length] if recurrences are too inexact (``_MAX_CANCELLATION``), else None."""
+    """Returns the filter h [length] if recurrences are too inexact, else None.
+
+    ``_MAX_CANCELLATION`` decides this for a signal of ``steps`` steps.
+    """
     n = np.arange(max(steps, length), dtype=np.float64)
     h = np.float64(a) ** n
     for i in range(1, order):

@@ -1,4 +1,4 @@
-"""Whether the CUDA engine can run on this machine, and what to do if it cannot."""
+"""Checks whether the CUDA engine can run on this machine, and says what to do if it cannot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MIN_CAPABILITY = (7, 5)
 """Compute capability of the oldest GPUs (Turing) for which the kernels are known to compile."""
 
 MIN_TRITON = (3, 3)
-"""The first version with tuples in kernels; torch 2.7 brings it."""
+"""The first version of Triton with tuples in kernels; torch 2.7 installs it."""
 
 
 def is_interpreted() -> bool:
@@ -21,14 +21,14 @@ def is_interpreted() -> bool:
 
 
 def why_unavailable(device: torch.device) -> str | None:
-    """Why the engine cannot compute on ``device``, and what to do; None if it can."""
+    """Returns why the engine cannot compute on ``device`` and what to do; None if it can."""
     if device.type == "cpu" and not is_interpreted():
         return _gpu_problem() or "it computes on device 'cuda', but the tensors are on 'cpu'"
     return _triton_problem() or (_card_problem(device) if device.type == "cuda" else None)
 
 
 def _gpu_problem() -> str | None:
-    """What is missing before torch can use any GPU."""
+    """Returns what torch lacks to use a GPU, or None."""
     if torch.version.cuda is None:
         return (
             "this torch is built without CUDA; install one with CUDA, "
@@ -41,7 +41,7 @@ def _gpu_problem() -> str | None:
 
 @functools.cache
 def _triton_problem() -> str | None:
-    """What is wrong with Triton. It is imported here, as networks on the CPU do not need it."""
+    """Returns what is wrong with Triton, or None. Imports it here, as the CPU does not need it."""
     try:
         import triton
     except ModuleNotFoundError:
@@ -56,7 +56,7 @@ def _triton_problem() -> str | None:
 
 @functools.cache
 def _card_problem(device: torch.device) -> str | None:
-    """What is wrong with the GPU itself."""
+    """Returns why the GPU ``device`` cannot be used, or None."""
     missing = _gpu_problem()
     if missing is not None:
         return missing

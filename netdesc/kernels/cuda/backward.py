@@ -1,7 +1,7 @@
 """The backward time loop of CUBA neurons for Triton: a program computes all steps of its columns.
 
-A column is one neuron of one sample, as in ``forward``. Steps are counted from the last one. NaN
-and infinities propagate, so that training notices them.
+A column is one neuron of one sample, as in ``forward``. Steps are counted backward from the last
+one. NaN and infinities propagate, so that training notices them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PER_UNIT = tl.constexpr(1.0 / STATE_UNIT)
 
 @triton.jit
 def _last(tensor, column, steps, row):
-    """The last step's row of a tensor [steps, columns]."""
+    """Returns pointers to ``column`` in the last step of a tensor [steps, columns]."""
     return tensor + (steps.to(tl.int64) - 1) * row + column
 
 
@@ -56,10 +56,11 @@ def adjoint(
     """Computes the gradient of the input from the gradient of the output.
 
     The surrogate gradient ``height · exp(−|v − θ| · inverse_width)`` is computed from the stored
-    voltage; the reset is not differentiated. ``unit_height`` and ``unit_inverse_width`` are for a
-    ``tau`` of 1; ``tau`` is loaded here, so that a schedule can change it after a step was
-    captured. With ``LEARN`` the gradients of the decays are written to ``grad_decays``
-    [2, columns]; u is computed exactly from the voltages.
+    voltage; the reset is not differentiated. ``unit_height`` and ``unit_inverse_width`` are its
+    height and inverse width for a ``tau`` of 1. ``tau`` is loaded here, so that a schedule can
+    change it after a step was captured as a CUDA graph. With ``LEARN`` the gradients of the decays
+    are written to ``grad_decays`` [2, columns]; they need u, which is computed exactly from the
+    voltages.
     """
     column = columns_of(tl.program_id(0), BLOCK)
     neuron = column % neurons
@@ -79,7 +80,7 @@ def adjoint(
         grad_rows = load_rows(
             grad_out_at, -row, column, columns, start, DELAY, steps, STEPS_PER_LOAD
         )
-        # u needs the voltage of the step before, too.
+        # To compute u, the voltage of the step before is needed, too.
         v = load_rows(voltage_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD + LEARN)
         for i in tl.static_range(STEPS_PER_LOAD):
             exists = existing_columns(column, columns, start + i, 0, steps)
@@ -116,7 +117,10 @@ def leaky_adjoint(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Adjoint of ``forward.leaky``; ``LEARN`` also writes the decay's gradient [columns]."""
+    """Computes the gradient of ``forward.leaky``'s input.
+
+    With ``LEARN``, also computes the gradient of the decay, [columns].
+    """
     column = columns_of(tl.program_id(0), BLOCK)
     share = load_keep(decay, column % neurons, stride).to(tl.float32) * _SHARE
     g = tl.zeros((BLOCK,), tl.float32)

@@ -1,8 +1,8 @@
 """The CUDA engine: the functions of ``reference.engine`` with Triton kernels.
 
-Nothing here waits for the device or reads a tensor's numbers. Every layer computes a matrix
-product, so ``notes[2]`` is 0. Synapses without neurons (``linear``) are one product, for which
-torch is as fast, so the reference is used.
+No function waits for the device or reads a tensor's numbers. Every layer computes a matrix product,
+so ``notes[2]`` is 0. ``linear`` is the reference's, because it is one matrix product, which torch
+computes as fast.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ __all__ = [
 
 
 def _per_neuron(signal: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor, int, int]:
-    """Decays and bias as kernels take them, and the strides of the two decays."""
+    """Returns decays and bias for the kernels, and the strides of the decays.
+
+    A stride is 0 if all neurons share the decay. Raises ValueError if one is on another device.
+    """
     u, v, bias = neurons.current_decay, neurons.voltage_decay, neurons.real_bias
     for name, value in (("current decay", u), ("voltage decay", v), ("bias", bias)):
         check_device(signal, f"the {name}", value)

@@ -44,11 +44,11 @@ def forward(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """u, v and spikes of all steps from the input ``z``, float32 [steps, columns].
+    """Computes all steps of neurons from their synaptic input ``z``, float32 [steps, columns].
 
     Writes ``out`` (float32 spikes after ``DELAY`` steps) and ``voltage`` (int32, before the reset).
-    ``notes`` (int64 [4], zeros before) receives the largest |u| and |v|, and at 3 the number of
-    output spikes. These are integers, so the order of programs does not change them.
+    Updates ``notes`` (int64 [4], zeros before): at 0 and 1 the largest |u| and |v|, at 3 the number
+    of output spikes. These are integers, so the order of programs does not change them.
     """
     column = columns_of(tl.program_id(0), BLOCK)
     neuron = column % neurons
@@ -72,7 +72,7 @@ def forward(
             delayed = spikes
             tl.store(voltage_at + i * row, v, mask=exists)
             tl.store(out_at + i * row, emitted.to(tl.float32), mask=exists)
-            # A bias moves neurons beyond the last step and the last column, too.
+            # With a bias, states are not 0 beyond the last step and the last column.
             peak_u = tl.maximum(peak_u, tl.where(exists, tl.abs(u), 0))
             peak_v = tl.maximum(peak_v, tl.where(exists, tl.abs(v), 0))
             spike_count += tl.where(exists, emitted, 0)
@@ -96,7 +96,10 @@ def leaky(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """The current alone, as floats: ``u[t] = rtz(keep · u[t−1]) + trunc(4096 z[t])``."""
+    """Computes the current without the voltage, as floats in threshold units.
+
+    In states it is ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``.
+    """
     column = columns_of(tl.program_id(0), BLOCK)
     k = load_keep(decay, column % neurons, stride)
     u = tl.zeros((BLOCK,), tl.int32)

@@ -17,11 +17,11 @@ import triton
 from netdesc.kernels.engine import EngineError
 
 STEPS_PER_LOAD = 8
-"""Steps whose inputs are loaded together, as a load takes as long as many steps of arithmetic."""
+"""Steps whose inputs are loaded together: a load takes as long as many steps of arithmetic."""
 
 _WARP = 32
 _MAX_ONE_WARP_COLUMNS = 1 << 15
-"""Above this number, programs of one warp are more than a GPU runs at a time."""
+"""Most columns for which programs have one warp; more programs than that cannot run at a time."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,19 +54,22 @@ def on_tensor_device(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_device(signal: torch.Tensor, name: str, value: torch.Tensor) -> None:
-    """Raises ValueError for a tensor on another device, whose memory a kernel cannot read."""
+    """Raises ValueError if ``value`` is on another device than ``signal``.
+
+    Kernels cannot read the memory of another device.
+    """
     if value.device != signal.device:
         raise ValueError(f"{name} is on device '{value.device}', the signal on '{signal.device}'")
 
 
 @functools.cache
 def device_number(value: float, device: torch.device) -> torch.Tensor:
-    """A float32 number on the device. It is cached, as copying it makes the host wait."""
+    """Returns a float32 tensor [] on the device; cached, because copying makes the host wait."""
     return torch.tensor(value, dtype=torch.float32, device=device)
 
 
 def block_size(columns: int) -> int:
-    """Columns of a program, one per thread; few, so that every multiprocessor has some."""
+    """Returns the columns of a program, one per thread; few, to occupy all multiprocessors."""
     return _WARP if columns <= _MAX_ONE_WARP_COLUMNS else 4 * _WARP
 
 
@@ -74,7 +77,7 @@ _BLOCK_SIZES = (_WARP, 2 * _WARP, 4 * _WARP)
 _TIMED_RUNS = 5
 
 _fastest: dict[tuple[Any, ...], int] = {}
-"""The fastest block size of a kernel by its columns, device and constants."""
+"""Maps a kernel, its columns, device and constants to the fastest block size."""
 
 
 def start_programs(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
@@ -90,11 +93,11 @@ def start_time_loop(
     added_to: tuple[torch.Tensor, ...] = (),
     **constants: Any,
 ) -> None:
-    """Starts a kernel that computes all steps of ``columns``.
+    """Starts a kernel that computes all steps of ``columns`` columns.
 
-    ``width`` is the size of a block if results depend on it; otherwise the fastest is measured.
-    ``added_to`` are the tensors of zeros that the kernel adds to. They are zeroed after a
-    measurement, which adds to them, too.
+    ``width`` is the block size if results depend on it; otherwise the fastest one is measured.
+    ``added_to`` are the tensors of zeros that the kernel adds to. They are zeroed again after a
+    measurement, because that adds to them, too.
     """
 
     def run(width: int) -> None:
@@ -117,12 +120,12 @@ def _device_of(args: tuple[Any, ...]) -> torch.device:
 
 
 def _can_measure() -> bool:
-    """False in the interpreter, whose times mean nothing, and while a CUDA graph is captured."""
+    """Whether kernels can be timed: not in the interpreter or while a CUDA graph is captured."""
     return not IS_INTERPRETED and not torch.cuda.is_current_stream_capturing()
 
 
 def _milliseconds(run: Callable[[], object]) -> float:
-    """The time of ``run`` on the GPU, without compilation."""
+    """Returns the time of ``_TIMED_RUNS`` runs on the GPU, after one run that compiles."""
     run()
     before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     before.record()

@@ -1,7 +1,7 @@
 """Matrix products of dense synapses for Triton, which quantise the weights when they load them.
 
-Weights are halves of integer weights, ``round(32 · w)``: at 8 bits −128..127, which 16-bit floats
-hold exactly. A signal is ``[rows, size]`` with steps · batch rows.
+They compute with halves of integer weights, ``round(32 · w)``: at 8 bits −128..127, which 16-bit
+floats hold exactly. A signal is ``[rows, size]`` with steps · batch rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PER_HALF = tl.constexpr(2 / WEIGHT_UNIT)
 
 @triton.jit
 def _halves(weight):
-    """``round(32 · weight)``, halves to even, exact up to ±2²²; larger ones stay large."""
+    """Returns ``round(32 · weight)``, halves to even; products of ±2²² or more are not rounded."""
     scaled = weight * _HALVES
     rounded = (scaled + ROUNDING) - ROUNDING
     return tl.where(tl.abs(scaled) < 4194304.0, rounded, scaled)
@@ -26,7 +26,7 @@ def _halves(weight):
 
 @triton.jit
 def _on_grid(weight, low, high):
-    """``clamp(round(32 · weight), low, high)``; NaN becomes 0."""
+    """Returns ``clamp(round(32 · weight), low, high)``; NaN becomes 0."""
     halves = tl.where(weight == weight, _halves(weight), 0.0)
     halves = tl.where(halves < low, low, halves)
     return tl.where(halves > high, high, halves)
@@ -34,7 +34,7 @@ def _on_grid(weight, low, high):
 
 @triton.jit
 def _tile(at, row, rows, column, columns):
-    """A tile of a row-major matrix [rows, columns] at ``row`` and ``column``; 0 outside."""
+    """Loads a tile of a row-major matrix [rows, columns] at ``row`` and ``column``; 0 outside."""
     mask = (row < rows)[:, None] & (column < columns)[None, :]
     return tl.load(at + row.to(tl.int64)[:, None] * columns + column[None, :], mask=mask, other=0.0)
 
@@ -60,12 +60,13 @@ def input_currents(
     INNER: tl.constexpr,
     OUTPUTS: tl.constexpr,
 ):
-    """``z = signal · Wᵀ``, float32 [rows, outputs], W on the grid of ``weight`` [outputs, inputs].
+    """Computes ``z = signal · Wᵀ``, float32 [rows, outputs], W being ``weight`` quantised.
 
-    If 16-bit floats hold the values of the rows (as for spikes) and the halves (``WEIGHTS_FIT``),
-    tensor cores multiply them. Products and float32 sums are exact up to 2²⁴ halves, and a state
-    saturates at 2²². Other values (graded payloads, NaN) are multiplied in float32. Each program
-    checks its own rows first, so that the host need not.
+    ``weight`` is [outputs, inputs]. If 16-bit floats hold the values of the rows (as for spikes)
+    and the halves of weights (``WEIGHTS_FIT``), tensor cores multiply them. Their products and
+    float32 sums are exact up to 2²⁴ halves; a state saturates at 2²² halves. Other values (graded
+    payloads, NaN) are multiplied in float32. Each program first checks its own rows, so that the
+    host need not.
     """
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     output = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
@@ -105,7 +106,7 @@ def input_gradient(
     INNER: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """``grad = grad_z · W``, float32 [rows, inputs], W on the grid of ``weight``."""
+    """Computes ``grad = grad_z · W``, float32 [rows, inputs], W being ``weight`` quantised."""
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     input = tl.program_id(1) * INPUTS + tl.arange(0, INPUTS)
     column = tl.arange(0, INNER)
@@ -131,7 +132,7 @@ def weight_gradient_parts(
     OUTPUTS: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """``grad_zᵀ · signal`` over every ``share`` rows: float32 [parts, outputs, inputs].
+    """Computes ``grad_zᵀ · signal`` for each part of ``share`` rows, [parts, outputs, inputs].
 
     There are many more rows than weights, so the rows are divided among the programs.
     """
@@ -160,7 +161,7 @@ def weight_gradient(
     high,
     BLOCK: tl.constexpr,
 ):
-    """Adds up ``count`` parts [weights]; clamped weights get a gradient of 0."""
+    """Adds up ``count`` parts, each [weights]; the gradient of clamped weights is 0."""
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     exists = index < weights
     total = tl.zeros((BLOCK,), tl.float32)

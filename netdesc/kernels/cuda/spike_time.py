@@ -1,4 +1,4 @@
-"""The van Rossum distance: runs the kernels of ``van_rossum``."""
+"""Computes the van Rossum distance with the kernels of ``van_rossum``."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from netdesc.kernels.cuda.launch import (
 
 @functools.cache
 def _recurrence(decay: float, order: int, length: int, device: torch.device) -> tuple[Tensor, bool]:
-    """``constants`` of ``van_rossum``, and whether there is a tail to subtract.
+    """Returns the ``constants`` of ``van_rossum``, and whether there is a tail to subtract.
 
-    They are cached, because copying them makes the host wait, and never freed, because a captured
-    step continues to read them.
+    The constants are cached, because copying them makes the host wait, and never freed, because a
+    captured CUDA graph continues to read them.
     """
     a, tail = van_rossum_filter.recurrence(decay, order, length)
     width = torch.float64 if tail.dtype == "float64" else torch.float32
@@ -37,7 +37,7 @@ def _recurrence(decay: float, order: int, length: int, device: torch.device) -> 
 def _convolved(
     decay: float, order: int, length: int, steps: int, device: torch.device
 ) -> Tensor | None:
-    """The filter itself if recurrences are too inexact, else None."""
+    """Returns the filter, float64 [length], if recurrences are too inexact, else None."""
     h = van_rossum_filter.convolved(decay, order, length, steps)
     return None if h is None else torch.tensor(h, dtype=torch.float64, device=device)
 

@@ -12,7 +12,7 @@ import triton.language as tl
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 
 ROUNDING = tl.constexpr(1.5 * 2**23)
-"""Floats of this size have no fraction, so adding it rounds, halves to even."""
+"""Floats of this size have no fraction, so adding this number rounds, halves to even."""
 
 _BITS = tl.constexpr(DECAY_BITS)
 _ONE = tl.constexpr(DECAY_ONE)
@@ -25,10 +25,10 @@ _FLOAT_LIMIT = tl.constexpr(float(STATE_LIMIT))
 
 @triton.jit
 def decay_state(state, keep):
-    """``rtz(keep · state / 4096)``, exact for any 32-bit state and ``keep`` in 0..4096.
+    """Returns ``rtz(keep · state / 4096)``, exact for any 32-bit state and ``keep`` in 0..4096.
 
-    With ``state = 4096·h + l`` the product is ``4096·h·keep + l·keep``. The arithmetic shift rounds
-    down; adding 4095 to a negative product makes it round toward zero.
+    rtz rounds toward zero. With ``state = 4096·h + l`` the product is ``4096·h·keep + l·keep``. The
+    arithmetic shift rounds down; adding 4095 to a negative product makes it round toward zero.
     """
     toward_zero = (state >> 31) & _LOW
     return (state >> _BITS) * keep + (((state & _LOW) * keep + toward_zero) >> _BITS)
@@ -42,9 +42,9 @@ def saturate(state):
 
 @triton.jit
 def to_state(value):
-    """``trunc(4096 · value)`` of a float, saturated; NaN becomes 0."""
+    """Converts floats to states: ``trunc(4096 · value)``, saturated; NaN becomes 0."""
     scaled = tl.where(value == value, value * _UNIT, 0.0)
-    # Not by minimum and maximum, whose treatment of NaN differs between GPUs.
+    # Comparisons, because minimum and maximum treat NaN differently on different GPUs.
     scaled = tl.where(scaled < _FLOAT_LIMIT, scaled, _FLOAT_LIMIT)
     scaled = tl.where(scaled > -_FLOAT_LIMIT, scaled, -_FLOAT_LIMIT)
     return scaled.to(tl.int32)
@@ -52,7 +52,7 @@ def to_state(value):
 
 @triton.jit
 def load_keep(decay, neuron, stride):
-    """``4096 − round(4096 · decay)``, int32 [BLOCK], as ``neuron_parameters.keep_factor``.
+    """Loads ``4096 − round(4096 · decay)``, int32 [BLOCK], as ``neuron_parameters.keep_factor``.
 
     ``decay`` is float32, one per neuron (``stride`` 1) or one for all (``stride`` 0). Torch would
     need many kernels for it; here its time is negligible.
@@ -66,7 +66,7 @@ def load_keep(decay, neuron, stride):
 
 @triton.jit
 def load_bias(bias, neuron, HAS_BIAS: tl.constexpr):
-    """The bias in state units, int32 [BLOCK]; ``bias`` is float32 [neurons], or empty."""
+    """Loads the bias in state units, int32 [BLOCK]; ``bias`` is float32 [neurons], or empty."""
     offset = neuron * 0
     if HAS_BIAS:
         offset = to_state(tl.load(bias + neuron))
@@ -75,14 +75,17 @@ def load_bias(bias, neuron, HAS_BIAS: tl.constexpr):
 
 @triton.jit
 def columns_of(program, BLOCK: tl.constexpr):
-    """The columns [BLOCK] of a program; the last program's may go beyond the existing ones."""
+    """Returns the columns [BLOCK] of a program; in the last program some may not exist."""
     return program * BLOCK + tl.arange(0, BLOCK)
 
 
 @triton.jit
 def existing_columns(column, columns, step, first, steps):
-    """Mask of columns [BLOCK] that exist; none do unless ``step`` is in first..steps − 1."""
-    # On scalars, as Triton's interpreter turns ``&`` of a mask and a scalar truth into numbers.
+    """Returns a mask [BLOCK] of existing columns; all False if ``step`` does not exist either.
+
+    The existing steps are first..steps − 1.
+    """
+    # Triton's interpreter would turn ``&`` of a mask and a scalar bool into numbers.
     last = tl.where(step < steps, columns, 0)
     return column < tl.where(step >= first, last, 0)
 
@@ -92,8 +95,8 @@ def load_rows(at, row, column, columns, step, first, steps, ROWS: tl.constexpr):
     """Loads ``ROWS`` blocks [BLOCK]: steps ``step``, ``step + 1``… at ``at``, ``at + row``…
 
     Steps outside of first..steps − 1 are 0. All rows are loaded before any is used, so that the
-    program waits for memory once. The compiler cannot move loads before stores by itself, as it
-    does not know that their addresses differ.
+    program waits for memory once. The compiler does not move loads before stores, because it does
+    not know that their addresses differ.
     """
     rows = ()
     for i in tl.static_range(ROWS):

@@ -1,4 +1,4 @@
-"""Dense synapses: runs the kernels of ``products`` on contiguous tensors."""
+"""Computes dense synapses with the kernels of ``products``; all tensors must be contiguous."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INNER = 32
 """Terms of a product that are loaded at a time."""
 
 _WEIGHTS_PER_PROGRAM = 256
-"""Weights of a program that adds up the parts of a weight gradient."""
+"""Weights for each program that adds up the parts of a weight gradient."""
 
 _MIN_ROWS_PER_PART = 256
 _MIN_PROGRAMS = 512
@@ -33,7 +33,7 @@ def _limits(bits: int) -> tuple[float, float]:
 
 
 def input_currents(spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
-    """``z = W s`` [steps, batch, outputs], where W is ``weight_OI`` quantised."""
+    """Returns ``z = W s`` [steps, batch, outputs], where W is ``weight_OI`` quantised."""
     steps, batch, inputs = spikes_TBI.shape
     outputs, rows = weight_OI.shape[0], steps * batch
     z_TBO = spikes_TBI.new_empty(steps, batch, outputs)
@@ -56,7 +56,7 @@ def input_currents(spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
 
 
 def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
-    """The gradient of the spikes [steps, batch, inputs]."""
+    """Returns the gradient of the input spikes, [steps, batch, inputs]."""
     steps, batch, outputs = grad_z_TBO.shape
     inputs, rows = weight_OI.shape[1], steps * batch
     grad_TBI = grad_z_TBO.new_empty(steps, batch, inputs)
@@ -78,7 +78,7 @@ def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
 
 
 def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
-    """The gradient of the weights [outputs, inputs]; 0 for clamped weights."""
+    """Returns the gradient of the weights, [outputs, inputs]; 0 for clamped weights."""
     outputs, inputs = weight_OI.shape
     rows = spikes_TBI.shape[0] * spikes_TBI.shape[1]
     tiles = cdiv(outputs, _TILE), cdiv(inputs, _TILE)
@@ -115,7 +115,7 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, b
 
 
 def _parts(rows: int, tiles: int) -> tuple[int, int]:
-    """The number of parts of a weight gradient, and the rows in each."""
+    """Returns the number of parts of a weight gradient, and the number of rows in each."""
     count = min(cdiv(_MIN_PROGRAMS, tiles), cdiv(rows, _MIN_ROWS_PER_PART))
     share = cdiv(cdiv(rows, count), _INNER) * _INNER
     return cdiv(rows, share), share

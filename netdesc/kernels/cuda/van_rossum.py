@@ -1,8 +1,8 @@
 """The truncated exponential filter of the van Rossum distance and its adjoint, for Triton.
 
-``van_rossum_filter`` says how recurrences compute the filter. A program computes all steps of a
-block of columns (one neuron of one sample each). ``constants`` [1 + ORDER] holds a and the tail's
-coefficient of each recurrence; the states have its type.
+``van_rossum_filter`` explains how recurrences compute the filter. A program computes all steps of a
+block of columns; a column is one neuron of one sample. ``constants`` [1 + ORDER] holds a and the
+tail's coefficient of each recurrence; the states have its type.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netdesc.kernels.cuda.steps import columns_of, existing_columns, load_rows
 
 @triton.jit
 def _zero_states(constants, ORDER: tl.constexpr, BLOCK: tl.constexpr):
-    """The states of ``ORDER`` recurrences, each [BLOCK], before the first step."""
+    """Returns the states of ``ORDER`` recurrences before the first step: zeros, each [BLOCK]."""
     states = ()
     for _ in tl.static_range(ORDER):
         states = states + (tl.zeros((BLOCK,), constants.dtype.element_ty),)
@@ -24,7 +24,7 @@ def _zero_states(constants, ORDER: tl.constexpr, BLOCK: tl.constexpr):
 
 @triton.jit
 def _chain(states, a, x, ORDER: tl.constexpr):
-    """One step of the chained recurrences: ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)``."""
+    """Computes a step of the chained recurrences: ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)``."""
     chained = ()
     value = x.to(a.dtype)
     for k in tl.static_range(ORDER):
@@ -35,7 +35,7 @@ def _chain(states, a, x, ORDER: tl.constexpr):
 
 @triton.jit
 def _tail(states, constants, ORDER: tl.constexpr):
-    """The tail of the filter, from the states of the recurrences ``length`` steps before."""
+    """Computes the filter's tail from the states of the recurrences ``length`` steps before."""
     tail = tl.load(constants + 1) * states[0]
     for k in tl.static_range(1, ORDER):
         tail += tl.load(constants + 1 + k) * states[k]
@@ -57,7 +57,10 @@ def filter_difference(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``output − target`` [steps, columns]; ``squares`` [programs] (float64) sums f²."""
+    """Filters ``output − target`` [steps, columns] into ``filtered``, f.
+
+    Each program writes its sum of f² to ``squares`` [programs], float64.
+    """
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
     states = _zero_states(constants, ORDER, BLOCK)
@@ -108,7 +111,10 @@ def filter_adjoint(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """The filter run backward in time over ``filtered``, times 2 ``grad_loss`` (on the device)."""
+    """Filters ``filtered`` backward in time, times ``2 · grad_loss``, into ``grad``.
+
+    ``grad_loss`` is a pointer to a number on the device.
+    """
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
     scale = 2.0 * tl.load(grad_loss).to(tl.float64)
@@ -140,7 +146,7 @@ def filter_adjoint(
 def convolve_difference(
     output, target, filtered, squares, h, steps, columns, length, BLOCK: tl.constexpr
 ):
-    """``filter_difference`` by convolution with ``h`` [length]; a program computes one step."""
+    """Computes ``filter_difference`` by convolution with ``h`` [length], one step per program."""
     step = tl.program_id(0)
     column = columns_of(tl.program_id(1), BLOCK)
     exists = column < columns
@@ -157,7 +163,7 @@ def convolve_difference(
 
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
 def convolve_adjoint(filtered, grad_loss, grad, h, steps, columns, length, BLOCK: tl.constexpr):
-    """``filter_adjoint`` by convolution with ``h`` [length]; a program computes one step."""
+    """Computes ``filter_adjoint`` by convolution with ``h`` [length], one step per program."""
     step = tl.program_id(0)
     column = columns_of(tl.program_id(1), BLOCK)
     exists = column < columns

@@ -1,4 +1,4 @@
-"""The operators in torch, with fake and autograd registrations.
+"""The kernels as torch operators, with gradients and with fake functions for torch's compiler.
 
 Each computes on the engine of its tensors' device (see ``engine``). Tensors are time-first; numbers
 are in threshold units. ``notes`` [4] holds the largest |u| and |v| (in state units, 1/4096), 1 if

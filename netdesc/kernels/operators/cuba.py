@@ -1,4 +1,4 @@
-"""Spikes of CUBA neurons whose input is a float tensor."""
+"""The operator ``cuba``: CUBA neurons whose synaptic input is a float tensor."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def cuba(
     tau: Tensor,
     numbers: list[float],
 ) -> _Cuba:
-    """Spikes [steps, batch, neurons], voltage (int32, before the reset) and notes of CUBA neurons.
+    """Computes CUBA neurons. Returns spikes [steps, batch, neurons], voltages and notes [4].
 
+    Voltages are int32 [steps, batch, neurons], before the reset.
     ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons].
     ``numbers`` are threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps). ``tau`` holds
     ``tau_grad`` as float32 [] on the device, or is [0]. The CUDA engine reads the width from
@@ -47,7 +48,7 @@ def cuba_backward(
     numbers: list[float],
     learn: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the input and of both decays [2, neurons], which are 0 unless ``learn``."""
+    """Returns gradients of the input and of both decays [2, neurons], 0 unless ``learn``."""
     size = grad_out_TBN.shape[2]
     neurons = make_dynamics(size, current_decay, voltage_decay, bias, tau, numbers)
     engine = engine_for(grad_out_TBN.device)

@@ -1,4 +1,4 @@
-"""The check of class labels, an operator so that compiled code checks them, too."""
+"""The operator ``class_labels``, which checks labels in code that torch compiled, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netdesc.kernels.registration import fake, operator
 
 @operator
 def class_labels(labels: Tensor, classes: int) -> Tensor:
-    """Integer ``labels`` as int64. Raises ValueError unless all are 0 to ``classes`` − 1."""
+    """Returns integer labels as int64. Raises ValueError unless all are 0 to ``classes`` − 1."""
     labels = labels.to(torch.int64, copy=True)  # a small type may not hold ``classes``
     wrong = labels[(labels < 0) | (labels >= classes)]
     if wrong.numel():

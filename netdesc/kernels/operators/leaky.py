@@ -1,4 +1,4 @@
-"""The current of CUBA neurons without their voltage, for layers that normalise the current."""
+"""The operator ``leaky``: the current of CUBA neurons, for layers that normalise it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from netdesc.kernels.registration import fake, gradient, operator
 
 @operator
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
-    """The current of CUBA neurons, a multiple of 1/4096 [steps, batch, neurons]."""
+    """Returns the current of CUBA neurons, multiples of 1/4096, [steps, batch, neurons].
+
+    ``z_TBN`` is the synaptic input, ``decay`` is [] or [neurons].
+    """
     check_signal("an input", z_TBN)
     check_per_neuron("a decay", decay, z_TBN.shape[2], shared=1)
     return engine_for(z_TBN.device).leaky(z_TBN, decay)
@@ -24,7 +27,7 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the input and of the decay [neurons].
+    """Returns gradients of the input and of the decay [neurons].
 
     ``u_TBN`` is the current; it may be empty unless ``learn``.
     """

@@ -1,4 +1,4 @@
-"""Spikes of consecutive dense layers of CUBA neurons with weights on the grid."""
+"""The operator ``segment``: consecutive dense layers of CUBA neurons with quantised weights."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _Backward = tuple[Tensor, list[Tensor], list[Tensor]]
 def segment(
     input_TBI: Tensor, tensors: list[Tensor], numbers: list[float], learn: list[bool], keep: bool
 ) -> _Forward:
-    """Spikes [steps, batch, outputs] of the last layer, notes [layers, 4], and saved tensors.
+    """Returns the last layer's spikes [steps, batch, outputs], notes [layers, 4], saved tensors.
 
     ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``. ``learn`` says for
     each layer whether the gradients of its decays are needed. A layer computes ``z = W s`` with
-    weights quantised by ``quantize_weight``. The saved tensors are those that the engine's backward
-    pass needs; there are none unless ``keep``.
+    weights quantised by ``quantize_weight``. The engine's backward pass needs the saved tensors;
+    there are none unless ``keep``.
     """
     check_segment(input_TBI, tensors)
     layers = segment_layers(tensors, numbers, learn)
@@ -52,10 +52,11 @@ def segment_backward(
     saved_tensors: list[Tensor],
     want_input: bool,
 ) -> _Backward:
-    """Gradients of the input (empty unless ``want_input``), and of each layer's weight and decays.
+    """Returns gradients of the input, and of each layer's weight and decays.
 
-    The gradients of decays are [2, neurons]. The input may be None if ``saved_tensors`` hold its
-    spikes. Raises EngineError if another engine has saved them; code that torch compiled does not
+    The gradient of the input is empty unless ``want_input``; the gradients of decays are [2,
+    neurons]. The input may be None if ``saved_tensors`` hold its spikes. Raises EngineError if
+    another engine saved them; this can happen in code that torch compiled, because it does not
     record the engine.
     """
     device = grad_out_TBN.device
@@ -118,7 +119,7 @@ def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> Non
     _, notes, saved_tensors = output
     ctx.mark_non_differentiable(notes, *saved_tensors)
     ctx.set_materialize_grads(False)
-    # Autograd refuses changes of saved tensors, but widths may change between the passes.
+    # Widths may change between the passes; autograd would refuse changes of tensors that it saves.
     ctx.taus = tensors[TENSORS_PER_LAYER - 1 :: TENSORS_PER_LAYER]
     others = [tensor for at, tensor in enumerate(tensors, 1) if at % TENSORS_PER_LAYER]
     ctx.others = len(others)

@@ -1,4 +1,4 @@
-"""The van Rossum distance of spike trains."""
+"""The operator ``spike_time``: the van Rossum distance between spike trains."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from netdesc.kernels.registration import fake, gradient, operator
 def spike_time(
     output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
 ) -> tuple[Tensor, Tensor]:
-    """``Σ f²`` with ``f = h ∗ (output − target)``, and f, which the backward pass reads.
+    """Returns ``Σ f²`` with ``f = h ∗ (output − target)``, and f, which the backward pass reads.
 
-    ``h[n] = decayⁿ`` for n < ``length``, convolved ``order − 1`` times with itself and cut.
+    The filter h is ``decayⁿ``, convolved ``order − 1`` times with itself and cut to ``length``
+    steps; ``reference.van_rossum`` defines it.
     """
     check_signal("an output", output_TBN)
     check_signal("a target", target_TBN)
@@ -33,7 +34,7 @@ def spike_time(
 def spike_time_backward(
     filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
 ) -> Tensor:
-    """The gradient of the output: the filter run backward in time over ``2 · grad_loss · f``."""
+    """Returns the gradient of the output: ``2 · grad_loss · f`` filtered backward in time."""
     engine = engine_for(filtered_TBN.device)
     return engine.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
 

@@ -1,4 +1,4 @@
-"""Synapses of layers that process the current before the neurons, and weight quantisation."""
+"""The operators ``linear``, synapses without neurons, and ``quantize_weight``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from netdesc.kernels.segments import holds_spikes, packed_size
 
 @operator
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
-    """``z = W s`` [steps, batch, units], in float32.
+    """Returns ``z = W s``, float32 [steps, batch, units], and the input's packed spikes.
 
-    The second result holds the input's packed spikes if the engine packs them (see
-    ``kernels.segments``). A weight that is NaN or infinite counts only in steps in which its input
-    spikes if events are read, and in every step of a matrix product.
+    The packed spikes (see ``kernels.segments``) are empty if the engine does not pack them. A
+    weight that is NaN or infinite affects every step of a matrix product. If events are read, it
+    affects only the steps in which its input spikes.
     """
     check_signal("an input", signal_TBI)
     steps, batch, inputs = signal_TBI.shape
@@ -36,7 +36,7 @@ def linear_backward(
     weight_OI: Tensor,
     want_input: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the input (empty unless ``want_input``) and of the weight.
+    """Returns gradients of the input (empty unless ``want_input``) and of the weight.
 
     ``signal_TBI`` may be None if ``packed`` holds its spikes.
     """
@@ -82,9 +82,9 @@ gradient("linear", _linear_gradient, _linear_context)
 
 @operator
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
-    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even, in float32.
+    """Quantises weights: ``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, in float32.
 
-    The gradient passes straight through, except for weights that are clamped.
+    Halves round to even. The gradient passes straight through, but is 0 for clamped weights.
     """
     check_float32("a weight", weight)
     return quantize(weight, bits)

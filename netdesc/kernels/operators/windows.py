@@ -1,4 +1,4 @@
-"""Losses and classes from spike counts in a moving window."""
+"""The operators ``window_loss`` and ``window_classes``, from spike counts in a moving window."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def window_loss(
     true_rate: float,
     false_rate: float,
 ) -> Tensor:
-    """The sum of the costs of all steps and samples, a float32 scalar.
+    """Returns the sum of the costs of all steps and samples, a float32 scalar.
 
-    ``costs`` are ``squares`` (of the distance from ``true_rate`` for the label's neuron and from
-    ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
-    ``labels_TB`` are int64 numbers of neurons, which the caller has checked.
+    ``costs`` is ``squares`` (squared distance of rates from ``true_rate`` for the label's neuron,
+    from ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
+    ``labels_TB`` are int64 numbers of neurons; the caller checks their range.
     """
     _check(output_TBN, window)
     if labels_TB.shape != output_TBN.shape[:2] or labels_TB.dtype != torch.int64:
@@ -56,7 +56,7 @@ def window_loss_backward(
     true_rate: float,
     false_rate: float,
 ) -> Tensor:
-    """The gradient of the output."""
+    """Returns the gradient of the output, [steps, batch, neurons]."""
     engine = engine_for(output_TBN.device)
     return engine.window_loss_backward(
         output_TBN, labels_TB, grad_loss, window, costs, true_rate, false_rate
@@ -65,9 +65,9 @@ def window_loss_backward(
 
 @operator
 def window_classes(output_TBN: Tensor, window: int) -> Tensor:
-    """For each step the neuron that spiked most in the last ``window`` steps, int64 [steps, batch].
+    """Returns for each step the neuron that spiked most in the last ``window`` steps.
 
-    It is the first of several such neurons, and −1 if none spiked.
+    The result is int64 [steps, batch]: the first such neuron in a tie, −1 if no neuron spiked.
     """
     _check(output_TBN, window)
     return engine_for(output_TBN.device).window_classes(output_TBN, window)

@@ -39,13 +39,13 @@ PRODUCT = 0
 
 
 def to_state(value: Tensor) -> Tensor:
-    """``trunc(4096 · value)``, saturated; NaN becomes 0."""
+    """Converts values to states: ``trunc(4096 · value)``, saturated; NaN becomes 0."""
     scaled = torch.nan_to_num(value * STATE_UNIT, nan=0.0).clamp(-STATE_LIMIT, STATE_LIMIT)
     return scaled.to(torch.int64)
 
 
 def decay_state(state: Tensor, keep: Tensor) -> Tensor:
-    """``keep · state / 4096``, rounded toward zero."""
+    """Returns ``keep · state / 4096``, rounded toward zero."""
     return state.sign() * ((state.abs() * keep.to(torch.int64)) >> DECAY_BITS)
 
 
@@ -54,9 +54,10 @@ def saturate(state: Tensor) -> Tensor:
 
 
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
-    """``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, as floats in threshold units.
+    """Returns the current ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``.
 
-    ``decay`` [] or [neurons] is the share that is lost in a step.
+    The current is float32 [steps, batch, neurons] in threshold units; rtz rounds toward zero.
+    ``decay`` [] or [neurons] is the share that is lost in a step, ``keep`` is its ``keep_factor``.
     """
     keep_N = keep_factor(decay, z_TBN.shape[2])
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
@@ -68,9 +69,10 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
 
 
 def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
-    """Spikes [steps, batch, neurons], voltages before the reset (int32), notes [4].
+    """Computes CUBA neurons. Returns spikes [steps, batch, neurons], voltages and notes [4].
 
-    ``notes``: the largest |u| and |v| in state units, ``PRODUCT``, the number of output spikes.
+    Voltages are int32, before the reset. Notes are the largest |u| and |v| in state units,
+    ``PRODUCT``, and the number of output spikes.
     """
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
     reset_v = torch.zeros_like(u)
@@ -96,10 +98,13 @@ def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
 def cuba_backward(
     grad_out_TBN: Tensor, voltage_TBN: Tensor, neurons: Dynamics, learn: bool
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the input [steps, batch, neurons] and of both decays [2, neurons].
+    """Returns gradients of the input [steps, batch, neurons] and of both decays [2, neurons].
 
-    ``g_v[t] = (1 − d_v) g_v[t+1] + ρ(v[t]) g_s[t]`` and ``g_u[t] = (1 − d_u) g_u[t+1] + g_v[t]``;
-    the reset is not differentiated. The decays get ``−Σ g_u[t+1] u[t]`` and ``−Σ g_v[t+1] v̄[t]``.
+    The input's gradient is g_u: ``g_v[t] = (1 − d_v) g_v[t+1] + ρ(v[t]) g_s[t]`` and
+    ``g_u[t] = (1 − d_u) g_u[t+1] + g_v[t]``, where d are the decays, ρ is the surrogate gradient
+    and g_s the gradient of the spikes. The reset is not differentiated. The gradients of the decays
+    are ``−Σ g_u[t+1] u[t]`` and ``−Σ g_v[t+1] v̄[t]``, where v̄ is the voltage after the reset; they
+    are 0 unless ``learn``.
     """
     share_u = neurons.keep_u / DECAY_ONE
     share_v = neurons.keep_v / DECAY_ONE
@@ -128,9 +133,9 @@ def cuba_backward(
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of ``leaky``'s input and of its decay [neurons].
+    """Returns the gradients of ``leaky``'s input and of its decay [neurons].
 
-    ``u_TBN`` is its result; it may be empty unless ``learn``.
+    ``u_TBN`` is the result of ``leaky``; it may be empty unless ``learn``.
     """
     share = keep_factor(decay, grad_u_TBN.shape[2]) / DECAY_ONE
     g = torch.zeros_like(grad_u_TBN[0])
@@ -147,7 +152,10 @@ def leaky_backward(
 def dense_cuba(
     spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """``cuba`` of ``z = W s``. Sums of quantised weights are exact in float32 in any order."""
+    """Computes ``cuba`` of ``z = W s``, where W is quantised.
+
+    Sums of quantised weights are exact in float32, so their order does not matter.
+    """
     with torch.autocast(spikes_TBI.device.type, enabled=False):
         z_TBO = spikes_TBI @ quantize(weight_OI, bits).T
     return cuba(z_TBO, neurons)
@@ -163,7 +171,10 @@ def dense_cuba_backward(
     learn: bool,
     want_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the input spikes (empty unless ``want_input``), the weight and both decays."""
+    """Returns gradients of the input spikes, the weight and both decays.
+
+    The gradient of the input spikes is empty unless ``want_input``.
+    """
     grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
     with torch.autocast(spikes_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, spikes_TBI).contiguous()
@@ -178,7 +189,7 @@ segment_backward = functools.partial(segment_backward_by_layer, dense_cuba_backw
 
 
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
-    """``W s`` at every step, and the input's packed spikes, which this engine leaves empty."""
+    """Returns ``W s`` of every step, and an empty tensor, because this engine packs no spikes."""
     with torch.autocast(signal_TBI.device.type, enabled=False):
         z_TBO = signal_TBI @ weight_OI.T
     return z_TBO, torch.empty(0, dtype=torch.int32, device=signal_TBI.device)
@@ -191,7 +202,7 @@ def linear_backward(
     weight_OI: Tensor,
     want_input: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the signal (empty unless ``want_input``) and the weight."""
+    """Returns gradients of the signal (empty unless ``want_input``) and of the weight."""
     assert signal_TBI is not None, "only the CPU engine packs the input's spikes"
     with torch.autocast(signal_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, signal_TBI).contiguous()

@@ -1,4 +1,4 @@
-"""The van Rossum distance by definition: an explicit convolution in plain torch."""
+"""Defines the van Rossum distance: an explicit convolution in plain torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 def impulse_response(decay: float, order: int, length: int) -> torch.Tensor:
-    """``h[n] = decayⁿ`` convolved ``order − 1`` times with itself, cut to ``length``; float64."""
+    """Returns ``h[n] = decayⁿ`` convolved ``order − 1`` times with itself, float64 [length]."""
     n = torch.arange(length, dtype=torch.float64)
     factors = torch.tensor([float(math.comb(i + order - 1, order - 1)) for i in range(length)])
     return factors.to(torch.float64) * decay**n
@@ -24,7 +24,10 @@ def _convolve(x_TBN: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
 def spike_time(
     output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """``Σ f²`` as a float32 scalar, and ``f = h ∗ (output − target)`` [steps, batch, neurons]."""
+    """Returns ``Σ f²``, a float32 scalar, and ``f = h ∗ (output − target)``, float32.
+
+    Output, target and f are [steps, batch, neurons].
+    """
     h = impulse_response(decay, order, length).to(output_TBN.device)
     difference = output_TBN.to(torch.float64) - target_TBN.to(torch.float64)
     filtered = _convolve(difference, h)
@@ -34,7 +37,7 @@ def spike_time(
 def spike_time_backward(
     filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
 ) -> torch.Tensor:
-    """The gradient of the output: f correlated with h, times ``2 · grad_loss``."""
+    """Returns the gradient of the output: f correlated with h, times ``2 · grad_loss``."""
     h = impulse_response(decay, order, length).to(filtered_TBN.device)
     adjoint = _convolve(filtered_TBN.to(torch.float64).flip(0), h).flip(0)
     return (2.0 * grad_loss * adjoint).to(torch.float32)

@@ -1,7 +1,7 @@
 """Losses and classes from spike counts in a moving window.
 
-A rate is the number of spikes per step over the last ``window`` steps; there are no spikes before
-the first step. All functions compute in the type of the output.
+A rate is the number of spikes per step over the last ``window`` steps. Before the first step there
+are no spikes. All functions compute in the type of the output.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ SILENT = -1
 """Class of an output without spikes."""
 
 HALF_A_SPIKE = 0.5
-"""Count of a silent neuron of a label, see ``likelihood_costs``."""
+"""Spikes that the label's neuron counts as if it is silent, see ``likelihood_costs``."""
 
 
 class CostParameters(NamedTuple):
-    """Parameters of costs of rates."""
+    """Parameters of the functions that compute costs from rates."""
 
     steps: int
-    """Steps over which spikes are counted: those of the window or of a sample."""
+    """Steps over which spikes are counted: the window or the whole sample."""
     true_rate: float
-    """Target rate of the label's neuron, for ``squared_costs``; ``false_rate`` for the others."""
+    """Target rate of the label's neuron, for ``squared_costs``; others have ``false_rate``."""
     false_rate: float
 
 
 def window_rates(output_TBN: Tensor, window: int) -> Tensor:
-    """[steps, batch, neurons]."""
+    """Returns the rate of each neuron in each step's window, [steps, batch, neurons]."""
     counts_TBN = output_TBN.cumsum(0)
     rates_TBN = counts_TBN.clone()
     rates_TBN[window:] -= counts_TBN[:-window]
@@ -38,18 +38,24 @@ def window_rates(output_TBN: Tensor, window: int) -> Tensor:
 
 
 def most_active(amounts: Tensor) -> Tensor:
-    """Index of the first largest number on the last axis, int64; ``SILENT`` if none is above 0."""
-    # ``max`` returns both, but wakes all threads, which can take milliseconds.
+    """Returns the index of the largest number on the last axis, int64.
+
+    The first one wins a tie; the result is ``SILENT`` if no number is above 0.
+    """
+    # ``max`` would return both results, but wakes all threads, which can take milliseconds.
     return amounts.argmax(-1).masked_fill(amounts.amax(-1) <= 0, SILENT)
 
 
 def window_classes(output_TBN: Tensor, window: int) -> Tensor:
-    """The neurons that spiked most in each step's window, int64 [steps, batch]."""
+    """Returns the neuron that spiked most in each step's window, int64 [steps, batch]."""
     return most_active(window_rates(output_TBN, window))
 
 
 def squared_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
-    """Squared distances from the target rates; ``index`` are labels with a last axis of 1."""
+    """Returns the squared distances from the target rates.
+
+    ``index`` holds the labels, with a last axis of length 1, also in the other costs.
+    """
     return (rate - _one_hot(rate, index, parameters.true_rate, parameters.false_rate)).square()
 
 
@@ -58,16 +64,16 @@ def _one_hot(rate: Tensor, index: Tensor, label_value: float, other_value: float
 
 
 def softmax_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
-    """``−log softmax(rate)`` at the labels."""
-    # Not by ``log_softmax``, which wakes all threads for the few numbers of a batch.
+    """Returns ``−log softmax(rate)`` at the labels."""
+    # ``log_softmax`` would wake all threads for the few numbers of a batch.
     return rate.logsumexp(-1, keepdim=True) - rate.gather(-1, index)
 
 
 def likelihood_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
-    """``−log(rate / Σ rate)`` at the labels.
+    """Returns ``−log(rate / Σ rate)`` at the labels.
 
-    A silent neuron of a label counts as half a spike, and the sum then as at least half a spike per
-    neuron. The gradient is the gradient of the logarithms at these values.
+    If the label's neuron is silent, it counts as half a spike, and the sum as at least half a spike
+    per neuron. The gradient is the derivative of the logarithms at these values.
     """
     label_rate, total = _label_and_total(rate, index, parameters.steps)
     return total.log() - label_rate.log()
@@ -81,7 +87,7 @@ def _label_and_total(rate: Tensor, index: Tensor, steps: int) -> tuple[Tensor, T
 
 
 def _clamp_min(value: Tensor, bound: Tensor) -> Tensor:
-    """The larger of the two; unlike with ``maximum``, the gradient always goes to ``value``."""
+    """Returns the larger argument; unlike ``maximum``, passes the gradient always to ``value``."""
     with torch.no_grad():
         difference = torch.maximum(value, bound) - value
     return value + difference
@@ -101,12 +107,12 @@ def _likelihood_gradient(rate: Tensor, index: Tensor, parameters: CostParameters
 
 
 class Costs(NamedTuple):
-    """Costs of rates and labels, and the gradient of the rates."""
+    """Functions that compute costs from rates and labels, and the gradient of the rates."""
 
     value: Callable[[Tensor, Tensor, CostParameters], Tensor]
     gradient: Callable[[Tensor, Tensor, CostParameters], Tensor]
     are_by_neuron: bool
-    """Whether each neuron has a cost; otherwise there is one for all neurons."""
+    """Whether each neuron has a cost; otherwise there is one cost for all neurons."""
 
 
 COSTS = {
@@ -124,7 +130,7 @@ def window_loss(
     true_rate: float,
     false_rate: float,
 ) -> Tensor:
-    """The sum of the costs of all steps and samples, a scalar."""
+    """Returns the sum of the costs of all steps and samples, a scalar."""
     rate = window_rates(output_TBN, window)
     parameters = CostParameters(window, true_rate, false_rate)
     return COSTS[costs].value(rate, labels_TB.unsqueeze(-1), parameters).sum()
@@ -139,12 +145,12 @@ def window_loss_backward(
     true_rate: float,
     false_rate: float,
 ) -> Tensor:
-    """``grad_loss`` times the gradient of the costs."""
+    """Returns the gradient of the output: ``grad_loss`` times the gradient of the costs."""
     rate = window_rates(output_TBN, window)
     parameters = CostParameters(window, true_rate, false_rate)
     grad_TBN = COSTS[costs].gradient(rate, labels_TB.unsqueeze(-1), parameters)
     del rate
-    # A spike is in the windows of its own and the following steps, ``window`` in all.
+    # A spike counts in ``window`` windows: the windows of its own and of the following steps.
     sums_TBN = grad_TBN.flip(0).cumsum_(0)
     torch.sub(sums_TBN[window:], sums_TBN[:-window], out=grad_TBN[window:])
     grad_TBN[:window] = sums_TBN[:window]

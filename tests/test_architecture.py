@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,11 +96,101 @@ def room_files() -> Iterator[tuple[str, Path]]:
 MAX_LINES = 400
 """Of a file: it then holds one concept and is read in one sitting."""
 
+MAX_PARAMETERS = 8
+"""Of a function: what belongs together travels as one named tuple."""
+
+LINE_BUDGETS = {
+    "description": 11_100,
+    "neurons": 2_200,
+    "graph": 900,
+    "events": 1_400,
+    "runs": 400,
+    "kernels": 9_000,
+    "modules": 1_400,
+    "losses": 600,
+    "training": 4_800,
+    "exchange": 2_500,
+    "hardware": 1_000,
+    "report": 4_400,
+    "comparing": 600,
+    "bench": 2_200,
+    "api": 800,
+    "cli": 4_500,
+}
+"""Most lines of Python in a room. Whoever raises one says why in the commit."""
+
+MAX_PACKAGE_LINES = 46_000
+MAX_TEST_LINES = 30_000
+
+
+def line_count(folder: Path) -> int:
+    return sum(len(path.read_text("utf-8").splitlines()) for path in folder.rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_stays_within_its_budget(room: str) -> None:
+    assert line_count(PACKAGE / room) <= LINE_BUDGETS[room]
+
+
+def test_package_and_tests_stay_within_their_budgets() -> None:
+    assert line_count(PACKAGE) <= MAX_PACKAGE_LINES
+    assert line_count(PACKAGE.parent / "tests") <= MAX_TEST_LINES
+
 
 @pytest.mark.parametrize("folder", [PACKAGE, PACKAGE.parent / "tests"], ids=lambda path: path.name)
 def test_no_file_is_long(folder: Path) -> None:
     lengths = {path: len(path.read_text("utf-8").splitlines()) for path in folder.rglob("*.py")}
     assert {path.name: length for path, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def _is_launched_by_triton(function: ast.FunctionDef) -> bool:
+    """Triton passes every number of a kernel on its own."""
+    return any("triton.jit" in ast.unparse(each) for each in function.decorator_list)
+
+
+def test_no_function_has_many_parameters() -> None:
+    found: dict[str, int] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and not _is_launched_by_triton(node):
+                parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                count = sum(each.arg not in ("self", "cls") for each in parameters)
+                if count > MAX_PARAMETERS:
+                    found[f"{path.name}:{node.name}"] = count
+    assert found == {}
+
+
+KINDS = re.compile(r"isinstance\(.*(Cuba|Dense|Flatten)")
+
+
+def test_kinds_are_asked_for_in_tables() -> None:
+    """A new kind of layer or neuron is then a row in each table, and no condition anywhere."""
+    found = [
+        f"{path.relative_to(PACKAGE)}: {line.strip()}"
+        for path in PACKAGE.rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if KINDS.search(line)
+    ]
+    assert found == []
+
+
+def module_name(path: Path) -> str:
+    dotted = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return dotted.removesuffix(".__init__")
+
+
+def test_no_modules_import_one_another() -> None:
+    """Imports in functions count, too."""
+    files = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+    needs: dict[str, set[str]] = {}
+    for module, path in files.items():
+        needs[module] = set()
+        for name in imports(path.read_text("utf-8")):
+            while name and name not in files:
+                name = name.rpartition(".")[0]
+            if name not in ("", "netdesc", module):
+                needs[module].add(name)
+    graphlib.TopologicalSorter(needs).prepare()  # raises CycleError, which names the modules
 
 
 def test_the_flow_has_no_cycle() -> None:

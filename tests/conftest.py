@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 # Tests run side by side. A thread that waits for another must sleep then, not hold its processor.
@@ -26,6 +28,23 @@ settings.register_profile(
     "netdesc", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("netdesc")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compiles kernels before the whole suite, as workers would compile them once each."""
+    is_worker = hasattr(session.config, "workerinput")
+    if is_worker or session.config.args != session.config.getini("testpaths"):
+        return
+    script = Path(__file__).with_name("support") / "warm_kernels.py"
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(script.parents[1]), os.environ.get("PYTHONPATH", "")])
+    }
+    parts = [
+        subprocess.Popen([sys.executable, script, part], env=environment)
+        for part in ("segments", "layers")
+    ]
+    for part in parts:
+        part.wait()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.cli_process import Netdesc, netdesc_process
+from support.grids import slow
 
 from netdesc.bench import machine
 from netdesc.cli.doctor import checks, probes
@@ -84,7 +85,7 @@ def test_versions_are_compared_by_number(low: list[int], more: list[int]) -> Non
         ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "ended by SIGILL"),
         ("raise SystemExit(0)", "ended with code=0"),
         ("this is no python", "SyntaxError"),
-        ("import time; time.sleep(60)", "within 5 seconds"),
+        pytest.param("import time; time.sleep(60)", "within 5 seconds", marks=slow),
     ],
 )
 def test_a_broken_package_is_named_and_stops_nothing(
@@ -286,6 +287,7 @@ def test_a_disk_that_cannot_be_written_is_a_warning(
     assert (found.state, "--run-dir" in found.way_out) == ("warning", True)
 
 
+@slow
 def test_another_encoding_is_a_warning_and_no_failure(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-X", "utf8=0", "-m", "netdesc", "doctor"],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from support.grids import grid
 
 from netdesc.description import check
 from netdesc.description import model_structure as structure
@@ -49,7 +50,7 @@ def test_sound_documents(timed):
     assert timed(json.dumps({**OXFORD, "description": "é\n" * 2_000_000})) == []
 
 
-@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("indent", grid([None, 1], [None]))
 @pytest.mark.parametrize(("mark", "code"), [(",", "ND007"), ('"', "ND012"), (":", "ND007")])
 def test_damaged_documents(timed, mark, code, indent):
     text = _large(indent)
@@ -87,7 +88,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", grid(HOSTILE, ["lists", "digits", "same names", "spaces"]))
 def test_hostile_documents(timed, name):
     found = timed(HOSTILE[name])
     assert 0 < len(found) < 300

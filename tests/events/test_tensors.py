@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.event_samples import events_of
+from support.grids import slow
 
 from netdesc.events import DroppedEvents, Event, read_events, to_dense, write_events
 
@@ -65,7 +66,8 @@ def test_tensors_give_back_every_event_with_its_place_and_polarity(rows, with_y,
 
 
 @pytest.mark.parametrize(
-    ("suffix", "with_y", "largest"), [(".bs1", False, 65535), (".bs2", True, 255), (".npy", 0, 9)]
+    ("suffix", "with_y", "largest"),
+    [pytest.param(".bs1", False, 65535, marks=slow), (".bs2", True, 255), (".npy", 0, 9)],
 )
 def test_files_and_tensors_hold_the_same_to_the_microsecond(tmp_path, suffix, with_y, largest):
     event = events_of([(largest, 1, 1, 0), (0, 3, 0, 12_345), (largest, 1, 1, 12_345)], with_y)

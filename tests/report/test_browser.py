@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.grids import grid, slow
 from support.report_samples import write_run
 
 from netdesc.report import write_report
@@ -119,8 +120,10 @@ IMAGES = """
 TOO_WIDE = "document.documentElement.scrollWidth > innerWidth"
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-@pytest.mark.parametrize("name", ["spikes", "classes", "interrupted", "empty"])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), pytest.param(390, "dark", marks=slow)]
+)
+@pytest.mark.parametrize("name", grid(["spikes", "classes", "interrupted", "empty"], ["spikes"]))
 def test_every_figure_is_drawn_and_nothing_is_loaded(
     reports: dict[str, Path], show: Any, name: str, width: int, scheme: str
 ) -> None:
@@ -183,7 +186,13 @@ def test_the_epoch_slider_plays_once_when_it_comes_into_view(
     )
 
 
-@pytest.mark.parametrize("settings", [{"reduced_motion": "reduce"}, {"java_script_enabled": False}])
+@pytest.mark.parametrize(
+    "settings",
+    grid(
+        [{"reduced_motion": "reduce"}, {"java_script_enabled": False}],
+        [{"java_script_enabled": False}],
+    ),
+)
 def test_the_epoch_slider_stands_still_with_reduced_motion_or_without_scripts(
     reports: dict[str, Path], show: Any, settings: dict[str, Any]
 ) -> None:
@@ -194,6 +203,7 @@ def test_the_epoch_slider_stands_still_with_reduced_motion_or_without_scripts(
     assert page.locator("#epoch-play").is_visible() is ("reduced_motion" in settings)
 
 
+@slow
 def test_paper_shows_the_last_epoch(reports: dict[str, Path], show: Any) -> None:
     page = show(reports["spikes"]).page
     page.locator("#epoch-image").scroll_into_view_if_needed()
@@ -214,7 +224,7 @@ CLIPPED = """
 """
 
 
-@pytest.mark.parametrize("width", [320, 640, 1024, 1920])
+@pytest.mark.parametrize("width", grid([320, 640, 1024, 1920], [320]))
 def test_no_text_of_a_figure_is_cut_off_at_any_width(
     reports: dict[str, Path], show: Any, width: int
 ) -> None:
@@ -225,6 +235,7 @@ def test_no_text_of_a_figure_is_cut_off_at_any_width(
     assert shown.complaints == []
 
 
+@slow
 def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], show: Any) -> None:
     shown = show(reports["spikes"])
     page = shown.page
@@ -254,7 +265,7 @@ FADED = """
 """
 
 
-@pytest.mark.parametrize("width", [375, 700, 1080, 1280, 1920])
+@pytest.mark.parametrize("width", grid([375, 700, 1080, 1280, 1920], [1280]))
 def test_pictures_of_spikes_are_never_shrunk(long_report: Path, show: Any, width: int) -> None:
     shown = show(long_report, width)
     assert shown.page.evaluate(FADED) == []
@@ -265,6 +276,7 @@ def test_pictures_of_spikes_are_never_shrunk(long_report: Path, show: Any, width
     assert shown.complaints == []
 
 
+@slow
 def test_a_click_enlarges_a_picture(long_report: Path, show: Any) -> None:
     shown = show(long_report)
     page, dialog = shown.page, shown.page.locator("#large")
@@ -333,7 +345,7 @@ CONTRAST = """
 """
 
 
-@pytest.mark.parametrize("name", ["classes", "interrupted", "empty"])
+@pytest.mark.parametrize("name", grid(["classes", "interrupted", "empty"], ["classes"]))
 def test_text_stands_out(reports: dict[str, Path], show: Any, name: str) -> None:
     page = show(reports[name]).page
     assert page.evaluate(CONTRAST) == []

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 from support.classify_task import write_classify_task
 from support.graphs_on_cpu import CpuGraphs
+from support.grids import slow
 from support.training_task import read_metrics, write_task
 
 from netdesc.bench.layer import LayerSize
@@ -133,6 +134,7 @@ def test_smaller_batches_and_validation_run_without_graphs(
 
 
 @needs_triton
+@slow
 def test_a_captured_run_follows_the_schedule_of_the_surrogate(runner: Runner) -> None:
     """On the CUDA engine, interpreted; steps of other engines are not captured."""
     task, graphs = write_task(runner.folder / "task", epochs=6), CpuGraphs()

@@ -9,15 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.grids import slow
 from support.training_task import write_task
 
 KILLER = Path(__file__).parents[1] / "support" / "training_killer.py"
-STRIDE, MOMENTS = 9, 4
-"""Every ninth file operation, and four times between start and end."""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked")
-def test_a_killed_and_resumed_run_is_bit_identical(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stride", "moments"), [(40, 2), pytest.param(9, 4, marks=slow)])
+def test_a_killed_and_resumed_run_is_bit_identical(
+    tmp_path: Path, stride: int, moments: int
+) -> None:
+    """The run is killed at every ``stride``-th file operation and at ``moments`` other times."""
     document = write_task(
         tmp_path / "task",
         pairs=5,
@@ -28,11 +31,11 @@ def test_a_killed_and_resumed_run_is_bit_identical(tmp_path: Path) -> None:
         gradient_clip=1.0,
         schedule={"type": "cosine", "warmup_epochs": 1},
     )
-    command = [sys.executable, KILLER, document, tmp_path, str(STRIDE), str(MOMENTS)]
+    command = [sys.executable, KILLER, document, tmp_path, str(stride), str(moments)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
     outcomes = [json.loads(line) for line in result.stdout.splitlines()]
-    assert len(outcomes) > MOMENTS + 10
+    assert len(outcomes) > moments + 90 // stride
     for outcome in outcomes:
         assert outcome["same"], outcome
         assert outcome["status"][-1] == 0, outcome

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.grids import slow
 from support.training_task import write_task
 
 
@@ -15,8 +16,15 @@ from support.training_task import write_task
     ("name", "value", "message"),
     [
         ("NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT is set; unset it"),
-        ("NUMBA_THREADING_LAYER", "nonsense", "finds no threading layer 'nonsense'; unset"),
-        ("NUMBA_NUM_THREADS", "0", "Number of threads specified must be > 0"),
+        pytest.param(
+            "NUMBA_THREADING_LAYER",
+            "nonsense",
+            "finds no threading layer 'nonsense'; unset",
+            marks=slow,
+        ),
+        pytest.param(
+            "NUMBA_NUM_THREADS", "0", "Number of threads specified must be > 0", marks=slow
+        ),
     ],
 )
 def test_an_environment_without_kernels(

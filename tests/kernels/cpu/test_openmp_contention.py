@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.grids import grid
 
 from netdesc.kernels.cpu.runtime import openmp_contention
 from netdesc.kernels.cpu.runtime.openmp_contention import (
@@ -199,7 +200,8 @@ print("idle threads started and ended")
 
 
 @pytest.mark.parametrize(
-    "decided", [{}, {"OMP_WAIT_POLICY": "passive"}, {"GOMP_SPINCOUNT": "5000"}]
+    "decided",
+    grid([{}, {"OMP_WAIT_POLICY": "passive"}, {"GOMP_SPINCOUNT": "5000"}], [{}]),
 )
 def test_kernels_poll_unless_the_user_has_decided(decided: dict[str, str]) -> None:
     others = {

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from support.cuba_cases import GPU, plain_layer
+from support.grids import slow
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
@@ -72,6 +73,7 @@ def test_the_fastest_block_is_used_and_changes_no_result(
     assert first[2][3] > 0, "nothing spiked"
 
 
+@slow
 def test_another_shape_is_measured(measured: list[int]) -> None:
     all_results()
     measured.clear()
@@ -79,6 +81,7 @@ def test_another_shape_is_measured(measured: list[int]) -> None:
     assert 64 in measured
 
 
+@slow
 def test_a_captured_graph_measures_nothing(
     measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

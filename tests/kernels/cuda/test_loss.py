@@ -7,9 +7,9 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cuba_cases import GPU
+from support.grids import check_examples, examples
 from support.van_rossum_oracle import check, random_spikes
 
 from netdesc.kernels import operators, van_rossum_filter
@@ -20,18 +20,20 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    steps=st.integers(1, 40),
-    batch=st.integers(1, 3),
-    neurons=st.integers(1, 30),
-    decay=st.sampled_from([0.0, 0.1, math.exp(-1 / 2), 0.9, 0.97, 0.999, 1.0]),
-    order=st.integers(1, 4),
-    length=st.sampled_from([1, 2, 3, 7, 8, 9, 20, 39, 40, 41, 1000]),
-)
-@settings(max_examples=25)
-def test_the_engine_convolves(seed, steps, batch, neurons, decay, order, length):
-    check(*random_spikes(seed, steps, batch, neurons), decay, order, length, ["cuda"])
+@examples(8, 60)
+def test_the_engine_convolves(number):
+    def check_filter(seed: int, shape: tuple[int, int, int], decay: float, order: int, length: int):
+        check(*random_spikes(seed, *shape), decay, order, length, ["cuda"])
+
+    check_examples(
+        number,
+        check_filter,
+        st.integers(0, 2**32 - 1),
+        st.tuples(st.integers(1, 40), st.integers(1, 3), st.integers(1, 30)),
+        st.sampled_from([0.0, 0.1, math.exp(-1 / 2), 0.9, 0.97, 0.999, 1.0]),
+        st.integers(1, 4),
+        st.sampled_from([1, 2, 3, 7, 8, 9, 20, 39, 40, 41, 1000]),
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from support import cuba_oracle
 from support.cuba_cases import GPU, Layer, layers, plain_layer
 from support.cuba_gradients import LEARNT, expected_gradients, gradients, random_grad, sizes
 from support.cuba_gradients import check as check_gradients
+from support.grids import check_examples, examples
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
@@ -54,10 +55,9 @@ def cuba(z: torch.Tensor, *numbers: float, decays=(ONE, ONE)) -> list[torch.Tens
     return [result.cpu() for result in results]
 
 
-@given(layers(max_steps=17))
-@settings(max_examples=25)
-def test_the_engine_computes_the_equations(layer):
-    check(layer)
+@examples(6, 40)
+def test_the_engine_computes_the_equations(number):
+    check_examples(number, check, layers(max_steps=17))
 
 
 @pytest.mark.parametrize("steps", [1, 7, 8, 9])
@@ -120,7 +120,7 @@ floats = st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnorma
 )
 @example([[131072.0, 131071.99, -131072.0, np.nan, np.inf]] * 3, 0.0, True)
 @example([[1e-45, -1e-45, 1 / 4096, -1.9999 / 4096, 3e38]] * 3, 0.25, False)
-@settings(max_examples=25)
+@settings(max_examples=10)
 def test_any_float_as_an_input(rows, decay, delay):
     z = np.array(rows, np.float32)[:, None]
     exact = cuba_oracle.run(cuba_oracle.states_of(z), decay, 0.5, 1.0, delay=delay)
@@ -238,12 +238,15 @@ def test_strided_tensors():
 # Gradients
 
 
-@given(layers(max_steps=12), st.sampled_from([0.01, 0.1, 1.0, 5.0]), st.sampled_from([0.5, 1.0]))
-@settings(max_examples=20)
-def test_the_engine_gives_the_gradients_of_the_equations(layer, tau_grad, scale_grad):
-    assume(np.abs(layer.exact().v).max() < cuba_oracle.LIMIT)  # no equation covers saturation
-    layer.tau_grad, layer.scale_grad = tau_grad, scale_grad
-    check_gradients(layer, "cuda", sizes(layer, random_grad(layer)))
+@examples(5, 40)
+def test_the_engine_gives_the_gradients_of_the_equations(number):
+    def check_layer(layer: Layer, tau_grad: float, scale_grad: float) -> None:
+        assume(np.abs(layer.exact().v).max() < cuba_oracle.LIMIT)  # no equation covers saturation
+        layer.tau_grad, layer.scale_grad = tau_grad, scale_grad
+        check_gradients(layer, "cuda", sizes(layer, random_grad(layer)))
+
+    widths, heights = st.sampled_from([0.01, 0.1, 1.0, 5.0]), st.sampled_from([0.5, 1.0])
+    check_examples(number, check_layer, layers(max_steps=12), widths, heights)
 
 
 @pytest.mark.parametrize("delay", [False, True])

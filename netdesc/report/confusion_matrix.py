@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.report.format import percent
-
-if TYPE_CHECKING:
-    from netdesc.report.run import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +77,8 @@ class ConfusionMatrix(NamedTuple):
     undecided: int
 
 
-def confusion_matrix(run: Run) -> ConfusionMatrix | None:
-    """Builds the table for the best epoch; None if the run has no confusion counts."""
-    confusion = run.metrics.confusion
-    if confusion is None:
-        return None
+def confusion_matrix(confusion: ConfusionCounts, items: str, unit: str) -> ConfusionMatrix:
+    """Builds the table; ``items`` and ``unit`` say what is counted (see ``ConfusionMatrix``)."""
     counts, samples, undecided = confusion.counts, confusion.samples, int(confusion.undecided.sum())
     correct, predicted = np.diag(counts), counts.sum(axis=0)
     if undecided:
@@ -103,9 +97,7 @@ def confusion_matrix(run: Run) -> ConfusionMatrix | None:
         for label, row in enumerate(counts)
     ]
     accuracy = _share(correct.sum(), samples.sum())
-    return ConfusionMatrix(
-        run.classified_items, run.classified_unit, confusion.epoch, rows, accuracy, undecided
-    )
+    return ConfusionMatrix(items, unit, confusion.epoch, rows, accuracy, undecided)
 
 
 def _share(part: np.int64, whole: np.int64) -> str:

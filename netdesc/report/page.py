@@ -76,6 +76,7 @@ def build_page(run: Run) -> Page:
     status, rates, change = run_status(run), layer_rates(run), weight_change(run)
     diagnosis = diagnose(run, rates, change.zeroed)
     matches = coincidences(run.activity.samples) if run.activity is not None else []
+    counts = run.metrics.confusion
     return Page(
         name=run.graph.name,
         description=_shorten(run.document.description, MAX_DESCRIPTION_CHARACTERS),
@@ -95,7 +96,7 @@ def build_page(run: Run) -> Page:
         samples=sample_views(run),
         coincidences=tables.coincidence_table(matches) if matches else None,
         training=training_plots.training_plots(run),
-        confusion=confusion_matrix(run),
+        confusion=counts and confusion_matrix(counts, run.classified_items, run.classified_unit),
         network=tables.network_table(run),
         rates=tables.rates_table(rates) if rates else None,
         rate_plot=training_plots.rate_plot(run),

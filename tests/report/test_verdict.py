@@ -178,8 +178,8 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     counts[0, :2] = 4, 1
     counts[1, 1] = 7
     run = with_confusion(tmp_path, counts, [5, 0, 3, 0, 0, 0])
-    found = confusion_matrix(run)
-    assert found is not None
+    assert run.metrics.confusion is not None
+    found = confusion_matrix(run.metrics.confusion, "samples", "samples")
     assert (found.epoch, found.undecided, found.accuracy) == (1, 8, "55.0 %")
     first, second, third = found.rows[:3]
     assert (first.samples, first.accuracy, first.precision) == (10, "40.0 %", "100 %")

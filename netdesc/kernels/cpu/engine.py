@@ -1,7 +1,7 @@
 """The CPU engine: the functions of ``reference.engine`` with Numba kernels.
 
-A layer reads events if its input is sparse and binary; otherwise it computes a matrix product.
-``notes[2]`` says which.
+A layer reads events if its input is sparse and binary (``notes[2]`` is 1); otherwise it computes a
+matrix product (``notes[2]`` is 0).
 """
 
 from __future__ import annotations

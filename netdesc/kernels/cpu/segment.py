@@ -1,6 +1,6 @@
-"""Consecutive dense layers of neurons, forward and backward, with packed spikes in between.
+"""Computes segments forward and backward, with packed spikes between the layers.
 
-Each layer reads the spikes of the one before: as events if they are sparse, otherwise through a
+Each layer reads the spikes of the layer before: as events if they are sparse, otherwise through a
 matrix product. The last layer's spikes are returned as floats. For the backward pass each layer
 saves its voltages and the packed spikes that it has read.
 """
@@ -45,7 +45,7 @@ Source = Events | np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """Weights and neurons of a layer, as kernels take them."""
+    """Weights and neurons of a layer, converted for the kernels."""
 
     weight_OI: np.ndarray
     bits: int
@@ -59,7 +59,10 @@ class _Layer:
 
 
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
-    """A tensor as the input of a layer, and its packed spikes, marked if read as events."""
+    """Converts a tensor to the input of a layer. Also returns the tensor's packed spikes.
+
+    If the tensor is sparse and binary, the layer reads events, and the packed spikes are marked.
+    """
     values = array_of(signal_TBI)
     packed, spikes = pack(values)
     if spikes is None or not are_sparse(spikes, values.shape):
@@ -69,7 +72,10 @@ def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
 
 
 def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
-    """The input of a layer in the backward pass, from ``packed`` or from ``signal_TBI``."""
+    """Returns the input of a layer for its backward pass.
+
+    It is read from ``packed`` if that is marked as events, otherwise from ``signal_TBI``.
+    """
     events = events_of(packed.numpy(), shape)
     if events is not None:
         return events
@@ -116,14 +122,14 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
 
 
 def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
-    """The product of rows and quantised weights, float32 of ``shape``."""
+    """Returns the product of rows and quantised weights, float32 of ``shape``."""
     z_TBN = allocate(shape, np.float32)
     matmul(rows, on_grid(layer.weight_OI, layer.bits).T, as_rows(z_TBN))
     return z_TBN
 
 
 def _source_from_packed(packed: np.ndarray, shape: Shape) -> Source:
-    """Packed spikes as the input of a layer."""
+    """Converts packed spikes to the input of a layer: events if so marked, otherwise rows."""
     events = events_of(packed, shape)
     return as_rows(unpack(bitmasks_of(packed), shape)) if events is None else events
 
@@ -175,7 +181,7 @@ def _layer_backward(
     needs_grad_z: bool,
     axes: tuple[int, int],
 ) -> Gradients:
-    """The gradients of one layer; ``axes`` are steps and batch."""
+    """Computes the gradients of one layer; ``axes`` are steps and batch."""
     weight_OI, bits = layer.weight_OI, layer.bits
     if isinstance(source, Events):
         return backward_by_events(upstream, activity, source, weight_OI, bits, needs_grad_z)
@@ -186,7 +192,10 @@ def _layer_backward(
 
 
 def upstream_of(grad_TBN: Tensor) -> Upstream:
-    """The ``Upstream`` of a gradient; a loss of rates often gives all steps the same gradient."""
+    """Converts a gradient to ``Upstream``.
+
+    Its stride is 0 if all steps share one gradient, which is common for losses of rates.
+    """
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
         return upstream_from_values(flat(grad_TBN[0]), 0)
     return upstream_from_values(flat(grad_TBN), grad_TBN[0].numel())

@@ -1,1 +1,1 @@
-"""The matrix product."""
+"""The float32 matrix product (GEMM)."""

@@ -1,9 +1,9 @@
 """The float32 matrix product on Numba's threads.
 
 Torch's product would use a second thread pool. Both pools spin while they wait for work, and so
-take cores from each other. This product runs on the threads of the other kernels, as fast as a
-vendor's library. The number of threads does not change the order of additions: each sum adds blocks
-of ``MAX_PANEL_TERMS`` terms, in order.
+take cores from each other. This product runs on the threads of the other kernels and is as fast as
+a vendor's library. The number of threads does not change the order of additions: each sum adds
+blocks of ``MAX_PANEL_TERMS`` terms, in order.
 
 The algorithm is by Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 (2008). The right factor is copied in panels. A tile of the result stays in vector registers while
@@ -41,7 +41,7 @@ _VECTOR_FLOATS = 16
 """Floats in an LLVM vector; LLVM uses several registers if they are shorter."""
 
 _MAX_BLOCK_ROWS, _MAX_BLOCK_COLUMNS = 192, 512
-"""Most rows and columns of the result in an item of a thread's work."""
+"""Most rows and columns of a block of the result; a thread computes one block at a time."""
 
 _BLOCK_COLUMNS_UNIT = 32
 """The columns of each block except the last are a multiple of this."""
@@ -139,7 +139,7 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
 
 
 def _row_pointers(builder: Any, first: Any, to_row: Any) -> list[Any]:
-    """Pointers to a tile's rows, computed so that LLVM cannot see that they are equally spaced.
+    """Returns pointers to a tile's rows, such that LLVM cannot see that they are equally spaced.
 
     Otherwise LLVM would compute each pointer from the one before at every term, and this chain of
     additions takes as long as the products. Empty machine code hides the origin of the pointers.
@@ -159,12 +159,12 @@ def _row_pointers(builder: Any, first: Any, to_row: Any) -> list[Any]:
 
 
 def _vector_at(builder: Any, first: Any, offset: int) -> Any:
-    """A pointer to the vector that begins ``offset`` numbers after ``first``."""
+    """Returns a pointer to the vector that begins ``offset`` numbers after ``first``."""
     return builder.bitcast(builder.gep(first, [_INT64(offset)]), _VECTOR.as_pointer())
 
 
 def _broadcast(builder: Any, number: Any) -> Any:
-    """A vector with ``number`` in every lane."""
+    """Returns a vector with ``number`` in every lane."""
     undefined = ir.Constant(_VECTOR, ir.Undefined)
     lanes = ir.Constant(ir.VectorType(_INT32, _VECTOR_FLOATS), None)
     return builder.shuffle_vector(
@@ -174,7 +174,7 @@ def _broadcast(builder: Any, number: Any) -> Any:
 
 @numba.njit
 def _multiply_edge(tile, panel, depth, size, add, out, at):
-    """Computes a tile with fewer rows or columns, ``size``, by padding it to a whole tile."""
+    """Computes a tile of only ``size`` rows and columns, by padding it to a whole tile."""
     height, width = size
     padded = np.zeros(TILE_ROWS * depth, np.float32)
     edge = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
@@ -193,9 +193,10 @@ def _multiply_edge(tile, panel, depth, size, add, out, at):
 
 @numba.njit
 def multiply_block(left, right, shape, add, out):
-    """``out (+)= left @ right``, each a ``Matrix``; the numbers of a row of ``out`` are contiguous.
+    """Computes ``out (+)= left @ right``, each a ``Matrix``, on one thread.
 
-    ``shape`` is rows, terms and columns. With ``add`` the product is added to ``out``.
+    The numbers of a row of ``out`` are contiguous. ``shape`` is rows, terms and columns. With
+    ``add`` the product is added to ``out``.
     """
     rows, terms, columns = shape
     panel = np.empty((min(MAX_PANEL_TERMS, terms) + 1) * TILE_COLUMNS, np.float32)
@@ -221,7 +222,7 @@ def multiply_block(left, right, shape, add, out):
 
 @kernel
 def _multiply(left, right, shape, block, add, out):
-    """``multiply_block`` on all threads, a ``block`` of rows and columns at a time."""
+    """Computes ``multiply_block`` on all threads, a ``block`` of rows and columns at a time."""
     rows, terms, columns = shape
     row_blocks = (rows + block[0] - 1) // block[0]
     column_blocks = (columns + block[1] - 1) // block[1]
@@ -238,10 +239,10 @@ def _multiply(left, right, shape, block, add, out):
 def matmul(
     left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None, add: bool = False
 ) -> np.ndarray:
-    """``left @ right``, float32 [rows, terms] and [terms, columns], each C- or F-contiguous.
+    """Returns ``left @ right``, float32 [rows, terms] and [terms, columns], C- or F-contiguous.
 
-    The product is written into ``out`` (C-contiguous) or, with ``add``, added to it. Without
-    ``out`` it is written into a new array.
+    The product is written to ``out`` (C-contiguous) or, with ``add``, added to it. Without ``out``
+    it is written to a new array.
     """
     (rows, terms), (_, columns) = left.shape, right.shape
     if out is None:
@@ -253,7 +254,7 @@ def matmul(
 
 
 def _block(rows: int, columns: int, is_copied: bool) -> tuple[int, int]:
-    """Rows and columns of a block: whole tiles, and about equally many blocks per thread.
+    """Returns rows and columns of a block: whole tiles, and about as many blocks for each thread.
 
     If the left factor ``is_copied``, the rows are divided first, so that each thread copies
     different rows.

@@ -1,8 +1,8 @@
-"""Copies of a GEMM's operands, in the order in which its tiles read them, for Numba.
+"""Copies a GEMM's operands in the order in which its tiles read them, for Numba.
 
 A tile of the result reads a panel of the right factor term by term, and the left factor's numbers
-one by one. If the terms of a row are contiguous, the left factor is read in place, otherwise from a
-copy.
+one by one. The left factor is read in place if the terms of its rows are contiguous, otherwise from
+a copy.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ MAX_PANEL_TERMS = 256
 
 @numba.njit(inline="always")
 def tiles_in(rows):
-    """Number of tiles that cover so many rows."""
+    """Returns the number of tiles that cover ``rows`` rows."""
     return (rows + TILE_ROWS - 1) // TILE_ROWS
 
 
 @numba.njit(inline="always")
 def at_row(matrix, row):
-    """The part of a matrix from ``row`` on."""
+    """Returns the part of a matrix from ``row`` on."""
     start = matrix.start + row * matrix.by_row
     return Matrix(matrix.numbers, start, matrix.by_row, matrix.by_column)
 
@@ -57,7 +57,7 @@ def copy_left(left, rows, term, depth, copy):
 
 @numba.njit(inline="always")
 def left_tile(left, copy, row, term, depth):
-    """The left factor from ``row`` and ``term`` on, in ``copy`` unless that is empty."""
+    """Returns the left factor from ``row`` and ``term`` on: in ``copy``, or in place if empty."""
     if len(copy):
         return Matrix(copy, row * depth, 1, TILE_ROWS)
     start = left.start + row * left.by_row + term * left.by_column

@@ -1,1 +1,1 @@
-"""Losses over time and their gradients."""
+"""Losses over time and their gradients: van Rossum distance and moving windows."""

@@ -1,6 +1,6 @@
 """The van Rossum distance: a truncated exponential filter, run forward and backward in time.
 
-``van_rossum_filter`` says how recurrences compute the filter. Arrays are flat and time-first,
+``van_rossum_filter`` explains how recurrences compute the filter. Arrays are flat and time-first,
 [steps, columns]; a column is one neuron of one sample. A thread filters one vector of neighbouring
 columns over all steps, then the next. States have the type of ``decay`` and ``tail``.
 """
@@ -24,7 +24,7 @@ from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
 from netdesc.kernels.reference import van_rossum as reference
 
 _STEPS_PER_SUM = 32
-"""Squares that are added in the type of the states before their sum is added in 64 bits."""
+"""Steps whose squares are added in the type of the states; these sums are added in 64 bits."""
 
 
 class Filter(NamedTuple):
@@ -39,7 +39,7 @@ class Filter(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | None:
-    """The filter for signals of ``steps`` steps; None if recurrences are too inexact."""
+    """Returns the filter for signals of ``steps`` steps, or None if recurrences are too inexact."""
     if van_rossum_filter.convolved(decay, order, length, steps) is not None:
         return None
     a, tail = van_rossum_filter.recurrence(decay, order, length)
@@ -49,7 +49,10 @@ def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | N
 
 @numba.njit(inline="always")
 def _chain(x, decay, states, first, last):
-    """One step of the recurrences ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)`` in ``states``."""
+    """Computes a step of the recurrences ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)``.
+
+    The y are ``states[first:last]``, a vector each. Returns the last one.
+    """
     for at in range(first, last, LANES):
         x = flush_denormals(broadcast(decay) * load(states, at, LANES) + x)
         store(states, at, x, LANES)
@@ -58,11 +61,11 @@ def _chain(x, decay, states, first, last):
 
 @numba.njit(inline="always")
 def filter_step(x, delayed_x, decay, tail, states):
-    """One step of the filter, forward or backward in time.
+    """Computes one step of the filter, forward or backward in time.
 
-    ``x`` is the signal of the step, ``delayed_x`` the one ``length`` steps before, 0 if there was
-    none. ``states`` [order · LANES, or 2 · order · LANES with a tail] are zeros before the first
-    step. The result has their type.
+    ``x`` is the signal of the step, ``delayed_x`` the signal ``length`` steps before (0 if that
+    step does not exist). ``states`` [order · LANES, or 2 · order · LANES with a tail] are zeros
+    before the first step. The result has the type of the states.
     """
     cut = len(states) - len(tail) * LANES
     f = _chain(cast_like(x, broadcast(decay)), decay, states, 0, cut)
@@ -75,10 +78,10 @@ def filter_step(x, delayed_x, decay, tail, states):
 
 @numba.njit(inline="always")
 def gradient_step(f, delayed_f, scale, decay, tail, states):
-    """The gradient of one step's output. Steps are computed from the last to the first.
+    """Computes the gradient of one step's output. Steps must be computed from last to first.
 
-    ``f`` is the filtered difference of the step, ``delayed_f`` the one ``length`` steps later, 0
-    beyond the last. ``scale`` is two times the gradient of the loss.
+    ``f`` is the filtered difference of the step, ``delayed_f`` the difference ``length`` steps
+    later (0 if that step does not exist). ``scale`` is two times the gradient of the loss.
     """
     return cast_like(filter_step(f, delayed_f, decay, tail, states), f) * broadcast(
         np.float32(scale)
@@ -87,7 +90,7 @@ def gradient_step(f, delayed_f, scale, decay, tail, states):
 
 @kernel
 def filter_difference(output, target, steps, filter, filtered, squares):
-    """Fills ``filtered`` with ``h ∗ (output − target)``, ``squares`` [columns] with sums of f²."""
+    """Fills ``filtered`` with f, ``h ∗ (output − target)``; ``squares`` [columns] with ``Σ f²``."""
     decay, order, length, tail = filter
     columns = len(squares)
     for item in numba.prange((columns + LANES - 1) // LANES):

@@ -1,7 +1,7 @@
 """Losses and classes from spike counts in a moving window, on the CPU.
 
 Each thread computes whole samples. The spikes of each neuron in the window are counted in 64-bit
-floats, as outputs may be any numbers. Everything that is computed from the counts has 32 bits.
+floats, because outputs may be any numbers. Rates and the gradients of single steps have 32 bits.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class WindowCosts(NamedTuple):
 
     kind: int
     window: int
-    """Steps of the window, at most those of a sample."""
+    """Steps of the window, at most the steps of a sample."""
     share: float
-    """What one spike adds to a rate: 1 divided by the window of the loss."""
+    """The rate of one spike: 1 / (window of the loss), even if a sample is shorter."""
     true_rate: float
     false_rate: float
 
@@ -107,8 +107,9 @@ def _sample_costs(
     grad_loss: float,
     grad: np.ndarray,
 ) -> np.ndarray:
-    """The costs of each sample, float64 [batch]; fills ``grad`` (see ``_accumulate_costs``).
+    """Returns the costs of each sample, float64 [batch], and fills ``grad``.
 
+    ``grad`` is as in ``_accumulate_costs``.
     Raises ValueError if a label is not the number of a neuron.
     """
     _, batch, neurons = output_TBN.shape
@@ -150,13 +151,13 @@ def _move_window(output, new_at, old_at, counts, neurons):
 
 @numba.njit(inline="always")
 def _is_below(count):
-    """``Bits`` that are set in the first ``count`` lanes."""
+    """Returns ``Bits`` that are set in the first ``count`` lanes."""
     return load(_LANE_NUMBERS, 0, LANES) < broadcast(np.int32(count))
 
 
 @numba.njit(inline="always")
 def _is_at(lane):
-    """``Bits`` that are set only in ``lane``."""
+    """Returns ``Bits`` that are set only in ``lane``."""
     return load(_LANE_NUMBERS, 0, LANES) == broadcast(np.int32(lane))
 
 
@@ -227,7 +228,7 @@ def _likelihood_cost(counts, label, neurons, costs, slopes, first):
 
 @numba.njit(inline="always")
 def _step_cost(counts, label, neurons, costs, slopes, first):
-    """The costs of one step. Writes the gradient of the counts to ``slopes`` from ``first`` on."""
+    """Returns the cost of one step; writes the counts' gradient to ``slopes`` from ``first`` on."""
     if costs.kind == _SQUARES:
         return _squared_cost(counts, label, neurons, costs, slopes, first)
     if costs.kind == _SOFTMAX:
@@ -239,8 +240,8 @@ def _step_cost(counts, label, neurons, costs, slopes, first):
 def _add_up_windows(slopes, window, grad_loss, grad, first, step_stride, neurons):
     """Fills ``grad``, from ``first`` on, with the gradient of a sample's output.
 
-    A spike is in the windows of its own and the following steps, ``window`` in all. Steps are
-    ``step_stride`` numbers apart.
+    A spike counts in ``window`` windows: the windows of its own and of the following steps. Steps
+    of ``grad`` are ``step_stride`` numbers apart.
     """
     steps, width = slopes.shape
     flat, sums = slopes.reshape(-1), np.zeros(width)
@@ -258,8 +259,8 @@ def _add_up_windows(slopes, window, grad_loss, grad, first, step_stride, neurons
 def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, grad, sums):
     """Fills ``sums`` [batch] with the costs of each sample.
 
-    Fills ``grad``, flat and time-first, with ``grad_loss`` times the gradient of the costs; an
-    empty ``grad`` is not needed.
+    Unless ``grad`` is empty, also fills it, flat and time-first, with ``grad_loss`` times the
+    gradient of the costs.
     """
     steps, batch, neurons = output_TBN.shape
     output, step_stride = output_TBN.reshape(-1), batch * neurons
@@ -285,7 +286,7 @@ def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, gra
 
 @numba.njit(inline="always")
 def _most_active(counts, neurons):
-    """The first neuron with the largest count, or ``SILENT`` if all counts are 0."""
+    """Returns the first neuron with the largest count, or ``SILENT`` if no count is above 0."""
     top = _largest_rate(counts, neurons, 1.0)
     if top > 0:
         for at in range(0, len(counts), LANES):

@@ -1,4 +1,4 @@
-"""Spikes of a vector of neurons as one integer: bit ``i`` of a bitmask belongs to lane ``i``."""
+"""Bitmasks: the spikes of a vector of neurons as one integer, bit ``i`` for lane ``i``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ assert LANES == 32, "the spikes of a vector fill a 32-bit bitmask"
 
 @intrinsic
 def to_bitmask(context: Any, bits: Any) -> Any:
-    """``Bits`` as an int32 bitmask."""
+    """Converts ``Bits`` to an int32 bitmask."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(LANES))
@@ -24,7 +24,7 @@ def to_bitmask(context: Any, bits: Any) -> Any:
 
 @intrinsic
 def from_bitmask(context: Any, bitmask: Any) -> Any:
-    """An int32 bitmask as ``Bits``."""
+    """Converts an int32 bitmask to ``Bits``."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], Bits.vector)
@@ -34,7 +34,7 @@ def from_bitmask(context: Any, bitmask: Any) -> Any:
 
 @intrinsic
 def count_bits(context: Any, bitmask: Any) -> Any:
-    """The number of bits that are set in an int64."""
+    """Counts the bits that are set in an int64."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -44,7 +44,7 @@ def count_bits(context: Any, bitmask: Any) -> Any:
 
 @intrinsic
 def lowest_bit(context: Any, bitmask: Any) -> Any:
-    """The position of the lowest bit that is set in an int64, which must not be 0."""
+    """Returns the position of the lowest bit that is set in an int64, which must not be 0."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))

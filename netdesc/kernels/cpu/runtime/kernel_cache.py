@@ -42,7 +42,7 @@ def _refresh(folder: Path) -> None:
 
 @functools.cache
 def _digest() -> bytes:
-    """The digest of all sources of the CPU engine."""
+    """Returns the SHA-256 digest of all sources of the CPU engine and of ``kernels/*.py``."""
     digest = hashlib.sha256()
     for source in sorted({*_KERNELS.glob("*.py"), *(_KERNELS / "cpu").rglob("*.py")}):
         name = source.relative_to(_KERNELS).as_posix()

@@ -1,4 +1,4 @@
-"""Strides in flat memory: a vector of neurons over time, or a matrix, for Numba.
+"""Views of flat memory for Numba: a vector of neurons over time, or a matrix.
 
 Tensors over time are flat and time-first: [steps, batch, neurons].
 """
@@ -31,12 +31,12 @@ class Matrix(NamedTuple):
 
 @numba.njit(inline="always")
 def sample_of(numbers, batch, neurons, sample, neuron, count):
-    """The ``Strided`` of ``count`` neurons from ``neuron`` on, in [steps, batch, neurons]."""
+    """Returns the ``Strided`` of ``count`` neurons of a sample, from ``neuron`` on."""
     return Strided(numbers, sample * neurons + neuron, batch * neurons, count)
 
 
 def matrix_of(array: np.ndarray) -> Matrix:
-    """The ``Matrix`` of an array whose rows or columns are contiguous."""
+    """Converts an array whose rows or columns are contiguous to a ``Matrix``."""
     if array.flags.c_contiguous:
         return Matrix(array.reshape(-1), 0, array.shape[1], 1)
     assert array.flags.f_contiguous, "neither rows nor columns are contiguous"

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 _ALIGNMENT = 64
-"""Bytes: a cache line, and the widest vector register."""
+"""Bytes of a cache line, and of the widest vector register."""
 
 _MAX_IDLE_BYTES = 1 << 28
-"""Most bytes of free buffers that the pool keeps, unless more bytes than that are in use."""
+"""Most bytes of free buffers that the pool keeps; if more bytes are in use, it keeps as many."""
 
 _SHRINK_INTERVAL = 1 << 25
 """Bytes of new buffers after which the pool frees idle ones."""
@@ -62,7 +62,7 @@ class MemoryPool:
         self._lock = threading.Lock()
 
     def allocate(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-        """An array with arbitrary contents, in memory that no other array uses.
+        """Returns an array with arbitrary contents, in memory that no other array uses.
 
         Arrays of more than ``_MAX_NUMPY_BYTES`` are aligned to 64 bytes.
         """
@@ -84,7 +84,7 @@ class MemoryPool:
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def _shrink(self) -> None:
-        """Frees the buffers that were idle longest; buffers of old shapes would accumulate."""
+        """Frees the buffers that were idle longest, so that old shapes do not accumulate."""
         self._new_bytes = 0
         sized = [(b, size) for size, buffers in self._buffers.items() for b in buffers]
         free = [(b, size) for b, size in sized if b.is_free]
@@ -110,7 +110,7 @@ trim = _pool.trim
 
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:
-    """A C-contiguous array of a tensor's numbers: a view if it is contiguous, else a copy."""
+    """Returns a C-contiguous array of a tensor's numbers: a view if possible, else a copy."""
     if tensor.requires_grad:
         tensor = tensor.detach()
     if tensor.is_contiguous():
@@ -122,17 +122,17 @@ def array_of(tensor: torch.Tensor) -> np.ndarray:
 
 
 def flat(tensor: torch.Tensor) -> np.ndarray:
-    """``array_of`` a tensor, in one dimension."""
+    """Returns ``array_of(tensor)`` in one dimension."""
     return array_of(tensor).reshape(-1)
 
 
 def as_rows(array_TBN: np.ndarray) -> np.ndarray:
-    """A view of an array [steps, batch, neurons] as rows [steps · batch, neurons]."""
+    """Returns a view of an array [steps, batch, neurons] as rows [steps · batch, neurons]."""
     return array_TBN.reshape(-1, array_TBN.shape[2])
 
 
 def scalar(value: float) -> torch.Tensor:
-    """A float32 tensor []."""
+    """Returns ``value`` as a float32 tensor []."""
     # Creating so small a tensor through numpy takes a tenth of torch's time.
     with np.errstate(over="ignore"):  # training reports an infinite loss
         return torch.from_numpy(np.array(value, np.float32))

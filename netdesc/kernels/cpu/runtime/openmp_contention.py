@@ -31,7 +31,7 @@ _SETTINGS = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")
 """Three numbers of the calling thread: nanoseconds on a core, nanoseconds that it was ready but had
-no core, and how often it got one (Linux, Documentation/scheduler/sched-stats)."""
+no core, and how often it got a core (Linux, Documentation/scheduler/sched-stats)."""
 
 _POLL_INTERVAL_S = 0.1
 
@@ -48,7 +48,7 @@ _CALM_S = 2.0
 
 @kernel
 def start_threads(numbers):
-    """Makes Numba use as many threads as there are ``numbers``, up to its own limit."""
+    """Makes Numba start as many threads as ``numbers`` has elements, up to Numba's own limit."""
     for i in numba.prange(len(numbers)):
         numbers[i] = i
 
@@ -59,7 +59,10 @@ def is_decided(environment: Mapping[str, str]) -> bool:
 
 
 def delay_s() -> float | None:
-    """Seconds that the calling thread was ready but had no core; None if Linux does not count."""
+    """Returns the seconds that the calling thread was ready but had no core.
+
+    Returns None if the system does not count them.
+    """
     try:
         _, delay, times = map(int, _SCHEDSTAT.read_text("ascii").split())
     except (OSError, ValueError):
@@ -68,10 +71,10 @@ def delay_s() -> float | None:
 
 
 def team_sizes(cores: int, computing: int, max_threads: int) -> list[int]:
-    """Sizes of the idle OpenMP teams that make OpenMP manage one thread more than ``cores``.
+    """Returns sizes of idle OpenMP teams, so that OpenMP manages one thread more than ``cores``.
 
-    ``computing`` threads exist already. Each team has one Python thread, which OpenMP counts only
-    if the team has others, and at most ``max_threads`` threads.
+    ``computing`` threads exist already. A team has at most ``max_threads`` threads. One of them is
+    the Python thread that starts it, which OpenMP counts only if the team has other threads.
     """
     if max_threads < 2:
         return []
@@ -84,7 +87,7 @@ class ContentionGuard:
     """Keeps idle OpenMP threads alive while cores are contended.
 
     ``team_sizes`` returns the sizes of their teams. If ``delay_s`` returns None, contention cannot
-    be measured; the threads then start at the first poll and stay.
+    be measured; the threads then start at the first poll and stay alive.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class ContentionGuard:
     def poll(self) -> None:
         """Starts or ends the idle threads. Call it before kernels run.
 
-        It takes 0.1 microseconds, and about ten once every ``_POLL_INTERVAL_S``.
+        A call takes 0.1 microseconds; once every ``_POLL_INTERVAL_S``, a call takes about ten.
         """
         now, last = self._clock(), self._last_poll.__dict__
         if now - last.get("time", -math.inf) < _POLL_INTERVAL_S:
@@ -131,7 +134,7 @@ class ContentionGuard:
                 self._stop = None
 
     def _start_teams(self, stop: threading.Event) -> None:
-        """A team's OpenMP threads end with the Python thread that started them."""
+        """Starts a Python thread for each team; the team's OpenMP threads end with it."""
 
         def idle_until_stop(size: int) -> None:
             numba.set_num_threads(size)

@@ -31,14 +31,14 @@ _register_type: Any = templates.infer_global
 
 _INT16, _INT32, _INT64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _FAST = ("contract", "arcp", "nsz", "afn")
-"""Flags of fast maths, except those that assume no NaN and no infinities, and except "reassoc".
+"""LLVM's fast-math flags without "nnan" and "ninf" (no NaN, no infinities) and without "reassoc".
 
 With "reassoc" the order of additions, and so the rounding, could differ between kernels.
 """
 
 
 class _Lanes(types.Type):
-    """A vector type, by the LLVM type of its elements."""
+    """The type of vectors whose elements have the LLVM type ``element``."""
 
     def __init__(self, name: str, element: ir.Type) -> None:
         super().__init__(name=f"{name}{LANES}")
@@ -119,7 +119,7 @@ for _symbol, _sign in (
 
 
 def broadcast_number(builder: Any, vector: ir.VectorType, number: Any) -> Any:
-    """A vector with ``number`` in every lane."""
+    """Returns a vector with ``number`` in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, number, _INT32(0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INT32, LANES), None))
@@ -129,12 +129,12 @@ VECTOR_OF = {
     types.int16: Shorts, types.int32: Ints, types.uint32: Ints, types.float32: Floats,
     types.float64: Doubles,
 }  # fmt: skip
-"""The vector type of each type of number."""
+"""Maps a type of numbers to its vector type."""
 
 
 @intrinsic
 def broadcast(context: Any, number: Any) -> Any:
-    """A vector with ``number`` (int16, int32, float32 or float64) in every lane."""
+    """Returns a vector with ``number`` (int16, int32, float32 or float64) in every lane."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return broadcast_number(builder, signature.return_type.vector, arguments[0])
@@ -152,7 +152,7 @@ def zeros_like(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def cast_like(context: Any, lanes: Any, other: Any) -> Any:
-    """``Floats`` or ``Doubles`` as the type of ``other``."""
+    """Converts ``Floats`` or ``Doubles`` to the type of ``other``."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if signature.args[0] == signature.args[1]:
@@ -165,7 +165,7 @@ def cast_like(context: Any, lanes: Any, other: Any) -> Any:
 
 @intrinsic
 def where(context: Any, bits: Any, if_set: Any, if_clear: Any) -> Any:
-    """``if_set`` in the lanes whose bit is set, ``if_clear`` in the others."""
+    """Selects ``if_set`` in the lanes whose bit is set, ``if_clear`` in the others."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.select(*arguments)
@@ -175,7 +175,7 @@ def where(context: Any, bits: Any, if_set: Any, if_clear: Any) -> Any:
 
 @intrinsic
 def as_floats(context: Any, lanes: Any) -> Any:
-    """``Ints`` as the nearest floats."""
+    """Converts ``Ints`` to the nearest ``Floats``."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.sitofp(arguments[0], Floats.vector)
@@ -185,7 +185,7 @@ def as_floats(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def as_ints(context: Any, lanes: Any) -> Any:
-    """``Floats`` truncated toward zero, ``Bits`` as 0 and 1, or ``Shorts``, as ``Ints``.
+    """Converts ``Floats`` (truncated toward zero), ``Bits`` (0 and 1) or ``Shorts`` to ``Ints``.
 
     The floats must be in the range of 32-bit integers.
     """
@@ -202,7 +202,7 @@ def as_ints(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def nearest(context: Any, lanes: Any) -> Any:
-    """``Floats`` rounded to the nearest whole numbers, halves to even."""
+    """Rounds ``Floats`` to the nearest whole numbers, halves to even."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rint = cgutils.get_or_insert_function(
@@ -217,7 +217,7 @@ def nearest(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def bits_of(context: Any, lanes: Any) -> Any:
-    """The bits of each of the ``Floats`` as ``Ints``."""
+    """Returns the bits of ``Floats`` as ``Ints``."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], Ints.vector)
@@ -227,7 +227,7 @@ def bits_of(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def sum_of(context: Any, lanes: Any) -> Any:
-    """The sum of all lanes of ``Floats``, by adding halves of the vector until one lane is left."""
+    """Sums all lanes of ``Floats``, by adding halves of the vector until one lane is left."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (left,), count = arguments, LANES
@@ -246,7 +246,7 @@ def sum_of(context: Any, lanes: Any) -> Any:
 
 
 def name_of(vector: ir.VectorType) -> str:
-    """The vector type in names of LLVM's intrinsics, such as ``v32f32``."""
+    """Returns a vector type's suffix in the names of LLVM's intrinsics, such as ``v32f32``."""
     element = vector.element
     names = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}
     return f"v{LANES}{names.get(element) or element.intrinsic_name}"
@@ -254,7 +254,7 @@ def name_of(vector: ir.VectorType) -> str:
 
 @intrinsic
 def largest(context: Any, lanes: Any) -> Any:
-    """The largest lane of ``Ints`` or ``Floats``; NaN is ignored."""
+    """Returns the largest lane of ``Ints`` or ``Floats``; NaN is ignored."""
     number, symbol = {Ints: (types.int32, "smax"), Floats: (types.float32, "fmax")}[lanes]
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -277,7 +277,7 @@ _POWERS = (0.000938116473, 0.00918687438, 0.055278135, 0.240171588, 0.693142171,
 
 
 def _exp2(builder: Any, x: Any, can_be_positive: bool) -> Any:
-    """The polynomial of x − ⌈x⌉, with ⌈x⌉ added to the exponent."""
+    """Computes 2ˣ: the polynomial of x − ⌈x⌉, with ⌈x⌉ added to the exponent."""
 
     def constant(number: float) -> Any:
         return ir.Constant(Floats.vector, [number] * LANES)
@@ -299,7 +299,7 @@ def _exp2(builder: Any, x: Any, can_be_positive: bool) -> Any:
 
 @intrinsic
 def exp2_nonpositive(context: Any, lanes: Any) -> Any:
-    """``2ˣ`` of ``Floats`` from −120 to 0."""
+    """Computes ``2ˣ`` of ``Floats`` from −120 to 0."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _exp2(builder, arguments[0], can_be_positive=False)
@@ -309,7 +309,7 @@ def exp2_nonpositive(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def exp2(context: Any, lanes: Any) -> Any:
-    """``2ˣ`` of ``Floats`` from −120 to 120."""
+    """Computes ``2ˣ`` of ``Floats`` from −120 to 120."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _exp2(builder, arguments[0], can_be_positive=True)

@@ -18,7 +18,7 @@ _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 
 
 def _vector_pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> tuple[Any, int]:
-    """A pointer to the vector that begins at element ``at``, and an element's size in bytes."""
+    """Returns a pointer to the vector at element ``at``, and an element's size in bytes."""
     data = context.make_array(kind)(context, builder, array).data
     element = context.get_data_type(kind.dtype)
     first = builder.gep(data, [at])
@@ -27,7 +27,7 @@ def _vector_pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any) 
 
 
 def _mask(builder: Any, count: Any) -> Any:
-    """``Bits`` that are set in the first ``count`` lanes."""
+    """Returns ``Bits`` that are set in the first ``count`` lanes."""
     vector = ir.VectorType(_INT64, LANES)
     numbers = ir.Constant(vector, list(range(LANES)))
     return builder.icmp_signed("<", numbers, broadcast_number(builder, vector, count))
@@ -35,7 +35,10 @@ def _mask(builder: Any, count: Any) -> Any:
 
 @intrinsic
 def element(context: Any, array: Any, at: Any) -> Any:
-    """The element ``at``, which must not be negative. Numba's own indexing would check its sign."""
+    """Returns element ``at`` of an array; ``at`` must not be negative.
+
+    Numba's own indexing would check the sign.
+    """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -55,7 +58,7 @@ PREFETCH_STEPS = 8
 def prefetch(context: Any, array: Any, at: Any) -> Any:
     """Prefetches the vector that begins at element ``at``, which may be outside the array.
 
-    Processors do not prefetch by themselves over strides as large as the rows of a tensor.
+    Processors do not prefetch by themselves if strides are as large as the rows of a tensor.
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -132,7 +135,7 @@ def _store_some(context: Any, array: Any, at: Any, lanes: Any, count: Any) -> An
 
 @numba.njit(inline="always")
 def load(array, at, count):
-    """A vector with the ``count`` elements from ``at`` on in its first lanes, 0 in the others."""
+    """Loads ``count`` elements from ``at`` on into the first lanes of a vector; others are 0."""
     return _load_all(array, at) if count == LANES else _load_some(array, at, count)
 
 

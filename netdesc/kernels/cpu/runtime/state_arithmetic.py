@@ -1,6 +1,6 @@
 """Arithmetic of a neuron's step on SIMD vectors of neurons, for Numba.
 
-States are exact in 32 bits; ``kernels.fixed_point`` says why nothing overflows.
+States are exact in 32 bits; ``kernels.fixed_point`` explains why nothing overflows.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ _MAX_DISTANCE, _LOG2_E = np.float32(60), np.float32(math.log2(math.e))
 
 @numba.njit(inline="always")
 def decay_state(state, keep):
-    """``rtz(keep · state / 4096)``, exact for any 32-bit state and ``keep`` in 0..4096.
+    """Returns ``rtz(keep · state / 4096)``, exact for any 32-bit state and ``keep`` in 0..4096.
 
-    With ``state = 4096·h + l`` and ``l`` in 0..4095 the product is ``4096·h·keep + l·keep``. The
-    arithmetic shift rounds down; adding 4095 to a negative product makes it round toward zero.
+    rtz rounds toward zero. With ``state = 4096·h + l`` and ``l`` in 0..4095 the product is
+    ``4096·h·keep + l·keep``. The arithmetic shift rounds down; adding 4095 to a negative product
+    makes it round toward zero.
     """
     low = broadcast(_LOW)
     rest = (state & low) * keep + ((state >> broadcast(_SIGN)) & low)
@@ -45,14 +46,14 @@ def decay_state(state, keep):
 
 @numba.njit(inline="always")
 def decay_near(state, keep):
-    """``decay_state`` of states within ± ``MAX_NEAR_STATE``, in half as many instructions."""
+    """Computes ``decay_state`` of states within ± ``MAX_NEAR_STATE`` in half the instructions."""
     product = state * keep
     return (product + ((product >> broadcast(_SIGN)) & broadcast(_LOW))) >> broadcast(_SHIFT)
 
 
 @numba.njit(inline="always")
 def clamp(state, limit):
-    """Integers clamped to ± ``limit``."""
+    """Clamps integers to ± ``limit``."""
     high, low = broadcast(np.int32(limit)), broadcast(np.int32(-limit))
     state = where(state > high, high, state)
     return where(state < low, low, state)
@@ -60,13 +61,13 @@ def clamp(state, limit):
 
 @numba.njit(inline="always")
 def saturate(state):
-    """A state clamped to ±2²⁹."""
+    """Clamps a state to ±2²⁹."""
     return clamp(state, _LIMIT)
 
 
 @numba.njit(inline="always")
 def to_state(value):
-    """``trunc(4096 · value)`` of floats, saturated; NaN becomes 0."""
+    """Converts floats to states: ``trunc(4096 · value)``, saturated; NaN becomes 0."""
     scaled = value * broadcast(_UNIT)
     scaled = where(scaled == scaled, scaled, broadcast(np.float32(0)))
     scaled = where(scaled > broadcast(_FLOAT_LIMIT), broadcast(_FLOAT_LIMIT), scaled)
@@ -75,26 +76,26 @@ def to_state(value):
 
 @numba.njit(inline="always")
 def from_state(state):
-    """States as floats in threshold units."""
+    """Converts states to floats in threshold units."""
     return as_floats(state) * broadcast(np.float32(1 / STATE_UNIT))
 
 
 @numba.njit(inline="always")
 def magnitude(value):
-    """``|value|`` of integers or floats."""
+    """Returns ``|value|`` of integers or floats."""
     zero = zeros_like(value)
     return where(value < zero, zero - value, value)
 
 
 @numba.njit(inline="always")
 def reset_voltage(v, threshold):
-    """The voltage after the reset: 0 where ``v`` is above the threshold."""
+    """Returns the voltage after the reset: 0 if ``v`` is above the threshold, otherwise ``v``."""
     return where(v > broadcast(threshold), broadcast(_ZERO), v)
 
 
 @numba.njit(inline="always")
 def surrogate(v, threshold, height, width):
-    """``height · exp(−|v − θ| / width)``; the exponent is at least −60.
+    """Computes ``height · exp(−|v − θ| / width)``; the exponent is at least −60.
 
     The relative error is 1e-6 near the threshold, 1e-5 at 60 widths.
     """

@@ -27,7 +27,7 @@ _R = TypeVar("_R")
 _MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
 
 _numba_setting = threading.local()
-"""``number``: the thread count set in this Python thread. Numba has one per Python thread, too."""
+"""``number`` is the thread count set in this Python thread; Numba has one per Python thread."""
 
 _workqueue_lock = threading.RLock()
 
@@ -44,7 +44,7 @@ def set_thread_count() -> int:
 
 @functools.cache
 def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
-    """Starts Numba's threads. Returns their threading layer, the process, and its guard if any.
+    """Starts Numba's threads. Returns the threading layer, the process id, and the guard or None.
 
     Raises EngineError if Numba cannot compile or has no threading layer.
     """
@@ -65,7 +65,10 @@ def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
 
 
 def _contention_guard() -> ContentionGuard | None:
-    """The guard of GNU OpenMP; None on other systems, or if the user has set how threads wait."""
+    """Returns the guard of GNU OpenMP.
+
+    Returns None on systems other than Linux, and if the user has set how threads wait.
+    """
     if sys.platform != "linux" or is_decided(os.environ):
         return None
     return ContentionGuard(

@@ -28,7 +28,7 @@ def next_position(context: Any, queue: Any) -> Any:
 
 @numba.njit(inline="always")
 def item_at(position, items, threads):
-    """The item at a position of the queue; items at neighbouring positions are far apart.
+    """Returns the item at a position of the queue; neighbouring positions get distant items.
 
     Neighbouring vectors of neurons share cache lines, or lie in lines that are fetched in pairs.
     Two cores that write to them at the same time slow each other down.

@@ -23,9 +23,9 @@ to 512 neurons, both took the same time at shares from 0.33 to 0.65.
 
 
 class Events(NamedTuple):
-    """Events by rows. Row ``t · batch + b`` is step t of sample b.
+    """Events by row; row ``t · batch + b`` is step t of sample b.
 
-    The inputs that spike in it are ``sources[starts[row]:starts[row + 1]]``, in ascending order.
+    In a row, the inputs ``sources[starts[row]:starts[row + 1]]`` spike, in ascending order.
     """
 
     steps: int
@@ -37,19 +37,19 @@ class Events(NamedTuple):
 
 
 def are_sparse(spikes: int, shape: Shape) -> bool:
-    """Whether events are faster than the product for a tensor [steps, batch, inputs] of spikes."""
+    """Whether a tensor of ``shape`` with ``spikes`` spikes is faster to read as events."""
     steps, batch, inputs = shape
     return spikes <= MAX_EVENT_DENSITY * steps * batch * inputs
 
 
 def mark_as_events(packed: np.ndarray, spikes: int) -> None:
-    """Marks packed spikes as read as events, and stores their number."""
+    """Marks packed spikes as events, and stores the number of spikes."""
     packed[0] = 1
     packed[2:4].view(np.int64)[0] = spikes
 
 
 def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
-    """The events of packed spikes; None unless they are marked as events."""
+    """Lists the events of packed spikes. Returns None unless they are marked as events."""
     if not (len(packed) and packed[0]):
         return None
     steps, batch, inputs = shape
@@ -60,7 +60,7 @@ def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
 
 
 def _round_up(number: int) -> int:
-    """``number`` or up to 1/16 more, so that similar batches can reuse the pool's memory."""
+    """Rounds up, by less than 1/8 or 1024, so that similar batches can reuse the pool's memory."""
     unit = 1 << max(10, number.bit_length() - 4)
     return -(-number // unit) * unit
 

@@ -1,8 +1,8 @@
 """Events ordered by input (CSC): the steps in which each input spikes, for weight gradients.
 
-Row by row, each event loads the sums of its input, adds to them and stores them. Ordered by input,
-the sums stay in registers for a run of steps, so an event costs one addition. Ordering pays if
-inputs spike often in a run. Both ways add in the same order.
+If events are added row by row, each event loads the sums of its input, adds to them and stores
+them. If events are ordered by input, the sums stay in registers for a run of steps, so an event
+costs one addition. Ordering pays if inputs spike often in a run. Both ways add in the same order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ each thread had a core, at 4 if two threads shared a core.
 """
 
 _MIN_VECTORS = 6
-"""Fewest vectors of neurons for which ordering pays; it takes as long as adding for two."""
+"""Fewest vectors of neurons for which ordering pays; it takes as long as adding for two vectors."""
 
 _MAX_EVENTS = np.iinfo(np.int32).max
 """Most events that the 32-bit ``EventsByInput.starts`` can count."""
@@ -51,9 +51,10 @@ ROW_BY_ROW = EventsByInput(0, 0, np.empty(0, np.int32), np.empty(0, np.uint16))
 
 
 def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> EventsByInput:
-    """Orders events in runs of ``length`` steps; ``ROW_BY_ROW`` if that does not pay.
+    """Orders events by input in runs of ``length`` steps.
 
-    ``neurons`` is the number of outputs that read the inputs.
+    Returns ``ROW_BY_ROW`` if ordering does not pay. ``neurons`` is the number of outputs that read
+    the inputs.
     """
     runs, total = -(-events.steps // length), int(events.starts[-1])
     slots = events.batch * runs * inputs
@@ -86,7 +87,7 @@ def _count_events(events, inputs, length, runs, starts):
 
 @kernel
 def _fill_steps(events, inputs, length, runs, starts, steps):
-    """Fills ``steps``. Turns ``starts`` from the end of each input's events into their start."""
+    """Fills ``steps``. ``starts`` holds the end of each input's events before, the start after."""
     for item in numba.prange(events.batch * runs):
         sample, last = item // runs, events.steps - item % runs * length
         first = max(0, last - length)
@@ -101,9 +102,10 @@ def _fill_steps(events, inputs, length, runs, starts, steps):
 
 @numba.njit(inline="always")
 def add_run(events, by_input, sample, run, grad_z, sums):
-    """Adds the gradient ``grad_z``, a ``Strided``, to the input's sums at each event of a run.
+    """Adds the gradient of each event's step to the sums of the event's input.
 
-    The run is steps ``run[0]`` to ``run[1] - 1``; ``sums`` is flat [inputs · LANES].
+    ``grad_z``, a ``Strided``, holds the gradients. The run is steps ``run[0]`` to ``run[1] - 1``;
+    ``sums`` is flat [inputs · LANES].
     """
     if by_input.length == 0:
         for t in range(run[1] - 1, run[0] - 1, -1):

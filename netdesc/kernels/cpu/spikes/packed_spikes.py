@@ -1,7 +1,7 @@
-"""Binary spikes packed into bitmasks, one bit each, which take 1/32 of the memory of floats.
+"""Packs binary spikes into bitmasks, one bit each, which takes 1/32 of the memory of floats.
 
-A bitmask holds 32 neighbouring neurons in one step of a sample; bitmasks are [batch, vectors,
-steps]. ``kernels.segments`` describes the tensor that holds them.
+A bitmask holds the spikes of 32 neighbouring neurons in one step of a sample; bitmasks are [batch,
+vectors, steps]. ``kernels.segments`` describes the tensor that holds them.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _ONE_BITS = np.int32(0x3F800000)
 """Bits of the 32-bit float 1.0."""
 
 LOW_32_BITS = np.int64((1 << LANES) - 1)
-"""Keeps a bitmask that was widened to int64 from being sign-extended."""
+"""Mask that clears the sign extension of a bitmask that was widened to int64."""
 
 Shape = tuple[int, int, int]
 """Steps, samples and neurons."""
 
 
 def new_packed(shape: Shape) -> np.ndarray:
-    """Memory for the spikes of a tensor [steps, batch, neurons], not marked as events."""
+    """Allocates memory for packed spikes [steps, batch, neurons], not marked as events."""
     packed = allocate((packed_size(shape),), np.int32)
     packed[:HEADER_NUMBERS] = 0
     return packed
 
 
 def bitmasks_of(packed: np.ndarray) -> np.ndarray:
-    """The bitmasks of packed spikes, without the header."""
+    """Returns the bitmasks of packed spikes, without the header."""
     return packed[HEADER_NUMBERS:]
 
 
@@ -52,13 +52,16 @@ def pack(values_TBN: np.ndarray) -> tuple[np.ndarray, int | None]:
 
 
 def packed_items(shape: Shape) -> int:
-    """Number of vectors of neurons in all samples."""
+    """Returns the number of SIMD vectors that hold the neurons of all samples.
+
+    Each sample starts a new vector.
+    """
     _, batch, neurons = shape
     return batch * -(-neurons // LANES)
 
 
 def unpack(bitmasks: np.ndarray, shape: Shape) -> np.ndarray:
-    """The spikes of bitmasks as float32 [steps, batch, neurons]."""
+    """Unpacks bitmasks to float32 [steps, batch, neurons]."""
     values_TBN = allocate(shape, np.float32)
     _unpack(bitmasks, values_TBN)
     return values_TBN
@@ -68,7 +71,7 @@ def unpack(bitmasks: np.ndarray, shape: Shape) -> np.ndarray:
 def _pack(values_TBN, bitmasks, counts, are_not_binary):
     steps, batch, neurons = values_TBN.shape
     vectors, values = (neurons + LANES - 1) // LANES, values_TBN.reshape(-1)
-    for row in numba.prange(steps * batch):  # in the order of memory
+    for row in numba.prange(steps * batch):  # rows are in the order of memory
         t, sample = row // batch, row % batch
         not_binary, total = broadcast(_ZERO_BITS), 0
         for vector in range(vectors):

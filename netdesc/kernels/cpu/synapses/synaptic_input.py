@@ -1,4 +1,4 @@
-"""Synaptic input of a vector of neurons from the events of a step, for Numba."""
+"""Computes the synaptic input of a vector of neurons from the events of a step, for Numba."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNIT = np.int32(STATES_PER_WEIGHT)
 
 @numba.njit(inline="always")
 def gather_real(events, row, weight_IN, count):
-    """The sum of real weights over a row's events; ``weight_IN`` is flat [inputs · count]."""
+    """Returns the sum of real weights over a row's events; ``weight_IN`` is [inputs · count]."""
     z = broadcast(np.float32(0))
     for e in range(events.starts[row], events.starts[row + 1]):
         z = z + load(weight_IN, np.int64(element(events.sources, e)) * count, count)
@@ -30,7 +30,7 @@ def gather_real(events, row, weight_IN, count):
 
 @numba.njit(inline="always")
 def gather_integer(events, row, weight_IN, count, max_adds):
-    """The sum of int16 weights over a row's events, in state units, saturated like a state.
+    """Returns the sum of int16 weights over a row's events, in state units, saturated like a state.
 
     Up to ``max_adds`` weights at a time are added in 16 bits, which takes a third of the time.
     """

@@ -1,4 +1,4 @@
-"""The gradient of input weights from events, for synapses without neurons."""
+"""Computes the gradient of weights from events, for synapses without neurons."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, Weights, clear, t
 def weight_gradient_by_events(
     grad_z_TBN: np.ndarray, events: Events, weight_OI: np.ndarray
 ) -> np.ndarray:
-    """The gradient of real weights [outputs, inputs], from the gradient of the synaptic input."""
+    """Returns the gradient of real weights [outputs, inputs].
+
+    ``grad_z_TBN`` is the gradient of the synaptic input.
+    """
     outputs, inputs = weight_OI.shape
     by_input = order_by_input(events, inputs, outputs, RUN_STEPS)
     grad_OI = allocate((outputs, inputs), np.float32)

@@ -1,4 +1,4 @@
-"""Quantised weights in the layout of kernels, and the gradient of real weights."""
+"""Quantises weights, lays them out for the kernels, and stops gradients of clamped weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netdesc.kernels.fixed_point import WEIGHT_UNIT
 _MAX_INT16 = 32_767
 
 _INPUTS_PER_ITEM = 256
-"""Inputs of an item of work: a thread quantises their weights to a vector of neurons."""
+"""Inputs in an item of work: a thread quantises the weights from them to a vector of neurons."""
 
 _INPUTS_PER_TRANSPOSE = 16
 """Inputs whose sums are transposed at a time: a cache line of each output's gradient."""
@@ -30,7 +30,7 @@ _NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
 
 @functools.cache
 def half_limits(bits: int | None) -> Limits:
-    """``quantization.half_limits`` as float32; infinite for real weights (``bits`` is None)."""
+    """Returns ``quantization.half_limits`` as float32; infinite for real weights (bits None)."""
     if bits is None:
         return _NO_LIMITS
     low, high = quantization.half_limits(bits)
@@ -39,17 +39,17 @@ def half_limits(bits: int | None) -> Limits:
 
 @functools.cache
 def max_adds_in_int16(bits: int) -> int:
-    """Most integer weights whose sum always fits in 16 bits."""
+    """Returns how many integer weights can be added so that the sum always fits in 16 bits."""
     low, _ = quantization.half_limits(bits)
     return max(1, _MAX_INT16 // (-2 * low))
 
 
 def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
-    """Integer weights ``2 · clamp(round(32 · w))``, int16 [vectors, inputs · count].
+    """Returns integer weights ``2 · clamp(round(32 · w))``, int16 [vectors, inputs · count].
 
-    A row holds the weights of one vector of outputs, the only ones that a time loop reads. An
-    input's weights to the vector's ``count`` outputs are contiguous. If the last vector has fewer
-    outputs, the end of its row is undefined.
+    A row holds the weights of one vector of outputs; a time loop reads only one row. An input's
+    weights to the vector's ``count`` outputs are contiguous. If the last vector has fewer outputs,
+    the end of its row is undefined.
     """
     outputs, inputs = weight_OI.shape
     weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
@@ -58,7 +58,7 @@ def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
 
 
 def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
-    """Real weights, float32, in the layout of ``integer_vectors``."""
+    """Returns real weights, float32, in the layout of ``integer_vectors``."""
     outputs, inputs = weight_OI.shape
     weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.float32)
     _copy_all(weight_OI, weight_VIN)
@@ -66,14 +66,14 @@ def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
 
 
 def on_grid(weight_OI: np.ndarray, bits: int) -> np.ndarray:
-    """``quantization.quantize``: the nearest quantised weights, in threshold units."""
+    """Computes ``quantization.quantize``: quantised weights in threshold units, float32."""
     grid_OI = allocate(weight_OI.shape, np.float32)
     _round_all(weight_OI.reshape(-1), *half_limits(bits), grid_OI.reshape(-1))
     return grid_OI
 
 
 def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int | None) -> None:
-    """``quantization.straight_through``, in place; a weight that is NaN gets no gradient."""
+    """Applies ``quantization.straight_through`` to ``grad_OI`` in place."""
     if bits is not None:
         _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *half_limits(bits))
 
@@ -87,7 +87,7 @@ def _is_inside(weight, low, high):
 
 @numba.njit(inline="always")
 def _halves(weights, low, high):
-    """``round(32 · weight)``, halves to even, clamped to the limits; NaN becomes 0."""
+    """Returns ``round(32 · weight)``, halves to even, clamped to the limits; NaN becomes 0."""
     scaled = weights * broadcast(np.float32(WEIGHT_UNIT / 2))
     scaled = where(scaled == scaled, scaled, broadcast(np.float32(0)))
     scaled = where(scaled > broadcast(high), broadcast(high), scaled)
@@ -144,7 +144,7 @@ def _copy_all(weight_OI, weight_VIN):
 def write_gradient(sums, weight_OI, low, high, first, grad_OI):
     """Transposes a vector's sums, flat [inputs · LANES], into ``grad_OI``.
 
-    The vector's outputs are those from ``first`` on. Weights that the forward pass clamps get 0.
+    The vector's first output is ``first``. Weights that the forward pass clamps get 0.
     """
     outputs, inputs = weight_OI.shape
     for start in range(0, inputs, _INPUTS_PER_TRANSPOSE):

@@ -1,7 +1,7 @@
 """The backward time loop of a vector of neurons over a run of steps, for Numba.
 
-Fast maths is allowed here, as gradients are floats and fixed-point numbers are only read. Each
-vector's loop adds up in a fixed order, so that no result depends on the number of threads. NaN and
+Fast maths is allowed, because gradients are floats and fixed-point numbers are only read. Each
+vector's loop adds in a fixed order, so that no result depends on the number of threads. NaN and
 infinities propagate, so that training notices them.
 """
 
@@ -17,14 +17,14 @@ from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefet
 
 @numba.njit(inline="always")
 def load_gradient(upstream, t):
-    """The gradient at step ``t`` of ``upstream``, a ``Strided``."""
+    """Loads the gradient of step ``t`` from ``upstream``, a ``Strided``."""
     at = upstream.start + t * upstream.stride
     prefetch(upstream.numbers, at - PREFETCH_STEPS * upstream.stride)
     return load(upstream.numbers, at, upstream.size)
 
 
 def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
-    """Returns the loop ``(upstream, layer, grad_z, run, delay, g_next, state)`` for kernels.
+    """Builds a time loop for kernels: ``(upstream, layer, grad_z, run, delay, g_next, state)``.
 
     ``gradient(upstream, t)`` returns the gradient of the layer's output in step t. It is called
     once a step, the last step first. ``adjoint(layer, t, g_s, state)`` takes the gradient ``g_s``

@@ -28,7 +28,7 @@ from netdesc.kernels.neuron_parameters import Dynamics
 
 
 class NeuronParameters(NamedTuple):
-    """Parameters of a layer's neurons on the fixed-point grid, as kernels take them."""
+    """Parameters of a layer's neurons on the fixed-point grid, for the kernels."""
 
     keep_u: np.ndarray
     """``4096 − 4096 · decay`` of the current, int32 [neurons]."""
@@ -70,7 +70,7 @@ class StepConstants(NamedTuple):
 
 @numba.njit(inline="always")
 def step_constants(neurons, first, count):
-    """The ``StepConstants`` of the ``count`` neurons from ``first`` on."""
+    """Returns the ``StepConstants`` of ``count`` neurons from ``first`` on."""
     keep_u = load(neurons.keep_u, first, count)
     is_memoryless = to_bitmask(keep_u != broadcast(np.int32(0))) == 0
     keep_v, bias = load(neurons.keep_v, first, count), load(neurons.bias, first, count)
@@ -79,10 +79,10 @@ def step_constants(neurons, first, count):
 
 @numba.njit(inline="always")
 def cuba_step(constants, z, u, reset_v, is_near):
-    """Current and voltage (before the reset) after a step with synaptic input ``z``.
+    """Computes a step with synaptic input ``z``. Returns current and voltage (before the reset).
 
-    ``u`` is the current, ``reset_v`` the voltage after the reset, both of the step before. With
-    ``is_near`` both must be within ``MAX_NEAR_STATE``.
+    ``u`` is the current and ``reset_v`` the voltage after the reset, both of the step before. With
+    ``is_near`` both must be within ± ``MAX_NEAR_STATE``.
     """
     if is_near:
         u = z if constants.is_memoryless else decay_near(u, constants.keep_u) + z
@@ -92,7 +92,7 @@ def cuba_step(constants, z, u, reset_v, is_near):
 
 
 class CubaAdjoint(NamedTuple):
-    """Constants and voltages of a vector of neurons, which the adjoint of a step reads."""
+    """Constants and voltages of a vector of neurons, for the adjoint of a step."""
 
     share_u: Any
     """Share of the current that remains after a step, as floats."""
@@ -110,13 +110,13 @@ class CubaAdjoint(NamedTuple):
 
 @numba.njit(inline="always")
 def share_of(keep):
-    """Share of a state that remains after a step, as floats; ``keep`` is in units of 1/4096."""
+    """Returns the share of a state that remains after a step; ``keep`` is in units of 1/4096."""
     return as_floats(keep) * broadcast(np.float32(1 / DECAY_ONE))
 
 
 @numba.njit(inline="always")
 def cuba_adjoint_of(neurons, first, count, learn, voltage):
-    """The ``CubaAdjoint`` of the ``count`` neurons from ``first`` on."""
+    """Returns the ``CubaAdjoint`` of ``count`` neurons from ``first`` on."""
     keep_v = load(neurons.keep_v, first, count)
     return CubaAdjoint(
         share_of(load(neurons.keep_u, first, count)), share_of(keep_v), keep_v,
@@ -127,9 +127,9 @@ def cuba_adjoint_of(neurons, first, count, learn, voltage):
 
 @numba.njit(inline="always")
 def cuba_adjoint(layer, t, g_s, state):
-    """The gradient of the synaptic input of step ``t``, and the state for step ``t − 1``.
+    """Returns the gradient of the synaptic input of step ``t``, and the state for step ``t − 1``.
 
-    ``g_s`` is the gradient of the step's spikes. The state is g_u and g_v of step t + 1 and the
+    ``g_s`` is the gradient of the step's spikes. ``state`` is g_u and g_v of step t + 1 and the
     gradients of both decays so far: ``−Σ g_u[t+1] · u[t]`` and ``−Σ g_v[t+1] · v̄[t]``, where v̄ is
     the voltage after the reset. The surrogate gradient is computed from the stored voltage; the
     reset is not differentiated.
@@ -150,7 +150,7 @@ def cuba_adjoint(layer, t, g_s, state):
 
 @numba.njit(inline="always")
 def _current(layer, t, v):
-    """The exact current of step ``t``, from the voltages of steps t (``v``) and t − 1."""
+    """Computes the exact current of step ``t`` from the voltages of steps t (``v``) and t − 1."""
     current = v - layer.bias
     if t > 0:
         at = layer.voltage.start + (t - 1) * layer.voltage.stride
@@ -160,7 +160,7 @@ def _current(layer, t, v):
 
 
 class LeakAdjoint(NamedTuple):
-    """Constants and currents of a vector, which the adjoint of a leaky current reads."""
+    """Constants and currents of a vector of neurons, for the adjoint of a leaky current."""
 
     share: Any
     """Share of the current that remains after a step, as floats."""
@@ -172,9 +172,10 @@ class LeakAdjoint(NamedTuple):
 
 @numba.njit(inline="always")
 def leak_adjoint(layer, t, g, state):
-    """The adjoint of ``u[t] = share · u[t − 1] + z[t]``.
+    """Computes the adjoint of ``u[t] = share · u[t − 1] + z[t]``.
 
-    The state is the gradient of the current of step ``t + 1``, and the gradient of the decay.
+    Returns the gradient of ``z[t]``, and the state for step ``t − 1``. ``g`` is the gradient of
+    ``u[t]``. ``state`` is the result of step ``t + 1`` and the gradient of the decay so far.
     """
     g_next, grad = state
     if layer.learn:

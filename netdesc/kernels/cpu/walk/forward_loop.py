@@ -1,6 +1,6 @@
 """The forward time loop of a vector of neurons over all steps, for Numba.
 
-States are rarely so large that their products leave 32 bits. With small states a decay takes half
+States are rarely so large that their products exceed 32 bits. With small states a decay takes half
 as many instructions, and nothing saturates. So the loop assumes small states, checks them after
 each run of steps, and repeats the run with the general step if they were large.
 """
@@ -23,7 +23,7 @@ NOTES_PER_VECTOR = 3 * LANES
 """Notes of a vector: for each lane the largest |u|, the largest |v|, and the number of spikes."""
 
 _RUN_STEPS = 64
-"""Steps between two checks: few enough to repeat, and enough to make checks cheap."""
+"""Steps between two checks: so few that repeating is cheap, so many that checks cost little."""
 
 
 class Span(NamedTuple):
@@ -45,11 +45,11 @@ def _any(bits):
 
 
 def forward_loop_of(synaptic_input: Any, emit_spikes: Any, can_repeat: bool) -> Any:
-    """Returns the loop ``(source, sink, neurons, span, voltage, vector_notes, at)`` for kernels.
+    """Builds a time loop for kernels: ``(source, sink, neurons, span, voltage, vector_notes, at)``.
 
     ``synaptic_input(source, t)`` returns the synaptic input of step t in state units.
-    ``emit_spikes(sink, t, spikes)`` receives the output of step t. Numba compiles both.
-    ``can_repeat`` says whether a run may be computed twice; if not, only general steps are used.
+    ``emit_spikes(sink, t, spikes)`` receives the output of step t. Numba compiles both. Unless
+    ``can_repeat``, the loop computes each run once, with general steps.
 
     The loop writes voltages before the reset to ``voltage``, a ``Strided``, and
     ``NOTES_PER_VECTOR`` numbers to ``vector_notes`` from ``at`` on.

@@ -1,9 +1,9 @@
 """The backward pass of one layer of neurons and of its input weights.
 
-The gradient of the layer's output lies in memory, or it is the matrix product of the gradient of
-the next layer's synaptic input with that layer's weights. Each thread computes this product in
-blocks, which stay in its cache while it computes their neurons; so no thread waits for another. The
-whole product would be as large as the layer's activity.
+The gradient of the layer's output is in memory, or it is a matrix product: the gradient of the next
+layer's synaptic input times that layer's weights. Each thread computes this product in blocks,
+which stay in its cache while it computes their neurons; so no thread waits for another. The whole
+product would be as large as the layer's activity.
 
 A thread computes a few neighbouring vectors of neurons at a time, over all samples and steps.
 """
@@ -40,13 +40,13 @@ from netdesc.kernels.cpu.walk.cuba_step import (
 from netdesc.kernels.cpu.walk.voltages import Voltages, voltage_of
 
 RUN_STEPS = 256
-"""Steps in a run, after which a vector's events are added up; a run's gradients are 32 kB."""
+"""Steps of a run; after a run, its events are added up. A vector's gradients in it take 32 kB."""
 
 _MAX_BLOCK_VECTORS = 4
-"""Most vectors in a block of a product: the more, the less often its left factor is read."""
+"""Most vectors in a block of a product; with more of them, its left factor is read less often."""
 
 _MAX_BLOCK_ROWS = 384
-"""Most rows in a block of a product, a multiple of a tile's; the largest block has 200 kB."""
+"""Most rows in a block of a product, a multiple of a tile's rows; the largest block has 200 kB."""
 
 _NO_MATRIX = np.empty((0, 0), np.float32)
 _NO_VALUES = np.empty(0, np.float32)
@@ -58,14 +58,14 @@ _STATE_NUMBERS = 5 * LANES
 class Upstream(NamedTuple):
     """The gradient of a layer's output [steps, batch, neurons].
 
-    It is ``above_TBK @ weight_KN``, or ``values`` if these are empty. The values are flat; steps
+    It is ``above_TBK @ weight_KN``, or ``values`` if the factors are empty. Values are flat; steps
     are ``stride`` numbers apart, 0 if all steps have the same gradient.
     """
 
     values: np.ndarray
     stride: int
     above_TBK: np.ndarray
-    """Gradient of the next layer's synaptic input, [steps · batch, its neurons]."""
+    """Gradient of the next layer's synaptic input, [steps · batch, neurons of the next layer]."""
     weight_KN: np.ndarray
     """Quantised weights of the next layer."""
 
@@ -79,13 +79,13 @@ def upstream_from_product(above_TBK: np.ndarray, weight_KN: np.ndarray) -> Upstr
 
 
 class Gradients(NamedTuple):
-    """Gradients of a layer; those that are not needed are empty."""
+    """Gradients of a layer; a gradient that is not needed is empty."""
 
     grad_z_TBN: np.ndarray
-    """Of the synaptic input."""
+    """Gradient of the synaptic input."""
     grad_OI: np.ndarray
     grad_decays: np.ndarray
-    """[2, neurons], of the current's and the voltage's decay; zeros if they are not learnt."""
+    """Gradients of the current's and the voltage's decay, [2, neurons]; 0 if not learnt."""
 
 
 class Weights(NamedTuple):
@@ -106,14 +106,14 @@ class _Blocks(NamedTuple):
 
 
 class _Scratch(NamedTuple):
-    """Memory for each thread; a row belongs to a thread."""
+    """Scratch memory of the threads; each thread has a row of every array."""
 
     block: np.ndarray
     """A block of the product."""
     run: np.ndarray
     """The gradient of a vector's synaptic input in a run, if ``grad_z`` is not needed."""
     state: np.ndarray
-    """The state of each vector between runs, ``_STATE_NUMBERS`` each."""
+    """The states of the vectors between runs, ``_STATE_NUMBERS`` numbers each."""
     sums: np.ndarray
     """Sums of the weights' gradient, [vectors of a block, inputs · LANES]."""
 
@@ -148,7 +148,7 @@ class _Tensors(NamedTuple):
         return cls(*layer.voltages, layer.learn, allocate((numbers,), np.float32), decays)
 
     def decays(self) -> np.ndarray:
-        """The gradients of the decays, summed over the batch, [2, neurons]."""
+        """Returns the gradients of the decays, summed over the batch, [2, neurons]."""
         with np.errstate(over="ignore", invalid="ignore"):  # training reports NaN and infinity
             return self.grad_decays.sum(axis=0).reshape(2, -1)
 
@@ -161,7 +161,7 @@ def backward_by_events(
     bits: int,
     want_input: bool,
 ) -> Gradients:
-    """The gradients of a layer whose input are events.
+    """Computes the gradients of a layer that reads events.
 
     ``grad_z_TBN`` is empty unless ``want_input``.
     """
@@ -177,7 +177,7 @@ def backward_by_events(
 
 
 def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) -> Gradients:
-    """The gradients of neurons [steps, batch, neurons], without those of weights."""
+    """Computes the gradients of neurons with ``shape``, without the gradient of weights."""
     steps, batch, size = shape
     blocks, tensors = _blocks(upstream, shape), _Tensors.of(layer, batch, steps * batch * size)
     no_events = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
@@ -188,7 +188,7 @@ def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) 
 
 
 def thread_count_for(neurons: int) -> int:
-    """How many threads share the vectors of a layer with so many neurons."""
+    """Returns how many threads share the vectors of a layer of ``neurons`` neurons."""
     return min(set_thread_count(), -(-neurons // LANES))
 
 
@@ -224,7 +224,7 @@ _leak_loop = backward_loop_of(load_gradient, leak_adjoint)
 def clear(numbers):
     """Sets all numbers to 0.
 
-    If this were inlined, Numba would make it a parallel loop inside the threads' loop.
+    Inlined into a kernel, Numba would make this a parallel loop inside the threads' loop.
     """
     numbers[:] = 0
 
@@ -233,8 +233,8 @@ def clear(numbers):
 def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scratch):
     """Fills the gradients in ``tensors`` and, if there are weights, ``weights.grad_OI``.
 
-    Weight gradients are summed sample by sample, backward in time. So with weights a thread
-    computes all samples of its vectors; without weights the samples are distributed, too.
+    Weight gradients are summed sample by sample, backward in time. So with weights, a thread
+    computes all samples of its vectors; without weights, threads also share the samples.
     """
     size, batch, inputs = len(neurons.keep_u), events.batch, weights.weight_OI.shape[1]
     vectors, thread_count = (size + LANES - 1) // LANES, len(scratch.state)
@@ -276,7 +276,7 @@ def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scr
 
 @numba.njit
 def _backward_block(upstream, layer, source, vectors, samples, run, scratch):
-    """The gradients of a block of vectors and samples in a run of steps."""
+    """Computes the gradients of a block of vectors and samples in a run of steps."""
     (neurons, tensors), (events, by_input, inputs) = layer, source
     size, batch = len(neurons.keep_u), events.batch
     lo, hi = vectors[0] * LANES, min(size, vectors[1] * LANES)
@@ -309,7 +309,7 @@ def _backward_block(upstream, layer, source, vectors, samples, run, scratch):
 
 @numba.njit(inline="always")
 def _run_backward(gradient, adjoint, grad_z, run, delay, scratch, at):
-    """One run of one vector. Its state is loaded from ``scratch``, at ``at``, and stored there."""
+    """Computes a run of a vector. Loads its state from ``scratch[at:]``, and stores it there."""
     g_next = load(scratch, at, LANES)
     state = (
         load(scratch, at + LANES, LANES),
@@ -355,7 +355,7 @@ def _write_decays(tensors, vectors, samples, state):
 
 @kernel
 def leaky_backward_all(grad_u_TBN, u_TBN, keep, learn, grad_z_TBN, grad_decay_BN):
-    """Adjoint of ``leaky_forward``; ``u_TBN`` is read only if ``learn``."""
+    """Computes the adjoint of ``leaky_forward``; ``u_TBN`` is read only if ``learn``."""
     steps, batch, neurons = grad_u_TBN.shape
     grad_u, u, grad_z = grad_u_TBN.reshape(-1), u_TBN.reshape(-1), grad_z_TBN.reshape(-1)
     vectors, zero = (neurons + LANES - 1) // LANES, broadcast(np.float32(0))

@@ -57,7 +57,7 @@ def forward_by_events(
     out: SpikeOutput,
     voltages: Voltages,
 ) -> torch.Tensor:
-    """Computes spikes and voltages from events and weights on the grid. Returns the notes [4]."""
+    """Computes spikes and voltages from events and quantised weights. Returns the notes [4]."""
     shape = events.steps, events.batch, len(weight_OI)
     vector_notes = _new_notes(shape)
     weight_VIN, max_adds = integer_vectors(weight_OI, bits), max_adds_in_int16(bits)
@@ -75,7 +75,7 @@ def forward_from_current(
 
 
 def current_by_events(events: Events, weight_OI: np.ndarray) -> np.ndarray:
-    """The sums of real weights over events, float32 [steps, batch, outputs]."""
+    """Returns the sums of real weights over events, float32 [steps, batch, outputs]."""
     z_TBN = allocate((events.steps, events.batch, len(weight_OI)), np.float32)
     _gather_all(events, real_vectors(weight_OI), z_TBN)
     return z_TBN
@@ -86,7 +86,7 @@ def _new_notes(shape: Shape) -> np.ndarray:
 
 
 def _notes(vector_notes: np.ndarray, path: int) -> torch.Tensor:
-    """The notes [4] of a layer (see ``kernels.operators``) from the notes of all vectors."""
+    """Computes the notes [4] of a layer (see ``kernels.operators``) from the notes of vectors."""
     notes = np.empty(4, np.int64)
     _sum_up(vector_notes, path, notes)
     # Creating so small a tensor through numpy takes a tenth of torch's time.
@@ -153,7 +153,10 @@ def _forward_from_current(z_TBN, neurons, out, voltages, vector_notes):
 
 @kernel
 def leaky_forward(z_TBN, keep, u_TBN):
-    """The current alone: ``u[t] = rtz(keep · u[t−1]) + trunc(4096 z[t])``, in threshold units."""
+    """Computes the current without the voltage, in threshold units.
+
+    In states it is ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``.
+    """
     steps, batch, size = z_TBN.shape
     vectors, z, u_all = (size + LANES - 1) // LANES, z_TBN.reshape(-1), u_TBN.reshape(-1)
     for item in numba.prange(batch * vectors):

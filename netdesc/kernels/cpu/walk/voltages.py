@@ -30,20 +30,23 @@ class Voltages(NamedTuple):
 
 
 def vector_first(voltage: np.ndarray, shape: Shape) -> Voltages:
-    """The layout [batch, vectors, steps, LANES]: each thread's memory is contiguous."""
+    """Returns voltages in the layout [batch, vectors, steps, LANES].
+
+    In this layout, each thread's memory is contiguous.
+    """
     steps, _, neurons = shape
     by_vector = steps * LANES
     return Voltages(voltage, -(-neurons // LANES) * by_vector, by_vector, LANES, True)
 
 
 def time_first(voltage: np.ndarray, shape: Shape) -> Voltages:
-    """The layout of other tensors, [steps, batch, neurons]."""
+    """Returns voltages in the layout of other tensors, [steps, batch, neurons]."""
     _, batch, neurons = shape
     return Voltages(voltage, neurons, LANES, batch * neurons, False)
 
 
 def new_voltages(shape: Shape, keep: bool) -> Voltages:
-    """Memory for the voltages of all steps, or of one step unless ``keep``."""
+    """Allocates memory for the voltages of all steps if ``keep``, otherwise of one step."""
     steps, size = shape[0], packed_items(shape) * LANES
     if keep:
         return vector_first(allocate((steps * size,), np.int32), shape)
@@ -53,7 +56,7 @@ def new_voltages(shape: Shape, keep: bool) -> Voltages:
 
 @numba.njit(inline="always")
 def voltage_of(voltages, sample, vector, count):
-    """The ``Strided`` of a vector of ``count`` neurons."""
+    """Returns the ``Strided`` of the voltages of a vector of ``count`` neurons."""
     start = sample * voltages.by_sample + vector * voltages.by_vector
     size = LANES if voltages.is_padded else count
     return Strided(voltages.voltage, start, voltages.by_step, size)

@@ -28,5 +28,5 @@ def straight_through(grad: Tensor, weight: Tensor, bits: int) -> Tensor:
     """Returns the gradient of ``quantize``: ``grad``, but 0 for weights that are clamped or NaN."""
     low, high = half_limits(bits)
     halves = torch.round(torch.nan_to_num(weight, nan=torch.inf) * (WEIGHT_UNIT / 2))
-    # hardtanh passes the gradient between its limits; ``halves`` are integers, so never equal them.
+    # hardtanh passes gradients between its limits, which integer ``halves`` never equal.
     return torch.ops.aten.hardtanh_backward(grad, halves, low - 0.5, high + 0.5)

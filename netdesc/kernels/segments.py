@@ -24,6 +24,8 @@ NUMBERS_PER_LAYER = 5
 
 
 class SegmentLayer(NamedTuple):
+    """One dense layer of a segment: its weights and its neurons."""
+
     weight_OI: Tensor
     """Real weights; the layer computes with them quantised to ``bits``."""
     bits: int
@@ -33,6 +35,8 @@ class SegmentLayer(NamedTuple):
 
 
 class SegmentOutput(NamedTuple):
+    """The result of a segment's forward pass."""
+
     out_TBN: Tensor
     """Spikes of the last layer."""
     notes_L4: Tensor
@@ -42,6 +46,8 @@ class SegmentOutput(NamedTuple):
 
 
 class SegmentGradients(NamedTuple):
+    """The result of a segment's backward pass."""
+
     grad_input: Tensor
     """[steps, batch, inputs]; empty unless requested."""
     grad_weights: list[Tensor]

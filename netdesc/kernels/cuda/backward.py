@@ -80,7 +80,7 @@ def adjoint(
         grad_rows = load_rows(
             grad_out_at, -row, column, columns, start, DELAY, steps, STEPS_PER_LOAD
         )
-        # To compute u, the voltage of the step before is needed, too.
+        # With ``LEARN``, u is computed, which needs the voltage of the step before, too.
         v = load_rows(voltage_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD + LEARN)
         for i in tl.static_range(STEPS_PER_LOAD):
             exists = existing_columns(column, columns, start + i, 0, steps)

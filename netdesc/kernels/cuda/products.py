@@ -87,7 +87,7 @@ def input_currents(
         for start in range(0, inputs, INNER):
             s = _tile(signal, row, rows, start + column, inputs)
             w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
-            # In threshold units, so that large payloads overflow as in the reference.
+            # Weights in threshold units, so that large payloads overflow as in the reference.
             sums = tl.dot(s, tl.trans(w * _PER_HALF), sums, input_precision="ieee")
     _store(z, row, rows, output, outputs, sums)
 

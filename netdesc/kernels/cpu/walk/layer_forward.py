@@ -45,7 +45,7 @@ def bitmask_output(bitmasks: np.ndarray) -> SpikeOutput:
 
 
 def float_output(shape: Shape) -> SpikeOutput:
-    """New memory for float spikes [steps, batch, neurons]."""
+    """Allocates memory for float spikes [steps, batch, neurons]."""
     return SpikeOutput(_NO_BITMASKS, allocate(shape, np.float32).reshape(-1))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
 from netdesc.exchange.net_writer import write_net
-from netdesc.graph import INPUT, Dense, Flatten
+from netdesc.graph import INPUT, DenseNode, FlattenNode
 from netdesc.hardware import FoldedModel, HardwareError, Weights, dense_integers
 
 
@@ -49,19 +49,19 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     ]
 
 
-def _export_flatten(layer: Flatten, _weights: Weights) -> FlattenLayer:
+def _export_flatten(layer: FlattenNode, _weights: Weights) -> FlattenLayer:
     return FlattenLayer(math.prod(layer.output_shape))
 
 
-def _export_dense(layer: Dense, weights: Weights) -> DenseLayer:
+def _export_dense(layer: DenseNode, weights: Weights) -> DenseLayer:
     if not layer.section.axonal_delay_step:
         raise LayerError("", "has no axonal delay step")
     return DenseLayer(**vars(dense_integers(layer, weights)))
 
 
 EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
-    Flatten: _export_flatten,
-    Dense: _export_dense,
+    FlattenNode: _export_flatten,
+    DenseNode: _export_dense,
 }
 
 

@@ -29,7 +29,7 @@ from netdesc.exchange.net_record import (
     NetFile,
     NetLayer,
 )
-from netdesc.graph import Dense, Graph
+from netdesc.graph import DenseNode, Graph
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
 
@@ -191,7 +191,7 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
 
 
 def _layer_state(
-    layer: Dense, weights: dict[str, NDArray[np.float32]]
+    layer: DenseNode, weights: dict[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
     """Completes ``weights`` to the state of ``layer``: adds what the file lacks, adapts shapes."""
     state = f"layers.{layer.name}"

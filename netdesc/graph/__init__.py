@@ -5,8 +5,8 @@ from netdesc.description.shapes import INPUT
 from netdesc.graph.build import build_graph
 from netdesc.graph.nodes import (
     Classifier,
-    Dense,
-    Flatten,
+    DenseNode,
+    FlattenNode,
     Graph,
     Layer,
     Loss,
@@ -18,8 +18,8 @@ from netdesc.graph.summary import SummaryRow, summary
 __all__ = [
     "INPUT",
     "Classifier",
-    "Dense",
-    "Flatten",
+    "DenseNode",
+    "FlattenNode",
     "Graph",
     "Layer",
     "Loss",

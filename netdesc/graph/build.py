@@ -7,7 +7,7 @@ from collections.abc import Callable
 from netdesc.description import models
 from netdesc.description.models import Document, MovingWindowClassifier
 from netdesc.description.shapes import Shape, wire
-from netdesc.graph.nodes import Classifier, Dense, Flatten, Graph, Layer, SpikeTime
+from netdesc.graph.nodes import Classifier, DenseNode, FlattenNode, Graph, Layer, SpikeTime
 
 
 def build_graph(document: Document) -> Graph:
@@ -51,19 +51,19 @@ def _classifier(document: Document) -> Classifier | None:
 
 def _flatten(
     _document: Document, section: models.Flatten, sources: tuple[str, ...], *shapes: Shape
-) -> Flatten:
-    return Flatten(section, sources, *shapes)
+) -> FlattenNode:
+    return FlattenNode(section, sources, *shapes)
 
 
 def _dense(
     document: Document, section: models.Dense, sources: tuple[str, ...], *shapes: Shape
-) -> Dense:
+) -> DenseNode:
     neuron = section.neuron
     if isinstance(neuron, str):
         if neuron not in document.neurons:
             raise ValueError(f'layer "{section.name}" has the unknown neuron "{neuron}"')
         neuron = document.neurons[neuron]
-    return Dense(section, sources, *shapes, neuron=neuron)
+    return DenseNode(section, sources, *shapes, neuron=neuron)
 
 
 BUILDERS: dict[type[models.Layer], Callable[..., Layer]] = {

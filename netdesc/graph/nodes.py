@@ -95,14 +95,14 @@ class _LayerNode:
 
 
 @dataclass(frozen=True, slots=True)
-class Flatten(_LayerNode):
+class FlattenNode(_LayerNode):
     """Flattens ``input_shape`` in row-major order. It has no parameters and no delay."""
 
     section: models.Flatten
 
 
 @dataclass(frozen=True, slots=True)
-class Dense(_LayerNode):
+class DenseNode(_LayerNode):
     """Fully connected synapses and the neurons behind them; ``neuron`` is the neuron's section."""
 
     section: models.Dense
@@ -133,9 +133,9 @@ class Dense(_LayerNode):
         return self.synapses + gains + decays
 
 
-Layer = Dense | Flatten
+Layer = DenseNode | FlattenNode
 
-NEURON_LAYERS = (Dense,)
+NEURON_LAYERS = (DenseNode,)
 """Classes of the layers that have synapses and neurons."""
 
 
@@ -164,7 +164,7 @@ class Graph:
     """None if the loss compares the output with target spikes, so that there are no classes."""
 
     @property
-    def neuron_layers(self) -> list[Dense]:
+    def neuron_layers(self) -> list[DenseNode]:
         """The layers that have synapses and neurons, in order."""
         return [layer for layer in self.layers if isinstance(layer, NEURON_LAYERS)]
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import Dense, Graph
+from netdesc.graph import DenseNode, Graph
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT, threshold_mantissa, weight_limits
 
 Integers = NDArray[np.int32]
@@ -50,7 +50,7 @@ class DenseIntegers:
     bias: Integers | None = None
 
 
-def dense_integers(layer: Dense, weights: Weights) -> DenseIntegers:
+def dense_integers(layer: DenseNode, weights: Weights) -> DenseIntegers:
     """Converts the parameters of ``layer`` to integers.
 
     Raises HardwareError if its weights are not quantised or a parameter is NaN.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import INPUT, Dense, Flatten, Graph, Layer
+from netdesc.graph import INPUT, DenseNode, FlattenNode, Graph, Layer
 from netdesc.hardware.integers import Weights, dense_integers
 from netdesc.hardware.neurons import IntegerCuba
 from netdesc.kernels.fixed_point import STATES_PER_WEIGHT
@@ -91,12 +91,14 @@ def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
     return flat
 
 
-def _run_flatten(_layer: Flatten, _weights: Weights, input_TN: NDArray, _counts: object) -> NDArray:
+def _run_flatten(
+    _layer: FlattenNode, _weights: Weights, input_TN: NDArray, _counts: object
+) -> NDArray:
     return input_TN
 
 
 def _run_dense(
-    layer: Dense, weights: Weights, input_TN: NDArray, counts: list[LayerCounts]
+    layer: DenseNode, weights: Weights, input_TN: NDArray, counts: list[LayerCounts]
 ) -> NDArray[np.bool_]:
     integers = dense_integers(layer, weights)
     neurons = IntegerCuba(integers)
@@ -125,5 +127,8 @@ def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[
     return (float_TI @ weight_OI.T.astype(np.float64)).astype(np.int64)
 
 
-RUNNERS: dict[type[Layer], Callable[..., NDArray]] = {Flatten: _run_flatten, Dense: _run_dense}
+RUNNERS: dict[type[Layer], Callable[..., NDArray]] = {
+    FlattenNode: _run_flatten,
+    DenseNode: _run_dense,
+}
 """Maps a node class to the function that computes a node's output and appends its counts."""

@@ -7,20 +7,20 @@
 from netdesc.losses.build import build_classifier, build_loss
 from netdesc.losses.classifiers import (
     SILENT,
-    MovingWindowClassifier,
-    RateClassifier,
+    MostSpikes,
+    MostSpikesInWindow,
     majority,
 )
-from netdesc.losses.label_loss import SpikeMax, SpikeRate
-from netdesc.losses.spike_time import SpikeTime
+from netdesc.losses.label_loss import SpikeMaxLoss, SpikeRateLoss
+from netdesc.losses.spike_time import SpikeTimeLoss
 
 __all__ = [
     "SILENT",
-    "MovingWindowClassifier",
-    "RateClassifier",
-    "SpikeMax",
-    "SpikeRate",
-    "SpikeTime",
+    "MostSpikes",
+    "MostSpikesInWindow",
+    "SpikeMaxLoss",
+    "SpikeRateLoss",
+    "SpikeTimeLoss",
     "build_classifier",
     "build_loss",
     "majority",

@@ -8,14 +8,14 @@ from typing import Any
 from torch import nn
 
 from netdesc.graph import nodes
-from netdesc.losses.classifiers import MovingWindowClassifier, RateClassifier
-from netdesc.losses.label_loss import SpikeMax, SpikeRate
-from netdesc.losses.spike_time import SpikeTime
+from netdesc.losses.classifiers import MostSpikes, MostSpikesInWindow
+from netdesc.losses.label_loss import SpikeMaxLoss, SpikeRateLoss
+from netdesc.losses.spike_time import SpikeTimeLoss
 
 _LOSSES: dict[type, Callable[[Any, float], nn.Module]] = {
-    nodes.SpikeTime: SpikeTime,
-    nodes.SpikeRate: lambda loss, step_ms: SpikeRate(loss),
-    nodes.SpikeMax: lambda loss, step_ms: SpikeMax(loss),
+    nodes.SpikeTime: SpikeTimeLoss,
+    nodes.SpikeRate: lambda loss, step_ms: SpikeRateLoss(loss),
+    nodes.SpikeMax: lambda loss, step_ms: SpikeMaxLoss(loss),
 }
 """Maps a node class to a function that builds the loss from the node and the step in ms."""
 
@@ -38,4 +38,4 @@ def build_classifier(graph: nodes.Graph) -> nn.Module:
     if graph.classifier is None:
         raise ValueError(f'network "{graph.name}" learns spike trains and has no classes')
     window_steps = graph.classifier.window_steps
-    return RateClassifier() if window_steps is None else MovingWindowClassifier(window_steps)
+    return MostSpikes() if window_steps is None else MostSpikesInWindow(window_steps)

@@ -13,7 +13,7 @@ from netdesc.kernels.reference.windows import SILENT, most_active
 from netdesc.losses.rates import flatten_neurons, rates
 
 
-class RateClassifier(nn.Module):
+class MostSpikes(nn.Module):
     """Predicts the class whose neuron spikes most over the whole sample."""
 
     def forward(self, output: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ class RateClassifier(nn.Module):
         return most_active(rates(output))
 
 
-class MovingWindowClassifier(nn.Module):
+class MostSpikesInWindow(nn.Module):
     """Predicts in every step the class that spiked most in the last ``window_steps`` steps."""
 
     def __init__(self, window_steps: int) -> None:

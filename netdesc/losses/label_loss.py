@@ -49,7 +49,7 @@ class _LabelLoss(nn.Module):
         return total / costs if self.mean else total
 
 
-class SpikeRate(_LabelLoss):
+class SpikeRateLoss(_LabelLoss):
     """The squared error of spike rates, ``Σ (rate − target)²``.
 
     The target is ``true_rate`` spikes per step for the label's neuron, ``false_rate`` for others.
@@ -61,7 +61,7 @@ class SpikeRate(_LabelLoss):
         super().__init__("squares", loss, loss.true_rate, loss.false_rate)
 
 
-class SpikeMax(_LabelLoss):
+class SpikeMaxLoss(_LabelLoss):
     """The cost ``−log p(label)``, where p is ``rate / Σ rate`` or the softmax of the rates.
 
     The loss is the sum over the batch (with a window also over steps), or the mean, as in lava-dl's

@@ -17,7 +17,7 @@ from netdesc.kernels import operators
 from netdesc.kernels.checks import check_tensor
 
 
-class SpikeTime(nn.Module):
+class SpikeTimeLoss(nn.Module):
     """The distance ``Σ (h ∗ (output − target))²`` with an exponential filter h (van Rossum, 2001).
 
     ``h[n] = exp(−n · step / time constant)`` is convolved ``filter_order − 1`` times with itself

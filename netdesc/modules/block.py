@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
-from netdesc.graph.nodes import Dense, Flatten
+from netdesc.graph.nodes import DenseNode, FlattenNode
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
-from netdesc.modules.neuron import Cuba
+from netdesc.modules.neuron import CubaNeurons
 from netdesc.modules.synapse import DenseSynapse
 
 
@@ -37,12 +37,12 @@ class DenseBlock(nn.Module):
     not check them, because it would have to wait for the device.
     """
 
-    def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
+    def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
         super().__init__()
         units = math.prod(layer.output_shape)
         self._name = layer.name
         self.synapse = DenseSynapse(layer, generator)
-        self.neuron = Cuba(layer.neuron, units, layer.section.axonal_delay_step, generator)
+        self.neuron = CubaNeurons(layer.neuron, units, layer.section.axonal_delay_step, generator)
         self.warns = True
         self.engine = ""
         self.notes: Tensor | None = None
@@ -130,8 +130,8 @@ class FlattenBlock(nn.Module):
 
 
 BLOCKS: dict[type, Callable[[Any, torch.Generator | None], nn.Module]] = {
-    Dense: DenseBlock,
-    Flatten: lambda layer, generator: FlattenBlock(),
+    DenseNode: DenseBlock,
+    FlattenNode: lambda layer, generator: FlattenBlock(),
 }
 """Maps a node class to a function that builds the block of a node.
 

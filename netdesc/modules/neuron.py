@@ -13,7 +13,7 @@ from netdesc.kernels import operators
 from netdesc.modules.norm import MeanNorm
 
 
-class Cuba(nn.Module):
+class CubaNeurons(nn.Module):
     """Current-based leaky integrate-and-fire neurons [units] (see ``kernels.operators.cuba``).
 
     A decay is the share of a state that is lost in a step, [], or [units] with ``per_channel``.
@@ -61,7 +61,7 @@ class Cuba(nn.Module):
         self._tau_grad = width
         self.tau.fill_(width)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Cuba:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CubaNeurons:
         """Moves or converts the module, then writes the exact ``tau_grad`` to the new ``tau``."""
         super()._apply(fn, recurse)
         if not self.tau.is_meta:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from netdesc.graph.nodes import Dense
+from netdesc.graph.nodes import DenseNode
 from netdesc.kernels import operators
 
 _MIN_NORM = 1e-12
@@ -22,7 +22,7 @@ class DenseSynapse(nn.Module):
     is 0 for clamped weights.
     """
 
-    def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
+    def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
         super().__init__()
         inputs, units = math.prod(layer.input_shape), math.prod(layer.output_shape)
         bound = layer.section.weight_scale / math.sqrt(inputs)

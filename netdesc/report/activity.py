@@ -21,7 +21,7 @@ MAX_FRAMES = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Raster:
+class SpikeRaster:
     """The spikes of one sample as events, int32 [events, 2]: step and flat (row-major) cell index.
 
     ``cut`` is None if all spikes are stored. If there were too many, the spikes from step ``cut``
@@ -42,9 +42,9 @@ class Sample:
     ``rates`` (spikes per step of each class) are None if the sample has no label.
     """
 
-    input: Raster
-    output: Raster
-    target: Raster | None
+    input: SpikeRaster
+    output: SpikeRaster
+    target: SpikeRaster | None
     label: int | None
     prediction: int | None
     rates: NDArray[np.floating] | None
@@ -55,7 +55,7 @@ class OutputSnapshot:
     """The output for the first sample after ``epochs`` complete epochs."""
 
     epochs: int
-    output: Raster
+    output: SpikeRaster
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class _Arrays(dict[str, NDArray[Any]]):
         super().__init__(arrays)
         self._steps = steps
 
-    def raster(self, name: str, cells: int) -> Raster:
+    def raster(self, name: str, cells: int) -> SpikeRaster:
         events, steps = self[name], self._steps
         if events.ndim != 2 or events.shape[1] != 2 or events.dtype.kind not in "iu":
             raise ValueError(f"{name} is not a list of (step, cell)")
@@ -146,7 +146,7 @@ class _Arrays(dict[str, NDArray[Any]]):
         cut = self.integer(f"cut_{name}") if f"cut_{name}" in self else None
         if cut is not None and not 0 <= cut <= steps:
             raise ValueError(f"cut_{name} is {cut}, which is not a step")
-        return Raster(events.astype(np.int32, copy=False), steps, cells, cut)
+        return SpikeRaster(events.astype(np.int32, copy=False), steps, cells, cut)
 
     def vector(self, name: str, kinds: str, length: int | None = None) -> NDArray[Any]:
         values = self[name]

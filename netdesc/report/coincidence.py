@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.report.activity import Raster, Sample
+from netdesc.report.activity import Sample, SpikeRaster
 
 TOLERANCES = (0, 1, 2, 5)
 """Tolerances in time, in steps."""
@@ -61,7 +61,7 @@ def coincidences(samples: Sequence[Sample]) -> list[Coincidence]:
 Times = NDArray[np.int64]
 
 
-def _spike_times(*rasters: Raster) -> tuple[Times, ...]:
+def _spike_times(*rasters: SpikeRaster) -> tuple[Times, ...]:
     """Returns the spikes of each raster as sorted integers, int64 [spikes].
 
     A spike of ``cell`` at ``step`` becomes ``cell * length + step``. ``length`` is so large that

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.loss_trend import fall_at_end
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 from netdesc.report.status import RunStatus
 from netdesc.runs.files import LOCK, NETWORK
 from netdesc.runs.state import resume_command
@@ -26,7 +26,7 @@ class Command(NamedTuple):
     text: str
 
 
-def run_commands(run: Run) -> list[Command]:
+def run_commands(run: RunData) -> list[Command]:
     """Returns the command that started the run, and the one that last resumed it, if any."""
     record = run.record
     commands = [("The command", record.command, record.directory)]
@@ -42,12 +42,12 @@ def run_commands(run: Run) -> list[Command]:
     ]
 
 
-def next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
+def next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
     """Suggests commands for the next step, with absolute paths; the most useful one comes first."""
     return [Command(*each) for each in _next_steps(run, status, diagnosis)]
 
 
-def _next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
     retrain = f"netdesc compile-and-train {_absolute(run.path / LOCK)} --set"
     if status.can_resume:
@@ -68,7 +68,7 @@ def _next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> Iterator[t
     yield "Start a network of your own", "netdesc init mine --template blank"
 
 
-def _uses_of_weights(run: Run, folder: str) -> Iterator[tuple[str, str]]:
+def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
     """Yields purpose and text of the commands that use the best weights."""
     yield "Measure the best weights", f"netdesc evaluate {folder}"
     pairs = getattr(run.document.data, "train", None)

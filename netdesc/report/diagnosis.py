@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from netdesc.graph import Dense, TauGrad
+from netdesc.graph import DenseNode, TauGrad
 from netdesc.report.format import join_words, percent, plural
 from netdesc.report.rates import LayerRates
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 
 MIN_SILENT_SHARE = 0.1
 """Silence is reported if the output is silent for at least this share of the samples."""
@@ -29,7 +29,7 @@ class Diagnosis(NamedTuple):
     fixes: Sequence[tuple[str, str]] = ()
 
 
-def diagnose(run: Run, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Diagnosis:
+def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Diagnosis:
     """Checks whether the network with the best weights is silent or guesses, and suggests fixes.
 
     ``zeroed`` names the layers whose weights are all 0 on the device's grid.
@@ -45,7 +45,7 @@ def diagnose(run: Run, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Di
     return Diagnosis(guessing, _fixes(run, layers[-1], is_silent=False) if guessing else ())
 
 
-def _silence(run: Run, dead: Sequence[str], zeroed: Sequence[str]) -> Iterator[str]:
+def _silence(run: RunData, dead: Sequence[str], zeroed: Sequence[str]) -> Iterator[str]:
     confusion, activity = run.metrics.confusion, run.activity
     silent, count, what = 0, 0, "samples shown below"
     if confusion is not None:
@@ -64,7 +64,7 @@ def _silence(run: Run, dead: Sequence[str], zeroed: Sequence[str]) -> Iterator[s
         )
 
 
-def _guessing(run: Run) -> Iterator[str]:
+def _guessing(run: RunData) -> Iterator[str]:
     metrics, classes = run.metrics, run.graph.classes
     accuracy, confusion = metrics.best_accuracy, metrics.confusion
     if run.record.status != "done" or classes is None or accuracy is None or classes < 2:
@@ -78,7 +78,7 @@ def _guessing(run: Run) -> Iterator[str]:
         )
 
 
-def _fixes(run: Run, layer: Dense, *, is_silent: bool) -> list[tuple[str, str]]:
+def _fixes(run: RunData, layer: DenseNode, *, is_silent: bool) -> list[tuple[str, str]]:
     """Suggests larger input for a silent layer, another surrogate gradient, and smaller batches."""
     section = next(each for each in run.document.layers if each.name == layer.name)
     is_named = isinstance(getattr(section, "neuron", None), str)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netdesc.report.format import number, percent
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 
 MIN_FALL = 0.05
 """The loss still falls if its median over the last fifth of the epochs is lower by more than this
@@ -16,7 +16,7 @@ MAX_NEAR_BEST = 1.1
 """A loss of up to this factor times the best loss counts as near the best."""
 
 
-def fall_at_end(run: Run) -> float:
+def fall_at_end(run: RunData) -> float:
     """Returns the share by which the loss fell in the last fifth of the epochs.
 
     Returns 0 if the share is at most ``MIN_FALL``, if the best epoch is not among the last fifth,
@@ -33,7 +33,7 @@ def fall_at_end(run: Run) -> float:
     return float(fall) if fall > MIN_FALL else 0.0
 
 
-def loss_notes(run: Run) -> Iterator[str]:
+def loss_notes(run: RunData) -> Iterator[str]:
     """Yields sentences about the trend of the loss, and about the loss of a silent output."""
     metrics, losses, silence = run.metrics, run.metrics.selection_losses, run.silent_loss
     if metrics.best is None:

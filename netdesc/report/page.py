@@ -24,7 +24,7 @@ from netdesc.report.format import duration, number, percent, plural
 from netdesc.report.loss_trend import loss_notes
 from netdesc.report.plots import Plot
 from netdesc.report.rates import layer_rates
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 from netdesc.report.status import RunStatus, run_status
 from netdesc.report.tables import Table
 from netdesc.report.verdict import headline, layer_notes
@@ -71,7 +71,7 @@ class Page:
     version: str = __version__
 
 
-def build_page(run: Run) -> Page:
+def build_page(run: RunData) -> Page:
     """Computes the data of the page from a run."""
     status, rates, change = run_status(run), layer_rates(run), weight_change(run)
     diagnosis = diagnose(run, rates, change.zeroed)
@@ -114,7 +114,7 @@ def build_page(run: Run) -> Page:
     )
 
 
-def _facts(run: Run) -> dict[str, str]:
+def _facts(run: RunData) -> dict[str, str]:
     metrics, what = run.metrics, run.metrics.selection_metric.replace("_", " ")
     accuracy = {}
     if metrics.has("accuracy") or metrics.has("validation_accuracy"):
@@ -129,7 +129,7 @@ def _facts(run: Run) -> dict[str, str]:
     }
 
 
-def _describe_missing_files(run: Run) -> str:
+def _describe_missing_files(run: RunData) -> str:
     """Names the files that a run lacks, with possible reasons; empty if it has all files."""
     if not run.missing_files:
         return ""
@@ -139,7 +139,7 @@ def _describe_missing_files(run: Run) -> str:
     )
 
 
-def _training_s(run: Run) -> float | None:
+def _training_s(run: RunData) -> float | None:
     """The total time of all epochs in seconds; None if there is no epoch."""
     if len(run.metrics.missing_epochs) and run.record.seconds is not None:
         return run.record.seconds
@@ -147,7 +147,7 @@ def _training_s(run: Run) -> float | None:
     return float(np.nansum(seconds)) if len(seconds) else None
 
 
-def _describe_part(run: Run) -> str:
+def _describe_part(run: RunData) -> str:
     """Describes the samples and weights of the pictures and spike rates; empty without activity."""
     activity = run.activity
     if activity is None:

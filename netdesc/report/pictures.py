@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.report.activity import Raster
+from netdesc.report.activity import SpikeRaster
 from netdesc.report.format import plural
 
 Colour = tuple[int, int, int]
@@ -76,7 +76,7 @@ class Picture:
         return max(self.width, self.height) < COARSE_BELOW_PIXELS
 
 
-def raster_picture(title: str, alt: str, raster: Raster, size: MaxSize) -> Picture:
+def raster_picture(title: str, alt: str, raster: SpikeRaster, size: MaxSize) -> Picture:
     """Draws the spikes of one raster. A pixel is dark if any of its bins has a spike."""
     bins = _bins(raster)
 
@@ -86,7 +86,9 @@ def raster_picture(title: str, alt: str, raster: Raster, size: MaxSize) -> Pictu
     return _picture(title, alt, raster, size, draw)
 
 
-def overlay_picture(title: str, alt: str, target: Raster, output: Raster, size: MaxSize) -> Picture:
+def overlay_picture(
+    title: str, alt: str, target: SpikeRaster, output: SpikeRaster, size: MaxSize
+) -> Picture:
     """Draws target and output into one picture, each in its colour; common spikes are dark."""
 
     def draw(size: MaxSize) -> str:
@@ -95,7 +97,7 @@ def overlay_picture(title: str, alt: str, target: Raster, output: Raster, size: 
     return _picture(title, alt, target, size, draw)
 
 
-def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture | None:
+def still_picture(alt: str, raster: SpikeRaster, shape: tuple[int, ...]) -> Picture | None:
     """Draws an input as an image; None if its shape does not fit an image.
 
     A pixel shows how often its cell spiked. If no cell spiked more than once, it shows the time:
@@ -126,7 +128,7 @@ def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture |
     return Picture("", f"{alt}. {note}", address, width, height, raster.steps, raster.cells, note)
 
 
-def _overlay(target: Raster, output: Raster, size: MaxSize) -> NDArray[np.int64]:
+def _overlay(target: SpikeRaster, output: SpikeRaster, size: MaxSize) -> NDArray[np.int64]:
     """Returns the kind of each pixel, [height, width].
 
     It is the most frequent kind of the pixel's bins with a spike. A tie with ``BOTH`` shows
@@ -144,7 +146,7 @@ def _overlay(target: Raster, output: Raster, size: MaxSize) -> NDArray[np.int64]
     return kinds
 
 
-def _bins(raster: Raster) -> NDArray[np.int64]:
+def _bins(raster: SpikeRaster) -> NDArray[np.int64]:
     """Returns the numbers ``step * cells + cell`` of the bins with a spike, without duplicates.
 
     A bin is one cell in one step.
@@ -152,7 +154,7 @@ def _bins(raster: Raster) -> NDArray[np.int64]:
     return np.unique(raster.events[:, 0].astype(np.int64) * raster.cells + raster.events[:, 1])
 
 
-def _counts(raster: Raster, bins: NDArray[np.int64], size: MaxSize) -> NDArray[np.int64]:
+def _counts(raster: SpikeRaster, bins: NDArray[np.int64], size: MaxSize) -> NDArray[np.int64]:
     """Counts how many of ``bins`` each pixel covers, [height, width]. Cell 0 is at the bottom."""
     width, height = _pixels(raster, size)
     step, cell = np.divmod(bins, raster.cells)
@@ -161,13 +163,13 @@ def _counts(raster: Raster, bins: NDArray[np.int64], size: MaxSize) -> NDArray[n
     return np.bincount(pixel, minlength=height * width).reshape(height, width)
 
 
-def _pixels(raster: Raster, size: MaxSize) -> tuple[int, int]:
+def _pixels(raster: SpikeRaster, size: MaxSize) -> tuple[int, int]:
     """Returns width and height of the raster's picture."""
     return min(raster.steps, size.width), min(raster.cells, size.height)
 
 
 def _picture(
-    title: str, alt: str, raster: Raster, size: MaxSize, draw: Callable[[MaxSize], str]
+    title: str, alt: str, raster: SpikeRaster, size: MaxSize, draw: Callable[[MaxSize], str]
 ) -> Picture:
     width, height = _pixels(raster, size)
     narrow, large = (_pixels(raster, other) != (width, height) for other in (SMALL, ENLARGED))

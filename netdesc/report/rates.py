@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 
 MIN_SATURATED_RATE = 0.9
 """From this rate on, in spikes per step, a neuron counts as saturated."""
@@ -33,7 +33,7 @@ class LayerRates(NamedTuple):
         return cls(name, rates, len(rates), silent, saturated)
 
 
-def layer_rates(run: Run) -> list[LayerRates]:
+def layer_rates(run: RunData) -> list[LayerRates]:
     """Returns the rates of all layers with neurons; an empty list if the run has no activity."""
     rates = {} if run.activity is None else run.activity.rates
     return [LayerRates.of(name, each) for name, each in rates.items()]

@@ -23,7 +23,7 @@ MAX_PLOTTED_LAYERS = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class RunData:
     """The content of a run's folder.
 
     ``at_work`` tells whether a process works on the run; None if that is not known.
@@ -118,7 +118,7 @@ class Run:
         return [str(path.relative_to(self.path)) for path in paths if not path.exists()]
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path) -> RunData:
     """Reads the folder of a run, except its weights. Raises ReportError if it cannot be read."""
     if not path.is_dir():
         raise MissingError(no_run(path))
@@ -148,7 +148,7 @@ def read_run(path: Path) -> Run:
         done=min(record.epochs_done, epochs) if record.has_ended else 0,
         recorded_epochs=record.recorded_epochs if record.has_ended else (),
     )
-    return Run(
+    return RunData(
         path=path,
         record=record,
         at_work=is_at_work(path, record.pid),

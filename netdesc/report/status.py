@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netdesc.report.format import plural
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 
 _STATUSES = {
     "done": ("good", "Done", "Training did all of its {epochs}."),
@@ -47,7 +47,7 @@ class RunStatus(NamedTuple):
     can_resume: bool
 
 
-def run_status(run: Run) -> RunStatus:
+def run_status(run: RunData) -> RunStatus:
     """Describes the status of a run. A status that this netdesc does not know is quoted."""
     record, saved, epochs = run.record, run.resumes_after, plural(run.epochs_done, "epoch")
     status = record.status

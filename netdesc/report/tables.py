@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netdesc.graph import Dense, decay_range, summary
+from netdesc.graph import DenseNode, decay_range, summary
 from netdesc.report.coincidence import Coincidence
 from netdesc.report.format import (
     NOTHING,
@@ -20,7 +20,7 @@ from netdesc.report.format import (
     time_constant,
 )
 from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Table:
     total: Sequence[str] = ()
 
 
-def network_table(run: Run) -> Table:
+def network_table(run: RunData) -> Table:
     """Lists the layers with their shapes, neurons and parameters."""
     graph = run.graph
     layers = {layer.name: layer for layer in graph.neuron_layers}
@@ -67,7 +67,7 @@ def network_table(run: Run) -> Table:
     )  # fmt: skip
 
 
-def _neuron_cells(layer: Dense | None, step_ms: float) -> list[str]:
+def _neuron_cells(layer: DenseNode | None, step_ms: float) -> list[str]:
     if layer is None:
         return [NOTHING] * 5
     neuron = layer.neuron
@@ -131,7 +131,7 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
     )
 
 
-def layers_table(run: Run) -> Table:
+def layers_table(run: RunData) -> Table:
     """Lists how the run computed each layer."""
     return Table(
         caption="How each layer was computed. Peaks are the largest magnitudes of its states in "
@@ -151,7 +151,7 @@ def layers_table(run: Run) -> Table:
     )
 
 
-def environment_table(run: Run) -> Table:
+def environment_table(run: RunData) -> Table:
     """Lists when, where and with which versions the run was trained."""
     record, device = run.record, run.record.device
     threads = "" if device.threads is None else plural(device.threads, "thread")
@@ -173,7 +173,7 @@ def environment_table(run: Run) -> Table:
     )
 
 
-def timing_table(run: Run) -> Table:
+def timing_table(run: RunData) -> Table:
     """Lists the duration of epochs: in total, and of typical epochs."""
     seconds = run.metrics.columns["seconds"]
     seconds = seconds[np.isfinite(seconds)]

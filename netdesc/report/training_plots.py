@@ -8,19 +8,19 @@ import numpy as np
 
 from netdesc.report.plots import Curve, Histogram, Plot, curves, histogram
 from netdesc.report.rates import LayerRates
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 
 RING = "The ring marks the best epoch."
 SILENCE = "The dotted line is the loss of an output without spikes."
 ZOOM = "Drag over a part of a figure to zoom in; double-click to show all."
 
 
-def training_plots(run: Run) -> list[Plot]:
+def training_plots(run: RunData) -> list[Plot]:
     """Plots loss, accuracy and learning rate, if the run has them."""
     return list(_training_plots(run))
 
 
-def _training_plots(run: Run) -> Iterator[Plot]:
+def _training_plots(run: RunData) -> Iterator[Plot]:
     metrics = run.metrics
     sizes, unit, note = _divisors(run)
     losses = _by_part(run, "loss", sizes)
@@ -43,7 +43,7 @@ def _training_plots(run: Run) -> Iterator[Plot]:
         yield curves("Learning rate", metrics.epochs, columns, unit="learning rate", scale=scale)
 
 
-def _by_part(run: Run, metric: str, divisors: dict[str, int] | None = None) -> list[Curve]:
+def _by_part(run: RunData, metric: str, divisors: dict[str, int] | None = None) -> list[Curve]:
     """Returns the curves of a metric for training and validation, divided by ``divisors``.
 
     The part whose loss selects the best epoch marks that epoch.
@@ -61,7 +61,7 @@ def _by_part(run: Run, metric: str, divisors: dict[str, int] | None = None) -> l
     return parts
 
 
-def _divisors(run: Run) -> tuple[dict[str, int], str, str]:
+def _divisors(run: RunData) -> tuple[dict[str, int], str, str]:
     """Returns the divisor of each part's loss, the unit of the axis, and a note about the division.
 
     If the losses are sums over different numbers of samples, these numbers are the divisors, which
@@ -78,7 +78,7 @@ def _divisors(run: Run) -> tuple[dict[str, int], str, str]:
     return sizes, "loss per sample", note
 
 
-def gradient_plot(run: Run) -> Plot | None:
+def gradient_plot(run: RunData) -> Plot | None:
     return _by_layer(
         run, "gradient_norms", "Gradient norms",
         "The norm of each layer's gradient before clipping. A layer with a much smaller norm than "
@@ -86,7 +86,7 @@ def gradient_plot(run: Run) -> Plot | None:
     )  # fmt: skip
 
 
-def rate_plot(run: Run) -> Plot | None:
+def rate_plot(run: RunData) -> Plot | None:
     return _by_layer(
         run, "spike_rates", "Spike rates during training",
         "Spikes per neuron and step, over all training samples.", "spikes per step",
@@ -95,7 +95,7 @@ def rate_plot(run: Run) -> Plot | None:
 
 
 def _by_layer(
-    run: Run, kind: str, title: str, caption: str, unit: str, *, scale: str
+    run: RunData, kind: str, title: str, caption: str, unit: str, *, scale: str
 ) -> Plot | None:
     columns = [
         Curve(name, column)
@@ -107,7 +107,7 @@ def _by_layer(
     return curves(title, run.metrics.epochs, columns, unit=unit, caption=caption, scale=scale)
 
 
-def timing_plot(run: Run) -> Plot | None:
+def timing_plot(run: RunData) -> Plot | None:
     seconds = run.metrics.columns["seconds"]
     if not np.isfinite(seconds).any():
         return None
@@ -115,7 +115,7 @@ def timing_plot(run: Run) -> Plot | None:
     return curves("Seconds per epoch", run.metrics.epochs, columns, unit="s", scale="log")
 
 
-def rate_histograms(run: Run, rates: list[LayerRates]) -> list[Plot]:
+def rate_histograms(run: RunData, rates: list[LayerRates]) -> list[Plot]:
     """Plots histograms of the neurons' spike rates, one for each plotted layer."""
     unit = "spikes per step"
     return [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from netdesc.report.coincidence import Coincidence, coincidences
 from netdesc.report.format import number, percent, plural
 from netdesc.report.rates import LayerRates
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 
 GRADES = (
     (0.95, "The network reproduces the target to within one step"),
@@ -18,7 +18,7 @@ GRADES = (
 """Sentences, each with the smallest recall and precision (within one step) for which it is used."""
 
 
-def headline(run: Run) -> str:
+def headline(run: RunData) -> str:
     """Describes the result of the best weights in one or two sentences.
 
     The spikes of output and target come from the activity file. If it is not from the best epoch,
@@ -61,7 +61,7 @@ def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
     )
 
 
-def layer_notes(run: Run, rates: Sequence[LayerRates]) -> Iterator[str]:
+def layer_notes(run: RunData, rates: Sequence[LayerRates]) -> Iterator[str]:
     """Yields sentences about layers without gradient, and about silent and saturated neurons."""
     for (kind, name), values in run.metrics.by_layer.items():
         if kind == "gradient_norms" and len(values) and values[-1] == 0:

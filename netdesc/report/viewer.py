@@ -18,7 +18,7 @@ from netdesc.report.pictures import (
     still_picture,
 )
 from netdesc.report.plots import Plot, bars
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class SampleView:
         return any(picture.large for picture in pictures)
 
 
-def epoch_slider(run: Run) -> EpochSlider | None:
+def epoch_slider(run: RunData) -> EpochSlider | None:
     """Builds the slider over the epochs; None if the run stored no snapshots."""
     snapshots = run.activity.snapshots if run.activity is not None else []
     if not snapshots:
@@ -77,7 +77,7 @@ def epoch_slider(run: Run) -> EpochSlider | None:
     return EpochSlider(_subject(run), pictures[-1], frames)
 
 
-def _subject(run: Run) -> str:
+def _subject(run: RunData) -> str:
     """Describes the sample that the slider shows, with its label and its prediction."""
     activity = run.activity
     assert activity is not None
@@ -91,7 +91,7 @@ def _subject(run: Run) -> str:
     return f"{text}, of class {label}. Prediction with the {weights}: {result}."
 
 
-def _moment(run: Run, epochs: int) -> str:
+def _moment(run: RunData, epochs: int) -> str:
     """Returns the label of a frame: the number of complete epochs, and the loss if known.
 
     The loss is in the metrics of the next epoch, which starts with the weights of the frame.
@@ -101,7 +101,7 @@ def _moment(run: Run, epochs: int) -> str:
     return when if loss is None else f"{when}, loss {number(loss)}"
 
 
-def sample_views(run: Run) -> list[SampleView]:
+def sample_views(run: RunData) -> list[SampleView]:
     """Returns the views of the samples in the activity file; empty if the run has no such file."""
     activity = run.activity
     if activity is None:
@@ -109,7 +109,7 @@ def sample_views(run: Run) -> list[SampleView]:
     return [_view(run, activity, number, sample) for number, sample in enumerate(activity.samples)]
 
 
-def _view(run: Run, activity: Activity, number: int, sample: Sample) -> SampleView:
+def _view(run: RunData, activity: Activity, number: int, sample: Sample) -> SampleView:
     title = f"Sample {number + 1}" if len(activity.samples) > 1 else "The sample"
     rasters = [("Input", sample.input), ("Target", sample.target), ("Output", sample.output)]
     overlay = None

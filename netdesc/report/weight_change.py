@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import Dense
+from netdesc.graph import DenseNode
 from netdesc.report.errors import ReportError
 from netdesc.report.format import NOTHING, number, percent, plural, spread, time_constant
 from netdesc.report.plots import Histogram, Plot, histogram
-from netdesc.report.run import Run
+from netdesc.report.run import RunData
 from netdesc.report.tables import Table
-from netdesc.report.weights import Weights, open_weights
+from netdesc.report.weights import SavedWeights, open_weights
 
 DECAY_ONE = 4096
 """The device's integer for a decay of 1."""
@@ -44,7 +44,7 @@ class WeightChange:
     damaged: list[str] = field(default_factory=list[str])
 
 
-def weight_change(run: Run) -> WeightChange:
+def weight_change(run: RunData) -> WeightChange:
     """Compares the initial and the best weights. A damaged file is left out and reported."""
     paths = {BEFORE: run.initial_path, AFTER: run.best_path}
     damaged: list[str] = []
@@ -64,7 +64,7 @@ def weight_change(run: Run) -> WeightChange:
     return change
 
 
-def _values(layer: Dense, files: Mapping[str, Weights]) -> dict[str, Values]:
+def _values(layer: DenseNode, files: Mapping[str, SavedWeights]) -> dict[str, Values]:
     """Reads a layer's weights and learned decays, by kind. Raises ReportError if one is damaged."""
     weights = {name: file.synapses(layer).reshape(-1) for name, file in files.items()}
     by_kind: dict[str, Values] = {"weight": weights}
@@ -73,7 +73,7 @@ def _values(layer: Dense, files: Mapping[str, Weights]) -> dict[str, Values]:
     return by_kind
 
 
-def _compare(run: Run, files: Mapping[str, Weights]) -> WeightChange:
+def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
     change = WeightChange(_weight_table(), _decay_table())
     for layer in run.graph.neuron_layers if files else ():
         for kind, values in _values(layer, files).items():
@@ -101,7 +101,7 @@ def _on_grid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.rint(32 * weights)
 
 
-def _weights_at_limit(layer: Dense, weights: NDArray[np.float64]) -> Iterator[str]:
+def _weights_at_limit(layer: DenseNode, weights: NDArray[np.float64]) -> Iterator[str]:
     """Yields a sentence if many weights are at a limit of the device's grid and cannot grow."""
     if layer.bits is None:
         return
@@ -116,7 +116,7 @@ def _weights_at_limit(layer: Dense, weights: NDArray[np.float64]) -> Iterator[st
         )
 
 
-def _decays_at_limit(layer: Dense, what: str, shares: NDArray[np.float64]) -> Iterator[str]:
+def _decays_at_limit(layer: DenseNode, what: str, shares: NDArray[np.float64]) -> Iterator[str]:
     """Yields sentences about the decays that are 0 or 1 in the device's integers."""
     units = np.rint(DECAY_ONE * shares)
     for limit, meaning in ((0, "have no leak"), (DECAY_ONE, "lose their state in one step")):
@@ -135,7 +135,7 @@ def _weight_table() -> Table:
     )
 
 
-def _weight_row(layer: Dense, values: Values) -> list[str]:
+def _weight_row(layer: DenseNode, values: Values) -> list[str]:
     cells = [layer.name]
     for name in (BEFORE, AFTER):
         if name in values:
@@ -159,7 +159,7 @@ def _decay_table() -> Table:
     )
 
 
-def _decay_row(layer: Dense, what: str, values: Values, step_ms: float) -> list[str]:
+def _decay_row(layer: DenseNode, what: str, values: Values, step_ms: float) -> list[str]:
     cells = [layer.name, what]
     for name in (BEFORE, AFTER):
         if name in values:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from netdesc.graph import Dense
+from netdesc.graph import DenseNode
 from netdesc.report.errors import ReportError
 
 _MIN_NORM = 1e-12
@@ -20,7 +20,7 @@ _MIN_NORM = 1e-12
 zeros stays zero."""
 
 
-class Weights:
+class SavedWeights:
     """An open file of weights. Its methods read the weights and decays of one layer."""
 
     def __init__(self, path: Path, file: Any) -> None:
@@ -28,7 +28,7 @@ class Weights:
         self._file = file
         self._names = set(file.keys())
 
-    def synapses(self, layer: Dense) -> NDArray[np.float64]:
+    def synapses(self, layer: DenseNode) -> NDArray[np.float64]:
         """Reads the weights of a layer, float64 [units, inputs], and applies weight norm.
 
         Raises ReportError if they are missing or have another shape.
@@ -41,7 +41,7 @@ class Weights:
         norm_U1 = np.linalg.norm(weight_UI, axis=1, keepdims=True)
         return weight_UI * (gain_U1 / np.maximum(norm_U1, _MIN_NORM))
 
-    def decay(self, layer: Dense, name: str) -> NDArray[np.float64]:
+    def decay(self, layer: DenseNode, name: str) -> NDArray[np.float64]:
         """Reads a decay of a layer's neurons, float64 [units] or [1]: the share lost per step.
 
         Raises ReportError if it is missing or has another shape.
@@ -65,7 +65,7 @@ class Weights:
 
 
 @contextmanager
-def open_weights(path: Path) -> Iterator[Weights | None]:
+def open_weights(path: Path) -> Iterator[SavedWeights | None]:
     """Opens a file of weights; yields None if there is no file. ReportError if it is damaged."""
     if not path.exists():
         yield None
@@ -77,4 +77,4 @@ def open_weights(path: Path) -> Iterator[Weights | None]:
     except (SafetensorError, OSError, ValueError) as error:
         raise ReportError(f"{path}: is not a complete safetensors file: {error}") from error
     with file as opened:
-        yield Weights(path, opened)
+        yield SavedWeights(path, opened)

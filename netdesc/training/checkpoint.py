@@ -26,7 +26,7 @@ from netdesc.runs.files import BEST, INITIAL, LAST, LOCK, STATE
 from netdesc.training.activity import ActivityRecorder
 from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
-from netdesc.training.stopping import EarlyStopping
+from netdesc.training.stopping import EarlyStoppingState
 
 STATE_FORMAT = 1
 MAX_SAVE_SHARE = 0.02
@@ -87,7 +87,7 @@ class Saver:
     folder: Path
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    stopping: EarlyStopping
+    stopping: EarlyStoppingState
     best: BestWeights
     activity: ActivityRecorder
     lock_sha256: str

@@ -17,7 +17,7 @@ from netdesc.training.confusion_counter import ConfusionCounter, Score
 
 
 @dataclass(frozen=True)
-class EpochMetrics:
+class MeasuredEpoch:
     """The loss of an epoch, and the gradient norm and spike rate of each layer.
 
     Gradient norms are L2 norms before clipping, spike rates are spikes a neuron a step; both are
@@ -78,7 +78,7 @@ class EpochMetricsSum:
         """Returns the global L2 norm of the last batch's gradients, float32 on the device."""
         return torch.linalg.vector_norm(self._norms).float()
 
-    def read_and_reset(self) -> EpochMetrics:
+    def read_and_reset(self) -> MeasuredEpoch:
         """Returns the metrics since the last call, and sets the sums to 0. Waits for the device.
 
         The float64 sums are rounded to float32, so that the order of addition does not change a
@@ -99,7 +99,7 @@ class EpochMetricsSum:
         gradients, weights = pop_values(self._parameters), pop_values(self._parameters)
         rates = pop_values(self._notes)
         score = None if counter is None else counter.score(values)
-        return EpochMetrics(
+        return MeasuredEpoch(
             loss, gradients, rates, score, _find_non_finite(loss, gradients, weights)
         )
 

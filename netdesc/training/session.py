@@ -24,7 +24,7 @@ from netdesc.training.record import RunRecord, now
 from netdesc.training.run_logs import Log, MetricsFile
 from netdesc.training.setup import Setup
 from netdesc.training.silent_baseline import silent_losses
-from netdesc.training.stopping import EarlyStopping
+from netdesc.training.stopping import EarlyStoppingState
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
 
@@ -176,9 +176,9 @@ def open_session(
         folder=path / CHECKPOINTS,
         network=setup.network,
         optimizer=setup.optimizer,
-        stopping=EarlyStopping(early.patience_epochs, early.min_delta)
+        stopping=EarlyStoppingState(early.patience_epochs, early.min_delta)
         if early
-        else EarlyStopping(),
+        else EarlyStoppingState(),
         best=BestWeights(setup.network),
         activity=ActivityRecorder(
             path / ACTIVITY,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class EarlyStopping:
+class EarlyStoppingState:
     """Counts consecutive epochs without improvement, and stops after ``patience_epochs`` of them.
 
     An epoch is an improvement if its loss is below ``reference``, the loss of the last improvement,

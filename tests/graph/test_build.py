@@ -14,8 +14,8 @@ from support.description_samples import BASE, LABELLED, UNHURRIED, write_files
 from netdesc.description import Document, load
 from netdesc.graph import (
     Classifier,
-    Dense,
-    Flatten,
+    DenseNode,
+    FlattenNode,
     TauGrad,
     build_graph,
     decay_range,
@@ -37,7 +37,7 @@ def test_the_base_document(tmp_path):
     graph = build_graph(load(tmp_path / "network.json").document)
     assert [layer.name for layer in graph.layers] == ["hidden", "output"]
     hidden, output = graph.layers
-    assert isinstance(hidden, Dense)
+    assert isinstance(hidden, DenseNode)
     assert (hidden.inputs, hidden.input_shape, hidden.output_shape) == (("input",), (4,), (8,))
     assert (output.inputs, output.input_shape, output.output_shape) == (("hidden",), (8,), (2,))
     assert (hidden.neuron.threshold, decay_range(hidden.neuron.voltage_decay)) == (1.0, (0.1, 0.1))
@@ -86,7 +86,7 @@ def test_flatten_sums_and_branches():
         )
     )
     flat, a, b, c = graph.layers
-    assert isinstance(flat, Flatten)
+    assert isinstance(flat, FlattenNode)
     assert (flat.input_shape, flat.output_shape) == ((2, 3, 4), (24,))
     assert (a.inputs, b.inputs, c.inputs) == (("flat",), ("flat",), ("a", "b"))
     assert (b.input_shape, c.input_shape) == ((24,), (5,))
@@ -108,8 +108,8 @@ def test_parameters_count_gains_and_learnt_decays():
         )
     )
     a, b = graph.layers
-    assert isinstance(a, Dense)
-    assert isinstance(b, Dense)
+    assert isinstance(a, DenseNode)
+    assert isinstance(b, DenseNode)
     assert (a.parameters, a.synapses, a.bits) == (4 * 8 + 8, 4 * 8, None)
     assert b.parameters == 8 * 3 + 2 * 3
     assert b.neuron_name == "b"

@@ -21,7 +21,7 @@ from support.exchange_samples import dense, document, model_of
 import netdesc
 from netdesc.description import Document
 from netdesc.events import read_events, to_dense
-from netdesc.graph import INPUT, Dense, Graph, build_graph
+from netdesc.graph import INPUT, DenseNode, Graph, build_graph
 from netdesc.hardware import (
     DenseIntegers,
     HardwareError,
@@ -133,7 +133,7 @@ def test_every_layer_follows_its_definition(
     expected, counts = {INPUT: input_TN}, []
     for layer in graph.layers:
         total = sum(expected[name].astype(np.int64) for name in layer.inputs)
-        if isinstance(layer, Dense):
+        if isinstance(layer, DenseNode):
             known = integers[layer.name]
             for field, values in vars(dense_integers(layer, weights)).items():
                 np.testing.assert_array_equal(values, getattr(known, field))

@@ -16,8 +16,8 @@ from torch import nn
 from netdesc.graph import nodes
 from netdesc.losses import (
     SILENT,
-    MovingWindowClassifier,
-    RateClassifier,
+    MostSpikes,
+    MostSpikesInWindow,
     build_classifier,
     build_loss,
     majority,
@@ -246,7 +246,7 @@ def test_the_class_that_spikes_most_wins(seed, shape, window, density):
     rate = naive_rates(output, window)
     first = np.where(rate.max(-1) > 0, rate.argmax(-1), SILENT)  # argmax takes the first of equals
     classify = build_classifier(replace(PLAIN, classifier=nodes.Classifier(window)))
-    assert isinstance(classify, RateClassifier if window is None else MovingWindowClassifier)
+    assert isinstance(classify, MostSpikes if window is None else MostSpikesInWindow)
     found = classify(torch.from_numpy(output))
     assert found.dtype == torch.int64
     assert np.array_equal(found.numpy(), first[0] if window is None else first)

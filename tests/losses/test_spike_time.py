@@ -16,7 +16,7 @@ from support.van_rossum_oracle import check, expected, impulse, random_spikes
 
 from netdesc.kernels import operators, van_rossum_filter
 from netdesc.kernels.engine import use_engine
-from netdesc.losses import SpikeTime, build_loss
+from netdesc.losses import SpikeTimeLoss, build_loss
 
 SLOW = math.exp(-1 / 1000)
 engines = pytest.mark.parametrize("engine", ENGINES)
@@ -105,7 +105,7 @@ def test_nan_and_infinity_propagate_within_their_neuron(bad):
     assert torch.isfinite(output.grad[:, 0, ::2]).all()
 
 
-def loss_of(**more) -> SpikeTime:
+def loss_of(**more) -> SpikeTimeLoss:
     return build_loss(graph(dense("only", 3), **more))
 
 

@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 import netdesc
 from netdesc.graph import nodes
 from netdesc.kernels.engine import use_engine
-from netdesc.losses import SpikeMax, SpikeRate, build_loss
+from netdesc.losses import SpikeMaxLoss, SpikeRateLoss, build_loss
 from netdesc.modules import Network, build
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -113,14 +113,16 @@ def test_every_kind_of_layer_can_be_traced(kind):
 
 
 LABEL_LOSSES = [
-    SpikeRate(nodes.SpikeRate(type="spike_rate", true_rate=0.5, false_rate=0.1)),
-    SpikeRate(
+    SpikeRateLoss(nodes.SpikeRate(type="spike_rate", true_rate=0.5, false_rate=0.1)),
+    SpikeRateLoss(
         nodes.SpikeRate(
             type="spike_rate", true_rate=0.5, false_rate=0.1, window_steps=5, reduction="mean"
         )
     ),
-    SpikeMax(nodes.SpikeMax(type="spike_max")),
-    SpikeMax(nodes.SpikeMax(type="spike_max", mode="softmax", window_steps=5, reduction="mean")),
+    SpikeMaxLoss(nodes.SpikeMax(type="spike_max")),
+    SpikeMaxLoss(
+        nodes.SpikeMax(type="spike_max", mode="softmax", window_steps=5, reduction="mean")
+    ),
 ]
 
 

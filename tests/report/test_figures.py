@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from netdesc.report.activity import Raster, Sample
+from netdesc.report.activity import Sample, SpikeRaster
 from netdesc.report.coincidence import coincidences
 from netdesc.report.downsample import downsample
 from netdesc.report.format import duration, number, percent, spread, time_constant
@@ -97,14 +97,14 @@ def test_names_with_markup_reach_plotly_as_text() -> None:
 
 
 def raster(*events: tuple[int, int], steps: int = 20, cells: int = 3, cut: int | None = None):
-    return Raster(np.array(events, dtype=np.int32).reshape(-1, 2), steps, cells, cut)
+    return SpikeRaster(np.array(events, dtype=np.int32).reshape(-1, 2), steps, cells, cut)
 
 
-def sample(output: Raster, target: Raster) -> Sample:
+def sample(output: SpikeRaster, target: SpikeRaster) -> Sample:
     return Sample(raster(), output, target, None, None, None)
 
 
-def counts(output: Raster, target: Raster) -> dict[int, tuple[int, int]]:
+def counts(output: SpikeRaster, target: SpikeRaster) -> dict[int, tuple[int, int]]:
     found = coincidences([sample(output, target)])
     return {each.tolerance: (each.matched_targets, each.matched_outputs) for each in found}
 

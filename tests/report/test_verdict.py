@@ -17,7 +17,7 @@ from support.report_samples import activity, events, metrics_row, weights, write
 
 from netdesc.report.confusion_matrix import confusion_matrix
 from netdesc.report.page import Page, build_page, render
-from netdesc.report.run import Run, read_run
+from netdesc.report.run import RunData, read_run
 
 DEAD = 2**22 + 1
 """Larger than the id of any process on Linux."""
@@ -165,7 +165,9 @@ def test_weights_and_decays_at_the_end_of_their_range_are_noted(tmp_path: Path) 
     assert "16 of 16 voltage decays of layer “hidden” became 1" in notes
 
 
-def with_confusion(folder: Path, counts: np.ndarray, undecided: list[int], **record: Any) -> Run:
+def with_confusion(
+    folder: Path, counts: np.ndarray, undecided: list[int], **record: Any
+) -> RunData:
     path = write_run(folder / "run", classes=True, **record)
     row = {"confusion": counts.tolist(), "undecided_by_label": undecided}
     (path / "metrics.jsonl").write_text(json.dumps(metrics_row(0, classes=True) | row) + "\n")

@@ -19,7 +19,7 @@ from support.training_task import read_metrics, read_record
 
 import netdesc
 from netdesc.events import from_dense, write_events
-from netdesc.losses import SILENT, MovingWindowClassifier, RateClassifier
+from netdesc.losses import SILENT, MostSpikes, MostSpikesInWindow
 from netdesc.report.run import read_run
 from netdesc.training import DataError, Run, train
 from netdesc.training.arrays import ArraySamples
@@ -262,7 +262,7 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
     window=st.one_of(st.none(), st.integers(1, 12)),
 )
 def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> None:
-    classifier = RateClassifier() if window is None else MovingWindowClassifier(window)
+    classifier = MostSpikes() if window is None else MostSpikesInWindow(window)
     counter = ConfusionCounter(classifier, classes, CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)

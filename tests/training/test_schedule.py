@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.training.schedule import build_schedule
-from netdesc.training.stopping import EarlyStopping
+from netdesc.training.stopping import EarlyStoppingState
 
 RATES = st.floats(1e-6, 10.0)
 
@@ -73,7 +73,7 @@ def test_rates_by_hand(schedule: dict[str, Any], epochs: int, rates: list[float]
 def test_early_stopping_ends_after_patience_epochs_without_progress(
     losses: list[float], patience: int | None, min_delta: float
 ) -> None:
-    stopping = EarlyStopping(patience, min_delta)
+    stopping = EarlyStoppingState(patience, min_delta)
     reference, since = math.inf, 0
     for loss in losses:
         stopping.update(loss)

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
 from netdesc.description.files.training_set import training_samples
-from netdesc.graph import Dense, Graph, build_graph, decay_range, summary
+from netdesc.graph import DenseNode, Graph, build_graph, decay_range, summary
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
 from netdesc.graph.summary import SummaryRow
 from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
@@ -165,7 +165,7 @@ def _build_overview(
     return Overview(kind, text, graph, layers, samples, batch, run, notes, warnings)
 
 
-def _view_neuron(layer: Dense, step_ms: float, learned: LearnedDecays) -> NeuronView:
+def _view_neuron(layer: DenseNode, step_ms: float, learned: LearnedDecays) -> NeuronView:
     neuron = layer.neuron
 
     def decay(name: Literal["current_decay", "voltage_decay"]) -> Decay:

@@ -13,7 +13,7 @@ from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import add_run, order_by_input
 from netdesc.kernels.cpu.synapses.weights import half_limits, write_gradient
-from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, Weights, clear, thread_count_for
+from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, WeightMemory, clear, thread_count_for
 
 
 def weight_gradient_by_events(
@@ -27,7 +27,7 @@ def weight_gradient_by_events(
     by_input = order_by_input(events, inputs, outputs, RUN_STEPS)
     grad_OI = allocate((outputs, inputs), np.float32)
     sums = allocate((thread_count_for(outputs), inputs * LANES), np.float32)
-    weights = Weights(weight_OI, *half_limits(None), grad_OI)
+    weights = WeightMemory(weight_OI, *half_limits(None), grad_OI)
     _sum_by_events(grad_z_TBN, events, by_input, weights, sums)
     return grad_OI
 

@@ -88,7 +88,7 @@ class Gradients(NamedTuple):
     """Gradients of the current's and the voltage's decay, [2, neurons]; 0 if not learnt."""
 
 
-class Weights(NamedTuple):
+class WeightMemory(NamedTuple):
     """Real weights [outputs, inputs], the limits of their grid, and their gradient."""
 
     weight_OI: np.ndarray
@@ -169,7 +169,7 @@ def backward_by_events(
     blocks = _blocks(upstream, (steps, batch, outputs))
     by_input = order_by_input(events, inputs, outputs, blocks.steps)
     tensors = _Tensors.of(layer, batch, steps * batch * outputs if want_input else 0)
-    weights = Weights(weight_OI, *half_limits(bits), allocate((outputs, inputs), np.float32))
+    weights = WeightMemory(weight_OI, *half_limits(bits), allocate((outputs, inputs), np.float32))
     scratch = _scratch(blocks, upstream, outputs, inputs)
     _backward(upstream, layer.neurons, tensors, events, by_input, weights, blocks, scratch)
     shape = (steps, batch, outputs) if want_input else (0, 0, 0)
@@ -181,7 +181,7 @@ def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) 
     steps, batch, size = shape
     blocks, tensors = _blocks(upstream, shape), _Tensors.of(layer, batch, steps * batch * size)
     no_events = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
-    weights = Weights(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
+    weights = WeightMemory(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
     scratch = _scratch(blocks, upstream, size, 0)
     _backward(upstream, layer.neurons, tensors, no_events, ROW_BY_ROW, weights, blocks, scratch)
     return Gradients(tensors.grad_z.reshape(shape), _NO_MATRIX, tensors.decays())

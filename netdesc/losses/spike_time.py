@@ -1,8 +1,8 @@
 """The van Rossum distance between spike trains, as a loss.
 
-The operator ``kernels.operators.spike_time`` computes the filter: ``kernels/reference/
-van_rossum.py`` defines it, ``kernels/cpu/losses/van_rossum.py`` and ``kernels/cuda/van_rossum.py``
-are the fast kernels.
+The operator ``kernels.operators.spike_time`` computes the filter. The definition is in
+``kernels/reference/van_rossum.py``, the fast kernels are in ``kernels/cpu/losses/van_rossum.py``
+and ``kernels/cuda/van_rossum.py``.
 """
 
 from __future__ import annotations

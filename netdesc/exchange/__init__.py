@@ -1,6 +1,6 @@
 """Network files of other programs: reads and writes lava-dl's ``.net`` files (hdf5).
 
-``hdf5_safe`` is the hdf5 reader. ``net_reader`` and ``net_writer`` convert between a file and its
+``hdf5_reader`` reads hdf5 safely. ``net_reader`` and ``net_writer`` convert between a file and its
 record (``net_record``), ``importer`` between a record and a document with its weights. ``export``
 writes a model.
 """

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.hdf5_safe import Group, escape_name, open_net
+from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
 from netdesc.exchange.net_record import (
     DenseLayer,
     FlattenLayer,

@@ -8,6 +8,6 @@
 - ``neuron_parameters``: parameters of CUBA neurons, real and on the fixed-point grid
 - ``segments``: describes consecutive layers that one operator computes
 - ``segment_by_layer``: computes such layers one by one, for ``reference`` and ``cuda``
-- ``van_rossum_filter``: coefficients of the van Rossum filter, for ``cpu`` and ``cuda``
+- ``van_rossum_coefficients``: coefficients of the van Rossum filter, for ``cpu`` and ``cuda``
 - ``checks``: checks the operators' tensors
 """

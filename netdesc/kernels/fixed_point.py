@@ -30,7 +30,10 @@ DEVICE_STATE_LIMIT = (1 << 23) - 1
 
 
 def weight_limits(bits: int) -> tuple[int, int]:
-    """Returns the smallest and largest integer weight of ``bits`` bits (8 bits: −256 and 254)."""
+    """Returns the smallest and largest integer weight of ``bits`` bits (8 bits: −256 and 254).
+
+    Integer weights are even, so the range is twice that of a signed number of ``bits`` bits.
+    """
     return -(1 << bits), (1 << bits) - 2
 
 

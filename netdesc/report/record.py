@@ -99,7 +99,7 @@ class Record(_Part):
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process updated the record when it ended."""
+        """Whether the record says how the run ended. False while it runs, and after a kill."""
         return self.status in ENDED
 
     @property

@@ -1,4 +1,4 @@
-"""Writes ``activity.npz``: the network's spikes for a few samples, best weights and earlier ones.
+"""Writes ``activity.npz``: output for a few samples, with the best weights and earlier ones.
 
 The report draws its pictures from these arrays:
 
@@ -169,5 +169,5 @@ def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
 
 
 def frame_epochs(epochs: int) -> set[int]:
-    """Returns after how many complete epochs a frame is recorded; intervals grow with time."""
+    """Returns the numbers of complete epochs after which a frame is recorded, dense at first."""
     return {round(epochs * (n / _FRAME_INTERVALS) ** 2) for n in range(_FRAME_INTERVALS + 1)}

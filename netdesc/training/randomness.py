@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
-    """Seeds torch's generators for the block, then restores the caller's states."""
+    """Seeds torch's generators for the ``with`` block, then restores the caller's states."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.exchange_samples import write_dense, write_file
 
-from netdesc.exchange import NetFileError, hdf5_safe, import_net, read_net
+from netdesc.exchange import NetFileError, hdf5_reader, import_net, read_net
 
 
 def flatten(group: h5py.Group, kind: bytes = b"flatten", size: int = 3) -> None:
@@ -158,10 +158,10 @@ def test_a_file_that_is_not_hdf5_is_one_clear_error(tmp_path: Path, content, wor
 
 def test_all_datasets_together_have_a_budget(tmp_path: Path, monkeypatch) -> None:
     path = write_file(tmp_path / "a.net")
-    monkeypatch.setattr(hdf5_safe, "MAX_DATA_BYTES", 60)
+    monkeypatch.setattr(hdf5_reader, "MAX_DATA_BYTES", 60)
     with pytest.raises(NetFileError, match="which is too large"):
         read_net(path)
-    monkeypatch.setattr(hdf5_safe, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(hdf5_reader, "MAX_FILE_BYTES", 100)
     with pytest.raises(NetFileError, match="is larger than 100 bytes"):
         read_net(path)
 

@@ -14,7 +14,7 @@ from support.cuba_cases import ENGINES
 from support.modules_samples import dense, graph, spikes
 from support.van_rossum_oracle import check, expected, impulse, random_spikes
 
-from netdesc.kernels import operators, van_rossum_filter
+from netdesc.kernels import operators, van_rossum_coefficients
 from netdesc.kernels.engine import use_engine
 from netdesc.losses import SpikeTimeLoss, build_loss
 
@@ -58,9 +58,9 @@ def test_slow_filters(steps, length, order):
 
 
 def test_filters_too_inexact_for_recurrences_are_convolved():
-    assert van_rossum_filter.convolved(SLOW, 2, 100, 2000) is None
-    assert van_rossum_filter.convolved(math.exp(-1 / 2), 16, 100, 2000) is None
-    found = van_rossum_filter.convolved(SLOW, 12, 100, 2000)
+    assert van_rossum_coefficients.convolved(SLOW, 2, 100, 2000) is None
+    assert van_rossum_coefficients.convolved(math.exp(-1 / 2), 16, 100, 2000) is None
+    found = van_rossum_coefficients.convolved(SLOW, 12, 100, 2000)
     np.testing.assert_allclose(found, impulse(SLOW, 12, 100), rtol=1e-12)
 
 

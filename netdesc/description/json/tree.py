@@ -96,7 +96,7 @@ class Children(Mapping[str | int, "Node"]):
         return self._spans[key]
 
     def _read(self, part: str | int) -> None:
-        """Makes the node of the next value, which has the key or index ``part``."""
+        """Reads the next value, of key or index ``part``, and stores its node in ``_found``."""
         text, at = self._read_text.text, self._at
         if isinstance(self._value, dict):
             _, end = _SPAN_DECODER.raw_decode(text, at)

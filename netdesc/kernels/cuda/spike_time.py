@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from triton import cdiv
 
-from netdesc.kernels import van_rossum_filter
+from netdesc.kernels import van_rossum_coefficients
 from netdesc.kernels.cuda import van_rossum
 from netdesc.kernels.cuda.launch import (
     STEPS_PER_LOAD,
@@ -27,7 +27,7 @@ def _recurrence(decay: float, order: int, length: int, device: torch.device) -> 
     The constants are cached, because copying them makes the host wait, and never freed, because a
     captured CUDA graph continues to read them.
     """
-    a, tail = van_rossum_filter.recurrence(decay, order, length)
+    a, tail = van_rossum_coefficients.recurrence(decay, order, length)
     width = torch.float64 if tail.dtype == "float64" else torch.float32
     constants = torch.tensor([float(a), *tail.tolist()], dtype=width, device=device)
     return constants, bool(tail.max() > 0)
@@ -38,7 +38,7 @@ def _convolved(
     decay: float, order: int, length: int, steps: int, device: torch.device
 ) -> Tensor | None:
     """Returns the filter, float64 [length], if recurrences are too inexact, else None."""
-    h = van_rossum_filter.convolved(decay, order, length, steps)
+    h = van_rossum_coefficients.convolved(decay, order, length, steps)
     return None if h is None else torch.tensor(h, dtype=torch.float64, device=device)
 
 

@@ -12,7 +12,7 @@ from support.cuba_cases import GPU
 from support.grids import check_examples, examples
 from support.van_rossum_oracle import check, random_spikes
 
-from netdesc.kernels import operators, van_rossum_filter
+from netdesc.kernels import operators, van_rossum_coefficients
 from netdesc.kernels.engine import use_engine
 
 pytestmark = pytest.mark.skipif(
@@ -49,14 +49,14 @@ def test_the_engine_convolves(number):
     ],
 )
 def test_slow_filters(decay, order, length):
-    assert van_rossum_filter.convolved(decay, order, length, 100) is None
+    assert van_rossum_coefficients.convolved(decay, order, length, 100) is None
     check(*random_spikes(2, 100, 1, 5), decay, order, length, ["cuda"])
 
 
 @pytest.mark.parametrize("neurons", [3, 40])
 def test_filters_too_inexact_for_recurrences_are_convolved(neurons):
     slow = math.exp(-1 / 1000)
-    assert van_rossum_filter.convolved(slow, 12, 5, 60) is not None
+    assert van_rossum_coefficients.convolved(slow, 12, 5, 60) is not None
     check(*random_spikes(2, 60, 1, neurons), slow, 12, 5, ["cuda"])
 
 

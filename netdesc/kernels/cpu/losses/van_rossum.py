@@ -1,6 +1,6 @@
 """The van Rossum distance: a truncated exponential filter, run forward and backward in time.
 
-``van_rossum_filter`` explains how recurrences compute the filter. Arrays are flat and time-first,
+``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and time-first,
 [steps, columns]; a column is one neuron of one sample. A thread filters one vector of neighbouring
 columns over all steps, then the next. States have the type of ``decay`` and ``tail``.
 """
@@ -14,7 +14,7 @@ import numba
 import numpy as np
 import torch
 
-from netdesc.kernels import van_rossum_filter
+from netdesc.kernels import van_rossum_coefficients
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, flat, scalar
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
@@ -40,9 +40,9 @@ class Filter(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | None:
     """Returns the filter for signals of ``steps`` steps, or None if recurrences are too inexact."""
-    if van_rossum_filter.convolved(decay, order, length, steps) is not None:
+    if van_rossum_coefficients.convolved(decay, order, length, steps) is not None:
         return None
-    a, tail = van_rossum_filter.recurrence(decay, order, length)
+    a, tail = van_rossum_coefficients.recurrence(decay, order, length)
     is_cut = length < steps and tail.any()
     return Filter(a, order, length, tail if is_cut else tail[:0])
 

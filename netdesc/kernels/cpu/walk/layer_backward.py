@@ -325,9 +325,9 @@ def _run_backward(gradient, adjoint, grad_z, run, delay, scratch, at):
 
 @numba.njit
 def _multiply_rows(upstream, columns, samples, run, batch, block):
-    """Fills ``block`` with the gradient of the output of some neurons in a run.
+    """Fills ``block`` with the gradient of the spikes of the neurons ``columns``.
 
-    Its rows are [steps, samples], either of one sample or of the whole batch.
+    Its rows are [steps, samples]: the steps of ``run``, and one sample or the whole batch.
     """
     terms, neurons = upstream.weight_KN.shape
     rows = (run[1] - run[0]) * (samples[1] - samples[0])

@@ -84,7 +84,7 @@ def reopen(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
-    """Locks the folder for the ``with`` block. The system releases the lock if the process is killed.
+    """Locks the folder for the ``with`` block. The system releases the lock after a kill.
 
     RunDirectoryError if another process has locked it.
     """

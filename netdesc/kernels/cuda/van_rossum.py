@@ -1,8 +1,8 @@
 """The truncated exponential filter of the van Rossum distance and its adjoint, for Triton.
 
-``van_rossum_coefficients`` explains how recurrences compute the filter. A program computes all steps of a
-block of columns; a column is one neuron of one sample. ``constants`` [1 + ORDER] holds a and the
-tail's coefficient of each recurrence; the states have its type.
+``van_rossum_coefficients`` explains how recurrences compute the filter. A program computes all
+steps of a block of columns; a column is one neuron of one sample. ``constants`` [1 + ORDER] holds a
+and the tail's coefficient of each recurrence; the states have its type.
 """
 
 from __future__ import annotations

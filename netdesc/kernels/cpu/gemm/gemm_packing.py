@@ -68,7 +68,8 @@ def left_tile(left, copy, row, term, depth):
 def copy_panel(right, term, depth, column, width, panel):
     """Copies a part of the right factor into ``panel``.
 
-    The part has ``depth`` terms from ``term`` on and ``width`` columns from ``column`` on. The panel is flat, [term, column]; columns beyond ``width`` are 0.
+    The part has ``depth`` terms from ``term`` on and ``width`` columns from ``column`` on.
+    The panel is flat, [term, column]; columns beyond ``width`` are 0.
     """
     for k in range(depth):
         at, to = (

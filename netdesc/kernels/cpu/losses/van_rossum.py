@@ -1,8 +1,8 @@
 """The van Rossum distance: a truncated exponential filter, run forward and backward in time.
 
-``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and time-first,
-[steps, columns]; a column is one neuron of one sample. A thread filters one vector of neighbouring
-columns over all steps, then the next. States have the type of ``decay`` and ``tail``.
+``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and
+time-first, [steps, columns]; a column is one neuron of one sample. A thread filters one vector of
+neighbouring columns over all steps, then the next. States have the type of ``decay`` and ``tail``.
 """
 
 from __future__ import annotations

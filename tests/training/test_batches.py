@@ -155,3 +155,17 @@ def test_samples_stay_on_a_gpu_if_they_fit(
     monkeypatch.setattr(Rows, "is_random", is_random)
     samples = Rows(np.arange(10), TARGETS["labels"])
     assert Batches(samples, 4, torch.device(device), seed=0)._is_resident is resident
+
+
+@given(st.integers(1, 20), st.integers(1, 25))
+def test_weighted_losses_of_batches_add_up_to_the_loss_of_all_samples(
+    count: int, size: int
+) -> None:
+    values = torch.arange(1.0, count + 1)
+    total = {"mean": 0.0, "sum": 0.0}
+    for batch in Batches(numbered(count), size, CPU, seed=0).in_order():
+        some = batch.input_TBN[0, :, 0]
+        total["mean"] += some.mean().item() * batch.loss_weight("mean", count)
+        total["sum"] += some.sum().item() * batch.loss_weight("sum", count)
+    assert total["mean"] == pytest.approx(values.mean().item())
+    assert total["sum"] == values.sum().item()

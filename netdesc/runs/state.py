@@ -37,7 +37,7 @@ def read_state(run: Path) -> RunState | None:
     """Reads the state of a run; None if its record cannot be read."""
     try:
         record = json.loads((run / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(record, dict):
         return None
@@ -72,7 +72,7 @@ def saved_epochs(run: Path) -> int | None:
     try:
         with safe_open(path, framework="numpy") as file:
             epoch = json.loads(file.metadata()["netdesc"])["progress"]["epoch"]
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return epoch if type(epoch) is int and epoch >= 0 else None
 

@@ -6,6 +6,7 @@ its epochs are on the disk, so a run can be resumed after a kill between any two
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shlex
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -28,7 +30,7 @@ from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.stopping import EarlyStoppingState
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 MAX_SAVE_SHARE = 0.02
 """The largest share of the run's time that saving may take."""
 FIRST_S = 5.0
@@ -51,6 +53,28 @@ class Progress:
     """The share of correct predictions in ``best_epoch``; None without labels."""
     last: dict[str, Any] = field(default_factory=dict)
     """The last epoch's line of ``metrics.jsonl``."""
+
+
+@dataclass
+class StoppingNotes:
+    """What ``last.state`` stores of ``EarlyStoppingState``."""
+
+    reference: float
+    waited: int
+
+
+@dataclass
+class StateNotes:
+    """The metadata of ``last.state``. ``metrics_bytes`` is the length of ``metrics.jsonl``."""
+
+    format: int
+    lock_sha256: str
+    metrics_bytes: int
+    progress: Progress
+    stopping: StoppingNotes
+
+
+_READ_NOTES = TypeAdapter(StateNotes)
 
 
 class BestWeights:
@@ -109,14 +133,9 @@ class Saver:
         began = time.perf_counter()
         if self.saved_epoch is None:
             _write(self.folder / INITIAL, self.network.state_dict())
-        notes = {
-            "format": STATE_FORMAT,
-            "lock_sha256": self.lock_sha256,
-            "metrics_bytes": metrics_bytes,
-            "progress": asdict(progress),
-            "stopping": {"reference": self.stopping.reference, "waited": self.stopping.waited},
-        }
-        _write(self.folder / STATE, self._tensors(), notes)
+        stopping = StoppingNotes(self.stopping.reference, self.stopping.waited)
+        notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, stopping)
+        _write(self.folder / STATE, self._tensors(), json.dumps(asdict(notes)))
         self.saved_epoch = progress.epoch
         _write(self.folder / LAST, self.network.state_dict())
         self.save_best(progress)
@@ -143,32 +162,36 @@ class Saver:
             if (self.folder / LAST).exists():
                 raise ResumeError(f"{path}: this checkpoint is gone; {self._restart_hint}")
             return Progress(), 0
-        try:
-            with safe_open(path, framework="pt") as file:
-                notes = json.loads(file.metadata()["netdesc"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not iterable)
-            form, lock_sha256 = notes["format"], notes["lock_sha256"]
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            damage = f"this checkpoint is damaged: {error}"
-            raise ResumeError(f"{path}: {damage}; {self._restart_hint}") from error
-        if form != STATE_FORMAT:
-            raise ResumeError(
-                f"{path}: written as format {form}; this netdesc reads {STATE_FORMAT}"
-            )
-        if lock_sha256 != self.lock_sha256:
+        notes, tensors = self._read(path)
+        if notes.lock_sha256 != self.lock_sha256:
             raise ResumeError(
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"
             )
         try:
             self._load_tensors(tensors)
-            self.stopping.reference = notes["stopping"]["reference"]
-            self.stopping.waited = notes["stopping"]["waited"]
-            progress, length = Progress(**notes["progress"]), notes["metrics_bytes"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ResumeError(f"{path}: this checkpoint does not fit the network") from error
-        self.saved_epoch = progress.epoch
-        self.activity.restore(progress.epoch)
-        return progress, length
+            problem = f"this checkpoint does not fit the network; {self._restart_hint}"
+            raise ResumeError(f"{path}: {problem}") from error
+        self.stopping.reference = notes.stopping.reference
+        self.stopping.waited = notes.stopping.waited
+        self.saved_epoch = notes.progress.epoch
+        self.activity.restore(notes.progress.epoch)
+        return notes.progress, notes.metrics_bytes
+
+    def _read(self, path: Path) -> tuple[StateNotes, dict[str, torch.Tensor]]:
+        """Reads ``last.state`` and compares its checksum. ResumeError if it is damaged."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not iterable)
+            text = metadata["netdesc"]
+            if metadata.get("sha256") != _checksum(text, tensors):
+                raise ValueError("its checksum does not match")
+            return _READ_NOTES.validate_python(json.loads(text)), tensors
+        except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
+            reason = str(error).partition("\n")[0]
+            damage = f"this checkpoint is damaged, or of another version of netdesc: {reason}"
+            raise ResumeError(f"{path}: {damage}; {self._restart_hint}") from error
 
     @property
     def _restart_hint(self) -> str:
@@ -208,8 +231,18 @@ def _random_states(network: nn.Module) -> dict[str, torch.Tensor]:
     return states
 
 
-def _write(path: Path, tensors: Mapping[str, torch.Tensor], notes: dict | None = None) -> None:
-    metadata = None if notes is None else {"netdesc": json.dumps(notes)}
+def _checksum(notes: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """Returns the SHA-256 of the notes and of all tensors with their names, types and shapes."""
+    digest = hashlib.sha256(notes.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _write(path: Path, tensors: Mapping[str, torch.Tensor], notes: str | None = None) -> None:
+    """Writes tensors and, with a checksum, ``notes``. StorageError if that is impossible."""
+    metadata = None if notes is None else {"netdesc": notes, "sha256": _checksum(notes, tensors)}
     content = save({name: each.contiguous() for name, each in tensors.items()}, metadata)
     with storing(path), atomic_path(path) as temporary:
         temporary.write_bytes(content)

@@ -68,7 +68,7 @@ class RunRecord:
         """Reads the record of an existing run. ResumeError if it is missing or damaged."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ResumeError(f"{path}: cannot read the record of this run: {error}") from error
         missing = _REQUIRED_FIELDS - fields.keys() if isinstance(fields, dict) else _REQUIRED_FIELDS
         if missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import signal
 from collections.abc import Callable
@@ -63,6 +64,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("../task/target0.bs1", lambda held: held + bytes(5), r"target0\.bs1"),
         ("checkpoints/last.state", lambda held: held[:-100], "damaged"),
         ("run.json", lambda held: held[:-100], "cannot read the record"),
+        ("run.json", lambda held: b"[" * 100_000, "cannot read the record"),
     ],
 )
 def test_changed_files_are_refused(
@@ -76,6 +78,25 @@ def test_changed_files_are_refused(
     (run / file).write_bytes(change((run / file).read_bytes()))
     with pytest.raises(ValueError, match=message):
         train(resume=run, progress="quiet")
+
+
+def test_a_flipped_bit_anywhere_in_a_checkpoint_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = interrupted(tmp_path, monkeypatch)
+    state = run / "checkpoints/last.state"
+    sound, rng = state.read_bytes(), random.Random(0)
+    header = 8 + int.from_bytes(sound[:8], "little")
+    places = [rng.randrange(8, header) for _ in range(15)]
+    places += [rng.randrange(header, len(sound)) for _ in range(15)]
+    for place in places:
+        damaged = bytearray(sound)
+        damaged[place] ^= 1 << rng.randrange(8)
+        state.write_bytes(damaged)
+        with pytest.raises(kinds.ResumeError, match=r"damaged.* --set weights\.path="):
+            train(resume=run, progress="quiet")
+    state.write_bytes(sound)
+    assert train(resume=run, progress="quiet").status == "done"
 
 
 def test_a_run_without_its_checkpoint_does_not_start_again(

@@ -1,8 +1,8 @@
 """The hdf5 reader, safe for untrusted files.
 
 It refuses everything that can lead to another file or place: soft, external and user-defined links,
-external storage and virtual datasets. It checks the declared size of a dataset before it reads the
-values.
+external storage and virtual datasets. It checks the declared size of a dataset and its chunks
+before it reads the values.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.hdf5_chunks import check_chunks
 from netdesc.exchange.hdf5_heap import read_heap_text
 
 MAX_FILE_BYTES = 1 << 30
@@ -226,6 +227,9 @@ class Group:
                 )
             if layout.get_external_count():
                 raise self.error(name, "is stored in another file; refused")
+            problem = check_chunks(child)
+            if problem:
+                raise self.error(name, problem)
         return child
 
     def _child(self, name: str) -> h5py.Group | h5py.Dataset | h5py.Datatype:

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from support.exchange_samples import write_dense, write_file
 
 from netdesc.exchange import NetFileError, hdf5_reader, import_net, read_net
+from netdesc.exchange.hdf5_reader import open_net
 
 
 def flatten(group: h5py.Group, kind: bytes = b"flatten", size: int = 3) -> None:
@@ -86,6 +88,44 @@ def never_written(layer: h5py.Group) -> None:
     layer.create_dataset("weight", (2, 3), "f4", chunks=(1, 1))
 
 
+def huge_chunks(layer: h5py.Group) -> None:
+    """Chunks of 128 MB for 400 kB of data."""
+    weight = layer.create_dataset(
+        "weight", (200, 256), "i8", chunks=(4096, 4096), maxshape=(None, None), compression="gzip"
+    )
+    weight.id.write_direct_chunk((0, 0), zlib.compress(bytes(100)))
+
+
+def chunk_that_grows(layer: h5py.Group) -> None:
+    """A chunk of 24 bytes that decompresses to 30 MB."""
+    weight = layer.create_dataset("weight", (2, 3), "f4", chunks=(2, 3), compression="gzip")
+    weight.id.write_direct_chunk((0, 0), zlib.compress(bytes(30_000_000)))
+
+
+def compressed_twice(layer: h5py.Group) -> None:
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_chunk((2, 3))
+    layout.set_deflate(9)
+    layout.set_deflate(9)
+    space = h5py.h5s.create_simple((2, 3))
+    h5py.h5d.create(layer.id, b"weight", h5py.h5t.NATIVE_FLOAT, space, layout)
+
+
+def other_compression(layer: h5py.Group) -> None:
+    layer.create_dataset("weight", data=np.zeros((2, 3), "f4"), compression="lzf")
+
+
+def test_compressed_chunks_are_read(tmp_path: Path) -> None:
+    values = np.arange(200 * 64, dtype=np.int32).reshape(200, 64)
+    with h5py.File(tmp_path / "a.net", "w") as file:
+        file.create_dataset(
+            "values", data=values, chunks=(30, 30), maxshape=(None, None),
+            compression="gzip", shuffle=True, fletcher32=True,
+        )  # fmt: skip
+    with open_net(tmp_path / "a.net") as root:
+        np.testing.assert_array_equal(root.integers("values"), values)
+
+
 Changes = dict[Callable[[h5py.Group], None], str]
 BAD_FILES: Changes = {
     no_layers: "layer: is missing",
@@ -109,6 +149,10 @@ WITHOUT_WEIGHT: Changes = {
     declared_huge: r"layer 0: weight: has shape \[1048576, 1048576\], which is too large",
     compressed_zeros: r"layer 0: weight: has shape \[65536, 8192\], which is too large",
     never_written: "layer 0: weight: was never written",
+    huge_chunks: "layer 0: weight: has chunks of 134217728 bytes, which are too large",
+    chunk_that_grows: "layer 0: weight: has a chunk that is larger than declared",
+    compressed_twice: "layer 0: weight: is compressed more than once; refused",
+    other_compression: "layer 0: weight: uses filter 32000",
 }
 
 

@@ -1,0 +1,72 @@
+"""Checks the chunks of a dataset of an untrusted hdf5 file before hdf5 reads them.
+
+hdf5 allocates whole chunks and lets a compressed one grow without limit: a file of a megabyte can
+fill the memory. So each chunk is decompressed here first, with its declared size as the limit.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+import h5py
+
+MAX_CHUNKS = 100_000
+MAX_SPARE_BYTES = 16 << 20
+"""The largest size by which all chunks together may exceed their dataset."""
+
+_CHECKSUM_BYTES = 4
+_DEFLATE = h5py.h5z.FILTER_DEFLATE
+_KNOWN_FILTERS = {_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+
+
+def check_chunks(dataset: h5py.Dataset) -> str:
+    """Returns why the dataset must not be read, for an error message; empty if it may be.
+
+    h5py's exceptions pass through for damaged files.
+    """
+    if dataset.chunks is None:
+        return ""
+    layout = dataset.id.get_create_plist()
+    filters = [layout.get_filter(number)[0] for number in range(layout.get_nfilters())]
+    unknown = [code for code in filters if code not in _KNOWN_FILTERS]
+    if unknown:
+        return f"uses filter {unknown[0]}, not only deflate, shuffle and checksums; refused"
+    if filters.count(_DEFLATE) > 1:
+        return "is compressed more than once; refused"
+    chunk_bytes = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    count = dataset.id.get_num_chunks()
+    if count > MAX_CHUNKS:
+        return f"has {count} chunks; {MAX_CHUNKS} are read"
+    if chunk_bytes * max(1, count) > 4 * dataset.nbytes + MAX_SPARE_BYTES:
+        return f"has chunks of {chunk_bytes} bytes, which are too large for its data"
+    if _DEFLATE in filters and any(
+        _exceeds(dataset, place, chunk_bytes, filters.index(_DEFLATE)) for place in _places(dataset)
+    ):
+        return "has a chunk that is larger than declared when it is decompressed"
+    return ""
+
+
+def _places(dataset: h5py.Dataset) -> list[tuple[int, ...]]:
+    """Returns the offset of each stored chunk in the dataset."""
+    places: list[tuple[int, ...]] = []
+
+    def add(info: Any) -> None:  # a result other than None would end the iteration
+        places.append(info.chunk_offset)
+
+    dataset.id.chunk_iter(add)
+    return places
+
+
+def _exceeds(dataset: h5py.Dataset, place: tuple[int, ...], limit: int, deflate: int) -> bool:
+    """Whether a chunk has more than ``limit`` bytes when decompressed by filter ``deflate``."""
+    skipped_filters, content = dataset.id.read_direct_chunk(place)
+    if skipped_filters >> deflate & 1:
+        return False
+    inflate = zlib.decompressobj()
+    try:
+        size = len(inflate.decompress(content, limit + _CHECKSUM_BYTES + 1))
+    except zlib.error as error:
+        raise ValueError(f"a chunk cannot be decompressed: {error}") from error
+    return size > limit + _CHECKSUM_BYTES

@@ -96,7 +96,9 @@ def build_page(run: RunData) -> Page:
         samples=sample_views(run),
         coincidences=tables.coincidence_table(matches) if matches else None,
         training=training_plots.training_plots(run),
-        confusion=counts and confusion_matrix(counts, run.classified_items, run.classified_unit),
+        confusion=None
+        if counts is None
+        else confusion_matrix(counts, run.classified_items, run.classified_unit),
         network=tables.network_table(run),
         rates=tables.rates_table(rates) if rates else None,
         rate_plot=training_plots.rate_plot(run),

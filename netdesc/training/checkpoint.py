@@ -182,8 +182,8 @@ class Saver:
         """Reads ``last.state`` and compares its checksum. ResumeError if it is damaged."""
         try:
             with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not iterable)
+                metadata, names = file.metadata() or {}, file.keys()
+                tensors = {name: file.get_tensor(name) for name in names}
             text = metadata["netdesc"]
             if metadata.get("sha256") != _checksum(text, tensors):
                 raise ValueError("its checksum does not match")

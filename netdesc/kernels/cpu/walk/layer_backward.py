@@ -128,7 +128,10 @@ class LayerActivity(NamedTuple):
 
 
 class _Tensors(NamedTuple):
-    """A layer's ``Voltages``, and memory for the gradients that a backward pass computes."""
+    """A layer's ``Voltages``, and memory for the gradients that a backward pass computes.
+
+    The fields of ``Voltages`` are repeated because Numba's parallel kernels take no nested tuples.
+    """
 
     voltage: np.ndarray
     by_sample: int

@@ -21,7 +21,7 @@ from netdesc.training.weights import WeightReader, load_weights
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A network that is ready to compute, its loss, and the graph of both.
+    """A torch module, its loss, and the graph (the checked network) from which both are built.
 
     ``model`` maps float32 spikes ``[steps, batch, *input shape]`` to float32 spikes
     ``[steps, batch, *output shape]``. ``loss(output_TBN, target)`` returns a scalar. The target is
@@ -34,11 +34,13 @@ class Compiled:
 
 
 def compile(network: Description | Run | str | Path) -> Compiled:
-    """Builds model and loss of a description, of a document's file, or of a run or its folder.
+    """Builds the model and the loss of ``network``.
 
-    A run's model has its best weights. Any other model has the weights that the document names in
-    ``weights``, or initial weights drawn from its seed. DescriptionError if the document is
-    invalid, TrainingError if weights are missing or do not fit, TypeError for other arguments.
+    ``network`` is a description, the file of a document, a run, or the folder of a run. The model
+    of a run has the run's best weights (lowest loss). Any other model has the weights that the
+    document names in ``weights``, or else random initial weights from the document's seed.
+    DescriptionError if the document is invalid, TrainingError if weights are missing or do not fit,
+    TypeError if ``network`` has another type.
     """
     if isinstance(network, Run | str | Path):
         path = network.path if isinstance(network, Run) else Path(network)
@@ -55,9 +57,9 @@ def compile(network: Description | Run | str | Path) -> Compiled:
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:
-    """Reads the document of a run, and builds its network with its best weights.
+    """Reads the document of a run, and builds the network with the run's best weights.
 
-    WeightsError if there are no best weights, NoRunError if the folder is not a run directory.
+    WeightsError if the run has no best weights, NoRunError if the folder is not a run directory.
     """
     description = load(lock_of(folder))
     _require_best_weights(folder)
@@ -89,12 +91,12 @@ def require_description(value: object) -> Description:
 
 
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:
-    """Returns suffix of a weights file -> reader for ``load_weights``, without ``.safetensors``."""
+    """Returns readers of weights files by suffix; ``load_weights`` itself reads safetensors."""
     return {".net": lambda path: read_weights(path, graph)}
 
 
 def untrained_warnings(document: Document) -> list[str]:
-    """Returns one warning if the document names no weights, so its network is untrained."""
+    """Returns one warning if the document names no weights (the network is untrained), else []."""
     if document.weights is not None:
         return []
     return [

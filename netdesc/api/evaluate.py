@@ -23,12 +23,12 @@ from netdesc.training.splits import read_splits
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
-"""The splits of the data. By default the first split that has samples is measured."""
+"""The splits of the data. The default is the first of these splits that has samples."""
 
 
 @dataclass(frozen=True)
 class LayerRate:
-    """The mean spikes a neuron a step of a layer, or of the input, over all samples."""
+    """The spike rate of a layer or of the input: mean spikes per neuron and step of all samples."""
 
     layer: str
     neurons: int
@@ -37,7 +37,7 @@ class LayerRate:
 
 @dataclass(frozen=True)
 class TargetMatch:
-    """The number of target spikes, and how many of them the output meets in the same step."""
+    """The number of target spikes, and of those that the output has in the same step and neuron."""
 
     target_spikes: int
     met: int
@@ -48,10 +48,10 @@ class Evaluation:
     """The measurements on the samples of ``part``.
 
     ``loss`` is the sum over the samples if ``summed``, otherwise the mean. If the network
-    classifies, ``score`` is its score and ``matched`` is None; otherwise ``score`` is None.
-    ``judged`` tells whether the score counts steps (if every step has a label) or samples.
-    ``classifier`` is the rule that chooses the class, ``window_steps`` the length of its moving
-    window.
+    classifies, ``matched`` is None; otherwise ``score`` is None. ``judged`` is ``steps`` if the
+    score counts the predictions of steps (every step has a label), or ``samples``. ``classifier``
+    is the rule that predicts the class: most spikes in the sample (``rate``), or in the last
+    ``window_steps`` steps (``moving_window``).
     """
 
     part: Part
@@ -68,11 +68,12 @@ class Evaluation:
 
 
 def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
-    """Measures a run with its best weights, or the network of a document, on ``part`` of its data.
+    """Measures a network on the split ``part`` of its data.
 
-    ``part`` is by default the first of ``PARTS`` that has samples. On ``validation``, a run gives
-    the loss and accuracy that training measured. DataError if the part has no samples or the data
-    does not fit, DescriptionError if the document is invalid.
+    ``run`` is a run, its folder, or the file of a document. A run is measured with its best
+    weights; on ``validation``, the results equal those that training measured with these weights.
+    ``part`` is by default the first of ``PARTS`` that has samples. DataError if the split has no
+    samples or the data does not fit, DescriptionError if the document is invalid.
     """
     path = run.path if isinstance(run, Run) else Path(run)
     if path.is_dir():

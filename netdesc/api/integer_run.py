@@ -13,12 +13,13 @@ from netdesc.hardware import FoldedModel, simulate
 
 
 def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray[Any]:
-    """Computes the output spikes as the device does; returns bool [steps, neurons].
+    """Computes the output spikes with the device's integer arithmetic.
 
-    ``network`` is a ``.net`` file or the ``model`` of ``netdesc.compile``. ``input_TN`` holds
-    spikes or integers, [steps, neurons] or [steps, *input shape]. If the output is a sum of layers,
-    returns integers. NetFileError if the file is wrong, HardwareError if the device cannot hold the
-    network, ValueError if the input does not fit.
+    ``network`` is a ``.net`` file, or the ``model`` that ``netdesc.compile`` returns. ``input_TN``
+    holds spikes or integers, [steps, neurons] or [steps, *input shape]. Returns bool
+    [steps, neurons], or integers if the output is a sum of layers. NetFileError if the file is
+    invalid, HardwareError if the device cannot hold the network, ValueError if the input does not
+    fit.
     """
     if isinstance(network, str | Path):
         imported = import_net(network)

@@ -1,6 +1,6 @@
 """Compiles the kernels of a network before they are needed.
 
-Numba caches compiled kernels on the disk, from which later processes load them.
+Numba stores compiled kernels in a cache on the disk. Later processes load them from there.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from netdesc.training.step import build_step
 
 
 def compile_kernels(compiled: Compiled) -> None:
-    """Compiles the kernels of a network: runs it on silent input, forward and backward."""
+    """Compiles a network's kernels: runs it on input without spikes, forward and backward."""
     model, loss = compiled.model, compiled.loss
-    # With several samples, a layer of few neurons uses another kernel: threads share the samples.
+    # With several samples, a layer of few neurons uses another kernel, whose threads share samples.
     for samples in (1, 2):
         batch = _silent_batch(compiled.graph, samples)
         value = loss(model(batch.input_TBN), batch.target)
@@ -33,11 +33,11 @@ def compile_kernels(compiled: Compiled) -> None:
 
 
 def compile_kernels_for_data(description: Description) -> list[LayerReport]:
-    """Compiles the kernels that the first batch needs; returns a report for each layer.
+    """Compiles the kernels that the first batch of the data needs; returns a report per layer.
 
-    Inputs that spike often need other kernels than silence. Returns an empty list if the document
-    has no data or the engine is not the CPU's; kernels of other engines do not depend on the data.
-    DataError or TrainingError if data or weights do not fit.
+    An input with many spikes can need other kernels than an input without spikes. Only the kernels
+    of the engine ``cpu`` depend on the data: the list is empty for other engines, and also if the
+    document has no data. DataError or TrainingError if data or weights do not fit.
     """
     document, device = description.document, torch.device("cpu")
     if document.data is None or engine_name(device) != "cpu":

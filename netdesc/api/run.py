@@ -35,12 +35,12 @@ class LayerSpikes:
 
 @dataclass(frozen=True)
 class TargetComparison:
-    """The output compared with the document's target for this input."""
+    """The comparison of the output with the document's target for this input."""
 
     loss: float
     target_spikes: int
     met: int
-    """The number of target spikes that the output meets in the same step."""
+    """The number of target spikes that the output has in the same step and neuron."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Classification:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The output of a run, ``spikes_TN``, bool [steps, *output shape], and measurements on it.
+    """The output spikes of a network, bool [steps, *output shape], and measurements.
 
-    ``comparison`` is None if the document has no target for the input, ``classification`` is None
+    ``comparison`` is None if the document has no target for the input. ``classification`` is None
     if the network does not classify. ``warnings`` give reasons why the output may be wrong.
     """
 
@@ -72,10 +72,11 @@ class Result:
 def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float") -> Result:
     """Runs a network on a file of events.
 
-    ``network`` is the folder of a run (its best weights are used), a document or a ``.net`` file.
-    If the document names ``events`` as an input, bins them as the document says and compares the
-    output with its target or label. EventFileError (a ValueError) if the events do not fit, the
-    ValueErrors of ``compile`` and ``import_net`` if the network cannot be built.
+    ``network`` is the folder of a run (with its best weights), a document or a ``.net`` file. If
+    the document names the file ``events`` as an input, the document sets how the events are binned,
+    and the output is compared with the document's target or label. EventFileError (a ValueError) if
+    the events do not fit, the ValueErrors of ``compile`` and ``import_net`` if the network cannot
+    be built.
     """
     events = Path(events)
     if events.suffix.lower() == ".npz":
@@ -130,8 +131,8 @@ def _load_network(path: Path, events: Path, event: Event) -> tuple[Compiled, Des
 def _import(path: Path, events: Path, event: Event) -> ImportedNetwork:
     """Reads the network of a ``.net`` file.
 
-    If the file names no number of steps, chooses enough steps of 1 ms for the last event to reach
-    the output. EventFileError if these are more than ``MAX_STEPS``.
+    If the file does not contain the number of steps, chooses enough steps of 1 ms for the last
+    event to reach the output. EventFileError if more than ``MAX_STEPS`` steps are needed.
     """
     imported = import_net(path)
     if not imported.assumed:
@@ -227,7 +228,7 @@ def _compare(
 
 
 def _classify(graph: Graph, spikes_TN: NDArray[np.bool_], label: int | None) -> Classification:
-    """Computes the class of the whole sample, from the steps' classes if each step has one."""
+    """Predicts the class of the sample: if each step has a class, the class of most steps."""
     assert graph.classes is not None
     output_TBN = torch.from_numpy(spikes_TN).unsqueeze(1)
     any_label = torch.zeros(1, dtype=torch.int64)

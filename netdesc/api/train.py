@@ -32,9 +32,9 @@ def train(
 ) -> Run:
     """Trains like ``netdesc.training.train``, then writes ``network.net`` and ``report.html``.
 
-    ``warn`` is called with the warnings of the export. It is also called with the reason if a
-    ``.net`` file cannot hold the network or the report cannot be written; the run succeeds
-    nevertheless. A run that diverged or was interrupted has a report but no ``network.net``.
+    ``warn`` is called with each warning of the export. If a ``.net`` file cannot hold the network
+    or the report cannot be written, ``warn`` is called with the reason, and the run still counts as
+    successful. A run that diverged or was interrupted has a report but no ``network.net``.
     """
 
     def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:

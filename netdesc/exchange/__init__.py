@@ -1,8 +1,9 @@
 """Network files of other programs: reads and writes lava-dl's ``.net`` files (hdf5).
 
-``hdf5_reader`` reads hdf5 safely. ``net_reader`` and ``net_writer`` convert between a file and its
-record (``net_record``), ``importer`` between a record and a document with its weights. ``export``
-writes a model.
+- ``net_record``: the record of a file, which holds its layers as plain integers
+- ``net_reader``, ``net_writer``: read a file into a record, and write a record as a file
+- ``importer``: converts a record to a document with its weights; ``export``: writes a model
+- ``hdf5_reader``: reads hdf5 files safely
 """
 
 from netdesc.exchange.errors import NetFileError

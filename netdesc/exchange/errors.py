@@ -8,8 +8,8 @@ from pathlib import Path
 class LayerError(ValueError):
     """A layer breaks a rule of the ``.net`` format.
 
-    ``dataset`` is the wrong dataset of the layer ("" for the whole layer). ``layer`` is the layer's
-    index in the file, None if unknown.
+    ``dataset`` is the name of the wrong dataset, or "" if the whole layer is wrong. ``layer`` is
+    the layer's index in the file, or None if the index is not known yet.
     """
 
     def __init__(self, dataset: str, problem: str, layer: int | None = None) -> None:
@@ -20,10 +20,10 @@ class LayerError(ValueError):
 
 
 class NetFileError(ValueError):
-    """A ``.net`` file cannot be read or written, or its format cannot hold a network.
+    """A ``.net`` file cannot be read or written, or the format cannot hold a network.
 
-    ``layer`` is the index of the wrong layer (None if no single layer is wrong), and ``dataset``
-    the path of the wrong dataset in this layer or, without a layer, in the file.
+    ``layer`` is the index of the wrong layer, or None if the error is not in one layer. ``dataset``
+    is the path of the wrong dataset in this layer, or in the file if ``layer`` is None.
     """
 
     def __init__(

@@ -20,9 +20,10 @@ from netdesc.hardware import FoldedModel, HardwareError, Weights, dense_integers
 def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     """Writes ``model`` as a ``.net`` file; the model stays unchanged.
 
-    Returns a warning for each layer that netx loads wrongly. NetFileError, a ValueError, if the
-    file cannot be written or the format cannot hold a layer: its input is not the layer before it,
-    it is not quantised to 8 bits, it has no axonal delay step, or a parameter is NaN.
+    Returns a warning for each layer that netx (lava-dl's loader of ``.net`` files) loads wrongly.
+    NetFileError (a ValueError) if the file cannot be written or the format cannot hold a layer. The
+    format cannot hold a layer that reads another layer than the previous one, is not quantised to
+    8 bits, has no axonal delay step, or has a parameter that is NaN.
     """
     records: list[NetLayer] = []
     graph, weights = model.graph, model.folded_state()
@@ -66,7 +67,7 @@ EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
 
 
 def _netx_problem(weight: NDArray[np.int32]) -> str | None:
-    """Says how netx loads ``weight`` wrongly; None if it loads ``weight`` correctly."""
+    """Describes the error that netx makes when it loads ``weight``; None if netx makes no error."""
     largest, smallest = int(weight.max()), int(weight.min())
     if largest == smallest == 0:
         return "all weights are 0; netx fails to load such a layer"

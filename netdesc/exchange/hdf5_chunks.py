@@ -1,7 +1,8 @@
-"""Checks the chunks of a dataset of an untrusted hdf5 file before hdf5 reads them.
+"""Checks the chunks of a dataset in an untrusted hdf5 file before hdf5 reads them.
 
-hdf5 allocates whole chunks and lets a compressed one grow without limit: a file of a megabyte can
-fill the memory. So each chunk is decompressed here first, with its declared size as the limit.
+When hdf5 decompresses a chunk, it does not limit the size of the result, so a file of one megabyte
+can fill the memory. Therefore each compressed chunk is first decompressed here, at most up to its
+declared size.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import h5py
 
 MAX_CHUNKS = 100_000
 MAX_SPARE_BYTES = 16 << 20
-"""The largest size by which all chunks together may exceed their dataset."""
+"""All chunks of a dataset together may have this size plus four times the size of its values."""
 
 _CHECKSUM_BYTES = 4
 _DEFLATE = h5py.h5z.FILTER_DEFLATE
@@ -22,9 +23,9 @@ _KNOWN_FILTERS = {_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
 def check_chunks(dataset: h5py.Dataset) -> str:
-    """Returns why the dataset must not be read, for an error message; empty if it may be.
+    """Returns the reason to refuse the dataset, for an error message; "" if it may be read.
 
-    h5py's exceptions pass through for damaged files.
+    If the file is damaged, raises ValueError or an exception of h5py.
     """
     if dataset.chunks is None:
         return ""
@@ -60,7 +61,11 @@ def _places(dataset: h5py.Dataset) -> list[tuple[int, ...]]:
 
 
 def _exceeds(dataset: h5py.Dataset, place: tuple[int, ...], limit: int, deflate: int) -> bool:
-    """Whether a chunk has more than ``limit`` bytes when decompressed by filter ``deflate``."""
+    """Whether the chunk at offset ``place`` has more than ``limit`` bytes after decompression.
+
+    ``deflate`` is the index of the deflate filter in the dataset's filters. ValueError if the chunk
+    is damaged.
+    """
     skipped_filters, content = dataset.id.read_direct_chunk(place)
     if skipped_filters >> deflate & 1:
         return False

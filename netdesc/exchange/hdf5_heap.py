@@ -1,7 +1,7 @@
 """Reads a text of variable length from an hdf5 file without the hdf5 library.
 
-Such texts are stored in a global heap. The library (2.0) hangs on some damaged heaps. The hdf5 file
-format specification describes the layout ("Disk Format: Level 1E - Global Heap").
+hdf5 stores such texts in a global heap, and version 2.0 of the library hangs on some damaged heaps.
+The hdf5 file format specification describes the layout ("Disk Format: Level 1E - Global Heap").
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import struct
 from typing import BinaryIO
 
 _REFERENCE = struct.Struct("<IQI")
-"""The content of the dataset: the text's length, its heap's address, its index in the heap."""
+"""The content of the dataset: length of the text, address of its heap, index in the heap."""
 
 _HEAP_HEADER = struct.Struct("<4sB3xQ")
 _OBJECT_HEADER = struct.Struct("<HH4xQ")

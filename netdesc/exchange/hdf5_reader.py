@@ -1,8 +1,8 @@
 """The hdf5 reader, safe for untrusted files.
 
-It refuses everything that can lead to another file or place: soft, external and user-defined links,
-external storage and virtual datasets. It checks the declared size of a dataset and its chunks
-before it reads the values.
+The reader refuses everything that can lead to another file or place: soft, external and
+user-defined links, external storage and virtual datasets. Before it reads the values of a dataset,
+it checks the declared size and the chunks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from netdesc.exchange.hdf5_heap import read_heap_text
 
 MAX_FILE_BYTES = 1 << 30
 MAX_DATA_BYTES = 1 << 30
-"""The limit for the declared sizes of all datasets that are read from a file, together."""
+"""The limit for the sum of the declared sizes of all datasets that are read from a file."""
 MAX_TEXT_LENGTH = 256
 MAX_GROUP_ENTRIES = 20_000
 
@@ -37,9 +37,9 @@ _H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowEr
 class _OpenFile:
     path: Path
     bytes_left: int
-    """The part of ``MAX_DATA_BYTES`` that may still be read."""
+    """The number of bytes, out of ``MAX_DATA_BYTES``, that may still be read."""
     base: int
-    """The offset in the file from which hdf5's addresses count: the length of the user block."""
+    """The offset in the file of hdf5's address 0: the length of the user block."""
 
 
 @contextlib.contextmanager
@@ -85,7 +85,7 @@ def _check_file(path: Path) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """Returns the specific part of h5py's message, which stands in brackets at its end."""
+    """Returns the message of the system, or the cause in brackets at the end of h5py's message."""
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror
     text = str(error).strip("'\"") or type(error).__name__
@@ -94,10 +94,11 @@ def _cause(error: BaseException) -> str:
 
 
 class Group:
-    """An hdf5 group, with its place for error messages.
+    """An hdf5 group, with its place in the file for error messages.
 
-    ``layer`` is the index of the layer to which the group belongs, if any. ``below`` is the group's
-    path within the layer, or "" or a path that ends in "/".
+    ``layer`` is the index of the layer that contains the group, or None outside of layers.
+    ``below`` is the path from this layer (or from the root) to the group, such as ``neuron/``; it
+    is "" for the layer itself and for the root.
     """
 
     def __init__(self, file: _OpenFile, handle: h5py.Group, layer: int | None, below: str) -> None:
@@ -149,7 +150,7 @@ class Group:
         return isinstance(self._child(name), h5py.Group)
 
     def text(self, name: str) -> str:
-        """Reads an ASCII text: a string, scalar or in an array of one, of fixed or variable length.
+        """Reads an ASCII text from a dataset of one string, which has fixed or variable length.
 
         NetFileError if the dataset is not one printable text of at most ``MAX_TEXT_LENGTH``
         characters.
@@ -177,7 +178,7 @@ class Group:
             return read_heap_text(file, offset, self._file.base, MAX_TEXT_LENGTH).rstrip(b"\0")
 
     def integers(self, name: str) -> NDArray[np.int32]:
-        """Reads numbers of any type as int32. NetFileError if one is not whole or out of range."""
+        """Reads numbers of any type as int32. NetFileError if one does not fit into int32."""
         values = self._numbers(name)
         if values.dtype.kind == "f":
             with np.errstate(invalid="ignore"):

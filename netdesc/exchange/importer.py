@@ -34,12 +34,12 @@ from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
 
 DEFAULT_STEPS = 1000
-"""Steps of a sample if neither the file nor the caller gives them."""
+"""The number of steps of a sample if neither the file nor the caller gives it."""
 
 LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
 TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
-"""A document needs a loss and a training. A ``.net`` file holds neither, so imported documents get
-``LOSS`` and ``TRAINING``.
+"""The ``loss`` and ``training`` of imported documents. A document requires these fields, and a
+``.net`` file has no values for them.
 """
 
 JsonObject = dict[str, Any]
@@ -62,7 +62,7 @@ class ImportedLayer:
 
 @dataclass(frozen=True, eq=False)
 class ImportedNetwork:
-    """A document and its weights, under the names of the model's state."""
+    """A document, and its weights by their names in the model's state dict."""
 
     description: JsonObject
     """The document as JSON. It has no ``data``; ``weights.path`` is ``<name>.safetensors``."""
@@ -103,11 +103,12 @@ class ImportedNetwork:
 def import_net(
     path: str | Path, *, name: str | None = None, steps: int | None = None, step_ms: float = 1.0
 ) -> ImportedNetwork:
-    """Reads a ``.net`` file as a document and its weights; exporting them gives the same network.
+    """Reads a ``.net`` file as a document and its weights. Their export gives the same network.
 
-    ``name`` is the network's name, by default that of the file. ``step_ms`` applies only if the
-    file does not give the length of a step; ``steps`` replaces the steps of the file. NetFileError,
-    with the layer's index, if the file is invalid or a document cannot express the network.
+    ``name`` is the network's name, by default the name of the file. ``step_ms`` is used only if the
+    file does not contain the length of a step. ``steps`` replaces the number of steps in the file.
+    NetFileError, with the layer's index, if the file is invalid or a document cannot express the
+    network.
     """
     path = Path(path)
     net, read_warnings = read_net(path)
@@ -171,8 +172,9 @@ def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> JsonOb
 def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32]]:
     """Reads the weights of a ``.net`` file as initial weights of ``graph``.
 
-    Returns state name -> weights. The layers with neurons of file and graph are matched in order,
-    not by name. NetFileError if their number or a weight's shape differs.
+    Returns the weights by their names in the state dict. The n-th layer with neurons in the file
+    belongs to the n-th layer with neurons in the graph; names are not compared. NetFileError if the
+    number of these layers or the shape of a weight differs.
     """
     path = Path(path)
     net = read_net(path).net
@@ -193,7 +195,12 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
 def _layer_state(
     layer: DenseNode, weights: dict[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
-    """Completes ``weights`` to the state of ``layer``: adds what the file lacks, adapts shapes."""
+    """Adds to ``weights`` the values of the state dict of ``layer`` that a ``.net`` file lacks.
+
+    These are the gains of a weight norm (the norms of the weights' rows) and the running mean of a
+    neuron norm (0 if the file has no bias). Repeats a shared decay for each neuron if the layer has
+    decays per neuron. Changes and returns ``weights``.
+    """
     state = f"layers.{layer.name}"
     weight = weights[f"{state}.synapse.weight"]
     if layer.section.weight_norm:
@@ -212,8 +219,11 @@ def _layer_state(
 
 @dataclass(frozen=True)
 class LayerImport:
-    """A layer of the file, imported: its section of the document (None for an input layer), its
-    weights under their state names, its threshold, and its number of weights.
+    """The result of importing one layer of the file.
+
+    ``section`` is the layer's section of the document, None for an input layer. ``weights`` have
+    the names of the state dict. ``threshold`` is None for a layer without neurons. ``synapses`` is
+    the number of weights.
     """
 
     section: JsonObject | None = None
@@ -278,9 +288,9 @@ def _decay_range(decay: Integers) -> float | list[float]:
 
 
 def _running_mean(bias: Integers) -> Integers:
-    """Returns the running mean of a neuron norm that acts as ``bias``, both in units of 1/64.
+    """Returns the running mean with which a neuron norm adds ``bias``; both in units of 1/64.
 
-    LayerError if the mean is not on the grid of weights.
+    LayerError if the mean is odd or out of the range of weights.
     """
     mean = -bias
     is_wrong = (mean % 2 != 0) | (mean < MIN_WEIGHT) | (mean > MAX_WEIGHT)
@@ -295,9 +305,9 @@ def _running_mean(bias: Integers) -> Integers:
 
 
 def _name_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject]]:
-    """Names each distinct neuron, and replaces the neurons in the layers by these names.
+    """Moves the ``neuron`` sections of layers into one table, where equal sections share a name.
 
-    Returns the neurons by name, and the new layers. The arguments stay unchanged.
+    Returns the table, and the layers with names instead of sections. ``layers`` stays unchanged.
     """
     neurons: JsonObject = {}
     named_layers = []

@@ -23,14 +23,14 @@ from netdesc.exchange.net_record import (
 )
 
 MAX_LAYERS = 1_000
-"""A document has the same limit."""
+"""The limit for the number of layers, the same as in a document."""
 
 CUBA_TYPES = ("CUBA", "LOIHI")
-"""The names that files give the CUBA neuron; slayerPytorch writes LOIHI."""
+"""The names of the CUBA neuron in files; slayerPytorch (an older slayer) writes LOIHI."""
 
 
 class ReadResult(NamedTuple):
-    """The record of a file, and a warning for each dataset that was not read."""
+    """The record of a file, and one warning for each dataset that was not read."""
 
     net: NetFile
     warnings: list[str]
@@ -39,8 +39,8 @@ class ReadResult(NamedTuple):
 def read_net(path: str | Path) -> ReadResult:
     """Reads a ``.net`` file.
 
-    NetFileError if it is invalid or has features that netdesc does not support; the error names the
-    file, the layer's index and the dataset.
+    NetFileError if the file is invalid or has features that netdesc does not support. The error
+    names the file, the layer's index and the dataset.
     """
     with open_net(path) as root:
         layers = root.group("layer")
@@ -105,8 +105,9 @@ def _unknown_datasets(kind: str, group: Group) -> list[str]:
 
 @dataclass(frozen=True)
 class LayerReader:
-    """The function that reads a type of layer, and the datasets that it reads or may ignore. Other
-    datasets of the layer cause a warning.
+    """The function that reads layers of one type, and the names of their known datasets.
+
+    Some known datasets are ignored. Each unknown dataset of a layer causes a warning.
     """
 
     read: Callable[[Group], NetLayer]
@@ -150,10 +151,10 @@ def _read_dense(group: Group) -> DenseLayer:
 
 
 def _dense_weight(group: Group, outputs: int) -> NDArray[np.int32]:
-    """Reads the weight as (outputs, inputs).
+    """Reads the weight; returns [outputs, inputs].
 
-    In the file it may also be flat or have further axes of length 1 at the end. NetFileError for
-    other shapes and for complex weights.
+    In the file, the weight may also be one-dimensional, or have further axes of length 1 at the
+    end. NetFileError for other shapes and for complex weights.
     """
     if group.is_group("weight"):
         raise group.error("weight", "is complex, which netdesc does not read yet")
@@ -201,7 +202,7 @@ NEURON_CONSTANTS = (
 
 
 def _decay(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
-    """Reads a decay: shape () if all neurons share one value, else (outputs,)."""
+    """Reads a decay; returns [outputs], or a scalar array if all neurons share one value."""
     decay = neuron.integers(name)
     if decay.size not in (1, outputs):
         raise neuron.error(name, f"has shape {list(decay.shape)}; the layer has {outputs} neurons")
@@ -215,7 +216,7 @@ _NEURON_KNOWN = frozenset(
 _NEURON_IGNORED = frozenset(
     f"neuron/{name}" for name in ("tauRho", "scaleRho", "theta", "weight_exp")
 )
-"""Datasets that are ignored: surrogate gradients of old files, an exponent that no program uses."""
+"""Ignored datasets: parameters of surrogate gradients in old files, an exponent without effect."""
 
 READERS = {
     "input": LayerReader(_read_input, frozenset({"type", "shape"})),

@@ -1,4 +1,4 @@
-"""The record of a ``.net`` file in plain integers, which import and export share."""
+"""The record of a ``.net`` file: its layers as plain integers, used by import and export."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from netdesc.kernels.fixed_point import DECAY_ONE, weight_limits
 
 MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
 MAX_THRESHOLD = 1 << 23
-"""In the unit of weights, which is 64 units of states. States are clipped at 2²³ - 1, so a neuron
-with this threshold never spikes.
+"""The largest threshold, in the unit of weights, which is 64 units of currents and voltages. The
+device clips voltages at 2²³ - 1 of their units, so a neuron with this threshold never spikes.
 """
 MAX_BIAS = 1 << 17
 MAX_AXIS_SIZE = 1 << 20
@@ -26,7 +26,7 @@ MAX_INPUTS = 1 << 24
 
 @dataclass(frozen=True)
 class InputLayer:
-    """The shape of the input. This layer can only be the first, and it computes nothing."""
+    """Holds the shape of the input; computes nothing. Only the first layer can be of this type."""
 
     kind: ClassVar[str] = "input"
     inputs: ClassVar[None] = None
@@ -152,7 +152,7 @@ NEURON_LAYERS = (DenseLayer,)
 
 @dataclass(frozen=True)
 class Simulation:
-    """The length of a step and of a sample in milliseconds, which only old files have."""
+    """The length of a step and of a sample in milliseconds. Only old files contain them."""
 
     step_ms: int
     sample_ms: int
@@ -160,9 +160,10 @@ class Simulation:
 
 @dataclass(frozen=True, eq=False)
 class NetFile:
-    """The layers of a file, in the order of the file; each reads the one before it.
+    """The layers of a file in their order. The input of each layer is the previous layer's output.
 
-    LayerError if no layer has neurons, or, with ``layer`` set, if two layers do not fit together.
+    LayerError if no layer has neurons or if two layers do not fit together; in the second case the
+    error has the index of the later layer.
     """
 
     layers: tuple[NetLayer, ...]
@@ -183,8 +184,10 @@ class NetFile:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The network's input shape: that of the input layer if a flatten layer reads it, else
-        (size,).
+        """The network's input shape.
+
+        If the file begins with an input layer and a flatten layer, this is the shape of the input
+        layer. Otherwise it has one axis, the number of input neurons.
         """
         first = self.layers[0]
         reader = self.layers[1] if first.inputs is None else first

@@ -1,6 +1,6 @@
 """Writes a record as a ``.net`` file, with one function per type of layer.
 
-The datasets have the names, types and shapes that slayer's ``export_hdf5`` writes.
+Datasets have the same names, types and shapes as in files of ``export_hdf5`` of slayer (lava-dl).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _write_dense(group: h5py.Group, layer: DenseLayer) -> None:
 
 
 def _number_or_list(values: Integers) -> np.ndarray:
-    """Converts to int64, and a single value to a scalar, as slayer writes it."""
+    """Converts ``values`` to int64. A single value becomes a scalar, as in files of slayer."""
     return (values.reshape(()) if values.size == 1 else values).astype(np.int64)
 
 

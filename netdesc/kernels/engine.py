@@ -1,4 +1,7 @@
-"""Chooses the engine that computes, by device or by ``use_engine``; never replaces it silently."""
+"""Chooses the engine that computes: by device, unless ``use_engine`` names one.
+
+If the chosen engine cannot run, EngineError is raised; no other engine takes its place.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ _ENGINES = {
     "cpu": ("netdesc.kernels.cpu.engine", ("cpu",)),
     "cuda": ("netdesc.kernels.cuda.engine", ("cuda", "cpu")),
 }
-"""Maps an engine's name to its module and the types of devices that it runs on (None: all).
+"""Module of each engine, and the device types that the engine runs on (None: all types).
 
-The CUDA engine runs on the CPU if Triton interprets its kernels.
+The CUDA engine runs on the CPU only if Triton interprets its kernels.
 """
 
 ENGINE_NAMES = ("auto", *_ENGINES)
@@ -43,7 +46,7 @@ class EngineError(ValueError):
 def engine_name(device: torch.device) -> str:
     """Returns the name of the engine that will compute on ``device``.
 
-    Raises EngineError if no engine can, or if the requested one cannot.
+    Raises EngineError if no engine exists for ``device``, or the requested engine cannot run on it.
     """
     forced = _forced.get()
     name = forced or _BY_DEVICE.get(device.type)
@@ -71,7 +74,10 @@ def requested_engine() -> str:
 
 
 def engine_for(device: torch.device) -> ModuleType:
-    """Returns the module of the engine that will compute on ``device``, like ``engine_name``."""
+    """Returns the module of the engine that will compute on ``device``.
+
+    Raises EngineError in the same cases as ``engine_name``, and if the module cannot be imported.
+    """
     return _module(engine_name(device))
 
 
@@ -99,9 +105,9 @@ def use_engine(name: str) -> Iterator[None]:
 
 
 def kernel_threads() -> int:
-    """Returns the number of threads for CPU kernels.
+    """Returns the number of threads for CPU kernels, which is torch's number of threads.
 
-    It is torch's number; within ``torch_on_one_thread``, the number that torch had before.
+    Within ``torch_on_one_thread``, it is the number that torch had before the block.
     """
     return _threads.get() or torch.get_num_threads()
 

@@ -22,7 +22,7 @@ STATE_LIMIT = 1 << 29
 """States saturate at this magnitude in training, on every engine, so that 32 bits always suffice.
 
 The sum of a decayed current, an input and a bias of this size fits in 32 bits. The range of the
-device is 64 times smaller; a state that leaves it is reported long before it saturates.
+device is 64 times smaller. Training reports a state beyond that range, long before it saturates.
 """
 
 DEVICE_STATE_LIMIT = (1 << 23) - 1
@@ -32,7 +32,7 @@ DEVICE_STATE_LIMIT = (1 << 23) - 1
 def weight_limits(bits: int) -> tuple[int, int]:
     """Returns the smallest and largest integer weight of ``bits`` bits (8 bits: −256 and 254).
 
-    Integer weights are even, so the range is twice that of a signed number of ``bits`` bits.
+    Integer weights are even, so the range is twice the range of a signed integer of ``bits`` bits.
     """
     return -(1 << bits), (1 << bits) - 2
 

@@ -1,4 +1,4 @@
-"""Parameters of CUBA neurons: as an operator receives them, and on the integer grid."""
+"""Parameters of CUBA neurons: real, as operators get them, and integer, on the fixed-point grid."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ class Dynamics:
     """Parameters of the CUBA neurons of one layer.
 
     ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``real_bias`` is [neurons] or [0].
-    ``keep_u``, ``keep_v`` and ``bias`` are these parameters on the fixed-point grid, int32
-    [neurons]. They are computed when an engine first reads them. The CUDA engine does not read
-    them, because computing them takes a dozen GPU kernels.
+    ``keep_u``, ``keep_v`` (``keep_factor`` of the decays) and ``bias`` are these parameters on the
+    fixed-point grid, int32 [neurons]. They are computed when an engine first reads them. The CUDA
+    engine does not read them, because computing them takes a dozen GPU kernels.
 
-    ``threshold`` is in state units, ``delay`` is 0 or 1 steps. ``tau`` holds ``tau_grad`` on the
-    device, or is None; with a ``tau``, ``tau_grad`` may be NaN.
+    ``threshold`` is in state units, ``delay`` (of the output spikes) is 0 or 1 steps. ``tau_grad``
+    is the relative width of the surrogate gradient. ``tau`` is None or a tensor [] on the device
+    with the same number; it is read instead of ``tau_grad`` if that is NaN.
     """
 
     neurons: int
@@ -48,7 +49,7 @@ class Dynamics:
     def surrogate(self, tau_grad: float) -> tuple[float, float]:
         """Returns height and width (in state units) of the surrogate gradient for a ``tau_grad``.
 
-        It is ``height · exp(−|v − threshold| / width)``.
+        The surrogate gradient is ``height · exp(−|v − threshold| / width)``.
         """
         tau = 100.0 * tau_grad * (self.threshold // STATES_PER_WEIGHT) / WEIGHT_UNIT
         return self.scale_grad * 0.1 / (2.0 * tau), tau * STATE_UNIT
@@ -106,11 +107,12 @@ def make_dynamics(
 ) -> Dynamics:
     """Checks the arguments of a CUBA operator, and returns the parameters of its neurons.
 
-    ``bias`` [neurons] or [0] is in threshold units. ``tau`` [] holds ``tau_grad`` on the device, or
-    is [0]. ``numbers`` are threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps). The
-    surrogate gradient is ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with
-    ``τ = 100 · tau_grad · θ``, where θ is the threshold on the grid. Raises ValueError for tensors
-    that do not fit, and for a threshold that is 0 on the grid or beyond the range of states.
+    ``bias`` [neurons], or [0] without bias, is in threshold units. ``tau`` is ``tau_grad`` as a
+    tensor [] on the device, or empty [0]. ``numbers`` are threshold, tau_grad, scale_grad and
+    axonal delay (0 or 1 steps). The surrogate gradient is
+    ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with ``τ = 100 · tau_grad · θ``, where θ
+    is the threshold on the grid. Raises ValueError for tensors that do not fit, and for a threshold
+    that is 0 on the grid or beyond the range of states.
     """
     threshold, tau_grad, scale_grad, delay = numbers
     if not 1 / WEIGHT_UNIT <= threshold <= STATE_LIMIT / STATE_UNIT:
@@ -150,7 +152,10 @@ def _is_host_number(decay: torch.Tensor) -> bool:
 def _uniform_parameters(
     neurons: int, current_decay: float, voltage_decay: float
 ) -> _GridParameters:
-    """Computes ``_parameters_on_grid`` of uniform neurons; cached, as each pass needs them."""
+    """Computes ``_parameters_on_grid`` of neurons with shared decays and no bias.
+
+    The result is cached, because every forward and backward pass needs it.
+    """
     decays = torch.tensor([current_decay, voltage_decay], dtype=torch.float32, device="cpu")
     return _parameters_on_grid(neurons, decays[0], decays[1], decays.new_empty(0))
 
@@ -180,7 +185,7 @@ def decay_gradient(grad_N: torch.Tensor, decay: torch.Tensor) -> torch.Tensor | 
 def decay_gradients(
     grad_decays: torch.Tensor, current_decay: torch.Tensor, voltage_decay: torch.Tensor
 ) -> list[torch.Tensor | None]:
-    """Returns ``decay_gradient`` of both decays, from gradients [2, neurons]."""
+    """Returns ``decay_gradient`` of both decays; ``grad_decays`` is [2, neurons]."""
     grad_current, grad_voltage = grad_decays
     return [
         decay_gradient(grad_current, current_decay),

@@ -9,7 +9,10 @@ from netdesc.kernels.fixed_point import WEIGHT_UNIT, weight_limits
 
 
 def half_limits(bits: int) -> tuple[int, int]:
-    """Returns the smallest and largest ``round(32 · w)``, which is half an integer weight."""
+    """Returns the smallest and largest ``round(32 · w)`` of weights with ``bits`` bits.
+
+    This number is half the integer weight.
+    """
     low, high = weight_limits(bits)
     return low // 2, high // 2
 

@@ -25,16 +25,20 @@ def operator(function: Callable[..., Any]) -> Any:
 
 
 def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorates a function that returns empty outputs of an operator; torch traces with it."""
+    """Decorates a function that returns empty outputs of the operator ``name``.
+
+    Torch's compiler calls this function to learn the outputs' shapes and types.
+    """
     return torch.library.register_fake(f"netdesc::{name}", lib=_library)
 
 
 def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
-    """Registers the gradient of an operator; it runs on the engine of the forward pass.
+    """Registers the gradient of an operator. It is computed on the engine of the forward pass.
 
-    For an input that is a list of tensors, ``backward`` returns a list of gradients.
-    ``torch.library.register_autograd`` is not used, because it takes a tenth of a millisecond for
-    every call, which slows small networks down.
+    ``setup_context(ctx, inputs, output)`` and ``backward(ctx, *grads)`` are as in
+    ``torch.autograd.Function``; for an input that is a list of tensors, ``backward`` returns a list
+    of gradients. ``torch.library.register_autograd`` is not used, because it adds a tenth of a
+    millisecond to every call, which slows small networks down.
     """
     registered = getattr(torch.ops.netdesc, name).default
 

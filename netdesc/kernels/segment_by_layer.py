@@ -1,4 +1,7 @@
-"""Computes segments layer by layer, for engines that pass float spikes between layers."""
+"""Computes segments (see ``segments``) one layer at a time, with float spikes between layers.
+
+The reference and the CUDA engine compute segments in this way.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from torch import Tensor
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
 DenseForward = Callable[..., tuple[Tensor, Tensor, Tensor]]
-"""``dense_cuba`` of an engine: returns spikes, voltages and notes."""
+"""``dense_cuba`` of an engine: returns spikes, voltages and notes (see ``kernels.operators``)."""
 
 DenseBackward = Callable[..., tuple[Tensor, Tensor, Tensor]]
 """``dense_cuba_backward`` of an engine: returns the gradients of input, weight and decays."""
@@ -20,8 +23,9 @@ def segment_by_layer(
 ) -> SegmentOutput:
     """Calls ``dense_cuba`` for each layer, with the spikes of the layer before as input.
 
-    With ``keep``, the saved tensors are voltages and spikes of each layer in turn, without the
-    spikes of the last layer; otherwise there are none.
+    With ``keep``, the saved tensors are the voltages of the first layer, its spikes, the voltages
+    of the second layer and so on, without the spikes of the last layer. Without ``keep``, no
+    tensors are saved.
     """
     signal_TBN, saved_tensors, notes = input_TBI, list[Tensor](), list[Tensor]()
     for number, layer in enumerate(layers):
@@ -45,7 +49,7 @@ def segment_backward_by_layer(
 ) -> SegmentGradients:
     """Calls ``dense_cuba_backward`` for each layer, the last one first.
 
-    ``saved_tensors`` are as in ``segment_by_layer``. The input's gradient is empty unless
+    ``saved_tensors`` come from ``segment_by_layer``. The input's gradient is empty unless
     ``want_input``.
     """
     assert input_TBI is not None, "only the CPU engine packs the input's spikes"

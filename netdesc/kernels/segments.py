@@ -1,8 +1,8 @@
 """Segments of layers: arguments and results of their forward and backward pass, for all engines.
 
-A segment is a list of dense layers of CUBA neurons, in which each layer reads the one before.
-An operator receives it as a list of tensors and a list of numbers, ``TENSORS_PER_LAYER`` and
-``NUMBERS_PER_LAYER`` for each layer.
+A segment is a sequence of dense layers of CUBA neurons. Each layer reads the spikes of the layer
+before. An operator receives a segment as a list of tensors and a list of numbers,
+``TENSORS_PER_LAYER`` and ``NUMBERS_PER_LAYER`` for each layer.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from netdesc.kernels.checks import check_signal, check_weight
 from netdesc.kernels.neuron_parameters import Dynamics, make_dynamics
 
 TENSORS_PER_LAYER = 5
-"""Weight [outputs, inputs], decay of current, decay of voltage, bias, tau (``make_dynamics``)."""
+"""Weight [outputs, inputs], current decay, voltage decay, bias and tau (see ``make_dynamics``)."""
 
 NUMBERS_PER_LAYER = 5
-"""Bits of a weight, threshold, tau_grad, scale_grad, axonal delay (0 or 1 steps)."""
+"""Bits per weight, threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps)."""
 
 
 class SegmentLayer(NamedTuple):
     """One dense layer of a segment: its weights and its neurons."""
 
     weight_OI: Tensor
-    """Real weights; the layer computes with them quantised to ``bits``."""
+    """Real weights; the layer quantises them to ``bits`` bits."""
     bits: int
     neurons: Dynamics
     learn: bool
@@ -40,7 +40,7 @@ class SegmentOutput(NamedTuple):
     out_TBN: Tensor
     """Spikes of the last layer."""
     notes_L4: Tensor
-    """Notes of each layer (see ``kernels.operators``)."""
+    """Notes of each layer, which are its statistics (see ``kernels.operators``)."""
     saved_tensors: list[Tensor]
     """Tensors that the engine's backward pass needs; empty if no backward pass follows."""
 
@@ -68,9 +68,10 @@ def layer_sizes(tensors: Sequence[Tensor]) -> list[int]:
 def segment_layers(
     tensors: Sequence[Tensor], numbers: Sequence[float], learn: Sequence[bool]
 ) -> list[SegmentLayer]:
-    """Returns the layers that an operator's lists describe. Raises ValueError if these do not fit.
+    """Builds the layers from an operator's lists of tensors and numbers.
 
-    ``learn`` says for each layer whether the gradients of its decays are needed.
+    ``learn`` says for each layer whether the gradients of its decays are needed. Raises ValueError
+    if a layer's tensors or numbers do not fit (see ``make_dynamics``).
     """
     layers: list[SegmentLayer] = []
     for number, learns in enumerate(learn):
@@ -99,19 +100,19 @@ def check_segment(input_TBI: Tensor, tensors: Sequence[Tensor]) -> None:
 NEURONS_PER_BITMASK = 32
 
 HEADER_NUMBERS = 16
-"""int32 numbers before the bitmasks. They take 64 bytes, so that the bitmasks are aligned.
+"""Number of int32 numbers in the header of packed spikes: 64 bytes, so that bitmasks are aligned.
 
-The first is 1 if the spikes are read as events. If so, the third and fourth hold the number of
-spikes as an int64.
+The first number is 1 if the layer computes its current from these spikes as events, otherwise 0.
+If it is 1, the third and fourth number together are the number of spikes, an int64.
 """
 
 
 def packed_size(shape: tuple[int, int, int]) -> int:
     """Returns the length of the int32 tensor for packed spikes [steps, batch, neurons].
 
-    A header precedes the bitmasks [batch, vectors, steps]. A bitmask holds the spikes of 32
-    neighbouring neurons in one step of a sample, the first neuron in the lowest bit. The length
-    depends on the shape alone, so that a compiler knows it without data.
+    A header precedes the bitmasks [batch, vectors of 32 neurons, steps]. A bitmask holds the spikes
+    of 32 neighbouring neurons in one step of a sample, the first neuron in the lowest bit. The
+    length depends on the shape alone, so that torch's compiler knows it before there are data.
     """
     steps, batch, neurons = shape
     return HEADER_NUMBERS + batch * -(-neurons // NEURONS_PER_BITMASK) * steps
@@ -120,17 +121,18 @@ def packed_size(shape: tuple[int, int, int]) -> int:
 def voltages_size(shape: tuple[int, int, int]) -> int:
     """Returns the length of the int32 tensor for voltages [steps, batch, neurons].
 
-    They are laid out as [batch, vectors, steps, neurons of a vector], so that a thread reads and
-    writes contiguous memory.
+    The voltages are laid out as [batch, vectors, steps, 32 neurons of a vector], so that a thread
+    reads and writes contiguous memory.
     """
     steps, batch, neurons = shape
     return steps * batch * -(-neurons // NEURONS_PER_BITMASK) * NEURONS_PER_BITMASK
 
 
 def holds_spikes(packed: Tensor) -> bool:
-    """Whether ``packed``, saved by a forward pass, holds all spikes of its input as events.
+    """Whether the backward pass can read the input's spikes from ``packed`` alone.
 
-    Only the CPU engine packs spikes. False for the tensors of torch's compiler, which hold no data.
+    ``packed`` was saved by a forward pass. It suffices if its header marks the spikes as events.
+    False if the engine does not pack spikes, and for tensors without data of torch's compiler.
     """
     if type(packed) is not Tensor or packed.dim() != 1 or not packed.numel():
         return False

@@ -1,13 +1,13 @@
 """Coefficients of the van Rossum filter for the CPU and CUDA engines, without torch or Numba.
 
-``reference/van_rossum.py`` defines the filter: a convolution of k filters ``h[n] = aⁿ``, which is
-``C(n + k − 1, k − 1) aⁿ``, cut after ``length`` steps. The engines compute it by k chained one-pole
-recurrences y₁..y_k. The cut is made by subtracting the filter's tail, which is computed from the
-same recurrences ``length`` steps before:
+``reference/van_rossum.py`` defines the filter: the convolution of k filters ``aⁿ`` is
+``h[n] = C(n + k − 1, k − 1) aⁿ``, and h is cut after ``length`` steps. The engines compute the
+filter with k chained one-pole recurrences y₁..y_k. To cut the filter, they subtract its tail, which
+they compute from the same recurrences ``length`` steps earlier:
 ``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k.
 
-With a tail, states have 64 bits, because the sum and the tail of a slow filter are large and nearly
-equal. If even 64 bits do not suffice, the signal is convolved with the filter step by step.
+With a tail, the recurrences' states have 64 bits, because the sum and the tail of a slow filter are
+large and nearly equal. If even 64 bits do not suffice, the signal is convolved with h directly.
 """
 
 from __future__ import annotations
@@ -18,24 +18,27 @@ import math
 import numpy as np
 
 _NEGLIGIBLE_TAIL = 1e-12
-"""A tail smaller than this share of the filter's first value cannot be seen in 32 bits."""
+"""A tail below this share of the filter's first value is lost in the rounding of 32-bit floats."""
 
 _MAX_STEPS_IN_32_BITS = 16
-"""Largest ``order / (1 − a)``, the steps that a filter looks back, for states of 32 bits.
+"""Largest ``order / (1 − a)`` for states of 32 bits: the number of steps that a filter looks back.
 
-Rounding ``a`` to 32 bits has a relative error of up to 6e-8. The filter's error is that times the
-steps: a millionth.
+Rounding ``a`` to 32 bits causes a relative error of up to 6e-8. The filter's error is this number
+times the steps, so up to 1e-6.
 """
 
 _MAX_CANCELLATION = 1e8
-"""Largest ratio of the uncut filter's sum to the cut filter's sum that leaves eight good digits."""
+"""Largest ratio of the uncut filter's sum to the cut filter's sum.
+
+Up to this ratio, the difference of filter and tail has eight correct digits in 64 bits.
+"""
 
 
 @functools.lru_cache(maxsize=64)
 def recurrence(a: float, order: int, length: int) -> tuple[np.floating, np.ndarray]:
     """Returns ``a`` and the tail's coefficients [order], which are all 0 if the tail is negligible.
 
-    Their type, float32 or float64, is the type that states need for six good digits.
+    Both have the type, float32 or float64, that states need for six correct digits.
     """
     tail = np.array(
         [a**length * math.comb(length + order - i - 1, order - i) for i in range(1, order + 1)]
@@ -51,7 +54,7 @@ def recurrence(a: float, order: int, length: int) -> tuple[np.floating, np.ndarr
 def convolved(a: float, order: int, length: int, steps: int) -> np.ndarray | None:
     """Returns the filter h [length] if recurrences are too inexact, else None.
 
-    ``_MAX_CANCELLATION`` decides this for a signal of ``steps`` steps.
+    Recurrences are too inexact if ``_MAX_CANCELLATION`` is exceeded in a signal of ``steps`` steps.
     """
     n = np.arange(max(steps, length), dtype=np.float64)
     h = np.float64(a) ** n

@@ -41,7 +41,10 @@ def _gpu_problem() -> str | None:
 
 @functools.cache
 def _triton_problem() -> str | None:
-    """Returns what is wrong with Triton, or None. Imports it here, as the CPU does not need it."""
+    """Returns what is wrong with Triton, or None.
+
+    Triton is imported here, because the other engines do not need it.
+    """
     try:
         import triton
     except ModuleNotFoundError:

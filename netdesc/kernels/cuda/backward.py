@@ -1,7 +1,7 @@
-"""The backward time loop of CUBA neurons for Triton: a program computes all steps of its columns.
+"""The backward time loop of CUBA neurons in Triton: each program computes all steps of its columns.
 
-A column is one neuron of one sample, as in ``forward``. Steps are counted backward from the last
-one. NaN and infinities propagate, so that training notices them.
+A column is one neuron of one sample, as in ``forward``. Loops count steps backward: their step 0 is
+the last step of the tensors. NaN and infinities propagate, so that training notices them.
 """
 
 from __future__ import annotations
@@ -56,11 +56,12 @@ def adjoint(
     """Computes the gradient of the input from the gradient of the output.
 
     The surrogate gradient ``height · exp(−|v − θ| · inverse_width)`` is computed from the stored
-    voltage; the reset is not differentiated. ``unit_height`` and ``unit_inverse_width`` are its
+    voltage; the reset is not differentiated. ``unit_height`` and ``unit_inverse_width`` are the
     height and inverse width for a ``tau`` of 1. ``tau`` is loaded here, so that a schedule can
-    change it after a step was captured as a CUDA graph. With ``LEARN`` the gradients of the decays
-    are written to ``grad_decays`` [2, columns]; they need u, which is computed exactly from the
-    voltages.
+    change it after a step was captured as a CUDA graph.
+
+    With ``LEARN``, the gradients of the decays are written to ``grad_decays`` [2, columns]. They
+    depend on the current u, which is computed exactly from the voltages.
     """
     column = columns_of(tl.program_id(0), BLOCK)
     neuron = column % neurons
@@ -80,7 +81,7 @@ def adjoint(
         grad_rows = load_rows(
             grad_out_at, -row, column, columns, start, DELAY, steps, STEPS_PER_LOAD
         )
-        # With ``LEARN``, u is computed, which needs the voltage of the step before, too.
+        # With ``LEARN``, u is computed from the voltages of this step and of the step before.
         v = load_rows(voltage_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD + LEARN)
         for i in tl.static_range(STEPS_PER_LOAD):
             exists = existing_columns(column, columns, start + i, 0, steps)

@@ -1,8 +1,8 @@
 """The CUDA engine: the functions of ``reference.engine`` with Triton kernels.
 
 No function waits for the device or reads a tensor's numbers. Every layer computes a matrix product,
-so ``notes[2]`` is 0. ``linear`` is the reference's, because it is one matrix product, which torch
-computes as fast.
+so ``notes[2]`` is 0. ``linear`` is the reference's function: it is one matrix product, which torch
+computes as fast as Triton.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ __all__ = [
 def _per_neuron(signal: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor, int, int]:
     """Returns decays and bias for the kernels, and the strides of the decays.
 
-    A stride is 0 if all neurons share the decay. Raises ValueError if one is on another device.
+    A stride is 0 if all neurons share the decay. Raises ValueError if a decay or the bias is on
+    another device than ``signal``.
     """
     u, v, bias = neurons.current_decay, neurons.voltage_decay, neurons.real_bias
     for name, value in (("current decay", u), ("voltage decay", v), ("bias", bias)):

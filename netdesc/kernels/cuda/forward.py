@@ -1,7 +1,7 @@
-"""The forward time loop of CUBA neurons for Triton: a program computes all steps of its columns.
+"""The forward time loop of CUBA neurons in Triton: each program computes all steps of its columns.
 
-A column is one neuron of one sample; there are ``columns`` = batch · neurons of them in a step.
-Decays and biases are real numbers (see ``steps.load_keep``).
+A column is one neuron of one sample, so each step has ``columns`` = batch · neurons columns. Decays
+and biases are real numbers, which kernels convert to fixed-point numbers (``steps.load_keep``).
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def forward(
 ):
     """Computes all steps of neurons from their synaptic input ``z``, float32 [steps, columns].
 
-    Writes ``out`` (float32 spikes after ``DELAY`` steps) and ``voltage`` (int32, before the reset).
-    Updates ``notes`` (int64 [4], zeros before): at 0 and 1 the largest |u| and |v|, at 3 the number
-    of output spikes. These are integers, so the order of programs does not change them.
+    Writes ``out`` (float32 spikes, delayed by ``DELAY`` steps) and ``voltage`` (int32, before the
+    reset). Updates ``notes`` (int64 [4], zeros before): at 0 and 1 the largest |u| and |v|, at 3
+    the number of output spikes. These are integers, so the order of programs does not change them.
     """
     column = columns_of(tl.program_id(0), BLOCK)
     neuron = column % neurons
@@ -98,7 +98,8 @@ def leaky(
 ):
     """Computes the current without the voltage, as floats in threshold units.
 
-    In states it is ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``.
+    In state units, the current is ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, where
+    rtz rounds toward zero.
     """
     column = columns_of(tl.program_id(0), BLOCK)
     k = load_keep(decay, column % neurons, stride)

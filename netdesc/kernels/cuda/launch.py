@@ -1,8 +1,8 @@
 """Starts kernels on the device of their tensors, and chooses the size of their blocks.
 
-If the block size decides the order of additions, it depends on the shapes alone, so that the same
-tensors give the same sums in every run. If it decides only the speed, the fastest size is measured
-once for each shape, before a step is captured as a CUDA graph.
+If the order of additions depends on the block size, the size depends on the shapes alone, so that
+the same tensors give the same sums in every run. If only the speed depends on it, the fastest size
+is measured once for each shape, before a step is captured as a CUDA graph.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import triton
 from netdesc.kernels.engine import EngineError
 
 STEPS_PER_LOAD = 8
-"""Steps whose inputs are loaded together: a load takes as long as many steps of arithmetic."""
+"""Number of steps whose inputs are loaded together, as a load takes as long as many steps."""
 
 _WARP = 32
 _MAX_ONE_WARP_COLUMNS = 1 << 15
-"""Most columns for which programs have one warp; more programs than that cannot run at a time."""
+"""Largest number of columns for which a program has one warp.
+
+With more columns, there would be more programs of one warp than can run at the same time.
+"""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,7 +40,10 @@ IS_INTERPRETED = not isinstance(_empty_kernel, triton.JITFunction)
 
 
 def on_tensor_device(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a function that starts kernels: makes the first tensor's device the current one."""
+    """Decorates a function that starts kernels: runs it on the device of its first tensor.
+
+    The function raises EngineError for CPU tensors unless Triton interprets the kernels.
+    """
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -64,12 +70,18 @@ def check_device(signal: torch.Tensor, name: str, value: torch.Tensor) -> None:
 
 @functools.cache
 def device_number(value: float, device: torch.device) -> torch.Tensor:
-    """Returns a float32 tensor [] on the device; cached, because copying makes the host wait."""
+    """Returns ``value`` as a float32 tensor [] on the device.
+
+    The tensor is cached, because copying a number to the device makes the host wait.
+    """
     return torch.tensor(value, dtype=torch.float32, device=device)
 
 
 def block_size(columns: int) -> int:
-    """Returns the columns of a program, one per thread; few, to occupy all multiprocessors."""
+    """Returns the number of columns of a program, one per thread.
+
+    Small programs are more programs, which occupy more multiprocessors.
+    """
     return _WARP if columns <= _MAX_ONE_WARP_COLUMNS else 4 * _WARP
 
 
@@ -81,7 +93,7 @@ _fastest: dict[tuple[Any, ...], int] = {}
 
 
 def start_programs(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
-    """Starts a kernel with as many programs as ``grid`` says."""
+    """Starts ``kernel`` with a program for each point of ``grid``."""
     kernel[grid](*args, **constants)
 
 
@@ -95,9 +107,9 @@ def start_time_loop(
 ) -> None:
     """Starts a kernel that computes all steps of ``columns`` columns.
 
-    ``width`` is the block size if results depend on it; otherwise the fastest one is measured.
-    ``added_to`` are the tensors of zeros that the kernel adds to. They are zeroed again after a
-    measurement, because that adds to them, too.
+    ``width`` is the block size if results depend on it. If it is None, the fastest block size is
+    measured and used. ``added_to`` are tensors of zeros to which the kernel adds. They are zeroed
+    again after a measurement, because the measured runs add to them.
     """
 
     def run(width: int) -> None:
@@ -120,7 +132,7 @@ def _device_of(args: tuple[Any, ...]) -> torch.device:
 
 
 def _can_measure() -> bool:
-    """Whether kernels can be timed: not in the interpreter or while a CUDA graph is captured."""
+    """Whether kernels can be timed: neither interpreted nor captured as a CUDA graph."""
     return not IS_INTERPRETED and not torch.cuda.is_current_stream_capturing()
 
 

@@ -1,7 +1,8 @@
 """Matrix products of dense synapses for Triton, which quantise the weights when they load them.
 
-They compute with halves of integer weights, ``round(32 · w)``: at 8 bits −128..127, which 16-bit
-floats hold exactly. A signal is ``[rows, size]`` with steps · batch rows.
+The kernels compute with ``round(32 · w)``, which is half the integer weight. With 8 bits this half
+is −128..127, which 16-bit floats hold exactly. A signal is ``[rows, size]`` with steps · batch
+rows.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _PER_HALF = tl.constexpr(2 / WEIGHT_UNIT)
 
 @triton.jit
 def _halves(weight):
-    """Returns ``round(32 · weight)``, halves to even; products of ±2²² or more are not rounded."""
+    """Returns ``round(32 · weight)``, rounding ties to even; ±2²² and beyond are not rounded."""
     scaled = weight * _HALVES
     rounded = (scaled + ROUNDING) - ROUNDING
     return tl.where(tl.abs(scaled) < 4194304.0, rounded, scaled)
@@ -60,13 +61,13 @@ def input_currents(
     INNER: tl.constexpr,
     OUTPUTS: tl.constexpr,
 ):
-    """Computes ``z = signal · Wᵀ``, float32 [rows, outputs], W being ``weight`` quantised.
+    """Computes ``z = signal · Wᵀ``, float32 [rows, outputs], where W is ``weight`` quantised.
 
-    ``weight`` is [outputs, inputs]. If 16-bit floats hold the values of the rows (as for spikes)
-    and the halves of weights (``WEIGHTS_FIT``), tensor cores multiply them. Their products and
-    float32 sums are exact up to 2²⁴ halves; a state saturates at 2²² halves. Other values (graded
-    payloads, NaN) are multiplied in float32. Each program first checks its own rows, so that the
-    host need not.
+    ``weight`` is [outputs, inputs]. Tensor cores multiply 16-bit floats if these hold both the
+    signal's values (as for spikes) and half the integer weights (``WEIGHTS_FIT``) exactly. Then the
+    float32 sums are exact below 2²⁴, and a state saturates already at a sum of 2²². Other values
+    (graded spikes, NaN) are multiplied in float32. Each program checks its own rows for such
+    values, so that the host does not have to.
     """
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     output = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
@@ -87,7 +88,7 @@ def input_currents(
         for start in range(0, inputs, INNER):
             s = _tile(signal, row, rows, start + column, inputs)
             w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
-            # Weights in threshold units, so that large payloads overflow as in the reference.
+            # Weights are in threshold units, so that large values overflow as in the reference.
             sums = tl.dot(s, tl.trans(w * _PER_HALF), sums, input_precision="ieee")
     _store(z, row, rows, output, outputs, sums)
 
@@ -106,7 +107,7 @@ def input_gradient(
     INNER: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """Computes ``grad = grad_z · W``, float32 [rows, inputs], W being ``weight`` quantised."""
+    """Computes ``grad = grad_z · W``, float32 [rows, inputs], where W is ``weight`` quantised."""
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     input = tl.program_id(1) * INPUTS + tl.arange(0, INPUTS)
     column = tl.arange(0, INNER)
@@ -161,7 +162,7 @@ def weight_gradient(
     high,
     BLOCK: tl.constexpr,
 ):
-    """Adds up ``count`` parts, each [weights]; the gradient of clamped weights is 0."""
+    """Adds up ``count`` parts of the gradient, each [weights]. Clamped weights get gradient 0."""
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     exists = index < weights
     total = tl.zeros((BLOCK,), tl.float32)

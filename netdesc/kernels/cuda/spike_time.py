@@ -22,10 +22,10 @@ from netdesc.kernels.cuda.launch import (
 
 @functools.cache
 def _recurrence(decay: float, order: int, length: int, device: torch.device) -> tuple[Tensor, bool]:
-    """Returns the ``constants`` of ``van_rossum``, and whether there is a tail to subtract.
+    """Returns ``constants`` for the kernels of ``van_rossum``, and whether the filter has a tail.
 
-    The constants are cached, because copying them makes the host wait, and never freed, because a
-    captured CUDA graph continues to read them.
+    The tensor ``constants`` is cached, because copying it to the device makes the host wait. It is
+    never freed, because a captured CUDA graph continues to read it.
     """
     a, tail = van_rossum_coefficients.recurrence(decay, order, length)
     width = torch.float64 if tail.dtype == "float64" else torch.float32

@@ -12,7 +12,10 @@ import triton.language as tl
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 
 ROUNDING = tl.constexpr(1.5 * 2**23)
-"""Floats of this size have no fraction, so adding this number rounds, halves to even."""
+"""Adding this number to a float and subtracting it again rounds the float, ties to even.
+
+Floats of this size have no fraction.
+"""
 
 _BITS = tl.constexpr(DECAY_BITS)
 _ONE = tl.constexpr(DECAY_ONE)
@@ -54,8 +57,8 @@ def to_state(value):
 def load_keep(decay, neuron, stride):
     """Loads ``4096 − round(4096 · decay)``, int32 [BLOCK], as ``neuron_parameters.keep_factor``.
 
-    ``decay`` is float32, one per neuron (``stride`` 1) or one for all (``stride`` 0). Torch would
-    need many kernels for it; here its time is negligible.
+    ``decay`` is float32, one per neuron (``stride`` 1) or one for all (``stride`` 0). In torch, the
+    conversion would take many kernels; here it takes negligible time.
     """
     share = tl.load(decay + neuron * stride)
     share = tl.where(share > 0.0, share, 0.0)  # NaN becomes 0
@@ -75,15 +78,15 @@ def load_bias(bias, neuron, HAS_BIAS: tl.constexpr):
 
 @triton.jit
 def columns_of(program, BLOCK: tl.constexpr):
-    """Returns the columns [BLOCK] of a program; in the last program some may not exist."""
+    """Returns the indices [BLOCK] of a program's columns; the last program's may be too large."""
     return program * BLOCK + tl.arange(0, BLOCK)
 
 
 @triton.jit
 def existing_columns(column, columns, step, first, steps):
-    """Returns a mask [BLOCK] of existing columns; all False if ``step`` does not exist either.
+    """Returns a mask [BLOCK]: True for columns that exist, if ``step`` exists, too.
 
-    The existing steps are first..steps − 1.
+    Columns below ``columns`` exist, and steps from ``first`` to ``steps − 1``.
     """
     # Triton's interpreter would turn ``&`` of a mask and a scalar bool into numbers.
     last = tl.where(step < steps, columns, 0)
@@ -92,11 +95,11 @@ def existing_columns(column, columns, step, first, steps):
 
 @triton.jit
 def load_rows(at, row, column, columns, step, first, steps, ROWS: tl.constexpr):
-    """Loads ``ROWS`` blocks [BLOCK]: steps ``step``, ``step + 1``… at ``at``, ``at + row``…
+    """Loads ``ROWS`` steps of a block [BLOCK]: ``step`` from ``at``, the next from ``at + row``…
 
-    Steps outside of first..steps − 1 are 0. All rows are loaded before any is used, so that the
-    program waits for memory once. The compiler does not move loads before stores, because it does
-    not know that their addresses differ.
+    Steps before ``first`` and from ``steps`` on are 0. All rows are loaded before any is used, so
+    that the program waits for memory only once. The compiler would not reorder this by itself,
+    because it does not know that loads and stores have different addresses.
     """
     rows = ()
     for i in tl.static_range(ROWS):

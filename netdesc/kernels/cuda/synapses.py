@@ -17,14 +17,17 @@ _INNER = 32
 """Terms of a product that are loaded at a time."""
 
 _WEIGHTS_PER_PROGRAM = 256
-"""Weights for each program that adds up the parts of a weight gradient."""
+"""Number of weights per program that adds up the parts of a weight gradient."""
 
 _MIN_ROWS_PER_PART = 256
 _MIN_PROGRAMS = 512
-"""Programs of a weight gradient, if there are enough rows: a few for each multiprocessor."""
+"""Smallest number of programs for a weight gradient (if there are enough rows to divide).
+
+It gives each multiprocessor a few programs.
+"""
 
 _MAX_HALF_PRECISION_BITS = 12
-"""Most bits of a weight whose half, up to ±2¹¹, a 16-bit float holds exactly."""
+"""Largest width in bits of weights whose halves (up to ±2¹¹) 16-bit floats hold exactly."""
 
 
 def _limits(bits: int) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """The truncated exponential filter of the van Rossum distance and its adjoint, for Triton.
 
 ``van_rossum_coefficients`` explains how recurrences compute the filter. A program computes all
-steps of a block of columns; a column is one neuron of one sample. ``constants`` [1 + ORDER] holds a
-and the tail's coefficient of each recurrence; the states have its type.
+steps of a block of columns; a column is one neuron of one sample. ``constants`` [1 + ORDER] holds
+the factor ``a`` and the tail's coefficient of each recurrence; the recurrences' states have the
+type of ``constants``.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def filter_difference(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``output − target`` [steps, columns] into ``filtered``, f.
+    """Filters ``output − target`` [steps, columns], and writes the result f to ``filtered``.
 
-    Each program writes its sum of f² to ``squares`` [programs], float64.
+    Each program writes the sum of its f² to ``squares``, float64 [programs].
     """
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
@@ -111,7 +112,7 @@ def filter_adjoint(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``filtered`` backward in time, times ``2 · grad_loss``, into ``grad``.
+    """Filters ``filtered`` backward in time, and writes ``2 · grad_loss`` times it to ``grad``.
 
     ``grad_loss`` is a pointer to a number on the device.
     """

@@ -1,9 +1,12 @@
 """The kernels as torch operators, with gradients and with fake functions for torch's compiler.
 
-Each computes on the engine of its tensors' device (see ``engine``). Tensors are time-first; numbers
-are in threshold units. ``notes`` [4] holds the largest |u| and |v| (in state units, 1/4096), 1 if
-the current was computed from events or 0 if by a matrix product, and the number of output spikes.
-Operators raise ValueError for tensors that do not fit.
+Each operator computes on the engine of its tensors' device (see ``engine``). Tensors are
+time-first; floats are in threshold units, states in 1/4096 of them (see ``fixed_point``). Operators
+raise ValueError for tensors that do not fit.
+
+``notes``, int64 [4], are statistics of a layer: the largest absolute current and voltage (in state
+units), how the current was computed (1: from events, 0: as a matrix product), and the number of
+output spikes.
 """
 
 from netdesc.kernels.operators.cuba import cuba

@@ -26,11 +26,11 @@ def cuba(
 ) -> _Cuba:
     """Computes CUBA neurons. Returns spikes [steps, batch, neurons], voltages and notes [4].
 
-    Voltages are int32 [steps, batch, neurons], before the reset.
-    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons].
-    ``numbers`` are threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps). ``tau`` holds
-    ``tau_grad`` as float32 [] on the device, or is [0]. The CUDA engine reads the width from
-    ``tau``, because numbers cannot change after a step was captured as a CUDA graph.
+    ``z_TBN`` is the synaptic input. Voltages are int32 [steps, batch, neurons], before the reset.
+    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` is [0] or [neurons].
+    ``numbers`` are threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps). ``tau`` is
+    ``tau_grad`` as a float32 tensor [] on the device, or empty [0]. The CUDA engine reads the
+    surrogate gradient's width from ``tau``, because Python numbers are fixed in a CUDA graph.
     """
     check_signal("an input", z_TBN)
     neurons = make_dynamics(z_TBN.shape[2], current_decay, voltage_decay, bias, tau, numbers)
@@ -48,7 +48,10 @@ def cuba_backward(
     numbers: list[float],
     learn: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Returns gradients of the input and of both decays [2, neurons], 0 unless ``learn``."""
+    """Returns the gradient of the input, and the gradients of both decays [2, neurons].
+
+    The gradients of the decays are 0 unless ``learn``.
+    """
     size = grad_out_TBN.shape[2]
     neurons = make_dynamics(size, current_decay, voltage_decay, bias, tau, numbers)
     engine = engine_for(grad_out_TBN.device)

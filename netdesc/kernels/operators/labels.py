@@ -1,4 +1,4 @@
-"""The operator ``class_labels``, which checks labels in code that torch compiled, too."""
+"""The operator ``class_labels``: checks labels, also in code that torch has compiled."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from netdesc.kernels.registration import fake, gradient, operator
 
 @operator
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
-    """Returns the current of CUBA neurons, multiples of 1/4096, [steps, batch, neurons].
+    """Returns the current of CUBA neurons [steps, batch, neurons], in multiples of 1/4096.
 
     ``z_TBN`` is the synaptic input, ``decay`` is [] or [neurons].
     """
@@ -27,9 +27,9 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
-    """Returns gradients of the input and of the decay [neurons].
+    """Returns the gradient of the input, and the gradient of the decay [neurons].
 
-    ``u_TBN`` is the current; it may be empty unless ``learn``.
+    ``u_TBN`` is the current. Only ``learn`` needs it; otherwise it may be empty.
     """
     return engine_for(grad_u_TBN.device).leaky_backward(grad_u_TBN, u_TBN, decay, learn)
 

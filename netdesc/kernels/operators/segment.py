@@ -34,8 +34,8 @@ def segment(
 
     ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``. ``learn`` says for
     each layer whether the gradients of its decays are needed. A layer computes ``z = W s`` with
-    weights quantised by ``quantize_weight``. The engine's backward pass needs the saved tensors;
-    there are none unless ``keep``.
+    weights quantised by ``quantize_weight``. The saved tensors are for ``segment_backward``; the
+    list is empty unless ``keep``.
     """
     check_segment(input_TBI, tensors)
     layers = segment_layers(tensors, numbers, learn)
@@ -52,12 +52,12 @@ def segment_backward(
     saved_tensors: list[Tensor],
     want_input: bool,
 ) -> _Backward:
-    """Returns gradients of the input, and of each layer's weight and decays.
+    """Returns the gradient of the input, and those of each layer's weight and decays.
 
-    The gradient of the input is empty unless ``want_input``; the gradients of decays are [2,
+    The input's gradient is empty unless ``want_input``; each layer's decays have a gradient [2,
     neurons]. The input may be None if ``saved_tensors`` hold its spikes. Raises EngineError if
-    another engine saved them; this can happen in code that torch compiled, because it does not
-    record the engine.
+    another engine saved these tensors. This can happen in compiled code, which does not record the
+    engine.
     """
     device = grad_out_TBN.device
     are_packed = saved_tensors[0].dim() == 1
@@ -119,7 +119,8 @@ def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> Non
     _, notes, saved_tensors = output
     ctx.mark_non_differentiable(notes, *saved_tensors)
     ctx.set_materialize_grads(False)
-    # Widths may change between the passes; autograd would refuse changes of tensors that it saves.
+    # The tensors tau may change before the backward pass. Autograd refuses a saved tensor that has
+    # changed, so it must not save them.
     ctx.taus = tensors[TENSORS_PER_LAYER - 1 :: TENSORS_PER_LAYER]
     others = [tensor for at, tensor in enumerate(tensors, 1) if at % TENSORS_PER_LAYER]
     ctx.others = len(others)

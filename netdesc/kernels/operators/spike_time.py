@@ -15,10 +15,10 @@ from netdesc.kernels.registration import fake, gradient, operator
 def spike_time(
     output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
 ) -> tuple[Tensor, Tensor]:
-    """Returns ``Σ f²`` with ``f = h ∗ (output − target)``, and f, which the backward pass reads.
+    """Returns the loss ``Σ f²`` [] and ``f = h ∗ (output − target)`` [steps, batch, neurons].
 
     The filter h is ``decayⁿ``, convolved ``order − 1`` times with itself and cut to ``length``
-    steps; ``reference.van_rossum`` defines it.
+    steps; ``reference.van_rossum`` defines it. The backward pass reads f.
     """
     check_signal("an output", output_TBN)
     check_signal("a target", target_TBN)
@@ -34,7 +34,10 @@ def spike_time(
 def spike_time_backward(
     filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
 ) -> Tensor:
-    """Returns the gradient of the output: ``2 · grad_loss · f`` filtered backward in time."""
+    """Returns the gradient of the output: ``2 · grad_loss · f``, filtered with h backward in time.
+
+    ``filtered_TBN`` is f.
+    """
     engine = engine_for(filtered_TBN.device)
     return engine.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
 

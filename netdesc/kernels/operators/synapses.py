@@ -1,4 +1,4 @@
-"""The operators ``linear``, synapses without neurons, and ``quantize_weight``."""
+"""The operators ``linear`` (synapses without neurons) and ``quantize_weight``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from netdesc.kernels.segments import holds_spikes, packed_size
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """Returns ``z = W s``, float32 [steps, batch, units], and the input's packed spikes.
 
-    The packed spikes (see ``kernels.segments``) are empty if the engine does not pack them. A
-    weight that is NaN or infinite affects every step of a matrix product. If events are read, it
-    affects only the steps in which its input spikes.
+    The packed spikes (see ``kernels.segments``) are empty if the engine does not pack spikes. If z
+    is computed as a matrix product, a NaN or infinite weight affects every step. If z is computed
+    from events, such a weight affects only the steps in which its input spikes.
     """
     check_signal("an input", signal_TBI)
     steps, batch, inputs = signal_TBI.shape
@@ -38,7 +38,7 @@ def linear_backward(
 ) -> tuple[Tensor, Tensor]:
     """Returns gradients of the input (empty unless ``want_input``) and of the weight.
 
-    ``signal_TBI`` may be None if ``packed`` holds its spikes.
+    The input ``signal_TBI`` may be None if ``packed`` holds the input's spikes.
     """
     engine = engine_for(grad_z_TBO.device)
     return engine.linear_backward(grad_z_TBO, signal_TBI, packed, weight_OI, want_input)

@@ -1,4 +1,4 @@
-"""The operators ``window_loss`` and ``window_classes``, from spike counts in a moving window."""
+"""The operators ``window_loss`` and ``window_classes``, which count spikes in a moving window."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def window_loss(
 ) -> Tensor:
     """Returns the sum of the costs of all steps and samples, a float32 scalar.
 
-    ``costs`` is ``squares`` (squared distance of rates from ``true_rate`` for the label's neuron,
-    from ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
-    ``labels_TB`` are int64 numbers of neurons; the caller checks their range.
+    ``costs`` is ``squares``, ``softmax`` or ``likelihood``, see ``reference.windows``. ``squares``
+    are squared distances of the neurons' rates from ``true_rate`` (the label's neuron) or
+    ``false_rate`` (other neurons). ``labels_TB`` is the label of each step and sample, int64; the
+    caller checks the range of labels.
     """
     _check(output_TBN, window)
     if labels_TB.shape != output_TBN.shape[:2] or labels_TB.dtype != torch.int64:

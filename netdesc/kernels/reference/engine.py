@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 PRODUCT = 0
-"""The value of ``notes[2]``: this engine always computes a matrix product."""
+"""The value of ``notes[2]``: the current is a matrix product, as always in this engine."""
 
 
 def to_state(value: Tensor) -> Tensor:
@@ -57,7 +57,8 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """Returns the current ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``.
 
     The current is float32 [steps, batch, neurons] in threshold units; rtz rounds toward zero.
-    ``decay`` [] or [neurons] is the share that is lost in a step, ``keep`` is its ``keep_factor``.
+    ``decay`` [] or [neurons] is the share of the current that a step loses, and ``keep`` is
+    ``keep_factor(decay)``.
     """
     keep_N = keep_factor(decay, z_TBN.shape[2])
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
@@ -101,10 +102,10 @@ def cuba_backward(
     """Returns gradients of the input [steps, batch, neurons] and of both decays [2, neurons].
 
     The input's gradient is g_u: ``g_v[t] = (1 − d_v) g_v[t+1] + ρ(v[t]) g_s[t]`` and
-    ``g_u[t] = (1 − d_u) g_u[t+1] + g_v[t]``, where d are the decays, ρ is the surrogate gradient
-    and g_s the gradient of the spikes. The reset is not differentiated. The gradients of the decays
-    are ``−Σ g_u[t+1] u[t]`` and ``−Σ g_v[t+1] v̄[t]``, where v̄ is the voltage after the reset; they
-    are 0 unless ``learn``.
+    ``g_u[t] = (1 − d_u) g_u[t+1] + g_v[t]``, where d_u and d_v are the decays, ρ is the surrogate
+    gradient and g_s is the gradient of the spikes. The reset is not differentiated. The gradients
+    of the decays are ``−Σ g_u[t+1] u[t]`` and ``−Σ g_v[t+1] v̄[t]``, where v̄ is the voltage after
+    the reset; they are 0 unless ``learn``.
     """
     share_u = neurons.keep_u / DECAY_ONE
     share_v = neurons.keep_v / DECAY_ONE
@@ -135,7 +136,7 @@ def leaky_backward(
 ) -> tuple[Tensor, Tensor]:
     """Returns the gradients of ``leaky``'s input and of its decay [neurons].
 
-    ``u_TBN`` is the result of ``leaky``; it may be empty unless ``learn``.
+    ``u_TBN`` is the result of ``leaky``. Only ``learn`` needs it; otherwise it may be empty.
     """
     share = keep_factor(decay, grad_u_TBN.shape[2]) / DECAY_ONE
     g = torch.zeros_like(grad_u_TBN[0])

@@ -16,7 +16,7 @@ SILENT = -1
 """Class of an output without spikes."""
 
 HALF_A_SPIKE = 0.5
-"""Spikes that the label's neuron counts as if it is silent, see ``likelihood_costs``."""
+"""Number of spikes that a silent neuron of the label counts as, see ``likelihood_costs``."""
 
 
 class CostParameters(NamedTuple):
@@ -25,7 +25,7 @@ class CostParameters(NamedTuple):
     steps: int
     """Steps over which spikes are counted: the window or the whole sample."""
     true_rate: float
-    """Target rate of the label's neuron, for ``squared_costs``; others have ``false_rate``."""
+    """Target rate of the label's neuron in ``squared_costs``; other neurons have ``false_rate``."""
     false_rate: float
 
 
@@ -40,7 +40,7 @@ def window_rates(output_TBN: Tensor, window: int) -> Tensor:
 def most_active(amounts: Tensor) -> Tensor:
     """Returns the index of the largest number on the last axis, int64.
 
-    The first one wins a tie; the result is ``SILENT`` if no number is above 0.
+    In a tie, it is the first such index. It is ``SILENT`` if no number is above 0.
     """
     # ``max`` would return both results, but wakes all threads, which can take milliseconds.
     return amounts.argmax(-1).masked_fill(amounts.amax(-1) <= 0, SILENT)
@@ -52,9 +52,9 @@ def window_classes(output_TBN: Tensor, window: int) -> Tensor:
 
 
 def squared_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
-    """Returns the squared distances from the target rates.
+    """Returns the squared distances of rates from their target rates.
 
-    ``index`` holds the labels, with a last axis of length 1, also in the other costs.
+    In this and the other cost functions, ``index`` holds the labels, with a last axis of length 1.
     """
     return (rate - _one_hot(rate, index, parameters.true_rate, parameters.false_rate)).square()
 
@@ -87,7 +87,7 @@ def _label_and_total(rate: Tensor, index: Tensor, steps: int) -> tuple[Tensor, T
 
 
 def _clamp_min(value: Tensor, bound: Tensor) -> Tensor:
-    """Returns the larger argument; unlike ``maximum``, passes the gradient always to ``value``."""
+    """Returns the larger argument. Unlike in ``maximum``, the gradient always goes to ``value``."""
     with torch.no_grad():
         difference = torch.maximum(value, bound) - value
     return value + difference
@@ -107,12 +107,12 @@ def _likelihood_gradient(rate: Tensor, index: Tensor, parameters: CostParameters
 
 
 class Costs(NamedTuple):
-    """Functions that compute costs from rates and labels, and the gradient of the rates."""
+    """Functions of rates and labels that compute the costs, and the gradient of the rates."""
 
     value: Callable[[Tensor, Tensor, CostParameters], Tensor]
     gradient: Callable[[Tensor, Tensor, CostParameters], Tensor]
     are_by_neuron: bool
-    """Whether each neuron has a cost; otherwise there is one cost for all neurons."""
+    """Whether each neuron has its own cost; otherwise there is one cost for all neurons."""
 
 
 COSTS = {

@@ -26,14 +26,14 @@ from netdesc.training import Run, train
 from netdesc.training.record import environment
 
 WARM_UP = 20
-"""The number of first epochs that are not counted, because they load kernels and fill caches."""
+"""The number of epochs at the start that are not timed: they load kernels and fill caches."""
 
 REST = "all else of the loop"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds an epoch of one part: median, 10th percentile and 90th percentile."""
+    """Time of one part per epoch in ms: median, 10th and 90th percentile over the epochs."""
 
     part: str
     median_ms: float
@@ -48,12 +48,13 @@ class Timing:
 
 @dataclass(frozen=True)
 class Report:
-    """The measurements of a benchmark, and the conditions.
+    """The measurements of a benchmark, and the conditions under which they were made.
 
-    ``peak_bytes`` is roughly the peak memory of the run, on a GPU its GPU memory, minus the memory
-    allocated before (see ``peers.memory``). It includes data, weights, passes and checkpoints, but
-    not libraries and kernels, because an earlier run has loaded them. ``stolen`` is the share of
-    CPU time that the host of a virtual machine gave to other machines while epochs were timed.
+    ``peak_bytes`` is roughly the peak memory of the run (on a GPU: GPU memory) minus the memory
+    that was allocated before (see ``peers.memory``). It includes data, weights, activations and
+    checkpoints, but not libraries and kernels, which an earlier run has already loaded. ``stolen``
+    is the share of CPU time that the host of a virtual machine gave to other machines while epochs
+    were timed.
     """
 
     epoch: Timing
@@ -68,14 +69,14 @@ class Report:
 
 
 class _Stopwatch:
-    """Measures the start of each epoch, and the seconds of each part in each epoch."""
+    """Records the start of each epoch, and the seconds of each part in each epoch."""
 
     def __init__(self) -> None:
         self.starts: list[float] = []
         self.parts: list[dict[str, float]] = []
 
     def epochs(self) -> list[float]:
-        """Returns the seconds of every counted epoch."""
+        """Returns the seconds of each epoch after the warm-up."""
         return [float(seconds) for seconds in np.diff(self.starts)[WARM_UP:]]
 
     @contextlib.contextmanager
@@ -115,11 +116,12 @@ def time_epochs(
     device: str = "cpu",
     report: Callable[[str], None] = lambda text: None,
 ) -> Report:
-    """Trains ``file`` twice for ``epochs`` counted epochs, in a temporary folder.
+    """Trains the document ``file`` twice and times ``epochs`` epochs after the warm-up of each run.
 
-    The first run times every part, which slows it down a little; parts that a GPU computes cannot
-    be told apart. The second run times whole epochs: data, passes, optimizer, metrics, checkpoints.
-    DescriptionError if the document is invalid, BenchError if a run ends too early.
+    The first run times the parts of an epoch, which makes it slightly slower; work on a GPU is not
+    divided into parts. The second run times whole epochs: data, forward and backward pass,
+    optimizer, metrics and checkpoints. Runs are written to temporary folders. DescriptionError if
+    the document is invalid, BenchError if a run ends too early.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     report(f"training {file} for {epochs} epochs …")

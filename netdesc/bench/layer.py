@@ -31,7 +31,7 @@ errors far above it."""
 
 @dataclass(frozen=True)
 class LayerSize:
-    """The sizes of a layer and its input; ``rate`` in (0, 1] is spikes a step of each input."""
+    """The sizes of a layer and its input. ``rate``, in (0, 1], is spikes per step of each input."""
 
     inputs: int = 512
     neurons: int = 512
@@ -54,7 +54,9 @@ class LayerSize:
         return self.steps * self.batch * self.neurons
 
     def work(self, device: str, repeats: int, *, input_gradient: bool = False) -> Work:
-        """Draws input spikes, weights [neurons, inputs] and upstream gradient [neurons] by seed."""
+        """Draws input spikes [steps, batch, inputs], weights [neurons, inputs] and the gradient of
+        the output [neurons], with random numbers from ``seed``.
+        """
         rng = np.random.default_rng(self.seed)
         bound = WEIGHT_SPREAD / math.sqrt(self.inputs * self.rate)
         weight_OI = rng.uniform(-bound, bound, (self.neurons, self.inputs))

@@ -13,7 +13,7 @@ _SYSTEM = Path("/")
 
 
 class Cores(NamedTuple):
-    """The machine's CPU cores (``present``), and those allowed to this process.
+    """The numbers of CPU cores of the machine (``present``) and for this process (``allowed``).
 
     ``quota`` is the CPU time that the process may use, in cores; None if it is unlimited.
     """

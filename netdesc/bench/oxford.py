@@ -21,7 +21,7 @@ from netdesc.training.splits import read_splits
 
 PEER = "lava-dl"
 WARM_UP = 2
-"""The number of slayer's first epochs that are not counted."""
+"""The number of slayer's epochs at the start that are not timed."""
 
 
 @dataclass(frozen=True)

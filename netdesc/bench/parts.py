@@ -10,8 +10,8 @@ from typing import Any
 
 Function = Callable[..., Any]
 TimedFunctions = Sequence[tuple[str, str]]
-"""(name of a part, function that computes it as ``module:name``); several functions may share a
-part."""
+"""Pairs of a part's name and a function of this part (``module:name``). A part may have several
+functions."""
 
 _CPU = "netdesc.kernels.cpu"
 

@@ -11,7 +11,7 @@ from netdesc.bench.layer import NEURON, LayerSize, Measurement
 from netdesc.bench.programs import run_itself
 
 BASE = LayerSize(inputs=512, neurons=512, steps=1000, batch=4, rate=0.02)
-"""The size that all axes share; each axis varies one of its numbers."""
+"""The base size of the sweep. Each axis of the sweep varies one number of this size."""
 
 AXES: Mapping[str, Sequence[float]] = {
     "steps": (100, 300, 1000, 3000, 10_000),
@@ -19,7 +19,7 @@ AXES: Mapping[str, Sequence[float]] = {
     "neurons": (64, 256, 512, 2048, 8192),
     "rate": (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5),
 }
-"""Axis -> its values; all other numbers are taken from ``BASE``."""
+"""The values of each axis. All other numbers are taken from ``BASE``."""
 
 REPEATS = 9
 
@@ -63,8 +63,8 @@ def sweep(
 ) -> Sweep:
     """Measures every size; all sizes of an axis are measured in one process.
 
-    ``on_axis`` is called with each axis and its points as soon as they are measured, so that they
-    are not lost if a later axis is interrupted. BenchError if a measurement fails.
+    ``on_axis`` is called with each axis and its points as soon as the axis is measured, so that the
+    points are not lost if a later measurement is interrupted. BenchError if a measurement fails.
     """
     axes: dict[str, list[Point]] = {}
     facts = machine()

@@ -10,7 +10,7 @@ from netdesc.bench.sweep import Point, Sweep
 Rows = list[tuple[object, ...]]
 
 _MAX_OTHER_LOAD = 0.1
-"""Above this load by other programs, a warning is printed, because measured times are too long."""
+"""If other programs use more of the CPU than this share, a warning says that times are too long."""
 
 LAYER = (
     "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"

@@ -1,6 +1,7 @@
 """Writes a recording as an animated GIF.
 
-A raster appears from left to right. Events with x and y appear as an image of each frame's events.
+Events of neurons are drawn as a raster, which the frames show from left to right. Events with x and
+y are drawn as images: each frame shows the events in its part of the recording.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 MAX_FRAMES = 500
 DEFAULT_FRAMES = 100
 MAX_PIXELS = 200_000_000
-"""The limit for all frames together. Pillow holds all frames in memory, one byte per pixel."""
+"""The limit for the pixels of all frames, because Pillow holds all frames in memory."""
 
 _RASTER_DPI = 96
 _IMAGE_SIDE = 384
@@ -37,13 +38,13 @@ _US_PER_MS = 1000
 
 @dataclass(frozen=True)
 class Animation:
-    """Figures of an animation that ``write_gif`` has written."""
+    """Properties of a GIF file that ``write_gif`` has written."""
 
     frames: int
     frame_ms: float
-    """The length of the recording, in ms, that a frame covers."""
+    """The part of the recording that one frame covers, in ms."""
     outside: int
-    """The number of events that are not shown, because their time or place is negative."""
+    """The number of events that are not shown, because their time, neuron or pixel is negative."""
 
 
 class _GifFrames(NamedTuple):
@@ -121,7 +122,7 @@ def _frame_length(duration_us: int, step_ms: float | None, frames: int | None) -
 
 
 def _raster_frames(event: Event, ends_us: NDArray[np.int64]) -> _GifFrames:
-    """Draws the whole raster once. Each frame shows it from time 0 to the frame's end."""
+    """Draws the whole raster once. Each frame shows its part from time 0 to the frame's end."""
     from PIL import Image as pillow
 
     raster = Raster([event], [""], Grid.enclosing(event, step_ms=1 / _US_PER_MS))
@@ -149,7 +150,7 @@ def _raster_frames(event: Event, ends_us: NDArray[np.int64]) -> _GifFrames:
 
 
 def _image_frames(event: Event, ends_us: NDArray[np.int64]) -> _GifFrames:
-    """Draws for each frame the image of its events. All frames have the same colour scale."""
+    """Draws one image of the events of each frame. All frames have the same colour scale."""
     from PIL import Image as pillow
 
     image = Image(event, "")

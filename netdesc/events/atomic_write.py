@@ -44,9 +44,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def _resolve_target(path: Path) -> Path:
-    """Returns the file to which ``path`` leads through all links; it need not exist.
+    """Follows all links of ``path`` and returns the path of the file, which need not exist.
 
-    NoFileError if it exists and is not a regular file.
+    NoFileError if the path leads to a folder, a pipe or a device.
     """
     try:
         mode = path.stat().st_mode  # first: /dev/stdout may be a link that realpath cannot follow
@@ -59,7 +59,7 @@ def _resolve_target(path: Path) -> Path:
 
 
 def _copy_permissions(old: Path, new: Path) -> None:
-    """Gives ``new`` the permissions of ``old`` and, if this process may, its owner."""
+    """Copies the permissions of ``old`` to ``new`` and, if the system allows it, the owner."""
     try:
         status = old.stat()
     except FileNotFoundError:

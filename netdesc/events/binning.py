@@ -18,8 +18,8 @@ Duplicates = Literal["or", "sum"]
 
 _MAX_STEP_MS = 1e6
 _MAX_EVENTS = 100_000_000
-"""The largest number of events that a tensor may stand for: about 3 GB of columns. Without a limit,
-one large value could fill the memory.
+"""The largest number of events that a tensor is converted to, which takes about 3 GB. Without this
+limit, one large value in the tensor could fill the memory.
 """
 
 
@@ -32,7 +32,7 @@ def require_choice(word: str, literal: Any) -> None:
 def step_numbers(
     times_us: NDArray[np.int64], step_ms: float, rounding: Rounding
 ) -> NDArray[np.int64]:
-    """Returns the step of each time: time / step, rounded down or to the nearest (half to even).
+    """Returns the step of each time: time / ``step_ms``, rounded down or to nearest (half to even).
 
     Times before 0 have negative steps. ValueError if ``step_ms`` is not above 0 and at most 1e6, or
     if ``rounding`` is unknown.
@@ -59,11 +59,11 @@ def step_starts_us(steps: NDArray[np.int64], step_ms: float) -> NDArray[np.int64
 def cell_numbers(
     x: NDArray, y: NDArray | None, p: NDArray, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Returns the row-major cell of each event in ``shape``, and whether the event lies inside.
+    """Returns the cell of each event in ``shape``, and whether the event lies inside.
 
-    If the events have no ``y``, or if all ``y`` are 0 and the shape has one axis, ``x`` is the
-    cell. Otherwise ``[p, y, x]`` indexes the shape [channels, height, width]; ValueError if the
-    shape does not have three axes.
+    A cell is a row-major index. If the events have no ``y``, or if all ``y`` are 0 and the shape
+    has one axis, the cell is ``x``. Otherwise it is the index of ``[p, y, x]`` in the shape
+    [channels, height, width]; ValueError if the shape does not have three axes.
     """
     x = x.astype(np.int64)
     if y is None or (len(shape) == 1 and not y.any()):
@@ -82,7 +82,7 @@ def cell_numbers(
 def event_counts(values: NDArray) -> NDArray[np.int64]:
     """Converts cell values to numbers of events.
 
-    ValueError if a value is not a whole number above 0, or if the sum exceeds the limit.
+    ValueError if a value is not a whole number above 0, or if the sum exceeds ``_MAX_EVENTS``.
     """
     is_wrong = ~((values > 0) & (values <= _MAX_EVENTS) & (values == np.trunc(values)))
     if is_wrong.any():
@@ -94,10 +94,11 @@ def event_counts(values: NDArray) -> NDArray[np.int64]:
 
 
 def _step_us(step_ms: float) -> Fraction:
-    """Converts the step to microseconds: the exact value of the decimal number in ``step_ms``.
+    """Converts the length of a step to microseconds, as the exact fraction of its decimal digits.
 
-    The denominator is bounded, so that times of up to 46 days stay inside 64 bits. The bound also
-    turns 0.3333333333333333 ms into exactly a third.
+    The denominator is limited, so that arithmetic with times of up to 46 days stays inside 64 bits.
+    The limit also turns 0.3333333333333333 ms into exactly one third. ValueError if ``step_ms`` is
+    out of range.
     """
     if not 0 < step_ms <= _MAX_STEP_MS:
         raise ValueError(f"a step of {step_ms} ms is not above 0 and at most {_MAX_STEP_MS} ms")

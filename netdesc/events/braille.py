@@ -13,7 +13,7 @@ _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def braille(dot_HW: NDArray[np.bool_]) -> str:
-    """Draws the true values of an array [height, width] as dots, with the first row on top."""
+    """Returns text with a dot for each true value of an array [height, width]; row 0 is on top."""
     height, width = dot_HW.shape
     padded = np.pad(dot_HW, ((0, -height % DOTS_PER_LINE), (0, -width % DOTS_PER_COLUMN)))
     cells = padded.reshape(-1, DOTS_PER_LINE, padded.shape[1] // DOTS_PER_COLUMN, DOTS_PER_COLUMN)

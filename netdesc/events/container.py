@@ -28,7 +28,7 @@ Integers = NDArray[np.signedinteger]
 
 
 class DroppedEvents(UserWarning):
-    """The warning that some events lie outside a tensor and are left out; it says how many.
+    """The warning that events outside a tensor are left out. The message gives their number.
 
     ``warnings.simplefilter("error", DroppedEvents)`` turns the warning into an error.
     """
@@ -74,8 +74,8 @@ class Event:
     ) -> tuple[NDArray[np.int64], int]:
         """Returns the row-major index in ``[steps, *shape]`` of each event that lies inside.
 
-        The second value is the number of events outside. ``to_dense`` describes the cell of an
-        event and the errors.
+        The second value is the number of events outside. ``to_dense`` explains how the index is
+        computed, and lists the errors.
         """
         cell, is_inside = cell_numbers(self.x, self.y, self.p, shape)
         step = step_numbers(self.microseconds(), step_ms, rounding)
@@ -115,8 +115,8 @@ class Event:
     ) -> torch.Tensor:
         """Bins the events into the given ``tensor``, [steps, *shape] of any dtype, and returns it.
 
-        With ``or``, a cell that is 0 and has events becomes 1; with ``sum``, the number of its
-        events is added to it. Other cells keep their values. Events outside the tensor are left out
+        With ``or``, a cell with events becomes 1 if it is 0, and keeps its value otherwise. With
+        ``sum``, the number of events is added to the cell. Events outside the tensor are left out
         with the warning ``DroppedEvents``. ValueError under the conditions of ``to_tensor``, and if
         the dtype cannot hold a sum exactly; the tensor then stays unchanged.
         """
@@ -213,8 +213,8 @@ def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or"
 
     For a shape [channels, height, width], events have x, y and p. For other shapes, ``x`` is the
     row-major index of the cell, ``y`` is None and ``p`` is 0. The time of an event is the first
-    whole microsecond of its step, so that ``to_dense`` finds the same step if it is at least 2 µs
-    long.
+    whole microsecond of its step. If steps are at least 2 µs long, ``to_dense`` bins the event into
+    the same step again.
     """
     require_choice(duplicates, Duplicates)
     flat_TN = spikes_TN.reshape(len(spikes_TN), math.prod(spikes_TN.shape[1:]))

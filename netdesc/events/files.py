@@ -15,7 +15,7 @@ from netdesc.events.atomic_write import atomic_path
 from netdesc.events.container import Event
 
 MAX_FILE_BYTES = 256 * 2**20
-"""The size of a .bs1 or .bs2 file with 54 million events."""
+"""The largest size of an event file. A .bs1 or .bs2 file of this size has 54 million events."""
 
 _MAX_RECORD_US = 2**23 - 1
 
@@ -54,10 +54,10 @@ def read_events(path: str | Path) -> Event:
 
 
 def write_events(path: str | Path, event: Event) -> None:
-    """Writes ``event`` atomically, in the format of the suffix, exact to the microsecond.
+    """Writes ``event`` atomically, in the format of the suffix, with times in whole microseconds.
 
-    EventFileError if the format cannot hold an event (the error names the first), or if the file
-    cannot be written.
+    EventFileError if the format cannot hold an event (the message names the first such event), or
+    if the file cannot be written.
     """
     path = Path(path)
     try:
@@ -70,8 +70,9 @@ def write_events(path: str | Path, event: Event) -> None:
 
 @contextlib.contextmanager
 def atomic_output_path(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary file as ``atomic_path`` does; EventFileError if ``path`` cannot be
-    written.
+    """Yields a temporary file that replaces ``path``, as ``atomic_path`` does.
+
+    EventFileError if ``path`` cannot be written.
     """
     try:
         with atomic_path(path) as temporary:

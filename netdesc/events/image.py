@@ -1,4 +1,4 @@
-"""Draws events with x and y as an image, which shows their number per pixel and polarity."""
+"""Draws events with x and y as an image: the colour of a pixel shows its events by polarity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_SIDE = 4096
 _ENLARGED_SIDE = 768
 """The approximate longer side of a saved image, to which smaller images are enlarged."""
 _MIN_STRENGTH = 0.1
-"""The strength of the colour (0 to 1) of a pixel with one event if others have very many."""
+"""The lowest strength (0 to 1) of a pixel's colour, at which a single event is still visible."""
 
 
 def is_image(event: Event) -> bool:
@@ -60,8 +60,9 @@ class Image:
         return self.enlarged(_ENLARGED_SIDE)
 
     def enlarged(self, side: int) -> tuple[int, int]:
-        """Returns width and height, scaled by a whole factor, so that the longer side is about
-        ``side``.
+        """Returns width and height, scaled by a whole factor to at most ``side`` pixels.
+
+        An image that is already larger than ``side`` keeps its size.
         """
         scale = max(1, side // max(self.width, self.height))
         return self.width * scale, self.height * scale

@@ -27,7 +27,7 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-"""Format -> metadata that matplotlib must leave out, so that equal spikes give equal bytes."""
+"""Metadata by format that matplotlib leaves out, so that equal spikes give equal bytes."""
 FORMATS = tuple(_METADATA)
 
 
@@ -72,7 +72,7 @@ def save_picture(path: Path, drawn: Raster | Image) -> None:
 
 
 def make_figure(drawn: Raster | Image, has_axes: bool) -> Figure:
-    """Makes a figure of ``drawn``. It must be made and rendered in a block of ``default_style``."""
+    """Makes a figure of ``drawn``. Call this and render the figure in a ``default_style`` block."""
     from matplotlib.figure import Figure
 
     if has_axes:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_VECTOR_DOTS = 20_000
-"""If one colour has more dots, SVG and PDF files store them as pixels (20,000 dots take 2 MB of
-SVG).
+"""If a colour has more dots, SVG and PDF files store its dots as pixels. (20,000 dots take 2 MB in
+SVG.)
 """
 
 _DOT_SIZE = 0.72
@@ -35,11 +35,11 @@ class DotSeries(NamedTuple):
 
 
 class Raster:
-    """A raster of one or two recordings on a grid.
+    """A raster of one or two recordings on a grid of bins (one bin for each neuron and step).
 
-    With two recordings, a bin is black if both have spikes in it, orange if only the first has, and
-    blue if only the second has; a report draws output and target in these colours, too. ``outside``
-    is the number of events outside the grid.
+    With two recordings, a bin is black if both recordings have spikes in it, orange if only the
+    first has spikes, and blue if only the second has spikes. Reports draw output and target in the
+    same colours. ``outside`` is the number of events outside the grid.
     """
 
     pixels = (1500, 1000)

@@ -50,8 +50,8 @@ class Grid:
     ) -> Grid:
         """Returns the smallest grid from step 0 and neuron 0 that contains all events.
 
-        If ``neurons`` or ``until_ms`` is given, it sets the size instead. PictureError if there are
-        no events, or if the bins cannot be numbered in 62 bits.
+        ``neurons`` and ``until_ms`` set the number of neurons and the end of the grid, if they are
+        not None. PictureError if there are no events, or if the grid has too many bins (2⁶²).
         """
         if not any(len(event) for event in recordings):
             raise PictureError("there are no events, so there is nothing to draw")
@@ -88,10 +88,9 @@ class Grid:
         return has_spike
 
     def dots(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Returns the steps and the neurons of the dots that show ``bins``.
+        """Returns the steps and the neurons of the dots to draw for ``bins``.
 
-        Each bin is a dot. If there are more than ``MAX_DOTS`` bins, they are pooled, and each
-        pooled cell is a dot.
+        There is a dot for each bin. More than ``MAX_DOTS`` bins are first pooled to fewer cells.
         """
         if len(bins) <= MAX_DOTS:
             step, neuron = np.divmod(bins, self.neurons)

@@ -40,11 +40,11 @@ class Summary:
     busiest_hz: float | None
     """Events per second at ``busiest``, from time 0 to the last event."""
     same_instant: int
-    """The number of events that repeat the place, polarity and microsecond of another."""
+    """The number of events with the place, polarity and microsecond of another event."""
     same_bin: int
-    """The number of events that are lost if binning with ``or`` keeps one event per bin."""
+    """The number of events that binning with ``or`` loses, because it keeps one event per bin."""
     step_ms: float
-    """The length of the bins of ``same_bin``."""
+    """The length of the bins for ``same_bin``."""
 
 
 def summarize(event: Event, step_ms: float = 1.0, rounding: Rounding = "nearest") -> Summary:
@@ -86,8 +86,9 @@ def _span(values: NDArray) -> tuple[int, int] | None:
 
 
 def _distinct_rows(columns: list[NDArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns the index of the first occurrence of each distinct row, and its number of
-    occurrences. The rows are in sorted order.
+    """Finds the distinct rows of ``columns``, in sorted order.
+
+    Returns the index of the first occurrence of each distinct row, and how often the row occurs.
     """
     order = np.lexsort(columns[::-1])
     differs = np.zeros(max(0, len(order) - 1), bool)

@@ -20,7 +20,7 @@ VERSION = __version__
 
 
 def layer(work: Work) -> TimedLayer:
-    """Builds the layer of ``work``. On a GPU its step is captured and replayed, as in training."""
+    """Builds the layer of ``work``. On a GPU, a step is a captured CUDA graph, as in training."""
     document = Document.model_validate_json(json.dumps(_document(work)))
     model = build(build_graph(document)).to(torch_side.device_of(work))
     weight = torch_side.tensor(work.numbers["weight_OI"], work)
@@ -38,10 +38,10 @@ def layer(work: Work) -> TimedLayer:
 
 
 def capture(timed: TimedLayer, graphs: Graphs) -> TimedLayer:
-    """Returns the layer with a step that is captured as a CUDA graph, if that is possible.
+    """Returns the layer with a step that is captured as a CUDA graph after one normal step.
 
-    ``path`` then ends with ``captured``. One run before the capture is enough, because all steps
-    are equal.
+    If the step can be captured, the text of ``path`` ends with ``captured``; otherwise all steps
+    run normally.
     """
     step = ReplayedWork(timed.step, graphs, warm_up=1)
     return replace(

@@ -1,6 +1,6 @@
 """Measures slayer (lava-dl): ``slayer.block.cuba.Dense``, which has the same neurons as netdesc.
 
-Its tensors are [batch, neurons, steps]; weights are [neurons, inputs, 1, 1, 1].
+Spikes in slayer are [batch, neurons, steps], and weights are [neurons, inputs, 1, 1, 1].
 """
 
 # pyright: reportMissingImports=false
@@ -43,10 +43,10 @@ def layer(work: Work) -> TimedLayer:
 
 
 def oxford(work: Work) -> dict[str, Any]:
-    """Trains dense CUBA layers as slayer's tutorial does, from the weights of the work.
+    """Trains dense CUBA layers as in slayer's tutorial, with the initial weights of ``work``.
 
-    Returns seconds, losses, spike rates and peak memory, among others. An epoch is forward pass,
-    loss, backward pass and the optimizer's step.
+    An epoch consists of forward pass, loss, backward pass and the optimizer's step. Returns an
+    object for JSON with seconds, losses, spike rates and peak memory.
     """
     settings = work.settings
     spikes, target = (

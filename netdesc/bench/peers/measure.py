@@ -11,15 +11,15 @@ from netdesc.bench.peers.memory import host_peak_bytes
 from netdesc.bench.peers.work import Work
 
 _MIN_S = 0.5
-"""All repeats together last at least this long, so that a short pause of the machine affects only
-some of them."""
+"""The shortest duration of all repeats together, so that a short pause of the machine affects only
+some of the repeats."""
 _MAX_S = 20.0
 """After this time no further repeat starts, if ``_MIN_REPEATS`` are done."""
 _MIN_REPEATS = 5
 
 
 def _do_nothing() -> None:
-    """Does nothing: for a CPU, where no wait is needed, and for programs without memory to free."""
+    """The default of ``TimedLayer.wait`` (for a CPU) and ``TimedLayer.release``."""
 
 
 @dataclass(frozen=True)

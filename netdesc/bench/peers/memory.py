@@ -1,9 +1,9 @@
 """Measures the peak memory that a piece of work takes, minus the memory allocated before.
 
-On a CPU this is the peak of the process's resident set during the work minus its size before. It
-counts all memory that was accessed, from any allocator (torch, numpy, Numba, jax), but not memory
-that was only reserved. Before the work, freed heap memory is returned to the system, and the peak
-is reset if the system allows it (Linux). On other systems an earlier peak may hide growth.
+On a CPU this is the peak of the process's resident set during the work, minus its size before. The
+resident set contains all memory that was accessed, from any allocator (torch, numpy, Numba, jax),
+but not memory that was only reserved. Before the work, freed heap memory is returned to the system.
+On Linux the recorded peak is also reset. Elsewhere, an earlier peak may hide the growth.
 """
 
 from __future__ import annotations

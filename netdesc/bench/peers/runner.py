@@ -1,8 +1,8 @@
 """Measures one program in this process: ``python runner.py PROGRAM WORK.npz …``.
 
-Prints one line of JSON for each work on standard output; output of the program goes to standard
-error. If the program is not installed, the line says so. If it fails, the process ends with a
-traceback.
+Each WORK.npz file contains settings and arrays of a measurement. Prints one line of JSON for each
+file on standard output; output of the program goes to standard error. If the program is not
+installed, the line says so. If the program fails, the process ends with a traceback.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 
 _FOLDER = Path(__file__).resolve().parent
 
-# Python puts this file's folder on the path; its files would hide the programs of the same names.
+# Python puts this folder on the path. Files such as snntorch.py would then hide the real packages.
 sys.path[:] = [each for each in sys.path if Path(each or ".").resolve() != _FOLDER]
 
 
 def _load_netdesc() -> None:
     """Imports netdesc from the package of this file, without putting its parent folder on the path.
 
-    Other packages in that folder may belong to another interpreter; a program that is missing in
-    this interpreter would be imported from there.
+    The parent folder may contain packages of another interpreter. A program that this interpreter
+    lacks would be imported from there.
     """
     folder = _FOLDER.parents[1]
     spec = importlib.util.spec_from_file_location(
@@ -57,7 +57,7 @@ def load(name: str) -> ModuleType | None:
     try:
         importlib.import_module(program.module)
     except ModuleNotFoundError as error:
-        # Return None only if the program is missing, but not if a package that it needs is.
+        # Not None if the program is installed and only a package that it needs is missing.
         if f"{program.module}.".startswith(f"{error.name}."):
             return None
         raise
@@ -65,7 +65,7 @@ def load(name: str) -> ModuleType | None:
 
 
 def run(name: str, path: Path) -> dict[str, Any]:
-    """Measures the program ``name`` with the work at ``path``; returns an object for JSON."""
+    """Measures the program ``name`` with the work in the file ``path``; returns a JSON object."""
     adapter = load(name)
     if adapter is None:
         return {"status": "missing"}

@@ -1,7 +1,7 @@
 """Measures snnTorch: ``snntorch.Synaptic``, which users call in their own loop over time.
 
-The dense layer is computed for all steps before the loop. The reset subtracts the threshold; this
-is the default, and faster than the reset to zero, which computes every state twice.
+The dense layer is computed for all steps before the loop. The reset subtracts the threshold, which
+is the default. A reset to zero would be slower, because snnTorch then computes each state twice.
 """
 
 # pyright: reportAttributeAccessIssue=false

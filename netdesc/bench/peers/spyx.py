@@ -1,6 +1,6 @@
 """Measures Spyx: ``spyx.nn.CuBaLIF`` run by ``spyx.nn.run``, forward and backward in one jax.jit.
 
-The step is compiled before it is timed. The time ends when its results are ready.
+The step is compiled before the measurement. The measured time ends when the results are ready.
 """
 
 # pyright: reportMissingImports=false

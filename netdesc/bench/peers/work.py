@@ -1,6 +1,6 @@
-"""Writes and reads the work that every program computes, as one ``.npz`` file without pickles.
+"""The work of a measurement (settings and arrays), which each program reads from a ``.npz`` file.
 
-The file holds 8 spikes in each byte, and ``settings`` as JSON text.
+The file holds 8 spikes in each byte and ``settings`` as JSON text; it contains no pickles.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Applies the certain fixes of all diagnostics to a text: ``netdesc validate --fix``."""
+"""Applies the unambiguous fixes of all diagnostics to a text: ``netdesc validate --fix``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from netdesc.description.source import Source
 MAX_ROUNDS = 50
 """Largest number of rounds. A fix may reveal another error, such as the next missing comma."""
 _MAX_SINGLE_FIXES = 20
-"""Number of fixes that are tried one by one if all of them together give no improvement."""
+"""Largest number of fixes that are tried one by one, if all fixes together do not help."""
 
 
 @dataclass(slots=True)
 class FixResult:
-    """A text before and after the fixes, the diagnostics that were fixed, and those left."""
+    """A text before and after the fixes, the fixed diagnostics, and the remaining diagnostics."""
 
     before: Source
     after: Source
@@ -29,10 +29,10 @@ class FixResult:
 def apply_fixes(
     source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> FixResult:
-    """Applies certain fixes to a text in rounds, until no round improves it. Writes no file.
+    """Applies fixes to a text in rounds, until a round brings no improvement. Writes no file.
 
-    ``path`` is the file of the text, ``overrides`` are ``--set`` arguments. The remaining
-    diagnostics come from a full check; ``with_files=False`` leaves the data files out of it.
+    ``path`` is the file that contains the text, ``overrides`` are ``--set`` arguments. A full check
+    finds the remaining diagnostics; with ``with_files=False`` it skips the data files.
     """
     result = FixResult(source, source)
     for _ in range(MAX_ROUNDS):
@@ -43,7 +43,7 @@ def apply_fixes(
 
 
 def _run_round(result: FixResult, path: Path, overrides: Sequence[str]) -> bool:
-    """Applies all fixes that do not overlap, or else a single one. False if nothing improves."""
+    """Applies fixes that do not overlap, all or else a single one. False if nothing improves."""
     before = check_text(result.after, path, overrides, with_files=False)[1]
     fixable = [each for each in before if each.fix is not None]
     # JSON errors come first: other errors are complete only when the text is valid JSON.
@@ -92,10 +92,11 @@ Checked = tuple[Source, Sequence[Diagnostic]]
 
 
 def _is_better(before: Checked, after: Checked, group: Sequence[Diagnostic]) -> bool:
-    """Returns True if the fixes of ``group`` reduced the errors of a text.
+    """Returns True if a text has fewer errors after the fixes of ``group`` than before.
 
-    The number of errors must fall, or stay while the fixed errors disappear. It may stay because
-    only the first of very many errors are reported.
+    Two other changes also count as better: the JSON errors come later in the text, or the errors of
+    ``group`` are gone and as many others are reported. The latter happens in a text with very many
+    errors, of which only the first are reported.
     """
     old, new = _count_errors(*before), _count_errors(*after)
     if _is_about_text(group[0]):
@@ -109,10 +110,10 @@ def _is_better(before: Checked, after: Checked, group: Sequence[Diagnostic]) -> 
 
 
 def _count_errors(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[int, int, int]:
-    """Counts JSON errors, the characters that follow each of them (summed up), and other errors.
+    """Returns the number of JSON errors, of characters after them, and of other errors.
 
-    The characters measure progress: the reader stops at some JSON errors, so that a fix may reveal
-    another error, but later in the text.
+    The characters are summed over all JSON errors. They measure progress: the reader stops at some
+    errors, so a fix may reveal another error, but one with less text after it.
     """
     errors = [each for each in diagnostics if each.is_error]
     of_text = [each for each in errors if _is_about_text(each)]

@@ -1,8 +1,8 @@
 """The canonical layout of JSON text: ``netdesc format``.
 
 Only the white space between tokens changes: values keep their spelling and their order. An object
-or list is written on one line if it fits. Otherwise it has one entry per line, as does the document
-itself.
+or list is written on one line if it fits, otherwise with one entry per line. The document itself
+always has one entry per line.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _TOKEN = re.compile(
     |([^\s"{}\[\],:]+)""",
     re.VERBOSE,
 )
-"""The tokens of valid JSON. The numbers below are ``lastindex`` of a match of that kind."""
+"""Matches a token of valid JSON. The constants below are the values of ``match.lastindex``."""
 _KEY, _OPENING, _CLOSING, _COMMA = 2, 3, 4, 5
 
 
@@ -91,7 +91,7 @@ def _lay_out(text: str, start: int) -> str:
 def _end_on_line(text: str, start: int, room: int) -> int:
     """Returns the end of the object or list at ``start`` if it fits on the line, else 0.
 
-    It fits if it and a comma after it have at most ``room`` characters. Reading stops beyond them.
+    It fits if it has at most ``room`` characters, with the comma that may follow it.
     """
     used = depth = 0
     for token in _TOKEN.finditer(text, start):

@@ -19,7 +19,7 @@ def may_be_document(path: Path) -> bool:
 
     A document names netdesc's schema in ``$schema``, or has the key ``format`` and two of
     ``layers``, ``neurons``, ``loss`` and ``training``; the others may be misspelt. A pipe is not
-    read because that is possible only once.
+    read, because its content can be read only once.
     """
     try:
         file_size(path)
@@ -36,5 +36,5 @@ def may_be_document(path: Path) -> bool:
 
 
 def is_lock(data: Any) -> bool:
-    """Returns True for the data of a run's lock. Do not rewrite it: resuming needs it unchanged."""
+    """Returns True if ``data`` are a run's lock. A lock must not change: resuming needs it."""
     return isinstance(member(data, "lock"), dict)

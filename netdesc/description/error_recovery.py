@@ -4,7 +4,7 @@ A document with a misspelt key and an unknown neuron has two errors, and the use
 A misspelt key gets its correct name, an unknown key is dropped, and a wrong value is replaced by
 the number that it spells, by the default, or by the field's placeholder. If none of this is
 possible, the rules are skipped. Diagnostics about a section with a guessed value are dropped
-because they may be wrong. Errors that appear only after a certain fix are reported.
+because they may be wrong. Errors that appear only after an unambiguous fix are reported.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RepairedDocument:
     renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
     """Maps the path with the corrected key to the path with the key as in the file."""
     revealed: list[LocatedError] = field(default_factory=list[LocatedError])
-    """Errors that appeared after certain fixes and are not inside guessed values."""
+    """Errors that appeared after unambiguous fixes and are not inside guessed values."""
 
 
 def repair_document(data: Any, errors: Sequence[LocatedError]) -> RepairedDocument:
@@ -80,7 +80,7 @@ def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
 def drop_unreliable(
     found: Iterable[Diagnostic], guessed: Iterable[Parts], source_map: SourceMap
 ) -> list[Diagnostic]:
-    """Drops the diagnostics that a guessed value may have caused. ``guessed`` are its paths."""
+    """Drops the diagnostics that guessed values (at the paths ``guessed``) may have caused."""
     guessed = list(guessed)
     sections: set[Parts] = {_section(parts) for parts in guessed}
     # Checks of samples use time and layers; checks of the loss's filter and windows use time.
@@ -103,16 +103,17 @@ def drop_unreliable(
 
 
 def _section(parts: Parts) -> Parts:
-    """Returns the path of the section whose diagnostics a guess at a path makes unreliable."""
+    """Returns the path of the neuron, the layer or the top-level field that contains a value."""
     return parts[:2] if parts[:1] in (("neurons",), ("layers",)) else parts[:1]
 
 
 def _repair(
     data: Any, error: LocatedError, result: RepairedDocument, fixed_sections: list[Parts]
 ) -> bool:
-    """Repairs one error in the data, by its certain fix or else by a guess.
+    """Repairs one error in the data, by its unambiguous fix or else by a guess.
 
-    Returns False if neither is possible. Records guesses and renamed keys in ``result``.
+    Returns False if neither is possible. Records guesses and renamed keys in ``result``, and the
+    paths of fixes in ``fixed_sections``.
     """
     parent, key = error.parts[:-1], error.parts[-1:]
     if error.fix is not None:
@@ -134,7 +135,7 @@ def _repair(
             result.renamed[*parent, best.name] = error.parts
         if best is not None and best.value:
             result.guessed.append((*parent, best.name))
-        # Dropping an unknown key is no guess, unless the type of its object is wrong.
+        # Dropping an unknown key is a guess only if the object's type may be wrong.
         if best is None and types_with_field(error, data):
             result.guessed += [error.parts, (*parent, "type")]
         return True

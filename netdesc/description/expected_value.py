@@ -82,7 +82,7 @@ def _object_from_word(parts: Parts, actual: str, data: Any) -> str | None:
 
 
 def _number_from_text(parts: Parts, actual: str, data: Any) -> str | None:
-    """Returns the JSON text of a number in another notation: 0.5 for .5 and for 0,5."""
+    """Returns the JSON text of a number in another notation: 0.5 for .5 and 0,5. None in doubt."""
     if re.fullmatch("-?[0-9]+,[0-9]+", actual):
         actual = actual.replace(",", ".")
     return plain_number(actual)
@@ -122,9 +122,10 @@ _REWRITES: tuple[tuple[tuple[type, ...], str, Callable[[Parts, Any, Any], str | 
     ((list,), "an integer|a number", _only_item(int)),
     ((list,), "a number", _only_item(float)),
 )
-"""Functions that rewrite a value of one of these types in the form that the pattern matches.
+"""Rows of (types, pattern, function), which are tried in order.
 
-A function returns JSON text, or ``None`` if it cannot. The first text is used.
+A row applies if the value has one of the types and the pattern matches the expected form, such as
+"a list". Its function returns the value in that form as JSON text, or ``None`` if it cannot.
 """
 
 

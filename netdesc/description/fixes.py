@@ -1,4 +1,4 @@
-"""Finds certain fixes for misspelt names and for values in quotes or of the wrong type.
+"""Finds unambiguous fixes for misspelt names and for values in quotes or of the wrong type.
 
 ``netdesc validate --fix`` writes them into the file. Error recovery applies them too, so that later
 checks see the fixed document.
@@ -21,14 +21,14 @@ from netdesc.description.spelling import certain_name, normalise_name
 from netdesc.description.synonyms import FIELDS
 
 MAX_EXACT = 1 << 53
-"""Largest float that is converted to an integer: up to 2^53, float64 holds every integer."""
+"""Largest float that is converted to an integer: float64 represents integers up to 2^53."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,16})?(?:[eE][+-]?[0-9]{1,2})?")
 _BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
 class PathFix:
-    """A certain fix of the value at ``path``. ``SourceMap.add_fix`` turns it into text edits.
+    """An unambiguous fix at ``path``. ``SourceMap.add_fix`` converts it to edits of the text.
 
     ``rename`` renames the key ``old`` to the last part of ``path``. ``replace`` and ``add`` write
     ``text``, which is JSON.
@@ -63,7 +63,7 @@ class PathFix:
 
 
 def find_fix(kind: str, parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Returns the certain fix of a pydantic error of this kind, or ``None``.
+    """Returns the unambiguous fix of a pydantic error of type ``kind``; ``None`` in doubt.
 
     ``value`` is the value at the path ``parts`` of the document ``data``.
     """
@@ -77,7 +77,7 @@ def replace_value(parts: Parts, value: Any) -> PathFix:
 
 
 def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Renames a misspelt key, unless the object has the correct key already."""
+    """Returns the fix that renames a misspelt key; ``None`` if the correct key exists already."""
     parent, old = parts[:-1], str(parts[-1])
     holder = lookup(data, parent)
     candidates = structure.models_at(Document, parent, data)
@@ -92,7 +92,7 @@ def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
 
 
 def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Renames a misspelt key to ``type``."""
+    """Returns the fix that renames a misspelt key to ``type``; ``None`` in doubt."""
     if not isinstance(value, dict) or "type" in value:
         return None
     held = cast("dict[str, Any]", value)
@@ -135,7 +135,7 @@ def _fix_integer(parts: Parts, value: Any, data: Any) -> PathFix | None:
 
 
 def _fix_float(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Removes the quotes around a number. Its spelling stays: ``1e-3`` is not written as 0.001."""
+    """Returns the fix that removes the quotes around a number. ``1e-3`` stays ``1e-3``."""
     is_number = isinstance(value, str) and _parse_number(value) is not None
     return PathFix("replace", parts, value) if is_number else None
 
@@ -164,4 +164,4 @@ _FINDERS: dict[str, Callable[[Parts, Any, Any], PathFix | None]] = {
     "bool_type": _fix_boolean,
     "missing": _fix_missing,
 }
-"""Functions that find a fix, by pydantic's kind of error. Other kinds have no certain fix."""
+"""Maps pydantic's type of an error to the function that finds its fix. Others have no fix."""

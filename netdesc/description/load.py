@@ -51,9 +51,9 @@ class Description:
         return self.provenance.origins()
 
     def resolve(self, path_in_document: str) -> Path:
-        """Returns the file of a path in the document.
+        """Returns the file that a path in the document names.
 
-        The path is relative to the JSON file; paths from ``--set`` are absolute already.
+        A relative path starts in the folder of the JSON file. In a lock, ``files`` has the file.
         """
         known = self.files.get(path_in_document)
         return known if known is not None else self.path.parent / path_in_document
@@ -76,7 +76,7 @@ def load(
 def check(
     path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """Reads and checks a document or a lock as ``load`` does, without DescriptionError.
+    """Reads and checks a document or a lock as ``load`` does, but never raises DescriptionError.
 
     Returns the description, or ``None`` if there is an error, and all diagnostics in file order.
     """
@@ -119,7 +119,7 @@ def _check_text(
         if diagnostics:
             return None, diagnostics
         return _check_older(source, parsed.root.value, path, overrides, with_files)
-    if len(diagnostics) > MAX_DIAGNOSTICS:  # the message of the last one says so
+    if len(diagnostics) > MAX_DIAGNOSTICS:  # the last one says that reading stopped
         diagnostics[-1] = replace(diagnostics[-1], ends_search=True)
     description: Description | None = None
     if parsed.root is not None:
@@ -142,7 +142,7 @@ def _check_older(
     overrides: Sequence[str],
     with_files: bool,
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """Checks a migrated copy of an older document. Its diagnostics have no positions."""
+    """Migrates a copy of an older document and checks it. The diagnostics have no positions."""
     data = migrations.migrate_data(old)
     migrated = Source(document_text(data), source.name)
     description, diagnostics = _check_text(migrated, path, overrides, with_files)
@@ -176,10 +176,11 @@ _CONSTANTS = ("null", "true", "false")
 def _without_refused_constants(
     of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]
 ) -> list[Diagnostic]:
-    """Drops edits of the text that write null, true or false where that is a wrong type.
+    """Drops edits that would write null, true or false into a field of another type.
 
-    For example, ``None`` is not fixed to ``null`` if the field cannot be ``null``. A diagnostic
-    that loses all its edits is dropped, because ``more`` has a diagnostic at that place.
+    For example, ``None`` is not fixed to ``null`` if the field cannot be ``null``. ``of_text`` are
+    diagnostics of the JSON reader, ``more`` are those of the later checks. If a diagnostic loses
+    all its edits, it is dropped too, because ``more`` reports the same place.
     """
     refused = {(each.line, each.column) for each in more if each.code == "ND103"}
     left: list[Diagnostic] = []
@@ -215,7 +216,7 @@ def _with_file_fixes_only(
 def _check_document(
     source: Source, parsed: Parsed, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """Runs everything after the JSON syntax: applies overrides, checks models, rules and files."""
+    """Applies the overrides to the parsed data, and checks models, rules and files."""
     assert parsed.root is not None
     root, data = parsed.root, parsed.root.value
     source_map = SourceMap(source, root, data, guessed=parsed.guessed)
@@ -265,7 +266,7 @@ def _check_document(
 def _with_hidden_count(
     diagnostics: Sequence[Diagnostic], count: int, is_complete: bool
 ) -> list[Diagnostic]:
-    """Sorts the diagnostics. Adds a note to the last one: how many errors are not shown."""
+    """Sorts the diagnostics, and adds to the last one a note: how many errors are not shown."""
     *others, last = sorted(diagnostics, key=lambda each: (each.line or 0, each.column or 0))
     noun = "error is" if count == 1 else "errors are"
     note = f"{'' if is_complete else 'at least '}{count:,} more {noun} not shown"
@@ -273,9 +274,9 @@ def _with_hidden_count(
 
 
 def check_format(source_map: SourceMap) -> Diagnostic | None:
-    """Returns ND110 if the document has another format, else ``None``.
+    """Returns ND110 if the document's format is not ``FORMAT``, else ``None``.
 
-    Its fields are not checked, because they may differ.
+    Callers then skip all other checks, because another format may have other fields.
     """
     version = source_map.data.get("format")
     if not isinstance(version, int) or isinstance(version, bool) or version == FORMAT:

@@ -15,9 +15,9 @@ from netdesc.description.load import Description
 def lock_text(description: Description, directory: str | Path, versions: Mapping[str, str]) -> str:
     """Returns the text of a lock that will be written into ``directory``.
 
-    It is the document with all defaults and a section ``lock``: the origin of each value, the
-    location and SHA-256 of each file, the seed, and ``versions``. OSError if a data file cannot be
-    read.
+    The lock is the document with all defaults and a section ``lock``, which contains the origin of
+    each value, the location and SHA-256 of each file, the seed, and ``versions``. OSError if a data
+    file cannot be read.
     """
     base = Path(directory).absolute()
     files = [

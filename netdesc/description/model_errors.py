@@ -48,7 +48,7 @@ _PATTERNS = {
 }
 
 _MIN_DEVICE_DECAY = 32
-"""A decay of at least this number is probably the device's integer, in units of 1/4096."""
+"""An integer decay of at least this size is probably the device's value, in 1/4096."""
 
 SPLIT_HINT = (
     "training.validation_split takes a share; data.split names an array with 0 train, "
@@ -325,4 +325,7 @@ _DIAGNOSE = {
     **dict.fromkeys(("too_short", "too_long", "string_too_short", "string_too_long"), _length),
     "string_pattern_mismatch": _pattern,
 }
-"""Functions that make a diagnostic, by pydantic's kind of error. Others call ``_wrong_form``."""
+"""Maps pydantic's type of an error to the function that makes its diagnostic.
+
+``_wrong_form`` makes the diagnostics of all other errors.
+"""

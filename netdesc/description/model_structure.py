@@ -100,7 +100,7 @@ def doc_line(model: Model) -> str:
 def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any]:
     """Returns the annotations of a part (field, entry or item) of ``value``.
 
-    ``annotation`` is the annotation of ``value``. The result is empty if it has no such part.
+    ``annotation`` is the annotation of ``value``. The result is empty if it allows no such part.
     """
     found: list[Any] = []
     for each in alternatives(annotation):
@@ -119,7 +119,10 @@ def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any
 
 
 def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:
-    """Returns the only candidate, or else the first with the value's ``type``, or ``None``."""
+    """Returns the only candidate, or else the first one that allows the ``type`` of ``value``.
+
+    Returns ``None`` if no candidate allows it.
+    """
     if len(candidates) == 1:
         return candidates[0]
     kind: Any = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
@@ -169,7 +172,10 @@ def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
 def file_path_locations(
     annotation: Any, value: Any, parts: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:
-    """Yields the paths of all file paths in ``value``, whose own path is ``parts``."""
+    """Yields the place in the document of each file path in ``value``.
+
+    ``parts`` is the place of ``value`` itself, and ``annotation`` its type annotation.
+    """
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         model = choose_model(models(annotation), members)

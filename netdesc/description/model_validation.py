@@ -2,7 +2,7 @@
 
 Pydantic creates an object for every error, and a large file can have a million errors. Therefore
 long lists of samples are validated in portions, other long objects and lists are cut, and
-validation stops once there are more errors than are reported.
+validation stops once there are more than ``MAX_ERRORS`` errors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_ERRORS = 200
 """Largest number of reported errors. A file with more is probably not a description."""
 
 _PORTION = 2000
-"""Entries validated together. A valid object or list has more only if it is a list of samples."""
+"""Number of entries validated together. In a valid document, only lists of samples have more."""
 
 _SAMPLES = ("train", "validation")
 _PAIRS = TypeAdapter[tuple[Pair, ...]](tuple[Pair, ...])
@@ -125,7 +125,7 @@ class _Validator:
             return None
 
     def read_samples(self, name: str, samples: Sequence[Any]) -> tuple[Pair, ...]:
-        """Returns the valid samples after the first portion of the list ``name``."""
+        """Validates the list ``name`` after its first portion. Returns the valid samples."""
         found: list[Pair] = []
         for start in range(_PORTION, len(samples), _PORTION):
             if len(self.errors) > MAX_ERRORS:
@@ -142,7 +142,10 @@ class _Validator:
 
 
 def _at_document_location(error: ErrorDetails, name: str, start: int) -> ErrorDetails:
-    """Returns an error of the portion at index ``start`` with its location in the document."""
+    """Converts the location of an error in a portion to its location in the document.
+
+    The portion starts at index ``start`` of the list ``name``.
+    """
     index, *parts = error["loc"]
     assert isinstance(index, int)
     place = ("data", "<spike_files>", name, start + index, *parts)

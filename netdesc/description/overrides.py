@@ -52,8 +52,8 @@ def apply_overrides(
 ) -> tuple[dict[str, Any], dict[Parts, str], list[Diagnostic]]:
     """Applies ``--set`` arguments to a copy of the data. ``arguments`` may be a single string.
 
-    Returns the changed data, the argument by each changed path, and the diagnostics of arguments
-    that cannot be applied. ``file`` is the document's name in diagnostics.
+    Returns the changed data, a mapping of each changed path to its argument, and the diagnostics of
+    arguments that cannot be applied. ``file`` is the document's name in diagnostics.
     """
     arguments = [arguments] if isinstance(arguments, str) else arguments
     changed: dict[Parts, str] = {}
@@ -151,7 +151,7 @@ def _set_value(data: dict[str, Any], override: Override) -> Parts:
 
 
 def _refuse_misspelt(name: str, parts: Parts, neurons: dict[str, Any]) -> None:
-    """Raises OverrideError for a new neuron whose name is probably a misspelt existing one."""
+    """Raises OverrideError if a new neuron's name probably misspells that of an existing neuron."""
     best = certain_name(name, neurons) if parts == ("neurons",) else None
     if best is not None:
         message, hint = f'there is no neuron "{name}"', f'did you mean "{best}"?'
@@ -200,7 +200,10 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Ove
 
 
 def _suggest_item_paths(part: str, parts: Parts, items: Sequence[Any], override: Override) -> str:
-    """Returns a hint with the paths of item ``part``, or else of the first, by index and name."""
+    """Returns a hint with two paths of an item: by its index, and by its name if it has one.
+
+    The item is the one with the index ``part``, such as "01", or else the first.
+    """
     if not items:
         return ""
     number = int(part) if re.fullmatch("0[0-9]{1,8}", part, re.ASCII) else 0
@@ -211,13 +214,13 @@ def _suggest_item_paths(part: str, parts: Parts, items: Sequence[Any], override:
 
 
 def _did_you_mean_paths(name: str, data: Any) -> str:
-    """Returns the hint ``did you mean …?`` with the paths of a field; empty if it is unknown."""
+    """Returns the hint ``did you mean …?`` with the paths of a field; empty if none is found."""
     found = find_keys(name, data)
     return f"did you mean {' or '.join(found)}?" if found else ""
 
 
 def find_keys(name: str, data: Any) -> list[str]:
-    """Returns at most three dotted paths of fields with this name in netdesc or another tool."""
+    """Returns at most three dotted paths of fields that netdesc or another tool calls ``name``."""
     found: list[str] = []
     places: list[Parts] = [()]
     for place in places:
@@ -235,7 +238,7 @@ def find_keys(name: str, data: Any) -> list[str]:
 
 
 def indices_by_name(items: Sequence[Any]) -> dict[str, int]:
-    """Returns the index of each name in a list of layers; of a repeated name the first index."""
+    """Maps each name in a list of layers to its index, a repeated name to its first index."""
     found: dict[str, int] = {}
     for index, item in enumerate(items):
         name = cast("dict[str, Any]", item).get("name") if isinstance(item, dict) else None
@@ -257,7 +260,7 @@ def _default(data: Any, parts: Parts) -> Any:
 
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
-    """Makes file paths from the command line absolute, starting from the working directory."""
+    """Makes file paths from ``--set`` absolute. They are relative to the working directory."""
     if not changed:
         return
     for parts in structure.file_path_locations(Document, data):

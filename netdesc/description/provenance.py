@@ -24,7 +24,7 @@ class Provenance:
     overridden: Mapping[Parts, str]
     """The ``--set`` arguments, by path."""
     migrated: Collection[Parts] = ()
-    """The paths that a migration set or moved."""
+    """The paths of the values that a migration set or moved."""
 
     def origins(self) -> dict[str, Origin]:
         """Returns the origin of each scalar and of each empty object or list, by its JSON pointer.
@@ -46,7 +46,7 @@ class Provenance:
 
 
 def _leaves(value: Any, data: Any, at: str) -> Iterator[tuple[str, bool]]:
-    """Yields the pointer of each scalar or empty value, and True if the data contain it."""
+    """Yields the pointer of each scalar or empty value, and whether ``data`` contain the value."""
     held = members(value)
     if not held:
         yield at, data is not _ABSENT
@@ -55,7 +55,7 @@ def _leaves(value: Any, data: Any, at: str) -> Iterator[tuple[str, bool]]:
 
 
 def _enclosing(at: str) -> Iterator[str]:
-    """Yields a pointer, then the pointers of the objects and lists around its value."""
+    """Yields a pointer, then the pointers of all objects and lists that contain its value."""
     while at:
         yield at
         at = at.rpartition("/")[0]

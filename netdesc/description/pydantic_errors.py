@@ -33,17 +33,17 @@ class LocatedError:
     home: Parts | None = None
     """The path where an unknown key belongs, if that is in another object."""
     fix: PathFix | None = None
-    """The fix of the error if it is certain."""
+    """The fix of the error if it is unambiguous."""
 
 
 def locate_errors(invalid: InvalidDocumentError, data: Any) -> list[LocatedError]:
-    """Locates pydantic's errors in the data, and drops those that follow from others."""
+    """Finds the paths of pydantic's errors, and drops errors that follow from other errors."""
     found: list[LocatedError] = []
     for each in invalid.errors[:MAX_ERRORS]:
         parts = _without_union_tags(each["loc"], data)
         on_key = parts[-1:] == ("[key]",)
         parts = parts[:-1] if on_key else parts
-        # Pydantic got only the beginning of a value that is too long.
+        # Pydantic saw only the beginning of a long value, because validation cuts it.
         value = lookup(data, parts) if each["type"] in _LENGTH_KINDS else each["input"]
         error = LocatedError(each["type"], parts, value, each.get("ctx", {}), on_key)
         if error.kind == "extra_forbidden":
@@ -76,7 +76,7 @@ def _without_union_tags(location: Parts, data: Any) -> Parts:
 
 
 def _suggest_missing_field(parts: Parts, data: Any) -> Suggestion | None:
-    """Suggests one of the fields that the object does not have yet for an unknown key."""
+    """Returns the field that an unknown key probably means, if the object lacks that field."""
     present = members(lookup(data, parts[:-1]))
     known = known_fields(parts[:-1], data)
     return suggest_field(str(parts[-1]), [name for name in known if name not in present])
@@ -125,7 +125,7 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
         if error.kind == "missing" and error.parts in misspelt:
             return True
         if error.kind in _LENGTH_KINDS:
-            # Pydantic counts valid items only.
+            # Pydantic counts valid items only, so the length may be right.
             size = len(error.value)
             low, high = error.context.get("min_length", 0), error.context.get("max_length", size)
             return low <= size <= (high if high is not None else size)
@@ -135,7 +135,7 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
 
 
 def _with_fixes(errors: Sequence[LocatedError], data: Any) -> list[LocatedError]:
-    """Adds the certain fixes to the errors. Two fixes that write the same path are both dropped."""
+    """Adds the unambiguous fixes to the errors, except fixes that write the same path."""
     fixes = [find_fix(error.kind, error.parts, error.value, data) for error in errors]
     counts = Counter(each.path for each in fixes if each is not None)
     return [

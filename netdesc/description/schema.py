@@ -2,9 +2,9 @@
 
 The schema is written so that an editor shows one clear error for one typo. A choice by ``type`` is
 an ``enum`` with an ``if``/``then`` for each type, because ``oneOf`` reports every branch that
-failed. Required fields are checked only if all keys of the object are known, because a misspelt key
-would be reported twice, as unknown and as missing. ``doNotSuggest``, ``enumDescriptions`` and the
-``else`` with descriptions are for completion in editors; other tools ignore them.
+failed. Required fields are checked only if all keys of the object are known. Otherwise a misspelt
+key would be reported twice, as unknown and as missing. ``doNotSuggest``, ``enumDescriptions`` and
+the ``else`` with descriptions are for completion in editors; other tools ignore them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Explains the shape of a layer: the layers that lead to it, and the fields that state it."""
+"""Explains a layer's shape to users: the layers before it, and the fields that set the shape."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ def trace_source(document: Document, wiring: Wiring, source: str) -> str:
 def shape_locations(
     document: Document, source: str, shape: Shape | None = None
 ) -> tuple[RelatedPath, ...]:
-    """Returns the path at which the document states the output shape of a layer or of the input.
+    """Returns the path of the field that sets the output shape of ``source``, and a message.
 
-    ``shape`` is the shape to show, if it is known.
+    ``source`` is the input or a layer; for a layer without such a field, the path of its name is
+    returned. ``shape`` is the shape to show, if it is known.
     """
     for index, layer in enumerate(document.layers):
         if layer.name == source != INPUT:
@@ -63,7 +64,7 @@ def shape_locations(
 
 
 def output_locations(document: Document) -> tuple[RelatedPath, ...]:
-    """Returns the path at which the document states the network's number of outputs."""
+    """Returns the path of the field that sets the number of outputs, or of the last layer."""
     index, layer = len(document.layers) - 1, document.layers[-1]
     field = SHAPE_RULES[type(layer)].size_field
     if field is None:

@@ -26,7 +26,7 @@ InputProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
 
 @dataclass(frozen=True, slots=True)
 class InputProblem:
-    """A problem with the input of a layer."""
+    """A problem with the input of the layer at the index ``layer``."""
 
     kind: InputProblemKind
     layer: int
@@ -35,9 +35,9 @@ class InputProblem:
     source: str
     shapes: tuple[Shape, ...] = ()
     correction: str | None = None
-    """The input or earlier layer whose name an unknown source certainly misspells."""
+    """For an unknown source: the known name that it misspells; ``None`` in doubt."""
     first: str = ""
-    """For a sum: the source that has the first of the ``shapes``."""
+    """For a sum: the name of the source with the shape ``shapes[0]``."""
 
     @property
     def parts(self) -> Parts:

@@ -80,7 +80,7 @@ class Source:
 
 
 _INHERITED = ("/dev/stdin", "/dev/fd/")
-"""Paths of pipes that the shell opened. They have a writer: reading does not block for ever."""
+"""Paths of pipes that the shell opened. They have a writer, so reading them ends."""
 
 
 def file_size(path: Path) -> int:
@@ -161,7 +161,7 @@ def _binary(raw: bytes, name: str) -> Diagnostic:
 
 
 def _document_inside(directory: Path, name: str) -> str:
-    """Returns a hint with the lock or the only document of a directory, or an empty text."""
+    """Returns a hint that names the lock or the only document in a directory; empty in doubt."""
     try:
         with os.scandir(directory) as entries:
             files = [
@@ -169,7 +169,7 @@ def _document_inside(directory: Path, name: str) -> str:
                 for each in itertools.islice(entries, _MAX_DIRECTORY_ENTRIES)
                 if each.name.endswith(".json") and each.is_file()
             ]
-        if LOCK in files:  # a run: the paths in its document hold in its original directory only
+        if LOCK in files:  # a run, whose copy of the document has paths that are wrong here
             return f'did you mean "{os.path.join(name, LOCK)}"?'
         # The lock of a document may be in the same directory.
         documents = [each for each in files if not each.endswith(".lock.json")]

@@ -1,6 +1,7 @@
-"""Source map: finds the position of a path in the text, and makes diagnostics there.
+"""Source map: converts a path in the document to a position in its text, and makes diagnostics.
 
-A path leads to a value of the document. The value is in the text or came from ``--set``.
+A path (``parts``) consists of keys and indices. The value at a path is in the text or came from
+``--set``.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class SourceMap:
     ) -> Diagnostic:
         """Returns a diagnostic at a path: at its value, or at its key if ``on`` is "key".
 
-        A missing field is shown at the object that should have it. Related paths that the document
-        does not have, such as the path of a default, are dropped.
+        A missing field is shown at the object that should have it. Related paths are dropped if the
+        document does not have them, as for a default.
         """
         parts = self.path_in_text(parts)
         found = Diagnostic(
@@ -78,7 +79,7 @@ class SourceMap:
         return locate(found, self.source, self.span(parts, on))
 
     def add_fix(self, diagnostic: Diagnostic, path_fix: PathFix) -> Diagnostic:
-        """Adds a fix of the text to a diagnostic, but not if the value came from ``--set``."""
+        """Adds a fix of the text to a diagnostic, unless the value came from ``--set``."""
         fix = self._text_fix(path_fix) if diagnostic.override is None else None
         return replace(diagnostic, fix=fix)
 
@@ -91,7 +92,7 @@ class SourceMap:
         return parts
 
     def is_guessed(self, parts: Parts) -> bool:
-        """Returns True if the value is ``null`` only because its text is not JSON: skip checks."""
+        """Returns True if a value is ``null`` because its text is not JSON: do not check it."""
         if not self.guessed:
             return False
         parts = self.path_in_text(parts)
@@ -101,9 +102,10 @@ class SourceMap:
         return node is not None and not node.children and node.start in self.guessed
 
     def span(self, parts: Parts, on: On) -> Span:
-        """Returns the span of a path's key or value in the text, or of the object that lacks it.
+        """Returns the span of the key or of the value at a path in the text.
 
-        The span of an object or list is its key, or its first character.
+        If the text lacks the path, it is the span of the closest object or list around it. An
+        object or list is represented by its key, or by its first character if it has no key.
         """
         node = self.root.find(parts)
         parent = self.root.find(parts[:-1]) if parts else None
@@ -182,10 +184,10 @@ class SourceMap:
 
 
 def _insertion(text: str, holder: Node, path_fix: PathFix) -> tuple[Span, str]:
-    """Returns the (empty) span at which a member is inserted into an object, and its text.
+    """Returns the place (an empty span) of a new member of the object ``holder``, and its text.
 
     The new member becomes the first one, or the second one after ``$schema``, which editors and
-    people expect on top. It is laid out like the first member.
+    people expect on top. The white space before it is copied from the first member.
     """
     member = f'"{path_fix.path[-1]}": {path_fix.text}'
     if not holder.keys:

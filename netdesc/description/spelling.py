@@ -15,7 +15,7 @@ _MAX_NAME_LENGTH = 50
 _MAX_COMPARED = 1000
 """Largest number of known names to compare with; a directory may contain very many files."""
 _MAX_COMPARED_FOR_CERTAIN = 400
-"""With more known names than this, no match is certain: comparing them all takes too long."""
+"""``certain_name`` finds nothing among more names: comparing all of them takes too long."""
 _MAX_EDITS = 4
 _MAX_NOTE_LENGTH = 160
 """Largest number of characters in a list of names: about two lines."""
@@ -44,10 +44,10 @@ def closest_name(name: str, known: Iterable[str]) -> str | None:
 def certain_name(name: str, known: Iterable[str]) -> str | None:
     """Returns the known name that a fix may write without asking; ``None`` in case of any doubt.
 
-    Each word may contain only a typing error, and no second known name may be close. Edits are
-    counted word by word because ``min_rate`` is not a misspelt ``max_rate``. Digits must be equal
-    because ``hidden2`` is not a misspelt ``hidden1``. A name in another style (``learningRate``) is
-    certain, too.
+    The names may differ only by typing errors, and no second known name may be close. Typing errors
+    are counted in each word, because ``min_rate`` is not a misspelt ``max_rate``. Digits must be
+    equal, because ``hidden2`` is not a misspelt ``hidden1``. ``learningRate`` is accepted for
+    ``learning_rate``.
     """
     known = list(itertools.islice(known, _MAX_COMPARED_FOR_CERTAIN + 1))
     if not 2 < len(name) <= _MAX_NAME_LENGTH or len(known) > _MAX_COMPARED_FOR_CERTAIN:
@@ -71,8 +71,8 @@ def certain_name(name: str, known: Iterable[str]) -> str | None:
 def edit_distance(left: str, right: str, limit: int) -> int:
     """Counts the edits (insert, delete, replace, swap two neighbours) that turn left into right.
 
-    Returns ``limit + 1`` if there are more than ``limit``.
-    Source: optimal string alignment distance, restricted to a band around the diagonal.
+    Returns ``limit + 1`` if there are more than ``limit``. This is the optimal string alignment
+    distance; only a band around the diagonal of its table is computed.
     """
     if abs(len(left) - len(right)) > limit:
         return limit + 1
@@ -127,7 +127,7 @@ def _is_typing_error(left: str, right: str) -> bool:
 
 
 def _max_typing_errors(length: int) -> int:
-    """Returns how many typing errors a word may have; a short word none: ``max`` is not ``min``."""
+    """Returns the largest number of typing errors in a word; 0 for a short one such as ``max``."""
     return 0 if length < 4 else 1 if length < 8 else 2
 
 

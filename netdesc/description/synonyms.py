@@ -10,9 +10,9 @@ from netdesc.description.spelling import closest_name, normalise_name
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A field that a name probably means.
+    """The field (``name``) that another tool's name or a misspelt name probably means.
 
-    ``value`` tells how to compute its value, and is empty if the value stays the same.
+    ``value`` is the formula of the field's value; empty if the value stays the same.
     """
 
     name: str
@@ -101,9 +101,9 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     "num_epochs": (Suggestion("epochs"),),
     "n_epochs": (Suggestion("epochs"),),
 }
-"""The fields that a name of another tool may mean, by that name in lower case.
+"""Maps a name of another tool, in lower case, to the fields that it may mean.
 
-The first one that the object may have is suggested. ``{}`` in a formula stands for the name.
+The first field that the object may have is suggested. ``{}`` in a formula stands for the name.
 """
 
 UNSUPPORTED: dict[str, str] = {
@@ -130,7 +130,7 @@ UNSUPPORTED: dict[str, str] = {
     ),
     **dict.fromkeys(("device", "cuda", "gpu"), "not the document but --device says it"),
 }
-"""Hints for fields of other tools that netdesc does not support, by name in lower case."""
+"""Maps a name of another tool, in lower case, to a hint if netdesc has no such field."""
 
 TYPES = {
     "lif": "cuba",

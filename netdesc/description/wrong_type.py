@@ -53,7 +53,7 @@ class WrongType:
 
 
 def types_with_field(error: LocatedError, data: Any) -> list[str]:
-    """Returns the types that the object may have and that have its unknown field."""
+    """Returns the values of ``type`` with which the object could have its unknown field."""
     return [
         name
         for model in structure.models_at(Document, error.parts[:-1], data)
@@ -63,7 +63,7 @@ def types_with_field(error: LocatedError, data: Any) -> list[str]:
 
 
 def find_wrong_types(errors: Sequence[LocatedError], data: Any) -> list[WrongType]:
-    """Finds the objects with several errors that would disappear with another ``type``."""
+    """Finds the objects whose unknown and missing fields (at least two) fit another ``type``."""
     found: list[WrongType] = []
     unknown: dict[Parts, list[LocatedError]] = {}
     for error in errors:

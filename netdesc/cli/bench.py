@@ -28,8 +28,8 @@ Examples:
 """
 
 _MIN_STOLEN_SHARE = 0.005
-"""The share of processor time that other virtual machines took is printed from this value on. A
-smaller share has no visible effect."""
+"""If other virtual machines took at least this share of the processor time, the share is printed. A
+smaller share has no visible effect on the times."""
 
 DEVICES = click.Choice(["cpu", "cuda"])
 device = click.option(

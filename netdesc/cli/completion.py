@@ -16,9 +16,9 @@ from netdesc.cli.output import Output
 
 @add_completion_class
 class _Bash(BashComplete):
-    """Adds no space after ``training.epochs=``, and completes the value after the ``=``.
+    """Completion in Bash: adds no space after ``training.epochs=``, and completes the value.
 
-    Bash passes ``KEY=VALUE`` as three words and replaces the last word only.
+    Bash splits ``KEY=VALUE`` into three words, and replaces only the last word.
     """
 
     source_template = BashComplete.source_template.replace(
@@ -26,7 +26,7 @@ class _Bash(BashComplete):
         "    [[ ${COMPREPLY[0]-} == *[=.] ]] && compopt -o nospace\n    return 0\n",
     )
     prefix = ""
-    """The text before the word that Bash replaces."""
+    """The part of ``KEY=VALUE`` before the word that Bash replaces."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         args, incomplete = super().get_completion_args()
@@ -44,7 +44,7 @@ class _Bash(BashComplete):
 
 @add_completion_class
 class _Zsh(ZshComplete):
-    """Adds no space after ``training.epochs=``."""
+    """Completion in zsh: adds no space after ``training.epochs=``."""
 
     source_template = ZshComplete.source_template.replace(
         "for type key descr in ${response}; do\n",

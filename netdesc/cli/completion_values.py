@@ -22,11 +22,12 @@ _HIDDEN_FIELDS = {"$schema", "format", "lock"}
 
 
 def complete_override(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Returns completions of KEY=VALUE: ``key=`` for a value, ``key.`` for a section.
+    """Returns the completions of an incomplete ``KEY=VALUE``.
 
-    Names and types of layers and neurons come from the document on the command line.
+    A completed key ends in ``=`` if its value comes next, and in ``.`` if a key of a section comes
+    next. Names and types of layers and neurons come from the document on the command line.
     """
-    # While the option has no value yet, click leaves the arguments in ``ctx.args``.
+    # As long as --set has no complete value, click leaves the other arguments in ``ctx.args``.
     words = map(str, [*ctx.params.values(), *ctx.args])
     data = _read_document(next((word for word in words if word.endswith(".json")), None))
     key, equals, _ = incomplete.partition("=")
@@ -51,7 +52,7 @@ def _read_document(name: str | None) -> Any:
 
 
 def _resolve_items(path: Sequence[str], data: Any) -> Parts:
-    """Converts a key to a path: names and numbers of list items become indices."""
+    """Converts the parts of a key to a path: names and numbers of list items become indices."""
     parts: list[str | int] = []
     for part in path:
         index = indices_by_name(data).get(part) if isinstance(data, list) else None
@@ -63,7 +64,7 @@ def _resolve_items(path: Sequence[str], data: Any) -> Parts:
 
 
 def _describe_members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str]]:
-    """Returns annotations and description of each possible member of the value at a path."""
+    """Returns name -> (types, description) of each member that the value at ``parts`` may have."""
     value = lookup(data, parts)
     annotations = structure.annotations_at(Document, parts, data)
     members_by_name: dict[str, tuple[list[Any], str]] = {}
@@ -90,7 +91,10 @@ def _is_list_of_sections(annotation: Any) -> bool:
 
 
 def _list_keys(parts: Parts, prefix: str, data: Any) -> dict[str, str]:
-    """Returns the completions of the last part of a key, with a description of each."""
+    """Returns key -> description for each member of the section at ``parts``.
+
+    Keys begin with ``prefix`` and end in ``=`` (a value comes next) or ``.`` (a key comes next).
+    """
     section = lookup(data, parts)
     keys: dict[str, str] = {}
     for name, (hints, description) in _describe_members(parts, data).items():
@@ -108,7 +112,7 @@ def _list_keys(parts: Parts, prefix: str, data: Any) -> dict[str, str]:
 
 
 def _list_values(parts: Parts, name: str, data: Any) -> list[str]:
-    """Lists the values of a field if they are words, types, booleans, null or names of neurons."""
+    """Lists the values of a field that can be completed: words, types, booleans, null, neurons."""
     if name == "type":
         models = structure.models_at(Document, parts, data)
         return [each for model in models for each in structure.type_names(model)]

@@ -21,7 +21,7 @@ def print_sarif(output: Output, diagnostics: Sequence[Diagnostic], files: Sequen
 
 
 def print_github(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[Path]) -> None:
-    """Prints workflow commands on standard output, and appends a table to the step's summary."""
+    """Prints GitHub workflow commands, and appends a table to the summary of the workflow step."""
     from netdesc.description.diagnostics.github import (
         MAX_SUMMARY_BYTES,
         count_text,
@@ -47,5 +47,5 @@ def print_github(output: Output, diagnostics: Sequence[Diagnostic], files: Seque
 
 
 def _workspace() -> Path:
-    """Returns the folder for relative file names: GitHub's checkout, or the working directory."""
+    """Returns the folder of relative file names: GitHub's checkout, or the working directory."""
     return Path(os.environ.get("GITHUB_WORKSPACE") or os.getcwd())

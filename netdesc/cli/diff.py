@@ -56,7 +56,7 @@ def diff(output: Output, first: Path, second: Path) -> int:
 
 
 def _record(comparison: Comparison) -> dict[str, Any]:
-    """Returns the object of ``--json``."""
+    """Returns the object that ``--json`` prints."""
     operands = {
         side: {
             "path": each.name,
@@ -137,7 +137,7 @@ def _format_fact(value: Any) -> str:
 
 
 def _format_layer(value: Any) -> str:
-    """Formats a layer that only one side has, or one inferred value of a layer."""
+    """Formats a layer that only one of the documents has, or one inferred value of a layer."""
     if not isinstance(value, dict):
         return _format_fact(value)
     shapes = f"{_format_fact(value['input_shape'])} to {_format_fact(value['output_shape'])}"
@@ -155,4 +155,4 @@ _FORMATTERS: dict[str, Callable[[Any], str]] = {
     "layers": _format_layer,
     "files": _format_file,
 }
-"""The function that formats the values of a section; ``_format_fact`` for all other sections."""
+"""The function that formats the values of a section; in other sections, ``_format_fact``."""

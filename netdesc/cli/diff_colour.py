@@ -14,7 +14,7 @@ def colourise(text: str, sign: str, colour: bool) -> str:
 
 
 def colourise_diff(lines: Sequence[str], colour: bool) -> list[str]:
-    """If ``colour`` is true, colours the lines of a diff and replaces control characters."""
+    """Colours the lines of a diff and replaces control characters; no change without ``colour``."""
     from netdesc.description.diagnostics.terminal_text import printable
 
     return [colourise(printable(line), line[:1], True) for line in lines] if colour else list(lines)

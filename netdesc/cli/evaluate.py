@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from netdesc.training.confusion_counter import Score
 
 MAX_PRINTED_CLASSES = 20
-"""Up to this number of classes, the confusion matrix is printed. ``--json`` always has it."""
+"""With more classes, the confusion matrix is not printed as a table but only with ``--json``."""
 
 
 @click.command(epilog="Example: netdesc evaluate runs/digits --part train")
@@ -78,14 +78,14 @@ def _format_metrics(result: Evaluation) -> list[str]:
 
 
 def _format_loss(result: Evaluation) -> str:
-    """Formats the loss. A sum over samples is also given per sample, as training prints it."""
+    """Formats the loss. If it is a sum over samples, the loss per sample comes first."""
     if not result.summed or result.samples == 1:
         return f"loss {result.loss:,.6g}"
     return f"loss {result.loss / result.samples:,.6g} a sample ({result.loss:,.6g} in total)"
 
 
 def _print_confusion_matrix(output: Output, score: Score) -> None:
-    """Prints labels as rows and predictions as columns. A last column counts silent outputs."""
+    """Prints a table with labels as rows, predictions as columns, and silent outputs at the end."""
     confusion, undecided = score.confusion, score.undecided_by_label
     if confusion is None or undecided is None:
         return

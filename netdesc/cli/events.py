@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _Number(click.FloatRange):
-    """A number in a range. It refuses NaN, which click's range check accepts."""
+    """A click type for numbers in a range that refuses NaN; click's own range check accepts NaN."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -256,7 +256,7 @@ def _save(output: Output, target: Path, drawing: Raster | Image) -> None:
 
 
 def _warn_outside(output: Output, outside: int) -> None:
-    """Warns if events are outside the drawn range."""
+    """Prints a warning if ``outside`` events are not drawn."""
     if outside:
         events = "1 event is" if outside == 1 else f"{outside:,} events are"
         where = "it is" if outside == 1 else "they are"
@@ -283,7 +283,7 @@ def _print_comparison(
 
 
 def _summary_lines(summary: Summary) -> dict[str, Any]:
-    """Returns the lines of the table for one recording, by heading."""
+    """Returns heading -> text for the lines of the table that describe one recording."""
     lines: dict[str, Any] = {"events": f"{summary.events:,}"}
     if not summary.events:
         return lines

@@ -59,11 +59,15 @@ class Failures(AbstractContextManager["Failures"]):
 
 
 _TYPICAL_DOCUMENT = {"training": {"optimizer": {"type": "adam"}, "schedule": {"type": "step"}}}
-"""Assumed types, because the document is not read here. They decide which fields a document has."""
+"""A document with typical types of optimizer and schedule, which decide the fields of a document.
+The user's document is not read here."""
 
 
 def _explain_option(error: click.ClickException) -> click.ClickException:
-    """Adds to the error how ``--set`` sets a field, if the unknown option is a field."""
+    """If an unknown option is a field of documents, returns an error that explains ``--set``.
+
+    Otherwise returns ``error``.
+    """
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error
     if not any("--set" in parameter.opts for parameter in error.ctx.command.params):
@@ -110,7 +114,7 @@ def describe(error: BaseException) -> tuple[int, str]:
 
 
 def _follows_an_interrupt(error: BaseException) -> bool:
-    """Whether the error follows a KeyboardInterrupt, which may leave a library half loaded."""
+    """Whether a KeyboardInterrupt led to ``error``, for example by interrupting an import."""
     before, seen = error.__context__, set[int]()
     while before is not None and id(before) not in seen:
         if isinstance(before, KeyboardInterrupt):
@@ -121,7 +125,7 @@ def _follows_an_interrupt(error: BaseException) -> bool:
 
 
 def _is_missing(error: BaseException) -> bool:
-    """Whether the cause is an error of the operating system, for example a missing file."""
+    """Whether an error of the operating system, such as a missing file, caused ``error``."""
     cause = error.__cause__ or error.__context__
     return isinstance(cause, OSError) and cause.errno is not None
 

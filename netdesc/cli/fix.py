@@ -17,9 +17,10 @@ from netdesc.description.source import read_source
 
 
 class FixOutcome(NamedTuple):
-    """The result of ``fix_files``: the remaining diagnostics, and an exit code or 0.
+    """The result of ``fix_files``.
 
-    ``record`` has additional keys for ``--format json``.
+    ``remaining`` are the diagnostics of the files after the fixes. ``record`` has additional keys
+    for ``--format json``. ``exit_code`` is 0 unless a file cannot be written.
     """
 
     remaining: list[Diagnostic]
@@ -38,9 +39,9 @@ def fix_files(
 ) -> FixOutcome:
     """Applies the fixes to the files and prints a line for each fix.
 
-    If ``is_diff`` is true, it prints the changes instead and writes nothing. If ``with_files`` is
-    false, data files are not checked. If ``as_text`` is false, fixes are printed on standard error,
-    and changes are returned but not printed.
+    If ``is_diff`` is true, prints the changes as a diff instead, and writes nothing. If
+    ``with_files`` is false, data files are not checked. If ``as_text`` is false, the lines go to
+    standard error, and a diff is returned in ``FixOutcome.record`` but not printed.
     """
     fixings: dict[Path, FixResult] = {}
     remaining: dict[Path, list[Diagnostic]] = {}

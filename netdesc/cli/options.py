@@ -33,8 +33,8 @@ overrides = click.option(
     help="Override a value of the document, for example training.epochs=50. Repeatable.",
 )
 DOCUMENT = click.Path(path_type=Path, readable=False)
-"""The type of a document's path. It does not check that the file can be read, because ``validate``
-reports such a file and checks the others."""
+"""The click type of a document's path. It accepts files that cannot be read, because ``validate``
+reports these files and checks the others."""
 document = click.argument("file", metavar="FILE.json", type=DOCUMENT)
 documents = click.argument(
     "files",

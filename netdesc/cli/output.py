@@ -83,7 +83,7 @@ class Output:
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
-        """Whether to use colours: ``NO_COLOR`` or ``FORCE_COLOR`` decides, or else the terminal."""
+        """Whether to use colours. NO_COLOR and FORCE_COLOR come before the kind of terminal."""
         if os.environ.get("NO_COLOR"):
             return False
         forced = os.environ.get("FORCE_COLOR")
@@ -109,7 +109,7 @@ class Output:
             self._write(stream, "", end="")
 
     def flush_after_failure(self) -> None:
-        """Flushes both streams; discards unwritable text, for example on a full disk."""
+        """Flushes both streams; discards text that cannot be written, as on a full disk."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()

@@ -1,4 +1,4 @@
-"""The entry point of the installed ``netdesc`` program: ``main`` with fast start and exit."""
+"""The entry point of the installed program ``netdesc``, which starts and exits fast."""
 
 from __future__ import annotations
 

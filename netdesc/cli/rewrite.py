@@ -1,6 +1,6 @@
 """Replaces the text of documents: reads them, and writes, prints, compares or lists the results.
 
-``format``, ``migrate`` and ``validate --fix`` use it with their own new text.
+``format``, ``migrate`` and ``validate --fix`` compute the new texts and use this module.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _MAX_COMPARED_LINES = 20_000
 class Rewrite:
     """The text of a file before and after a change.
 
-    ``after`` is None if ``diagnostics`` refuse the file. The lock of a run is never changed,
-    because resuming the run verifies its text.
+    ``after`` is None if the file is refused; ``diagnostics`` are the reasons. The lock of a run is
+    never changed, because resuming the run verifies the text of the lock.
     """
 
     name: str
@@ -72,7 +72,7 @@ def _split_lines(text: str) -> list[str]:
 
 
 def rewrite(name: str, change: Change) -> Rewrite:
-    """Applies ``change`` to the file ``name`` or to standard input. Nothing is written yet."""
+    """Applies ``change`` to the text of the file ``name`` or of standard input. Writes nothing."""
     if name == STANDARD_INPUT:
         source = decode_source(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
     else:
@@ -89,7 +89,7 @@ def rewrite(name: str, change: Change) -> Rewrite:
 
 
 def write(path: Path, text: str) -> None:
-    """Replaces a document atomically. Raises OSError, also if the file is write-protected."""
+    """Replaces a document atomically. OSError if this fails or if the file is write-protected."""
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
     from netdesc.events import atomic_path  # loads numpy

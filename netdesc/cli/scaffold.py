@@ -29,7 +29,7 @@ SCHEMA = "schemas/network.schema.json"
 _RUN = "runs/first"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LOCK_SUFFIX = re.compile(r"(\.lock)+$", re.IGNORECASE)
-"""The end of a name whose document would be mistaken for the lock of a run."""
+"""The end of names that are refused: NAME.json would look like the lock of a run."""
 
 Files = dict[str, bytes]
 """File contents by path, relative to the new folder."""
@@ -45,8 +45,8 @@ class ScaffoldError(ValueError):
 class Template:
     """A template of ``netdesc init``: the document at ``source`` and its data.
 
-    ``path`` is the document's path in the repository; data files are copied relative to it. If
-    ``make_data`` is not None, it generates the data instead.
+    ``path`` is the document's path in the repository, to which the paths of data files are
+    relative. If ``make_data`` is not None, it generates the data and no files are copied.
     """
 
     summary: str
@@ -57,7 +57,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Scaffold:
-    """A created folder. ``commands`` are the next three commands, to be run in the folder."""
+    """A created folder. ``commands`` are three commands to run next in the folder."""
 
     folder: Path
     document: Path
@@ -98,7 +98,7 @@ def make_folder(folder: str | Path | None, template: str, name: str | None = Non
 
 
 def _network_name(folder: Path) -> str:
-    """Makes a valid network name from the folder's name; empty if no valid character is left."""
+    """Makes a network name from the folder's name; empty if it has no valid character."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.absolute().name).strip(".-")[:100]
     return _LOCK_SUFFIX.sub("", name)
 
@@ -106,8 +106,8 @@ def _network_name(folder: Path) -> str:
 def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
     """Returns the document with the new name and paths, its data, the schema and a README.
 
-    Data stay in the folder that they have in the repository. The whole folder is copied, because it
-    also contains their licence.
+    Data files have the same paths as in the repository. Their whole folder is copied, because it
+    also contains the licence of the data.
     """
     source = template.source()
     document = load(source, with_files=False).document
@@ -137,9 +137,10 @@ def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
 
 
 def _write_files(folder: Path, files: Files) -> None:
-    """Writes all files into a new or empty folder. If one fails, removes all that were written.
+    """Writes all files into a new or empty folder.
 
-    Raises OSError with the folder's path.
+    If writing fails, removes all created files and folders, and raises OSError with the path
+    ``folder``.
     """
     created: list[Path] = []
     try:
@@ -197,8 +198,8 @@ The first command shows the layers, the second trains the network, the third mea
 
 
 def _make_waves() -> Files:
-    """Makes data for the blank template: random input, and a target that moves by 3 steps per
-    neuron."""
+    """Makes data for the blank template: random input, and a target in which each neuron spikes 3
+    steps after the previous neuron."""
     steps, inputs, outputs = 200, 40, 20
     input_TN = np.random.default_rng(0).random((steps, inputs)) < 0.05
     shifted_TN = np.arange(steps)[:, None] - 3 * np.arange(outputs)

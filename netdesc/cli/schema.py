@@ -64,10 +64,10 @@ def _text(form: str) -> str:
 
 
 def _find_problem(path: Path, text: str) -> str:
-    """Says what is wrong with a file that should contain ``text``; empty if it does."""
+    """Returns the problem of a file that should contain ``text``; empty if there is no problem."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return "is missing"
-    # Some checkouts have other line ends.
+    # git may have converted the line ends.
     return "" if content.replace(b"\r\n", b"\n") == text.encode() else "is out of date"

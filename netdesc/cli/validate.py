@@ -93,8 +93,11 @@ def _validate(output: Output, files: Sequence[Path], settings: Settings) -> int:
 def _check(
     output: Output, files: Sequence[Path], settings: Settings
 ) -> tuple[list[Diagnostic], dict[str, Any], int]:
-    """Checks or fixes the files. Returns diagnostics, additional keys for JSON, and an exit code or
-    0."""
+    """Checks or fixes the files.
+
+    Returns the diagnostics, additional keys for JSON, and an exit code, which is 0 unless a file
+    cannot be written.
+    """
     from netdesc.description import check
 
     with_files = not settings.without_data

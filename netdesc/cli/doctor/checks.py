@@ -1,4 +1,4 @@
-"""Runs the probes of ``netdesc doctor`` in another process, which a broken package may kill."""
+"""Runs the probes of ``netdesc doctor`` in another process, because broken packages may kill it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _RESULT_PREFIX = '{"topic": '
 
 
 def run_all_probes() -> dict[str, ProbeResult]:
-    """Runs all probes, also one for the terminal of this process. Returns the results by topic."""
+    """Runs all probes, and checks the terminal of this process. Returns the results by topic."""
     return run_probes(PROBES) | {"terminal": _check_terminal()}
 
 
 def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
     """Runs the probes in another process. Returns the results by topic.
 
-    If a probe ends the process, the remaining probes run in a new one. If a probe fails in this
-    way, the probes that need it are skipped.
+    If a probe kills the process, the probe has failed. The probes that need it are skipped, and the
+    other remaining probes run in a new process.
     """
     results: dict[str, ProbeResult] = {}
     failed: set[str] = set()
@@ -54,9 +54,9 @@ def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
 
 
 def _run_process(topics: Sequence[str]) -> tuple[dict[str, ProbeResult], str]:
-    """Runs probes in one process, up to the first probe that ends it.
+    """Runs probes in one process, up to the first probe that kills the process.
 
-    Returns the results by topic, and why the process ended.
+    Returns the results by topic, and the reason why the process ended.
     """
     home = str(Path(netdesc.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
@@ -81,7 +81,7 @@ def _run_process(topics: Sequence[str]) -> tuple[dict[str, ProbeResult], str]:
 
 
 def _explain_end(stderr: bytes, code: int) -> str:
-    """Says why a process ended: the signal, the last line of standard error, or the exit code."""
+    """Returns why a process ended: its signal, last line on standard error, or exit code."""
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
     lines = stderr.decode(errors="replace").split("\n")

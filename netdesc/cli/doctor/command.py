@@ -55,7 +55,7 @@ def doctor(output: Output) -> int:
 
 
 def _format_row(topic: str, result: ProbeResult, colour: bool) -> str:
-    """Formats a row, wrapped to the terminal. Advice is on a line of its own."""
+    """Formats the result of a probe, wrapped to the terminal. Advice is on a separate line."""
     columns = get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     wrapper = textwrap.TextWrapper(
         max(columns, 2 * len(_INDENT)),

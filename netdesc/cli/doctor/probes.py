@@ -1,8 +1,8 @@
 """The probes of ``netdesc doctor``: each checks one package, engine or resource of a machine.
 
 ``python -m netdesc.cli.doctor.probes TOPIC...`` runs the probes of the given topics and prints a
-line of JSON for each. It catches no exception: a broken package may end the process, and ``checks``
-then reads why it ended.
+line of JSON for each. Exceptions are not caught: like a crash of a broken package, they end the
+process, and ``checks`` finds out the reason.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ class ProbeResult(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """One check.
+    """A check of one package, engine or resource, which ``topic`` names.
 
-    If ``check`` raises or ends the process, the state is ``worst``, and ``way_out`` says what to
-    do. The probe is skipped if a probe that it ``needs`` has failed in this way.
+    If ``check`` raises an exception or kills the process, the probe has failed: its state is
+    ``worst``, and ``way_out`` says what to do. A probe is skipped if one of the probes in ``needs``
+    has failed.
     """
 
     topic: str
@@ -284,7 +285,7 @@ PROBES = (
         _engine_cpu,
         "until it is repaired, train with --engine reference, which is slow; if Numba cannot write "
         "its cache, set NUMBA_CACHE_DIR to a writable folder",
-        # Not numba: if Numba is disabled, the engine's own error says what to do.
+        # Without "numba": if Numba is disabled, the message of the engine says what to do.
         needs=("engine reference",),
     ),
     Probe("CUDA", _cuda, "repair torch first", "warning", needs=("torch",)),
@@ -293,8 +294,8 @@ PROBES = (
     Probe("memory", _memory, "check how the system reports its memory", "warning"),
     Probe("runs", _runs, _ANOTHER_FOLDER, "warning"),
 )
-"""All probes in the order of the output. Packages that load fast come first: a failure ends the
-process, and a new process loads what it needs again."""
+"""All probes in the order of the output. Packages that load fast come first, because after each
+failure a new process has to load the packages again."""
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from netdesc.description.models import SpikeFiles
 from netdesc.graph import Graph, build_graph
 
 _MAX_NAMES = 6
-"""The number of names that a sentence lists. The number of further names follows."""
+"""The largest number of names in a sentence. For other names, the sentence gives their number."""
 
 _LAYER = {
     "quantization/bits": "weights on the device's grid of {value} bits (quantization)",
@@ -31,7 +31,7 @@ _DOCUMENT = {
     "training/schedule/type": "the learning rate stays {value} (training.schedule)",
     "training/seed": "random numbers start from seed {value} (training.seed)",
 }
-"""Paths of the defaults that matter, each with its sentence."""
+"""The sentence for each default that is shown, by the path of its field."""
 
 
 def describe_defaults(
@@ -39,8 +39,8 @@ def describe_defaults(
 ) -> list[str]:
     """Returns one sentence for each inferred value and default.
 
-    ``origins`` are the origins of the description, by pointer. ``samples`` is the number of
-    training samples, None if it is not known.
+    ``origins`` are ``Description.origins``: the origin of each value, by JSON pointer. ``samples``
+    is the number of training samples, None if it is not known.
     """
     data = document.model_dump(mode="json")
     return [

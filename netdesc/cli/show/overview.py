@@ -25,16 +25,16 @@ from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import RunState, read_state
 
 _OPTIMIZER_STATES = {"adam": 2, "adamw": 2}
-"""Values that an optimizer stores per parameter. SGD stores one with momentum, otherwise none."""
+"""Number of values that an optimizer stores per parameter. SGD: 1 with momentum, otherwise 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decay:
     """A decay: the share lost per step, and its time constant in ms.
 
-    The time constant is 0 if all is lost, and None if nothing is lost. Both fields hold the lowest
-    and the highest value of the layer's neurons, which may be equal. They come from the document,
-    or from the best weights of a run that learns this decay.
+    The time constant is 0 if all is lost, and None if nothing is lost. Both fields are pairs of the
+    lowest and the highest value of the layer's neurons, which may be equal. The values come from
+    the document, or from the best weights of a run if the run learns this decay.
     """
 
     share: tuple[float, float]
@@ -44,7 +44,7 @@ class Decay:
 
 @dataclass(frozen=True, slots=True)
 class NeuronView:
-    """The neurons of a layer. ``device_threshold`` is the threshold on the device's grid."""
+    """The neurons of a layer. ``device_threshold`` is the threshold, rounded for the device."""
 
     name: str
     type: str
@@ -55,7 +55,7 @@ class NeuronView:
 
 
 class LayerView(NamedTuple):
-    """A layer or the input. ``neuron`` is None for the input, and for a layer without neurons."""
+    """A layer or the input. ``neuron`` is None for the input and for layers without neurons."""
 
     row: SummaryRow
     neuron: NeuronView | None
@@ -66,9 +66,9 @@ class LayerView(NamedTuple):
 class Overview:
     """The data that ``netdesc show`` prints.
 
-    The first of ``layers`` is the input, with the memory of a batch. ``samples`` is the number of
-    training samples, None if it is not known. ``batch`` is the batch size of training; if neither
-    it nor ``samples`` is known, it is 1.
+    The first of ``layers`` is the input, with the memory of a batch of data. ``samples`` is the
+    number of training samples, None if it is not known. ``batch`` is the number of samples in a
+    training batch, or 1 if this number is not known.
     """
 
     kind: str
@@ -83,13 +83,13 @@ class Overview:
 
 
 LearnedDecays = Mapping[tuple[str, str], tuple[float, float]]
-"""The lowest and the highest value of each learned decay, by names of layer and decay."""
+"""Maps (layer, name of a learned decay) to the lowest and the highest value of the decay."""
 
 
 def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     """Reads the overview of a document, of the folder of a run, or of a ``.net`` file.
 
-    Raises DescriptionError, NetFileError or NoRunError if it cannot be read.
+    DescriptionError, NetFileError or NoRunError if ``path`` cannot be read.
     """
     if path.is_dir():
         description = load(lock_of(path), with_files=False)

@@ -17,9 +17,9 @@ class NotShippedError(ValueError):
 
 
 def shipped(name: str) -> Path:
-    """Returns the path of a file or folder installed with netdesc, as ``examples/oxford.json``.
+    """Returns the path of an installed file or folder, such as ``examples/oxford.json``.
 
-    ``data`` and ``examples`` are in one folder, so relative paths in an example are valid.
+    ``data`` and ``examples`` are in the same folder, so relative paths in an example are valid.
     NotShippedError if the file or folder is missing.
     """
     for folder in _FOLDERS:

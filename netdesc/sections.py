@@ -17,7 +17,7 @@ REQUIRED: Any = ...
 
 
 class Section(BaseModel):
-    """A JSON object of the document. Strict: no unknown keys, no conversions, no changes."""
+    """A JSON object of the document. It allows no unknown keys, conversions of types or changes."""
 
     model_config = ConfigDict(
         strict=True,
@@ -41,10 +41,10 @@ def field(
     is_path: bool = False,
     **limits: Any,
 ) -> Any:
-    """Returns a pydantic field. Schema and reference take its description, unit and default.
+    """Returns a pydantic field. The schema and the reference show its text, unit and default.
 
     ``unit`` is ``"1"`` for a dimensionless number and empty if the field is not a quantity.
-    ``placeholder`` is a valid value with which checks continue if the user's value is wrong.
+    ``placeholder`` is a valid value that replaces a wrong value, so that checks can continue.
     ``example`` is a value that a user may write; by default the placeholder or the default value.
     ``is_path`` marks a file path. ``limits`` are pydantic's constraints, such as ``ge``.
     """
@@ -67,7 +67,7 @@ def field(
 
 
 def type_tag(value: object) -> str | None:
-    """Returns the tag of a value in a union of objects, ``<TYPE>``; ``None`` without a ``type``."""
+    """Returns the tag ``<TYPE>`` of a value in a union of objects; ``None`` if ``type`` is missing."""
     if isinstance(value, Mapping):
         kind = cast("Mapping[str, object]", value).get("type")
     else:

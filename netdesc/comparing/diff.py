@@ -1,4 +1,4 @@
-"""Compares two operands: one list of differences for each section."""
+"""Compares two operands (documents, locks or runs), section by section."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, member, members
 
 VARYING_RESULTS = {"seconds", "seconds_an_epoch"}
-"""Results that differ between any two runs. They are shown, but do not count as differences."""
+"""Results that always differ between runs. They are shown, but do not count as differences."""
 _ABSENT = object()
 
 
 class Difference(NamedTuple):
     """The values ``a`` and ``b`` of the two operands at ``place``; None if an operand has no value.
 
-    In the section ``document`` a value is an object with ``pointer``, ``value`` and ``origin``; in
-    ``files``, an object with ``pointer``, ``path`` and ``sha256``; elsewhere, the value itself.
+    In the section ``document`` of a comparison, ``a`` and ``b`` are objects with ``pointer``,
+    ``value`` and ``origin``; in ``files``, objects with ``pointer``, ``path`` and ``sha256``.
     """
 
     place: str
@@ -77,7 +77,10 @@ def _walk(
     values: tuple[Any, Any],
     skipped: Collection[Parts],
 ) -> Iterator[tuple[Parts, list[Any]]]:
-    """Yields the path of each value that differs, and both values, in the documents' order."""
+    """Yields the path of each value that differs, and both values described by ``NormalForm``.
+
+    ``values`` are the values at ``parts``. The paths ``skipped`` are not compared.
+    """
     if not all(map(_is_compared_by_parts, values)):
         if values[0] != values[1]:
             yield (
@@ -93,7 +96,7 @@ def _walk(
         inner = (*parts, key)
         pair = member(values[0], key, _ABSENT), member(values[1], key, _ABSENT)
         if inner in skipped or (parts == ("layers",) and _ABSENT in pair):
-            continue  # other sections show files, and the layers that only one document has
+            continue  # other sections show files, and layers that only one document has
         places = _walk(inner, documents, pair, skipped)
         if has_other_type and _ABSENT in pair:
             # Another type has other fields. Their defaults do not count as differences.
@@ -102,7 +105,7 @@ def _walk(
 
 
 def _is_compared_by_parts(value: Any) -> bool:
-    """Whether a value is an object or a list of objects. Other lists are compared as one value."""
+    """Returns True for objects and for lists of objects. Other lists are compared as one value."""
     if isinstance(value, list):
         return not value or any(map(_is_compared_by_parts, members(value).values()))
     return isinstance(value, dict)
@@ -113,9 +116,9 @@ def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
 
 def _pairs(a: Mapping[str, Any], b: Mapping[str, Any], place: str = "") -> Iterator[Difference]:
-    """Yields the facts of two operands side by side, one pair for each key.
+    """Yields the values of two operands at each key.
 
-    For nested objects, it yields one pair for each inner key.
+    If both values are objects, their keys are compared in the same way.
     """
     for key in dict.fromkeys([*a, *b]):
         one, other = a.get(key), b.get(key)

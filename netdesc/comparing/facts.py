@@ -1,4 +1,4 @@
-"""The facts of an operand that are not part of its document: layers, sizes, versions, results."""
+"""Returns the inferred shapes, sizes, program versions and results of an operand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def layers(operand: Operand) -> dict[str, dict[str, Any]]:
 
 
 def network(operand: Operand, other: Operand) -> dict[str, Any]:
-    """Returns sizes of the whole network, and the order of the layers that both operands have."""
+    """Returns sizes of the whole network, and the order of its layers that ``other`` has, too."""
     graph = operand.graph
     shared = {layer.name for layer in other.graph.layers}
     return {

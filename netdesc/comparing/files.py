@@ -19,8 +19,8 @@ from netdesc.description.json_pointer import lookup, pointer
 class NamedFile:
     """A file that a document names.
 
-    ``path`` is the text in the document, ``resolved_path`` the file itself. ``recorded_sha256``
-    comes from the document or its lock, None if neither has it.
+    ``path`` is the path in the document, ``resolved_path`` the path in the file system.
+    ``recorded_sha256`` comes from the document or its lock; None if neither has it.
     """
 
     pointer: str
@@ -39,7 +39,7 @@ class NamedFile:
             return None
 
     def equals(self, other: NamedFile) -> bool:
-        """Whether both files are known to have the same contents."""
+        """Returns True if both files are known to have the same contents."""
         is_recorded = self.recorded_sha256 is not None or other.recorded_sha256 is not None
         paths = os.path.realpath(self.resolved_path), os.path.realpath(other.resolved_path)
         if not is_recorded and paths[0] == paths[1]:
@@ -70,7 +70,7 @@ def named_files(operand: Operand) -> dict[Parts, NamedFile]:
 def differing_files(
     a: Mapping[Parts, NamedFile], b: Mapping[Parts, NamedFile]
 ) -> Iterator[tuple[Parts, NamedFile | None, NamedFile | None]]:
-    """Yields a section and its file in both operands, unless both files are known to be equal.
+    """Yields the path of a section and its file in each operand, if the files may differ.
 
     A file is None if the operand does not have it.
     """

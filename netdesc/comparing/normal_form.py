@@ -1,8 +1,8 @@
 """The normal form of a document: documents with the same meaning have the same normal form.
 
-It contains all defaults. Its layers are an object by name, and each layer says which layers it
-reads. If both documents have a layer but name its neuron differently, the layer contains the neuron
-itself.
+The normal form contains all defaults. ``layers`` is an object with the layers by name, and each
+layer has ``from``. If both documents have a layer but name its neuron differently, the layer
+contains the neuron itself.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class NormalForm:
         } | {"neurons": neurons, "layers": layers}
 
     def describe(self, parts: Parts, value: Any) -> dict[str, Any]:
-        """Returns a value of ``data`` with its pointer in the written document and its origin.
+        """Returns a value of ``data`` with its JSON pointer in the document and its origin.
 
-        If the parts of the value have several origins, all of them are listed.
+        The origins of an object or list are the origins of all values in it.
         """
         written = self._written_parts(parts)
         at = pointer(written)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Operand:
     """One side of a comparison. ``name`` is the path that the user gave.
 
-    Only a run has a ``record``; it may be missing.
+    Only a run has a ``record``, which may also be missing.
     """
 
     name: str

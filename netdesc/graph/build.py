@@ -37,7 +37,7 @@ def build_graph(document: Document) -> Graph:
 
 
 def _classifier(document: Document) -> Classifier | None:
-    """Returns the document's classifier; by default one that counts over the window of the loss.
+    """Returns the document's classifier; by default, a classifier with the window of the loss.
 
     Returns None if the loss compares the output with target spikes.
     """
@@ -70,7 +70,7 @@ BUILDERS: dict[type[models.Layer], Callable[..., Layer]] = {
     models.Flatten: _flatten,
     models.Dense: _dense,
 }
-"""Class of a layer's section -> function that builds the layer's node.
+"""Maps the class of a layer's section to the function that builds the layer's node.
 
 The arguments are the document, the section, the names of the input layers, and the input and output
 shapes.

@@ -23,12 +23,12 @@ from netdesc.graph.nodes import Graph, Layer
 FLOAT_BYTES = 4
 
 NUMBERS_PER_NEURON = 3
-"""Numbers that a training step keeps for each neuron, time step and sample."""
+"""How many float32 values a training step keeps for each neuron, time step and sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerMemory:
-    """The memory of a layer in bytes, with ``device_bits`` in bits."""
+    """The memory of a layer. All numbers are in bytes, except ``device_bits``."""
 
     weights: int
     device_bits: int | None
@@ -54,9 +54,9 @@ def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMe
 
 
 def batch_memory(graph: Graph, batch: int) -> int:
-    """Returns the bytes of ``batch`` inputs and, if the network learns from them, target spikes.
+    """Returns the number of bytes of a batch of dense float32 inputs and target spikes.
 
-    Both are dense float32.
+    ``batch`` is the number of samples. A network that learns from labels has no target spikes.
     """
     cells = math.prod(graph.input_shape)
     if graph.classifier is None:  # the network learns from target spikes

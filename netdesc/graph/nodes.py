@@ -47,7 +47,7 @@ class TauGrad:
         return TauGrad("constant", width, width)
 
     def at(self, fraction: float) -> float:
-        """Returns the width after ``fraction`` of the run; 0 is the first epoch, 1 is the last."""
+        """Returns the width at a ``fraction`` of the run; 0 is the first epoch, 1 is the last."""
         if self.kind == "constant":
             return self.start
         if self.kind == "linear":
@@ -57,7 +57,7 @@ class TauGrad:
 
 @dataclass(frozen=True, slots=True)
 class _LayerNode:
-    """The base of all layers. The outputs of the layers named in ``inputs`` are summed as input."""
+    """The base class of all layers. Its input is the sum of the outputs of ``inputs``."""
 
     section: models.Layer
     inputs: tuple[str, ...]
@@ -143,8 +143,8 @@ NEURON_LAYERS = (DenseNode,)
 class Classifier:
     """Predicts the class whose output neuron spikes most.
 
-    If ``window_steps`` is None, it counts the spikes of the whole sample. Otherwise it predicts a
-    class in each step, from the spikes of the last ``window_steps`` steps.
+    If ``window_steps`` is None, it predicts one class, from the spikes of the whole sample.
+    Otherwise it predicts a class in each step, from the spikes of the last ``window_steps`` steps.
     """
 
     window_steps: int | None

@@ -23,7 +23,7 @@ class SummaryRow:
 
 
 def summary(graph: Graph) -> list[SummaryRow]:
-    """Returns a row for the input and then one for each layer. ``Graph`` has the totals."""
+    """Returns a row for the input, and then a row for each layer. ``Graph`` has the totals."""
     shape = graph.input_shape
     return [
         SummaryRow(INPUT, "input", (), shape, shape, "", 0, 0),

@@ -11,10 +11,9 @@ from netdesc.description.diagnostics.diagnostic import Severity
 class Entry:
     """The explanation of a code: its cause, its fix, a wrong example and a corrected one.
 
-    ``at`` tells what the examples are: "" whole documents, "--set" arguments of that option,
-    "command" command lines. Any other value is a JSON pointer: the examples are the text at that
-    place of an otherwise valid document. Tests check that only the wrong example has the
-    diagnostic.
+    ``at`` says what the examples are: whole documents (""), arguments of ``--set`` ("--set") or
+    command lines ("command"). Otherwise ``at`` is a JSON pointer, and the examples are the text at
+    that place of a valid document. Tests check that only the wrong example causes the diagnostic.
     """
 
     code: str
@@ -28,8 +27,8 @@ class Entry:
     """The encoding in which the document of the wrong example is saved."""
     severity: Severity = "error"
     is_labelled: bool = False
-    """True if the examples' document learns labels of arrays, False if it learns targets of event
-    files.
+    """True if the document of the examples has labelled arrays, False if it has event files with
+    targets.
     """
 
     @property

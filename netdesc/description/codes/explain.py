@@ -33,7 +33,7 @@ def titles() -> dict[str, str]:
 
 
 def record(code: str) -> dict[str, str]:
-    """Returns the entry as an object for JSON output. ValueError if the code is unknown."""
+    """Returns the entry of a code as an object for JSON. ValueError if the code is unknown."""
     entry = _entry(code)
     return {
         "code": entry.code,

@@ -63,7 +63,7 @@ class Diagnostic:
     """An error or a warning with its place in the document.
 
     Lines and columns count from 1, columns in characters; the end column is exclusive. All four are
-    ``None`` if the diagnostic is about a whole file (one that is missing or binary) or about a
+    ``None`` if the diagnostic is about a whole file (such as a missing or a binary file) or about a
     value from ``--set``.
     """
 
@@ -77,7 +77,7 @@ class Diagnostic:
     end_line: int | None = None
     end_column: int | None = None
     hint: str = ""
-    """A short instruction what to change, shown beside the caret."""
+    """A short text that says what to change, shown beside the caret."""
     notes: tuple[str, ...] = ()
     """Further lines under the excerpt, such as ``allowed: …``."""
     excerpt: str = ""
@@ -89,7 +89,7 @@ class Diagnostic:
     override: str | None = None
     """The ``--set`` argument that is wrong, if any."""
     ends_search: bool = False
-    """True if the search ended with this diagnostic at its limit, so there may be more."""
+    """True if the search stopped here because it reached its limit, so there may be more."""
 
     @property
     def is_error(self) -> bool:
@@ -106,9 +106,9 @@ class Diagnostic:
 
 
 def first_diagnostics(diagnostics: Iterable[Diagnostic], limit: int) -> list[Diagnostic]:
-    """Returns at most ``limit`` diagnostics.
+    """Returns the first diagnostics, at most ``limit``.
 
-    If the limit is reached, the last one is marked with ``end_search``: there may be more.
+    If the limit is reached, ``end_search`` marks the last one, because there may be more.
     """
     taken = list(itertools.islice(diagnostics, limit))
     if len(taken) == limit:
@@ -117,7 +117,7 @@ def first_diagnostics(diagnostics: Iterable[Diagnostic], limit: int) -> list[Dia
 
 
 def end_search(diagnostic: Diagnostic, note: str) -> Diagnostic:
-    """Returns the diagnostic, marked as the last one of its search; ``note`` tells users why it
-    ended.
+    """Returns a copy of the diagnostic with ``ends_search`` set, and with a note that tells users
+    why the search ended.
     """
     return replace(diagnostic, notes=(*diagnostic.notes, note), ends_search=True)

@@ -66,7 +66,7 @@ def _annotation(diagnostic: Diagnostic, root: Path) -> str:
     if diagnostic.line is not None:
         properties |= _lines_and_columns(diagnostic)
     properties["title"] = f"netdesc {diagnostic.code}"
-    # Escape before `visible` replaces control characters, so that GitHub finds files of any name.
+    # Escape first: `visible` replaces control characters, and GitHub must find files of any name.
     escaped = ",".join(
         f"{key}={visible(value.translate(_ESCAPES_IN_PROPERTY))}"
         for key, value in properties.items()

@@ -22,9 +22,9 @@ _MAX_QUOTED_CHARACTERS = 1000
 _DEFAULT_EXCERPT_WIDTH = 100
 _MIN_EXCERPT_WIDTH = 20
 _MAX_RELATED = 3
-"""Related places that are shown for a diagnostic; JSON output has all of them."""
+"""Largest number of related places shown for a diagnostic; JSON output has all of them."""
 _MIN_LABEL_WIDTH = 16
-"""A label below its carets starts at the left margin if fewer columns are left beside them."""
+"""A label below its carets is indented like them only if this many columns are left for it."""
 
 FIX_COMMAND = "netdesc validate --fix"
 
@@ -39,10 +39,10 @@ def render_text(
 ) -> str:
     """Returns all diagnostics as text, with excerpts and carets, and then lines of totals.
 
-    Each file has a line of totals, and so have all ``files`` together if there are several. Lines
-    break at ``width`` terminal columns; with ``None`` only excerpts are cut. Diagnostics with a fix
-    are marked ``[*]``; ``fix_command`` is the command that applies the fixes. The text does not end
-    in a line break.
+    There is a line of totals for each file, and one for all ``files`` if there are several. Lines
+    are wrapped at ``width`` terminal columns; with ``None``, lines are not wrapped, but excerpts
+    are cut. Diagnostics with a fix are marked ``[*]``; ``fix_command`` is the command that applies
+    the fixes. The text does not end in a line break.
     """
     diagnostics = list(diagnostics)
     page = _Page(width, colour)
@@ -97,7 +97,7 @@ def _record(spot: Diagnostic | Related) -> dict[str, Any]:
 
 
 def _origin(diagnostic: Diagnostic) -> str:
-    """Names what the user has to change: the file, or the ``--set`` arguments for it."""
+    """Returns the name of the file, or ``--set for FILE`` if a ``--set`` argument is wrong."""
     file = printable(diagnostic.file)
     return file if diagnostic.override is None else f"--set for {file}"
 
@@ -210,7 +210,7 @@ class _Page:
         return max(_MIN_EXCERPT_WIDTH, (self.width or _DEFAULT_EXCERPT_WIDTH) - len(margin) - 3)
 
     def _excerpt(self, mark: _Mark, margin: str) -> tuple[str, int, int, bool]:
-        """Returns the excerpt, start and length of its carets in columns, and whether it is cut."""
+        """Returns the excerpt, start and length of the carets in columns, and True if it is cut."""
         line, width = mark.excerpt, self._excerpt_width(margin)
         # A line may be as long as the file, so each part is cut before its width is measured.
         before, marked, after = (
@@ -244,7 +244,7 @@ def _short(text: str) -> str:
 
 
 def _related_note(related: Related) -> str:
-    """Returns a related place as a note, which is shown if no excerpt is possible."""
+    """Returns a related place as a note, for a place without an excerpt."""
     if related.override is not None:
         return f"{related.message}: --set {_short(related.override)}"
     where = f"{related.file}:{related.line}" if related.line is not None else related.file

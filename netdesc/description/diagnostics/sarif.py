@@ -25,7 +25,7 @@ SCHEMA = (
 ROOT = "%SRCROOT%"
 """The symbolic name of the workspace, against which viewers resolve relative URIs."""
 _CONTEXT_CHARACTERS = 60
-"""Characters before and after a place without JSON pointer that go into its fingerprint."""
+"""Number of characters before and after a place that are hashed if it has no JSON pointer."""
 
 
 def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path) -> Object:
@@ -130,8 +130,8 @@ def _artifact(file: str, root: Path) -> Object:
 def _fingerprint(diagnostic: Diagnostic, seen: Counter[str]) -> str:
     """Returns a hash of code, place and message, which stays the same if lines or layers move.
 
-    Numbers are therefore left out of the hash. Equal hashes in a file are numbered with the counter
-    ``seen``, so that its diagnostics have different fingerprints.
+    Therefore numbers are not hashed. ``seen`` counts equal hashes in each file; the count is
+    appended, so that all diagnostics of a file have different fingerprints.
     """
     where = re.sub(r"/\d+(?=/|$)", "/*", diagnostic.pointer)
     if not where and diagnostic.column is not None:

@@ -10,8 +10,8 @@ _ZERO_WIDTH_CATEGORIES = ("Mn", "Me")
 
 
 def printable(text: str, tab: str = _TAB) -> str:
-    """Replaces tabs by ``tab`` and control characters by �; they could move the cursor or set
-    colours.
+    """Replaces tabs by ``tab``, and control characters by �, because they could move the cursor or
+    set colours.
     """
     text = text.replace("\t", tab)
     if text.isprintable():

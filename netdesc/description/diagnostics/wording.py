@@ -10,7 +10,7 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic, Related
 from netdesc.description.diagnostics.terminal_text import printable
 
 _MAX_LINE_CHARACTERS = 2000
-"""A longer line is cut. A message quotes the document, so it could be as long as the document."""
+"""Longer lines are cut. A message may quote a string of the document, which may be very long."""
 
 
 def visible(text: str) -> str:
@@ -36,13 +36,13 @@ def kinds(diagnostics: Sequence[Diagnostic]) -> list[str]:
 
 
 def is_complete(diagnostics: Sequence[Diagnostic]) -> bool:
-    """False if there may be more diagnostics, because a search ended at its limit."""
+    """Returns False if there may be more diagnostics, because a search reached its limit."""
     return not any(each.ends_search for each in diagnostics)
 
 
 def place(spot: Diagnostic | Related, file: str) -> str:
-    """Returns ``file:line:column``, which many terminals turn into a link, or only ``file`` if the
-    place has no line.
+    """Returns ``file:line:column``, which many terminals show as a link; only ``file`` if the place
+    has no line.
     """
     return file if spot.line is None else f"{file}:{spot.line}:{spot.column}"
 

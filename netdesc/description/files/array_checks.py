@@ -51,10 +51,10 @@ _KIND_NAMES = {
 
 
 class ArrayChecks:
-    """Checks the arrays that ``data`` names, which is the section ``document.data``.
+    """Checks the arrays that the section ``data`` of the document names.
 
-    ``output_shape`` is the shape of the network's output, None if it is unknown. ``shape_trace``
-    shows users how it follows from the layers. ``run`` sets ``training_set``.
+    ``output_shape`` is the shape of the network's output, None if it is unknown. ``shape_trace`` is
+    a text that shows how this shape follows from the layers. ``run`` sets ``training_set``.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class ArrayChecks:
         if self.data.split is not None:
             split = self._header("split", self.data.split, "iu")
         if inputs is not None and self._is_transposed(inputs, labels):
-            # The transposed axes would cause all other diagnostics.
+            # All other diagnostics would be consequences of the transposed axes.
             return self.diagnostics
         if inputs is not None:
             self._check_inputs(inputs)
         axes = len(self.document.input.shape)
-        # With another number of axes, the first axis may not be that of the samples.
+        # With another number of axes, the first axis may not be the axis of the samples.
         if inputs is not None and len(inputs.shape) in (axes + 1, axes + 2):
             samples = inputs.shape[0]
             parts = self._check_split(split, samples)
@@ -159,7 +159,7 @@ class ArrayChecks:
         return header
 
     def _conversion_hint(self, name: str, header: Header) -> str:
-        """Returns a hint how numpy converts the array to labels, or "" if that is not clear."""
+        """Returns a hint that shows how numpy converts the array to labels; "" in doubt."""
         if len(header.shape) == 2 and header.shape[1] == self.classes:
             return f"for one column per class, {name}.argmax(axis=1) gives the labels"
         return f"{name}.astype(int) converts it" if header.kind in "fb" else ""
@@ -186,9 +186,7 @@ class ArrayChecks:
             return None
 
     def _is_transposed(self, inputs: Header, labels: Header | None) -> bool:
-        """Returns True and adds a diagnostic if the last axis is that of the samples, not the
-        first.
-        """
+        """Returns True and adds a diagnostic if the samples are on the last axis, not the first."""
         shape, actual = self.document.input.shape, inputs.shape
         samples = labels.shape[0] if labels is not None and labels.shape else 0
         if actual != (*shape, samples) or actual[0] == samples:
@@ -351,7 +349,7 @@ class ArrayChecks:
             self._add("ND324", "inputs", message, hint=hint)
 
     def _missing_window(self) -> str:
-        """Returns a hint how to use labels per step, or "" if loss and classifier use them."""
+        """Returns a hint how to use one label per step; "" if loss and classifier do so already."""
         loss, classifier = self.document.loss, self.document.classifier
         if isinstance(loss, SpikeTime):
             return ""  # ND228: this loss uses no labels
@@ -375,9 +373,9 @@ class ArrayChecks:
 def _bad_values(
     name: str, header: Header, values: Sequence[float], is_bad: Callable[[float], bool]
 ) -> tuple[str, float, int]:
-    """Returns place and value of the first bad value, and the number of bad values.
+    """Returns the place of the first bad value, this value, and the number of bad values.
 
-    At least one value must be bad.
+    The place is a text such as ``inputs[0, 3]``. At least one value must be bad.
     """
     bad = [position for position, value in enumerate(values) if is_bad(value)]
     return f"{name}[{_join(header.index(bad[0]))}]", values[bad[0]], len(bad)

@@ -9,7 +9,7 @@ from netdesc.description.files.npz import quote_name
 from netdesc.description.models import Arrays, LatencyEncoding, SpikesEncoding
 
 MAX_INPUT_BYTES = 16 << 30
-"""The limit for the array as in the file, the encoded array, and one dense batch together."""
+"""The limit for the sum of the array as in the file, the encoded array, and a dense batch."""
 
 _GIB = 1 << 30
 _MAX_INT16_STEPS = 1 << 15
@@ -40,9 +40,9 @@ def memory_problem(header: Header, data: Arrays, steps: int, batch: int) -> tupl
 
 
 def _encoded_bytes(data: Arrays, steps: int, inputs: int) -> int:
-    """Returns the bytes in which ``training.encoding`` stores ``inputs`` encoded values.
+    """Returns the number of bytes in which training stores ``inputs`` encoded values.
 
-    A value is a bit for spikes, a step for the latency encoding, and otherwise a probability.
+    A spike takes a bit, a latency (a step) 2 or 4 bytes, and the probability of a spike 4 bytes.
     """
     if isinstance(data.encoding, SpikesEncoding):
         return math.ceil(inputs / 8)

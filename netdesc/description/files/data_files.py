@@ -43,14 +43,15 @@ def file_sha256(path: Path) -> str:
 
 
 def file_paths(document: Document) -> dict[Parts, str]:
-    """Maps the place in the document of every file path to the path."""
+    """Returns all file paths in a document. The keys are their places in the document."""
     return {each.parts: each.path for each in file_references(document)}
 
 
 def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
-    """Maps each path in a lock to the path of the file in the file system.
+    """Maps each path in a lock to a path in the file system.
 
-    This is the path relative to ``directory``, unless only the absolute path in the lock exists.
+    The lock has a relative and an absolute path of each file. The relative path starts in
+    ``directory``. The absolute path is used only if the relative path does not exist.
     """
     files: dict[str, Path] = {}
     for file in lock.files:
@@ -96,8 +97,8 @@ class FileChecks:
         return first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
 
     def _check_once(self, reference: FileReference) -> Iterator[Diagnostic]:
-        """Checks a file, unless an equal reference was valid: thousands of samples may name one
-        file.
+        """Checks a file, unless an equal reference had no diagnostics. Thousands of samples may
+        name the same file.
         """
         parts = reference.parts
         key = (parts[0], parts[-2], *vars(reference.holder).values())
@@ -181,7 +182,7 @@ class FileChecks:
     def _missing(
         self, parts: Parts, name: str, path: Path, suffixes: tuple[str, ...]
     ) -> Diagnostic:
-        """Returns the diagnostic of a missing file, which suggests a file with a similar name."""
+        """Returns ND301 for a missing file, and suggests a file with a similar name."""
         names = self._names_in(path.parent)
         best = closest_name(path.name, [each for each in names if each.lower().endswith(suffixes)])
         meant = os.path.join(os.path.dirname(name), best) if best is not None else None
@@ -220,7 +221,7 @@ class FileChecks:
 
 
 def _type_for(suffix: str, kind: str) -> str:
-    """Returns a hint that names the type of data which reads files with this suffix, or ""."""
+    """Returns a hint with the type of data that reads files with this suffix, or ""."""
     types = {"events": "spike_files", "arrays": "arrays"}
     fitting = [other for other in types if suffix in SUFFIXES[other] and other != kind]
     return f'data of "type": "{types[fitting[0]]}" reads {suffix} files' if fitting else ""

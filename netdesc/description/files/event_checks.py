@@ -24,7 +24,7 @@ from netdesc.description.shapes import Shape
 from netdesc.description.source_map import RelatedPath, SourceMap
 
 MAX_EVENTS = 200_000
-"""The events of a file with more events are checked only when training reads them."""
+"""The events of larger files are checked only when training reads them."""
 
 _MICROSECONDS_HINT = "are the times in µs? .npy times are milliseconds"
 _MIN_UNIT_RATIO = 100
@@ -39,8 +39,8 @@ class EventChecks:
     """Checks one event file of the document.
 
     ``parts`` is the place of the file's path in the document. ``shape`` is the shape of the
-    network's input (or output, for a target), None if unknown. ``shape_locations`` and
-    ``shape_trace`` show users where the shape comes from.
+    network's input (or output, for a target), None if unknown. Diagnostics show
+    ``shape_locations`` and ``shape_trace`` to explain this shape.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class EventChecks:
     def _hints(
         self, times: Sequence[float], shape: Shape, suffix: str, needed: Shape | None
     ) -> tuple[str, ...]:
-        """Returns hints at possible causes, the likeliest first.
+        """Returns hints about possible causes, the most likely first.
 
         ``times`` are sorted, in microseconds. ``needed`` is the smallest shape with room for all
         events if it is larger than ``shape``, else ``None``.
@@ -152,7 +152,7 @@ class EventChecks:
         return tuple(hints)
 
     def _larger_shape_hint(self, needed: Shape, shape: Shape) -> str:
-        """Returns a hint which shape or how many units have room for all events."""
+        """Returns a hint that says which shape or how many units have room for all events."""
         if len(needed) == 3:
             for order in itertools.permutations(shape):
                 if all(size <= limit for size, limit in zip(needed, order, strict=True)):
@@ -198,7 +198,8 @@ class EventChecks:
 def _indexed_shape(events: Columns, shape: Shape) -> Shape | None:
     """Returns the shape that the events index: [channels, height, width] or [neurons].
 
-    Returns ``None`` if the events have ``y`` and ``shape`` does not have three axes.
+    Events with ``y`` need a ``shape`` of three axes, or of one axis if every ``y`` is 0. Returns
+    ``None`` for another shape.
     """
     if events.y is None or (len(shape) == 1 and not any(events.y)):
         return (math.prod(shape),)
@@ -224,8 +225,8 @@ def _time_limits_us(time: Time, rounding: str) -> tuple[int, int]:
     step = (Fraction(repr(time.step_ms)) * 1000).limit_denominator(1_000_000)
     if rounding == "floor":
         return 0, math.ceil(time.steps * step) - 1
-    # Times are rounded to the nearest step, so the last one ends half a step early. A time exactly
-    # between two steps goes to the even one.
+    # Times are rounded to the nearest step, so the last step ends half a step before the sample.
+    # A time exactly between two steps is rounded to the even step.
     end = (time.steps - Fraction(1, 2)) * step
     last = math.floor(end)
     if last == end and time.steps % 2 == 0:

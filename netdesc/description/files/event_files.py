@@ -83,7 +83,7 @@ class OpenedEvents:
 def open_events(file: BinaryIO, suffix: str, size: int) -> OpenedEvents:
     """Checks the length (.bs1, .bs2) or the header (.npy) of a file of ``size`` bytes.
 
-    ``suffix`` tells the format. EventsError if the length or the header is wrong; OSError.
+    ``suffix`` tells the format. Raises OSError, and EventsError for a wrong length or header.
     """
     if suffix == ".npy":
         return _open_npy(file, size)
@@ -106,7 +106,7 @@ def _read_records(file: BinaryIO, suffix: str, size: int) -> Columns:
 
 
 def _big_endian(*columns: bytes) -> array[int]:
-    """Joins two to four columns of bytes, the highest byte first, to a column of numbers."""
+    """Joins two to four columns of bytes to a column of numbers. The highest byte comes first."""
     wide = bytearray(4 * len(columns[0]))
     for place, column in enumerate(columns, 4 - len(columns)):
         wide[place::4] = column

@@ -14,7 +14,7 @@ from netdesc.sections import Section
 
 @dataclass(frozen=True, slots=True)
 class FileReference:
-    """A file that a document names: place of its path, the path, and the section with the path."""
+    """A file that a document names. ``parts`` is the place of ``path``, ``holder`` its section."""
 
     parts: Parts
     path: str

@@ -69,7 +69,7 @@ class Header:
         return tuple(indices if self.fortran_order else indices[::-1])
 
     def round_to_type(self, value: float) -> float:
-        """Rounds ``value`` to the type of the array: 0.1 in 4 bytes differs from 0.1 in 8 bytes."""
+        """Rounds ``value`` to the float type of the array: float32 0.1 differs from float64 0.1."""
         if self.kind != "f" or self.code is None:
             return value
         try:
@@ -95,7 +95,7 @@ def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
 
 
 def read_header(member: IO[bytes]) -> tuple[Header, int]:
-    """Reads the header of an .npy file; returns it and its length in bytes.
+    """Reads the header of an .npy file. Returns the header, and its length in bytes.
 
     Raises one of ``HEADER_ERRORS`` if the header is invalid.
     """

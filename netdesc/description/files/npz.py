@@ -16,8 +16,8 @@ from typing import IO, BinaryIO, TypeVar
 from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
 
 MAX_READ_BYTES = 1 << 20
-"""Bytes per read. zipfile reads the table of contents with one call, so the limit allows a table of
-thousands of arrays.
+"""Largest number of bytes in one read. zipfile reads the whole table of contents in one read, so
+this limit allows thousands of arrays.
 """
 MAX_ARRAY_BYTES = 4 << 30
 """The largest size of an array, which training keeps in memory."""
@@ -78,7 +78,7 @@ class Npz:
             return self._header(self._member(name), name)
 
     def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
-        """Returns ``parse(file)``, where ``file`` is the opened .npy file of the array.
+        """Opens the .npy file of an array and returns ``parse(file)``.
 
         An example of ``parse`` is ``numpy.lib.format.read_array``. NpzError if the array consists
         of Python objects or records, or is damaged.

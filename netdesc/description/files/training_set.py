@@ -12,14 +12,14 @@ from netdesc.description.models import Arrays, Document, SpikeFiles
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """The training samples, including those that ``validation_split`` sets aside.
+    """Number and labels of the training samples, with those that ``validation_split`` sets aside.
 
     A field is ``None`` if it is unknown, because the file is invalid or too large to be read.
     """
 
     samples: int | None = None
     labels: frozenset[int] | None = None
-    """The distinct labels, if the network has an output for each of them."""
+    """The distinct labels. For arrays, ``None`` also if the network has no output for a label."""
 
 
 def listed_training_set(document: Document) -> TrainingSet:

@@ -1,7 +1,7 @@
 """Finds a bracket that is missing, surplus or of the wrong kind.
 
 If a bracket is missing in the middle of a document, a parser finds the error only at the end.
-Therefore every possible correction is tried. Several corrections may give valid JSON; the one whose
+Therefore every possible correction is tried. If several corrections give valid JSON, the one whose
 nesting fits the indentation of the lines best is reported.
 """
 
@@ -15,15 +15,15 @@ from netdesc.description.json.collector import SecondarySpan, TextDiagnostic, sh
 from netdesc.description.json.lexer import CLOSING, OPENING, GrammarState, Token, read_tokens
 
 _MAX_SEARCHED = 2000
-"""Tokens of the longest text in which all corrections are tried. That takes about a second."""
+"""Longer texts, in tokens, are not searched. Trying all corrections takes about a second."""
 _MAX_INDENT = 1000
-"""Number of characters before a token that are searched for the start of its line."""
+"""The start of a token's line is searched in at most this many characters before the token."""
 
 _OTHER = {"{": "[", "[": "{", "}": "]", "]": "}"}
 
 
 class _BracketSlip(NamedTuple):
-    """A wrong bracket and its correction: ``tokens[first:last]`` become tokens of ``kinds``.
+    """A wrong bracket. Its correction replaces ``tokens[first:last]`` by tokens of ``kinds``.
 
     ``kind`` is ``wrong``, ``unclosed``, ``unopened`` or ``stray`` (surplus).
     """
@@ -51,7 +51,7 @@ def find_unmatched(text: str) -> TextDiagnostic | None:
 
 
 def _open_brackets(tokens: Sequence[Token]) -> list[Token]:
-    """Returns the opening brackets that these tokens do not close."""
+    """Returns the tokens of the opening brackets that are not closed, outermost first."""
     opened: list[Token] = []
     for token in tokens:
         if token.kind in CLOSING:
@@ -79,7 +79,7 @@ def _possible_slips(tokens: Sequence[Token]) -> Iterator[_BracketSlip]:
 
 
 def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_BracketSlip]:
-    """Yields the possible slips at the token ``at``, which has this kind.
+    """Yields the possible slips at the token with the index ``at`` and the kind ``kind``.
 
     Only corrections that give as many closing as opening brackets are possible. ``surplus`` is the
     number of opening minus the number of closing brackets in the text.
@@ -104,8 +104,8 @@ def _penalty(
 ) -> tuple[int, ...]:
     """Returns the sort key of a slip; the most likely slip has the lowest.
 
-    The number of lines with wrong indentation comes first, then tie-breaks. ``columns`` are the
-    columns of the tokens, from ``_column``.
+    The key starts with the number of lines whose indentation is wrong; the rest breaks ties.
+    ``columns`` are the columns of the tokens, from ``_column``.
     """
     inserted = [(kind, None) for kind in slip.kinds]
     if slip.kind == "wrong":
@@ -116,7 +116,7 @@ def _penalty(
     token, before = tokens[slip.first], tokens[slip.first - 1]
     is_stray = slip.kind == "stray"
     if is_stray and token.kind in OPENING and columns[slip.first] is not None:
-        penalty += 2  # a bracket alone on its line is rarely surplus: its partner is missing
+        penalty += 2  # a bracket at the start of a line is rarely surplus: its partner is missing
     is_double = is_stray and before.kind == token.kind and before.end == token.start
     is_other = slip.kind == "unopened" or (is_stray and token.kind in CLOSING)
     return penalty, not is_double, is_other, -slip.first
@@ -176,9 +176,10 @@ def _describe(
 
 
 def describe_unmatched(text: str, opened: Sequence[Token], token: Token) -> TextDiagnostic:
-    """Returns the diagnostic of a closing bracket without partner, or of brackets open at the end.
+    """Returns the diagnostic of a wrong closing bracket, or of brackets that are never closed.
 
-    ``opened`` are the opening brackets before ``token`` that are not closed.
+    ``opened`` are the opening brackets before ``token`` that are not closed. ``token`` is the wrong
+    closing bracket, or the end of the text.
     """
     shown = _shown(text, token)
     if not opened:

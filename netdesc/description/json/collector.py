@@ -1,7 +1,7 @@
 """Collects the diagnostics of one reading of a text, at offsets into that text.
 
-A pasted Python dictionary, JavaScript object or page from a word processor repeats the same error a
-hundred times. Therefore all places with the same notation of another language give one diagnostic.
+A notation is a spelling of another language, such as a string in apostrophes. A Python dictionary
+that was pasted as JSON has the same notation in a hundred places, so they give one diagnostic.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from netdesc.description.diagnostics.diagnostic import Edit, Fix
 from netdesc.description.json.tree import Parts, Span
 
 MAX_DIAGNOSTICS = 200
-"""Diagnostics after which reading stops: the file is probably not a description."""
+"""Reading stops after this many diagnostics: the file is probably not a description."""
 _MAX_RELATED = 100
-"""Related places of a notation that are listed after the first one."""
+"""Largest number of places of a notation that are listed after the first one."""
 
 _NOTATIONS = {
     # kind: code, message, hint
@@ -62,7 +62,7 @@ class TextDiagnostic(NamedTuple):
 class _Notation(NamedTuple):
     """A place with another language's notation.
 
-    ``edits`` (start, end, replacement) turn it into JSON. They are empty if that is not certain.
+    ``edits`` (start, end, replacement) convert it to JSON; empty if its meaning is not certain.
     """
 
     span: Span
@@ -70,19 +70,19 @@ class _Notation(NamedTuple):
 
 
 class Collector:
-    """The diagnostics of one reading."""
+    """Collects the diagnostics of a text while it is read."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.found: list[TextDiagnostic] = []
         self.guessed: dict[int, Parts] = {}
-        """Path of each unreadable value, which was replaced by ``null``, by its offset."""
+        """Maps the offset of each unreadable value to its path. ``null`` replaces such values."""
         self.is_lossy = False
-        """True if a part was dropped, so that the document cannot be checked."""
+        """True if a part of the text was dropped, so that the document cannot be checked."""
         self._notations: dict[str, list[_Notation]] = {}
 
     def add(self, diagnostic: TextDiagnostic) -> None:
-        """Records a diagnostic. Unrecoverable when there are ``MAX_DIAGNOSTICS`` of them."""
+        """Records a diagnostic. Raises Unrecoverable after ``MAX_DIAGNOSTICS`` of them."""
         self.found.append(diagnostic)
         if len(self.found) == MAX_DIAGNOSTICS:
             message = f"more than {MAX_DIAGNOSTICS} errors; the rest of the file was not read"
@@ -92,7 +92,7 @@ class Collector:
     def add_notation(self, kind: str, span: Span, *edits: tuple[int, int, str]) -> None:
         """Records a place with a notation of another language.
 
-        ``kind`` is a key of ``_NOTATIONS``. ``edits`` (start, end, replacement) turn it into JSON.
+        ``kind`` is a key of ``_NOTATIONS``. ``edits`` (start, end, replacement) convert it to JSON.
         """
         self._notations.setdefault(kind, []).append(_Notation(span, edits))
 
@@ -137,5 +137,5 @@ def cut(text: str) -> str:
 
 
 def show(text: str) -> str:
-    """Shortens a text for a message, and puts quotes around it unless it has some."""
+    """Shortens a text for a message, and puts quotes around it unless it starts with a quote."""
     return cut(text) if text[:1] in ('"', "'") else f'"{cut(text)}"'

@@ -1,4 +1,4 @@
-"""Lexer of damaged JSON text, and the grammar: which token may follow which."""
+"""Splits damaged JSON text into tokens, and knows the grammar: which token may follow which."""
 
 from __future__ import annotations
 
@@ -42,13 +42,15 @@ _FOLLOWS = {
     ",[": "sv{[",
     **dict.fromkeys("sv}]", ",}]"),
 }
-"""The token kinds that may follow a kind in JSON. ``,{`` is a comma in an object."""
+"""Maps a kind of token to the kinds that may follow. ``,{`` is a comma in an object."""
 OPENING = {"}": "{", "]": "["}
+"""Maps each closing bracket to its opening bracket."""
 CLOSING = {"{": "}", "[": "]"}
+"""Maps each opening bracket to its closing bracket."""
 
 
 class Token(NamedTuple):
-    """The token ``text[start:end]``, which matches ``group`` of the pattern above.
+    """The token ``text[start:end]``. ``group`` is the group of ``_TOKEN`` that it matches.
 
     ``kind`` is the punctuation character itself, or ``k`` for a key, ``s`` for another string,
     ``v`` for another scalar, ``=`` for ``=``, ``==``, ``=>`` and ``:=``, ``.`` for the end of the
@@ -63,7 +65,7 @@ class Token(NamedTuple):
 
 
 def read_token(text: str, at: int) -> Token:
-    """Reads the first token at or after an offset, and skips white space before it."""
+    """Skips white space at an offset, and returns the next token."""
     match = _TOKEN.match(text, at)
     assert match is not None
     group = match.lastgroup or ""
@@ -115,7 +117,7 @@ class GrammarState:
         return GrammarState(self.last, self.open)
 
     def expects(self, kind: str) -> bool:
-        """Returns True if a token of this kind may follow."""
+        """Returns True if the next token may be of this kind."""
         if not self.open and self.last:
             return kind == "."
         if kind in OPENING and [OPENING[kind]] != self.open[-1:]:
@@ -124,7 +126,7 @@ class GrammarState:
         return kind in _FOLLOWS[last]
 
     def take(self, kind: str) -> None:
-        """Appends a token of a kind that may follow."""
+        """Updates the state for a token of this kind, which ``expects`` must allow."""
         if kind in CLOSING:
             self.open.append(kind)
         elif kind in OPENING:
@@ -132,7 +134,7 @@ class GrammarState:
         self.last = kind
 
     def undo(self, kind: str, last: str) -> None:
-        """Removes the last token, of this kind; ``last`` is the kind of the token before it."""
+        """Undoes ``take(kind)`` of the last token. ``last`` is the kind of the token before it."""
         if kind in CLOSING:
             self.open.pop()
         elif kind in OPENING:
@@ -140,7 +142,7 @@ class GrammarState:
         self.last = last
 
     def take_all(self, kinds: Sequence[str]) -> int:
-        """Appends tokens up to the first that may not follow. Returns the number appended."""
+        """Takes tokens until one is not expected. Returns the number of tokens taken."""
         for index, kind in enumerate(kinds):
             if not self.expects(kind):
                 return index

@@ -1,6 +1,7 @@
 """Finds the conflict markers of git in a text, and reports each conflict once.
 
-The reader uses the first side of a complete conflict. Some markers of a conflict may be missing.
+The reader uses the first side of a conflict that has its first and its last marker. In other
+conflicts, only the markers are removed.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ _MAX_REPORTED = 20
 def find_conflicts(text: str) -> tuple[str, list[TextDiagnostic], list[Span]]:
     """Replaces conflict markers and second sides by spaces.
 
-    Returns the text, a diagnostic for each of the first conflicts, and the spans of all conflicts.
-    Do not report errors within these spans: resolving the conflict may remove them.
+    Returns the text, diagnostics of the first conflicts, and the spans of all conflicts. Do not
+    report errors within these spans, because they may disappear when the conflict is resolved.
     """
     if not any(mark * 7 in text for mark in "<=>"):
         return text, [], []
@@ -60,5 +61,5 @@ def _diagnostic(markers: list[re.Match[str]]) -> TextDiagnostic:
 
 
 def blank(text: str) -> str:
-    """Replaces all characters but line feeds by spaces, so that offsets stay the same."""
+    """Replaces all characters except line feeds by spaces, so that offsets stay the same."""
     return re.sub(r"[^\n]", " ", text)

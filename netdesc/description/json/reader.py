@@ -33,11 +33,11 @@ class Parsed:
     """``None`` if the text could not be repaired reliably."""
     diagnostics: list[TextDiagnostic]
     guessed: dict[int, Parts] = field(default_factory=dict[int, Parts])
-    """Path of each unreadable value, which was replaced by ``null``, by its offset."""
+    """Maps the offset of each unreadable value to its path. ``null`` replaces such values."""
 
 
 def parse(source: Source) -> Parsed:
-    """Parses JSON text. Errors become diagnostics; nothing is raised."""
+    """Parses JSON text. Errors become diagnostics, not exceptions."""
     text, found = source.with_line_feeds, list[TextDiagnostic]()
     if text.startswith("\ufeff"):
         message, fix = "the file starts with a byte order mark", edit("remove it", (0, 1, ""))
@@ -75,7 +75,7 @@ def _repair(text: str, collector: Collector) -> Node | None:
 
 
 def _read_foreword(text: str, collector: Collector) -> int:
-    """Returns the offset of the document, and reports text before it, such as ``network =``.
+    """Returns the offset at which the document starts, and reports text before it (``net =``).
 
     Unrecoverable if the text contains no document.
     """
@@ -98,7 +98,7 @@ def _read_foreword(text: str, collector: Collector) -> int:
 
 
 def _without_fences(text: str) -> tuple[str, list[TextDiagnostic]]:
-    """Replaces a Markdown code fence by spaces. Returns the text and the diagnostic, if any."""
+    """Replaces Markdown code fences by spaces. Returns the text and at most one diagnostic."""
     first = _FENCE.match(text)
     if first is None:
         return text, []

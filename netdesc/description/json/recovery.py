@@ -33,7 +33,7 @@ from netdesc.description.json.slips import SyntaxErrorContext, describe, describ
 from netdesc.description.json.tree import MAX_DEPTH, Span
 
 MAX_TOKENS = 1_000_000
-"""Tokens of the longest damaged text that is read. More take seconds and a gigabyte."""
+"""Damaged texts with more tokens are not read. They would take seconds and a gigabyte."""
 
 _MAX_SEARCHES = 3
 """Largest number of searches for a wrong bracket in one text."""
@@ -53,7 +53,7 @@ class _Frame:
     """The name or index of the current entry."""
     names: dict[str, Span] = field(default_factory=dict[str, Span])
     dropped: int | None = None
-    """Index in ``Recovery.tokens`` of the comma before the entry, if its key occurred before."""
+    """If the current key is a duplicate: index in ``Recovery.tokens`` of the comma before it."""
     edits: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
     """If this is a Python tuple: the edits inside it that turn it into a JSON list."""
 
@@ -74,7 +74,7 @@ class Recovery:
         self._searches = 0
         """Number of searches for a wrong bracket so far."""
         self._recorded_until = -1
-        """Offset of the last recorded comment or foreign space; a token may be read twice."""
+        """Offset of the last recorded comment or foreign space: a token may be read twice."""
         self._token_count = 0
         self._unreadable: set[int] = set()
         """Offsets in the repaired text of unreadable values."""
@@ -134,7 +134,7 @@ class Recovery:
         return token
 
     def _add_first_error(self, token: Token) -> None:
-        """Reports only the first error of a text that is too long to be repaired."""
+        """Reports the first error of a text that is too long to be repaired."""
         start = self._place(token.start)
         try:
             json.loads(self._collector.text)
@@ -206,10 +206,10 @@ class Recovery:
         self._add_described(describe(slip, context))
         self._replace(slip.start, slip.end, slip.repaired)
         if slip.repaired == ": null":
-            self._collector.is_lossy = True  # the name may be a value instead
+            self._collector.is_lossy = True  # the string may be a value, not a name
         elif slip.repaired == "null":
             self._unreadable.add(slip.start + len(slip.repaired) - len("null"))
-        elif slip.kind == "late":  # it may be the prefix of a Python string
+        elif slip.kind == "late":  # it may be a prefix of Python's, such as b
             self._unreadable.add(slip.start)
 
     def _is_unmatched(self, context: SyntaxErrorContext) -> bool:
@@ -260,7 +260,7 @@ class Recovery:
         self.tokens.append((text, *span))
 
     def _drop(self) -> None:
-        """Removes the entry that ends here if its key occurred before in the object."""
+        """Removes the tokens of the current entry if its key is a duplicate."""
         frame = self._frames[-1]
         if frame.dropped is not None:
             del self.tokens[frame.dropped :]

@@ -14,7 +14,7 @@ from netdesc.description.json.tree import MAX_INTEGER, Span
 MAX_IN_STRING = 10
 """Largest number of diagnostics for one string."""
 _MAX_NUMBER = 400
-"""Characters of the longest number that is converted."""
+"""Largest number of characters of a number that is converted."""
 
 CONSTANTS = {
     **dict.fromkeys(("True", "TRUE"), "true"),
@@ -61,7 +61,7 @@ def _find_string_errors(raw: str, start: int) -> Iterator[TextDiagnostic]:
 
 
 def requote(raw: str) -> str | None:
-    """Returns the JSON form of a string in other quotes, or ``None`` if it is not certain.
+    """Returns the JSON form of a string in other quotes; ``None`` if that form is not certain.
 
     Adjacent Python strings on several lines are joined.
     """

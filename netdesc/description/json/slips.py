@@ -1,8 +1,8 @@
 """Finds the slip (a wrong quote, comma or colon) that makes a line invalid JSON.
 
 The correction of every possible slip is tried, the most likely first, until one makes the line
-valid. Whole lines are tried because a surplus or missing quote exchanges the inside and the outside
-of all later strings in its line.
+valid. Whole lines are tried because a surplus or missing quote swaps the inside and the outside of
+all later strings in its line.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from netdesc.description.json.lexer import (
 )
 
 _MAX_LINE = 400
-"""Largest number of characters of a line that are read in each trial."""
+"""Largest number of characters of a line that are read for each correction."""
 _MAX_TOKEN = 400
 """Largest number of characters that are read after a line, for the token that follows it."""
 _ALL_VALID = 1 << 30
 _MIN_GAIN = 1
-"""If no correction makes the line valid, the best must add more than this many valid tokens."""
+"""If no correction makes a line valid, the best must make more than this many tokens valid."""
 
 _END = r"(?=[ \t]*(?:[,:}\]]|\r?$))"
 _FIRST_PATTERNS = (
@@ -59,7 +59,7 @@ _LINE_BREAK = re.compile(rf'"[^"\n]*\n\s*(?=[^\s"{{}}\[\]])[^"]{{0,10000}}"{_END
 
 
 class Slip(NamedTuple):
-    """A slip and its correction: ``text[start:end]`` becomes ``repaired``."""
+    """A slip. Its correction replaces ``text[start:end]`` by ``repaired``."""
 
     kind: str
     start: int
@@ -234,7 +234,7 @@ def _describe_mark(slip: Slip, context: SyntaxErrorContext) -> TextDiagnostic:
 def describe_unclear(context: SyntaxErrorContext, value: Token) -> TextDiagnostic:
     """Returns the diagnostic of an unexpected token that cannot be corrected.
 
-    ``value`` is the last value before it, or the opening bracket of an object or list.
+    ``value`` is the last value before this token; for an object or list, its opening bracket.
     """
     text, before, token, following = context.text, context.before, context.token, context.following
     raw = text[token.start : token.end]

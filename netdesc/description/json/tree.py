@@ -27,7 +27,7 @@ _SPAN_DECODER = json.JSONDecoder()
 
 
 class ValidText:
-    """Valid JSON text, at the same offsets as in the file."""
+    """Valid JSON text, whose offsets are the offsets in the file."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -55,7 +55,7 @@ class RepairedText(ValidText):
 class Children(Mapping[str | int, "Node"]):
     """The nodes of the values in an object or list, by key or index.
 
-    A node is made on first access, by reading the text up to its value. Most are never needed.
+    A node is made on first access, by reading the text up to its value. Most are never accessed.
     """
 
     __slots__ = ("_at", "_found", "_read_text", "_spans", "_unread", "_value")

@@ -19,13 +19,13 @@ from netdesc.description.models.document import FORMAT
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 STEPS: Mapping[int, Step] = {}
-"""The steps by the format that they read. It is empty because format 1 is the first one."""
+"""Maps each older format to the step that reads it. Empty, because format 1 is the first one."""
 
 _ABSENT = object()
 
 
 def is_older(data: Any) -> bool:
-    """True if the document can be migrated from an older format to the current one."""
+    """Returns True if a document has an older format and can be migrated to the current one."""
     version = lookup(data, ("format",))
     if type(version) is not int:
         return False
@@ -33,14 +33,14 @@ def is_older(data: Any) -> bool:
 
 
 def migrate_data(data: dict[str, Any]) -> dict[str, Any]:
-    """An older document in the current format. The argument is not changed."""
+    """Returns an older document in the current format. Leaves the argument unchanged."""
     for number in range(data["format"], FORMAT):
         data = STEPS[number](copy.deepcopy(data)) | {"format": number + 1}
     return data
 
 
 def changed_paths(old: Any, new: Any, parts: Parts = ()) -> Iterator[Parts]:
-    """The paths of scalar and empty values of the new data that differ from the old data."""
+    """Yields the paths of scalar and empty values of ``new`` that differ from ``old``."""
     held = members(new)
     if not held and (type(old) is not type(new) or old != new):
         yield parts

@@ -1,4 +1,4 @@
-"""Data as arrays: many samples in one .npz file, and how values become spikes."""
+"""Data as arrays: an .npz file with many samples, and the encoding of its values as spikes."""
 
 from __future__ import annotations
 

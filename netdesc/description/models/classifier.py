@@ -1,4 +1,4 @@
-"""Classifiers: how output spikes become a class."""
+"""Classifiers, which turn output spikes into a class."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Flatten(Section):
 
 
 NEURON_LAYERS = (Dense,)
-"""Layer classes with synapses and neurons."""
+"""The classes of layers that have synapses and neurons."""
 
 Layer = Annotated[
     Annotated[Dense, Tag("<dense>")] | Annotated[Flatten, Tag("<flatten>")],

@@ -172,7 +172,7 @@ class Training(Section):
     )
 
     def held_out(self, samples: int) -> int:
-        """Returns how many of the training samples ``validation_split`` sets aside."""
+        """Returns how many of ``samples`` training samples ``validation_split`` sets aside."""
         if self.validation_split == 0:
             return 0
         return max(1, round(self.validation_split * samples))

@@ -18,7 +18,7 @@ from netdesc.description.shapes import wire
 from netdesc.description.source_map import SourceMap
 
 MAX_DIAGNOSTICS_PER_RULE = 100
-"""The limit for one rule, because a hostile document could cause a hundred thousand."""
+"""Largest number of diagnostics of one rule. A hostile document could have very many."""
 
 
 def _load_rules() -> Iterator[Rule]:

@@ -1,4 +1,4 @@
-"""Checks that every label of a listed sample has an output neuron (ND229)."""
+"""Checks that there is an output neuron for the label of each listed sample (ND229)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that layers read only layers before them (ND206)."""
+"""Checks that each layer reads only the layers before it (ND206)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that the lists ``learn`` and ``from`` name nothing twice (ND209)."""
+"""Checks that the lists ``learn`` and ``from`` have no repeated entries (ND209)."""
 
 from __future__ import annotations
 

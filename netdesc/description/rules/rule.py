@@ -17,7 +17,7 @@ from netdesc.description.source_map import On, RelatedPath
 
 @dataclass(frozen=True, slots=True)
 class RuleDiagnostic:
-    """A diagnostic of a rule. ``parts`` is its place in the document."""
+    """A diagnostic of a rule, for the key or the value (``on``) at the path ``parts``."""
 
     parts: Parts
     message: str
@@ -26,12 +26,12 @@ class RuleDiagnostic:
     on: On = "value"
     related: tuple[RelatedPath, ...] = ()
     meant: str | None = None
-    """The value that ``--fix`` writes instead, or ``None`` if the correction is ambiguous."""
+    """The correct value, which ``--fix`` writes; ``None`` if the correction is ambiguous."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The input of a rule: a document of valid structure, its layers' shapes, its training set."""
+    """A rule's input: a document of valid structure, the shapes of its layers, its training set."""
 
     document: Document
     wiring: Wiring
@@ -58,8 +58,8 @@ class Context:
                 yield index, layer
 
     def neurons(self) -> Iterator[tuple[Parts, Cuba]]:
-        """Yields every neuron with its place: first the entries of ``neurons``, then the layers'
-        own.
+        """Yields every neuron with its place: first the entries of ``neurons``, then the neurons
+        that layers contain.
         """
         for name, neuron in self.document.neurons.items():
             yield ("neurons", name), neuron

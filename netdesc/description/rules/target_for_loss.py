@@ -1,4 +1,4 @@
-"""Checks that the samples have what the loss learns from: targets or labels (ND228)."""
+"""Checks that the samples have the targets or the labels from which the loss learns (ND228)."""
 
 from __future__ import annotations
 

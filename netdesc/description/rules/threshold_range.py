@@ -1,4 +1,4 @@
-"""Warns if no voltage of the device reaches a threshold (ND224)."""
+"""Warns about each threshold that no voltage of the device can reach (ND224)."""
 
 from __future__ import annotations
 

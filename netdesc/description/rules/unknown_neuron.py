@@ -1,4 +1,4 @@
-"""Checks that layers name only neurons that are defined (ND201)."""
+"""Checks that each neuron that a layer names is defined in ``neurons`` (ND201)."""
 
 from __future__ import annotations
 

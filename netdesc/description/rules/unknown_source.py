@@ -1,4 +1,4 @@
-"""Checks that layers read only layers that exist (ND205)."""
+"""Checks that each layer that another layer reads exists (ND205)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warns if no layer reads the output of a layer other than the last (ND214)."""
+"""Warns about each layer, except the last, whose output no other layer reads (ND214)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SOURCE_PROBLEMS = ("unknown", "later", "itself")
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     if any(problem.kind in _SOURCE_PROBLEMS for problem in context.wiring.problems):
-        return  # the wrong "from" may be meant to name this layer
+        return  # the wrong "from" may be a misspelt name of such a layer
     read = {source for sources in context.wiring.sources for source in sources}
     for index, layer in enumerate(context.document.layers[:-1]):
         if layer.name not in read:

@@ -1,4 +1,4 @@
-"""Warns if no layer uses a neuron of ``neurons`` (ND202)."""
+"""Warns about each neuron of ``neurons`` that no layer uses (ND202)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         return  # ND210 reports a network without such layers
     neurons = context.document.neurons
     used = {layer.neuron for layer in layers if isinstance(layer.neuron, str)}
-    # ND201 suggests these neurons, because a misspelt name may mean them.
+    # A misspelt name may mean these neurons: ND201 suggests them.
     meant = {
         closest_name(name, neurons)
         for name in itertools.islice(used - neurons.keys(), MAX_UNKNOWN_NAMES)

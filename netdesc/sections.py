@@ -67,7 +67,7 @@ def field(
 
 
 def type_tag(value: object) -> str | None:
-    """Returns the tag ``<TYPE>`` of a value in a union of objects; ``None`` if ``type`` is missing."""
+    """Returns the union tag of an object, ``<TYPE>``; ``None`` if the object has no ``type``."""
     if isinstance(value, Mapping):
         kind = cast("Mapping[str, object]", value).get("type")
     else:
@@ -76,7 +76,7 @@ def type_tag(value: object) -> str | None:
 
 
 def form_tag(value: object) -> str:
-    """Returns the tag of a value in a union of JSON types: <list>, <object> or <plain>."""
+    """Returns the union tag of a value by its JSON type: <list>, <object> or <plain>."""
     if isinstance(value, list | tuple):
         return "<list>"
     if isinstance(value, Mapping | BaseModel):

@@ -1,6 +1,6 @@
 """The report of a run: a single HTML file, computed from the run's folder.
 
-- ``write_report`` writes it, and raises ``ReportError`` if it cannot be written
+- ``write_report`` writes the report; ``ReportError`` if the report cannot be written
 - ``run`` reads the folder, ``page`` computes the content, ``templates`` contains the HTML
 - ``confusion_matrix``, ``training_plots``, ``weight_change``, ``viewer``: the sections
 """

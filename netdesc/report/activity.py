@@ -62,9 +62,10 @@ class OutputSnapshot:
 class Activity:
     """The spikes of the network on one part of the data, for example ``validation``.
 
-    The weights are those after epoch ``epoch``, which counts from 1 (in the file from 0); 0 means
-    the weights before training. ``rates`` are the spikes per step of each neuron, [neurons] by
-    layer, over ``sample_count`` samples. ``samples`` holds the first of these samples.
+    The network has the weights that it had after epoch ``epoch``, which counts from 1 (in the file
+    from 0); 0 stands for the weights before training. ``rates`` maps each layer to the spikes per
+    step of its neurons, [neurons], over ``sample_count`` samples. ``samples`` are the first few of
+    these samples.
     """
 
     epoch: int
@@ -129,8 +130,8 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
 class _Arrays(dict[str, NDArray[Any]]):
     """The arrays of an activity file, by name.
 
-    The methods return one array each, after a check. They raise KeyError if it is missing, and
-    ValueError if its shape, type or values are wrong.
+    Each method checks and returns one array. KeyError if the array is missing, ValueError if its
+    shape, type or values are wrong.
     """
 
     def __init__(self, arrays: dict[str, NDArray[Any]], steps: int) -> None:

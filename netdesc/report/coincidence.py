@@ -18,8 +18,9 @@ TOLERANCES = (0, 1, 2, 5)
 class Coincidence:
     """Numbers of spikes and of matched spikes, summed over samples.
 
-    A target spike is matched if the same neuron of the output spikes within ``tolerance`` steps. An
-    output spike is matched if the same neuron of the target does.
+    A target spike is matched if the same neuron spikes in the output at most ``tolerance`` steps
+    earlier or later. An output spike is matched if the same neuron spikes in the target in that
+    range.
     """
 
     tolerance: int

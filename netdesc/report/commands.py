@@ -1,4 +1,4 @@
-"""The commands in a report: those that produced the run, and suggestions for the next step."""
+"""The commands in a report: commands that produced the run, and suggestions for the next step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netdesc.runs.files import LOCK, NETWORK
 from netdesc.runs.state import resume_command
 
 RETRY_RATE_FACTOR = 0.3
-"""If a run diverged, the suggested learning rate is its learning rate times this factor."""
+"""If a run diverged, the suggested learning rate is the run's learning rate times this factor."""
 
 
 class Command(NamedTuple):
@@ -27,7 +27,7 @@ class Command(NamedTuple):
 
 
 def run_commands(run: RunData) -> list[Command]:
-    """Returns the command that started the run, and the one that last resumed it, if any."""
+    """Returns the command that started the run, and the last command that resumed it, if any."""
     record = run.record
     commands = [("The command", record.command, record.directory)]
     if record.resumed:

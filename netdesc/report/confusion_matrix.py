@@ -18,10 +18,10 @@ from netdesc.report.format import percent
 
 @dataclass(frozen=True, eq=False)
 class ConfusionCounts:
-    """Numbers of samples by label (row) and prediction (column), after one epoch.
+    """Numbers of samples (or of steps with a label) by label and prediction, after one epoch.
 
-    ``counts`` is int64 [classes, classes]. ``undecided`` is the number of samples of each class
-    without a prediction, int64 [classes]. ``epoch`` counts from 1.
+    ``counts`` is int64 [labels, predictions]. ``undecided``, int64 [labels], is the number of
+    samples without a prediction. ``epoch`` counts from 1.
     """
 
     counts: NDArray[np.int64]
@@ -40,7 +40,7 @@ class ConfusionCounts:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the table. ``share`` (of the row's samples, 0 to 1) sets the shade."""
+    """One cell of the table. Its shade shows ``share``, the share of the row's samples, 0 to 1."""
 
     count: int
     share: float
@@ -64,9 +64,9 @@ class ClassRow(NamedTuple):
 class ConfusionMatrix(NamedTuple):
     """The table that the report shows.
 
-    ``items`` says what is counted, for example "validation samples". ``unit`` is "samples" or
-    "steps"; ``epoch`` counts from 1. ``undecided`` is the number of samples without a prediction;
-    if it is not 0, each row has a last cell for them.
+    ``items`` names the counted things, for example "validation samples"; ``unit`` is "samples" or
+    "steps". ``epoch`` counts from 1. ``undecided`` is the number of samples without a prediction.
+    If it is not 0, each row has an additional last cell with the number of such samples.
     """
 
     items: str
@@ -78,7 +78,7 @@ class ConfusionMatrix(NamedTuple):
 
 
 def confusion_matrix(confusion: ConfusionCounts, items: str, unit: str) -> ConfusionMatrix:
-    """Builds the table; ``items`` and ``unit`` say what is counted (see ``ConfusionMatrix``)."""
+    """Builds the table. ``ConfusionMatrix`` explains ``items`` and ``unit``."""
     counts, samples, undecided = confusion.counts, confusion.samples, int(confusion.undecided.sum())
     correct, predicted = np.diag(counts), counts.sum(axis=0)
     if undecided:

@@ -1,4 +1,4 @@
-"""Finds out why a network does not learn (silence or guessing), and suggests other settings."""
+"""Finds networks that do not learn (silent, or as bad as guessing), and suggests other settings."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from netdesc.report.run import RunData
 MIN_SILENT_SHARE = 0.1
 """Silence is reported if the output is silent for at least this share of the samples."""
 CHANCE_MARGIN = 0.1
-"""An accuracy between chance and ``chance + CHANCE_MARGIN * (1 - chance)`` counts as guessing."""
+"""An accuracy below ``chance + CHANCE_MARGIN * (1 - chance)`` counts as guessing."""
 MIN_WIDE_TAU_GRAD = 0.3
 """If a surrogate gradient is at least this wide, a narrower one is suggested; else a wider one."""
 
 
 class Diagnosis(NamedTuple):
-    """Problems of a run, the most serious first, and fixes that may help, the likeliest first.
+    """Problems of a run, the most serious first, and fixes that may help, the most promising first.
 
-    A problem is a sentence. A fix is a pair: what it does, and the argument for ``--set``.
+    A problem is a sentence. A fix is a pair: a description, and the argument for ``--set``.
     """
 
     problems: Sequence[str] = ()
@@ -32,7 +32,7 @@ class Diagnosis(NamedTuple):
 def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Diagnosis:
     """Checks whether the network with the best weights is silent or guesses, and suggests fixes.
 
-    ``zeroed`` names the layers whose weights are all 0 on the device's grid.
+    ``zeroed`` are the names of the layers whose quantised weights are all 0.
     """
     if not len(run.metrics) or (run.activity is not None and not run.activity.epoch):
         return Diagnosis()
@@ -79,7 +79,7 @@ def _guessing(run: RunData) -> Iterator[str]:
 
 
 def _fixes(run: RunData, layer: DenseNode, *, is_silent: bool) -> list[tuple[str, str]]:
-    """Suggests larger input for a silent layer, another surrogate gradient, and smaller batches."""
+    """Suggests another surrogate gradient, smaller batches and, if silent, more input current."""
     section = next(each for each in run.document.layers if each.name == layer.name)
     is_named = isinstance(getattr(section, "neuron", None), str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 def downsample(values: NDArray[np.floating], max_points: int) -> NDArray[np.intp]:
     """Selects at most ``max_points`` (4 or more) values that represent a curve.
 
-    Returns their indices, sorted: the first and the last value, and the minimum and the maximum of
-    each interval, so that no peak is lost. NaN becomes a gap only if a whole interval is NaN.
+    Returns the sorted indices of the selected values: the first and the last value, and minimum and
+    maximum of each interval, so that no peak is lost. NaN is selected only if a whole interval is
+    NaN.
     """
     assert max_points >= 4
     count = len(values)

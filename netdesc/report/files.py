@@ -29,7 +29,7 @@ def open_regular_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_text(path: Path, max_bytes: int) -> str:
-    """Reads a UTF-8 file. Raises ReportError if it is not UTF-8 or longer than ``max_bytes``."""
+    """Reads a text file. ReportError if it is not UTF-8 or is longer than ``max_bytes``."""
     with open_regular_file(path) as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:

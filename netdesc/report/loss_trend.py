@@ -10,8 +10,8 @@ from netdesc.report.format import number, percent
 from netdesc.report.run import RunData
 
 MIN_FALL = 0.05
-"""The loss still falls if its median over the last fifth of the epochs is lower by more than this
-share than its median over the fifth before."""
+"""The loss still falls if the median loss of the last fifth of the epochs is lower than the median
+loss of the fifth before by more than this share."""
 MAX_NEAR_BEST = 1.1
 """A loss of up to this factor times the best loss counts as near the best."""
 
@@ -20,8 +20,8 @@ def fall_at_end(run: RunData) -> float:
     """Returns the share by which the loss fell in the last fifth of the epochs.
 
     Returns 0 if the share is at most ``MIN_FALL``, if the best epoch is not among the last fifth,
-    if the loss did not end near its best value, if the run ended before its last epoch, or if the
-    file lacks epochs.
+    if the last loss is not near the best loss, if the run ended before its last epoch, or if
+    ``metrics.jsonl`` lacks epochs.
     """
     losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5 or 1
     is_whole = run.record.status == "done" and not run.record.stopped_early

@@ -23,7 +23,7 @@ from netdesc.runs.files import METRICS
 MAX_LINE_BYTES = 4 << 20
 MAX_CLASSES = 64
 MAX_LOSS = 3.5e38
-"""A loss beyond this is impossible: the largest float32 is smaller."""
+"""The limit for losses, just above the largest float32. A larger loss is an error in the file."""
 LIMITS = {
     "loss": (-1e-3, MAX_LOSS),  # rounding may give a value just below 0
     "validation_loss": (-1e-3, MAX_LOSS),
@@ -32,7 +32,7 @@ LIMITS = {
     "seconds": (0.0, 1e10),
     "learning_rate": (0.0, math.inf),
 }
-"""The range of the finite values of each metric. Values outside are left out and reported."""
+"""The possible range of each metric. Finite values outside are left out and reported."""
 PER_LAYER = ("gradient_norms", "spike_rates")
 
 Column = NDArray[np.float64]
@@ -59,13 +59,13 @@ class _Row(EpochMetrics):
 
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """The metrics of a run as columns [epochs]; NaN if a value is not known.
+    """The metrics of a run as columns [epochs]; NaN stands for an unknown value.
 
-    ``epochs`` are the numbers of the epochs, from 1 (in the file from 0). ``columns`` are by
-    metric; ``by_layer`` has a column for each metric of ``PER_LAYER`` and each layer. ``confusion``
-    are the confusion counts of the best epoch. ``missing_epochs`` are the epochs that the file
-    lacks. ``impossible_values`` describes the values that were left out because they are out of
-    range.
+    ``epochs`` are the numbers of the epochs, from 1 (in the file from 0). ``columns`` maps each
+    metric to its column, and ``by_layer`` each pair of a metric in ``PER_LAYER`` and a layer.
+    ``confusion`` are the confusion counts of the best epoch. ``missing_epochs`` are the numbers of
+    the epochs that are not in the file. ``impossible_values`` are sentence parts about values that
+    were left out, because they are out of range.
     """
 
     epochs: NDArray[np.int64]
@@ -79,7 +79,7 @@ class Metrics:
         return len(self.epochs)
 
     def has(self, name: str) -> bool:
-        """Whether any epoch has the metric."""
+        """Whether the metric ``name`` has a finite value in any epoch."""
         return bool(np.isfinite(self.columns[name]).any())
 
     @property
@@ -104,12 +104,12 @@ class Metrics:
 
     @property
     def best(self) -> int | None:
-        """The row of the best epoch, the first if several are equal; None if no loss is finite."""
+        """The row of the best epoch (the first with the lowest loss); None if no loss is finite."""
         losses = self.selection_losses
         return int(np.nanargmin(losses)) if np.isfinite(losses).any() else None
 
     def value_at(self, name: str, row: int | None) -> float | None:
-        """The value of a metric in a row; None if it is not known."""
+        """Returns the value of a metric in a row; None if the value is unknown or infinite."""
         value = math.nan if row is None else float(self.columns[name][row])
         return value if math.isfinite(value) else None
 
@@ -123,13 +123,13 @@ def read_metrics(
     done: int = 0,
     recorded_epochs: Sequence[EpochMetrics] = (),
 ) -> Metrics:
-    """Reads the metrics of a run; ``epochs`` is the number of epochs that it should train.
+    """Reads the metrics of a run whose document asks for ``epochs`` epochs.
 
-    The result has columns for ``layers``, and a row for each of the first ``done`` epochs, or more
-    if the file has later epochs. ``recorded_epochs`` come from ``run.json`` and fill in values that
-    the file lacks, so that the best and the last epoch are right. Confusion counts with another
-    number of classes than ``classes`` are left out. An incomplete last line is ignored. Raises
-    ReportError if the file is missing or a line is damaged.
+    The result has columns for ``layers``. It has a row for each of the first ``done`` epochs, and
+    more rows if the file has later epochs. ``recorded_epochs`` are the best and the last epoch in
+    ``run.json``; they fill in values that the file lacks. Confusion counts with another number of
+    classes than ``classes`` are left out. An incomplete last line is ignored. Raises ReportError if
+    the file is missing or a line is damaged.
     """
     path = run / METRICS
     if not path.exists():
@@ -149,7 +149,8 @@ def read_metrics(
 def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
     """Yields the complete lines. Raises ReportError if a line is too long.
 
-    An incomplete last line is ignored: the run may have been killed while writing it.
+    An incomplete last line is ignored, because the run may have been killed while it wrote the
+    line.
     """
     while line := file.readline(MAX_LINE_BYTES):
         if line.endswith(b"\n"):
@@ -172,7 +173,7 @@ class _Columns:
         self._lowest_loss = math.inf
 
     def add(self, row: _Row) -> None:
-        """Adds a row. Raises ValueError if its epoch is out of order or beyond the run's last."""
+        """Adds a row. ValueError if its epoch is out of order or larger than the run allows."""
         previous = self._rows[-1] if self._rows else -1
         if not previous < row.epoch < max(self._epochs, len(self._rows) + 1):
             raise ValueError(f"epoch {row.epoch} after {previous}, in a run of {self._epochs}")

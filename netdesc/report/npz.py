@@ -13,11 +13,11 @@ from netdesc.report.errors import ReportError
 from netdesc.report.files import open_regular_file
 
 MAX_BYTES = 256 << 20
-"""The limit for all arrays of a file together. A run writes only a small fraction of this."""
+"""The limit for the sum of all arrays of a file. Runs write only a small fraction of this size."""
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Reads all arrays of a file, by name. Raises ReportError if it is damaged or too large."""
+    """Reads all arrays of a file, by name. ReportError if the file is damaged or too large."""
     try:
         with open_regular_file(path) as file:
             npz = Npz(file)

@@ -132,7 +132,7 @@ def _facts(run: RunData) -> dict[str, str]:
 
 
 def _describe_missing_files(run: RunData) -> str:
-    """Names the files that a run lacks, with possible reasons; empty if it has all files."""
+    """Describes which files a run lacks, and possible reasons; empty if the run has all files."""
     if not run.missing_files:
         return ""
     return (
@@ -142,7 +142,7 @@ def _describe_missing_files(run: RunData) -> str:
 
 
 def _training_s(run: RunData) -> float | None:
-    """The total time of all epochs in seconds; None if there is no epoch."""
+    """Returns the total time of all epochs in seconds; None if there is no epoch."""
     if len(run.metrics.missing_epochs) and run.record.seconds is not None:
         return run.record.seconds
     seconds = run.metrics.columns["seconds"]
@@ -150,7 +150,7 @@ def _training_s(run: RunData) -> float | None:
 
 
 def _describe_part(run: RunData) -> str:
-    """Describes the samples and weights of the pictures and spike rates; empty without activity."""
+    """Says from which samples and weights the pictures and spike rates are; empty if none exist."""
     activity = run.activity
     if activity is None:
         return ""
@@ -200,6 +200,6 @@ def _plotly() -> str:
 
 
 def _sha256(text: str) -> str:
-    """Returns a script's hash for the Content-Security-Policy: browsers run no other scripts."""
+    """Returns a script's hash for the Content-Security-Policy, so that browsers run the script."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return f"'sha256-{digest}'"

@@ -27,21 +27,21 @@ class MaxSize:
 
 
 SMALL = MaxSize(300, 130)
-"""The size of pictures side by side, and on narrow screens. Browsers only enlarge these pictures:
-if they shrank them, single spikes would become invisible."""
+"""The size of pictures side by side, and of all pictures on narrow screens. It is so small that
+browsers never shrink these pictures: shrinking would make single spikes invisible."""
 WIDE = MaxSize(960, 417)
-"""The size of a picture across the page. Narrow screens (see ``report.css``) get the small one."""
+"""The size of a picture across the whole page. Narrow screens show a ``SMALL`` picture instead."""
 ENLARGED = MaxSize(2000, 600)
 """The size of an enlarged picture, in a dialog that scrolls."""
 COARSE_BELOW_PIXELS = 400
-"""A picture whose sides are both shorter is not stretched to the full width of the page."""
+"""A picture is stretched to the full width of the page only if a side has at least this length."""
 
 INK = (17, 24, 32)
 GREYS: list[Colour] = [
     (255 - (255 - INK[0]) * n // 31, 255 - (255 - INK[1]) * n // 31, 255 - (255 - INK[2]) * n // 31)
     for n in range(32)
 ]
-"""Greys from paper to ink. All are opaque, so that inverting them for dark mode keeps the order."""
+"""Greys from white to ink. They are opaque, so that dark mode can invert them in the same order."""
 MAX_IMAGE_SIDE = 256
 """The longest side of an image in pixels. An input with a longer side is not shown as an image."""
 TARGET, OUTPUT = (0, 96, 160), (208, 92, 0)
@@ -56,8 +56,8 @@ NO_SPIKE, ONLY_TARGET, ONLY_OUTPUT, BOTH = range(4)
 class Picture:
     """A picture: a PNG file as a data URL (``address``), its size in pixels, and its texts.
 
-    ``narrow`` is the data URL of the picture for narrow screens, ``large`` of the enlarged picture.
-    Either is empty if ``address`` is used instead.
+    ``narrow`` is the data URL of the picture for narrow screens, and ``large`` the data URL of the
+    enlarged picture. Each of the two is empty if it would equal ``address``.
     """
 
     title: str
@@ -89,7 +89,7 @@ def raster_picture(title: str, alt: str, raster: SpikeRaster, size: MaxSize) -> 
 def overlay_picture(
     title: str, alt: str, target: SpikeRaster, output: SpikeRaster, size: MaxSize
 ) -> Picture:
-    """Draws target and output into one picture, each in its colour; common spikes are dark."""
+    """Draws target and output into one picture, each in its colour; spikes of both are dark."""
 
     def draw(size: MaxSize) -> str:
         return _png_address(_overlay(target, output, size), [None, TARGET, OUTPUT, INK])
@@ -100,9 +100,9 @@ def overlay_picture(
 def still_picture(alt: str, raster: SpikeRaster, shape: tuple[int, ...]) -> Picture | None:
     """Draws an input as an image; None if its shape does not fit an image.
 
-    A pixel shows how often its cell spiked. If no cell spiked more than once, it shows the time:
-    earlier spikes are darker. The shape of an image is [rows, columns], [channels, rows, columns]
-    (the channels are combined), or a square number of cells.
+    The darkness of a pixel shows how often its cell spiked or, if no cell spiked more than once,
+    how early. Images have the shape [rows, columns] or [channels, rows, columns] (the channels are
+    combined), or one axis whose length is a square number.
     """
     if len(shape) == 1:
         shape = (math.isqrt(raster.cells),) * 2
@@ -129,11 +129,11 @@ def still_picture(alt: str, raster: SpikeRaster, shape: tuple[int, ...]) -> Pict
 
 
 def _overlay(target: SpikeRaster, output: SpikeRaster, size: MaxSize) -> NDArray[np.int64]:
-    """Returns the kind of each pixel, [height, width].
+    """Returns the kind of each pixel (``NO_SPIKE`` to ``BOTH``), int64 [height, width].
 
-    It is the most frequent kind of the pixel's bins with a spike. A tie with ``BOTH`` shows
-    ``BOTH``. A tie between ``ONLY_TARGET`` and ``ONLY_OUTPUT`` alternates between neighbouring
-    pixels.
+    The kind of a pixel is the most frequent kind of the bins with a spike that it covers. In a tie,
+    ``BOTH`` wins. If ``ONLY_TARGET`` and ``ONLY_OUTPUT`` tie, neighbouring pixels show different
+    kinds.
     """
     target_bins, output_bins = _bins(target), _bins(output)
     only_target = _counts(target, np.setdiff1d(target_bins, output_bins), size)
@@ -155,7 +155,7 @@ def _bins(raster: SpikeRaster) -> NDArray[np.int64]:
 
 
 def _counts(raster: SpikeRaster, bins: NDArray[np.int64], size: MaxSize) -> NDArray[np.int64]:
-    """Counts how many of ``bins`` each pixel covers, [height, width]. Cell 0 is at the bottom."""
+    """Counts the ``bins`` in each pixel; returns int64 [height, width]. Cell 0 is at the bottom."""
     width, height = _pixels(raster, size)
     step, cell = np.divmod(bins, raster.cells)
     row = height - 1 - cell * height // raster.cells

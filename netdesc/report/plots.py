@@ -1,7 +1,7 @@
-"""Figures as JSON for plotly.js, which draws them in the browser.
+"""Builds figures as JSON for plotly.js, which draws the figures in the browser.
 
 Colours are CSS variables (``var(--c1)``), so that a figure works in light and dark mode. Names from
-the run are escaped, because plotly interprets some HTML in its texts.
+the run are escaped, because plotly interprets some HTML in texts.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from netdesc.report import format
 from netdesc.report.downsample import downsample
 
 MAX_POINTS = 1500
-"""The most points of one curve: about the width of a screen in pixels."""
+"""The largest number of points of a curve, about the width of a screen in pixels."""
 MIN_BINS, MAX_BINS = 12, 60
 COLOURS = 6
 DASHES = ("solid", "dash", "dot")
 TICK_FORMAT = ",~g"
-"""Numbers on an axis are written in full, 20,000 and 0.002, unless they are very long."""
+"""The format of numbers on an axis: in full (20,000 and 0.002), unless they are very long."""
 
 Values = NDArray[np.floating]
 
@@ -54,7 +54,7 @@ class Plot:
 
 
 class Curve(NamedTuple):
-    """A named column over epochs. ``mark`` is the row of the best epoch, which gets a ring."""
+    """A named column over epochs. ``mark`` is the row of the best epoch, drawn with a ring."""
 
     name: str
     values: Values
@@ -80,8 +80,9 @@ def curves(
 ) -> Plot:
     """Plots downsampled curves over epochs, and named ``levels`` as horizontal lines.
 
-    ``scale`` is "linear", "percent" for shares, "log", or "log on demand", which starts linear and
-    has a button. If a value is 0 or less, the axis is always linear.
+    ``scale`` is "linear", "percent" (for shares), "log", or "log on demand" (linear at first). With
+    the last two, a button switches between logarithmic and linear. If a value is 0 or less, the
+    axis is always linear.
     """
     levels = levels or {}
     show = format.percent if scale == "percent" else format.number
@@ -122,7 +123,7 @@ def curves(
 
 
 def histogram(title: str, series: Sequence[Histogram], *, unit: str) -> Plot:
-    """Plots histograms of one or several sets of values with the same bins, as outlines."""
+    """Plots the outlines of one or several histograms, all with the same bins."""
     finite = [_finite(each.values) for each in series]
     bins = min(MAX_BINS, max(MIN_BINS, math.isqrt(2 * max(map(len, finite)))))
     limits = _limits(np.concatenate(finite))
@@ -184,12 +185,12 @@ def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def _finite(values: Values) -> NDArray[np.float64]:
-    """The finite values, clipped to ±1e300 so that their range is finite, too."""
+    """Returns the finite values, clipped to ±1e300 so that their range is finite, too."""
     return np.clip(values[np.isfinite(values)].astype(np.float64), -1e300, 1e300)
 
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The range of all values, widened if all are equal; 0 to 1 if there are no values."""
+    """Returns the range of the values, widened if all are equal; (0, 1) if there are no values."""
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
@@ -198,13 +199,13 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _line(index: int) -> dict[str, Any]:
-    """The style of a curve: six colours, then the same colours with other dashes."""
+    """Returns the style of curve ``index``: six colours, then the same colours with dashes."""
     dash = DASHES[index // COLOURS % len(DASHES)]
     return {"color": f"var(--c{index % COLOURS + 1})", "width": 2, "dash": dash}
 
 
 def numbers(values: NDArray[Any]) -> list[float | None]:
-    """Converts numbers for JSON, with six digits; infinity and NaN become None (a gap)."""
+    """Converts numbers for JSON, rounded to six digits; infinity and NaN become None (a gap)."""
     if values.dtype.kind in "iu":
         return values.tolist()
     return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values.tolist()]

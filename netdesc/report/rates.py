@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from netdesc.report.run import RunData
 
 MIN_SATURATED_RATE = 0.9
-"""From this rate on, in spikes per step, a neuron counts as saturated."""
+"""The lowest rate, in spikes per step, at which a neuron counts as saturated."""
 
 
 class LayerRates(NamedTuple):

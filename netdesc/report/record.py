@@ -15,7 +15,7 @@ ENDED = {"done", "diverged", "interrupted", "failed"}
 
 
 class _Part(BaseModel):
-    # Unknown keys are ignored: a later netdesc may write more.
+    # Unknown keys are ignored, because later versions of netdesc may write more keys.
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
@@ -29,7 +29,7 @@ class Device(_Part):
 
 
 class LayerExecution(_Part):
-    """How a layer was computed, and the largest magnitudes of its states, in units of 1/4096."""
+    """Engine and path of a layer, and its largest |current| and |voltage| in units of 1/4096."""
 
     layer: str
     engine: str = ""
@@ -39,14 +39,14 @@ class LayerExecution(_Part):
 
 
 class Resumption(_Part):
-    """When the run was resumed, and how many epochs were complete then."""
+    """The time at which the run was resumed, and the number of complete epochs at that time."""
 
     at: str
     epochs_done: int
 
 
 class SilentLosses(_Part):
-    """The losses of an output without spikes; None if the run did not record them."""
+    """The losses that an output without spikes would have; None if the run did not record them."""
 
     loss: float | None = None
     validation_loss: float | None = None
@@ -99,7 +99,7 @@ class Record(_Part):
 
     @property
     def has_ended(self) -> bool:
-        """Whether the record says how the run ended. False while it runs, and after a kill."""
+        """Whether the record has the final status. False during training and for a killed run."""
         return self.status in ENDED
 
     @property
@@ -109,7 +109,7 @@ class Record(_Part):
 
 
 def read_record(run: Path) -> Record:
-    """Reads the record of a run. Raises ReportError if it is missing or damaged."""
+    """Reads the record of a run. Raises ReportError if the file is missing or damaged."""
     path = run / RECORD
     try:
         return Record.model_validate_json(read_text(path, MAX_BYTES))
@@ -118,7 +118,7 @@ def read_record(run: Path) -> Record:
 
 
 def explain(error: ValidationError) -> str:
-    """Formats the first error: the path of its field, then its message."""
+    """Formats the first validation error: the path of the field, then the message."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]

@@ -1,4 +1,4 @@
-"""Reads the folder of a run: all data from which the report is computed."""
+"""Reads the folder of a run, from which the report is computed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from netdesc.runs.state import is_at_work, saved_epochs
 
 MAX_LOCK_BYTES = 64 << 20
 MAX_PLOTTED_LAYERS = 12
-"""The most layers that get their own figures. Tables have all layers."""
+"""The largest number of layers with figures. Tables contain all layers."""
 
 
 @dataclass(frozen=True, eq=False)
 class RunData:
     """The content of a run's folder.
 
-    ``at_work`` tells whether a process works on the run; None if that is not known.
-    ``resumes_after`` is the number of complete epochs in the checkpoint from which the run can be
-    resumed; None if it is not known. ``files`` are the data files by their path in the document. If
-    the activity file cannot be used, ``activity_damage`` says why.
+    ``at_work`` is True if a process trains the run, None if this is not known. ``resumes_after`` is
+    the number of complete epochs in the checkpoint from which the run can be resumed, None if it is
+    not known. ``files`` maps the paths in the document to the data files. ``activity_damage`` is
+    the reason if the activity file cannot be used.
     """
 
     path: Path
@@ -46,12 +46,12 @@ class RunData:
 
     @property
     def plotted_layers(self) -> list[str]:
-        """Names of the layers with their own figures."""
+        """The names of the layers with figures."""
         return _plotted_layers(self.graph)
 
     @property
     def epochs_done(self) -> int:
-        """The number of complete epochs. While a run trains, only its metrics count them."""
+        """The number of complete epochs. During training, only the metrics contain this number."""
         return max(len(self.metrics), self.record.epochs_done)
 
     @property
@@ -66,12 +66,12 @@ class RunData:
 
     @property
     def classified_unit(self) -> str:
-        """What is classified: ``samples``, or ``steps`` if each step has a label."""
+        """The unit of classification: ``samples``, or ``steps`` if each step has a label."""
         return "steps" if self.record.labels_by_step else "samples"
 
     @property
     def classified_items(self) -> str:
-        """What the accuracy counts: ``validation samples`` or ``steps of training samples``."""
+        """The items of the accuracy, such as ``validation samples`` or ``steps of … samples``."""
         samples = f"{self.metrics.part} samples"
         return f"steps of {samples}" if self.record.labels_by_step else samples
 
@@ -113,7 +113,7 @@ class RunData:
 
     @property
     def missing_files(self) -> list[str]:
-        """The files of a complete run that this run lacks, relative to its folder."""
+        """The files that a complete run has but this run lacks, relative to the run's folder."""
         paths = [self.path / ACTIVITY, self.initial_path, self.best_path]
         return [str(path.relative_to(self.path)) for path in paths if not path.exists()]
 
@@ -164,7 +164,7 @@ def read_run(path: Path) -> RunData:
 
 
 def _plotted_layers(graph: Graph) -> list[str]:
-    """Names of the layers with their own figures: all, or the first ones and the last."""
+    """Returns the names of layers with figures: all layers, or the first layers and the last."""
     names = [layer.name for layer in graph.neuron_layers]
     if len(names) <= MAX_PLOTTED_LAYERS:
         return names

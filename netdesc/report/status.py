@@ -35,11 +35,11 @@ _STATUSES = {
         "warning", "Unknown status", "This netdesc does not know the status “{status}”. {shown}"
     ),
 }  # fmt: skip
-"""Mood, title and text of each status. A run can be resumed if its text contains ``{resume}``."""
+"""Mood, title and text of each status. Runs can be resumed if the text contains ``{resume}``."""
 
 
 class RunStatus(NamedTuple):
-    """The status of a run: ``mood`` is good, busy, warning or bad; ``text`` has a few sentences."""
+    """The status of a run. ``mood`` (good, busy, warning or bad) selects the colour of ``text``."""
 
     mood: str
     title: str
@@ -48,7 +48,7 @@ class RunStatus(NamedTuple):
 
 
 def run_status(run: RunData) -> RunStatus:
-    """Describes the status of a run. A status that this netdesc does not know is quoted."""
+    """Describes the status of a run. An unknown status, from a later netdesc, is quoted."""
     record, saved, epochs = run.record, run.resumes_after, plural(run.epochs_done, "epoch")
     status = record.status
     if status == "running" and not run.at_work:

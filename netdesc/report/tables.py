@@ -132,7 +132,7 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
 
 
 def layers_table(run: RunData) -> Table:
-    """Lists how the run computed each layer."""
+    """Lists the engine, the path and the largest states of each layer."""
     return Table(
         caption="How each layer was computed. Peaks are the largest magnitudes of its states in "
         "units of the device (1/4096). The device has 24 bits, up to 8,388,607.",
@@ -152,7 +152,7 @@ def layers_table(run: RunData) -> Table:
 
 
 def environment_table(run: RunData) -> Table:
-    """Lists when, where and with which versions the run was trained."""
+    """Lists dates, device, platform, versions and seed of the training."""
     record, device = run.record, run.record.device
     threads = "" if device.threads is None else plural(device.threads, "thread")
     pairs = {
@@ -174,7 +174,7 @@ def environment_table(run: RunData) -> Table:
 
 
 def timing_table(run: RunData) -> Table:
-    """Lists the duration of epochs: in total, and of typical epochs."""
+    """Lists the total time of all epochs, and median and percentiles of the time of an epoch."""
     seconds = run.metrics.columns["seconds"]
     seconds = seconds[np.isfinite(seconds)]
     headings = ["Epochs", "Time"]

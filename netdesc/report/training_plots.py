@@ -46,7 +46,7 @@ def _training_plots(run: RunData) -> Iterator[Plot]:
 def _by_part(run: RunData, metric: str, divisors: dict[str, int] | None = None) -> list[Curve]:
     """Returns the curves of a metric for training and validation, divided by ``divisors``.
 
-    The part whose loss selects the best epoch marks that epoch.
+    The best epoch is marked on the curve of the part whose loss selects it.
     """
     metrics, parts = run.metrics, list[Curve]()
     for part, prefix in (("train", ""), ("validation", "validation_")):
@@ -64,8 +64,8 @@ def _by_part(run: RunData, metric: str, divisors: dict[str, int] | None = None) 
 def _divisors(run: RunData) -> tuple[dict[str, int], str, str]:
     """Returns the divisor of each part's loss, the unit of the axis, and a note about the division.
 
-    If the losses are sums over different numbers of samples, these numbers are the divisors, which
-    make the losses comparable.
+    If the losses are sums over the samples of a part, each loss is divided by the number of
+    samples, so that the losses can be compared. Otherwise the divisors are 1.
     """
     sizes = run.record.samples
     parts = [sizes.get(part, 0) for part in ("train", "validation")]
@@ -116,7 +116,7 @@ def timing_plot(run: RunData) -> Plot | None:
 
 
 def rate_histograms(run: RunData, rates: list[LayerRates]) -> list[Plot]:
-    """Plots histograms of the neurons' spike rates, one for each plotted layer."""
+    """Plots a histogram of the neurons' spike rates for each layer with figures."""
     unit = "spikes per step"
     return [
         histogram(f"Layer {layer.name}", [Histogram("neurons", layer.rates)], unit=unit)

@@ -15,14 +15,14 @@ GRADES = (
     (0.5, "The network roughly reproduces the target"),
     (0.0, "The network does not reproduce the target"),
 )
-"""Sentences, each with the smallest recall and precision (within one step) for which it is used."""
+"""(lowest recall and precision within one step, sentence), from the best grade to the worst."""
 
 
 def headline(run: RunData) -> str:
     """Describes the result of the best weights in one or two sentences.
 
-    The spikes of output and target come from the activity file. If it is not from the best epoch,
-    the headline says so.
+    The spikes of output and target come from the activity file. If the file has the spikes of
+    another epoch than the best, the headline says so.
     """
     metrics, activity, classes = run.metrics, run.activity, run.graph.classes
     accuracy = metrics.best_accuracy
@@ -47,7 +47,7 @@ def headline(run: RunData) -> str:
 
 
 def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
-    """Describes how many spikes match in the same step, and how many within one step."""
+    """Describes the shares of spikes that match in the same step and within one step."""
     if not one_step.outputs and one_step.targets:
         return "The network is silent: its output has no spikes, but the target has."
     share = min(one_step.recall, one_step.precision)

@@ -23,9 +23,9 @@ from netdesc.report.run import RunData
 
 @dataclass(frozen=True)
 class SliderFrame:
-    """One position of the slider.
+    """The label and the picture at one position of the slider.
 
-    ``address`` is the data URL of its picture for wide screens, ``narrow`` for narrow screens.
+    ``address`` is the data URL of the picture for wide screens, ``narrow`` for narrow screens.
     """
 
     label: str
@@ -92,9 +92,9 @@ def _subject(run: RunData) -> str:
 
 
 def _moment(run: RunData, epochs: int) -> str:
-    """Returns the label of a frame: the number of complete epochs, and the loss if known.
+    """Returns the label of a frame: the number of complete epochs, and the training loss if known.
 
-    The loss is in the metrics of the next epoch, which starts with the weights of the frame.
+    The loss comes from the metrics of the next epoch, which begins with the weights of the frame.
     """
     when = f"after {plural(epochs, 'epoch')}" if epochs else "before training"
     loss = run.metrics.value_at("loss", epochs) if epochs < len(run.metrics) else None
@@ -147,7 +147,7 @@ def _decision(sample: Sample, classifier: Classifier | None) -> str:
 def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
     """Returns the classes that share the highest spike rate; empty if there is no tie.
 
-    It is also empty if the classifier counts spikes in a window instead of the whole sample.
+    Also empty if the classifier counts the spikes of a window instead of the whole sample.
     """
     if sample.rates is None or classifier is None or classifier.window_steps is not None:
         return []

@@ -20,7 +20,8 @@ from netdesc.report.weights import SavedWeights, open_weights
 DECAY_ONE = 4096
 """The device's integer for a decay of 1."""
 MIN_SHARE_AT_LIMIT = 0.001
-"""If at least this share of a layer's weights is at a limit of the grid, a note says so."""
+"""If at least this share of a layer's weights has the lowest or highest value that the device can
+store, the report has a note."""
 BEFORE, AFTER = "before training", "best"
 
 Values = Mapping[str, NDArray[np.float64]]
@@ -31,8 +32,9 @@ Values = Mapping[str, NDArray[np.float64]]
 class WeightChange:
     """Tables and figures of weights and learned decays. A table without rows is not shown.
 
-    ``zeroed`` are layers whose best weights are all 0 on the device's grid. ``notes`` are sentences
-    about weights and decays at a limit of their range, ``damaged`` sentences about damaged files.
+    ``zeroed`` are the layers whose best weights are all 0 after quantisation. ``notes`` are
+    sentences about weights and decays at a limit of their range. ``damaged`` are sentences about
+    damaged files.
     """
 
     weights: Table
@@ -65,7 +67,10 @@ def weight_change(run: RunData) -> WeightChange:
 
 
 def _values(layer: DenseNode, files: Mapping[str, SavedWeights]) -> dict[str, Values]:
-    """Reads a layer's weights and learned decays, by kind. Raises ReportError if one is damaged."""
+    """Reads the weights (key ``weight``) and the learned decays (by name) of a layer.
+
+    Raises ReportError if a tensor is missing or damaged.
+    """
     weights = {name: file.synapses(layer).reshape(-1) for name, file in files.items()}
     by_kind: dict[str, Values] = {"weight": weights}
     for decay in layer.neuron.learn:
@@ -97,12 +102,12 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
 
 
 def _on_grid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Converts weights to steps of the device's grid, rounded but not clamped."""
+    """Converts weights to integers in units of the device (1/32), rounded but not clipped."""
     return np.rint(32 * weights)
 
 
 def _weights_at_limit(layer: DenseNode, weights: NDArray[np.float64]) -> Iterator[str]:
-    """Yields a sentence if many weights are at a limit of the device's grid and cannot grow."""
+    """Yields a sentence if many weights have the lowest or highest value of the device."""
     if layer.bits is None:
         return
     low, high = -(1 << (layer.bits - 1)), (1 << (layer.bits - 1)) - 1
@@ -117,7 +122,7 @@ def _weights_at_limit(layer: DenseNode, weights: NDArray[np.float64]) -> Iterato
 
 
 def _decays_at_limit(layer: DenseNode, what: str, shares: NDArray[np.float64]) -> Iterator[str]:
-    """Yields sentences about the decays that are 0 or 1 in the device's integers."""
+    """Yields sentences about decays that become 0 or 1 when they are rounded for the device."""
     units = np.rint(DECAY_ONE * shares)
     for limit, meaning in ((0, "have no leak"), (DECAY_ONE, "lose their state in one step")):
         if count := int(np.count_nonzero(units == limit)):

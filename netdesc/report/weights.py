@@ -16,8 +16,8 @@ from netdesc.graph import DenseNode
 from netdesc.report.errors import ReportError
 
 _MIN_NORM = 1e-12
-"""The smallest norm by which a row of weights is divided, as in ``modules/synapse.py``: a row of
-zeros stays zero."""
+"""The smallest norm by which a row of weights is divided, so that a row of zeros stays 0. The same
+value as in ``modules/synapse.py``."""
 
 
 class SavedWeights:
@@ -31,7 +31,7 @@ class SavedWeights:
     def synapses(self, layer: DenseNode) -> NDArray[np.float64]:
         """Reads the weights of a layer, float64 [units, inputs], and applies weight norm.
 
-        Raises ReportError if they are missing or have another shape.
+        Raises ReportError if the weights are missing or have another shape.
         """
         units, inputs = math.prod(layer.output_shape), math.prod(layer.input_shape)
         weight_UI = self._tensor(f"layers.{layer.name}.synapse.weight", (units, inputs))
@@ -44,7 +44,7 @@ class SavedWeights:
     def decay(self, layer: DenseNode, name: str) -> NDArray[np.float64]:
         """Reads a decay of a layer's neurons, float64 [units] or [1]: the share lost per step.
 
-        Raises ReportError if it is missing or has another shape.
+        Raises ReportError if the decay is missing or has another shape.
         """
         shape = (math.prod(layer.output_shape),) if layer.neuron.per_channel else ()
         return self._tensor(f"layers.{layer.name}.neuron.{name}", shape).reshape(-1)
@@ -66,7 +66,7 @@ class SavedWeights:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[SavedWeights | None]:
-    """Opens a file of weights; yields None if there is no file. ReportError if it is damaged."""
+    """Opens a file of weights; yields None if there is no file. ReportError for a damaged file."""
     if not path.exists():
         yield None
         return

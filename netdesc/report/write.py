@@ -22,10 +22,9 @@ def write_report(
 ) -> Path:
     """Writes the report of a run to ``target``, by default into the run's folder. Returns the path.
 
-    The report is computed from the run's folder; the run may have any status. ``warn`` is called
-    with each sentence about missing or damaged data; these are also at the top of the report.
-    Raises ReportError if there is no such run, a required file is damaged, or the report cannot be
-    written.
+    The run may have any status. ``warn`` is called with each sentence about missing or damaged
+    data; the top of the report has these sentences, too. Raises ReportError if there is no such
+    run, a required file is missing or damaged, or the report cannot be written.
     """
     run = Path(run)
     path = run / REPORT if target is None else Path(target)

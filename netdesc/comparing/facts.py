@@ -18,7 +18,7 @@ def layers(operand: Operand) -> dict[str, dict[str, Any]]:
 
 
 def network(operand: Operand, other: Operand) -> dict[str, Any]:
-    """Returns sizes of the whole network, and the order of its layers that ``other`` has, too."""
+    """Returns the sizes of the network, and the names of the layers in both operands, in order."""
     graph = operand.graph
     shared = {layer.name for layer in other.graph.layers}
     return {

@@ -16,7 +16,7 @@ from netdesc.description.json_pointer import lookup, members, pointer
 
 
 class NormalForm:
-    """The normal form (``data``) of the document of ``operand``, to be compared with ``other``."""
+    """The normal form (``data``) of an operand's document, for the comparison with ``other``."""
 
     def __init__(self, operand: Operand, other: Operand) -> None:
         self._written = operand.description.document.model_dump(mode="json")

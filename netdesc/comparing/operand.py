@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Operand:
     """One side of a comparison. ``name`` is the path that the user gave.
 
-    Only a run has a ``record``, which may also be missing.
+    ``record`` is None for a document, a lock, and a run without a record file.
     """
 
     name: str

@@ -43,7 +43,10 @@ def apply_fixes(
 
 
 def _run_round(result: FixResult, path: Path, overrides: Sequence[str]) -> bool:
-    """Applies fixes that do not overlap, all or else a single one. False if nothing improves."""
+    """Tries all fixes together, then one by one, and keeps the first improvement, if any.
+
+    Fixes that overlap are not tried together. Returns False if no fix improves the text.
+    """
     before = check_text(result.after, path, overrides, with_files=False)[1]
     fixable = [each for each in before if each.fix is not None]
     # JSON errors come first: other errors are complete only when the text is valid JSON.
@@ -71,7 +74,7 @@ def _apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _select_disjoint(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Selects diagnostics in order, skipping those whose edits touch edits selected before."""
+    """Selects diagnostics in order. Skips each whose edits touch the edits of a selected one."""
     taken: list[Edit] = []
     selected: list[Diagnostic] = []
     for each in diagnostics:

@@ -91,7 +91,7 @@ def _lay_out(text: str, start: int) -> str:
 def _end_on_line(text: str, start: int, room: int) -> int:
     """Returns the end of the object or list at ``start`` if it fits on the line, else 0.
 
-    It fits if it has at most ``room`` characters, with the comma that may follow it.
+    It fits if it and the comma that may follow it have at most ``room`` characters.
     """
     used = depth = 0
     for token in _TOKEN.finditer(text, start):

@@ -36,5 +36,5 @@ def may_be_document(path: Path) -> bool:
 
 
 def is_lock(data: Any) -> bool:
-    """Returns True if ``data`` are a run's lock. A lock must not change: resuming needs it."""
+    """Returns True if ``data`` are a run's lock, which must stay unchanged for resuming."""
     return isinstance(member(data, "lock"), dict)

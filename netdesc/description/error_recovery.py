@@ -89,7 +89,7 @@ def drop_unreliable(
     # The type of the loss decides whether samples need targets or labels.
     if ("loss", "type") in guessed:
         sections |= {("data",), ("classifier",)}
-    # Labels of single steps need a window.
+    # Labels for single steps are allowed only with a window.
     if any(parts in (("loss", "window_steps"), ("classifier",)) for parts in guessed):
         sections |= {("data",)}
     unreliable = tuple(pointer(source_map.path_in_text(section)) for section in sections)

@@ -164,4 +164,4 @@ _FINDERS: dict[str, Callable[[Parts, Any, Any], PathFix | None]] = {
     "bool_type": _fix_boolean,
     "missing": _fix_missing,
 }
-"""Maps pydantic's type of an error to the function that finds its fix. Others have no fix."""
+"""Maps a pydantic error type to the function that finds its fix. Other errors have no fix."""

@@ -325,7 +325,7 @@ _DIAGNOSE = {
     **dict.fromkeys(("too_short", "too_long", "string_too_short", "string_too_long"), _length),
     "string_pattern_mismatch": _pattern,
 }
-"""Maps pydantic's type of an error to the function that makes its diagnostic.
+"""Maps a pydantic error type to the function that makes its diagnostic.
 
 ``_wrong_form`` makes the diagnostics of all other errors.
 """

@@ -26,7 +26,7 @@ from netdesc.description.synonyms import FIELDS, suggest_field
 _MAX_DEPTH = 2
 _MAX_NEURONS = 3
 _MAX_SUGGESTIONS = 3
-"""Limits of the search for a field that the user named without its path."""
+"""These three limit the search for a field that the user named without its path."""
 NUMBER_TOO_LARGE = "ND014"
 
 
@@ -161,7 +161,7 @@ def _refuse_misspelt(name: str, parts: Parts, neurons: dict[str, Any]) -> None:
 def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Override) -> str | int:
     """Returns the key in an object, or the index in a list, for one part of a path.
 
-    ``holder`` is the object or list, and ``parts`` its path. OverrideError if it has no such field.
+    ``holder`` is the object or list, and ``parts`` its path. OverrideError if it has no such part.
     """
     where = dotted(parts) or "the document"
     if isinstance(holder, list):

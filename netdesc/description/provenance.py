@@ -15,7 +15,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Provenance:
-    """A document, and the data from which the origins of its values follow."""
+    """A document, and the data that determine the origins of its values."""
 
     document: Document
     """The document with all defaults, and with its lock if it has one."""

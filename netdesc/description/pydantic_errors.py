@@ -31,7 +31,7 @@ class LocatedError:
     suggestion: Suggestion | None = None
     """The field that an unknown key probably means, if the object does not have it yet."""
     home: Parts | None = None
-    """The path where an unknown key belongs, if that is in another object."""
+    """The path in another object at which the unknown key is a field."""
     fix: PathFix | None = None
     """The fix of the error if it is unambiguous."""
 
@@ -135,7 +135,7 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
 
 
 def _with_fixes(errors: Sequence[LocatedError], data: Any) -> list[LocatedError]:
-    """Adds the unambiguous fixes to the errors, except fixes that write the same path."""
+    """Adds its unambiguous fix to each error. Several fixes of the same path are left out."""
     fixes = [find_fix(error.kind, error.parts, error.value, data) for error in errors]
     counts = Counter(each.path for each in fixes if each is not None)
     return [

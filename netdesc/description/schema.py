@@ -166,7 +166,7 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
 def _described(models: list[Model]) -> Schema:
     """Returns descriptions and examples of the fields of several models.
 
-    If several models have a field, the first model counts.
+    If several models have a field, the first model describes it.
     """
     return {
         name: {"description": info.description, "examples": [structure.example(info)]}

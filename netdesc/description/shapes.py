@@ -18,7 +18,7 @@ INPUT = "input"
 """The name of the network's input in ``from``."""
 
 MAX_PROBLEMS = 200
-"""Number of problems after which unknown sources are no longer reported."""
+"""Largest number of problems. After that, unknown sources are not reported."""
 
 Shape = tuple[int, ...]
 InputProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]

@@ -84,7 +84,7 @@ _INHERITED = ("/dev/stdin", "/dev/fd/")
 
 
 def file_size(path: Path) -> int:
-    """Returns the size of a file in bytes. OSError, or ValueError if it is not a regular file.
+    """Returns the size of a file in bytes. Raises OSError, or ValueError if it is no regular file.
 
     Call this before opening a file: reading a pipe may block for ever.
     """

@@ -59,8 +59,8 @@ class SourceMap:
     ) -> Diagnostic:
         """Returns a diagnostic at a path: at its value, or at its key if ``on`` is "key".
 
-        A missing field is shown at the object that should have it. Related paths are dropped if the
-        document does not have them, as for a default.
+        A missing field is shown at the object that should have it. Related paths that the document
+        lacks are dropped, such as the path of a field that has its default value.
         """
         parts = self.path_in_text(parts)
         found = Diagnostic(

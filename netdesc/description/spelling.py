@@ -109,7 +109,7 @@ def _strip_common_ends(left: str, right: str) -> tuple[str, str]:
 
 
 def _max_edits(left: str, right: str) -> int:
-    """Returns the largest edit distance of close names; 0 if one name has a single letter."""
+    """Returns the largest edit distance of names that count as close; 0 for a single letter."""
     shorter = min(len(left), len(right))
     return min(max(1, shorter // 3), _MAX_EDITS) if shorter > 1 else 0
 

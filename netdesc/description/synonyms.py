@@ -170,7 +170,7 @@ def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
 
 
 def names_in_netdesc(name: str) -> list[str]:
-    """Returns the fields that other tools call by this name, if their value stays the same."""
+    """Returns the fields that other tools call ``name`` and whose value stays the same."""
     return [each.name for each in FIELDS.get(normalise_name(name), ()) if not each.value]
 
 

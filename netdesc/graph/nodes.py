@@ -57,7 +57,10 @@ class TauGrad:
 
 @dataclass(frozen=True, slots=True)
 class _LayerNode:
-    """The base class of all layers. Its input is the sum of the outputs of ``inputs``."""
+    """The base class of all layers.
+
+    A layer's input is the sum of the outputs of the layers that ``inputs`` names.
+    """
 
     section: models.Layer
     inputs: tuple[str, ...]

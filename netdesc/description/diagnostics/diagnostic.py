@@ -35,7 +35,7 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replaces ``text[start:end]`` of the file by ``replacement``; offsets are characters from 0.
+    """Replaces ``text[start:end]`` of the file by ``replacement``; offsets count characters from 0.
 
     Lines and columns give the same range, counted as in ``Diagnostic``. Every edit in
     ``Diagnostic.fix`` has them.

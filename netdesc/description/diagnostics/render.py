@@ -84,8 +84,8 @@ def totals(diagnostics: Sequence[Diagnostic], fix_command: str = FIX_COMMAND) ->
 
 
 _TEXT_ONLY_FIELDS = ("excerpt", "ends_search")
-"""Fields that JSON output leaves out, because programs can read the line in the file, and the end
-of the search in "complete".
+"""Fields that JSON output leaves out: programs can read the source line from the file, and
+"complete" tells them whether a search reached its limit.
 """
 
 
@@ -210,7 +210,7 @@ class _Page:
         return max(_MIN_EXCERPT_WIDTH, (self.width or _DEFAULT_EXCERPT_WIDTH) - len(margin) - 3)
 
     def _excerpt(self, mark: _Mark, margin: str) -> tuple[str, int, int, bool]:
-        """Returns the excerpt, start and length of the carets in columns, and True if it is cut."""
+        """Returns the excerpt, the column and number of its carets, and whether it is cut."""
         line, width = mark.excerpt, self._excerpt_width(margin)
         # A line may be as long as the file, so each part is cut before its width is measured.
         before, marked, after = (

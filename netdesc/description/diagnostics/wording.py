@@ -70,7 +70,7 @@ def within(file: str, root: Path) -> PurePath | None:
 
 def _resolve_folder(path: str) -> str:
     """Resolves the links of the path's folder. The file itself may still be a link."""
-    if "\0" in path:  # realpath refuses it
+    if "\0" in path:  # realpath raises ValueError
         return path
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)

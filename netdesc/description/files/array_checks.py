@@ -349,7 +349,7 @@ class ArrayChecks:
             self._add("ND324", "inputs", message, hint=hint)
 
     def _missing_window(self) -> str:
-        """Returns a hint how to use one label per step; "" if loss and classifier do so already."""
+        """Returns a hint how to use one label per step; "" if loss and classifier allow it."""
         loss, classifier = self.document.loss, self.document.classifier
         if isinstance(loss, SpikeTime):
             return ""  # ND228: this loss uses no labels
@@ -366,7 +366,7 @@ class ArrayChecks:
         if samples == 0:
             message = f"the array {quote_name(self.data.inputs)} has no samples to train on"
             self._add("ND317", "inputs", message)
-        # An empty set is stored as unknown, because its diagnostic (ND317) is enough.
+        # An empty set is stored as unknown, so that rules skip it: ND317 has reported it.
         self.training_set = TrainingSet(count or None, labels or None)
 
 

@@ -13,7 +13,7 @@ USUAL_NAMES = {
     "labels": ("labels", "label", "y", "y_train", "target", "targets", "classes"),
     "split": ("split", "splits", "part", "fold"),
 }
-"""Field of ``data`` -> common names of its array, in lower case."""
+"""Maps a field of ``data`` to common names of its array, in lower case."""
 MAX_HEADERS = 100
 """At most this many arrays of a file are candidates."""
 

@@ -97,8 +97,8 @@ class FileChecks:
         return first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
 
     def _check_once(self, reference: FileReference) -> Iterator[Diagnostic]:
-        """Checks a file, unless an equal reference had no diagnostics. Thousands of samples may
-        name the same file.
+        """Checks a file, unless an equal reference was already found valid. Thousands of samples
+        may name the same file.
         """
         parts = reference.parts
         key = (parts[0], parts[-2], *vars(reference.holder).values())

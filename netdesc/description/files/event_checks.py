@@ -113,7 +113,7 @@ class EventChecks:
     def _without_events(
         self, message: str, hints: tuple[str, ...] = (), related: tuple[RelatedPath, ...] = ()
     ) -> Diagnostic:
-        """Returns the diagnostic of a file without events in the network.
+        """Returns the diagnostic of a file that has no event within the network.
 
         It is an error for a target, a warning for an input.
         """
@@ -237,7 +237,7 @@ def _time_limits_us(time: Time, rounding: str) -> tuple[int, int]:
 def _count_outside(bounds: Sequence[tuple[Sequence[float], int, int]]) -> int:
     """Counts the events with a value outside the inclusive limits of its column.
 
-    A bound is a column, its lowest and its highest allowed value.
+    ``bounds`` has each column with its lowest and its highest allowed value.
     """
     outside: set[int] = set()
     for column, low, high in bounds:

@@ -14,7 +14,10 @@ from netdesc.sections import Section
 
 @dataclass(frozen=True, slots=True)
 class FileReference:
-    """A file that a document names. ``parts`` is the place of ``path``, ``holder`` its section."""
+    """A file that a document names.
+
+    ``parts`` is the place of ``path`` in the document, ``holder`` the section that contains it.
+    """
 
     parts: Parts
     path: str

@@ -23,7 +23,7 @@ _MAGIC = b"\x93NUMPY"
 _DTYPE = re.compile(r"([<>|=]?)([biufcmMOSUV])([0-9]{0,9})(\[[^\]]*\])?")
 _OBJECT_FIELD = re.compile(r"'[<>|=]?O'")
 _CODES = {"b": "?", "i": "bhiq", "u": "BHIQ", "f": "efd"}
-"""numpy's ``dtype.kind`` -> type codes of the modules array and struct, by increasing size."""
+"""Maps numpy's ``dtype.kind`` to type codes of the modules array and struct, smallest first."""
 
 HEADER_ERRORS = (struct.error, EOFError, OSError, OverflowError, ValueError)
 """The exceptions that ``read_header`` raises if a file is damaged or is not an .npy file."""

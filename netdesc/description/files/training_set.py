@@ -12,7 +12,7 @@ from netdesc.description.models import Arrays, Document, SpikeFiles
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Number and labels of the training samples, with those that ``validation_split`` sets aside.
+    """Number and labels of the training samples, before ``validation_split`` sets some aside.
 
     A field is ``None`` if it is unknown, because the file is invalid or too large to be read.
     """

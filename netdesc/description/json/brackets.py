@@ -15,7 +15,7 @@ from netdesc.description.json.collector import SecondarySpan, TextDiagnostic, sh
 from netdesc.description.json.lexer import CLOSING, OPENING, GrammarState, Token, read_tokens
 
 _MAX_SEARCHED = 2000
-"""Longer texts, in tokens, are not searched. Trying all corrections takes about a second."""
+"""Texts with more tokens are not searched, because the search would take over a second."""
 _MAX_INDENT = 1000
 """The start of a token's line is searched in at most this many characters before the token."""
 

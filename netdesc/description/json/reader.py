@@ -75,7 +75,7 @@ def _repair(text: str, collector: Collector) -> Node | None:
 
 
 def _read_foreword(text: str, collector: Collector) -> int:
-    """Returns the offset at which the document starts, and reports text before it (``net =``).
+    """Returns the offset of the document, and reports text before it, such as ``network =``.
 
     Unrecoverable if the text contains no document.
     """

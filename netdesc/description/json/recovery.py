@@ -66,9 +66,9 @@ class Recovery:
         """The text, in which everything before the current token is repaired."""
         self._collector = collector
         self._shifts: list[tuple[int, int, int]] = [(0, 0, 0)]
-        """Each repair: its start and end in the repaired text, and the growth of the text so far.
+        """(start, end, growth) of each repair. Start and end are offsets in the repaired text.
 
-        Growth is the length after the repair minus the length in the file.
+        Growth is the number of characters that all repairs so far have added to the text.
         """
         self._state = GrammarState()
         self._searches = 0
@@ -209,7 +209,7 @@ class Recovery:
             self._collector.is_lossy = True  # the string may be a value, not a name
         elif slip.repaired == "null":
             self._unreadable.add(slip.start + len(slip.repaired) - len("null"))
-        elif slip.kind == "late":  # it may be a prefix of Python's, such as b
+        elif slip.kind == "late":  # the moved text may be a Python prefix
             self._unreadable.add(slip.start)
 
     def _is_unmatched(self, context: SyntaxErrorContext) -> bool:

@@ -75,7 +75,7 @@ class SyntaxErrorContext(NamedTuple):
     token: Token
     following: Token
     state: GrammarState
-    """The state of the grammar before ``before``."""
+    """The state of the grammar before the token ``before``."""
 
     @property
     def container(self) -> str:

@@ -17,7 +17,7 @@ Span = tuple[int, int]
 Parts = tuple[str | int, ...]
 
 MAX_DEPTH = 64
-"""Deepest nesting of objects and lists. A valid document has at most eight levels."""
+"""Deepest allowed nesting of objects and lists. A valid document has at most eight levels."""
 
 MAX_INTEGER = (1 << 63) - 1
 

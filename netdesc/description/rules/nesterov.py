@@ -1,4 +1,4 @@
-"""Checks that Nesterov's method has a momentum (ND221)."""
+"""Checks that Nesterov's method is used with a momentum (ND221)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that each neuron that a layer names is defined in ``neurons`` (ND201)."""
+"""Checks that ``neurons`` defines each neuron that a layer names (ND201)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that each layer that another layer reads exists (ND205)."""
+"""Checks that the layers in every ``from`` exist (ND205)."""
 
 from __future__ import annotations
 

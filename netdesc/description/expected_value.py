@@ -22,7 +22,7 @@ _BY_PLACE: dict[tuple[Parts, type], str] = {
     (("neurons",), list): 'write {"NAME": {…}}: its name stands before each neuron',
     (("layers",), dict): 'write [{"name": "NAME", …}, …]: a layer holds its name',
 }
-"""Hints for neurons in a list and layers in an object, by path and type of the value."""
+"""Maps path and type of a wrong value to a hint: neurons are an object, layers a list."""
 
 
 def hint_for_missing_field(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:
@@ -82,7 +82,7 @@ def _object_from_word(parts: Parts, actual: str, data: Any) -> str | None:
 
 
 def _number_from_text(parts: Parts, actual: str, data: Any) -> str | None:
-    """Returns the JSON text of a number in another notation: 0.5 for .5 and 0,5. None in doubt."""
+    """Returns the JSON text of a number in another notation: 0.5 for .5 and 0,5; else ``None``."""
     if re.fullmatch("-?[0-9]+,[0-9]+", actual):
         actual = actual.replace(",", ".")
     return plain_number(actual)

@@ -48,7 +48,7 @@ class PathFix:
 
     @property
     def section(self) -> Parts:
-        """The path that the fix changes: the value, or the object if its ``type`` changes."""
+        """The path of the changed value, or of the whole object if its ``type`` changes."""
         return self.path[:-1] if self.path[-1] == "type" else self.path
 
     def apply(self, data: Any) -> bool:

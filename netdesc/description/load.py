@@ -64,8 +64,8 @@ def load(
 ) -> Description:
     """Reads a document or a lock, applies the ``--set`` arguments ``overrides``, and checks it.
 
-    ``with_files=False`` skips the checks of its data and weights files. DescriptionError, with all
-    diagnostics, if one of them is an error.
+    ``with_files=False`` skips the checks of its data and weights files. Raises DescriptionError
+    with all diagnostics if one of them is an error.
     """
     description, diagnostics = check(path, overrides, with_files=with_files)
     if description is None:

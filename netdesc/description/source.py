@@ -37,7 +37,7 @@ _OTHER_FILES = {
     ),
     b"\x93NUMPY": ("an .npy file of one array", "a document names files of spikes in its data"),
 }
-"""Files that users confuse with a document: a description and a hint, by the first bytes."""
+"""Maps the first bytes of files that are often confused with documents to (what, hint)."""
 
 
 @dataclass(frozen=True)

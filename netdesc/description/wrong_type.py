@@ -63,7 +63,7 @@ def types_with_field(error: LocatedError, data: Any) -> list[str]:
 
 
 def find_wrong_types(errors: Sequence[LocatedError], data: Any) -> list[WrongType]:
-    """Finds the objects whose unknown and missing fields (at least two) fit another ``type``."""
+    """Finds objects with two or more unknown or missing fields that another ``type`` explains."""
     found: list[WrongType] = []
     unknown: dict[Parts, list[LocatedError]] = {}
     for error in errors:

@@ -72,6 +72,6 @@ BUILDERS: dict[type[models.Layer], Callable[..., Layer]] = {
 }
 """Maps the class of a layer's section to the function that builds the layer's node.
 
-The arguments are the document, the section, the names of the input layers, and the input and output
-shapes.
+The function takes the document, the section, the names of the input layers, the input shape and the
+output shape.
 """

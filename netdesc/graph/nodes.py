@@ -1,8 +1,8 @@
 """The nodes of a network's graph.
 
-A node holds the layer's section of the document, the names of its input layers, its shapes, and its
-neuron's section. Shapes leave out the axes of time and batch: a layer of ``output_shape`` returns a
-tensor ``[steps, batch, *output_shape]``.
+A node holds the layer's section (its part of the document), the names of its input layers, its
+shapes, and the section of its neuron. Shapes have no axes for time and batch: the output of a layer
+is a tensor ``[steps, batch, *output_shape]``.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class FlattenNode(_LayerNode):
 
 @dataclass(frozen=True, slots=True)
 class DenseNode(_LayerNode):
-    """Fully connected synapses and the neurons behind them; ``neuron`` is the neuron's section."""
+    """Fully connected synapses, followed by neurons. ``neuron`` is the section of the neurons."""
 
     section: models.Dense
     neuron: Neuron

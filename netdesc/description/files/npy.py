@@ -81,7 +81,7 @@ class Header:
 def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
     """Converts the bytes of an array to numbers in the order of the file.
 
-    The header must have a ``code``.
+    ``header.code`` must not be ``None``.
     """
     code = header.code
     assert code is not None

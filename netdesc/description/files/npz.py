@@ -97,8 +97,8 @@ class Npz:
                 return parse(member)
 
     def values(self, name: str) -> Sequence[float]:
-        """Returns the numbers of an array in the order of the file. Its header must have a
-        ``code``.
+        """Returns the numbers of an array in the order of the file. The ``code`` of its header must
+        not be ``None``.
         """
         return self.read(name, _values)
 

@@ -81,8 +81,8 @@ def _possible_slips(tokens: Sequence[Token]) -> Iterator[_BracketSlip]:
 def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_BracketSlip]:
     """Yields the possible slips at the token with the index ``at`` and the kind ``kind``.
 
-    Only corrections that give as many closing as opening brackets are possible. ``surplus`` is the
-    number of opening minus the number of closing brackets in the text.
+    After a possible correction, the text has as many opening as closing brackets. ``surplus`` is
+    the number of opening brackets minus the number of closing brackets before the correction.
     """
     if surplus == 0 and kind in _OTHER:
         yield _BracketSlip("wrong", at, at + 1, (_OTHER[kind],))

@@ -77,7 +77,7 @@ def _repair(text: str, collector: Collector) -> Node | None:
 def _read_foreword(text: str, collector: Collector) -> int:
     """Returns the offset of the document, and reports text before it, such as ``network =``.
 
-    Unrecoverable if the text contains no document.
+    Raises Unrecoverable if the text contains no document.
     """
     first = next(read_tokens(text))
     start, end = first.start, first.end

@@ -86,7 +86,7 @@ class Recovery:
         """The tokens of the valid text: (text, start in the file, end in the file)."""
 
     def read(self, at: int) -> None:
-        """Reads the document at an offset. Unrecoverable if an error cannot be repaired."""
+        """Reads the document at an offset. Raises Unrecoverable if an error cannot be repaired."""
         before = _START._replace(start=at, end=at)
         last = ""
         while before.kind != ".":
@@ -109,7 +109,7 @@ class Recovery:
     def _read_token(self, at: int) -> Token:
         """Reads the next token, and records the comments before it.
 
-        Unrecoverable if a comment is not closed, or after ``MAX_TOKENS`` tokens.
+        Raises Unrecoverable if a comment is not closed, and after ``MAX_TOKENS`` tokens.
         """
         while True:
             token = read_token(self._text, at)
@@ -183,7 +183,7 @@ class Recovery:
     # Repairs
 
     def _repair(self, context: SyntaxErrorContext) -> None:
-        """Repairs the error that makes a token unexpected. Unrecoverable if that is impossible."""
+        """Repairs the error at an unexpected token. Raises Unrecoverable if that is impossible."""
         text, before, token = self._text, context.before, context.token
         if before.kind == "," and text[token.start : token.end] == ")":  # a Python tuple
             self._frames[-1].edits.append((*self._span(before), ""))

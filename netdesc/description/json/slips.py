@@ -59,7 +59,7 @@ _LINE_BREAK = re.compile(rf'"[^"\n]*\n\s*(?=[^\s"{{}}\[\]])[^"]{{0,10000}}"{_END
 
 
 class Slip(NamedTuple):
-    """A slip. Its correction replaces ``text[start:end]`` by ``repaired``."""
+    """A wrong quote, comma or colon. ``repaired`` is the correction of ``text[start:end]``."""
 
     kind: str
     start: int

@@ -91,7 +91,7 @@ def require_description(value: object) -> Description:
 
 
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:
-    """Returns readers of weights files by suffix; ``load_weights`` itself reads safetensors."""
+    """Returns the reader of ``.net`` files for ``load_weights``, by suffix."""
     return {".net": lambda path: read_weights(path, graph)}
 
 
@@ -106,7 +106,7 @@ def untrained_warnings(document: Document) -> list[str]:
 
 
 def _require_best_weights(folder: Path) -> None:
-    """Raises WeightsError if a run has no best weights yet; the message says how to get them."""
+    """Raises WeightsError if a run has no best weights yet; the message says what to do."""
     if (folder / CHECKPOINTS / BEST).exists():
         return
     state = read_state(folder)

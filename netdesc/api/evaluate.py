@@ -28,7 +28,7 @@ PARTS: tuple[Part, ...] = ("test", "validation", "train")
 
 @dataclass(frozen=True)
 class LayerRate:
-    """The spike rate of a layer or of the input: mean spikes per neuron and step of all samples."""
+    """The spike rate of a layer or of the input: mean spikes per neuron and step."""
 
     layer: str
     neurons: int
@@ -37,7 +37,10 @@ class LayerRate:
 
 @dataclass(frozen=True)
 class TargetMatch:
-    """The number of target spikes, and of those that the output has in the same step and neuron."""
+    """Counts of target spikes.
+
+    ``met`` counts the target spikes that the output has in the same step and neuron.
+    """
 
     target_spikes: int
     met: int
@@ -48,10 +51,10 @@ class Evaluation:
     """The measurements on the samples of ``part``.
 
     ``loss`` is the sum over the samples if ``summed``, otherwise the mean. If the network
-    classifies, ``matched`` is None; otherwise ``score`` is None. ``judged`` is ``steps`` if the
-    score counts the predictions of steps (every step has a label), or ``samples``. ``classifier``
-    is the rule that predicts the class: most spikes in the sample (``rate``), or in the last
-    ``window_steps`` steps (``moving_window``).
+    classifies, ``matched`` is None; otherwise ``score`` is None. The score counts the items in
+    ``judged``: ``steps`` if each step has a label, otherwise ``samples``; None without labels.
+    ``classifier`` is the rule that predicts the class: most spikes in the sample (``rate``), or in
+    the last ``window_steps`` steps (``moving_window``).
     """
 
     part: Part

@@ -20,7 +20,7 @@ from netdesc.training.step import build_step
 
 
 def compile_kernels(compiled: Compiled) -> None:
-    """Compiles a network's kernels: runs it on input without spikes, forward and backward."""
+    """Compiles a network's kernels by forward and backward passes on an input without spikes."""
     model, loss = compiled.model, compiled.loss
     # With several samples, a layer of few neurons uses another kernel, whose threads share samples.
     for samples in (1, 2):

@@ -1,4 +1,4 @@
-"""Times the epochs of the training loop, whole and by part."""
+"""Times the epochs of the training loop, and the parts of an epoch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REST = "all else of the loop"
 
 @dataclass(frozen=True)
 class Timing:
-    """Time of one part per epoch in ms: median, 10th and 90th percentile over the epochs."""
+    """The time of a part of an epoch in ms: median, 10th and 90th percentile over the epochs."""
 
     part: str
     median_ms: float

@@ -25,8 +25,8 @@ per cent of the neurons spike in a step, in every program.
 """
 
 MAX_NUMBERS = 1 << 40
-"""The largest number of values in a tensor. No machine holds more, and numpy fails with unclear
-errors far above it."""
+"""The largest number of values in a tensor. No machine has memory for more, and numpy's errors for
+much larger tensors are unclear."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,11 @@ class Measurement:
     """The measurement of one program; fields after ``reason`` are None unless ``status`` is done.
 
     Times in milliseconds are the median, 10th and 90th percentile of a forward and backward pass
-    over the repeats. ``ratio`` is the median divided by netdesc's. ``spike_rate`` is output spikes
-    a neuron a step. ``peak_bytes`` is roughly the peak memory of a pass minus the memory allocated
-    before (see ``peers.memory``); ``peak_units`` is ``peak_bytes`` / (4 · steps · batch · neurons).
-    ``path`` tells whether netdesc used event lists or a matrix product.
+    over the repeats. ``ratio`` is the median divided by netdesc's median. ``spike_rate`` is output
+    spikes per neuron and step. ``peak_bytes`` is roughly the peak memory of a pass minus the memory
+    allocated before (see ``peers.memory``); ``peak_units`` is ``peak_bytes`` divided by
+    (4 · steps · batch · neurons). ``path`` tells whether netdesc used event lists or a matrix
+    product.
     """
 
     name: str
@@ -137,7 +138,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class LayerComparison:
-    """The measurements of a layer, netdesc's first, and the conditions."""
+    """The measurements of a layer by several programs (netdesc first), and the conditions."""
 
     size: LayerSize
     input_gradient: bool
@@ -168,7 +169,7 @@ def compare(
     input_gradient: bool = False,
     report: Callable[[str], None] = lambda text: None,
 ) -> LayerComparison:
-    """Measures netdesc, then each program of ``against``, one after the other, on the same work.
+    """Measures netdesc, then each program of ``against``, with the same input and weights.
 
     If a program is missing or fails, its measurement gives the reason. BenchError if the
     measurement of netdesc fails.

@@ -82,7 +82,7 @@ def _slayer_result(answer: Answer, report: Report, first_loss: float) -> SlayerR
 
 
 def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
-    """Returns the work for slayer, and netdesc's loss before training."""
+    """Returns settings and arrays for slayer, and netdesc's loss before training."""
     description = load(file)
     compiled = compile(description)
     graph, optimizer = compiled.graph, description.document.training.optimizer

@@ -17,7 +17,7 @@ from netdesc.bench.peers.work import Work
 _RUNNER = Path(__file__).parent / "peers" / "runner.py"
 
 _MAX_S = 900.0
-"""The time limit of a program for one work; it fails if it takes longer."""
+"""The time limit of a program for one work. A program that takes longer has failed."""
 
 
 class BenchError(ValueError):

@@ -34,7 +34,7 @@ def format_diagnostics(diagnostics: Sequence[Diagnostic], stream: TextIO, **opti
 
 
 def diagnostics_record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
-    """Returns the diagnostics of ``files`` files as the object of ``--json``."""
+    """Returns the object that ``--json`` prints for the diagnostics of ``files`` files."""
     from netdesc.description import to_json
 
     return to_json(diagnostics, files)

@@ -83,7 +83,7 @@ class Output:
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
-        """Whether to use colours. NO_COLOR and FORCE_COLOR come before the kind of terminal."""
+        """Whether to use colours, by NO_COLOR, else FORCE_COLOR, else the kind of terminal."""
         if os.environ.get("NO_COLOR"):
             return False
         forced = os.environ.get("FORCE_COLOR")

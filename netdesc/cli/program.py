@@ -17,7 +17,7 @@ the time of a short run. Training creates no reference cycles, so it does not ne
 
 
 def program() -> NoReturn:
-    """Runs the command line as the program of this process, and exits."""
+    """Runs the command line with settings that make start and exit fast."""
     gc.set_threshold(*_GC_THRESHOLDS)
     try:
         main()

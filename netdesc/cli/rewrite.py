@@ -101,7 +101,7 @@ def write(path: Path, text: str) -> None:
 def write_changes(output: Output, rewrites: Iterable[Rewrite]) -> set[str]:
     """Writes the files that change, and prints an error for each file that cannot be written.
 
-    Returns the names of these files.
+    Returns the names of the files that cannot be written.
     """
     failed: set[str] = set()
     for each in rewrites:

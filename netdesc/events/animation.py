@@ -1,7 +1,7 @@
 """Writes a recording as an animated GIF.
 
-Events of neurons are drawn as a raster, which the frames show from left to right. Events with x and
-y are drawn as images: each frame shows the events in its part of the recording.
+Events of neurons are drawn as a raster, which grows from left to right. Events with x and y are
+drawn as images: each frame shows the events in its part of the recording.
 """
 
 from __future__ import annotations

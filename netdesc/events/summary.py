@@ -16,7 +16,7 @@ from netdesc.events.container import Event
 class Summary:
     """Statistics of a recording. A place is a neuron, or a pixel if the events have ``y``.
 
-    Values that are undefined without events are None for an empty recording.
+    In an empty recording, values that need events are None.
     """
 
     events: int
@@ -40,7 +40,7 @@ class Summary:
     busiest_hz: float | None
     """Events per second at ``busiest``, from time 0 to the last event."""
     same_instant: int
-    """The number of events with the place, polarity and microsecond of another event."""
+    """The number of events that repeat the place, polarity and microsecond of another event."""
     same_bin: int
     """The number of events that binning with ``or`` loses, because it keeps one event per bin."""
     step_ms: float

@@ -15,7 +15,7 @@ import h5py
 
 MAX_CHUNKS = 100_000
 MAX_SPARE_BYTES = 16 << 20
-"""All chunks of a dataset together may have this size plus four times the size of its values."""
+"""All chunks together may have this size plus four times the size of the dataset's values."""
 
 _CHECKSUM_BYTES = 4
 _DEFLATE = h5py.h5z.FILTER_DEFLATE

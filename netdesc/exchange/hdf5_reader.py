@@ -178,7 +178,7 @@ class Group:
             return read_heap_text(file, offset, self._file.base, MAX_TEXT_LENGTH).rstrip(b"\0")
 
     def integers(self, name: str) -> NDArray[np.int32]:
-        """Reads numbers of any type as int32. NetFileError if one does not fit into int32."""
+        """Reads numbers of any type as int32. NetFileError if one is not a 32-bit integer."""
         values = self._numbers(name)
         if values.dtype.kind == "f":
             with np.errstate(invalid="ignore"):
@@ -245,7 +245,7 @@ class Group:
 
 
 def escape_name(name: str) -> str:
-    """Cuts a name from a file to 60 characters and escapes it to ASCII for terminals."""
+    """Shortens a name to 60 characters and escapes it to ASCII, so that terminals can show it."""
     return name[:60].encode("unicode_escape").decode()
 
 

@@ -20,7 +20,7 @@ RETRY_RATE_FACTOR = 0.3
 
 
 class Command(NamedTuple):
-    """A shell command (``text``) and what it does (``purpose``)."""
+    """A shell command (``text``), and a description of its effect (``purpose``)."""
 
     purpose: str
     text: str
@@ -43,7 +43,7 @@ def run_commands(run: RunData) -> list[Command]:
 
 
 def next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
-    """Suggests commands for the next step, with absolute paths; the most useful one comes first."""
+    """Suggests commands for the next step, with absolute paths, the most useful command first."""
     return [Command(*each) for each in _next_steps(run, status, diagnosis)]
 
 

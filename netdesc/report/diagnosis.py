@@ -14,7 +14,8 @@ from netdesc.report.run import RunData
 MIN_SILENT_SHARE = 0.1
 """Silence is reported if the output is silent for at least this share of the samples."""
 CHANCE_MARGIN = 0.1
-"""An accuracy below ``chance + CHANCE_MARGIN * (1 - chance)`` counts as guessing."""
+"""An accuracy below ``chance + CHANCE_MARGIN * (1 - chance)`` counts as guessing. ``chance`` is the
+accuracy of always predicting the same class."""
 MIN_WIDE_TAU_GRAD = 0.3
 """If a surrogate gradient is at least this wide, a narrower one is suggested; else a wider one."""
 
@@ -83,7 +84,7 @@ def _fixes(run: RunData, layer: DenseNode, *, is_silent: bool) -> list[tuple[str
     section = next(each for each in run.document.layers if each.name == layer.name)
     is_named = isinstance(getattr(section, "neuron", None), str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
-    # The largest initial weights are at least four steps of the device's grid.
+    # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
     scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.input_shape)) / 8)
     width = TauGrad.of(layer.neuron.tau_grad)
     change, factor = ("narrower", 0.1) if width.start >= MIN_WIDE_TAU_GRAD else ("wider", 3)

@@ -150,7 +150,7 @@ def _training_s(run: RunData) -> float | None:
 
 
 def _describe_part(run: RunData) -> str:
-    """Says from which samples and weights the pictures and spike rates are; empty if none exist."""
+    """Describes the samples and weights behind pictures and spike rates; empty if none exist."""
     activity = run.activity
     if activity is None:
         return ""

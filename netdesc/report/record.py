@@ -91,7 +91,7 @@ class Record(_Part):
     device: Device = Device()
     epochs_done: int = 0
     seconds: float | None = None
-    """Total time of all epochs."""
+    """The total time of all epochs in seconds."""
     stopped_early: bool = False
     layers: list[LayerExecution] = []
     best: EpochMetrics | None = None

@@ -61,7 +61,7 @@ class RunData:
 
     @property
     def silent_loss(self) -> float | None:
-        """The loss of an output without spikes, in the metric that selects the best epoch."""
+        """The validation loss of a silent output or, without validation, its training loss."""
         return getattr(self.record.silence, self.metrics.selection_metric)
 
     @property

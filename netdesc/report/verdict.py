@@ -15,7 +15,7 @@ GRADES = (
     (0.5, "The network roughly reproduces the target"),
     (0.0, "The network does not reproduce the target"),
 )
-"""(lowest recall and precision within one step, sentence), from the best grade to the worst."""
+"""Sentences with the lowest recall and precision (within one step) that each requires."""
 
 
 def headline(run: RunData) -> str:

@@ -23,7 +23,7 @@ def layer(work: Work) -> TimedLayer:
     neurons.step_mode = "m"
 
     def forward(spikes_TBI: Tensor) -> Tensor:
-        functional.reset_net(neurons)  # the state outlives a pass, so users reset it before each
+        functional.reset_net(neurons)  # the state outlives a pass; users reset it
         return neurons(synapse(spikes_TBI))
 
     what = "torch.nn.Linear, then neuron.CUBALIFNode (multi-step mode)"

@@ -18,7 +18,8 @@ import numpy as np
 class Work:
     """The settings and arrays of a measurement.
 
-    ``spikes``: name -> bool [steps, batch, size]; ``numbers``: name -> float32 array.
+    ``spikes`` maps names to bool arrays [steps, batch, size], ``numbers`` maps names to float32
+    arrays.
     """
 
     settings: dict[str, Any]

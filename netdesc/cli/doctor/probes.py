@@ -92,7 +92,7 @@ def _required_versions() -> dict[str, str]:
 
 
 def _is_in_range(version: str, required: str) -> bool:
-    """Whether a version is in a range such as ``>=2.6``, the only kind that netdesc uses."""
+    """Whether a version is in a range such as ``>=2.6``. netdesc uses no other kind of range."""
 
     def release(text: str) -> list[int]:
         match = re.match(r"\d+(\.\d+)*", text)
@@ -254,7 +254,7 @@ _ANOTHER_FOLDER = "go to another folder, or name one with --run-dir"
 
 
 def _runs() -> ProbeResult:
-    """Checks that files can be created in or above ``runs``, and how much space is free."""
+    """Checks that files can be created in ``runs`` or, if it is missing, in the folder above."""
     runs = Path("runs").absolute()
     folder = next(each for each in (runs, *runs.parents) if each.is_dir())
     with tempfile.TemporaryFile(dir=folder):

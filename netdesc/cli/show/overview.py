@@ -1,7 +1,7 @@
 """Collects the data of ``netdesc show`` about a document, a run or a ``.net`` file.
 
-Documents and runs are read without torch and without their data files, so that they can be shown on
-a machine that has neither.
+Documents and runs are read without torch and without their data files, so that the command works on
+machines without these.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
   const printed = matchMedia("print");
   const narrow = matchMedia("(max-width: 1080px)");
   const touch = matchMedia("(pointer: coarse)").matches;
-  // Width in pixels when printed, by the figure's container; matches the columns in report.css.
+  // Width of a printed figure in pixels, by its container. It fits the columns in report.css.
   const PRINT_WIDTHS = [[".side-by-side", 205], [".grid", 325], ["*", 670]];
 
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -68,7 +68,7 @@
     spaceTicks(area);
   }
 
-  // With one to three decades, label 1, 2 and 5 only; plotly would label 1 to 9.
+  // On an axis of one to three decades, labels 1, 2 and 5 only; plotly would label 1 to 9.
   function spaceTicks(area) {
     const axis = area.layout.yaxis;
     if (axis.type !== "log" || !axis.range) return;
@@ -100,7 +100,7 @@
     for (const figure of figures) draw(figure, onPaper ? printWidth(figure) : undefined);
   }
 
-  // Paper is white, also in dark mode.
+  // Draws the figures for white paper, also in dark mode, or for the screen again.
   function print(on) {
     if (root.hasAttribute("data-print") === on) return;
     root.toggleAttribute("data-print", on);
@@ -116,7 +116,7 @@
     button.addEventListener("click", () => {
       const image = new Image();
       image.alt = button.querySelector("img").alt;
-      image.addEventListener("load", () => {  // fills the window, but is never shrunk
+      image.addEventListener("load", () => {  // the picture fills the window, but is never shrunk
         image.style.minWidth = image.naturalWidth + "px";
         image.style.minHeight = image.naturalHeight + "px";
       });
@@ -164,7 +164,7 @@
     }, 450);
   }
 
-  // Plays once when the picture comes into view, unless the reader prefers reduced motion.
+  // Plays the slider once when its picture comes into view, unless the user prefers reduced motion.
   const watcher = new IntersectionObserver(([entry]) => {
     if (!entry.isIntersecting || root.hasAttribute("data-print")) return;
     watcher.disconnect();

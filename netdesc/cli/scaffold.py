@@ -45,8 +45,8 @@ class ScaffoldError(ValueError):
 class Template:
     """A template of ``netdesc init``: the document at ``source`` and its data.
 
-    ``path`` is the document's path in the repository, to which the paths of data files are
-    relative. If ``make_data`` is not None, it generates the data and no files are copied.
+    ``path`` is the document's path in the repository. The paths of data files are relative to the
+    document's folder. If ``make_data`` is not None, it generates the data and no files are copied.
     """
 
     summary: str

@@ -254,7 +254,7 @@ _ANOTHER_FOLDER = "go to another folder, or name one with --run-dir"
 
 
 def _runs() -> ProbeResult:
-    """Checks that files can be created in ``runs`` or, if it is missing, in the folder above."""
+    """Checks the free space, and that files can be created in ``runs`` or the nearest parent."""
     runs = Path("runs").absolute()
     folder = next(each for each in (runs, *runs.parents) if each.is_dir())
     with tempfile.TemporaryFile(dir=folder):

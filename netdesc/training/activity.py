@@ -1,16 +1,17 @@
-"""Writes ``activity.npz``: output for a few samples, with the best weights and earlier ones.
+"""Writes ``activity.npz``: the spikes of a few samples with the best weights and during training.
 
 The report draws its pictures from these arrays:
 
 - ``format`` (1); ``epoch``: the epoch of the best weights so far (-1 for the initial weights);
-  ``part``: ``train`` or ``validation``; ``samples``: the number of samples of the rates
+  ``part``: the split, ``train`` or ``validation``; ``samples``: the number of samples for the rates
 - ``input_k``, ``output_k`` and, if the data has targets, ``target_k``: the events of sample k,
-  int32 [events, 2] of (step, row-major cell). If a sample has one label: ``label_k``,
-  ``prediction_k`` (-1 if the output is silent) and ``rates_k``, float32 [classes], spikes a step
-- ``rate_<layer>``: float32 [neurons], each neuron's mean spikes a step over the samples
-- ``frame_epochs``: int32 [frames], numbers of complete epochs; ``frame_<f>``: the output events of
-  the first sample after that many epochs
-- ``cut_<name>``: the first step that is left out, if the raster ``name`` has too many events
+  int32 [events, 2], each (step, row-major index of the neuron). If each sample has one label:
+  ``label_k``, ``prediction_k`` (-1 if the output is silent) and ``rates_k``, the spikes per step of
+  each class, float32 [classes]
+- ``rate_<layer>``: each neuron's mean spikes per step over the samples, float32 [neurons]
+- ``frame_epochs``: the numbers of complete epochs at which frames were recorded, int32 [frames];
+  ``frame_<f>``: frame f, which is the output events of the first sample at that time
+- ``cut_<name>``: if the raster ``name`` had too many events, the first step that is left out
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ from netdesc.training.npz import read_npz
 
 FORMAT = 1
 MAX_SAMPLES = 64
-"""Spike rates are computed over at most this many samples."""
+"""Largest number of samples over which spike rates are computed."""
 SHOWN_SAMPLES = 4
-"""Events are written for this many samples."""
+"""Number of samples whose events are written."""
 MAX_CELLS = 1 << 24
-"""Limit on the values of input and layers, over all steps and samples. It bounds the time of a
-save."""
+"""Limit on the number of values of input and layers, over all steps and samples. It bounds the time
+that saving takes."""
 _FRAME_INTERVALS = 16
 _MAX_ARRAY_BYTES = 8 * MAX_EVENTS + 1024
-"""The largest size of an array of events in the file, including its header."""
+"""Largest size of an array of events in the file, including the array's header."""
 
 
 class ActivityRecorder:
-    """Records spikes of a run's network during training, and writes them into ``activity.npz``.
+    """Records spikes of a run's network during training, and writes them to ``activity.npz``.
 
-    ``changed`` is True if the file must be written again.
+    ``changed`` is True if the file must be written, because something was recorded.
     """
 
     def __init__(
@@ -69,25 +70,28 @@ class ActivityRecorder:
         self._probe = ActivityProbe(graph, batches.device, classifier)
         self.frame_epochs = frame_epochs(epochs)
         self.frames: dict[int, NamedArrays] = {}
-        """Number of complete epochs -> the first sample's output raster, named ``frame``."""
+        """Maps a number of complete epochs to the first sample's output raster, named ``frame``."""
         self.changed = True
 
     def needs_frame(self, epoch: int) -> bool:
-        """Whether a frame after ``epoch`` complete epochs is planned and not recorded yet."""
+        """Whether a frame is planned after ``epoch`` complete epochs and is not recorded yet."""
         return epoch in self.frame_epochs and epoch not in self.frames
 
     def record_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
-        """Computes the first sample with ``weights``; records its output as the epoch's frame."""
+        """Runs the network with ``weights`` on the first sample, and records the output as a frame.
+
+        ``epoch`` is the number of complete epochs.
+        """
         self._probe.load(weights)
         snapshot = self._probe(next(self._first_sample.in_order()))
         self.frames[epoch] = raster("frame", snapshot.output_TBN[:, 0])
         self.changed = True
 
     def save(self, weights: Mapping[str, torch.Tensor], epoch: int | None) -> None:
-        """Computes the samples with the best ``weights`` and writes the file.
+        """Runs the network with the best ``weights`` on the samples, and writes the file.
 
-        ``epoch`` is the epoch of these weights, None for the initial ones. StorageError if the file
-        cannot be written.
+        ``epoch`` is the epoch of these weights, None for the initial weights. Raises StorageError
+        if the file cannot be written.
         """
         arrays = self._record_samples(weights) | {
             "format": np.int32(FORMAT),
@@ -103,9 +107,9 @@ class ActivityRecorder:
         self.changed = False
 
     def restore(self, epoch: int) -> None:
-        """Reads the frames up to ``epoch`` from the file of the run that is resumed.
+        """Reads the frames up to ``epoch`` from the file, when a run is resumed.
 
-        If the file is missing or damaged, the run goes on without earlier frames.
+        If the file is missing or damaged, the run continues without these frames.
         """
         try:
             self.frames = read_frames(self.path, epoch)
@@ -113,10 +117,10 @@ class ActivityRecorder:
             self.frames = {}
 
     def _record_samples(self, weights: Mapping[str, torch.Tensor]) -> NamedArrays:
-        """Returns the arrays of shown samples and the rates of layers, computed with ``weights``.
+        """Returns the events of the shown samples and the rates of layers, with ``weights``.
 
-        The first ``SHOWN_SAMPLES`` samples are shown. If all of them are classified correctly, the
-        first sample that is classified wrongly replaces the last of them.
+        The first ``SHOWN_SAMPLES`` samples are shown. If they are all classified correctly, the
+        first wrongly classified sample replaces the last of them.
         """
         self._probe.load(weights)
         shown: dict[int, NamedArrays] = {}
@@ -139,15 +143,15 @@ class ActivityRecorder:
 
 
 def _values_per_sample(graph: Graph) -> int:
-    """Counts the values of the input and of all layers over all steps of one sample."""
+    """Returns the number of values of the input and all layers, over all steps of a sample."""
     shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
     return graph.steps * sum(map(math.prod, shapes))
 
 
 def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
-    """Reads the frames up to epoch ``until``: number of complete epochs -> raster.
+    """Reads the frames up to epoch ``until``. Maps the number of complete epochs to the raster.
 
-    DataError or ValueError if the file is missing or damaged.
+    Raises DataError or ValueError if the file is missing or damaged.
     """
     epochs = read_npz(path, ["frame_epochs"], largest=_MAX_ARRAY_BYTES)["frame_epochs"]
     if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > _FRAME_INTERVALS + 1:
@@ -169,5 +173,8 @@ def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
 
 
 def frame_epochs(epochs: int) -> set[int]:
-    """Returns the numbers of complete epochs after which a frame is recorded, dense at first."""
+    """Returns the numbers of complete epochs after which a frame is recorded.
+
+    Most frames are early in the training.
+    """
     return {round(epochs * (n / _FRAME_INTERVALS) ** 2) for n in range(_FRAME_INTERVALS + 1)}

@@ -20,28 +20,37 @@ from netdesc.training.confusion_counter import decide
 NamedArrays = dict[str, Any]
 
 MAX_EVENTS = 200_000
-"""The largest number of events of a raster; the last steps of a larger one are left out."""
+"""Largest number of events in a raster. If there are more, the last steps are left out."""
 
 
 @dataclass(frozen=True, eq=False)
 class ActivitySnapshot:
-    """A batch, and the network's spikes and predictions for it."""
+    """A batch, and the network's spikes and predictions for this batch."""
 
     batch: Batch
     spikes: dict[str, NDArray[np.float64]]
-    """Layer -> the number of spikes of each neuron, over all steps and samples."""
+    """Maps a layer's name to the number of spikes of each neuron over all steps and samples."""
     output_TBN: Tensor
     predictions: NDArray | None
-    """The class of each sample, -1 if its output is silent; None unless samples have one label."""
+    """The predicted class of each sample, -1 if the output is silent.
+
+    None if samples have no labels, or a label per step.
+    """
 
     def is_wrong(self, sample: int) -> bool:
-        """Whether the predicted class of a sample differs from its label; False without labels."""
+        """Whether the predicted class of a sample differs from its label.
+
+        False if there are no predictions.
+        """
         if self.predictions is None:
             return False
         return bool(self.predictions[sample] != self.batch.target[sample].item())
 
     def arrays(self, sample: int, number: int, has_target: bool) -> NamedArrays:
-        """Returns the arrays of a sample for ``activity.npz``; their names end with ``number``."""
+        """Returns the arrays of a sample for ``activity.npz``.
+
+        ``sample`` is the sample's index in the batch; the arrays' names end with ``number``.
+        """
         spikes = {"input": self.batch.input_TBN, "output": self.output_TBN}
         if has_target:
             spikes["target"] = self.batch.target
@@ -87,9 +96,10 @@ class ActivityProbe:
 
 
 def raster(name: str, spikes: Tensor) -> NamedArrays:
-    """Lists the events of spikes [steps, …] in order: int32 [events, 2] of (step, row-major cell).
+    """Returns the events of ``spikes`` [steps, *shape] as the array ``name``, int32 [events, 2].
 
-    If there are more than ``MAX_EVENTS``, the result also holds ``cut_<name>``; events from that
+    Each event is (step, row-major index of the neuron); events are ordered by step. If there are
+    more than ``MAX_EVENTS``, the result also holds the number ``cut_<name>``, and events from this
     step on are left out. The array is then in column-major order, which compresses several times
     better.
     """

@@ -1,4 +1,4 @@
-"""Reads and checks the labelled samples of an ``.npz`` file; encodes them batch by batch."""
+"""Reads and checks the labelled samples of an ``.npz`` file, and encodes them batch by batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _CHUNK_VALUES = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class ArraySamples:
-    """Labelled samples: ``compressed`` inputs [samples, …], which ``code`` encodes as spikes."""
+    """Labelled samples, in memory in a compact form; ``dense`` encodes them as spikes.
+
+    ``compressed`` holds the inputs [samples, …]; ``code`` encodes them (see ``encoding``).
+    """
 
     code: Code
     input_shape: Shape
@@ -54,20 +57,20 @@ class ArraySamples:
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """Reads the file of a document's ``data`` and checks that it fits the network."""
+    """Reads the ``.npz`` file of a document's ``data``, and checks that it fits the network."""
 
     path: Path
     data: Arrays
     spec: SampleSpec
     batch_size: int | None = None
-    """The number of samples in a training batch; None for all samples."""
+    """The number of samples in a training batch; None means all samples."""
     warn: Callable[[str], None] = lambda text: None
     """Called with one line for each problem that is not an error."""
 
     def read(self) -> dict[str, ArraySamples]:
-        """Reads the file: name in ``PARTS`` -> its samples; validation and test may be empty.
+        """Returns the samples of each split in ``PARTS``; validation and test may have no samples.
 
-        DataError if the file is missing, damaged or does not fit the network.
+        Raises DataError if the file is missing, damaged or does not fit the network.
         """
         data = self.data
         check_file(self.path, data.sha256)
@@ -96,7 +99,10 @@ class ArrayFile:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 
     def _compress_inputs(self, values: NDArray) -> tuple[Code, NDArray]:
-        """Compresses inputs; returns (code, compressed). DataError if they cannot be encoded."""
+        """Returns the code for the inputs, and the inputs compressed with this code.
+
+        Raises DataError if inputs cannot be encoded.
+        """
         data, spec = self.data, self.spec
         axes = FILE_AXES[type(data.encoding)]
         if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:

@@ -14,7 +14,7 @@ from netdesc.training.randomness import input_rng, sample_order
 from netdesc.training.samples import Indices, Samples
 
 MAX_RESIDENT_SHARE = 0.25
-"""The largest share of a GPU's free memory that the samples of one split may take."""
+"""Largest share of a GPU's free memory that the samples of one split may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,8 @@ class Batch:
     """Inputs and targets of ``size`` samples.
 
     ``input_TBN`` is float32 [steps, size, *input shape]. ``target`` is float32
-    [steps, size, *output shape], or int64 labels [size] or [steps, size].
+    [steps, size, *output shape] if targets are spikes, otherwise int64 labels [size] or
+    [steps, size].
     """
 
     input_TBN: torch.Tensor
@@ -34,9 +35,9 @@ class Batch:
         return self.input_TBN.shape[1]
 
     def loss_weight(self, reduction: str, samples: int) -> float:
-        """Returns the factor of the batch's loss in the loss over all ``samples``.
+        """Returns the factor of this batch's loss in the loss over all ``samples`` samples.
 
-        It is the batch's share of the samples if ``reduction`` is ``mean``, otherwise 1.
+        If ``reduction`` is ``mean``, the factor is the batch's share of the samples; otherwise 1.
         """
         return self.size / samples if reduction == "mean" else 1.0
 
@@ -45,10 +46,10 @@ class Batch:
 class Batches:
     """Divides samples into batches of at most ``batch_size`` (None: all samples) on ``device``.
 
-    A single batch of all samples is built once and reused; ``shuffled`` builds it anew if its input
-    is random. Smaller batches are built when they are needed. On a GPU, samples that are not random
-    stay on the device if they fit ``MAX_RESIDENT_SHARE`` of its free memory; batches are then
-    selected from them.
+    If one batch holds all samples, it is built once and reused (``shuffled`` builds it again if
+    inputs are random). Smaller batches are built when they are needed. On a GPU, samples that are
+    not random stay on the device if they fit in ``MAX_RESIDENT_SHARE`` of its free memory; then
+    batches are selected there.
     """
 
     samples: Samples
@@ -57,16 +58,17 @@ class Batches:
     seed: int
 
     def in_order(self) -> Iterator[Batch]:
-        """Yields all samples in order; random inputs depend only on the seed."""
+        """Yields batches of all samples in order. Random inputs depend only on the seed."""
         if self._size == len(self.samples):
             yield self._single_batch
         else:
             yield from self._chunks(np.arange(len(self.samples)), self._fixed_rng)
 
     def shuffled(self, epoch: int) -> Iterator[Batch]:
-        """Yields all samples, shuffled; order and random inputs depend only on seed and epoch.
+        """Yields batches of all samples in random order.
 
-        A single batch is not shuffled, because its gradient does not depend on the order.
+        The order and random inputs depend only on seed and epoch. If one batch holds all samples,
+        it is not shuffled, because its gradient does not depend on the order.
         """
         if self._size == len(self.samples) and not self.samples.is_random:
             yield self._single_batch
@@ -83,7 +85,7 @@ class Batches:
 
     @property
     def _fixed_rng(self) -> np.random.Generator:
-        """A new generator of random inputs, with the same initial state at each access."""
+        """A new generator for random inputs. Its initial state is the same at every access."""
         return input_rng(self.seed, "in order")
 
     @cached_property
@@ -108,7 +110,10 @@ class Batches:
 
     @cached_property
     def _resident(self) -> Batch:
-        """All samples on the device, built in parts, because they may not fit the host's memory."""
+        """All samples, on the device.
+
+        They are copied batch by batch, because dense samples may not fit the host's memory.
+        """
         rng = self._fixed_rng
         whole: list[torch.Tensor] = []
         for start in range(0, len(self.samples), self._size):
@@ -138,7 +143,7 @@ class Batches:
 
 
 def _sample_axis(tensor: torch.Tensor) -> int:
-    """Returns the axis of the samples: 1, after the time axis; 0 for labels [samples]."""
+    """Returns the axis of the samples: 1 if there is a time axis before, 0 for labels [samples]."""
     return min(1, tensor.dim() - 1)
 
 

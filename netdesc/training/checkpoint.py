@@ -1,7 +1,7 @@
 """Writes and restores checkpoints: files of weights, and ``last.state``.
 
-``last.state`` holds everything that resuming needs. It is replaced atomically, after the metrics of
-its epochs are on the disk, so a run can be resumed after a kill between any two writes.
+``last.state`` holds everything that is needed to resume a run. It is replaced atomically, after the
+metrics of its epochs are on the disk. So a run that is killed at any time can be resumed.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from netdesc.training.stopping import EarlyStoppingState
 
 STATE_FORMAT = 2
 MAX_SAVE_SHARE = 0.02
-"""The largest share of the run's time that saving may take."""
+"""Largest share of the run's time that saving may take."""
 FIRST_S = 5.0
-"""A session's first checkpoint is due after at most this time, so that an early kill loses little
-work."""
+"""Largest time in seconds until the first checkpoint after a start or resume, so that an early kill
+loses little work."""
 
 
 @dataclass
@@ -45,9 +45,9 @@ class Progress:
     epoch: int = 0
     """The number of complete epochs, which is also the index of the next epoch."""
     seconds: float = 0.0
-    """Time spent in these epochs, over all sessions."""
+    """Time spent in these epochs, also before the run was resumed."""
     best_loss: float = math.inf
-    """The lowest validation loss, or training loss if there is no validation."""
+    """The lowest validation loss; without validation, the lowest training loss."""
     best_epoch: int | None = None
     best_accuracy: float | None = None
     """The share of correct predictions in ``best_epoch``; None without labels."""
@@ -57,7 +57,7 @@ class Progress:
 
 @dataclass
 class StoppingNotes:
-    """What ``last.state`` stores of ``EarlyStoppingState``."""
+    """The fields of ``EarlyStoppingState`` that ``last.state`` stores."""
 
     reference: float
     waited: int
@@ -86,7 +86,7 @@ class BestWeights:
         self._saved = self.tensors
 
     def copy_weights(self) -> None:
-        """Copies the network's weights. After an interrupt the copy is either old or new."""
+        """Copies the network's weights. An interrupt leaves either the old or the new copy."""
         self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
 
     @property
@@ -94,7 +94,7 @@ class BestWeights:
         return self._saved is self.tensors
 
     def save(self, path: Path) -> None:
-        """Writes the copy, unless it is written already. StorageError if writing fails."""
+        """Writes the copy to a file, unless this was done before. StorageError if writing fails."""
         if not self.is_saved:
             _write(path, self.tensors)
             self._saved = self.tensors
@@ -105,7 +105,7 @@ class Saver:
     """Writes and restores the checkpoints of one run.
 
     ``every_s`` is the shortest time between two checkpoints in seconds. On a slow disk the time is
-    longer, so that writing takes at most ``MAX_SAVE_SHARE`` of it.
+    longer, so that writing takes at most the share ``MAX_SAVE_SHARE`` of the run's time.
     """
 
     folder: Path
@@ -117,7 +117,7 @@ class Saver:
     lock_sha256: str
     every_s: float
     saved_epoch: int | None = None
-    """The number of complete epochs in the newest checkpoint on the disk; None without one."""
+    """The number of complete epochs in the newest checkpoint; None if there is no checkpoint."""
     _due: float = math.inf
 
     def is_due(self, now: float) -> bool:
@@ -127,8 +127,9 @@ class Saver:
     def save(self, progress: Progress, metrics_bytes: int) -> None:
         """Writes ``last.state``, then the weights and the activity.
 
-        The first save of a run writes its initial weights before. ``metrics_bytes`` is the length
-        of ``metrics.jsonl``. StorageError if a file cannot be written; its old content then stays.
+        The first checkpoint of a run also holds the initial weights. ``metrics_bytes`` is the
+        length of ``metrics.jsonl``. StorageError if a file cannot be written; the file then keeps
+        its old content.
         """
         began = time.perf_counter()
         if self.saved_epoch is None:
@@ -151,10 +152,11 @@ class Saver:
             self.activity.save(self.best.tensors, progress.best_epoch)
 
     def restore(self) -> tuple[Progress, int]:
-        """Restores the run from ``last.state``; returns (progress, bytes of ``metrics.jsonl``).
+        """Restores the run from ``last.state``.
 
-        If the run has no checkpoint yet, it starts at epoch 0. ResumeError if ``last.state`` is
-        damaged, was removed, or belongs to another ``network.lock.json``.
+        Returns the progress, and the length of ``metrics.jsonl`` in bytes. A run without checkpoint
+        starts at epoch 0. ResumeError if ``last.state`` is damaged, was removed, or belongs to
+        another ``network.lock.json``.
         """
         self._due = time.perf_counter() + min(self.every_s, FIRST_S)
         path = self.folder / STATE
@@ -179,7 +181,7 @@ class Saver:
         return notes.progress, notes.metrics_bytes
 
     def _read(self, path: Path) -> tuple[StateNotes, dict[str, torch.Tensor]]:
-        """Reads ``last.state`` and compares its checksum. ResumeError if it is damaged."""
+        """Reads ``last.state`` and checks its checksum. ResumeError if the file is damaged."""
         try:
             with safe_open(path, framework="pt") as file:
                 metadata, names = file.metadata() or {}, file.keys()
@@ -241,7 +243,7 @@ def _checksum(notes: str, tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _write(path: Path, tensors: Mapping[str, torch.Tensor], notes: str | None = None) -> None:
-    """Writes tensors and, with a checksum, ``notes``. StorageError if that is impossible."""
+    """Writes ``tensors`` and, if given, ``notes`` with a checksum. StorageError if this fails."""
     metadata = None if notes is None else {"netdesc": notes, "sha256": _checksum(notes, tensors)}
     content = save({name: each.contiguous() for name, each in tensors.items()}, metadata)
     with storing(path), atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""Tells the user when kernels are compiled, which takes up to a minute, once on each machine."""
+"""Tells the user when kernels are compiled, which takes up to a minute, once per machine."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ INTERPRETED = (
 )
 
 _PAUSE_S = 2.0
-"""A compilation is reported if none has run for this long."""
+"""Seconds without a compilation after which the next compilation is reported."""
 
 
 @contextlib.contextmanager
 def compile_notices(device: torch.device, report: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, reports ``NOTICE`` when kernels are compiled, not if they are cached.
+    """Within the block, calls ``report`` with ``NOTICE`` when kernels are compiled.
 
-    Compilations that follow one another are reported once. They can also occur in the middle of a
-    run, when a layer spikes more and needs other kernels. Only the CPU engine's compilations are
-    reported, because Triton does not tell when it compiles. If Triton interprets the kernels,
-    ``INTERPRETED`` is reported.
+    Nothing is reported if compiled kernels are cached on disk. Compilations that follow one another
+    are reported once. A compilation can also occur in the middle of a run, when a layer spikes more
+    and needs other kernels. Only the CPU engine's compilations are reported, because Triton does
+    not tell when it compiles. If Triton interprets the kernels, ``INTERPRETED`` is reported.
     """
     name = engine_name(device)
     if name != "cpu":

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from netdesc.losses import SILENT, majority
 
 MAX_MATRIX_CLASSES = 64
-"""With more classes, only right, wrong and missing predictions are counted, and no matrix."""
+"""With more classes, only right, wrong and missing predictions are counted, without a matrix."""
 
 _WRONG, _RIGHT, _UNDECIDED = range(3)
 
 
 @dataclass(frozen=True)
 class Score:
-    """The accuracy of a classifier on some samples, or on their steps, and its confusion matrix."""
+    """The accuracy and the confusion matrix of a classifier on some samples (or on their steps)."""
 
     accuracy: float
     """The share of correct predictions, 0 to 1; a missing prediction counts as wrong."""
@@ -43,7 +43,11 @@ class ConfusionCounter:
 
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
-        """Counts a batch: output spikes [steps, batch, …], and labels [batch] or [steps, batch]."""
+        """Counts the predictions for a batch.
+
+        ``output_TBN`` are output spikes [steps, batch, *shape], ``labels`` are [batch] or
+        [steps, batch].
+        """
         labels = labels.to(torch.int64)
         predictions = decide(self._classifier(output_TBN), labels, self._classes)
         if self._has_matrix:
@@ -78,8 +82,8 @@ class ConfusionCounter:
 def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Converts predictions to the shape of the labels, [steps, batch] or [batch].
 
-    If predictions are [steps, batch] and labels [batch], returns the class of most steps. If
-    predictions are [batch] and labels [steps, batch], repeats each prediction in every step.
+    If predictions are [steps, batch] and labels [batch], takes the class that most steps predict.
+    If predictions are [batch] and labels [steps, batch], repeats each prediction in every step.
     """
     if predictions.dim() == 2 and labels.dim() == 1:
         return majority(predictions, classes)

@@ -1,8 +1,8 @@
 """Captures repeated work on a GPU as a CUDA graph, and replays it.
 
-A graph launches all kernels of the work in one call. Launching them one by one can take longer than
-their computation. A graph holds addresses, so the tensors that it reads and writes must stay at
-their addresses. Numbers that the program passes to kernels become constants of the graph.
+A graph launches all kernels of the work in one call. Launching the kernels one by one can take
+longer than they run. A graph holds memory addresses, so the tensors that it reads and writes must
+stay at their addresses. Numbers that the program passes to kernels become constants of the graph.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ import torch
 Work = Callable[[], object]
 
 WARM_UP = 3
-"""The number of runs before the capture. They compile and load kernels and allocate the memory of
-libraries."""
+"""The number of runs before the capture. These runs compile and load kernels, and allocate the
+memory of libraries."""
 
 MEMORY_FACTOR = 2
-"""The free memory that a capture needs, as a multiple of the work's memory. The graph keeps one
-share for ever; the same work without a graph, as in validation, needs another."""
+"""The free memory that a capture needs, as a multiple of the work's memory. The graph never frees
+its memory, and work without a graph, such as validation, needs as much memory again."""
 
 
 class Graphs(Protocol):
     """Runs and captures work on a device."""
 
     def run(self, work: Work) -> int:
-        """Runs the work on the stream of later captures.
+        """Runs the work, on the stream on which it will be captured.
 
-        Returns an upper bound of the memory that it takes in bytes.
+        Returns an upper bound of the memory that the work takes, in bytes.
         """
         ...
 
     def free_bytes(self) -> int:
-        """Returns the bytes that can still be allocated."""
+        """Returns the number of bytes that can still be allocated."""
         ...
 
     def capture(self, work: Work) -> Work:
-        """Captures the work without running it; returns a function that replays it.
+        """Captures the work without running it, and returns a function that replays the work.
 
-        CaptureError if the work cannot be captured.
+        Raises CaptureError if the work cannot be captured.
         """
         ...
 
@@ -50,7 +50,7 @@ class CaptureError(RuntimeError):
 
 
 class CudaGraphs:
-    """Runs and captures work on an NVIDIA GPU, both on one stream other than the default one."""
+    """Runs and captures work on an NVIDIA GPU, on a stream of its own."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -63,7 +63,8 @@ class CudaGraphs:
         with torch.cuda.stream(self._stream):
             work()
         current.wait_stream(self._stream)
-        # This may be the peak of earlier work. It is not reset, because a caller may measure it.
+        # This peak may come from earlier work. Resetting it would disturb a caller that measures
+        # it.
         return torch.cuda.max_memory_allocated(self._device) - before
 
     def free_bytes(self) -> int:
@@ -79,7 +80,7 @@ class CudaGraphs:
             with torch.cuda.graph(graph, stream=self._stream):
                 work()
         except RuntimeError as error:  # CUDA refuses an operation in a capture, or memory is short
-            torch.cuda.set_stream(current)  # torch does not restore it if ending the capture fails
+            torch.cuda.set_stream(current)  # torch does not do this if the capture fails at its end
             raise CaptureError(str(error).partition("\n")[0]) from error
         return graph.replay
 
@@ -87,8 +88,8 @@ class CudaGraphs:
 class ReplayedWork:
     """Runs work directly in the first ``warm_up`` calls, then captures it and replays the graph.
 
-    If the work cannot be captured, ``obstacle`` gives the reason, and the work runs without a
-    graph.
+    If the work cannot be captured, it always runs directly, and ``obstacle`` is the reason in
+    words.
     """
 
     def __init__(self, work: Work, graphs: Graphs, warm_up: int = WARM_UP) -> None:
@@ -113,7 +114,7 @@ class ReplayedWork:
             self._bytes = self._graphs.run(self._work)
 
     def stop_capturing(self, obstacle: str) -> None:
-        """Runs the work without a graph from now on, for the reason ``obstacle``."""
+        """From now on, runs the work without a graph. ``obstacle`` is the reason in words."""
         self.obstacle = obstacle
 
     def _capture(self) -> None:

@@ -13,8 +13,8 @@ DEVICES = ("auto", "cpu", "cuda")
 def choose_device(name: str) -> torch.device:
     """Returns the device called ``name``; ``auto`` is the GPU if netdesc can use it, else the CPU.
 
-    The engine must be chosen before (``use_engine``). DeviceUnavailableError if the device does not
-    exist or the engine does not run on it.
+    The engine must be chosen before (``use_engine``). Raises DeviceUnavailableError if the device
+    does not exist or the engine does not run on it.
     """
     if name not in DEVICES:
         raise DeviceUnavailableError(f'unknown device "{name}"; known are {", ".join(DEVICES)}')

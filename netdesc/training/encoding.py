@@ -1,8 +1,9 @@
 """Encodes arrays as spikes: compresses all samples once, then encodes them batch by batch.
 
-A code takes values [samples, …] of a file. ``is_valid`` returns for each sample whether the code
-can encode it. ``compress`` converts samples to the compact form that stays in memory. ``spikes``
-encodes compressed samples as float32 spikes [steps, samples, cells].
+A code encodes the values [samples, …] of a file. ``is_valid`` returns for each sample whether the
+code can encode it. ``compress`` converts samples to a compact form, which stays in memory.
+``spikes`` encodes compressed samples as float32 spikes [steps, samples, cells]. A cell is one input
+neuron.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding, SpikesEncoding
 
 _MIN_USED_RANGE = 1 / 16
-"""The user is warned if the values use no more than this share of ``data.range``."""
+"""The user is warned if all values are in the lowest 1/16 of ``data.range``."""
 
 
 class Code(Protocol):
@@ -26,13 +27,16 @@ class Code(Protocol):
 
     @property
     def values(self) -> str:
-        """The values that the code can encode, in words."""
+        """The values that the code can encode, in words for messages."""
         ...
 
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]: ...
 
     def silence_warning(self, largest: float) -> str:
-        """Returns a warning if values up to ``largest`` hardly cause a spike; otherwise empty."""
+        """Returns a warning if ``largest``, the largest value, hardly causes a spike.
+
+        Returns an empty text otherwise.
+        """
         ...
 
     def compress(self, values: NDArray) -> NDArray: ...
@@ -42,7 +46,7 @@ class Code(Protocol):
 
 @dataclass(frozen=True)
 class SpikeCode:
-    """Copies spikes [samples, ``file_steps``, cells] of the file; later steps are silent.
+    """Copies the spikes [samples, ``file_steps``, cells] of a file. Steps after them are silent.
 
     Compressed samples hold one bit for each cell and step.
     """
@@ -64,7 +68,7 @@ class SpikeCode:
         return "" if largest > 0 else "holds no spike"
 
     def compress(self, values: NDArray) -> NDArray[np.uint8]:
-        """Packs 8 cells into each byte; returns uint8 [samples, file steps, bytes]."""
+        """Packs 8 cells into each byte. Returns uint8 [samples, file steps, bytes]."""
         cells = values.reshape(*values.shape[:2], -1)
         return np.packbits(cells != 0, axis=-1, bitorder="little")
 
@@ -77,7 +81,7 @@ class SpikeCode:
 
 @dataclass(frozen=True)
 class _Analog:
-    """Base of codes for numbers from ``low`` to ``high``."""
+    """Base class of codes for real numbers from ``low`` to ``high``."""
 
     steps: int
     low: float
@@ -98,7 +102,7 @@ class _Analog:
         return f"{text}: its values hardly cause a spike"
 
     def normalise(self, values: NDArray) -> NDArray[np.float64]:
-        """Scales values from [``low``, ``high``] to [0, 1]; returns [samples, cells]."""
+        """Scales values from [``low``, ``high``] to [0, 1]. Returns [samples, cells]."""
         low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
         return (wide - low) / (high - low)
@@ -118,7 +122,7 @@ class RateCode(_Analog):
 
     def spikes(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
         spikes_TBN = np.empty((self.steps, *compressed.shape), np.float32)
-        # Sample by sample, so that the spikes do not depend on the batch size.
+        # Numbers are drawn sample by sample, so that spikes do not depend on the batch size.
         for sample, probability_N in enumerate(compressed):
             uniform_TN = rng.random((self.steps, len(probability_N)), dtype=np.float32)
             spikes_TBN[:, sample] = uniform_TN < probability_N
@@ -129,7 +133,7 @@ class RateCode(_Analog):
 class LatencyCode(_Analog):
     """Encodes the normalised value x as one spike at step ``(1 − x) · (within_steps − 1)``.
 
-    The step is rounded, half to even. Normalised values up to ``silent_below`` cause no spike.
+    The step is rounded, ties to even. Normalised values up to ``silent_below`` cause no spike.
     """
 
     silent_below: float
@@ -156,7 +160,7 @@ class LatencyCode(_Analog):
 
 
 def _rounded_as(values: NDArray, number: float) -> float:
-    """Rounds ``number`` to the type of ``values``, because 0.1 has another value in float32."""
+    """Rounds ``number`` to the type of ``values``: the float32 0.1 is not the float64 0.1."""
     if values.dtype.kind != "f" or abs(number) > float(np.finfo(values.dtype).max):
         return number
     return float(values.dtype.type(number))
@@ -165,8 +169,8 @@ def _rounded_as(values: NDArray, number: float) -> float:
 def build_code(data: Arrays, steps: int, file_steps: int, cells: int) -> Code:
     """Builds the code of a document's ``data`` for a network that runs ``steps`` steps.
 
-    The file's inputs have ``file_steps`` steps (0 if they have no time axis) and ``cells`` values a
-    step. ValueError if spikes would come after the last step.
+    The file's inputs have ``file_steps`` steps (0 if they have no time axis) and ``cells`` values
+    per step. Raises ValueError if spikes would come after the last step.
     """
     return _BUILDERS[type(data.encoding)](data, steps, file_steps, cells)
 
@@ -199,4 +203,4 @@ FILE_AXES: dict[type, tuple[str, ...]] = {
     LatencyEncoding: ("samples",),
     SpikesEncoding: ("samples", "steps"),
 }
-"""Encoding -> the axes of the file's inputs that come before the input's shape."""
+"""Maps an encoding to the axes that the file's inputs have before the axes of the input's shape."""

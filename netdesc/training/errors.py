@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class TrainingError(ValueError):
-    """Base of the errors; holds one message for the user. The command exits with ``exit_code``."""
+    """Base class: the command line prints the message and exits with ``exit_code``."""
 
     exit_code: ClassVar[int] = 1
 
@@ -74,7 +74,7 @@ _REASONS = {
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Converts an OSError within the block into a StorageError that names ``path`` and reason."""
+    """Converts an OSError within the block to a StorageError that names ``path`` and the reason."""
     try:
         yield
     except OSError as error:

@@ -12,7 +12,7 @@ from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import ConfusionCounter, Score
 
 OnBatch = Callable[[Batch, Tensor], None]
-"""Called with each batch and the network's output for it, [steps, batch, *output shape]."""
+"""Function of a batch and the network's output for the batch, [steps, batch, *output shape]."""
 
 
 @torch.no_grad()
@@ -26,8 +26,8 @@ def measure(
 ) -> tuple[float, Score | None]:
     """Computes loss and score of the network, in evaluation mode, over all samples in order.
 
-    ``counter`` counts the predictions; without it the score is None. Waits for the device once,
-    at the end.
+    ``counter`` counts the predictions; without a counter the score is None. ``on_batch`` is called
+    after each batch. The function waits for the device only once, at the end.
     """
     was_training = network.training
     network.eval()

@@ -9,9 +9,9 @@ from netdesc.training.errors import DataError, MissingDataError
 
 
 def check_file(path: Path, expected: str | None) -> None:
-    """Checks that the file can be read and has the SHA-256 ``expected`` (None: any).
+    """Checks that the file can be read and has the SHA-256 ``expected`` (None: not checked).
 
-    MissingDataError if it cannot be read, DataError if its SHA-256 differs.
+    Raises MissingDataError if the file cannot be read, DataError if its SHA-256 differs.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,7 @@
-"""Handles Ctrl-C and SIGTERM: the first stops training after the epoch, the second at once."""
+"""Handles Ctrl-C and SIGTERM.
+
+The first signal ends training after the current epoch, the second at once.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ _NOTICE = b"\nStopping after this epoch; once more quits at once.\n"
 
 
 class StopRequest:
-    """Within the block, the first signal sets ``requested``; later ones raise KeyboardInterrupt.
+    """Within the block, the first signal sets ``requested``, the next signal raises an exception.
 
-    Handlers are set only in the main thread, as Python requires, and restored on exit.
+    The exception is KeyboardInterrupt. Handlers are set only in the main thread, as Python
+    requires, and the old handlers are restored on exit.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The training loop over epochs and batches. ``step`` computes loss and gradients of a batch."""
+"""The training loop over epochs and batches. The module ``step`` computes a single batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from netdesc.training.step import build_step
 class Divergence(Exception):
     """A loss, gradient or weight is NaN or infinite; the message names the epoch and the cause.
 
-    ``epoch`` counts from 0, −1 stands for the initial weights; the message counts from 1.
+    ``epoch`` counts from 0, and −1 stands for the initial weights. The message counts from 1.
     """
 
     def __init__(self, epoch: int, cause: str) -> None:
@@ -40,12 +40,14 @@ def fit(
     display: Display,
     stop: StopRequest,
 ) -> None:
-    """Trains from ``progress``, which it updates, until the last epoch, early stopping or ``stop``.
+    """Trains from ``progress`` on, until the last epoch, early stopping or ``stop``.
 
-    The metrics of an epoch are read before its last update, because its last batch was computed
-    with the weights before that update. Without validation, these weights are the candidates for
-    the best weights. Divergence if a number is NaN or infinite, StorageError if a file cannot be
-    written; the last checkpoint stays on the disk in both cases.
+    Updates ``progress`` after each epoch. The metrics of an epoch are read before its last update
+    of the weights, because its last batch was computed with the weights before that update. Without
+    validation, these weights become the best weights if the loss is the lowest so far.
+
+    Raises Divergence if a number is NaN or infinite, StorageError if a file cannot be written. In
+    both cases the last checkpoint stays on the disk.
     """
     network, optimizer, training = setup.network, setup.optimizer, setup.training
     epoch_sum = EpochMetricsSum(network, setup.build_counter())
@@ -117,7 +119,7 @@ def fit(
 def update_best(
     progress: Progress, saver: Saver, epoch: int, loss: float, score: Score | None
 ) -> None:
-    """Stores a copy of the weights as the best ones if ``loss`` is the lowest so far."""
+    """Stores a copy of the weights as the best weights if ``loss`` is the lowest so far."""
     if loss < progress.best_loss:
         progress.best_loss, progress.best_epoch = loss, epoch
         progress.best_accuracy = None if score is None else score.accuracy
@@ -127,13 +129,16 @@ def update_best(
 def accuracy_field(score: Score | None, part: str = "") -> dict[str, float]:
     """Returns the accuracy as the field ``<part>accuracy`` of ``metrics.jsonl``.
 
-    Empty if ``score`` is None.
+    Returns an empty dict if ``score`` is None.
     """
     return {} if score is None else {f"{part}accuracy": score.accuracy}
 
 
 def confusion_fields(score: Score | None) -> dict[str, Any]:
-    """Returns the confusion matrix as fields of ``metrics.jsonl``; empty if there is none."""
+    """Returns the confusion matrix as fields of ``metrics.jsonl``.
+
+    Returns an empty dict if there is no matrix.
+    """
     if score is None or score.confusion is None:
         return {}
     return {
@@ -144,7 +149,7 @@ def confusion_fields(score: Score | None) -> dict[str, Any]:
 
 
 def record_snapshot(saver: Saver, network: nn.Module, epoch: int) -> None:
-    """Records the first sample's output after ``epoch`` epochs, if the report shows that epoch."""
+    """Records the first sample's output after ``epoch`` epochs if the report shows that epoch."""
     if saver.activity.needs_frame(epoch):
         saver.activity.record_frame(epoch, network.state_dict())
 
@@ -158,7 +163,7 @@ def save(setup: Setup, progress: Progress, saver: Saver, metrics: MetricsFile) -
 
 
 def progress_line(progress: Progress, epochs: int, scale: Scale) -> ProgressLine:
-    """Returns the numbers to display for the last complete epoch; divides losses by ``scale``."""
+    """Returns the numbers to display for the last complete epoch. Divides losses by ``scale``."""
     last = progress.last
     validation = last.get("validation_loss")
     watched = scale.train if validation is None else scale.validation

@@ -1,7 +1,7 @@
 """Sums the metrics of an epoch on the device, and reads them once.
 
 Reading a number from a GPU waits until all earlier work is done. Therefore losses and norms are
-summed on the device, and one copy reads all sums.
+summed on the device, and all sums are read together at the end of an epoch.
 """
 
 from __future__ import annotations
@@ -20,24 +20,27 @@ from netdesc.training.confusion_counter import ConfusionCounter, Score
 class MeasuredEpoch:
     """The loss of an epoch, and the gradient norm and spike rate of each layer.
 
-    Gradient norms are L2 norms before clipping, spike rates are spikes a neuron a step; both are
-    means over the batches, weighted by the number of samples.
+    Gradient norms are L2 norms before clipping. Spike rates are spikes per neuron and step. Both
+    are means over the batches, weighted by the number of samples.
     """
 
     loss: float
     gradient_norms: dict[str, float]
     spike_rates: dict[str, float]
     score: Score | None
-    """The classifier's score on the samples; None without a classifier."""
+    """The classifier's score on the training samples; None without a classifier."""
     non_finite: str | None
-    """The first layer with a NaN or infinite number, or the loss, in words; None if all are finite.
+    """A message that names the first layer with a NaN or infinite number, or the loss.
+
+    None if all numbers are finite.
     """
 
 
 class EpochMetricsSum:
-    """Sums over batches: the loss, and norms of gradients and weights and spike rate of each layer.
+    """Sums metrics over batches: the loss, and each layer's norms and spike rate.
 
-    ``counter`` counts predictions; the caller adds the output of each batch to it.
+    The norms are those of gradients and of weights. ``counter`` counts predictions; the caller adds
+    the output of each batch to it.
     """
 
     def __init__(self, network: nn.Module, counter: ConfusionCounter | None = None) -> None:
@@ -50,21 +53,21 @@ class EpochMetricsSum:
         self._sum: Tensor | None = None
 
     def set_notes(self, name: str, notes: Tensor, size: int) -> None:
-        """Sets the notes of a layer's forward pass (see ``kernels.operators``).
+        """Sets the notes of a layer's last forward pass (see ``kernels.operators``).
 
-        ``size`` is the number of output values, steps · batch · neurons.
+        ``size`` is the number of output values of the layer, steps · batch · neurons.
         """
         self._notes[name], self._sizes[name] = notes, size
 
     def add_batch(self, loss: Tensor, share: float, loss_weight: float) -> None:
-        """Adds a batch after its backward pass, without waiting for the device.
+        """Adds the metrics of a batch after its backward pass, without waiting for the device.
 
-        ``share`` is the batch's share of the samples; ``loss_weight`` is the factor of its loss.
+        ``share`` is the batch's share of all samples. ``loss_weight`` is the factor of its loss.
         """
         weights = layer_norms(self._parameters)
         self._norms = layer_norms(self._parameters, of_gradients=True)
         sizes = tuple(self._sizes.values())
-        if sizes not in self._divisors:  # cached, because a copy to the device waits for it
+        if sizes not in self._divisors:  # cached, because a copy to the device waits for the device
             self._divisors[sizes] = torch.tensor(sizes, dtype=torch.float64, device=loss.device)
         rates = torch.stack(list(self._notes.values()))[:, 3] / self._divisors[sizes]
         row = torch.cat([loss.detach().double().reshape(1), self._norms, weights, rates])
@@ -81,8 +84,8 @@ class EpochMetricsSum:
     def read_and_reset(self) -> MeasuredEpoch:
         """Returns the metrics since the last call, and sets the sums to 0. Waits for the device.
 
-        The float64 sums are rounded to float32, so that the order of addition does not change a
-        loss. Numbers beyond float32 become infinite.
+        The float64 sums are rounded to float32, so that the order of additions does not change a
+        loss. Numbers beyond the range of float32 become infinite.
         """
         assert self._sum is not None, "no batch was added"
         sums, counter = self._sum.float().double(), self.counter
@@ -107,9 +110,9 @@ class EpochMetricsSum:
 def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool = False) -> Tensor:
     """Computes the L2 norm of each layer's parameters or gradients, float64 [layers] on the device.
 
-    A norm is infinite or NaN if one of its numbers is, or if a number exceeds about 1e19, whose
-    square exceeds float32; this counts as divergence. On a CPU, torch's ``vector_norm`` does not
-    depend on the number of threads, unlike ``sum``.
+    A norm is infinite or NaN if a number is infinite or NaN. It is also infinite if a number
+    exceeds about 1e19, because the square exceeds the range of float32; this counts as divergence.
+    On a CPU, torch's ``vector_norm``, unlike ``sum``, does not depend on the number of threads.
     """
     norms = []
     for parameters in layers.values():
@@ -123,7 +126,7 @@ def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool
 
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
-    """Returns layer name -> parameters of the layer, in the order of the network."""
+    """Maps each layer's name to the layer's parameters, in the order of the network."""
     layers: dict[str, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         layers.setdefault(name.removeprefix("layers.").partition(".")[0], []).append(parameter)
@@ -131,7 +134,10 @@ def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def non_finite_weight(network: nn.Module) -> str | None:
-    """Returns in words the first layer with a weight that is NaN or too large; None without one."""
+    """Returns a message that names the first layer with a NaN or too large weight.
+
+    Returns None if there is no such layer.
+    """
     layers = parameters_by_layer(network)
     return _find_non_finite(0.0, {}, dict(zip(layers, layer_norms(layers).tolist(), strict=True)))
 

@@ -16,7 +16,10 @@ from netdesc.training.errors import DataError
 
 @contextmanager
 def open_npz(path: Path) -> Generator[Npz, None, None]:
-    """Opens a file. DataError if it cannot be read or the block raises NpzError or OSError."""
+    """Opens an .npz file for the block.
+
+    Raises DataError if the file cannot be read, or the block raises NpzError or OSError.
+    """
     try:
         with path.open("rb") as file:
             yield Npz(file)
@@ -27,7 +30,7 @@ def open_npz(path: Path) -> Generator[Npz, None, None]:
 
 
 def read_numbers(npz: Npz, name: str) -> NDArray:
-    """Reads the array ``name``. NpzError if it is missing, damaged or not numeric."""
+    """Reads the array ``name``. Raises NpzError if it is missing, damaged or not numeric."""
     header = npz.header(name)
     if header.kind not in "biufO":
         raise NpzError(f"holds no numbers in its array {quote_name(name)}")
@@ -39,7 +42,7 @@ def read_npz(
 ) -> dict[str, NDArray]:
     """Reads the arrays ``names``, and the arrays ``optional`` if the file has them.
 
-    DataError if the file cannot be read, or if an array is missing or has more than ``largest``
+    Raises DataError if the file cannot be read, or an array is missing or has more than ``largest``
     bytes.
     """
     with open_npz(path) as npz:

@@ -1,4 +1,4 @@
-"""Builds the torch optimizer of a document; saves and restores its state."""
+"""Builds the torch optimizer of a document, and saves and restores the optimizer's state."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import nn
 def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
     """Builds the optimizer that ``document.training.optimizer`` describes.
 
-    Weight decay acts on synapses only. On a neuron's decay it would be wrong: a neuron whose decay
-    shrinks toward 0 never forgets.
+    Weight decay acts on synapses only. It must not act on the decays of neurons: a neuron whose
+    decay shrinks toward 0 never forgets.
     """
     synapses, neurons = [], []
     for name, parameter in network.named_parameters():
@@ -39,11 +39,14 @@ _KINDS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
     "adamw": (torch.optim.AdamW, _ADAPTIVE),
     "sgd": (torch.optim.SGD, ("momentum", "nesterov")),
 }
-"""Optimizer type of a document -> torch's class, and the options that document and torch share."""
+"""Maps a document's optimizer type to torch's class and the options that both have."""
 
 
 def device_rate(device: torch.device, rate: float) -> float | torch.Tensor:
-    """Returns the rate; on a GPU as a tensor, because a captured step reads it from a tensor."""
+    """Returns the learning rate, on a GPU as a tensor.
+
+    A step that was captured as a CUDA graph reads the rate from this tensor.
+    """
     if device.type != "cuda":
         return rate
     return torch.tensor(rate, dtype=torch.float32, device=device)
@@ -52,8 +55,8 @@ def device_rate(device: torch.device, rate: float) -> float | torch.Tensor:
 def _without_compiler(kind: type[Any]) -> type[Any]:
     """Returns a subclass of ``kind`` without torch's wrappers for its compiler.
 
-    A wrapped method imports the compiler, which costs every run more than a second. ``Optimizer``
-    adds its hooks to ``step`` again.
+    A wrapped method imports the compiler, which takes more than a second in every run. The class
+    ``Optimizer`` adds its hooks to the unwrapped ``step`` again.
     """
     plain = {name: inspect.unwrap(getattr(kind, name)) for name in _WRAPPED}
     return type(kind.__name__, (kind,), plain | {"step": torch.no_grad()(plain["step"])})
@@ -65,8 +68,8 @@ _WRAPPED = ("add_param_group", "zero_grad", "step")
 def _make_gradients_contiguous(optimizer: torch.optim.Optimizer, *_: object) -> None:
     """Makes every gradient contiguous, like its parameter.
 
-    The fused optimizers read both as flat memory. They would apply a transposed gradient to the
-    wrong weights; torch 2.13 does not check this.
+    Torch's fused optimizers read gradients and parameters as flat memory. They would apply a
+    transposed gradient to the wrong weights; torch 2.13 does not check this.
     """
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -83,9 +86,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether a CUDA graph can hold a step: all numbers that change must be on the device.
+    """Whether the optimizer's step can be captured as a CUDA graph.
 
-    In fused SGD only the rate changes; SGD has no option ``capturable``.
+    All numbers that change must be on the device. In fused SGD only the learning rate changes; SGD
+    has no option ``capturable``.
     """
     return all(
         isinstance(group["lr"], torch.Tensor)
@@ -98,7 +102,10 @@ def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
 def optimizer_tensors(
     optimizer: torch.optim.Optimizer, network: nn.Module
 ) -> dict[str, torch.Tensor]:
-    """Returns the optimizer's state: ``<parameter name>.<state name>`` -> moment or step count."""
+    """Returns the optimizer's state, which is moments and step counts.
+
+    The keys are ``<parameter name>.<state name>``.
+    """
     return {
         f"{name}.{key}": value
         for name, parameter in network.named_parameters()
@@ -112,8 +119,8 @@ def load_optimizer_tensors(
 ) -> None:
     """Restores the state that ``optimizer_tensors`` returned.
 
-    KeyError if a parameter is unknown. ValueError if a tensor has another shape than its parameter
-    or is not float32, because fused optimizers would read beyond its end.
+    Raises KeyError if a parameter is unknown. Raises ValueError if a tensor has another shape than
+    its parameter or is not float32, because fused optimizers would read beyond the tensor's end.
     """
     parameters = dict(network.named_parameters())
     for key, value in tensors.items():

@@ -1,4 +1,4 @@
-"""Prints messages and progress of a run on standard error, and writes them into its log."""
+"""Prints messages and progress of a run on standard error, and writes both to the run's log."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from netdesc.training.run_logs import Log
 
 Style = Literal["auto", "live", "plain", "quiet"]
 """``live`` redraws one line, ``plain`` prints a line every few seconds, ``quiet`` prints only
-warnings; ``auto`` is live in a terminal and plain elsewhere."""
+warnings. ``auto`` means ``live`` in a terminal and ``plain`` elsewhere."""
 
 _LIVE_INTERVAL_S = 0.25
 _PLAIN_INTERVAL_S = 5.0
 _LOG_INTERVAL_S = 30.0
 _RECENT_S = 20.0
-"""The time left is computed from the speed during this many last seconds."""
+"""The time left is estimated from the speed over a period of about this many seconds."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The divisor of each split's loss for display: its number of samples, or 1.
+    """The divisors of the splits' losses for display: the number of samples, or 1.
 
-    The losses of two splits can be compared if they are means, but not if they are sums.
+    They make losses of the two splits comparable if the losses are sums over samples.
     """
 
     train: int = 1
@@ -58,9 +58,9 @@ class ProgressLine:
 
 
 class Display:
-    """Prints messages and, at intervals, a progress line; writes both into the log.
+    """Prints messages and, at intervals, a progress line. Writes both to the log.
 
-    Messages before ``attach_log`` are kept and written into the log by it. If ``is_quiet``, only
+    Messages before ``attach_log`` are kept until ``attach_log`` writes them. If ``is_quiet``, only
     warnings are printed.
     """
 
@@ -72,7 +72,7 @@ class Display:
         self._unlogged: list[str] = []
         self._due = self._log_due = 0.0
         self._marks: deque[tuple[float, int]] = deque()
-        """(``time.perf_counter()``, number of epochs complete at that time)."""
+        """Pairs of a ``time.perf_counter()`` and the number of complete epochs at that time."""
 
     def __enter__(self) -> Display:
         return self
@@ -81,20 +81,23 @@ class Display:
         self.close()
 
     def attach_log(self, log: Log) -> None:
-        """Writes all earlier and later messages into ``log``. StorageError if this fails."""
+        """Writes all earlier messages to ``log``, and from now on all others.
+
+        Raises StorageError if the log cannot be written.
+        """
         self._log = log
         for text in self._unlogged:
             log.write(text)
         self._unlogged.clear()
 
     def info(self, text: str) -> None:
-        """Prints a message. StorageError if the log cannot be written."""
+        """Prints and logs a message. Raises StorageError if the log cannot be written."""
         if not self._is_quiet:
             self.print(text)
         self._write(text)
 
     def warn(self, text: str) -> None:
-        """Prints a warning, also if ``is_quiet``."""
+        """Prints (also if ``is_quiet``) and logs a warning."""
         self.print(f"warning: {text}")
         self._write(f"warning: {text}")
 
@@ -109,7 +112,7 @@ class Display:
         return now >= self._due
 
     def show(self, status: ProgressLine, now: float) -> None:
-        """Prints the progress line. From the second call on it includes the time left."""
+        """Prints the progress line. From the second call on, the line includes the time left."""
         self._due = now + self.interval_s
         line = _format(status, self._seconds_per_epoch(status.epoch, now))
         if not self._is_quiet:
@@ -119,7 +122,10 @@ class Display:
             self._write(line)
 
     def _seconds_per_epoch(self, epoch: int, now: float) -> float | None:
-        """Returns seconds an epoch, over the last ``_RECENT_S`` seconds; None in the first call."""
+        """Returns the seconds per epoch over the last ``_RECENT_S`` seconds.
+
+        Returns None in the first call.
+        """
         marks = self._marks
         marks.append((now, epoch))
         while len(marks) > 2 and now - marks[1][0] >= _RECENT_S:
@@ -128,7 +134,7 @@ class Display:
         return (now - began) / (epoch - first) if epoch > first else None
 
     def print(self, text: str) -> None:
-        """Prints on standard error. Ignores a pipe whose reader has closed it."""
+        """Prints ``text`` on standard error. Does nothing if standard error is a closed pipe."""
         with contextlib.suppress(BrokenPipeError):
             print(text, file=sys.stderr, flush=True)
 
@@ -137,11 +143,11 @@ class Display:
         self.print(line)
 
     def close(self) -> None:
-        """Stops redrawing the progress line; messages can still be printed."""
+        """Ends the progress line. Messages can still be printed after it."""
 
 
 class LiveDisplay(Display):
-    """Redraws one line; messages scroll above it."""
+    """Redraws the progress line in place. Messages are printed above it."""
 
     interval_s = _LIVE_INTERVAL_S
 
@@ -151,7 +157,7 @@ class LiveDisplay(Display):
         from rich.live import Live
 
         self._console = Console(stderr=True, highlight=False)
-        # No refresh thread: it would take time from the kernels.
+        # No refresh thread, because that thread would take time from the kernels.
         self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
 
     def print(self, text: str) -> None:
@@ -175,7 +181,7 @@ _DISPLAYS: dict[str, Callable[[], Display]] = {
 
 
 def build_display(style: Style) -> Display:
-    """Returns the display for a style. ValueError if the style is unknown."""
+    """Returns the display for a style. Raises ValueError if the style is unknown."""
     if style == "auto":
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         style = "live" if is_terminal and os.environ.get("TERM") != "dumb" else "plain"

@@ -1,4 +1,4 @@
-"""The random numbers of a run. They depend only on the seed and on their purpose."""
+"""Generators of a run's random numbers, which depend only on the seed and on their purpose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
-    """Seeds torch's generators for the ``with`` block, then restores the caller's states."""
+    """Seeds torch's generators for the ``with`` block, then restores their earlier states."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
@@ -24,16 +24,16 @@ def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
 def sample_order(count: int, seed: int, purpose: int) -> np.ndarray:
     """Returns a random permutation of ``count`` sample indices.
 
-    ``purpose`` 0 is the validation split, n + 1 is epoch n.
+    ``purpose`` is 0 for the validation split, n + 1 for epoch n.
     """
     generator = torch.Generator().manual_seed(_hash_to_int(f"{seed} {purpose}"))
     return torch.randperm(count, generator=generator).numpy()
 
 
 def input_rng(seed: int, purpose: str) -> np.random.Generator:
-    """Returns a new generator for random inputs, such as those of ``purpose`` ``epoch 3``.
+    """Returns a new generator for random inputs. ``purpose`` is a text such as ``epoch 3``.
 
-    The sequence of numbers is the same in few large calls as in many small calls.
+    Few large calls and many small calls of the generator draw the same sequence of numbers.
     """
     return np.random.Generator(np.random.PCG64(_hash_to_int(f"{seed} draws {purpose}") % 2**64))
 

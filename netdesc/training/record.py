@@ -30,7 +30,7 @@ class RunRecord:
     """The fields of ``run.json``; ``update`` rewrites the file.
 
     ``status`` is ``running``, ``done``, ``diverged``, ``interrupted`` or ``failed``. If the process
-    is killed, the status stays ``running``; later another process may have the recorded ``pid``.
+    is killed, the status stays ``running``; later another process may get the recorded id ``pid``.
     """
 
     def __init__(self, path: Path, fields: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ class RunRecord:
     def create(
         cls, path: Path, graph: Graph, engine: str, lock_sha256: str, environment: dict[str, Any]
     ) -> RunRecord:
-        """Returns the record of a run that starts now, without writing it."""
+        """Returns the record of a run that starts now, without writing the file."""
         fields = {
             "name": graph.name,
             "status": "running",
@@ -65,7 +65,7 @@ class RunRecord:
 
     @classmethod
     def read(cls, path: Path) -> RunRecord:
-        """Reads the record of an existing run. ResumeError if it is missing or damaged."""
+        """Reads the record of an existing run. Raises ResumeError if it is missing or damaged."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
@@ -81,7 +81,7 @@ class RunRecord:
         return json.dumps(self.fields, indent=2, allow_nan=False) + "\n"
 
     def mark_resumed(self, engine: str, environment: dict[str, Any]) -> None:
-        """Records that the run is resumed now. StorageError if the file cannot be written."""
+        """Records that the run is resumed now. StorageError if ``run.json`` cannot be written."""
         fields = self.fields
         for name in ("command", "directory"):
             fields.setdefault(f"first_{name}", fields.get(name))
@@ -89,7 +89,7 @@ class RunRecord:
         self.update(**environment, engine=engine, status="running", message=None, ended=None)
 
     def update(self, **fields: Any) -> None:
-        """Changes ``fields`` and writes the file atomically. StorageError if this fails."""
+        """Changes ``fields`` and writes the file atomically. Raises StorageError if this fails."""
         self.fields |= fields
         write_text(self._path, self.text)
 
@@ -105,12 +105,12 @@ class RunRecord:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Returns the facts that a run depends on besides its document: command, versions, machine."""
+    """Returns the command, versions and machine of this process, as fields of ``run.json``."""
     is_gpu = device.type == "cuda"
     name = platform.processor() or platform.machine()
     try:
         directory = os.getcwd()
-    except OSError:  # the folder is gone
+    except OSError:  # the folder was deleted
         directory = ""
     return {
         "command": command(sys.argv, sys.orig_argv),
@@ -140,7 +140,7 @@ def command(argv: Sequence[str], orig_argv: Sequence[str]) -> str:
 
 
 def environment_changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """Yields, in words, each difference of two environments that may change a run's results."""
+    """Yields a message for each difference of two environments that may change a run's results."""
     for part, words in {"versions": "the version of ", "device": "the device's "}.items():
         old, new = before.get(part, {}), after[part]
         for key in sorted(old.keys() & new.keys()):

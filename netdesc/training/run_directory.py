@@ -1,4 +1,7 @@
-"""Creates and locks the folder of a run. One process at a time uses it; it is never overwritten."""
+"""Creates and locks the folders of runs.
+
+A folder is never overwritten. Only one process at a time can use it.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +22,19 @@ _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
 
 
 def default_path(name: str) -> Path:
-    """Returns a new relative path ``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` (x: random hex digits)."""
+    """Returns a new relative path ``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` (x: random hex digit)."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     return Path("runs") / name / f"{stamp}-{secrets.token_hex(2)}"
 
 
 @contextlib.contextmanager
 def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
-    """Creates the folder, locks it for the block, and writes document, record and document's lock.
+    """Creates the folder, locks it for the block, and writes its first three files.
 
-    The document's lock is written last; a folder that has it can be resumed. A folder without it,
-    in which a run was killed while these files were written, counts as empty. RunDirectoryError if
-    the folder is not empty or is in use, StorageError if it cannot be written.
+    These are ``network.json`` (``document``), ``run.json`` (``record``) and last
+    ``network.lock.json`` (``lock``). A run can be resumed if ``network.lock.json`` exists. Without
+    this file, the run was killed while files were written, and the folder counts as empty. Raises
+    RunDirectoryError if the folder is not empty or is in use, StorageError if it cannot be written.
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")
@@ -57,7 +61,7 @@ def _refuse_contents(path: Path) -> None:
 
 
 def require_run(path: Path) -> None:
-    """Checks that the folder holds a run that can be resumed; MissingRunError if it does not."""
+    """Raises MissingRunError unless the folder holds a run that can be resumed."""
     if not path.is_dir():
         raise MissingRunError(no_run(path))
     if not (path / LOCK).is_file():
@@ -68,9 +72,10 @@ def require_run(path: Path) -> None:
 
 @contextlib.contextmanager
 def reopen(path: Path) -> Iterator[None]:
-    """Locks the folder of an existing run for the block, and deletes its temporary files.
+    """Locks the folder of an existing run for the block, and deletes temporary files.
 
-    A killed process leaves such files. RunDirectoryError if another process has locked the folder.
+    A killed process may leave temporary files. Raises RunDirectoryError if another process has
+    locked the folder.
     """
     with lock_folder(path):
         for folder in (path, path / CHECKPOINTS):
@@ -84,9 +89,9 @@ def reopen(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
-    """Locks the folder for the ``with`` block. The system releases the lock after a kill.
+    """Locks the folder for the ``with`` block. If the process is killed, the system unlocks it.
 
-    RunDirectoryError if another process has locked it.
+    Raises RunDirectoryError if another process has locked the folder.
     """
     with storing(path / PROCESS_LOCK):
         file = os.open(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -106,7 +111,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _try_lock(file: int) -> bool:
-        os.lseek(file, 1 << 20, os.SEEK_SET)  # behind the text, which stays readable for others
+        os.lseek(file, 1 << 20, os.SEEK_SET)  # after the text, so that others can read the text
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -124,6 +129,6 @@ else:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file atomically, in UTF-8. StorageError if it cannot be written."""
+    """Writes a text file atomically, in UTF-8. Raises StorageError if it cannot be written."""
     with storing(path), atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

@@ -13,11 +13,11 @@ from netdesc.training.errors import storing
 
 
 class MetricsFile:
-    """Writes ``metrics.jsonl``: one JSON object an epoch, buffered in memory.
+    """Writes ``metrics.jsonl``: one JSON object per epoch, buffered in memory.
 
-    Opening truncates the file to ``length`` bytes, its length at the checkpoint. If the file is
-    shorter, ``is_short`` is True and new lines follow its last complete line. Every method raises
-    StorageError if the file cannot be written.
+    Opening truncates the file to ``length`` bytes, the length at the checkpoint. If the file is
+    shorter, ``is_short`` is True, and new lines are written after the last complete line. Every
+    method raises StorageError if the file cannot be written.
     """
 
     def __init__(self, path: Path, length: int) -> None:
@@ -33,17 +33,17 @@ class MetricsFile:
             self._file.seek(length)
 
     def append(self, row: dict[str, Any]) -> None:
-        """Appends a line to the buffer."""
+        """Appends ``row`` as a line to the buffer."""
         with storing(self._path):
             self._file.write(json.dumps(row).encode() + b"\n")
 
     def flush(self) -> None:
-        """Writes the buffer to the file; the operating system may keep it in memory."""
+        """Writes the buffer to the file. The operating system may still keep it in memory."""
         with storing(self._path):
             self._file.flush()
 
     def sync(self) -> int:
-        """Writes the file to the disk and returns its length in bytes."""
+        """Writes the buffer to the disk, and returns the length of the file in bytes."""
         self.flush()
         with storing(self._path):
             os.fsync(self._file.fileno())
@@ -53,7 +53,7 @@ class MetricsFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # on a full disk, flush has reported this before
+        with contextlib.suppress(OSError):  # if the disk is full, ``flush`` has raised before
             self._file.close()
 
 

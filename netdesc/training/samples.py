@@ -1,4 +1,4 @@
-"""The interface of samples in a compact form, and the specification that they must match."""
+"""The interface of samples in a compact form, and the specification that samples must match."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class SampleSpec:
 
 
 class Samples(Protocol):
-    """Samples in a compact form. A slice or an array of indices selects samples."""
+    """Samples in a compact form. Indexing with a slice or an array of indices selects samples."""
 
     @property
     def is_random(self) -> bool:
-        """Whether inputs are drawn again in every epoch."""
+        """Whether inputs are random, and drawn again in every epoch."""
         ...
 
     @property
@@ -62,7 +62,7 @@ class Samples(Protocol):
     def __getitem__(self, which: slice | Indices) -> Self: ...
 
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
-        """Returns inputs, float32 [steps, samples, *input shape], and targets of all samples.
+        """Returns the inputs, float32 [steps, samples, *input shape], and targets of all samples.
 
         Targets are float32 [steps, samples, *output shape], or labels [samples] or
         [steps, samples]. Random inputs are drawn from ``rng``, sample by sample.
@@ -74,10 +74,10 @@ AnySamples = TypeVar("AnySamples", bound=Samples)
 
 
 def split(samples: AnySamples, share: float, seed: int) -> tuple[AnySamples, AnySamples]:
-    """Splits samples at random into (training, validation); ``share`` of them is for validation.
+    """Splits samples at random into training and validation samples, in this order.
 
-    The choice depends only on ``seed`` and the number of samples. At least one sample goes to
-    validation. DataError if no sample remains for training.
+    ``share`` of the samples, and at least one, goes to validation. The choice depends only on
+    ``seed`` and the number of samples. Raises DataError if no sample remains for training.
     """
     count = max(1, round(share * len(samples)))
     if count >= len(samples):

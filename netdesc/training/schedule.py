@@ -1,4 +1,4 @@
-"""Learning-rate schedules. They are pure functions of the epoch, so they have no state to save."""
+"""Learning-rate schedules. A schedule is a function of the epoch, so it has no state to save."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 LearningRateSchedule = Callable[[int], float]
-"""Maps an epoch, counted from 0, to the learning rate of all its steps."""
+"""Function of an epoch, counted from 0. Returns the learning rate of all steps of this epoch."""
 
 
 def build_schedule(training: Any) -> LearningRateSchedule:
-    """Builds the schedule that ``document.training`` describes, from the optimizer's rate."""
+    """Builds the schedule that ``document.training`` describes.
+
+    The schedule starts from the learning rate of the optimizer.
+    """
     return _BUILDERS[training.schedule.type](
         training.schedule, training.optimizer.learning_rate, training.epochs
     )
@@ -24,8 +27,8 @@ def _constant(_schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule
 def _cosine(schedule: Any, rate: float, epochs: int) -> LearningRateSchedule:
     """Returns a linear warm-up to the full rate, followed by half a cosine toward ``final_rate``.
 
-    The cosine would reach ``final_rate`` one epoch after the last, because an epoch at rate 0 would
-    change nothing.
+    The cosine would reach ``final_rate`` one epoch after the last epoch, because an epoch with a
+    rate of 0 would change nothing.
     """
     warmup, final = schedule.warmup_epochs, schedule.final_rate
 

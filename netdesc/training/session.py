@@ -1,4 +1,4 @@
-"""Trains a run in this process to its end, and records the outcome."""
+"""Trains a run to its end in this process, and records the outcome."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from netdesc.training.stopping import EarlyStoppingState
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
 
 Finish = Callable[[Path, Graph, dict[str, torch.Tensor]], None]
-"""Called with the run's folder, the graph and the best weights at the end of training."""
+"""Function of the run's folder, the graph and the best weights, called at the end of training."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Run:
     """The outcome of a run: ``status`` is ``done``, ``diverged`` or ``interrupted``.
 
     ``path`` is the run's folder. ``best`` and ``final`` are the metrics of the best and of the last
-    epoch, as in ``run.json``; None before the first epoch.
+    epoch, as in ``run.json``, or None if no epoch is complete.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(eq=False)
 class Session:
-    """A run in a folder that this process has locked, with its log files open."""
+    """A run that this process trains. Its folder is locked, and its log files are open."""
 
     path: Path
     setup: Setup
@@ -71,7 +71,7 @@ class Session:
         """
         try:
             with StopRequest() as stop, compile_notices(self.setup.device, self.display.info):
-                if "silence" not in self.record.fields:  # a new run, or one of an older netdesc
+                if "silence" not in self.record.fields:  # a new run, or a run of an older netdesc
                     self.record.update(silence=silent_losses(self.setup))
                 if self.saver.saved_epoch is None:
                     save(self.setup, self.progress, self.saver, self.metrics)
@@ -98,7 +98,7 @@ class Session:
 
     @property
     def _resume_hint(self) -> str:
-        """The newest checkpoint on the disk and the command that resumes from it, in words."""
+        """A message that names the newest checkpoint and the command that resumes from it."""
         if self.saver.saved_epoch is None:
             return "nothing was trained yet"
         return (
@@ -167,9 +167,9 @@ class Session:
 def open_session(
     path: Path, setup: Setup, lock_sha256: str, record: RunRecord, display: Display
 ) -> Iterator[Session]:
-    """Opens the log files of a run, and restores its state from its checkpoint.
+    """Opens the log files of a run for the block, and restores the run from its checkpoint.
 
-    ResumeError if the checkpoint is damaged, StorageError if a log file cannot be opened.
+    Raises ResumeError if the checkpoint is damaged, StorageError if a log file cannot be opened.
     """
     early = setup.training.early_stopping
     saver = Saver(

@@ -1,4 +1,4 @@
-"""Builds what the training loop needs: data, network, loss, optimizer and schedule."""
+"""Builds the objects that training needs: data, network, loss, optimizer and schedule."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from netdesc.training.weights import WeightReader, load_weights
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """Everything that the training loop needs, on ``device``.
+    """The objects that the training loop needs, on ``device``.
 
-    ``classifier`` is None if targets are output spikes. ``validation`` is None if it has no
-    samples.
+    ``classifier`` is None if targets are output spikes. ``validation`` is None if there are no
+    validation samples.
     """
 
     graph: Graph
@@ -49,22 +49,23 @@ class Setup:
 
     @property
     def scale(self) -> Scale:
-        """The divisors of the losses for display, which make both splits comparable."""
+        """The divisors of the losses for display, so that losses of both splits are comparable."""
         if self.validation is None or self.graph.loss.reduction == "mean":
             return Scale()
         return Scale(len(self.train.samples), len(self.validation.samples))
 
     def build_counter(self) -> ConfusionCounter | None:
-        """Builds a new counter of predictions; None without labels."""
+        """Returns a new counter of predictions, or None if samples have no labels."""
         if self.classifier is None or self.graph.classes is None:
             return None
         return ConfusionCounter(self.classifier, self.graph.classes, self.device)
 
     def layer_records(self) -> list[dict[str, Any]]:
-        """Returns for ``run.json`` how each layer was computed in the last forward pass.
+        """Returns a dict for ``run.json`` on each layer's last forward pass.
 
-        Peaks are the largest magnitudes of its states, in the device's units (1/4096). The list is
-        empty before the first pass.
+        ``path`` says whether the layer read events or computed a matrix product. Peaks are the
+        largest magnitudes of the layer's states, in state units (1/4096). The list is empty before
+        the first forward pass.
         """
         return [
             {
@@ -78,7 +79,7 @@ class Setup:
         ]
 
     def layers_beyond_device(self) -> list[str]:
-        """Returns the layers with a state that exceeded the device's 24 bits in the last pass."""
+        """Returns the layers in which a state exceeded the device's 24 bits in the last pass."""
         return [each.name for each in self.network.engine_report() if each.leaves_device_range]
 
 
@@ -90,9 +91,9 @@ def prepare(
 ) -> Setup:
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
-    ``readers`` maps suffixes of weights files to readers (see ``load_weights``); ``warn`` is called
-    with one line for each problem that is not an error. TrainingError if data or weights do not
-    fit, EngineError if the engine of ``device`` cannot be loaded.
+    ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``warn`` is called
+    with one line for each problem that is not an error. Raises TrainingError if data or weights do
+    not fit, EngineError if the engine for ``device`` cannot be loaded.
     """
     engine_for(device)  # raises EngineError before the run's folder is created
     document = description.document
@@ -111,7 +112,7 @@ def prepare(
         load_weights(path, network, readers)
     network.to(device)
     for _, block in network.blocks():
-        block.warns = False  # the metrics of the loop detect weights that are NaN
+        block.warns = False  # the metrics of an epoch detect NaN weights
 
     def batches(samples: Samples) -> Batches:
         return Batches(samples, training.batch_size, device, training.seed)

@@ -12,9 +12,10 @@ from netdesc.training.setup import Setup
 
 
 def silent_losses(setup: Setup) -> dict[str, float]:
-    """Computes the losses of a silent output: field of ``metrics.jsonl`` -> loss.
+    """Returns the losses of a silent output, with the names of fields in ``metrics.jsonl``.
 
-    Empty if the network classifies. Divergence if a loss exceeds float32.
+    Returns an empty dict if the network classifies. Raises Divergence if a loss exceeds the range
+    of float32.
     """
     if setup.graph.classifier is not None:
         return {}
@@ -31,7 +32,7 @@ def silent_losses(setup: Setup) -> dict[str, float]:
 
 @torch.no_grad()
 def _silent_loss(setup: Setup, batches: Batches) -> float:
-    """Computes the loss of a silent output over all samples of ``batches``."""
+    """Returns the loss of a silent output over all samples of ``batches``."""
     total, reduction = torch.zeros((), device=batches.device), setup.graph.loss.reduction
     for batch in batches.in_order():
         value = setup.loss(torch.zeros_like(batch.target), batch.target)

@@ -1,4 +1,4 @@
-"""Reads and checks the samples of spike files, and keeps them as sparse arrays."""
+"""Reads and checks the samples of spike files, and keeps the samples as sparse arrays."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from netdesc.training.file_checksum import check_file
 from netdesc.training.samples import Indices, SampleSpec
 
 MAX_FILE_WARNINGS = 3
-"""At most this many files with events outside the tensor get their own warning; further files are
-counted."""
+"""Number of files with events outside the tensor that get a warning of their own. Further files are
+only counted."""
 
 
 @dataclass(frozen=True, eq=False)
 class SparseSpikes:
-    """The nonzero values of one float32 array [steps, *shape]; they take 12 bytes each."""
+    """The nonzero values of one float32 array [steps, *shape]; each value takes 12 bytes."""
 
     step: NDArray[np.int32]
     cell: NDArray[np.int32]
-    """The row-major index within ``shape``."""
+    """The row-major index of the neuron within ``shape``."""
     value: NDArray[np.float32]
     """The number of spikes at this step and cell."""
 
@@ -71,10 +71,10 @@ class SpikeSamples:
 
 @dataclass
 class SpikeFileReader:
-    """Reads pairs of event files. A file that several pairs share is read once.
+    """Reads pairs of event files (input and target). A file that several pairs share is read once.
 
-    ``warn`` is called with one line for each of the first ``MAX_FILE_WARNINGS`` files with events
-    outside the tensor; ``warn_of_more_files`` reports the number of further ones.
+    ``warn`` is called with one line for each of the first ``MAX_FILE_WARNINGS`` files that have
+    events outside the tensor. ``warn_of_more_files`` reports the number of further such files.
     """
 
     spec: SampleSpec
@@ -88,7 +88,8 @@ class SpikeFileReader:
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
         """Reads the samples of ``document.data.train`` or ``.validation``.
 
-        DataError if a file is missing, damaged or does not fit, or if a target or label is missing.
+        Raises DataError if a file is missing, damaged or does not fit, or a target or label is
+        missing.
         """
         inputs = [self._spikes(pair.input, self.spec.input_shape) for pair in pairs]
         if self.spec.classes is None:
@@ -97,7 +98,7 @@ class SpikeFileReader:
         return SpikeSamples(self.spec, inputs, labels)
 
     def warn_of_more_files(self) -> None:
-        """Warns of further files with events outside the tensor, with their number, if any."""
+        """Warns of further files with events outside the tensor, if there are any."""
         more = self._files_with_dropped - MAX_FILE_WARNINGS
         if more > 0:
             files = "1 more file has" if more == 1 else f"{more:,} more files have"

@@ -1,4 +1,4 @@
-"""Reads the data of a document into its splits: training, validation and test."""
+"""Reads the data of a document, and divides them into training, validation and test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netdesc.training.spike_files import SpikeFileReader
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """The samples of each split; None if a split is empty."""
+    """The samples of each split; None if a split has no samples."""
 
     train: Samples
     validation: Samples | None
@@ -26,9 +26,10 @@ class Splits:
 
 
 def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
-    """Reads all data of a description. DataError if data are missing or do not fit the network.
+    """Reads all data of a description.
 
-    ``warn`` is called with one line for each problem that is not an error.
+    ``warn`` is called with one line for each problem that is not an error. Raises DataError if data
+    are missing or do not fit the network.
     """
     document = description.document
     data, training = document.data, document.training

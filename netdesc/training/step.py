@@ -1,7 +1,7 @@
 """Computes a training step: loss and gradients of a batch, then the update of the weights.
 
-These are two calls, because between them, at the end of an epoch, the loop reads the metrics and
-copies the weights that gave these metrics.
+The gradients and the update are two calls. At the end of an epoch, the loop reads the metrics
+between these calls, and copies the weights to which the metrics belong.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class TrainingStep(Protocol):
 def build_step(
     setup: Setup, epoch_sum: EpochMetricsSum, report: Callable[[str], None]
 ) -> TrainingStep:
-    """Builds the step of a run. On a GPU the step is captured as CUDA graphs if possible.
+    """Builds the step of a run. On a GPU, the step is captured as CUDA graphs if possible.
 
-    On a GPU ``report`` is called with one message: that steps are captured, or why not.
+    On a GPU, ``report`` is called with a message that steps are captured, or why they are not.
     """
     step = EagerStep(setup, epoch_sum)
     if setup.device.type != "cuda":
@@ -48,7 +48,7 @@ def build_step(
 
 
 def capture_obstacle(setup: Setup) -> str | None:
-    """Returns why the steps of a run on a GPU cannot be captured; None if they can."""
+    """Returns why the steps of a run on a GPU cannot be captured, or None if they can."""
     engine = engine_name(setup.device)
     if engine != "cuda":
         return f"engine '{engine}' waits for the device"
@@ -79,7 +79,7 @@ class EagerStep:
         loss = setup.loss(output_TBN, batch.target)
         if epoch_sum.counter is not None:
             epoch_sum.counter.add(output_TBN, batch.target)
-        # Forward hooks could do this, but a network with hooks does not run as one fused operator.
+        # No forward hooks are used, because layers with hooks are not computed by one operator.
         steps, size = batch.input_TBN.shape[:2]
         for name, block in self._blocks:
             assert block.notes is not None, "the forward pass sets them"
@@ -100,9 +100,9 @@ class EagerStep:
 class CapturedStep:
     """Replays a step as two CUDA graphs, for batches that have the shape of the first batch.
 
-    The graphs read the tensors of the first batch; later batches of its shape are copied into them.
-    A batch of another shape, such as the last one of an epoch, runs without graphs and allocates
-    new gradients, because the memory of the captured gradients belongs to the graphs.
+    The graphs read the tensors of the first batch, so later batches of its shape are copied to
+    these tensors. A batch of another shape, such as the last batch of an epoch, runs without graphs
+    and allocates new gradients, because the memory of the captured gradients belongs to the graphs.
     """
 
     def __init__(self, step: TrainingStep, graphs: Graphs, report: Callable[[str], None]) -> None:
@@ -110,7 +110,7 @@ class CapturedStep:
         self._captured_batch: list[Batch] = []  # holds one batch after the first step
         self._fits = True
         self._has_reported = False
-        captured = self._captured_batch  # a cycle through ``self`` would keep the graphs alive
+        captured = self._captured_batch  # a lambda that held ``self`` would keep graphs alive
         self._gradient_graph = ReplayedWork(lambda: step.compute_gradients(captured[0]), graphs)
         self._update_graph = ReplayedWork(step.update, graphs)
 
@@ -133,7 +133,7 @@ class CapturedStep:
             self._step.update()
             return
         obstacle = self._gradient_graph.obstacle
-        if obstacle is not None:  # then every backward pass allocates new gradients
+        if obstacle is not None:  # each backward pass allocates new gradients at other addresses
             self._update_graph.stop_capturing(obstacle)
         self._update_graph()
         self._report_capture()

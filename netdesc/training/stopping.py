@@ -10,9 +10,10 @@ from dataclasses import dataclass
 class EarlyStoppingState:
     """Counts consecutive epochs without improvement, and stops after ``patience_epochs`` of them.
 
-    An epoch is an improvement if its loss is below ``reference``, the loss of the last improvement,
-    by more than ``min_delta``. ``waited`` is the count. If ``patience_epochs`` is None, a run is
-    never stopped. Checkpoints store ``reference`` and ``waited``.
+    An epoch is an improvement if its loss is more than ``min_delta`` below ``reference``, which is
+    the loss of the last improvement. ``waited`` is the number of epochs since then. If
+    ``patience_epochs`` is None, a run is never stopped. Checkpoints store ``reference`` and
+    ``waited``.
     """
 
     patience_epochs: int | None = None

@@ -35,18 +35,18 @@ def train(
     readers: Mapping[str, WeightReader] | None = None,
     finish: Finish | None = None,
 ) -> Run:
-    """Trains a network and returns the run, with the path of its folder.
+    """Trains a network. Returns the run, with the path of its folder.
 
-    If ``description`` is given, starts a run in ``run_dir``, by default a new folder below
-    ``runs``. If ``resume`` is given, the folder of an interrupted run, continues this run; its
-    results are bit-identical to those of a run without interruption. ``readers`` maps suffixes of
+    With ``description``, starts a new run in the folder ``run_dir``, by default a new folder below
+    ``runs``. With ``resume``, the folder of an interrupted run, continues this run; the results
+    are bit-identical to the results of a run without interruption. ``readers`` maps suffixes of
     weights files to readers (see ``load_weights``). ``finish`` is called with folder, graph and
     best weights at the end of training, before the run is recorded as done.
 
     The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint. Global
-    settings of torch are restored at the end. TrainingError, with an ``exit_code``, if the run
-    cannot start or continue; ValueError unless exactly one of ``description`` and ``resume`` is
-    given.
+    settings of torch are restored at the end. Raises TrainingError, which has an ``exit_code``, if
+    the run cannot start or continue, and ValueError unless exactly one of ``description`` and
+    ``resume`` is given.
     """
     if (description is None) == (resume is None):
         raise ValueError("give either a description to train or a run to resume")
@@ -97,7 +97,7 @@ def _resume(path: Path, options: _Options) -> Run:
         options.display.info(f"{ended.message}; nothing was changed")
         return ended
     with run_directory.reopen(path):
-        record = RunRecord.read(path / RECORD)  # again, because no other process can change it now
+        record = RunRecord.read(path / RECORD)  # again, as no other process can change it now
         digest = _sha256((path / LOCK).read_text(encoding="utf-8"))
         if digest != record.fields["lock_sha256"]:
             raise ResumeError(
@@ -130,7 +130,7 @@ def _resume(path: Path, options: _Options) -> Run:
 
 
 def _ended_run(path: Path, record: RunRecord) -> Run | None:
-    """Returns the run in ``path`` if it is done or diverged, so it cannot continue; else None."""
+    """Returns the run in ``path`` if it is done or has diverged, otherwise None."""
     explanations = {
         "done": "this run is done already",
         "diverged": "this run would diverge again",
@@ -151,9 +151,9 @@ def _lock_text(description: Description, path: Path) -> str:
 
 @contextlib.contextmanager
 def _use_device(description: Description, device: str, engine: str) -> Iterator[torch.device]:
-    """Sets engine and seed for the block, yields the device, and then restores the settings.
+    """Sets engine and seed for the block, and restores the settings after it. Yields the device.
 
-    DeviceUnavailableError if device or engine is not available.
+    Raises DeviceUnavailableError if device or engine is not available.
     """
     threads = torch.get_num_threads()
     with contextlib.ExitStack() as stack:

@@ -15,15 +15,15 @@ from torch import nn
 from netdesc.training.errors import MissingWeightsError, WeightsError
 
 WeightReader = Callable[[Path], Mapping[str, np.ndarray | torch.Tensor]]
-"""Reads a file; returns name in ``state_dict`` -> array."""
+"""Function that reads a file, and maps names of the ``state_dict`` to arrays."""
 
 
 def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightReader]) -> None:
     """Copies the weights of a file into the network.
 
     ``readers`` maps suffixes in lower case to readers; a reader for ``.safetensors`` is built in.
-    MissingWeightsError if the file cannot be opened. WeightsError if weights do not fit; its
-    message lists all of them.
+    Raises MissingWeightsError if the file cannot be opened, WeightsError if weights do not fit the
+    network. The message lists all weights that do not fit.
     """
     all_readers = {".safetensors": _read_safetensors, **readers}
     reader = all_readers.get(path.suffix.lower())

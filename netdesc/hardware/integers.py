@@ -14,14 +14,17 @@ from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT, threshold_mantis
 
 Integers = NDArray[np.int32]
 Weights = Mapping[str, NDArray[np.float32]]
-"""Maps names of the state dict to parameters; weight norms are folded into the weights."""
+"""Maps a name in the state dict to the parameter. Weight norms are folded into the weights."""
 
 BIAS_BITS = 8
-"""Biases are quantised like weights of this width in bits."""
+"""Biases are quantised like weights of this number of bits."""
 
 
 class FoldedModel(Protocol):
-    """A model with its graph and its weights; ``netdesc.compile`` returns one as ``model``."""
+    """A model with its graph and its weights, such as the ``model`` that ``netdesc.compile`` makes.
+
+    ``folded_state()`` returns the weights, with weight norms folded into them.
+    """
 
     @property
     def graph(self) -> Graph: ...
@@ -40,7 +43,7 @@ class DenseIntegers:
     """Parameters of a dense layer of CUBA neurons, in the device's integers.
 
     ``weight`` [outputs, inputs], ``bias`` [outputs] and ``threshold`` are in units of 1/64. Decays
-    are in units of 1/4096; they are [outputs], or [] if all neurons share one.
+    are in units of 1/4096; their shape is [outputs], or [] if all neurons share one decay.
     """
 
     weight: Integers
@@ -53,7 +56,7 @@ class DenseIntegers:
 def dense_integers(layer: DenseNode, weights: Weights) -> DenseIntegers:
     """Converts the parameters of ``layer`` to integers.
 
-    Raises HardwareError if its weights are not quantised or a parameter is NaN.
+    Raises HardwareError if the layer's weights are not quantised, or a parameter is NaN.
     """
     if layer.bits is None:
         raise HardwareError(

@@ -11,7 +11,7 @@ from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMI
 _MASK_24_BITS = (1 << 24) - 1
 
 States = NDArray[np.int64]
-"""A number for each neuron of a layer, in units of 1/4096."""
+"""The state of each neuron of a layer, [neurons], in units of 1/4096."""
 
 
 class IntegerCuba:

@@ -1,4 +1,4 @@
-"""Runs a network in the device's integers; the results equal the device's bit by bit."""
+"""Runs a network in the device's integers. The results equal the results of the device exactly."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ MAX_SPIKE = 1 << 23
 """Largest magnitude of an input value."""
 
 CHUNK_STEPS = 256
-"""Steps whose synaptic input is computed by one matrix product."""
+"""Number of steps whose synaptic input is computed by one matrix product."""
 
 MAX_EXACT_FLOAT64 = 1 << 53
-"""Largest magnitude up to which float64 holds every integer."""
+"""float64 holds every integer up to this magnitude."""
 
 
 @dataclass(frozen=True)
 class LayerCounts:
     """Totals over all neurons and steps of a layer.
 
-    ``wrapped`` counts currents and ``clipped`` voltages that exceeded 24 bits. If either is above
-    0, the float network can give other spikes, because its states have a larger range.
+    ``wrapped`` counts currents that exceeded 24 bits and wrapped around, ``clipped`` counts
+    voltages that exceeded 24 bits and were clamped. If either number is above 0, the torch network
+    can give other spikes, because its states have a larger range.
     """
 
     layer: str
@@ -47,14 +48,15 @@ class IntegerRun:
     spikes_TN: NDArray[Any]
     """Output spikes [steps, neurons]: bool, or whole numbers if the output is a sum of layers."""
     counts: list[LayerCounts]
-    """One entry for each layer of neurons, in order."""
+    """The counts of each layer of neurons, in the order of the graph."""
 
 
 def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
-    """Runs ``graph`` for as many steps as the input has.
+    """Runs ``graph`` for all steps of the input. Returns output spikes and counts.
 
     ``input_TN`` holds spikes or whole numbers, [steps, neurons] or [steps, *input shape]. Raises
-    ValueError if it does not fit, HardwareError (a ValueError) if the device cannot store a layer.
+    ValueError if the input does not fit, HardwareError (a ValueError) if the device cannot store a
+    layer.
     """
     spikes = {INPUT: _flat_input(input_TN, graph.input_shape)}
     counts: list[LayerCounts] = []
@@ -68,7 +70,8 @@ def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
 def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
     """Reshapes the input to [steps, neurons].
 
-    Raises ValueError if its shape does not fit or it holds other values than whole numbers.
+    Raises ValueError if the input's shape does not fit, or a value is not a whole number or is
+    larger than ``MAX_SPIKE``.
     """
     values = np.asarray(input_TN)
     neurons = math.prod(shape)
@@ -116,9 +119,9 @@ def _run_dense(
 
 
 def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Computes the exact matrix product ``input_TI @ weight_OI.T``, [steps, outputs].
+    """Returns the exact matrix product ``input_TI @ weight_OI.T``, [steps, outputs].
 
-    Computes in float64, which is faster, if that is exact, otherwise in int64.
+    If float64 is exact for these numbers, computes in float64, which is faster; otherwise in int64.
     """
     float_TI = input_TI.astype(np.float64)
     largest = float(np.abs(float_TI).max(initial=0)) * float(np.abs(weight_OI).max())
@@ -131,4 +134,4 @@ RUNNERS: dict[type[Layer], Callable[..., NDArray]] = {
     FlattenNode: _run_flatten,
     DenseNode: _run_dense,
 }
-"""Maps a node class to the function that computes a node's output and appends its counts."""
+"""Maps a node class to the function that computes a node's output and appends to the counts."""

@@ -102,8 +102,8 @@ NEURONS_PER_BITMASK = 32
 HEADER_NUMBERS = 16
 """Number of int32 numbers in the header of packed spikes: 64 bytes, so that bitmasks are aligned.
 
-The first number is 1 if the layer computes its current from these spikes as events, otherwise 0.
-If it is 1, the third and fourth number together are the number of spikes, an int64.
+The first number is 1 if the layer reads these spikes as events, 0 if it computes a matrix product.
+With events, the third and fourth number together are the number of spikes, an int64.
 """
 
 

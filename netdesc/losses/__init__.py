@@ -1,7 +1,7 @@
-"""Torch modules that map output spikes to a loss (losses) or to classes (classifiers).
+"""Losses and classifiers: torch modules that map output spikes to a loss or to classes.
 
 - ``build_loss`` and ``build_classifier``: build the modules that a graph describes
-- ``majority``: returns the class of each sample from the classes of its steps
+- ``majority``: returns the class that most steps of a sample predict
 """
 
 from netdesc.losses.build import build_classifier, build_loss

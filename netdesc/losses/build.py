@@ -17,7 +17,7 @@ _LOSSES: dict[type, Callable[[Any, float], nn.Module]] = {
     nodes.SpikeRate: lambda loss, step_ms: SpikeRateLoss(loss),
     nodes.SpikeMax: lambda loss, step_ms: SpikeMaxLoss(loss),
 }
-"""Maps a node class to a function that builds the loss from the node and the step in ms."""
+"""Maps a node class to a function that builds the loss from a node and a step's length in ms."""
 
 
 def build_loss(graph: nodes.Graph) -> nn.Module:
@@ -32,8 +32,8 @@ def build_loss(graph: nodes.Graph) -> nn.Module:
 def build_classifier(graph: nodes.Graph) -> nn.Module:
     """Builds the classifier of a graph.
 
-    It maps output spikes [steps, batch, *shape] to int64 classes, [batch] or [steps, batch]. Raises
-    ValueError if the graph has no classes, because its loss compares spike trains.
+    The classifier maps output spikes [steps, batch, *shape] to int64 classes, [batch] or [steps,
+    batch]. Raises ValueError if the graph has no classes because its loss compares spike trains.
     """
     if graph.classifier is None:
         raise ValueError(f'network "{graph.name}" learns spike trains and has no classes')

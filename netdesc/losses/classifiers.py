@@ -1,7 +1,7 @@
-"""Classifiers: torch modules that map output spikes to the numbers of classes.
+"""Classifiers: torch modules that map output spikes to class indices.
 
-They predict the class whose neuron spikes most, the first one in a tie, and ``SILENT`` if no neuron
-spikes.
+A classifier predicts the class whose neuron spikes most. In a tie it predicts the first of these
+classes; if no neuron spikes, it predicts ``SILENT``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ class MostSpikes(nn.Module):
 
 
 class MostSpikesInWindow(nn.Module):
-    """Predicts in every step the class that spiked most in the last ``window_steps`` steps."""
+    """Predicts in each step the class whose neuron spiked most in a moving window.
+
+    The window is the last ``window_steps`` steps.
+    """
 
     def __init__(self, window_steps: int) -> None:
         super().__init__()
@@ -36,8 +39,8 @@ class MostSpikesInWindow(nn.Module):
 def majority(predictions_TB: Tensor, classes: int) -> Tensor:
     """Returns for each sample the class that is predicted in most steps, int64 [batch].
 
-    ``predictions_TB`` are int64 [steps, batch]. Steps that are ``SILENT`` do not count; if all
-    steps are, the sample is ``SILENT``.
+    ``predictions_TB`` is int64 [steps, batch]. A step whose prediction is ``SILENT`` does not
+    count. If all steps are ``SILENT``, the sample is ``SILENT``.
     """
     column_BT = predictions_TB.T - SILENT
     votes_BC = column_BT.new_zeros(len(column_BT), classes + 1)

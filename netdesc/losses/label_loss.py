@@ -26,10 +26,10 @@ class _LabelLoss(nn.Module):
         self.mean = loss.reduction == "mean"
 
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Returns the loss, a float32 scalar, of spikes [steps, batch, *shape].
+        """Returns the loss, a float32 scalar, of output spikes [steps, batch, *shape].
 
-        ``labels`` are integers, [batch], or with a window also [steps, batch]. Raises ValueError
-        if shapes or types do not fit, TypeError if an argument is not a tensor.
+        ``labels`` are integers [batch]; with a window, they may also be [steps, batch]. Raises
+        ValueError if shapes or types do not fit, TypeError if an argument is not a tensor.
         """
         output_TBN = flatten_neurons(output)
         steps, batch, neurons = output_TBN.shape
@@ -52,9 +52,9 @@ class _LabelLoss(nn.Module):
 class SpikeRateLoss(_LabelLoss):
     """The squared error of spike rates, ``Σ (rate − target)²``.
 
-    The target is ``true_rate`` spikes per step for the label's neuron, ``false_rate`` for others.
-    The loss is the sum over batch and neurons (with a window also over steps), or their mean, as in
-    lava-dl's ``SpikeRate``.
+    The target is ``true_rate`` spikes per step for the label's neuron, and ``false_rate`` for other
+    neurons. The loss is the sum or the mean over batch and neurons (with a window also over steps),
+    as in lava-dl's ``SpikeRate``.
     """
 
     def __init__(self, loss: nodes.SpikeRate) -> None:
@@ -64,11 +64,11 @@ class SpikeRateLoss(_LabelLoss):
 class SpikeMaxLoss(_LabelLoss):
     """The cost ``−log p(label)``, where p is ``rate / Σ rate`` or the softmax of the rates.
 
-    The loss is the sum over the batch (with a window also over steps), or the mean, as in lava-dl's
+    The loss is the sum or the mean over the batch (with a window also over steps), as in lava-dl's
     ``SpikeMax``. If the label's neuron is silent, ``rate / Σ rate`` would give an infinite cost and
-    no gradient. So that neuron counts as half a spike, and the sum as at least half a spike per
-    neuron; all classes of a silent output are then equally likely. The gradient is the derivative
-    of the logarithms at these values.
+    no gradient. Therefore such a neuron counts as half a spike, and the sum as at least half a
+    spike per neuron; then all classes of a silent output are equally likely. The gradient is the
+    derivative of the logarithms at these values.
     """
 
     def __init__(self, loss: nodes.SpikeMax) -> None:

@@ -12,8 +12,8 @@ from netdesc.kernels.checks import check_tensor
 def flatten_neurons(output: Tensor) -> Tensor:
     """Converts the output, [steps, batch, *shape] of any type, to float32 [steps, batch, neurons].
 
-    Raises ValueError if it has fewer axes or is empty, complex or sparse; TypeError if it is not a
-    tensor.
+    Raises ValueError if the output has fewer axes or is empty, complex or sparse, TypeError if it
+    is not a tensor.
     """
     check_tensor("the output", output)
     if output.dim() < 3 or not output.numel():
@@ -25,7 +25,7 @@ def flatten_neurons(output: Tensor) -> Tensor:
 
 
 def rates(output: Tensor) -> Tensor:
-    """Returns every neuron's spikes per step over the whole sample, float32 [batch, neurons]."""
+    """Returns each neuron's mean spikes per step over a whole sample, float32 [batch, neurons]."""
     output_TBN = flatten_neurons(output)
     # The gradient of a sum is a view; the gradient of ``mean`` would be a new tensor.
     return output_TBN.sum(0) / output_TBN.shape[0]
@@ -34,9 +34,10 @@ def rates(output: Tensor) -> Tensor:
 def expand_labels(labels: Tensor, shape: tuple[int, ...], classes: int) -> Tensor:
     """Converts labels to int64 of ``shape``, which is [batch] or [steps, batch].
 
-    ``labels`` [batch] are repeated for every step. Raises TypeError if they are not a tensor,
-    ValueError if they are not integers or do not fit. On the CPU, also raises ValueError if a label
-    is not a class; on a GPU this check would have to wait for the device.
+    Labels [batch] are repeated for every step. Raises TypeError if ``labels`` is not a tensor,
+    ValueError if labels are not integers or their shape does not fit. On the CPU, also raises
+    ValueError if a label is not in 0 to ``classes`` − 1; on a GPU this check would have to wait for
+    the device.
     """
     check_tensor("labels", labels)
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:

@@ -20,10 +20,10 @@ from netdesc.kernels.checks import check_tensor
 class SpikeTimeLoss(nn.Module):
     """The distance ``Σ (h ∗ (output − target))²`` with an exponential filter h (van Rossum, 2001).
 
-    ``h[n] = exp(−n · step / time constant)`` is convolved ``filter_order − 1`` times with itself
-    and cut to ``filter_steps`` steps. The loss is the sum over time, batch and neurons, or the
-    mean. The sum has no factor ½ and is not divided by the number of steps, so that losses can be
-    compared with published runs.
+    The filter is ``exp(−n · step / time constant)`` over steps n, convolved ``filter_order − 1``
+    times with itself and cut to ``filter_steps`` steps. The loss is the sum or the mean over steps,
+    batch and neurons. The sum has no factor ½ and is not divided by the number of steps, so that
+    losses can be compared with published results.
     """
 
     def __init__(self, loss: nodes.SpikeTime, step_ms: float) -> None:
@@ -34,10 +34,10 @@ class SpikeTimeLoss(nn.Module):
         self.mean = loss.reduction == "mean"
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Returns the loss, a float32 scalar, of two tensors [steps, batch, *shape] of any type.
+        """Returns the loss, a float32 scalar.
 
-        Raises ValueError if their shapes differ or have fewer axes, TypeError if one is not a
-        tensor.
+        ``output`` and ``target`` are spikes [steps, batch, *shape] of any type. Raises ValueError
+        if their shapes differ or have fewer than 3 axes, TypeError if an argument is not a tensor.
         """
         check_tensor("the output", output)
         check_tensor("the target", target)

@@ -1,4 +1,4 @@
-"""Torch modules: synapses, neurons, blocks, and the network that a graph describes."""
+"""Torch modules: synapses, neurons, blocks (the modules of layers), and networks."""
 
 from netdesc.modules.network import LayerReport, Network, build
 

@@ -1,4 +1,4 @@
-"""Blocks: the torch modules of layers, and the table of their classes."""
+"""Blocks, which are the torch modules of layers, and a table that says how to build them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class DenseBlock(nn.Module):
     """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
 
     ``engine`` is the name of the engine that computed the last forward pass, or empty if torch
-    compiled that pass; ``notes`` are the notes of the pass (see ``kernels.operators``). In training
-    on the CPU, the block warns of weights that are NaN, unless ``warns`` is False. On a GPU it does
-    not check them, because it would have to wait for the device.
+    compiled that pass. ``notes`` are statistics of the pass (see ``kernels.operators``). In
+    training on the CPU, the block warns of NaN weights unless ``warns`` is False. On a GPU it does
+    not check weights, because the check would have to wait for the device.
     """
 
     def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
@@ -60,32 +60,32 @@ class DenseBlock(nn.Module):
 
     @property
     def is_fused(self) -> bool:
-        """Whether synapses and neurons are computed by one operator, ``segment``."""
+        """Whether the operator ``segment`` can compute synapses and neurons together."""
         return self.synapse.bits is not None and not self.neuron.acts_on_current
 
     @property
     def has_hooks(self) -> bool:
-        """Whether a hook is registered on this block, on a part of it, or on all modules."""
+        """Whether a hook is registered on this block, on one of its parts, or on all modules."""
         return bool(_has_any_global_hook()) or any(_is_hooked(module) for module in self.modules())
 
     def begin_forward(self, device: torch.device) -> None:
-        """Records the engine of a forward pass, and warns of weights that are NaN.
+        """Records the engine of a forward pass, and warns of NaN weights.
 
-        Weights that are NaN count as 0, so the loss does not reveal them. ``device`` is the input's
-        device. Raises ValueError if the block is on another one, EngineError if no engine can run
-        on it.
+        NaN weights count as 0, so the loss does not reveal them. ``device`` is the input's device.
+        Raises ValueError if the block is on another device, EngineError if no engine can run on
+        ``device``.
         """
         weight = self.synapse.weight
         if weight.device != device:
             raise ValueError(f"the input is on device '{device}', the network on '{weight.device}'")
-        # torch's compiler cannot trace how an engine is chosen.
+        # Torch's compiler cannot trace ``engine_name``.
         is_compiling = torch.compiler.is_compiling()
         self.__dict__["engine"] = "" if is_compiling else engine_name(device)
         if self.training and self.warns and not is_compiling and device.type == "cpu":
             self._warn_of_nan()
 
     def _warn_of_nan(self) -> None:
-        # numpy adds on one thread. The sum is also NaN if there are infinities of both signs.
+        # Numpy adds on one thread. The sum is also NaN if it holds infinities of both signs.
         with np.errstate(invalid="ignore", over="ignore"):
             total = float(self.synapse.weight.detach().numpy().sum())
         if math.isnan(total):
@@ -123,7 +123,7 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
 
 
 class FlattenBlock(nn.Module):
-    """Reshapes [steps, batch, *shape] to [steps, batch, size], row-major."""
+    """Reshapes spikes [steps, batch, *shape] to [steps, batch, neurons], in row-major order."""
 
     def forward(self, spikes: Tensor) -> Tensor:
         return spikes.flatten(start_dim=2)
@@ -133,7 +133,7 @@ BLOCKS: dict[type, Callable[[Any, torch.Generator | None], nn.Module]] = {
     DenseNode: DenseBlock,
     FlattenNode: lambda layer, generator: FlattenBlock(),
 }
-"""Maps a node class to a function that builds the block of a node.
+"""Maps a node class to a function that builds a block from a node and a random generator.
 
 The generator draws the initial weights and decays.
 """

@@ -24,7 +24,7 @@ from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
 class LayerReport:
     """Engine, largest states and number of output spikes of a layer's last forward pass.
 
-    ``path`` is ``events`` or ``product``, which says how the current was computed.
+    ``path`` says how the synaptic input was computed: from ``events``, or as a matrix ``product``.
     ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096).
     """
 
@@ -37,15 +37,15 @@ class LayerReport:
 
     @property
     def leaves_device_range(self) -> bool:
-        """Whether a state exceeded the device's 24 bits."""
+        """Whether a state exceeded the range of the device's 24-bit states."""
         return max(self.peak_current, self.peak_voltage) > DEVICE_STATE_LIMIT
 
 
 class _Layers(nn.Module):
-    """Blocks by name. Unlike in ``nn.ModuleDict``, a block may have the name of an attribute."""
+    """Maps names to blocks. Unlike in ``nn.ModuleDict``, a block may be named like an attribute."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "training":  # torch sets this flag even if a layer has that name
+        if name == "training":  # torch sets this flag, also if a layer is named "training"
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)  # pyright: ignore[reportArgumentType]
@@ -60,7 +60,10 @@ class _Layers(nn.Module):
 
 
 class Network(nn.Module):
-    """A compiled network: maps [steps, batch, *input shape] to [steps, batch, *output shape]."""
+    """A network: maps spikes [steps, batch, *input shape] to [steps, batch, *output shape].
+
+    ``generator`` draws the initial weights and decays; without it, torch's own generator does.
+    """
 
     def __init__(self, graph: nodes.Graph, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -74,11 +77,12 @@ class Network(nn.Module):
         self._neuron_layers = [layer.name for layer in graph.neuron_layers]
 
     def forward(self, input: Tensor) -> Tensor:
-        """Returns the output layer's spikes, float32.
+        """Returns the output layer's spikes, float32 [steps, batch, *output shape].
 
-        ``input`` is [steps, batch, *input shape]; other real types are rounded to float32. Raises
-        TypeError if it is not a tensor, ValueError if it is complex or sparse, has another shape,
-        or is on another device than the network, and EngineError if no engine can run there.
+        ``input`` is [steps, batch, *input shape] of any real type, and is converted to float32.
+        Raises TypeError if ``input`` is not a tensor, ValueError if it is complex or sparse, has
+        another shape or is on another device than the network, EngineError if no engine can run on
+        its device.
         """
         check_tensor(f"the input of network '{self.graph.name}'", input)
         device = input.device.type
@@ -101,7 +105,7 @@ class Network(nn.Module):
             signals = [values[name] for name in inputs]
             for name in inputs:
                 unread[name] -= 1
-                if not unread[name]:  # frees memory that no other layer reads
+                if not unread[name]:  # frees memory that no later layer reads
                     del values[name]
             total = signals.pop(0)
             while signals:
@@ -114,11 +118,11 @@ class Network(nn.Module):
         return values[self._output]
 
     def _segments(self) -> list[list[str]]:
-        """Groups the names of all layers, in order, into segments.
+        """Groups the names of all layers, in order, into segments (see ``kernels.segments``).
 
-        The layers of a segment are fused. Each reads only the layer before it, and no other layer
-        reads that one. A layer with a hook is computed alone, so that the hook receives its input
-        and output; a layer without neurons is computed alone, too.
+        One operator computes all layers of a segment. Each of them reads only the layer before, and
+        is the only layer that reads it. A layer with a hook is computed alone, so that the hook
+        receives the layer's input and output. A layer without neurons is computed alone, too.
         """
         segments: list[list[str]] = []
         is_open = False
@@ -143,15 +147,15 @@ class Network(nn.Module):
             )
 
     def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
-        """Yields name and block of each layer that has synapses and neurons, in order."""
+        """Yields the name and the block of each layer with synapses and neurons, in order."""
         blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name in self._neuron_layers:
             yield name, cast(DenseBlock, blocks[name])
 
     def set_tau_grad(self, fraction: float) -> None:
-        """Sets each neuron's surrogate width to its schedule's value at ``fraction`` of the run.
+        """Sets the width of all surrogate gradients to the value of their schedule at ``fraction``.
 
-        Raises ValueError unless ``fraction`` is from 0 to 1.
+        ``fraction`` is the completed part of the training. Raises ValueError unless it is 0 to 1.
         """
         if not 0.0 <= fraction <= 1.0:
             raise ValueError(
@@ -164,7 +168,7 @@ class Network(nn.Module):
                 neuron.tau_grad = tau_grad
 
     def project(self) -> None:
-        """Clamps learnt decays to [0, 1]. Call it after each step of the optimizer."""
+        """Clamps learnt decays to [0, 1]. To be called after each step of the optimizer."""
         for _, block in self.blocks():
             block.neuron.project()
 
@@ -182,10 +186,10 @@ class Network(nn.Module):
         return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
     def engine_report(self) -> list[LayerReport]:
-        """Returns a report of the last forward pass for each layer that has run.
+        """Returns a report of the last forward pass of each layer that has run.
 
-        If torch compiled that pass, its engine was not recorded; the report then names the engine
-        that would compute now.
+        If torch compiled the forward pass, the engine was not recorded; then the report names the
+        engine that would compute now.
         """
         reports: list[LayerReport] = []
         for name, block in self.blocks():
@@ -199,6 +203,6 @@ class Network(nn.Module):
 
 
 def build(graph: nodes.Graph, seed: int | None = None) -> Network:
-    """Builds the torch module of a graph; ``seed`` fixes its initial weights and random decays."""
+    """Builds the torch module of a graph. ``seed`` determines initial weights and random decays."""
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     return Network(graph, generator)

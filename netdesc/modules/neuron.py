@@ -16,9 +16,9 @@ from netdesc.modules.norm import MeanNorm
 class CubaNeurons(nn.Module):
     """Current-based leaky integrate-and-fire neurons [units] (see ``kernels.operators.cuba``).
 
-    A decay is the share of a state that is lost in a step, [], or [units] with ``per_channel``.
-    Learnt decays are parameters, other decays are buffers. ``tau_grad`` is the present width of the
-    surrogate gradient.
+    A decay is the share of a state that is lost in a step. Its shape is [], or [units] with
+    ``per_channel``. Learnt decays are parameters, other decays are buffers. ``tau_grad`` is the
+    present relative width of the surrogate gradient, and ``tau`` is the same number as a tensor.
     """
 
     current_decay: Tensor
@@ -62,23 +62,26 @@ class CubaNeurons(nn.Module):
         self.tau.fill_(width)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CubaNeurons:
-        """Moves or converts the module, then writes the exact ``tau_grad`` to the new ``tau``."""
+        """Moves or converts the module, then writes ``tau_grad`` unrounded to the new ``tau``."""
         super()._apply(fn, recurse)
         if not self.tau.is_meta:
             self.tau.fill_(self._tau_grad)
         return self
 
     def numbers(self) -> list[float]:
-        """Returns threshold, tau_grad, scale_grad and axonal delay, the operators' ``numbers``.
+        """Returns threshold, tau_grad, scale_grad and axonal delay: ``numbers`` of the operators.
 
-        While torch compiles, tau_grad is NaN, so that the operators read it from ``tau``; otherwise
-        torch would compile the network again for each width.
+        While torch compiles, tau_grad is NaN, so that the operators read the width from ``tau``.
+        Otherwise torch would compile the network again for each new width.
         """
         tau_grad = math.nan if torch.compiler.is_compiling() else self._tau_grad
         return [self.threshold, tau_grad, self.scale_grad, float(self.axonal_delay_step)]
 
     def bias(self) -> Tensor:
-        """Returns the norm's bias outside training, [units], in threshold units; [0] if no norm."""
+        """Returns the bias [units] that the norm adds outside training, in threshold units.
+
+        Returns an empty tensor [0] without norm.
+        """
         return self.current_decay.new_empty(0) if self.norm is None else self.norm.bias()
 
     @property
@@ -87,7 +90,7 @@ class CubaNeurons(nn.Module):
         return self.training and (self.norm is not None or self.dropout > 0)
 
     def dropout_factors(self, like_1BN: Tensor) -> Tensor:
-        """Draws the factors that dropout multiplies the current by, [1, batch, units].
+        """Draws dropout's random factors of the current, [1, batch, units].
 
         A neuron is dropped for all steps of a sample. Dropout is applied after the norm, because a
         mean that is subtracted after dropout could make a dropped neuron spike.

@@ -8,17 +8,17 @@ from torch import Tensor, nn
 from netdesc.kernels import operators
 
 MOMENTUM = 0.1
-"""Weight of a batch's mean in the update of the running mean."""
+"""Weight of a batch's mean when the running mean is updated."""
 
 BIAS_BITS = 8
-"""The mean is quantised like 8-bit weights, as the device stores a bias."""
+"""The mean is quantised like weights of 8 bits, because the device stores it as a bias."""
 
 
 class MeanNorm(nn.Module):
     """Subtracts each channel's mean over batch and time from the current.
 
     In training, the batch's mean is subtracted; otherwise the running mean, which the device
-    applies as a bias. Mean-only batch normalisation: Salimans & Kingma (2016), section 3.
+    applies as a bias. This is mean-only batch normalisation of Salimans & Kingma (2016), section 3.
     """
 
     running_mean: Tensor

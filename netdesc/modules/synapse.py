@@ -11,14 +11,14 @@ from netdesc.graph.nodes import DenseNode
 from netdesc.kernels import operators
 
 _MIN_NORM = 1e-12
-"""Lower bound of the norms that weights are divided by, so that a row of zeros stays 0."""
+"""Lower bound of weight norms. Weights are divided by their norm, and a row of zeros stays 0."""
 
 
 class DenseSynapse(nn.Module):
     """Dense weights [units, inputs] in threshold units, initially uniform in ±scale/√inputs.
 
-    With ``weight_norm`` a row is ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With
-    ``bits`` the network computes with quantised weights; the gradient passes straight through, but
+    With ``weight_norm``, each row is ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With
+    ``bits``, the network computes with quantised weights; the gradient passes straight through, but
     is 0 for clamped weights.
     """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 DOCUMENT = "network.json"
 """The document as the user wrote it."""
 LOCK = "network.lock.json"
-"""The document with all defaults filled in, their origins, and the SHA-256 of every data file."""
+"""The lock: the document with defaults, the origin of each value, and the files' SHA-256."""
 RECORD = "run.json"
 """The status of the run and its results."""
 METRICS = "metrics.jsonl"
@@ -23,7 +23,7 @@ INITIAL = "initial.safetensors"
 BEST = "best.safetensors"
 LAST = "last.safetensors"
 STATE = "last.state"
-"""In ``CHECKPOINTS``: the state of the run, from which it resumes."""
+"""In ``CHECKPOINTS``: the state of the training, from which a stopped run resumes."""
 PROCESS_LOCK = ".lock"
 """The process that trains in the folder locks this file and writes its process id into it."""
 
@@ -35,7 +35,7 @@ class NoRunError(ValueError):
 
 
 def no_run(path: Path) -> str:
-    """Returns the error message if ``path``, which should be a run, is a file or does not exist."""
+    """Returns the error message for a ``path`` that is not a run: a file, or nothing."""
     if path.is_file():
         return (
             f"{path} is a file; name the folder of a run, such as runs/oxford/20260131-120000-1a2b"
@@ -44,7 +44,7 @@ def no_run(path: Path) -> str:
 
 
 def lock_of(folder: Path) -> Path:
-    """Returns the path of the document's lock in a run's folder. NoRunError if it is missing."""
+    """Returns the path of ``LOCK`` in a run's folder. Raises NoRunError if the file is missing."""
     if not (folder / LOCK).is_file():
         raise NoRunError(f"{folder} is no run: there is no {LOCK} in it")
     return folder / LOCK

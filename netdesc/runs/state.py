@@ -18,11 +18,11 @@ KILLED = "killed"
 
 @dataclass(frozen=True)
 class RunState:
-    """The state of a run: the fields of ``run.json``, and two fields read from other files.
+    """The state of a run: fields of ``run.json``, and two fields that other files tell.
 
-    ``status`` is the status of ``run.json`` or ``KILLED``. ``at_work`` is True if a process works
-    on the run, None if unknown. ``resumes_after`` is the number of complete epochs in the newest
-    checkpoint, None if it cannot be read.
+    ``status`` is the status in ``run.json``, or ``KILLED``. ``at_work`` says whether a process
+    works on the run, None if unknown. ``resumes_after`` is the number of complete epochs in the
+    newest checkpoint, None if the checkpoint cannot be read.
     """
 
     status: str
@@ -34,7 +34,7 @@ class RunState:
 
 
 def read_state(run: Path) -> RunState | None:
-    """Reads the state of a run; None if its record cannot be read."""
+    """Reads the state of a run. Returns None if ``run.json`` cannot be read."""
     try:
         record = json.loads((run / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -62,7 +62,7 @@ def resume_command(run: str | Path) -> str:
 def saved_epochs(run: Path) -> int | None:
     """Reads the number of complete epochs in the newest checkpoint.
 
-    Returns 0 if there is no checkpoint, None if it cannot be read.
+    Returns 0 if there is no checkpoint, None if the checkpoint cannot be read.
     """
     path = run / CHECKPOINTS / STATE
     if not path.exists():
@@ -80,8 +80,9 @@ def saved_epochs(run: Path) -> int | None:
 def is_at_work(run: Path, pid: int | None) -> bool | None:
     """Whether a process works on the run; None if unknown, as on Windows.
 
-    Checks the folder's process lock. If the lock file is missing, as in a copy of the folder,
-    checks whether a process ``pid`` exists; meanwhile that id may belong to another process.
+    Checks whether the file ``PROCESS_LOCK`` of the folder is locked. If the file is missing, as in
+    a copy of the folder, checks whether the process ``pid`` exists; this can be wrong if the system
+    has given the id to another process.
     """
     if sys.platform == "win32":
         return None

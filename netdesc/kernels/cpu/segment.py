@@ -1,4 +1,4 @@
-"""Computes segments forward and backward, with packed spikes between the layers.
+"""Computes segments (see ``kernels.segments``), with packed spikes between the layers.
 
 Each layer reads the spikes of the layer before: as events if they are sparse, otherwise through a
 matrix product. The last layer's spikes are returned as floats. For the backward pass each layer
@@ -61,7 +61,7 @@ class _Layer:
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
     """Converts a tensor to the input of a layer. Also returns the tensor's packed spikes.
 
-    If the tensor is sparse and binary, the layer reads events, and the packed spikes are marked.
+    If the tensor is sparse and binary, the input is events, and the packed spikes are marked so.
     """
     values = array_of(signal_TBI)
     packed, spikes = pack(values)
@@ -74,7 +74,7 @@ def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
 def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
     """Returns the input of a layer for its backward pass.
 
-    It is read from ``packed`` if that is marked as events, otherwise from ``signal_TBI``.
+    The input is read from ``packed`` if its spikes are marked as events, else from ``signal_TBI``.
     """
     events = events_of(packed.numpy(), shape)
     if events is not None:
@@ -87,8 +87,8 @@ def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape)
 def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
     """See ``operators.segment``.
 
-    With ``keep``, the saved tensors are the packed input, and for each layer its voltages and,
-    except for the last, its packed spikes.
+    With ``keep``, the saved tensors are the packed input, then for each layer its voltages and
+    (except for the last layer) its packed spikes.
     """
     steps, batch, _ = input_TBI.shape
     source, packed = source_of(input_TBI)
@@ -122,14 +122,14 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
 
 
 def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
-    """Returns the product of rows and quantised weights, float32 of ``shape``."""
+    """Returns the synaptic input: input rows times quantised weights, float32 of ``shape``."""
     z_TBN = allocate(shape, np.float32)
     matmul(rows, on_grid(layer.weight_OI, layer.bits).T, as_rows(z_TBN))
     return z_TBN
 
 
 def _source_from_packed(packed: np.ndarray, shape: Shape) -> Source:
-    """Converts packed spikes to the input of a layer: events if so marked, otherwise rows."""
+    """Converts packed spikes to the input of a layer: events if they are marked so, else rows."""
     events = events_of(packed, shape)
     return as_rows(unpack(bitmasks_of(packed), shape)) if events is None else events
 
@@ -192,9 +192,9 @@ def _layer_backward(
 
 
 def upstream_of(grad_TBN: Tensor) -> Upstream:
-    """Converts a gradient to ``Upstream``.
+    """Converts the gradient of a layer's output to ``Upstream``.
 
-    Its stride is 0 if all steps share one gradient, which is common for losses of rates.
+    The stride is 0 if all steps share one gradient, which is common for losses of rates.
     """
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
         return upstream_from_values(flat(grad_TBN[0]), 0)

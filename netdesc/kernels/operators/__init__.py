@@ -5,8 +5,8 @@ time-first; floats are in threshold units, states in 1/4096 of them (see ``fixed
 raise ValueError for tensors that do not fit.
 
 ``notes``, int64 [4], are statistics of a layer: the largest absolute current and voltage (in state
-units), how the current was computed (1: from events, 0: as a matrix product), and the number of
-output spikes.
+units), how the synaptic input was computed (1: from events, 0: as a matrix product), and the number
+of output spikes.
 """
 
 from netdesc.kernels.operators.cuba import cuba

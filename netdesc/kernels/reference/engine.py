@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 PRODUCT = 0
-"""The value of ``notes[2]``: the current is a matrix product, as always in this engine."""
+"""The value of ``notes[2]``: the synaptic input is a matrix product, as always in this engine."""
 
 
 def to_state(value: Tensor) -> Tensor:

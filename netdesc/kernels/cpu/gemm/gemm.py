@@ -1,14 +1,14 @@
 """The float32 matrix product on Numba's threads.
 
-Torch's product would use a second thread pool. Both pools spin while they wait for work, and so
-take cores from each other. This product runs on the threads of the other kernels and is as fast as
-a vendor's library. The number of threads does not change the order of additions: each sum adds
-blocks of ``MAX_PANEL_TERMS`` terms, in order.
+Torch's matrix product would use a second thread pool. Threads of both pools spin while they wait
+for work, and so take cores from each other. This product runs on the threads of the other kernels,
+and is as fast as a vendor's library. The number of threads does not change the order of additions:
+each sum adds blocks of ``MAX_PANEL_TERMS`` terms, in order.
 
 The algorithm is by Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
-(2008). The right factor is copied in panels. A tile of the result stays in vector registers while
-its terms of a panel are added. The tile's loop uses LLVM's vectors, because loops over arrays would
-load and store every sum at every term.
+(2008). The right factor is copied in panels (a few columns and up to ``MAX_PANEL_TERMS`` terms). A
+tile of the result stays in vector registers while the terms of a panel are added to it. The loop
+uses LLVM's vectors, because loops over arrays would load and store every sum at every term.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from netdesc.kernels.cpu.runtime.simd import intrinsic
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 
 _VECTOR_FLOATS = 16
-"""Floats in an LLVM vector; LLVM uses several registers if they are shorter."""
+"""Number of floats in an LLVM vector; LLVM uses several registers if registers are shorter."""
 
 _MAX_BLOCK_ROWS, _MAX_BLOCK_COLUMNS = 192, 512
-"""Most rows and columns of a block of the result; a thread computes one block at a time."""
+"""Largest block of the result, in rows and columns; a thread computes one block at a time."""
 
 _BLOCK_COLUMNS_UNIT = 32
-"""The columns of each block except the last are a multiple of this."""
+"""The number of columns of each block, except the last, is a multiple of this number."""
 
 _ROWS_PER_POINTER = 3
-"""Rows of a tile that share one pointer, as there are too few registers for one per row."""
+"""Number of tile rows that share a pointer, as registers do not suffice for a pointer per row."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), _VECTOR_FLOATS)
 _INT64, _INT32 = ir.IntType(64), ir.IntType(32)
@@ -57,8 +57,8 @@ _INT64, _INT32 = ir.IntType(64), ir.IntType(32)
 def _multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth: Any, add: Any):
     """Computes one tile: ``out (+)= left [rows, depth] @ right [depth, columns]``.
 
-    ``left`` and ``out`` are ``Matrix``, ``right`` is a panel; the tile begins at number ``at`` of
-    ``out``. With ``add`` the sums are added to the numbers in ``out``.
+    ``left`` and ``out`` are ``Matrix``, ``right`` is a panel. The tile begins at element ``at`` of
+    ``out``. With ``add``, the sums are added to the elements of ``out``.
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -80,7 +80,7 @@ def _multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth
 
 
 def _write_tile(builder: Any, sums: Any, tile_pointer: Any, by_row: Any, add: Any) -> None:
-    """Stores the sums of a tile or, with ``add``, adds them to its numbers."""
+    """Stores a tile's sums at ``tile_pointer`` or, with ``add``, adds them to the numbers there."""
     for row, vectors in enumerate(sums):
         start = builder.gep(tile_pointer, [builder.mul(by_row, _INT64(row))])
         for number, total in enumerate(vectors):
@@ -139,10 +139,11 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
 
 
 def _row_pointers(builder: Any, first: Any, to_row: Any) -> list[Any]:
-    """Returns pointers to a tile's rows, such that LLVM cannot see that they are equally spaced.
+    """Returns pointers to a tile's rows. Hides from LLVM that the rows are equally spaced.
 
-    Otherwise LLVM would compute each pointer from the one before at every term, and this chain of
-    additions takes as long as the products. Empty machine code hides the origin of the pointers.
+    Otherwise LLVM would compute each pointer from the previous pointer at every term, and this
+    chain of additions takes as long as the products. An empty assembly instruction hides how a
+    pointer was computed.
     """
     kind = ir.FunctionType(first.type, [first.type])
     hidden = [
@@ -174,7 +175,7 @@ def _broadcast(builder: Any, number: Any) -> Any:
 
 @numba.njit
 def _multiply_edge(tile, panel, depth, size, add, out, at):
-    """Computes a tile of only ``size`` rows and columns, by padding it to a whole tile."""
+    """Computes a tile at the edge, with only ``size`` rows and columns, by padding it."""
     height, width = size
     padded = np.zeros(TILE_ROWS * depth, np.float32)
     edge = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
@@ -193,10 +194,10 @@ def _multiply_edge(tile, panel, depth, size, add, out, at):
 
 @numba.njit
 def multiply_block(left, right, shape, add, out):
-    """Computes ``out (+)= left @ right``, each a ``Matrix``, on one thread.
+    """Computes ``out (+)= left @ right`` on one thread; all three are ``Matrix``.
 
-    The numbers of a row of ``out`` are contiguous. ``shape`` is rows, terms and columns. With
-    ``add`` the product is added to ``out``.
+    The rows of ``out`` are contiguous. ``shape`` is the number of rows, terms and columns. With
+    ``add``, the product is added to ``out``.
     """
     rows, terms, columns = shape
     panel = np.empty((min(MAX_PANEL_TERMS, terms) + 1) * TILE_COLUMNS, np.float32)
@@ -222,7 +223,7 @@ def multiply_block(left, right, shape, add, out):
 
 @kernel
 def _multiply(left, right, shape, block, add, out):
-    """Computes ``multiply_block`` on all threads, a ``block`` of rows and columns at a time."""
+    """Computes ``multiply_block`` on all threads, in blocks of ``block`` (rows, columns)."""
     rows, terms, columns = shape
     row_blocks = (rows + block[0] - 1) // block[0]
     column_blocks = (columns + block[1] - 1) // block[1]
@@ -239,10 +240,11 @@ def _multiply(left, right, shape, block, add, out):
 def matmul(
     left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None, add: bool = False
 ) -> np.ndarray:
-    """Returns ``left @ right``, float32 [rows, terms] and [terms, columns], C- or F-contiguous.
+    """Returns ``left @ right``, the product of [rows, terms] and [terms, columns].
 
-    The product is written to ``out`` (C-contiguous) or, with ``add``, added to it. Without ``out``
-    it is written to a new array.
+    All arrays are float32. The factors are C- or F-contiguous, ``out`` is C-contiguous. The product
+    is written to ``out`` or, with ``add``, added to ``out``. Without ``out``, a new array is
+    returned.
     """
     (rows, terms), (_, columns) = left.shape, right.shape
     if out is None:
@@ -254,10 +256,10 @@ def matmul(
 
 
 def _block(rows: int, columns: int, is_copied: bool) -> tuple[int, int]:
-    """Returns rows and columns of a block: whole tiles, and about as many blocks for each thread.
+    """Returns the number of rows and columns of a block.
 
-    If the left factor ``is_copied``, the rows are divided first, so that each thread copies
-    different rows.
+    A block consists of whole tiles, and all threads get about the same number of blocks. If the
+    left factor ``is_copied``, the rows are divided first, so that threads copy different rows.
     """
     threads = set_thread_count()
     column_blocks = -(-columns // _MAX_BLOCK_COLUMNS)

@@ -17,13 +17,13 @@ from netdesc.kernels.cpu.runtime.simd_memory import load, store
 _HAS_32_REGISTERS = llvm.get_host_cpu_features().get("avx512f", False)
 
 TILE_ROWS, TILE_COLUMNS = (12, 32) if _HAS_32_REGISTERS else (6, 16)
-"""Size of a tile: its sums fill 24 of 32 registers of AVX-512 or NEON, 12 of 16 of AVX2.
+"""Size of a tile. Its sums fill 24 of 32 registers of AVX-512 or NEON, 12 of 16 of AVX2.
 
-The larger a tile is, the fewer numbers are read from the cache for each product.
+With larger tiles, fewer numbers are read from the cache for each product.
 """
 
 MAX_PANEL_TERMS = 256
-"""Most terms of a panel; two such panels fit in the L1 cache."""
+"""Largest number of terms in a panel; two such panels fit in the L1 cache."""
 
 
 @numba.njit(inline="always")
@@ -57,7 +57,10 @@ def copy_left(left, rows, term, depth, copy):
 
 @numba.njit(inline="always")
 def left_tile(left, copy, row, term, depth):
-    """Returns the left factor from ``row`` and ``term`` on: in ``copy``, or in place if empty."""
+    """Returns a ``Matrix``: the left factor from ``row`` and ``term`` on.
+
+    The matrix is in ``copy``, or in ``left`` itself if ``copy`` is empty.
+    """
     if len(copy):
         return Matrix(copy, row * depth, 1, TILE_ROWS)
     start = left.start + row * left.by_row + term * left.by_column

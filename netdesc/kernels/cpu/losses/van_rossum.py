@@ -2,7 +2,8 @@
 
 ``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and
 time-first, [steps, columns]; a column is one neuron of one sample. A thread filters one vector of
-neighbouring columns over all steps, then the next. States have the type of ``decay`` and ``tail``.
+neighbouring columns over all steps, then the next vector. The recurrences' states have the type of
+``decay`` and ``tail``, float32 or float64.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
 from netdesc.kernels.reference import van_rossum as reference
 
 _STEPS_PER_SUM = 32
-"""Steps whose squares are added in the type of the states; these sums are added in 64 bits."""
+"""Number of steps whose squares are added in the type of the states.
+
+The sums of these steps are then added in 64 bits.
+"""
 
 
 class Filter(NamedTuple):
@@ -51,7 +55,7 @@ def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | N
 def _chain(x, decay, states, first, last):
     """Computes a step of the recurrences ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)``.
 
-    The y are ``states[first:last]``, a vector each. Returns the last one.
+    ``states[first:last]`` holds the vectors y₁, y₂…. Returns the last of them.
     """
     for at in range(first, last, LANES):
         x = flush_denormals(broadcast(decay) * load(states, at, LANES) + x)
@@ -90,7 +94,10 @@ def gradient_step(f, delayed_f, scale, decay, tail, states):
 
 @kernel
 def filter_difference(output, target, steps, filter, filtered, squares):
-    """Fills ``filtered`` with f, ``h ∗ (output − target)``; ``squares`` [columns] with ``Σ f²``."""
+    """Fills ``filtered`` with ``f = h ∗ (output − target)``, and ``squares`` with ``Σ f²``.
+
+    ``squares`` is float64 [columns].
+    """
     decay, order, length, tail = filter
     columns = len(squares)
     for item in numba.prange((columns + LANES - 1) // LANES):
@@ -118,7 +125,7 @@ def filter_difference(output, target, steps, filter, filtered, squares):
 
 @kernel
 def filter_adjoint(filtered, scale, steps, filter, grad):
-    """Fills ``grad`` with the gradient of the output: the filter run backward in time."""
+    """Fills ``grad`` with the gradient of the output; ``scale`` is as in ``gradient_step``."""
     decay, order, length, tail = filter
     columns = len(filtered) // steps
     for item in numba.prange((columns + LANES - 1) // LANES):

@@ -38,7 +38,7 @@ _LANE_NUMBERS = np.arange(LANES, dtype=np.int32)
 _LOG2_E = np.float32(math.log2(math.e))
 
 _MIN_EXPONENT = np.float32(-120)
-"""Smallest exponent of 2 that is computed; its power is too small to change a sum of 1."""
+"""Smallest exponent of 2 that is computed; 2⁻¹²⁰ is too small to change a sum of 1."""
 
 
 class WindowCosts(NamedTuple):
@@ -48,7 +48,7 @@ class WindowCosts(NamedTuple):
     window: int
     """Steps of the window, at most the steps of a sample."""
     share: float
-    """The rate of one spike: 1 / (window of the loss), even if a sample is shorter."""
+    """The rate of one spike: 1 / (steps of the loss's window), even if a sample is shorter."""
     true_rate: float
     false_rate: float
 
@@ -107,10 +107,10 @@ def _sample_costs(
     grad_loss: float,
     grad: np.ndarray,
 ) -> np.ndarray:
-    """Returns the costs of each sample, float64 [batch], and fills ``grad``.
+    """Returns the costs of each sample, float64 [batch], and fills ``grad`` unless it is empty.
 
-    ``grad`` is as in ``_accumulate_costs``.
-    Raises ValueError if a label is not the number of a neuron.
+    ``_accumulate_costs`` explains ``grad``. Raises ValueError if a label is negative or not below
+    the number of neurons.
     """
     _, batch, neurons = output_TBN.shape
     labels: NDArray[np.int64] = np.ascontiguousarray(labels_TB.numpy())
@@ -138,8 +138,8 @@ def _narrow(lanes):
 def _move_window(output, new_at, old_at, counts, neurons):
     """Moves the window by one step: updates ``counts`` [vectors · LANES].
 
-    ``new_at`` is the index in ``output`` of the step that enters the window, ``old_at`` of the step
-    that leaves it, negative if there is none.
+    ``new_at`` is the index in ``output`` of the step that enters the window. ``old_at`` is the
+    index of the step that leaves the window, negative if no step leaves it yet.
     """
     for at in range(0, len(counts), LANES):
         n = min(LANES, neurons - at)
@@ -228,7 +228,7 @@ def _likelihood_cost(counts, label, neurons, costs, slopes, first):
 
 @numba.njit(inline="always")
 def _step_cost(counts, label, neurons, costs, slopes, first):
-    """Returns the cost of one step; writes the counts' gradient to ``slopes`` from ``first`` on."""
+    """Returns the cost of one step, and writes the gradient of the counts to ``slopes[first:]``."""
     if costs.kind == _SQUARES:
         return _squared_cost(counts, label, neurons, costs, slopes, first)
     if costs.kind == _SOFTMAX:
@@ -238,10 +238,11 @@ def _step_cost(counts, label, neurons, costs, slopes, first):
 
 @numba.njit(inline="always")
 def _add_up_windows(slopes, window, grad_loss, grad, first, step_stride, neurons):
-    """Fills ``grad``, from ``first`` on, with the gradient of a sample's output.
+    """Writes the gradient of a sample's output to ``grad[first:]``.
 
-    A spike counts in ``window`` windows: the windows of its own and of the following steps. Steps
-    of ``grad`` are ``step_stride`` numbers apart.
+    A spike counts in ``window`` windows: in the window of its own step and of the following steps.
+    ``slopes`` [steps, width] are the gradients of these windows' counts. Steps of ``grad`` are
+    ``step_stride`` numbers apart.
     """
     steps, width = slopes.shape
     flat, sums = slopes.reshape(-1), np.zeros(width)
@@ -259,7 +260,7 @@ def _add_up_windows(slopes, window, grad_loss, grad, first, step_stride, neurons
 def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, grad, sums):
     """Fills ``sums`` [batch] with the costs of each sample.
 
-    Unless ``grad`` is empty, also fills it, flat and time-first, with ``grad_loss`` times the
+    Unless ``grad`` is empty, also fills ``grad`` (flat and time-first) with ``grad_loss`` times the
     gradient of the costs.
     """
     steps, batch, neurons = output_TBN.shape

@@ -2,7 +2,7 @@
 
 Numba counts the references to an array. Each use of an array in a tuple adds a reference and drops
 it, with a function call each. In a time loop this happens at every step, and vectors cannot stay in
-registers across the calls, which took a tenth of a layer's time or more.
+registers across the calls. This costs a tenth of a layer's time or more.
 
 A kernel holds its arrays for as long as it runs, so the functions that it calls need not count
 references. Such a function cannot create arrays: Numba refuses to compile it.

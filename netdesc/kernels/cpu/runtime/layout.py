@@ -12,7 +12,10 @@ import numpy as np
 
 
 class Strided(NamedTuple):
-    """``size`` neighbouring neurons of a sample; step t begins at ``start + t · stride``."""
+    """Numbers of ``size`` neighbouring neurons of a sample over time, in flat memory.
+
+    The numbers of step t begin at ``numbers[start + t · stride]``.
+    """
 
     numbers: np.ndarray
     start: int
@@ -21,7 +24,7 @@ class Strided(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """Entry (i, j) of a matrix is number ``start + i · by_row + j · by_column``."""
+    """A matrix in flat memory; entry (i, j) is ``numbers[start + i · by_row + j · by_column]``."""
 
     numbers: np.ndarray
     start: int

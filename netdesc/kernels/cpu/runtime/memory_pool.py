@@ -18,13 +18,16 @@ _ALIGNMENT = 64
 """Bytes of a cache line, and of the widest vector register."""
 
 _MAX_IDLE_BYTES = 1 << 28
-"""Most bytes of free buffers that the pool keeps; if more bytes are in use, it keeps as many."""
+"""Number of bytes that the pool keeps in free buffers.
+
+If more bytes are in use, the pool keeps that number of bytes instead.
+"""
 
 _SHRINK_INTERVAL = 1 << 25
-"""Bytes of new buffers after which the pool frees idle ones."""
+"""Number of bytes in new buffers after which the pool frees old free buffers."""
 
 _MAX_NUMPY_BYTES = 1 << 13
-"""Largest array that numpy allocates, as that is faster than the pool for small arrays."""
+"""Arrays up to this size are allocated by numpy, which is faster than the pool for them."""
 
 _ITEM_BYTES: dict[type[np.generic], int] = {
     kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)
@@ -32,7 +35,7 @@ _ITEM_BYTES: dict[type[np.generic], int] = {
 """Item size of each type that kernels use; ``np.dtype`` would take longer at each call."""
 
 _FREE_REFCOUNT = 2
-"""Reference count of a free buffer's memory: our attribute, and the argument of ``getrefcount``.
+"""Reference count of a free buffer's memory: the attribute, and the argument of ``getrefcount``.
 
 Each array, view or tensor of the memory adds one.
 """
@@ -53,7 +56,7 @@ class _Buffer:
 
 
 class MemoryPool:
-    """Reusable buffers by their size in bytes."""
+    """Buffers for arrays; a free buffer is reused for the next array of the same size."""
 
     def __init__(self) -> None:
         self._buffers: dict[int, list[_Buffer]] = {}

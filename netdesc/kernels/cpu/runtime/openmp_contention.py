@@ -2,9 +2,9 @@
 
 Kernels take a fraction of a millisecond, so their threads wait for one another by spinning. GNU
 OpenMP spins for about ten milliseconds before a thread sleeps. On idle cores that is best, as a
-sleeping thread may take half a millisecond to wake. If another program uses a core, the threads may
-wait for one that has no core, and their spinning keeps it from getting one. An epoch of four
-milliseconds then takes sixty.
+sleeping thread may take half a millisecond to wake. If another program uses a core, one thread may
+have no core while the others wait for it, and their spinning keeps it from getting a core. An epoch
+of 4 milliseconds then takes 60.
 
 GNU OpenMP spins about 100 times shorter while it manages more threads than there are cores
 (``gomp_managed_threads`` in its sources). So while cores are contended we keep idle OpenMP threads
@@ -36,10 +36,10 @@ no core, and how often it got a core (Linux, Documentation/scheduler/sched-stats
 _POLL_INTERVAL_S = 0.1
 
 _CONTENDED_SHARE = 0.15
-"""Share of the time without a core from which the cores count as contended.
+"""Cores are contended if a thread is ready but has no core for more than this share of the time.
 
-It is below 0.01 on an idle machine, apart from rare delays of some milliseconds, and above 0.3
-beside one busy program.
+The share is below 0.01 on an idle machine, apart from rare delays of some milliseconds, and above
+0.3 beside one busy program.
 """
 
 _CALM_S = 2.0
@@ -86,8 +86,8 @@ def team_sizes(cores: int, computing: int, max_threads: int) -> list[int]:
 class ContentionGuard:
     """Keeps idle OpenMP threads alive while cores are contended.
 
-    ``team_sizes`` returns the sizes of their teams. If ``delay_s`` returns None, contention cannot
-    be measured; the threads then start at the first poll and stay alive.
+    ``team_sizes`` returns the sizes of the idle threads' teams. If ``delay_s`` returns None,
+    contention cannot be measured; then the threads start at the first poll and stay alive.
     """
 
     def __init__(
@@ -99,15 +99,16 @@ class ContentionGuard:
         self._team_sizes = team_sizes
         self._delay_s, self._clock = delay_s, clock
         self._last_poll = threading.local()
-        """For each Python thread: ``time`` of its last poll, and its ``delay`` then."""
+        """For each Python thread: ``time`` of its last poll, and its ``delay`` at that time."""
         self._lock = threading.Lock()
         self._stop: threading.Event | None = None
         self._last_contended = 0.0
 
     def poll(self) -> None:
-        """Starts or ends the idle threads. Call it before kernels run.
+        """Starts or ends the idle threads. To be called before kernels run.
 
-        A call takes 0.1 microseconds; once every ``_POLL_INTERVAL_S``, a call takes about ten.
+        Once every ``_POLL_INTERVAL_S`` a call measures contention, which takes about 10
+        microseconds. Other calls take 0.1 microseconds.
         """
         now, last = self._clock(), self._last_poll.__dict__
         if now - last.get("time", -math.inf) < _POLL_INTERVAL_S:
@@ -134,7 +135,7 @@ class ContentionGuard:
                 self._stop = None
 
     def _start_teams(self, stop: threading.Event) -> None:
-        """Starts a Python thread for each team; the team's OpenMP threads end with it."""
+        """Starts a Python thread for each team. The team's OpenMP threads end with that thread."""
 
         def idle_until_stop(size: int) -> None:
             numba.set_num_threads(size)

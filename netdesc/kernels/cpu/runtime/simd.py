@@ -22,9 +22,9 @@ from numba.core.typing.templates import AbstractTemplate
 from numba.extending import lower_builtin, models
 
 LANES = 32
-"""Neurons of a vector: two registers of AVX-512, four of AVX2, eight of NEON."""
+"""Number of neurons in a vector: two registers of AVX-512, four of AVX2, eight of NEON."""
 
-# Callers omit the context of an intrinsic, which a type checker does not know.
+# ``Any``, because a type checker does not know that callers omit the argument ``context``.
 intrinsic: Any = extending.intrinsic
 register_model: Any = extending.register_model
 _register_type: Any = templates.infer_global
@@ -67,9 +67,9 @@ def _define_operator(
     result: _Lanes | None,
     build: Callable[[Any, _Lanes, Any, Any], Any],
 ) -> None:
-    """Defines ``symbol`` for two vectors of the same type in ``operands``.
+    """Defines the operator ``symbol`` for two vectors of the same type, each type in ``operands``.
 
-    The result has that type if ``result`` is None.
+    ``result`` is the type of the result; None means the operands' type.
     """
 
     @_register_type(symbol)

@@ -51,7 +51,7 @@ _BYTE = ir.IntType(8)
 
 
 PREFETCH_STEPS = 8
-"""Steps between a prefetch and the load: about 300 nanoseconds, the latency of memory."""
+"""Number of steps from a prefetch to the load, about 300 nanoseconds (the latency of memory)."""
 
 
 @intrinsic
@@ -135,7 +135,7 @@ def _store_some(context: Any, array: Any, at: Any, lanes: Any, count: Any) -> An
 
 @numba.njit(inline="always")
 def load(array, at, count):
-    """Loads ``count`` elements from ``at`` on into the first lanes of a vector; others are 0."""
+    """Loads ``count`` elements from ``at`` on into a vector's first lanes; other lanes are 0."""
     return _load_all(array, at) if count == LANES else _load_some(array, at, count)
 
 

@@ -24,7 +24,7 @@ from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STAT
 _SHIFT, _LOW, _SIGN = np.int32(DECAY_BITS), np.int32(DECAY_ONE - 1), np.int32(31)
 _ZERO = np.int32(0)
 MAX_NEAR_STATE = (1 << (31 - DECAY_BITS)) - 1
-"""Largest state whose product with 4096 fits into 32 bits: 128 thresholds of 1.0."""
+"""Largest state whose product with 4096 fits into 32 bits: 128 in threshold units."""
 _LIMIT = np.int32(STATE_LIMIT)
 _UNIT, _FLOAT_LIMIT = np.float32(STATE_UNIT), np.float32(STATE_LIMIT)
 _MIN_FLOAT = np.float32(1e-30)

@@ -44,9 +44,10 @@ def set_thread_count() -> int:
 
 @functools.cache
 def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
-    """Starts Numba's threads. Returns the threading layer, the process id, and the guard or None.
+    """Starts Numba's threads. Returns the threading layer, the process id, and a guard or None.
 
-    Raises EngineError if Numba cannot compile or has no threading layer.
+    The guard is ``_contention_guard()`` if the threading layer is OpenMP. Raises EngineError if
+    Numba cannot compile or has no threading layer.
     """
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
@@ -65,9 +66,9 @@ def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
 
 
 def _contention_guard() -> ContentionGuard | None:
-    """Returns the guard of GNU OpenMP.
+    """Returns a new ``ContentionGuard`` for GNU OpenMP.
 
-    Returns None on systems other than Linux, and if the user has set how threads wait.
+    Returns None on systems other than Linux, and if the user has set how OpenMP's threads wait.
     """
     if sys.platform != "linux" or is_decided(os.environ):
         return None

@@ -37,7 +37,7 @@ class Events(NamedTuple):
 
 
 def are_sparse(spikes: int, shape: Shape) -> bool:
-    """Whether a tensor of ``shape`` with ``spikes`` spikes is faster to read as events."""
+    """Whether events are faster than a matrix product for ``spikes`` spikes in ``shape``."""
     steps, batch, inputs = shape
     return spikes <= MAX_EVENT_DENSITY * steps * batch * inputs
 
@@ -60,7 +60,7 @@ def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
 
 
 def _round_up(number: int) -> int:
-    """Rounds up, by less than 1/8 or 1024, so that similar batches can reuse the pool's memory."""
+    """Rounds up by less than 1/8 (or 1024), so that similar batches can reuse the pool's memory."""
     unit = 1 << max(10, number.bit_length() - 4)
     return -(-number // unit) * unit
 

@@ -1,8 +1,9 @@
 """Events ordered by input (CSC): the steps in which each input spikes, for weight gradients.
 
-If events are added row by row, each event loads the sums of its input, adds to them and stores
-them. If events are ordered by input, the sums stay in registers for a run of steps, so an event
-costs one addition. Ordering pays if inputs spike often in a run. Both ways add in the same order.
+If events are added row by row (a row is one step of a sample), each event loads the sums of its
+input, adds to them and stores them. If events are ordered by input, the sums stay in registers for
+a run of steps, so an event costs one addition. Ordering pays if inputs spike often in a run. Both
+ways add in the same order.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.synaptic_input import add_to_sources
 
 _MIN_EVENTS = 12
-"""Fewest events of an input in a run, on average, for which ordering pays.
+"""Smallest number of events per input and run, on average, for which ordering pays.
 
 Measured on a Xeon with AVX-512 and 512 inputs: both ways took the same time at 8 to 13 events if
 each thread had a core, at 4 if two threads shared a core.
 """
 
 _MIN_VECTORS = 6
-"""Fewest vectors of neurons for which ordering pays; it takes as long as adding for two vectors."""
+"""Smallest number of vectors of neurons for which ordering pays.
+
+Ordering events takes as long as adding them row by row for two vectors.
+"""
 
 _MAX_EVENTS = np.iinfo(np.int32).max
-"""Most events that the 32-bit ``EventsByInput.starts`` can count."""
+"""Largest number of events that the 32-bit ``EventsByInput.starts`` can count."""
 
 
 class EventsByInput(NamedTuple):
@@ -87,7 +91,7 @@ def _count_events(events, inputs, length, runs, starts):
 
 @kernel
 def _fill_steps(events, inputs, length, runs, starts, steps):
-    """Fills ``steps``. ``starts`` holds the end of each input's events before, the start after."""
+    """Fills ``steps``. Changes ``starts`` from the end of each input's events to their start."""
     for item in numba.prange(events.batch * runs):
         sample, last = item // runs, events.steps - item % runs * length
         first = max(0, last - length)

@@ -14,14 +14,17 @@ _MAX_WEIGHT_SUM = STATE_LIMIT // STATES_PER_WEIGHT
 """Largest sum of integer weights that a state can hold."""
 
 _MAX_UNCLAMPED_EVENTS = _MAX_WEIGHT_SUM >> 15
-"""Most events whose 16-bit weights cannot exceed ``_MAX_WEIGHT_SUM`` in total."""
+"""Largest number of events whose 16-bit weights never add up to more than ``_MAX_WEIGHT_SUM``."""
 
 _UNIT = np.int32(STATES_PER_WEIGHT)
 
 
 @numba.njit(inline="always")
 def gather_real(events, row, weight_IN, count):
-    """Returns the sum of real weights over a row's events; ``weight_IN`` is [inputs · count]."""
+    """Returns the sum of real weights over a row's events; ``weight_IN`` is [inputs · count].
+
+    A row is one step of a sample (see ``Events``), ``count`` the number of neurons of the vector.
+    """
     z = broadcast(np.float32(0))
     for e in range(events.starts[row], events.starts[row + 1]):
         z = z + load(weight_IN, np.int64(element(events.sources, e)) * count, count)
@@ -50,7 +53,10 @@ def gather_integer(events, row, weight_IN, count, max_adds):
 
 @numba.njit(inline="always")
 def add_to_sources(events, row, g, sums):
-    """Adds a vector's gradient ``g`` to the ``sums`` [inputs · LANES] of a row's inputs."""
+    """Adds the gradient ``g`` of a vector of neurons to the sums of the inputs that spike in a row.
+
+    ``sums`` is flat [inputs · LANES].
+    """
     for e in range(events.starts[row], events.starts[row + 1]):
         at = np.int64(element(events.sources, e)) * LANES
         store(sums, at, load(sums, at, LANES) + g, LANES)

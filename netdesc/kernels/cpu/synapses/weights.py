@@ -17,10 +17,10 @@ from netdesc.kernels.fixed_point import WEIGHT_UNIT
 _MAX_INT16 = 32_767
 
 _INPUTS_PER_ITEM = 256
-"""Inputs in an item of work: a thread quantises the weights from them to a vector of neurons."""
+"""Number of inputs in a work item: a thread quantises their weights to one vector of neurons."""
 
 _INPUTS_PER_TRANSPOSE = 16
-"""Inputs whose sums are transposed at a time: a cache line of each output's gradient."""
+"""Number of inputs whose sums are transposed together: a cache line of each output's gradient."""
 
 Limits = tuple[np.float32, np.float32]
 """Smallest and largest ``round(32 · w)``; infinite for real weights."""
@@ -142,9 +142,9 @@ def _copy_all(weight_OI, weight_VIN):
 
 @numba.njit
 def write_gradient(sums, weight_OI, low, high, first, grad_OI):
-    """Transposes a vector's sums, flat [inputs · LANES], into ``grad_OI``.
+    """Writes a vector's ``sums``, flat [inputs · LANES], transposed to ``grad_OI``.
 
-    The vector's first output is ``first``. Weights that the forward pass clamps get 0.
+    The vector's first output is ``first``. Weights that the forward pass clamps get gradient 0.
     """
     outputs, inputs = weight_OI.shape
     for start in range(0, inputs, _INPUTS_PER_TRANSPOSE):

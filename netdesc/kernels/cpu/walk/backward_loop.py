@@ -1,6 +1,6 @@
 """The backward time loop of a vector of neurons over a run of steps, for Numba.
 
-Fast maths is allowed, because gradients are floats and fixed-point numbers are only read. Each
+The loop uses fast floating-point arithmetic, because it computes only gradients, not states. Each
 vector's loop adds in a fixed order, so that no result depends on the number of threads. NaN and
 infinities propagate, so that training notices them.
 """
@@ -24,8 +24,9 @@ def load_gradient(upstream, t):
 
 
 def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
-    """Builds a time loop for kernels: ``(upstream, layer, grad_z, run, delay, g_next, state)``.
+    """Builds a time loop for kernels from two functions that Numba compiles.
 
+    The loop's parameters are ``(upstream, layer, grad_z, run, delay, g_next, state)``.
     ``gradient(upstream, t)`` returns the gradient of the layer's output in step t. It is called
     once a step, the last step first. ``adjoint(layer, t, g_s, state)`` takes the gradient ``g_s``
     of the spikes of step t. It returns the gradient of the synaptic input of step t, and the state
@@ -33,8 +34,8 @@ def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
 
     The loop goes from step ``run[1] - 1`` back to ``run[0]``, and writes the gradient of the
     synaptic input to ``grad_z``, a ``Strided``. ``g_next`` is the gradient of the output in the
-    step after the run; with a ``delay`` of 1, that output is the spikes of the run's last step. The
-    loop returns ``g_next`` and ``state`` for the run before.
+    step after the run. With a ``delay`` of 1, the spikes of the run's last step are that output.
+    The loop returns ``g_next`` and ``state`` for the preceding run of steps.
     """
 
     @jit_no_refcount

@@ -2,7 +2,7 @@
 
 States are rarely so large that their products exceed 32 bits. With small states a decay takes half
 as many instructions, and nothing saturates. So the loop assumes small states, checks them after
-each run of steps, and repeats the run with the general step if they were large.
+each run of steps, and repeats the run with the general step if a state was large.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from netdesc.kernels.cpu.runtime.state_arithmetic import MAX_NEAR_STATE, magnitu
 from netdesc.kernels.cpu.walk.cuba_step import cuba_step, step_constants
 
 NOTES_PER_VECTOR = 3 * LANES
-"""Notes of a vector: for each lane the largest |u|, the largest |v|, and the number of spikes."""
+"""Numbers noted per vector: for each lane the largest |u| and |v|, and the number of spikes."""
 
 _RUN_STEPS = 64
-"""Steps between two checks: so few that repeating is cheap, so many that checks cost little."""
+"""Number of steps between two checks. Repeating so few steps is cheap, and checks are rare."""
 
 
 class Span(NamedTuple):
@@ -45,11 +45,12 @@ def _any(bits):
 
 
 def forward_loop_of(synaptic_input: Any, emit_spikes: Any, can_repeat: bool) -> Any:
-    """Builds a time loop for kernels: ``(source, sink, neurons, span, voltage, vector_notes, at)``.
+    """Builds a time loop for kernels from two functions that Numba compiles.
 
+    The loop's parameters are ``(source, sink, neurons, span, voltage, vector_notes, at)``.
     ``synaptic_input(source, t)`` returns the synaptic input of step t in state units.
-    ``emit_spikes(sink, t, spikes)`` receives the output of step t. Numba compiles both. Unless
-    ``can_repeat``, the loop computes each run once, with general steps.
+    ``emit_spikes(sink, t, spikes)`` receives the output of step t. If ``can_repeat`` is False, the
+    loop computes each run only once, with general steps.
 
     The loop writes voltages before the reset to ``voltage``, a ``Strided``, and
     ``NOTES_PER_VECTOR`` numbers to ``vector_notes`` from ``at`` on.

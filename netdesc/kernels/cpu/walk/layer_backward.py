@@ -1,9 +1,9 @@
 """The backward pass of one layer of neurons and of its input weights.
 
 The gradient of the layer's output is in memory, or it is a matrix product: the gradient of the next
-layer's synaptic input times that layer's weights. Each thread computes this product in blocks,
-which stay in its cache while it computes their neurons; so no thread waits for another. The whole
-product would be as large as the layer's activity.
+layer's synaptic input times the next layer's weights. Each thread computes the blocks of this
+product that its neurons need, which stay in its cache, so no thread waits for another. The whole
+product would take as much memory as the layer's activity.
 
 A thread computes a few neighbouring vectors of neurons at a time, over all samples and steps.
 """
@@ -40,19 +40,22 @@ from netdesc.kernels.cpu.walk.cuba_step import (
 from netdesc.kernels.cpu.walk.voltages import Voltages, voltage_of
 
 RUN_STEPS = 256
-"""Steps of a run; after a run, its events are added up. A vector's gradients in it take 32 kB."""
+"""Number of steps of a run. After each run, its events are added to the gradient of weights.
+
+A vector's gradients of one run take 32 kB.
+"""
 
 _MAX_BLOCK_VECTORS = 4
-"""Most vectors in a block of a product; with more of them, its left factor is read less often."""
+"""Most vectors in a block of a product. Wide blocks read the left factor less often."""
 
 _MAX_BLOCK_ROWS = 384
-"""Most rows in a block of a product, a multiple of a tile's rows; the largest block has 200 kB."""
+"""Largest number of rows in a block of a product, whole tiles. The largest block takes 200 kB."""
 
 _NO_MATRIX = np.empty((0, 0), np.float32)
 _NO_VALUES = np.empty(0, np.float32)
 
 _STATE_NUMBERS = 5 * LANES
-"""Numbers that a vector stores between two runs of a sample."""
+"""Number of floats that a vector of neurons stores between two runs of a sample."""
 
 
 class Upstream(NamedTuple):
@@ -227,7 +230,8 @@ _leak_loop = backward_loop_of(load_gradient, leak_adjoint)
 def clear(numbers):
     """Sets all numbers to 0.
 
-    Inlined into a kernel, Numba would make this a parallel loop inside the threads' loop.
+    This is a function because Numba would compile the same line in a kernel to a parallel loop
+    within the loop over threads.
     """
     numbers[:] = 0
 
@@ -312,7 +316,7 @@ def _backward_block(upstream, layer, source, vectors, samples, run, scratch):
 
 @numba.njit(inline="always")
 def _run_backward(gradient, adjoint, grad_z, run, delay, scratch, at):
-    """Computes a run of a vector. Loads its state from ``scratch[at:]``, and stores it there."""
+    """Computes a run of a vector. Loads the vector's state from ``scratch[at:]`` and stores it."""
     g_next = load(scratch, at, LANES)
     state = (
         load(scratch, at + LANES, LANES),
@@ -328,9 +332,9 @@ def _run_backward(gradient, adjoint, grad_z, run, delay, scratch, at):
 
 @numba.njit
 def _multiply_rows(upstream, columns, samples, run, batch, block):
-    """Fills ``block`` with the gradient of the spikes of the neurons ``columns``.
+    """Fills ``block`` with the gradient of the output of the neurons ``columns`` (first, end).
 
-    Its rows are [steps, samples]: the steps of ``run``, and one sample or the whole batch.
+    The block's rows are [steps, samples]: the steps of ``run``, and one sample or the whole batch.
     """
     terms, neurons = upstream.weight_KN.shape
     rows = (run[1] - run[0]) * (samples[1] - samples[0])
@@ -358,7 +362,10 @@ def _write_decays(tensors, vectors, samples, state):
 
 @kernel
 def leaky_backward_all(grad_u_TBN, u_TBN, keep, learn, grad_z_TBN, grad_decay_BN):
-    """Computes the adjoint of ``leaky_forward``; ``u_TBN`` is read only if ``learn``."""
+    """Computes the adjoint of ``leaky_forward``: fills ``grad_z_TBN`` and ``grad_decay_BN``.
+
+    ``u_TBN``, the result of ``leaky_forward``, is read only if ``learn``.
+    """
     steps, batch, neurons = grad_u_TBN.shape
     grad_u, u, grad_z = grad_u_TBN.reshape(-1), u_TBN.reshape(-1), grad_z_TBN.reshape(-1)
     vectors, zero = (neurons + LANES - 1) // LANES, broadcast(np.float32(0))

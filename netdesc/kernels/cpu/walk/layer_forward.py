@@ -1,4 +1,4 @@
-"""The forward pass of one layer of neurons, from events or from a current.
+"""The forward pass of one layer of neurons, from events or from a synaptic input.
 
 A thread computes all steps of one vector of neurons in one sample. So the time loop has no barrier,
 states stay in registers, and no result depends on the number of threads.
@@ -28,13 +28,16 @@ from netdesc.kernels.cpu.walk.forward_loop import NOTES_PER_VECTOR, Span, forwar
 from netdesc.kernels.cpu.walk.voltages import Voltages, voltage_of
 
 PRODUCT, EVENTS = 0, 1
-"""Values of ``notes[2]``: how a layer's current was computed (see ``kernels.operators``)."""
+"""Values of ``notes[2]``: how the synaptic input was computed (see ``kernels.operators``)."""
 
 _NO_BITMASKS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)
 
 
 class SpikeOutput(NamedTuple):
-    """Memory for a layer's spikes, as bitmasks (see ``packed_spikes``) or floats; one is empty."""
+    """Memory for a layer's spikes: bitmasks (see ``packed_spikes``) or floats.
+
+    The array that is not used is empty.
+    """
 
     bitmasks: np.ndarray
     values: np.ndarray
@@ -68,7 +71,10 @@ def forward_by_events(
 def forward_from_current(
     z_TBN: np.ndarray, neurons: NeuronParameters, out: SpikeOutput, voltages: Voltages
 ) -> torch.Tensor:
-    """Computes spikes and voltages from a current in threshold units. Returns the notes [4]."""
+    """Computes spikes and voltages from the synaptic input ``z_TBN``. Returns the notes [4].
+
+    The synaptic input is in threshold units.
+    """
     vector_notes = _new_notes(z_TBN.shape)
     _forward_from_current(z_TBN, neurons, out, voltages, vector_notes)
     return _notes(vector_notes, PRODUCT)
@@ -155,7 +161,8 @@ def _forward_from_current(z_TBN, neurons, out, voltages, vector_notes):
 def leaky_forward(z_TBN, keep, u_TBN):
     """Computes the current without the voltage, in threshold units.
 
-    In states it is ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``.
+    In state units, the current is ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, where
+    rtz rounds toward zero.
     """
     steps, batch, size = z_TBN.shape
     vectors, z, u_all = (size + LANES - 1) // LANES, z_TBN.reshape(-1), u_TBN.reshape(-1)

@@ -14,7 +14,7 @@ from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
 
 
 class Voltages(NamedTuple):
-    """Voltages before the reset.
+    """Memory for the voltages of a layer before the reset.
 
     Vector k of sample b at step t begins at ``b · by_sample + k · by_vector + t · by_step``.
     """
@@ -24,13 +24,13 @@ class Voltages(NamedTuple):
     by_sample: int
     by_vector: int
     by_step: int
-    """0 if no backward pass follows; then each step overwrites the one before."""
+    """0 if no backward pass follows; then each step overwrites the previous step."""
     is_padded: bool
     """Whether the last vector of a sample has room for all its lanes."""
 
 
 def vector_first(voltage: np.ndarray, shape: Shape) -> Voltages:
-    """Returns voltages in the layout [batch, vectors, steps, LANES].
+    """Returns ``Voltages`` in the memory ``voltage``, laid out as [batch, vectors, steps, LANES].
 
     In this layout, each thread's memory is contiguous.
     """
@@ -40,7 +40,7 @@ def vector_first(voltage: np.ndarray, shape: Shape) -> Voltages:
 
 
 def time_first(voltage: np.ndarray, shape: Shape) -> Voltages:
-    """Returns voltages in the layout of other tensors, [steps, batch, neurons]."""
+    """Returns ``Voltages`` in the memory ``voltage``, laid out as [steps, batch, neurons]."""
     _, batch, neurons = shape
     return Voltages(voltage, neurons, LANES, batch * neurons, False)
 

@@ -48,9 +48,9 @@ class Classification:
     """The class that the network predicts, and the document's label for this input."""
 
     prediction: int | None
-    """None if the output is silent."""
+    """The predicted class; None if the output is silent."""
     label: int | None
-    """None if the document has no label for this input."""
+    """The label; None if the document has no label for this input."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,8 +28,8 @@ WARM_UP = 2
 class SlayerResult:
     """The measurement of slayer; fields after ``reason`` are None unless ``status`` is ``done``.
 
-    ``ratio`` is slayer's median time of an epoch divided by netdesc's. ``first_losses`` are
-    (netdesc's, slayer's) loss before training; they are equal if both compute the same network.
+    ``ratio`` is slayer's median time of an epoch divided by netdesc's median. ``first_losses`` are
+    the losses of netdesc and slayer before training, equal if both compute the same network.
     """
 
     status: str

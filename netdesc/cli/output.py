@@ -57,7 +57,7 @@ class Output:
         rows: Sequence[Sequence[object]],
         right: Collection[str] = (),
     ) -> None:
-        """Prints a result as a table. Columns of numbers and those in ``right`` are right-aligned.
+        """Prints a result as a table. Numbers, and columns in ``right``, are right-aligned.
 
         If the terminal is too narrow, each row is printed as a list. No text is cut off.
         """

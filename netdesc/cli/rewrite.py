@@ -38,8 +38,8 @@ _MAX_COMPARED_LINES = 20_000
 class Rewrite:
     """The text of a file before and after a change.
 
-    ``after`` is None if the file is refused; ``diagnostics`` are the reasons. The lock of a run is
-    never changed, because resuming the run verifies the text of the lock.
+    ``after`` is None if the file is refused; ``diagnostics`` are the reasons. The lock of a run
+    (network.lock.json) is never changed, because resuming the run verifies the text of the lock.
     """
 
     name: str

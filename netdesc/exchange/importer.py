@@ -81,8 +81,8 @@ class ImportedNetwork:
     def save(self, folder: str | Path) -> Path:
         """Writes ``<name>.json`` and ``<name>.safetensors`` into ``folder``.
 
-        Returns the path of the document. FileExistsError if one of the files exists, OSError if one
-        cannot be written.
+        Returns the path of the document. FileExistsError if one of the files exists, OSError if a
+        file cannot be written.
         """
         target = Path(folder) / f"{self.description['name']}.json"
         tensors = target.with_suffix(".safetensors")

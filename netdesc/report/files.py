@@ -14,8 +14,8 @@ from netdesc.report.errors import MissingError, ReportError
 def open_regular_file(path: Path) -> Iterator[BinaryIO]:
     """Opens a regular file for reading.
 
-    Pipes and devices are refused, because reading them may not end. Raises MissingError if there is
-    no such file, and ReportError if it cannot be read.
+    Pipes and devices are refused, because reading them may not end. Raises MissingError if the
+    file does not exist, and ReportError if the file cannot be read.
     """
     if not path.exists():
         raise MissingError(f"{path}: the file does not exist, and the report requires it")

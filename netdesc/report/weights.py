@@ -21,7 +21,7 @@ value as in ``modules/synapse.py``."""
 
 
 class SavedWeights:
-    """An open file of weights. Its methods read the weights and decays of one layer."""
+    """An open file of weights, whose methods read the weights and decays of one layer."""
 
     def __init__(self, path: Path, file: Any) -> None:
         self._path = path

@@ -27,8 +27,8 @@ class TimedLayer:
     """A program's layer, ready to run.
 
     ``step`` runs a forward and backward pass; ``wait`` returns when the device has finished;
-    ``release`` frees memory that is kept for the next step. ``spike_rate`` returns output spikes a
-    neuron a step. ``peak_bytes`` runs its argument and returns the peak memory that this took.
+    ``release`` frees memory kept for the next step. ``spike_rate`` returns the output spikes per
+    neuron and step. ``peak_bytes`` runs its argument and returns the peak memory that this took.
     """
 
     what: str

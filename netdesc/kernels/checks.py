@@ -38,7 +38,7 @@ def _short(kind: torch.dtype | torch.layout) -> str:
 
 
 def check_signal(name: str, signal_TBN: Tensor) -> None:
-    """Raises ValueError unless the signal is float32 [steps, batch, neurons], each at least 1."""
+    """Raises ValueError unless the signal is float32 [steps, batch, neurons] and not empty."""
     check_float32(name, signal_TBN)
     if signal_TBN.dim() != 3 or not signal_TBN.numel():
         raise ValueError(
@@ -48,9 +48,9 @@ def check_signal(name: str, signal_TBN: Tensor) -> None:
 
 
 def check_per_neuron(name: str, values: Tensor, neurons: int, shared: int) -> None:
-    """Raises ValueError unless ``values`` are float32, ``neurons`` or ``shared`` numbers.
+    """Raises ValueError unless ``values`` is float32 and has ``neurons`` or ``shared`` elements.
 
-    ``shared`` is 1 if all neurons may share one number, 0 if the tensor may be empty.
+    ``shared`` is 1 if all neurons may share one value, 0 if the tensor may be empty.
     """
     check_float32(name, values)
     if values.dim() > 1 or values.numel() not in (shared, neurons):
@@ -60,7 +60,7 @@ def check_per_neuron(name: str, values: Tensor, neurons: int, shared: int) -> No
 def check_weight(weight_OI: Tensor, shape: tuple[int, int, int], device: torch.device) -> None:
     """Raises ValueError unless ``weight_OI`` is float32 [units, inputs] and on ``device``.
 
-    ``shape`` is the shape of the layer's input: steps, batch and inputs.
+    ``shape`` is the shape [steps, batch, inputs] of the layer's input.
     """
     check_float32("a weight", weight_OI)
     if weight_OI.dim() != 2 or weight_OI.shape[1] != shape[2]:

@@ -1,4 +1,4 @@
-"""Chooses the engine that computes: by device, unless ``use_engine`` names one.
+"""Chooses the engine that computes: by device, unless ``use_engine`` names an engine.
 
 If the chosen engine cannot run, EngineError is raised; no other engine takes its place.
 """
@@ -40,7 +40,7 @@ class EngineError(ValueError):
     """The requested engine does not exist or cannot run on this device."""
 
     exit_code: ClassVar[int] = 3
-    """Exit code of the command line: something is missing in the environment."""
+    """The command line exits with this code if something is missing in the environment."""
 
 
 def engine_name(device: torch.device) -> str:
@@ -91,9 +91,9 @@ def _module(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def use_engine(name: str) -> Iterator[None]:
-    """Within the block, computes on the engine ``name``; ``auto`` chooses by device.
+    """Within the block, all operators compute on the engine ``name``; ``auto`` chooses by device.
 
-    Raises EngineError if there is no such engine.
+    Raises EngineError if no engine has this name.
     """
     if name not in ENGINE_NAMES:
         raise EngineError(f"unknown engine '{name}'; netdesc has {', '.join(ENGINE_NAMES)}")
@@ -122,7 +122,7 @@ class _TorchThreads:
 
     def enter(self) -> int:
         with self._lock:
-            if not self._users:  # for later users, torch's number is already 1
+            if not self._users:  # while there are users, torch's number is 1
                 self._number = torch.get_num_threads()
             self._users += 1
             torch.set_num_threads(1)

@@ -33,7 +33,7 @@ class Dynamics:
 
     ``threshold`` is in state units, ``delay`` (of the output spikes) is 0 or 1 steps. ``tau_grad``
     is the relative width of the surrogate gradient. ``tau`` is None or a tensor [] on the device
-    with the same number; it is read instead of ``tau_grad`` if that is NaN.
+    with the same number. If ``tau_grad`` is NaN, ``tau`` is read instead.
     """
 
     neurons: int
@@ -139,12 +139,12 @@ def make_dynamics(
 def _are_uniform(
     current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
 ) -> bool:
-    """Whether all neurons share their decays, which the host can read, and have no bias."""
+    """Whether the neurons have no bias, and share decays that are in the host's memory."""
     return not bias.numel() and _is_host_number(current_decay) and _is_host_number(voltage_decay)
 
 
 def _is_host_number(decay: torch.Tensor) -> bool:
-    """Whether ``decay`` is one float32 number that the host reads without waiting for a device."""
+    """Whether ``decay`` is one float32 number in the host's memory."""
     return not decay.dim() and decay.is_cpu and decay.dtype == torch.float32
 
 
@@ -194,5 +194,5 @@ def decay_gradients(
 
 
 def learns_decays(current_decay: torch.Tensor, voltage_decay: torch.Tensor) -> bool:
-    """Whether the gradient of a decay is needed."""
+    """Whether the gradient of at least one decay is needed."""
     return current_decay.requires_grad or voltage_decay.requires_grad

@@ -20,7 +20,7 @@ def half_limits(bits: int) -> tuple[int, int]:
 def quantize(weight: Tensor, bits: int) -> Tensor:
     """Quantises weights: ``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``.
 
-    Halves round to even; NaN becomes 0.
+    Rounding takes ties to even. NaN becomes 0.
     """
     low, high = half_limits(bits)
     halves = torch.round(torch.nan_to_num(weight, nan=0.0) * (WEIGHT_UNIT / 2))

@@ -13,7 +13,7 @@ _library = torch.library.Library("netdesc", "DEF")
 
 
 def operator(function: Callable[..., Any]) -> Any:
-    """Decorates a function: registers it as ``torch.ops.netdesc.<name>``.
+    """Decorates a function that becomes the operator ``torch.ops.netdesc.<name of the function>``.
 
     ``torch.library.custom_op`` is not used, because its first call loads torch's compiler, which
     takes longer than a short training run.

@@ -21,7 +21,7 @@ DenseBackward = Callable[..., tuple[Tensor, Tensor, Tensor]]
 def segment_by_layer(
     dense_cuba: DenseForward, input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool
 ) -> SegmentOutput:
-    """Calls ``dense_cuba`` for each layer, with the spikes of the layer before as input.
+    """Calls ``dense_cuba`` for each layer, with the spikes of the previous layer as input.
 
     With ``keep``, the saved tensors are the voltages of the first layer, its spikes, the voltages
     of the second layer and so on, without the spikes of the last layer. Without ``keep``, no
@@ -47,7 +47,7 @@ def segment_backward_by_layer(
     saved_tensors: Sequence[Tensor],
     want_input: bool,
 ) -> SegmentGradients:
-    """Calls ``dense_cuba_backward`` for each layer, the last one first.
+    """Calls ``dense_cuba_backward`` for each layer, from the last to the first.
 
     ``saved_tensors`` come from ``segment_by_layer``. The input's gradient is empty unless
     ``want_input``.

@@ -1,7 +1,7 @@
 """Segments of layers: arguments and results of their forward and backward pass, for all engines.
 
-A segment is a sequence of dense layers of CUBA neurons. Each layer reads the spikes of the layer
-before. An operator receives a segment as a list of tensors and a list of numbers,
+A segment is a sequence of dense layers of CUBA neurons. Each layer reads the spikes of the previous
+layer. An operator receives a segment as a list of tensors and a list of numbers,
 ``TENSORS_PER_LAYER`` and ``NUMBERS_PER_LAYER`` for each layer.
 """
 
@@ -49,10 +49,10 @@ class SegmentGradients(NamedTuple):
     """The result of a segment's backward pass."""
 
     grad_input: Tensor
-    """[steps, batch, inputs]; empty unless requested."""
+    """Gradient of the input [steps, batch, inputs]; empty unless it was requested."""
     grad_weights: list[Tensor]
     grad_decays: list[Tensor]
-    """[2, neurons] each."""
+    """Gradients of each layer's decays (current and voltage), [2, neurons] each."""
 
 
 def stack_notes(notes: Sequence[Tensor]) -> Tensor:

@@ -48,7 +48,8 @@ _MAX_ARRAY_BYTES = 8 * MAX_EVENTS + 1024
 class ActivityRecorder:
     """Records spikes of a run's network during training, and writes them to ``activity.npz``.
 
-    ``changed`` is True if the file must be written, because something was recorded.
+    A frame is the output for the first sample after some number of epochs. ``changed`` is True if
+    the file must be written, because something was recorded.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ class ArraySamples:
     input_shape: Shape
     compressed: NDArray
     labels: NDArray[np.int32]
-    """[samples], or [samples, steps]."""
+    """One label per sample [samples], or per step [samples, steps]."""
 
     @property
     def is_random(self) -> bool:

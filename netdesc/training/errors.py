@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class TrainingError(ValueError):
-    """Base class: the command line prints the message and exits with ``exit_code``."""
+    """Base class. The command line prints the message and exits with ``exit_code``."""
 
     exit_code: ClassVar[int] = 1
 

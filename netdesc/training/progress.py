@@ -28,7 +28,7 @@ _RECENT_S = 20.0
 class Scale:
     """The divisors of the splits' losses for display: the number of samples, or 1.
 
-    They make losses of the two splits comparable if the losses are sums over samples.
+    If losses are sums over samples, only divided losses of the two splits can be compared.
     """
 
     train: int = 1
@@ -81,7 +81,7 @@ class Display:
         self.close()
 
     def attach_log(self, log: Log) -> None:
-        """Writes all earlier messages to ``log``, and from now on all others.
+        """Writes all earlier messages to ``log``, and from now on every new message.
 
         Raises StorageError if the log cannot be written.
         """

@@ -31,10 +31,10 @@ def default_path(name: str) -> Path:
 def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
     """Creates the folder, locks it for the block, and writes its first three files.
 
-    These are ``network.json`` (``document``), ``run.json`` (``record``) and last
-    ``network.lock.json`` (``lock``). A run can be resumed if ``network.lock.json`` exists. Without
-    this file, the run was killed while files were written, and the folder counts as empty. Raises
-    RunDirectoryError if the folder is not empty or is in use, StorageError if it cannot be written.
+    These are ``network.json`` (``document``), ``run.json`` (``record``) and, at last,
+    ``network.lock.json`` (``lock``). If ``network.lock.json`` exists, the run can be resumed. If a
+    run was killed before it wrote this file, the folder counts as empty. Raises RunDirectoryError
+    if the folder is not empty or is in use, StorageError if it cannot be written.
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")

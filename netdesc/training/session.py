@@ -141,7 +141,7 @@ class Session:
         )
 
     def _record_failure(self, message: str) -> None:
-        with contextlib.suppress(StorageError):  # a full disk may refuse this, too
+        with contextlib.suppress(StorageError):  # a full disk may also refuse this write
             self._record_end("failed", message)
 
     def _record_end(self, status: str, message: str) -> None:

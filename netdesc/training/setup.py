@@ -61,7 +61,7 @@ class Setup:
         return ConfusionCounter(self.classifier, self.graph.classes, self.device)
 
     def layer_records(self) -> list[dict[str, Any]]:
-        """Returns a dict for ``run.json`` on each layer's last forward pass.
+        """Describes each layer's last forward pass in a dict for ``run.json``.
 
         ``path`` says whether the layer read events or computed a matrix product. Peaks are the
         largest magnitudes of the layer's states, in state units (1/4096). The list is empty before

@@ -12,7 +12,7 @@ from netdesc.training.setup import Setup
 
 
 def silent_losses(setup: Setup) -> dict[str, float]:
-    """Returns the losses of a silent output, with the names of fields in ``metrics.jsonl``.
+    """Returns the loss of a silent output on each split, named as in ``metrics.jsonl``.
 
     Returns an empty dict if the network classifies. Raises Divergence if a loss exceeds the range
     of float32.

@@ -17,8 +17,8 @@ from netdesc.training.file_checksum import check_file
 from netdesc.training.samples import Indices, SampleSpec
 
 MAX_FILE_WARNINGS = 3
-"""Number of files with events outside the tensor that get a warning of their own. Further files are
-only counted."""
+"""Number of files that get a warning of their own if events are outside of the steps or the shape.
+Further such files are only counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +73,9 @@ class SpikeSamples:
 class SpikeFileReader:
     """Reads pairs of event files (input and target). A file that several pairs share is read once.
 
-    ``warn`` is called with one line for each of the first ``MAX_FILE_WARNINGS`` files that have
-    events outside the tensor. ``warn_of_more_files`` reports the number of further such files.
+    Events outside of the network's steps or shape are left out. ``warn`` is called with one line
+    for each of the first ``MAX_FILE_WARNINGS`` files with such events. ``warn_of_more_files``
+    reports the number of further files.
     """
 
     spec: SampleSpec
@@ -98,7 +99,7 @@ class SpikeFileReader:
         return SpikeSamples(self.spec, inputs, labels)
 
     def warn_of_more_files(self) -> None:
-        """Warns of further files with events outside the tensor, if there are any."""
+        """Warns of further files in which events were left out, if there are any."""
         more = self._files_with_dropped - MAX_FILE_WARNINGS
         if more > 0:
             files = "1 more file has" if more == 1 else f"{more:,} more files have"

@@ -80,7 +80,7 @@ def cuba_backward(
 
 @on_threads
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
-    """See ``reference.engine.linear``; the second result is the packed input."""
+    """See ``reference.engine.linear``; the second result is the packed spikes of the input."""
     steps, batch, _ = signal_TBI.shape
     (source, packed), weight = source_of(signal_TBI), array_of(weight_OI)
     if isinstance(source, Events):

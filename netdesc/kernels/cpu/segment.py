@@ -1,7 +1,7 @@
 """Computes segments (see ``kernels.segments``), with packed spikes between the layers.
 
-Each layer reads the spikes of the layer before: as events if they are sparse, otherwise through a
-matrix product. The last layer's spikes are returned as floats. For the backward pass each layer
+Each layer reads the spikes of the previous layer: as events if spikes are sparse, otherwise by a
+matrix product. The last layer's spikes are returned as floats. For the backward pass, each layer
 saves its voltages and the packed spikes that it has read.
 """
 
@@ -40,7 +40,7 @@ from netdesc.kernels.cpu.walk.voltages import new_voltages, vector_first
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
 Source = Events | np.ndarray
-"""Input of a layer: events, or rows [steps · batch, inputs]."""
+"""Input of a layer: events, or an array with rows, [steps · batch, inputs]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,8 @@ class _Layer:
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
     """Converts a tensor to the input of a layer. Also returns the tensor's packed spikes.
 
-    If the tensor is sparse and binary, the input is events, and the packed spikes are marked so.
+    If the tensor is sparse and binary, the input is events; the packed spikes are then marked as
+    events.
     """
     values = array_of(signal_TBI)
     packed, spikes = pack(values)
@@ -129,7 +130,7 @@ def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
 
 
 def _source_from_packed(packed: np.ndarray, shape: Shape) -> Source:
-    """Converts packed spikes to the input of a layer: events if they are marked so, else rows."""
+    """Converts packed spikes to the input of a layer: events if marked as events, else rows."""
     events = events_of(packed, shape)
     return as_rows(unpack(bitmasks_of(packed), shape)) if events is None else events
 

@@ -17,7 +17,10 @@ import triton
 from netdesc.kernels.engine import EngineError
 
 STEPS_PER_LOAD = 8
-"""Number of steps whose inputs are loaded together, as a load takes as long as many steps."""
+"""Number of steps whose inputs are loaded together.
+
+The latency of one load is as long as the computation of many steps.
+"""
 
 _WARP = 32
 _MAX_ONE_WARP_COLUMNS = 1 << 15
@@ -80,7 +83,7 @@ def device_number(value: float, device: torch.device) -> torch.Tensor:
 def block_size(columns: int) -> int:
     """Returns the number of columns of a program, one per thread.
 
-    Small programs are more programs, which occupy more multiprocessors.
+    With few columns per program there are more programs, which occupy more multiprocessors.
     """
     return _WARP if columns <= _MAX_ONE_WARP_COLUMNS else 4 * _WARP
 
@@ -132,7 +135,10 @@ def _device_of(args: tuple[Any, ...]) -> torch.device:
 
 
 def _can_measure() -> bool:
-    """Whether kernels can be timed: neither interpreted nor captured as a CUDA graph."""
+    """Whether the time of kernels can be measured now.
+
+    It cannot if Triton interprets the kernels, or while a CUDA graph is captured.
+    """
     return not IS_INTERPRETED and not torch.cuda.is_current_stream_capturing()
 
 

@@ -19,7 +19,7 @@ _PER_HALF = tl.constexpr(2 / WEIGHT_UNIT)
 
 @triton.jit
 def _halves(weight):
-    """Returns ``round(32 · weight)``, rounding ties to even; ±2²² and beyond are not rounded."""
+    """Returns ``round(32 · weight)``, with ties to even. Results beyond ±2²² are not rounded."""
     scaled = weight * _HALVES
     rounded = (scaled + ROUNDING) - ROUNDING
     return tl.where(tl.abs(scaled) < 4194304.0, rounded, scaled)
@@ -35,7 +35,10 @@ def _on_grid(weight, low, high):
 
 @triton.jit
 def _tile(at, row, rows, column, columns):
-    """Loads a tile of a row-major matrix [rows, columns] at ``row`` and ``column``; 0 outside."""
+    """Loads the tile of rows ``row`` and columns ``column`` of a matrix; 0 outside the matrix.
+
+    The matrix [rows, columns] is row-major.
+    """
     mask = (row < rows)[:, None] & (column < columns)[None, :]
     return tl.load(at + row.to(tl.int64)[:, None] * columns + column[None, :], mask=mask, other=0.0)
 
@@ -64,10 +67,10 @@ def input_currents(
     """Computes ``z = signal · Wᵀ``, float32 [rows, outputs], where W is ``weight`` quantised.
 
     ``weight`` is [outputs, inputs]. Tensor cores multiply 16-bit floats if these hold both the
-    signal's values (as for spikes) and half the integer weights (``WEIGHTS_FIT``) exactly. Then the
-    float32 sums are exact below 2²⁴, and a state saturates already at a sum of 2²². Other values
-    (graded spikes, NaN) are multiplied in float32. Each program checks its own rows for such
-    values, so that the host does not have to.
+    signal's values (as for spikes) and half the integer weights (``WEIGHTS_FIT``) exactly. The
+    result is then exact, because float32 sums are exact below 2²⁴, and a state already saturates at
+    a sum of 2²². Other values (graded spikes, NaN) are multiplied in float32. Each program checks
+    its own rows for such values, so that the host does not have to.
     """
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     output = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)

@@ -78,15 +78,15 @@ def load_bias(bias, neuron, HAS_BIAS: tl.constexpr):
 
 @triton.jit
 def columns_of(program, BLOCK: tl.constexpr):
-    """Returns the indices [BLOCK] of a program's columns; the last program's may be too large."""
+    """Returns the indices [BLOCK] of a program's columns. Indices may be beyond the last column."""
     return program * BLOCK + tl.arange(0, BLOCK)
 
 
 @triton.jit
 def existing_columns(column, columns, step, first, steps):
-    """Returns a mask [BLOCK]: True for columns that exist, if ``step`` exists, too.
+    """Returns a mask [BLOCK], True if ``column`` is below ``columns`` and ``step`` exists.
 
-    Columns below ``columns`` exist, and steps from ``first`` to ``steps − 1``.
+    The existing steps are ``first`` to ``steps − 1``.
     """
     # Triton's interpreter would turn ``&`` of a mask and a scalar bool into numbers.
     last = tl.where(step < steps, columns, 0)
@@ -97,9 +97,9 @@ def existing_columns(column, columns, step, first, steps):
 def load_rows(at, row, column, columns, step, first, steps, ROWS: tl.constexpr):
     """Loads ``ROWS`` steps of a block [BLOCK]: ``step`` from ``at``, the next from ``at + row``…
 
-    Steps before ``first`` and from ``steps`` on are 0. All rows are loaded before any is used, so
-    that the program waits for memory only once. The compiler would not reorder this by itself,
-    because it does not know that loads and stores have different addresses.
+    Steps before ``first`` and from ``steps`` on are 0. All rows are loaded before any row is used,
+    so that the program waits for memory only once. The compiler does not do this by itself, because
+    it does not know that loads and stores have different addresses.
     """
     rows = ()
     for i in tl.static_range(ROWS):

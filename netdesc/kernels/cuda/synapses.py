@@ -11,10 +11,10 @@ from netdesc.kernels.cuda.launch import start_programs
 from netdesc.kernels.quantization import half_limits
 
 _TILE = 64
-"""Rows and columns of a product's tile."""
+"""Number of rows, and of columns, of a product's tile."""
 
 _INNER = 32
-"""Terms of a product that are loaded at a time."""
+"""Number of terms of a product that are loaded at a time."""
 
 _WEIGHTS_PER_PROGRAM = 256
 """Number of weights per program that adds up the parts of a weight gradient."""
@@ -118,7 +118,7 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, b
 
 
 def _parts(rows: int, tiles: int) -> tuple[int, int]:
-    """Returns the number of parts of a weight gradient, and the number of rows in each."""
+    """Divides the rows of a weight gradient. Returns the number of parts, and of rows per part."""
     count = min(cdiv(_MIN_PROGRAMS, tiles), cdiv(rows, _MIN_ROWS_PER_PART))
     share = cdiv(cdiv(rows, count), _INNER) * _INNER
     return cdiv(rows, share), share

@@ -112,7 +112,7 @@ def filter_adjoint(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``filtered`` backward in time, and writes ``2 · grad_loss`` times it to ``grad``.
+    """Filters ``filtered`` backward in time, and writes the result · 2 · ``grad_loss`` to ``grad``.
 
     ``grad_loss`` is a pointer to a number on the device.
     """

@@ -1,8 +1,8 @@
 """The kernels as torch operators, with gradients and with fake functions for torch's compiler.
 
 Each operator computes on the engine of its tensors' device (see ``engine``). Tensors are
-time-first; floats are in threshold units, states in 1/4096 of them (see ``fixed_point``). Operators
-raise ValueError for tensors that do not fit.
+time-first. Floats are in threshold units, integer states are in units of 1/4096 of a threshold unit
+(see ``fixed_point``). Operators raise ValueError for tensors that do not fit.
 
 ``notes``, int64 [4], are statistics of a layer: the largest absolute current and voltage (in state
 units), how the synaptic input was computed (1: from events, 0: as a matrix product), and the number

@@ -24,7 +24,7 @@ def cuba(
     tau: Tensor,
     numbers: list[float],
 ) -> _Cuba:
-    """Computes CUBA neurons. Returns spikes [steps, batch, neurons], voltages and notes [4].
+    """Runs CUBA neurons. Returns spikes [steps, batch, neurons], voltages and notes [4].
 
     ``z_TBN`` is the synaptic input. Voltages are int32 [steps, batch, neurons], before the reset.
     ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` is [0] or [neurons].

@@ -52,9 +52,9 @@ def segment_backward(
     saved_tensors: list[Tensor],
     want_input: bool,
 ) -> _Backward:
-    """Returns the gradient of the input, and those of each layer's weight and decays.
+    """Returns the gradient of the input, and the gradients of each layer's weight and decays.
 
-    The input's gradient is empty unless ``want_input``; each layer's decays have a gradient [2,
+    The input's gradient is empty unless ``want_input``. The gradient of a layer's decays is [2,
     neurons]. The input may be None if ``saved_tensors`` hold its spikes. Raises EngineError if
     another engine saved these tensors. This can happen in compiled code, which does not record the
     engine.

@@ -84,7 +84,7 @@ gradient("linear", _linear_gradient, _linear_context)
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
     """Quantises weights: ``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, in float32.
 
-    Halves round to even. The gradient passes straight through, but is 0 for clamped weights.
+    Rounding takes ties to even. The gradient passes straight through, but is 0 for clamped weights.
     """
     check_float32("a weight", weight)
     return quantize(weight, bits)

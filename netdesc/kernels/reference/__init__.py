@@ -1,1 +1,4 @@
-"""The readable definition of every operator, in plain torch; slow, on any device."""
+"""The reference engine: a readable definition of every operator in plain torch.
+
+It is slow, and runs on any device.
+"""

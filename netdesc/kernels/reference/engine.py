@@ -70,7 +70,7 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
 
 
 def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
-    """Computes CUBA neurons. Returns spikes [steps, batch, neurons], voltages and notes [4].
+    """Runs CUBA neurons. Returns spikes [steps, batch, neurons], voltages and notes [4].
 
     Voltages are int32, before the reset. Notes are the largest |u| and |v| in state units,
     ``PRODUCT``, and the number of output spikes.
@@ -153,7 +153,7 @@ def leaky_backward(
 def dense_cuba(
     spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Computes ``cuba`` of ``z = W s``, where W is quantised.
+    """Runs ``cuba`` with the synaptic input ``z = W s``, where W is ``weight_OI`` quantised.
 
     Sums of quantised weights are exact in float32, so their order does not matter.
     """

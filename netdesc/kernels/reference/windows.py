@@ -23,7 +23,7 @@ class CostParameters(NamedTuple):
     """Parameters of the functions that compute costs from rates."""
 
     steps: int
-    """Steps over which spikes are counted: the window or the whole sample."""
+    """Number of steps over which spikes are counted: the window or the whole sample."""
     true_rate: float
     """Target rate of the label's neuron in ``squared_costs``; other neurons have ``false_rate``."""
     false_rate: float
@@ -47,7 +47,10 @@ def most_active(amounts: Tensor) -> Tensor:
 
 
 def window_classes(output_TBN: Tensor, window: int) -> Tensor:
-    """Returns the neuron that spiked most in each step's window, int64 [steps, batch]."""
+    """Returns the neuron that spiked most in each step's window, int64 [steps, batch].
+
+    Returns ``SILENT`` if no neuron spiked in the window.
+    """
     return most_active(window_rates(output_TBN, window))
 
 
@@ -107,7 +110,7 @@ def _likelihood_gradient(rate: Tensor, index: Tensor, parameters: CostParameters
 
 
 class Costs(NamedTuple):
-    """Functions of rates and labels that compute the costs, and the gradient of the rates."""
+    """Two functions of rates and labels: one computes the costs, one the gradient of the rates."""
 
     value: Callable[[Tensor, Tensor, CostParameters], Tensor]
     gradient: Callable[[Tensor, Tensor, CostParameters], Tensor]

@@ -38,7 +38,7 @@ from netdesc.kernels.cpu.runtime.simd import intrinsic
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 
 _VECTOR_FLOATS = 16
-"""Number of floats in an LLVM vector; LLVM uses several registers if registers are shorter."""
+"""Number of floats in an LLVM vector. If registers are shorter, LLVM uses several of them."""
 
 _MAX_BLOCK_ROWS, _MAX_BLOCK_COLUMNS = 192, 512
 """Largest block of the result, in rows and columns; a thread computes one block at a time."""

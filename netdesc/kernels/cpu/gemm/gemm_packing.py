@@ -34,7 +34,7 @@ def tiles_in(rows):
 
 @numba.njit(inline="always")
 def at_row(matrix, row):
-    """Returns the part of a matrix from ``row`` on."""
+    """Returns ``matrix`` without the rows before ``row``."""
     start = matrix.start + row * matrix.by_row
     return Matrix(matrix.numbers, start, matrix.by_row, matrix.by_column)
 

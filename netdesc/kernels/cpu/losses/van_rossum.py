@@ -32,7 +32,10 @@ The sums of these steps are then added in 64 bits.
 
 
 class Filter(NamedTuple):
-    """A filter as ``order`` chained recurrences, and their tail after ``length`` steps."""
+    """A van Rossum filter: ``order`` chained recurrences with the factor ``decay``.
+
+    The filter is cut after ``length`` steps by subtracting a tail.
+    """
 
     decay: np.floating
     order: int

@@ -1,7 +1,8 @@
 """Losses and classes from spike counts in a moving window, on the CPU.
 
 Each thread computes whole samples. The spikes of each neuron in the window are counted in 64-bit
-floats, because outputs may be any numbers. Rates and the gradients of single steps have 32 bits.
+floats, because an output may be any real number. Rates and the gradients of single steps have 32
+bits.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class WindowCosts(NamedTuple):
 
     kind: int
     window: int
-    """Steps of the window, at most the steps of a sample."""
+    """Number of steps of the window, at most the number of steps of a sample."""
     share: float
     """The rate of one spike: 1 / (steps of the loss's window), even if a sample is shorter."""
     true_rate: float

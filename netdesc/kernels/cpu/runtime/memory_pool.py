@@ -18,16 +18,16 @@ _ALIGNMENT = 64
 """Bytes of a cache line, and of the widest vector register."""
 
 _MAX_IDLE_BYTES = 1 << 28
-"""Number of bytes that the pool keeps in free buffers.
+"""Number of bytes that free buffers may take.
 
-If more bytes are in use, the pool keeps that number of bytes instead.
+If used buffers take more bytes than this, free buffers may take as many as the used buffers.
 """
 
 _SHRINK_INTERVAL = 1 << 25
-"""Number of bytes in new buffers after which the pool frees old free buffers."""
+"""The pool frees old buffers whenever it has allocated this number of bytes in new buffers."""
 
 _MAX_NUMPY_BYTES = 1 << 13
-"""Arrays up to this size are allocated by numpy, which is faster than the pool for them."""
+"""Arrays up to this size are allocated by numpy, which is faster for small arrays."""
 
 _ITEM_BYTES: dict[type[np.generic], int] = {
     kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)
@@ -37,7 +37,7 @@ _ITEM_BYTES: dict[type[np.generic], int] = {
 _FREE_REFCOUNT = 2
 """Reference count of a free buffer's memory: the attribute, and the argument of ``getrefcount``.
 
-Each array, view or tensor of the memory adds one.
+Each array, view or tensor of the memory adds 1 to it.
 """
 
 
@@ -87,7 +87,7 @@ class MemoryPool:
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def _shrink(self) -> None:
-        """Frees the buffers that were idle longest, so that old shapes do not accumulate."""
+        """Frees the buffers that were unused longest, so that the pool does not keep old sizes."""
         self._new_bytes = 0
         sized = [(b, size) for size, buffers in self._buffers.items() for b in buffers]
         free = [(b, size) for b, size in sized if b.is_free]

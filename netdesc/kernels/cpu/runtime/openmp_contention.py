@@ -54,7 +54,7 @@ def start_threads(numbers):
 
 
 def is_decided(environment: Mapping[str, str]) -> bool:
-    """Whether the user has set how OpenMP's threads wait."""
+    """Whether the user has set how OpenMP's threads wait, by an environment variable."""
     return bool(environment.keys() & _SETTINGS)
 
 
@@ -67,14 +67,15 @@ def delay_s() -> float | None:
         _, delay, times = map(int, _SCHEDSTAT.read_text("ascii").split())
     except (OSError, ValueError):
         return None
-    return delay * 1e-9 if times else None  # a thread that reads this has had a core
+    return delay * 1e-9 if times else None  # 0 times: not counted
 
 
 def team_sizes(cores: int, computing: int, max_threads: int) -> list[int]:
-    """Returns sizes of idle OpenMP teams, so that OpenMP manages one thread more than ``cores``.
+    """Returns the sizes of the idle OpenMP teams that have to be started.
 
-    ``computing`` threads exist already. A team has at most ``max_threads`` threads. One of them is
-    the Python thread that starts it, which OpenMP counts only if the team has other threads.
+    With these teams, OpenMP manages more threads than there are ``cores``. ``computing`` threads
+    exist already. A team has at most ``max_threads`` threads. One of them is the Python thread that
+    starts the team, which OpenMP counts only if the team has other threads.
     """
     if max_threads < 2:
         return []

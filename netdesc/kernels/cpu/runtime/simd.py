@@ -202,7 +202,7 @@ def as_ints(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def nearest(context: Any, lanes: Any) -> Any:
-    """Rounds ``Floats`` to the nearest whole numbers, halves to even."""
+    """Rounds ``Floats`` to the nearest whole numbers, ties to even."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rint = cgutils.get_or_insert_function(
@@ -227,7 +227,7 @@ def bits_of(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def sum_of(context: Any, lanes: Any) -> Any:
-    """Sums all lanes of ``Floats``, by adding halves of the vector until one lane is left."""
+    """Returns the sum of all lanes of ``Floats``, by adding halves until one lane is left."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (left,), count = arguments, LANES
@@ -273,7 +273,7 @@ _EXPONENT = 23
 """Position of the lowest bit of the exponent in a 32-bit float."""
 
 _POWERS = (0.000938116473, 0.00918687438, 0.055278135, 0.240171588, 0.693142171, 0.999999923)
-"""Chebyshev polynomial of degree 5 for 2ˣ between −1 and 0; the error is at most 2.4e-7."""
+"""Chebyshev polynomial for 2ˣ, x from −1 to 0, highest power first. The error is up to 2.4e-7."""
 
 
 def _exp2(builder: Any, x: Any, can_be_positive: bool) -> Any:

@@ -18,12 +18,12 @@ MAX_EVENT_DENSITY = 0.4
 """Largest share of spiking inputs at which events are faster than the matrix product.
 
 Measured on a Xeon with AVX-512, which favours the product: for layers of 200 to 2,048 inputs and 64
-to 512 neurons, both took the same time at shares from 0.33 to 0.65.
+to 512 neurons, events and product took the same time at shares from 0.33 to 0.65.
 """
 
 
 class Events(NamedTuple):
-    """Events by row; row ``t · batch + b`` is step t of sample b.
+    """Spike events, listed row by row. Row ``t · batch + b`` is step t of sample b.
 
     In a row, the inputs ``sources[starts[row]:starts[row + 1]]`` spike, in ascending order.
     """
@@ -31,9 +31,9 @@ class Events(NamedTuple):
     steps: int
     batch: int
     starts: np.ndarray
-    """int64 [steps · batch + 1]."""
+    """The index in ``sources`` of each row's first event, int64 [steps · batch + 1]."""
     sources: np.ndarray
-    """int32."""
+    """The indices of the spiking inputs, int32."""
 
 
 def are_sparse(spikes: int, shape: Shape) -> bool:
@@ -49,7 +49,7 @@ def mark_as_events(packed: np.ndarray, spikes: int) -> None:
 
 
 def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
-    """Lists the events of packed spikes. Returns None unless they are marked as events."""
+    """Lists the events of packed spikes. Returns None if the spikes are not marked as events."""
     if not (len(packed) and packed[0]):
         return None
     steps, batch, inputs = shape

@@ -30,7 +30,7 @@ _NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
 
 @functools.cache
 def half_limits(bits: int | None) -> Limits:
-    """Returns ``quantization.half_limits`` as float32; infinite for real weights (bits None)."""
+    """Returns ``quantization.half_limits`` as float32; infinite for real weights (no ``bits``)."""
     if bits is None:
         return _NO_LIMITS
     low, high = quantization.half_limits(bits)
@@ -39,7 +39,7 @@ def half_limits(bits: int | None) -> Limits:
 
 @functools.cache
 def max_adds_in_int16(bits: int) -> int:
-    """Returns how many integer weights can be added so that the sum always fits in 16 bits."""
+    """Returns the largest number of integer weights whose sum always fits in 16 bits."""
     low, _ = quantization.half_limits(bits)
     return max(1, _MAX_INT16 // (-2 * low))
 
@@ -66,7 +66,7 @@ def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
 
 
 def on_grid(weight_OI: np.ndarray, bits: int) -> np.ndarray:
-    """Computes ``quantization.quantize``: quantised weights in threshold units, float32."""
+    """Returns quantised weights in threshold units, float32 (see ``quantization.quantize``)."""
     grid_OI = allocate(weight_OI.shape, np.float32)
     _round_all(weight_OI.reshape(-1), *half_limits(bits), grid_OI.reshape(-1))
     return grid_OI
@@ -87,7 +87,7 @@ def _is_inside(weight, low, high):
 
 @numba.njit(inline="always")
 def _halves(weights, low, high):
-    """Returns ``round(32 · weight)``, halves to even, clamped to the limits; NaN becomes 0."""
+    """Returns ``round(32 · weight)``, ties to even, clamped to the limits. NaN becomes 0."""
     scaled = weights * broadcast(np.float32(WEIGHT_UNIT / 2))
     scaled = where(scaled == scaled, scaled, broadcast(np.float32(0)))
     scaled = where(scaled > broadcast(high), broadcast(high), scaled)

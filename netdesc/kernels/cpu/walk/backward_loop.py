@@ -28,9 +28,9 @@ def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
 
     The loop's parameters are ``(upstream, layer, grad_z, run, delay, g_next, state)``.
     ``gradient(upstream, t)`` returns the gradient of the layer's output in step t. It is called
-    once a step, the last step first. ``adjoint(layer, t, g_s, state)`` takes the gradient ``g_s``
-    of the spikes of step t. It returns the gradient of the synaptic input of step t, and the state
-    for step t − 1.
+    once per step, from the last step to the first. ``adjoint(layer, t, g_s, state)`` takes the
+    gradient ``g_s`` of the spikes of step t. It returns the gradient of the synaptic input of step
+    t, and the state for step t − 1.
 
     The loop goes from step ``run[1] - 1`` back to ``run[0]``, and writes the gradient of the
     synaptic input to ``grad_z``, a ``Strided``. ``g_next`` is the gradient of the output in the

@@ -35,10 +35,10 @@ class NeuronParameters(NamedTuple):
     keep_v: np.ndarray
     """``4096 − 4096 · decay`` of the voltage, int32 [neurons]."""
     bias: np.ndarray
-    """int32 [neurons], in state units like ``threshold``."""
+    """The bias, int32 [neurons], in state units like ``threshold``."""
     threshold: np.int32
     delay: int
-    """Steps, 0 or 1, from a spike to the output."""
+    """Number of steps, 0 or 1, from a spike to the output."""
     height: float
     """Height of the surrogate gradient."""
     width: float
@@ -81,8 +81,8 @@ def step_constants(neurons, first, count):
 def cuba_step(constants, z, u, reset_v, is_near):
     """Computes a step with synaptic input ``z``. Returns current and voltage (before the reset).
 
-    ``u`` is the current and ``reset_v`` the voltage after the reset, both of the step before. With
-    ``is_near`` both must be within ± ``MAX_NEAR_STATE``.
+    ``u`` is the current and ``reset_v`` the voltage after the reset, both of the previous step. If
+    ``is_near``, both must be within ± ``MAX_NEAR_STATE``, and a step takes fewer instructions.
     """
     if is_near:
         u = z if constants.is_memoryless else decay_near(u, constants.keep_u) + z
@@ -105,7 +105,7 @@ class CubaAdjoint(NamedTuple):
     learn: Any
     """Whether the gradients of the decays are needed."""
     voltage: Any
-    """``Strided`` voltages before the reset."""
+    """The voltages before the reset, a ``Strided``."""
 
 
 @numba.njit(inline="always")
@@ -167,7 +167,7 @@ class LeakAdjoint(NamedTuple):
     learn: Any
     """Whether the gradient of the decay is needed."""
     current: Any
-    """``Strided`` currents in threshold units; read only if ``learn``."""
+    """The currents in threshold units, a ``Strided``; read only if ``learn``."""
 
 
 @numba.njit(inline="always")

@@ -20,14 +20,14 @@ from netdesc.kernels.cpu.runtime.state_arithmetic import MAX_NEAR_STATE, magnitu
 from netdesc.kernels.cpu.walk.cuba_step import cuba_step, step_constants
 
 NOTES_PER_VECTOR = 3 * LANES
-"""Numbers noted per vector: for each lane the largest |u| and |v|, and the number of spikes."""
+"""Number of notes of a vector: for each lane the largest |u| and |v|, and the number of spikes."""
 
 _RUN_STEPS = 64
 """Number of steps between two checks. Repeating so few steps is cheap, and checks are rare."""
 
 
 class Span(NamedTuple):
-    """``size`` neurons of a layer, from ``first`` on, and the number of steps."""
+    """The work of a loop: ``size`` neurons of a layer, from ``first`` on, over ``steps`` steps."""
 
     first: int
     size: int

@@ -46,10 +46,10 @@ A vector's gradients of one run take 32 kB.
 """
 
 _MAX_BLOCK_VECTORS = 4
-"""Most vectors in a block of a product. Wide blocks read the left factor less often."""
+"""Largest width of a product's block in vectors. Wide blocks read the left factor less often."""
 
 _MAX_BLOCK_ROWS = 384
-"""Largest number of rows in a block of a product, whole tiles. The largest block takes 200 kB."""
+"""Largest number of rows in a product's block, a multiple of ``TILE_ROWS``. It takes 200 kB."""
 
 _NO_MATRIX = np.empty((0, 0), np.float32)
 _NO_VALUES = np.empty(0, np.float32)
@@ -61,8 +61,9 @@ _STATE_NUMBERS = 5 * LANES
 class Upstream(NamedTuple):
     """The gradient of a layer's output [steps, batch, neurons].
 
-    It is ``above_TBK @ weight_KN``, or ``values`` if the factors are empty. Values are flat; steps
-    are ``stride`` numbers apart, 0 if all steps have the same gradient.
+    The gradient is ``above_TBK @ weight_KN`` or, if these are empty, ``values``. ``values`` is
+    flat; its steps are ``stride`` numbers apart. The stride is 0 if all steps have the same
+    gradient.
     """
 
     values: np.ndarray
@@ -92,7 +93,7 @@ class Gradients(NamedTuple):
 
 
 class WeightMemory(NamedTuple):
-    """Real weights [outputs, inputs], the limits of their grid, and their gradient."""
+    """Real weights w [outputs, inputs], limits of ``round(32 · w)``, and the weights' gradient."""
 
     weight_OI: np.ndarray
     low: np.float32
@@ -146,7 +147,7 @@ class _Tensors(NamedTuple):
     grad_z: np.ndarray
     """The gradient of the synaptic input, flat; empty if it is not needed."""
     grad_decays: np.ndarray
-    """[batch, 2 · neurons]."""
+    """The gradients of current decays and voltage decays by sample, [batch, 2 · neurons]."""
 
     @classmethod
     def of(cls, layer: LayerActivity, batch: int, numbers: int) -> _Tensors:
@@ -183,7 +184,10 @@ def backward_by_events(
 
 
 def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) -> Gradients:
-    """Computes the gradients of neurons with ``shape``, without the gradient of weights."""
+    """Computes the gradients of the synaptic input and of the decays, without weights.
+
+    ``shape`` is [steps, batch, neurons].
+    """
     steps, batch, size = shape
     blocks, tensors = _blocks(upstream, shape), _Tensors.of(layer, batch, steps * batch * size)
     no_events = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
@@ -194,7 +198,7 @@ def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) 
 
 
 def thread_count_for(neurons: int) -> int:
-    """Returns how many threads share the vectors of a layer of ``neurons`` neurons."""
+    """Returns the number of threads that share the vectors of a layer of ``neurons`` neurons."""
     return min(set_thread_count(), -(-neurons // LANES))
 
 

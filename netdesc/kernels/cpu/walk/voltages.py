@@ -20,7 +20,7 @@ class Voltages(NamedTuple):
     """
 
     voltage: np.ndarray
-    """int32, flat."""
+    """The memory, int32, flat."""
     by_sample: int
     by_vector: int
     by_step: int

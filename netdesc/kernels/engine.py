@@ -76,7 +76,8 @@ def requested_engine() -> str:
 def engine_for(device: torch.device) -> ModuleType:
     """Returns the module of the engine that will compute on ``device``.
 
-    Raises EngineError in the same cases as ``engine_name``, and if the module cannot be imported.
+    Raises EngineError in the same cases as ``engine_name``, and if the module's import fails with
+    ValueError.
     """
     return _module(engine_name(device))
 

@@ -120,9 +120,10 @@ class Network(nn.Module):
     def _segments(self) -> list[list[str]]:
         """Groups the names of all layers, in order, into segments (see ``kernels.segments``).
 
-        One operator computes all layers of a segment. Each of them reads only the layer before, and
-        is the only layer that reads it. A layer with a hook is computed alone, so that the hook
-        receives the layer's input and output. A layer without neurons is computed alone, too.
+        One operator computes all layers of a segment. Each layer in it reads only the previous
+        layer, and no other layer reads that previous layer. A layer with a hook is computed alone,
+        so that the hook receives the layer's input and output. A layer without neurons is computed
+        alone, too.
         """
         segments: list[list[str]] = []
         is_open = False

@@ -11,7 +11,7 @@ from netdesc.graph.nodes import DenseNode
 from netdesc.kernels import operators
 
 _MIN_NORM = 1e-12
-"""Lower bound of weight norms. Weights are divided by their norm, and a row of zeros stays 0."""
+"""Lower bound of the norms by which weights are divided, so that a row of zeros stays 0."""
 
 
 class DenseSynapse(nn.Module):

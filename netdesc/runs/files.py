@@ -7,7 +7,7 @@ from pathlib import Path
 DOCUMENT = "network.json"
 """The document as the user wrote it."""
 LOCK = "network.lock.json"
-"""The lock: the document with defaults, the origin of each value, and the files' SHA-256."""
+"""The lock: the document with all defaults, their origins, and the SHA-256 of every data file."""
 RECORD = "run.json"
 """The status of the run and its results."""
 METRICS = "metrics.jsonl"
@@ -35,7 +35,7 @@ class NoRunError(ValueError):
 
 
 def no_run(path: Path) -> str:
-    """Returns the error message for a ``path`` that is not a run: a file, or nothing."""
+    """Returns the error message for a ``path`` to a run that is a file or does not exist."""
     if path.is_file():
         return (
             f"{path} is a file; name the folder of a run, such as runs/oxford/20260131-120000-1a2b"

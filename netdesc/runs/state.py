@@ -18,7 +18,7 @@ KILLED = "killed"
 
 @dataclass(frozen=True)
 class RunState:
-    """The state of a run: fields of ``run.json``, and two fields that other files tell.
+    """The state of a run: fields of ``run.json``, and two fields that come from other files.
 
     ``status`` is the status in ``run.json``, or ``KILLED``. ``at_work`` says whether a process
     works on the run, None if unknown. ``resumes_after`` is the number of complete epochs in the

@@ -67,10 +67,10 @@ def input_currents(
     """Computes ``z = signal · Wᵀ``, float32 [rows, outputs], where W is ``weight`` quantised.
 
     ``weight`` is [outputs, inputs]. Tensor cores multiply 16-bit floats if these hold both the
-    signal's values (as for spikes) and half the integer weights (``WEIGHTS_FIT``) exactly. The
-    result is then exact, because float32 sums are exact below 2²⁴, and a state already saturates at
-    a sum of 2²². Other values (graded spikes, NaN) are multiplied in float32. Each program checks
-    its own rows for such values, so that the host does not have to.
+    signal's values (as for spikes) and half the integer weights (``WEIGHTS_FIT``) exactly. Products
+    and float32 sums are then exact up to 2²⁴; a state already saturates at a sum of 2²². Other
+    values (graded spikes, NaN) are multiplied in float32. Each program checks its own rows for such
+    values, so that the host does not have to.
     """
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     output = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)

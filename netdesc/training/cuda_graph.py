@@ -63,8 +63,7 @@ class CudaGraphs:
         with torch.cuda.stream(self._stream):
             work()
         current.wait_stream(self._stream)
-        # This peak may come from earlier work. Resetting it would disturb a caller that measures
-        # it.
+        # The peak may come from earlier work. It is not reset, because a caller may measure it.
         return torch.cuda.max_memory_allocated(self._device) - before
 
     def free_bytes(self) -> int:

@@ -39,8 +39,8 @@ class MeasuredEpoch:
 class EpochMetricsSum:
     """Sums metrics over batches: the loss, and each layer's norms and spike rate.
 
-    The norms are those of gradients and of weights. ``counter`` counts predictions; the caller adds
-    the output of each batch to it.
+    Each layer has a norm of its gradients and a norm of its weights. ``counter`` counts
+    predictions; the caller adds each batch's output to the counter.
     """
 
     def __init__(self, network: nn.Module, counter: ConfusionCounter | None = None) -> None:

@@ -102,7 +102,7 @@ def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
 def optimizer_tensors(
     optimizer: torch.optim.Optimizer, network: nn.Module
 ) -> dict[str, torch.Tensor]:
-    """Returns the optimizer's state, which is moments and step counts.
+    """Returns the optimizer's state: moments and step counts.
 
     The keys are ``<parameter name>.<state name>``.
     """

@@ -79,7 +79,7 @@ class EagerStep:
         loss = setup.loss(output_TBN, batch.target)
         if epoch_sum.counter is not None:
             epoch_sum.counter.add(output_TBN, batch.target)
-        # No forward hooks are used, because layers with hooks are not computed by one operator.
+        # Not in forward hooks, because a layer with hooks is not computed together with others.
         steps, size = batch.input_TBN.shape[:2]
         for name, block in self._blocks:
             assert block.notes is not None, "the forward pass sets them"

@@ -119,8 +119,8 @@ def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> Non
     _, notes, saved_tensors = output
     ctx.mark_non_differentiable(notes, *saved_tensors)
     ctx.set_materialize_grads(False)
-    # The tensors tau may change before the backward pass. Autograd refuses a saved tensor that has
-    # changed, so it must not save them.
+    # A schedule may change the tensors ``tau`` before the backward pass. They are not saved with
+    # the others, because autograd refuses saved tensors that have changed.
     ctx.taus = tensors[TENSORS_PER_LAYER - 1 :: TENSORS_PER_LAYER]
     others = [tensor for at, tensor in enumerate(tensors, 1) if at % TENSORS_PER_LAYER]
     ctx.others = len(others)

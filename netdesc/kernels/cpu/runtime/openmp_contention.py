@@ -67,7 +67,7 @@ def delay_s() -> float | None:
         _, delay, times = map(int, _SCHEDSTAT.read_text("ascii").split())
     except (OSError, ValueError):
         return None
-    return delay * 1e-9 if times else None  # 0 times: not counted
+    return delay * 1e-9 if times else None  # 0 if the system does not count
 
 
 def team_sizes(cores: int, computing: int, max_threads: int) -> list[int]:

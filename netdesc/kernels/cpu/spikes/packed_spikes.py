@@ -71,7 +71,7 @@ def unpack(bitmasks: np.ndarray, shape: Shape) -> np.ndarray:
 def _pack(values_TBN, bitmasks, counts, are_not_binary):
     steps, batch, neurons = values_TBN.shape
     vectors, values = (neurons + LANES - 1) // LANES, values_TBN.reshape(-1)
-    for row in numba.prange(steps * batch):  # rows are in the order of memory
+    for row in numba.prange(steps * batch):  # rows follow one another in memory
         t, sample = row // batch, row % batch
         not_binary, total = broadcast(_ZERO_BITS), 0
         for vector in range(vectors):

@@ -6,13 +6,13 @@ them in the same formats. This module does not import torch.
 """
 
 WEIGHT_UNIT = 64
-"""An integer weight or threshold of 64 is 1.0."""
+"""The integer weight or threshold that stands for 1.0."""
 
 STATE_UNIT = 4096
-"""An integer state of 4096 is 1.0."""
+"""The integer state that stands for 1.0."""
 
 STATES_PER_WEIGHT = STATE_UNIT // WEIGHT_UNIT
-"""State units that an integer weight of 1 adds to the current."""
+"""Number of state units that an integer weight of 1 adds to the current."""
 
 DECAY_BITS = 12
 DECAY_ONE = 1 << DECAY_BITS

@@ -11,7 +11,7 @@ from netdesc.kernels.fixed_point import WEIGHT_UNIT, weight_limits
 def half_limits(bits: int) -> tuple[int, int]:
     """Returns the smallest and largest ``round(32 · w)`` of weights with ``bits`` bits.
 
-    This number is half the integer weight.
+    ``round(32 · w)`` is half the integer weight.
     """
     low, high = weight_limits(bits)
     return low // 2, high // 2

@@ -71,7 +71,7 @@ class ActivityRecorder:
         self._probe = ActivityProbe(graph, batches.device, classifier)
         self.frame_epochs = frame_epochs(epochs)
         self.frames: dict[int, NamedArrays] = {}
-        """Maps a number of complete epochs to the first sample's output raster, named ``frame``."""
+        """Maps a number of complete epochs to the frame, a ``raster`` with the name ``frame``."""
         self.changed = True
 
     def needs_frame(self, epoch: int) -> bool:

@@ -20,7 +20,7 @@ from netdesc.training.npz import open_npz, read_numbers
 from netdesc.training.samples import Indices, SampleSpec
 
 PARTS = ("train", "validation", "test")
-"""The meaning of 0, 1 and 2 in the array ``split``."""
+"""The splits that the numbers 0, 1 and 2 in the array ``split`` stand for."""
 
 _CHUNK_VALUES = 1 << 22
 

@@ -125,7 +125,7 @@ class Saver:
         return now >= self._due
 
     def save(self, progress: Progress, metrics_bytes: int) -> None:
-        """Writes ``last.state``, then the weights and the activity.
+        """Writes ``last.state``, then the files of weights and ``activity.npz``.
 
         The first checkpoint of a run also holds the initial weights. ``metrics_bytes`` is the
         length of ``metrics.jsonl``. StorageError if a file cannot be written; the file then keeps
@@ -145,7 +145,7 @@ class Saver:
         self._due = now + max(pause, (now - began) / MAX_SAVE_SHARE)
 
     def save_best(self, progress: Progress) -> None:
-        """Writes the best weights and their activity, unless the files are up to date."""
+        """Writes the best weights and ``activity.npz``, unless the files are up to date."""
         is_new = not self.best.is_saved
         self.best.save(self.folder / BEST)
         if is_new or self.activity.changed:

@@ -37,7 +37,7 @@ def _recurrence(decay: float, order: int, length: int, device: torch.device) -> 
 def _convolved(
     decay: float, order: int, length: int, steps: int, device: torch.device
 ) -> Tensor | None:
-    """Returns the filter, float64 [length], if recurrences are too inexact, else None."""
+    """Returns the filter h, float64 [length], if recurrences are too inexact, else None."""
     h = van_rossum_coefficients.convolved(decay, order, length, steps)
     return None if h is None else torch.tensor(h, dtype=torch.float64, device=device)
 

@@ -27,7 +27,7 @@ It gives each multiprocessor a few programs.
 """
 
 _MAX_HALF_PRECISION_BITS = 12
-"""Largest width in bits of weights whose halves (up to ±2¹¹) 16-bit floats hold exactly."""
+"""Up to this number of bits, 16-bit floats hold half the integer weight (up to ±2¹¹) exactly."""
 
 
 def _limits(bits: int) -> tuple[float, float]:

@@ -66,9 +66,9 @@ def window_loss_backward(
 
 @operator
 def window_classes(output_TBN: Tensor, window: int) -> Tensor:
-    """Returns for each step the neuron that spiked most in the last ``window`` steps.
+    """Returns the neuron that spiked most in the last ``window`` steps, int64 [steps, batch].
 
-    The result is int64 [steps, batch]: the first such neuron in a tie, −1 if no neuron spiked.
+    In a tie, it is the first of these neurons. It is −1 if no neuron spiked.
     """
     _check(output_TBN, window)
     return engine_for(output_TBN.device).window_classes(output_TBN, window)

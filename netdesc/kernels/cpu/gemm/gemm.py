@@ -175,7 +175,10 @@ def _broadcast(builder: Any, number: Any) -> Any:
 
 @numba.njit
 def _multiply_edge(tile, panel, depth, size, add, out, at):
-    """Computes a tile at the edge, with only ``size`` rows and columns, by padding it."""
+    """Computes a tile at the edge of ``out``, which has only ``size`` rows and columns.
+
+    The operands are padded to a whole tile.
+    """
     height, width = size
     padded = np.zeros(TILE_ROWS * depth, np.float32)
     edge = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)

@@ -30,8 +30,8 @@ THREAD_NAME = "netdesc-contention"
 _SETTINGS = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")
-"""Three numbers of the calling thread: nanoseconds on a core, nanoseconds that it was ready but had
-no core, and how often it got a core (Linux, Documentation/scheduler/sched-stats)."""
+"""A file with three numbers of the calling thread: nanoseconds on a core, nanoseconds that it was
+ready but had no core, and how often it got a core (Linux, Documentation/scheduler/sched-stats)."""
 
 _POLL_INTERVAL_S = 0.1
 

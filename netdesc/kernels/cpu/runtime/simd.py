@@ -31,9 +31,9 @@ _register_type: Any = templates.infer_global
 
 _INT16, _INT32, _INT64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _FAST = ("contract", "arcp", "nsz", "afn")
-"""LLVM's fast-math flags without "nnan" and "ninf" (no NaN, no infinities) and without "reassoc".
+"""LLVM's fast-math flags, except "nnan" and "ninf" (which forbid NaN and infinity) and "reassoc".
 
-With "reassoc" the order of additions, and so the rounding, could differ between kernels.
+With "reassoc", the order of additions, and so the rounding, could differ between kernels.
 """
 
 

@@ -1,4 +1,4 @@
-"""Packs binary spikes into bitmasks, one bit each, which takes 1/32 of the memory of floats.
+"""Packs binary spikes into bitmasks. A spike takes one bit, 1/32 of the memory of a float.
 
 A bitmask holds the spikes of 32 neighbouring neurons in one step of a sample; bitmasks are [batch,
 vectors, steps]. ``kernels.segments`` describes the tensor that holds them.

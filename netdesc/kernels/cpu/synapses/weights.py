@@ -23,14 +23,14 @@ _INPUTS_PER_TRANSPOSE = 16
 """Number of inputs whose sums are transposed together: a cache line of each output's gradient."""
 
 Limits = tuple[np.float32, np.float32]
-"""Smallest and largest ``round(32 · w)``; infinite for real weights."""
+"""Smallest and largest ``round(32 · w)`` of weights w; infinite if weights are not quantised."""
 
 _NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
 
 
 @functools.cache
 def half_limits(bits: int | None) -> Limits:
-    """Returns ``quantization.half_limits`` as float32; infinite for real weights (no ``bits``)."""
+    """Returns ``quantization.half_limits`` as float32; infinite if weights are not quantised."""
     if bits is None:
         return _NO_LIMITS
     low, high = quantization.half_limits(bits)

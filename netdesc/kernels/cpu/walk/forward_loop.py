@@ -1,8 +1,9 @@
 """The forward time loop of a vector of neurons over all steps, for Numba.
 
 States are rarely so large that their products exceed 32 bits. With small states a decay takes half
-as many instructions, and nothing saturates. So the loop assumes small states, checks them after
-each run of steps, and repeats the run with the general step if a state was large.
+as many instructions, and nothing saturates. So the loop assumes small states, and checks them after
+each run of steps. If a state was large, it repeats the run with a step that is exact for all
+states.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def forward_loop_of(synaptic_input: Any, emit_spikes: Any, can_repeat: bool) -> 
     The loop's parameters are ``(source, sink, neurons, span, voltage, vector_notes, at)``.
     ``synaptic_input(source, t)`` returns the synaptic input of step t in state units.
     ``emit_spikes(sink, t, spikes)`` receives the output of step t. If ``can_repeat`` is False, the
-    loop computes each run only once, with general steps.
+    loop computes each run only once, with steps that are exact for states of any size.
 
     The loop writes voltages before the reset to ``voltage``, a ``Strided``, and
     ``NOTES_PER_VECTOR`` numbers to ``vector_notes`` from ``at`` on.

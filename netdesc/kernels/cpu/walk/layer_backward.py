@@ -2,8 +2,8 @@
 
 The gradient of the layer's output is in memory, or it is a matrix product: the gradient of the next
 layer's synaptic input times the next layer's weights. Each thread computes the blocks of this
-product that its neurons need, which stay in its cache, so no thread waits for another. The whole
-product would take as much memory as the layer's activity.
+product that its neurons need. The blocks stay in the thread's cache, and no thread waits for
+another. The whole product would take as much memory as the layer's activity.
 
 A thread computes a few neighbouring vectors of neurons at a time, over all samples and steps.
 """
@@ -102,7 +102,7 @@ class WeightMemory(NamedTuple):
 
 
 class _Blocks(NamedTuple):
-    """Size of the blocks into which the work is divided."""
+    """Number of vectors, steps and samples in a block of work."""
 
     vectors: int
     steps: int

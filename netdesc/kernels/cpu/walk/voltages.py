@@ -16,7 +16,7 @@ from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
 class Voltages(NamedTuple):
     """Memory for the voltages of a layer before the reset.
 
-    Vector k of sample b at step t begins at ``b · by_sample + k · by_vector + t · by_step``.
+    Vector k of sample b at step t begins at index ``b · by_sample + k · by_vector + t · by_step``.
     """
 
     voltage: np.ndarray

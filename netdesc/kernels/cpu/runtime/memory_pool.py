@@ -35,9 +35,10 @@ _ITEM_BYTES: dict[type[np.generic], int] = {
 """Item size of each type that kernels use; ``np.dtype`` would take longer at each call."""
 
 _FREE_REFCOUNT = 2
-"""Reference count of a free buffer's memory: the attribute, and the argument of ``getrefcount``.
+"""Reference count of a free buffer's memory.
 
-Each array, view or tensor of the memory adds 1 to it.
+The references are the buffer's attribute and the argument of ``getrefcount``. Each array, view or
+tensor of the memory adds 1.
 """
 
 

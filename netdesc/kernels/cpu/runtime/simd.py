@@ -5,7 +5,8 @@ arrays would load and store every state in every step, and check whether arrays 
 vector to as many registers as the machine needs for it.
 
 ``Ints``, ``Floats`` and ``Doubles`` support ``+ - *`` and comparisons with their own type. ``Ints``
-also support ``& | << >>``, ``Bits`` only ``& |``, and ``Shorts`` only ``+``.
+also support ``& | << >>``. ``Bits`` are booleans, such as the result of a comparison, and support
+only ``& |``. ``Shorts`` are 16-bit integers, and support only ``+``.
 """
 
 from __future__ import annotations

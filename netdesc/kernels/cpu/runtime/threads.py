@@ -80,9 +80,9 @@ def _contention_guard() -> ContentionGuard | None:
 def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorates a function that runs kernels, so that any Python thread may call it.
 
-    Numba's ``workqueue`` layer ends the process if two Python threads compute at once, so with it
-    only one call runs at a time. Threads do not survive a fork: kernels would hang or crash in a
-    process that was forked after kernels ran, so the call raises EngineError there.
+    Numba's ``workqueue`` layer ends the process if two Python threads compute at once, so with this
+    layer only one call runs at a time. Threads do not survive a fork: kernels would hang or crash
+    in a process that was forked after kernels ran, so a call in such a process raises EngineError.
     """
 
     @functools.wraps(function)

@@ -40,7 +40,7 @@ from netdesc.kernels.cpu.walk.cuba_step import (
 from netdesc.kernels.cpu.walk.voltages import Voltages, voltage_of
 
 RUN_STEPS = 256
-"""Number of steps of a run. After each run, its events are added to the gradient of weights.
+"""Number of consecutive steps in a run. After each run, its events are added to ``grad_OI``.
 
 A vector's gradients of one run take 32 kB.
 """

@@ -103,7 +103,7 @@ LINE_BUDGETS = {
     "description": 11_400,
     "neurons": 2_200,
     "graph": 900,
-    "events": 1_400,
+    "events": 1_750,
     "runs": 400,
     "kernels": 9_000,
     "modules": 1_400,

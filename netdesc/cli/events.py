@@ -7,7 +7,6 @@ import math
 import shutil
 import sys
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.events.binning import Rounding
     from netdesc.events.image import Image
     from netdesc.events.raster import Raster
     from netdesc.events.raster_grid import RasterComparison
@@ -37,6 +35,12 @@ class _Number(click.FloatRange):
 
 
 _STEP_MS = _Number(min=0.001, max=1e6)
+_BESIDE = click.option(
+    "--beside",
+    metavar="OTHER",
+    type=click.Path(path_type=Path),
+    help="Show the spikes of another file beside them.",
+)
 _SKETCH_LINES, _MAX_SKETCH_COLUMNS = 24, 100
 _MAX_POLARITIES = 8
 
@@ -86,7 +90,8 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
 @events.command(
     epilog="\b\nExamples:\n"
     "  netdesc events show data/oxford/target.bs1\n"
-    "  netdesc events show runs/float.bs1 --against data/oxford/target.bs1 -o runs/compared.png"
+    "  netdesc events show runs/float.bs1 --against data/oxford/target.bs1 -o runs/compared.png\n"
+    "  netdesc events show data/oxford/input.bs1 --beside data/oxford/target.bs1 -o runs/both.pdf"
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
@@ -95,14 +100,16 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
     "target",
     metavar="OUT.png|.svg|.pdf",
     type=click.Path(path_type=Path),
-    help="Draw the spikes into this file. .svg and .pdf have axes.",
+    help="Draw the spikes into this file, with axes, a title and a legend.",
 )
+@click.option("--bare", is_flag=True, help="Draw without axes, title and legend.")
 @click.option(
     "--against",
     metavar="OTHER",
     type=click.Path(path_type=Path),
-    help="Compare with the spikes of another file.",
+    help="Compare with the spikes of another file, in one picture.",
 )
+@_BESIDE
 @click.option(
     "--step-ms",
     type=_STEP_MS,
@@ -133,47 +140,51 @@ def show(
     output: Output,
     file: Path,
     target: Path | None,
+    bare: bool,
     against: Path | None,
-    step_ms: float,
-    rounding: Rounding,
-    neurons: int | None,
-    until_ms: float | None,
+    beside: Path | None,
+    **view: Any,
 ) -> None:
     """Summarise or draw a spike file.
 
     A raster has time on the horizontal axis and neurons on the vertical axis. With --against,
     orange spikes are in FILE only, blue ones in OTHER only, and black ones in both: the colours of
-    a report whose target is OTHER. Spikes with x and y become one picture, with polarity 1 in blue
-    and polarity 0 in orange.
+    a report whose target is OTHER. With --beside, both files have a picture of their own, with the
+    same axes. Spikes with x and y become one picture, with polarity 1 in blue and polarity 0 in
+    orange.
     """
     from netdesc.events import read_events
-    from netdesc.events.pictures import FORMATS, picture
+    from netdesc.events.pictures import FORMATS, picture, pictures_beside
     from netdesc.events.raster_grid import PictureError
     from netdesc.events.summary import summarize
 
     if target is not None and target.suffix.lower() not in FORMATS:
         raise click.UsageError(f"{target}: pictures are {', '.join(FORMATS)} files; name one")
+    if against is not None and beside is not None:
+        raise click.UsageError("--against and --beside exclude each other")
+    if bare and target is None:
+        raise click.UsageError("--bare is for a picture; name its file with -o")
 
-    paths = [file] if against is None else [file, against]
+    paths = [file, *(other for other in (against, beside) if other is not None)]
     recordings = [read_events(path) for path in paths]
-    draw = partial(
-        picture,
-        recordings,
-        [path.name for path in paths],
-        step_ms=step_ms,
-        rounding=rounding,
-        neurons=neurons,
-        until_ms=until_ms,
-    )
-    drawing = None if target is None and against is None else draw()
-    if target is not None and drawing is not None:
-        _save(output, target, drawing)
-    comparison = drawing and drawing.comparison
-    if target is not None and not output.as_json:
-        _print_comparison(output, paths, comparison)
-        output.info(f"wrote {target}")
-        return
-    summaries = [summarize(recording, step_ms, rounding) for recording in recordings]
+    names = [path.name for path in paths]
+
+    def draw() -> list[Raster | Image]:
+        if beside is not None:
+            return pictures_beside(recordings, names, **view)
+        return [picture(recordings, names, **view)]
+
+    drawn = [] if target is None and against is None else draw()
+    comparison = drawn[0].comparison if drawn else None
+    if target is not None:
+        _save(output, target, drawn, bare)
+        if not output.as_json:
+            _print_comparison(output, paths, comparison)
+            output.info(f"wrote {target}")
+            return
+    summaries = [
+        summarize(recording, view["step_ms"], view["rounding"]) for recording in recordings
+    ]
     if output.as_json:
         pairs = zip(paths, summaries, strict=True)
         output.print_json(
@@ -189,24 +200,26 @@ def show(
     if summaries[0].events and _supports_braille():
         columns = min(_MAX_SKETCH_COLUMNS, shutil.get_terminal_size().columns - 1)
         with contextlib.suppress(PictureError):  # too large to draw; the table shows its size
-            output.print((drawing or draw()).sketch(columns, _SKETCH_LINES))
+            for each in drawn or draw():
+                output.print(each.sketch(columns, _SKETCH_LINES))
 
 
 @events.command(
     epilog="\b\nExamples:\n"
     "  netdesc events animate data/oxford/target.bs1 -o runs/target.gif\n"
-    "  netdesc events animate data/oxford/input.bs1 -o runs/input.gif --step-ms 10 --fps 25"
+    "  netdesc events animate data/oxford/input.bs1 -o runs/input.html --step-ms 10 --fps 25"
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     "target",
-    metavar="OUT.gif",
+    metavar="OUT.gif|.mp4|.html",
     required=True,
     type=click.Path(path_type=Path),
-    help="The file to write.",
+    help="The file to write. .mp4 requires ffmpeg; .html is one page without other files.",
 )
+@_BESIDE
 @click.option("--step-ms", type=_STEP_MS, help="Time of the recording that one frame shows.")
 @click.option("--frames", type=click.IntRange(1, 500), help="Number of frames. Default: 100.")
 @click.option(
@@ -214,31 +227,28 @@ def show(
     type=_Number(0.1, 50),
     default=20,
     show_default=True,
-    help="Frames per second. The file stores the duration of a frame in hundredths of a second.",
+    help="Frames per second. A .gif file stores the duration of a frame in hundredths of a second.",
 )
 @options.as_json
 @click.pass_obj
-def animate(
-    output: Output,
-    file: Path,
-    target: Path,
-    step_ms: float | None,
-    frames: int | None,
-    fps: float,
-) -> None:
+def animate(output: Output, file: Path, target: Path, beside: Path | None, **timing: Any) -> None:
     """Turn a spike file into an animation.
 
     A raster appears from left to right. Spikes with x and y become one frame per time interval,
-    with polarity 1 in blue and polarity 0 in orange.
+    with polarity 1 in blue and polarity 0 in orange. With --beside, both files play side by side.
     """
-    if target.suffix.lower() != ".gif":
-        raise click.UsageError(f"{target}: animations are .gif files; use {file.stem}.gif")
-    if step_ms is not None and frames is not None:
-        raise click.UsageError("--step-ms and --frames exclude each other")
     from netdesc.events import read_events
-    from netdesc.events.animation import write_gif
+    from netdesc.events.animation import FORMATS, write_animation
 
-    animation = write_gif(target, read_events(file), step_ms=step_ms, frames=frames, fps=fps)
+    if target.suffix.lower() not in FORMATS:
+        raise click.UsageError(f"{target}: animations are {', '.join(FORMATS)} files; name one")
+    if timing["step_ms"] is not None and timing["frames"] is not None:
+        raise click.UsageError("--step-ms and --frames exclude each other")
+
+    paths = [file] if beside is None else [file, beside]
+    recordings = [read_events(path) for path in paths]
+    names = [path.name for path in paths]
+    animation = write_animation(target, *recordings, names=names, **timing)
     _warn_outside(output, animation.outside)
     if output.as_json:
         output.print_json({"output": str(target), **asdict(animation)})
@@ -246,13 +256,13 @@ def animate(
         output.info(f"wrote {target}: {animation.frames} frames of {animation.frame_ms:g} ms")
 
 
-def _save(output: Output, target: Path, drawing: Raster | Image) -> None:
+def _save(output: Output, target: Path, drawn: list[Raster | Image], is_bare: bool) -> None:
     from netdesc.events.files import atomic_output_path
     from netdesc.events.pictures import save_picture
 
     with atomic_output_path(target) as temporary:
-        save_picture(temporary, drawing)
-    _warn_outside(output, drawing.outside)
+        save_picture(temporary, *drawn, is_bare=is_bare)
+    _warn_outside(output, sum(each.outside for each in drawn))
 
 
 def _warn_outside(output: Output, outside: int) -> None:

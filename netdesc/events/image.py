@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from netdesc.events.braille import DOTS_PER_COLUMN, DOTS_PER_LINE, braille
 from netdesc.events.container import Event
+from netdesc.events.legend import add_legend
 from netdesc.events.palette import BLUE, ORANGE
 from netdesc.events.raster_grid import Grid, PictureError
 
@@ -54,6 +55,9 @@ class Image:
         self._pixel = y * self.width + x
         self._is_on = event.p != 0
         self._name = name
+        self.full_strength: int | None = None
+        """The number of events that a pixel of full colour has; None for that of the pixel with
+        most events."""
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -93,14 +97,34 @@ class Image:
         colour_HW3 = share_HW[..., None] * (np.array(BLUE) - ORANGE) + ORANGE
         return np.rint(255 * (1 + strength_HW[..., None] * (colour_HW3 - 1))).astype(np.uint8)
 
+    @property
+    def max_count(self) -> int:
+        """The number of events of the pixel that has most."""
+        return int(self.counts().sum(axis=0).max())
+
     def draw(self, axes: Axes) -> None:
-        """Draws the image of all events, with axes labels."""
-        counts_2HW = self.counts()
-        max_count = int(counts_2HW.sum(axis=0).max())
-        axes.imshow(self.rgb(counts_2HW, max_count), interpolation="nearest")
-        axes.set_xlabel("x")
-        axes.set_ylabel("y")
+        """Draws the image of all events."""
+        rgb_HW3 = self.rgb(self.counts(), self.full_strength or self.max_count)
+        axes.imshow(rgb_HW3, interpolation="nearest")
+
+    def label(self, axes: Axes) -> None:
+        """Adds the names of the axes, a title, and a legend below the plot."""
+        from matplotlib.patches import Patch
+
+        axes.set_xlabel("x (pixels)")
+        axes.set_ylabel("y (pixels)")
         axes.set_title(self._name)
+        strength = self.full_strength or self.max_count
+        colours = ((False, ORANGE, "polarity 0"), (True, BLUE, "polarity 1"))
+        add_legend(
+            axes,
+            handles=[
+                Patch(color=colour, label=name)
+                for is_on, colour, name in colours
+                if (self._is_on == is_on).any()
+            ],
+            title=f"full colour: {strength:,} {'event' if strength == 1 else 'events'} in a pixel",
+        )
 
     def sketch(self, columns: int, lines: int) -> str:
         """Draws the pixels with events in Braille, with at most ``lines`` lines of ``columns``

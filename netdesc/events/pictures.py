@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DPI = 200
 
 _AXES_INCHES = (7.5, 5.0)
+_GAP_PIXELS = 60
 _MAX_NAME_LENGTH = 60
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
@@ -59,32 +60,86 @@ def picture(
     return Image(recordings[0], names[0])
 
 
-def save_picture(path: Path, drawn: Raster | Image) -> None:
-    """Writes a picture in the format of the suffix, one of ``FORMATS``.
+def pictures_beside(
+    recordings: Sequence[Event],
+    names: Sequence[str],
+    *,
+    step_ms: float = 1.0,
+    rounding: Rounding = "nearest",
+    neurons: int | None = None,
+    until_ms: float | None = None,
+) -> list[Raster | Image]:
+    """Makes a picture of each recording. All rasters have one grid, all images one colour scale.
 
-    A .png file shows only the plot area; the other formats have axes. The same spikes give the same
-    bytes. OSError if the file cannot be written.
+    PictureError under the conditions of ``Grid.enclosing`` and ``Image``, and if ``neurons`` or
+    ``until_ms`` is given for an image.
+    """
+    rasters = [recording for recording in recordings if not is_image(recording)]
+    if len(rasters) < len(recordings) and not (neurons is None and until_ms is None):
+        raise PictureError("events with x and y are drawn as an image, without such an axis")
+    grid = Grid(0, 0)
+    if rasters:
+        grid = Grid.enclosing(
+            *rasters, step_ms=step_ms, rounding=rounding, neurons=neurons, until_ms=until_ms
+        )
+    drawn = [
+        Image(recording, name) if is_image(recording) else Raster([recording], [name], grid)
+        for recording, name in zip(recordings, map(_shorten_name, names), strict=True)
+    ]
+    images = [each for each in drawn if isinstance(each, Image)]
+    for image in images:
+        image.full_strength = max(each.max_count for each in images)
+    return drawn
+
+
+def save_picture(path: Path, *drawn: Raster | Image, is_bare: bool = False) -> None:
+    """Writes pictures, side by side, in the format of the suffix, one of ``FORMATS``.
+
+    If ``is_bare``, the file shows only the plot areas, without axes, titles and legends. The same
+    spikes give the same bytes. OSError if the file cannot be written.
     """
     suffix = path.suffix.lower()
     with default_style():
-        figure = make_figure(drawn, has_axes=suffix != ".png")
-        figure.savefig(path, format=suffix[1:], metadata=_METADATA[suffix])
+        figure = make_figure(*drawn, is_bare=is_bare)
+        # An image keeps its aspect ratio, for which the layout of the figure may lack the space.
+        box = None if is_bare else "tight"
+        figure.savefig(path, format=suffix[1:], metadata=_METADATA[suffix], bbox_inches=box)
 
 
-def make_figure(drawn: Raster | Image, has_axes: bool) -> Figure:
-    """Makes a figure of ``drawn``. Call this and render the figure in a ``default_style`` block."""
+def make_figure(*drawn: Raster | Image, is_bare: bool = False) -> Figure:
+    """Makes a figure of pictures side by side. It must be made and rendered in a block of
+    ``default_style``.
+    """
+    figure = _bare_figure(drawn) if is_bare else _figure_with_axes(len(drawn))
+    for each, axes in zip(drawn, figure.axes, strict=True):
+        each.draw(axes)
+        if not is_bare:
+            each.label(axes)
+    return figure
+
+
+def _figure_with_axes(count: int) -> Figure:
     from matplotlib.figure import Figure
 
-    if has_axes:
-        figure = Figure(_AXES_INCHES, DPI, layout="constrained")
-        axes = figure.add_subplot()
+    width, height = _AXES_INCHES
+    figure = Figure((width * (1 + 0.6 * (count - 1)), height), DPI, layout="constrained")
+    for axes in figure.subplots(1, count, squeeze=False).flat:
         axes.spines[["top", "right"]].set_visible(False)
-    else:
-        width, height = drawn.pixels
-        figure = Figure((width / DPI, height / DPI), DPI)
-        axes = figure.add_axes((0, 0, 1, 1))
+    return figure
+
+
+def _bare_figure(drawn: Sequence[Raster | Image]) -> Figure:
+    """Makes a figure with one pixel for each of the pictures' pixels, and gaps between them."""
+    from matplotlib.figure import Figure
+
+    width = sum(each.pixels[0] for each in drawn) + _GAP_PIXELS * (len(drawn) - 1)
+    height = max(each.pixels[1] for each in drawn)
+    figure, left = Figure((width / DPI, height / DPI), DPI), 0
+    for each in drawn:
+        own_width, own_height = each.pixels
+        axes = figure.add_axes((left / width, 0, own_width / width, own_height / height))
         axes.set_axis_off()
-    drawn.draw(axes)
+        left += own_width + _GAP_PIXELS
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netdesc.events.braille import DOTS_PER_COLUMN, DOTS_PER_LINE, braille
 from netdesc.events.container import Event
+from netdesc.events.legend import add_legend
 from netdesc.events.palette import BLUE, INK, ORANGE, Colour
 from netdesc.events.raster_grid import Bins, Grid, RasterComparison, compare
 
@@ -64,7 +65,6 @@ class Raster:
     def draw(self, axes: Axes) -> None:
         """Draws a dot for each bin with a spike; time in ms runs to the right, neurons upward."""
         grid = self.grid
-        diameter = min(_MAX_POINTS, max(_MIN_POINTS, _DOT_SIZE * _HEIGHT_POINTS / grid.neurons))
         for series in self._dot_series():
             step, neuron = grid.dots(series.bins)
             axes.plot(
@@ -72,7 +72,7 @@ class Raster:
                 neuron,
                 linestyle="",
                 marker="o",
-                markersize=diameter,
+                markersize=self._diameter,
                 markeredgewidth=0,
                 color=series.colour,
                 label=series.name,
@@ -80,13 +80,19 @@ class Raster:
             )
         axes.set_xlim(-0.5 * grid.step_ms, (grid.steps - 0.5) * grid.step_ms)
         axes.set_ylim(-0.5, grid.neurons - 0.5)
+
+    def label(self, axes: Axes) -> None:
+        """Adds the names of the axes, a title, and a legend below the plot."""
         axes.set_xlabel("time (ms)")
         axes.set_ylabel("neuron")
-        if len(self._bins) == 1:
-            axes.set_title(self._names[0])
-        else:
-            scale = _LEGEND_POINTS / diameter
-            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), markerscale=scale, frameon=False)
+        axes.set_title(" against ".join(self._names))
+        add_legend(axes, markerscale=_LEGEND_POINTS / self._diameter)
+
+    @property
+    def _diameter(self) -> float:
+        """The diameter of a dot in points."""
+        height = _DOT_SIZE * _HEIGHT_POINTS / self.grid.neurons
+        return min(_MAX_POINTS, max(_MIN_POINTS, height))
 
     def sketch(self, columns: int, lines: int) -> str:
         """Draws the first recording in Braille, with at most ``lines`` lines of ``columns``
@@ -98,7 +104,8 @@ class Raster:
     def _dot_series(self) -> list[DotSeries]:
         comparison = self.comparison
         if comparison is None:
-            return [DotSeries(self._bins[0], INK, self._names[0])]
+            count = len(self._bins[0])
+            return [DotSeries(self._bins[0], INK, "1 spike" if count == 1 else f"{count:,} spikes")]
         first, second = self._names
         return [
             DotSeries(comparison.only_second, BLUE, f"only in {second}"),

@@ -44,7 +44,8 @@ def test_each_has_a_help_text_with_an_example(name, capsys):
 @pytest.mark.parametrize(
     "arguments",
     [("convert", TARGET, "a.npy"), ("show", TARGET), ("show", TARGET, "-o", "a.png"),
-     ("show", TARGET, "--against", TARGET, "-o", "a.svg"), ("animate", TARGET, "-o", "a.gif")],
+     ("show", TARGET, "--against", TARGET, "-o", "a.svg"), ("animate", TARGET, "-o", "a.gif"),
+     ("animate", TARGET, "--beside", TARGET, "-o", "a.html")],
 )  # fmt: skip
 def test_none_loads_torch_and_only_pictures_load_matplotlib(arguments, tmp_path):
     arguments = [tmp_path / a if str(a).startswith("a.") else a for a in arguments]
@@ -204,7 +205,7 @@ def test_showing_an_empty_file_says_so(tmp_path, capsys):
 def test_showing_as_json_with_a_comparison(tmp_path, capsys):
     first = recording(tmp_path / "a.bs1", [0, 1, 2], [0, 1, 2])
     second = recording(tmp_path / "b.bs1", [0, 1, 3, 3], [0, 1.4, 2, 3])
-    arguments = ("show", first, "--against", second, "-o", tmp_path / "c.png", "--json")
+    arguments = ("show", first, "--against", second, "-o", tmp_path / "c.png", "--json", "--bare")
     assert run(*arguments) == 0
     given = json.loads(capsys.readouterr().out)
     assert given["comparison"] == {"only_first": 1, "only_second": 2, "both": 2}
@@ -216,6 +217,21 @@ def test_showing_as_json_with_a_comparison(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["comparison"]["both"] == 1
     assert run(*arguments[:4]) == 0
     assert "2 spikes are in both files in the same bin" in capsys.readouterr().out
+
+
+def test_another_file_is_shown_beside(tmp_path, capsys):
+    first = recording(tmp_path / "a.bs1", [0, 1, 2], [0, 1, 2])
+    second = recording(tmp_path / "b.bs2", [0, 1], [0, 2], y=[0, 2])
+    assert run("show", first, "--beside", second) == 0
+    assert "a.bs1" in (out := capsys.readouterr().out)
+    assert "b.bs2" in out
+    assert run("show", first, "--beside", second, "-o", tmp_path / "c.svg") == 0
+    drawn = (tmp_path / "c.svg").read_text(encoding="utf-8")
+    assert all(word in drawn for word in ("a.bs1", "b.bs2", "time (ms)", "x (pixels)"))
+    assert run("show", first, "--beside", second, "-o", tmp_path / "c.svg", "--bare") == 0
+    assert "<text" not in (tmp_path / "c.svg").read_text(encoding="utf-8")
+    assert run("animate", first, "--beside", first, "-o", tmp_path / "c.html") == 0
+    assert (tmp_path / "c.html").stat().st_size < 200_000
 
 
 def test_pictures_say_what_they_leave_out(tmp_path, capsys):
@@ -231,7 +247,10 @@ def test_pictures_say_what_they_leave_out(tmp_path, capsys):
     [
         (["show", "a.bs1", "-o", "a.jpg"], 2, "pictures are .png, .svg, .pdf files"),
         (["show", "a.bs1", "-o", "a"], 2, "pictures are .png, .svg, .pdf files"),
-        (["animate", "a.bs1", "-o", "a.mp4"], 2, "animations are .gif"),
+        (["animate", "a.bs1", "-o", "a.avi"], 2, "animations are .gif, .mp4, .html"),
+        (["animate", "a.bs1", "-o", "a.mp4"], 3, "requires the program ffmpeg"),
+        (["show", "a.bs1", "--against", "a.bs1", "--beside", "a.bs1"], 2, "exclude"),
+        (["show", "a.bs1", "--bare"], 2, "name its file with -o"),
         (["animate", "a.bs1", "-o", "a.gif", "--frames", "9", "--step-ms", "1"], 2, "exclude"),
         (["animate", "a.bs1", "-o", "a.gif", "--frames", "501"], 2, "501"),
         (["animate", "a.bs1", "-o", "a.gif", "--step-ms", "0.001"], 1, "2,001 frames"),
@@ -245,6 +264,7 @@ def test_pictures_say_what_they_leave_out(tmp_path, capsys):
 )
 def test_wrong_arguments_are_one_message(arguments, code, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
     recording(tmp_path / "a.bs1", [0, 1], [0, 2])
     recording(tmp_path / "b.bs2", [0, 1], [0, 2], y=[0, 2])
     assert run(*arguments) == code

@@ -18,21 +18,21 @@ from netdesc.events import raster
 from netdesc.events import raster_grid as grid
 from netdesc.events.braille import braille
 from netdesc.events.palette import BLUE, INK, ORANGE
-from netdesc.events.pictures import picture, save_picture
+from netdesc.events.pictures import picture, pictures_beside, save_picture
 from netdesc.events.raster_grid import Grid, PictureError, compare
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
-def pixels_of(drawn, tmp_path: Path) -> np.ndarray:
+def pixels_of(tmp_path: Path, *drawn, is_bare: bool = True) -> np.ndarray:
     """The pixels of its PNG file, [height, width, 3]."""
-    save_picture(tmp_path / "drawn.png", drawn)
+    save_picture(tmp_path / "drawn.png", *drawn, is_bare=is_bare)
     with pillow.open(tmp_path / "drawn.png") as image:
         return np.asarray(image.convert("RGB"))
 
 
-def svg_of(drawn, tmp_path: Path) -> ET.Element:
-    save_picture(tmp_path / "drawn.svg", drawn)
+def svg_of(tmp_path: Path, *drawn, is_bare: bool = False) -> ET.Element:
+    save_picture(tmp_path / "drawn.svg", *drawn, is_bare=is_bare)
     return ET.parse(tmp_path / "drawn.svg").getroot()
 
 
@@ -52,7 +52,7 @@ def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neur
     rng = np.random.default_rng(0)
     step, neuron = rng.integers(0, steps, 40), rng.integers(0, neurons, 40)
     drawn = picture([events_at(step, neuron)], ["a"], neurons=neurons, until_ms=steps)
-    dark_HW = 255 - pixels_of(drawn, tmp_path).mean(axis=2)
+    dark_HW = 255 - pixels_of(tmp_path, drawn).mean(axis=2)
     height, width = dark_HW.shape
     assert (width, height) == drawn.pixels
     row, column = np.mgrid[:height, :width] + 0.5
@@ -67,9 +67,9 @@ def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neur
 def test_very_many_spikes_are_drawn_as_fewer_dots(tmp_path, monkeypatch):
     steps, neurons = np.divmod(np.arange(40_000), 200)
     drawn = picture([events_at(steps, neurons)], ["a"])
-    whole = pixels_of(drawn, tmp_path)
+    whole = pixels_of(tmp_path, drawn)
     monkeypatch.setattr(grid, "MAX_DOTS", 100)
-    assert np.abs(pixels_of(drawn, tmp_path).astype(int) - whole).mean() < 1
+    assert np.abs(pixels_of(tmp_path, drawn).astype(int) - whole).mean() < 1
     monkeypatch.setattr(grid, "_POOLED_SIZE", (50, 30))
     assert len(drawn.grid.dots(np.arange(40_000))[0]) == 1500
     assert len(drawn.grid.dots(np.array([*range(200)]))[0]) == 30
@@ -77,7 +77,7 @@ def test_very_many_spikes_are_drawn_as_fewer_dots(tmp_path, monkeypatch):
 
 def test_a_comparison_has_three_colours_and_a_legend(tmp_path):
     drawn = picture([events_at([0, 1], [0, 1]), events_at([0, 2], [0, 2])], ["a.bs1", "b.bs1"])
-    pixels = pixels_of(drawn, tmp_path)
+    pixels = pixels_of(tmp_path, drawn)
     height, width, _ = pixels.shape
     middles = [
         pixels[height - (2 * n + 1) * height // 6, (2 * n + 1) * width // 6] for n in (0, 1, 2)
@@ -86,12 +86,56 @@ def test_a_comparison_has_three_colours_and_a_legend(tmp_path):
         np.abs(np.array(middles) - [byte_colour(each) for each in (INK, ORANGE, BLUE)]).max() <= 1
     )
     assert pixels[0, 0].tolist() == [255, 255, 255]
-    assert texts(svg_of(drawn, tmp_path))[-3:] == ["only in b.bs1", "only in a.bs1", "in both"]
+    assert texts(svg_of(tmp_path, drawn))[-3:] == [
+        "only in b.bs1",
+        "only in a.bs1",
+        "in both",
+    ]
+
+
+@pytest.mark.parametrize("y", [None, [1, 2]])
+def test_a_picture_has_axes_a_title_and_a_legend_unless_it_is_bare(y, tmp_path):
+    drawn = picture([events_at([0.0, 3.0], [0, 5], y=y, p=[0, 1])], ["spikes.bs1"])
+    words = {"time (ms)", "neuron", "2 spikes"}
+    if y is not None:
+        words = {"x (pixels)", "y (pixels)", "polarity 0", "polarity 1"}
+    assert words | {"spikes.bs1"} <= set(texts(svg_of(tmp_path, drawn)))
+    assert texts(svg_of(tmp_path, drawn, is_bare=True)) == []
+    labelled = pixels_of(tmp_path, drawn, is_bare=False)
+    height, width, _ = labelled.shape
+    for edge in (labelled[: height // 10], labelled[-height // 10 :], labelled[:, : width // 10]):
+        assert edge.min() < 100  # title, legend, and the numbers of the axis
+
+
+def test_pictures_side_by_side_have_the_same_axes(tmp_path):
+    short, long = events_at([0.0, 3.0], [0, 5]), events_at([9.0, 40.0, 40.0], [20, 1, 2])
+    first, second = pictures_beside([short, long], ["short.bs1", "long.bs1"])
+    assert first.grid == second.grid == Grid(41, 21)
+    found = texts(svg_of(tmp_path, first, second))
+    assert {"short.bs1", "long.bs1", "2 spikes", "3 spikes"} <= set(found)
+    assert found.count("time (ms)") == 2
+    pixels = pixels_of(tmp_path, first, second)
+    assert pixels.shape[1] > 2 * first.pixels[0]
+    dark = 255 - pixels.mean(axis=2)
+    assert dark[:, : first.pixels[0]].sum() > 0
+    assert dark[:, -second.pixels[0] :].sum() > dark[:, : first.pixels[0]].sum()
+
+
+def test_images_side_by_side_have_the_same_colour_scale(tmp_path):
+    one = events_at([0.0], [0], y=[1])
+    many = events_at(range(100), [1] * 100, y=[1] * 100)
+    alone = pixels_of(tmp_path, picture([one], ["a"]))
+    beside = pixels_of(tmp_path, *pictures_beside([one, many], ["a", "b"]))
+    assert alone.min() < beside[:, : alone.shape[1]].min()
+    raster, image = pictures_beside([events_at([0.0], [0]), many], ["a", "b"])
+    assert {"neuron", "x (pixels)"} <= set(texts(svg_of(tmp_path, raster, image)))
+    with pytest.raises(PictureError, match="events with x and y"):
+        pictures_beside([one, many], ["a", "b"], neurons=3)
 
 
 def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
     event = events_at(10.0 * np.arange(150), np.arange(150) % 30)
-    root = svg_of(picture([event], ["spikes.bs1"]), tmp_path)
+    root = svg_of(tmp_path, picture([event], ["spikes.bs1"]))
     assert {"time (ms)", "neuron", "0", "1000", "20", "spikes.bs1"} <= set(texts(root))
     used = [
         element.get("{http://www.w3.org/1999/xlink}href")
@@ -99,7 +143,7 @@ def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
     ]
     assert max(used.count(each) for each in set(used)) == 150
     monkeypatch.setattr(raster, "MAX_VECTOR_DOTS", 100)
-    root = svg_of(picture([event], ["spikes.bs1"]), tmp_path)
+    root = svg_of(tmp_path, picture([event], ["spikes.bs1"]))
     assert len(list(root.iter(f"{NAMESPACE}image"))) == 1
     assert len(list(root.iter(f"{NAMESPACE}use"))) < 50
 
@@ -110,7 +154,7 @@ def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
 def test_any_name_is_text(tmp_path_factory, name):
     folder = tmp_path_factory.getbasetemp()
     hostile = "</text><script>alert(1)</script>$x$"
-    root = svg_of(picture([events_at([0], [0])] * 2, [name, hostile]), folder)
+    root = svg_of(folder, picture([events_at([0], [0])] * 2, [name, hostile]))
     assert not list(root.iter(f"{NAMESPACE}script"))
     assert f"only in {hostile}" in texts(root)
     printable = "".join(each if each.isprintable() else "�" for each in name)
@@ -180,19 +224,19 @@ def test_a_grid_encloses_the_events_or_has_the_given_size():
 def test_an_image_shows_counts_and_polarities_with_row_0_on_top(tmp_path):
     event = events_at(range(6), [0, 0, 0, 0, 2, 2], y=[0, 0, 0, 0, 1, 1], p=[1, 1, 1, 1, 0, 1])
     drawn = picture([event], ["camera.bs2"])
-    pixels = pixels_of(drawn, tmp_path)
+    pixels = pixels_of(tmp_path, drawn)
     assert pixels.shape == (512, 768, 3)
     cells = pixels.reshape(2, 256, 3, 256, 3).transpose(0, 2, 1, 3, 4).reshape(2, 3, -1, 3)
     assert (cells == cells[:, :, :1]).all()
     assert np.abs(cells[0, 0, 0] - byte_colour(BLUE)).max() <= 1
     assert (cells[0, 1:, 0] == 255).all()
     assert 255 > cells[1, 2, 0, 0] > byte_colour(BLUE)[0]  # half as many, of both
-    assert {"x", "y", "camera.bs2"} <= set(texts(svg_of(drawn, tmp_path)))
+    assert {"x (pixels)", "y (pixels)", "camera.bs2"} <= set(texts(svg_of(tmp_path, drawn)))
 
 
 def test_one_event_is_seen_beside_a_thousand(tmp_path):
     event = events_at(range(1001), [0] * 1000 + [1], y=[1] * 1001)
-    pixels = pixels_of(picture([event], ["a"]), tmp_path)
+    pixels = pixels_of(tmp_path, picture([event], ["a"]))
     assert pixels[-1, -1].min() < 235
 
 

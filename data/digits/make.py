@@ -1,4 +1,4 @@
-"""Write digits.npz: the 8×8 handwritten digits, a label for each, and who is held out.
+"""Write digits.npz: the 8×8 handwritten digits, a label for each, and the part that each is in.
 
     python data/digits/make.py [FOLDER]
 
@@ -17,19 +17,22 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 SPLIT_SEED = 0
-HELD_OUT = 5  # one sample in so many, of each digit, is for validation
-TRAIN, VALIDATION = 0, 1
-MADE = (1998, 7, 1, 0, 0, 0)  # what the file says of its age, so that it never changes
+TRAIN, VALIDATION, TEST = 0, 1, 2
+TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1  # of each digit's images
+MADE = (1998, 7, 1, 0, 0, 0)  # a fixed date in the file, so that its bytes never change
 
 
 def choose_split(labels: np.ndarray) -> np.ndarray:
-    """Part of each sample: of every digit a fifth, rounded, is drawn for validation."""
-    # numpy promises that this generator's numbers stay, of the newer ones it does not.
+    """Return the part of each sample; shares are drawn digit by digit and rounded."""
+    # numpy promises that the numbers of this generator stay the same; it does not for newer ones.
     random = np.random.RandomState(SPLIT_SEED)
     split = np.full(labels.size, TRAIN, np.uint8)
     for digit in range(10):
-        samples = np.flatnonzero(labels == digit)
-        split[random.permutation(samples)[: round(samples.size / HELD_OUT)]] = VALIDATION
+        samples = random.permutation(np.flatnonzero(labels == digit))
+        test = round(samples.size * TEST_SHARE)
+        validation = round(samples.size * VALIDATION_SHARE)
+        split[samples[:test]] = TEST
+        split[samples[test : test + validation]] = VALIDATION
     return split
 
 

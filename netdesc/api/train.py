@@ -17,6 +17,8 @@ from netdesc.modules import build
 from netdesc.report import ReportError, write_report
 from netdesc.runs.files import LOCK, NETWORK, RECORD, REPORT
 from netdesc.training import Run
+from netdesc.training.device import choose_device
+from netdesc.training.memory import require_memory
 from netdesc.training.progress import Style
 
 
@@ -29,12 +31,15 @@ def train(
     engine: str = "auto",
     progress: Style = "auto",
     warn: Callable[[str], None] = warnings.warn,
+    ignore_memory: bool = False,
 ) -> Run:
     """Trains like ``netdesc.training.train``, then writes ``network.net`` and ``report.html``.
 
     ``warn`` is called with each warning of the export. If a ``.net`` file cannot hold the network
     or the report cannot be written, ``warn`` is called with the reason, and the run still counts as
     successful. A run that diverged or was interrupted has a report but no ``network.net``.
+    MemoryShortageError, unless ``ignore_memory``, if the device has too little free memory; then
+    nothing is written.
     """
 
     def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
@@ -50,9 +55,11 @@ def train(
 
     if description is not None:
         require_description(description)
-    document = None if description is None else description.document
+    trained = description
     if resume is not None and (Path(resume) / LOCK).is_file():
-        document = load(Path(resume) / LOCK).document
+        trained = load(Path(resume) / LOCK)
+    if trained is not None and not ignore_memory:
+        require_memory(trained, choose_device(device))
     run = training.train(
         description,
         run_dir=run_dir,
@@ -60,7 +67,7 @@ def train(
         device=device,
         engine=engine,
         progress=progress,
-        readers={} if document is None else weight_readers(build_graph(document)),
+        readers={} if trained is None else weight_readers(build_graph(trained.document)),
         finish=finish,
     )
     _write_report(run.path, warn)

@@ -50,15 +50,17 @@ class Timing:
 class Report:
     """The measurements of a benchmark, and the conditions under which they were made.
 
-    ``peak_bytes`` is roughly the peak memory of the run (on a GPU: GPU memory) minus the memory
-    that was allocated before (see ``peers.memory``). It includes data, weights, activations and
-    checkpoints, but not libraries and kernels, which an earlier run has already loaded. ``stolen``
-    is the share of CPU time that the host of a virtual machine gave to other machines while epochs
-    were timed.
+    ``shares`` holds the fraction of the epochs' total time that each of ``parts`` took, measured in
+    the run that times the parts. ``peak_bytes`` is roughly the peak memory of the run (on a GPU:
+    GPU memory) minus the memory that was allocated before (see ``peers.memory``). It includes data,
+    weights, activations and checkpoints, but not libraries and kernels, which an earlier run has
+    already loaded. ``stolen`` is the share of CPU time that the host of a virtual machine gave to
+    other machines while epochs were timed.
     """
 
     epoch: Timing
     parts: list[Timing]
+    shares: dict[str, float]
     epochs: int
     best_loss: float
     spike_rates: dict[str, float]
@@ -136,16 +138,12 @@ def time_epochs(
     _, stolen = shares_since(before)
     assert run.best is not None
     assert run.final is not None
-    rows = parts.parts[WARM_UP:-1]
-    rest = [seconds - sum(row.values()) for seconds, row in zip(parts.epochs(), rows, strict=True)]
-    names = dict.fromkeys(part for part, _ in PARTS)
-    timings = [Timing.from_seconds(name, [row[name] for row in rows]) for name in names]
+    seconds = _seconds_by_part(parts)
+    total = sum(map(sum, seconds.values()))
     return Report(
         epoch=Timing.from_seconds("epoch", whole.epochs()),
-        parts=[
-            *(timing for timing in timings if timing.median_ms > 0),
-            Timing.from_seconds(REST, rest),
-        ],
+        parts=[Timing.from_seconds(part, each) for part, each in seconds.items()],
+        shares={part: sum(each) / total for part, each in seconds.items()},
         epochs=epochs,
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
@@ -154,6 +152,15 @@ def time_epochs(
         conditions=environment(torch.device(device)),
         machine=facts,
     )
+
+
+def _seconds_by_part(stopwatch: _Stopwatch) -> dict[str, list[float]]:
+    """Returns the seconds that each part took in each counted epoch, and those of all else."""
+    epochs, rows = stopwatch.epochs(), stopwatch.parts[WARM_UP:-1]
+    seconds = {part: [row[part] for row in rows] for part, _ in PARTS}
+    seconds = {part: each for part, each in seconds.items() if any(each)}
+    rest = [epoch - sum(row.values()) for epoch, row in zip(epochs, rows, strict=True)]
+    return seconds | {REST: rest}
 
 
 def _train(

@@ -6,7 +6,7 @@ import platform
 import time
 from pathlib import Path
 
-from netdesc.bench.machine import cores
+from netdesc.kernels.machine import cores
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _STATISTICS = Path("/proc/stat")

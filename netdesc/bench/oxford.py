@@ -101,6 +101,7 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
                 "threshold": layer.neuron.threshold,
                 "current_decay": decay_range(layer.neuron.current_decay)[0],
                 "voltage_decay": decay_range(layer.neuron.voltage_decay)[0],
+                "requires_grad": bool(layer.neuron.learn),
             }
             for layer in graph.neuron_layers
         ],

@@ -254,7 +254,7 @@ def _print(output: Output, report: Report) -> None:
             timing.part,
             f"{timing.median_ms:8.3f}",
             f"{timing.low_ms:8.3f} to {timing.high_ms:.3f}",
-            f"{timing.median_ms / report.epoch.median_ms:5.0%}",
+            f"{report.shares.get(timing.part, 1):5.0%}",
         )
         for timing in (*report.parts, report.epoch)
     ]

@@ -33,6 +33,11 @@ _OPTIONS = (
     options.device,
     options.engine,
     click.option("--seed", type=int, help="Short for --set training.seed=N."),
+    click.option(
+        "--ignore-memory",
+        is_flag=True,
+        help="Train even if the estimated memory exceeds what the machine or the GPU has free.",
+    ),
     options.quiet,
     options.as_json,
     click.pass_obj,

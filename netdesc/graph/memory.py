@@ -17,13 +17,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from netdesc.description.models import Training
+from netdesc.description.shapes import INPUT
 from netdesc.graph.nodes import Graph, Layer
 
 FLOAT_BYTES = 4
 
 NUMBERS_PER_NEURON = 3
 """How many float32 values a training step keeps for each neuron, time step and sample."""
+
+
+_OPTIMIZER_STATES = {"adam": 2, "adamw": 2}
+"""Number of values that an optimizer stores per parameter. SGD: 1 with momentum, otherwise 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,41 @@ class LayerMemory:
     """Gradients, best values so far and optimizer states of the trained numbers."""
     activity: int
     """States, spikes and their gradients for one batch."""
+
+    @property
+    def in_training(self) -> int:
+        """All bytes that training needs for this layer."""
+        return self.weights + self.training + self.activity
+
+
+class MemoryEstimate(NamedTuple):
+    """The memory of training with batches of ``batch`` samples, by layer; first the input's."""
+
+    batch: int
+    layers: dict[str, LayerMemory]
+
+    @property
+    def in_training(self) -> int:
+        """All bytes that training needs."""
+        return sum(layer.in_training for layer in self.layers.values())
+
+    @property
+    def largest(self) -> str:
+        """The name of the layer that needs most."""
+        return max(self.layers, key=lambda name: self.layers[name].in_training)
+
+
+def estimate_memory(graph: Graph, training: Training, samples: int | None) -> MemoryEstimate:
+    """Estimates the memory of training ``graph`` on ``samples`` samples (None: not known).
+
+    If neither the number of samples nor the batch size is known, the batch is one sample.
+    """
+    batch = min(training.batch_size or samples or 1, samples or training.batch_size or 1)
+    momentum = getattr(training.optimizer, "momentum", 0.0)
+    states = _OPTIMIZER_STATES.get(training.optimizer.type, 1 if momentum else 0)
+    layers = {INPUT: LayerMemory(0, None, 0, batch_memory(graph, batch))}
+    layers |= {each.name: layer_memory(graph, each, batch, states) for each in graph.layers}
+    return MemoryEstimate(batch, layers)
 
 
 def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMemory:
@@ -62,3 +104,14 @@ def batch_memory(graph: Graph, batch: int) -> int:
     if graph.classifier is None:  # the network learns from target spikes
         cells += math.prod(graph.output_shape)
     return FLOAT_BYTES * cells * graph.steps * batch
+
+
+def format_bytes(count: float) -> str:
+    """Formats a number of bytes in a suitable unit with three digits; empty for 0."""
+    if not count:
+        return ""
+    unit = min(int(math.log10(count) / 3), len(_UNITS) - 1) if count >= 1 else 0
+    return f"{count / 1000**unit:.3g} {_UNITS[unit]}"
+
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")

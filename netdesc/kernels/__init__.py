@@ -10,4 +10,5 @@
 - ``segment_by_layer``: computes such layers one by one, for ``reference`` and ``cuda``
 - ``van_rossum_coefficients``: coefficients of the van Rossum filter, for ``cpu`` and ``cuda``
 - ``checks``: checks the operators' tensors
+- ``machine``: cores and memory that the process may use, without torch
 """

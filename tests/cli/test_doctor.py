@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from support.cli_process import Netdesc, netdesc_process
 from support.grids import slow
 
-from netdesc.bench import machine
 from netdesc.cli.doctor import checks, probes
 from netdesc.cli.doctor.checks import run_probes
 from netdesc.cli.doctor.probes import Probe, ProbeResult
+from netdesc.kernels import machine
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -256,6 +256,25 @@ def test_a_container_has_a_quota(text: str | None, quota: float | None, tmp_path
         ({}, 1 << 30, 1 << 29),
         ({"memory.max": "max", "memory.current": "5"}, 1 << 30, 1 << 29),
         ({"memory.max": str(1 << 28), "memory.current": str(1 << 27)}, 1 << 28, 1 << 27),
+        (
+            {
+                "memory.max": str(1 << 28),
+                "memory.current": str(1 << 27),
+                "memory.stat": "anon 7\ninactive_file 4096\nactive_file 9",
+            },
+            1 << 28,
+            (1 << 27) + 4096,
+        ),
+        (  # a batch job is in a group within the container's
+            {
+                "memory.max": str(1 << 29),
+                "memory.current": "0",
+                "job/step/memory.max": str(1 << 27),
+                "job/step/memory.current": "0",
+            },
+            1 << 27,
+            1 << 27,
+        ),
     ],
 )
 def test_memory_is_the_container_s(
@@ -263,6 +282,8 @@ def test_memory_is_the_container_s(
 ) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 1048576 kB\nMemAvailable:  524288 kB\n")
+    (tmp_path / "proc" / "self").mkdir()
+    (tmp_path / "proc" / "self" / "cgroup").write_text("0::/job/step\n")
     fill(tmp_path, files)
     assert machine.memory(tmp_path) == machine.Memory(total, available)
 

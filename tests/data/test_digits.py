@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "data" / "digits"
 SHA256 = {
     "inputs": "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3",
     "labels": "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0",
-    "split": "f54ec02ad48b1156c7b727352c2464bcc6add9ecb7dad1ed45a48fd9e2ad4634",
+    "split": "3a026dddbb987ec111697c6b816242fde4eacd32f8664ad02ee50397e5748d84",
 }
 
 
@@ -38,13 +38,16 @@ def test_arrays_are_as_documented(arrays: dict[str, np.ndarray]) -> None:
     assert (split.dtype, split.shape) == (np.uint8, (1797,))
     assert (inputs.min(), inputs.max()) == (0, 16)
     assert np.array_equal(np.unique(labels), np.arange(10))
-    assert np.array_equal(np.bincount(split), [1438, 359])
+    assert np.array_equal(np.bincount(split), [1259, 179, 359])
 
 
-def test_a_fifth_of_every_digit_is_held_out(arrays: dict[str, np.ndarray]) -> None:
+@pytest.mark.parametrize(("part", "share"), [(1, 0.1), (2, 0.2)])
+def test_every_digit_is_held_out_by_the_same_share(
+    arrays: dict[str, np.ndarray], part: int, share: float
+) -> None:
     digit_counts = np.bincount(arrays["labels"])
-    held_out = np.bincount(arrays["labels"][arrays["split"] == 1])
-    assert (np.abs(held_out - digit_counts / 5) <= 0.5).all()
+    held_out = np.bincount(arrays["labels"][arrays["split"] == part])
+    assert (np.abs(held_out - digit_counts * share) <= 0.5).all()
 
 
 def test_making_the_file_again_gives_the_shipped_one(tmp_path: Path) -> None:

@@ -9,8 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from support.cli_process import Netdesc
 
+from netdesc import load
 from netdesc.events import from_dense, write_events
+from netdesc.graph import build_graph
+from netdesc.graph.memory import estimate_memory, format_bytes
+from netdesc.kernels import machine
+from netdesc.training.memory import MemoryShortageError, require_memory
 
 STEPS, SAMPLES, NEURONS = 1000, 24, 256
 
@@ -63,3 +70,37 @@ def _document(folder: Path, samples: int) -> Path:
     path = folder / "memory.json"
     path.write_text(json.dumps(content))
     return path
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    return _document(tmp_path / "task", samples=2)
+
+
+def test_a_run_that_cannot_fit_is_refused_before_its_folder_is_made(
+    netdesc: Netdesc, document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory", lambda: machine.Memory(1 << 30, 5_000_000))
+    run = tmp_path / "run"
+    ended = netdesc("train", document, "--run-dir", run)
+    content = load(document).document
+    needed = estimate_memory(build_graph(content), content.training, samples=2)
+    assert ended.code == 3
+    for part in (format_bytes(needed.in_training), "5 MB", '"layer"', "--ignore-memory"):
+        assert part in ended.err
+    assert not run.exists()
+    assert netdesc("train", document, "--run-dir", run, "--ignore-memory").code == 0
+
+
+@pytest.mark.parametrize("memory", [machine.Memory(None, None), machine.Memory(1 << 40, None)])
+def test_training_starts_where_the_free_memory_is_unknown(
+    memory: machine.Memory, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory", lambda: memory)
+    require_memory(load(document), torch.device("cpu"))
+
+
+def test_gigantic_networks_are_refused_at_once(document: Path) -> None:
+    gigantic = load(document, ["time.steps=1000000", "layers.layer.units=1000000"])
+    with pytest.raises(MemoryShortageError):
+        require_memory(gigantic, torch.device("cpu"))

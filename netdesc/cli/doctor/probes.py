@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import netdesc
-from netdesc.bench import machine
+from netdesc.kernels import machine
 
 State = Literal["ok", "warning", "fault"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,19 +101,15 @@ def _format_decay(decay: Decay) -> str:
 
 
 def _memory_rows(overview: Overview) -> list[tuple[str, ...]]:
+    from netdesc.graph.memory import format_bytes
+
     sizes: list[tuple[float, ...]] = [
         (memory.weights, (memory.device_bits or 0) / 8, memory.training, memory.activity)
         for _, _, memory in overview.layers
     ]
     sizes.append(tuple(map(sum, zip(*sizes, strict=True))))
     names = [*(row.name for row, _, _ in overview.layers), "all"]
-    return [(name, *map(_format_bytes, row)) for name, row in zip(names, sizes, strict=True)]
-
-
-def _format_bytes(count: float) -> str:
-    """Formats a number of bytes in a suitable unit with three digits; empty for 0."""
-    unit = min(int(math.log10(count) / 3), 4) if count >= 1 else 0
-    return f"{count / 1000**unit:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[unit]}" if count else ""
+    return [(name, *map(format_bytes, row)) for name, row in zip(names, sizes, strict=True)]
 
 
 def _record(overview: Overview) -> dict[str, Any]:

@@ -18,14 +18,11 @@ from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
 from netdesc.description.files.training_set import training_samples
 from netdesc.graph import DenseNode, Graph, build_graph, decay_range, summary
-from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
+from netdesc.graph.memory import LayerMemory, estimate_memory
 from netdesc.graph.summary import SummaryRow
 from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
 from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import RunState, read_state
-
-_OPTIMIZER_STATES = {"adam": 2, "adamw": 2}
-"""Number of values that an optimizer stores per parameter. SGD: 1 with momentum, otherwise 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +146,17 @@ def _build_overview(
     warnings: list[str],
     learned: LearnedDecays = MappingProxyType({}),
 ) -> Overview:
-    graph, training = build_graph(document), document.training
-    batch = min(training.batch_size or samples or 1, samples or training.batch_size or 1)
-    momentum = getattr(training.optimizer, "momentum", 0.0)
-    states = _OPTIMIZER_STATES.get(training.optimizer.type, 1 if momentum else 0)
+    graph = build_graph(document)
+    estimate = estimate_memory(graph, document.training, samples)
     neurons = {
         each.name: _view_neuron(each, graph.step_ms, learned) for each in graph.neuron_layers
     }
-    first, *rows = summary(graph)
-    layers = [LayerView(first, None, LayerMemory(0, None, 0, batch_memory(graph, batch)))]
-    for row, layer in zip(rows, graph.layers, strict=True):
-        memory = layer_memory(graph, layer, batch, states)
-        layers.append(LayerView(row, neurons.get(layer.name), memory))
+    layers = [
+        LayerView(row, neurons.get(row.name), memory)
+        for row, memory in zip(summary(graph), estimate.layers.values(), strict=True)
+    ]
     text = document.description
-    return Overview(kind, text, graph, layers, samples, batch, run, notes, warnings)
+    return Overview(kind, text, graph, layers, samples, estimate.batch, run, notes, warnings)
 
 
 def _view_neuron(layer: DenseNode, step_ms: float, learned: LearnedDecays) -> NeuronView:

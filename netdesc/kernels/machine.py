@@ -1,6 +1,7 @@
 """Reads the cores and the memory that this process may use, without importing torch or numpy.
 
-On Linux, the limits of a container are read from its control group (cgroup version 2).
+On Linux, the limits of a container or of a batch job are read from its control groups
+(cgroup version 2).
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def cores(system: Path = _SYSTEM) -> Cores:
 
 
 def memory(system: Path = _SYSTEM) -> Memory:
-    """Reads the memory of the machine, or of the container if its limit is smaller.
+    """Reads the memory of the machine, or of the control group with the least memory left.
 
     ``system`` is the folder that holds ``proc`` and ``sys``.
     """
@@ -59,15 +60,27 @@ def memory(system: Path = _SYSTEM) -> Memory:
         else None
         for value in (fields.get("MemTotal", ""), fields.get("MemAvailable", ""))
     )
-    limit, used = (
-        _read(system / "sys/fs/cgroup" / name) for name in ("memory.max", "memory.current")
-    )
-    if limit.isdecimal() and (total is None or int(limit) < total):
-        total = int(limit)
+    for group in _control_groups(system):
+        limit, used = (_read(group / name) for name in ("memory.max", "memory.current"))
+        # The system gives up file caches that were not read recently when memory runs short.
+        _, _, cache = _read(group / "memory.stat").partition("\ninactive_file ")
+        cached = cache.partition("\n")[0]
+        if not limit.isdecimal():
+            continue
+        total = int(limit) if total is None else min(total, int(limit))
         if used.isdecimal():
-            left = max(0, total - int(used))
+            left = max(0, int(limit) - int(used) + (int(cached) if cached.isdecimal() else 0))
             available = left if available is None else min(available, left)
     return Memory(total, available)
+
+
+def _control_groups(system: Path) -> list[Path]:
+    """Returns the folders of the process's control group and of the groups that contain it."""
+    root = system / "sys/fs/cgroup"
+    line = _read(system / "proc/self/cgroup").partition("\n")[0]
+    name = line.removeprefix("0::").strip("/") if line.startswith("0::") else ""
+    group = root / name
+    return [group, *group.parents][: len(group.relative_to(root).parts) + 1]
 
 
 def _read(path: Path) -> str:

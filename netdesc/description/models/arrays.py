@@ -34,18 +34,20 @@ class RateEncoding(Section):
 
 
 class LatencyEncoding(Section):
-    """One spike a value: the larger the value, the earlier."""
+    """Each value gives one spike, which is earlier for a larger value."""
 
-    type: Literal["latency"] = field("One spike a value: the larger the value, the earlier.")
+    type: Literal["latency"] = field(
+        "Each value gives one spike, which is earlier for a larger value."
+    )
     silent_below: float = field(
-        "Values up to this one never spike; counted from 0, the low end of the range, to 1.",
+        "Values up to this one give no spike. 0 is the low end of the range, 1 the high end.",
         unit="1",
         default=0.0,
         ge=0,
         lt=1,
     )
     within_steps: int | None = field(
-        "Steps over which the spikes spread, from the first one; null takes time.steps.",
+        "Number of steps, from the first one, in which the spikes lie; null takes time.steps.",
         unit="steps",
         default=None,
         example=50,
@@ -87,13 +89,13 @@ class Arrays(Section):
         default="labels",
     )
     split: Member | None = field(
-        "Array that says what each sample is for, [samples]: 0 training, 1 validation, 2 test. "
-        "Null trains on all of them.",
+        "Array that gives the part of each sample, [samples]: 0 training, 1 validation, 2 test. "
+        "Null trains on all samples.",
         default=None,
         example="split",
     )
     range: tuple[float, float] = field(
-        "Low and high end of the values, which become 0 and 1. A value outside is an error.",
+        "Lowest and highest possible value, which become 0 and 1. A value outside is an error.",
         unit="of the values",
         default=(0.0, 1.0),
         example=[0, 255],

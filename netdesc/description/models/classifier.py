@@ -16,17 +16,24 @@ class RateClassifier(Section):
 
 
 class MovingWindowClassifier(Section):
-    """In every step the class whose neuron spiked most in the last window_steps steps.
+    """The class of a step is the neuron that spiked most in the last window_steps steps.
 
-    Where a sample has one label, its class is that of most steps; silent steps have no say.
+    If a sample has one label, its class is the most frequent class of its steps; silent steps are
+    not counted.
     """
 
     type: Literal["moving_window"] = field(
-        "In every step the class whose neuron spiked most in the last window_steps steps. Where a "
-        "sample has one label, its class is that of most steps; silent steps have no say."
+        "The class of a step is the neuron that spiked most in the last window_steps steps. If a "
+        "sample has one label, its class is the most frequent class of its steps; silent steps are "
+        "not counted."
     )
     window_steps: int = field(
-        "Steps of the window.", unit="steps", ge=1, le=1_000_000, placeholder=1, example=10
+        "Number of steps of the window.",
+        unit="steps",
+        ge=1,
+        le=1_000_000,
+        placeholder=1,
+        example=10,
     )
 
 

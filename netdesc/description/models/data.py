@@ -28,11 +28,11 @@ class EventFile(Section):
         example=SHA256_EXAMPLE,
     )
     rounding: Literal["nearest", "floor"] = field(
-        "How an event's time becomes a step: the nearest (half to even) or the one before.",
+        "Rounding of an event's time to a step: to the nearest (halves to the even one) or down.",
         default="nearest",
     )
     duplicates: Literal["or", "sum"] = field(
-        "Two events of a neuron in one step: one spike (or), or a spike of size two (sum).",
+        "Two events of a neuron in one step become one spike (or), or a spike of size two (sum).",
         default="or",
     )
 
@@ -47,7 +47,7 @@ class Pair(Section):
         example={"path": "target.bs1"},
     )
     label: int | None = field(
-        "Class of the sample: the number of the output neuron that should spike most, from 0.",
+        "Class of the sample: the output neuron that should spike most, counted from 0.",
         unit="1",
         default=None,
         example=3,
@@ -61,10 +61,12 @@ class SpikeFiles(Section):
 
     type: Literal["spike_files"] = field("Samples, each an event file with its target or label.")
     train: tuple[Pair, ...] = field(
-        "Samples to train on.", example=[{"input": {"path": "input.bs1"}, "label": 0}], min_length=1
+        "The training samples.",
+        example=[{"input": {"path": "input.bs1"}, "label": 0}],
+        min_length=1,
     )
     validation: tuple[Pair, ...] = field(
-        "Samples to measure on and never to train on.",
+        "The validation samples, which choose the best weights and are never trained on.",
         default=(),
         example=[{"input": {"path": "held_out.bs1"}, "label": 0}],
     )

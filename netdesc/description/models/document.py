@@ -23,10 +23,15 @@ TRAINING_EXAMPLE = {"epochs": 100, "optimizer": OPTIMIZER_EXAMPLE}
 
 
 class Time(Section):
-    """Time is cut into steps of equal length."""
+    """The number of time steps, and their length."""
 
     steps: int = field(
-        "Steps of one sample.", unit="steps", ge=1, le=MAX_STEPS, placeholder=1000, example=100
+        "Number of time steps of each sample.",
+        unit="steps",
+        ge=1,
+        le=MAX_STEPS,
+        placeholder=1000,
+        example=100,
     )
     step_ms: float = field("Length of one step.", unit="ms", default=1.0, gt=0, le=1e6)
 
@@ -47,7 +52,7 @@ class Input(Section):
 
 
 class Weights(Section):
-    """Weights to start from."""
+    """A file with the initial weights."""
 
     path: PathText = field(
         "A .net or .safetensors file. Relative to the JSON file, and to the working directory in "
@@ -94,7 +99,8 @@ class Document(Section):
     )
     time: Time = field("Steps and their length.", example={"steps": 100})
     data: Data | None = field(
-        "Where the samples come from. Training needs it; null is for a network that only runs.",
+        "The files that hold the samples. Training needs them; null is for a network that is only "
+        "run.",
         default=None,
         example={"type": "arrays", "path": "samples.npz"},
     )
@@ -112,17 +118,17 @@ class Document(Section):
         max_length=1000,
     )
     loss: Loss = field(
-        "What training makes small.", example={"type": "spike_time", "time_constant_ms": 2}
+        "The loss, which training minimises.", example={"type": "spike_time", "time_constant_ms": 2}
     )
     classifier: Classifier | None = field(
-        "How output spikes become a class, where the loss learns from labels. Null looks at them "
-        "as the loss does: over the whole sample, or through its window.",
+        "The rule by which output spikes become a class, if the loss learns from labels. Null uses "
+        "the spikes that the loss uses: those of the whole sample, or of its moving window.",
         default=None,
         example={"type": "rate"},
     )
     training: Training = field("How the network is trained.", example=TRAINING_EXAMPLE)
     weights: Weights | None = field(
-        "Weights to start from; null draws them from the seed.",
+        "Initial weights; null draws them at random from the seed.",
         default=None,
         example={"path": "weights.net"},
     )

@@ -52,22 +52,27 @@ class Dense(Section):
         le=1e6,
     )
     weight_norm: bool = field(
-        "True trains a direction and a length for each neuron's weights.", default=False
+        "True trains direction and length of each neuron's weights separately (weight "
+        "normalisation).",
+        default=False,
     )
     quantization: Quantization | None = field(
-        "Weights on the device's grid, in training too; null trains with plain weights.",
+        "The device's grid of weights, which training uses as well; null trains with unquantised "
+        "weights.",
         default=Quantization(),
     )
     axonal_delay_step: bool = field(
-        "True delays the layer's spikes by one step, as the device does.", default=True
+        "True delays the layer's output spikes by one step, as the device does.", default=True
     )
 
 
 class Flatten(Section):
-    """Lays a multi-dimensional input out in one dimension, last axis fastest."""
+    """Turns an input with several axes into one axis; the last axis varies fastest."""
 
     name: Name = field("Name of the layer, unique in the network.", example="hidden")
-    type: Literal["flatten"] = field("Lays the input out in one dimension, last axis fastest.")
+    type: Literal["flatten"] = field(
+        "Turns an input with several axes into one axis; the last axis varies fastest."
+    )
     from_: From | None = field(FROM_TEXT, default=None, example="input", alias="from")
 
 

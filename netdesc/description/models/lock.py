@@ -16,7 +16,7 @@ class LockedFile(Section):
     path: PathText = field("The path in the document.", example="input.bs1")
     location: PathText = field("The file, relative to the lock.", example="../../input.bs1")
     absolute: PathText = field(
-        "The file's absolute path, for a lock that was moved.", example="/home/me/input.bs1"
+        "The file's absolute path, used if the lock was moved.", example="/home/me/input.bs1"
     )
     sha256: Sha256 = field(
         "SHA-256 of the file, 64 lower-case hexadecimal digits.", example=SHA256_EXAMPLE
@@ -24,7 +24,7 @@ class LockedFile(Section):
 
 
 class Lock(Section):
-    """What reproduces a run. netdesc writes this section; do not write it by hand."""
+    """The facts that reproduce a run. netdesc writes this section; do not write it by hand."""
 
     origins: dict[str, Origin] = field(
         "The origin of each value, by JSON pointer: the file, a default, the command line, or the "

@@ -9,8 +9,8 @@ from pydantic import Discriminator, Tag
 from netdesc.sections import Section, field, type_tag
 
 WINDOW_TEXT = (
-    "In every step, the rate over this many steps up to it is compared with the label; steps "
-    "before the sample count as silent. Null compares one rate over the whole sample."
+    "Moving window: in every step, the rate over the last window_steps steps is compared with the "
+    "label; steps before the sample count as silent. Null compares the rate over the whole sample."
 )
 
 
@@ -31,7 +31,11 @@ class SpikeTime(Section):
         le=16,
     )
     filter_steps: int = field(
-        "Steps after which the filter is cut off.", unit="steps", default=100, ge=1, le=100_000
+        "Length of the filter, after which it is cut off.",
+        unit="steps",
+        default=100,
+        ge=1,
+        le=100_000,
     )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and steps.", default="sum"
@@ -73,7 +77,7 @@ class SpikeMax(Section):
         "Negative log likelihood of the label, given the rates of the output neurons."
     )
     mode: Literal["probability", "softmax"] = field(
-        "How rates become likelihoods: each one's share of their sum, or their softmax.",
+        "How rates become likelihoods: each rate's share of their sum, or their softmax.",
         default="probability",
     )
     window_steps: int | None = field(

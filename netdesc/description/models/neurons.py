@@ -23,8 +23,8 @@ class TauGradSchedule(Section):
     """A surrogate width that changes over the run."""
 
     type: Literal["linear", "geometric"] = field(
-        "How the width goes from start to end: in equal differences (linear) or in equal ratios "
-        "(geometric).",
+        "How the width changes from start to end: by equal differences (linear) or by equal ratios "
+        "(geometric) from epoch to epoch.",
         example="geometric",
     )
     start: float = field("Width in the first epoch.", unit="1", gt=0, placeholder=1.0)
@@ -70,15 +70,15 @@ class Cuba(Section):
         example=0.1,
     )
     tau_grad: TauGrad = field(
-        "Width of the surrogate gradient, relative to 100·threshold; or an object that changes it "
-        "over the run.",
+        "Width of the surrogate gradient, relative to 100·threshold; or an object that changes the "
+        "width over the run.",
         unit="1",
         default=1.0,
     )
     scale_grad: float = field("Factor on the surrogate gradient.", unit="1", default=1.0, gt=0)
     norm: Literal["mean"] | None = field(
-        "Normalisation of the current before the voltage: its running mean is subtracted "
-        '("mean"), or none (null).',
+        'Normalisation of the current before it reaches the voltage: "mean" subtracts its running '
+        "mean, null leaves it.",
         default=None,
         example="mean",
     )
@@ -90,10 +90,11 @@ class Cuba(Section):
         lt=1,
     )
     per_channel: bool = field(
-        "True gives each neuron decays of its own; false shares them in the layer.", default=False
+        "True gives each neuron its own decays; with false, the neurons of a layer share them.",
+        default=False,
     )
     learn: tuple[Literal["current_decay", "voltage_decay"], ...] = field(
-        "Parameters of the neuron that training changes beside the weights.",
+        "Parameters of the neuron that training changes in addition to the weights.",
         default=(),
         example=["voltage_decay"],
     )

@@ -11,7 +11,7 @@ from netdesc.sections import Section, field, type_tag
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 OPTIMIZER_EXAMPLE = {"type": "adam", "learning_rate": 0.001}
-RATE = "Step size. The schedule starts from it."
+RATE = "Learning rate. The schedule starts from it."
 
 
 class Adam(Section):
@@ -21,25 +21,29 @@ class Adam(Section):
     learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
     weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     betas: tuple[Beta, Beta] = field(
-        "Shares kept, per step, of the running gradient and of the running squared gradient.",
+        "Shares of the running means of the gradient and of its square that are kept in each step.",
         unit="1",
         default=(0.9, 0.999),
     )
-    eps: float = field("Added to the denominator.", unit="1", default=1e-8, gt=0)
+    eps: float = field(
+        "Number added to the denominator, so that it is never 0.", unit="1", default=1e-8, gt=0
+    )
 
 
 class AdamW(Section):
-    """Adam whose weight decay acts on the weights, not through the gradient."""
+    """Adam whose weight decay acts on the weights themselves."""
 
     type: Literal["adamw"] = field("Adam whose weight decay acts on the weights themselves.")
     learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
     weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     betas: tuple[Beta, Beta] = field(
-        "Shares kept, per step, of the running gradient and of the running squared gradient.",
+        "Shares of the running means of the gradient and of its square that are kept in each step.",
         unit="1",
         default=(0.9, 0.999),
     )
-    eps: float = field("Added to the denominator.", unit="1", default=1e-8, gt=0)
+    eps: float = field(
+        "Number added to the denominator, so that it is never 0.", unit="1", default=1e-8, gt=0
+    )
 
 
 class Sgd(Section):
@@ -49,9 +53,9 @@ class Sgd(Section):
     learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
     weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     momentum: float = field(
-        "Share of the last step kept in the next.", unit="1", default=0.0, ge=0, lt=1
+        "Share of the last step that is added to the next one.", unit="1", default=0.0, ge=0, lt=1
     )
-    nesterov: bool = field("True looks ahead along the momentum.", default=False)
+    nesterov: bool = field("True computes the step as Nesterov's momentum does.", default=False)
 
 
 Optimizer = Annotated[
@@ -63,15 +67,17 @@ Optimizer = Annotated[
 
 
 class ConstantSchedule(Section):
-    """The same learning rate throughout."""
+    """The learning rate stays the same in all epochs."""
 
-    type: Literal["constant"] = field("The same learning rate throughout.")
+    type: Literal["constant"] = field("The learning rate stays the same in all epochs.")
 
 
 class CosineSchedule(Section):
-    """A linear warm-up, then half a cosine down to final_rate."""
+    """A linear warm-up, and then a fall to final_rate along half a cosine."""
 
-    type: Literal["cosine"] = field("A linear warm-up, then half a cosine down to final_rate.")
+    type: Literal["cosine"] = field(
+        "A linear warm-up, and then a fall to final_rate along half a cosine."
+    )
     warmup_epochs: int = field(
         "Epochs in which the rate rises linearly to learning_rate.",
         unit="epochs",
@@ -83,11 +89,18 @@ class CosineSchedule(Section):
 
 
 class StepSchedule(Section):
-    """The rate is multiplied by factor every so many epochs."""
+    """The learning rate is multiplied by factor after every every_epochs epochs."""
 
-    type: Literal["step"] = field("The rate is multiplied by factor every every_epochs epochs.")
+    type: Literal["step"] = field(
+        "The learning rate is multiplied by factor after every every_epochs epochs."
+    )
     every_epochs: int = field(
-        "Epochs between two changes.", unit="epochs", ge=1, le=10_000_000, placeholder=1, example=30
+        "Number of epochs between two changes.",
+        unit="epochs",
+        ge=1,
+        le=10_000_000,
+        placeholder=1,
+        example=30,
     )
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
 
@@ -101,10 +114,10 @@ Schedule = Annotated[
 
 
 class EarlyStopping(Section):
-    """Ends the run when the loss no longer falls."""
+    """Ends the run when the loss has stopped falling."""
 
     patience_epochs: int = field(
-        "Epochs without a better loss after which the run ends.",
+        "The run ends after this number of epochs without a better loss.",
         unit="epochs",
         ge=1,
         le=10_000_000,
@@ -112,7 +125,10 @@ class EarlyStopping(Section):
         example=20,
     )
     min_delta: float = field(
-        "By how much a loss must be lower to count as better.", unit="loss", default=0.0, ge=0
+        "A loss counts as better if it is lower than the best one by more than this.",
+        unit="loss",
+        default=0.0,
+        ge=0,
     )
 
 
@@ -134,7 +150,7 @@ class Training(Section):
         le=(1 << 63) - 1,
     )
     batch_size: int | None = field(
-        "Samples in one step of the optimizer; null takes the whole set.",
+        "Number of samples in one step of the optimizer; null takes all training samples.",
         unit="samples",
         default=None,
         example=32,
@@ -142,29 +158,32 @@ class Training(Section):
         le=1 << 20,
     )
     validation_split: float = field(
-        "Share of the training samples that is set aside for validation: rounded, at least one.",
+        "Share of the training samples that is set aside for validation, rounded to whole samples; "
+        "at least one sample.",
         unit="1",
         default=0.0,
         ge=0,
         lt=1,
     )
     gradient_clip: float | None = field(
-        "Largest length (L2) of the gradient of all parameters together; a longer one is "
-        "shortened. Null leaves it.",
+        "Largest L2 norm of the gradient of all parameters together; a larger gradient is scaled "
+        "down to it. Null never scales the gradient.",
         unit="1",
         default=None,
         example=1.0,
         gt=0,
     )
     early_stopping: EarlyStopping | None = field(
-        "When to end before the last epoch; null never does.",
+        "Condition under which the run ends before its last epoch; null runs all epochs.",
         default=None,
         example={"patience_epochs": 20},
     )
     checkpoint_every_s: float = field(
-        "Time between two checkpoints.", unit="s", default=30.0, ge=0, le=1e6
+        "Smallest time between two checkpoints.", unit="s", default=30.0, ge=0, le=1e6
     )
-    optimizer: Optimizer = field("What changes the weights.", example=OPTIMIZER_EXAMPLE)
+    optimizer: Optimizer = field(
+        "The optimizer, which changes the weights after each batch.", example=OPTIMIZER_EXAMPLE
+    )
     schedule: Schedule = field(
         "How the learning rate changes over the run.",
         default=ConstantSchedule(type="constant"),

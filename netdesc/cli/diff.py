@@ -137,7 +137,7 @@ def _format_fact(value: Any) -> str:
 
 
 def _format_layer(value: Any) -> str:
-    """Formats a layer that only one of the documents has, or one inferred value of a layer."""
+    """Formats one side of a difference: a whole layer (a dict) or one inferred value of a layer."""
     if not isinstance(value, dict):
         return _format_fact(value)
     shapes = f"{_format_fact(value['input_shape'])} to {_format_fact(value['output_shape'])}"

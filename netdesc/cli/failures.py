@@ -97,7 +97,7 @@ def describe(error: BaseException) -> tuple[int, str]:
     for module, name in USER_ERRORS.items():
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(error, known):
-            return ENVIRONMENT if _is_missing(error) else INVALID_INPUT, f"error: {error}"
+            return ENVIRONMENT if _has_system_cause(error) else INVALID_INPUT, f"error: {error}"
     if isinstance(error, MemoryError):
         return ENVIRONMENT, "error: not enough memory"
     if isinstance(error, FileExistsError):
@@ -124,8 +124,8 @@ def _follows_an_interrupt(error: BaseException) -> bool:
     return False
 
 
-def _is_missing(error: BaseException) -> bool:
-    """Whether an error of the operating system, such as a missing file, caused ``error``."""
+def _has_system_cause(error: BaseException) -> bool:
+    """Whether ``error`` was caused by an OSError with an errno, for example by a missing file."""
     cause = error.__cause__ or error.__context__
     return isinstance(cause, OSError) and cause.errno is not None
 

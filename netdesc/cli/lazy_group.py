@@ -74,7 +74,10 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggests a command for an unknown name. click would import every command to do so."""
+        """Resolves a command as click does; an unknown name is an error with a suggestion.
+
+        click's own suggestion would import every command.
+        """
         is_known = not args or args[0].startswith("-") or args[0] in self.entries
         if not is_known and not ctx.resilient_parsing:
             from difflib import get_close_matches

@@ -18,7 +18,10 @@ def layers(operand: Operand) -> dict[str, dict[str, Any]]:
 
 
 def network(operand: Operand, other: Operand) -> dict[str, Any]:
-    """Returns the sizes of the network, and the names of the layers in both operands, in order."""
+    """Returns shapes and sizes of the network of ``operand``, and the order of its layers.
+
+    The order contains only the layers that ``other`` has too.
+    """
     graph = operand.graph
     shared = {layer.name for layer in other.graph.layers}
     return {

@@ -51,7 +51,10 @@ class NamedFile:
 
 
 def named_files(operand: Operand) -> dict[Parts, NamedFile]:
-    """Returns the files of an operand, by the path of the section that contains the file name."""
+    """Returns the files that the document of ``operand`` names.
+
+    The key of a file is the path, in the document, of the object that names it.
+    """
     description = operand.description
     lock = description.lock
     locked = {} if lock is None else {file.path: file.sha256 for file in lock.files}

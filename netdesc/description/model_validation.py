@@ -86,7 +86,11 @@ def _with_samples(document: Document, more: Mapping[str, tuple[Pair, ...]]) -> D
 
 @dataclass(slots=True)
 class _Truncator:
-    """Cuts objects and lists to one portion. ``rest`` has the lists that are validated later."""
+    """Cuts objects and lists to their first ``_PORTION`` entries.
+
+    ``rest`` holds the long lists of samples by name. Their other entries are validated later, so
+    cutting them does not set ``has_cut``.
+    """
 
     rest: Mapping[str, Any]
     has_cut: bool = False

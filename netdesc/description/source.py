@@ -80,7 +80,10 @@ class Source:
 
 
 _INHERITED = ("/dev/stdin", "/dev/fd/")
-"""Paths of pipes that the shell opened. They have a writer, so reading them ends."""
+"""Beginnings of the paths of pipes that the shell opened.
+
+Such a pipe has a writer, so reading it does not block for ever, as another pipe may do.
+"""
 
 
 def file_size(path: Path) -> int:
@@ -161,7 +164,10 @@ def _binary(raw: bytes, name: str) -> Diagnostic:
 
 
 def _document_inside(directory: Path, name: str) -> str:
-    """Returns a hint that names the lock or the only document in a directory; empty in doubt."""
+    """Returns a hint that names the ``network.lock.json`` in a directory, or its only document.
+
+    The hint is empty if there is no document or more than one, or if the directory cannot be read.
+    """
     try:
         with os.scandir(directory) as entries:
             files = [

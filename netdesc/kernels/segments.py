@@ -40,7 +40,11 @@ class SegmentOutput(NamedTuple):
     out_TBN: Tensor
     """Spikes of the last layer."""
     notes_L4: Tensor
-    """Notes of each layer, which are its statistics (see ``kernels.operators``)."""
+    """Statistics of each layer, int64 [layers, 4] (see ``kernels.operators``).
+
+    Largest current and largest voltage by magnitude, 1 if the layer was computed from events, and
+    the number of its output spikes.
+    """
     saved_tensors: list[Tensor]
     """Tensors that the engine's backward pass needs; empty if no backward pass follows."""
 

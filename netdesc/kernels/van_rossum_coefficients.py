@@ -6,8 +6,9 @@ filter with k chained one-pole recurrences y₁..y_k. To cut the filter, they su
 they compute from the same recurrences ``length`` steps earlier:
 ``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k.
 
-With a tail, the recurrences' states have 64 bits, because the sum and the tail of a slow filter are
-large and nearly equal. If even 64 bits do not suffice, the signal is convolved with h directly.
+A tail that is too small to change a 32-bit result is not subtracted. Otherwise the recurrences'
+states have 64 bits, because the sum and the tail of a slow filter are large and nearly equal. If
+even 64 bits do not suffice, the signal is convolved with h directly.
 """
 
 from __future__ import annotations

@@ -65,9 +65,10 @@ class Session:
     metrics: MetricsFile
 
     def run(self, finish: Finish | None) -> Run:
-        """Trains to the end. Records and re-raises StorageError and any other exception.
+        """Trains to the end, then calls ``finish``, and returns the run.
 
-        Divergence and Ctrl-C end the run with the status ``diverged`` or ``interrupted``.
+        After divergence or Ctrl-C, the run has the status ``diverged`` or ``interrupted``. Any
+        other exception is recorded with the status ``failed`` and raised again.
         """
         try:
             with StopRequest() as stop, compile_notices(self.setup.device, self.display.info):

@@ -92,7 +92,7 @@ def _describe_shared(
     texts: Mapping[str, str],
     origins: Mapping[str, str],
 ) -> Iterable[str]:
-    """Yields one sentence with the names of all layers (or neurons) that have the same default."""
+    """Yields a sentence for each default, with the names of the layers or neurons that have it."""
     names_by_sentence: dict[str, list[str]] = {}
     for key, entry in entries:
         for path, text in texts.items():

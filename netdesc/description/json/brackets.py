@@ -79,10 +79,11 @@ def _possible_slips(tokens: Sequence[Token]) -> Iterator[_BracketSlip]:
 
 
 def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_BracketSlip]:
-    """Yields the possible slips at the token with the index ``at`` and the kind ``kind``.
+    """Yields the slips (wrong, missing or extra brackets) that are possible at one token.
 
-    After a possible correction, the text has as many opening as closing brackets. ``surplus`` is
-    the number of opening brackets minus the number of closing brackets before the correction.
+    The token has the index ``at`` and the kind ``kind``. ``surplus`` is the number of opening
+    brackets of the text minus the number of closing ones. A slip is possible if correcting it makes
+    these numbers equal.
     """
     if surplus == 0 and kind in _OTHER:
         yield _BracketSlip("wrong", at, at + 1, (_OTHER[kind],))

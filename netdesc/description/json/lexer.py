@@ -50,12 +50,12 @@ CLOSING = {"{": "}", "[": "]"}
 
 
 class Token(NamedTuple):
-    """The token ``text[start:end]``. ``group`` is the group of ``_TOKEN`` that it matches.
+    """The token ``text[start:end]``. ``group`` names the group of ``_TOKEN`` that matched.
 
-    ``kind`` is the punctuation character itself, or ``k`` for a key, ``s`` for another string,
-    ``v`` for another scalar, ``=`` for ``=``, ``==``, ``=>`` and ``:=``, ``.`` for the end of the
-    text, a space for a comment or an unusual space, and ``?`` for an unknown token. Parentheses
-    count as square brackets because they enclose Python's tuples.
+    ``kind`` is one character. ``k``: key; ``s``: other string; ``v``: other scalar; ``=``: any of
+    ``= == => :=``; ``.``: end of the text; space: comment or unusual space; ``?``: unknown token.
+    Other punctuation is its own kind, but a parenthesis has the kind of a square bracket, because
+    parentheses enclose Python's tuples.
     """
 
     kind: str

@@ -37,7 +37,11 @@ def spike_time(
 def spike_time_backward(
     filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
 ) -> torch.Tensor:
-    """Returns the gradient of the output: f correlated with h, times ``2 · grad_loss``."""
+    """Returns the gradient of the output [steps, batch, neurons].
+
+    It is ``2 · grad_loss`` times the correlation of ``filtered_TBN``, the filtered difference of
+    ``spike_time``, with the filter's impulse response.
+    """
     h = impulse_response(decay, order, length).to(filtered_TBN.device)
     adjoint = _convolve(filtered_TBN.to(torch.float64).flip(0), h).flip(0)
     return (2.0 * grad_loss * adjoint).to(torch.float32)

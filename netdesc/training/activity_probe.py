@@ -76,7 +76,8 @@ class ActivityProbe:
 
     def _counter(self, name: str):
         def count(_block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
-            counts = spikes_TBN.flatten(2).sum((0, 1), dtype=torch.float64)
+            # Sums over steps fit in float32; torch would copy all spikes to add them in float64.
+            counts = spikes_TBN.flatten(2).sum(0).sum(0, dtype=torch.float64)
             self._spikes[name] = counts.cpu().numpy()
 
         return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class Sample:
     """Input and output of the network for one sample.
 
     ``target`` is None if the sample has no target. ``label``, ``prediction`` (-1: no class) and
-    ``rates`` (spikes per step of each class) are None if the sample has no label.
+    ``rates`` (spikes per step of each class) are None if the sample has no label. ``hidden`` has
+    the spikes of hidden layers, by layer; it is empty in an older run.
     """
 
     input: SpikeRaster
@@ -48,6 +49,7 @@ class Sample:
     label: int | None
     prediction: int | None
     rates: NDArray[np.floating] | None
+    hidden: dict[str, SpikeRaster] = field(default_factory=dict[str, SpikeRaster])
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,11 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
             label=arrays.integer(f"label_{k}") if has_label else None,
             prediction=arrays.integer(f"prediction_{k}") if has_label else None,
             rates=arrays.vector(f"rates_{k}", "f", outputs) if has_label else None,
+            hidden={
+                layer.name: arrays.raster(name, math.prod(layer.output_shape))
+                for layer in graph.neuron_layers
+                if (name := f"hidden_{k}_{layer.name}") in arrays
+            },
         )
 
     return Activity(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netdesc.report.diagnosis import Diagnosis
-from netdesc.report.loss_trend import fall_at_end
+from netdesc.report.loss_trend import could_stop_early, fall_at_end
 from netdesc.report.run import RunData
 from netdesc.report.status import RunStatus
 from netdesc.runs.files import LOCK, NETWORK
@@ -64,6 +64,10 @@ def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterat
     if fall_at_end(run) and not diagnosis.problems:
         text = f"{retrain} training.epochs={2 * run.epochs}"
         yield "Train from the start, with twice as many epochs", text
+    if could_stop_early(run):
+        setting = f"training.early_stopping.patience_epochs={max(1, run.epochs // 10)}"
+        text = f"{retrain} {setting}"
+        yield "Train again, and stop when the validation loss no longer falls", text
     yield "Write this report again", f"netdesc report {folder}"
     yield "Start a network of your own", "netdesc init mine --template blank"
 

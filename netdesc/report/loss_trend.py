@@ -38,11 +38,7 @@ def loss_notes(run: RunData) -> Iterator[str]:
     metrics, losses, silence = run.metrics, run.metrics.selection_losses, run.silent_loss
     if metrics.best is None:
         return
-    what, best, fifth = (
-        metrics.selection_metric.replace("_", " "),
-        losses[metrics.best],
-        len(losses) // 5,
-    )
+    what, best = metrics.selection_metric.replace("_", " "), losses[metrics.best]
     if metrics.best == 0 and len(losses) > 1:
         yield f"The {what} never fell below the {number(best)} of the first epoch."
     elif 0 < best < losses[0]:
@@ -53,13 +49,29 @@ def loss_notes(run: RunData) -> Iterator[str]:
     if silence:
         relation = "worse" if best > silence else f"{percent(1 - best / silence)} lower"
         yield f"A silent output would have a {what} of {number(silence)}; the best is {relation}."
-    is_early = fifth > 0 and metrics.best < len(losses) - fifth and not len(metrics.missing_epochs)
     if fall := fall_at_end(run):
         yield f"The {what} still fell by {percent(fall)} at the end: more epochs may help."
-    elif is_early and np.median(losses[-fifth:]) > MAX_NEAR_BEST * best:
+    elif rose_again(run):
         is_validation = metrics.selection_metric == "validation_loss"
         reason = " That suggests overfitting." if is_validation else ""
+        if could_stop_early(run):
+            reason += " Early stopping would have saved time (see the next steps)."
         yield (
             f"The {what} rose again after the best epoch and ended at {number(losses[-1])}. This "
             f"report shows the weights of the best epoch.{reason}"
         )
+
+
+def rose_again(run: RunData) -> bool:
+    """Whether the last fifth of the losses is well above the best, which was reached before."""
+    losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5
+    if best is None or fifth == 0 or len(run.metrics.missing_epochs):
+        return False
+    is_early = best < len(losses) - fifth
+    return is_early and bool(np.median(losses[-fifth:]) > MAX_NEAR_BEST * losses[best])
+
+
+def could_stop_early(run: RunData) -> bool:
+    """Whether early stopping would have saved time: it was off, and the validation loss rose."""
+    is_off = run.document.training.early_stopping is None
+    return is_off and run.metrics.selection_metric == "validation_loss" and rose_again(run)

@@ -27,6 +27,7 @@ from netdesc.report.rates import layer_rates
 from netdesc.report.run import RunData
 from netdesc.report.status import RunStatus, run_status
 from netdesc.report.tables import Table
+from netdesc.report.traces import Traces, traces
 from netdesc.report.verdict import headline, layer_notes
 from netdesc.report.viewer import EpochSlider, SampleView, epoch_slider, sample_views
 from netdesc.report.weight_change import WeightChange, weight_change
@@ -51,6 +52,7 @@ class Page:
     part: str
     slider: EpochSlider | None
     samples: list[SampleView]
+    traces: Traces | None
     coincidences: Table | None
     training: list[Plot]
     confusion: ConfusionMatrix | None
@@ -94,6 +96,7 @@ def build_page(run: RunData) -> Page:
         part=_describe_part(run),
         slider=epoch_slider(run),
         samples=sample_views(run),
+        traces=traces(run),
         coincidences=tables.coincidence_table(matches) if matches else None,
         training=training_plots.training_plots(run),
         confusion=None

@@ -111,7 +111,12 @@ def sample_views(run: RunData) -> list[SampleView]:
 
 def _view(run: RunData, activity: Activity, number: int, sample: Sample) -> SampleView:
     title = f"Sample {number + 1}" if len(activity.samples) > 1 else "The sample"
-    rasters = [("Input", sample.input), ("Target", sample.target), ("Output", sample.output)]
+    rasters = [
+        ("Input", sample.input),
+        *((f"Layer {name}", raster) for name, raster in sample.hidden.items()),
+        ("Target", sample.target),
+        ("Output", sample.output),
+    ]
     overlay = None
     if sample.target is not None:
         alt = f"{title}: target and output in one picture. Target"
@@ -122,7 +127,7 @@ def _view(run: RunData, activity: Activity, number: int, sample: Sample) -> Samp
         if sample.label is not None
         else None,
         rasters=[
-            raster_picture(name, f"{title}: {name.lower()}", raster, SMALL)
+            raster_picture(name, f"{title}: {name[0].lower()}{name[1:]}", raster, SMALL)
             for name, raster in rasters
             if raster is not None
         ],

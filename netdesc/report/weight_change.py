@@ -87,9 +87,10 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
             if kind == "weight":
                 change.weights.rows.append(_weight_row(layer, values))
                 change.notes += _weights_at_limit(layer, best)
-                if len(best) and layer.bits is not None and not _on_grid(best).any():
+                if len(best) and layer.bits is not None and not _quantized(layer, best).any():
                     change.zeroed.append(layer.name)
-                title, unit, plots = f"Weights of {layer.name}", what, change.weight_plots
+                unit = what if layer.bits is None else "weight before rounding"
+                title, plots = f"Weights of {layer.name}", change.weight_plots
             else:
                 change.decays.rows.append(_decay_row(layer, what, values, run.graph.step_ms))
                 change.notes += _decays_at_limit(layer, what, best)
@@ -101,23 +102,30 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
     return change
 
 
-def _on_grid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Converts weights to integers in units of the device (1/32), rounded but not clipped."""
-    return np.rint(32 * weights)
+def _limits(bits: int) -> tuple[float, float]:
+    """Returns the smallest and the largest weight of the device's grid, whose steps are 1/32."""
+    return -(1 << (bits - 1)) / 32, ((1 << (bits - 1)) - 1) / 32
+
+
+def _quantized(layer: DenseNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rounds and clamps weights to the device's grid, as the network does in each pass."""
+    if layer.bits is None:
+        return weights
+    return np.clip(np.rint(32 * weights) / 32, *_limits(layer.bits))
 
 
 def _weights_at_limit(layer: DenseNode, weights: NDArray[np.float64]) -> Iterator[str]:
     """Yields a sentence if many weights have the lowest or highest value of the device."""
     if layer.bits is None:
         return
-    low, high = -(1 << (layer.bits - 1)), (1 << (layer.bits - 1)) - 1
-    steps = _on_grid(weights)
-    count = int(np.count_nonzero((steps <= low) | (steps >= high)))
+    low, high = _limits(layer.bits)
+    used = _quantized(layer, weights)
+    count = int(np.count_nonzero((used == low) | (used == high)))
     if count and count >= MIN_SHARE_AT_LIMIT * len(weights):
         yield (
             f"{count:,} of the {plural(len(weights), 'weight')} of layer “{layer.name}” are at a "
-            f"limit of the device's grid, {number(low / 32)} or {number(high / 32)}, and cannot "
-            f"grow further. A lower threshold increases the effect of all weights."
+            f"limit of the device's grid, {number(low)} or {number(high)}, and cannot grow "
+            f"further. A lower threshold increases the effect of all weights."
         )
 
 
@@ -134,8 +142,9 @@ def _decays_at_limit(layer: DenseNode, what: str, shares: NDArray[np.float64]) -
 
 def _weight_table() -> Table:
     return Table(
-        caption="Synaptic weights in the unit of the threshold: mean ± standard deviation, and "
-        "range. The change is the norm of the difference, relative to the norm before training.",
+        caption="Synaptic weights in the unit of the threshold, on the device's grid if they are "
+        "quantised: mean ± standard deviation, and range. The change is the norm of the difference "
+        "before rounding, relative to the norm before training.",
         headings=["Layer", "Before", "Range before", "Best", "Best range", "Change"],
     )
 
@@ -144,7 +153,7 @@ def _weight_row(layer: DenseNode, values: Values) -> list[str]:
     cells = [layer.name]
     for name in (BEFORE, AFTER):
         if name in values:
-            each = values[name]
+            each = _quantized(layer, values[name])
             cells.append(f"{number(float(np.mean(each)))} ± {number(float(np.std(each)))}")
             cells.append(f"{number(float(np.min(each)))} to {number(float(np.max(each)))}")
         else:

@@ -8,6 +8,7 @@ The report draws its pictures from these arrays:
   int32 [events, 2], each (step, row-major index of the neuron). If each sample has one label:
   ``label_k``, ``prediction_k`` (-1 if the output is silent) and ``rates_k``, the spikes per step of
   each class, float32 [classes]
+- ``hidden_k_<layer>``: the events of a hidden layer for sample k, as ``output_k``
 - ``rate_<layer>``: each neuron's mean spikes per step over the samples, float32 [neurons]
 - ``frame_epochs``: the numbers of complete epochs at which frames were recorded, int32 [frames];
   ``frame_<f>``: frame f, which is the output events of the first sample at that time

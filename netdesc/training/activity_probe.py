@@ -20,7 +20,11 @@ from netdesc.training.confusion_counter import decide
 NamedArrays = dict[str, Any]
 
 MAX_EVENTS = 200_000
-"""Largest number of events in a raster. If there are more, the last steps are left out."""
+"""Largest number of events in a raster. If there are more, the last steps are left out.
+
+The hidden layers of a sample share this number."""
+MAX_HIDDEN_LAYERS = 11
+"""Largest number of hidden layers whose spikes are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,8 @@ class ActivitySnapshot:
     spikes: dict[str, NDArray[np.float64]]
     """Maps a layer's name to the number of spikes of each neuron over all steps and samples."""
     output_TBN: Tensor
+    hidden_TBN: dict[str, Tensor]
+    """Hidden layer -> its output spikes, for the first ``MAX_HIDDEN_LAYERS`` hidden layers."""
     predictions: NDArray | None
     """The predicted class of each sample, -1 if the output is silent.
 
@@ -57,6 +63,9 @@ class ActivitySnapshot:
         arrays: NamedArrays = {}
         for name, spikes_TBN in spikes.items():
             arrays |= raster(f"{name}_{number}", spikes_TBN[:, sample])
+        for name, spikes_TBN in self.hidden_TBN.items():
+            limit = MAX_EVENTS // len(self.hidden_TBN)
+            arrays |= raster(f"hidden_{number}_{name}", spikes_TBN[:, sample], limit)
         if self.predictions is not None:
             arrays[f"label_{number}"] = np.int32(self.batch.target[sample].item())
             arrays[f"prediction_{number}"] = np.int32(self.predictions[sample])
@@ -71,6 +80,9 @@ class ActivityProbe:
         self._graph, self._classifier = graph, classifier
         self._network = build(graph).to(device).eval()
         self._spikes: dict[str, NDArray[np.float64]] = {}
+        self._hidden_TBN: dict[str, Tensor] = {}
+        hidden = [layer.name for layer in graph.neuron_layers if layer is not graph.layers[-1]]
+        self._kept_layers = hidden[:MAX_HIDDEN_LAYERS]
         for name, block in self._network.blocks():
             block.register_forward_hook(self._counter(name))
 
@@ -79,6 +91,8 @@ class ActivityProbe:
             # Sums over steps fit in float32; torch would copy all spikes to add them in float64.
             counts = spikes_TBN.flatten(2).sum(0).sum(0, dtype=torch.float64)
             self._spikes[name] = counts.cpu().numpy()
+            if name in self._kept_layers:
+                self._hidden_TBN[name] = spikes_TBN
 
         return count
 
@@ -93,20 +107,22 @@ class ActivityProbe:
             assert self._graph.classes is not None
             classes = self._classifier(output_TBN)
             predictions = decide(classes, batch.target, self._graph.classes).cpu().numpy()
-        return ActivitySnapshot(batch, dict(self._spikes), output_TBN, predictions)
+        hidden_TBN, self._hidden_TBN = self._hidden_TBN, {}  # not kept until the next call
+        return ActivitySnapshot(batch, dict(self._spikes), output_TBN, hidden_TBN, predictions)
 
 
-def raster(name: str, spikes: Tensor) -> NamedArrays:
+def raster(name: str, spikes: Tensor, max_events: int | None = None) -> NamedArrays:
     """Returns the events of ``spikes`` [steps, *shape] as the array ``name``, int32 [events, 2].
 
     Each event is (step, row-major index of the neuron); events are ordered by step. If there are
-    more than ``MAX_EVENTS``, the result also holds the number ``cut_<name>``, and events from this
-    step on are left out. The array is then in column-major order, which compresses several times
-    better.
+    more than ``max_events``, by default ``MAX_EVENTS``, the result also holds the number
+    ``cut_<name>``, and events from this step on are left out. The array is then in column-major
+    order, which compresses several times better.
     """
+    limit = MAX_EVENTS if max_events is None else max_events
     events = np.argwhere(spikes.flatten(1).cpu().numpy()).astype(np.int32)
-    if len(events) <= MAX_EVENTS:
+    if len(events) <= limit:
         return {name: events}
-    cut = events[MAX_EVENTS, 0]
+    cut = events[limit, 0]
     count = np.searchsorted(events[:, 0], cut)
     return {name: np.asfortranarray(events[:count]), f"cut_{name}": cut}

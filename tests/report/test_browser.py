@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from support.grids import grid, slow
-from support.report_samples import write_run
+from support.report_samples import OUTPUTS, STEPS, activity, write_run
 
+from netdesc.graph import SpikeTime
+from netdesc.losses.spike_time import SpikeTimeLoss
 from netdesc.report import write_report
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -256,6 +260,49 @@ def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], 
     page.locator(".scale").first.click()
     assert page.evaluate(axes)[1] == "linear"
     assert page.locator(".scale").first.get_attribute("aria-pressed") == "false"
+    assert shown.complaints == []
+
+
+TRACES = """
+(a => a.data.map(each => each.y))(document.querySelector("#traces .plot-area"))
+"""
+
+
+def test_the_traces_of_a_neuron_of_choice_add_up_to_the_loss(
+    reports: dict[str, Path], show: Any
+) -> None:
+    loss = SpikeTimeLoss(SpikeTime(type="spike_time", time_constant_ms=2.0), step_ms=1.0)
+    shown = show(reports["spikes"])
+    squares = 0.0
+    for neuron in range(OUTPUTS):
+        shown.page.locator("#trace-neuron").fill(str(neuron))
+        target, output, difference = map(np.array, shown.page.evaluate(TRACES))
+        assert difference == pytest.approx(output - target)
+        squares += float((difference**2).sum())
+    dense = {name: np.zeros((STEPS, 1, OUTPUTS), np.float32) for name in ("output", "target")}
+    for name, spikes in dense.items():
+        step, neuron = activity()[f"{name}_0"].T
+        spikes[step, 0, neuron] = 1
+    expected = loss(*(torch.from_numpy(spikes) for spikes in dense.values()))
+    assert squares == pytest.approx(expected.item(), rel=1e-5)
+    before = shown.page.evaluate(TRACES)
+    shown.page.locator("#trace-sample").fill("2")
+    assert shown.page.evaluate(TRACES) != before
+    shown.page.locator("#trace-neuron").fill("6")
+    assert "0 to 5" in shown.page.locator("#trace-note").inner_text()
+    assert shown.complaints == []
+
+
+def test_a_command_is_copied(reports: dict[str, Path], show: Any) -> None:
+    shown = show(reports["spikes"], permissions=["clipboard-read", "clipboard-write"])
+    commands = shown.page.locator("pre.command")
+    buttons = shown.page.locator("button.copy")
+    assert buttons.count() == commands.count() > 3
+    buttons.first.click()
+    wait_until(shown.page, "document.querySelector('button.copy').textContent === 'Copied'")
+    copied = shown.page.evaluate("navigator.clipboard.readText()")
+    assert copied == commands.first.inner_text()
+    assert copied.startswith("netdesc ")
     assert shown.complaints == []
 
 

@@ -56,6 +56,8 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
         "A network for tests.",
         "Output over the epochs",
         "Target and output",
+        "Layer hidden",
+        "Filtered traces",
         "Spike coincidence",
         "Loss",
         "Learning rate",
@@ -74,7 +76,7 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
     ):
         assert words in elements.text
     images = elements.all("img")
-    assert len(images) == 1 + 2 * 4
+    assert len(images) == 1 + 2 * 5
     assert all(image["alt"] and (image["src"] or "").startswith("data:image/") for image in images)
 
 
@@ -201,6 +203,14 @@ def test_no_epoch_and_no_weights_are_still_a_report(tmp_path: Path) -> None:
     text = Elements(page(folder)).text
     assert "Nothing was trained." in text
     assert "netdesc evaluate" not in text
+
+
+def test_a_run_without_spikes_of_hidden_layers_has_the_other_pictures(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    arrays = {name: each for name, each in activity().items() if not name.startswith("hidden")}
+    np.savez(folder / "activity.npz", **arrays)
+    (first, _) = build_page(read_run(folder)).samples
+    assert [each.title for each in first.rasters] == ["Input", "Target", "Output"]
 
 
 def test_numbers_that_are_none_do_no_harm(tmp_path: Path) -> None:

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from support.report_samples import activity, events, metrics_row, weights, write_run, write_state
+from support.report_samples import (
+    activity,
+    document,
+    events,
+    metrics_row,
+    weights,
+    write_run,
+    write_state,
+)
 
 from netdesc.report.confusion_matrix import confusion_matrix
 from netdesc.report.page import Page, build_page, render
@@ -159,8 +167,13 @@ def test_weights_and_decays_at_the_end_of_their_range_are_noted(tmp_path: Path) 
     tensors["layers.hidden.neuron.current_decay"][:2] = (0, 1e-5)
     tensors["layers.hidden.neuron.voltage_decay"][:] = 1
     save_file(tensors, best)
-    notes = " ".join(build_page(read_run(folder)).notes)
+    page = build_page(read_run(folder))
+    notes = " ".join(page.notes)
     assert "3 of the 96 weights of layer “output” are at a limit of the device's grid, −4" in notes
+    # The table shows the weights that the network uses, so its ends are those of the sentence.
+    assert "−4 or 3.969" in notes
+    output = next(row for row in page.weight_change.weights.rows if row[0] == "output")
+    assert "−4 to 3.969" in output
     assert "2 of 16 current decays of layer “hidden” became 0" in notes
     assert "16 of 16 voltage decays of layer “hidden” became 1" in notes
 
@@ -278,6 +291,23 @@ def test_the_end_of_the_loss_says_whether_training_was_too_short(
     assert ("rose again after the best epoch" in notes) is rises
     assert ("overfitting" in notes) is (rises and name == "validation_loss")
     assert ("never fell below the 3 of the first epoch" in notes) is (losses[0] == 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "early_stopping", "is_missed"),
+    [
+        ("validation_loss", None, True),
+        ("validation_loss", {"patience_epochs": 100}, False),
+        ("loss", None, False),
+    ],
+)
+def test_early_stopping_is_missed_only_where_it_was_off(
+    tmp_path: Path, name: str, early_stopping: dict[str, int] | None, is_missed: bool
+) -> None:
+    training = document()["training"] | {"early_stopping": early_stopping}
+    page = with_losses(tmp_path, [*FLAT, *[6.5] * 20], name, changes={"training": training})
+    assert ("Early stopping would have saved time" in " ".join(page.notes)) is is_missed
+    assert any("patience_epochs=" in step.text for step in page.steps) is is_missed
 
 
 @pytest.mark.parametrize("record", [{"status": "interrupted"}, {"stopped_early": True}])

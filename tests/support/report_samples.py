@@ -191,6 +191,7 @@ def activity(*, classes: bool = False) -> dict[str, Any]:
     for k in range(2):
         arrays[f"input_{k}"] = events(k, INPUTS, 80)
         arrays[f"output_{k}"] = events(10 + k, OUTPUTS, 40)
+        arrays[f"hidden_{k}_hidden"] = events(30 + k, HIDDEN, 60)
         if classes:
             arrays[f"label_{k}"] = np.int32(1)
             arrays[f"prediction_{k}"] = np.int32(k - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import json
 import math
 import tempfile
 from pathlib import Path
@@ -56,6 +57,9 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
     compiled.model.eval()
     assert description.document.data is not None
     assert (found["part"], found["samples"], found["format"]) == ("train", 5, 1)
+    hidden: list[torch.Tensor] = []
+    layer = dict(compiled.model.blocks())["hidden"]
+    layer.register_forward_hook(lambda _layer, _inputs, spikes_TBN: hidden.append(spikes_TBN))
     rates = []
     for k, pair in enumerate(description.document.data.train):
         input_TN, target_TN = (
@@ -71,6 +75,8 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
             assert (dense(found[f"output_{k}"], OUTPUTS) == output_TN).all()
     assert found["rate_output"] == pytest.approx(np.mean(rates, 0), abs=1e-6)
     assert found["rate_hidden"].shape == (16,)
+    for k, spikes_TBN in enumerate(hidden[: activity.SHOWN_SAMPLES]):
+        assert (dense(found[f"hidden_{k}_hidden"], 16) == spikes_TBN[:, 0].detach().numpy()).all()
 
 
 def test_validation_samples_are_shown_if_there_are_any(tmp_path: Path) -> None:
@@ -191,6 +197,23 @@ def test_a_raster_with_too_many_events_is_cut_off(
     assert found["input_0"][:, 0].max() < cut
     complete = to_dense(read_events(tmp_path / "task/input0.bs1"), (INPUTS,), STEPS, 1.0)[0]
     assert len(found["input_0"]) == complete[:cut].sum()
+
+
+def test_the_hidden_layers_of_a_sample_share_the_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_task(tmp_path / "task", epochs=1)
+    document = json.loads(path.read_text())
+    hidden = document["layers"][0]
+    document["layers"][:1] = [hidden | {"name": name} for name in ("first", "second", "third")]
+    path.write_text(json.dumps(document))
+    monkeypatch.setattr(activity_probe, "MAX_EVENTS", 20)
+    monkeypatch.setattr(activity_probe, "MAX_HIDDEN_LAYERS", 2)
+    found = read_activity(train(netdesc.load(path), run_dir=tmp_path / "run").path)
+    assert {name for name in found if name.startswith("hidden")} == {
+        "hidden_0_first", "hidden_0_second",
+    }  # fmt: skip
+    assert 0 < len(found["hidden_0_first"]) <= 10
 
 
 def test_fewer_large_samples_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

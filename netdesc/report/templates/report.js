@@ -1,5 +1,5 @@
 "use strict";
-// Draws the figures with plotly, and runs the epoch slider.
+// Draws the figures with plotly, copies commands, and runs the epoch slider.
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -36,6 +36,7 @@
       // Fixed margins: plotly's automatic margins may not converge in a narrow figure.
       xaxis: axis({ tickangle: 0, ...spec.xaxis }),
       yaxis: axis(spec.yaxis),
+      ...(spec.yaxis2 && { yaxis2: axis(spec.yaxis2) }),
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: soft },
@@ -89,6 +90,85 @@
       figure.button.setAttribute("aria-pressed", String(yaxis.type === "log"));
       draw(figure);
     });
+  }
+
+  // The van Rossum filter of the loss: decay^n, convolved order - 1 times with itself.
+  function impulseResponse({ decay, order, length }) {
+    const filter = [1];
+    for (let n = 1; n < length; n += 1) filter.push(filter[n - 1] * decay * (n + order - 1) / n);
+    return filter;
+  }
+
+  function filtered(train, filter, steps) {
+    const trace = new Array(steps).fill(0);
+    for (const spike of train) {
+      const end = Math.min(steps - spike, filter.length);
+      for (let n = 0; n < end; n += 1) trace[spike + n] += filter[n];
+    }
+    return trace;
+  }
+
+  const traces = document.getElementById("traces");
+  if (traces) {
+    const data = JSON.parse(document.getElementById("trace-data").textContent);
+    const figure = figures.find(({ area }) => traces.contains(area));
+    const neuron = document.getElementById("trace-neuron");
+    const sample = document.getElementById("trace-sample");
+    const note = document.getElementById("trace-note");
+    const filter = impulseResponse(data);
+    const times = Array.from({ length: data.steps }, (_, step) => step * data.stepMs);
+    const showTraces = () => {
+      if (![neuron, sample].every((field) => !field || (field.value && field.checkValidity()))) {
+        note.textContent = `neurons are 0 to ${neuron.max}`
+          + (sample ? `, samples 1 to ${sample.max}` : "");
+        return;
+      }
+      const trains = data.trains[sample ? Number(sample.value) - 1 : 0];
+      const found = trains[Number(neuron.value)];
+      note.textContent = found || data.isComplete ? "" : "this report has no spikes of this neuron";
+      const [target, output] = (found || [[], []]).map((each) => filtered(each, filter, data.steps));
+      const difference = output.map((value, step) => value - target[step]);
+      [target, output, difference].forEach((y, curve) => {
+        Object.assign(figure.spec.data[curve], { x: times, y });
+      });
+      draw(figure);
+    };
+    for (const field of [neuron, sample]) field?.addEventListener("input", showTraces);
+    showTraces();
+  }
+
+  // Without a secure context, for example a page from http, there is no clipboard.
+  async function copy(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const isCopied = document.execCommand("copy");
+    field.remove();
+    if (!isCopied) throw new Error("the browser does not copy");
+  }
+
+  for (const code of document.querySelectorAll("pre.command")) {
+    const place = document.createElement("div");
+    const button = document.createElement("button");
+    place.className = "copied";
+    button.className = "copy";
+    button.type = "button";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", "Copy this command");
+    button.addEventListener("click", async () => {
+      try {
+        await copy(code.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(code);
+        button.textContent = "Press Ctrl+C";
+      }
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    code.replaceWith(place);
+    place.append(code, button);
   }
 
   function printWidth({ area }) {

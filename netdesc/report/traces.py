@@ -1,0 +1,143 @@
+"""The filtered spike trains that a spike-time loss compares, for a neuron of the reader's choice.
+
+The page holds the spikes of each neuron; its script applies the filter and fills the figure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netdesc.graph import SpikeTime
+from netdesc.report.activity import SpikeRaster
+from netdesc.report.format import number, plural
+from netdesc.report.plots import TICK_FORMAT, Plot
+from netdesc.report.run import RunData
+
+MAX_SPIKES = 100_000
+"""The most spikes of targets and outputs that the page holds for traces, about 0.5 MB."""
+MAX_STEPS = 20_000
+"""The most steps of a trace; later ones are left out."""
+
+Trains = dict[int, tuple[list[int], list[int]]]
+"""Neuron -> the steps of its spikes in the target and in the output."""
+
+SHOWN_STEPS = 400
+"""The steps that the figure shows before the reader zooms."""
+_CURVES = (("target", 1, "y"), ("output", 2, "y"), ("difference", 6, "y2"))
+"""Name, number of the colour, and axis of each curve."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """The figure of traces without its values, and the data from which the page's script computes
+    them.
+
+    ``neuron`` is shown first: in the first sample, it has most spikes that the target or the output
+    has alone. ``note`` says what was left out.
+    """
+
+    plot: Plot
+    neuron: int
+    neurons: int
+    samples: int
+    note: str
+    data: dict[str, Any]
+
+
+def traces(run: RunData) -> Traces | None:
+    """Collects the spikes of targets and outputs; None without targets or with another loss."""
+    loss, samples = run.graph.loss, [] if run.activity is None else run.activity.samples
+    pairs = [(each.target, each.output) for each in samples if each.target is not None]
+    if not isinstance(loss, SpikeTime) or not pairs:
+        return None
+    cuts = [raster.cut for pair in pairs for raster in pair if raster.cut is not None]
+    steps = min([run.graph.steps, MAX_STEPS, *cuts])
+    by_sample, is_complete = _limit([_trains(*pair, steps) for pair in pairs])
+    notes = []
+    if steps < run.graph.steps:
+        notes.append(f"The figure ends at step {steps:,}.")
+    if not is_complete:
+        notes.append("This report holds only the neurons with most unmatched spikes.")
+    return Traces(
+        plot=_plot(loss, min(steps, SHOWN_STEPS) * run.graph.step_ms),
+        neuron=next(iter(by_sample[0]), 0),
+        neurons=math.prod(run.graph.output_shape),
+        samples=len(pairs),
+        note=" ".join(notes),
+        data={
+            "decay": math.exp(-run.graph.step_ms / loss.time_constant_ms),
+            "order": loss.filter_order,
+            "length": loss.filter_steps,
+            "steps": steps,
+            "stepMs": run.graph.step_ms,
+            "isComplete": is_complete,
+            "trains": by_sample,
+        },
+    )
+
+
+def _trains(target: SpikeRaster, output: SpikeRaster, steps: int) -> Trains:
+    """Returns the spikes of each neuron before ``steps``. The neuron with most unmatched spikes,
+    which only the target or only the output has, comes first."""
+    trains: Trains = {}
+    for kind, raster in enumerate((target, output)):
+        shown = raster.events[raster.events[:, 0] < steps]
+        for step, neuron in np.unique(shown, axis=0).tolist():
+            trains.setdefault(neuron, ([], []))[kind].append(step)
+    unmatched = {
+        neuron: len(set(first) ^ set(second)) for neuron, (first, second) in trains.items()
+    }
+    return {neuron: trains[neuron] for neuron in sorted(trains, key=lambda each: -unmatched[each])}
+
+
+def _limit(by_sample: Sequence[Trains]) -> tuple[list[Trains], bool]:
+    """Keeps ``MAX_SPIKES`` spikes; also returns whether these are all."""
+    left, is_complete = MAX_SPIKES, True
+    kept: list[Trains] = []
+    for trains in by_sample:
+        kept.append({})
+        for neuron, (target, output) in trains.items():
+            left -= len(target) + len(output)
+            if left < 0:
+                is_complete = False
+                break
+            kept[-1][neuron] = (target, output)
+    return kept, is_complete
+
+
+def _plot(loss: SpikeTime, shown_ms: float) -> Plot:
+    exponentials = plural(loss.filter_order, "exponential")
+    caption = (
+        f"The loss is the {loss.reduction} of the squares of the difference. Its filter replaces "
+        f"each spike by {exponentials} of {number(loss.time_constant_ms)} ms"
+        f"{'' if loss.filter_order == 1 else ', convolved with each other'}. Double-click on the "
+        f"figure to see all steps."
+    )
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter", "mode": "lines", "name": name, "x": [], "y": [], "yaxis": axis,
+            "line": {"color": f"var(--c{colour})", "width": 1.5},
+            "hovertemplate": f"{name}: %{{y:.4g}}<extra></extra>",
+        }
+        for name, colour, axis in _CURVES
+    ]  # fmt: skip
+    layout = {
+        "xaxis": {
+            "title": {"text": "time (ms)"},
+            "tickformat": TICK_FORMAT,
+            "range": [0, shown_ms],
+            "anchor": "y2",
+        },
+        "yaxis": {"title": {"text": "filtered spikes"}, "domain": [0.45, 1]},
+        "yaxis2": {"title": {"text": "difference"}, "domain": [0, 0.38]},
+        "hovermode": "x unified",
+        "showlegend": True,
+        "uirevision": "traces",  # keeps the reader's zoom when another neuron is chosen
+    }
+    alt = "Curves of the filtered target and output of one neuron, and of their difference."
+    return Plot("Filtered traces", caption, alt, data, layout)

@@ -1,0 +1,79 @@
+"""The data of the filtered traces; ``test_browser`` tests the script that draws them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.report_samples import OUTPUTS, STEPS, activity, write_run
+
+from netdesc.report import traces as module
+from netdesc.report import write_report
+from netdesc.report.run import RunData, read_run
+from netdesc.report.traces import traces
+
+
+def run_with(folder: Path, **arrays: np.ndarray) -> RunData:
+    path = write_run(folder / "run")
+    np.savez(path / "activity.npz", **(activity() | arrays))
+    return read_run(path)
+
+
+def test_the_page_holds_all_spikes_of_target_and_output(tmp_path: Path) -> None:
+    found = traces(run_with(tmp_path))
+    assert found is not None
+    assert (found.samples, found.neurons, found.note) == (2, OUTPUTS, "")
+    assert found.data["isComplete"]
+    assert found.data["steps"] == STEPS
+    for k, trains in enumerate(found.data["trains"]):
+        for kind, name in enumerate(("target", "output")):
+            spikes = {(step, neuron) for neuron, each in trains.items() for step in each[kind]}
+            assert spikes == set(map(tuple, activity()[f"{name}_{k}"].tolist()))
+
+
+def test_the_neuron_with_most_unmatched_spikes_is_shown_first(tmp_path: Path) -> None:
+    """Neuron 2 has most spikes, neuron 4 most that only one of both has."""
+    target = np.array([(step, 2) for step in range(30)] + [(0, 4), (9, 4)], np.int32)
+    output = np.array([(step, 2) for step in range(29)] + [(5, 4)], np.int32)
+    found = traces(run_with(tmp_path, target_0=target, output_0=output))
+    assert found is not None
+    assert found.neuron == 4
+
+
+def test_the_spikes_in_the_page_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SPIKES", 50)
+    monkeypatch.setattr(module, "MAX_STEPS", 40)
+    run = run_with(tmp_path)
+    found = traces(run)
+    assert found is not None
+    trains = found.data["trains"]
+    count = sum(len(spikes) for each in trains for pair in each.values() for spikes in pair)
+    assert 0 < count <= 50
+    assert not found.data["isComplete"]
+    assert "step 40" in found.note
+    assert found.neuron in trains[0]
+    assert found.note in write_report(run.path).read_text(encoding="utf-8")
+
+
+def test_steps_that_the_run_did_not_store_are_not_drawn(tmp_path: Path) -> None:
+    found = traces(run_with(tmp_path, cut_target_1=np.int32(25)))
+    assert found is not None
+    assert found.data["steps"] == 25
+
+
+def test_only_a_loss_of_spike_times_has_traces(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", classes=True)
+    assert traces(read_run(folder)) is None
+    assert 'id="trace-neuron"' not in write_report(folder).read_text(encoding="utf-8")
+
+
+def test_a_silent_pair_is_drawn(tmp_path: Path) -> None:
+    none = np.zeros((0, 2), np.int32)
+    found = traces(run_with(tmp_path, target_0=none, output_0=none))
+    assert found is not None
+    assert found.neuron == 0
+    json.dumps(found.data, allow_nan=False)

@@ -10,7 +10,11 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 
-@click.command(epilog="Example: netdesc report runs/first")
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  netdesc report runs/first\n"
+    "  netdesc report runs/first --csv --slayer-logs"
+)
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -20,21 +24,45 @@ from netdesc.cli.output import Output
     type=click.Path(path_type=Path),
     help="The file to write. Default: report.html in the run's folder.",
 )
+@click.option(
+    "--csv",
+    "has_csv",
+    is_flag=True,
+    help="Also write metrics.csv into RUN: the values of metrics.jsonl, a row for each epoch.",
+)
+@click.option(
+    "--slayer-logs",
+    "has_slayer_logs",
+    is_flag=True,
+    help="Also write loss.txt and accuracy.txt into RUN, in the layout of slayer.",
+)
 @click.option("--open", "opens", is_flag=True, help="Open the report in the browser.")
 @options.as_json
 @click.pass_obj
-def report(output: Output, run: Path, target: Path | None, opens: bool) -> None:
+def report(
+    output: Output,
+    run: Path,
+    target: Path | None,
+    has_csv: bool,
+    has_slayer_logs: bool,
+    opens: bool,
+) -> None:
     """Write the report of the run in the folder RUN and print the report's path.
 
     The report is one HTML file that needs no network and no other file. A run that failed or is
-    still running can have a report, too.
+    still running can have a report, too. As in metrics.jsonl, epochs count from 0 in metrics.csv;
+    losses in loss.txt are per sample, as in the report.
     """
-    from netdesc.report import write_report
+    from netdesc.report import write_metrics_csv, write_report, write_slayer_logs
 
     path = write_report(run, target, lambda text: output.error(f"warning: {text}"))
+    logs = [write_metrics_csv(run)] if has_csv else []
+    if has_slayer_logs:
+        logs += write_slayer_logs(run)
     if output.as_json:
-        output.print_json({"report": str(path)})
+        output.print_json({"report": str(path), "logs": [str(each) for each in logs]})
     else:
-        output.print(str(path))
+        for each in (path, *logs):
+            output.print(str(each))
     if opens:
         click.launch(str(path))

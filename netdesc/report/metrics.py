@@ -39,16 +39,17 @@ Column = NDArray[np.float64]
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 
-class _Row(EpochMetrics):
+class MetricsRow(EpochMetrics):
     """A line of the file: the metrics of one epoch."""
 
     gradient_norms: dict[str, float | None] | None = None
     spike_rates: dict[str, float | None] | None = None
     confusion: list[list[_Count]] | None = None
+    undecided: _Count | None = None
     undecided_by_label: tuple[_Count, ...] = ()
 
     @model_validator(mode="after")
-    def _check_confusion(self) -> _Row:
+    def _check_confusion(self) -> MetricsRow:
         if self.confusion is not None:
             lengths = {len(row) for row in [self.undecided_by_label, *self.confusion]}
             classes = len(self.confusion)
@@ -131,19 +132,29 @@ def read_metrics(
     classes than ``classes`` are left out. An incomplete last line is ignored. Raises ReportError if
     the file is missing or a line is damaged.
     """
+    columns = _Columns(layers, epochs, classes)
+    for number, row in enumerate(read_rows(run), 1):
+        try:
+            columns.add(row)
+        except ValueError as error:
+            raise ReportError(f"{run / METRICS}: line {number} is damaged: {error}") from error
+    return columns.metrics(done, recorded_epochs)
+
+
+def read_rows(run: Path) -> Iterator[MetricsRow]:
+    """Yields the rows of a run's ``metrics.jsonl``; an incomplete last line is ignored.
+
+    Raises ReportError if the file is missing or a line is damaged.
+    """
     path = run / METRICS
     if not path.exists():
         raise MissingError(f"{path}: the file does not exist, so there is nothing to report")
-    columns = _Columns(layers, epochs, classes)
     with open_regular_file(path) as file:
         for number, line in enumerate(_lines(path, file), 1):
             try:
-                columns.add(_Row.model_validate_json(line))
+                yield MetricsRow.model_validate_json(line)
             except ValidationError as error:
                 raise ReportError(f"{path}: line {number} is damaged: {explain(error)}") from error
-            except ValueError as error:
-                raise ReportError(f"{path}: line {number} is damaged: {error}") from error
-    return columns.metrics(done, recorded_epochs)
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
@@ -172,7 +183,7 @@ class _Columns:
         self._confusion: ConfusionCounts | None = None
         self._lowest_loss = math.inf
 
-    def add(self, row: _Row) -> None:
+    def add(self, row: MetricsRow) -> None:
         """Adds a row. ValueError if its epoch is out of order or larger than the run allows."""
         previous = self._rows[-1] if self._rows else -1
         if not previous < row.epoch < max(self._epochs, len(self._rows) + 1):
@@ -193,7 +204,7 @@ class _Columns:
             self._lowest_loss = self._columns[metric][-1]
             self._set_confusion(row, row.confusion)
 
-    def _set_confusion(self, row: _Row, counts: list[list[int]]) -> None:
+    def _set_confusion(self, row: MetricsRow, counts: list[list[int]]) -> None:
         self._confusion = None
         if self._classes in (None, len(counts)):
             undecided = np.array(row.undecided_by_label, dtype=np.int64)

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netdesc.events import atomic_path
-from netdesc.events.atomic_write import NoFileError
-from netdesc.report.errors import ReportError, UnwritableError
+from netdesc.report.output import open_output
 from netdesc.report.page import build_page, render
 from netdesc.report.run import read_run
 from netdesc.runs.files import REPORT
@@ -31,13 +29,8 @@ def write_report(
     with np.errstate(all="ignore"):  # a run that diverged may contain infinite values
         page = build_page(read_run(run))
         text = render(page)
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="")
-    except NoFileError as error:
-        raise ReportError(f"{path}: {error}") from error
-    except OSError as error:
-        raise UnwritableError(f"cannot write {path}: {error.strerror or error}") from error
+    with open_output(path) as file:
+        file.write(text)
     for each in page.damage:
         warn(each)
     return path

@@ -200,13 +200,13 @@ def layer(
     if output.as_json:
         output.print_json(comparison.record())
     elif markdown:
-        output.print("\n".join(tables.markdown(comparison)))
+        output.print(*tables.markdown(comparison))
         for line in tables.not_measured(comparison):
             output.error(line)
     else:
         rows = tables.layer_rows(comparison.programs)
         output.print_table(tables.LAYER, rows, right=tables.LAYER[1:])
-        output.print("\n".join(tables.layer_lines(comparison)))
+        output.print(*tables.layer_lines(comparison))
 
 
 @bench.command(
@@ -236,7 +236,7 @@ def sweep(output: Output, device: str) -> None:
     if output.as_json:
         output.print_json(measure(device, output.info).record())
         return
-    output.print("\n".join(tables.sweep_lines(measure(device, output.info, print_axis))))
+    output.print(*tables.sweep_lines(measure(device, output.info, print_axis)))
 
 
 def _prepare(device: str) -> None:
@@ -269,7 +269,7 @@ def _print(output: Output, report: Report) -> None:
     device = report.conditions["device"]
     name = "cpu" if device["type"] == "cpu" else device["name"]
     output.print(f"netdesc: {conditions(report.conditions['versions'], name, device['threads'])}")
-    output.print("\n".join(machine_lines(report.machine)))
+    output.print(*machine_lines(report.machine))
 
 
 def _print_slayer(output: Output, contest: SlayerResult) -> None:
@@ -283,8 +283,8 @@ def _print_slayer(output: Output, contest: SlayerResult) -> None:
     memory = "" if contest.peak_bytes is None else f"; memory {contest.peak_bytes / 1e6:.0f} MB"
     output.print(
         f"lava-dl: {epoch.median_ms:.1f} ms per epoch ({epoch.low_ms:.1f} to {epoch.high_ms:.1f}), "
-        f"{contest.ratio:.1f} times netdesc's time; {contest.epochs} epochs timed\n"
+        f"{contest.ratio:.1f} times netdesc's time; {contest.epochs} epochs timed",
         f"  loss before training {peer_loss:,.6g} (netdesc {own_loss:,.6g}), "
-        f"best {contest.best_loss:,.6g}; spikes per step: {rates}{memory}\n"
-        f"  {contest.what}; {conditions(contest.versions, contest.device, contest.threads)}"
+        f"best {contest.best_loss:,.6g}; spikes per step: {rates}{memory}",
+        f"  {contest.what}; {conditions(contest.versions, contest.device, contest.threads)}",
     )

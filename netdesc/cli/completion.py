@@ -11,7 +11,7 @@ from click.shell_completion import (
     get_completion_class,
 )
 
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, SafeText
 
 
 @add_completion_class
@@ -76,4 +76,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     shell_class = get_completion_class(shell)
     assert shell_class is not None
     script = shell_class(ctx.find_root().command, {}, "netdesc", COMPLETE_VARIABLE).source()
-    ctx.ensure_object(Output).print(script.rstrip("\n"))
+    ctx.ensure_object(Output).print(SafeText(script.rstrip("\n")))

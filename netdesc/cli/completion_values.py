@@ -40,7 +40,7 @@ def complete_override(ctx: click.Context, incomplete: str) -> list[CompletionIte
     return [
         CompletionItem(text, help=description)
         for text, description in texts.items()
-        if text.startswith(incomplete)
+        if text.startswith(incomplete) and text.isprintable()  # a name can come from any file
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from netdesc.cli.exit_codes import ENVIRONMENT, INVALID_INPUT
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, SafeText
 
 if TYPE_CHECKING:
     from netdesc.description import Description, Diagnostic
@@ -22,7 +22,9 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
     return ENVIRONMENT if all(each.lacks_data for each in errors) else INVALID_INPUT
 
 
-def format_diagnostics(diagnostics: Sequence[Diagnostic], stream: TextIO, **options: Any) -> str:
+def format_diagnostics(
+    diagnostics: Sequence[Diagnostic], stream: TextIO, **options: Any
+) -> SafeText:
     """Formats diagnostics as text, in the width and colours of ``stream``.
 
     ``options`` are passed on to ``render_text``.
@@ -30,7 +32,7 @@ def format_diagnostics(diagnostics: Sequence[Diagnostic], stream: TextIO, **opti
     from netdesc.description import render_text
 
     width, colour = Output.width(stream), Output.has_colour(stream)
-    return render_text(diagnostics, width=width, colour=colour, **options)
+    return SafeText(render_text(diagnostics, width=width, colour=colour, **options))
 
 
 def diagnostics_record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:

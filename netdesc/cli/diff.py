@@ -14,7 +14,7 @@ import click
 from netdesc.cli import options
 from netdesc.cli.diff_colour import colourise
 from netdesc.cli.exit_codes import INVALID_INPUT
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, SafeText, escape
 
 if TYPE_CHECKING:
     from netdesc.comparing import Comparison, Difference, Operand
@@ -85,7 +85,7 @@ def _print(output: Output, comparison: Comparison) -> None:
     for section, differences in sections.items():
         if differences:
             rows = (row for each in differences for row in _rows(section, each, width, colour))
-            output.print("\n".join([f"\n{section}", *rows]))
+            output.print("", section, *rows)
     if results:
         if not comparison.is_equal:
             output.print("")
@@ -109,7 +109,8 @@ def _rows(section: str, difference: Difference, width: int, colour: bool) -> Ite
     ]
     plain = f"  {place}: {' → '.join(text for _, text in sides)}"
     if len(sides) == 2 and len(plain) <= width:
-        yield f"  {place}: " + " → ".join(colourise(text, sign, colour) for sign, text in sides)
+        values = " → ".join(colourise(text, sign, colour) for sign, text in sides)
+        yield SafeText(f"  {escape(place)}: {values}")
         return
     yield f"  {place}"
     for sign, text in sides:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netdesc.cli import options
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, SafeText
 
 if TYPE_CHECKING:
     from netdesc.events.image import Image
@@ -201,7 +201,7 @@ def show(
         columns = min(_MAX_SKETCH_COLUMNS, shutil.get_terminal_size().columns - 1)
         with contextlib.suppress(PictureError):  # too large to draw; the table shows its size
             for each in drawn or draw():
-                output.print(each.sketch(columns, _SKETCH_LINES))
+                output.print(SafeText(each.sketch(columns, _SKETCH_LINES)))
 
 
 @events.command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netdesc.cli import options
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, SafeText
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -41,7 +41,7 @@ def explain(output: Output, code: str | None) -> None:
             rows = [{"code": each, "title": title} for each, title in titles().items()]
             output.print_json({"codes": rows})
         else:
-            output.print("\n".join(f"{each}  {title}" for each, title in titles().items()))
+            output.print(*(f"{each}  {title}" for each, title in titles().items()))
         return
     try:
         text, entry = explain(code), record(code)
@@ -50,4 +50,4 @@ def explain(output: Output, code: str | None) -> None:
     if output.as_json:
         output.print_json(entry)
     else:
-        output.print(text)
+        output.print(SafeText(text))

@@ -56,7 +56,7 @@ def init(output: Output, folder: Path | None, template: str, lists: bool, name: 
         )
         return
     output.info(f"created {scaffold.document} and its data; continue with:")
-    output.print("\n".join(f"  {command}" for command in commands))
+    output.print(*(f"  {command}" for command in commands))
 
 
 def _list_templates(output: Output) -> None:

@@ -1,4 +1,8 @@
-"""Prints the results of a command on standard output and all other text on standard error."""
+"""Prints the results of a command on standard output and all other text on standard error.
+
+Text that comes from a file, a name or an argument is escaped here, and only here: a control
+character in it cannot reach the terminal, and a line break in it cannot imitate a line of netdesc.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,26 @@ _COLUMN_GAP = 3
 """Spaces between two columns of a table."""
 
 
+class SafeText(str):
+    """Text with line breaks and colours of netdesc, in which all other text is already escaped.
+
+    Joining it with other text gives a ``str``, which is escaped again.
+    """
+
+    __slots__ = ()
+
+
+def escape(text: str) -> SafeText:
+    """Escapes line breaks and unprintable characters of ``text``, unless it is a SafeText."""
+    if isinstance(text, SafeText):
+        return text
+    if not text.isprintable():
+        from netdesc.description.diagnostics import terminal_text  # loads pydantic
+
+        text = terminal_text.escape(text)
+    return SafeText(text)
+
+
 class Output:
     """The output of one command.
 
@@ -29,27 +53,41 @@ class Output:
         self.as_json = False
         self.quiet = False
 
-    def print(self, text: str) -> None:
-        """Prints a result."""
-        self._write(sys.stderr if self.as_json else sys.stdout, text)
+    def print(self, *lines: str) -> None:
+        """Prints a result. Each argument is one line; a line break in it is escaped."""
+        self._write_lines(self._result_stream(), lines)
 
-    def info(self, text: str) -> None:
-        """Prints additional information, unless ``--quiet`` is set."""
+    def info(self, *lines: str) -> None:
+        """Prints additional information, one line an argument, unless ``--quiet`` is set."""
         if not self.quiet:
-            self._write(sys.stderr, text)
+            self._write_lines(sys.stderr, lines)
 
-    def error(self, text: str) -> None:
-        """Prints an error or a warning, also with ``--quiet``."""
-        self._write(sys.stderr, text)
+    def error(self, *lines: str) -> None:
+        """Prints an error or a warning, one line an argument, also with ``--quiet``."""
+        self._write_lines(sys.stderr, lines)
 
     def print_json(self, result: dict[str, Any]) -> None:
-        """Prints the object of ``--json``. Characters that cannot be encoded are escaped."""
+        """Prints the object of ``--json``.
+
+        Characters that cannot be printed or encoded become escapes of JSON.
+        """
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        text = _escape_in_json(text)  # JSON itself leaves \x7f to \x9f and U+202E as they are
         try:
             text.encode(sys.stdout.encoding or "utf-8")
-        except UnicodeEncodeError:  # another encoding, or a file name with bytes that are not text
+        except UnicodeEncodeError:
             text = json.dumps(result, indent=2, allow_nan=False)
         self._write(sys.stdout, text)
+
+    def print_document(self, text: str) -> None:
+        """Prints the text of a document, or its diff, unchanged for a file or another program.
+
+        On a terminal, characters that cannot be printed become escapes of JSON.
+        """
+        stream = self._result_stream()
+        if stream.isatty():
+            text = _escape_in_json(text.replace("\r\n", "\n"))
+        self._write(stream, text)
 
     def print_table(
         self,
@@ -61,12 +99,14 @@ class Output:
 
         If the terminal is too narrow, each row is printed as a list. No text is cut off.
         """
+        headings = [escape(each) for each in headings]
+        right = {escape(each) for each in right}
         cells = [[_cell(value) for value in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
         width = sum(widths) + _COLUMN_GAP * (len(widths) - 1)
-        stream = sys.stderr if self.as_json else sys.stdout
+        stream = self._result_stream()
         if stream.isatty() and width > get_terminal_size().columns:
-            self.print(_format_rows_as_lists(headings, cells))
+            self.print(*_format_rows_as_lists(headings, cells))
             return
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
@@ -116,13 +156,19 @@ class Output:
             except OSError:
                 _redirect_to_null(stream)
 
-    def _render(self, table: Table, stream: TextIO, width: int) -> str:
+    def _result_stream(self) -> TextIO:
+        return sys.stderr if self.as_json else sys.stdout
+
+    def _render(self, table: Table, stream: TextIO, width: int) -> SafeText:
         from rich.console import Console
 
-        console = Console(file=stream, width=width, markup=False)
+        console = Console(file=stream, width=width, markup=False, emoji=False)
         with console.capture() as capture:
             console.print(table)
-        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+        return SafeText("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+    def _write_lines(self, stream: TextIO, lines: Sequence[str]) -> None:
+        self._write(stream, "\n".join(map(escape, lines)))
 
     def _write(self, stream: TextIO, text: str, end: str = "\n") -> None:
         try:
@@ -136,11 +182,28 @@ def _redirect_to_null(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _cell(value: object) -> SafeText:
+    return escape(f"{value:,}" if isinstance(value, int) else str(value))
 
 
-def _format_rows_as_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _escape_in_json(text: str) -> str:
+    """Replaces unprintable characters by escapes of JSON, such as ``\\u009b``, but no line feed."""
+    lines = text.split("\n")
+    return "\n".join(line if line.isprintable() else _escape_line(line) for line in lines)
+
+
+def _escape_line(line: str) -> str:
+    return "".join(
+        each
+        if each.isprintable() or each == "\t"
+        else f"\\u{ord(each):04x}"
+        if each.isascii()
+        else json.dumps(each)[1:-1]
+        for each in line
+    )
+
+
+def _format_rows_as_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Formats each row as a list of ``heading  value`` lines below the row's first cell."""
     width = max(map(len, headings[1:]), default=0)
     lines: list[str] = []
@@ -151,4 +214,4 @@ def _format_rows_as_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]
             for heading, value in zip(headings[1:], values, strict=True)
             if value
         ]
-    return "\n".join(lines)
+    return lines

@@ -115,10 +115,13 @@ def write_changes(output: Output, rewrites: Iterable[Rewrite]) -> set[str]:
 
 
 def print_diffs(output: Output, rewrites: Iterable[Rewrite]) -> None:
-    colour = output.has_colour(sys.stdout)
     for each in rewrites:
-        if each.is_change:
-            output.print("\n".join(colourise_diff(each.diff(), colour)))
+        if not each.is_change:
+            continue
+        if output.has_colour(sys.stdout):
+            output.print(*colourise_diff(each.diff()))
+        else:
+            output.print_document("\n".join(each.diff()))
 
 
 def finish(output: Output, rewrites: Sequence[Rewrite], mode: Mode) -> int:
@@ -154,7 +157,7 @@ def _print(
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         for each in rewrites:
             if each.after is not None:
-                output.print(each.after.removesuffix("\n"))
+                output.print_document(each.after.removesuffix("\n"))
         return
     changed = [each for each in rewrites if each.is_change and each.name not in failed]
     if mode == "diff":

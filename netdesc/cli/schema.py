@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, SafeText
 
 FILES = {"json": Path("schemas/network.schema.json"), "markdown": Path("schemas/reference.md")}
 
@@ -49,7 +49,7 @@ def schema(output: Output, form: str, file: Path | None, write: bool, check: boo
             return 1
         output.info(f"{path} is up to date")
     else:
-        output.print(text.rstrip("\n"))
+        output.print(SafeText(text.rstrip("\n")))
     return 0
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.training.run_logs import Log
 
 Style = Literal["auto", "live", "plain", "quiet"]
@@ -134,9 +135,12 @@ class Display:
         return (now - began) / (epoch - first) if epoch > first else None
 
     def print(self, text: str) -> None:
-        """Prints ``text`` on standard error. Does nothing if standard error is a closed pipe."""
+        """Prints ``text`` escaped, as one line, on standard error.
+
+        Does nothing if standard error is a closed pipe.
+        """
         with contextlib.suppress(BrokenPipeError):
-            print(text, file=sys.stderr, flush=True)
+            print(escape(text), file=sys.stderr, flush=True)
 
     def render(self, line: str) -> None:
         """Prints the progress line on standard error."""
@@ -161,7 +165,7 @@ class LiveDisplay(Display):
         self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
 
     def print(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(escape(text), markup=False, emoji=False, soft_wrap=True)
 
     def render(self, line: str) -> None:
         from rich.text import Text

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.training.errors import storing
 
 
@@ -58,7 +59,10 @@ class MetricsFile:
 
 
 class Log:
-    """Writes ``train.log``: messages and progress lines, each with its local time."""
+    """Writes ``train.log``: messages and progress lines, each with its local time.
+
+    A message is one line: line breaks and unprintable characters of names in it are escaped.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -67,9 +71,8 @@ class Log:
 
     def write(self, text: str) -> None:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        lines = "".join(f"{stamp}  {line}\n" for line in text.splitlines())
         with storing(self._path):
-            self._file.write(lines.encode())
+            self._file.write(f"{stamp}  {escape(text)}\n".encode())
 
     def __enter__(self) -> Log:
         return self

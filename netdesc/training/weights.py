@@ -32,9 +32,7 @@ def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightRea
     tensors = {name: torch.as_tensor(value) for name, value in reader(path).items()}
     problems = _mismatches(tensors, network.state_dict())
     if problems:
-        raise WeightsError(
-            f"{path}: these weights do not fit the network:\n  " + "\n  ".join(problems)
-        )
+        raise WeightsError(f"{path}: these weights do not fit the network: {'; '.join(problems)}")
     network.load_state_dict(tensors)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -67,11 +68,14 @@ def test_a_failed_write_names_the_file(tmp_path: Path, monkeypatch: pytest.Monke
             metrics.sync()
 
 
-def test_the_log_stamps_every_line(tmp_path: Path) -> None:
+def test_a_message_is_one_line_of_the_log_with_its_time(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     with Log(path) as log:
         log.write("one\ntwo")
-    assert [line[21:] for line in path.read_text().splitlines()] == ["one", "two"]
+        log.write("three")
+    lines = path.read_text().splitlines()
+    assert [line[21:] for line in lines] == [r"one\ntwo", "three"]
+    assert all(time.strptime(line[:19], "%Y-%m-%d %H:%M:%S") for line in lines)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.exit_codes import ENVIRONMENT
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, SafeText, escape
 
 if TYPE_CHECKING:
     from netdesc.cli.doctor.probes import ProbeResult
@@ -50,11 +50,11 @@ def doctor(output: Output) -> int:
     for topic, each in results.items():
         if each.state != "ok" or not output.quiet:
             output.print(_format_row(topic, each, output.has_colour(sys.stdout)))
-    output.print(f"\n{_VERDICTS[worst]}")
+    output.print("", _VERDICTS[worst])
     return code
 
 
-def _format_row(topic: str, result: ProbeResult, colour: bool) -> str:
+def _format_row(topic: str, result: ProbeResult, colour: bool) -> SafeText:
     """Formats the result of a probe, wrapped to the terminal. Advice is on a separate line."""
     columns = get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     wrapper = textwrap.TextWrapper(
@@ -64,9 +64,9 @@ def _format_row(topic: str, result: ProbeResult, colour: bool) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    text = wrapper.fill(result.found)
+    text = wrapper.fill(escape(result.found))
     if result.way_out:
-        text += "\n" + wrapper.fill(f"→ {result.way_out}")
+        text += "\n" + wrapper.fill(escape(f"→ {result.way_out}"))
     state = result.state.ljust(8)
     head = click.style(state, fg=_COLOURS[result.state]) if colour else state
-    return f"{head} {topic.ljust(17)} {text.lstrip()}"
+    return SafeText(f"{head} {topic.ljust(17)} {text.lstrip()}")

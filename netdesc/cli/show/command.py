@@ -47,7 +47,8 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
 
 def _print(output: Output, source: Path, overview: Overview) -> None:
     if overview.description:
-        output.print(overview.description)
+        first, *more = overview.description.split("\n")
+        output.print(first, *(f"  {line}" for line in more))
     if overview.run is not None:
         output.print(f"run: {_format_status(source, overview.run)}")
     print_graph(output, overview.graph)
@@ -63,12 +64,12 @@ def _print(output: Output, source: Path, overview: Overview) -> None:
     if overview.samples is not None and overview.samples > overview.batch:
         batch += f" out of {overview.samples:,} training samples"
     output.print(
-        "\ntraining: gradients, optimizer and best weights; "
-        f"activity: forward and backward pass of {batch}, including targets"
+        "",
+        "training: gradients, optimizer and best weights; "
+        f"activity: forward and backward pass of {batch}, including targets",
     )
     if overview.notes:
-        output.print("\nfilled in:")
-        output.print("\n".join(f"- {note}" for note in overview.notes))
+        output.print("", "filled in:", *(f"- {note}" for note in overview.notes))
 
 
 def _format_status(run: Path, state: RunState) -> str:

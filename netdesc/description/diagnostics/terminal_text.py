@@ -1,4 +1,4 @@
-"""Measures, cuts and wraps text for a terminal, and replaces control characters."""
+"""Measures, cuts and wraps text for a terminal, and escapes or replaces control characters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import unicodedata
 _TAB = "    "
 _ZERO_WIDTH_CATEGORIES = ("Mn", "Me")
 """Unicode categories of combining marks, which are drawn over the character before them."""
+
+_UNDECODED_BYTES = range(0xDC80, 0xDD00)
+"""Code points that stand for the bytes 0x80 to 0xFF of a file name that is not UTF-8 (PEP 383)."""
 
 
 def printable(text: str, tab: str = _TAB) -> str:
@@ -17,6 +20,28 @@ def printable(text: str, tab: str = _TAB) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else "�" for each in text)
+
+
+def escape(text: str) -> str:
+    """Returns the text on one line, with escapes such as ``\\x1b`` and ``\\n``.
+
+    Escapes replace control characters, line breaks and marks of the writing direction, which could
+    move the cursor, set colours or imitate another line of output, and the bytes of a file name
+    that are not UTF-8 (``\\xff``). All other characters and spaces stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or unicodedata.category(each) == "Zs" else _escape(each)
+        for each in text
+    )
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code in _UNDECODED_BYTES:
+        return f"\\x{code - _UNDECODED_BYTES.start + 0x80:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def cells(text: str) -> int:

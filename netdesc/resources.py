@@ -1,8 +1,11 @@
-"""Finds the data and the examples that are installed with netdesc, without importing torch."""
+"""The address of netdesc, and its installed data and examples, without importing torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+REPOSITORY = "https://github.com/OWNER/netdesc"
+"""The address of netdesc's repository, with a placeholder for its owner, as in README."""
 
 _PACKAGE = Path(__file__).resolve().parent
 

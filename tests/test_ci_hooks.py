@@ -17,6 +17,7 @@ from support.cli_process import netdesc_process
 from support.description_samples import BASE, LABELLED, write_files
 
 from netdesc.description.detect import may_be_document
+from netdesc.resources import REPOSITORY
 
 ROOT = Path(__file__).parent.parent
 ACTION = ROOT / ".github/actions/validate/action.yml"
@@ -33,9 +34,21 @@ NEEDED = {
 """What the action installs, and what comes with it."""
 
 
-def _workflows() -> list[str]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(r"^```yaml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _readme_script() -> str:
+    """The block of the README that is to be pasted into a shell."""
+    (script,) = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return script
+
+
+def _pasted(directory: Path) -> tuple[str, str]:
+    """Runs the README's block; returns the workflow and the settings of the hooks that it makes."""
+    directory.mkdir(exist_ok=True)
+    subprocess.run(["sh", "-e", "-c", _readme_script()], cwd=directory, check=True)
+    workflow = directory / ".github/workflows/netdesc.yml"
+    return workflow.read_text(), (directory / ".pre-commit-config.yaml").read_text()
 
 
 def _program(directory: Path) -> Path:
@@ -51,18 +64,18 @@ def _program(directory: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"),
+    ("kind", "read"),
     [
-        ("github-actions", ACTION.read_text()),
-        ("github-workflows", (ROOT / ".github/workflows/documents.yml").read_text()),
-        ("github-workflows", _workflows()[0]),
-        ("", _workflows()[1]),
+        ("github-actions", lambda _: ACTION.read_text()),
+        ("github-workflows", lambda _: (ROOT / ".github/workflows/documents.yml").read_text()),
+        ("github-workflows", lambda directory: _pasted(directory)[0]),
+        ("", lambda directory: _pasted(directory)[1]),
     ],
     ids=["action", "workflow", "README", "README's hooks"],
 )
-def test_what_github_and_pre_commit_read_is_well_formed(kind, text, tmp_path):
+def test_what_github_and_pre_commit_read_is_well_formed(kind, read, tmp_path):
     file = tmp_path / "any.yaml"
-    file.write_text(text)
+    file.write_text(read(tmp_path))
     program = ["pre_commit", "validate-config"]
     if kind:
         program = ["check_jsonschema", "--builtin-schema", f"vendor.{kind}"]
@@ -74,11 +87,25 @@ def test_what_github_and_pre_commit_read_is_well_formed(kind, text, tmp_path):
 
 def test_readme_and_the_own_workflow_use_the_action_that_is_there():
     workflow = yaml.safe_load((ROOT / ".github/workflows/documents.yml").read_text())
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (named,) = re.findall(r"`(OWNER/netdesc/[^`]+)`", readme)
-    for uses in (workflow["jobs"]["netdesc"]["steps"][1]["uses"], named):
+    (line,) = re.findall(r"`- uses: ([^`]+)`", README)
+    named = subprocess.run(
+        ["sh", "-c", f'{_readme_script().splitlines()[0]}\necho "{line}"'],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert named.startswith("OWNER/netdesc/")
+    for uses in (workflow["jobs"]["netdesc"]["steps"][1]["uses"], named.strip()):
         path = re.sub(r"^(\.|OWNER/netdesc)/|@.*$", "", uses)
         assert (ROOT / path / "action.yml") == ACTION
+
+
+def test_the_address_of_netdesc_stands_in_one_line_of_the_readme():
+    assert README.count("OWNER") == README.count(REPOSITORY) == 1
+    assert _readme_script().startswith(f"netdesc={REPOSITORY}  # the line to change\n")
+
+
+def test_settings_of_hooks_that_are_there_are_left_alone(tmp_path):
+    (tmp_path / ".pre-commit-config.yaml").write_text("repos: []")
+    assert _pasted(tmp_path)[1] == "repos: []"
 
 
 # The workflow of the README
@@ -86,9 +113,7 @@ def test_readme_and_the_own_workflow_use_the_action_that_is_there():
 
 def test_the_readmes_workflow_works_as_it_stands(tmp_path):
     """All but what GitHub does: the checkout, and Python's package index."""
-    text = _workflows()[0]
-    assert len(text.splitlines()) == 10
-    assert "OWNER" not in text
+    text = _pasted(tmp_path / "pasted")[0]
     steps = yaml.safe_load(text)["jobs"]["netdesc"]["steps"]
     scripts = [step["run"] for step in steps if "run" in step]
     assert len(scripts) == len(steps) - 1 == 2
@@ -117,10 +142,10 @@ def test_the_readmes_workflow_works_as_it_stands(tmp_path):
     assert ended.returncode != 0
     (line,) = ended.stdout.splitlines()
     assert line.startswith("::error file=ü bad.json,line=12,")
-    wanted = {"click>=8.1", "pydantic>=2.11", "netdesc"}
+    wanted = {"click>=8.1", "pydantic>=2.11", f"git+{REPOSITORY}"}
     installed = {word for word in (tmp_path / "installed").read_text().split() if word[0] != "-"}
     assert installed - {"install"} == wanted
-    assert all(f'"{each}"' in STEPS[0]["run"] for each in wanted - {"netdesc"})
+    assert all(f'"{each}"' in STEPS[0]["run"] for each in wanted if ">" in each)
 
 
 def test_no_input_is_put_into_a_script():
@@ -276,7 +301,7 @@ def test_both_hooks_are_well_formed(tmp_path):
     ended = _run(sys.executable, "-m", "pre_commit", "validate-manifest", file, cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout
     named = {hook["id"]: hook for hook in yaml.safe_load(file.read_text())}
-    asked = yaml.safe_load(_workflows()[1])["repos"][0]["hooks"]
+    asked = yaml.safe_load(_pasted(tmp_path)[1])["repos"][0]["hooks"]
     assert {each["id"] for each in asked} <= set(named)
     assert {hook["entry"] for hook in named.values()} == {"netdesc validate --skip-others --"}
 

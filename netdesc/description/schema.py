@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from netdesc.description import model_structure as structure
 from netdesc.description.model_structure import Model
 from netdesc.description.models import Document
+from netdesc.resources import REPOSITORY
 from netdesc.sections import Section
 
 Schema = dict[str, Any]
@@ -33,6 +34,7 @@ def json_schema() -> Schema:
     whole = _model(Document, definitions)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": f"{REPOSITORY}/raw/main/schemas/network.schema.json",
         "title": "netdesc network",
         **whole,
         "definitions": dict(sorted(definitions.items())),

@@ -16,6 +16,7 @@ from netdesc.description.codes.explain import ENTRIES, example_place, explain
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related
 from netdesc.description.diagnostics.markdown import code_block
 from netdesc.description.diagnostics.wording import is_complete, lines, visible, within
+from netdesc.resources import REPOSITORY
 
 Object = dict[str, Any]
 
@@ -36,6 +37,7 @@ def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path
         "name": "netdesc",
         "version": __version__,
         "semanticVersion": __version__,
+        "informationUri": REPOSITORY,
         "rules": [_rule(code) for code in codes],
     }
     run = {

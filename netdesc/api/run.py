@@ -135,7 +135,7 @@ def _import(path: Path, events: Path, event: Event) -> ImportedNetwork:
     event to reach the output. EventFileError if more than ``MAX_STEPS`` steps are needed.
     """
     imported = import_net(path)
-    if not imported.assumed:
+    if not imported.steps_are_assumed:
         return imported
     last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
     steps = round(last_ms) + 1 + len(imported.table)

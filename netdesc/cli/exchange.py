@@ -34,8 +34,9 @@ def export(output: Output, source: Path, target: Path) -> None:
     written.
     """
     if target.suffix.lower() != ".net":
+        what = "NIR is not in this version; " if target.suffix.lower() == ".nir" else ""
         name = f"{source.stem}.net"
-        raise click.UsageError(f"{target}: netdesc exports .net files; use {name}")
+        raise click.UsageError(f"{target}: {what}netdesc exports .net files; use {name}")
     from netdesc.api import compile as compiler
     from netdesc.exchange import export_net
 
@@ -104,7 +105,10 @@ def import_command(output: Output, file: Path, folder: Path) -> None:
             for row in imported.table
         ],
     )
-    if imported.assumed:
-        output.print("\nassumed, because the file does not say:")
-        output.print("\n".join(f"- {note}" for note in imported.assumed))
+    output.print("", "assumed, because the file does not say:")
+    output.print(*(f"- {note}" for note in imported.assumed))
+    output.print(
+        f"to state others, edit {document} or use --set, for example --set training.epochs=500; "
+        'to train, add "data"'
+    )
     output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")

@@ -33,7 +33,8 @@ _OTHER_FILES = {
     ),
     b"\x89HDF": (
         "an hdf5 file, such as a .net network",
-        "netdesc show says what is in a .net file, and netdesc import makes a document of it",
+        "netdesc show says what is in a .net file, and netdesc import makes a document of it; "
+        "NIR is not in this version",
     ),
     b"\x93NUMPY": ("an .npy file of one array", "a document names files of spikes in its data"),
 }

@@ -16,19 +16,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from netdesc.description.canonical_layout import document_text
+from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.description.models.document import FORMAT, Document
 from netdesc.events.atomic_write import atomic_path
-from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import (
-    MAX_WEIGHT,
-    MIN_WEIGHT,
-    DenseLayer,
-    FlattenLayer,
-    InputLayer,
-    NetFile,
-    NetLayer,
-)
+from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
 from netdesc.graph import DenseNode, Graph
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
@@ -69,9 +62,11 @@ class ImportedNetwork:
     weights: dict[str, NDArray[np.float32]]
     table: list[ImportedLayer]
     warnings: list[str]
-    """A warning for each dataset of the file that was not read."""
+    """A warning for each difference between the file, or the network it is of, and the document."""
     assumed: list[str]
     """A sentence for each value that the file does not hold and the import assumed."""
+    steps_are_assumed: bool
+    """Whether the number of steps is one of the assumed values."""
 
     @property
     def document(self) -> Document:
@@ -114,15 +109,14 @@ def import_net(
     net, read_warnings = read_net(path)
     names = [f"{layer.kind}{index}" for index, layer in enumerate(net.layers)]
     parts = [
-        _import_layer(path, index, name, layer)
-        for index, (name, layer) in enumerate(zip(names, net.layers, strict=True))
+        IMPORTERS[type(layer)](name, layer) for name, layer in zip(names, net.layers, strict=True)
     ]
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     neurons, layers = _name_neurons([part.section for part in parts if part.section])
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
-        "description": f"Imported from {path.name}.",
+        "description": f"Imported from {escape(path.name)}.",
         "time": _time(path, net, steps, step_ms),
         "input": {"shape": list(net.input_shape)},
         "neurons": neurons,
@@ -132,11 +126,17 @@ def import_net(
         "weights": {"path": f"{name}.safetensors"},
     }
     weights = {key: value for part in parts for key, value in part.weights.items()}
-    assumed: list[str] = []
-    if net.simulation is None and steps is None:
-        assumed.append(
+    steps_are_assumed = net.simulation is None and steps is None
+    assumed = [
+        f"loss {_describe(LOSS)} (loss)",
+        f"{TRAINING['epochs']} epochs (training.epochs)",
+        f"optimizer {_describe(TRAINING['optimizer'])} (training.optimizer)",
+    ]
+    if steps_are_assumed:
+        assumed.insert(
+            0,
             f"{DEFAULT_STEPS:,} steps of {step_ms:g} ms are assumed: the file does not say how "
-            f"long a sample is (time.steps)"
+            f"long a sample is (time.steps)",
         )
     table = [
         ImportedLayer(
@@ -150,7 +150,13 @@ def import_net(
         )
         for index, layer in enumerate(net.layers)
     ]
-    return ImportedNetwork(description, weights, table, read_warnings, assumed)
+    return ImportedNetwork(description, weights, table, read_warnings, assumed, steps_are_assumed)
+
+
+def _describe(section: JsonObject) -> str:
+    """Returns the type of a section and the other fields with their values."""
+    values = [f"{name} {value:g}" for name, value in section.items() if name != "type"]
+    return f"{section['type']} with {' and '.join(values)}"
 
 
 def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> JsonObject:
@@ -188,7 +194,7 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
         if record.weight.shape != shape:
             problem = f"has shape {list(record.weight.shape)}; {layer.name} has {list(shape)}"
             raise NetFileError(path, problem, index, "weight")
-        weights |= _layer_state(layer, _import_layer(path, index, layer.name, record).weights)
+        weights |= _layer_state(layer, _import_dense(layer.name, record).weights)
     return weights
 
 
@@ -232,13 +238,6 @@ class LayerImport:
     synapses: int = 0
 
 
-def _import_layer(path: Path, index: int, name: str, layer: NetLayer) -> LayerImport:
-    try:
-        return IMPORTERS[type(layer)](name, layer)
-    except LayerError as error:
-        raise NetFileError(path, error.problem, index, error.dataset) from error
-
-
 def _import_input(_name: str, _layer: InputLayer) -> LayerImport:
     return LayerImport()
 
@@ -248,8 +247,6 @@ def _import_flatten(name: str, _layer: FlattenLayer) -> LayerImport:
 
 
 def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
-    if layer.threshold == 0:
-        raise LayerError("neuron/vThMant", "is 0; netdesc's thresholds are above 0")
     neuron: JsonObject = {
         "type": "cuba",
         "threshold": layer.threshold / WEIGHT_UNIT,
@@ -266,9 +263,7 @@ def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
     }
     if layer.bias is not None:
         neuron["norm"] = "mean"
-        weights[f"{state}.neuron.norm.running_mean"] = _to_float(
-            _running_mean(layer.bias), WEIGHT_UNIT
-        )
+        weights[f"{state}.neuron.norm.running_mean"] = _to_float(-layer.bias, WEIGHT_UNIT)
     section = {"name": name, "type": "dense", "units": layer.outputs, "neuron": neuron}
     return LayerImport(section, weights, neuron["threshold"], layer.weight.size)
 
@@ -285,23 +280,6 @@ def _to_float(values: Integers, unit: int) -> NDArray[np.float32]:
 def _decay_range(decay: Integers) -> float | list[float]:
     low, high = int(decay.min()) / DECAY_ONE, int(decay.max()) / DECAY_ONE
     return low if low == high else [low, high]
-
-
-def _running_mean(bias: Integers) -> Integers:
-    """Returns the running mean with which a neuron norm adds ``bias``; both in units of 1/64.
-
-    LayerError if the mean is odd or out of the range of weights.
-    """
-    mean = -bias
-    is_wrong = (mean % 2 != 0) | (mean < MIN_WEIGHT) | (mean > MAX_WEIGHT)
-    if is_wrong.any():
-        index = int(np.flatnonzero(is_wrong)[0])
-        raise LayerError(
-            "bias",
-            f"[{index}] is {bias[index]}; only even biases from {-MAX_WEIGHT} to "
-            f"{-MIN_WEIGHT} come from a neuron norm, and netdesc has no other bias",
-        )
-    return mean
 
 
 def _name_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,16 +21,17 @@ from netdesc.exchange.net_record import (
     NetLayer,
     Simulation,
 )
+from netdesc.exchange.unsupported import NEURON_CONSTANTS, find_unsupported, refuse
 
 MAX_LAYERS = 1_000
 """The limit for the number of layers, the same as in a document."""
 
-CUBA_TYPES = ("CUBA", "LOIHI")
-"""The names of the CUBA neuron in files; slayerPytorch (an older slayer) writes LOIHI."""
+_READOUT_THRESHOLD = 262143
+"""The threshold that slayer writes for a readout of voltages. No state of the device reaches it."""
 
 
 class ReadResult(NamedTuple):
-    """The record of a file, and one warning for each dataset that was not read."""
+    """The record of a file, and one warning for each thing in it that the record leaves out."""
 
     net: NetFile
     warnings: list[str]
@@ -39,20 +40,30 @@ class ReadResult(NamedTuple):
 def read_net(path: str | Path) -> ReadResult:
     """Reads a ``.net`` file.
 
-    NetFileError if the file is invalid or has features that netdesc does not support. The error
-    names the file, the layer's index and the dataset.
+    NetFileError if the file is invalid. The error names the file, the layer's index and the
+    dataset. NetFileError, which names all of them, if the file has features that netdesc does not
+    support.
     """
     with open_net(path) as root:
+        if root.has("node") and not root.has("layer"):
+            raise NetFileError(path, "this is a NIR file, and NIR is not in this version")
         layers = root.group("layer")
         groups = [layers.group(str(index), layer=index) for index in _indices(layers)]
         types = [group.text("type") for group in groups]
-        _refuse_unknown(path, types)
+        refuse(
+            path,
+            [
+                feature
+                for index, group in enumerate(groups)
+                for feature in find_unsupported(index, group, types[index] in READERS)
+            ],
+        )
         records = tuple(_read_layer(kind, group) for kind, group in zip(types, groups, strict=True))
         net = NetFile(records, _read_simulation(root))
         warnings = [
-            f"{path}: layer {index}: {name} is not known and was not read"
+            f"{path}: layer {index}: {text}"
             for index, (kind, group) in enumerate(zip(types, groups, strict=True))
-            for name in _unknown_datasets(kind, group)
+            for text in (*_warn_unknown_datasets(kind, group), *_warn_of_neuron(group))
         ]
     return ReadResult(net, warnings)
 
@@ -66,13 +77,6 @@ def _indices(layers: Group) -> range:
         if name not in expected:
             raise layers.error(name, f"the layers are not numbered 0 to {len(names) - 1}")
     return range(len(names))
-
-
-def _refuse_unknown(path: str | Path, types: list[str]) -> None:
-    unknown = [(index, kind) for index, kind in enumerate(types) if kind not in READERS]
-    if unknown:
-        found = ", ".join(f"layer {index} is a {kind} layer" for index, kind in unknown)
-        raise NetFileError(path, f"{found}, which netdesc does not read yet")
 
 
 def _read_layer(kind: str, group: Group) -> NetLayer:
@@ -91,13 +95,34 @@ def _read_simulation(root: Group) -> Simulation | None:
     return Simulation(step_ms=group.integer("Ts"), sample_ms=group.integer("tSample"))
 
 
-def _unknown_datasets(kind: str, group: Group) -> list[str]:
+def _warn_unknown_datasets(kind: str, group: Group) -> Iterator[str]:
     known = READERS[kind].known
     names = group.names()
     paths = [name for name in names if name != "neuron"]
     if "neuron" in names:
         paths += [f"neuron/{name}" for name in group.group("neuron").names()]
-    return [escape_name(name) for name in paths if name not in known]
+    for name in paths:
+        if name not in known:
+            yield f"{escape_name(name)} is not known and was not read"
+
+
+def _warn_of_neuron(group: Group) -> Iterator[str]:
+    """Yields how the neurons that were trained differ from those that the file describes."""
+    if not group.has("neuron"):
+        return
+    neuron = group.group("neuron")
+    exponents = neuron.integers("weight_exp") if neuron.has("weight_exp") else np.zeros(1)
+    if exponents.any():
+        yield (
+            f"neuron/weight_exp is {exponents[exponents != 0][0]:g}, so this file does not hold "
+            "what was trained: a norm scaled the weights by this power of two, and the weights of "
+            "the file leave it out"
+        )
+    if neuron.integer("vThMant") == _READOUT_THRESHOLD:
+        yield (
+            f"neuron/vThMant is {_READOUT_THRESHOLD}, which slayer writes for a readout of "
+            "voltages. A readout is not in this version: the neurons of this layer never spike"
+        )
 
 
 # Layers
@@ -124,8 +149,6 @@ def _sizes(group: Group, name: str) -> tuple[int, ...]:
 
 
 def _read_input(group: Group) -> InputLayer:
-    if group.has("neuron"):
-        raise group.error("neuron", "input layers with neurons are not read yet")
     return InputLayer(_sizes(group, "shape"))
 
 
@@ -139,8 +162,7 @@ def _read_dense(group: Group) -> DenseLayer:
     for name, size in (("outFeatures", weight.shape[0]), ("inFeatures", weight.shape[1])):
         if group.has(name) and group.integer(name) != size:
             raise group.error(name, f"is {group.integer(name)}, but the weight is for {size}")
-    _refuse_delay(group)
-    neuron = _cuba_group(group)
+    neuron = group.group("neuron")
     bias = group.integers("bias") if group.has("bias") else None
     current, voltage = (_decay(neuron, name, outputs) for name in ("iDecay", "vDecay"))
     if current.ndim != voltage.ndim:  # the record has both decays shared, or both per neuron
@@ -154,10 +176,8 @@ def _dense_weight(group: Group, outputs: int) -> NDArray[np.int32]:
     """Reads the weight; returns [outputs, inputs].
 
     In the file, the weight may also be one-dimensional, or have further axes of length 1 at the
-    end. NetFileError for other shapes and for complex weights.
+    end. NetFileError for other shapes.
     """
-    if group.is_group("weight"):
-        raise group.error("weight", "is complex, which netdesc does not read yet")
     weight = group.integers("weight")
     if weight.ndim == 1 and weight.size and weight.size % outputs == 0:
         return weight.reshape(outputs, -1)
@@ -168,37 +188,6 @@ def _dense_weight(group: Group, outputs: int) -> NDArray[np.int32]:
             "weight", f"has shape {list(weight.shape)}; [{outputs}, inputs] is needed"
         )
     return weight
-
-
-def _refuse_delay(group: Group) -> None:
-    if not group.has("delay"):
-        return
-    delay = group.integers("delay")
-    if delay.any():
-        raise group.error("delay", f"is up to {delay.max()} steps, which netdesc does not read yet")
-
-
-def _cuba_group(group: Group) -> Group:
-    if not group.has("neuron"):
-        raise group.error("neuron", "is missing: a layer that only integrates is not read yet")
-    neuron = group.group("neuron")
-    kind = neuron.text("type")
-    if kind not in CUBA_TYPES:
-        raise neuron.error("type", f"is {kind}, which netdesc does not read yet")
-    for name, value, meaning in NEURON_CONSTANTS:
-        if neuron.has(name) and neuron.integer(name) != value:
-            raise neuron.error(
-                name, f"is {neuron.integer(name)} ({meaning}), which netdesc does not read yet"
-            )
-    return neuron
-
-
-NEURON_CONSTANTS = (
-    ("refDelay", 1, "a refractory period"),
-    ("gradedSpike", 0, "graded spikes"),
-    ("messageBits", 0, "graded spikes"),
-    ("wgtExp", 0, "a weight exponent"),
-)
 
 
 def _decay(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
@@ -216,7 +205,8 @@ _NEURON_KNOWN = frozenset(
 _NEURON_IGNORED = frozenset(
     f"neuron/{name}" for name in ("tauRho", "scaleRho", "theta", "weight_exp")
 )
-"""Ignored datasets: parameters of surrogate gradients in old files, an exponent without effect."""
+"""Ignored datasets: parameters of surrogate gradients in old files, and an exponent, of which a
+warning tells."""
 
 READERS = {
     "input": LayerReader(_read_input, frozenset({"type", "shape"})),

@@ -181,17 +181,85 @@ def test_the_error_names_the_dataset_of_an_invalid_layer(
     assert (raised.value.path, raised.value.layer, raised.value.dataset) == (path, 0, dataset)
 
 
-def test_all_unknown_types_are_named_at_once(tmp_path: Path) -> None:
+def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.net"
+    layers = [
+        {"type": np.array([b"conv"], "S10"), "neuron/type": "ALIF"},
+        {},
+        {"type": np.array([b"conv"], "S10"), "delay": np.ones(2)},
+        {"delay": np.ones(2), "neuron/type": "SDNN", "neuron/gradedSpike": True},
+        NO_NEURON | {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT},
+        {"bias": np.array([2, 3]), "neuron/vThMant": 0},
+    ]
+    with h5py.File(path, "w") as file:
+        for index, changes in enumerate(layers):
+            write_dense(file.create_group(f"layer/{index}"), **changes)
+    with pytest.raises(NetFileError) as raised:
+        import_net(path)
+    message = str(raised.value)
+    for words in (
+        "conv layers (layers 0, 2)",
+        "neurons of type ALIF (layer 0)",
+        "delays (layers 2, 3)",
+        "neurons of type SDNN (layer 3)",
+        "graded spikes (layer 3)",
+        "complex weights (layer 4)",
+        "layers without neurons (layer 4)",
+        "thresholds of 0 (layer 5)",
+        "biases except even numbers",
+    ):
+        assert words in message
+    assert raised.value.layer is None
+
+
+def test_many_layers_of_a_kind_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.net"
     with h5py.File(path, "w") as file:
-        for index, kind in enumerate([b"conv", b"dense", b"pool", b"brain"]):
-            write_dense(file.create_group(f"layer/{index}"), type=np.array([kind], "S10"))
-    words = (
-        "layer 0 is a conv layer, layer 2 is a pool layer, layer 3 is a brain layer, "
-        "which netdesc does not read yet"
-    )
-    with pytest.raises(NetFileError, match=words):
+        for index in range(30):
+            write_dense(file.create_group(f"layer/{index}"), type=np.array([b"conv"], "S10"))
+    with pytest.raises(NetFileError, match=r"layers 0, .*, 9 and 20 more"):
         import_net(path)
+
+
+def test_a_nir_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.nir"
+    with h5py.File(path, "w") as file:
+        file["node/type"] = "NIRGraph"
+    with pytest.raises(NetFileError, match="NIR is not in this version"):
+        import_net(path)
+
+
+# What the file says of the network that was trained
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"neuron/weight_exp": np.array([2.0], np.float32)}, ["neuron/weight_exp is 2", "trained"]),
+        ({"neuron/weight_exp": np.array([0.0], np.float32)}, []),
+        ({"neuron/vThMant": 262143}, ["neuron/vThMant is 262143", "readout", "never spike"]),
+    ],
+)
+def test_what_differs_from_the_trained_network_is_named(
+    tmp_path: Path, changes: dict, words: list[str]
+) -> None:
+    path = write_file(tmp_path / "a.net", **changes)
+    warnings = import_net(path).warnings
+    assert len(warnings) == bool(words)
+    for text in warnings:
+        assert text.startswith(f"{path}: layer 0: ")
+        assert all(word in text for word in words)
+
+
+def test_an_import_names_what_it_fills_in(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.net")
+    imported = import_net(path, steps=7)
+    assert not imported.steps_are_assumed
+    for field in ("(loss)", "(training.epochs)", "(training.optimizer)"):
+        assert sum(field in text for text in imported.assumed) == 1
+    assert str(imported.description["training"]["epochs"]) in " ".join(imported.assumed)
+    assert "(time.steps)" not in " ".join(imported.assumed)
+    assert "(time.steps)" in " ".join(import_net(path).assumed)
 
 
 def test_layers_that_do_not_fit_together(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""Finds all that a ``.net`` file has and netdesc does not read, and refuses it in one message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from netdesc.exchange.errors import NetFileError
+from netdesc.exchange.hdf5_reader import Group
+from netdesc.exchange.net_record import MAX_WEIGHT, MIN_WEIGHT
+
+CUBA_TYPES = ("CUBA", "LOIHI")
+"""The names that files give the CUBA neuron; slayerPytorch writes LOIHI."""
+
+NEURON_CONSTANTS = (
+    ("refDelay", 1, "refractory periods"),
+    ("gradedSpike", 0, "graded spikes"),
+    ("messageBits", 0, "graded spikes"),
+    ("wgtExp", 0, "weight exponents"),
+)
+"""Datasets of a neuron with the only value that netdesc reads, and what other values mean."""
+
+_MAX_NAMED_LAYERS = 10
+
+
+class Feature(NamedTuple):
+    """What netdesc does not read, in the plural, and where: ``dataset`` is "" for the layer."""
+
+    layer: int
+    dataset: str
+    name: str
+
+
+def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Feature]:
+    """Yields what netdesc does not read in a layer. ``is_known`` is False for an unknown type."""
+    kind = group.text("type")
+    checks = _CHECKS.get(kind, ())
+    if not is_known:
+        yield Feature(layer, "", f"{kind} layers")
+        checks = (_find_delay, _find_neuron)
+    for check in checks:
+        for dataset, name in check(group):
+            yield Feature(layer, dataset, name)
+
+
+def refuse(path: str | Path, found: Sequence[Feature]) -> None:
+    """Raises a NetFileError that names all features, with their layers, if there are any."""
+    layers: dict[str, list[int]] = {}
+    for each in found:
+        layers.setdefault(each.name, []).append(each.layer)
+    if len(layers) == 1 and len(found) == 1:
+        (each,) = found
+        problem = f"netdesc does not read {each.name} yet"
+        raise NetFileError(path, problem, each.layer, each.dataset)
+    if found:
+        names = ", ".join(f"{name} ({_name_layers(where)})" for name, where in layers.items())
+        raise NetFileError(path, f"netdesc does not read yet: {names}")
+
+
+def _name_layers(layers: Sequence[int]) -> str:
+    layers = list(dict.fromkeys(layers))
+    named = ", ".join(map(str, layers[:_MAX_NAMED_LAYERS]))
+    more = len(layers) - _MAX_NAMED_LAYERS
+    word = "layer" if len(layers) == 1 else "layers"
+    return f"{word} {named} and {more} more" if more > 0 else f"{word} {named}"
+
+
+Check = Callable[[Group], Iterator[tuple[str, str]]]
+"""Yields the dataset and the name of each feature of a layer that is not read."""
+
+
+def _find_input_neuron(group: Group) -> Iterator[tuple[str, str]]:
+    if group.has("neuron"):
+        yield "neuron", "input layers with neurons"
+
+
+def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
+    if group.has("weight") and group.is_group("weight"):
+        yield "weight", "complex weights"
+
+
+def _find_delay(group: Group) -> Iterator[tuple[str, str]]:
+    if group.has("delay") and group.integers("delay").any():
+        yield "delay", "delays"
+
+
+def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
+    """The mean of a neuron norm, which is on the grid of weights, is the only bias of netdesc."""
+    if not group.has("bias"):
+        return
+    mean = -group.integers("bias")
+    if ((mean % 2 != 0) | (mean < MIN_WEIGHT) | (mean > MAX_WEIGHT)).any():
+        limits = f"{-MAX_WEIGHT} to {-MIN_WEIGHT}"
+        yield "bias", f"biases except even numbers from {limits}, which come from a neuron norm"
+
+
+def _find_missing_neuron(group: Group) -> Iterator[tuple[str, str]]:
+    if not group.has("neuron"):
+        yield "neuron", "layers without neurons"
+
+
+def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
+    if not group.has("neuron"):
+        return
+    neuron = group.group("neuron")
+    kind = neuron.text("type")
+    if kind not in CUBA_TYPES:
+        yield "neuron/type", f"neurons of type {kind}"
+    for name, value, meaning in NEURON_CONSTANTS:
+        if neuron.has(name) and neuron.integer(name) != value:
+            yield f"neuron/{name}", meaning
+    if neuron.has("vThMant") and neuron.integer("vThMant") == 0:
+        yield "neuron/vThMant", "thresholds of 0"
+
+
+_CHECKS: dict[str, tuple[Check, ...]] = {
+    "input": (_find_input_neuron,),
+    "dense": (_find_complex_weight, _find_delay, _find_missing_neuron, _find_neuron, _find_bias),
+}

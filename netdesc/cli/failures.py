@@ -16,7 +16,7 @@ import click
 from netdesc import __version__
 from netdesc.cli import diagnostics_text
 from netdesc.cli.exit_codes import BUG, ENVIRONMENT, INTERRUPTED, INVALID_INPUT, USAGE
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, escape
 
 USER_ERRORS = {
     "netdesc.events": "EventFileError",
@@ -43,20 +43,24 @@ class Failures(AbstractContextManager["Failures"]):
         if error is None or isinstance(error, SystemExit | GeneratorExit):
             return False
         if isinstance(error, click.ClickException):
-            _explain_option(error).show()
+            _escaped(_explain_option(error)).show()
             raise SystemExit(error.exit_code) from None
         code, message = describe(error)
-        if code == BUG:
-            message = report_bug(error)
+        lines = report_bug(error) if code == BUG else [message]
         with contextlib.suppress(OSError):  # the failure may be a full disk
-            self.output.error(message)
+            self.output.error(*lines)
             if self.output.as_json:
-                self.output.print_json(
-                    {"status": "failed", "exit_code": code, **details(error, message)}
-                )
+                record = details(error, "\n".join(lines))
+                self.output.print_json({"status": "failed", "exit_code": code, **record})
         self.output.flush_after_failure()
         raise SystemExit(code) from None
 
+
+_OTHER_OPTIONS = {
+    **dict.fromkeys(("--gpu", "--gpus", "--cuda", "--use-gpu", "--use-cuda"), "--device cuda"),
+    **dict.fromkeys(("--cpu", "--no-cuda", "--no-gpu"), "--device cpu"),
+}
+"""Options of other programs, and what to write instead for a command that has this option."""
 
 _TYPICAL_DOCUMENT = {"training": {"optimizer": {"type": "adam"}, "schedule": {"type": "step"}}}
 """A document with typical types of optimizer and schedule, which decide the fields of a document.
@@ -64,13 +68,18 @@ The user's document is not read here."""
 
 
 def _explain_option(error: click.ClickException) -> click.ClickException:
-    """If an unknown option is a field of documents, returns an error that explains ``--set``.
+    """Returns an error that says what to write for an option of other programs, or for a field.
 
     Otherwise returns ``error``.
     """
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error
-    if not any("--set" in parameter.opts for parameter in error.ctx.command.params):
+    known = {name for parameter in error.ctx.command.params for name in parameter.opts}
+    instead = _OTHER_OPTIONS.get(error.option_name, "")
+    if instead.partition(" ")[0] in known:
+        message = f"No such option '{error.option_name}'. Did you mean {instead}?"
+        return click.UsageError(message, error.ctx)
+    if "--set" not in known:
         return error
     from netdesc.description.overrides import find_keys
 
@@ -80,6 +89,14 @@ def _explain_option(error: click.ClickException) -> click.ClickException:
     ways = " or ".join(f"--set {key}=…" for key in keys)
     message = f"No such option '{error.option_name}'. It is a field of the document: {ways}"
     return click.UsageError(message, error.ctx)
+
+
+def _escaped(error: click.ClickException) -> click.ClickException:
+    """Returns the error with the user's arguments escaped, which click prints as they are."""
+    help_error = getattr(click.exceptions, "NoArgsIsHelpError", None)  # since click 8.2
+    if help_error is not None and isinstance(error, help_error):
+        return error  # its message is the help
+    return click.UsageError(escape(error.format_message()), getattr(error, "ctx", None))
 
 
 def describe(error: BaseException) -> tuple[int, str]:
@@ -139,17 +156,15 @@ def details(error: BaseException, message: str) -> dict[str, object]:
     return {"message": message.removeprefix("error: ")}
 
 
-def report_bug(error: BaseException) -> str:
-    """Saves a bug report as a file in the temporary folder. Returns the message for the user."""
-    report = "\n".join(
-        [
-            f"netdesc {__version__}, Python {platform.python_version()}, {platform.platform()}",
-            f"command: {' '.join(sys.argv)}",
-            f"folder: {os.getcwd()}",
-            "",
-            *traceback.format_exception(error),
-        ]
-    )
+def report_bug(error: BaseException) -> list[str]:
+    """Saves a bug report as a file in the temporary folder. Returns the lines for the user."""
+    report = [
+        f"netdesc {__version__}, Python {platform.python_version()}, {platform.platform()}",
+        f"command: {' '.join(sys.argv)}",
+        f"folder: {os.getcwd()}",
+        "",
+        *"".join(traceback.format_exception(error)).splitlines(),
+    ]
     summary = f"error: netdesc has a bug: {type(error).__name__}: {error}"
     try:
         with tempfile.NamedTemporaryFile(
@@ -160,7 +175,7 @@ def report_bug(error: BaseException) -> str:
             encoding="utf-8",
             errors="backslashreplace",  # file names may have bytes that are not text
         ) as file:
-            file.write(report)
+            file.write("\n".join(report))
     except OSError:
-        return f"{summary}\n{report}"
-    return f"{summary}\nPlease file an issue with this report: {file.name}"
+        return [summary, *report]
+    return [summary, f"Please file an issue with this report: {file.name}"]

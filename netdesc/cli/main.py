@@ -99,6 +99,7 @@ SUGGESTIONS = {
     "simulate": "run",
     "convert": "events convert",
     "plot": "report",
+    "compare": "diff",
     "version": "--version",
 }
 """Command names of other programs, and the netdesc commands to type instead."""

@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_origin
 
 from netdesc.description import model_structure as structure
+from netdesc.description import unsupported
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, members
 from netdesc.description.models import Document
@@ -83,12 +84,18 @@ def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
     candidates = structure.models_at(Document, parent, data)
     model = structure.choose_model(candidates, holder)
     is_known = any(old in structure.fields(each) for each in candidates)
-    if model is None or is_known or normalise_name(old) in FIELDS:
+    if model is None or is_known or {normalise_name(old)} & {*FIELDS, *unsupported.FIELDS}:
         return None
     name = certain_name(old, structure.fields(model))
     if name is None or name in members(holder):
         return None
+    if isinstance(value, list) and not _may_be_list(structure.fields(model)[name].annotation):
+        return None  # a list of seeds is more than a misspelt seed
     return PathFix("rename", (*parent, name), old=old)
+
+
+def _may_be_list(annotation: Any) -> bool:
+    return any(get_origin(each) is tuple for each in structure.alternatives(annotation))
 
 
 def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
@@ -109,7 +116,9 @@ def _fix_type(parts: Parts, value: Any, data: Any) -> PathFix | None:
         for model in structure.models_at(Document, parts, data)
         for each in structure.type_names(model)
     ]
-    best = certain_name(name, names) if isinstance(name, str) else None
+    if not isinstance(name, str) or normalise_name(name) in unsupported.TYPES:
+        return None
+    best = certain_name(name, names)
     return replace_value((*parts, "type"), best) if best is not None else None
 
 

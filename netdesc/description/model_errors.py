@@ -21,7 +21,8 @@ from netdesc.description.models import Document
 from netdesc.description.pydantic_errors import LocatedError, known_fields
 from netdesc.description.source_map import RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, closest_name, did_you_mean
-from netdesc.description.synonyms import did_you_mean_type, hint_for_unsupported, suggest_field
+from netdesc.description.synonyms import hint_for_type, suggest_field
+from netdesc.description.unsupported import hint_for_unsupported
 from netdesc.description.wrong_type import find_wrong_types, types_with_field
 from netdesc.sections import NAME_PATTERN
 
@@ -125,10 +126,14 @@ def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     notes = (_choices(values),) if len(values) > 1 else ()
     message = f'"{key}" is missing in {subject}'
     hint, about = hint_for_missing_field(key, known_fields(parent, source_map.data)[key])
-    neurons = members(lookup(source_map.data, ("neurons",)))
-    if key == "neuron" and neurons:
-        hint = f'write "neuron": {json.dumps(next(iter(neurons)))}'
+    hint = (_hint_for_neuron(source_map.data) if key == "neuron" else "") or hint
     return source_map.diagnostic("ND102", error.parts, message, hint=hint, notes=(*notes, *about))
+
+
+def _hint_for_neuron(data: Any) -> str:
+    """Returns the hint to name the first neuron of the document; empty if it has none."""
+    neurons = members(lookup(data, ("neurons",)))
+    return f'write "neuron": {json.dumps(next(iter(neurons)))}' if neurons else ""
 
 
 def _unknown_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:
@@ -157,7 +162,7 @@ def _unknown_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     if not isinstance(kind, str):
         return _must_be(at, "a string", kind, source_map, notes)
     message = f'unknown type "{_cut(kind)}" of {subject}'
-    hint = did_you_mean_type(kind, names)
+    hint = hint_for_type(kind, names)
     return source_map.diagnostic("ND104", at, message, hint=hint, notes=notes)
 
 
@@ -167,7 +172,7 @@ def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     texts = [value for value in values if isinstance(value, str)]
     actual = error.value
     is_type = error.parts[-1:] == ("type",)
-    ask = did_you_mean_type if is_type else did_you_mean
+    ask = hint_for_type if is_type else did_you_mean
     hint = ask(actual, texts) if isinstance(actual, str) else ""
     if is_type and isinstance(actual, str):
         message = f'unknown type "{_cut(actual)}" of {source_map.subject(error.parts[:-1])}'
@@ -278,6 +283,8 @@ def _hint_for_null(parts: Parts, data: Any) -> str:
     info = known_fields(parts[:-1], data).get(str(parts[-1])) if parts else None
     if info is None:
         return "give a value"
+    if parts[-1] == "neuron" and (hint := _hint_for_neuron(data)):
+        return f"{hint}; a layer without neurons is not in this version"
     if info.is_required():
         return hint_for_missing_field(str(parts[-1]), info)[0] or "give a value"
     default = structure.default(info)

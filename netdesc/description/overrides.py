@@ -22,6 +22,7 @@ from netdesc.description.pydantic_errors import known_fields
 from netdesc.description.source import Source
 from netdesc.description.spelling import allowed_note, certain_name, did_you_mean, normalise_name
 from netdesc.description.synonyms import FIELDS, suggest_field
+from netdesc.description.unsupported import hint_for_unsupported
 
 _MAX_DEPTH = 2
 _MAX_NEURONS = 3
@@ -190,7 +191,8 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Ove
         return part  # "type" decides later which of the models applies
     known = {name: info for model in candidates for name, info in structure.fields(model).items()}
     best = suggest_field(part, known)
-    hint = best.question if best is not None else _did_you_mean_paths(part, data)
+    hint = "" if best is None else best.question
+    hint = hint or _did_you_mean_paths(part, data) or hint_for_unsupported(part)
     raise OverrideError(
         "ND112",
         f'there is no field "{part}" in {where}',

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netdesc.description.spelling import closest_name, normalise_name
+from netdesc.description.spelling import closest_name, did_you_mean, normalise_name
+from netdesc.description.unsupported import hint_for_unsupported_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     **dict.fromkeys(("dt_ms", "time_step", "timestep"), (Suggestion("step_ms"),)),
     **dict.fromkeys(("criterion", "loss_fn", "error"), (Suggestion("loss"),)),
     **dict.fromkeys(("scheduler", "lr_scheduler"), (Suggestion("schedule"),)),
-    **dict.fromkeys(("random_seed", "manual_seed"), (Suggestion("seed"),)),
+    **dict.fromkeys(("random_seed", "manual_seed", "seeds"), (Suggestion("seed"),)),
     "optim": (Suggestion("optimizer"),),
     "step_size": (Suggestion("every_epochs"),),
     "gamma": (Suggestion("factor"),),
@@ -106,35 +107,16 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
 The first field that the object may have is suggested. ``{}`` in a formula stands for the name.
 """
 
-UNSUPPORTED: dict[str, str] = {
-    **dict.fromkeys(
-        ("activation", "activation_fn", "nonlinearity"),
-        'spiking is the activation: "neuron" says which neurons a layer has',
-    ),
-    **dict.fromkeys(
-        ("recurrent", "recurrence", "all_to_all", "feedback"),
-        'there are no loops: a layer reads the input and layers before it ("from")',
-    ),
-    **dict.fromkeys(("bias", "use_bias"), "synapses have weights alone, no bias"),
-    **dict.fromkeys(
-        ("in_features", "in_neurons", "input_size", "in_channels", "num_inputs"),
-        "leave it out: it follows from what the layer reads",
-    ),
-    **dict.fromkeys(
-        ("reset", "reset_mechanism", "v_reset", "reset_voltage"),
-        "leave it out: a spike sets the voltage to 0",
-    ),
-    **dict.fromkeys(
-        ("shuffle", "num_workers", "pin_memory"),
-        "leave it out: batches are drawn anew in every epoch",
-    ),
-    **dict.fromkeys(("device", "cuda", "gpu"), "not the document but --device says it"),
+_LIF = '"cuba" with "current_decay": 1 is a LIF neuron'
+_IF = '"cuba" with "current_decay": 1 and "voltage_decay": 0 is an IF neuron'
+
+TYPE_HINTS = {
+    **dict.fromkeys(("lif", "leaky", "lifnode", "lif_node", "plif", "parametriclifnode"), _LIF),
+    **dict.fromkeys(("if", "ifnode", "if_node"), _IF),
 }
-"""Maps a name of another tool, in lower case, to a hint if netdesc has no such field."""
+"""Maps a type of another tool to a hint with the type and the values that mean the same."""
 
 TYPES = {
-    "lif": "cuba",
-    "leaky": "cuba",
     "synaptic": "cuba",
     "cuba_lif": "cuba",
     "lifcell": "cuba",
@@ -157,6 +139,7 @@ TYPES = {
     "events": "spike_files",
     "poisson": "rate",
 }
+"""The type that a type of another tool means, by that name in lower case."""
 
 
 def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
@@ -174,14 +157,15 @@ def names_in_netdesc(name: str) -> list[str]:
     return [each.name for each in FIELDS.get(normalise_name(name), ()) if not each.value]
 
 
-def hint_for_unsupported(name: str) -> str:
-    """Returns the hint for a field that netdesc does not support; empty for other names."""
-    return UNSUPPORTED.get(normalise_name(name), "")
+def hint_for_type(name: str, known: Iterable[str]) -> str:
+    """Returns the hint for an unknown ``type``: what it is in netdesc, or that it is not there.
 
-
-def did_you_mean_type(name: str, known: Iterable[str]) -> str:
-    """Returns ``did you mean "…"?`` for an unknown ``type``; empty if no known type is close."""
+    ``known`` are the types that are allowed. Empty if no known type is close.
+    """
     known = list(known)
-    other = TYPES.get(normalise_name(name))
-    best = other if other in known else closest_name(name, known)
-    return f'did you mean "{best}"?' if best is not None else ""
+    key = normalise_name(name)
+    other = TYPES.get(key)
+    if other in known:
+        return f'did you mean "{other}"?'
+    hint = TYPE_HINTS.get(key, "") if "cuba" in known else ""
+    return hint or hint_for_unsupported_type(name) or did_you_mean(name, known)

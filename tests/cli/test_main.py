@@ -115,6 +115,12 @@ def test_every_command_has_a_help_text_with_an_example(
         (["train", "x.json", "--lr", "1"], "--set training.optimizer.learning_rate=…"),
         (["train", "x.json", "--batch-size=8"], "--set training.batch_size=…"),
         (["train", "x.json", "--devise", "cpu"], "'--device'"),
+        (["train", "x.json", "--gpu"], "--device cuda"),
+        (["compile-and-train", "x.json", "--cpu"], "--device cpu"),
+        (["bench", "layer", "--cuda"], "--device cuda"),
+        (["show", "x.json", "--gpu"], "No such option '--gpu'.\n"),
+        (["compare", "a.json", "b.json"], 'Did you mean "diff"?'),
+        (["export", "runs/x", "-o", "x.nir"], "NIR is not in this version"),
         (["report", "runs/x", "--epochs", "8"], "No such option '--epochs'.\n"),
     ],
 )

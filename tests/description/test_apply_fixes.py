@@ -72,6 +72,9 @@ UNCERTAIN = [
     ("/training/optimizer/momentum", "0.9"),
     ("/neurons/cuba/treshold", "2"),
     ("/loss/type", '"spike"'),
+    ("/training/seeds", "3"),
+    ("/training/sed", "[0, 1]"),
+    ("/training/optimizer/type", '"radam"'),
     # Two keys that may both be the threshold:
     (
         "/neurons/cuba",

@@ -16,9 +16,9 @@ from support.description_samples import (
     write_files,
 )
 
-from netdesc.description import DescriptionError, load, render_text
+from netdesc.description import DescriptionError, load, render_text, unsupported
 from netdesc.description import model_structure as structure
-from netdesc.description.synonyms import FIELDS, TYPES, UNSUPPORTED, hint_for_unsupported
+from netdesc.description.synonyms import FIELDS, TYPE_HINTS, TYPES
 
 CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
 
@@ -213,7 +213,7 @@ MEANT = [
     ("/time", '{"T": 100}', "ND101", '"steps"?'),
     ("/loss", '{"type": "spike_time", "tau": 2}', "ND101", '"time_constant_ms"?'),
     ("/neurons/cuba", CUBA.replace("threshold", "v_th"), "ND101", '"threshold"?'),
-    ("/neurons/cuba/type", '"LIF"', "ND104", '"cuba"?'),
+    ("/neurons/cuba/type", '"Synaptic"', "ND104", '"cuba"?'),
     ("/training/optimizer/type", '"Adam_W"', "ND104", '"adamw"?'),
     ("/loss/type", '"cross_entropy"', "ND104", '"spike_max"?'),
 ]
@@ -240,12 +240,51 @@ def test_a_missing_neuron_suggests_an_existing_one(tmp_path):
     assert hints == {'write "neuron": "mine"'}
 
 
-@pytest.mark.parametrize("name", ["bias", "Recurrent", "in-features", "shuffle"])
+@pytest.mark.parametrize("name", ["Recurrent", "in-features", *unsupported.FIELDS])
 def test_unsupported_fields_of_other_tools_get_a_hint(name, tmp_path):
     text = with_text(f"/layers/0/{name}", "true")
     (diagnostic,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
-    assert (diagnostic.code, diagnostic.hint) == ("ND101", hint_for_unsupported(name))
+    assert (diagnostic.code, diagnostic.hint) == ("ND101", unsupported.hint_for_unsupported(name))
     assert diagnostic.hint
+    assert diagnostic.fix is None
+
+
+OTHER_TYPES = [
+    # pointer, type, what the hint says
+    ("/layers/0/type", "conv", "convolution is not in this version"),
+    ("/layers/0/type", "Conv2d", "convolution is not in this version"),
+    ("/layers/0/type", "recurrent", "recurrence is not in this version"),
+    ("/layers/0/type", "Readout", "readout of voltages is not in this version"),
+    ("/layers/0/type", "input", '"input" of the document'),
+    ("/neurons/cuba/type", "ALIF", "(ALIF) is not in this version"),
+    ("/neurons/cuba/type", "integrator", "readout of voltages is not in this version"),
+    ("/neurons/cuba/type", "NIR", "NIR is not in this version"),
+    ("/neurons/cuba/type", "LIF", '"cuba" with "current_decay": 1 is a LIF neuron'),
+    ("/neurons/cuba/type", "IFNode", '"voltage_decay": 0'),
+    ("/training/optimizer/type", "radam", "this optimizer is not in this version"),
+    ("/training/optimizer/type", "adma", 'did you mean "adam"?'),
+    ("/loss/type", "spikemoid", "several labels a sample is not in this version"),
+]
+
+
+@pytest.mark.parametrize(("pointer", "name", "hint"), OTHER_TYPES)
+def test_a_type_of_other_tools_gets_a_hint(pointer, name, hint, tmp_path):
+    found = findings(tmp_path, with_text(pointer, f'"{name}"'))
+    (diagnostic,) = [each for each in found if each.code == "ND104"]
+    assert hint in diagnostic.hint
+    assert (diagnostic.fix is None) == (name != "adma")
+
+
+def test_set_tells_of_unsupported_fields(tmp_path):
+    (diagnostic,) = findings(tmp_path, BASE, "layers.0.bias=true")
+    assert "not in this version" in diagnostic.hint
+
+
+def test_a_layer_without_neurons_suggests_the_neuron_that_there_is(tmp_path):
+    text = with_text("/layers/1/neuron", "null").replace('"cuba": {', '"mine": {')
+    text = text.replace('"neuron": "cuba"', '"neuron": "mine"')
+    (diagnostic,) = findings(tmp_path, text)
+    assert 'write "neuron": "mine"' in diagnostic.hint
 
 
 def test_a_value_in_another_unit_is_not_checked(tmp_path):
@@ -262,8 +301,11 @@ def test_all_suggestions_exist_in_the_language():
     types = {name for model in seen for name in structure.type_names(model)}
     assert {each.name for meanings in FIELDS.values() for each in meanings} <= fields
     assert set(TYPES.values()) <= types
-    assert not (set(FIELDS) | set(UNSUPPORTED)) & fields
-    assert not set(FIELDS) & set(UNSUPPORTED)
+    assert not (set(FIELDS) | set(unsupported.FIELDS)) & fields
+    assert not set(FIELDS) & set(unsupported.FIELDS)
+    tables = (TYPES, TYPE_HINTS, unsupported.TYPES)
+    assert len({name for table in tables for name in table}) == sum(map(len, tables))
+    assert not {*TYPE_HINTS, *unsupported.TYPES} & types
 
 
 MISSING = [

@@ -1,0 +1,102 @@
+"""Hints for fields and types that other tools have and this version of netdesc does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netdesc.description.spelling import normalise_name
+
+
+def _by_name(names_by_hint: Mapping[str, str]) -> dict[str, str]:
+    return {name: hint for hint, names in names_by_hint.items() for name in names.split()}
+
+
+_CONVOLUTION = "convolution is not in this version"
+_RECURRENCE = (
+    'recurrence is not in this version: a layer reads the input and layers before it ("from")'
+)
+_DELAY = 'a delay is not in this version, except for one step ("axonal_delay_step")'
+_ALIF = 'an adaptive threshold (ALIF) is not in this version: every neuron is a "cuba"'
+_RESONATOR = 'a resonate-and-fire neuron is not in this version: every neuron is a "cuba"'
+_GRADED = "a graded spike is not in this version: spikes are 0 or 1"
+_READOUT = "a readout of voltages is not in this version: every layer of neurons sends spikes"
+_NORM = 'a neuron has the norm: write "norm": "mean" in it'
+_NIR = "NIR is not in this version"
+
+FIELDS = _by_name(
+    {
+        'spiking is the activation: "neuron" says which neurons a layer has': (
+            "activation activation_fn nonlinearity"
+        ),
+        _RECURRENCE: "recurrent recurrence all_to_all feedback recurrent_weight_scale",
+        "a bias is not in this version: synapses have weights alone": "bias use_bias",
+        _DELAY: "delay delays max_delay synaptic_delay",
+        _CONVOLUTION: "kernel kernel_size stride padding dilation groups channels",
+        _ALIF: "threshold_step threshold_decay refractory_decay",
+        _RESONATOR: "period",
+        _GRADED: "graded graded_spike",
+        _NORM: "batch_norm batchnorm layer_norm",
+        _NIR: "nir",
+        "a mask of synapses is not in this version": "mask sparsity density",
+        "a layer that is not trained is not in this version": "trainable freeze frozen",
+        "augmentation of data is not in this version": "augmentation augment transforms",
+        "a regularizer is not in this version": "regularizers regularizer regularization",
+        "leave it out: it follows from what the layer reads": (
+            "in_features in_neurons input_size in_channels num_inputs"
+        ),
+        "leave it out: a spike sets the voltage to 0": (
+            "reset reset_mechanism v_reset reset_voltage"
+        ),
+        "leave it out: batches are drawn anew in every epoch": "shuffle num_workers pin_memory",
+        "not the document but --device says it": "device cuda gpu",
+    }
+)
+"""Hints by the name of a field in lower case."""
+
+TYPES = _by_name(
+    {
+        _CONVOLUTION: "conv conv1d conv2d conv3d convolution conv_transpose convtranspose2d",
+        _RECURRENCE: (
+            "recurrent rnn rleaky rsynaptic lifrecurrent dense_rec lstm gru slstm winner_take_all"
+        ),
+        "pooling is not in this version": (
+            "pool pooling sum_pool max_pool average_pool avg_pool maxpool2d avgpool2d unpool "
+            "upsample"
+        ),
+        _READOUT: "readout integrator li licell leaky_integrator affine",
+        _DELAY: "delay delays",
+        _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",
+        _ALIF: "alif adlif adaptive adaptive_lif lsnn lifadex izhikevich",
+        _RESONATOR: "rf rf_iz rf_phase rf_izhikevich adrf adrf_iz resonate_and_fire",
+        _GRADED: "sigma_delta sdnn",
+        _NIR: "nir",
+        'leave the layer out: "input" of the document has the shape': "input",
+        'concatenation is not in this version: "from" adds up several layers': "concat concatenate",
+        "reshaping is not in this version, except by a flatten layer": "reshape view",
+        "a layer of neurons without synapses is not in this version": "neurons",
+        "an average over neurons or steps is not in this version": (
+            "population_average time_decimation"
+        ),
+        "a neuron by equations is not in this version": "equations custom",
+        "a loss for several labels a sample is not in this version": "spike_moid spikemoid",
+        'this format is not in this version: "arrays" reads .npz, "spike_files" .bs1 and .bs2': (
+            "event_folders idx tonic mnist nmnist n_mnist"
+        ),
+        "this encoding is not in this version": "direct series delta",
+        "this optimizer is not in this version": "radam rmsprop adagrad adamax lbfgs",
+        "this schedule is not in this version": (
+            "milestones multistep multisteplr plateau reducelronplateau exponential onecycle"
+        ),
+    }
+)
+"""Hints by the name of a type in lower case."""
+
+
+def hint_for_unsupported(name: str) -> str:
+    """Returns the hint for a field that netdesc does not support; empty for other names."""
+    return FIELDS.get(normalise_name(name), "")
+
+
+def hint_for_unsupported_type(name: str) -> str:
+    """Returns the hint for a type that netdesc does not support; empty for other names."""
+    return TYPES.get(normalise_name(name), "")

@@ -35,16 +35,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     is_worker = hasattr(session.config, "workerinput")
     if is_worker or session.config.args != session.config.getini("testpaths"):
         return
-    script = Path(__file__).with_name("support") / "warm_kernels.py"
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(script.parents[1]), os.environ.get("PYTHONPATH", "")])
-    }
-    parts = [
-        subprocess.Popen([sys.executable, script, part], env=environment)
-        for part in ("segments", "layers")
-    ]
-    for part in parts:
-        part.wait()
+    # In another process, so that this one forks its workers without Numba's threads.
+    code = "from netdesc.kernels.cpu.precompile import precompile; precompile()"
+    subprocess.run([sys.executable, "-c", code], check=False)
 
 
 @pytest.fixture

@@ -22,22 +22,21 @@ from netdesc.cli.show import graph_record, print_graph
 def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engine: str) -> None:
     """Check FILE.json, build the network and compile its kernels, as training would.
 
-    The kernels are compiled for an input without spikes and, if FILE.json has data, for the first
-    batch. The command writes only the cache of compiled kernels, which later commands use.
+    If FILE.json has data, the first batch is computed. The command writes only the cache of
+    compiled kernels, which later commands use.
     """
     description = diagnostics_text.load_document(output, file, overrides)
     output.info("loading torch …")
     from netdesc.api.compile import compile as compile_network
-    from netdesc.api.kernels import compile_kernels, compile_kernels_for_data
+    from netdesc.api.kernels import compile_kernels_for_cpu, layer_reports
     from netdesc.kernels.engine import use_engine
 
     start = time.perf_counter()
     compiled = compile_network(description)
     built = time.perf_counter()
-    output.info("compiling kernels (cached for the next time) …")
     with use_engine(engine):
-        compile_kernels(compiled)
-        reports = compile_kernels_for_data(description) or compiled.model.engine_report()
+        compile_kernels_for_cpu("quiet" if output.quiet else "auto")
+        reports = layer_reports(description, compiled)
     done = time.perf_counter()
     if output.as_json:
         output.print_json(

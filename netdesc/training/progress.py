@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Display:
         self._is_quiet = is_quiet
         self._log: Log | None = None
         self._unlogged: list[str] = []
-        self._due = self._log_due = 0.0
+        self._due = self._log_due = self._text_due = 0.0
         self._marks: deque[tuple[float, int]] = deque()
         """Pairs of a ``time.perf_counter()`` and the number of complete epochs at that time."""
 
@@ -121,6 +122,13 @@ class Display:
         if now >= self._log_due or status.epoch == status.epochs:
             self._log_due = now + _LOG_INTERVAL_S
             self._write(line)
+
+    def show_text(self, text: str) -> None:
+        """Prints a progress line before the first epoch, at intervals like those of ``show``."""
+        now = time.perf_counter()
+        if now >= self._text_due and not self._is_quiet:
+            self._text_due = now + self.interval_s
+            self.render(text)
 
     def _seconds_per_epoch(self, epoch: int, now: float) -> float | None:
         """Returns the seconds per epoch over the last ``_RECENT_S`` seconds.

@@ -15,9 +15,9 @@ from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS
 from netdesc.runs.state import resume_command
 from netdesc.training.activity import ActivityRecorder
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
-from netdesc.training.compile_notice import compile_notices
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.interrupt import StopRequest
+from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display, count_epochs
 from netdesc.training.record import RunRecord, now
@@ -71,7 +71,8 @@ class Session:
         other exception is recorded with the status ``failed`` and raised again.
         """
         try:
-            with StopRequest() as stop, compile_notices(self.setup.device, self.display.info):
+            with StopRequest() as stop:
+                compile_kernels(self.setup.device, self.display)
                 if "silence" not in self.record.fields:  # a new run, or a run of an older netdesc
                     self.record.update(silence=silent_losses(self.setup))
                 if self.saver.saved_epoch is None:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from support.classify_task import CLASSES, classify_document, write_arrays
 
 import netdesc
-from netdesc.api.kernels import compile_kernels, compile_kernels_for_data
+from netdesc.api.kernels import layer_reports
 from netdesc.events import from_dense, write_events
 from netdesc.report import ReportError
 
@@ -188,28 +188,28 @@ def test_a_document_with_labels_compiles_trains_and_is_measured(tmp_path: Path) 
     (tmp_path / "classes.json").write_text(json.dumps(classify_document()))
     description = netdesc.load(tmp_path / "classes.json")
     compiled = netdesc.compile(description)
-    compile_kernels(compiled)
     assert compiled.graph.classes == CLASSES
-    assert all(parameter.grad is None for parameter in compiled.model.parameters())
     run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
     assert "classes" in (run.path / "report.html").read_text(encoding="utf-8")
     assert 0 <= netdesc.evaluate(run.path).score.accuracy <= 1
 
 
 @pytest.mark.parametrize(("density", "path"), [(0.05, "events"), (0.9, "product")])
-def test_kernels_are_compiled_for_the_data(density: float, path: str, document: Path) -> None:
-    """A pass on silence compiles only those for events."""
+def test_layers_are_reported_for_the_data(density: float, path: str, document: Path) -> None:
+    """A pass on silence would report events."""
     dense = np.random.default_rng(2).random((30, 5)) < density
     write_events(document.parent / "in.bs1", from_dense(dense, 1.0))
-    random = torch.random.get_rng_state()
-    reports = compile_kernels_for_data(netdesc.load(document))
+    random, description = torch.random.get_rng_state(), netdesc.load(document)
+    reports = layer_reports(description, netdesc.compile(description))
     assert [report.path for report in reports] == [path]
     assert torch.equal(torch.random.get_rng_state(), random)
 
 
-def test_without_data_nothing_is_compiled_for_it(document: Path) -> None:
+def test_layers_are_reported_without_data(document: Path) -> None:
     document.write_text(json.dumps({k: v for k, v in DOCUMENT.items() if k != "data"}))
-    assert compile_kernels_for_data(netdesc.load(document)) == []
+    description = netdesc.load(document)
+    (report,) = layer_reports(description, netdesc.compile(description))
+    assert (report.path, report.spikes) == ("events", 0)
 
 
 @pytest.mark.parametrize("rate", [0.01, 1e300])

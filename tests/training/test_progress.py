@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import numba
 import pytest
 import torch
 from support.training_task import read_metrics, write_task
@@ -17,8 +16,8 @@ from support.training_task import read_metrics, write_task
 from netdesc.description import load
 from netdesc.kernels.cuda.availability import is_interpreted
 from netdesc.kernels.engine import use_engine
-from netdesc.training import compile_notice, train
-from netdesc.training.compile_notice import INTERPRETED, NOTICE, compile_notices
+from netdesc.training import train
+from netdesc.training.kernel_compilation import INTERPRETED, compile_kernels
 from netdesc.training.progress import Display, ProgressLine, build_display
 from netdesc.training.run_logs import Log
 
@@ -97,31 +96,13 @@ def test_an_unknown_style_is_refused() -> None:
         build_display("loud")  # type: ignore[arg-type]
 
 
-def test_compiling_is_reported_once_and_again_after_a_pause(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    reports: list[str] = []
-    functions = [numba.njit(lambda x, n=n: x * n) for n in range(3)]
-    monkeypatch.setattr(compile_notice, "_PAUSE_S", 0.2)
-    with compile_notices(torch.device("cpu"), reports.append):
-        assert reports == []
-        functions[0](1)
-        functions[1](1)
-        assert reports == [NOTICE]
-        time.sleep(0.3)
-        functions[1](1)  # compiled already
-        assert reports == [NOTICE]
-        functions[2](1)
-    assert reports == [NOTICE, NOTICE]
-
-
-def test_interpreted_kernels_give_a_warning() -> None:
+def test_interpreted_kernels_give_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("triton")
     if not is_interpreted():
         pytest.skip("a GPU runs the kernels here")
-    reports: list[str] = []
-    with use_engine("cuda"), compile_notices(torch.device("cpu"), reports.append):
-        assert reports == [INTERPRETED]
+    with use_engine("cuda"), build_display("plain") as display:
+        compile_kernels(torch.device("cpu"), display)
+    assert capsys.readouterr().err == f"{INTERPRETED}\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -15,7 +15,6 @@ from support.classify_task import write_arrays, write_classify_task
 from support.training_task import read_metrics, write_task
 
 from netdesc.api.compile import compile
-from netdesc.api.kernels import compile_kernels
 from netdesc.description import load
 from netdesc.events import Event, read_events, write_events
 from netdesc.training import train
@@ -175,6 +174,7 @@ def test_a_label_that_is_no_class_is_an_error(tmp_path: Path) -> None:
 def test_an_output_that_depends_on_no_weights(before: Wiring, tmp_path: Path) -> None:
     layers: Wiring = {"a": (6, None), **before, "output": (0, "input")}
     task = wired(trains, layers)(tmp_path)
-    compile_kernels(compile(load(task)))
+    compiled = compile(load(task))
+    compiled.model(torch.zeros(compiled.graph.steps, 1, *compiled.graph.input_shape))
     with pytest.raises(TrainingError, match="depends on no weights, so there is nothing to train"):
         setup_of(task)

@@ -1,4 +1,4 @@
-"""Compiled kernels on disk, and their invalidation when sources change.
+"""Compiled kernels on disk: whether all are there, and their invalidation when sources change.
 
 Numba recompiles a kernel when the kernel's own file changes. It does not notice changes in other
 files whose functions or constants are compiled into the kernel. So we delete all cached kernels
@@ -10,14 +10,22 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 
 _STAMP = "sources.sha256"
+_MARK_PREFIX = "complete-"
+"""Prefix of a file that says that a folder holds the kernels for one kind of machine."""
 _KERNELS = Path(__file__).parents[2]
+
+_by_name: dict[str, Any] = {}
+"""Module and name of each kernel -> Numba's dispatcher."""
 
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -32,7 +40,67 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     stats = getattr(compiled, "stats", None)
     if stats is not None:  # None with NUMBA_DISABLE_JIT, which returns a plain function
         _refresh(Path(stats.cache_path))
+        _by_name[f"{function.__module__}.{function.__qualname__}"] = compiled
     return compiled
+
+
+def kernels() -> Mapping[str, Any]:
+    """Returns Numba's dispatchers of all kernels of the modules that are imported, by name."""
+    return _by_name
+
+
+def name_of(dispatcher: Any) -> str | None:
+    """Returns the name of a kernel; None if ``dispatcher`` is another function."""
+    return next((name for name, each in _by_name.items() if each is dispatcher), None)
+
+
+def is_complete() -> bool:
+    """Whether the cache holds all kernels for this machine, as ``mark_complete`` has noted."""
+    content = _mark_content()
+    with contextlib.suppress(OSError):
+        return all(
+            mark.read_bytes() == content and all(map(_is_cached, kernels))
+            for mark, kernels in _by_mark().items()
+        )
+    return False
+
+
+def mark_complete() -> None:
+    """Notes in the cache that it holds all kernels for this machine, if it can be written."""
+    with contextlib.suppress(OSError):
+        for mark in _by_mark():
+            mark.write_bytes(_mark_content())
+
+
+def _by_mark() -> dict[Path, list[Any]]:
+    """Returns the kernels by the mark of their folder."""
+    machine = hashlib.sha256(repr(_machine()).encode()).hexdigest()[:16]
+    found: dict[Path, list[Any]] = {}
+    for each in _by_name.values():
+        found.setdefault(Path(each.stats.cache_path) / f"{_MARK_PREFIX}{machine}", []).append(each)
+    return found
+
+
+def _is_cached(dispatcher: Any) -> bool:
+    """Whether Numba's index of the kernel exists."""
+    function = dispatcher.py_func
+    pattern = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"
+    return any(Path(dispatcher.stats.cache_path).glob(pattern))
+
+
+def _mark_content() -> bytes:
+    return f"{_digest().hex()}\n".encode()
+
+
+def _machine() -> tuple[str | None, ...]:
+    """Returns what the compiled kernels depend on: versions, processor and Numba's settings."""
+    return (
+        sys.version,
+        numba.__version__,
+        llvm.get_host_cpu_name(),
+        llvm.get_host_cpu_features().flatten(),
+        *map(os.environ.get, ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT")),
+    )
 
 
 @functools.cache
@@ -61,6 +129,6 @@ def invalidate_cache(folder: Path, digest: bytes) -> None:
             return
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        for cached in folder.glob("*.nb[ci]"):
+        for cached in (*folder.glob("*.nb[ci]"), *folder.glob(f"{_MARK_PREFIX}*")):
             cached.unlink(missing_ok=True)
         stamp.write_bytes(digest)

@@ -11,7 +11,7 @@ from netdesc.kernels.machine import cores
 _CPU_INFO = Path("/proc/cpuinfo")
 _STATISTICS = Path("/proc/stat")
 _IDLE = (3, 4)
-"""The columns of unused CPU time: idle, and idle while waiting for a disk."""
+"""The columns of unused CPU time in /proc/stat: idle, and idle while waiting for a disk."""
 _STOLEN = 7
 """The column of CPU time that the host of a virtual machine gave to other machines."""
 
@@ -30,7 +30,10 @@ def processor(source: Path = _CPU_INFO) -> str:
 
 
 def cpu_times(source: Path = _STATISTICS) -> list[int] | None:
-    """Reads the CPU time of all processors by use (see proc_stat(5)); None except on Linux."""
+    """Reads how much CPU time all processors spent on each kind of work (see proc_stat(5)).
+
+    Returns the first columns of /proc/stat, up to ``_STOLEN``, or None on systems other than Linux.
+    """
     try:
         kind, *numbers = source.read_text(encoding="ascii").partition("\n")[0].split()
         times = [int(number) for number in numbers[: _STOLEN + 1]]
@@ -42,9 +45,10 @@ def cpu_times(source: Path = _STATISTICS) -> list[int] | None:
 def shares_since(
     before: list[int] | None, source: Path = _STATISTICS
 ) -> tuple[float | None, float | None]:
-    """Returns shares of the CPU time since ``before``: (used, given to other machines by the host).
+    """Returns two shares of the CPU time since ``before``, an earlier result of ``cpu_times``.
 
-    Both are None if the times are unknown.
+    The first is the share that was used. The second is the share that the host of a virtual machine
+    gave to other machines. Both are None if the times are unknown.
     """
     after = cpu_times(source)
     if before is None or after is None:

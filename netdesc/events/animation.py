@@ -50,8 +50,10 @@ class Animation:
 
 
 class _Panel(NamedTuple):
-    """The part of each frame that shows one recording; ``draw`` is called with the frame's number,
-    in order."""
+    """The part of each frame that shows one recording.
+
+    ``draw(number)`` returns the part of frame ``number``. Frames are drawn from first to last.
+    """
 
     size: tuple[int, int]
     draw: Callable[[int], PIL.Image.Image]
@@ -143,7 +145,7 @@ def _panels(
 
 
 def _split(event: Event, ends_us: NDArray[np.int64]) -> list[slice]:
-    """Returns the events of each frame."""
+    """Returns for each frame the slice of ``event``, sorted by time, that the frame shows."""
     ends = np.searchsorted(event.microseconds(), ends_us).tolist()
     return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
@@ -178,7 +180,11 @@ def _raster_panel(raster: Raster, ends_us: NDArray[np.int64]) -> _Panel:
 
 
 def _image_panel(image: Image, parts: Sequence[slice], full_strength: int) -> _Panel:
-    """Draws one image of the events of each frame."""
+    """Makes a panel that shows in each frame an image of this frame's events only.
+
+    ``parts`` are slices of the recording, one for each frame. A pixel with ``full_strength`` events
+    has the full colour.
+    """
     from PIL import Image as pillow
 
     size = image.enlarged(_IMAGE_SIDE)

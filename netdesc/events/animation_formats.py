@@ -108,10 +108,11 @@ def _write_html(path: Path, clip: Clip) -> None:
 
 
 def _changes(clip: Clip) -> Iterator[tuple[int, int, str] | None]:
-    """Yields for each frame the smallest rectangle with all pixels that differ from the last frame.
+    """Yields the difference of each frame to the previous frame (of the first frame, to white).
 
-    A rectangle is its left and upper edge in pixels, and a PNG file in base64, in which pixels that
-    do not differ are transparent. It is None if no pixel differs.
+    The difference is the smallest rectangle that contains all pixels that differ: its left and
+    upper edge, and its pixels as a PNG file in base64. In the file, pixels that do not differ are
+    transparent. The difference is None if no pixel differs.
     """
     from PIL import Image
 

@@ -56,8 +56,10 @@ class Image:
         self._is_on = event.p != 0
         self._name = name
         self.full_strength: int | None = None
-        """The number of events that a pixel of full colour has; None for that of the pixel with
-        most events."""
+        """The number of events that a pixel of full colour has.
+
+        If it is None, the pixel with most events has the full colour.
+        """
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -72,9 +74,9 @@ class Image:
         return self.width * scale, self.height * scale
 
     def counts(self, part: slice = slice(None)) -> NDArray[np.int64]:
-        """Counts the events of ``part`` by pixel; returns [2, height, width].
+        """Counts the events of each pixel, for the slice ``part`` of the recording.
 
-        The first axis separates polarity 0 from all others.
+        Returns [2, height, width]. Index 0 of the first axis is polarity 0, index 1 all others.
         """
         is_inside = self._is_inside[part]
         place = self._pixel[part] + self._is_on[part] * (self.width * self.height)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MAX_LINE_CHARACTERS = 80
-"""If the names are longer together, each stands in a line of its own."""
+"""If all names together have more characters, each name stands in a line of its own."""
 
 
 def add_legend(axes: Axes, handles: Sequence[Artist] | None = None, **settings: Any) -> None:

@@ -28,7 +28,7 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-"""Metadata by format that matplotlib leaves out, so that equal spikes give equal bytes."""
+"""Maps each format to metadata that are not written, so that equal spikes give equal bytes."""
 FORMATS = tuple(_METADATA)
 
 
@@ -69,10 +69,10 @@ def pictures_beside(
     neurons: int | None = None,
     until_ms: float | None = None,
 ) -> list[Raster | Image]:
-    """Makes a picture of each recording. All rasters have one grid, all images one colour scale.
+    """Makes a picture of each recording.
 
-    PictureError under the conditions of ``Grid.enclosing`` and ``Image``, and if ``neurons`` or
-    ``until_ms`` is given for an image.
+    All rasters share a grid, and all images share a colour scale. PictureError under the conditions
+    of ``Grid.enclosing`` and ``Image``, and if ``neurons`` or ``until_ms`` is given for an image.
     """
     rasters = [recording for recording in recordings if not is_image(recording)]
     if len(rasters) < len(recordings) and not (neurons is None and until_ms is None):

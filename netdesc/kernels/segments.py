@@ -17,10 +17,16 @@ from netdesc.kernels.checks import check_signal, check_weight
 from netdesc.kernels.neuron_parameters import Dynamics, make_dynamics
 
 TENSORS_PER_LAYER = 5
-"""Weight [outputs, inputs], current decay, voltage decay, bias and tau (see ``make_dynamics``)."""
+"""A layer has five tensors: weight [outputs, inputs], current decay, voltage decay, bias and tau.
+
+``make_dynamics`` explains all of them but the weight.
+"""
 
 NUMBERS_PER_LAYER = 5
-"""Bits per weight, threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps)."""
+"""A layer has the numbers bits per weight, threshold, tau_grad, scale_grad and axonal delay.
+
+The delay is 0 or 1 steps.
+"""
 
 
 class SegmentLayer(NamedTuple):
@@ -60,7 +66,7 @@ class SegmentGradients(NamedTuple):
 
 
 def stack_notes(notes: Sequence[Tensor]) -> Tensor:
-    """Stacks the notes of layers, each [4], to [layers, 4]."""
+    """Stacks the statistics of layers, each [4] (see ``kernels.operators``), to [layers, 4]."""
     return torch.stack(list(notes)) if len(notes) > 1 else notes[0].unsqueeze(0)
 
 

@@ -148,7 +148,7 @@ class Network(nn.Module):
             )
 
     def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
-        """Yields the name and the block of each layer with synapses and neurons, in order."""
+        """Yields name and block of each layer with synapses and neurons, in the graph's order."""
         blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name in self._neuron_layers:
             yield name, cast(DenseBlock, blocks[name])

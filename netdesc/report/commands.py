@@ -73,7 +73,7 @@ def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterat
 
 
 def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
-    """Yields purpose and text of the commands that use the best weights."""
+    """Yields purpose and text of each command that uses the best weights."""
     yield "Measure the best weights", f"netdesc evaluate {folder}"
     pairs = getattr(run.document.data, "train", None)
     if pairs:  # files of spikes

@@ -10,14 +10,16 @@ from netdesc.report.format import number, percent
 from netdesc.report.run import RunData
 
 MIN_FALL = 0.05
-"""The loss still falls if the median loss of the last fifth of the epochs is lower than the median
-loss of the fifth before by more than this share."""
+"""A loss counts as still falling if it fell by more than this share at the end of the run.
+
+The median over the last fifth of the epochs is compared with the median over the fifth before it.
+"""
 MAX_NEAR_BEST = 1.1
 """A loss of up to this factor times the best loss counts as near the best."""
 
 
 def fall_at_end(run: RunData) -> float:
-    """Returns the share by which the loss fell in the last fifth of the epochs.
+    """Returns the share by which the loss fell at the end of the run (see ``MIN_FALL``).
 
     Returns 0 if the share is at most ``MIN_FALL``, if the best epoch is not among the last fifth,
     if the last loss is not near the best loss, if the run ended before its last epoch, or if

@@ -63,10 +63,11 @@ class Metrics:
     """The metrics of a run as columns [epochs]; NaN stands for an unknown value.
 
     ``epochs`` are the numbers of the epochs, from 1 (in the file from 0). ``columns`` maps each
-    metric to its column, and ``by_layer`` each pair of a metric in ``PER_LAYER`` and a layer.
-    ``confusion`` are the confusion counts of the best epoch. ``missing_epochs`` are the numbers of
-    the epochs that are not in the file. ``impossible_values`` are sentence parts about values that
-    were left out, because they are out of range.
+    metric to its column. ``by_layer`` maps (metric, layer), with a metric in ``PER_LAYER``, to the
+    column of this layer. ``confusion`` are the confusion counts of the best epoch.
+    ``missing_epochs`` are the numbers of the epochs that are not in the file.
+    ``impossible_values`` are sentence parts about values that were left out, because they are out
+    of range.
     """
 
     epochs: NDArray[np.int64]

@@ -153,7 +153,10 @@ def _training_s(run: RunData) -> float | None:
 
 
 def _describe_part(run: RunData) -> str:
-    """Describes the samples and weights behind pictures and spike rates; empty if none exist."""
+    """Returns a sentence that names the samples and weights of the pictures and spike rates.
+
+    Returns an empty text if the run has no activity file.
+    """
     activity = run.activity
     if activity is None:
         return ""

@@ -41,7 +41,7 @@ GREYS: list[Colour] = [
     (255 - (255 - INK[0]) * n // 31, 255 - (255 - INK[1]) * n // 31, 255 - (255 - INK[2]) * n // 31)
     for n in range(32)
 ]
-"""Greys from white to ink. They are opaque, so that dark mode can invert them in the same order."""
+"""Greys from white to ``INK``. They are opaque, because dark mode inverts colours, not opacity."""
 MAX_IMAGE_SIDE = 256
 """The longest side of an image in pixels. An input with a longer side is not shown as an image."""
 TARGET, OUTPUT = (0, 96, 160), (208, 92, 0)
@@ -131,9 +131,9 @@ def still_picture(alt: str, raster: SpikeRaster, shape: tuple[int, ...]) -> Pict
 def _overlay(target: SpikeRaster, output: SpikeRaster, size: MaxSize) -> NDArray[np.int64]:
     """Returns the kind of each pixel (``NO_SPIKE`` to ``BOTH``), int64 [height, width].
 
-    The kind of a pixel is the most frequent kind of the bins with a spike that it covers. In a tie,
-    ``BOTH`` wins. If ``ONLY_TARGET`` and ``ONLY_OUTPUT`` tie, neighbouring pixels show different
-    kinds.
+    A pixel covers one or several bins. Its kind is the most frequent kind among those of its bins
+    that have a spike. In a tie, ``BOTH`` wins. If ``ONLY_TARGET`` and ``ONLY_OUTPUT`` tie,
+    neighbouring pixels show different kinds.
     """
     target_bins, output_bins = _bins(target), _bins(output)
     only_target = _counts(target, np.setdiff1d(target_bins, output_bins), size)

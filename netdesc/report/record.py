@@ -29,7 +29,11 @@ class Device(_Part):
 
 
 class LayerExecution(_Part):
-    """Engine and path of a layer, and its largest |current| and |voltage| in units of 1/4096."""
+    """How a layer was computed in the last forward pass.
+
+    ``path`` is ``events`` or ``product``, as in ``modules.network.LayerReport``. Peaks are the
+    largest magnitudes of the current and the voltage, in units of 1/4096.
+    """
 
     layer: str
     engine: str = ""
@@ -76,7 +80,7 @@ class Record(_Part):
     engine: str = ""
     command: str = ""
     first_command: str | None = None
-    """The command that started the run, if ``command`` resumed it."""
+    """The command that started the run; None if the run was not resumed, see ``command``."""
     directory: str = ""
     """The working directory of ``command``."""
     first_directory: str | None = None

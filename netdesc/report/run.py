@@ -71,7 +71,10 @@ class RunData:
 
     @property
     def classified_items(self) -> str:
-        """The items of the accuracy, such as ``validation samples`` or ``steps of … samples``."""
+        """What is classified, in words: ``validation samples`` or ``steps of validation samples``.
+
+        Without validation accuracy, they are ``training samples`` or their steps.
+        """
         samples = f"{self.metrics.part} samples"
         return f"steps of {samples}" if self.record.labels_by_step else samples
 
@@ -164,7 +167,10 @@ def read_run(path: Path) -> RunData:
 
 
 def _plotted_layers(graph: Graph) -> list[str]:
-    """Returns the names of layers with figures: all layers, or the first layers and the last."""
+    """Returns the names of the layers with figures.
+
+    They are all layers of neurons or, if these are too many, the first ones and the last one.
+    """
     names = [layer.name for layer in graph.neuron_layers]
     if len(names) <= MAX_PLOTTED_LAYERS:
         return names

@@ -48,7 +48,7 @@ class RunStatus(NamedTuple):
 
 
 def run_status(run: RunData) -> RunStatus:
-    """Describes the status of a run. An unknown status, from a later netdesc, is quoted."""
+    """Describes the status of a run. An unknown status, from a later version, is quoted."""
     record, saved, epochs = run.record, run.resumes_after, plural(run.epochs_done, "epoch")
     status = record.status
     if status == "running" and not run.at_work:

@@ -132,7 +132,7 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
 
 
 def layers_table(run: RunData) -> Table:
-    """Lists the engine, the path and the largest states of each layer."""
+    """Lists how each layer was computed, and its largest states (see ``LayerExecution``)."""
     return Table(
         caption="How each layer was computed. Peaks are the largest magnitudes of its states in "
         "units of the device (1/4096). The device has 24 bits, up to 8,388,607.",

@@ -15,7 +15,10 @@ GRADES = (
     (0.5, "The network roughly reproduces the target"),
     (0.0, "The network does not reproduce the target"),
 )
-"""Sentences with the lowest recall and precision (within one step) that each requires."""
+"""Pairs of a share and a sentence. The first sentence whose share is reached is shown.
+
+It is reached if recall and precision, with a tolerance of one step, are both at least this share.
+"""
 
 
 def headline(run: RunData) -> str:

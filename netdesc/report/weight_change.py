@@ -67,9 +67,10 @@ def weight_change(run: RunData) -> WeightChange:
 
 
 def _values(layer: DenseNode, files: Mapping[str, SavedWeights]) -> dict[str, Values]:
-    """Reads the weights (key ``weight``) and the learned decays (by name) of a layer.
+    """Reads the weights and the learned decays of a layer from ``files``.
 
-    Raises ReportError if a tensor is missing or damaged.
+    The result maps ``weight``, and the name of each learned decay, to the values. Raises
+    ReportError if a tensor is missing or damaged.
     """
     weights = {name: file.synapses(layer).reshape(-1) for name, file in files.items()}
     by_kind: dict[str, Values] = {"weight": weights}

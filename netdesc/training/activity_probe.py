@@ -116,8 +116,8 @@ def raster(name: str, spikes: Tensor, max_events: int | None = None) -> NamedArr
 
     Each event is (step, row-major index of the neuron); events are ordered by step. If there are
     more than ``max_events``, by default ``MAX_EVENTS``, the result also holds the number
-    ``cut_<name>``, and events from this step on are left out. The array is then in column-major
-    order, which compresses several times better.
+    ``cut_<name>``, and events from this step on are left out. Such a large array is in
+    column-major order, which compresses several times better.
     """
     limit = MAX_EVENTS if max_events is None else max_events
     events = np.argwhere(spikes.flatten(1).cpu().numpy()).astype(np.int32)

@@ -234,7 +234,10 @@ def _random_states(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _checksum(notes: str, tensors: Mapping[str, torch.Tensor]) -> str:
-    """Returns the SHA-256 of the notes and of all tensors with their names, types and shapes."""
+    """Returns the SHA-256 of ``notes`` (JSON text) and of all tensors.
+
+    It includes the names, types and shapes of the tensors.
+    """
     digest = hashlib.sha256(notes.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
@@ -243,7 +246,10 @@ def _checksum(notes: str, tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _write(path: Path, tensors: Mapping[str, torch.Tensor], notes: str | None = None) -> None:
-    """Writes ``tensors`` and, if given, ``notes`` with a checksum. StorageError if this fails."""
+    """Writes ``tensors`` to a file. StorageError if this fails.
+
+    If ``notes`` (``StateNotes`` as JSON text) are given, the file also holds them and a checksum.
+    """
     metadata = None if notes is None else {"netdesc": notes, "sha256": _checksum(notes, tensors)}
     content = save({name: each.contiguous() for name, each in tensors.items()}, metadata)
     with storing(path), atomic_path(path) as temporary:

@@ -31,7 +31,11 @@ class Score:
 
 
 class ConfusionCounter:
-    """Counts predictions by label over batches, without waiting for the device."""
+    """Counts the predictions for all batches, without waiting for the device.
+
+    Each pair of label and prediction has its own count. Above ``MAX_MATRIX_CLASSES`` there are only
+    the counts of right, wrong and missing predictions.
+    """
 
     def __init__(self, classifier: nn.Module, classes: int, device: torch.device) -> None:
         self._classifier = classifier
@@ -60,7 +64,10 @@ class ConfusionCounter:
         self._counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
 
     def pop_counts(self) -> Tensor:
-        """Returns the counts since the last call, float64 on the device, and sets them to 0."""
+        """Returns the counts since the last call, and sets them to 0.
+
+        They are float64 [counts] on the device; ``score`` computes a ``Score`` from them.
+        """
         counts = self._counts.clone()
         self._counts.zero_()  # in place: a captured step writes to a fixed address
         return counts

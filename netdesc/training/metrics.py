@@ -30,9 +30,9 @@ class MeasuredEpoch:
     score: Score | None
     """The classifier's score on the training samples; None without a classifier."""
     non_finite: str | None
-    """A message that names the first layer with a NaN or infinite number, or the loss.
+    """A message that names the first layer whose weights or gradients are not finite.
 
-    None if all numbers are finite.
+    If only the loss is not finite, the message gives the loss. None if all numbers are finite.
     """
 
 
@@ -53,9 +53,10 @@ class EpochMetricsSum:
         self._sum: Tensor | None = None
 
     def set_notes(self, name: str, notes: Tensor, size: int) -> None:
-        """Sets the notes of a layer's last forward pass (see ``kernels.operators``).
+        """Sets the statistics of a layer's last forward pass, which contain its number of spikes.
 
-        ``size`` is the number of output values of the layer, steps · batch · neurons.
+        ``kernels.operators`` explains ``notes``. ``size`` is the number of output values of the
+        layer, steps · batch · neurons.
         """
         self._notes[name], self._sizes[name] = notes, size
 

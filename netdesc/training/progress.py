@@ -28,9 +28,10 @@ _RECENT_S = 20.0
 
 @dataclass(frozen=True)
 class Scale:
-    """The divisors of the splits' losses for display: the number of samples, or 1.
+    """The numbers by which the losses of both splits are divided before they are displayed.
 
-    If losses are sums over samples, only divided losses of the two splits can be compared.
+    If a loss is a sum over samples and there are validation samples, they are the splits' numbers
+    of samples, so that the two losses can be compared. Otherwise both are 1.
     """
 
     train: int = 1

@@ -39,7 +39,7 @@ class MetricsFile:
             self._file.write(json.dumps(row).encode() + b"\n")
 
     def flush(self) -> None:
-        """Writes the buffer to the file. The operating system may still keep it in memory."""
+        """Passes the buffer to the operating system, which may write it to the disk later."""
         with storing(self._path):
             self._file.flush()
 

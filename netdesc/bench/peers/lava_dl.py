@@ -45,9 +45,9 @@ def layer(work: Work) -> TimedLayer:
 def oxford(work: Work) -> dict[str, Any]:
     """Trains dense CUBA layers as in slayer's tutorial, with the initial weights of ``work``.
 
-    A neuron with ``requires_grad`` learns both decays.
-    An epoch consists of forward pass, loss, backward pass and the optimizer's step. Returns an
-    object for JSON with seconds, losses, spike rates and peak memory.
+    If the settings of a layer's neurons contain ``requires_grad``, slayer learns both decays. An
+    epoch consists of forward pass, loss, backward pass and the optimizer's step. Returns an object
+    for JSON with seconds, losses, spike rates and peak memory.
     """
     settings = work.settings
     spikes, target = (

@@ -1,5 +1,6 @@
-"""The CPU engine in Numba: event-driven forward pass, backward pass over all steps.
+"""The CPU engine in Numba. The operators call the functions of its module ``engine``.
 
-The modules build on one another in this order: ``runtime``, ``spikes``, ``gemm``, ``walk``,
-``synapses``, ``losses``, ``segment`` and ``engine``, whose functions the operators call.
+The forward pass adds weights only for inputs that spike, if spikes are sparse. The backward pass
+computes the gradients of all steps. The modules build on one another in this order: ``runtime``,
+``spikes``, ``gemm``, ``walk``, ``synapses``, ``losses``, ``segment`` and ``engine``.
 """

@@ -61,8 +61,8 @@ class _Layer:
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
     """Converts a tensor to the input of a layer. Also returns the tensor's packed spikes.
 
-    If the tensor is sparse and binary, the input is events; the packed spikes are then marked as
-    events.
+    If the tensor is sparse and binary, the input is events, and the packed spikes are marked as
+    events. Otherwise the input is rows of numbers.
     """
     values = array_of(signal_TBI)
     packed, spikes = pack(values)
@@ -182,7 +182,7 @@ def _layer_backward(
     needs_grad_z: bool,
     axes: tuple[int, int],
 ) -> Gradients:
-    """Computes the gradients of one layer; ``axes`` are steps and batch."""
+    """Computes the gradients of one layer; ``axes`` are the numbers of steps and samples."""
     weight_OI, bits = layer.weight_OI, layer.bits
     if isinstance(source, Events):
         return backward_by_events(upstream, activity, source, weight_OI, bits, needs_grad_z)

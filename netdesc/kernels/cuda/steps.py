@@ -95,11 +95,12 @@ def existing_columns(column, columns, step, first, steps):
 
 @triton.jit
 def load_rows(at, row, column, columns, step, first, steps, ROWS: tl.constexpr):
-    """Loads ``ROWS`` steps of a block [BLOCK]: ``step`` from ``at``, the next from ``at + row``…
+    """Returns ``ROWS`` consecutive steps, from ``step`` on, of a block of columns, each [BLOCK].
 
-    Steps before ``first`` and from ``steps`` on are 0. All rows are loaded before any row is used,
-    so that the program waits for memory only once. The compiler does not do this by itself, because
-    it does not know that loads and stores have different addresses.
+    ``at`` are the pointers to ``step``; the following steps are ``row`` numbers apart. Steps before
+    ``first`` and from ``steps`` on are 0. All rows are loaded before any row is used, so that the
+    program waits for memory only once. The compiler does not do this by itself, because it does not
+    know that loads and stores have different addresses.
     """
     rows = ()
     for i in tl.static_range(ROWS):

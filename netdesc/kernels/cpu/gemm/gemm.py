@@ -3,7 +3,7 @@
 Torch's matrix product would use a second thread pool. Threads of both pools spin while they wait
 for work, and so take cores from each other. This product runs on the threads of the other kernels,
 and is as fast as a vendor's library. The number of threads does not change the order of additions:
-each sum adds blocks of ``MAX_PANEL_TERMS`` terms, in order.
+each sum adds its terms from first to last, in blocks of ``MAX_PANEL_TERMS`` terms.
 
 The algorithm is by Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 (2008). The right factor is copied in panels (a few columns and up to ``MAX_PANEL_TERMS`` terms). A
@@ -177,7 +177,8 @@ def _broadcast(builder: Any, number: Any) -> Any:
 def _multiply_edge(tile, panel, depth, size, add, out, at):
     """Computes a tile at the edge of ``out``, which has only ``size`` rows and columns.
 
-    The operands are padded to a whole tile.
+    ``tile`` (rows of the left factor) is copied and padded to a whole tile. ``panel`` has the width
+    of a whole tile already.
     """
     height, width = size
     padded = np.zeros(TILE_ROWS * depth, np.float32)

@@ -1,4 +1,4 @@
-"""Copies a GEMM's operands in the order in which its tiles read them, for Numba.
+"""Copies the factors of a GEMM in the order in which its tiles read them, for Numba.
 
 A tile of the result reads a panel of the right factor term by term, and the left factor's numbers
 one by one. The left factor is read in place if the terms of its rows are contiguous, otherwise from

@@ -74,8 +74,8 @@ def team_sizes(cores: int, computing: int, max_threads: int) -> list[int]:
     """Returns the sizes of the idle OpenMP teams that have to be started.
 
     With these teams, OpenMP manages more threads than there are ``cores``. ``computing`` threads
-    exist already. A team has at most ``max_threads`` threads. One of them is the Python thread that
-    starts the team, which OpenMP counts only if the team has other threads.
+    exist already. A team has at most ``max_threads`` threads. One of these is the Python thread
+    that starts the team. It is not counted among the threads that OpenMP manages.
     """
     if max_threads < 2:
         return []

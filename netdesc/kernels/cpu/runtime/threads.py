@@ -44,10 +44,10 @@ def set_thread_count() -> int:
 
 @functools.cache
 def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
-    """Starts Numba's threads. Returns the threading layer, the process id, and a guard or None.
+    """Starts Numba's threads. Returns the threading layer's name, the process id, and a guard.
 
-    The guard is ``_contention_guard()`` if the threading layer is OpenMP. Raises EngineError if
-    Numba cannot compile or has no threading layer.
+    The guard is ``_contention_guard()`` if the threading layer is OpenMP, otherwise None. Raises
+    EngineError if Numba cannot compile or has no threading layer.
     """
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")

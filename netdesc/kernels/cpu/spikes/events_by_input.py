@@ -38,11 +38,12 @@ _MAX_EVENTS = np.iinfo(np.int32).max
 
 
 class EventsByInput(NamedTuple):
-    """The steps in which each input spikes, by runs of ``length`` steps, the last run first.
+    """The steps in which each input spikes, listed separately for each run of ``length`` steps.
 
-    In run k of sample b, input j spikes in ``steps[starts[i]:starts[i + 1]]``, where i is
-    ``(b · runs + k) · inputs + j``. Steps are in descending order and counted from the run's first
-    step. A ``length`` of 0 means that events are added row by row.
+    Runs are counted from the end: run 0 holds the last steps. In run k of sample b, input j spikes
+    in ``steps[starts[i]:starts[i + 1]]``, where i is ``(b · runs + k) · inputs + j``. Steps are in
+    descending order and counted from the run's first step. A ``length`` of 0 means that events are
+    added row by row.
     """
 
     length: int
@@ -57,8 +58,8 @@ ROW_BY_ROW = EventsByInput(0, 0, np.empty(0, np.int32), np.empty(0, np.uint16))
 def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> EventsByInput:
     """Orders events by input in runs of ``length`` steps.
 
-    Returns ``ROW_BY_ROW`` if ordering does not pay. ``neurons`` is the number of outputs that read
-    the inputs.
+    Returns ``ROW_BY_ROW``, which holds no steps, if ordering does not pay. ``neurons`` is the
+    number of outputs that read the inputs.
     """
     runs, total = -(-events.steps // length), int(events.starts[-1])
     slots = events.batch * runs * inputs
@@ -91,7 +92,10 @@ def _count_events(events, inputs, length, runs, starts):
 
 @kernel
 def _fill_steps(events, inputs, length, runs, starts, steps):
-    """Fills ``steps``. Changes ``starts`` from the end of each input's events to their start."""
+    """Fills ``steps`` with the steps of each input in each run.
+
+    Before the call, ``starts`` holds the end of each input's steps; after it, their start.
+    """
     for item in numba.prange(events.batch * runs):
         sample, last = item // runs, events.steps - item % runs * length
         first = max(0, last - length)

@@ -35,7 +35,8 @@ def gather_real(events, row, weight_IN, count):
 def gather_integer(events, row, weight_IN, count, max_adds):
     """Returns the sum of int16 weights over a row's events, in state units, saturated like a state.
 
-    Up to ``max_adds`` weights at a time are added in 16 bits, which takes a third of the time.
+    Up to ``max_adds`` weights at a time are added in 16 bits. This takes a third of the time that
+    additions in 32 bits would take.
     """
     z = broadcast(np.int32(0))
     first, end = events.starts[row], events.starts[row + 1]

@@ -20,7 +20,10 @@ _INPUTS_PER_ITEM = 256
 """Number of inputs in a work item: a thread quantises their weights to one vector of neurons."""
 
 _INPUTS_PER_TRANSPOSE = 16
-"""Number of inputs whose sums are transposed together: a cache line of each output's gradient."""
+"""Number of inputs whose sums are transposed together.
+
+An output's gradients with respect to so many weights fill a cache line.
+"""
 
 Limits = tuple[np.float32, np.float32]
 """Smallest and largest ``round(32 · w)`` of weights w; infinite if weights are not quantised."""

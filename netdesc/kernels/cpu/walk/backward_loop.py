@@ -34,8 +34,9 @@ def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
 
     The loop goes from step ``run[1] - 1`` back to ``run[0]``, and writes the gradient of the
     synaptic input to ``grad_z``, a ``Strided``. ``g_next`` is the gradient of the output in the
-    step after the run. With a ``delay`` of 1, the spikes of the run's last step are that output.
-    The loop returns ``g_next`` and ``state`` for the preceding run of steps.
+    step after the run. It is needed if ``delay`` is 1, because the output in that step consists of
+    the spikes of the run's last step. The loop returns ``g_next`` and ``state`` for the preceding
+    run of steps.
     """
 
     @jit_no_refcount

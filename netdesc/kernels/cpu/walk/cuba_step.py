@@ -129,9 +129,10 @@ def cuba_adjoint_of(neurons, first, count, learn, voltage):
 def cuba_adjoint(layer, t, g_s, state):
     """Returns the gradient of the synaptic input of step ``t``, and the state for step ``t − 1``.
 
-    ``g_s`` is the gradient of the step's spikes. ``state`` is g_u and g_v of step t + 1 and the
-    gradients of both decays so far: ``−Σ g_u[t+1] · u[t]`` and ``−Σ g_v[t+1] · v̄[t]``, where v̄ is
-    the voltage after the reset. The surrogate gradient is computed from the stored voltage; the
+    ``g_s`` is the gradient of the step's spikes. ``state`` holds four vectors. The first two, g_u
+    and g_v, are the gradients of current and voltage in step t + 1. The other two are the sums so
+    far of the gradients of both decays: ``−Σ g_u[t+1] · u[t]`` and ``−Σ g_v[t+1] · v̄[t]``, where v̄
+    is the voltage after the reset. The surrogate gradient is computed from the stored voltage; the
     reset is not differentiated.
     """
     g_u, g_v, grad_u, grad_v = state
@@ -175,7 +176,8 @@ def leak_adjoint(layer, t, g, state):
     """Computes the adjoint of ``u[t] = share · u[t − 1] + z[t]``.
 
     Returns the gradient of ``z[t]``, and the state for step ``t − 1``. ``g`` is the gradient of
-    ``u[t]``. ``state`` is the result of step ``t + 1`` and the gradient of the decay so far.
+    ``u[t]`` as an output. ``state`` holds the gradient of ``z[t + 1]``, and the sum so far of the
+    gradient of the decay.
     """
     g_next, grad = state
     if layer.learn:

@@ -21,7 +21,7 @@ from netdesc.kernels.cpu.runtime.state_arithmetic import MAX_NEAR_STATE, magnitu
 from netdesc.kernels.cpu.walk.cuba_step import cuba_step, step_constants
 
 NOTES_PER_VECTOR = 3 * LANES
-"""Number of notes of a vector: for each lane the largest |u| and |v|, and the number of spikes."""
+"""Number of statistics of a vector: largest |u|, largest |v| and number of spikes of each lane."""
 
 _RUN_STEPS = 64
 """Number of steps between two checks. Repeating so few steps is cheap, and checks are rare."""
@@ -53,8 +53,8 @@ def forward_loop_of(synaptic_input: Any, emit_spikes: Any, can_repeat: bool) -> 
     ``emit_spikes(sink, t, spikes)`` receives the output of step t. If ``can_repeat`` is False, the
     loop computes each run only once, with steps that are exact for states of any size.
 
-    The loop writes voltages before the reset to ``voltage``, a ``Strided``, and
-    ``NOTES_PER_VECTOR`` numbers to ``vector_notes`` from ``at`` on.
+    The loop writes voltages before the reset to ``voltage``, a ``Strided``. It writes the vector's
+    statistics, ``NOTES_PER_VECTOR`` numbers, to ``vector_notes`` from ``at`` on.
     """
 
     @jit_no_refcount

@@ -49,7 +49,10 @@ _MAX_BLOCK_VECTORS = 4
 """Largest width of a product's block in vectors. Wide blocks read the left factor less often."""
 
 _MAX_BLOCK_ROWS = 384
-"""Largest number of rows in a product's block, a multiple of ``TILE_ROWS``. It takes 200 kB."""
+"""Largest number of rows in a product's block, a multiple of ``TILE_ROWS``.
+
+The largest block takes 200 kB.
+"""
 
 _NO_MATRIX = np.empty((0, 0), np.float32)
 _NO_VALUES = np.empty(0, np.float32)
@@ -320,7 +323,10 @@ def _backward_block(upstream, layer, source, vectors, samples, run, scratch):
 
 @numba.njit(inline="always")
 def _run_backward(gradient, adjoint, grad_z, run, delay, scratch, at):
-    """Computes a run of a vector. Loads the vector's state from ``scratch[at:]`` and stores it."""
+    """Computes a run of steps of one vector of neurons, backward in time.
+
+    The vector's state is loaded from ``scratch[at:]`` before the run, and stored there after it.
+    """
     g_next = load(scratch, at, LANES)
     state = (
         load(scratch, at + LANES, LANES),
@@ -352,7 +358,7 @@ def _multiply_rows(upstream, columns, samples, run, batch, block):
 
 @numba.njit(inline="always")
 def _write_decays(tensors, vectors, samples, state):
-    """Copies the gradients of the decays from the samples' final states."""
+    """Copies the gradients of the decays from the final ``state`` to ``tensors.grad_decays``."""
     neurons = tensors.grad_decays.shape[1] // 2
     for sample in range(samples[0], samples[1]):
         for vector in range(vectors[0], vectors[1]):

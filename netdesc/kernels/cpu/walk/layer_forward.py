@@ -60,7 +60,10 @@ def forward_by_events(
     out: SpikeOutput,
     voltages: Voltages,
 ) -> torch.Tensor:
-    """Computes spikes and voltages from events and quantised weights. Returns the notes [4]."""
+    """Fills ``out`` and ``voltages``, computed from events and quantised weights.
+
+    Returns ``notes`` [4], the layer's statistics (see ``kernels.operators``).
+    """
     shape = events.steps, events.batch, len(weight_OI)
     vector_notes = _new_notes(shape)
     weight_VIN, max_adds = integer_vectors(weight_OI, bits), max_adds_in_int16(bits)
@@ -71,9 +74,9 @@ def forward_by_events(
 def forward_from_current(
     z_TBN: np.ndarray, neurons: NeuronParameters, out: SpikeOutput, voltages: Voltages
 ) -> torch.Tensor:
-    """Computes spikes and voltages from the synaptic input ``z_TBN``. Returns the notes [4].
+    """Fills ``out`` and ``voltages``, computed from the synaptic input in threshold units.
 
-    The synaptic input is in threshold units.
+    Returns ``notes`` [4], the layer's statistics (see ``kernels.operators``).
     """
     vector_notes = _new_notes(z_TBN.shape)
     _forward_from_current(z_TBN, neurons, out, voltages, vector_notes)
@@ -92,7 +95,10 @@ def _new_notes(shape: Shape) -> np.ndarray:
 
 
 def _notes(vector_notes: np.ndarray, path: int) -> torch.Tensor:
-    """Computes the notes [4] of a layer (see ``kernels.operators``) from the notes of vectors."""
+    """Returns ``notes`` [4] of a layer (see ``kernels.operators``).
+
+    ``vector_notes`` holds the statistics that ``forward_loop_of`` wrote for each vector.
+    """
     notes = np.empty(4, np.int64)
     _sum_up(vector_notes, path, notes)
     # Creating so small a tensor through numpy takes a tenth of torch's time.

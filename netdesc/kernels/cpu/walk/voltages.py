@@ -24,7 +24,7 @@ class Voltages(NamedTuple):
     by_sample: int
     by_vector: int
     by_step: int
-    """0 if no backward pass follows; then each step overwrites the previous step."""
+    """Distance of steps; 0 if no backward pass follows, so that a step overwrites the previous."""
     is_padded: bool
     """Whether the last vector of a sample has room for all its lanes."""
 

@@ -1,4 +1,4 @@
-"""Base of all pydantic models of a document: strict sections, documented fields, union tags."""
+"""Base class of a document's pydantic models, their fields, and the tags of their unions."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def field(
 
 
 def type_tag(value: object) -> str | None:
-    """Returns the union tag of an object, ``<TYPE>``; ``None`` if the object has no ``type``."""
+    """Returns ``<TYPE>``, by which pydantic chooses a union's member; ``None`` without ``type``."""
     if isinstance(value, Mapping):
         kind = cast("Mapping[str, object]", value).get("type")
     else:
@@ -76,7 +76,7 @@ def type_tag(value: object) -> str | None:
 
 
 def form_tag(value: object) -> str:
-    """Returns the union tag of a value by its JSON type: <list>, <object> or <plain>."""
+    """Returns the tag by which pydantic chooses a union's member: <list>, <object> or <plain>."""
     if isinstance(value, list | tuple):
         return "<list>"
     if isinstance(value, Mapping | BaseModel):

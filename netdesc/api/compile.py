@@ -91,7 +91,7 @@ def require_description(value: object) -> Description:
 
 
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:
-    """Returns the reader of ``.net`` files for ``load_weights``, by suffix."""
+    """Maps the suffix ``.net`` to a function that reads such a file's weights for ``graph``."""
     return {".net": lambda path: read_weights(path, graph)}
 
 

@@ -51,8 +51,8 @@ class Evaluation:
     """The measurements on the samples of ``part``.
 
     ``loss`` is the sum over the samples if ``summed``, otherwise the mean. If the network
-    classifies, ``matched`` is None; otherwise ``score`` is None. The score counts the items in
-    ``judged``: ``steps`` if each step has a label, otherwise ``samples``; None without labels.
+    classifies, ``matched`` is None; otherwise ``score`` is None. ``judged`` says what the score
+    counts: ``steps`` if each step has a label, ``samples`` if each sample has one, or None.
     ``classifier`` is the rule that predicts the class: most spikes in the sample (``rate``), or in
     the last ``window_steps`` steps (``moving_window``).
     """

@@ -38,8 +38,8 @@ def train(
     ``warn`` is called with each warning of the export. If a ``.net`` file cannot hold the network
     or the report cannot be written, ``warn`` is called with the reason, and the run still counts as
     successful. A run that diverged or was interrupted has a report but no ``network.net``.
-    MemoryShortageError, unless ``ignore_memory``, if the device has too little free memory; then
-    nothing is written.
+    MemoryShortageError if the device has too little free memory, unless ``ignore_memory`` is true.
+    This is checked before anything is written.
     """
 
     def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
@@ -75,7 +75,7 @@ def train(
 
 
 def _write_report(folder: Path, warn: Callable[[str], None]) -> None:
-    """Writes the report of a run, unless it is at least as new as the run's record."""
+    """Writes the report of a run, unless it is at least as new as ``run.json``."""
     report, record = folder / REPORT, folder / RECORD
     if report.exists() and report.stat().st_mtime_ns >= record.stat().st_mtime_ns:
         return

@@ -52,7 +52,7 @@ def _read_document(name: str | None) -> Any:
 
 
 def _resolve_items(path: Sequence[str], data: Any) -> Parts:
-    """Converts the parts of a key to a path: names and numbers of list items become indices."""
+    """Converts the parts of a dotted key to a path. Names and numbers of items become indices."""
     parts: list[str | int] = []
     for part in path:
         index = indices_by_name(data).get(part) if isinstance(data, list) else None
@@ -64,7 +64,7 @@ def _resolve_items(path: Sequence[str], data: Any) -> Parts:
 
 
 def _describe_members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str]]:
-    """Returns name -> (types, description) of each member that the value at ``parts`` may have."""
+    """Maps each member that the value at ``parts`` may have to (its types, its description)."""
     value = lookup(data, parts)
     annotations = structure.annotations_at(Document, parts, data)
     members_by_name: dict[str, tuple[list[Any], str]] = {}
@@ -112,7 +112,7 @@ def _list_keys(parts: Parts, prefix: str, data: Any) -> dict[str, str]:
 
 
 def _list_values(parts: Parts, name: str, data: Any) -> list[str]:
-    """Lists the values of a field that can be completed: words, types, booleans, null, neurons."""
+    """Returns the values that a field may have: its words, true, false, null or neuron names."""
     if name == "type":
         models = structure.models_at(Document, parts, data)
         return [each for model in models for each in structure.type_names(model)]

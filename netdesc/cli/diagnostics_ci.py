@@ -47,5 +47,5 @@ def print_github(output: Output, diagnostics: Sequence[Diagnostic], files: Seque
 
 
 def _workspace() -> Path:
-    """Returns the folder of relative file names: GitHub's checkout, or the working directory."""
+    """Returns the folder to which paths are relative: GitHub's checkout or the working folder."""
     return Path(os.environ.get("GITHUB_WORKSPACE") or os.getcwd())

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class CommandEntry(NamedTuple):
     """A command: ``import_path`` is ``module:attribute``, ``summary`` its line in the group's help.
 
-    The help lists the sections in the order in which the table of commands first names them.
+    ``section`` is the heading above the command in the help. The help lists the sections in the
+    order in which the table of commands first names them.
     """
 
     import_path: str

@@ -123,7 +123,11 @@ class Output:
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
-        """Whether to use colours, by NO_COLOR, else FORCE_COLOR, else the kind of terminal."""
+        """Whether to use colours.
+
+        NO_COLOR forbids them. Otherwise FORCE_COLOR decides (0 forbids them). Without these
+        variables, a terminal gets colours unless TERM is ``dumb``.
+        """
         if os.environ.get("NO_COLOR"):
             return False
         forced = os.environ.get("FORCE_COLOR")

@@ -43,7 +43,7 @@ class ScaffoldError(ValueError):
 
 @dataclass(frozen=True)
 class Template:
-    """A template of ``netdesc init``: the document at ``source`` and its data.
+    """A template of ``netdesc init``: a document, whose path ``source`` returns, and its data.
 
     ``path`` is the document's path in the repository. The paths of data files are relative to the
     document's folder. If ``make_data`` is not None, it generates the data and no files are copied.
@@ -106,8 +106,8 @@ def _network_name(folder: Path) -> str:
 def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
     """Returns the document with the new name and paths, its data, the schema and a README.
 
-    Data files have the same paths as in the repository. Their whole folder is copied, because it
-    also contains the licence of the data.
+    The README lists ``commands``. Data files have the same paths as in the repository. Their whole
+    folder is copied, because it also contains the licence of the data.
     """
     source = template.source()
     document = load(source, with_files=False).document

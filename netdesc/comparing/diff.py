@@ -77,9 +77,10 @@ def _walk(
     values: tuple[Any, Any],
     skipped: Collection[Parts],
 ) -> Iterator[tuple[Parts, list[Any]]]:
-    """Yields the path of each value that differs, and both values described by ``NormalForm``.
+    """Yields the path of each differing value, and what ``NormalForm.describe`` says of both.
 
-    ``values`` are the values at ``parts``. The paths ``skipped`` are not compared.
+    ``values`` are the values at ``parts``. The paths ``skipped`` are not compared. A value that one
+    document lacks is described as None.
     """
     if not all(map(_is_compared_by_parts, values)):
         if values[0] != values[1]:

@@ -1,4 +1,4 @@
-"""Returns the inferred shapes, sizes, program versions and results of an operand."""
+"""Facts of an operand that are compared: shapes, sizes, program versions and results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RESULTS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
 def layers(operand: Operand) -> dict[str, dict[str, Any]]:
-    """Returns the type of each layer, its inferred shapes and its number of parameters, by name."""
+    """Maps the name of each layer to its type, inferred shapes and number of parameters."""
     _, *rows = summary(operand.graph)  # the first row is the input
     names = ("type", "input_shape", "output_shape", "parameters")
     return {row.name: {name: getattr(row, name) for name in names} for row in rows}
@@ -42,7 +42,7 @@ def versions(operand: Operand) -> dict[str, str]:
 
 
 def results(operand: Operand) -> dict[str, Any]:
-    """Returns the results of a run; empty for a document or a lock."""
+    """Maps names to the known results of a run; empty for a document or a lock."""
     record = operand.record
     if record is None:
         return {}

@@ -73,7 +73,7 @@ def named_files(operand: Operand) -> dict[Parts, NamedFile]:
 def differing_files(
     a: Mapping[Parts, NamedFile], b: Mapping[Parts, NamedFile]
 ) -> Iterator[tuple[Parts, NamedFile | None, NamedFile | None]]:
-    """Yields the path of a section and its file in each operand, if the files may differ.
+    """Yields (path of the section, file in ``a``, file in ``b``) for files that may differ.
 
     A file is None if the operand does not have it.
     """

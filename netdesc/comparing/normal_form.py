@@ -49,9 +49,9 @@ class NormalForm:
         } | {"neurons": neurons, "layers": layers}
 
     def describe(self, parts: Parts, value: Any) -> dict[str, Any]:
-        """Returns a value of ``data`` with its JSON pointer in the document and its origin.
+        """Returns ``pointer`` (in the document), ``value`` and ``origin`` of a value of ``data``.
 
-        The origins of an object or list are the origins of all values in it.
+        The origin of an object or list names the origins of all values in it.
         """
         written = self._written_parts(parts)
         at = pointer(written)

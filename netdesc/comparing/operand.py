@@ -1,4 +1,4 @@
-"""An operand of the comparison: a document, a lock, or a run with its lock and record."""
+"""An operand of the comparison: a document, a lock (``network.lock.json``), or a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Operand:
     """One side of a comparison. ``name`` is the path that the user gave.
 
-    ``record`` is None for a document, a lock, and a run without a record file.
+    ``record`` is the content of a run's ``run.json``. It is None for a document, a lock, and a run
+    without this file.
     """
 
     name: str

@@ -43,9 +43,9 @@ def apply_fixes(
 
 
 def _run_round(result: FixResult, path: Path, overrides: Sequence[str]) -> bool:
-    """Tries all fixes together, then one by one, and keeps the first improvement, if any.
+    """Tries the fixes together, then one by one, and stores the first better text in ``result``.
 
-    Fixes that overlap are not tried together. Returns False if no fix improves the text.
+    If several fixes touch each other, only the first is tried. Returns False if no text is better.
     """
     before = check_text(result.after, path, overrides, with_files=False)[1]
     fixable = [each for each in before if each.fix is not None]
@@ -74,7 +74,7 @@ def _apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _select_disjoint(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Selects diagnostics in order. Skips each whose edits touch the edits of a selected one."""
+    """Returns the diagnostics in their order, without those whose edits touch earlier edits."""
     taken: list[Edit] = []
     selected: list[Diagnostic] = []
     for each in diagnostics:
@@ -95,11 +95,10 @@ Checked = tuple[Source, Sequence[Diagnostic]]
 
 
 def _is_better(before: Checked, after: Checked, group: Sequence[Diagnostic]) -> bool:
-    """Returns True if a text has fewer errors after the fixes of ``group`` than before.
+    """Returns True if the text after the fixes of ``group`` is better: if it has fewer errors.
 
-    Two other changes also count as better: the JSON errors come later in the text, or the errors of
-    ``group`` are gone and as many others are reported. The latter happens in a text with very many
-    errors, of which only the first are reported.
+    It is also better if its JSON errors come later, or if the errors of ``group`` are gone and
+    other errors took their place: of a text with very many errors, only the first are reported.
     """
     old, new = _count_errors(*before), _count_errors(*after)
     if _is_about_text(group[0]):
@@ -113,7 +112,7 @@ def _is_better(before: Checked, after: Checked, group: Sequence[Diagnostic]) -> 
 
 
 def _count_errors(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[int, int, int]:
-    """Returns the number of JSON errors, of characters after them, and of other errors.
+    """Returns three numbers: the JSON errors, the characters after them, and the other errors.
 
     The characters are summed over all JSON errors. They measure progress: the reader stops at some
     errors, so a fix may reveal another error, but one with less text after it.

@@ -15,11 +15,11 @@ _KEYS = (b'"layers"', b'"neurons"', b'"loss"', b'"training"')
 
 
 def may_be_document(path: Path) -> bool:
-    """Returns True for a document, even an invalid one, and for a file that cannot be read.
+    """Returns True if a file looks like a document, valid or not, or if it cannot be read.
 
-    A document names netdesc's schema in ``$schema``, or has the key ``format`` and two of
-    ``layers``, ``neurons``, ``loss`` and ``training``; the others may be misspelt. A pipe is not
-    read, because its content can be read only once.
+    A document names netdesc's schema in ``$schema``, or it has the key ``format`` and at least two
+    of ``layers``, ``neurons``, ``loss`` and ``training`` (any key may be misspelt). A pipe gives
+    True without being read, because its content can be read only once.
     """
     try:
         file_size(path)
@@ -36,5 +36,5 @@ def may_be_document(path: Path) -> bool:
 
 
 def is_lock(data: Any) -> bool:
-    """Returns True if ``data`` are a run's lock, which must stay unchanged for resuming."""
+    """Returns True for a run's ``network.lock.json``. To resume the run, it must stay unchanged."""
     return isinstance(member(data, "lock"), dict)

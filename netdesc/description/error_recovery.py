@@ -1,10 +1,10 @@
-"""Error recovery: repairs an invalid document so that the rules can check it as well.
+"""Error recovery: repairs an invalid document so that ``description.rules`` can check it, too.
 
 A document with a misspelt key and an unknown neuron has two errors, and the user wants to see both.
 A misspelt key gets its correct name, an unknown key is dropped, and a wrong value is replaced by
-the number that it spells, by the default, or by the field's placeholder. If none of this is
-possible, the rules are skipped. Diagnostics about a section with a guessed value are dropped
-because they may be wrong. Errors that appear only after an unambiguous fix are reported.
+the number that it spells, by the default, or by the field's placeholder (see ``sections.field``).
+If none of this is possible, the rules are skipped. Diagnostics about a section with a guessed value
+are dropped, because they may be wrong. Errors that appear after an unambiguous fix are reported.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RepairedDocument:
     guessed: list[Parts] = field(default_factory=list[Parts])
     """Paths of values that were replaced by a guess."""
     renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
-    """Maps the path with the corrected key to the path with the key as in the file."""
+    """Renamed keys: the path with the corrected key -> the path in the file."""
     revealed: list[LocatedError] = field(default_factory=list[LocatedError])
     """Errors that appeared after unambiguous fixes and are not inside guessed values."""
 
@@ -80,7 +80,7 @@ def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
 def drop_unreliable(
     found: Iterable[Diagnostic], guessed: Iterable[Parts], source_map: SourceMap
 ) -> list[Diagnostic]:
-    """Drops the diagnostics that guessed values (at the paths ``guessed``) may have caused."""
+    """Returns ``found`` without the diagnostics that the values at ``guessed`` may have caused."""
     guessed = list(guessed)
     sections: set[Parts] = {_section(parts) for parts in guessed}
     # Checks of samples use time and layers; checks of the loss's filter and windows use time.

@@ -22,7 +22,7 @@ _BY_PLACE: dict[tuple[Parts, type], str] = {
     (("neurons",), list): 'write {"NAME": {…}}: its name stands before each neuron',
     (("layers",), dict): 'write [{"name": "NAME", …}, …]: a layer holds its name',
 }
-"""Maps path and type of a wrong value to a hint: neurons are an object, layers a list."""
+"""Hints for neurons in a list and for layers in an object, by path and type of the value."""
 
 
 def hint_for_missing_field(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:

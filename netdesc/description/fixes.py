@@ -53,7 +53,7 @@ class PathFix:
         return self.path[:-1] if self.path[-1] == "type" else self.path
 
     def apply(self, data: Any) -> bool:
-        """Applies the fix to plain data. False if the object or list to change is missing."""
+        """Applies the fix to plain data. Returns False if its object or list is missing."""
         holder: Any = lookup(data, self.path[:-1])
         if not isinstance(holder, dict | list):
             return False
@@ -64,7 +64,7 @@ class PathFix:
 
 
 def find_fix(kind: str, parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Returns the unambiguous fix of a pydantic error of type ``kind``; ``None`` in doubt.
+    """Returns the fix of a pydantic error of type ``kind``; ``None`` if no fix is certain.
 
     ``value`` is the value at the path ``parts`` of the document ``data``.
     """
@@ -78,7 +78,7 @@ def replace_value(parts: Parts, value: Any) -> PathFix:
 
 
 def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Returns the fix that renames a misspelt key; ``None`` if the correct key exists already."""
+    """Returns the fix that renames a misspelt key; ``None`` if the name is uncertain or taken."""
     parent, old = parts[:-1], str(parts[-1])
     holder = lookup(data, parent)
     candidates = structure.models_at(Document, parent, data)
@@ -99,7 +99,7 @@ def _may_be_list(annotation: Any) -> bool:
 
 
 def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Returns the fix that renames a misspelt key to ``type``; ``None`` in doubt."""
+    """Returns the fix that renames a misspelt key to ``type``; ``None`` if no fix is certain."""
     if not isinstance(value, dict) or "type" in value:
         return None
     held = cast("dict[str, Any]", value)
@@ -144,7 +144,7 @@ def _fix_integer(parts: Parts, value: Any, data: Any) -> PathFix | None:
 
 
 def _fix_float(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Returns the fix that removes the quotes around a number. ``1e-3`` stays ``1e-3``."""
+    """Returns the fix that removes the quotes around a number and keeps its text, or ``None``."""
     is_number = isinstance(value, str) and _parse_number(value) is not None
     return PathFix("replace", parts, value) if is_number else None
 

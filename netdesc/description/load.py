@@ -41,9 +41,9 @@ class Description:
     provenance: Provenance
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     lock: Lock | None = None
-    """The lock section if the file is the lock of a run."""
+    """The section ``lock`` if the file is the ``network.lock.json`` of a run."""
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
-    """The data and weights files of a lock, by their paths in the document."""
+    """For a lock: its data and weights files by their paths in the document. Otherwise empty."""
 
     @cached_property
     def origins(self) -> Mapping[str, Origin]:
@@ -53,7 +53,7 @@ class Description:
     def resolve(self, path_in_document: str) -> Path:
         """Returns the file that a path in the document names.
 
-        A relative path starts in the folder of the JSON file. In a lock, ``files`` has the file.
+        A relative path starts in the folder of the JSON file. A lock's files are in ``files``.
         """
         known = self.files.get(path_in_document)
         return known if known is not None else self.path.parent / path_in_document
@@ -176,7 +176,7 @@ _CONSTANTS = ("null", "true", "false")
 def _without_refused_constants(
     of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]
 ) -> list[Diagnostic]:
-    """Drops edits that would write null, true or false into a field of another type.
+    """Returns ``of_text`` without edits that write null, true or false into an unsuitable field.
 
     For example, ``None`` is not fixed to ``null`` if the field cannot be ``null``. ``of_text`` are
     diagnostics of the JSON reader, ``more`` are those of the later checks. If a diagnostic loses
@@ -208,7 +208,7 @@ def _may_be_lock(source: Source, parsed: Parsed) -> bool:
 def _with_file_fixes_only(
     diagnostics: Sequence[Diagnostic], source: Source, path: Path
 ) -> list[Diagnostic]:
-    """Drops the fixes of errors that only ``--set`` causes."""
+    """Returns the diagnostics. Errors that only ``--set`` causes lose their fixes."""
     of_file = {each.fix for each in check_text(source, path, with_files=False)[1]}
     return [each if each.fix in of_file else replace(each, fix=None) for each in diagnostics]
 
@@ -216,7 +216,10 @@ def _with_file_fixes_only(
 def _check_document(
     source: Source, parsed: Parsed, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """Applies the overrides to the parsed data, and checks models, rules and files."""
+    """Applies the overrides, then checks the structure (models), the rules and the files.
+
+    Returns all diagnostics, and the description unless the structure cannot be repaired.
+    """
     assert parsed.root is not None
     root, data = parsed.root, parsed.root.value
     source_map = SourceMap(source, root, data, guessed=parsed.guessed)
@@ -266,7 +269,7 @@ def _check_document(
 def _with_hidden_count(
     diagnostics: Sequence[Diagnostic], count: int, is_complete: bool
 ) -> list[Diagnostic]:
-    """Sorts the diagnostics, and adds to the last one a note: how many errors are not shown."""
+    """Returns the diagnostics sorted. A note at the last says how many errors are not shown."""
     *others, last = sorted(diagnostics, key=lambda each: (each.line or 0, each.column or 0))
     noun = "error is" if count == 1 else "errors are"
     note = f"{'' if is_complete else 'at least '}{count:,} more {noun} not shown"

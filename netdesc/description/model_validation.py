@@ -66,7 +66,7 @@ def validate_document(data: Any) -> Document:
 
 
 def _long_samples(data: Any) -> Iterator[tuple[str, list[Any]]]:
-    """Yields the lists of samples that are longer than one portion, with their names."""
+    """Yields (name, list) for each list of samples with more than ``_PORTION`` entries."""
     section = cast("dict[str, Any]", data).get("data") if isinstance(data, dict) else None
     if not isinstance(section, dict):
         return
@@ -116,7 +116,7 @@ class _Truncator:
 
 @dataclass(slots=True)
 class _Validator:
-    """Validates data in portions and collects the errors."""
+    """Validates a document, and further samples in portions, and collects the errors."""
 
     errors: list[ErrorDetails] = field(default_factory=list[ErrorDetails])
     is_complete: bool = True
@@ -129,7 +129,7 @@ class _Validator:
             return None
 
     def read_samples(self, name: str, samples: Sequence[Any]) -> tuple[Pair, ...]:
-        """Validates the list ``name`` after its first portion. Returns the valid samples."""
+        """Validates the samples after the first ``_PORTION`` ones. Returns the valid samples."""
         found: list[Pair] = []
         for start in range(_PORTION, len(samples), _PORTION):
             if len(self.errors) > MAX_ERRORS:

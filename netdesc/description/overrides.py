@@ -27,7 +27,7 @@ from netdesc.description.unsupported import hint_for_unsupported
 _MAX_DEPTH = 2
 _MAX_NEURONS = 3
 _MAX_SUGGESTIONS = 3
-"""These three limit the search for a field that the user named without its path."""
+"""The three limits above apply to the search for a field that is named without its path."""
 NUMBER_TOO_LARGE = "ND014"
 
 

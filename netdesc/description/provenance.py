@@ -22,7 +22,7 @@ class Provenance:
     data: Any
     """The plain data without defaults."""
     overridden: Mapping[Parts, str]
-    """The ``--set`` arguments, by path."""
+    """The ``--set`` arguments, by the path that each changed."""
     migrated: Collection[Parts] = ()
     """The paths of the values that a migration set or moved."""
 

@@ -31,13 +31,13 @@ class LocatedError:
     suggestion: Suggestion | None = None
     """The field that an unknown key probably means, if the object does not have it yet."""
     home: Parts | None = None
-    """The path in another object at which the unknown key is a field."""
+    """The path of the field in another object that an unknown key probably means."""
     fix: PathFix | None = None
     """The fix of the error if it is unambiguous."""
 
 
 def locate_errors(invalid: InvalidDocumentError, data: Any) -> list[LocatedError]:
-    """Finds the paths of pydantic's errors, and drops errors that follow from other errors."""
+    """Returns pydantic's errors with their paths, without those that follow from others."""
     found: list[LocatedError] = []
     for each in invalid.errors[:MAX_ERRORS]:
         parts = _without_union_tags(each["loc"], data)
@@ -55,7 +55,7 @@ def locate_errors(invalid: InvalidDocumentError, data: Any) -> list[LocatedError
 
 
 def known_fields(parts: Parts, data: Any) -> dict[str, Any]:
-    """Returns the fields that the object at a path may have, by name."""
+    """Maps the name of each field that the object at a path may have to its ``FieldInfo``."""
     candidates = structure.models_at(Document, parts, data)
     chosen = structure.choose_model(candidates, lookup(data, parts))
     return dict(structure.fields(chosen)) if chosen is not None else {}
@@ -83,10 +83,11 @@ def _suggest_missing_field(parts: Parts, data: Any) -> Suggestion | None:
 
 
 def _find_home(parts: Parts, data: Any) -> Parts | None:
-    """Returns the path in another object at which an unknown key is a field, or ``None``.
+    """Returns the path of a field in another object that an unknown key probably means.
 
-    The search goes outwards from the key's own object. It looks first for the key itself, then for
-    the fields that other tools call by this name. The other object may be missing in the document.
+    The search goes outwards from the key's own object: first for a field with the name of the key,
+    then for fields that other tools call by this name. The document may lack the other object.
+    Returns ``None`` if no field is found.
     """
     key = str(parts[-1])
     return _find_field(parts, [key], data) or _find_field(parts, names_in_netdesc(key), data)
@@ -135,7 +136,7 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
 
 
 def _with_fixes(errors: Sequence[LocatedError], data: Any) -> list[LocatedError]:
-    """Adds its unambiguous fix to each error. Several fixes of the same path are left out."""
+    """Returns the errors with their unambiguous fixes, except fixes that share a path."""
     fixes = [find_fix(error.kind, error.parts, error.value, data) for error in errors]
     counts = Counter(each.path for each in fixes if each is not None)
     return [

@@ -62,7 +62,7 @@ def reference_text() -> str:
 
 
 def _model_paths() -> dict[Model, list[str]]:
-    """Returns all models with the paths where they may occur. A model comes before its parts."""
+    """Maps each model to the paths where it may occur. A model comes before the models in it."""
     found: dict[Model, list[str]] = {}
 
     def visit(model: Model, where: str) -> None:

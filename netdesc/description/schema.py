@@ -110,7 +110,7 @@ def _list(arguments: tuple[Any, ...], definitions: dict[str, Schema]) -> Schema:
 
 
 def _union(members: list[Any], definitions: dict[str, Schema]) -> Schema:
-    """Returns the schema of a union: a choice by JSON type, and among objects by ``type``."""
+    """Returns the schema of a union: a choice by JSON type; objects are chosen by ``type``."""
     models = [model for member in members for model in structure.models(member)]
     others = [_annotation(each, definitions) for each in members if not structure.models(each)]
     if models and not others:

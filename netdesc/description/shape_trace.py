@@ -51,8 +51,8 @@ def shape_locations(
 ) -> tuple[RelatedPath, ...]:
     """Returns the path of the field that sets the output shape of ``source``, and a message.
 
-    ``source`` is the input or a layer; for a layer without such a field, the path of its name is
-    returned. ``shape`` is the shape to show, if it is known.
+    ``source`` names the input or a layer. For a layer without such a field, the path is that of its
+    name. ``shape`` is the shape that the message shows, if it is known.
     """
     for index, layer in enumerate(document.layers):
         if layer.name == source != INPUT:
@@ -64,7 +64,7 @@ def shape_locations(
 
 
 def output_locations(document: Document) -> tuple[RelatedPath, ...]:
-    """Returns the path of the field that sets the number of outputs, or of the last layer."""
+    """Returns the path of the field with the number of outputs, else of the last layer's name."""
     index, layer = len(document.layers) - 1, document.layers[-1]
     field = SHAPE_RULES[type(layer)].size_field
     if field is None:

@@ -1,6 +1,6 @@
 """Infers the sources and shapes of all layers of a document.
 
-The rules report the problems. The graph, which is built from a valid document, uses the shapes.
+``rules`` report the problems. ``graph``, which is built from a valid document, uses the shapes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class InputProblem:
     source: str
     shapes: tuple[Shape, ...] = ()
     correction: str | None = None
-    """For an unknown source: the known name that it misspells; ``None`` in doubt."""
+    """For an unknown source: the known name that it misspells; ``None`` if none is certain."""
     first: str = ""
     """For a sum: the name of the source with the shape ``shapes[0]``."""
 

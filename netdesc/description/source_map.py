@@ -43,7 +43,7 @@ class SourceMap:
     guessed: Collection[int] = ()
     """Offsets of values that are ``null`` because their text is not JSON."""
     renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
-    """Maps the path with the corrected key to the path with the key as in the text."""
+    """Renamed keys: the path with the corrected key -> the path in the text."""
 
     def diagnostic(
         self,
@@ -104,8 +104,8 @@ class SourceMap:
     def span(self, parts: Parts, on: On) -> Span:
         """Returns the span of the key or of the value at a path in the text.
 
-        If the text lacks the path, it is the span of the closest object or list around it. An
-        object or list is represented by its key, or by its first character if it has no key.
+        If the text lacks the path, the closest object or list around the path is used. The span of
+        an object or list is that of its key, or of its first character if it has no key.
         """
         node = self.root.find(parts)
         parent = self.root.find(parts[:-1]) if parts else None

@@ -42,7 +42,7 @@ def closest_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def certain_name(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name that a fix may write without asking; ``None`` in case of any doubt.
+    """Returns the known name that a fix may write without asking; ``None`` if none is certain.
 
     The names may differ only by typing errors, and no second known name may be close. Typing errors
     are counted in each word, because ``min_rate`` is not a misspelt ``max_rate``. Digits must be

@@ -104,7 +104,8 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
 }
 """Maps a name of another tool, in lower case, to the fields that it may mean.
 
-The first field that the object may have is suggested. ``{}`` in a formula stands for the name.
+The first field that the object may have is suggested. ``{}`` in a formula stands for the key, which
+is the other tool's name.
 """
 
 _LIF = '"cuba" with "current_decay": 1 is a LIF neuron'

@@ -10,7 +10,7 @@ import struct
 from typing import BinaryIO
 
 _REFERENCE = struct.Struct("<IQI")
-"""The content of the dataset: length of the text, address of its heap, index in the heap."""
+"""A reference to a text: length of the text, address of its heap, index in the heap."""
 
 _HEAP_HEADER = struct.Struct("<4sB3xQ")
 _OBJECT_HEADER = struct.Struct("<HH4xQ")

@@ -85,7 +85,7 @@ def _check_file(path: Path) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """Returns the message of the system, or the cause in brackets at the end of h5py's message."""
+    """Returns the system's message, or else the text in brackets at the end of h5py's message."""
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror
     text = str(error).strip("'\"") or type(error).__name__

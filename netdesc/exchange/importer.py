@@ -98,7 +98,7 @@ class ImportedNetwork:
 def import_net(
     path: str | Path, *, name: str | None = None, steps: int | None = None, step_ms: float = 1.0
 ) -> ImportedNetwork:
-    """Reads a ``.net`` file as a document and its weights. Their export gives the same network.
+    """Reads a ``.net`` file as a document and its weights. Exporting both gives the same network.
 
     ``name`` is the network's name, by default the name of the file. ``step_ms`` is used only if the
     file does not contain the length of a step. ``steps`` replaces the number of steps in the file.

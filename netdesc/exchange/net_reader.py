@@ -132,7 +132,7 @@ def _warn_of_neuron(group: Group) -> Iterator[str]:
 class LayerReader:
     """The function that reads layers of one type, and the names of their known datasets.
 
-    Some known datasets are ignored. Each unknown dataset of a layer causes a warning.
+    ``known`` includes datasets that are ignored. Each other dataset of a layer causes a warning.
     """
 
     read: Callable[[Group], NetLayer]

@@ -52,7 +52,10 @@ class LayerMemory:
 
 
 class MemoryEstimate(NamedTuple):
-    """The memory of training with batches of ``batch`` samples, by layer; first the input's."""
+    """The memory of training with batches of ``batch`` samples.
+
+    ``layers`` maps the names of the input and of all layers to their memory.
+    """
 
     batch: int
     layers: dict[str, LayerMemory]

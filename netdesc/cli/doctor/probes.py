@@ -127,7 +127,7 @@ def _package(name: str, module: str, worst: State = "fault") -> Probe:
 
 
 def _training_step(engine: str, device: str = "cpu") -> list[Any]:
-    """Computes the loss of a small network and the gradients of its weights with ``engine``."""
+    """Returns the loss of a small network and the gradients of its parameters, from ``engine``."""
     import torch
 
     from netdesc.description.models import Document
@@ -258,7 +258,7 @@ _ANOTHER_FOLDER = "go to another folder, or name one with --run-dir"
 
 
 def _runs() -> ProbeResult:
-    """Checks the free space, and that files can be created in ``runs`` or the nearest parent."""
+    """Checks that ``runs``, or its nearest existing parent, is writable and has free space."""
     runs = Path("runs").absolute()
     folder = next(each for each in (runs, *runs.parents) if each.is_dir())
     with tempfile.TemporaryFile(dir=folder):

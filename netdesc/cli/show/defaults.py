@@ -12,7 +12,7 @@ from netdesc.description.models import SpikeFiles
 from netdesc.graph import Graph, build_graph
 
 _MAX_NAMES = 6
-"""The largest number of names in a sentence. For other names, the sentence gives their number."""
+"""Largest number of names in a sentence, which then says how many more there are."""
 
 _LAYER = {
     "quantization/bits": "weights on the device's grid of {value} bits (quantization)",
@@ -78,7 +78,7 @@ def _describe_classifier(graph: Graph) -> str:
 
 
 def _loss_axes(document: Document) -> str:
-    """Names the axes over which the loss is reduced."""
+    """Returns the names of the axes over which the loss is reduced, such as "steps and samples"."""
     loss = document.loss
     axes = ["samples"] if loss.type == "spike_max" else ["samples", "neurons"]
     if loss.type == "spike_time" or loss.window_steps:

@@ -78,8 +78,9 @@ def _annotation(diagnostic: Diagnostic, root: Path) -> str:
 
 
 def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
-    """Returns lines and columns with inclusive ends. Columns are left out for a range of several
-    lines, because GitHub accepts them only within one line.
+    """Returns the parameters of a workflow command for lines and columns, with inclusive ends.
+
+    A range of several lines has no columns, because GitHub accepts them only within one line.
     """
     assert diagnostic.line is not None
     end_line = diagnostic.end_line or diagnostic.line

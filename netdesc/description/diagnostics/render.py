@@ -24,7 +24,7 @@ _MIN_EXCERPT_WIDTH = 20
 _MAX_RELATED = 3
 """Largest number of related places shown for a diagnostic; JSON output has all of them."""
 _MIN_LABEL_WIDTH = 16
-"""A label below its carets is indented like them only if this many columns are left for it."""
+"""A label below the carets starts under them if it then has at least this many columns."""
 
 FIX_COMMAND = "netdesc validate --fix"
 
@@ -210,7 +210,7 @@ class _Page:
         return max(_MIN_EXCERPT_WIDTH, (self.width or _DEFAULT_EXCERPT_WIDTH) - len(margin) - 3)
 
     def _excerpt(self, mark: _Mark, margin: str) -> tuple[str, int, int, bool]:
-        """Returns the excerpt, the column and number of its carets, and whether it is cut."""
+        """Returns the line's excerpt, the column and number of its carets, and if it is cut."""
         line, width = mark.excerpt, self._excerpt_width(margin)
         # A line may be as long as the file, so each part is cut before its width is measured.
         before, marked, after = (
@@ -244,7 +244,7 @@ def _short(text: str) -> str:
 
 
 def _related_note(related: Related) -> str:
-    """Returns a related place as a note, for a place without an excerpt."""
+    """Returns the note for a related place that has no excerpt: its message and its location."""
     if related.override is not None:
         return f"{related.message}: --set {_short(related.override)}"
     where = f"{related.file}:{related.line}" if related.line is not None else related.file

@@ -26,7 +26,7 @@ SCHEMA = (
 ROOT = "%SRCROOT%"
 """The symbolic name of the workspace, against which viewers resolve relative URIs."""
 _CONTEXT_CHARACTERS = 60
-"""Number of characters before and after a place that are hashed if it has no JSON pointer."""
+"""Number of characters before and after a place that are hashed if there is no pointer."""
 
 
 def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path) -> Object:

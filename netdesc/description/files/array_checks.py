@@ -31,7 +31,7 @@ from netdesc.description.spelling import allowed_note, did_you_mean
 MAX_CHECKED_BYTES = 4 << 20
 """The values of larger arrays are checked only when training reads them."""
 TRAIN, VALIDATION, TEST = 0, 1, 2
-"""The values that the array of a split may have."""
+"""The values of the array ``split``: the set to which each sample belongs."""
 
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
@@ -159,7 +159,7 @@ class ArrayChecks:
         return header
 
     def _conversion_hint(self, name: str, header: Header) -> str:
-        """Returns a hint that shows how numpy converts the array to labels; "" in doubt."""
+        """Returns a hint with the numpy call that converts the array to labels; "" if unknown."""
         if len(header.shape) == 2 and header.shape[1] == self.classes:
             return f"for one column per class, {name}.argmax(axis=1) gives the labels"
         return f"{name}.astype(int) converts it" if header.kind in "fb" else ""
@@ -173,7 +173,7 @@ class ArrayChecks:
         return f'write "{field}": {quote_name(best)}' if best is not None else ""
 
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
-        """Returns the values of an array, or ``None`` if it is large or damaged.
+        """Returns an array's values; ``None`` if it exceeds MAX_CHECKED_BYTES or is damaged.
 
         A damaged array gets a diagnostic.
         """
@@ -260,9 +260,7 @@ class ArrayChecks:
         self._add("ND320", "range", message, notes=notes)
 
     def _check_split(self, header: Header | None, samples: int) -> Sequence[float] | None:
-        """Checks the split and returns its values; ``None`` if it is invalid or too large to be
-        read.
-        """
+        """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large."""
         name = self.data.split
         if header is None or name is None:
             return None
@@ -293,8 +291,8 @@ class ArrayChecks:
     ) -> frozenset[int] | None:
         """Checks the labels and returns the distinct labels of the training samples.
 
-        ``parts`` are the values of the split. The result is ``None`` if the labels are invalid, or
-        unknown because an array is too large.
+        ``parts`` are the values of the array ``split``. The result is ``None`` if the labels are
+        invalid, or unknown because an array is too large.
         """
         steps = self.document.time.steps
         subject = f"the array {quote_name(self.data.labels)}"
@@ -340,7 +338,7 @@ class ArrayChecks:
         return self._conversion_hint(self.data.labels, header) if is_one_hot else ""
 
     def _check_memory(self, header: Header, samples: int) -> None:
-        """Checks that the inputs fit into memory; ``samples`` is the number of training samples."""
+        """Adds ND324 if the inputs do not fit into memory. ``samples`` counts training samples."""
         training = self.document.training
         batch = min(training.batch_size or samples, samples)
         problem = memory_problem(header, self.data, self.document.time.steps, batch)
@@ -349,7 +347,7 @@ class ArrayChecks:
             self._add("ND324", "inputs", message, hint=hint)
 
     def _missing_window(self) -> str:
-        """Returns a hint how to use one label per step; "" if loss and classifier allow it."""
+        """Returns the change that makes the document use labels per step; "" if it needs none."""
         loss, classifier = self.document.loss, self.document.classifier
         if isinstance(loss, SpikeTime):
             return ""  # ND228: this loss uses no labels

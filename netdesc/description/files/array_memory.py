@@ -9,7 +9,7 @@ from netdesc.description.files.npz import quote_name
 from netdesc.description.models import Arrays, LatencyEncoding, SpikesEncoding
 
 MAX_INPUT_BYTES = 16 << 30
-"""The limit for the sum of the array as in the file, the encoded array, and a dense batch."""
+"""The limit for the array in the file, the encoded array and a dense batch together."""
 
 _GIB = 1 << 30
 _MAX_INT16_STEPS = 1 << 15

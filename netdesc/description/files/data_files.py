@@ -48,7 +48,7 @@ def file_paths(document: Document) -> dict[Parts, str]:
 
 
 def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
-    """Maps each path in a lock to a path in the file system.
+    """Maps each path in the section ``lock`` of a run's lock file to a path in the file system.
 
     The lock has a relative and an absolute path of each file. The relative path starts in
     ``directory``. The absolute path is used only if the relative path does not exist.
@@ -64,7 +64,7 @@ class FileChecks:
     """Checks all files of a document.
 
     ``resolve`` turns a path of the document into a path of the file system. ``locked`` maps a path
-    of the document to the SHA-256 that the lock has for it.
+    of the document to its SHA-256 in the section ``lock``.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class FileChecks:
         return first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
 
     def _check_once(self, reference: FileReference) -> Iterator[Diagnostic]:
-        """Checks a file, unless an equal reference was already found valid. Thousands of samples
-        may name the same file.
+        """Yields a file's diagnostics. A reference that equals a valid one is not checked again:
+        thousands of samples may name the same file.
         """
         parts = reference.parts
         key = (parts[0], parts[-2], *vars(reference.holder).values())

@@ -51,9 +51,9 @@ class EventLengthError(EventsError):
 class Columns:
     """All events of a file, in the order of the file, one sequence per column.
 
-    ``x`` is the neuron's index and ``y`` is ``None``, or both are the coordinates of a pixel. ``p``
-    is the polarity. The values of ``x``, ``y`` and ``p`` are whole and fit into 32 bits. The unit
-    of ``times`` is 1/``times_per_ms`` ms; times are finite and at most ``MAX_TIME_MS``.
+    If ``y`` is ``None``, ``x`` is the neuron's index; otherwise ``x`` and ``y`` are coordinates of
+    a pixel. ``p`` is the polarity. ``x``, ``y`` and ``p`` are whole numbers of at most 32 bits. The
+    unit of ``times`` is 1/``times_per_ms`` ms; times are finite and at most ``MAX_TIME_MS``.
     """
 
     x: Sequence[float]

@@ -103,7 +103,7 @@ def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_BracketSlip]:
 def _penalty(
     slip: _BracketSlip, tokens: Sequence[Token], columns: Sequence[int | None]
 ) -> tuple[int, ...]:
-    """Returns the sort key of a slip; the most likely slip has the lowest.
+    """Returns the sort key of a slip. The most likely slip has the lowest key.
 
     The key starts with the number of lines whose indentation is wrong; the rest breaks ties.
     ``columns`` are the columns of the tokens, from ``_column``.

@@ -1,4 +1,4 @@
-"""Collects the diagnostics of one reading of a text, at offsets into that text.
+"""Collects the diagnostics of a text while it is read. Their places are offsets in the text.
 
 A notation is a spelling of another language, such as a string in apostrophes. A Python dictionary
 that was pasted as JSON has the same notation in a hundred places, so they give one diagnostic.
@@ -101,7 +101,7 @@ class Collector:
         return sorted([*self.found, *self._notation_diagnostics()], key=lambda each: each.start)
 
     def _notation_diagnostics(self) -> Iterator[TextDiagnostic]:
-        """Yields a diagnostic for each notation, but only one for several notations of Python."""
+        """Yields one diagnostic for each notation. Several notations of Python share one."""
         kinds = dict(self._notations)
         of_python = [kind for kind in _OF_PYTHON if kind in kinds]
         constants = {self.text[slice(*each.span)] for each in kinds.get("constants", ())}

@@ -142,7 +142,7 @@ class GrammarState:
         self.last = last
 
     def take_all(self, kinds: Sequence[str]) -> int:
-        """Takes tokens until one is not expected. Returns the number of tokens taken."""
+        """Calls ``take`` for each kind until one is not expected. Returns the number of calls."""
         for index, kind in enumerate(kinds):
             if not self.expects(kind):
                 return index

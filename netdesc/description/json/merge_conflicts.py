@@ -1,7 +1,7 @@
 """Finds the conflict markers of git in a text, and reports each conflict once.
 
-The reader uses the first side of a conflict that has its first and its last marker. In other
-conflicts, only the markers are removed.
+If a conflict has its first and its last marker, the reader uses the first side. Otherwise it only
+removes the markers.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Recovery:
         self._searches = 0
         """Number of searches for a wrong bracket so far."""
         self._recorded_until = -1
-        """Offset of the last recorded comment or foreign space: a token may be read twice."""
+        """Offset in the file of the last comment or foreign space that has a diagnostic."""
         self._token_count = 0
         self._unreadable: set[int] = set()
         """Offsets in the repaired text of unreadable values."""
@@ -107,7 +107,7 @@ class Recovery:
                 before = _START._replace(start=before.start, end=before.start)
 
     def _read_token(self, at: int) -> Token:
-        """Reads the next token, and records the comments before it.
+        """Returns the next token, and records the comments before it as diagnostics.
 
         Raises Unrecoverable if a comment is not closed, and after ``MAX_TOKENS`` tokens.
         """
@@ -230,7 +230,7 @@ class Recovery:
     # Tokens
 
     def _accept(self, token: Token) -> None:
-        """Writes the JSON form of a token that is valid at its place, and updates the frames."""
+        """Writes the JSON form of a token that is valid at its place, and updates ``_frames``."""
         kind, span = token.kind, self._span(token)
         if kind in CLOSING:
             self._write(kind, span)

@@ -27,7 +27,7 @@ _MAX_TOKEN = 400
 """Largest number of characters that are read after a line, for the token that follows it."""
 _ALL_VALID = 1 << 30
 _MIN_GAIN = 1
-"""If no correction makes a line valid, the best must make more than this many tokens valid."""
+"""If no correction makes a line valid, the best must add more than this many valid tokens."""
 
 _END = r"(?=[ \t]*(?:[,:}\]]|\r?$))"
 _FIRST_PATTERNS = (

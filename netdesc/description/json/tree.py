@@ -96,7 +96,7 @@ class Children(Mapping[str | int, "Node"]):
         return self._spans[key]
 
     def _read(self, part: str | int) -> None:
-        """Reads the next value, of key or index ``part``, and stores its node in ``_found``."""
+        """Reads the next value, whose key or index is ``part``, and adds its node to ``_found``."""
         text, at = self._read_text.text, self._at
         if isinstance(self._value, dict):
             _, end = _SPAN_DECODER.raw_decode(text, at)

@@ -27,9 +27,9 @@ class Dynamics:
     """Parameters of the CUBA neurons of one layer.
 
     ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``real_bias`` is [neurons] or [0].
-    ``keep_u``, ``keep_v`` (``keep_factor`` of the decays) and ``bias`` are these parameters on the
-    fixed-point grid, int32 [neurons]. They are computed when an engine first reads them. The CUDA
-    engine does not read them, because computing them takes a dozen GPU kernels.
+    ``keep_u`` and ``keep_v`` are ``keep_factor`` of the two decays, and ``bias`` is ``real_bias``
+    in state units; all three are int32 [neurons]. They are computed when an engine first reads
+    them. The CUDA engine does not read them, because computing them takes a dozen GPU kernels.
 
     ``threshold`` is in state units, ``delay`` (of the output spikes) is 0 or 1 steps. ``tau_grad``
     is the relative width of the surrogate gradient. ``tau`` is None or a tensor [] on the device

@@ -142,7 +142,8 @@ def holds_spikes(packed: Tensor) -> bool:
     """Whether the backward pass can read the input's spikes from ``packed`` alone.
 
     ``packed`` was saved by a forward pass. It suffices if its header marks the spikes as events.
-    False if the engine does not pack spikes, and for tensors without data of torch's compiler.
+    Returns False if the engine does not pack spikes. Also returns False while torch compiles,
+    because its compiler uses tensors without data.
     """
     if type(packed) is not Tensor or packed.dim() != 1 or not packed.numel():
         return False

@@ -66,9 +66,10 @@ class SpikeMaxLoss(_LabelLoss):
 
     The loss is the sum or the mean over the batch (with a window also over steps), as in lava-dl's
     ``SpikeMax``. If the label's neuron is silent, ``rate / Σ rate`` would give an infinite cost and
-    no gradient. Therefore such a neuron counts as half a spike, and the sum as at least half a
-    spike per neuron; then all classes of a silent output are equally likely. The gradient is the
-    derivative of the logarithms at these values.
+    no gradient. Therefore the rate of such a neuron is replaced by the rate of half a spike. The
+    sum is then replaced, if it is lower, by the rate of half a spike in every neuron, so that all
+    classes of a silent output are equally likely. The gradient is the derivative of the logarithms
+    at these values.
     """
 
     def __init__(self, loss: nodes.SpikeMax) -> None:

@@ -69,7 +69,7 @@ class CubaNeurons(nn.Module):
         return self
 
     def numbers(self) -> list[float]:
-        """Returns threshold, tau_grad, scale_grad and axonal delay: ``numbers`` of the operators.
+        """Returns threshold, tau_grad, scale_grad and delay, as the operators' ``numbers``.
 
         While torch compiles, tau_grad is NaN, so that the operators read the width from ``tau``.
         Otherwise torch would compile the network again for each new width.

@@ -39,8 +39,8 @@ class Sample:
     """Input and output of the network for one sample.
 
     ``target`` is None if the sample has no target. ``label``, ``prediction`` (-1: no class) and
-    ``rates`` (spikes per step of each class) are None if the sample has no label. ``hidden`` has
-    the spikes of hidden layers, by layer; it is empty in an older run.
+    ``rates`` (spikes per step of each class) are None if the sample has no label. ``hidden`` maps
+    the names of hidden layers to their spikes. It is empty in a run of an older netdesc.
     """
 
     input: SpikeRaster

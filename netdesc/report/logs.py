@@ -17,10 +17,10 @@ from netdesc.runs.files import METRICS_CSV, SLAYER_ACCURACY, SLAYER_LOSS
 def write_metrics_csv(run: Path) -> Path:
     """Writes ``metrics.csv`` into the run's folder: the values of ``metrics.jsonl``, unchanged.
 
-    There is a row for each epoch and a column for each value. A value by layer is a column such as
-    ``spike_rates.hidden``. Lists, such as the confusion matrix, are JSON text; a value that a row
-    lacks is an empty cell. Returns the path. Raises ReportError if the metrics are missing or
-    damaged, or the file cannot be written.
+    There is a row for each epoch and a column for each value. A metric of layers has a column for
+    each layer, such as ``spike_rates.hidden``. Lists, such as the confusion matrix, are JSON text.
+    If an epoch lacks a value, its cell is empty. Returns the path of the file. Raises ReportError
+    if the metrics are missing or damaged, or the file cannot be written.
     """
     names = {name for row in read_rows(run) for name, _ in _cells(row)}
     order = list(MetricsRow.model_fields)
@@ -34,7 +34,7 @@ def write_metrics_csv(run: Path) -> Path:
 
 
 def _cells(row: MetricsRow) -> Iterator[tuple[str, Any]]:
-    """Yields the name of each column of a row, and its cell."""
+    """Yields the name of a column and the value of its cell, for each value that the row has."""
     for name, value in row.model_dump(exclude_unset=True, exclude_none=True).items():
         if isinstance(value, dict):
             yield from ((f"{name}.{layer}", each) for layer, each in value.items())
@@ -45,8 +45,9 @@ def _cells(row: MetricsRow) -> Iterator[tuple[str, Any]]:
 def write_slayer_logs(run: Path) -> list[Path]:
     """Writes ``loss.txt`` and, with labels, ``accuracy.txt``, as slayer's ``LearningStats.save``.
 
-    A file has a heading ``#``, then a line for each epoch, with a column for training and, if there
-    is one, for validation; losses are per sample. Returns the paths. Raises ReportError if the run
+    The first line, which begins with ``#``, has the names of the columns. A line for each epoch
+    follows. There is a column for training and, if the run has validation samples, one for
+    validation. Losses are per sample. Returns the paths of the files. Raises ReportError if the run
     is damaged or a file cannot be written.
     """
     metrics = read_run(run).metrics
@@ -55,7 +56,10 @@ def write_slayer_logs(run: Path) -> list[Path]:
 
 
 def _write_slayer_log(path: Path, metrics: Metrics, metric: str) -> bool:
-    """Writes one file; returns False, and writes nothing, if the run has no such metric."""
+    """Writes the columns of ``metric`` to ``path``, and returns True.
+
+    If the run does not have the metric, writes nothing and returns False.
+    """
     parts = {" Train       ": metric, " Valid       ": f"validation_{metric}"}
     columns = {
         heading: metrics.columns[name] for heading, name in parts.items() if metrics.has(name)

@@ -65,7 +65,11 @@ def loss_notes(run: RunData) -> Iterator[str]:
 
 
 def rose_again(run: RunData) -> bool:
-    """Whether the last fifth of the losses is well above the best, which was reached before."""
+    """Whether the best loss was reached early, and the loss was higher at the end.
+
+    The best epoch is then before the last fifth of the epochs, and the median loss of this fifth is
+    above ``MAX_NEAR_BEST`` times the best loss. Returns False if ``metrics.jsonl`` lacks epochs.
+    """
     losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5
     if best is None or fifth == 0 or len(run.metrics.missing_epochs):
         return False
@@ -74,6 +78,9 @@ def rose_again(run: RunData) -> bool:
 
 
 def could_stop_early(run: RunData) -> bool:
-    """Whether early stopping would have saved time: it was off, and the validation loss rose."""
+    """Whether early stopping was off, although it would have saved time.
+
+    It would have saved time if the validation loss ``rose_again``.
+    """
     is_off = run.document.training.early_stopping is None
     return is_off and run.metrics.selection_metric == "validation_loss" and rose_again(run)

@@ -1,6 +1,7 @@
-"""The filtered spike trains that a spike-time loss compares, for a neuron of the reader's choice.
+"""The figure of filtered spike trains, which a spike-time loss compares.
 
-The page holds the spikes of each neuron; its script applies the filter and fills the figure.
+The reader chooses a sample and a neuron. The page holds the spikes of each neuron. The page's
+script applies the filter of the loss to them and draws the curves (the "traces").
 """
 
 from __future__ import annotations
@@ -19,26 +20,27 @@ from netdesc.report.plots import TICK_FORMAT, Plot
 from netdesc.report.run import RunData
 
 MAX_SPIKES = 100_000
-"""The most spikes of targets and outputs that the page holds for traces, about 0.5 MB."""
+"""The largest number of spikes of targets and outputs that the page holds; it takes 0.5 MB."""
 MAX_STEPS = 20_000
-"""The most steps of a trace; later ones are left out."""
+"""The largest number of steps of a trace. Later steps are left out."""
 
 Trains = dict[int, tuple[list[int], list[int]]]
 """Neuron -> the steps of its spikes in the target and in the output."""
 
 SHOWN_STEPS = 400
-"""The steps that the figure shows before the reader zooms."""
+"""The number of steps that the figure shows before the reader zooms."""
 _CURVES = (("target", 1, "y"), ("output", 2, "y"), ("difference", 6, "y2"))
 """Name, number of the colour, and axis of each curve."""
 
 
 @dataclass(frozen=True)
 class Traces:
-    """The figure of traces without its values, and the data from which the page's script computes
-    them.
+    """The figure of traces, whose curves are empty in ``plot``.
 
-    ``neuron`` is shown first: in the first sample, it has most spikes that the target or the output
-    has alone. ``note`` says what was left out.
+    The page's script computes the curves from ``data``, an object for JSON. ``neurons`` and
+    ``samples`` are the numbers of output neurons and of samples. ``neuron`` is the neuron that is
+    shown first: the one with most unmatched spikes in the first sample (see ``_trains``). ``note``
+    says what was left out.
     """
 
     plot: Plot
@@ -50,7 +52,10 @@ class Traces:
 
 
 def traces(run: RunData) -> Traces | None:
-    """Collects the spikes of targets and outputs; None without targets or with another loss."""
+    """Builds the figure of a run.
+
+    Returns None if the loss is not a spike-time loss, or if the run stored no sample with a target.
+    """
     loss, samples = run.graph.loss, [] if run.activity is None else run.activity.samples
     pairs = [(each.target, each.output) for each in samples if each.target is not None]
     if not isinstance(loss, SpikeTime) or not pairs:
@@ -82,8 +87,11 @@ def traces(run: RunData) -> Traces | None:
 
 
 def _trains(target: SpikeRaster, output: SpikeRaster, steps: int) -> Trains:
-    """Returns the spikes of each neuron before ``steps``. The neuron with most unmatched spikes,
-    which only the target or only the output has, comes first."""
+    """Returns the spikes of each neuron with spikes, before the step ``steps``.
+
+    A spike is unmatched if only the target or only the output has it. Neurons with most unmatched
+    spikes come first.
+    """
     trains: Trains = {}
     for kind, raster in enumerate((target, output)):
         shown = raster.events[raster.events[:, 0] < steps]
@@ -96,7 +104,10 @@ def _trains(target: SpikeRaster, output: SpikeRaster, steps: int) -> Trains:
 
 
 def _limit(by_sample: Sequence[Trains]) -> tuple[list[Trains], bool]:
-    """Keeps ``MAX_SPIKES`` spikes; also returns whether these are all."""
+    """Keeps neurons, sample by sample, as long as they have at most ``MAX_SPIKES`` spikes together.
+
+    Returns the neurons of each sample that were kept, and whether these are all.
+    """
     left, is_complete = MAX_SPIKES, True
     kept: list[Trains] = []
     for trains in by_sample:

@@ -104,12 +104,15 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
 
 
 def _limits(bits: int) -> tuple[float, float]:
-    """Returns the smallest and the largest weight of the device's grid, whose steps are 1/32."""
+    """Returns the smallest and the largest weight of ``bits`` bits, in threshold units."""
     return -(1 << (bits - 1)) / 32, ((1 << (bits - 1)) - 1) / 32
 
 
 def _quantized(layer: DenseNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rounds and clamps weights to the device's grid, as the network does in each pass."""
+    """Returns the weights that the network computes with: rounded to 1/32 and clamped.
+
+    Returns ``weights`` unchanged if the layer does not quantise.
+    """
     if layer.bits is None:
         return weights
     return np.clip(np.rint(32 * weights) / 32, *_limits(layer.bits))

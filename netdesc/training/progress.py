@@ -125,7 +125,10 @@ class Display:
             self._write(line)
 
     def show_text(self, text: str) -> None:
-        """Prints a progress line before the first epoch, at intervals like those of ``show``."""
+        """Prints ``text`` as the progress line before the first epoch, such as for compilation.
+
+        Prints nothing if the last text was printed less than ``interval_s`` seconds ago.
+        """
         now = time.perf_counter()
         if now >= self._text_due and not self._is_quiet:
             self._text_due = now + self.interval_s

@@ -33,27 +33,31 @@ Report = Callable[[int, int], None]
 
 _STEPS, _BATCH, _INPUTS, _UNITS = 48, 2, 8, 192
 _DENSITIES = (0.05, 0.35, 0.9)
-"""Shares of spikes at which a layer reads events, events ordered by input, and a product."""
+"""Three shares of spiking inputs, for which a layer uses different kernels.
+
+With the first it adds events row by row, with the second it adds events ordered by input, and with
+the third it computes a matrix product.
+"""
 
 _NUMBERS = [0.5, 0.1, 1.0, 1.0]
 """Threshold, tau_grad, scale_grad and axonal delay of neurons."""
 
 
 def _spikes(density: float, size: int = _INPUTS) -> torch.Tensor:
-    """Returns spikes [steps, batch, size], the same ones at each call."""
+    """Returns random spikes [steps, batch, size], which are the same at each call."""
     random = np.random.default_rng(0)
     values = random.random((_STEPS, _BATCH, size), np.float32) < density
     return torch.from_numpy(values.astype(np.float32))
 
 
 def _neurons() -> list[torch.Tensor]:
-    """Returns decays, bias and tau of neurons whose decays are learnt."""
+    """Returns both decays, bias and tau, as ``operators.segment`` gets them. Decays are learnt."""
     decays = (torch.tensor(decay, requires_grad=True) for decay in (0.5, 0.3))
     return [*decays, torch.empty(0), torch.empty(0)]
 
 
 def _compile_segments() -> None:
-    """Compiles the kernels of layers that are computed by one operator."""
+    """Compiles the kernels of ``operators.segment``, forward and backward."""
     wide = torch.full((_UNITS, _INPUTS), 0.5, requires_grad=True)
     narrow = torch.full((_INPUTS, _UNITS), 4.0, requires_grad=True)
     tensors = [wide, *_neurons(), narrow, *_neurons()]
@@ -94,13 +98,14 @@ PARTS: dict[str, tuple[Callable[[], None], ...]] = {
     "segments": (_compile_segments,),
     "others": (_compile_losses, _compile_synapses, _compile_runtime),
 }
-"""The two processes' work, which share no kernel and take about as long."""
+"""The work of each of the two processes. Both take about as long, and have no kernel in common."""
 
 
 def precompile(report: Report = lambda done, total: None) -> int:
     """Compiles the kernels that the cache lacks, and returns the number of all kernels.
 
-    ``report`` is called at the start and after each kernel, unless the cache has all kernels.
+    ``report`` is called at the start and after each kernel. If the cache has all kernels, it is not
+    called.
     """
     total = len(kernel_cache.kernels())
     if kernel_cache.is_complete():
@@ -140,11 +145,11 @@ def _compile(part: str, add: Callable[[str], None]) -> None:
 
 @contextlib.contextmanager
 def _other_process(part: str, add: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """Compiles a part in another process during the block, if there are several cores.
+    """Compiles ``part`` in another process during the block, if there are several cores.
 
-    Yields a function that calls ``add`` with the name of each kernel, waits for the end of the
-    process, and returns whether all kernels of the part are compiled. If the block ends before
-    that, the process is killed.
+    Yields a function that waits for the end of the process and calls ``add`` with the name of each
+    kernel. It returns whether all kernels of the part are compiled; with one core, it returns False
+    at once. At the end of the block, the process is killed if it still runs.
     """
     if kernel_threads() < 2 or not sys.executable:
         yield lambda: False

@@ -118,7 +118,10 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, b
 
 
 def _parts(rows: int, tiles: int) -> tuple[int, int]:
-    """Divides the rows of a weight gradient. Returns the number of parts, and of rows per part."""
+    """Divides the rows of a weight gradient into parts, one for each program.
+
+    Returns the number of parts, and the number of rows in a part.
+    """
     count = min(cdiv(_MIN_PROGRAMS, tiles), cdiv(rows, _MIN_ROWS_PER_PART))
     share = cdiv(cdiv(rows, count), _INNER) * _INNER
     return cdiv(rows, share), share

@@ -75,8 +75,9 @@ def softmax_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Te
 def likelihood_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
     """Returns ``−log(rate / Σ rate)`` at the labels.
 
-    If the label's neuron is silent, it counts as half a spike, and the sum as at least half a spike
-    per neuron. The gradient is the derivative of the logarithms at these values.
+    If the label's neuron is silent, its rate is replaced by the rate of half a spike. The sum of
+    the rates is then replaced, if it is lower, by the rate of half a spike in every neuron. The
+    gradient is the derivative of the logarithms at these values.
     """
     label_rate, total = _label_and_total(rate, index, parameters.steps)
     return total.log() - label_rate.log()
@@ -110,7 +111,10 @@ def _likelihood_gradient(rate: Tensor, index: Tensor, parameters: CostParameters
 
 
 class Costs(NamedTuple):
-    """Two functions of rates and labels: one computes the costs, one the gradient of the rates."""
+    """Two functions of rates and labels. ``value`` returns the costs.
+
+    ``gradient`` returns the derivative of the costs with respect to the rates.
+    """
 
     value: Callable[[Tensor, Tensor, CostParameters], Tensor]
     gradient: Callable[[Tensor, Tensor, CostParameters], Tensor]

@@ -1,4 +1,4 @@
-"""Compiled kernels on disk: whether all are there, and their invalidation when sources change.
+"""Caches compiled kernels on disk, says whether all are there, and deletes outdated kernels.
 
 Numba recompiles a kernel when the kernel's own file changes. It does not notice changes in other
 files whose functions or constants are compiled into the kernel. So we delete all cached kernels
@@ -21,11 +21,11 @@ import numba
 
 _STAMP = "sources.sha256"
 _MARK_PREFIX = "complete-"
-"""Prefix of a file that says that a folder holds the kernels for one kind of machine."""
+"""Beginning of the name of a mark: a file in a folder that holds all its kernels for a machine."""
 _KERNELS = Path(__file__).parents[2]
 
 _by_name: dict[str, Any] = {}
-"""Module and name of each kernel -> Numba's dispatcher."""
+"""Maps ``module.name`` of each kernel to Numba's dispatcher, which is the compiled function."""
 
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -45,7 +45,7 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
 
 def kernels() -> Mapping[str, Any]:
-    """Returns Numba's dispatchers of all kernels of the modules that are imported, by name."""
+    """Returns all kernels of the modules that are imported, as ``_by_name`` maps them."""
     return _by_name
 
 
@@ -55,7 +55,11 @@ def name_of(dispatcher: Any) -> str | None:
 
 
 def is_complete() -> bool:
-    """Whether the cache holds all kernels for this machine, as ``mark_complete`` has noted."""
+    """Whether the cache holds all kernels for this machine.
+
+    This is the case if ``mark_complete`` was called for the present sources, and no kernel has been
+    deleted since then.
+    """
     content = _mark_content()
     with contextlib.suppress(OSError):
         return all(
@@ -66,14 +70,17 @@ def is_complete() -> bool:
 
 
 def mark_complete() -> None:
-    """Notes in the cache that it holds all kernels for this machine, if it can be written."""
+    """Writes marks into the cache, which say that it holds all kernels for this machine.
+
+    Does nothing if the cache cannot be written.
+    """
     with contextlib.suppress(OSError):
         for mark in _by_mark():
             mark.write_bytes(_mark_content())
 
 
 def _by_mark() -> dict[Path, list[Any]]:
-    """Returns the kernels by the mark of their folder."""
+    """Maps the path of each folder's mark for this machine to the kernels in the folder."""
     machine = hashlib.sha256(repr(_machine()).encode()).hexdigest()[:16]
     found: dict[Path, list[Any]] = {}
     for each in _by_name.values():
@@ -82,7 +89,7 @@ def _by_mark() -> dict[Path, list[Any]]:
 
 
 def _is_cached(dispatcher: Any) -> bool:
-    """Whether Numba's index of the kernel exists."""
+    """Whether the file exists in which Numba lists the compiled versions of the kernel."""
     function = dispatcher.py_func
     pattern = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"
     return any(Path(dispatcher.stats.cache_path).glob(pattern))

@@ -43,7 +43,7 @@ def are_sparse(spikes: int, shape: Shape) -> bool:
 
 
 def mark_as_events(packed: np.ndarray, spikes: int) -> None:
-    """Marks packed spikes as events, and stores the number of spikes."""
+    """Marks packed spikes as events, and writes the number of spikes to their header."""
     packed[0] = 1
     packed[2:4].view(np.int64)[0] = spikes
 

@@ -60,7 +60,7 @@ _OTHER_OPTIONS = {
     **dict.fromkeys(("--gpu", "--gpus", "--cuda", "--use-gpu", "--use-cuda"), "--device cuda"),
     **dict.fromkeys(("--cpu", "--no-cuda", "--no-gpu"), "--device cpu"),
 }
-"""Options of other programs, and what to write instead for a command that has this option."""
+"""Maps options of other programs to netdesc's option, which some commands have."""
 
 _TYPICAL_DOCUMENT = {"training": {"optimizer": {"type": "adam"}, "schedule": {"type": "step"}}}
 """A document with typical types of optimizer and schedule, which decide the fields of a document.
@@ -68,9 +68,10 @@ The user's document is not read here."""
 
 
 def _explain_option(error: click.ClickException) -> click.ClickException:
-    """Returns an error that says what to write for an option of other programs, or for a field.
+    """Returns an error that says what to write instead of an unknown option.
 
-    Otherwise returns ``error``.
+    The option belongs to another program, or it is a field of documents, which ``--set`` sets.
+    For other errors, returns ``error``.
     """
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error

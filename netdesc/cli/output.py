@@ -22,8 +22,9 @@ _COLUMN_GAP = 3
 
 
 class SafeText(str):
-    """Text with line breaks and colours of netdesc, in which all other text is already escaped.
+    """Text that ``escape`` leaves unchanged.
 
+    Its line breaks and colours are netdesc's own, and all other text in it is already escaped.
     Joining it with other text gives a ``str``, which is escaped again.
     """
 
@@ -58,12 +59,12 @@ class Output:
         self._write_lines(self._result_stream(), lines)
 
     def info(self, *lines: str) -> None:
-        """Prints additional information, one line an argument, unless ``--quiet`` is set."""
+        """Prints additional information, a line for each argument, unless ``--quiet`` is set."""
         if not self.quiet:
             self._write_lines(sys.stderr, lines)
 
     def error(self, *lines: str) -> None:
-        """Prints an error or a warning, one line an argument, also with ``--quiet``."""
+        """Prints an error or a warning, a line for each argument, also with ``--quiet``."""
         self._write_lines(sys.stderr, lines)
 
     def print_json(self, result: dict[str, Any]) -> None:
@@ -80,9 +81,10 @@ class Output:
         self._write(sys.stdout, text)
 
     def print_document(self, text: str) -> None:
-        """Prints the text of a document, or its diff, unchanged for a file or another program.
+        """Prints the text of a document, or its diff.
 
-        On a terminal, characters that cannot be printed become escapes of JSON.
+        The text stays unchanged in a file or a pipe. On a terminal, characters that cannot be
+        printed become escapes of JSON.
         """
         stream = self._result_stream()
         if stream.isatty():
@@ -191,7 +193,7 @@ def _cell(value: object) -> SafeText:
 
 
 def _escape_in_json(text: str) -> str:
-    """Replaces unprintable characters by escapes of JSON, such as ``\\u009b``, but no line feed."""
+    """Replaces unprintable characters except line feeds by JSON's escapes, such as ``\\u009b``."""
     lines = text.split("\n")
     return "\n".join(line if line.isprintable() else _escape_line(line) for line in lines)
 

@@ -131,7 +131,7 @@ def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 
 
 def _hint_for_neuron(data: Any) -> str:
-    """Returns the hint to name the first neuron of the document; empty if it has none."""
+    """Returns a hint that suggests the document's first neuron; empty if it has no neuron."""
     neurons = members(lookup(data, ("neurons",)))
     return f'write "neuron": {json.dumps(next(iter(neurons)))}' if neurons else ""
 

@@ -140,7 +140,7 @@ TYPES = {
     "events": "spike_files",
     "poisson": "rate",
 }
-"""The type that a type of another tool means, by that name in lower case."""
+"""Maps a type of another tool, in lower case, to the type of netdesc that means the same."""
 
 
 def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
@@ -159,9 +159,9 @@ def names_in_netdesc(name: str) -> list[str]:
 
 
 def hint_for_type(name: str, known: Iterable[str]) -> str:
-    """Returns the hint for an unknown ``type``: what it is in netdesc, or that it is not there.
+    """Returns the hint for an unknown ``type``: the type to write, or that netdesc lacks it.
 
-    ``known`` are the types that are allowed. Empty if no known type is close.
+    ``known`` are the allowed types. The hint is empty if nothing is known about the name.
     """
     known = list(known)
     key = normalise_name(name)

@@ -51,7 +51,7 @@ FIELDS = _by_name(
         "not the document but --device says it": "device cuda gpu",
     }
 )
-"""Hints by the name of a field in lower case."""
+"""Maps the name of a field, in lower case, to a hint."""
 
 TYPES = _by_name(
     {
@@ -89,7 +89,7 @@ TYPES = _by_name(
         ),
     }
 )
-"""Hints by the name of a type in lower case."""
+"""Maps the name of a type, in lower case, to a hint."""
 
 
 def hint_for_unsupported(name: str) -> str:

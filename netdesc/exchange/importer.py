@@ -154,7 +154,7 @@ def import_net(
 
 
 def _describe(section: JsonObject) -> str:
-    """Returns the type of a section and the other fields with their values."""
+    """Returns the section as text: its type, then the other fields with their values."""
     values = [f"{name} {value:g}" for name, value in section.items() if name != "type"]
     return f"{section['type']} with {' and '.join(values)}"
 

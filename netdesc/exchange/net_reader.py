@@ -31,7 +31,7 @@ _READOUT_THRESHOLD = 262143
 
 
 class ReadResult(NamedTuple):
-    """The record of a file, and one warning for each thing in it that the record leaves out."""
+    """The record of a file, and one warning for each dataset or property that it leaves out."""
 
     net: NetFile
     warnings: list[str]
@@ -107,7 +107,7 @@ def _warn_unknown_datasets(kind: str, group: Group) -> Iterator[str]:
 
 
 def _warn_of_neuron(group: Group) -> Iterator[str]:
-    """Yields how the neurons that were trained differ from those that the file describes."""
+    """Yields a warning if the trained neurons differ from the neurons that the file describes."""
     if not group.has("neuron"):
         return
     neuron = group.group("neuron")

@@ -1,4 +1,4 @@
-"""Finds all that a ``.net`` file has and netdesc does not read, and refuses it in one message."""
+"""Finds the features of a ``.net`` file that netdesc does not support, for one error message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netdesc.exchange.hdf5_reader import Group
 from netdesc.exchange.net_record import MAX_WEIGHT, MIN_WEIGHT
 
 CUBA_TYPES = ("CUBA", "LOIHI")
-"""The names that files give the CUBA neuron; slayerPytorch writes LOIHI."""
+"""The names of the CUBA neuron in files; slayerPytorch (an older slayer) writes LOIHI."""
 
 NEURON_CONSTANTS = (
     ("refDelay", 1, "refractory periods"),
@@ -19,13 +19,17 @@ NEURON_CONSTANTS = (
     ("messageBits", 0, "graded spikes"),
     ("wgtExp", 0, "weight exponents"),
 )
-"""Datasets of a neuron with the only value that netdesc reads, and what other values mean."""
+"""Datasets of a neuron as (name, the only supported value, the feature that other values need)."""
 
 _MAX_NAMED_LAYERS = 10
 
 
 class Feature(NamedTuple):
-    """What netdesc does not read, in the plural, and where: ``dataset`` is "" for the layer."""
+    """A feature that netdesc does not support, and its place in the file.
+
+    ``layer`` is the layer's index. ``dataset`` is "" if the feature is the layer itself. ``name``
+    is a noun in the plural, such as "delays".
+    """
 
     layer: int
     dataset: str
@@ -33,7 +37,10 @@ class Feature(NamedTuple):
 
 
 def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Feature]:
-    """Yields what netdesc does not read in a layer. ``is_known`` is False for an unknown type."""
+    """Yields the unsupported features of the layer with the index ``layer``.
+
+    ``is_known`` is False if netdesc does not support the type of the layer.
+    """
     kind = group.text("type")
     checks = _CHECKS.get(kind, ())
     if not is_known:
@@ -45,7 +52,7 @@ def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Featu
 
 
 def refuse(path: str | Path, found: Sequence[Feature]) -> None:
-    """Raises a NetFileError that names all features, with their layers, if there are any."""
+    """Raises a NetFileError that names all features and their layers, if ``found`` is not empty."""
     layers: dict[str, list[int]] = {}
     for each in found:
         layers.setdefault(each.name, []).append(each.layer)
@@ -67,7 +74,7 @@ def _name_layers(layers: Sequence[int]) -> str:
 
 
 Check = Callable[[Group], Iterator[tuple[str, str]]]
-"""Yields the dataset and the name of each feature of a layer that is not read."""
+"""A function that yields (dataset, name) of each unsupported feature of a layer."""
 
 
 def _find_input_neuron(group: Group) -> Iterator[tuple[str, str]]:
@@ -86,7 +93,10 @@ def _find_delay(group: Group) -> Iterator[tuple[str, str]]:
 
 
 def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
-    """The mean of a neuron norm, which is on the grid of weights, is the only bias of netdesc."""
+    """Yields a feature unless each bias is the negative mean of a neuron norm.
+
+    netdesc has no other bias. Such a mean is an even number in the range of weights.
+    """
     if not group.has("bias"):
         return
     mean = -group.integers("bias")

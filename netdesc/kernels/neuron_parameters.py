@@ -1,4 +1,7 @@
-"""Parameters of CUBA neurons: real, as operators get them, and integer, on the fixed-point grid."""
+"""Parameters of CUBA neurons, as real numbers and as integers on the fixed-point grid.
+
+Operators get real parameters, and neurons compute with integers.
+"""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Metrics:
 
     @property
     def part(self) -> str:
-        """The part of the data whose accuracy is reported."""
+        """The part of the data whose accuracy is reported: ``validation`` or ``training``."""
         return "validation" if self.has("validation_accuracy") else "training"
 
     @property

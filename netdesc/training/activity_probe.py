@@ -36,7 +36,7 @@ class ActivitySnapshot:
     """Maps a layer's name to the number of spikes of each neuron over all steps and samples."""
     output_TBN: Tensor
     hidden_TBN: dict[str, Tensor]
-    """Hidden layer -> its output spikes, for the first ``MAX_HIDDEN_LAYERS`` hidden layers."""
+    """Maps the first ``MAX_HIDDEN_LAYERS`` hidden layers to their output spikes, of dtype bool."""
     predictions: NDArray | None
     """The predicted class of each sample, -1 if the output is silent.
 
@@ -92,7 +92,7 @@ class ActivityProbe:
             counts = spikes_TBN.flatten(2).sum(0).sum(0, dtype=torch.float64)
             self._spikes[name] = counts.cpu().numpy()
             if name in self._kept_layers:
-                self._hidden_TBN[name] = spikes_TBN
+                self._hidden_TBN[name] = spikes_TBN != 0  # a quarter of the memory
 
         return count
 

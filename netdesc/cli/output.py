@@ -155,7 +155,7 @@ class Output:
             self._write(stream, "", end="")
 
     def flush_after_failure(self) -> None:
-        """Flushes both streams; discards text that cannot be written, as on a full disk."""
+        """Flushes both standard streams. Text that cannot be written (full disk) is discarded."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()

@@ -77,7 +77,7 @@ def _walk(
     values: tuple[Any, Any],
     skipped: Collection[Parts],
 ) -> Iterator[tuple[Parts, list[Any]]]:
-    """Yields the path of each differing value, and what ``NormalForm.describe`` says of both.
+    """Yields the path of each differing value, and its two descriptions (``NormalForm.describe``).
 
     ``values`` are the values at ``parts``. The paths ``skipped`` are not compared. A value that one
     document lacks is described as None.
@@ -117,7 +117,7 @@ def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
 
 def _pairs(a: Mapping[str, Any], b: Mapping[str, Any], place: str = "") -> Iterator[Difference]:
-    """Yields the values of two operands at each key.
+    """Yields a Difference for each key of ``a`` or ``b``, even if the values are equal.
 
     If both values are objects, their keys are compared in the same way.
     """

@@ -20,7 +20,7 @@ class NamedFile:
     """A file that a document names.
 
     ``path`` is the path in the document, ``resolved_path`` the path in the file system.
-    ``recorded_sha256`` comes from the document or its lock; None if neither has it.
+    ``recorded_sha256`` comes from the document or from the section ``lock``; None if it is missing.
     """
 
     pointer: str

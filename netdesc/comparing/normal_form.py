@@ -1,8 +1,8 @@
 """The normal form of a document: documents with the same meaning have the same normal form.
 
-The normal form contains all defaults. ``layers`` is an object with the layers by name, and each
-layer has ``from``. If both documents have a layer but name its neuron differently, the layer
-contains the neuron itself.
+The normal form contains all defaults. ``layers`` is an object that maps names to layers, and each
+layer has ``from``. If both documents have a layer, but its neuron has another name in each, then
+the layer contains the neuron itself.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def _apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _select_disjoint(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Returns the diagnostics in their order, without those whose edits touch earlier edits."""
+    """Returns the diagnostics in their order. Drops each whose edits touch an earlier edit."""
     taken: list[Edit] = []
     selected: list[Diagnostic] = []
     for each in diagnostics:

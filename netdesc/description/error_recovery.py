@@ -112,7 +112,7 @@ def _repair(
 ) -> bool:
     """Repairs one error in the data, by its unambiguous fix or else by a guess.
 
-    Returns False if neither is possible. Records guesses and renamed keys in ``result``, and the
+    Returns False if no repair is possible. Records guesses and renamed keys in ``result``, and the
     paths of fixes in ``fixed_sections``.
     """
     parent, key = error.parts[:-1], error.parts[-1:]

@@ -45,8 +45,8 @@ def hint_for_missing_field(name: str, info: FieldInfo) -> tuple[str, tuple[str, 
 def hint_for_wrong_form(parts: Parts, expected: str, actual: Any, data: Any) -> str:
     """Returns a hint with the value in the expected form, or else with an example of the field.
 
-    ``expected`` names the expected type in words, such as "a list". ``actual`` is the value at the
-    path ``parts`` of the document ``data``. Returns "" if neither is possible.
+    The hint is "" if there is no example either. ``expected`` names the expected type in words,
+    such as "a list". ``actual`` is the value at the path ``parts`` of the document ``data``.
     """
     if (parts, type(actual)) in _BY_PLACE:
         return _BY_PLACE[parts, type(actual)]
@@ -122,7 +122,7 @@ _REWRITES: tuple[tuple[tuple[type, ...], str, Callable[[Parts, Any, Any], str | 
     ((list,), "an integer|a number", _only_item(int)),
     ((list,), "a number", _only_item(float)),
 )
-"""Rows of (types, pattern, function), which are tried in order.
+"""Rows of (types, pattern, function). The first row that applies is used.
 
 A row applies if the value has one of the types and the pattern matches the expected form, such as
 "a list". Its function returns the value in that form as JSON text, or ``None`` if it cannot.

@@ -29,7 +29,7 @@ def member(value: Any, part: str | int, absent: Any = None) -> Any:
 
 
 def members(value: Any) -> dict[str | int, Any]:
-    """Returns the values in an object or list by key or index; empty for other values."""
+    """Maps each key or index of an object or list to its value; empty for other values."""
     if isinstance(value, dict):
         return cast("dict[str | int, Any]", value)
     return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}

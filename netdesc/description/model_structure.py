@@ -63,7 +63,7 @@ def fields(model: Model) -> Mapping[str, FieldInfo]:
 
 
 def required_first(known: Mapping[str, FieldInfo]) -> list[str]:
-    """Returns the field names: required ones in the model's order, then the others, sorted."""
+    """Returns required fields in the model's order, then optional fields in alphabetical order."""
     required = [name for name, info in known.items() if info.is_required()]
     return required + sorted(name for name in known if name not in required)
 

@@ -88,7 +88,7 @@ def _with_samples(document: Document, more: Mapping[str, tuple[Pair, ...]]) -> D
 class _Truncator:
     """Cuts objects and lists to their first ``_PORTION`` entries.
 
-    ``rest`` holds the long lists of samples by name. Their other entries are validated later, so
+    ``rest`` maps names to the long lists of samples. Their other entries are validated later, so
     cutting them does not set ``has_cut``.
     """
 

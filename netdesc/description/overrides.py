@@ -152,7 +152,7 @@ def _set_value(data: dict[str, Any], override: Override) -> Parts:
 
 
 def _refuse_misspelt(name: str, parts: Parts, neurons: dict[str, Any]) -> None:
-    """Raises OverrideError if a new neuron's name probably misspells that of an existing neuron."""
+    """Raises OverrideError if a new neuron's name probably misspells an existing name."""
     best = certain_name(name, neurons) if parts == ("neurons",) else None
     if best is not None:
         message, hint = f'there is no neuron "{name}"', f'did you mean "{best}"?'

@@ -196,7 +196,7 @@ class NetFile:
 
     @property
     def neuron_layers(self) -> list[tuple[int, DenseLayer]]:
-        """The layers that have synapses and neurons, in order, as (index in the file, layer)."""
+        """(Index in the file, layer) of each layer that has synapses and neurons."""
         return [
             (index, layer)
             for index, layer in enumerate(self.layers)

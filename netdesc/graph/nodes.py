@@ -168,7 +168,7 @@ class Graph:
 
     @property
     def neuron_layers(self) -> list[DenseNode]:
-        """The layers that have synapses and neurons, in order."""
+        """The layers that have synapses and neurons, in the order in which they run."""
         return [layer for layer in self.layers if isinstance(layer, NEURON_LAYERS)]
 
     @property

@@ -22,12 +22,12 @@ _RESULT_PREFIX = '{"topic": '
 
 
 def run_all_probes() -> dict[str, ProbeResult]:
-    """Runs all probes, and checks the terminal of this process. Returns the results by topic."""
+    """Runs all probes, and checks the terminal of this process. Returns topic -> result."""
     return run_probes(PROBES) | {"terminal": _check_terminal()}
 
 
 def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
-    """Runs the probes in another process. Returns the results by topic.
+    """Runs the probes in another process. Returns topic -> result.
 
     If a probe kills the process, the probe has failed. The probes that need it are skipped, and the
     other remaining probes run in a new process.
@@ -56,7 +56,7 @@ def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
 def _run_process(topics: Sequence[str]) -> tuple[dict[str, ProbeResult], str]:
     """Runs probes in one process, up to the first probe that kills the process.
 
-    Returns the results by topic, and the reason why the process ended.
+    Returns topic -> result, and the reason why the process ended.
     """
     home = str(Path(netdesc.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))

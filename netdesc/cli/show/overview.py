@@ -29,7 +29,7 @@ from netdesc.runs.state import RunState, read_state
 class Decay:
     """A decay: the share lost per step, and its time constant in ms.
 
-    The time constant is 0 if all is lost, and None if nothing is lost. Both fields are pairs of the
+    The time constant is 0 if all is lost, and None if nothing is lost. Both fields are pairs: the
     lowest and the highest value of the layer's neurons, which may be equal. The values come from
     the document, or from the best weights of a run if the run learns this decay.
     """

@@ -62,9 +62,9 @@ class Fix:
 class Diagnostic:
     """An error or a warning with its place in the document.
 
-    Lines and columns count from 1, columns in characters; the end column is exclusive. All four are
-    ``None`` if the diagnostic is about a whole file (such as a missing or a binary file) or about a
-    value from ``--set``.
+    Lines and columns count from 1. Columns count characters, and the end column is exclusive. All
+    four numbers are ``None`` if the diagnostic is about a value from ``--set`` or about a whole
+    file, such as a missing or a binary file.
     """
 
     code: str

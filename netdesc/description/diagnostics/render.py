@@ -182,7 +182,7 @@ class _Page:
     def _excerpts(self, marks: Sequence[_Mark], margin: str) -> list[str]:
         """Returns the source lines of the marks, with carets below them.
 
-        Marks in the same line as the first mark come before the others.
+        Marks in the line of the first mark come before the marks of other lines.
         """
         main = marks[0]
         marks = sorted(marks, key=lambda mark: (mark.file, mark.line) != (main.file, main.line))
@@ -254,7 +254,8 @@ def _related_note(related: Related) -> str:
 def _cut(before: str, marked: str, after: str, width: int) -> tuple[str, str, str]:
     """Shortens the three parts of a line so that they fit into ``width`` columns.
 
-    The marked part gets at most half of the width, and the part before it two thirds of the rest.
+    The marked part gets at most half of the width. Then two thirds of the remaining width are kept
+    for the part before it.
     """
     if cells(marked) > width // 2:
         marked = head(marked, width // 2 - 1) + "…"

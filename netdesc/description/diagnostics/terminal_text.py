@@ -25,9 +25,9 @@ def printable(text: str, tab: str = _TAB) -> str:
 def escape(text: str) -> str:
     """Returns the text on one line, with escapes such as ``\\x1b`` and ``\\n``.
 
-    Escapes replace control characters, line breaks and marks of the writing direction, which could
-    move the cursor, set colours or imitate another line of output, and the bytes of a file name
-    that are not UTF-8 (``\\xff``). All other characters and spaces stay.
+    Escapes replace control characters, line breaks and marks of the writing direction, because
+    these could move the cursor, set colours or imitate another line of output. Escapes also replace
+    the bytes of a file name that are not UTF-8 (``\\xff``). All other characters and spaces stay.
     """
     if text.isprintable():
         return text

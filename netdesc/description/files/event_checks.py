@@ -182,7 +182,7 @@ class EventChecks:
         hints: tuple[str, ...] = (),
         related: tuple[RelatedPath, ...] = (),
     ) -> Diagnostic:
-        """Returns a diagnostic with the first hint beside the caret and the others as notes."""
+        """Returns a diagnostic, with the first hint beside the caret and further hints as notes."""
         hint = hints[0] if hints else ""
         return self.source_map.diagnostic(
             code,

@@ -19,7 +19,7 @@ class TrainingSet:
 
     samples: int | None = None
     labels: frozenset[int] | None = None
-    """The distinct labels. For arrays, ``None`` also if the network has no output for a label."""
+    """The distinct labels. For arrays, also ``None`` if a label has no output neuron."""
 
 
 def listed_training_set(document: Document) -> TrainingSet:

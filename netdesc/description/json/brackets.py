@@ -17,7 +17,7 @@ from netdesc.description.json.lexer import CLOSING, OPENING, GrammarState, Token
 _MAX_SEARCHED = 2000
 """Texts with more tokens are not searched, because the search would take over a second."""
 _MAX_INDENT = 1000
-"""The start of a token's line is searched in at most this many characters before the token."""
+"""The start of a line is searched in at most this many characters before a token."""
 
 _OTHER = {"{": "[", "[": "{", "}": "]", "]": "}"}
 
@@ -105,7 +105,8 @@ def _penalty(
 ) -> tuple[int, ...]:
     """Returns the sort key of a slip. The most likely slip has the lowest key.
 
-    The key starts with the number of lines whose indentation is wrong; the rest breaks ties.
+    The key starts with the number of lines whose indentation is wrong. Its other numbers
+    break ties.
     ``columns`` are the columns of the tokens, from ``_column``.
     """
     inserted = [(kind, None) for kind in slip.kinds]

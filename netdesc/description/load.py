@@ -269,7 +269,7 @@ def _check_document(
 def _with_hidden_count(
     diagnostics: Sequence[Diagnostic], count: int, is_complete: bool
 ) -> list[Diagnostic]:
-    """Returns the diagnostics sorted. A note at the last says how many errors are not shown."""
+    """Returns the diagnostics sorted. The last one gets a note on how many are not shown."""
     *others, last = sorted(diagnostics, key=lambda each: (each.line or 0, each.column or 0))
     noun = "error is" if count == 1 else "errors are"
     note = f"{'' if is_complete else 'at least '}{count:,} more {noun} not shown"

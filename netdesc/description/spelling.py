@@ -15,7 +15,7 @@ _MAX_NAME_LENGTH = 50
 _MAX_COMPARED = 1000
 """Largest number of known names to compare with; a directory may contain very many files."""
 _MAX_COMPARED_FOR_CERTAIN = 400
-"""``certain_name`` finds nothing among more names: comparing all of them takes too long."""
+"""``certain_name`` returns ``None`` if there are more names: comparing all takes too long."""
 _MAX_EDITS = 4
 _MAX_NOTE_LENGTH = 160
 """Largest number of characters in a list of names: about two lines."""

@@ -162,8 +162,8 @@ class Simulation:
 class NetFile:
     """The layers of a file in their order. The input of each layer is the previous layer's output.
 
-    LayerError if no layer has neurons or if two layers do not fit together; in the second case the
-    error has the index of the later layer.
+    LayerError if no layer has neurons, or if two layers do not fit together. In the second case,
+    the error has the index of the later layer.
     """
 
     layers: tuple[NetLayer, ...]

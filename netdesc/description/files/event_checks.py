@@ -207,7 +207,7 @@ def _indexed_shape(events: Columns, shape: Shape) -> Shape | None:
 
 
 def _planes(events: Columns) -> tuple[Sequence[float], ...]:
-    """Returns the columns in the order in which they index [channels, height, width]."""
+    """Returns the columns ``p``, ``y`` and ``x``, which index [channels, height, width]."""
     assert events.y is not None
     return events.p, events.y, events.x
 

@@ -81,7 +81,7 @@ class Recovery:
         self._frames: list[_Frame] = []
         """The objects and lists that are being read, the innermost last."""
         self._last_value = _START
-        """The previous value: its token, or its opening bracket."""
+        """The token of the previous value; for an object or list, its opening bracket."""
         self.tokens: list[tuple[str, int, int]] = []
         """The tokens of the valid text: (text, start in the file, end in the file)."""
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netdesc.cli import options
-from netdesc.cli.output import Output
+from netdesc.cli.exit_codes import USAGE
+from netdesc.cli.output import Output, SafeText
 from netdesc.resources import shipped
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def bench(context: click.Context, device: str | None) -> None:
         if device is not None:
             context.default_map = {context.invoked_subcommand: {"device": device}}
     elif device is None:
-        raise click.exceptions.NoArgsIsHelpError(context)
+        context.ensure_object(Output).error(SafeText(context.get_help()))
+        context.exit(USAGE)
     else:
         for command in (oxford, layer, sweep):
             context.invoke(command, device=device)

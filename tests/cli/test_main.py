@@ -110,6 +110,7 @@ def test_every_command_has_a_help_text_with_an_example(
         (["vaildate"], 'Did you mean "validate"?'),
         (["resume", "runs/x"], 'Did you mean "train --resume RUN"?'),
         (["validate"], "Missing argument"),
+        (["bench"], "netdesc bench oxford"),
         (["explain", "--nonsense", "ND101"], "--nonsense"),
         (["schema", "--write", "--check"], "exclude each other"),
         (["train", "x.json", "--lr", "1"], "--set training.optimizer.learning_rate=…"),

@@ -122,7 +122,7 @@ def test_every_command_has_a_help_text_with_an_example(
         (["show", "x.json", "--gpu"], "No such option '--gpu'.\n"),
         (["compare", "a.json", "b.json"], 'Did you mean "diff"?'),
         (["export", "runs/x", "-o", "x.nir"], "NIR is not in this version"),
-        (["report", "runs/x", "--epochs", "8"], "No such option '--epochs'.\n"),
+        (["report", "runs/x", "--batch-size", "8"], "No such option '--batch-size'.\n"),
     ],
 )
 def test_usage_errors_exit_2(

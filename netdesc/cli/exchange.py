@@ -28,10 +28,10 @@ from netdesc.cli.output import Output
 @options.as_json
 @click.pass_obj
 def export(output: Output, source: Path, target: Path) -> None:
-    """Write the network of a run, with its best weights, as FILE.net.
+    """Write the network of a run or of a document as FILE.net.
 
-    A document is exported with the weights that it names, such as those that the import has
-    written.
+    A run is exported with its best weights, a document with the weights file that it names, such as
+    the file that "netdesc import" writes.
     """
     if target.suffix.lower() != ".net":
         what = "NIR is not in this version; " if target.suffix.lower() == ".nir" else ""

@@ -29,7 +29,9 @@ SCHEMA = "schemas/network.schema.json"
 _RUN = "runs/first"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LOCK_SUFFIX = re.compile(r"(\.lock)+$", re.IGNORECASE)
-"""The end of names that are refused: NAME.json would look like the lock of a run."""
+"""Matches ``.lock`` at the end of a network's name.
+
+Such a name is refused, because its document, ``x.lock.json``, would look like a run's lock."""
 
 Files = dict[str, bytes]
 """File contents by path, relative to the new folder."""

@@ -36,5 +36,8 @@ def may_be_document(path: Path) -> bool:
 
 
 def is_lock(data: Any) -> bool:
-    """Returns True for a run's ``network.lock.json``. To resume the run, it must stay unchanged."""
+    """Returns True if ``data`` is the content of a run's ``network.lock.json``.
+
+    This file must stay unchanged, so that the run can be resumed.
+    """
     return isinstance(member(data, "lock"), dict)

@@ -27,7 +27,7 @@ from netdesc.description.unsupported import hint_for_unsupported
 _MAX_DEPTH = 2
 _MAX_NEURONS = 3
 _MAX_SUGGESTIONS = 3
-"""The three limits above apply to the search for a field that is named without its path."""
+"""Limits of the search for a field by its name alone: depth, neurons, and suggested paths."""
 NUMBER_TOO_LARGE = "ND014"
 
 

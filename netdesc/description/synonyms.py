@@ -13,7 +13,8 @@ from netdesc.description.unsupported import hint_for_unsupported_type
 class Suggestion:
     """The field (``name``) that another tool's name or a misspelt name probably means.
 
-    ``value`` is the formula of the field's value; empty if the value stays the same.
+    ``value`` says what to write as the field's value, as a formula or in words. It is empty if the
+    value of the other tool can be used unchanged.
     """
 
     name: str
@@ -154,7 +155,7 @@ def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
 
 
 def names_in_netdesc(name: str) -> list[str]:
-    """Returns the fields that other tools call ``name`` and whose value stays the same."""
+    """Returns the fields that other tools call ``name`` and that take their value unchanged."""
     return [each.name for each in FIELDS.get(normalise_name(name), ()) if not each.value]
 
 

@@ -35,7 +35,9 @@ _STATUSES = {
         "warning", "Unknown status", "This netdesc does not know the status “{status}”. {shown}"
     ),
 }  # fmt: skip
-"""Mood, title and text of each status. Runs can be resumed if the text contains ``{resume}``."""
+"""Mood (see ``RunStatus``), title and text of each status.
+
+The text contains ``{resume}`` if runs with this status can be resumed."""
 
 
 class RunStatus(NamedTuple):

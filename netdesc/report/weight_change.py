@@ -18,7 +18,7 @@ from netdesc.report.tables import Table
 from netdesc.report.weights import SavedWeights, open_weights
 
 DECAY_ONE = 4096
-"""The device's integer for a decay of 1."""
+"""The integer that means a decay of 1 on the neuromorphic device."""
 MIN_SHARE_AT_LIMIT = 0.001
 """If at least this share of a layer's weights has the lowest or highest value that the device can
 store, the report has a note."""

@@ -29,10 +29,10 @@ def default_path(name: str) -> Path:
 
 @contextlib.contextmanager
 def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
-    """Creates the folder, locks it for the block, and writes its first three files.
+    """Creates a run's folder, and keeps other processes out of it during the block.
 
-    These are ``network.json`` (``document``), ``run.json`` (``record``) and, at last,
-    ``network.lock.json`` (``lock``). If ``network.lock.json`` exists, the run can be resumed. If a
+    Writes ``network.json`` (``document``), ``run.json`` (``record``) and, last,
+    ``network.lock.json`` (``lock``: the document with all defaults). If ``network.lock.json`` exists, the run can be resumed. If a
     run was killed before it wrote this file, the folder counts as empty. Raises RunDirectoryError
     if the folder is not empty or is in use, StorageError if it cannot be written.
     """

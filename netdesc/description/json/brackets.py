@@ -23,9 +23,11 @@ _OTHER = {"{": "[", "[": "{", "}": "]", "]": "}"}
 
 
 class _BracketSlip(NamedTuple):
-    """A wrong bracket. Its correction replaces ``tokens[first:last]`` by tokens of ``kinds``.
+    """An error in the brackets, and its correction.
 
-    ``kind`` is ``wrong``, ``unclosed``, ``unopened`` or ``stray`` (surplus).
+    ``kind`` is ``wrong`` (a bracket of the other type), ``unclosed`` or ``unopened`` (a bracket is
+    missing) or ``stray`` (a bracket too many). The correction replaces ``tokens[first:last]`` by
+    tokens of the kinds ``kinds``.
     """
 
     kind: str

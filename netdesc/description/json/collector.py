@@ -101,7 +101,10 @@ class Collector:
         return sorted([*self.found, *self._notation_diagnostics()], key=lambda each: each.start)
 
     def _notation_diagnostics(self) -> Iterator[TextDiagnostic]:
-        """Yields one diagnostic for each notation. Several notations of Python share one."""
+        """Yields one diagnostic for each kind of notation, with all its places.
+
+        If a text has several kinds that are Python's, one diagnostic covers them together.
+        """
         kinds = dict(self._notations)
         of_python = [kind for kind in _OF_PYTHON if kind in kinds]
         constants = {self.text[slice(*each.span)] for each in kinds.get("constants", ())}

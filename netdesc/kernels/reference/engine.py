@@ -35,7 +35,8 @@ __all__ = [
 ]
 
 PRODUCT = 0
-"""The value of ``notes[2]``: the synaptic input is a matrix product, as always in this engine."""
+"""The value of ``notes[2]`` (see ``kernels.operators``) if the synaptic input was computed as a
+matrix product. This engine always computes it so."""
 
 
 def to_state(value: Tensor) -> Tensor:
@@ -134,9 +135,10 @@ def cuba_backward(
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
-    """Returns the gradients of ``leaky``'s input and of its decay [neurons].
+    """Returns the gradients of the input and of the decay [neurons] of ``leaky``.
 
-    ``u_TBN`` is the result of ``leaky``. Only ``learn`` needs it; otherwise it may be empty.
+    Without ``learn``, the gradient of the decay is 0, and ``u_TBN``, the result of ``leaky``, may
+    be empty.
     """
     share = keep_factor(decay, grad_u_TBN.shape[2]) / DECAY_ONE
     g = torch.zeros_like(grad_u_TBN[0])

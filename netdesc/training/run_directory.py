@@ -32,9 +32,10 @@ def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
     """Creates a run's folder, and keeps other processes out of it during the block.
 
     Writes ``network.json`` (``document``), ``run.json`` (``record``) and, last,
-    ``network.lock.json`` (``lock``: the document with all defaults). If ``network.lock.json`` exists, the run can be resumed. If a
-    run was killed before it wrote this file, the folder counts as empty. Raises RunDirectoryError
-    if the folder is not empty or is in use, StorageError if it cannot be written.
+    ``network.lock.json`` (``lock``: the document with all defaults). If ``network.lock.json``
+    exists, the run can be resumed. If a run was killed before it wrote this file, the folder counts
+    as empty. Raises RunDirectoryError if the folder is not empty or is in use, StorageError if it
+    cannot be written.
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")

@@ -165,9 +165,12 @@ def hint_for_type(name: str, known: Iterable[str]) -> str:
     ``known`` are the allowed types. The hint is empty if nothing is known about the name.
     """
     known = list(known)
-    key = normalise_name(name)
-    other = TYPES.get(key)
+    other = TYPES.get(normalise_name(name))
     if other in known:
         return f'did you mean "{other}"?'
-    hint = TYPE_HINTS.get(key, "") if "cuba" in known else ""
-    return hint or hint_for_unsupported_type(name) or did_you_mean(name, known)
+    return hint_for_other_type(name) or did_you_mean(name, known)
+
+
+def hint_for_other_type(name: str) -> str:
+    """Returns the hint for a type that only other tools have; empty for other names."""
+    return TYPE_HINTS.get(normalise_name(name), "") or hint_for_unsupported_type(name)

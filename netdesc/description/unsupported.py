@@ -34,6 +34,7 @@ FIELDS = _by_name(
         _CONVOLUTION: "kernel kernel_size stride padding dilation groups channels",
         _ALIF: "threshold_step threshold_decay refractory_decay",
         _RESONATOR: "period",
+        _READOUT: "readout signal",
         _GRADED: "graded graded_spike",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",

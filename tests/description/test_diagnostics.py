@@ -256,6 +256,7 @@ OTHER_TYPES = [
     ("/layers/0/type", "recurrent", "recurrence is not in this version"),
     ("/layers/0/type", "Readout", "readout of voltages is not in this version"),
     ("/layers/0/type", "input", '"input" of the document'),
+    ("/layers/0/type", "Leaky", '"cuba" with "current_decay": 1 is a LIF neuron'),
     ("/neurons/cuba/type", "ALIF", "(ALIF) is not in this version"),
     ("/neurons/cuba/type", "integrator", "readout of voltages is not in this version"),
     ("/neurons/cuba/type", "NIR", "NIR is not in this version"),
@@ -273,6 +274,16 @@ def test_a_type_of_other_tools_gets_a_hint(pointer, name, hint, tmp_path):
     (diagnostic,) = [each for each in found if each.code == "ND104"]
     assert hint in diagnostic.hint
     assert (diagnostic.fix is None) == (name != "adma")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("lif", "is a LIF neuron"), ("ALIF", "not in this version"), ("kuba", 'did you mean "cuba"?')],
+)
+def test_a_neuron_of_other_tools_that_a_layer_names_gets_a_hint(name, hint, tmp_path):
+    found = findings(tmp_path, with_text("/layers/1/neuron", f'"{name}"'))
+    (diagnostic,) = [each for each in found if each.code == "ND201"]
+    assert hint in diagnostic.hint
 
 
 def test_set_tells_of_unsupported_fields(tmp_path):

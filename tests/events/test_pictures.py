@@ -133,6 +133,15 @@ def test_images_side_by_side_have_the_same_colour_scale(tmp_path):
         pictures_beside([one, many], ["a", "b"], neurons=3)
 
 
+def test_nothing_is_cut_off_at_the_edges(tmp_path):
+    """Images of such shapes leave the layout of the figure too little space for its texts."""
+    first = events_at([0, 0], [0, 105], y=[0, 75], p=[0, 1])
+    second = events_at([0, 0], [0, 41], y=[0, 30], p=[0, 1])
+    pixels = pixels_of(tmp_path, *pictures_beside([first, second], ["a", "b"]), is_bare=False)
+    for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+        assert (edge == 255).all()
+
+
 def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
     event = events_at(10.0 * np.arange(150), np.arange(150) % 30)
     root = svg_of(tmp_path, picture([event], ["spikes.bs1"]))

@@ -72,7 +72,8 @@ def export(output: Output, source: Path, target: Path) -> None:
 def import_command(output: Output, file: Path, folder: Path) -> None:
     """Convert FILE.net to a document, NAME.json, and a file of weights, and show the layers.
 
-    The command never overwrites existing files.
+    The command fills in what the file does not hold, such as the loss, and lists it. It never
+    overwrites existing files.
     """
     from netdesc.exchange import import_net
 

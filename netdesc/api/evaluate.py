@@ -50,11 +50,12 @@ class TargetMatch:
 class Evaluation:
     """The measurements on the samples of ``part``.
 
-    ``loss`` is the sum over the samples if ``summed``, otherwise the mean. If the network
-    classifies, ``matched`` is None; otherwise ``score`` is None. ``judged`` says what the score
-    counts: ``steps`` if each step has a label, ``samples`` if each sample has one, or None.
-    ``classifier`` is the rule that predicts the class: most spikes in the sample (``rate``), or in
-    the last ``window_steps`` steps (``moving_window``).
+    ``loss`` is per sample. If ``summed``, the document's loss is a sum over samples, which is
+    divided by their number here; otherwise it is a mean already. If the network classifies,
+    ``matched`` is None; otherwise ``score`` is None. ``judged`` says what the score counts:
+    ``steps`` if each step has a label, ``samples`` if each sample has one, or None. ``classifier``
+    is the rule that predicts the class: most spikes in the sample (``rate``), or in the last
+    ``window_steps`` steps (``moving_window``).
     """
 
     part: Part
@@ -128,11 +129,12 @@ def _evaluate(
     judged = None
     if samples.labels is not None:
         judged = "steps" if samples.labels.ndim == 2 else "samples"
+    summed = graph.loss.reduction == "sum"
     return Evaluation(
         part=part,
         samples=len(samples),
-        loss=loss,
-        summed=graph.loss.reduction == "sum",
+        loss=loss / len(samples) if summed else loss,
+        summed=summed,
         score=score,
         judged=judged,
         classifier=None if counter is None else "rate" if window is None else "moving_window",

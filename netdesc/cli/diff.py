@@ -39,8 +39,8 @@ def diff(output: Output, first: Path, second: Path) -> int:
 
     The command compares all values, including defaults, and where they come from. It compares
     layers by name, shapes and parameters; data files by their contents, if known; the results of
-    two runs; and the versions that runs and locks record. It ignores layout, the order of keys,
-    defaults that only one document spells out, and the duration of runs.
+    two runs, with losses per sample; and the versions that runs and locks record. It ignores
+    layout, the order of keys, defaults that only one document spells out, and the duration of runs.
 
     The exit code is 0 if nothing differs, 1 if something differs or a document is wrong (then
     standard output is empty), 2 for wrong usage and 3 for a missing file.

@@ -78,10 +78,9 @@ def _format_metrics(result: Evaluation) -> list[str]:
 
 
 def _format_loss(result: Evaluation) -> str:
-    """Formats the loss. If it is a sum over samples, the loss per sample comes first."""
-    if not result.summed or result.samples == 1:
-        return f"loss {result.loss:,.6g}"
-    return f"loss {result.loss / result.samples:,.6g} a sample ({result.loss:,.6g} in total)"
+    """Formats the loss per sample, as training prints it."""
+    unit = " per sample" if result.summed and result.samples > 1 else ""
+    return f"loss {result.loss:,.6g}{unit}"
 
 
 def _print_confusion_matrix(output: Output, score: Score) -> None:

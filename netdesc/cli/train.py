@@ -61,6 +61,8 @@ def train(output: Output, **arguments: Any) -> int:
 
     The folder of the run contains the document, the weights, the metrics of each epoch, network.net
     and report.html, which shows all of it.
+    Losses are shown per sample, and epochs count from 1. In metrics.jsonl and run.json, epochs
+    count from 0 and losses are as the document defines them, by default sums over all samples.
     Ctrl-C stops training after the current epoch and writes a checkpoint.
     """
     return _train(output, show_layers=False, **arguments)
@@ -72,6 +74,8 @@ def compile_and_train(output: Output, **arguments: Any) -> int:
 
     The folder of the run contains the document, the weights, the metrics of each epoch, network.net
     and report.html, which shows all of it.
+    Losses are shown per sample, and epochs count from 1. In metrics.jsonl and run.json, epochs
+    count from 0 and losses are as the document defines them, by default sums over all samples.
     Ctrl-C stops training after the current epoch and writes a checkpoint.
     """
     return _train(output, show_layers=True, **arguments)

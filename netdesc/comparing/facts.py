@@ -42,15 +42,21 @@ def versions(operand: Operand) -> dict[str, str]:
 
 
 def results(operand: Operand) -> dict[str, Any]:
-    """Maps names to the known results of a run; empty for a document or a lock."""
+    """Maps names to the known results of a run; empty for a document or a lock.
+
+    Losses are per sample, unless they are means; epochs count from 1.
+    """
     record = operand.record
     if record is None:
         return {}
     values: dict[str, Any] = {"status": record.status, "epochs": record.epochs_done}
     if record.best is not None:
         values["best_epoch"] = record.best.epoch + 1
+    divisors = record.loss_divisors(operand.graph.loss.reduction)
     for prefix, metrics in (("best", record.best), ("final", record.final)):
-        values |= {f"{prefix}_{name}": getattr(metrics, name, None) for name in _RESULTS}
+        for name in _RESULTS:
+            value = getattr(metrics, name, None)
+            values[f"{prefix}_{name}"] = value and value / divisors.get(name, 1)
     values["seconds"] = record.seconds
     if record.seconds is not None and record.epochs_done:
         values["seconds_an_epoch"] = record.seconds / record.epochs_done

@@ -40,17 +40,19 @@ def loss_notes(run: RunData) -> Iterator[str]:
     metrics, losses, silence = run.metrics, run.metrics.selection_losses, run.silent_loss
     if metrics.best is None:
         return
+    unit = run.loss_unit
     what, best = metrics.selection_metric.replace("_", " "), losses[metrics.best]
     if metrics.best == 0 and len(losses) > 1:
-        yield f"The {what} never fell below the {number(best)} of the first epoch."
+        yield f"The {what}{unit} never fell below the {number(best)} of the first epoch."
     elif 0 < best < losses[0]:
         yield (
-            f"The {what} fell from {number(losses[0])} in the first epoch to {number(best)} in "
-            f"epoch {metrics.best + 1:,}, the best epoch: {percent(1 - best / losses[0])} less."
+            f"The {what}{unit} fell from {number(losses[0])} in the first epoch to {number(best)} "
+            f"in epoch {metrics.best + 1:,}, the best epoch: {percent(1 - best / losses[0])} less."
         )
     if silence:
         relation = "worse" if best > silence else f"{percent(1 - best / silence)} lower"
-        yield f"A silent output would have a {what} of {number(silence)}; the best is {relation}."
+        silent_loss = f"{what}{unit} of {number(silence)}"
+        yield f"A silent output would have a {silent_loss}; the best is {relation}."
     if fall := fall_at_end(run):
         yield f"The {what} still fell by {percent(fall)} at the end: more epochs may help."
     elif rose_again(run):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -63,9 +63,10 @@ class Metrics:
     """The metrics of a run as columns [epochs]; NaN stands for an unknown value.
 
     ``epochs`` are the numbers of the epochs, from 1 (in the file from 0). ``columns`` maps each
-    metric to its column. ``by_layer`` maps (metric, layer), with a metric in ``PER_LAYER``, to the
-    column of this layer. ``confusion`` are the confusion counts of the best epoch.
-    ``missing_epochs`` are the numbers of the epochs that are not in the file.
+    metric to its column, with losses as in the file until ``per_sample`` divides them. ``by_layer``
+    maps (metric, layer), with a metric in ``PER_LAYER``, to the column of this layer. ``confusion``
+    are the confusion counts of the best epoch. ``missing_epochs`` are the numbers of the epochs
+    that are not in the file.
     ``impossible_values`` are sentence parts about values that were left out, because they are out
     of range.
     """
@@ -83,6 +84,11 @@ class Metrics:
     def has(self, name: str) -> bool:
         """Whether the metric ``name`` has a finite value in any epoch."""
         return bool(np.isfinite(self.columns[name]).any())
+
+    def per_sample(self, divisors: Mapping[str, int]) -> Metrics:
+        """Returns these metrics with each loss divided by its divisor (metric -> divisor)."""
+        losses = {name: self.columns[name] / divisor for name, divisor in divisors.items()}
+        return replace(self, columns=self.columns | losses)
 
     @property
     def selection_metric(self) -> str:

@@ -126,7 +126,9 @@ def _facts(run: RunData) -> dict[str, str]:
         name = "Validation accuracy" if metrics.part == "validation" else "Accuracy"
         accuracy = {name: percent(metrics.best_accuracy)}
     return accuracy | {
-        f"Best {what}": number(metrics.value_at(metrics.selection_metric, metrics.best)),
+        f"Best {what}{run.loss_unit}": number(
+            metrics.value_at(metrics.selection_metric, metrics.best)
+        ),
         "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
         "Training time": duration(_training_s(run)),
         "Parameters": f"{run.graph.parameters:,}",

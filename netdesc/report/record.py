@@ -106,6 +106,16 @@ class Record(_Part):
         """Whether the record has the final status. False during training and for a killed run."""
         return self.status in ENDED
 
+    def loss_divisors(self, reduction: str) -> dict[str, int]:
+        """Returns the divisors that turn losses into losses per sample: metric -> divisor.
+
+        A divisor is 1 if the loss is a mean or the record lacks the number of samples.
+        """
+        parts = {"loss": "train", "validation_loss": "validation"}
+        if reduction == "mean":
+            return dict.fromkeys(parts, 1)
+        return {name: self.samples.get(part) or 1 for name, part in parts.items()}
+
     @property
     def recorded_epochs(self) -> list[EpochMetrics]:
         """The metrics of the best and of the last epoch, if they are in the record."""

@@ -60,9 +60,21 @@ class RunData:
         return self.document.training.epochs
 
     @property
+    def loss_divisors(self) -> dict[str, int]:
+        """The divisors that make ``metrics`` and ``silent_loss`` per sample: metric -> divisor."""
+        return self.record.loss_divisors(self.graph.loss.reduction)
+
+    @property
+    def loss_unit(self) -> str:
+        """What follows the word loss: `` per sample`` if sums were divided; otherwise empty."""
+        return " per sample" if set(self.loss_divisors.values()) != {1} else ""
+
+    @property
     def silent_loss(self) -> float | None:
-        """The validation loss of a silent output or, without validation, its training loss."""
-        return getattr(self.record.silence, self.metrics.selection_metric)
+        """The loss of an output without spikes, in the metric that selects the best epoch."""
+        metric = self.metrics.selection_metric
+        loss: float | None = getattr(self.record.silence, metric)
+        return None if loss is None else loss / self.loss_divisors[metric]
 
     @property
     def classified_unit(self) -> str:
@@ -160,7 +172,7 @@ def read_run(path: Path) -> RunData:
         graph=graph,
         files=dict(description.files),
         lock_text=lock_text,
-        metrics=metrics,
+        metrics=metrics.per_sample(record.loss_divisors(graph.loss.reduction)),
         activity=activity,
         activity_damage=damage,
     )

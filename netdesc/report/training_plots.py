@@ -9,9 +9,11 @@ import numpy as np
 from netdesc.report.plots import Curve, Histogram, Plot, curves, histogram
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
+from netdesc.runs.files import METRICS, RECORD
 
 RING = "The ring marks the best epoch."
 SILENCE = "The dotted line is the loss of an output without spikes."
+FILES = f"Here epochs count from 1; {METRICS} and {RECORD} count from 0 and hold undivided losses."
 ZOOM = "Drag over a part of a figure to zoom in; double-click to show all."
 
 
@@ -22,16 +24,16 @@ def training_plots(run: RunData) -> list[Plot]:
 
 def _training_plots(run: RunData) -> Iterator[Plot]:
     metrics = run.metrics
-    sizes, unit, note = _divisors(run)
-    losses = _by_part(run, "loss", sizes)
-    if losses:
-        part = "validation" if metrics.selection_metric == "validation_loss" else "train"
+    if losses := _by_part(run, "loss"):
         silent_loss = run.silent_loss
-        levels = {} if silent_loss is None else {"silent output": silent_loss / sizes[part]}
-        caption = " ".join(filter(None, [note, RING, SILENCE if levels else "", ZOOM]))
-        yield curves(
-            "Loss", metrics.epochs, losses, unit=unit, caption=caption, scale="log", levels=levels
+        levels = {} if silent_loss is None else {"silent output": silent_loss}
+        caption = " ".join(
+            filter(None, [_division_note(run), RING, SILENCE if levels else "", ZOOM, FILES])
         )
+        yield curves(
+            "Loss", metrics.epochs, losses, unit=f"loss{run.loss_unit}", caption=caption,
+            scale="log", levels=levels,
+        )  # fmt: skip
     if accuracies := _by_part(run, "accuracy"):
         yield curves(
             "Accuracy", metrics.epochs, accuracies, unit="correct", caption=RING, scale="percent"
@@ -43,39 +45,32 @@ def _training_plots(run: RunData) -> Iterator[Plot]:
         yield curves("Learning rate", metrics.epochs, columns, unit="learning rate", scale=scale)
 
 
-def _by_part(run: RunData, metric: str, divisors: dict[str, int] | None = None) -> list[Curve]:
-    """Returns the curves of a metric for training and validation, divided by ``divisors``.
+def _by_part(run: RunData, metric: str) -> list[Curve]:
+    """Returns the curves of a metric for training and validation.
 
     The best epoch is marked on the curve of the part whose loss selects it.
     """
     metrics, parts = run.metrics, list[Curve]()
-    for part, prefix in (("train", ""), ("validation", "validation_")):
+    for part, prefix in (("training", ""), ("validation", "validation_")):
         name = prefix + metric
         if metrics.has(name):
-            values = metrics.columns[name] / (divisors[part] if divisors else 1)
             is_known = metrics.value_at(name, metrics.best) is not None
             mark = (
                 metrics.best if is_known and metrics.selection_metric == f"{prefix}loss" else None
             )
-            parts.append(Curve("training" if part == "train" else part, values, mark))
+            parts.append(Curve(part, metrics.columns[name], mark))
     return parts
 
 
-def _divisors(run: RunData) -> tuple[dict[str, int], str, str]:
-    """Returns the divisor of each part's loss, the unit of the axis, and a note about the division.
-
-    If the losses are sums over the samples of a part, each loss is divided by the number of
-    samples, so that the losses can be compared. Otherwise the divisors are 1.
-    """
-    sizes = run.record.samples
-    parts = [sizes.get(part, 0) for part in ("train", "validation")]
-    if run.graph.loss.reduction == "mean" or not run.metrics.has("validation_loss") or 0 in parts:
-        return {"train": 1, "validation": 1}, "loss", ""
-    note = (
-        f"Both losses are sums over samples. To be comparable, they are divided by the number of "
-        f"samples: {parts[0]:,} for training and {parts[1]:,} for validation."
-    )
-    return sizes, "loss per sample", note
+def _division_note(run: RunData) -> str:
+    """Says by which numbers of samples the losses were divided; empty if they were not."""
+    divisors = run.loss_divisors
+    if not run.loss_unit:
+        return ""
+    samples = f"{divisors['loss']:,} for training"
+    if run.metrics.has("validation_loss"):
+        samples += f" and {divisors['validation_loss']:,} for validation"
+    return f"A loss is the sum over samples, divided by their number: {samples}."
 
 
 def gradient_plot(run: RunData) -> Plot | None:

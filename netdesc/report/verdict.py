@@ -39,7 +39,8 @@ def headline(run: RunData) -> str:
     best = metrics.value_at(metrics.selection_metric, metrics.best)
     loss = "The loss of the network is not known."
     if best is not None:
-        loss = f"The best {metrics.selection_metric.replace('_', ' ')} is {number(best)}."
+        what = metrics.selection_metric.replace("_", " ")
+        loss = f"The best {what} is {number(best)}{run.loss_unit}."
     if activity is None or not (matches := coincidences(activity.samples)):
         return loss
     if not activity.epoch:

@@ -28,10 +28,9 @@ _RECENT_S = 20.0
 
 @dataclass(frozen=True)
 class Scale:
-    """The numbers by which the losses of both splits are divided before they are displayed.
+    """The divisor of each split's loss for display: its number of samples; 1 if losses are means.
 
-    If a loss is a sum over samples and there are validation samples, they are the splits' numbers
-    of samples, so that the two losses can be compared. Otherwise both are 1.
+    Divided by it, the losses of splits and of runs with other numbers of samples can be compared.
     """
 
     train: int = 1
@@ -40,7 +39,7 @@ class Scale:
     @property
     def unit(self) -> str:
         """The unit to print after a loss."""
-        return "" if self == Scale() else " a sample"
+        return "" if self == Scale() else " per sample"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class ProgressLine:
     accuracy: float | None = None
     """The share of correct predictions, on the validation split if there is one."""
     unit: str = ""
-    """`` a sample`` if losses were divided by the number of samples; otherwise empty."""
+    """`` per sample`` if losses were divided by the number of samples; otherwise empty."""
 
 
 class Display:

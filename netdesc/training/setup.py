@@ -49,10 +49,11 @@ class Setup:
 
     @property
     def scale(self) -> Scale:
-        """The divisors of the losses for display, so that losses of both splits are comparable."""
-        if self.validation is None or self.graph.loss.reduction == "mean":
+        """The divisors that turn summed losses into losses per sample for display."""
+        if self.graph.loss.reduction == "mean":
             return Scale()
-        return Scale(len(self.train.samples), len(self.validation.samples))
+        held_out = self.validation
+        return Scale(len(self.train.samples), 1 if held_out is None else len(held_out.samples))
 
     def build_counter(self) -> ConfusionCounter | None:
         """Returns a new counter of predictions, or None if samples have no labels."""

@@ -61,7 +61,7 @@ def test_an_evaluation_uses_the_best_weights(tmp_path: Path, part: Any) -> None:
     counts = output.sum(0).numpy()
     predictions = np.where(counts.any(1), counts.argmax(1), -1)
     assert (result.part, result.samples) == (part, len(labels))
-    assert result.loss == pytest.approx(loss.item(), rel=1e-5)
+    assert result.loss == pytest.approx(loss.item() / len(labels), rel=1e-5)
     assert result.matched is None
     assert result.score is not None
     assert result.score.accuracy == pytest.approx((predictions == labels).mean())
@@ -81,7 +81,7 @@ def test_validation_is_what_training_measured(run: Run) -> None:
     """Also with random inputs: those of validation are drawn once, from the seed."""
     result = netdesc.evaluate(run.path, "validation")
     assert run.best is not None
-    assert result.loss == run.best["validation_loss"]
+    assert result.loss == run.best["validation_loss"] / result.samples
     assert result.score is not None
     assert result.score.accuracy == run.best["validation_accuracy"]
     assert result.score.confusion == read_metrics(run.path)[run.best["epoch"]]["confusion"]
@@ -232,7 +232,8 @@ def test_measuring_runs_without_dropout(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     dropped = train(path, tmp_path / "dropped")
     assert dropped.best is not None
-    assert netdesc.evaluate(dropped, "validation").loss == dropped.best["validation_loss"]
+    result = netdesc.evaluate(dropped, "validation")
+    assert result.loss == dropped.best["validation_loss"] / result.samples
 
     compiled = compile(load(path))
     parts = read_splits(load(path), SampleSpec.of(compiled.graph), print)

@@ -317,6 +317,7 @@ def test_runs_differ_in_results_and_not_in_seconds(
     results = differing("a", "b", "results")
     assert results["seconds"] == (1.0, 2.0)
     assert results["best_loss"] == (3.25, 3.25)
+    assert results["best_epoch"] == (30, 30)
     text = netdesc("diff", "a", "b")
     assert text.code == 0
     assert re.search(r"^seconds +1 +2$", text.out, re.MULTILINE)
@@ -328,6 +329,11 @@ def test_runs_differ_in_results_and_not_in_seconds(
     assert changed == {"status", "final_loss", "seconds", "seconds_an_epoch"}
     ended = netdesc("diff", "a", "b", "--json")
     assert (ended.code, ended.record["b"]["status"]) == (1, "interrupted")
+
+
+def test_losses_are_compared_per_sample(differing: Differing, runs: tuple[Path, Path]) -> None:
+    change_record(runs[0], samples={"train": 5, "validation": 0})
+    assert differing("a", "b", "results")["best_loss"] == (0.65, 3.25)
 
 
 def test_versions_differ(netdesc: Netdesc, differing: Differing, runs: tuple[Path, Path]) -> None:

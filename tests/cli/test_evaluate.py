@@ -28,7 +28,7 @@ def test_a_run_is_measured(netdesc: Netdesc, document: Path) -> None:
     best = read_record(Path("run"))["best"]
     assert record["network"] == "run"
     assert (record["part"], record["samples"]) == ("validation", 15)
-    assert record["loss"] == best["validation_loss"]
+    assert record["loss"] == best["validation_loss"] / 15
     assert record["accuracy"] == best["validation_accuracy"]
     assert np.sum(record["confusion"]) + record["undecided"] == 15
     assert record["matched"] is None
@@ -39,11 +39,10 @@ def test_a_run_is_measured(netdesc: Netdesc, document: Path) -> None:
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert lines[0] == "run: test, 15 samples"
-    told = re.match(
-        r"loss ([\d.]+) a sample \(([\d.]+) in total\), accuracy .*% by spike rate", lines[1]
-    )
+    told = re.match(r"loss ([\d.]+) per sample, accuracy .*% by spike rate", lines[1])
     assert told is not None
-    assert 15 * float(told[1]) == pytest.approx(float(told[2]), rel=1e-4)
+    record = json.loads(netdesc("evaluate", "run", "--json").out)
+    assert float(told[1]) == pytest.approx(record["loss"], rel=1e-4)
     assert lines[2].split()[:7] == ["label", "→", "0", "→", "1", "→", "2"]
     matrix = np.array([line.split() for line in lines[4 : 4 + CLASSES]], int)
     assert matrix[:, 0].tolist() == [0, 1, 2]
@@ -103,7 +102,7 @@ def test_spike_trains_are_measured(netdesc: Netdesc, tmp_path: Path) -> None:
     outcome = netdesc("evaluate", document)
     assert outcome.code == 0
     assert "train, 1 sample\n" in outcome.out
-    assert "a sample" not in outcome.out
+    assert "per sample" not in outcome.out
     assert "target spikes in the same step" in outcome.out
     record = json.loads(netdesc("evaluate", document, "--json").out)
     assert record["matched"].keys() == {"target_spikes", "met"}

@@ -115,9 +115,14 @@ def test_a_tie_of_classes_is_said_to_be_one(tmp_path: Path) -> None:
     ]
 
 
-def test_losses_of_unlike_parts_are_drawn_a_sample(tmp_path: Path) -> None:
+def test_losses_are_per_sample_everywhere(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", classes=True, samples={"train": 200, "validation": 50})
-    plot = build_page(read_run(folder)).training[0]
+    page = build_page(read_run(folder))
+    assert page.facts["Best validation loss per sample"] == "0.08"
+    assert any("loss per sample fell from 2.4 in" in note for note in page.notes)
+    assert page.slider is not None
+    assert page.slider.frames[0].label == "before training, loss 0.5"
+    plot = page.training[0]
     assert plot.data[0]["y"][0] == 100 / 200
     assert plot.data[1]["y"][0] == 120 / 50
     assert plot.data[2]["y"] == [120 / 30 / 50]  # the ring

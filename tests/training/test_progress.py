@@ -68,10 +68,23 @@ def test_summed_losses_are_shown_per_sample(
     row = read_metrics(run.path)[0]
     line = next(line for line in capsys.readouterr().err.splitlines() if "epoch 1/1" in line)
     training, validation = row["loss"] / 3, row["validation_loss"] / 2
-    assert f"loss {training:,.6g} a sample  validation {validation:,.6g}  best" in line
+    assert f"loss {training:,.6g} per sample  validation {validation:,.6g}  best" in line
     assert run.message == (
-        f"done after 1 epoch: best validation loss {validation:,.6g} a sample in epoch 1"
+        f"done after 1 epoch: best validation loss {validation:,.6g} per sample in epoch 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "reduction", "divisor"), [(1, "sum", 1), (4, "sum", 4), (4, "mean", 1)]
+)
+def test_losses_without_validation_are_shown_per_sample_too(
+    tmp_path: Path, pairs: int, reduction: str, divisor: int
+) -> None:
+    loss = {"type": "spike_time", "time_constant_ms": 2, "reduction": reduction}
+    task = write_task(tmp_path, pairs=pairs, epochs=1, loss=loss)
+    run = train(load(task), run_dir=tmp_path / "run", progress="quiet")
+    unit = " per sample" if divisor > 1 else ""
+    assert f"loss {read_metrics(run.path)[0]['loss'] / divisor:,.6g}{unit} in" in run.message
 
 
 def test_the_log_gets_messages_from_before_it_was_opened(

@@ -12,10 +12,12 @@ from netdesc.losses.classifiers import (
     majority,
 )
 from netdesc.losses.label_loss import SpikeMaxLoss, SpikeRateLoss
+from netdesc.losses.loss import Loss
 from netdesc.losses.spike_time import SpikeTimeLoss
 
 __all__ = [
     "SILENT",
+    "Loss",
     "MostSpikes",
     "MostSpikesInWindow",
     "SpikeMaxLoss",

@@ -10,9 +10,10 @@ from torch import nn
 from netdesc.graph import nodes
 from netdesc.losses.classifiers import MostSpikes, MostSpikesInWindow
 from netdesc.losses.label_loss import SpikeMaxLoss, SpikeRateLoss
+from netdesc.losses.loss import Loss
 from netdesc.losses.spike_time import SpikeTimeLoss
 
-_LOSSES: dict[type, Callable[[Any, float], nn.Module]] = {
+_LOSSES: dict[type, Callable[[Any, float], Loss]] = {
     nodes.SpikeTime: SpikeTimeLoss,
     nodes.SpikeRate: lambda loss, step_ms: SpikeRateLoss(loss),
     nodes.SpikeMax: lambda loss, step_ms: SpikeMaxLoss(loss),
@@ -20,7 +21,7 @@ _LOSSES: dict[type, Callable[[Any, float], nn.Module]] = {
 """Maps a node class to a function that builds the loss from a node and a step's length in ms."""
 
 
-def build_loss(graph: nodes.Graph) -> nn.Module:
+def build_loss(graph: nodes.Graph) -> Loss:
     """Builds the loss of a graph: ``loss(output, target)`` returns a float32 scalar.
 
     ``output`` is [steps, batch, *shape]. The target of ``spike_time`` has the same shape; the

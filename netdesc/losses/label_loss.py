@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from netdesc.graph import nodes
 from netdesc.kernels import operators
 from netdesc.kernels.reference.windows import COSTS, CostParameters
+from netdesc.losses.loss import Loss
 from netdesc.losses.rates import expand_labels, flatten_neurons, rates
 
 
-class _LabelLoss(nn.Module):
+class _LabelLoss(Loss):
     """A loss that compares rates with labels; ``operators.window_loss`` explains ``costs``."""
 
     def __init__(

@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from netdesc.graph import nodes
 from netdesc.kernels import operators
 from netdesc.kernels.checks import check_tensor
+from netdesc.losses.loss import Loss
 
 
-class SpikeTimeLoss(nn.Module):
+class SpikeTimeLoss(Loss):
     """The distance ``Σ (h ∗ (output − target))²`` with an exponential filter h (van Rossum, 2001).
 
     The filter is ``exp(−n · step / time constant)`` over steps n, convolved ``filter_order − 1``
@@ -55,3 +56,22 @@ class SpikeTimeLoss(nn.Module):
             self.length,
         )
         return total / output.numel() if self.mean else total
+
+    @torch.no_grad()
+    def filter(self, spikes: Tensor) -> Tensor:
+        """Returns the trace that the loss compares: spikes filtered by h, float32.
+
+        ``spikes`` [steps, …] of any type begin with the axis of the steps; the trace has the same
+        shape and no gradient. Raises ValueError for a scalar, TypeError unless it is a tensor.
+
+        >>> trace = compiled.loss.filter(torch.tensor([0.0, 1.0, 0.0, 0.0]))
+        >>> trace.round(decimals=4)
+        tensor([0.0000, 1.0000, 1.2131, 1.1036])
+        """
+        check_tensor("a spike train", spikes)
+        if not spikes.dim() or not spikes.numel():
+            raise ValueError(f"[steps, …] is needed, each at least 1, not {list(spikes.shape)}")
+        train_T1N = spikes.to(torch.float32).reshape(spikes.shape[0], 1, -1)
+        silence = torch.zeros_like(train_T1N)
+        _, trace = operators.spike_time(train_T1N, silence, self.decay, self.order, self.length)
+        return trace.reshape(spikes.shape)

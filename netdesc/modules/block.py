@@ -61,7 +61,8 @@ class DenseBlock(nn.Module):
     @property
     def is_fused(self) -> bool:
         """Whether the operator ``segment`` can compute synapses and neurons together."""
-        return self.synapse.bits is not None and not self.neuron.acts_on_current
+        is_recorded = self.neuron.recorder is not None
+        return self.synapse.bits is not None and not self.neuron.acts_on_current and not is_recorded
 
     @property
     def has_hooks(self) -> bool:

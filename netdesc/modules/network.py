@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,6 +19,7 @@ from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
+from netdesc.modules.recording import LayerRecording, record_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,28 @@ class Network(nn.Module):
         blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name in self._neuron_layers:
             yield name, cast(DenseBlock, blocks[name])
+
+    def record(
+        self, layers: Iterable[str] | None = None
+    ) -> AbstractContextManager[dict[str, LayerRecording]]:
+        """Records spikes and voltages of ``layers`` (default: all that have neurons).
+
+        The result is for a ``with`` statement. Within it, and afterwards, it maps the name of a
+        layer to the ``LayerRecording`` of the last forward pass. ValueError if a layer does not
+        exist or has no neurons.
+
+        >>> with compiled.model.record(["hidden"]) as recording:
+        ...     output_TBN = compiled.model(input_TBN)
+        >>> recording["hidden"].voltages.shape
+        torch.Size([1900, 1, 256])
+        """
+        blocks = dict(self.blocks())
+        names = list(blocks if layers is None else layers)
+        for name in names:
+            if name not in blocks:
+                known = ", ".join(blocks)
+                raise ValueError(f'there is no layer "{name}" with neurons; there are: {known}')
+        return record_blocks({name: blocks[name] for name in names})
 
     def set_tau_grad(self, fraction: float) -> None:
         """Sets the width of all surrogate gradients to the value of their schedule at ``fraction``.

@@ -51,6 +51,8 @@ class CubaNeurons(nn.Module):
             else:
                 self.register_buffer(name, decay)
         self.norm = MeanNorm(units) if neuron.norm else None
+        self.recorder: Callable[[Tensor, Tensor], None] | None = None
+        """Called with spikes and voltages of each forward pass (see ``kernels.operators.cuba``)."""
 
     @property
     def tau_grad(self) -> float:
@@ -108,9 +110,11 @@ class CubaNeurons(nn.Module):
             current_decay, bias = torch.ones_like(self.current_decay), bias.new_empty(0)
         if self.training and self.dropout > 0:
             z_TBN = z_TBN * self.dropout_factors(z_TBN[:1])
-        out, _, notes = operators.cuba(
+        out, voltages, notes = operators.cuba(
             z_TBN, current_decay, self.voltage_decay, bias, self.tau, self.numbers()
         )
+        if self.recorder is not None:
+            self.recorder(out, voltages)
         return out, notes
 
     def project(self) -> None:

@@ -14,9 +14,10 @@ from support.cuba_cases import ENGINES
 from support.modules_samples import dense, graph, spikes
 from support.van_rossum_oracle import check, expected, impulse, random_spikes
 
+from netdesc.graph import nodes
 from netdesc.kernels import operators, van_rossum_coefficients
 from netdesc.kernels.engine import use_engine
-from netdesc.losses import SpikeTimeLoss, build_loss
+from netdesc.losses import SpikeMaxLoss, SpikeTimeLoss, build_loss
 
 SLOW = math.exp(-1 / 1000)
 engines = pytest.mark.parametrize("engine", ENGINES)
@@ -188,3 +189,29 @@ def test_strided_trains(engine):
             loss.backward()
     assert losses[0] == losses[1]
     assert torch.equal(output.grad, plain.grad)
+
+
+@pytest.mark.parametrize("shape", [(60,), (60, 5), (60, 2, 5), (60, 2, 1, 2, 2)])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_filtered_trace_is_what_the_loss_compares(shape: tuple[int, ...], engine: str) -> None:
+    loss = SpikeTimeLoss(nodes.SpikeTime(type="spike_time", time_constant_ms=3, filter_order=2), 1)
+    rng = np.random.default_rng(1)
+    train = rng.random(shape) < 0.2
+    with use_engine(engine):
+        trace = loss.filter(torch.from_numpy(train))
+    h = impulse(loss.decay, 2, 100)
+    flat = train.reshape(60, -1)
+    expected = np.stack([np.convolve(each, h)[:60] for each in flat.T], axis=1)
+    assert (trace.dtype, trace.shape, trace.requires_grad) == (torch.float32, shape, False)
+    np.testing.assert_allclose(trace.numpy().reshape(60, -1), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_cannot_be_filtered() -> None:
+    loss = SpikeTimeLoss(nodes.SpikeTime(type="spike_time", time_constant_ms=3), 1)
+    with pytest.raises(TypeError, match="tensor"):
+        loss.filter(np.zeros(3))  # pyright: ignore[reportArgumentType]
+    for wrong in (torch.tensor(1.0), torch.zeros(0, 3)):
+        with pytest.raises(ValueError, match="is needed"):
+            loss.filter(wrong)
+    with pytest.raises(ValueError, match="SpikeMaxLoss compares spike rates"):
+        SpikeMaxLoss(nodes.SpikeMax(type="spike_max")).filter(torch.zeros(3))

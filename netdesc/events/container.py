@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from netdesc.description.files.event_files import MAX_TIME_MS
 from netdesc.events.binning import (
@@ -20,6 +22,7 @@ from netdesc.events.binning import (
     step_numbers,
     step_starts_us,
 )
+from netdesc.events.notebook import NotebookAnimation, NotebookPicture
 
 if TYPE_CHECKING:
     import torch
@@ -34,11 +37,15 @@ class DroppedEvents(UserWarning):
     """
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Event:
     """Spike events as columns, in the order of the file or of the caller.
 
-    ValueError if the columns are not one-dimensional and equally long.
+    Lists become arrays. ``x`` and ``t`` suffice: ``y`` is None by default, and all ``p`` are 0.
+    ValueError if the columns are not one-dimensional and equally long, TypeError without ``t``.
+
+    >>> Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).to_tensor((8,), steps=4).nonzero().tolist()
+    [[0, 3], [2, 3], [2, 5]]
     """
 
     x: Integers
@@ -50,7 +57,20 @@ class Event:
     t: NDArray[np.float64]
     """The time in milliseconds."""
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        p: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> None:
+        if t is None:
+            raise TypeError("an Event needs t, the times of its events in milliseconds")
+        times = np.asarray(t, dtype=np.float64)
+        polarities = np.zeros(times.shape, np.int32) if p is None else _integers("p", p)
+        fields = {"x": _integers("x", x), "y": None if y is None else _integers("y", y)}
+        for name, column in {**fields, "p": polarities, "t": times}.items():
+            object.__setattr__(self, name, column)  # the class is frozen
         columns = [self.x, self.p, self.t] if self.y is None else [self.x, self.y, self.p, self.t]
         if any(column.ndim != 1 or len(column) != len(self.t) for column in columns):
             shapes = ", ".join(str(column.shape) for column in columns)
@@ -82,6 +102,65 @@ class Event:
         is_inside &= (step >= 0) & (step < steps)
         index = step[is_inside] * math.prod(shape) + cell[is_inside]
         return index, len(self) - len(index)
+
+    # The modules that draw import this one, so they are imported when they are needed.
+
+    def show(
+        self,
+        *,
+        against: Event | None = None,
+        step_ms: float = 1.0,
+        neurons: int | None = None,
+        until_ms: float | None = None,
+    ) -> NotebookPicture:
+        """Draws the events as a raster, or as an image if they have x and y.
+
+        A notebook displays the result; its ``save`` writes a PNG, SVG or PDF file. ``against`` is a
+        second recording, drawn in other colours. ``neurons`` and ``until_ms`` are the numbers of
+        neurons and of milliseconds on the axes, by default all. PictureError, a ValueError, if
+        there is nothing to draw.
+
+        >>> picture = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).show()
+        >>> picture.png[1:4]
+        b'PNG'
+        """
+        files = importlib.import_module("netdesc.events.files")
+        pictures = importlib.import_module("netdesc.events.pictures")
+        drawn = pictures.picture(
+            [self] if against is None else [self, against],
+            [""] if against is None else ["this", "the other"],
+            step_ms=step_ms,
+            neurons=neurons,
+            until_ms=until_ms,
+        )
+
+        def write(path: Path) -> None:
+            with files.atomic_output_path(path) as temporary:
+                pictures.save_picture(temporary, drawn)
+
+        return NotebookPicture(write, pictures.FORMATS)
+
+    def animate(
+        self, *, step_ms: float | None = None, frames: int | None = None, fps: float = 20.0
+    ) -> NotebookAnimation:
+        """Draws the events as an animation with a frame per ``step_ms``, or with ``frames`` frames.
+
+        A notebook displays the result; its ``save`` writes a GIF, MP4 or HTML file. ``fps`` is the
+        number of frames shown per second. PictureError, a ValueError, if there is nothing to draw
+        or there would be too many frames.
+
+        >>> animation = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).animate(step_ms=1)
+        >>> animation.gif[:3]
+        b'GIF'
+        """
+        animations = importlib.import_module("netdesc.events.animation")
+
+        def write(path: Path) -> None:
+            animations.write_animation(path, self, step_ms=step_ms, frames=frames, fps=fps)
+
+        animation = NotebookAnimation(write, animations.FORMATS)
+        assert animation.gif  # drawn here, so that errors are raised here
+        return animation
 
     # Torch is imported inside the functions, because reading and writing files does not need it.
 
@@ -175,6 +254,17 @@ class Event:
                 DroppedEvents,
                 stacklevel=3,
             )
+
+
+def _integers(name: str, column: ArrayLike) -> Integers:
+    """Converts a column to integers. ValueError if it holds other numbers."""
+    array = np.asarray(column)
+    if array.dtype.kind in "iu":
+        return array
+    rounded = np.asarray(array, dtype=np.float64)
+    if (rounded != np.rint(rounded)).any():
+        raise ValueError(f"the column {name} of events must hold whole numbers")
+    return rounded.astype(np.int32)
 
 
 def to_dense(

@@ -1,0 +1,76 @@
+"""Events from lists, and their pictures in a notebook."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from netdesc.events import Event, EventFileError
+from netdesc.events.raster_grid import PictureError
+
+
+def test_an_event_needs_only_place_and_time() -> None:
+    event = Event(x=[3, 5, 3], t=[0, 1.5, 2])
+    assert event.y is None
+    assert (event.x.dtype.kind, event.p.tolist(), event.t.dtype) == ("i", [0, 0, 0], np.float64)
+    assert event.to_tensor((8,), steps=3).nonzero().tolist() == [[0, 3], [2, 3], [2, 5]]
+    assert len(Event(x=[], t=[])) == 0
+    whole = Event(np.array([1.0]), [0], np.array([1], np.uint8), (2.5,))
+    assert [whole.x.tolist(), whole.y.tolist(), whole.p.tolist()] == [[1], [0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "problem"),
+    [
+        ({"x": [1]}, TypeError, "needs t"),
+        ({"x": [1, 2], "t": [0.0]}, ValueError, "equally long"),
+        ({"x": [[1]], "t": [[0.0]]}, ValueError, "one-dimensional"),
+        ({"x": 1, "t": 0.0}, ValueError, "one-dimensional"),
+        ({"x": [0.5], "t": [0.0]}, ValueError, "column x of events must hold whole numbers"),
+        ({"x": [1], "p": [np.nan], "t": [0.0]}, ValueError, "column p"),
+        ({"x": [1], "y": [1, 2], "t": [0.0]}, ValueError, "equally long"),
+    ],
+)
+def test_columns_that_are_no_events(
+    columns: dict[str, list[float]], error: type[Exception], problem: str
+) -> None:
+    with pytest.raises(error, match=problem):
+        Event(**columns)
+
+
+def test_a_picture_is_displayed_and_saved(tmp_path: Path) -> None:
+    event = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0])
+    picture = event.show(neurons=8, until_ms=4)
+    assert PIL.Image.open(io.BytesIO(picture._repr_png_())).format == "PNG"
+    assert picture.png == event.show(neurons=8, until_ms=4).png != event.show().png
+    for name, start in (("a.png", b"\x89PNG"), ("b.SVG", b"<?xml"), ("c.pdf", b"%PDF")):
+        picture.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    with pytest.raises(ValueError, match=r"one of \.png, "):
+        picture.save(tmp_path / "d.gif")
+    assert event.show(against=Event(x=[1], t=[1.0])).png != picture.png
+    assert Event(x=[1, 2], y=[1, 3], t=[0, 1]).show().png
+
+
+def test_an_animation_is_displayed_and_saved(tmp_path: Path) -> None:
+    animation = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).animate(step_ms=1, fps=10)
+    assert animation._repr_html_().startswith('<img alt="spikes over time" src="data:image/gif;')
+    animation.save(tmp_path / "a.gif")
+    assert (tmp_path / "a.gif").read_bytes() == animation.gif
+    assert PIL.Image.open(tmp_path / "a.gif").n_frames == 3
+    animation.save(tmp_path / "a.html")
+    assert "<canvas" in (tmp_path / "a.html").read_text()
+    with pytest.raises(ValueError, match=r"one of \.gif, "):
+        animation.save(tmp_path / "a.png")
+    with pytest.raises(EventFileError):
+        animation.save(tmp_path / "nowhere" / "a.gif")
+
+
+def test_nothing_to_draw_is_said_at_once() -> None:
+    for draw in (Event(x=[], t=[]).animate, Event(x=[], y=[], t=[]).animate):
+        with pytest.raises(PictureError, match="no events"):
+            draw()

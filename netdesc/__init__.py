@@ -13,21 +13,28 @@ if TYPE_CHECKING:
     from netdesc.api.compile import Compiled, compile
     from netdesc.api.evaluate import evaluate
     from netdesc.api.integer_run import run_integer
+    from netdesc.api.run import run
     from netdesc.api.train import train
-    from netdesc.description import DescriptionError, load
+    from netdesc.api.trained_run import Run
+    from netdesc.description import Description, DescriptionError, check, load, loads
     from netdesc.exchange import export_net, import_net
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Compiled",
+    "Description",
     "DescriptionError",
+    "Run",
     "__version__",
+    "check",
     "compile",
     "evaluate",
     "export_net",
     "import_net",
     "load",
+    "loads",
+    "run",
     "run_integer",
     "train",
 ]
@@ -35,9 +42,14 @@ __all__ = [
 _MODULES = {
     "Compiled": "netdesc.api.compile",
     "compile": "netdesc.api.compile",
+    "Description": "netdesc.description",
     "DescriptionError": "netdesc.description",
+    "check": "netdesc.description",
     "load": "netdesc.description",
+    "loads": "netdesc.description",
     "evaluate": "netdesc.api.evaluate",
+    "Run": "netdesc.api.trained_run",
+    "run": "netdesc.api.run",
     "train": "netdesc.api.train",
     "export_net": "netdesc.exchange",
     "import_net": "netdesc.exchange",

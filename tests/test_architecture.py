@@ -100,10 +100,10 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 11_600,
+    "description": 11_700,
     "neurons": 2_200,
     "graph": 900,
-    "events": 1_750,
+    "events": 1_900,
     "runs": 400,
     "kernels": 9_000,
     "modules": 1_400,
@@ -114,7 +114,7 @@ LINE_BUDGETS = {
     "report": 4_400,
     "comparing": 600,
     "bench": 2_200,
-    "api": 800,
+    "api": 1_050,
     "cli": 4_500,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

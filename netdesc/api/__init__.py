@@ -7,5 +7,6 @@
 - ``run``: computes the output spikes of one recording, in floats or in the device's integers
 - ``integer_run``: computes the output spikes of an array in the device's integers, without torch
 
-``load``, which reads a document, is in ``netdesc.description``.
+``trained_run`` holds the results of a run. ``load``, which reads a document, is in
+``netdesc.description``.
 """

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import singledispatch
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
+from netdesc.api.trained_run import Run
 from netdesc.description import Description, Document, load
-from netdesc.exchange import ImportedNetwork, read_weights
+from netdesc.exchange import ImportedNetwork, import_net, read_weights
 from netdesc.graph import Graph, build_graph
-from netdesc.losses import build_loss
+from netdesc.losses import Loss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import read_state, resume_command
-from netdesc.training import Run
 from netdesc.training.errors import WeightsError
 from netdesc.training.weights import WeightReader, load_weights
 
@@ -26,34 +29,98 @@ class Compiled:
     ``model`` maps float32 spikes ``[steps, batch, *input shape]`` to float32 spikes
     ``[steps, batch, *output shape]``. ``loss(output_TBN, target)`` returns a scalar. The target is
     float32 of the output's shape, or int64 labels [batch] if the document has labels.
+
+    >>> output_TBN = compiled.model(input_TBN)
+    >>> compiled.loss(output_TBN, torch.zeros(1900, 1, 200)).requires_grad
+    True
     """
 
     model: Network
-    loss: torch.nn.Module
+    loss: Loss
     graph: Graph
 
 
-def compile(network: Description | Run | str | Path) -> Compiled:
+Source = Description | ImportedNetwork | Run | Compiled | Mapping[str, Any] | str | Path
+"""Where a network comes from: a description, the result of ``import_net`` or ``compile``, a run, a
+document as a dict, or the path of a document, of a ``.net`` file or of a run's folder."""
+
+
+def compile(network: Source) -> Compiled:
     """Builds the model and the loss of ``network``.
 
-    ``network`` is a description, the file of a document, a run, or the folder of a run. The model
-    of a run has the run's best weights (lowest loss). Any other model has the weights that the
-    document names in ``weights``, or else random initial weights from the document's seed.
-    DescriptionError if the document is invalid, TrainingError if weights are missing or do not fit,
-    TypeError if ``network`` has another type.
+    ``network`` is a description, the file of a document or the document as a dict, a run or its
+    folder, a ``.net`` file, or the result of ``import_net``. The model of a run has the run's best
+    weights (lowest loss), that of a ``.net`` file the file's. Any other model has the weights that
+    the document names in ``weights``, or else random initial weights from the document's seed.
+    DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, TrainingError
+    if weights are missing or do not fit, TypeError if ``network`` has another type.
+
+    >>> compiled = netdesc.compile("examples/oxford.json")
+    >>> compiled.model(torch.zeros(1900, 1, 200)).shape
+    torch.Size([1900, 1, 200])
     """
-    if isinstance(network, Run | str | Path):
-        path = network.path if isinstance(network, Run) else Path(network)
-        if path.is_dir():
-            return compile_run(path)[1]
-        network = load(path)
-    description = require_description(network)
-    compiled = _build(description.document)
-    weights = description.document.weights
+    return open_network(network).compiled
+
+
+class OpenedNetwork(NamedTuple):
+    """A compiled network, and its document; None for a ``.net`` file, which holds no document.
+
+    ``folder`` is that of the run whose best weights the network has; None for other networks.
+    """
+
+    compiled: Compiled
+    description: Description | None = None
+    folder: Path | None = None
+
+
+@singledispatch
+def open_network(network: Source) -> OpenedNetwork:
+    """Compiles a network of any form, with the errors of ``compile``."""
+    raise TypeError(
+        "a network is a path, a dict, a description, a run or the result of import_net, not "
+        f"{type(network).__name__}"
+    )
+
+
+@open_network.register(str)
+@open_network.register(Path)
+def _open_path(network: str | Path) -> OpenedNetwork:
+    path = Path(network)
+    if path.is_dir():
+        description, compiled = compile_run(path)
+        return OpenedNetwork(compiled, description, path)
+    if is_net_file(path):
+        return OpenedNetwork(compile_imported(import_net(path)))
+    return _open_description(load(network))
+
+
+@open_network.register(Compiled)
+def _open_compiled(network: Compiled) -> OpenedNetwork:
+    return OpenedNetwork(network)
+
+
+@open_network.register(Run)
+def _open_run(network: Run) -> OpenedNetwork:
+    return _open_path(network.path)
+
+
+@open_network.register(Mapping)
+def _open_dict(network: Mapping[str, Any]) -> OpenedNetwork:
+    return _open_description(load(network))
+
+
+@open_network.register(ImportedNetwork)
+def _open_imported(network: ImportedNetwork) -> OpenedNetwork:
+    return OpenedNetwork(compile_imported(network))
+
+
+@open_network.register(Description)
+def _open_description(network: Description) -> OpenedNetwork:
+    compiled = _build(network.document)
+    weights = network.document.weights
     if weights is not None:
-        path = description.resolve(weights.path)
-        load_weights(path, compiled.model, weight_readers(compiled.graph))
-    return compiled
+        load_weights(network.resolve(weights.path), compiled.model, weight_readers(compiled.graph))
+    return OpenedNetwork(compiled, network)
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:
@@ -81,13 +148,20 @@ def _build(document: Document) -> Compiled:
     return Compiled(build(graph, seed=document.training.seed), build_loss(graph), graph)
 
 
-def require_description(value: object) -> Description:
-    """Returns ``value`` if it is a description; TypeError otherwise."""
-    if not isinstance(value, Description):
-        raise TypeError(
-            f"a description is needed, not {type(value).__name__}: netdesc.load(path) reads one"
-        )
-    return value
+def is_net_file(path: Path) -> bool:
+    """Whether a path is that of a network file, by its suffix."""
+    return path.suffix.lower() == ".net" and not path.is_dir()
+
+
+def read_description(
+    network: Description | Mapping[str, Any] | str | Path, *, with_files: bool = True
+) -> Description:
+    """Returns a description, or loads it from a path or a dict. TypeError for other types."""
+    if isinstance(network, Description):
+        return network
+    if isinstance(network, str | Path | Mapping):
+        return load(network, with_files=with_files)
+    raise TypeError(f"a path, a dict or a description is needed, not {type(network).__name__}")
 
 
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
-from netdesc.api.compile import Compiled, compile, compile_run, untrained_warnings
-from netdesc.description import Description, load
+from netdesc.api.compile import Compiled, is_net_file, open_network, untrained_warnings
+from netdesc.api.trained_run import Run
+from netdesc.description import Description
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
-from netdesc.training import DataError, Run
+from netdesc.runs.files import RECORD
+from netdesc.training import DataError
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import ConfusionCounter, Score
 from netdesc.training.errors import MissingDataError
 from netdesc.training.evaluate import measure
+from netdesc.training.memory_data import MemoryData, recorded_settings
+from netdesc.training.record import RunRecord
 from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.splits import read_splits
 
@@ -71,34 +76,72 @@ class Evaluation:
     warnings: list[str]
 
 
-def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
+def evaluate(
+    run: Run | Description | Mapping[str, Any] | str | Path,
+    part: Part | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Evaluation:
     """Measures a network on the split ``part`` of its data.
 
-    ``run`` is a run, its folder, or the file of a document. A run is measured with its best
-    weights; on ``validation``, the results equal those that training measured with these weights.
-    ``part`` is by default the first of ``PARTS`` that has samples. DataError if the split has no
-    samples or the data does not fit, DescriptionError if the document is invalid.
+    ``run`` is a run or its folder, or a document: its description, its file, or a dict. A run is
+    measured with its best weights; on ``validation``, the results equal those that training
+    measured with these weights. ``part`` is by default the first of ``PARTS`` that has samples.
+    ``data`` replaces the data that the document names (see ``train``). DataError if the split has
+    no samples or the data does not fit, DescriptionError if the document is invalid.
+
+    >>> evaluation = netdesc.evaluate("examples/oxford.json")
+    >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes
+    ('train', 1, 10458)
     """
-    path = run.path if isinstance(run, Run) else Path(run)
-    if path.is_dir():
-        description, compiled = compile_run(path)
-    elif path.suffix.lower() == ".net":
-        error = DataError if path.exists() else MissingDataError
-        raise error(f"{path}: a .net file names no data; give a run or a document")
-    else:
-        description = load(path)
-        compiled = compile(description)
-    warnings = [] if path.is_dir() else untrained_warnings(description.document)
-    splits = read_splits(description, SampleSpec.of(compiled.graph), warnings.append)
-    found: dict[Part, Samples] = {
-        name: samples for name in PARTS if (samples := getattr(splits, name)) is not None
-    }
+    if isinstance(run, str | Path) and is_net_file(Path(run)):
+        error = DataError if Path(run).exists() else MissingDataError
+        raise error(f"{run}: a .net file names no data; give a run or a document")
+    compiled, description, folder = open_network(run)
+    if description is None:
+        raise TypeError("a network that is compiled or imported names no data; give a document")
+    warnings = [] if folder is not None else untrained_warnings(description.document)
+    memory = _memory_data(data, description, folder)
+    found = _read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))
     if chosen not in found:
+        there = ", ".join(found)
         raise DataError(
-            f"{path}: its data has no samples for {chosen}; there are: {', '.join(found)}"
+            f"{description.path}: its data has no samples for {chosen}; there are: {there}"
         )
     return _evaluate(description, compiled, chosen, found[chosen], warnings)
+
+
+def _memory_data(
+    data: Mapping[str, Any] | None, description: Description, folder: Path | None
+) -> MemoryData | None:
+    """Returns arrays in memory with the encoding of a document, or of a run that trained on arrays.
+
+    DataError if such a run is measured without arrays.
+    """
+    recorded = None
+    if folder is not None and description.document.data is None:
+        recorded = RunRecord.read(folder / RECORD).fields.get("memory_data")
+    if data is None:
+        if recorded is not None:
+            raise DataError(
+                f"{folder}: this run trained on arrays of a Python program, which must pass them "
+                "again: netdesc.evaluate(…, data=…)"
+            )
+        return None
+    section = description.document.data if recorded is None else recorded_settings(recorded)
+    return MemoryData.of(data).with_defaults(section)
+
+
+def _read_parts(
+    description: Description, spec: SampleSpec, warnings: list[str], memory: MemoryData | None
+) -> dict[Part, Samples]:
+    """Returns the samples of each part that has any, in the order of ``PARTS``."""
+    parts: Mapping[str, Samples | None]
+    if memory is not None:
+        parts = memory.samples(spec, warnings.append)
+    else:
+        parts = vars(read_splits(description, spec, warnings.append))
+    return {name: samples for name in PARTS if (samples := parts.get(name)) is not None}
 
 
 def _evaluate(

@@ -20,6 +20,9 @@ def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray
     [steps, neurons], or integers if the output is a sum of layers. NetFileError if the file is
     invalid, HardwareError if the device cannot hold the network, ValueError if the input does not
     fit.
+
+    >>> netdesc.run_integer(compiled.model, input_TBN[:, 0].numpy()).shape
+    (1900, 200)
     """
     if isinstance(network, str | Path):
         imported = import_net(network)

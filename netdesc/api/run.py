@@ -10,8 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.api.compile import Compiled, compile, compile_imported, compile_run, untrained_warnings
-from netdesc.description import Description, load
+from netdesc.api.compile import (
+    Compiled,
+    OpenedNetwork,
+    Source,
+    is_net_file,
+    open_network,
+    untrained_warnings,
+)
+from netdesc.description import Description
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import Event, EventFileError, read_events, to_dense
@@ -69,36 +76,34 @@ class Result:
     warnings: list[str]
 
 
-def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float") -> Result:
-    """Runs a network on a file of events.
+def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "float") -> Result:
+    """Runs a network on one recording: a file of events, or an ``Event``.
 
-    ``network`` is the folder of a run (with its best weights), a document or a ``.net`` file. If
-    the document names the file ``events`` as an input, the document sets how the events are binned,
-    and the output is compared with the document's target or label. EventFileError (a ValueError) if
-    the events do not fit, the ValueErrors of ``compile`` and ``import_net`` if the network cannot
-    be built.
+    ``network`` is anything that ``compile`` takes; a run has its best weights. If its document
+    names the file ``events`` as an input, the document sets how the events are binned, and the
+    output is compared with the document's target or label. EventFileError (a ValueError) if the
+    events do not fit, the ValueErrors of ``compile`` if the network cannot be built.
+
+    >>> result = netdesc.run("examples/oxford.json", "data/oxford/input.bs1")
+    >>> result.spikes_TN.shape, result.comparison.target_spikes
+    ((1900, 200), 10458)
     """
-    events = Path(events)
-    if events.suffix.lower() == ".npz":
-        raise EventFileError(
-            events,
-            "holds samples, which netdesc evaluate measures; a run takes one recording",
-        )
-    event = read_events(events)
-    compiled, description = _load_network(Path(network), events, event)
+    recording = _read_recording(events)
+    compiled, description, folder = _open(network, recording)
     graph = compiled.graph
-    pair = None if description is None else _find_pair(description, events)
+    pair = _find_pair(description, recording.path)
+    event = recording.event
     try:
         input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
     except ValueError as error:
-        raise EventFileError(events, str(error)) from error
+        raise EventFileError(recording.name, str(error)) from error
     warnings: list[str] = []
-    if description is not None and not Path(network).is_dir():
+    if description is not None and folder is None:
         warnings += untrained_warnings(description.document)
     if dropped:
         warnings.append(
-            f"{events}: {dropped} of {len(event)} events lie outside {graph.steps} steps of "
-            f"{graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
+            f"{recording.name}: {dropped} of {len(event)} events lie outside {graph.steps} steps "
+            f"of {graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
         )
     forward = _ENGINES[arithmetic]
     spikes_TN, counts, range_warnings = forward(compiled, input_TN)
@@ -118,40 +123,55 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
     return Result(graph, spikes_TN, layers, comparison, classification, warnings + range_warnings)
 
 
-def _load_network(path: Path, events: Path, event: Event) -> tuple[Compiled, Description | None]:
-    if path.is_dir():
-        description, compiled = compile_run(path)
-        return compiled, description
-    if path.suffix.lower() == ".net":
-        return compile_imported(_import(path, events, event)), None
-    description = load(path)
-    return compile(description), description
+class _Recording(NamedTuple):
+    event: Event
+    name: str
+    path: Path | None
 
 
-def _import(path: Path, events: Path, event: Event) -> ImportedNetwork:
-    """Reads the network of a ``.net`` file.
+def _read_recording(events: str | Path | Event) -> _Recording:
+    if isinstance(events, Event):
+        return _Recording(events, "the events", None)
+    path = Path(events)
+    if path.suffix.lower() == ".npz":
+        problem = "holds samples, which netdesc evaluate measures; a run takes one recording"
+        raise EventFileError(path, problem)
+    return _Recording(read_events(path), str(path), path)
 
-    If the file does not contain the number of steps, chooses enough steps of 1 ms for the last
-    event to reach the output. EventFileError if more than ``MAX_STEPS`` steps are needed.
+
+def _open(network: Source, recording: _Recording) -> OpenedNetwork:
+    """Compiles the network. That of a ``.net`` file gets steps enough for the recording."""
+    imported = network
+    if isinstance(network, str | Path) and is_net_file(Path(network)):
+        imported = import_net(network)
+    if isinstance(imported, ImportedNetwork):
+        return open_network(_with_enough_steps(imported, recording))
+    return open_network(network)
+
+
+def _with_enough_steps(imported: ImportedNetwork, recording: _Recording) -> ImportedNetwork:
+    """Chooses enough steps of 1 ms for the last event to reach the output, if none are given.
+
+    EventFileError if more than ``MAX_STEPS`` steps are needed.
     """
-    imported = import_net(path)
     if not imported.steps_are_assumed:
         return imported
+    event = recording.event
     last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
     steps = round(last_ms) + 1 + len(imported.table)
     if steps > MAX_STEPS:
         raise EventFileError(
-            events,
-            f"its last event is at {last_ms:,.10g} ms; {path} does not say how long a sample is, "
-            f"and {MAX_STEPS:,} steps of 1 ms are the most",
+            recording.name,
+            f"its last event is at {last_ms:,.10g} ms; the .net file does not say how long a "
+            f"sample is, and {MAX_STEPS:,} steps of 1 ms are the most",
         )
     time = {"steps": steps, "step_ms": 1.0}
     return replace(imported, description=imported.description | {"time": time})
 
 
-def _find_pair(description: Description, events: Path) -> Pair | None:
-    data = description.document.data
-    if not isinstance(data, SpikeFiles):
+def _find_pair(description: Description | None, events: Path | None) -> Pair | None:
+    data = None if description is None else description.document.data
+    if description is None or events is None or not isinstance(data, SpikeFiles):
         return None
     for pair in (*data.train, *data.validation):
         path = description.resolve(pair.input.path)
@@ -185,9 +205,11 @@ def _run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> _ForwardRes
         return hook
 
     hooks = [block.register_forward_hook(count(name)) for name, block in compiled.model.blocks()]
+    was_training = compiled.model.training
     compiled.model.eval()
     with torch.no_grad():
         output_TBN = compiled.model(torch.from_numpy(input_TN).unsqueeze(1))
+    compiled.model.train(was_training)
     for hook in hooks:
         hook.remove()
     range_warnings = [

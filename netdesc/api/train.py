@@ -3,44 +3,100 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import torch
 
 from netdesc import training
-from netdesc.api.compile import require_description, weight_readers
+from netdesc.api.compile import read_description, weight_readers
+from netdesc.api.trained_run import Run
 from netdesc.description import Description, load
 from netdesc.exchange import NetFileError, export_net
 from netdesc.graph import Graph, build_graph
 from netdesc.modules import build
 from netdesc.report import ReportError, write_report
 from netdesc.runs.files import LOCK, NETWORK, RECORD, REPORT
-from netdesc.training import Run
 from netdesc.training.device import choose_device
+from netdesc.training.loop import Callback
 from netdesc.training.memory import require_memory
+from netdesc.training.memory_data import MemoryData
 from netdesc.training.progress import Style
 
 
+class RareOptions(TypedDict, total=False):
+    """The arguments of ``train`` that few users need."""
+
+    engine: str
+    ignore_memory: bool
+
+
+class Settings(NamedTuple):
+    """The arguments of ``train`` besides the network, which its docstring explains."""
+
+    run_dir: str | Path | None = None
+    resume: str | Path | None = None
+    device: str = "auto"
+    progress: Style = "auto"
+    data: Mapping[str, Any] | None = None
+    callbacks: Sequence[Callback] = ()
+    engine: str = "auto"
+    ignore_memory: bool = False
+
+
 def train(
-    description: Description | None = None,
+    network: Description | Mapping[str, Any] | str | Path | None = None,
     *,
     run_dir: str | Path | None = None,
     resume: str | Path | None = None,
     device: str = "auto",
-    engine: str = "auto",
     progress: Style = "auto",
-    warn: Callable[[str], None] = warnings.warn,
-    ignore_memory: bool = False,
+    data: Mapping[str, Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    **rare: Unpack[RareOptions],
 ) -> Run:
-    """Trains like ``netdesc.training.train``, then writes ``network.net`` and ``report.html``.
+    """Trains a network, then writes ``network.net`` and ``report.html`` into the run's folder.
 
-    ``warn`` is called with each warning of the export. If a ``.net`` file cannot hold the network
-    or the report cannot be written, ``warn`` is called with the reason, and the run still counts as
-    successful. A run that diverged or was interrupted has a report but no ``network.net``.
-    MemoryShortageError if the device has too little free memory, unless ``ignore_memory`` is true.
-    This is checked before anything is written.
+    ``network`` is a description, a document's path, or the document as a dict. ``run_dir`` is by
+    default a new folder below ``runs``. In place of both, ``resume`` names the folder of a run that
+    was interrupted; the results are bit-identical to those of a run without interruption.
+
+    ``data`` replaces the data that the document names: ``{"train": (inputs, labels)}``, also with
+    ``"validation"`` and ``"test"``. Arrays or tensors begin with the axis of the samples: inputs
+    are spikes [samples, steps, *input shape], labels integers [samples]. If the loss compares spike
+    trains, targets [samples, steps, *output shape] take the place of labels. With ``"encoding"``
+    and ``"range"``, which mean the same as in a document, inputs are values [samples, *input
+    shape]. A run that is resumed or evaluated needs its arrays again.
+
+    Each of ``callbacks`` is called after each epoch with the epoch's metrics, a dict (see
+    ``Run.metrics``). If it returns True, training ends after this epoch, and the run is done.
+
+    ``engine`` names an engine (``auto`` chooses by device). Unless ``ignore_memory``, a run that
+    needs more memory than the device has free does not begin. Reasons why there is no ``.net`` file
+    or report are given as Python warnings. A run that diverged or was interrupted has a report but
+    no ``network.net``. DescriptionError or TrainingError if the run cannot begin, TypeError if
+    ``network`` has another type.
+
+    >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 50})
+    >>> losses = []
+    >>> def stop_when_good(metrics):
+    ...     losses.append(metrics["loss"])
+    ...     return metrics["loss"] < 40_000
+    >>> run = netdesc.train(network, callbacks=[stop_when_good], progress="quiet")
+    >>> run.status, len(losses) == run.final["epoch"], run.report_path.name
+    ('done', True, 'report.html')
     """
+    settings = Settings(run_dir, resume, device, progress, data, callbacks, **rare)
+    return train_network(network, settings, warnings.warn)
+
+
+def train_network(
+    network: Description | Mapping[str, Any] | str | Path | None,
+    settings: Settings,
+    warn: Callable[[str], None],
+) -> Run:
+    """Trains as ``train`` does, and calls ``warn`` in place of Python's warnings."""
 
     def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
         model = build(graph)
@@ -53,25 +109,29 @@ def train(
                 raise error.__cause__ from None
             warn(f"no network.net is written: {error}")
 
-    if description is not None:
-        require_description(description)
-    trained = description
+    resume, data = settings.resume, settings.data
+    memory = None if data is None else MemoryData.of(data)
+    trained = description = None
+    if network is not None:
+        trained = description = read_description(network, with_files=memory is None)
     if resume is not None and (Path(resume) / LOCK).is_file():
         trained = load(Path(resume) / LOCK)
-    if trained is not None and not ignore_memory:
-        require_memory(trained, choose_device(device))
-    run = training.train(
+    if trained is not None and not settings.ignore_memory:
+        samples = None if memory is None else memory.training_samples
+        require_memory(trained, choose_device(settings.device), samples)
+    readers = {} if trained is None else weight_readers(build_graph(trained.document))
+    outcome = training.train(
         description,
-        run_dir=run_dir,
+        run_dir=settings.run_dir,
         resume=resume,
-        device=device,
-        engine=engine,
-        progress=progress,
-        readers={} if trained is None else weight_readers(build_graph(trained.document)),
-        finish=finish,
+        device=settings.device,
+        engine=settings.engine,
+        progress=settings.progress,
+        data=memory,
+        hooks=training.Hooks(readers, settings.callbacks, finish),
     )
-    _write_report(run.path, warn)
-    return run
+    _write_report(outcome.path, warn)
+    return Run.of(outcome)
 
 
 def _write_report(folder: Path, warn: Callable[[str], None]) -> None:

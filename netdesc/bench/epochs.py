@@ -22,7 +22,7 @@ from netdesc.bench.peers.torch_side import peak_bytes_on
 from netdesc.bench.programs import BenchError
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
-from netdesc.training import Run, train
+from netdesc.training import Hooks, Outcome, train
 from netdesc.training.record import environment
 
 WARM_UP = 20
@@ -138,6 +138,7 @@ def time_epochs(
     _, stolen = shares_since(before)
     assert run.best is not None
     assert run.final is not None
+    best = run.scale.shown(run.best)
     seconds = _seconds_by_part(parts)
     total = sum(map(sum, seconds.values()))
     return Report(
@@ -145,7 +146,7 @@ def time_epochs(
         parts=[Timing.from_seconds(part, each) for part, each in seconds.items()],
         shares={part: sum(each) / total for part, each in seconds.items()},
         epochs=epochs,
-        best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
+        best_loss=next(best[name] for name in ("validation_loss", "loss") if name in best),
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
         stolen=stolen,
@@ -168,7 +169,7 @@ def _seconds_by_part(stopwatch: _Stopwatch) -> dict[str, list[float]]:
 
 def _train(
     description: Description, device: str, stopwatch: _Stopwatch, parts: TimedFunctions
-) -> Run:
+) -> Outcome:
     readers = weight_readers(build_graph(description.document))
     with tempfile.TemporaryDirectory() as folder, stopwatch.timing(parts):
         run = train(
@@ -176,7 +177,7 @@ def _train(
             run_dir=Path(folder) / "run",
             device=device,
             progress="quiet",
-            readers=readers,
+            hooks=Hooks(readers=readers),
         )
     if run.status == "interrupted":
         raise KeyboardInterrupt

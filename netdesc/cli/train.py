@@ -14,7 +14,7 @@ from netdesc.cli.show import print_graph
 from netdesc.runs.files import NETWORK, REPORT
 
 if TYPE_CHECKING:
-    from netdesc.training import Run
+    from netdesc.api.trained_run import Run
 
 _OPTIONS = (
     click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path)),
@@ -107,14 +107,13 @@ def _train(
         raise click.UsageError(
             "--resume continues a run unchanged: without FILE.json, --set, --seed and --run-dir"
         )
-    from netdesc.api.train import train as train_network
+    from netdesc.api.train import Settings, train_network
 
+    progress = "quiet" if output.quiet else "auto"
     run = train_network(
         description,
-        resume=resume,
-        progress="quiet" if output.quiet else "auto",
+        Settings(resume=resume, progress=progress, **settings),
         warn=lambda text: output.error(f"warning: {text}"),
-        **settings,
     )
     _print_result(output, run)
     return run.exit_code

@@ -26,14 +26,20 @@ from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.provenance import Provenance
 from netdesc.description.pydantic_errors import locate_errors
+from netdesc.description.python_values import Overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
-from netdesc.description.source import Source, read_source
+from netdesc.description.source import Source, decode_source, read_source
 from netdesc.description.source_map import SourceMap, locate_text_diagnostic
 
 
 @dataclass(frozen=True)
 class Description:
-    """A valid document with its file, the origins of its values, and its warnings."""
+    """A valid document with its file, the origins of its values, and its warnings.
+
+    >>> description = netdesc.load("examples/oxford.json")
+    >>> description.document.layers[0].units, description.origins["/layers/0/units"]
+    (256, 'file')
+    """
 
     document: Document
     path: Path
@@ -50,6 +56,17 @@ class Description:
         """The origin of each scalar and of each empty object or list, by its JSON pointer."""
         return self.provenance.origins()
 
+    def without_data(self) -> Description:
+        """Returns this description with no ``data``, for samples that are in memory."""
+        removed = {"data": None}
+        provenance = replace(
+            self.provenance,
+            document=self.provenance.document.model_copy(update=removed),
+            overridden={**self.provenance.overridden, ("data",): "data"},
+        )
+        document = self.document.model_copy(update=removed)
+        return replace(self, document=document, provenance=provenance)
+
     def resolve(self, path_in_document: str) -> Path:
         """Returns the file that a path in the document names.
 
@@ -60,38 +77,83 @@ class Description:
 
 
 def load(
-    path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
+    document: str | Path | Mapping[str, Any], overrides: Overrides = (), *, with_files: bool = True
 ) -> Description:
-    """Reads a document or a lock, applies the ``--set`` arguments ``overrides``, and checks it.
+    """Reads a document or a lock, applies ``overrides``, and checks the result.
 
-    ``with_files=False`` skips the checks of its data and weights files. Raises DescriptionError
-    with all diagnostics if one of them is an error.
+    ``document`` is a path, or the document as a dict, whose file paths are relative to the working
+    directory (``loads`` reads JSON text). ``overrides`` are values by their paths in the document;
+    file paths in them are relative to the working directory. ``with_files=False`` skips the checks
+    of data and weights files. Raises DescriptionError with all diagnostics if one of them is an
+    error.
+
+    >>> description = netdesc.load("examples/oxford.json", {"training.epochs": 20})
+    >>> description.document.training.epochs
+    20
     """
-    description, diagnostics = check(path, overrides, with_files=with_files)
+    return _require_valid(*check(document, overrides, with_files=with_files))
+
+
+def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> Description:
+    """Reads a document from JSON text, with file paths relative to the working directory.
+
+    Otherwise it does the same as ``load``.
+
+    >>> netdesc.loads(Path("examples/oxford.json").read_text(), with_files=False).document.name
+    'oxford'
+    """
+    found = _check_value(text, "<text>", overrides, with_files)
+    return _require_valid(*found)
+
+
+def check(
+    document: str | Path | Mapping[str, Any], overrides: Overrides = (), *, with_files: bool = True
+) -> tuple[Description | None, list[Diagnostic]]:
+    """Reads and checks a document or a lock as ``load`` does, but never raises DescriptionError.
+
+    Returns the description, or ``None`` if there is an error, and all diagnostics in file order.
+
+    >>> description, diagnostics = netdesc.check({"format": 2})
+    >>> description is None, diagnostics[0].code, diagnostics[0].message
+    (True, 'ND110', 'written for format 2; this netdesc reads 1')
+    """
+    if isinstance(document, str) and document.lstrip().startswith("{"):
+        problem = "the path of a file is needed, not JSON text"
+        hint = "netdesc.loads reads a text"
+        return None, [Diagnostic("ND001", "error", "<text>", problem, hint=hint)]
+    if isinstance(document, Mapping):
+        return _check_value(json_text(document, indent=2), "<dict>", overrides, with_files)
+    source = read_source(Path(document), str(document))
+    if isinstance(source, Diagnostic):
+        return None, [source]
+    return check_text(source, Path(document), overrides, with_files=with_files)
+
+
+def _check_value(
+    text: str, name: str, overrides: Overrides, with_files: bool
+) -> tuple[Description | None, list[Diagnostic]]:
+    """Checks a text from memory, as if it were a file ``name`` in the working directory."""
+    source = decode_source(text.encode("utf-8", "surrogatepass"), name)
+    if isinstance(source, Diagnostic):
+        return None, [source]
+    description, found = check_text(source, Path(name), overrides, with_files=with_files)
+    return description, [replace(each, fix=None) for each in found]  # no file can be repaired
+
+
+def _require_valid(
+    description: Description | None, diagnostics: Sequence[Diagnostic]
+) -> Description:
     if description is None:
         raise DescriptionError(diagnostics)
     return description
 
 
-def check(
-    path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
-) -> tuple[Description | None, list[Diagnostic]]:
-    """Reads and checks a document or a lock as ``load`` does, but never raises DescriptionError.
-
-    Returns the description, or ``None`` if there is an error, and all diagnostics in file order.
-    """
-    source = read_source(Path(path), str(path))
-    if isinstance(source, Diagnostic):
-        return None, [source]
-    return check_text(source, Path(path), overrides, with_files=with_files)
-
-
 def check_text(
-    source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
+    source: Source, path: Path, overrides: Overrides = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
     """Checks a text as ``check`` does, as if it were the content of the file ``path``."""
     with _without_garbage_collection(len(source.text)):
-        return _check_text(source, path, overrides, with_files)
+        return _check_text(source, path, override_arguments(overrides), with_files)
 
 
 _MIN_LARGE_TEXT = 1 << 16

@@ -51,12 +51,11 @@ class OverrideError(ValueError):
 def apply_overrides(
     data: dict[str, Any], arguments: Sequence[str], file: str
 ) -> tuple[dict[str, Any], dict[Parts, str], list[Diagnostic]]:
-    """Applies ``--set`` arguments to a copy of the data. ``arguments`` may be a single string.
+    """Applies ``--set`` arguments to a copy of the data.
 
     Returns the changed data, a mapping of each changed path to its argument, and the diagnostics of
     arguments that cannot be applied. ``file`` is the document's name in diagnostics.
     """
-    arguments = [arguments] if isinstance(arguments, str) else arguments
     changed: dict[Parts, str] = {}
     diagnostics: list[Diagnostic] = []
     for argument in arguments:

@@ -24,6 +24,9 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     NetFileError (a ValueError) if the file cannot be written or the format cannot hold a layer. The
     format cannot hold a layer that reads another layer than the previous one, is not quantised to
     8 bits, has no axonal delay step, or has a parameter that is NaN.
+
+    >>> netdesc.export_net(compiled.model, "oxford.net")
+    []
     """
     records: list[NetLayer] = []
     graph, weights = model.graph, model.folded_state()

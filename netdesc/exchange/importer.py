@@ -104,6 +104,10 @@ def import_net(
     file does not contain the length of a step. ``steps`` replaces the number of steps in the file.
     NetFileError, with the layer's index, if the file is invalid or a document cannot express the
     network.
+
+    >>> imported = netdesc.import_net("oxford.net", steps=1900)
+    >>> [layer.name for layer in imported.table], netdesc.compile(imported).graph.parameters
+    (['dense0', 'dense1'], 102400)
     """
     path = Path(path)
     net, read_warnings = read_net(path)

@@ -18,6 +18,8 @@ from netdesc.runs.state import resume_command
 RETRY_RATE_FACTOR = 0.3
 """If a run diverged, the suggested learning rate is the run's learning rate times this factor."""
 
+_NEED_DATA = ("netdesc train", "netdesc compile-and-train", "netdesc evaluate")
+
 
 class Command(NamedTuple):
     """A shell command (``text``), and a description of its effect (``purpose``)."""
@@ -43,8 +45,14 @@ def run_commands(run: RunData) -> list[Command]:
 
 
 def next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
-    """Suggests commands for the next step, with absolute paths, the most useful command first."""
-    return [Command(*each) for each in _next_steps(run, status, diagnosis)]
+    """Suggests commands for the next step, with absolute paths; the most useful one comes first.
+
+    If the run trained on arrays of a Python program, commands that need its data are left out.
+    """
+    steps = [Command(*each) for each in _next_steps(run, status, diagnosis)]
+    if run.document.data is not None:
+        return steps
+    return [step for step in steps if not step.text.startswith(_NEED_DATA)]
 
 
 def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:

@@ -97,6 +97,8 @@ class Record(_Part):
     seconds: float | None = None
     """The total time of all epochs in seconds."""
     stopped_early: bool = False
+    stopped_by_callback: bool = False
+    """Whether a callback of the user's Python program ended the run."""
     layers: list[LayerExecution] = []
     best: EpochMetrics | None = None
     final: EpochMetrics | None = None

@@ -13,6 +13,9 @@ _STATUSES = {
         "good", "Done, stopped early",
         "Training stopped after {progress}, because the loss no longer improved.",
     ),
+    "stopped by a callback": (
+        "good", "Done, stopped early", "A callback ended training after {progress}."
+    ),
     "interrupted": (
         "warning", "Interrupted", "Training was interrupted after {progress}. {shown} {resume}"
     ),
@@ -56,7 +59,7 @@ def run_status(run: RunData) -> RunStatus:
     if status == "running" and not run.at_work:
         status = "running or killed" if run.at_work is None else "killed"
     elif status == "done" and record.stopped_early:
-        status = "stopped early"
+        status = "stopped by a callback" if record.stopped_by_callback else "stopped early"
     mood, title, text = _STATUSES.get(status, _STATUSES["unknown"])
     resume = {
         None: "It can be resumed from its last checkpoint.",

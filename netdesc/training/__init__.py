@@ -11,7 +11,7 @@
 """
 
 from netdesc.training.errors import DataError, TrainingError
-from netdesc.training.session import Run
+from netdesc.training.session import Hooks, Outcome
 from netdesc.training.train import train
 
-__all__ = ["DataError", "Run", "TrainingError", "train"]
+__all__ = ["DataError", "Hooks", "Outcome", "TrainingError", "train"]

@@ -56,6 +56,101 @@ class ArraySamples:
 
 
 @dataclass(frozen=True)
+class ArrayEncoder:
+    """Checks that arrays fit the network, and encodes them. ``source`` names them in messages."""
+
+    source: str
+    data: Arrays
+    spec: SampleSpec
+    warn: Callable[[str], None] = lambda text: None
+    """Called with one line for each problem that is not an error."""
+
+    def encode(self, inputs: NDArray, labels: NDArray) -> ArraySamples:
+        """Encodes inputs and their labels. DataError if they do not fit the network."""
+        code, compressed = self._compress_inputs(inputs)
+        classes = self._check_labels(labels, len(compressed))
+        return ArraySamples(code, self.spec.input_shape, compressed, classes)
+
+    def error(self, name: str, problem: str) -> DataError:
+        """Returns the error that says what is wrong with the array ``name``."""
+        return DataError(f'{self.source}: array "{name}" {problem}')
+
+    def _compress_inputs(self, values: NDArray) -> tuple[Code, NDArray]:
+        """Compresses inputs; returns (code, compressed). DataError if they cannot be encoded."""
+        data, spec = self.data, self.spec
+        axes = FILE_AXES[type(data.encoding)]
+        if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:
+            expected = ", ".join(map(str, (*axes, *spec.input_shape)))
+            raise self.error(
+                data.inputs,
+                f"has shape {list(values.shape)}; [{expected}] is needed for encoding "
+                f'"{data.encoding.type}"',
+            )
+        file_steps = values.shape[1] if "steps" in axes else 0
+        if file_steps > spec.steps:
+            raise self.error(
+                data.inputs, f"has {file_steps} steps a sample; the network runs {spec.steps}"
+            )
+        if not len(values):
+            raise self.error(data.inputs, "holds no samples")
+        try:
+            code = build_code(data, spec.steps, file_steps, int(np.prod(spec.input_shape)))
+        except ValueError as error:
+            raise DataError(f"{self.source}: {error}") from error
+        size = max(1, _CHUNK_VALUES // max(1, values[0].size))
+        chunks = [values[start : start + size] for start in range(0, len(values), size)]
+        for number, chunk in enumerate(chunks):
+            self._check_values(chunk, code, number * size)
+        warning = code.silence_warning(float(max(chunk.max() for chunk in chunks)))
+        if warning:
+            self.warn(f'{self.source}: the array "{data.inputs}" {warning}')
+        return code, np.concatenate([code.compress(chunk) for chunk in chunks])
+
+    def _check_values(self, values: NDArray, code: Code, first: int) -> None:
+        valid = code.is_valid(values)
+        if valid.all():
+            return
+        sample = int(np.flatnonzero(~valid)[0])
+        cells = values[sample].reshape(-1, 1)
+        wrong = cells[~code.is_valid(cells)][0, 0]
+        analog = '; "range" says which values there are' if code.values != "0 and 1" else ""
+        raise self.error(
+            self.data.inputs, f"has {wrong} in sample {first + sample}, not {code.values}{analog}"
+        )
+
+    def _check_labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
+        spec, name = self.spec, self.data.labels
+        assert spec.classes is not None
+        if labels.dtype.kind not in "iu":
+            raise self.error(name, f"holds {labels.dtype}; whole numbers of classes are needed")
+        by_step = labels.ndim == 2
+        if labels.ndim not in (1, 2) or len(labels) != samples:
+            raise self.error(
+                name, f"has shape {list(labels.shape)}; the inputs have {samples} samples"
+            )
+        if by_step and not spec.labels_by_step:
+            raise self.error(
+                name,
+                f"has shape {list(labels.shape)}; only a loss with window_steps takes a label "
+                "a step",
+            )
+        if by_step and labels.shape[1] != spec.steps:
+            raise self.error(
+                name, f"has {labels.shape[1]} labels a sample; the network runs {spec.steps} steps"
+            )
+        wrong = (labels < 0) | (labels >= spec.classes)
+        if wrong.any():
+            sample = int(np.flatnonzero(wrong.reshape(samples, -1).any(1))[0])
+            value = labels[sample][wrong[sample]].ravel()[0] if by_step else labels[sample]
+            raise self.error(
+                name,
+                f"has {value} for sample {sample}; the classes are 0 to {spec.classes - 1}, one "
+                "an output neuron",
+            )
+        return labels.astype(np.int32)
+
+
+@dataclass(frozen=True)
 class ArrayFile:
     """Reads the ``.npz`` file of a document's ``data``, and checks that it fits the network."""
 
@@ -78,12 +173,11 @@ class ArrayFile:
             split = None if data.split is None else read_numbers(npz, data.split)
             self._require_memory(npz.header(data.inputs), split)
             inputs, labels = read_numbers(npz, data.inputs), read_numbers(npz, data.labels)
-        code, compressed = self._compress_inputs(inputs)
-        classes = self._check_labels(labels, len(compressed))
-        samples = ArraySamples(code, self.spec.input_shape, compressed, classes)
+        encoder = ArrayEncoder(str(self.path), data, self.spec, self.warn)
+        samples = encoder.encode(inputs, labels)
         if data.split is None or split is None:
             return {"train": samples, "validation": samples[:0], "test": samples[:0]}
-        part = self._check_split(data.split, split, len(compressed))
+        part = _check_split(encoder, data.split, split, len(samples))
         return {name: samples[np.flatnonzero(part == n)] for n, name in enumerate(PARTS)}
 
     def _require_memory(self, header: Header, split: NDArray | None) -> None:
@@ -98,99 +192,20 @@ class ArrayFile:
         if found is not None:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 
-    def _compress_inputs(self, values: NDArray) -> tuple[Code, NDArray]:
-        """Returns the code for the inputs, and the inputs compressed with this code.
 
-        Raises DataError if inputs cannot be encoded.
-        """
-        data, spec = self.data, self.spec
-        axes = FILE_AXES[type(data.encoding)]
-        if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:
-            expected = ", ".join(map(str, (*axes, *spec.input_shape)))
-            raise self._error(
-                data.inputs,
-                f"has shape {list(values.shape)}; [{expected}] is needed for encoding "
-                f'"{data.encoding.type}"',
-            )
-        file_steps = values.shape[1] if "steps" in axes else 0
-        if file_steps > spec.steps:
-            raise self._error(
-                data.inputs, f"has {file_steps} steps a sample; the network runs {spec.steps}"
-            )
-        if not len(values):
-            raise self._error(data.inputs, "holds no samples")
-        try:
-            code = build_code(data, spec.steps, file_steps, int(np.prod(spec.input_shape)))
-        except ValueError as error:
-            raise DataError(f"{self.path}: {error}") from error
-        size = max(1, _CHUNK_VALUES // max(1, values[0].size))
-        chunks = [values[start : start + size] for start in range(0, len(values), size)]
-        for number, chunk in enumerate(chunks):
-            self._check_values(chunk, code, number * size)
-        warning = code.silence_warning(float(max(chunk.max() for chunk in chunks)))
-        if warning:
-            self.warn(f'{self.path}: the array "{data.inputs}" {warning}')
-        return code, np.concatenate([code.compress(chunk) for chunk in chunks])
-
-    def _check_values(self, values: NDArray, code: Code, first: int) -> None:
-        valid = code.is_valid(values)
-        if valid.all():
-            return
-        sample = int(np.flatnonzero(~valid)[0])
-        cells = values[sample].reshape(-1, 1)
-        wrong = cells[~code.is_valid(cells)][0, 0]
-        analog = '; "range" says which values there are' if code.values != "0 and 1" else ""
-        raise self._error(
-            self.data.inputs, f"has {wrong} in sample {first + sample}, not {code.values}{analog}"
+def _check_split(encoder: ArrayEncoder, name: str, part: NDArray, samples: int) -> NDArray:
+    if part.dtype.kind not in "iu" or part.shape != (samples,):
+        raise encoder.error(
+            name,
+            f"has type {part.dtype} and shape {list(part.shape)}; whole numbers of shape "
+            f"[{samples}] are needed",
         )
-
-    def _check_labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
-        spec, name = self.spec, self.data.labels
-        assert spec.classes is not None
-        if labels.dtype.kind not in "iu":
-            raise self._error(name, f"holds {labels.dtype}; whole numbers of classes are needed")
-        by_step = labels.ndim == 2
-        if labels.ndim not in (1, 2) or len(labels) != samples:
-            raise self._error(
-                name, f"has shape {list(labels.shape)}; the inputs have {samples} samples"
-            )
-        if by_step and not spec.labels_by_step:
-            raise self._error(
-                name,
-                f"has shape {list(labels.shape)}; only a loss with window_steps takes a label "
-                "a step",
-            )
-        if by_step and labels.shape[1] != spec.steps:
-            raise self._error(
-                name, f"has {labels.shape[1]} labels a sample; the network runs {spec.steps} steps"
-            )
-        wrong = (labels < 0) | (labels >= spec.classes)
-        if wrong.any():
-            sample = int(np.flatnonzero(wrong.reshape(samples, -1).any(1))[0])
-            value = labels[sample][wrong[sample]].ravel()[0] if by_step else labels[sample]
-            raise self._error(
-                name,
-                f"has {value} for sample {sample}; the classes are 0 to {spec.classes - 1}, one "
-                "an output neuron",
-            )
-        return labels.astype(np.int32)
-
-    def _check_split(self, name: str, part: NDArray, samples: int) -> NDArray:
-        if part.dtype.kind not in "iu" or part.shape != (samples,):
-            raise self._error(
-                name,
-                f"has type {part.dtype} and shape {list(part.shape)}; whole numbers of shape "
-                f"[{samples}] are needed",
-            )
-        wrong = np.flatnonzero((part < 0) | (part >= len(PARTS)))
-        if len(wrong):
-            raise self._error(
-                name,
-                f"has {part[wrong[0]]} for sample {wrong[0]}; 0 is training, 1 validation, 2 test",
-            )
-        if not (part == 0).any():
-            raise self._error(name, f"leaves none of the {samples} samples to train on: none is 0")
-        return part
-
-    def _error(self, name: str, problem: str) -> DataError:
-        return DataError(f'{self.path}: array "{name}" {problem}')
+    wrong = np.flatnonzero((part < 0) | (part >= len(PARTS)))
+    if len(wrong):
+        raise encoder.error(
+            name,
+            f"has {part[wrong[0]]} for sample {wrong[0]}; 0 is training, 1 validation, 2 test",
+        )
+    if not (part == 0).any():
+        raise encoder.error(name, f"leaves none of the {samples} samples to train on: none is 0")
+    return part

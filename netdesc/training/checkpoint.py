@@ -61,6 +61,7 @@ class StoppingNotes:
 
     reference: float
     waited: int
+    by_callback: bool = False
 
 
 @dataclass
@@ -134,7 +135,8 @@ class Saver:
         began = time.perf_counter()
         if self.saved_epoch is None:
             _write(self.folder / INITIAL, self.network.state_dict())
-        stopping = StoppingNotes(self.stopping.reference, self.stopping.waited)
+        ending = self.stopping
+        stopping = StoppingNotes(ending.reference, ending.waited, ending.by_callback)
         notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, stopping)
         _write(self.folder / STATE, self._tensors(), json.dumps(asdict(notes)))
         self.saved_epoch = progress.epoch
@@ -176,6 +178,7 @@ class Saver:
             raise ResumeError(f"{path}: {problem}") from error
         self.stopping.reference = notes.stopping.reference
         self.stopping.waited = notes.stopping.waited
+        self.stopping.by_callback = notes.stopping.by_callback
         self.saved_epoch = notes.progress.epoch
         self.activity.restore(notes.progress.epoch)
         return notes.progress, notes.metrics_bytes

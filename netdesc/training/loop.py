@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
@@ -18,6 +20,10 @@ from netdesc.training.progress import Display, ProgressLine, Scale
 from netdesc.training.run_logs import MetricsFile
 from netdesc.training.setup import Setup
 from netdesc.training.step import build_step
+
+Callback = Callable[[dict[str, Any]], object]
+"""Called after an epoch with its metrics, losses per sample and epochs from 1. Returns True to end
+training."""
 
 
 class Divergence(Exception):
@@ -39,12 +45,14 @@ def fit(
     metrics: MetricsFile,
     display: Display,
     stop: StopRequest,
+    callbacks: Sequence[Callback] = (),
 ) -> None:
     """Trains from ``progress`` on, until the last epoch, early stopping or ``stop``.
 
     Updates ``progress`` after each epoch. The metrics of an epoch are read before its last update
     of the weights, because its last batch was computed with the weights before that update. Without
-    validation, these weights become the best weights if the loss is the lowest so far.
+    validation, these weights become the best weights if the loss is the lowest so far. After each
+    epoch, each of ``callbacks`` is called; if one returns True, training ends there.
 
     Raises Divergence if a number is NaN or infinite, StorageError if a file cannot be written. In
     both cases the last checkpoint stays on the disk.
@@ -102,6 +110,9 @@ def fit(
         saver.stopping.update(row.get("validation_loss", epoch_metrics.loss))
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
+        for callback in callbacks:
+            if callback(copy.deepcopy(setup.scale.shown(row))) is True:
+                saver.stopping.by_callback = True
 
         is_last = progress.epoch == training.epochs or stop.requested or saver.stopping.is_over
         if display.is_due(now) or is_last:

@@ -19,14 +19,18 @@ class MemoryShortageError(TrainingError):
     exit_code = 3
 
 
-def require_memory(description: Description, device: torch.device) -> None:
+def require_memory(
+    description: Description, device: torch.device, samples: int | None = None
+) -> None:
     """Raises MemoryShortageError if training needs more memory than is free on ``device``.
 
+    ``samples`` is the number of training samples, by default the number in the document's data.
     The need is estimated (see ``graph.memory``). Free is what the GPU, or the machine within the
     limits of its container, can still give; the check is left out if the system does not tell it.
     """
     graph = build_graph(description.document)
-    samples = training_samples(description.document, description.resolve)
+    if samples is None:
+        samples = training_samples(description.document, description.resolve)
     estimate = estimate_memory(graph, description.document.training, samples)
     free = _free_bytes(device)
     if free is None or estimate.in_training <= free:
@@ -38,7 +42,7 @@ def require_memory(description: Description, device: torch.device) -> None:
         f"training {graph.name} needs about {format_bytes(estimate.in_training)} of memory, and "
         f"{format_bytes(free)} are free; {layer} most, {format_bytes(largest.in_training)}, with "
         f"batches of {estimate.batch:,}. Choose {smaller} time.steps or fewer units; "
-        f"--ignore-memory trains nevertheless"
+        f"--ignore-memory (in Python ignore_memory=True) trains nevertheless"
     )
 
 

@@ -7,10 +7,10 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.training.run_logs import Log
@@ -35,6 +35,17 @@ class Scale:
 
     train: int = 1
     validation: int = 1
+
+    @classmethod
+    def of(cls, reduction: str, train: int, validation: int) -> Scale:
+        """Returns the divisors for losses of a ``reduction`` over these numbers of samples."""
+        return cls() if reduction == "mean" else cls(train, validation or 1)
+
+    def shown(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Converts the metrics of an epoch as in the run's files: divides losses, counts from 1."""
+        divisors = {"loss": self.train, "validation_loss": self.validation}
+        losses = {name: fields[name] / divisors[name] for name in divisors if name in fields}
+        return {**fields, **losses, "epoch": fields["epoch"] + 1}
 
     @property
     def unit(self) -> str:

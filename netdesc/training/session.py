@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
-from netdesc.training.loop import Divergence, fit, save
-from netdesc.training.progress import Display, count_epochs
+from netdesc.training.loop import Callback, Divergence, fit, save
+from netdesc.training.progress import Display, Scale, count_epochs
 from netdesc.training.record import RunRecord, now
 from netdesc.training.run_logs import Log, MetricsFile
 from netdesc.training.setup import Setup
 from netdesc.training.silent_baseline import silent_losses
 from netdesc.training.stopping import EarlyStoppingState
+from netdesc.training.weights import WeightReader
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
 
@@ -33,7 +34,21 @@ Finish = Callable[[Path, Graph, dict[str, torch.Tensor]], None]
 
 
 @dataclass(frozen=True)
-class Run:
+class Hooks:
+    """What the caller adds to a training: readers, callbacks and its last step.
+
+    ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``callbacks`` are
+    called after each epoch (see ``loop.Callback``), ``finish`` at the end of training, before the
+    run is recorded as done.
+    """
+
+    readers: Mapping[str, WeightReader] = field(default_factory=dict[str, WeightReader])
+    callbacks: Sequence[Callback] = ()
+    finish: Finish | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
     """The outcome of a run: ``status`` is ``done``, ``diverged`` or ``interrupted``.
 
     ``path`` is the run's folder. ``best`` and ``final`` are the metrics of the best and of the last
@@ -45,6 +60,8 @@ class Run:
     message: str
     best: dict[str, Any] | None
     final: dict[str, Any] | None
+    scale: Scale
+    """Converts ``best`` and ``final`` to losses per sample and epochs from 1."""
 
     @property
     def exit_code(self) -> int:
@@ -64,8 +81,8 @@ class Session:
     progress: Progress
     metrics: MetricsFile
 
-    def run(self, finish: Finish | None) -> Run:
-        """Trains to the end, then calls ``finish``, and returns the run.
+    def run(self, hooks: Hooks) -> Outcome:
+        """Trains to the end, then calls ``hooks.finish``, and returns the outcome.
 
         After divergence or Ctrl-C, the run has the status ``diverged`` or ``interrupted``. Any
         other exception is recorded with the status ``failed`` and raised again.
@@ -77,8 +94,18 @@ class Session:
                     self.record.update(silence=silent_losses(self.setup))
                 if self.saver.saved_epoch is None:
                     save(self.setup, self.progress, self.saver, self.metrics)
-                fit(self.setup, self.progress, self.saver, self.metrics, self.display, stop)
-                return self._end_done(finish) if self._is_complete else self._end_interrupted()
+                fit(
+                    self.setup,
+                    self.progress,
+                    self.saver,
+                    self.metrics,
+                    self.display,
+                    stop,
+                    hooks.callbacks,
+                )
+                if not self._is_complete:
+                    return self._end_interrupted()
+                return self._end_done(hooks.finish)
         except Divergence as error:
             return self._end_diverged(error)
         except KeyboardInterrupt:  # the second Ctrl-C, in the middle of an epoch
@@ -108,7 +135,7 @@ class Session:
             f"go on with: {resume_command(self.path)}"
         )
 
-    def _end_done(self, finish: Finish | None) -> Run:
+    def _end_done(self, finish: Finish | None) -> Outcome:
         if finish is not None:
             with storing(self.path):
                 finish(self.path, self.setup.graph, self.saver.best.tensors)
@@ -119,13 +146,14 @@ class Session:
         best += f" in epoch {self.progress.best_epoch + 1}"
         if self.progress.best_accuracy is not None:
             best += f", accuracy {self.progress.best_accuracy:.1%}"
-        early = "" if self.progress.epoch == self.setup.training.epochs else ", stopped early"
+        early = ", stopped by a callback" if self.saver.stopping.by_callback else ", stopped early"
+        early = "" if self.progress.epoch == self.setup.training.epochs else early
         return self._end("done", f"done after {count_epochs(self.progress.epoch)}{early}: {best}")
 
-    def _end_interrupted(self) -> Run:
+    def _end_interrupted(self) -> Outcome:
         return self._end("interrupted", f"interrupted; {self._resume_hint}")
 
-    def _end_diverged(self, error: Divergence) -> Run:
+    def _end_diverged(self, error: Divergence) -> Outcome:
         self.saver.save_best(self.progress)
         self.metrics.sync()
         if self.saver.saved_epoch is None:
@@ -133,14 +161,14 @@ class Session:
         kept = f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is kept"
         return self._end("diverged", f"{error}; {kept} in {self.saver.folder}")
 
-    def _end(self, status: str, message: str) -> Run:
+    def _end(self, status: str, message: str) -> Outcome:
         self.display.close()
         report = self.display.warn if status == "diverged" else self.display.info
         report(message)
         self._record_end(status, message)
-        return Run(
-            self.path, status, message, self.record.fields["best"], self.record.fields["final"]
-        )
+        fields = self.record.fields
+        scale = self.setup.scale
+        return Outcome(self.path, status, message, fields["best"], fields["final"], scale)
 
     def _record_failure(self, message: str) -> None:
         with contextlib.suppress(StorageError):  # a full disk may also refuse this write
@@ -159,6 +187,7 @@ class Session:
             seconds=round(progress.seconds, 3),
             stopped_early=self.saver.stopping.is_over
             and progress.epoch < self.setup.training.epochs,
+            stopped_by_callback=self.saver.stopping.by_callback,
             layers=self.setup.layer_records() or self.record.fields["layers"],
             best=None if progress.best_epoch is None else best,
             final=progress.last or None,

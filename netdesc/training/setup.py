@@ -20,6 +20,7 @@ from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter
 from netdesc.training.errors import TrainingError
 from netdesc.training.file_checksum import check_file
+from netdesc.training.memory_data import MemoryData
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Scale
 from netdesc.training.samples import Samples, SampleSpec
@@ -50,10 +51,8 @@ class Setup:
     @property
     def scale(self) -> Scale:
         """The divisors that turn summed losses into losses per sample for display."""
-        if self.graph.loss.reduction == "mean":
-            return Scale()
-        held_out = self.validation
-        return Scale(len(self.train.samples), 1 if held_out is None else len(held_out.samples))
+        held_out = 0 if self.validation is None else len(self.validation.samples)
+        return Scale.of(self.graph.loss.reduction, len(self.train.samples), held_out)
 
     def build_counter(self) -> ConfusionCounter | None:
         """Returns a new counter of predictions, or None if samples have no labels."""
@@ -89,17 +88,19 @@ def prepare(
     device: torch.device,
     readers: Mapping[str, WeightReader],
     warn: Callable[[str], None],
+    data: MemoryData | None = None,
 ) -> Setup:
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
     ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``warn`` is called
-    with one line for each problem that is not an error. Raises TrainingError if data or weights do
-    not fit, EngineError if the engine for ``device`` cannot be loaded.
+    with one line for each problem that is not an error. ``data`` replaces the data that the
+    document names. Raises TrainingError if data or weights do not fit, EngineError if the engine
+    for ``device`` cannot be loaded.
     """
     engine_for(device)  # raises EngineError before the run's folder is created
     document = description.document
     graph, training = build_graph(document), document.training
-    splits = read_splits(description, SampleSpec.of(graph), warn)
+    splits = read_splits(description, SampleSpec.of(graph), warn, data)
     network = build(graph, seed=training.seed)
     needed = needed_for_output(graph)
     if not any(layer.name in needed for layer in graph.neuron_layers):

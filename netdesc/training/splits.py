@@ -11,7 +11,8 @@ import numpy as np
 from netdesc.description import Description
 from netdesc.description.models import Arrays, SpikeFiles
 from netdesc.training.arrays import ArrayFile
-from netdesc.training.errors import MissingDataError
+from netdesc.training.errors import DataError, MissingDataError
+from netdesc.training.memory_data import MemoryData
 from netdesc.training.samples import Samples, SampleSpec, split
 from netdesc.training.spike_files import SpikeFileReader
 
@@ -25,19 +26,24 @@ class Splits:
     test: Samples | None
 
 
-def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
+def read_splits(
+    description: Description,
+    spec: SampleSpec,
+    warn: Callable[[str], None],
+    memory: MemoryData | None = None,
+) -> Splits:
     """Reads all data of a description.
 
-    ``warn`` is called with one line for each problem that is not an error. Raises DataError if data
-    are missing or do not fit the network.
+    ``warn`` is called with one line for each problem that is not an error. ``memory`` replaces the
+    data that the description names. Raises DataError if data are missing or do not fit the network.
     """
-    document = description.document
-    data, training = document.data, document.training
-    if data is None:
-        raise MissingDataError(
-            f'{description.path}: there is no "data" to train on; add that section to the document'
+    training = description.document.training
+    splits = _read(description, spec, warn) if memory is None else _build(memory, spec, warn)
+    if splits.validation is not None and training.validation_split:
+        raise DataError(
+            f"{description.path}: there are validation samples, and training.validation_split "
+            "would take more; keep one of the two"
         )
-    splits = _READERS[type(data)](description, data, spec, warn)
     if training.validation_split:
         train, held_out = split(splits.train, training.validation_split, training.seed)
         splits = replace(splits, train=train, validation=held_out)
@@ -49,6 +55,23 @@ def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str]
             which = f"class {few} has" if len(missing) == 1 else f"classes {few} have"
             warn(f"{description.path}: {which} no sample to train on")
     return splits
+
+
+def _read(description: Description, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
+    data = description.document.data
+    if data is None:
+        raise MissingDataError(
+            f'{description.path}: there is no "data"; add that section to the document, or pass '
+            "arrays in Python: data={…}"
+        )
+    return _READERS[type(data)](description, data, spec, warn)
+
+
+def _build(memory: MemoryData, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
+    parts = memory.samples(spec, warn)
+    if "train" not in parts:
+        raise DataError('data holds no samples to train on: data["train"] is needed')
+    return Splits(parts["train"], parts.get("validation"), parts.get("test"))
 
 
 def _read_arrays(

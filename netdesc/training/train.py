@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from netdesc.runs.files import LOCK, RECORD
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
 from netdesc.training.errors import DeviceUnavailableError, MissingDataError, ResumeError
-from netdesc.training.progress import Display, Style, build_display, count_epochs
+from netdesc.training.memory_data import MemoryData, check_same_data
+from netdesc.training.progress import Display, Scale, Style, build_display, count_epochs
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.record import RunRecord, environment, environment_changes, versions
-from netdesc.training.session import Finish, Run, open_session
+from netdesc.training.session import Hooks, Outcome, open_session
 from netdesc.training.setup import prepare
-from netdesc.training.weights import WeightReader
 
 
 def train(
@@ -32,16 +32,15 @@ def train(
     device: str = "auto",
     engine: str = "auto",
     progress: Style = "auto",
-    readers: Mapping[str, WeightReader] | None = None,
-    finish: Finish | None = None,
-) -> Run:
-    """Trains a network. Returns the run, with the path of its folder.
+    data: MemoryData | None = None,
+    hooks: Hooks | None = None,
+) -> Outcome:
+    """Trains a network. Returns the outcome, with the path of the run's folder.
 
     With ``description``, starts a new run in the folder ``run_dir``, by default a new folder below
     ``runs``. With ``resume``, the folder of an interrupted run, continues this run; the results
-    are bit-identical to the results of a run without interruption. ``readers`` maps suffixes of
-    weights files to readers (see ``load_weights``). ``finish`` is called with folder, graph and
-    best weights at the end of training, before the run is recorded as done.
+    are bit-identical to the results of a run without interruption. ``data`` replaces the data that
+    the document names; a run that began with it needs it to continue.
 
     The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint. Global
     settings of torch are restored at the end. Raises TrainingError, which has an ``exit_code``, if
@@ -51,7 +50,7 @@ def train(
     if (description is None) == (resume is None):
         raise ValueError("give either a description to train or a run to resume")
     with build_display(progress) as display:
-        options = _Options(device, engine, display, readers or {}, finish)
+        options = _Options(device, engine, display, data, hooks or Hooks())
         if description is None:
             return _resume(Path(str(resume)), options)
         path = Path(run_dir or run_directory.default_path(description.document.name))
@@ -65,19 +64,24 @@ class _Options:
     device: str
     engine: str
     display: Display
-    readers: Mapping[str, WeightReader]
-    finish: Finish | None
+    data: MemoryData | None
+    hooks: Hooks
 
 
-def _start(description: Description, path: Path, options: _Options) -> Run:
+def _start(description: Description, path: Path, options: _Options) -> Outcome:
+    data = options.data
+    if data is not None:
+        data = data.with_defaults(description.document.data)
+        description = description.without_data()
     with _use_device(description, options.device, options.engine) as device:
-        setup = prepare(description, device, options.readers, options.display.warn)
+        setup = prepare(description, device, options.hooks.readers, options.display.warn, data)
         lock = _lock_text(description, path)
         digest, facts = _sha256(lock), environment(device)
         facts["samples"] = {
             "train": len(setup.train.samples),
             "validation": 0 if setup.validation is None else len(setup.validation.samples),
         }
+        facts["memory_data"] = None if data is None else data.record()
         labels = setup.train.samples.labels
         facts["labels_by_step"] = None if labels is None else labels.ndim == 2
         record = RunRecord.create(path / RECORD, setup.graph, options.engine, digest, facts)
@@ -87,10 +91,10 @@ def _start(description: Description, path: Path, options: _Options) -> Run:
         ):
             epochs = count_epochs(setup.training.epochs)
             options.display.info(f"training {setup.graph.name} for {epochs} in {path}")
-            return session.run(options.finish)
+            return session.run(options.hooks)
 
 
-def _resume(path: Path, options: _Options) -> Run:
+def _resume(path: Path, options: _Options) -> Outcome:
     run_directory.require_run(path)
     ended = _ended_run(path, RunRecord.read(path / RECORD))
     if ended is not None:
@@ -105,13 +109,16 @@ def _resume(path: Path, options: _Options) -> Run:
                 f"train that file to start another run"
             )
         description = load(path / LOCK)
+        data = check_same_data(path, options.data, record.fields.get("memory_data"))
         device = record.device if options.device == "auto" else options.device
         engine = record.engine if options.engine == "auto" else options.engine
         with (
             _use_device(description, device, engine) as used_device,
             open_session(
                 path,
-                prepare(description, used_device, options.readers, options.display.warn),
+                prepare(
+                    description, used_device, options.hooks.readers, options.display.warn, data
+                ),
                 digest,
                 record,
                 options.display,
@@ -126,10 +133,10 @@ def _resume(path: Path, options: _Options) -> Run:
                     f"{change}; the results may differ from those of a run without interruption"
                 )
             record.mark_resumed(engine, facts)
-            return session.run(options.finish)
+            return session.run(options.hooks)
 
 
-def _ended_run(path: Path, record: RunRecord) -> Run | None:
+def _ended_run(path: Path, record: RunRecord) -> Outcome | None:
     """Returns the run in ``path`` if it is done or has diverged, otherwise None."""
     explanations = {
         "done": "this run is done already",
@@ -139,7 +146,10 @@ def _ended_run(path: Path, record: RunRecord) -> Run | None:
     if fields["status"] not in explanations:
         return None
     message = f"{explanations[fields['status']]} ({fields['message']})"
-    return Run(path, fields["status"], message, fields["best"], fields["final"])
+    samples = {"train": 1, "validation": 0} | fields.get("samples", {})
+    loss = load(path / LOCK, with_files=False).document.loss
+    scale = Scale.of(loss.reduction, samples["train"], samples["validation"])
+    return Outcome(path, fields["status"], message, fields["best"], fields["final"], scale)
 
 
 def _lock_text(description: Description, path: Path) -> str:

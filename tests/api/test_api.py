@@ -18,7 +18,7 @@ from support.classify_task import CLASSES, classify_document, write_arrays
 
 import netdesc
 from netdesc.api.kernels import layer_reports
-from netdesc.events import from_dense, write_events
+from netdesc.events import Event, from_dense, write_events
 from netdesc.report import ReportError
 
 DOCUMENT = {
@@ -138,11 +138,9 @@ def test_files_and_runs_are_compiled_as_well(document: Path, tmp_path: Path) -> 
 
 
 def test_a_wrong_argument_type_is_an_error(document: Path) -> None:
-    with pytest.raises(TypeError, match=r"a description is needed, not dict: netdesc.load\(path\)"):
-        netdesc.compile(DOCUMENT)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(TypeError, match="a description is needed, not str"):
-        netdesc.train(str(document))  # pyright: ignore[reportArgumentType]
     assert netdesc.load(document, "training.seed=9").document.training.seed == 9
+    with pytest.raises(TypeError, match=r"a network is a path, a dict, .*, not list"):
+        netdesc.compile([])  # pyright: ignore[reportArgumentType]
     model = netdesc.compile(document).model
     with pytest.raises(TypeError, match="a torch tensor is needed, not ndarray"):
         model(np.zeros((30, 2, 5), np.float32))
@@ -161,7 +159,7 @@ def test_weights_that_are_nan_give_a_warning(document: Path) -> None:
 
 
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
-    for use in (netdesc.compile, netdesc.evaluate):
+    for use in (netdesc.compile, netdesc.evaluate, lambda path: netdesc.run(path, Event([], t=[]))):
         with pytest.raises(ValueError, match=r"is no run: there is no network\.lock\.json in it"):
             use(tmp_path)
 

@@ -13,13 +13,14 @@ from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, 
 from support.training_task import read_metrics, write_task
 
 import netdesc
+from netdesc import Run
 from netdesc.api import run as inference
 from netdesc.api.compile import compile
 from netdesc.api.evaluate import Evaluation
 from netdesc.description import load
 from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net
-from netdesc.training import DataError, Run, TrainingError
+from netdesc.training import DataError, TrainingError
 from netdesc.training.batches import Batches
 from netdesc.training.evaluate import measure
 from netdesc.training.samples import SampleSpec
@@ -81,10 +82,10 @@ def test_validation_is_what_training_measured(run: Run) -> None:
     """Also with random inputs: those of validation are drawn once, from the seed."""
     result = netdesc.evaluate(run.path, "validation")
     assert run.best is not None
-    assert result.loss == run.best["validation_loss"] / result.samples
+    assert result.loss == run.best["validation_loss"]
     assert result.score is not None
     assert result.score.accuracy == run.best["validation_accuracy"]
-    assert result.score.confusion == read_metrics(run.path)[run.best["epoch"]]["confusion"]
+    assert result.score.confusion == read_metrics(run.path)[run.best["epoch"] - 1]["confusion"]
 
 
 def test_training_does_not_use_the_test_samples(tmp_path: Path, run: Run) -> None:
@@ -127,7 +128,7 @@ def test_spike_trains_are_matched(tmp_path: Path) -> None:
     assert result.matched is not None
     assert result.matched.met == sum(each.met for each in compared if each) > 0
     assert result.matched.target_spikes == sum(each.target_spikes for each in compared if each)
-    assert result.loss == pytest.approx(sum(each.loss for each in compared if each), rel=1e-5)
+    assert result.loss == pytest.approx(sum(each.loss for each in compared if each) / 3, rel=1e-5)
 
 
 def test_nothing_to_evaluate(tmp_path: Path) -> None:
@@ -232,8 +233,7 @@ def test_measuring_runs_without_dropout(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     dropped = train(path, tmp_path / "dropped")
     assert dropped.best is not None
-    result = netdesc.evaluate(dropped, "validation")
-    assert result.loss == dropped.best["validation_loss"] / result.samples
+    assert netdesc.evaluate(dropped, "validation").loss == dropped.best["validation_loss"]
 
     compiled = compile(load(path))
     parts = read_splits(load(path), SampleSpec.of(compiled.graph), print)

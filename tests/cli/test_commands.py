@@ -157,7 +157,7 @@ def test_train_with_json_prints_one_object(netdesc: Netdesc, document: Path) -> 
     outcome = netdesc("train", document, "--json", "--set", "training.epochs=2")
     record = outcome.record
     assert (record["status"], record["exit_code"], outcome.code) == ("done", 0, 0)
-    assert record["final"]["epoch"] == 1
+    assert record["final"]["epoch"] == 2
     assert Path(record["network"]).is_file()
 
 

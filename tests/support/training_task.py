@@ -14,7 +14,7 @@ from torch import nn
 
 from netdesc.description import load
 from netdesc.events import Event, write_events
-from netdesc.training import Run, loop, train
+from netdesc.training import Outcome, loop, train
 
 STEPS, INPUTS, OUTPUTS = 40, 12, 6
 
@@ -55,7 +55,7 @@ def write_task(folder: Path, pairs: int = 1, dropout: float = 0.0, **training: A
 
 def train_task(
     folder: Path, pairs: int = 1, dropout: float = 0.0, options: Any = None, **training: Any
-) -> Run:
+) -> Outcome:
     """Trains the small task of ``folder`` with some settings, in ``folder / "run"``."""
     path = write_task(folder / "task", pairs, dropout, **training)
     return train(load(path), **{"run_dir": folder / "run", "progress": "quiet"} | (options or {}))

@@ -21,28 +21,28 @@ import netdesc
 from netdesc.events import from_dense, write_events
 from netdesc.losses import SILENT, MostSpikes, MostSpikesInWindow
 from netdesc.report.run import read_run
-from netdesc.training import DataError, Run, train
+from netdesc.training import DataError, Outcome, train
 from netdesc.training.arrays import ArraySamples
 from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter
 from netdesc.training.encoding import RateCode
 
 CPU = torch.device("cpu")
-Start = Callable[..., Run]
+Start = Callable[..., Outcome]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     """Trains the small task with some changes in the folder ``run`` of ``tmp_path``."""
 
-    def run(to: str = "run", **changes: Any) -> Run:
+    def run(to: str = "run", **changes: Any) -> Outcome:
         path = write_classify_task(tmp_path / "task", **changes)
         return train(netdesc.load(path), run_dir=tmp_path / to, progress="quiet")
 
     return run
 
 
-def weights(run: Run) -> list[bytes]:
+def weights(run: Outcome) -> list[bytes]:
     names = ("last.safetensors", "best.safetensors")
     return [(run.path / "checkpoints" / name).read_bytes() for name in names]
 
@@ -119,7 +119,7 @@ def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
     assert np.sum(row["confusion"]) + row["undecided"] == 15 * 40
     assert read_record(run.path)["labels_by_step"] is True
     assert read_run(run.path).record.samples == {"train": 30, "validation": 15}
-    measured = netdesc.evaluate(run, "validation")
+    measured = netdesc.evaluate(run.path, "validation")
     assert (measured.judged, measured.samples) == ("steps", 15)
     assert row["validation_accuracy"] > 0.6  # the layers' delays cost some; chance is a third
 
@@ -203,7 +203,7 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
     assert again.best == uninterrupted.best
     assert weights(again) == weights(uninterrupted)
 
-    def rows(run: Run) -> list[dict[str, Any]]:
+    def rows(run: Outcome) -> list[dict[str, Any]]:
         return [row | {"seconds": None} for row in read_metrics(run.path)]
 
     assert rows(again) == rows(uninterrupted)

@@ -22,7 +22,7 @@ from support.training_task import (
 )
 
 import netdesc
-from netdesc.training import checkpoint, loop, train
+from netdesc.training import Hooks, checkpoint, loop, train
 from netdesc.training import errors as kinds
 from netdesc.training.metrics import EpochMetricsSum
 
@@ -164,6 +164,6 @@ def test_an_unexpected_error_is_recorded_and_raised(tmp_path: Path) -> None:
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        train_task(tmp_path, options={"finish": fail})
+        train_task(tmp_path, options={"hooks": Hooks(finish=fail)})
     record = read_record(tmp_path / "run")
     assert (record["status"], record["message"]) == ("failed", "RuntimeError: broken")

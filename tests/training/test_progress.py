@@ -80,9 +80,9 @@ def test_summed_losses_are_shown_per_sample(
 def test_losses_without_validation_are_shown_per_sample_too(
     tmp_path: Path, pairs: int, reduction: str, divisor: int
 ) -> None:
-    loss = {"type": "spike_time", "time_constant_ms": 2, "reduction": reduction}
-    task = write_task(tmp_path, pairs=pairs, epochs=1, loss=loss)
-    run = train(load(task), run_dir=tmp_path / "run", progress="quiet")
+    task = write_task(tmp_path, pairs=pairs, epochs=1)
+    description = load(task, {"loss.reduction": reduction})
+    run = train(description, run_dir=tmp_path / "run", progress="quiet")
     unit = " per sample" if divisor > 1 else ""
     assert f"loss {read_metrics(run.path)[0]['loss'] / divisor:,.6g}{unit} in" in run.message
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from support.training_task import read_metrics, read_record, train_task, weights_of
 
 import netdesc
-from netdesc.training import TrainingError, train
+from netdesc.training import Hooks, TrainingError, train
 from netdesc.training import errors as kinds
 
 
@@ -119,12 +119,15 @@ def test_early_stopping_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_clipping_limits_the_step(tmp_path: Path) -> None:
+    def save_first(path: Path, graph: Any, best: dict[str, Any]) -> None:
+        save_file(numpy(best), path / "first")
+
     run = train_task(
         tmp_path,
         epochs=1,
         gradient_clip=1e-3,
         optimizer={"type": "sgd", "learning_rate": 1.0},
-        options={"finish": lambda path, graph, best: save_file(numpy(best), path / "first")},
+        options={"hooks": Hooks(finish=save_first)},
     )
     first = load_file(run.path / "first")  # the best weights are those before the only step
     last = load_file(run.path / "checkpoints/last.safetensors")
@@ -146,7 +149,7 @@ def test_finish_sees_the_run_before_it_is_done(tmp_path: Path) -> None:
             (read_record(path)["status"], graph.name, "layers.hidden.synapse.weight" in best)
         )
 
-    train_task(tmp_path, options={"finish": finish})
+    train_task(tmp_path, options={"hooks": Hooks(finish=finish)})
     assert seen == [("running", "tiny", True)]
 
 

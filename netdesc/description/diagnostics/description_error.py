@@ -9,7 +9,14 @@ from netdesc.description.diagnostics.render import render_text
 
 
 class DescriptionError(ValueError):
-    """The document has errors. ``diagnostics`` holds all diagnostics, warnings included."""
+    """The document has errors. ``diagnostics`` holds all diagnostics, warnings included.
+
+    >>> try:
+    ...     netdesc.loads('{"format": 2}')
+    ... except netdesc.DescriptionError as error:
+    ...     print(error.diagnostics[0].message)
+    written for format 2; this netdesc reads 1
+    """
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = list(diagnostics)

@@ -1,0 +1,90 @@
+"""A run that has ended: its results, and the metrics of its epochs as numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from netdesc.description import load
+from netdesc.graph import build_graph
+from netdesc.report.metrics import read_metrics
+from netdesc.report.record import read_record
+from netdesc.runs.files import LOCK, REPORT
+from netdesc.training import Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run that has ended, in the folder ``path``.
+
+    ``status`` is ``done``, ``diverged`` or ``interrupted``, and ``message`` says more. ``best`` and
+    ``final`` are the metrics of the best and of the last epoch; None before the first epoch.
+
+    Losses are per sample, unless they are means, and epochs count from 1. In the files of the run,
+    epochs count from 0 and losses are as the document defines them.
+
+    >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 3})
+    >>> run = netdesc.train(network, progress="quiet")
+    >>> run.status, run.final["epoch"], run.metrics["epoch"]
+    ('done', 3, array([1, 2, 3]))
+    >>> run.best["loss"] in run.metrics["loss"]
+    True
+    """
+
+    path: Path
+    status: str
+    message: str
+    best: Mapping[str, Any] | None
+    final: Mapping[str, Any] | None
+    exit_code: int
+    """The exit code of the command that trains: 0, or 4 if diverged, or 130 if interrupted."""
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Run:
+        """Returns the run with this outcome, whose losses and epochs are as in the files."""
+        best, final = (each and outcome.scale.shown(each) for each in (outcome.best, outcome.final))
+        path, status, message = outcome.path, outcome.status, outcome.message
+        return cls(path, status, message, best, final, outcome.exit_code)
+
+    @cached_property
+    def metrics(self) -> dict[str, NDArray[Any]]:
+        """The metrics as columns with a value for each epoch, by name; NaN if one is not known.
+
+        ``epoch`` (from 1), ``loss`` (per sample), ``seconds``, ``learning_rate``, if there are any
+        ``validation_loss``, ``accuracy`` and ``validation_accuracy``, and for each layer
+        ``gradient_norms.NAME`` and ``spike_rates.NAME``. ReportError if ``metrics.jsonl`` is
+        missing or damaged.
+        """
+        document = load(self.path / LOCK, with_files=False).document
+        graph = build_graph(document)
+        layers = [layer.name for layer in graph.neuron_layers]
+        metrics = read_metrics(self.path, layers, document.training.epochs).per_sample(
+            read_record(self.path).loss_divisors(graph.loss.reduction)
+        )
+        known = {name: values for name, values in metrics.columns.items() if metrics.has(name)}
+        by_layer = {f"{kind}.{name}": values for (kind, name), values in metrics.by_layer.items()}
+        return {"epoch": metrics.epochs, **known, **by_layer}
+
+    @property
+    def report_path(self) -> Path | None:
+        """The path of the report; None if it could not be written."""
+        path = self.path / REPORT
+        return path if path.exists() else None
+
+    def _repr_html_(self) -> str:
+        """Describes the run in a notebook, with a link to its report."""
+        best = {} if self.best is None else self.best
+        rows = "".join(
+            f"<tr><th>best {escape(name.replace('_', ' '))}</th><td>{value:,.6g}</td></tr>"
+            for name, value in best.items()
+        )
+        link = ""
+        if self.report_path is not None:
+            link = f'<p><a href="{escape(str(self.report_path))}" target="_blank">report</a></p>'
+        return f"<p>{escape(str(self.path))}: {escape(self.message)}</p><table>{rows}</table>{link}"

@@ -1,0 +1,193 @@
+"""Training on arrays in memory: the same results as from files, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.classify_task import classify_document, samples, write_classify_task
+from support.training_task import read_metrics, read_record, weights_of, write_task
+
+import netdesc
+from netdesc.events import read_events
+from netdesc.report.page import build_page
+from netdesc.report.run import read_run
+from netdesc.training import DataError, TrainingError
+from netdesc.training.errors import ResumeError
+
+
+def parts(folder: Path) -> dict[str, Any]:
+    """The arrays of a classification task, by part."""
+    with np.load(folder / "data.npz") as file:
+        split, inputs, labels = file["split"], file["inputs"], file["labels"]
+    names = enumerate(("train", "validation", "test"))
+    return {name: (inputs[split == n], labels[split == n]) for n, name in names}
+
+
+def without_times(run: Path) -> list[dict[str, Any]]:
+    return [row | {"seconds": 0} for row in read_metrics(run)]
+
+
+def test_labelled_arrays_train_as_their_file(tmp_path: Path) -> None:
+    path = write_classify_task(tmp_path / "task")
+    of_file = netdesc.train(path, run_dir=tmp_path / "file", progress="quiet")
+    content = json.loads(path.read_text())
+    del content["data"]
+    arrays = parts(path.parent)
+    given = arrays | {"encoding": {"type": "rate"}, "range": (0, 4)}
+    for name, network, data in (("dict", content, given), ("path", path, arrays)):
+        run = netdesc.train(network, run_dir=tmp_path / name, data=data, progress="quiet")
+        assert run.status == "done"
+        assert weights_of(run.path) == weights_of(of_file.path)
+        assert without_times(run.path) == without_times(of_file.path)
+        for part in ("train", "validation", "test"):
+            measured = netdesc.evaluate(run, part, arrays)
+            assert measured.loss == netdesc.evaluate(of_file, part).loss
+        lock = json.loads((run.path / "network.lock.json").read_text())
+        assert lock["data"] is None
+        assert lock["lock"]["files"] == []
+
+
+def test_spike_trains_and_tensors_train_as_their_files(tmp_path: Path) -> None:
+    path = write_task(tmp_path / "task", pairs=3, batch_size=2)
+    events = [
+        [read_events(path.with_name(f"{role}{number}.bs1")) for number in range(3)]
+        for role in ("input", "target")
+    ]
+    inputs, targets = (
+        torch.stack([each.to_tensor((size,), steps=40) for each in column])
+        for column, size in zip(events, (12, 6), strict=True)
+    )
+    assert inputs.shape == (3, 40, 12)
+    of_files = netdesc.train(path, run_dir=tmp_path / "files", progress="quiet")
+    data = {"train": (inputs.bool(), targets.numpy())}
+    run = netdesc.train(path, run_dir=tmp_path / "run", data=data, progress="quiet")
+    assert weights_of(run.path) == weights_of(of_files.path)
+    assert without_times(run.path) == without_times(of_files.path)
+
+
+def test_the_files_of_the_document_are_not_read(tmp_path: Path) -> None:
+    content = classify_document(data={"path": "is_not_there.npz"})
+    data = {"train": samples(12)}
+    run = netdesc.train(content, run_dir=tmp_path / "run", data=data, progress="quiet")
+    assert run.status == "done"
+
+
+def test_the_report_suggests_no_command_that_needs_the_arrays(tmp_path: Path) -> None:
+    data = {"train": samples(12)}
+    run = netdesc.train(classify_document(), run_dir=tmp_path / "a", data=data, progress="quiet")
+    texts = [step.text for step in build_page(read_run(run.path)).steps]
+    assert any(text.startswith("netdesc export") for text in texts)
+    assert not any("evaluate" in text or "train" in text for text in texts)
+
+
+class Stop(Exception):
+    """Ends a training in the middle."""
+
+
+def interrupted(path: Path, data: dict[str, Any] | None) -> None:
+    def stop(metrics: dict[str, Any]) -> None:
+        if metrics["epoch"] == 3:
+            raise Stop
+
+    document = classify_document(training={"checkpoint_every_s": 0})
+    with pytest.raises(Stop):
+        netdesc.train(document, run_dir=path, data=data, callbacks=[stop], progress="quiet")
+
+
+def test_a_run_continues_with_the_same_arrays_only(tmp_path: Path) -> None:
+    data = {"train": samples(24), "validation": samples(9, seed=1)}
+    document = classify_document(training={"checkpoint_every_s": 0})
+    whole = netdesc.train(document, run_dir=tmp_path / "whole", data=data, progress="quiet")
+    interrupted(tmp_path / "run", data)
+    with pytest.raises(ResumeError, match="data="):
+        netdesc.train(resume=tmp_path / "run", progress="quiet")
+    other = data | {"train": samples(24, seed=2)}
+    for wrong in (other, data | {"range": (0, 5)}):
+        with pytest.raises(ResumeError, match="are not those"):
+            netdesc.train(resume=tmp_path / "run", data=wrong, progress="quiet")
+    run = netdesc.train(resume=tmp_path / "run", data=data, progress="quiet")
+    assert run.status == "done"
+    assert weights_of(run.path) == weights_of(whole.path)
+    with pytest.raises(DataError, match="data="):
+        netdesc.evaluate(run)
+    assert netdesc.evaluate(run, "validation", data).loss == run.metrics["validation_loss"].min()
+
+
+def test_a_run_of_files_takes_no_arrays(tmp_path: Path) -> None:
+    path = write_classify_task(tmp_path / "task")
+    with pytest.raises(RuntimeError):
+        netdesc.train(path, run_dir=tmp_path / "run", callbacks=[fail], progress="quiet")
+    with pytest.raises(ResumeError, match="files"):
+        netdesc.train(resume=tmp_path / "run", data={"train": samples(9)}, progress="quiet")
+    assert read_record(tmp_path / "run")["status"] == "failed"
+
+
+def fail(metrics: dict[str, Any]) -> None:
+    raise RuntimeError(metrics["epoch"])
+
+
+VALUES, LABELS = samples(12)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ({}, "holds no samples"),
+        ({"test": (VALUES, LABELS)}, r'data\["train"\] is needed'),
+        ({"trian": (VALUES, LABELS)}, 'no part "trian"; there are train'),
+        ({"train": VALUES}, "pair of arrays"),
+        ({"train": (VALUES, LABELS[:3])}, r'data\["train"\]: array "labels" has shape \[3\]'),
+        ({"train": (VALUES[:, :5], LABELS)}, r'array "inputs" has shape \[12, 5\]'),
+        ({"train": (VALUES * np.nan, LABELS)}, "nan in sample 0"),
+        ({"train": (VALUES, LABELS + 9)}, "has 9 for sample 0"),
+        ({"train": (["a"], LABELS)}, "numbers are needed"),
+        ({"train": (VALUES, LABELS), "range": (4, 0)}, "range: 4 must be below 0"),
+        ({"train": (VALUES, LABELS), "range": "wide"}, "range"),
+        ({"train": (VALUES, LABELS), "encoding": {"type": "rat"}}, "encoding"),
+        ({"train": (VALUES, LABELS), "encoding": {"type": "spikes"}}, r"\[samples, steps, 9\]"),
+    ],
+)
+def test_arrays_that_do_not_fit(data: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=problem):
+        netdesc.train(classify_document(), run_dir=tmp_path / "run", data=data, progress="quiet")
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_kinds_of_validation_are_refused(tmp_path: Path) -> None:
+    document = classify_document(data={"split": None}, training={"validation_split": 0.2})
+    data = {"train": samples(12), "validation": samples(3)}
+    with pytest.raises(DataError, match="validation_split"):
+        netdesc.train(document, run_dir=tmp_path / "run", data=data, progress="quiet")
+
+
+SPIKES, TARGETS = np.zeros((2, 40, 12)), np.zeros((2, 40, 6))
+SPIKES[:, 3], TARGETS[:, 7] = 1, 1
+
+
+@pytest.mark.parametrize(
+    ("pair", "problem"),
+    [
+        ((SPIKES.swapaxes(0, 1), TARGETS), r"inputs have shape \[40, 2, 12\]; \[samples, 40, 12\]"),
+        ((SPIKES, TARGETS[:, :, :5]), r"targets have shape \[2, 40, 5\]"),
+        ((SPIKES, TARGETS[:1]), "2 inputs and 1 targets"),
+        ((SPIKES[:0], TARGETS[:0]), "0 inputs"),
+        ((SPIKES, 0 * TARGETS), "sample 0 holds no spike"),
+        ((0.5 * SPIKES, TARGETS), "0.5 in sample 0"),
+        ((SPIKES, -TARGETS), "-1 in sample 0"),
+    ],
+)
+def test_spike_arrays_that_do_not_fit(pair: Any, problem: str, tmp_path: Path) -> None:
+    task = write_task(tmp_path)
+    with pytest.raises(DataError, match=problem):
+        netdesc.train(task, run_dir=tmp_path / "run", data={"train": pair}, progress="quiet")
+
+
+def test_spike_targets_take_no_encoding(tmp_path: Path) -> None:
+    data = {"train": (SPIKES, TARGETS), "encoding": {"type": "rate"}}
+    with pytest.raises(DataError, match='no encoding "rate"'):
+        netdesc.train(write_task(tmp_path), run_dir=tmp_path / "r", data=data, progress="quiet")

@@ -1,0 +1,158 @@
+"""Documents, overrides and networks that are Python values instead of files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.training_task import write_task
+
+import netdesc
+from netdesc.events import read_events
+
+
+@pytest.fixture
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A document whose files are in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return json.loads(write_task(tmp_path, epochs=2).read_text())
+
+
+def test_a_dict_and_a_text_mean_the_same_as_the_file(document: dict[str, Any]) -> None:
+    of_file = netdesc.load("tiny.json")
+    for description in (
+        netdesc.load(document),
+        netdesc.load(MappingProxyType(document)),
+        netdesc.loads(json.dumps(document)),
+    ):
+        assert description.document == of_file.document
+        assert description.resolve("input0.bs1") == Path("input0.bs1").absolute()
+        assert json.loads(description.text) == document
+
+
+def test_values_of_numpy_and_paths_are_read(document: dict[str, Any]) -> None:
+    document["layers"][0]["units"] = np.int64(16)
+    document["input"]["shape"] = np.array([12])
+    document["data"]["train"][0]["input"]["path"] = Path("input0.bs1")
+    assert netdesc.load(document).document == netdesc.load("tiny.json").document
+    with pytest.raises(TypeError, match="complex is none"):
+        netdesc.load({"format": 1j})
+
+
+def test_the_diagnostics_of_a_dict_have_no_fixes(document: dict[str, Any]) -> None:
+    document["trainng"] = document.pop("training")
+    description, found = netdesc.check(document)
+    assert description is None
+    assert [each.code for each in found] == ["ND101"]
+    assert (found[0].file, found[0].fix) == ("<dict>", None)
+    with pytest.raises(netdesc.DescriptionError, match='did you mean "training"'):
+        netdesc.load(document)
+    with pytest.raises(netdesc.DescriptionError, match="<text>:1:2: error"):
+        netdesc.loads("{format: 1}")
+
+
+def test_text_in_place_of_a_path_names_the_right_function(document: dict[str, Any]) -> None:
+    with pytest.raises(netdesc.DescriptionError, match=r"netdesc\.loads"):
+        netdesc.load(json.dumps(document))
+
+
+def test_overrides_are_a_mapping(document: dict[str, Any]) -> None:
+    other = Path("deep")
+    other.mkdir()
+    os.rename("input0.bs1", "deep/input0.bs1")
+    changes = {
+        "training.epochs": np.int64(7),
+        "layers.hidden.units": 3,
+        "training.optimizer": {"type": "sgd", "learning_rate": 1},
+        "name": "50",
+        "/data/train/0/input/path": Path("deep/input0.bs1"),
+    }
+    for source in ("tiny.json", document):
+        found = netdesc.load(source, changes)
+        assert found.document.training.epochs == 7
+        assert found.document.layers[0].model_dump()["units"] == 3
+        assert found.document.training.optimizer.type == "sgd"
+        assert found.document.name == "50", "a text stays a text"
+        assert found.origins["/training/epochs"] == "--set"
+    with pytest.raises(netdesc.DescriptionError, match=r"training\.epoch=3"):
+        netdesc.load(document, {"training.epoch": 3})
+
+
+def test_every_form_of_a_network_computes_the_same(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    compiled = netdesc.compile(document)
+    netdesc.export_net(compiled.model, tmp_path / "tiny.net")
+    imported = netdesc.import_net(tmp_path / "tiny.net", steps=40)
+    event = read_events("input0.bs1")
+    expected = netdesc.run("tiny.json", "input0.bs1").spikes_TN
+    assert expected.any()
+    for network in (document, netdesc.load(document), compiled, imported, Path("tiny.json")):
+        for recording in (event, Path("input0.bs1")):
+            assert np.array_equal(netdesc.run(network, recording).spikes_TN, expected)
+    assert np.array_equal(netdesc.run(imported, event, "integer").spikes_TN, expected)
+    input_TBN = event.to_tensor((12,), steps=40).unsqueeze(1)
+    for network in (document, imported, tmp_path / "tiny.net"):
+        output_TBN = netdesc.compile(network).model(input_TBN)
+        assert np.array_equal(output_TBN[:, 0].detach().numpy() != 0, expected)
+
+
+def test_a_network_file_runs_until_its_last_event_leaves(document: dict[str, Any]) -> None:
+    netdesc.export_net(netdesc.compile(document).model, "tiny.net")
+    steps = {
+        len(netdesc.run(network, "input0.bs1").spikes_TN)
+        for network in ("tiny.net", netdesc.import_net("tiny.net"))
+    }
+    assert len(steps) == 1
+    assert steps.pop() <= 43
+
+
+def test_running_does_not_change_the_mode_of_a_model(document: dict[str, Any]) -> None:
+    compiled = netdesc.compile(document)
+    for mode in (True, False):
+        compiled.model.train(mode)
+        netdesc.run(compiled, "input0.bs1")
+        assert compiled.model.training is mode
+
+
+def test_a_dict_trains_and_is_measured(document: dict[str, Any], tmp_path: Path) -> None:
+    run = netdesc.train(document, run_dir=tmp_path / "run", progress="quiet")
+    again = netdesc.train("tiny.json", run_dir=tmp_path / "again", progress="quiet")
+    assert run.best == again.best
+    assert netdesc.evaluate(run).loss == netdesc.evaluate(tmp_path / "again").loss
+    assert netdesc.evaluate(document).loss == netdesc.evaluate("tiny.json").loss
+
+
+def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="not int"):
+        netdesc.compile(3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="not int"):
+        netdesc.train(3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="give a document"):
+        netdesc.evaluate(netdesc.compile(document))  # pyright: ignore[reportArgumentType]
+
+
+def test_results_are_columns_and_a_page(document: dict[str, Any], tmp_path: Path) -> None:
+    run = netdesc.train(
+        netdesc.load(document, {"training.epochs": 4}), run_dir=tmp_path / "<run>", progress="quiet"
+    )
+    metrics = run.metrics
+    assert metrics["epoch"].tolist() == [1, 2, 3, 4]
+    assert {len(column) for column in metrics.values()} == {4}
+    assert "spike_rates.hidden" in metrics
+    assert "validation_loss" not in metrics
+    assert run.best is not None
+    assert run.final is not None
+    assert run.best["loss"] == metrics["loss"].min() == metrics["loss"][run.best["epoch"] - 1]
+    assert run.final["epoch"] == 4
+    assert run.report_path == run.path / "report.html"
+    page = run._repr_html_()
+    assert "&lt;run&gt;/report.html" in page
+    assert "<run>" not in page
+    assert torch.is_tensor(netdesc.compile(run).model.state_dict()["layers.hidden.synapse.weight"])

@@ -1,0 +1,138 @@
+"""The steps of slayer's tutorial on the Oxford task, by the public interface alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import netdesc
+from netdesc.events import Event, read_events, to_dense, write_events
+
+ROOT = Path(__file__).parents[2]
+STEPS, NEURONS, EPOCHS = 1900, 200, 40
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the tutorial's data."""
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_tutorial(folder: Path) -> None:
+    # Read the input and the target, and look at them.
+    input_event = read_events("data/oxford/input.bs1")
+    target_event = read_events("data/oxford/target.bs1")
+    assert len(target_event) == 10_458
+    assert target_event.show()._repr_png_().startswith(b"\x89PNG")
+    assert "image/gif" in input_event.animate(frames=5)._repr_html_()
+
+    # As tensors: [steps, neurons], then an axis for the sample.
+    input_TN = input_event.to_tensor((NEURONS,), STEPS)
+    target_TN = target_event.to_tensor((NEURONS,), STEPS, rounding="floor")
+    input_TBN, target_TBN = input_TN.unsqueeze(1), target_TN.unsqueeze(1)
+
+    # Describe the network.
+    neuron = {
+        "type": "cuba",
+        "threshold": 0.1,
+        "current_decay": 1.0,
+        "voltage_decay": 0.1,
+        "tau_grad": 1.0,
+        "scale_grad": 1.0,
+    }
+    document: dict[str, Any] = {
+        "format": 1,
+        "name": "oxford",
+        "time": {"steps": STEPS},
+        "input": {"shape": [NEURONS]},
+        "neurons": {"cuba": neuron},
+        "layers": [
+            {"name": "hidden", "type": "dense", "units": 256, "neuron": "cuba"},
+            {"name": "output", "type": "dense", "units": NEURONS, "neuron": "cuba"},
+        ],
+        "loss": {"type": "spike_time", "time_constant_ms": 2, "filter_order": 2},
+        "training": {
+            "epochs": EPOCHS,
+            "optimizer": {"type": "adam", "learning_rate": 0.001, "weight_decay": 1e-5},
+        },
+    }
+    compiled = netdesc.compile(document)
+    assert compiled.graph.parameters == 200 * 256 + 256 * 200
+
+    # Train, watch the loss, and draw it.
+    losses: list[float] = []
+
+    def watch(metrics: dict[str, Any]) -> bool:
+        losses.append(metrics["loss"])
+        return metrics["loss"] < 1000
+
+    data = {"train": (input_TN[None], target_TN[None])}
+    run = netdesc.train(document, data=data, callbacks=[watch], progress="quiet")
+    assert run.metrics["epoch"].tolist() == list(range(1, EPOCHS + 1))
+    assert run.metrics["loss"].tolist() == losses
+    assert run.best is not None
+    assert run.best["loss"] == min(losses) < losses[0]
+    assert run.metrics["gradient_norms.hidden"].min() > 0
+    assert run.report_path is not None
+    assert run.report_path.exists()
+
+    # Load the best weights, and record what the layers do.
+    trained = netdesc.compile(run)
+    with torch.no_grad(), trained.model.record(["hidden"]) as recording:
+        output_TBN = trained.model(input_TBN)
+    hidden = recording["hidden"]
+    assert hidden.spikes.shape == hidden.voltages.shape == (STEPS, 1, 256)
+    assert trained.loss(output_TBN, target_TBN).item() == pytest.approx(min(losses))
+
+    # Draw the filtered traces, which the loss compares.
+    output_trace, target_trace = (trained.loss.filter(each) for each in (output_TBN, target_TBN))
+    difference = (output_trace - target_trace).double()
+    assert difference.square().sum().item() == pytest.approx(min(losses), rel=1e-4)
+
+    # Export the network, and run it as the device does.
+    netdesc.export_net(trained.model, "oxford.net")
+    spikes_TN = output_TBN[:, 0].numpy() != 0
+    assert np.array_equal(netdesc.run_integer("oxford.net", input_TN.numpy()), spikes_TN)
+    imported = netdesc.import_net("oxford.net", steps=STEPS)
+    assert np.array_equal(netdesc.run(imported, input_event).spikes_TN, spikes_TN)
+
+    # Compare output and target.
+    output_event = Event.from_tensor(output_TBN[:, 0])
+    picture = output_event.show(against=target_event)
+    picture.save("compared.svg")
+    assert "<svg" in Path("compared.svg").read_text()
+    output_event.animate(frames=5).save("output.gif")
+    write_events("output.bs1", output_event)
+    again, dropped = to_dense(read_events("output.bs1"), (NEURONS,), STEPS, 1.0)
+    assert (dropped, np.array_equal(again, output_TBN[:, 0].numpy())) == (0, True)
+
+
+def test_a_loop_of_the_users_own(folder: Path) -> None:
+    """The tutorial's loop itself: forward, loss, backward, step, best weights."""
+    document = ROOT / "examples" / "oxford_slayer.json"
+    compiled = netdesc.compile(netdesc.load(document))
+    steps = compiled.graph.steps
+    tensors = [
+        read_events(f"data/oxford/{name}.bs1").to_tensor((NEURONS,), steps).unsqueeze(1)
+        for name in ("input", "target")
+    ]
+    optimizer = torch.optim.Adam(compiled.model.parameters(), lr=0.001, weight_decay=1e-5)
+    losses: list[float] = []
+    for _ in range(3):
+        output_TBN = compiled.model(tensors[0])
+        loss = compiled.loss(output_TBN, tensors[1])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        compiled.model.project()
+        losses.append(loss.item())
+        if losses[-1] == min(losses):
+            torch.save(compiled.model.state_dict(), "best.pt")
+    assert losses[-1] < losses[0]
+    compiled.model.load_state_dict(torch.load("best.pt", weights_only=True))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +13,11 @@ import click
 from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
-from netdesc.runs.files import NETWORK, REPORT
+from netdesc.runs.files import NETWORK, REPORT, TENSORBOARD
 
 if TYPE_CHECKING:
     from netdesc.api.trained_run import Run
+    from netdesc.description import Description
 
 _OPTIONS = (
     click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path)),
@@ -33,6 +36,12 @@ _OPTIONS = (
     options.device,
     options.engine,
     click.option("--seed", type=int, help="Short for --set training.seed=N."),
+    click.option(
+        "--tensorboard",
+        is_flag=True,
+        help="Also write the metrics of each epoch for TensorBoard, into the run's folder "
+        "tensorboard; with --resume, give it again. It requires the extra netdesc[tensorboard].",
+    ),
     click.option(
         "--ignore-memory",
         is_flag=True,
@@ -88,6 +97,7 @@ def _train(
     overrides: tuple[str, ...],
     seed: int | None,
     resume: Path | None,
+    tensorboard: bool,
     **settings: Any,
 ) -> int:
     description = None
@@ -109,14 +119,35 @@ def _train(
         )
     from netdesc.api.train import Settings, train_network
 
-    progress = "quiet" if output.quiet else "auto"
-    run = train_network(
-        description,
-        Settings(resume=resume, progress=progress, **settings),
-        warn=lambda text: output.error(f"warning: {text}"),
-    )
+    with ExitStack() as stack:
+        if tensorboard:
+            settings |= _log_for_tensorboard(description, resume, settings["run_dir"], stack)
+        progress = "quiet" if output.quiet else "auto"
+        run = train_network(
+            description,
+            Settings(resume=resume, progress=progress, **settings),
+            warn=lambda text: output.error(f"warning: {text}"),
+        )
     _print_result(output, run)
     return run.exit_code
+
+
+def _log_for_tensorboard(
+    description: Description | None, resume: Path | None, run_dir: Path | None, stack: ExitStack
+) -> dict[str, Any]:
+    """Returns the settings with which training writes for TensorBoard. ``stack`` closes the files.
+
+    Raises MissingPackageError if TensorBoard is not installed.
+    """
+    from netdesc.training.run_directory import default_path
+    from netdesc.training.tensorboard import TensorBoardLog
+
+    if description is not None and run_dir is None:
+        run_dir = default_path(description.document.name)
+    folder = resume or run_dir
+    assert folder is not None
+    log = stack.enter_context(contextlib.closing(TensorBoardLog(folder / TENSORBOARD)))
+    return {"run_dir": run_dir, "callbacks": [log]}
 
 
 def _print_result(output: Output, run: Run) -> None:

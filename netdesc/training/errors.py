@@ -57,6 +57,12 @@ class DeviceUnavailableError(TrainingError):
     exit_code = 3
 
 
+class MissingPackageError(TrainingError):
+    """A Python package that an option needs is not installed."""
+
+    exit_code = 3
+
+
 class StorageError(TrainingError):
     """A file of the run could not be written."""
 

@@ -56,13 +56,14 @@ def test_losses_are_written_as_slayer_does(tmp_path: Path) -> None:
 
 
 def test_validation_and_accuracy_have_their_columns(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", epochs=3, classes=True)
+    samples = {"train": 4, "validation": 2}
+    folder = write_run(tmp_path / "run", epochs=3, classes=True, samples=samples)
     assert [path.name for path in write_slayer_logs(folder)] == ["loss.txt", "accuracy.txt"]
     for name in ("loss", "accuracy"):
         heading = (folder / f"{name}.txt").read_text().splitlines()[0]
         assert heading == "# Train        Valid       "
     made = [metrics_row(epoch, classes=True) for epoch in range(3)]
-    losses = [[row["loss"], row["validation_loss"]] for row in made]
+    losses = [[row["loss"] / 4, row["validation_loss"] / 2] for row in made]
     assert np.loadtxt(folder / "loss.txt") == pytest.approx(np.array(losses), abs=1e-6)
     shares = [[row["accuracy"], row["validation_accuracy"]] for row in made]
     assert np.loadtxt(folder / "accuracy.txt") == pytest.approx(np.array(shares), abs=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -106,6 +107,12 @@ def test_a_broken_document_only_offers_less(content: bytes, tab: Tab, tmp_path: 
 
 
 # Completions agree with the language
+
+
+def test_names_that_cannot_be_printed_are_not_offered(tab: Tab, tmp_path: Path) -> None:
+    document = {"layers": [{"name": name} for name in ("a\x1b[31m", "b\nplain,c", "d")]}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert tab("train", "a.json", "--set", "layers.") == ["layers.d."]
 
 
 def complete(typed: str) -> list[str]:

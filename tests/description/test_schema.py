@@ -40,6 +40,7 @@ def test_the_committed_schema_is_up_to_date():
 def test_it_is_a_draft_7_schema():
     jsonschema.Draft7Validator.check_schema(json_schema())
     assert json_schema()["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert json_schema()["$id"].endswith("/schemas/network.schema.json")
     assert '"oneOf"' not in schema_text()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import jsonschema
 import pytest
@@ -50,6 +50,7 @@ def test_the_schema_refuses_what_is_no_sarif():
 def test_every_code_is_a_rule_with_help():
     found = [Diagnostic(code, "error", "/checkout/a.json", "m") for code in ENTRIES]
     run = _run(found)
+    assert urlsplit(run["tool"]["driver"]["informationUri"]).scheme == "https"
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == sorted(ENTRIES)
     for rule in rules:

@@ -15,17 +15,8 @@ import click
 
 from netdesc import __version__
 from netdesc.cli import diagnostics_text
-from netdesc.cli.exit_codes import BUG, ENVIRONMENT, INTERRUPTED, INVALID_INPUT, USAGE
+from netdesc.cli.exit_codes import BUG, ENVIRONMENT, INTERRUPTED, USAGE
 from netdesc.cli.output import Output, escape
-
-USER_ERRORS = {
-    "netdesc.events": "EventFileError",
-    "netdesc.exchange": "NetFileError",
-}
-"""Errors whose message tells users what to correct, by package.
-
-Errors with an ``exit_code`` or ``diagnostics`` are handled without this table. The packages are not
-imported here: a package that was never imported cannot have raised its error."""
 
 
 class Failures(AbstractContextManager["Failures"]):
@@ -112,10 +103,6 @@ def describe(error: BaseException) -> tuple[int, str]:
         return diagnostics_text.exit_code(diagnostics), diagnostics_text.format_diagnostics(
             diagnostics, sys.stderr
         )
-    for module, name in USER_ERRORS.items():
-        known = getattr(sys.modules.get(module), name, None)
-        if known is not None and isinstance(error, known):
-            return ENVIRONMENT if _has_system_cause(error) else INVALID_INPUT, f"error: {error}"
     if isinstance(error, MemoryError):
         return ENVIRONMENT, "error: not enough memory"
     if isinstance(error, FileExistsError):
@@ -140,12 +127,6 @@ def _follows_an_interrupt(error: BaseException) -> bool:
         seen.add(id(before))
         before = before.__context__
     return False
-
-
-def _has_system_cause(error: BaseException) -> bool:
-    """Whether ``error`` was caused by an OSError with an errno, for example by a missing file."""
-    cause = error.__cause__ or error.__context__
-    return isinstance(cause, OSError) and cause.errno is not None
 
 
 def details(error: BaseException, message: str) -> dict[str, object]:

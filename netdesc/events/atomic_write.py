@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+
+_REASONS = {
+    errno.ENOSPC: "no space left on the device",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+}
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
 
 
 class NoFileError(OSError):
@@ -17,30 +29,112 @@ class NoFileError(OSError):
     """
 
 
+def failure_reason(error: OSError) -> str:
+    """Returns why a file cannot be read or written, as the end of a message.
+
+    For example "no space left on the device".
+    """
+    reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
+    return reason[:1].lower() + reason[1:]
+
+
 @contextlib.contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, follow_links: bool = True) -> Iterator[Path]:
     """Yields a temporary file, which replaces ``path`` when the block ends without an exception.
 
     The temporary file is empty, in the folder of ``path`` and with its suffix. At the end it gets
     the permissions of the old file, is flushed to the disk and is renamed; if the block raises, it
-    is removed. If ``path`` is a link, the file to which it leads is replaced. NoFileError if
-    ``path`` exists and is not a regular file; OSError if the folder cannot be written or the disk
-    is full.
+    is removed. If ``path`` is a link, the file to which it leads is replaced; without
+    ``follow_links`` it is refused. NoFileError if ``path`` exists and is not a regular file;
+    OSError, with ``path`` as its ``filename``, if the folder cannot be written or the disk is full.
     """
-    target, suffix = _resolve_target(Path(path)), Path(path).suffix
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{suffix}")
-    # tempfile would make the file readable only by its owner; here the umask applies.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    path = Path(path)
+    if not follow_links and path.is_symlink():
+        raise NoFileError("is a symbolic link; replace it by the file itself, or delete it")
+    target = _resolve_target(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{path.suffix}")
     try:
-        yield temporary
-        _flush(temporary)
-        _copy_permissions(target, temporary)  # after flushing, which must open the file
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        with _create_locked(temporary), _delete_on_error(temporary):
+            yield temporary
+            _flush(temporary)
+            _copy_permissions(target, temporary)  # after flushing, which must open the file
+            os.replace(temporary, target)
+        if os.name == "posix":  # flush the rename; other systems cannot open a folder
+            _flush(target.parent)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename = str(path)
         raise
-    if os.name == "posix":  # flush the rename; other systems cannot open a folder
-        _flush(target.parent)
+
+
+@contextlib.contextmanager
+def _delete_on_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def is_temporary(name: str) -> bool:
+    """Whether ``atomic_path`` gives such names to its temporary files."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def remove_abandoned(folders: Iterable[Path], names: Collection[str]) -> None:
+    """Deletes temporary files of files ``names`` that killed processes have left in ``folders``.
+
+    A process locks the temporary file that it writes, so such a file stays. A file that cannot be
+    deleted stays, too. OSError if a folder cannot be read; folders that are missing are ignored.
+    """
+    for path in (path for folder in folders if folder.is_dir() for path in folder.iterdir()):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and match[1] in names:
+            with contextlib.suppress(OSError):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    _delete_unlocked(path)
+
+
+if sys.platform == "win32":  # an open file cannot be renamed or deleted there
+
+    @contextlib.contextmanager
+    def _create_locked(path: Path) -> Iterator[None]:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield
+
+    def _delete_unlocked(path: Path) -> None:
+        path.unlink()
+
+else:
+    import fcntl
+
+    @contextlib.contextmanager
+    def _create_locked(path: Path) -> Iterator[None]:
+        """Creates a file and locks it for the block; a kill releases the lock.
+
+        Another process may delete the file before it is locked; then it is created again.
+        """
+        while True:
+            # tempfile would make the file readable only by its owner; here the umask applies.
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            with contextlib.suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file).st_nlink:
+                break
+            os.close(file)
+        try:
+            yield
+        finally:
+            os.close(file)
+
+    def _delete_unlocked(path: Path) -> None:
+        """Deletes a file. OSError if a process has locked it."""
+        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(file)
 
 
 def _resolve_target(path: Path) -> Path:

@@ -6,12 +6,13 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.files.event_files import MAX_TIME_MS, open_events
-from netdesc.events.atomic_write import atomic_path
+from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.events.container import Event
 
 MAX_FILE_BYTES = 256 * 2**20
@@ -23,10 +24,18 @@ _MAX_RECORD_US = 2**23 - 1
 class EventFileError(ValueError):
     """An event file cannot be read or written; the message names the file and the reason."""
 
+    exit_code: ClassVar[int] = 1
+
     def __init__(self, path: str | Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
         self.path = Path(path)
         self.problem = problem
+
+
+class EventFileAccessError(EventFileError):
+    """The file is missing, or the system does not let netdesc open or write it."""
+
+    exit_code = 3
 
 
 def read_events(path: str | Path) -> Event:
@@ -45,9 +54,11 @@ def read_events(path: str | Path) -> Event:
         with path.open("rb") as file:
             columns = open_events(file, suffix, size).read()
     except FileNotFoundError:
-        raise EventFileError(path, "there is no such event file") from None
-    except (OSError, ValueError) as error:
-        raise EventFileError(path, _reason(error)) from error
+        raise EventFileAccessError(path, "there is no such event file") from None
+    except OSError as error:
+        raise EventFileAccessError(path, failure_reason(error)) from error
+    except ValueError as error:
+        raise EventFileError(path, str(error)) from error
     t = np.asarray(columns.times, np.float64) / columns.times_per_ms
     y = None if columns.y is None else _int32(columns.y)
     return Event(_int32(columns.x), y, _int32(columns.p), t)
@@ -77,14 +88,10 @@ def atomic_output_path(path: str | Path) -> Iterator[Path]:
     try:
         with atomic_path(path) as temporary:
             yield temporary
+    except NoFileError as error:
+        raise EventFileError(path, str(error)) from error
     except OSError as error:
-        raise EventFileError(path, _reason(error)) from error
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[0].lower() + error.strerror[1:]
-    return str(error)
+        raise EventFileAccessError(path, failure_reason(error)) from error
 
 
 def _suffix(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 
 class LayerError(ValueError):
@@ -26,6 +27,8 @@ class NetFileError(ValueError):
     is the path of the wrong dataset in this layer, or in the file if ``layer`` is None.
     """
 
+    exit_code: ClassVar[int] = 1
+
     def __init__(
         self, path: str | Path, problem: str, layer: int | None = None, dataset: str = ""
     ) -> None:
@@ -39,3 +42,9 @@ class NetFileError(ValueError):
         self.problem = problem
         self.layer = layer
         self.dataset = dataset
+
+
+class NetFileAccessError(NetFileError):
+    """The file is missing, or the system does not let netdesc open or write it."""
+
+    exit_code = 3

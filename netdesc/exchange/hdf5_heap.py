@@ -6,6 +6,7 @@ The hdf5 file format specification describes the layout ("Disk Format: Level 1E 
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import BinaryIO
 
@@ -47,10 +48,7 @@ def _unpack(layout: struct.Struct, file: BinaryIO, offset: int) -> tuple:
 
 
 def _read(file: BinaryIO, offset: int, size: int) -> bytes:
-    if offset >= 1 << 62:
+    if offset + size > file.seek(0, io.SEEK_END):
         raise ValueError("an address lies outside the file")
     file.seek(offset)
-    data = file.read(size)
-    if len(data) != size:
-        raise ValueError("an address lies outside the file")
-    return data
+    return file.read(size)

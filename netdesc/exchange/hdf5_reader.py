@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError
 from netdesc.exchange.hdf5_chunks import check_chunks
 from netdesc.exchange.hdf5_heap import read_heap_text
 
@@ -70,7 +70,7 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError)
         problem = "there is no such file" if is_missing else f"cannot be read: {_cause(error)}"
-        raise NetFileError(path, problem) from error
+        raise NetFileAccessError(path, problem) from error
     if not path.is_file():
         raise NetFileError(path, "is not a regular file")
     if path.stat().st_size > MAX_FILE_BYTES:
@@ -79,7 +79,7 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:
-        raise NetFileError(path, f"cannot be read: {_cause(error)}") from error
+        raise NetFileAccessError(path, f"cannot be read: {_cause(error)}") from error
     if not h5py.is_hdf5(path):
         raise NetFileError(path, "this is not an hdf5 file, as .net files are")
 

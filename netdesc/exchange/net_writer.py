@@ -12,28 +12,36 @@ from typing import Any
 import h5py
 import numpy as np
 
-from netdesc.events.atomic_write import NoFileError, atomic_path
-from netdesc.exchange.errors import NetFileError
+from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
+from netdesc.exchange.errors import NetFileAccessError, NetFileError
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
 from netdesc.hardware.integers import Integers
 
 
 def write_net(path: str | Path, net: NetFile) -> None:
     """Writes ``net`` atomically. NetFileError if the file cannot be written."""
+    content = _encode(net)
     try:
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            for index, layer in enumerate(net.layers):
-                group = file.create_group(f"layer/{index}")
-                group.create_dataset("type", (1,), "S10", np.array([layer.kind], dtype="S10"))
-                WRITERS[type(layer)](group, layer)
-            if net.simulation is not None:
-                file["simulation/Ts"] = np.int64(net.simulation.step_ms)
-                file["simulation/tSample"] = np.int64(net.simulation.sample_ms)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
     except NoFileError as error:
         raise NetFileError(path, str(error)) from error
-    except (OSError, RuntimeError) as error:  # hdf5 reports a full disk as either
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NetFileError(path, f"cannot be written: {reason}") from error
+    except OSError as error:
+        raise NetFileAccessError(path, f"cannot be written: {failure_reason(error)}") from error
+
+
+def _encode(net: NetFile) -> bytes:
+    """Returns the content of the file. It is built in memory, where hdf5 meets no full disk."""
+    with h5py.File("network.net", "w", driver="core", backing_store=False) as file:
+        for index, layer in enumerate(net.layers):
+            group = file.create_group(f"layer/{index}")
+            group.create_dataset("type", (1,), "S10", np.array([layer.kind], dtype="S10"))
+            WRITERS[type(layer)](group, layer)
+        if net.simulation is not None:
+            file["simulation/Ts"] = np.int64(net.simulation.step_ms)
+            file["simulation/tSample"] = np.int64(net.simulation.sample_ms)
+        file.flush()
+        return file.id.get_file_image()
 
 
 def _write_input(group: h5py.Group, layer: InputLayer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from support.report_samples import write_run
 
 from netdesc.cli import main
 from netdesc.events import atomic_path, from_dense, read_events, write_events
-from netdesc.events.atomic_write import NoFileError
+from netdesc.events.atomic_write import NoFileError, remove_abandoned
 
 SPIKES = from_dense(np.eye(3), 1.0)
 
@@ -43,6 +44,58 @@ def test_the_temporary_file_has_the_suffix_of_the_given_path(tmp_path: Path) -> 
     write_events(tmp_path / "a.npy", SPIKES)
     assert len(read_events(tmp_path / "a.npy")) == 3
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.npy", "plain"]
+
+
+def test_a_link_is_refused_where_links_are_not_followed(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("older")
+    link.symlink_to(target)
+    with pytest.raises(NoFileError), atomic_path(link, follow_links=False):
+        pass
+    assert (link.is_symlink(), target.read_text()) == (True, "older")
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "a.txt"
+    with pytest.raises(OSError, match=r"a\.txt'") as caught, atomic_path(path):
+        pass
+    assert caught.value.filename == str(path)
+    path = tmp_path / "a.txt"
+    with pytest.raises(OSError, match=r"a\.txt'") as caught, atomic_path(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(path)
+
+
+def test_temporary_files_of_killed_processes_are_deleted(tmp_path: Path) -> None:
+    stale, other = ".a.txt.0123456789ab.txt", ".b.txt.0123456789ab.txt"
+    for name in (stale, other, "a.txt"):
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".a.txt.ba9876543210.txt").symlink_to("a.txt")
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+        remove_abandoned([tmp_path, tmp_path / "missing"], {"a.txt"})
+    assert not (tmp_path / stale).exists()
+    assert (tmp_path / other).exists()
+    assert (tmp_path / "a.txt").read_text() == "whole", "its temporary file was in use"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="temporary files are locked on POSIX only")
+def test_a_temporary_file_that_is_deleted_before_it_is_locked_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, created = os.open, []
+
+    def open_(path: Path, *arguments: int) -> int:
+        file = create(path, *arguments)
+        if not created and Path(path).name.startswith("."):
+            created.append(path)
+            remove_abandoned([tmp_path], {"a.txt"})
+        return file
+
+    monkeypatch.setattr(os, "open", open_)
+    write(tmp_path / "a.txt", "whole")
+    assert created
+    assert (tmp_path / "a.txt").read_text() == "whole"
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe", "device"])

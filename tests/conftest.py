@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -48,6 +49,8 @@ def netdesc(
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path) -> Outcome:
+        assert isinstance(sys.stderr, io.TextIOWrapper)
+        sys.stderr.reconfigure(errors="backslashreplace")  # as Python opens it
         with pytest.raises(SystemExit) as exit:
             main([str(argument) for argument in arguments])
         captured = capsys.readouterr()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 import torch
@@ -14,15 +15,28 @@ from netdesc.api.compile import read_description, weight_readers
 from netdesc.api.trained_run import Run
 from netdesc.description import Description, load
 from netdesc.exchange import NetFileError, export_net
+from netdesc.exchange.errors import NetFileAccessError
 from netdesc.graph import Graph, build_graph
 from netdesc.modules import build
 from netdesc.report import ReportError, write_report
-from netdesc.runs.files import LOCK, NETWORK, RECORD, REPORT
+from netdesc.runs.files import (
+    ACTIVITY,
+    BEST,
+    CHECKPOINTS,
+    INITIAL,
+    LOCK,
+    NETWORK,
+    RECORD,
+    REPORT,
+    LinkError,
+)
 from netdesc.training.device import choose_device
+from netdesc.training.errors import StorageError
 from netdesc.training.loop import Callback
 from netdesc.training.memory import require_memory
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.progress import Style
+from netdesc.training.run_directory import require_run
 
 
 class RareOptions(TypedDict, total=False):
@@ -60,7 +74,8 @@ def train(
 
     ``network`` is a description, a document's path, or the document as a dict. ``run_dir`` is by
     default a new folder below ``runs``. In place of both, ``resume`` names the folder of a run that
-    was interrupted; the results are bit-identical to those of a run without interruption.
+    was interrupted; the results are bit-identical to those of a run without interruption. If that
+    run is done, its missing files are written.
 
     ``data`` replaces the data that the document names: ``{"train": (inputs, labels)}``, also with
     ``"validation"`` and ``"test"``. Arrays or tensors begin with the axis of the samples: inputs
@@ -104,9 +119,9 @@ def train_network(
         try:
             for warning in export_net(model, folder / NETWORK):
                 warn(warning)
+        except NetFileAccessError as error:
+            raise StorageError(str(error)) from error
         except NetFileError as error:
-            if isinstance(error.__cause__, OSError):  # the file cannot be written
-                raise error.__cause__ from None
             warn(f"no network.net is written: {error}")
 
     resume, data = settings.resume, settings.data
@@ -114,7 +129,8 @@ def train_network(
     trained = description = None
     if network is not None:
         trained = description = read_description(network, with_files=memory is None)
-    if resume is not None and (Path(resume) / LOCK).is_file():
+    if resume is not None:
+        require_run(Path(resume))
         trained = load(Path(resume) / LOCK)
     if trained is not None and not settings.ignore_memory:
         samples = None if memory is None else memory.training_samples
@@ -135,11 +151,19 @@ def train_network(
 
 
 def _write_report(folder: Path, warn: Callable[[str], None]) -> None:
-    """Writes the report of a run, unless it is at least as new as ``run.json``."""
-    report, record = folder / REPORT, folder / RECORD
-    if report.exists() and report.stat().st_mtime_ns >= record.stat().st_mtime_ns:
+    """Writes the report of a run, unless it is newer than the files that it shows."""
+    shown = (RECORD, ACTIVITY, f"{CHECKPOINTS}/{INITIAL}", f"{CHECKPOINTS}/{BEST}")
+    if _time(folder / REPORT) >= max(_time(folder / name) for name in shown):
         return
     try:
         write_report(folder, warn=warn)
-    except ReportError as error:
-        warn(f"no {REPORT} is written: {error}")
+    except (ReportError, LinkError) as error:
+        warn(f"no {REPORT} is written: {error}; to try again: netdesc report {quote(str(folder))}")
+
+
+def _time(path: Path) -> int:
+    """Returns the time of a file's last change in ns; 0 if it is missing."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -17,7 +17,7 @@ def lock_text(description: Description, directory: str | Path, versions: Mapping
 
     The lock is the document with all defaults and a section ``lock``, which contains the origin of
     each value, the location and SHA-256 of each file, the seed, and ``versions``. OSError if a data
-    file cannot be read.
+    file cannot be read, UnicodeEncodeError if its path relative to ``directory`` is not UTF-8 text.
     """
     base = Path(directory).absolute()
     files = [
@@ -40,9 +40,11 @@ def _locked_file(path_in_document: str, path: Path, base: Path) -> dict[str, str
         location = Path(os.path.relpath(absolute, base)).as_posix()
     except ValueError:  # on another drive than the lock
         location = absolute.as_posix()
+    location.encode()  # raises UnicodeEncodeError, with the location as its object
     return {
         "path": path_in_document,
         "location": location,
-        "absolute": absolute.as_posix(),
+        # This path is used only if the lock was moved, so bytes that are not UTF-8 are replaced.
+        "absolute": absolute.as_posix().encode("utf-8", "backslashreplace").decode(),
         "sha256": file_sha256(absolute),
     }

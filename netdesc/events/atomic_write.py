@@ -84,14 +84,14 @@ def is_temporary(name: str) -> bool:
 def remove_abandoned(folders: Iterable[Path], names: Collection[str]) -> None:
     """Deletes temporary files of files ``names`` that killed processes have left in ``folders``.
 
-    A process locks the temporary file that it writes, so such a file stays. A file that cannot be
-    deleted stays, too. OSError if a folder cannot be read; folders that are missing are ignored.
+    A process locks the temporary file that it writes, so such a file stays. Files that cannot be
+    deleted stay, too, and folders that cannot be read are left out.
     """
-    for path in (path for folder in folders if folder.is_dir() for path in folder.iterdir()):
-        match = _TEMPORARY.fullmatch(path.name)
-        if match and match[1] in names:
-            with contextlib.suppress(OSError):
-                if stat.S_ISREG(path.lstat().st_mode):
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for path in list(folder.iterdir()):
+                match = _TEMPORARY.fullmatch(path.name)
+                if match and match[1] in names:
                     _delete_unlocked(path)
 
 
@@ -103,7 +103,8 @@ if sys.platform == "win32":  # an open file cannot be renamed or deleted there
         yield
 
     def _delete_unlocked(path: Path) -> None:
-        path.unlink()
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 else:
     import fcntl
@@ -128,13 +129,15 @@ else:
             os.close(file)
 
     def _delete_unlocked(path: Path) -> None:
-        """Deletes a file. OSError if a process has locked it."""
-        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-        try:
+        """Deletes a file that no process has locked, if the system allows it."""
+
+        def open_file(name: str, flags: int) -> int:
+            return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+        # Opening a pipe, a folder or a link for reading and writing raises an OSError.
+        with contextlib.suppress(OSError), open(path, "r+b", opener=open_file) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
-        finally:
-            os.close(file)
 
 
 def _resolve_target(path: Path) -> Path:

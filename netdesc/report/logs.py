@@ -11,7 +11,7 @@ from typing import Any
 from netdesc.report.metrics import Metrics, MetricsRow, read_rows
 from netdesc.report.output import open_output
 from netdesc.report.run import read_run
-from netdesc.runs.files import METRICS_CSV, SLAYER_ACCURACY, SLAYER_LOSS
+from netdesc.runs.files import METRICS_CSV, SLAYER_ACCURACY, SLAYER_LOSS, refuse_links
 
 
 def write_metrics_csv(run: Path) -> Path:
@@ -20,8 +20,10 @@ def write_metrics_csv(run: Path) -> Path:
     There is a row for each epoch and a column for each value. A metric of layers has a column for
     each layer, such as ``spike_rates.hidden``. Lists, such as the confusion matrix, are JSON text.
     If an epoch lacks a value, its cell is empty. Returns the path of the file. Raises ReportError
-    if the metrics are missing or damaged, or the file cannot be written.
+    if the metrics are missing or damaged, or the file cannot be written, and LinkError if the run's
+    folder holds symbolic links.
     """
+    refuse_links(run)
     names = {name for row in read_rows(run) for name, _ in _cells(row)}
     order = list(MetricsRow.model_fields)
     columns = sorted(names, key=lambda name: (order.index(name.partition(".")[0]), name))

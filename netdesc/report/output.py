@@ -8,23 +8,24 @@ from pathlib import Path
 from typing import TextIO
 
 from netdesc.events import atomic_path
-from netdesc.events.atomic_write import NoFileError
+from netdesc.events.atomic_write import NoFileError, failure_reason
 from netdesc.report.errors import ReportError, UnwritableError
 
 
 @contextlib.contextmanager
-def open_output(path: Path) -> Iterator[TextIO]:
+def open_output(path: Path, follow_links: bool = False) -> Iterator[TextIO]:
     """Opens a UTF-8 text file, which replaces ``path`` when the block ends without an exception.
 
-    Line ends are written as they are. Raises ReportError if the file cannot be written.
+    Line ends are written as they are, bytes of paths that are not UTF-8 as ``\\udcff``. Raises
+    ReportError if the file cannot be written, or is a symbolic link and ``follow_links`` is false.
     """
     try:
         with (
-            atomic_path(path) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as file,
+            atomic_path(path, follow_links) as temporary,
+            temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
         ):
             yield file
     except NoFileError as error:
         raise ReportError(f"{path}: {error}") from error
     except OSError as error:
-        raise UnwritableError(f"cannot write {path}: {error.strerror or error}") from error
+        raise UnwritableError(f"cannot write {path}: {failure_reason(error)}") from error

@@ -14,7 +14,17 @@ from netdesc.report.files import read_text
 from netdesc.report.format import join_words, plural
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.record import Record, read_record
-from netdesc.runs.files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRICS, RECORD, no_run
+from netdesc.runs.files import (
+    ACTIVITY,
+    BEST,
+    CHECKPOINTS,
+    INITIAL,
+    LOCK,
+    METRICS,
+    RECORD,
+    no_run,
+    refuse_links,
+)
 from netdesc.runs.state import is_at_work, saved_epochs
 
 MAX_LOCK_BYTES = 64 << 20
@@ -134,9 +144,13 @@ class RunData:
 
 
 def read_run(path: Path) -> RunData:
-    """Reads the folder of a run, except its weights. Raises ReportError if it cannot be read."""
+    """Reads the folder of a run, except its weights.
+
+    Raises ReportError if it cannot be read, LinkError if it holds symbolic links.
+    """
     if not path.is_dir():
         raise MissingError(no_run(path))
+    refuse_links(path)
     if not (path / RECORD).exists() and not (path / LOCK).exists():
         raise MissingError(f"{path} is not the folder of a run: it contains no {RECORD}")
     record = read_record(path)

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from netdesc.graph import DenseNode
 from netdesc.report.errors import ReportError
+from netdesc.runs.utf8_path import utf8_path
 
 _MIN_NORM = 1e-12
 """The smallest norm by which a row of weights is divided, so that a row of zeros stays 0. The same
@@ -73,7 +74,8 @@ def open_weights(path: Path) -> Iterator[SavedWeights | None]:
     if not path.is_file():
         raise ReportError(f"{path}: is not a regular file")
     try:
-        file = safe_open(path, framework="numpy")
+        with utf8_path(path) as readable:
+            file = safe_open(readable, framework="numpy")
     except (SafetensorError, OSError, ValueError) as error:
         raise ReportError(f"{path}: is not a complete safetensors file: {error}") from error
     with file as opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 DOCUMENT = "network.json"
@@ -33,6 +34,19 @@ PROCESS_LOCK = ".lock"
 """The process that trains in the folder locks this file and writes its process id into it."""
 
 
+_TOP_NAMES = (DOCUMENT, LOCK, RECORD, METRICS, LOG, NETWORK, REPORT, ACTIVITY, PROCESS_LOCK)
+_TOP_NAMES += (METRICS_CSV, SLAYER_LOSS, SLAYER_ACCURACY)
+_CHECKPOINT_NAMES = (INITIAL, BEST, LAST, STATE)
+NAMES = frozenset(_TOP_NAMES + _CHECKPOINT_NAMES)
+"""The names of all files of a run, in its folder or in ``CHECKPOINTS``."""
+
+
+class LinkError(ValueError):
+    """A file of a run, or the folder of its checkpoints, is a symbolic link."""
+
+    exit_code = 1
+
+
 class NoRunError(ValueError):
     """The folder is not a run directory."""
 
@@ -48,8 +62,38 @@ def no_run(path: Path) -> str:
     return f"{path}: there is no such run"
 
 
+def run_folders(folder: Path) -> tuple[Path, Path]:
+    """Returns the folders that hold the files of a run."""
+    return folder, folder / CHECKPOINTS
+
+
+def run_paths(folder: Path) -> Iterator[Path]:
+    """Yields the paths of all files that a run may have; they need not exist."""
+    yield from (folder / name for name in _TOP_NAMES)
+    yield from (folder / CHECKPOINTS / name for name in _CHECKPOINT_NAMES)
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises LinkError if a file of a run, or the folder of its checkpoints, is a symbolic link.
+
+    The folder may come from a stranger, and a link may lead to any file of the user. Links in the
+    path to the folder are allowed.
+    """
+    links = [path for path in (folder / CHECKPOINTS, *run_paths(folder)) if path.is_symlink()]
+    if links:
+        names = ", ".join(str(path.relative_to(folder)) for path in links)
+        raise LinkError(
+            f"{folder} holds symbolic links, which may lead to files outside this run: {names}; "
+            f"replace each by the file itself, or delete it"
+        )
+
+
 def lock_of(folder: Path) -> Path:
-    """Returns the path of ``LOCK`` in a run's folder. Raises NoRunError if the file is missing."""
+    """Returns the path of ``LOCK`` in a run's folder.
+
+    Raises NoRunError if the file is missing, LinkError if the folder holds symbolic links.
+    """
+    refuse_links(folder)
     if not (folder / LOCK).is_file():
         raise NoRunError(f"{folder} is no run: there is no {LOCK} in it")
     return folder / LOCK

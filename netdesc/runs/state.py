@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.runs.files import CHECKPOINTS, PROCESS_LOCK, RECORD, STATE
+from netdesc.runs.utf8_path import utf8_path
 
 KILLED = "killed"
 """The status of a run whose record says ``running``, but whose process has ended."""
@@ -70,7 +71,7 @@ def saved_epochs(run: Path) -> int | None:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="numpy") as file:
+        with utf8_path(path) as readable, safe_open(readable, framework="numpy") as file:
             epoch = json.loads(file.metadata()["netdesc"])["progress"]["epoch"]
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -17,6 +17,7 @@ The report draws its pictures from these arrays:
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,12 +27,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from netdesc.events import atomic_path
 from netdesc.graph import Graph
 from netdesc.training.activity_probe import MAX_EVENTS, ActivityProbe, NamedArrays, raster
 from netdesc.training.batches import Batches
-from netdesc.training.errors import DataError, storing
+from netdesc.training.errors import DataError
 from netdesc.training.npz import read_npz
+from netdesc.training.run_directory import write_file
 
 FORMAT = 1
 MAX_SAMPLES = 64
@@ -104,8 +105,9 @@ class ActivityRecorder:
         }
         for number, frame in enumerate(self.frames.values()):
             arrays |= {f"{name}_{number}": array for name, array in frame.items()}
-        with storing(self.path), atomic_path(self.path) as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, **arrays)
+        content = io.BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **arrays)
+        write_file(self.path, content.getvalue())
         self.changed = False
 
     def restore(self, epoch: int) -> None:

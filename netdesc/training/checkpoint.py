@@ -1,7 +1,8 @@
 """Writes and restores checkpoints: files of weights, and ``last.state``.
 
-``last.state`` holds everything that is needed to resume a run. It is replaced atomically, after the
-metrics of its epochs are on the disk. So a run that is killed at any time can be resumed.
+``last.state`` holds everything that is needed to resume a run, except its metrics and activity. It
+is replaced atomically, after the metrics and the activity of its epochs are on the disk. So a run
+that is killed at any time can be resumed.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from netdesc.events import atomic_path
-from netdesc.runs.files import BEST, INITIAL, LAST, LOCK, STATE
+from netdesc.runs.files import BEST, INITIAL, LAST, LOCK, STATE, refuse_links
+from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.activity import ActivityRecorder
-from netdesc.training.errors import ResumeError, storing
+from netdesc.training.errors import ResumeError
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
+from netdesc.training.run_directory import write_file
 from netdesc.training.stopping import EarlyStoppingState
 
 STATE_FORMAT = 2
@@ -126,39 +128,52 @@ class Saver:
         return now >= self._due
 
     def save(self, progress: Progress, metrics_bytes: int) -> None:
-        """Writes ``last.state``, then the files of weights and ``activity.npz``.
+        """Writes ``activity.npz``, ``last.state`` and the files of weights, in this order.
 
         The first checkpoint of a run also holds the initial weights. ``metrics_bytes`` is the
         length of ``metrics.jsonl``. StorageError if a file cannot be written; the file then keeps
-        its old content.
+        its old content. LinkError if a symbolic link has replaced a file of the run.
         """
         began = time.perf_counter()
+        refuse_links(self.folder.parent)
         if self.saved_epoch is None:
             _write(self.folder / INITIAL, self.network.state_dict())
+        self._save_activity(progress)
         ending = self.stopping
         stopping = StoppingNotes(ending.reference, ending.waited, ending.by_callback)
         notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, stopping)
         _write(self.folder / STATE, self._tensors(), json.dumps(asdict(notes)))
         self.saved_epoch = progress.epoch
         _write(self.folder / LAST, self.network.state_dict())
-        self.save_best(progress)
+        self.best.save(self.folder / BEST)
         now = time.perf_counter()
         pause = self.every_s if progress.epoch else min(self.every_s, FIRST_S)
         self._due = now + max(pause, (now - began) / MAX_SAVE_SHARE)
 
     def save_best(self, progress: Progress) -> None:
-        """Writes the best weights and ``activity.npz``, unless the files are up to date."""
-        is_new = not self.best.is_saved
+        """Writes ``activity.npz`` and the best weights, unless the files are up to date."""
+        self._save_activity(progress)
         self.best.save(self.folder / BEST)
-        if is_new or self.activity.changed:
+
+    def _save_activity(self, progress: Progress) -> None:
+        if self.activity.changed or not self.best.is_saved:
+            self.activity.save(self.best.tensors, progress.best_epoch)
+
+    def write_missing(self, progress: Progress) -> None:
+        """Writes the files of weights and activity that are missing. StorageError if that fails."""
+        for name, tensors in ((LAST, self.network.state_dict()), (BEST, self.best.tensors)):
+            if not (self.folder / name).exists():
+                _write(self.folder / name, tensors)
+        if not self.activity.path.exists():
             self.activity.save(self.best.tensors, progress.best_epoch)
 
     def restore(self) -> tuple[Progress, int]:
         """Restores the run from ``last.state``.
 
         Returns the progress, and the length of ``metrics.jsonl`` in bytes. A run without checkpoint
-        starts at epoch 0. ResumeError if ``last.state`` is damaged, was removed, or belongs to
-        another ``network.lock.json``.
+        starts at epoch 0. If the file of the initial weights is missing, it is written, because the
+        network still has these weights. ResumeError if ``last.state`` is damaged, was removed, or
+        belongs to another ``network.lock.json``.
         """
         self._due = time.perf_counter() + min(self.every_s, FIRST_S)
         path = self.folder / STATE
@@ -171,6 +186,8 @@ class Saver:
             raise ResumeError(
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"
             )
+        if not (self.folder / INITIAL).exists():
+            _write(self.folder / INITIAL, self.network.state_dict())
         try:
             self._load_tensors(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -186,7 +203,7 @@ class Saver:
     def _read(self, path: Path) -> tuple[StateNotes, dict[str, torch.Tensor]]:
         """Reads ``last.state`` and checks its checksum. ResumeError if the file is damaged."""
         try:
-            with safe_open(path, framework="pt") as file:
+            with utf8_path(path) as readable, safe_open(readable, framework="pt") as file:
                 metadata, names = file.metadata() or {}, file.keys()
                 tensors = {name: file.get_tensor(name) for name in names}
             text = metadata["netdesc"]
@@ -255,5 +272,4 @@ def _write(path: Path, tensors: Mapping[str, torch.Tensor], notes: str | None = 
     """
     metadata = None if notes is None else {"netdesc": notes, "sha256": _checksum(notes, tensors)}
     content = save({name: each.contiguous() for name, each in tensors.items()}, metadata)
-    with storing(path), atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    write_file(path, content)

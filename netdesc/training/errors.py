@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
+
+from netdesc.events.atomic_write import failure_reason
 
 
 class TrainingError(ValueError):
@@ -69,20 +70,10 @@ class StorageError(TrainingError):
     exit_code = 3
 
 
-_REASONS = {
-    errno.ENOSPC: "no space left on the device",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.EROFS: "the file system is read-only",
-}
-
-
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
     """Converts an OSError within the block to a StorageError that names ``path`` and the reason."""
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
-        raise StorageError(f"cannot write {path}: {reason}") from error
+        raise StorageError(f"cannot write {path}: {failure_reason(error)}") from error

@@ -19,7 +19,7 @@ import torch
 from netdesc.graph import Graph
 from netdesc.kernels.engine import kernel_threads
 from netdesc.training.errors import ResumeError
-from netdesc.training.run_directory import write_text
+from netdesc.training.run_directory import write_file
 
 _REQUIRED_FIELDS = {"status", "message", "lock_sha256", "engine", "device", "versions", "resumed"}
 _REQUIRED_FIELDS |= {"epochs_done", "layers", "best", "final"}
@@ -78,7 +78,8 @@ class RunRecord:
     @property
     def text(self) -> str:
         """The record as JSON text."""
-        return json.dumps(self.fields, indent=2, allow_nan=False) + "\n"
+        fields = {name: _replace_other_bytes(value) for name, value in self.fields.items()}
+        return json.dumps(fields, indent=2, allow_nan=False) + "\n"
 
     def mark_resumed(self, engine: str, environment: dict[str, Any]) -> None:
         """Records that the run is resumed now. StorageError if ``run.json`` cannot be written."""
@@ -91,7 +92,7 @@ class RunRecord:
     def update(self, **fields: Any) -> None:
         """Changes ``fields`` and writes the file atomically. Raises StorageError if this fails."""
         self.fields |= fields
-        write_text(self._path, self.text)
+        write_file(self._path, self.text.encode())
 
     @property
     def device(self) -> str:
@@ -102,6 +103,13 @@ class RunRecord:
     def engine(self) -> str:
         """The engine that the user chose: its name, or ``auto``."""
         return self.fields["engine"]
+
+
+def _replace_other_bytes(value: Any) -> Any:
+    """Replaces bytes of a path that are not UTF-8 by text such as ``\\udcff``; JSON has none."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def environment(device: torch.device) -> dict[str, Any]:

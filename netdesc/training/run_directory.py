@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from netdesc.events import atomic_path
-from netdesc.runs.files import CHECKPOINTS, DOCUMENT, LOCK, PROCESS_LOCK, RECORD, no_run
-from netdesc.training.errors import MissingRunError, RunDirectoryError, storing
-
-_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
+from netdesc.events.atomic_write import atomic_path, is_temporary, remove_abandoned
+from netdesc.runs.files import (
+    CHECKPOINTS,
+    DOCUMENT,
+    LOCK,
+    NAMES,
+    PROCESS_LOCK,
+    RECORD,
+    no_run,
+    refuse_links,
+    run_folders,
+    run_paths,
+)
+from netdesc.training.errors import MissingRunError, ResumeError, RunDirectoryError, storing
 
 
 def default_path(name: str) -> Path:
@@ -34,18 +42,20 @@ def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
     Writes ``network.json`` (``document``), ``run.json`` (``record``) and, last,
     ``network.lock.json`` (``lock``: the document with all defaults). If ``network.lock.json``
     exists, the run can be resumed. If a run was killed before it wrote this file, the folder counts
-    as empty. Raises RunDirectoryError if the folder is not empty or is in use, StorageError if it
-    cannot be written.
+    as empty. Raises RunDirectoryError if the folder is not empty or is in use, LinkError if a
+    symbolic link has the name of a file of a run, StorageError if the folder cannot be written.
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")
     _refuse_contents(path)
+    refuse_links(path)
     with storing(path):
         path.mkdir(parents=True, exist_ok=True)
     with lock_folder(path):
         _refuse_contents(path)
+        remove_temporary_files(path)
         for name, text in ((DOCUMENT, document), (RECORD, record), (LOCK, lock)):
-            write_text(path / name, text)
+            write_file(path / name, text.encode())
         with storing(path / CHECKPOINTS):
             (path / CHECKPOINTS).mkdir(exist_ok=True)
         yield
@@ -55,16 +65,24 @@ def _refuse_contents(path: Path) -> None:
     if not path.is_dir():
         return
     with storing(path):
-        names = {child.name for child in path.iterdir() if not _TEMPORARY.fullmatch(child.name)}
+        names = {child.name for child in path.iterdir() if not is_temporary(child.name)}
     if names and not (PROCESS_LOCK in names and names <= {PROCESS_LOCK, DOCUMENT, RECORD}):
         hint = " (netdesc train --resume continues a run)" if LOCK in names else ""
         raise RunDirectoryError(f"{path} is not empty; a run is never overwritten{hint}")
 
 
 def require_run(path: Path) -> None:
-    """Raises MissingRunError unless the folder holds a run that can be resumed."""
+    """Raises MissingRunError unless the folder holds a run that can be resumed.
+
+    Raises LinkError if it holds symbolic links, ResumeError if a pipe or a device has the name of a
+    file of the run, because opening it may wait for ever.
+    """
     if not path.is_dir():
         raise MissingRunError(no_run(path))
+    refuse_links(path)
+    for file in run_paths(path):
+        if file.exists() and not file.is_file():
+            raise ResumeError(f"{file} is not a regular file, so this run cannot be continued")
     if not (path / LOCK).is_file():
         raise MissingRunError(
             f"{path} holds no run that can be continued: there is no {LOCK} in it"
@@ -75,17 +93,29 @@ def require_run(path: Path) -> None:
 def reopen(path: Path) -> Iterator[None]:
     """Locks the folder of an existing run for the block, and deletes temporary files.
 
-    A killed process may leave temporary files. Raises RunDirectoryError if another process has
+    Killed processes may leave temporary files. Raises RunDirectoryError if another process has
     locked the folder.
     """
     with lock_folder(path):
-        for folder in (path, path / CHECKPOINTS):
-            with storing(folder):
-                folder.mkdir(exist_ok=True)
-                for child in folder.iterdir():
-                    if _TEMPORARY.fullmatch(child.name):
-                        child.unlink()
+        with storing(path / CHECKPOINTS):
+            (path / CHECKPOINTS).mkdir(exist_ok=True)
+        remove_temporary_files(path)
         yield
+
+
+def remove_temporary_files(path: Path) -> None:
+    """Deletes the temporary files of a run that killed processes have left."""
+    remove_abandoned(run_folders(path), NAMES)
+
+
+def open_without_links(path: str | Path, flags: int) -> int:
+    """Opens a file that is written in place, as an ``opener`` of ``open``.
+
+    Raises OSError if the file is a symbolic link, or a pipe that no process reads.
+    """
+    # Without O_NONBLOCK, opening a pipe may wait for ever. Windows has neither flag.
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags, 0o666)
 
 
 @contextlib.contextmanager
@@ -95,7 +125,7 @@ def lock_folder(path: Path) -> Iterator[None]:
     Raises RunDirectoryError if another process has locked the folder.
     """
     with storing(path / PROCESS_LOCK):
-        file = os.open(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        file = open_without_links(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
     try:
         if not _try_lock(file):
             holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
@@ -129,7 +159,7 @@ else:
         return True
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file atomically, in UTF-8. Raises StorageError if it cannot be written."""
-    with storing(path), atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file of a run atomically, never through a link. StorageError if that fails."""
+    with storing(path), atomic_path(path, follow_links=False) as temporary:
+        temporary.write_bytes(content)

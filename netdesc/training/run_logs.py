@@ -11,6 +11,7 @@ from typing import Any
 
 from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.training.errors import storing
+from netdesc.training.run_directory import open_without_links
 
 
 class MetricsFile:
@@ -24,7 +25,7 @@ class MetricsFile:
     def __init__(self, path: Path, length: int) -> None:
         self._path = path
         with storing(path):
-            self._file = path.open("ab+")
+            self._file = open(path, "ab+", opener=open_without_links)  # noqa: SIM115  (stays open)
             size = self._file.tell()
             self.is_short = size < length
             if self.is_short:
@@ -67,7 +68,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         self._path = path
         with storing(path):
-            self._file = path.open("ab", buffering=0)
+            self._file = open(path, "ab", 0, opener=open_without_links)  # noqa: SIM115  (stays open)
 
     def write(self, text: str) -> None:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")

@@ -11,11 +11,19 @@ from typing import Any
 import torch
 
 from netdesc.graph import Graph
-from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS
+from netdesc.runs.files import (
+    ACTIVITY,
+    CHECKPOINTS,
+    LOG,
+    METRICS,
+    NETWORK,
+    STATE,
+    refuse_links,
+)
 from netdesc.runs.state import resume_command
 from netdesc.training.activity import ActivityRecorder
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
-from netdesc.training.errors import StorageError, storing
+from netdesc.training.errors import StorageError
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.loop import Callback, Divergence, fit, save
@@ -30,7 +38,10 @@ from netdesc.training.weights import WeightReader
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
 
 Finish = Callable[[Path, Graph, dict[str, torch.Tensor]], None]
-"""Function of the run's folder, the graph and the best weights, called at the end of training."""
+"""Function of the run's folder, the graph and the best weights, called at the end of training.
+
+It writes ``network.net`` if the format can hold the network, and raises StorageError if the file
+cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,26 @@ class Session:
         other exception is recorded with the status ``failed`` and raised again.
         """
         try:
+            return self._train(hooks)
+        except StorageError as error:
+            message = f"{error}; {self._resume_hint}"
+            self._record_failure(message)
+            raise StorageError(message) from error
+        except BaseException as error:
+            self._record_failure(f"{type(error).__name__}: {error}")
+            raise
+
+    def write_missing(self, finish: Finish | None) -> None:
+        """Writes the files that a run lacks although it is done.
+
+        Raises StorageError if a file cannot be written.
+        """
+        self.saver.write_missing(self.progress)
+        if finish is not None and not (self.path / NETWORK).exists():
+            finish(self.path, self.setup.graph, self.saver.best.tensors)
+
+    def _train(self, hooks: Hooks) -> Outcome:
+        try:
             with StopRequest() as stop:
                 compile_kernels(self.setup.device, self.display)
                 if "silence" not in self.record.fields:  # a new run, or a run of an older netdesc
@@ -113,13 +144,6 @@ class Session:
                 self.saver.save_best(self.progress)
                 self.metrics.sync()
             return self._end_interrupted()
-        except StorageError as error:
-            message = f"{error}; {self._resume_hint}"
-            self._record_failure(message)
-            raise StorageError(message) from error
-        except BaseException as error:
-            self._record_failure(f"{type(error).__name__}: {error}")
-            raise
 
     @property
     def _is_complete(self) -> bool:
@@ -130,6 +154,13 @@ class Session:
         """A message that names the newest checkpoint and the command that resumes from it."""
         if self.saver.saved_epoch is None:
             return "nothing was trained yet"
+        state = self.saver.folder / STATE
+        if not state.exists():
+            gone = state if self.path.exists() else self.path
+            return (
+                f"the checkpoint is gone, too, because {gone} was deleted or moved during training "
+                f"(a run that was moved can be resumed in its new place)"
+            )
         return (
             f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is safe; "
             f"go on with: {resume_command(self.path)}"
@@ -137,8 +168,8 @@ class Session:
 
     def _end_done(self, finish: Finish | None) -> Outcome:
         if finish is not None:
-            with storing(self.path):
-                finish(self.path, self.setup.graph, self.saver.best.tensors)
+            refuse_links(self.path)
+            finish(self.path, self.setup.graph, self.saver.best.tensors)
         assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
         scale, validated = self.setup.scale, self.setup.validation is not None
         loss = self.progress.best_loss / (scale.validation if validated else scale.train)
@@ -164,8 +195,8 @@ class Session:
     def _end(self, status: str, message: str) -> Outcome:
         self.display.close()
         report = self.display.warn if status == "diverged" else self.display.info
-        report(message)
         self._record_end(status, message)
+        report(message)
         fields = self.record.fields
         scale = self.setup.scale
         return Outcome(self.path, status, message, fields["best"], fields["final"], scale)

@@ -12,15 +12,15 @@ import torch
 
 from netdesc.description import Description, load, lock_text
 from netdesc.kernels.engine import EngineError, engine_name, torch_on_one_thread, use_engine
-from netdesc.runs.files import LOCK, RECORD
+from netdesc.runs.files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LAST, LOCK, NETWORK, RECORD
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
-from netdesc.training.errors import DeviceUnavailableError, MissingDataError, ResumeError
+from netdesc.training.errors import DataError, DeviceUnavailableError, MissingDataError, ResumeError
 from netdesc.training.memory_data import MemoryData, check_same_data
 from netdesc.training.progress import Display, Scale, Style, build_display, count_epochs
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.record import RunRecord, environment, environment_changes, versions
-from netdesc.training.session import Hooks, Outcome, open_session
+from netdesc.training.session import Finish, Hooks, Outcome, Session, open_session
 from netdesc.training.setup import prepare
 
 
@@ -96,44 +96,61 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
 
 def _resume(path: Path, options: _Options) -> Outcome:
     run_directory.require_run(path)
+    missing = _missing_results(path, options.hooks.finish)
     ended = _ended_run(path, RunRecord.read(path / RECORD))
-    if ended is not None:
+    if ended is not None and (ended.status != "done" or not missing):
+        run_directory.remove_temporary_files(path)
         options.display.info(f"{ended.message}; nothing was changed")
         return ended
-    with run_directory.reopen(path):
-        record = RunRecord.read(path / RECORD)  # again, as no other process can change it now
-        digest = _sha256((path / LOCK).read_text(encoding="utf-8"))
-        if digest != record.fields["lock_sha256"]:
-            raise ResumeError(
-                f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
-                f"train that file to start another run"
-            )
-        description = load(path / LOCK)
-        data = check_same_data(path, options.data, record.fields.get("memory_data"))
-        device = record.device if options.device == "auto" else options.device
-        engine = record.engine if options.engine == "auto" else options.engine
-        with (
-            _use_device(description, device, engine) as used_device,
-            open_session(
-                path,
-                prepare(
-                    description, used_device, options.hooks.readers, options.display.warn, data
-                ),
-                digest,
-                record,
-                options.display,
-            ) as session,
-        ):
-            facts = environment(used_device)
-            done = session.progress.epoch
-            epochs = count_epochs(description.document.training.epochs)
-            options.display.info(f"resuming {path} after {done} of {epochs}")
-            for change in environment_changes(record.fields, facts):
-                options.display.warn(
-                    f"{change}; the results may differ from those of a run without interruption"
-                )
-            record.mark_resumed(engine, facts)
-            return session.run(options.hooks)
+    with run_directory.reopen(path), _reopen_session(path, options) as session:
+        ended = _ended_run(path, session.record)  # again, as no other process can change it now
+        if ended is None:
+            return _continue(session, options)
+        session.write_missing(options.hooks.finish)
+        options.display.info(f"{ended.message}; these files were missing: {', '.join(missing)}")
+        return ended
+
+
+def _missing_results(path: Path, finish: Finish | None) -> list[str]:
+    """Returns the files that a run which is done should have and lacks, as paths in its folder."""
+    names = [f"{CHECKPOINTS}/{name}" for name in (INITIAL, BEST, LAST)] + [ACTIVITY]
+    names += [] if finish is None else [NETWORK]
+    return [name for name in names if not (path / name).exists()]
+
+
+@contextlib.contextmanager
+def _reopen_session(path: Path, options: _Options) -> Iterator[Session]:
+    """Restores the session of a run whose folder is locked, on the device of the run."""
+    record = RunRecord.read(path / RECORD)
+    digest = _sha256((path / LOCK).read_text(encoding="utf-8"))
+    if digest != record.fields["lock_sha256"]:
+        raise ResumeError(
+            f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
+            f"train that file to start another run"
+        )
+    description = load(path / LOCK)
+    data = check_same_data(path, options.data, record.fields.get("memory_data"))
+    device = record.device if options.device == "auto" else options.device
+    engine = record.engine if options.engine == "auto" else options.engine
+    with _use_device(description, device, engine) as used_device:
+        warn = options.display.warn
+        setup = prepare(description, used_device, options.hooks.readers, warn, data)
+        with open_session(path, setup, digest, record, options.display) as session:
+            yield session
+
+
+def _continue(session: Session, options: _Options) -> Outcome:
+    """Trains a run that was interrupted to its end."""
+    record, facts = session.record, environment(session.setup.device)
+    epochs = count_epochs(session.setup.training.epochs)
+    done = session.progress.epoch
+    options.display.info(f"resuming {session.path} after {done} of {epochs}")
+    for change in environment_changes(record.fields, facts):
+        options.display.warn(
+            f"{change}; the results may differ from those of a run without interruption"
+        )
+    record.mark_resumed(record.engine if options.engine == "auto" else options.engine, facts)
+    return session.run(options.hooks)
 
 
 def _ended_run(path: Path, record: RunRecord) -> Outcome | None:
@@ -157,6 +174,11 @@ def _lock_text(description: Description, path: Path) -> str:
         return lock_text(description, path, versions())
     except OSError as error:
         raise MissingDataError(f"{error.filename}: cannot read this file any more") from error
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{error.object}: {LOCK} cannot name this file, because its path is not UTF-8 text; "
+            f"rename the folder or the file"
+        ) from error
 
 
 @contextlib.contextmanager

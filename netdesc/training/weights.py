@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.errors import MissingWeightsError, WeightsError
 
 WeightReader = Callable[[Path], Mapping[str, np.ndarray | torch.Tensor]]
@@ -38,7 +39,8 @@ def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightRea
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
-        return load_file(path)
+        with utf8_path(path) as readable:
+            return load_file(readable)
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise MissingWeightsError(f"{path}: cannot read these weights: {reason}") from error

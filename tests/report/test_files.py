@@ -315,6 +315,18 @@ def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: s
     assert not (folder / "report.html").exists()
 
 
+def test_temporary_files_of_killed_processes_are_deleted(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    torn = [folder / ".report.html.0123456789ab.html"]
+    torn += [folder / "checkpoints" / ".best.safetensors.0123456789ab.safetensors"]
+    for path in torn:
+        path.write_text("half")
+    write_report(folder, tmp_path / "report.html")
+    assert all(path.exists() for path in torn), "nothing is written into the folder"
+    write_report(folder)
+    assert not any(path.exists() for path in torn)
+
+
 def test_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="there is no such run"):
         write_report(tmp_path / "nowhere")

@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import netdesc
@@ -104,13 +105,24 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) | {"seconds": None} for line in lines]
 
 
+def activity(folder: Path) -> dict[str, Any]:
+    with np.load(folder / "activity.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
 def report(at: str, folder: Path, uninterrupted: Path, status: list[int]) -> None:
     """Prints whether a killed and resumed run equals the uninterrupted one."""
     weights = all(
         (folder / name).read_bytes() == (uninterrupted / name).read_bytes() for name in WEIGHTS
     )
-    same = weights and rows(folder) == rows(uninterrupted)
-    print(json.dumps({"at": at, "status": status, "same": same}), flush=True)
+    pictures, expected = activity(folder), activity(uninterrupted)
+    drawn = pictures.keys() == expected.keys() and all(
+        np.array_equal(pictures[name], expected[name]) for name in expected
+    )
+    same = weights and drawn and rows(folder) == rows(uninterrupted)
+    left = [path.name for path in folder.rglob(".*") if path.name != ".lock"]
+    outcome = {"at": at, "status": status, "same": same, "temporary_files": left}
+    print(json.dumps(outcome), flush=True)
 
 
 def kill_at_operations(document: Path, folder: Path, stride: int) -> None:

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import math
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,39 @@ def test_frames_survive_an_interruption(tmp_path: Path, monkeypatch: pytest.Monk
     assert 0 < len(read_activity(run.path)["frame_epochs"]) < len(complete["frame_epochs"])
     train(resume=run.path, progress="quiet")
     again = read_activity(run.path)
+    assert again.keys() == complete.keys()
+    assert all(np.array_equal(again[name], complete[name]) for name in complete)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the run is written any more."""
+
+
+@pytest.mark.parametrize("file", ["activity.npz", "last.state", "last.safetensors"])
+def test_frames_survive_a_kill_after_any_file_of_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    complete = read_activity(train_run(tmp_path / "complete", epochs=12))
+    path, run = write_task(tmp_path / "task", epochs=12), tmp_path / "run"
+    replace, times, is_dead = os.replace, itertools.count(1), False
+
+    def kill(source: Path, target: Path) -> None:
+        nonlocal is_dead
+        if is_dead:
+            return
+        replace(source, target)
+        if target.name == file and next(times) == 3:
+            is_dead = True
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        saves = itertools.count()
+        patch.setattr("netdesc.training.checkpoint.Saver.is_due", lambda *_: next(saves) % 3 == 2)
+        patch.setattr(os, "replace", kill)
+        with pytest.raises(Killed):
+            train(netdesc.load(path), run_dir=run, progress="quiet")
+    train(resume=run, progress="quiet")
+    again = read_activity(run)
     assert again.keys() == complete.keys()
     assert all(np.array_equal(again[name], complete[name]) for name in complete)
 

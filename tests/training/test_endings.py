@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,38 @@ def test_a_full_disk_fails_the_run_and_loses_nothing(
     assert train(resume=run, progress="quiet").status == "done"
     other = train_task(tmp_path, epochs=8, options={"run_dir": tmp_path / "other"})
     assert weights_of(run) == weights_of(other.path)
+
+
+@pytest.mark.parametrize("gone", [".", "checkpoints/last.state"])
+def test_a_run_that_is_deleted_during_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
+
+    def delete() -> None:
+        (run / "checkpoints" / "last.state").unlink()
+        shutil.rmtree(run if gone == "." else run / "checkpoints")
+
+    at_epoch(monkeypatch, 3, delete)
+    with pytest.raises(kinds.StorageError) as error:
+        train_task(tmp_path)
+    assert error.value.exit_code == 3
+    assert "safe" not in str(error.value)
+    assert f"{run / gone} was deleted or moved" in str(error.value)
+
+
+def test_a_run_that_is_deleted_and_quit_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def delete() -> None:
+        shutil.rmtree(tmp_path / "run")
+        raise KeyboardInterrupt
+
+    at_epoch(monkeypatch, 3, delete)
+    with pytest.raises(kinds.StorageError, match="was deleted or moved"):
+        train_task(tmp_path, options={"progress": "plain"})
+    assert "safe" not in capsys.readouterr().err
 
 
 def test_an_unexpected_error_is_recorded_and_raised(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_a_killed_and_resumed_run_is_bit_identical(
     assert len(outcomes) > moments + 90 // stride
     for outcome in outcomes:
         assert outcome["same"], outcome
+        assert outcome["temporary_files"] == []
         assert outcome["status"][-1] == 0, outcome
     kills = [outcome["status"].count(-9) for outcome in outcomes]
     assert sum(kills) > len(outcomes)  # most runs were killed twice

@@ -46,6 +46,8 @@ def test_the_first_checkpoint_of_a_session_is_early(
 def test_a_finished_run_is_not_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = train_task(tmp_path)
     before = {p: p.stat().st_mtime_ns for p in run.path.rglob("*")}
+    torn = run.path / ".report.html.0123456789ab.html"
+    torn.write_text("half")
     again = train(resume=run.path, progress="plain")
     assert again.status == "done"
     assert "done already" in capsys.readouterr().err

@@ -130,8 +130,17 @@ def test_reopening_deletes_temporary_files(tmp_path: Path) -> None:
     with run_directory.create(tmp_path, "document", "record", "lock"):
         pass
     torn = tmp_path / "checkpoints" / ".last.state.0123456789ab.state"
-    torn.write_bytes(b"half")
+    mine = tmp_path / ".mine.0123456789ab.txt"
+    for path in (torn, mine):
+        path.write_bytes(b"half")
     with run_directory.reopen(tmp_path):
+        assert (torn.exists(), mine.exists()) == (False, True)
+
+
+def test_a_new_run_deletes_temporary_files(tmp_path: Path) -> None:
+    torn = tmp_path / ".network.json.0123456789ab.json"
+    torn.write_bytes(b"half")
+    with run_directory.create(tmp_path, "document", "record", "lock"):
         assert not torn.exists()
 
 

@@ -212,7 +212,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(EventFileError, match="no space left on device"):
+    with pytest.raises(EventFileError, match="no space left on the device"):
         write_events(path, events_of([(0, 0, 0, 0)], False))
     assert path.read_bytes() == b"older"
     assert os.listdir(tmp_path) == [path.name]

@@ -229,7 +229,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path: Path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(NetFileError, match=r"a\.net: cannot be written: No space left on device"):
+    with pytest.raises(NetFileError, match=r"a\.net: .* no space left on the device"):
         export_net(model_of(document([2], [dense("a", 2)])), path)
     assert path.read_bytes() == b"older"
     assert os.listdir(tmp_path) == ["a.net"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,14 @@ RESULTS = [
 
 def fill_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Lets every attempt to write the file ``name`` fail as on a full disk."""
-    write = Path.write_bytes
+    replace = os.replace
 
-    def write_bytes(path: Path, content: Any) -> int:
-        if name in path.name:
-            write(path, content[: len(content) // 2])
+    def replace_or_fail(temporary: Path, target: Path) -> None:
+        if target.name == name:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(path, content)
+        replace(temporary, target)
 
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(os, "replace", replace_or_fail)
 
 
 def test_a_full_disk_at_the_end_is_told_and_resuming_writes_the_network(

@@ -29,7 +29,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         at_epoch(patch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
         run = train_task(folder)
     assert run.status == "interrupted"
-    for name in ("network.net", "report.html"):
+    for name in ("network.net", "report.html", "metrics.csv", "loss.txt", "accuracy.txt"):
         (run.path / name).write_text("older")
     return folder
 
@@ -68,7 +68,7 @@ def test_commands_that_write_refuse_links_and_change_nothing(
 ) -> None:
     move_out(run, place)
     before = contents(run.parent)
-    for command in (["train", "--resume", run], ["report", run]):
+    for command in (["train", "--resume", run], ["report", run], ["report", run, "--csv"]):
         outcome = netdesc(*command)
         assert outcome.code == 1
         assert f": {place};" in outcome.err

@@ -42,7 +42,7 @@ NAMES = frozenset(_TOP_NAMES + _CHECKPOINT_NAMES)
 
 
 class LinkError(ValueError):
-    """A file of a run, or the folder of its checkpoints, is a symbolic link."""
+    """A file or a folder of a run is a symbolic link."""
 
     exit_code = 1
 
@@ -74,12 +74,13 @@ def run_paths(folder: Path) -> Iterator[Path]:
 
 
 def refuse_links(folder: Path) -> None:
-    """Raises LinkError if a file of a run, or the folder of its checkpoints, is a symbolic link.
+    """Raises LinkError if a file of a run, or a folder in it, is a symbolic link.
 
     The folder may come from a stranger, and a link may lead to any file of the user. Links in the
     path to the folder are allowed.
     """
-    links = [path for path in (folder / CHECKPOINTS, *run_paths(folder)) if path.is_symlink()]
+    paths = (folder / CHECKPOINTS, folder / TENSORBOARD, *run_paths(folder))
+    links = [path for path in paths if path.is_symlink()]
     if links:
         names = ", ".join(str(path.relative_to(folder)) for path in links)
         raise LinkError(

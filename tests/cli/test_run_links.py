@@ -18,7 +18,8 @@ from netdesc.training.run_logs import Log, MetricsFile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links need a permission on Windows")
 
-PLACES = [str(path.relative_to("run")) for path in run_paths(Path("run"))] + ["checkpoints"]
+PLACES = [str(path.relative_to("run")) for path in run_paths(Path("run"))]
+PLACES += ["checkpoints", "tensorboard"]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run.status == "interrupted"
     for name in ("network.net", "report.html", "metrics.csv", "loss.txt", "accuracy.txt"):
         (run.path / name).write_text("older")
+    (run.path / "tensorboard").mkdir()
     return folder
 
 

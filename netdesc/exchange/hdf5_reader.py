@@ -24,8 +24,12 @@ from netdesc.exchange.hdf5_chunks import check_chunks
 from netdesc.exchange.hdf5_heap import read_heap_text
 
 MAX_FILE_BYTES = 1 << 30
-MAX_DATA_BYTES = 1 << 30
-"""The limit for the sum of the declared sizes of all datasets that are read from a file."""
+MAX_VALUES = 1 << 25
+"""The most numbers in all datasets of a file together, or half the file's bytes if that is more.
+
+An import needs 16 bytes of memory for each. Without this limit, a small file of compressed zeros
+could fill the memory.
+"""
 MAX_TEXT_LENGTH = 256
 MAX_GROUP_ENTRIES = 20_000
 
@@ -36,8 +40,8 @@ _H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowEr
 @dataclass
 class _OpenFile:
     path: Path
-    bytes_left: int
-    """The number of bytes, out of ``MAX_DATA_BYTES``, that may still be read."""
+    values_left: int
+    """How many of the ``MAX_VALUES`` numbers may still be read."""
     base: int
     """The offset in the file of hdf5's address 0: the length of the user block."""
 
@@ -57,9 +61,8 @@ def open_net(path: str | Path) -> Iterator[Group]:
         raise NetFileError(path, f"is damaged or truncated ({_cause(error)})") from error
     with file:
         try:
-            yield Group(
-                _OpenFile(path, MAX_DATA_BYTES, file.userblock_size), file, layer=None, below=""
-            )
+            values = max(MAX_VALUES, path.stat().st_size // 2)
+            yield Group(_OpenFile(path, values, file.userblock_size), file, layer=None, below="")
         except LayerError as error:
             raise NetFileError(path, error.problem, error.layer, error.dataset) from error
 
@@ -202,12 +205,12 @@ class Group:
                 raise self.error(name, f"is {dataset.dtype}, not numbers")
             if dataset.shape is None:
                 raise self.error(name, "holds nothing")
-            size = math.prod(dataset.shape) * dataset.dtype.itemsize
-            if size > self._file.bytes_left:
+            size = math.prod(dataset.shape)
+            if size > self._file.values_left:
                 raise self.error(name, f"has shape {list(dataset.shape)}, which is too large")
             if size and not dataset.id.get_storage_size():
                 raise self.error(name, "was never written")
-            self._file.bytes_left -= size
+            self._file.values_left -= size
             return np.asarray(dataset[()])
 
     def _require(self, name: str, values: NDArray, right: NDArray, what: str) -> None:

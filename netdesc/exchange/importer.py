@@ -278,7 +278,7 @@ def _to_float(values: Integers, unit: int) -> NDArray[np.float32]:
     The result is exact, because the integers have at most 24 bits.
     """
     # np.ascontiguousarray would change the shape () to (1,).
-    return np.asarray(values / np.float64(unit), dtype=np.float32, order="C")
+    return np.asarray(np.divide(values, unit, dtype=np.float32), order="C")
 
 
 def _decay_range(decay: Integers) -> float | list[float]:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.exchange_samples import write_dense, write_file
+from support.mutations import damage_bytes
 
 from netdesc.exchange import NetFileError, hdf5_reader, import_net, read_net
 from netdesc.exchange.hdf5_reader import open_net
@@ -201,8 +202,15 @@ def test_a_file_that_is_not_hdf5_is_one_clear_error(tmp_path: Path, content, wor
 
 
 def test_all_datasets_together_have_a_budget(tmp_path: Path, monkeypatch) -> None:
-    path = write_file(tmp_path / "a.net")
-    monkeypatch.setattr(hdf5_reader, "MAX_DATA_BYTES", 60)
+    """A file may hold one number for each two bytes, and small files more."""
+    path = write_file(tmp_path / "a.net", bias=np.zeros(2, np.float32))
+    read_net(path)
+    monkeypatch.setattr(hdf5_reader, "MAX_VALUES", 60_000)
+    with h5py.File(path, "r+") as file:
+        for name in ("weight", "bias"):
+            del file[f"layer/0/{name}"]
+            zeros = np.zeros((2, 20_000), np.float32)
+            file.create_dataset(f"layer/0/{name}", data=zeros, compression="gzip")
     with pytest.raises(NetFileError, match="which is too large"):
         read_net(path)
     monkeypatch.setattr(hdf5_reader, "MAX_FILE_BYTES", 100)
@@ -210,7 +218,7 @@ def test_all_datasets_together_have_a_budget(tmp_path: Path, monkeypatch) -> Non
         read_net(path)
 
 
-# Damage at random
+# Damage that another process reads, because hdf5 is C and may crash
 
 FUZZ = """
 import faulthandler, sys
@@ -226,30 +234,14 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 """
 
 
-def damage(content: bytes, rng: random.Random) -> bytes:
-    """Flips bytes, clears or cuts out a piece, or removes the end."""
-    data = bytearray(content)
-    kind = rng.randrange(10)
-    start = rng.randrange(len(data))
-    if kind == 0:
-        return bytes(data[:start])
-    if kind == 1:
-        data[start : start + rng.randrange(64)] = bytes(rng.randrange(64))
-        return bytes(data)
-    for _ in range(rng.choice([1, 1, 2, 8, 32])):
-        place = rng.randrange(len(data))
-        data[place] = rng.choice([rng.randrange(256), data[place] ^ 1, 0, 255])
-    return bytes(data)
-
-
 def test_random_damage_is_an_error_or_a_network(tmp_path: Path) -> None:
-    path = write_file(tmp_path / "a.net", bias=np.zeros(2, np.float32))
-    rng = random.Random(0)
+    """``cli/test_damaged_files.py`` has other damage, and other commands that read it."""
+    sound = write_file(tmp_path / "a.net", bias=np.zeros(2, np.float32)).read_bytes()
+    chance = random.Random(0)
     (tmp_path / "damaged").mkdir()
     for index in range(200):
-        content = damage(path.read_bytes(), rng)
-        (tmp_path / "damaged" / f"{index:03}.net").write_bytes(content)
-    # In another process, because hdf5 is C and may crash.
+        damaged = tmp_path / "damaged" / f"{index:03}.net"
+        damaged.write_bytes(damage_bytes(chance, sound))
     command = [sys.executable, "-c", FUZZ, str(tmp_path / "damaged")]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout[-80:] + outcome.stderr

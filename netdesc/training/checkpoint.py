@@ -16,10 +16,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -40,17 +40,20 @@ FIRST_S = 5.0
 loses little work."""
 
 
+Count = Annotated[int, Field(ge=0)]
+
+
 @dataclass
 class Progress:
     """The progress of a run, stored in ``last.state``."""
 
-    epoch: int = 0
+    epoch: Count = 0
     """The number of complete epochs, which is also the index of the next epoch."""
     seconds: float = 0.0
     """Time spent in these epochs, also before the run was resumed."""
     best_loss: float = math.inf
     """The lowest validation loss; without validation, the lowest training loss."""
-    best_epoch: int | None = None
+    best_epoch: Count | None = None
     best_accuracy: float | None = None
     """The share of correct predictions in ``best_epoch``; None without labels."""
     last: dict[str, Any] = field(default_factory=dict)
@@ -62,7 +65,7 @@ class StoppingNotes:
     """The fields of ``EarlyStoppingState`` that ``last.state`` stores."""
 
     reference: float
-    waited: int
+    waited: Count
     by_callback: bool = False
 
 
@@ -72,7 +75,7 @@ class StateNotes:
 
     format: int
     lock_sha256: str
-    metrics_bytes: int
+    metrics_bytes: Count
     progress: Progress
     stopping: StoppingNotes
 
@@ -209,7 +212,10 @@ class Saver:
             text = metadata["netdesc"]
             if metadata.get("sha256") != _checksum(text, tensors):
                 raise ValueError("its checksum does not match")
-            return _READ_NOTES.validate_python(json.loads(text)), tensors
+            notes = _READ_NOTES.validate_python(json.loads(text))
+            if notes.progress.epoch > 0 and notes.progress.best_epoch is None:
+                raise ValueError("it names no best epoch")
+            return notes, tensors
         except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
             reason = str(error).partition("\n")[0]
             damage = f"this checkpoint is damaged, or of another version of netdesc: {reason}"
@@ -236,13 +242,20 @@ class Saver:
         for key, tensor in tensors.items():
             part, _, name = key.partition(".")
             parts[part][name] = tensor
-        self.network.load_state_dict(parts["best"])
+        self._load_weights(parts["best"])
         self.best.copy_weights()
-        self.network.load_state_dict(parts["model"])
+        self._load_weights(parts["model"])
         load_optimizer_tensors(self.optimizer, self.network, parts["optimizer"])
         torch.set_rng_state(parts["random"]["cpu"])
         if "cuda" in parts["random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state(parts["random"]["cuda"])
+
+    def _load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Copies weights into the network. ValueError or RuntimeError if one does not fit."""
+        for name, own in self.network.state_dict().items():
+            if tensors[name].dtype != own.dtype:
+                raise ValueError(f"{name} is {tensors[name].dtype}, not {own.dtype}")
+        self.network.load_state_dict(tensors)
 
 
 def _random_states(network: nn.Module) -> dict[str, torch.Tensor]:

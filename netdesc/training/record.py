@@ -21,8 +21,21 @@ from netdesc.kernels.engine import kernel_threads
 from netdesc.training.errors import ResumeError
 from netdesc.training.run_directory import write_file
 
-_REQUIRED_FIELDS = {"status", "message", "lock_sha256", "engine", "device", "versions", "resumed"}
-_REQUIRED_FIELDS |= {"epochs_done", "layers", "best", "final"}
+_FIELD_TYPES: dict[str, Any] = {
+    "status": str,
+    "message": str | None,
+    "lock_sha256": str,
+    "engine": str,
+    "device": dict,
+    "versions": dict,
+    "resumed": list,
+    "epochs_done": int,
+    "layers": list,
+    "best": dict | None,
+    "final": dict | None,
+}
+"""The types of the fields that are needed to resume a run."""
+
 _PACKAGES = ("netdesc", "torch", "numpy", "numba", "safetensors")
 
 
@@ -70,9 +83,9 @@ class RunRecord:
             fields = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise ResumeError(f"{path}: cannot read the record of this run: {error}") from error
-        missing = _REQUIRED_FIELDS - fields.keys() if isinstance(fields, dict) else _REQUIRED_FIELDS
-        if missing:
-            raise ResumeError(f"{path}: is no complete record of a run: {min(missing)} is missing")
+        problem = _find_problem(fields)
+        if problem is not None:
+            raise ResumeError(f"{path}: is no complete record of a run: {problem}")
         return cls(path, fields)
 
     @property
@@ -110,6 +123,18 @@ def _replace_other_bytes(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return value.encode("utf-8", "backslashreplace").decode()
+
+
+def _find_problem(fields: Any) -> str | None:
+    """Returns why a run cannot be resumed with these fields of ``run.json``, or None."""
+    if not isinstance(fields, dict):
+        return "it is no object"
+    for name, kind in _FIELD_TYPES.items():
+        if name not in fields:
+            return f"{name} is missing"
+        if not isinstance(fields[name], kind):
+            return f"{name} is of a wrong type"
+    return None if isinstance(fields["device"].get("type"), str) else "device.type is missing"
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -57,6 +57,8 @@ def _mismatches(found: Mapping[str, torch.Tensor], expected: Mapping[str, Any]) 
                 f"{name} has shape {list(found[name].shape)}; the network's is "
                 f"{list(expected[name].shape)}"
             )
+        elif name in found and found[name].is_complex():
+            problems.append(f"{name} holds complex numbers")
         elif name in found and not torch.isfinite(found[name]).all():
             problems.append(f"{name} holds NaN or infinity")
     return problems

@@ -1,12 +1,11 @@
 """Mutated documents: no traceback, no hang, and every error has a position.
 
-Runs 500 documents. For more: NETDESC_FUZZ=50000 pytest -n 2 tests/test_description_fuzz.py
+Runs 500 documents. For more: NETDESC_FUZZ=50000 pytest -n 2 tests/description/test_fuzz.py
 A document that fails is named by its seed: NETDESC_FUZZ_SEED=17 runs that one alone.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import random
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.description_samples import BASE, FIXTURES, LABELLED, UNHURRIED, write_files
+from support.mutations import TEXT, holders
 
 from netdesc.description import check, render_text, to_json
 from netdesc.description.codes.explain import ENTRIES
@@ -31,115 +31,15 @@ SECONDS = 10
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DOCUMENTS = [
-    path.read_text(encoding="utf-8")
-    for folder in (EXAMPLES, FIXTURES)
-    for path in sorted(folder.glob("*.json"))
+    path.read_bytes() for folder in (EXAMPLES, FIXTURES) for path in sorted(folder.glob("*.json"))
 ]
 WITHOUT_PLACE = {"ND001", "ND003", "ND005"}
 """Errors about the file as a whole."""
 
-PIECES = [
-    *"{}[](),:;=\"'`#/*\\<>-+.eE0123456789 \n\r\t\x00\ufeff“”’\u00a0…é😀",
-    *("true", "false", "null", "True", "None", "NaN", "-Infinity", "//", "/*", "*/", "=>", "\r\n"),
-    *(
-        "<<<<<<< HEAD\n",
-        "=======\n",
-        ">>>>>>> b\n",
-        "```json\n",
-        "0x1F",
-        "1_000",
-        ".5",
-        "1.",
-        "007",
-    ),
-    *("1e999", "9" * 30, "\\u12", "\\ud800", '"""', "{" * 70, "[" * 70, '{"a":' * 70, "''", '""'),
-]
-VALUES = [
-    *(None, True, False, 0, 1, -1, 2**63, 10**400, 0.5, -0.0, 1e308, "", "a", "cuba", "dense", "é"),
-    *([], {}, [[]], [0], {"": 0}, {"type": "dense"}, {"type": None}, [1, [2, [3]]], "x" * 5000),
-    *({"<dense>": 1}, {"path": "a.bs1"}, {"path": "\0"}, {"0": 0}, "/dev/null", "../..", "a\nb"),
-]
-
-
-def _bytes(chance: random.Random, text: str) -> bytes:
-    """Some bytes are replaced, dropped or doubled."""
-    raw = bytearray(text.encode())
-    for _ in range(chance.randint(1, 4)):
-        at = chance.randrange(len(raw) + 1)
-        raw[at : at + chance.choice((0, 0, 1, 1, 2, 20))] = chance.randbytes(chance.randrange(4))
-    return bytes(raw)
-
-
-def _text(chance: random.Random, text: str) -> bytes:
-    """Pieces are put in, taken out and exchanged, most often where punctuation stands."""
-    for _ in range(chance.choice((1, 1, 2, 3, 8))):
-        at = chance.randrange(len(text) + 1)
-        marks = [at + i for i, each in enumerate(text[at : at + 80]) if each in '{}[]:,"']
-        at = chance.choice(marks) if marks and chance.random() < 0.7 else at
-        piece = chance.choice(("", "", chance.choice(PIECES)))
-        text = text[:at] + piece + text[at + chance.choice((0, 1, 1, 1, 30)) :]
-    return text.encode()
-
-
-def _lines(chance: random.Random, text: str) -> bytes:
-    """Lines are dropped, doubled, exchanged and indented anew, or the end is missing."""
-    lines = re.split(r"\n|\r(?!\n)", text)
-    for _ in range(chance.randint(1, 3)):
-        first, second = chance.randrange(len(lines)), chance.randrange(len(lines))
-        how = chance.randrange(5)
-        if how == 0:
-            del lines[first]
-        elif how == 1:
-            lines.insert(second, lines[first])
-        elif how == 2:
-            lines[first], lines[second] = lines[second], lines[first]
-        elif how == 3:
-            lines[first] = " " * chance.randrange(9) + lines[first].lstrip()
-        else:
-            lines = lines[: first + 1]
-        lines = lines or [""]
-    return chance.choice(("\n", "\r\n", " ")).join(lines).encode()
-
-
-def _value(chance: random.Random) -> object:
-    return copy.deepcopy(chance.choice(VALUES))
-
-
-def _holders(value: object) -> list[dict | list]:
-    if not isinstance(value, dict | list):
-        return []
-    inner = value.values() if isinstance(value, dict) else value
-    return [value, *(each for member in inner for each in _holders(member))]
-
-
-def _structure(chance: random.Random, text: str) -> bytes:
-    """Members are removed, renamed, replaced and moved; the text stays JSON."""
-    document = json.loads(text)
-    for _ in range(chance.choice((1, 1, 2, 5))):
-        holder = chance.choice(_holders(document))
-        if isinstance(holder, list):
-            holder.insert(chance.randrange(len(holder) + 1), _value(chance))
-            del holder[chance.randrange(len(holder))]
-            continue
-        key = chance.choice([*holder, "type"])
-        value = holder.pop(key, None)
-        how = chance.randrange(4)
-        if how == 0:
-            holder[key] = _value(chance)
-        elif how == 1:
-            holder[key[:-1] or chance.choice("ab")] = value
-        elif how == 2:
-            other = chance.choice([each for each in _holders(document) if isinstance(each, dict)])
-            other[key] = value
-    return json.dumps(document, indent=chance.choice((None, 1, 2))).encode()
-
-
-MUTATIONS = (_bytes, _text, _text, _lines, _structure)
-
 
 def _mutant(seed: int) -> bytes:
     chance = random.Random(seed)
-    return chance.choice(MUTATIONS)(chance, chance.choice(DOCUMENTS))
+    return chance.choice(TEXT)(chance, chance.choice(DOCUMENTS))
 
 
 def _sound(raw: bytes, path: Path) -> None:
@@ -256,7 +156,7 @@ TREES = st.recursive(
 def test_damaged_structure(tmp_path_factory, data, base):
     document = json.loads(base)
     for _ in range(data.draw(st.integers(1, 3))):
-        container = data.draw(st.sampled_from(_holders(document)))
+        container = data.draw(st.sampled_from(holders(document)))
         keys = list(container) if isinstance(container, dict) else list(range(len(container)))
         action = data.draw(st.sampled_from(["replace", "remove", "add"]))
         if action == "add" or not keys:

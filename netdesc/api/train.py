@@ -102,6 +102,11 @@ def train(
     >>> run.status, len(losses) == run.final["epoch"], run.report_path.name
     ('done', True, 'report.html')
     """
+    if unknown := rare.keys() - RareOptions.__annotations__.keys():
+        raise TypeError(
+            f"train() got an unexpected keyword argument '{min(unknown)}'; values of the document "
+            'are set as in netdesc.load(document, {"training.epochs": 50})'
+        )
     settings = Settings(run_dir, resume, device, progress, data, callbacks, **rare)
     return train_network(network, settings, warnings.warn)
 

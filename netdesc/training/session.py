@@ -161,9 +161,12 @@ class Session:
                 f"the checkpoint is gone, too, because {gone} was deleted or moved during training "
                 f"(a run that was moved can be resumed in its new place)"
             )
+        command = resume_command(self.path)
+        if self.record.fields.get("memory_data") is not None:  # only its program has the data
+            command = f'netdesc.train(resume="{self.path}", data=…)'
         return (
             f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is safe; "
-            f"go on with: {resume_command(self.path)}"
+            f"go on with: {command}"
         )
 
     def _end_done(self, finish: Finish | None) -> Outcome:

@@ -134,6 +134,8 @@ def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None
         netdesc.compile(3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="not int"):
         netdesc.train(3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match=r"argument 'epochs'; .*netdesc\.load"):
+        netdesc.train(document, epochs=3)  # pyright: ignore[reportCallIssue]
     with pytest.raises(TypeError, match="give a document"):
         netdesc.evaluate(netdesc.compile(document))  # pyright: ignore[reportArgumentType]
 

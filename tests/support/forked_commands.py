@@ -51,14 +51,12 @@ class ForkedCommands(AbstractContextManager["ForkedCommands"]):
     """The process that forks for each command."""
 
     def __init__(self) -> None:
-        tests = str(Path(__file__).parents[1])
-        path = os.pathsep.join(filter(None, (tests, os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "100"},
+            env=with_tests_on_path() | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"},
         )
 
     def run(self, folder: Path, *arguments: str, interrupt_at: int | None = None) -> Ended:
@@ -71,6 +69,12 @@ class ForkedCommands(AbstractContextManager["ForkedCommands"]):
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
+
+
+def with_tests_on_path() -> dict[str, str]:
+    """The environment of a process that imports ``support``."""
+    path = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 def import_everything() -> None:

@@ -1,7 +1,8 @@
 """Trains runs and kills them, for ``training/test_kills.py``; started as a process of its own.
 
 It imports everything once and forks before torch starts a thread, so that a run is quick. SIGKILL
-ends a run at a chosen file operation; an operation that writes has then written half of its data.
+ends a run before a chosen file operation; an operation that writes has then written half of its
+data.
 """
 
 from __future__ import annotations
@@ -20,13 +21,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from support.forked_commands import import_everything
 
 import netdesc
-import netdesc.kernels.cpu.engine
-import netdesc.kernels.reference.engine
-from netdesc.training import checkpoint, progress, train
+from netdesc.training import checkpoint, progress
 
-WEIGHTS = ("checkpoints/last.safetensors", "checkpoints/best.safetensors")
+FILES = (
+    "checkpoints/last.safetensors",
+    "checkpoints/best.safetensors",
+    "network.json",
+    "network.net",
+)
+"""Files of a run that are the same to the byte in a run that was killed and resumed."""
+
+
+EVENTS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate"}
+"""Events of Python's audit hooks that change files; the first argument is a path or a number."""
 
 
 def die() -> None:
@@ -34,34 +44,43 @@ def die() -> None:
 
 
 def watch_files(folder: Path, fatal: int) -> Callable[[], int]:
-    """Kills the process at file operation ``fatal`` below ``folder``; returns a counter of them."""
-    done = count(1)
-    last = 0
+    """Kills the process before operation ``fatal`` on the files below ``folder``.
+
+    Counts the operations that create, write, rename or remove a file or folder. Returns a function
+    that returns their number.
+    """
+    done = 0
+
+    def count_one(write_half: Callable[[], object] = lambda: None) -> None:
+        nonlocal done
+        done += 1
+        if done == fatal:
+            write_half()
+            die()
 
     def is_ours(target: Any) -> bool:
-        return isinstance(target, int) or str(target).startswith(str(folder))
+        return isinstance(target, int) or os.fsdecode(target).startswith(str(folder))
+
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        is_read = event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if event in EVENTS and not is_read and is_ours(arguments[0]):
+            count_one()
 
     def wrap(owner: Any, name: str) -> None:
         function = getattr(owner, name)
 
         def watched(target: Any, *arguments: Any, **options: Any) -> Any:
-            nonlocal last
             if is_ours(target):
-                last = next(done)
-                if last == fatal:
-                    if name in ("pwrite", "write_bytes", "write_text"):
-                        content, *rest = arguments
-                        function(target, content[: len(content) // 2], *rest)
-                    die()
+                content, *rest = arguments or (b"",)
+                count_one(lambda: content and function(target, content[: len(content) // 2], *rest))
             return function(target, *arguments, **options)
 
         setattr(owner, name, watched)
 
-    for name in ("open", "replace", "fsync", "mkdir", "ftruncate", "pwrite"):
-        wrap(os, name)
-    for name in ("write_bytes", "write_text", "unlink"):
-        wrap(Path, name)
-    return lambda: last
+    sys.addaudithook(audit)
+    for owner, name in ((os, "fsync"), (os, "pwrite"), (Path, "write_bytes"), (Path, "write_text")):
+        wrap(owner, name)
+    return lambda: done
 
 
 def save_often() -> None:
@@ -94,9 +113,9 @@ def run(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
     save_often()
     operations = watch_files(folder, fatal)
     if (folder / "network.lock.json").exists():
-        train(resume=folder, progress="quiet")
+        netdesc.train(resume=folder, progress="quiet")
     else:
-        train(netdesc.load(document), run_dir=folder, engine=engine, progress="quiet")
+        netdesc.train(netdesc.load(document), run_dir=folder, engine=engine, progress="quiet")
     (folder.parent / f"{folder.name}.operations").write_text(str(operations()))
 
 
@@ -106,23 +125,29 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def activity(folder: Path) -> dict[str, Any]:
-    with np.load(folder / "activity.npz", allow_pickle=False) as file:
-        return dict(file)
+    with np.load(folder / "activity.npz") as arrays:
+        return {name: array.tolist() for name, array in arrays.items()}
+
+
+def differences(folder: Path, uninterrupted: Path) -> list[str]:
+    """The files of a run that differ from those of the uninterrupted one, and what is left over."""
+    found = [
+        name
+        for name in FILES
+        if not (folder / name).exists()
+        or (folder / name).read_bytes() != (uninterrupted / name).read_bytes()
+    ]
+    found += [each.__name__ for each in (rows, activity) if each(folder) != each(uninterrupted)]
+    names = (
+        {str(path.relative_to(run)) for path in run.rglob("*")} for run in (folder, uninterrupted)
+    )
+    return found + sorted(set.symmetric_difference(*names))
 
 
 def report(at: str, folder: Path, uninterrupted: Path, status: list[int]) -> None:
-    """Prints whether a killed and resumed run equals the uninterrupted one."""
-    weights = all(
-        (folder / name).read_bytes() == (uninterrupted / name).read_bytes() for name in WEIGHTS
-    )
-    pictures, expected = activity(folder), activity(uninterrupted)
-    drawn = pictures.keys() == expected.keys() and all(
-        np.array_equal(pictures[name], expected[name]) for name in expected
-    )
-    same = weights and drawn and rows(folder) == rows(uninterrupted)
-    left = [path.name for path in folder.rglob(".*") if path.name != ".lock"]
-    outcome = {"at": at, "status": status, "same": same, "temporary_files": left}
-    print(json.dumps(outcome), flush=True)
+    """Prints in what a killed and resumed run differs from the uninterrupted one."""
+    different = differences(folder, uninterrupted)
+    print(json.dumps({"at": at, "status": status, "different": different}), flush=True)
 
 
 def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
@@ -154,6 +179,7 @@ def kill_at_moments(document: Path, folder: Path, moments: int) -> None:
 
 
 if __name__ == "__main__":
+    import_everything()
     torch.set_num_threads(1)
     document, folder, stride, moments = sys.argv[1:]
     kill_at_operations(Path(document), Path(folder), int(stride))

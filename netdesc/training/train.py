@@ -100,7 +100,7 @@ def _resume(path: Path, options: _Options) -> Outcome:
     ended = _ended_run(path, RunRecord.read(path / RECORD))
     if ended is not None and (ended.status != "done" or not missing):
         run_directory.remove_temporary_files(path)
-        options.display.info(f"{ended.message}; nothing was changed")
+        options.display.info(f"{ended.message}; nothing was trained")
         return ended
     with run_directory.reopen(path), _reopen_session(path, options) as session:
         ended = _ended_run(path, session.record)  # again, as no other process can change it now

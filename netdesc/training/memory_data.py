@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from netdesc.description.models import Arrays
 from netdesc.description.python_values import json_text
 from netdesc.graph.nodes import Shape
+from netdesc.runs.files import RECORD
 from netdesc.training.arrays import PARTS, ArrayEncoder
 from netdesc.training.errors import DataError, ResumeError
 from netdesc.training.samples import Samples, SampleSpec
@@ -98,11 +99,13 @@ class MemoryData:
 
 
 def recorded_settings(record: Mapping[str, Any]) -> Arrays:
-    """Returns the settings that ``MemoryData.record`` has recorded."""
-    section = {"type": "arrays", "path": "memory"}
-    return Arrays.model_validate_json(
-        json_text(section | {name: record[name] for name in _SETTINGS})
-    )
+    """Returns the settings that ``MemoryData.record`` has recorded. ResumeError if damaged."""
+    section: dict[str, Any] = {"type": "arrays", "path": "memory"}
+    try:
+        section |= {name: record[name] for name in _SETTINGS}
+        return Arrays.model_validate_json(json_text(section))
+    except (ValidationError, KeyError, TypeError) as error:
+        raise ResumeError(f"{RECORD}: the settings in memory_data are damaged") from error
 
 
 def check_same_data(
@@ -122,7 +125,7 @@ def check_same_data(
             "netdesc.train(resume=…, data=…)"
         )
     data = data.with_defaults(recorded_settings(record))
-    if data.record()["sha256"] != record["sha256"]:
+    if data.record()["sha256"] != record.get("sha256"):
         raise ResumeError(f"{run}: the arrays of data are not those with which this run began")
     return data
 

@@ -39,7 +39,7 @@ class Scale:
     @classmethod
     def of(cls, reduction: str, train: int, validation: int) -> Scale:
         """Returns the divisors for losses of a ``reduction`` over these numbers of samples."""
-        return cls() if reduction == "mean" else cls(train, validation or 1)
+        return cls() if reduction == "mean" else cls(train or 1, validation or 1)
 
     def shown(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Converts the metrics of an epoch as in the run's files: divides losses, counts from 1."""

@@ -134,7 +134,22 @@ def _find_problem(fields: Any) -> str | None:
             return f"{name} is missing"
         if not isinstance(fields[name], kind):
             return f"{name} is of a wrong type"
+    for name in ("best", "final"):
+        if fields[name] is not None and not _is_epoch(fields[name]):
+            return f"{name} holds no metrics of an epoch"
+    samples: Any = fields.get("samples", {})
+    if not isinstance(samples, dict) or not all(map(_is_count, samples.values())):
+        return "samples holds no numbers of samples"
     return None if isinstance(fields["device"].get("type"), str) else "device.type is missing"
+
+
+def _is_epoch(metrics: dict[str, Any]) -> bool:
+    losses = [metrics[name] for name in ("loss", "validation_loss") if name in metrics]
+    return type(metrics.get("epoch")) is int and all(type(loss) is float for loss in losses)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 53
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -85,6 +85,32 @@ def test_the_report_suggests_no_command_that_needs_the_arrays(tmp_path: Path) ->
     assert not any("evaluate" in text or "train" in text for text in texts)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"best": {"epoch": "1", "loss": 1.0}},
+        {"final": {"epoch": 1, "loss": "1"}},
+        {"samples": {"train": "1", "validation": 0}},
+        {"samples": [1]},
+        {"memory_data": {}, "status": "interrupted"},
+        {"memory_data": [], "status": "interrupted"},
+        {"memory_data": {"encoding": 3, "range": 0, "sha256": ""}, "status": "interrupted"},
+    ],
+)
+def test_a_damaged_record_is_one_error(changes: dict[str, Any], tmp_path: Path) -> None:
+    data = {"train": samples(12)}
+    document = classify_document(training={"epochs": 1})
+    run = netdesc.train(document, run_dir=tmp_path / "run", data=data, progress="quiet")
+    path = run.path / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    for act in (
+        lambda: netdesc.train(resume=run.path, data=data, progress="quiet"),
+        lambda: netdesc.evaluate(run.path, data=data),
+    ):
+        with pytest.raises(ResumeError, match=r"run\.json"):
+            act()
+
+
 class Stop(Exception):
     """Ends a training in the middle."""
 

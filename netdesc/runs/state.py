@@ -36,6 +36,8 @@ class RunState:
 
 def read_state(run: Path) -> RunState | None:
     """Reads the state of a run. Returns None if ``run.json`` cannot be read."""
+    if not (run / RECORD).is_file():  # opening a pipe may wait for ever
+        return None
     try:
         record = json.loads((run / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -66,8 +68,8 @@ def saved_epochs(run: Path) -> int | None:
     Returns 0 if there is no checkpoint, None if the checkpoint cannot be read.
     """
     path = run / CHECKPOINTS / STATE
-    if not path.exists():
-        return 0
+    if not path.is_file():
+        return None if path.exists() else 0
     from safetensors import SafetensorError, safe_open
 
     try:

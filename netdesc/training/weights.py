@@ -38,6 +38,8 @@ def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightRea
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    if path.exists() and not path.is_file():  # opening a pipe may wait for ever
+        raise WeightsError(f"{path}: is not a regular file")
     try:
         with utf8_path(path) as readable:
             return load_file(readable)

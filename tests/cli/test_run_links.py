@@ -146,6 +146,16 @@ def test_a_link_that_appears_during_training_ends_the_run(
     assert list(outside.iterdir()) == []
 
 
+def test_commands_that_read_do_not_wait_for_pipes(netdesc: Netdesc, run: Path) -> None:
+    for place in ("run.json", "checkpoints/last.state", "checkpoints/best.safetensors"):
+        (run / place).unlink()
+        os.mkfifo(run / place)
+    assert netdesc("show", run).code == 0
+    for command in (["evaluate", run], ["export", run, "-o", "a.net"], ["diff", run, run]):
+        outcome = netdesc(*command)
+        assert (outcome.code, "not a regular file" in outcome.err) == (1, True)
+
+
 @pytest.mark.parametrize("place", ["train.log", "run.json", "activity.npz", ".lock"])
 def test_a_pipe_in_place_of_a_file_is_refused(run: Path, place: str) -> None:
     """Opening it would wait for ever."""

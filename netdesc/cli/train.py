@@ -31,7 +31,8 @@ _OPTIONS = (
         "--resume",
         metavar="RUN",
         type=click.Path(path_type=Path),
-        help="Resume the run in this folder. The folder contains everything that it needs.",
+        help="Resume the run in this folder, which contains everything that it needs. If the run "
+        "is done, the files that it lacks are written.",
     ),
     options.device,
     options.engine,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,6 +110,7 @@ class Event:
         self,
         *,
         against: Event | None = None,
+        names: Sequence[str] = (),
         step_ms: float = 1.0,
         neurons: int | None = None,
         until_ms: float | None = None,
@@ -116,19 +118,21 @@ class Event:
         """Draws the events as a raster, or as an image if they have x and y.
 
         A notebook displays the result; its ``save`` writes a PNG, SVG or PDF file. ``against`` is a
-        second recording, drawn in other colours. ``neurons`` and ``until_ms`` are the numbers of
-        neurons and of milliseconds on the axes, by default all. PictureError, a ValueError, if
-        there is nothing to draw.
+        second recording, drawn in other colours. ``names`` are the names of the recordings in title
+        and legend. ``neurons`` and ``until_ms`` are the numbers of neurons and of milliseconds on
+        the axes, by default all. PictureError, a ValueError, if there is nothing to draw.
 
         >>> picture = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).show()
         >>> picture.png[1:4]
         b'PNG'
         """
+        recordings = [self] if against is None else [self, against]
+        defaults = [""] if against is None else ["first", "second"]
         files = importlib.import_module("netdesc.events.files")
         pictures = importlib.import_module("netdesc.events.pictures")
         drawn = pictures.picture(
-            [self] if against is None else [self, against],
-            [""] if against is None else ["this", "the other"],
+            recordings,
+            [*names, *defaults[len(names) :]][: len(recordings)],
             step_ms=step_ms,
             neurons=neurons,
             until_ms=until_ms,

@@ -140,9 +140,13 @@ def _pair(name: str, value: Any) -> tuple[NDArray, NDArray]:
 def _array(name: str, value: Any) -> NDArray:
     """Converts an array, a tensor or a list. DataError if it does not hold numbers."""
     detach = getattr(value, "detach", None)
-    array = np.asarray(value if detach is None else detach().cpu())
-    if array.dtype.kind not in "biuf":
-        raise DataError(f'data["{name}"] holds {array.dtype}; numbers are needed')
+    try:
+        array = np.asarray(value if detach is None else detach().cpu())
+    except ValueError as error:  # lists of unequal lengths
+        raise DataError(f'data["{name}"] cannot be an array: {error}') from error
+    if array.dtype.kind not in "biuf" or not array.ndim:
+        kind = f"{array.dtype} of shape {list(array.shape)}"
+        raise DataError(f'data["{name}"] holds {kind}; an array of numbers is needed')
     return array
 
 

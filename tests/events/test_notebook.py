@@ -52,7 +52,9 @@ def test_a_picture_is_displayed_and_saved(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes().startswith(start)
     with pytest.raises(ValueError, match=r"one of \.png, "):
         picture.save(tmp_path / "d.gif")
-    assert event.show(against=Event(x=[1], t=[1.0])).png != picture.png
+    other = Event(x=[1], t=[1.0])
+    plain, one, both = (event.show(against=other, names=names).png for names in ((), "a", "ab"))
+    assert len({picture.png, plain, one, both}) == 4
     assert Event(x=[1, 2], y=[1, 3], t=[0, 1]).show().png
 
 

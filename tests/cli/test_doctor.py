@@ -100,6 +100,17 @@ def test_a_broken_package_is_named_and_stops_nothing(
     assert found["click"].state == found["memory"].state == "ok"
 
 
+def test_a_package_of_an_extra_may_be_missing_but_not_broken(
+    packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = probes._optional_package("no-such-package", "no_such_package", "a test").check()
+    assert (found.state, "a test" in found.found) == ("ok", True)
+    monkeypatch.syspath_prepend(packages)
+    (packages / "halved.py").write_text("import other_half")
+    with pytest.raises(ModuleNotFoundError):
+        probes._optional_package("halved", "halved", "a test").check()
+
+
 def test_a_broken_numba_does_not_cost_a_process_a_probe(
     packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,21 @@ def _package(name: str, module: str, worst: State = "fault") -> Probe:
     return Probe(name, check, f"{install}{again} {source}", worst)
 
 
+def _optional_package(name: str, module: str, purpose: str) -> Probe:
+    """Returns the probe of a package that only ``purpose`` needs: it may be missing."""
+    probe = _package(name, module, "warning")
+
+    def check() -> ProbeResult:
+        try:
+            return probe.check()
+        except ModuleNotFoundError as error:
+            if error.name not in (name, module):  # the package is there, but not all that it needs
+                raise
+            return ProbeResult("ok", f"not installed; only {purpose} needs it")
+
+    return probe._replace(check=check)
+
+
 # Engines
 
 
@@ -283,6 +298,7 @@ PROBES = (
     _package("safetensors", "safetensors.numpy"),
     _package("numba", "numba"),
     _package("torch", "torch"),
+    _optional_package("tensorboard", "tensorboard", "train --tensorboard"),
     Probe("engine reference", _engine_reference, "repair torch first", needs=("torch", "pydantic")),
     Probe(
         "engine cpu",

@@ -83,8 +83,10 @@ def check(case: Case) -> list[int]:
     found, expected = all_results(case, "cpu"), all_results(case, "reference")
     assert torch.equal(found[0], expected[0]), "spikes"
     assert torch.equal(found[1][:, [0, 1, 3]], expected[1][:, [0, 1, 3]]), "peaks and counts"
+    largest_of_all = max(each.abs().max().item() for each in expected[2:])
     for number, (one, other) in enumerate(zip(found[2:], expected[2:], strict=True)):
-        largest = other.abs().max().item()
+        # The terms of a single weight's gradient may cancel as well.
+        largest = max(other.abs().max().item(), 0.02 * largest_of_all)
         tolerance = 2e-5 if other.dim() else 1e-3  # the terms of a shared decay cancel
         message = f"gradient {number}"
         torch.testing.assert_close(one, other, rtol=0, atol=tolerance * largest, msg=message)
@@ -111,6 +113,9 @@ CASES = st.builds(
 @given(CASES)
 @settings(max_examples=60)
 @example(Case(sizes=(1, 1), steps=1, batch=1, density=1.0))
+@example(  # the terms of the weight's gradient cancel
+    Case((1, 1), 62, 1, density=0.05, scale=0.5, per_neuron=False, learn=False, bias=True, seed=632)
+)
 @example(Case(sizes=(300, 130, 64, 40), steps=500, batch=1))  # several runs of steps
 @example(Case(sizes=(60, 300, 200, 40), steps=500, batch=3))  # several samples
 @example(Case(sizes=(60, 300, 40), steps=20, batch=5))  # all samples in one block

@@ -117,7 +117,9 @@ def prepare(
         block.warns = False  # the metrics of an epoch detect NaN weights
 
     def batches(samples: Samples) -> Batches:
-        return Batches(samples, training.batch_size, device, training.seed)
+        # Validation takes no larger batches than training, whose memory was checked.
+        size = training.batch_size or len(splits.train)
+        return Batches(samples, size, device, training.seed)
 
     return Setup(
         graph=graph,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import pytest
+from support.classify_task import write_classify_task
 from support.cli_process import Netdesc
 from support.training_task import write_task
 
@@ -155,3 +156,12 @@ def test_bad_files_are_one_clear_message(
     assert Path(wrong).name in outcome.err + outcome.out
     assert "bug" not in outcome.err
     assert outcome.code == code
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_in_place_of_data_is_not_waited_for(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_classify_task(tmp_path / "task")
+    (document.parent / "data.npz").unlink()
+    os.mkfifo(document.parent / "data.npz")
+    assert netdesc("show", document).code == 0
+    assert netdesc("validate", document).code == 3

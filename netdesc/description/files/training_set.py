@@ -50,6 +50,8 @@ def training_samples(document: Document, resolve: Callable[[str], Path]) -> int 
 
 
 def _samples_in_arrays(path: Path, data: Arrays) -> int | None:
+    if not path.is_file():  # opening a pipe would wait for its writer
+        return None
     try:
         with path.open("rb") as file:
             npz = Npz(file)

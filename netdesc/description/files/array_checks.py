@@ -13,6 +13,7 @@ from typing import BinaryIO
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
 from netdesc.description.files.array_guess import guess_array
 from netdesc.description.files.array_memory import memory_problem
+from netdesc.description.files.array_order import hint_for_order
 from netdesc.description.files.npy import Header
 from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
 from netdesc.description.files.training_set import TrainingSet
@@ -85,7 +86,7 @@ class ArrayChecks:
         split = None
         if self.data.split is not None:
             split = self._header("split", self.data.split, "iu")
-        if inputs is not None and self._is_transposed(inputs, labels):
+        if inputs is not None and self._has_other_order(inputs, labels):
             # All other diagnostics would be consequences of the transposed axes.
             return self.diagnostics
         if inputs is not None:
@@ -185,17 +186,17 @@ class ArrayChecks:
             self._add("ND309", field, f"{self.data.path} {problem}")
             return None
 
-    def _is_transposed(self, inputs: Header, labels: Header | None) -> bool:
-        """Returns True and adds a diagnostic if the samples are on the last axis, not the first."""
+    def _has_other_order(self, inputs: Header, labels: Header | None) -> bool:
+        """Returns True and adds a diagnostic if the axes have the order of another tool."""
         shape, actual = self.document.input.shape, inputs.shape
+        is_spikes = isinstance(self.data.encoding, SpikesEncoding)
+        expected = f"[samples, {'steps, ' if is_spikes else ''}{_join(shape)}]"
         samples = labels.shape[0] if labels is not None and labels.shape else 0
-        if actual != (*shape, samples) or actual[0] == samples:
+        hint = hint_for_order(self.document, self.data, actual, samples)
+        if not hint:
             return False
-        name = quote_name(self.data.inputs)
-        message = f"the array {name} has the shape [{_join(actual)}]; expected: "
-        message += f"[samples, {_join(shape)}]"
-        axes = ".T" if len(actual) == 2 else ", changed with numpy.moveaxis(inputs, -1, 0)"
-        hint = f"the {samples} samples are on the last axis: save {self.data.inputs}{axes}"
+        message = f"the array {quote_name(self.data.inputs)} has the shape [{_join(actual)}]; "
+        message += f"expected: {expected}"
         self._add(
             "ND313", "inputs", message, hint=hint, related=shape_locations(self.document, INPUT)
         )

@@ -36,6 +36,11 @@ def _text(diagnostic):
 
 
 UNENCODED = labelled_data(encoding={"type": "spikes"})
+IMAGES = labelled(
+    data=json.loads(UNENCODED)["data"],
+    input={"shape": [2, 2]},
+    layers=[{"name": "flat", "type": "flatten"}, *json.loads(UNENCODED)["layers"]],
+)
 SPLIT = labelled_data(split="split")
 WINDOW = labelled(loss={"type": "spike_rate", "window_steps": 10})
 
@@ -131,6 +136,27 @@ CASES = [
         "101 steps; time.steps",
     ),
     (UNENCODED, {"inputs": SPIKES[:, :0]}, "ND313", "/data/inputs", "has 0 steps"),
+    (
+        UNENCODED,
+        {"inputs": np.zeros((6, 4, 100))},
+        "ND313",
+        "/data/inputs",
+        "save inputs.transpose(0, 2, 1)",
+    ),
+    (
+        IMAGES,
+        {"inputs": np.zeros((6, 2, 2, 100))},
+        "ND313",
+        "/data/inputs",
+        "save inputs.transpose(0, 3, 1, 2)",
+    ),
+    (
+        UNENCODED,
+        {"inputs": np.zeros((100, 6, 4))},
+        "ND313",
+        "/data/inputs",
+        "save inputs.swapaxes(0, 1)",
+    ),
     (UNENCODED, {}, "ND314", "/data/encoding", '"encoding": {"type": "rate"}'),
     (LABELLED, {"inputs": SPIKES}, "ND314", "/data/encoding", '"rate" takes [samples, 4]'),
     (LABELLED, {"inputs": SPIKES[:, :1]}, "ND313", "/data/inputs", 'write "shape": [1, 4] in'),

@@ -1,0 +1,27 @@
+"""Recognises inputs whose axes have the order of another tool."""
+
+from __future__ import annotations
+
+from netdesc.description.models import Arrays, Document, SpikesEncoding
+from netdesc.description.shapes import Shape
+
+
+def hint_for_order(document: Document, data: Arrays, actual: Shape, samples: int) -> str:
+    """Returns the hint that exchanges the axes of inputs of the shape ``actual``.
+
+    ``samples`` is the number of labels. The hint is empty if the axes are in netdesc's order, or in
+    no order that another tool has.
+    """
+    shape, steps, name = document.input.shape, document.time.steps, data.inputs
+    if actual == (*shape, samples) and actual[0] != samples:
+        axes = ".T" if len(actual) == 2 else f", changed with numpy.moveaxis({name}, -1, 0)"
+        return f"the {samples} samples are on the last axis: save {name}{axes}"
+    if not isinstance(data.encoding, SpikesEncoding):
+        return ""
+    if actual[1:] == (*shape, steps) and actual[2:] != shape:
+        last = len(actual) - 1
+        axes = ", ".join(map(str, (0, last, *range(1, last))))
+        return f"the {steps} steps belong on the second axis: save {name}.transpose({axes})"
+    if actual == (steps, samples, *shape) and samples != steps:
+        return f"the {samples} samples belong on the first axis: save {name}.swapaxes(0, 1)"
+    return ""

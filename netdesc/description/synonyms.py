@@ -102,6 +102,9 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     **dict.fromkeys(("file", "filename", "file_name"), (Suggestion("path"),)),
     "num_epochs": (Suggestion("epochs"),),
     "n_epochs": (Suggestion("epochs"),),
+    "patience": (Suggestion("patience_epochs"),),
+    **dict.fromkeys(("eta_min", "min_lr"), (Suggestion("final_rate"),)),
+    "warmup": (Suggestion("warmup_epochs"),),
 }
 """Maps a name of another tool, in lower case, to the fields that it may mean.
 

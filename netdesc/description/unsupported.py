@@ -50,6 +50,10 @@ FIELDS = _by_name(
         ),
         "leave it out: batches are drawn anew in every epoch": "shuffle num_workers pin_memory",
         "not the document but --device says it": "device cuda gpu",
+        "leave it out: the validation loss counts, or without validation the training loss": (
+            "monitor"
+        ),
+        "leave it out: the schedule lasts for all of training.epochs": "t_max",
     }
 )
 """Maps the name of a field, in lower case, to a hint."""

@@ -216,6 +216,8 @@ MEANT = [
     ("/neurons/cuba/type", '"Synaptic"', "ND104", '"cuba"?'),
     ("/training/optimizer/type", '"Adam_W"', "ND104", '"adamw"?'),
     ("/loss/type", '"cross_entropy"', "ND104", '"spike_max"?'),
+    ("/training/early_stopping", '{"patience": 3}', "ND101", '"patience_epochs"?'),
+    ("/training/schedule", '{"type": "cosine", "eta_min": 0}', "ND101", '"final_rate"?'),
 ]
 
 

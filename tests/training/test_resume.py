@@ -15,6 +15,7 @@ import pytest
 from support.training_task import at_epoch, train_task
 
 from netdesc.description import load
+from netdesc.description.models.training import Training
 from netdesc.training import checkpoint, loop, train
 from netdesc.training import errors as kinds
 
@@ -41,6 +42,11 @@ def test_the_first_checkpoint_of_a_session_is_early(
     monkeypatch.setattr(checkpoint.Saver, "save", noted)
     train_task(tmp_path, epochs=40)
     assert saved == [(0, 0.0), (3, 6.0), (18, 36.0), (33, 66.0), (40, 80.0)]
+
+
+def test_the_reference_states_the_share_of_time_that_saving_may_take() -> None:
+    text = Training.model_fields["checkpoint_every_s"].description or ""
+    assert f"{checkpoint.MAX_SAVE_SHARE:.0%}" in text
 
 
 def test_a_finished_run_is_not_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

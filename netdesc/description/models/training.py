@@ -179,7 +179,12 @@ class Training(Section):
         example={"patience_epochs": 20},
     )
     checkpoint_every_s: float = field(
-        "Smallest time between two checkpoints.", unit="s", default=30.0, ge=0, le=1e6
+        "Smallest time between two checkpoints. It is longer if saving would take more than 2% of "
+        "the run's time.",
+        unit="s",
+        default=30.0,
+        ge=0,
+        le=1e6,
     )
     optimizer: Optimizer = field(
         "The optimizer, which changes the weights after each batch.", example=OPTIMIZER_EXAMPLE

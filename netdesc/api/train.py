@@ -88,10 +88,11 @@ def train(
     ``Run.metrics``). If it returns True, training ends after this epoch, and the run is done.
 
     ``engine`` names an engine (``auto`` chooses by device). Unless ``ignore_memory``, a run that
-    needs more memory than the device has free does not begin. Reasons why there is no ``.net`` file
-    or report are given as Python warnings. A run that diverged or was interrupted has a report but
-    no ``network.net``. DescriptionError or TrainingError if the run cannot begin, TypeError if
-    ``network`` has another type.
+    needs more memory than the device has free does not begin. Layers that did not spike or learn in
+    the last epoch, and reasons why there is no ``.net`` file or report, are given as Python
+    warnings. A run that diverged or was interrupted has a report but no ``network.net``.
+    DescriptionError or TrainingError if the run cannot begin, TypeError if ``network`` has another
+    type.
 
     >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 50})
     >>> losses = []
@@ -152,6 +153,8 @@ def train_network(
         hooks=training.Hooks(readers, settings.callbacks, finish),
     )
     _write_report(outcome.path, warn)
+    for warning in outcome.warnings:
+        warn(warning)
     return Run.of(outcome)
 
 

@@ -107,14 +107,15 @@ class Display:
         """Prints and logs a message. Raises StorageError if the log cannot be written."""
         if not self._is_quiet:
             self.print(text)
-        self._write(text)
+        self.log(text)
 
     def warn(self, text: str) -> None:
         """Prints (also if ``is_quiet``) and logs a warning."""
         self.print(f"warning: {text}")
-        self._write(f"warning: {text}")
+        self.log(f"warning: {text}")
 
-    def _write(self, text: str) -> None:
+    def log(self, text: str) -> None:
+        """Logs a message without printing it."""
         if self._log is None:
             self._unlogged.append(text)
         else:
@@ -132,7 +133,7 @@ class Display:
             self.render(line)
         if now >= self._log_due or status.epoch == status.epochs:
             self._log_due = now + _LOG_INTERVAL_S
-            self._write(line)
+            self.log(line)
 
     def show_text(self, text: str) -> None:
         """Prints ``text`` as the progress line before the first epoch, such as for compilation.

@@ -26,6 +26,7 @@ from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.errors import StorageError
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
+from netdesc.training.learning_check import learning_problems
 from netdesc.training.loop import Callback, Divergence, fit, save
 from netdesc.training.progress import Display, Scale, count_epochs
 from netdesc.training.record import RunRecord, now
@@ -73,6 +74,9 @@ class Outcome:
     final: dict[str, Any] | None
     scale: Scale
     """Converts ``best`` and ``final`` to losses per sample and epochs from 1."""
+    warnings: Sequence[str] = ()
+    """Sentences about layers that did not spike or did not learn; empty unless this call trained.
+    They are in ``train.log``, but were not printed."""
 
     @property
     def exit_code(self) -> int:
@@ -200,9 +204,11 @@ class Session:
         report = self.display.warn if status == "diverged" else self.display.info
         self._record_end(status, message)
         report(message)
-        fields = self.record.fields
-        scale = self.setup.scale
-        return Outcome(self.path, status, message, fields["best"], fields["final"], scale)
+        warnings = list(learning_problems(self.progress.last)) if status == "done" else []
+        for warning in warnings:
+            self.display.log(f"warning: {warning}")
+        best, final = self.record.fields["best"], self.record.fields["final"]
+        return Outcome(self.path, status, message, best, final, self.setup.scale, warnings)
 
     def _record_failure(self, message: str) -> None:
         with contextlib.suppress(StorageError):  # a full disk may also refuse this write

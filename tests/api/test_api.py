@@ -223,6 +223,12 @@ def test_every_ending_leaves_a_report(rate: float, document: Path, tmp_path: Pat
     assert report.stat().st_mtime_ns == written, "nothing was changed, so it stays"
 
 
+def test_a_network_that_never_spikes_gives_a_warning(document: Path, tmp_path: Path) -> None:
+    network = netdesc.load(document, {"layers.only.neuron.threshold": 100})
+    with pytest.warns(UserWarning, match='no neuron of layer "only" spiked'):
+        netdesc.train(network, run_dir=tmp_path / "run", progress="quiet")
+
+
 def test_a_report_that_cannot_be_written_does_not_harm_the_run(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,6 +161,15 @@ def test_train_with_json_prints_one_object(netdesc: Netdesc, document: Path) -> 
     assert Path(record["network"]).is_file()
 
 
+def test_training_warns_of_a_network_that_never_spikes(
+    netdesc: Netdesc, document: Path, tmp_path: Path
+) -> None:
+    silent = ("--set", "neurons.cuba.threshold=100")
+    outcome = netdesc("train", document, *silent, "--run-dir", tmp_path / "run")
+    assert outcome.code == 0
+    assert outcome.err.count('warning: no neuron of the layers "hidden", "output" spiked') == 1
+
+
 def test_a_run_that_a_net_file_cannot_hold_is_trained_all_the_same(
     netdesc: Netdesc, document: Path
 ) -> None:

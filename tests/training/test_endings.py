@@ -25,6 +25,7 @@ from support.training_task import (
 import netdesc
 from netdesc.training import Hooks, checkpoint, loop, train
 from netdesc.training import errors as kinds
+from netdesc.training.learning_check import learning_problems
 from netdesc.training.metrics import EpochMetricsSum
 
 
@@ -200,3 +201,30 @@ def test_an_unexpected_error_is_recorded_and_raised(tmp_path: Path) -> None:
         train_task(tmp_path, options={"hooks": Hooks(finish=fail)})
     record = read_record(tmp_path / "run")
     assert (record["status"], record["message"]) == ("failed", "RuntimeError: broken")
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_layers_that_do_not_spike_or_learn_are_named_at_the_end(
+    tmp_path: Path, is_silent: bool
+) -> None:
+    changes = {"neurons.cuba.threshold": 100} if is_silent else {}
+    network = netdesc.load(write_task(tmp_path / "task"), changes)
+    run = train(network, run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "done"
+    log = (run.path / "train.log").read_text()
+    assert log.count("warning: ") == len(run.warnings)
+    assert all(f"warning: {each}\n" in log for each in run.warnings)
+    if not is_silent:
+        assert not run.warnings
+        return
+    silent, unreached = run.warnings
+    assert "spiked" in silent
+    assert all(f'"{layer}"' in silent for layer in ("hidden", "output"))
+    assert "gradient" in unreached
+    assert '"output"' in unreached, "its input has no spikes"
+
+
+@pytest.mark.parametrize(("loss", "number"), [(3.0, 1), (0.0, 0)])
+def test_a_network_without_loss_needs_no_gradient(loss: float, number: int) -> None:
+    row = {"loss": loss, "spike_rates": {"only": 0.1}, "gradient_norms": {"only": 0.0}}
+    assert len(list(learning_problems(row))) == number

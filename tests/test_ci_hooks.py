@@ -133,7 +133,6 @@ def test_the_readmes_workflow_works_as_it_stands(tmp_path):
 
     _repository(mine, {"note.txt": "no JSON at all"})
     assert checked().returncode == 0
-    write_files(mine)
     _repository(mine, {"good one.json": BASE, "-q.json": BASE, "package.json": '{"layers": 1}'})
     ended = checked()
     assert (ended.returncode, ended.stdout) == (0, "")
@@ -188,9 +187,12 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def _check(directory: Path, files: str, sarif: str = "") -> subprocess.CompletedProcess[str]:
+def _check(
+    directory: Path, files: str, sarif: str = "", data: str = "true"
+) -> subprocess.CompletedProcess[str]:
     given = {
         "NETDESC_FILES": files,
+        "NETDESC_DATA": data,
         "NETDESC_SARIF": sarif,
         "RUNNER_TEMP": str(directory / "temp"),
         "GITHUB_WORKSPACE": str(directory),
@@ -217,6 +219,12 @@ def test_the_action_checks_documents_in_any_folder(checkout):
     assert line.startswith("::error file=a b/c/bad one.json,line=12,")
     (result,) = json.loads((checkout / "out.sarif").read_text())["runs"][0]["results"]
     assert result["ruleId"] == "ND101"
+
+
+def test_the_action_checks_data_unless_it_is_told_not_to(checkout):
+    (checkout / "input.bs1").unlink()
+    assert _check(checkout, "good.json").returncode == 3
+    assert _check(checkout, "good.json", data="false").returncode == 0
 
 
 def test_patterns_stand_on_lines_and_names_may_have_spaces(checkout):

@@ -239,6 +239,22 @@ def test_no_text_of_a_figure_is_cut_off_at_any_width(
     assert shown.complaints == []
 
 
+COVERED = """
+[...document.querySelectorAll(".plot-area")].filter(area => {
+  const bar = area.querySelector(".modebar").getBoundingClientRect();
+  return !bar.height || bar.bottom > area.querySelector(".nsewdrag").getBoundingClientRect().top;
+}).map(area => area.getAttribute("aria-label"))
+"""
+
+
+@pytest.mark.parametrize("settings", grid([{}, {"has_touch": True}], [{}]))
+def test_the_buttons_of_a_figure_do_not_cover_its_curves(
+    reports: dict[str, Path], show: Any, settings: dict[str, Any]
+) -> None:
+    page = show(reports["classes"], 1200, **settings).page
+    assert page.evaluate(COVERED) == []
+
+
 @slow
 def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], show: Any) -> None:
     shown = show(reports["spikes"])

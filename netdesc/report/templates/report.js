@@ -33,14 +33,15 @@
     const soft = colour("--soft");
     return {
       ...spec,
-      // Fixed margins: plotly's automatic margins may not converge in a narrow figure.
+      // Fixed margins: plotly's automatic margins may not converge in a narrow figure. The buttons
+      // need 34 pixels above the curves.
       xaxis: axis({ tickangle: 0, ...spec.xaxis }),
       yaxis: axis(spec.yaxis),
       ...(spec.yaxis2 && { yaxis2: axis(spec.yaxis2) }),
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: soft },
-      margin: { l: 72, r: 12, t: spec.showlegend ? 30 : 8, b: 48 },
+      margin: { l: 72, r: 12, t: 36, b: 48 },
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: colour("--ink") } },
       hoverlabel: {
         bgcolor: colour("--paper"), bordercolor: colour("--line"), font: { color: colour("--ink") },

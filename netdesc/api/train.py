@@ -29,8 +29,10 @@ from netdesc.runs.files import (
     RECORD,
     REPORT,
     LinkError,
+    is_filled,
 )
 from netdesc.training.device import choose_device
+from netdesc.training.ended_run import has_ended
 from netdesc.training.errors import StorageError
 from netdesc.training.loop import Callback
 from netdesc.training.memory import require_memory
@@ -133,12 +135,14 @@ def train_network(
     resume, data = settings.resume, settings.data
     memory = None if data is None else MemoryData.of(data)
     trained = description = None
+    nothing_to_train = False
     if network is not None:
         trained = description = read_description(network, with_files=memory is None)
     if resume is not None:
         require_run(Path(resume))
-        trained = load(Path(resume) / LOCK)
-    if trained is not None and not settings.ignore_memory:
+        nothing_to_train = has_ended(Path(resume))
+        trained = load(Path(resume) / LOCK, with_files=not nothing_to_train)
+    if trained is not None and not settings.ignore_memory and not nothing_to_train:
         samples = None if memory is None else memory.training_samples
         require_memory(trained, choose_device(settings.device), samples)
     readers = {} if trained is None else weight_readers(build_graph(trained.document))
@@ -170,8 +174,5 @@ def _write_report(folder: Path, warn: Callable[[str], None]) -> None:
 
 
 def _time(path: Path) -> int:
-    """Returns the time of a file's last change in ns; 0 if it is missing."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
+    """Returns the time of a file's last change in ns; 0 if it is missing or empty."""
+    return path.stat().st_mtime_ns if is_filled(path) else 0

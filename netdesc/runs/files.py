@@ -62,6 +62,14 @@ def no_run(path: Path) -> str:
     return f"{path}: there is no such run"
 
 
+def is_filled(path: Path) -> bool:
+    """Whether the file exists and is not empty."""
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def run_folders(folder: Path) -> tuple[Path, Path]:
     """Returns the folders that hold the files of a run."""
     return folder, folder / CHECKPOINTS

@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from netdesc.runs.files import BEST, INITIAL, LAST, LOCK, STATE, refuse_links
+from netdesc.runs.files import BEST, INITIAL, LAST, LOCK, STATE, is_filled, refuse_links
 from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.activity import ActivityRecorder
 from netdesc.training.errors import ResumeError
@@ -163,25 +163,29 @@ class Saver:
             self.activity.save(self.best.tensors, progress.best_epoch)
 
     def write_missing(self, progress: Progress) -> None:
-        """Writes the files of weights and activity that are missing. StorageError if that fails."""
+        """Writes the files of weights and activity that are missing or empty.
+
+        StorageError if that fails.
+        """
         for name, tensors in ((LAST, self.network.state_dict()), (BEST, self.best.tensors)):
-            if not (self.folder / name).exists():
+            if not is_filled(self.folder / name):
                 _write(self.folder / name, tensors)
-        if not self.activity.path.exists():
+        if not is_filled(self.activity.path):
             self.activity.save(self.best.tensors, progress.best_epoch)
 
-    def restore(self) -> tuple[Progress, int]:
+    def restore(self, has_trained: bool) -> tuple[Progress, int]:
         """Restores the run from ``last.state``.
 
-        Returns the progress, and the length of ``metrics.jsonl`` in bytes. A run without checkpoint
-        starts at epoch 0. If the file of the initial weights is missing, it is written, because the
-        network still has these weights. ResumeError if ``last.state`` is damaged, was removed, or
-        belongs to another ``network.lock.json``.
+        Returns the progress, and the length of ``metrics.jsonl`` in bytes. A run that was stopped
+        before its first checkpoint starts at epoch 0; ``has_trained`` says that it has complete
+        epochs, so that it had a checkpoint. If the file of the initial weights is missing, it is
+        written, because the network still has these weights. ResumeError if ``last.state`` is
+        damaged, was removed, or belongs to another ``network.lock.json``.
         """
         self._due = time.perf_counter() + min(self.every_s, FIRST_S)
         path = self.folder / STATE
         if not path.exists():
-            if (self.folder / LAST).exists():
+            if has_trained or any((self.folder / name).exists() for name in (LAST, BEST)):
                 raise ResumeError(f"{path}: this checkpoint is gone; {self._restart_hint}")
             return Progress(), 0
         notes, tensors = self._read(path)
@@ -189,7 +193,7 @@ class Saver:
             raise ResumeError(
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"
             )
-        if not (self.folder / INITIAL).exists():
+        if not is_filled(self.folder / INITIAL):
             _write(self.folder / INITIAL, self.network.state_dict())
         try:
             self._load_tensors(tensors)
@@ -223,10 +227,12 @@ class Saver:
 
     @property
     def _restart_hint(self) -> str:
-        files = self.folder.parent / LOCK, self.folder / LAST
-        lock, weights = (shlex.quote(str(file)) for file in files)
-        anew = f"netdesc train {lock} --set weights.path={weights}"
-        return f"its last weights can begin a new run: {anew}"
+        anew = f"netdesc train {shlex.quote(str(self.folder.parent / LOCK))}"
+        for kind, name in (("last", LAST), ("best", BEST)):
+            if is_filled(self.folder / name):
+                anew += f" --set weights.path={shlex.quote(str(self.folder / name))}"
+                return f"its {kind} weights can begin a new run: {anew}"
+        return f"its weights are gone, too; a new run begins with: {anew}"
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         parts = {

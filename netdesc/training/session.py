@@ -16,8 +16,8 @@ from netdesc.runs.files import (
     CHECKPOINTS,
     LOG,
     METRICS,
-    NETWORK,
     STATE,
+    is_filled,
     refuse_links,
 )
 from netdesc.runs.state import resume_command
@@ -111,15 +111,6 @@ class Session:
         except BaseException as error:
             self._record_failure(f"{type(error).__name__}: {error}")
             raise
-
-    def write_missing(self, finish: Finish | None) -> None:
-        """Writes the files that a run lacks although it is done.
-
-        Raises StorageError if a file cannot be written.
-        """
-        self.saver.write_missing(self.progress)
-        if finish is not None and not (self.path / NETWORK).exists():
-            finish(self.path, self.setup.graph, self.saver.best.tensors)
 
     def _train(self, hooks: Hooks) -> Outcome:
         try:
@@ -234,16 +225,10 @@ class Session:
         )
 
 
-@contextlib.contextmanager
-def open_session(
-    path: Path, setup: Setup, lock_sha256: str, record: RunRecord, display: Display
-) -> Iterator[Session]:
-    """Opens the log files of a run for the block, and restores the run from its checkpoint.
-
-    Raises ResumeError if the checkpoint is damaged, StorageError if a log file cannot be opened.
-    """
+def build_saver(path: Path, setup: Setup, lock_sha256: str) -> Saver:
+    """Returns the writer of checkpoints of the run in ``path``, which has not restored it yet."""
     early = setup.training.early_stopping
-    saver = Saver(
+    return Saver(
         folder=path / CHECKPOINTS,
         network=setup.network,
         optimizer=setup.optimizer,
@@ -262,7 +247,20 @@ def open_session(
         lock_sha256=lock_sha256,
         every_s=setup.training.checkpoint_every_s,
     )
-    progress, length = saver.restore()
+
+
+@contextlib.contextmanager
+def open_session(
+    path: Path, setup: Setup, lock_sha256: str, record: RunRecord, display: Display
+) -> Iterator[Session]:
+    """Opens the log files of a run for the block, and restores the run from its checkpoint.
+
+    Raises ResumeError if the checkpoint is damaged or was removed, StorageError if a log file
+    cannot be opened.
+    """
+    saver = build_saver(path, setup, lock_sha256)
+    has_trained = record.fields["epochs_done"] > 0 or is_filled(path / METRICS)
+    progress, length = saver.restore(has_trained)
     with (
         Log(path / LOG) as log,
         MetricsFile(path / METRICS, length) as metrics,

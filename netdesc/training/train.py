@@ -11,17 +11,22 @@ from pathlib import Path
 import torch
 
 from netdesc.description import Description, load, lock_text
+from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import EngineError, engine_name, torch_on_one_thread, use_engine
-from netdesc.runs.files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LAST, LOCK, NETWORK, RECORD
+from netdesc.modules import build
+from netdesc.runs.files import BEST, CHECKPOINTS, LOCK, LOG, NETWORK, RECORD, STATE, is_filled
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
+from netdesc.training.ended_run import MissingFiles, find_missing, read_outcome
 from netdesc.training.errors import DataError, DeviceUnavailableError, MissingDataError, ResumeError
 from netdesc.training.memory_data import MemoryData, check_same_data
-from netdesc.training.progress import Display, Scale, Style, build_display, count_epochs
+from netdesc.training.progress import Display, Style, build_display, count_epochs
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.record import RunRecord, environment, environment_changes, versions
-from netdesc.training.session import Finish, Hooks, Outcome, Session, open_session
-from netdesc.training.setup import prepare
+from netdesc.training.run_logs import Log
+from netdesc.training.session import Hooks, Outcome, Session, build_saver, open_session
+from netdesc.training.setup import Setup, prepare
+from netdesc.training.weights import load_weights
 
 
 def train(
@@ -96,38 +101,74 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
 
 def _resume(path: Path, options: _Options) -> Outcome:
     run_directory.require_run(path)
-    missing = _missing_results(path, options.hooks.finish)
-    ended = _ended_run(path, RunRecord.read(path / RECORD))
-    if ended is not None and (ended.status != "done" or not missing):
+    ended = read_outcome(path)
+    if ended is None:
+        with run_directory.reopen(path):
+            ended = read_outcome(path)  # again, as no other process can change it now
+            if ended is None:
+                return _continue(path, options)
+    return _complete(ended, options)
+
+
+def _complete(ended: Outcome, options: _Options) -> Outcome:
+    """Writes the files that a run lacks although it is done. Nothing else is changed."""
+    path, display, finish = ended.path, options.display, options.hooks.finish
+    missing = MissingFiles([], [])
+    if ended.status == "done":
+        missing = find_missing(path, with_network=finish is not None)
+    if missing.lost:
+        lost = ", ".join(missing.lost)
+        display.warn(f"{path} has lost files that cannot be written again: {lost}")
+    if not missing.writable:
         run_directory.remove_temporary_files(path)
-        options.display.info(f"{ended.message}; nothing was trained")
+        display.info(f"{ended.message}; nothing was trained")
         return ended
-    with run_directory.reopen(path), _reopen_session(path, options) as session:
-        ended = _ended_run(path, session.record)  # again, as no other process can change it now
-        if ended is None:
-            return _continue(session, options)
-        session.write_missing(options.hooks.finish)
-        options.display.info(f"{ended.message}; these files were missing: {', '.join(missing)}")
-        return ended
+    with run_directory.reopen(path), Log(path / LOG) as log:
+        display.attach_log(log)
+        graph, best = _restore_files(path, options)
+        if finish is not None and NETWORK in missing.writable:
+            finish(path, graph, best)
+        display.info(f"{ended.message}; these files were missing: {', '.join(missing.writable)}")
+    return ended
 
 
-def _missing_results(path: Path, finish: Finish | None) -> list[str]:
-    """Returns the files that a run which is done should have and lacks, as paths in its folder."""
-    names = [f"{CHECKPOINTS}/{name}" for name in (INITIAL, BEST, LAST)] + [ACTIVITY]
-    names += [] if finish is None else [NETWORK]
-    return [name for name in names if not (path / name).exists()]
+def _restore_files(path: Path, options: _Options) -> tuple[Graph, dict[str, torch.Tensor]]:
+    """Writes missing weights and activity from ``last.state``; without it, nothing.
+
+    Returns the graph and the best weights.
+    """
+    if is_filled(path / CHECKPOINTS / STATE):
+        with _prepare_again(path, options) as (setup, digest, _):
+            saver = build_saver(path, setup, digest)
+            progress, _ = saver.restore(has_trained=True)
+            saver.write_missing(progress)
+            return setup.graph, saver.best.tensors
+    _read_digest(path, RunRecord.read(path / RECORD))
+    graph = build_graph(load(path / LOCK, with_files=False).document)
+    network = build(graph)
+    load_weights(path / CHECKPOINTS / BEST, network, {})
+    return graph, dict(network.state_dict())
 
 
-@contextlib.contextmanager
-def _reopen_session(path: Path, options: _Options) -> Iterator[Session]:
-    """Restores the session of a run whose folder is locked, on the device of the run."""
-    record = RunRecord.read(path / RECORD)
+def _read_digest(path: Path, record: RunRecord) -> str:
+    """Returns the SHA-256 of ``network.lock.json``. ResumeError if it is not the recorded one."""
     digest = _sha256((path / LOCK).read_text(encoding="utf-8"))
     if digest != record.fields["lock_sha256"]:
         raise ResumeError(
             f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
             f"train that file to start another run"
         )
+    return digest
+
+
+@contextlib.contextmanager
+def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, str, RunRecord]]:
+    """Prepares the training of a run whose folder is locked, on the device of the run.
+
+    Yields the setup, the SHA-256 of ``network.lock.json`` and the record.
+    """
+    record = RunRecord.read(path / RECORD)
+    digest = _read_digest(path, record)
     description = load(path / LOCK)
     data = check_same_data(path, options.data, record.fields.get("memory_data"))
     device = record.device if options.device == "auto" else options.device
@@ -135,12 +176,21 @@ def _reopen_session(path: Path, options: _Options) -> Iterator[Session]:
     with _use_device(description, device, engine) as used_device:
         warn = options.display.warn
         setup = prepare(description, used_device, options.hooks.readers, warn, data)
-        with open_session(path, setup, digest, record, options.display) as session:
-            yield session
+        yield setup, digest, record
 
 
-def _continue(session: Session, options: _Options) -> Outcome:
-    """Trains a run that was interrupted to its end."""
+def _continue(path: Path, options: _Options) -> Outcome:
+    """Trains a run that was interrupted, and whose folder is locked, to its end."""
+    with (
+        _prepare_again(path, options) as (setup, digest, record),
+        open_session(path, setup, digest, record, options.display) as session,
+    ):
+        _begin_again(session, options)
+        return session.run(options.hooks)
+
+
+def _begin_again(session: Session, options: _Options) -> None:
+    """Shows and records that the run is resumed now."""
     record, facts = session.record, environment(session.setup.device)
     epochs = count_epochs(session.setup.training.epochs)
     done = session.progress.epoch
@@ -150,23 +200,6 @@ def _continue(session: Session, options: _Options) -> Outcome:
             f"{change}; the results may differ from those of a run without interruption"
         )
     record.mark_resumed(record.engine if options.engine == "auto" else options.engine, facts)
-    return session.run(options.hooks)
-
-
-def _ended_run(path: Path, record: RunRecord) -> Outcome | None:
-    """Returns the run in ``path`` if it is done or has diverged, otherwise None."""
-    explanations = {
-        "done": "this run is done already",
-        "diverged": "this run would diverge again",
-    }
-    fields = record.fields
-    if fields["status"] not in explanations:
-        return None
-    message = f"{explanations[fields['status']]} ({fields['message']})"
-    samples = {"train": 1, "validation": 0} | fields.get("samples", {})
-    loss = load(path / LOCK, with_files=False).document.loss
-    scale = Scale.of(loss.reduction, samples["train"], samples["validation"])
-    return Outcome(path, fields["status"], message, fields["best"], fields["final"], scale)
 
 
 def _lock_text(description: Description, path: Path) -> str:

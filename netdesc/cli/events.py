@@ -59,11 +59,21 @@ def events() -> None:
     epilog="Example: netdesc events convert data/oxford/target.bs1 runs/target.npy",
 )
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "option",
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="The file to write, here or as the argument.",
+)
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 @options.as_json
 @click.pass_obj
-def convert(output: Output, source: Path, target: Path, force: bool) -> None:
+def convert(
+    output: Output, source: Path, target: Path | None, option: Path | None, force: bool
+) -> None:
     """Write the spikes of the file IN to the file OUT. The suffix of OUT selects the format.
 
     No spike is changed or left out. If the format of OUT cannot hold a spike, the command says
@@ -71,6 +81,11 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
     """
     from netdesc.events import read_events, write_events
 
+    if target is not None and option is not None:
+        raise click.UsageError("OUT is given twice, as an argument and with -o")
+    target = target or option
+    if target is None:
+        raise click.UsageError("OUT, the file to write, is missing")
     if target.exists() and not force:
         raise click.UsageError(f"{target} exists; --force overwrites it")
     recording = read_events(source)

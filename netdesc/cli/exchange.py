@@ -67,17 +67,25 @@ def export(output: Output, source: Path, target: Path) -> None:
     type=click.Path(path_type=Path),
     help="Folder for the two files. Default: the working directory.",
 )
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Number of steps of a sample. Default: that of FILE.net if it has one, else 1000.",
+)
 @options.as_json
 @click.pass_obj
-def import_command(output: Output, file: Path, folder: Path) -> None:
+def import_command(output: Output, file: Path, folder: Path, steps: int | None) -> None:
     """Convert FILE.net to a document, NAME.json, and a file of weights, and show the layers.
 
     The command fills in what the file does not hold, such as the loss, and lists it. It never
     overwrites existing files.
     """
+    from netdesc.description.models.document import MAX_STEPS
     from netdesc.exchange import import_net
 
-    imported = import_net(file)
+    if steps is not None and steps > MAX_STEPS:
+        raise click.UsageError(f"--steps: a sample has at most {MAX_STEPS:,} steps, not {steps:,}")
+    imported = import_net(file, steps=steps)
     document = imported.save(folder)
     for warning in imported.warnings:
         output.error(f"warning: {warning}")

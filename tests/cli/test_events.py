@@ -65,6 +65,11 @@ def test_converting_there_and_back_gives_the_same_bytes(tmp_path, capsys):
     assert (tmp_path / "b.bs1").read_bytes() == TARGET.read_bytes()
 
 
+def test_converting_accepts_the_option_that_the_other_commands_have(tmp_path):
+    assert run("convert", TARGET, "-o", tmp_path / "a.bs1") == 0
+    assert (tmp_path / "a.bs1").read_bytes() == TARGET.read_bytes()
+
+
 def test_converting_overwrites_only_by_force(tmp_path, capsys):
     path = tmp_path / "a.bs1"
     path.write_bytes(b"older")

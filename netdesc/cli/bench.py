@@ -32,7 +32,7 @@ _MIN_STOLEN_SHARE = 0.005
 """If other virtual machines took at least this share of the processor time, the share is printed. A
 smaller share has no visible effect on the times."""
 
-DEVICES = click.Choice(["cpu", "cuda"])
+DEVICES = options.Device(["cpu", "cuda"])
 device = click.option(
     "--device",
     type=DEVICES,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -32,12 +34,17 @@ class LazyGroup(click.Group):
         *args: Any,
         entries: Mapping[str, CommandEntry],
         suggestions: Mapping[str, str] | None = None,
+        commands_by_suffix: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
-        """``suggestions`` maps command names of other programs to the commands to type instead."""
+        """``suggestions`` maps command names of other programs to the commands to type instead.
+
+        ``commands_by_suffix`` maps suffixes of files to the commands that use such files.
+        """
         super().__init__(*args, **settings)
         self.entries = entries
         self.suggestions = suggestions or {}
+        self.commands_by_suffix = commands_by_suffix or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.entries)
@@ -81,10 +88,17 @@ class LazyGroup(click.Group):
         """
         is_known = not args or args[0].startswith("-") or args[0] in self.entries
         if not is_known and not ctx.resilient_parsing:
-            from difflib import get_close_matches
-
-            similar = get_close_matches(args[0], self.entries, n=1)
-            suggestion = self.suggestions.get(args[0]) or next(iter(similar), None)
+            suggestion = self._suggest(args[0])
             hint = "" if suggestion is None else f' Did you mean "{suggestion}"?'
             ctx.fail(f'no command "{args[0]}".{hint}')
         return super().resolve_command(ctx, args)
+
+    def _suggest(self, name: str) -> str | None:
+        """Returns what to type instead of an unknown command, which may be the name of a file."""
+        from difflib import get_close_matches
+
+        command = self.commands_by_suffix.get(Path(name).suffix.lower())
+        if command is not None:
+            return f"{command} {shlex.quote(name)}"
+        similar = get_close_matches(name, self.entries, n=1)
+        return self.suggestions.get(name) or next(iter(similar), None)

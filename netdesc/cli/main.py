@@ -104,6 +104,13 @@ SUGGESTIONS = {
 }
 """Command names of other programs, and the netdesc commands to type instead."""
 
+COMMANDS_BY_SUFFIX = {
+    ".json": "compile-and-train",
+    ".net": "show",
+    **dict.fromkeys((".bs1", ".bs2", ".npy"), "events show"),
+}
+"""Suffixes of files, and the commands that use such files."""
+
 EPILOG = """\b
 Start with:
   netdesc init first
@@ -120,6 +127,7 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
     cls=LazyGroup,
     entries=COMMANDS,
     suggestions=SUGGESTIONS,
+    commands_by_suffix=COMMANDS_BY_SUFFIX,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -147,6 +147,10 @@ TYPES = {
 """Maps a type of another tool, in lower case, to the type of netdesc that means the same."""
 
 
+DEVICES: dict[str, str] = {"gpu": "cuda", "cuda:0": "cuda"}
+"""Maps a device of another tool, in lower case, to the device of netdesc."""
+
+
 def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
     """Suggests the known field for another tool's name or a misspelt name; ``None`` if unclear."""
     known = list(known)

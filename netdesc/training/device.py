@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from netdesc.description import synonyms
 from netdesc.kernels.engine import EngineError, engine_name
 from netdesc.training.errors import DeviceUnavailableError
 
@@ -17,7 +18,10 @@ def choose_device(name: str) -> torch.device:
     does not exist or the engine does not run on it.
     """
     if name not in DEVICES:
-        raise DeviceUnavailableError(f'unknown device "{name}"; known are {", ".join(DEVICES)}')
+        meant = synonyms.DEVICES.get(str(name).lower())
+        hint = "" if meant is None else f'; did you mean "{meant}"?'
+        known = ", ".join(DEVICES)
+        raise DeviceUnavailableError(f'unknown device "{name}"; known are {known}{hint}')
     if name == "cuda" and not torch.cuda.is_available():
         built = torch.version.cuda is not None
         reason = "torch finds no usable GPU" if built else "this torch is built without CUDA"

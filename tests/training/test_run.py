@@ -177,6 +177,7 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
     [
         ({"engine": "abacus"}, "unknown engine"),
         ({"device": "abacus"}, "unknown device"),
+        ({"device": "gpu"}, 'did you mean "cuda"?'),
         pytest.param(
             {"device": "cuda"},
             '"cuda" is not available',

@@ -1,23 +1,26 @@
 """netdesc compiles a JSON description of a spiking network into a trained network.
 
-The module of each public name, and with it torch if needed, is imported when the name is first
-used.
+A public name's module and the packages, and with them torch if needed, are imported when the name
+is first used.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdesc import events as events
     from netdesc.api.compile import Compiled, compile
     from netdesc.api.evaluate import evaluate
+    from netdesc.api.export import export_net
     from netdesc.api.integer_run import run_integer
     from netdesc.api.run import run
     from netdesc.api.train import train
     from netdesc.api.trained_run import Run
     from netdesc.description import Description, DescriptionError, check, load, loads
-    from netdesc.exchange import export_net, import_net
+    from netdesc.exchange import import_net
 
 __version__ = "0.1.0"
 
@@ -51,7 +54,7 @@ _MODULES = {
     "Run": "netdesc.api.trained_run",
     "run": "netdesc.api.run",
     "train": "netdesc.api.train",
-    "export_net": "netdesc.exchange",
+    "export_net": "netdesc.api.export",
     "import_net": "netdesc.exchange",
     "run_integer": "netdesc.api.integer_run",
 }
@@ -59,6 +62,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
+        if not name.startswith("_") and importlib.util.find_spec(f"netdesc.{name}") is not None:
+            return importlib.import_module(f"netdesc.{name}")
         raise AttributeError(f"module 'netdesc' has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULES[name]), name)
     globals()[name] = value
@@ -66,4 +71,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    packages = (each.name for each in pkgutil.iter_modules(__path__) if each.ispkg)
+    return sorted({*globals(), *__all__, *packages})

@@ -4,6 +4,7 @@
 - ``kernels``: compiles the kernels of a network before they are needed
 - ``train``: trains, then writes ``network.net`` and ``report.html`` into the run's folder
 - ``evaluate``: measures loss, accuracy and spike rates on a split of the data
+- ``export``: writes a ``.net`` file
 - ``run``: computes the output spikes of one recording, in floats or in the device's integers
 - ``integer_run``: computes the output spikes of an array in the device's integers, without torch
 

@@ -72,6 +72,13 @@ class OpenedNetwork(NamedTuple):
     description: Description | None = None
     folder: Path | None = None
 
+    @property
+    def warnings(self) -> list[str]:
+        """The warning that the document names no weights; empty for other networks."""
+        if self.description is None or self.folder is not None:
+            return []
+        return untrained_warnings(self.description.document)
+
 
 @singledispatch
 def open_network(network: Source) -> OpenedNetwork:
@@ -161,7 +168,10 @@ def read_description(
         return network
     if isinstance(network, str | Path | Mapping):
         return load(network, with_files=with_files)
-    raise TypeError(f"a path, a dict or a description is needed, not {type(network).__name__}")
+    way = ""
+    if isinstance(network, ImportedNetwork):
+        way = '; save it first: netdesc.train(imported.save("folder"), …)'
+    raise TypeError(f"a path, a dict or a description is needed, not {type(network).__name__}{way}")
 
 
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:

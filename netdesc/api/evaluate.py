@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from netdesc.api.compile import Compiled, is_net_file, open_network, untrained_warnings
-from netdesc.api.trained_run import Run
+from netdesc.api.compile import Compiled, Source, is_net_file, open_network
 from netdesc.description import Description
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
@@ -29,6 +28,9 @@ from netdesc.training.splits import read_splits
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
 """The splits of the data. The default is the first of these splits that has samples."""
+
+BATCH_SIZE = 64
+"""The number of samples that are measured together if no document says it."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Evaluation:
 
 
 def evaluate(
-    run: Run | Description | Mapping[str, Any] | str | Path,
+    run: Source,
     part: Part | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> Evaluation:
@@ -86,40 +88,51 @@ def evaluate(
     ``run`` is a run or its folder, or a document: its description, its file, or a dict. A run is
     measured with its best weights; on ``validation``, the results equal those that training
     measured with these weights. ``part`` is by default the first of ``PARTS`` that has samples.
-    ``data`` replaces the data that the document names (see ``train``). DataError if the split has
-    no samples or the data does not fit, DescriptionError if the document is invalid.
+    ``data`` replaces the data that the document names (see ``train``). With ``data``, ``run`` is
+    anything that ``compile`` takes, or its result; random encodings of a network without a document
+    have the seed 0. DataError if the split has no samples or the data does not fit,
+    DescriptionError if the document is invalid, TypeError if the network needs ``data``.
 
     >>> evaluation = netdesc.evaluate("examples/oxford.json")
     >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes
     ('train', 1, 10458)
     """
-    if isinstance(run, str | Path) and is_net_file(Path(run)):
+    if data is None and isinstance(run, str | Path) and is_net_file(Path(run)):
         error = DataError if Path(run).exists() else MissingDataError
         raise error(f"{run}: a .net file names no data; give a run or a document")
-    compiled, description, folder = open_network(run)
-    if description is None:
-        raise TypeError("a network that is compiled or imported names no data; give a document")
-    warnings = [] if folder is not None else untrained_warnings(description.document)
+    opened = open_network(run)
+    compiled, description, folder = opened
+    if description is None and data is None:
+        raise TypeError(
+            "a network that is compiled or imported names no data; pass it: "
+            'netdesc.evaluate(…, data={"test": (inputs, labels)})'
+        )
+    warnings = opened.warnings
     memory = _memory_data(data, description, folder)
     found = _read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))
     if chosen not in found:
-        there = ", ".join(found)
-        raise DataError(
-            f"{description.path}: its data has no samples for {chosen}; there are: {there}"
-        )
-    return _evaluate(description, compiled, chosen, found[chosen], warnings)
+        there, name = ", ".join(found), description.path if description else compiled.graph.name
+        raise DataError(f"{name}: its data has no samples for {chosen}; there are: {there}")
+    batch_size, seed = BATCH_SIZE, 0
+    if description is not None:
+        training = description.document.training
+        batch_size, seed = training.batch_size, training.seed
+    device = next(compiled.model.parameters()).device
+    batches = Batches(found[chosen], batch_size, device, seed)
+    return _evaluate(compiled, chosen, batches, warnings)
 
 
 def _memory_data(
-    data: Mapping[str, Any] | None, description: Description, folder: Path | None
+    data: Mapping[str, Any] | None, description: Description | None, folder: Path | None
 ) -> MemoryData | None:
     """Returns arrays in memory with the encoding of a document, or of a run that trained on arrays.
 
     DataError if such a run is measured without arrays.
     """
     recorded = None
-    if folder is not None and description.document.data is None:
+    document = None if description is None else description.document
+    if folder is not None and document is not None and document.data is None:
         recorded = RunRecord.read(folder / RECORD).fields.get("memory_data")
     if data is None:
         if recorded is not None:
@@ -128,30 +141,28 @@ def _memory_data(
                 "again: netdesc.evaluate(…, data=…)"
             )
         return None
-    section = description.document.data if recorded is None else recorded_settings(recorded)
+    section = document and document.data if recorded is None else recorded_settings(recorded)
     return MemoryData.of(data).with_defaults(section)
 
 
 def _read_parts(
-    description: Description, spec: SampleSpec, warnings: list[str], memory: MemoryData | None
+    description: Description | None,
+    spec: SampleSpec,
+    warnings: list[str],
+    memory: MemoryData | None,
 ) -> dict[Part, Samples]:
     """Returns the samples of each part that has any, in the order of ``PARTS``."""
     parts: Mapping[str, Samples | None]
     if memory is not None:
         parts = memory.samples(spec, warnings.append)
     else:
+        assert description is not None, "without a description, the data is in memory"
         parts = vars(read_splits(description, spec, warnings.append))
     return {name: samples for name in PARTS if (samples := parts.get(name)) is not None}
 
 
-def _evaluate(
-    description: Description,
-    compiled: Compiled,
-    part: Part,
-    samples: Samples,
-    warnings: list[str],
-) -> Evaluation:
-    graph, training = compiled.graph, description.document.training
+def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[str]) -> Evaluation:
+    graph, samples = compiled.graph, batches.samples
     spikes: Counter[str] = Counter()
     met = target_spikes = 0
 
@@ -163,10 +174,9 @@ def _evaluate(
             target_spikes += int(batch.target.count_nonzero())
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
-    device, counter = torch.device("cpu"), None
+    counter = None
     if graph.classes is not None:
-        counter = ConfusionCounter(build_classifier(graph), graph.classes, device)
-    batches = Batches(samples, training.batch_size, device, training.seed)
+        counter = ConfusionCounter(build_classifier(graph), graph.classes, batches.device)
     loss, score = measure(graph, compiled.model, compiled.loss, batches, counter, on_batch=count)
     window = graph.classifier and graph.classifier.window_steps
     judged = None

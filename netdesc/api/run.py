@@ -10,14 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.api.compile import (
-    Compiled,
-    OpenedNetwork,
-    Source,
-    is_net_file,
-    open_network,
-    untrained_warnings,
-)
+from netdesc.api.compile import Compiled, OpenedNetwork, Source, is_net_file, open_network
 from netdesc.description import Description
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MAX_STEPS
@@ -89,7 +82,8 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
     ((1900, 200), 10458)
     """
     recording = _read_recording(events)
-    compiled, description, folder = _open(network, recording)
+    opened = _open(network, recording)
+    compiled, description, _ = opened
     graph = compiled.graph
     pair = _find_pair(description, recording.path)
     event = recording.event
@@ -97,9 +91,7 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
         input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
     except ValueError as error:
         raise EventFileError(recording.name, str(error)) from error
-    warnings: list[str] = []
-    if description is not None and folder is None:
-        warnings += untrained_warnings(description.document)
+    warnings = opened.warnings
     if dropped:
         warnings.append(
             f"{recording.name}: {dropped} of {len(event)} events lie outside {graph.steps} steps "

@@ -14,6 +14,8 @@ from netdesc import training
 from netdesc.api.compile import read_description, weight_readers
 from netdesc.api.trained_run import Run
 from netdesc.description import Description, load
+from netdesc.description.models import Training
+from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import NetFileError, export_net
 from netdesc.exchange.errors import NetFileAccessError
 from netdesc.graph import Graph, build_graph
@@ -69,15 +71,16 @@ def train(
     device: str = "auto",
     progress: Style = "auto",
     data: Mapping[str, Any] | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     **rare: Unpack[RareOptions],
 ) -> Run:
     """Trains a network, then writes ``network.net`` and ``report.html`` into the run's folder.
 
-    ``network`` is a description, a document's path, or the document as a dict. ``run_dir`` is by
-    default a new folder below ``runs``. In place of both, ``resume`` names the folder of a run that
-    was interrupted; the results are bit-identical to those of a run without interruption. If that
-    run is done, its missing files are written.
+    ``network`` is a description, a document's path, or the document as a dict. The result of
+    ``import_net`` is saved first: ``imported.save(folder)`` returns the path of its document.
+    ``run_dir`` is by default a new folder below ``runs``. In place of both, ``resume`` names the
+    folder of a run that was interrupted; the results are bit-identical to those of a run without
+    interruption. If that run is done, its missing files are written.
 
     ``data`` replaces the data that the document names: ``{"train": (inputs, labels)}``, also with
     ``"validation"`` and ``"test"``. Arrays or tensors begin with the axis of the samples: inputs
@@ -86,8 +89,9 @@ def train(
     and ``"range"``, which mean the same as in a document, inputs are values [samples, *input
     shape]. A run that is resumed or evaluated needs its arrays again.
 
-    Each of ``callbacks`` is called after each epoch with the epoch's metrics, a dict (see
-    ``Run.metrics``). If it returns True, training ends after this epoch, and the run is done.
+    Each of ``callbacks``, or the only one, is called after each epoch with the epoch's metrics, a
+    dict (see ``Run.metrics``). If it returns True, training ends after this epoch, and the run is
+    done.
 
     ``engine`` names an engine (``auto`` chooses by device). Unless ``ignore_memory``, a run that
     needs more memory than the device has free does not begin. Layers that did not spike or learn in
@@ -106,12 +110,21 @@ def train(
     ('done', True, 'report.html')
     """
     if unknown := rare.keys() - RareOptions.__annotations__.keys():
-        raise TypeError(
-            f"train() got an unexpected keyword argument '{min(unknown)}'; values of the document "
-            'are set as in netdesc.load(document, {"training.epochs": 50})'
-        )
-    settings = Settings(run_dir, resume, device, progress, data, callbacks, **rare)
+        raise TypeError(_unknown_argument(min(unknown)))
+    functions = [callbacks] if callable(callbacks) else callbacks
+    if not isinstance(functions, Sequence) or not all(callable(each) for each in functions):
+        raise TypeError(f"callbacks must be a function or a list of functions, not {callbacks!r}")
+    settings = Settings(run_dir, resume, device, progress, data, functions, **rare)
     return train_network(network, settings, warnings.warn)
+
+
+def _unknown_argument(name: str) -> str:
+    """Returns the message about an argument that ``train`` does not have."""
+    field = name if name in Training.model_fields else "epochs"
+    hint = f'values of the document are set as in netdesc.load(document, {{"training.{field}": …}})'
+    if name not in Training.model_fields:
+        hint = did_you_mean(name, ("network", *Settings._fields)) or hint
+    return f'train() has no argument "{name}"; {hint}'
 
 
 def train_network(

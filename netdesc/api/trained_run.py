@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,10 +14,14 @@ from numpy.typing import NDArray
 
 from netdesc.description import load
 from netdesc.graph import build_graph
-from netdesc.report.metrics import read_metrics
+from netdesc.report.errors import ReportError
+from netdesc.report.metrics import read_metrics, read_rows
 from netdesc.report.record import read_record
 from netdesc.runs.files import LOCK, REPORT
 from netdesc.training import Outcome
+
+SHOWN_METRICS = ("epoch", "loss", "validation_loss", "accuracy", "validation_accuracy")
+"""The metrics of the best epoch that a notebook shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +29,8 @@ class Run:
     """A run that has ended, in the folder ``path``.
 
     ``status`` is ``done``, ``diverged`` or ``interrupted``, and ``message`` says more. ``best`` and
-    ``final`` are the metrics of the best and of the last epoch; None before the first epoch.
+    ``final`` are the metrics of the best and of the last epoch; None before the first epoch. The
+    best epoch is that with the lowest ``validation_loss``, without validation the lowest ``loss``.
 
     Losses are per sample, unless they are means, and epochs count from 1. In the files of the run,
     epochs count from 0 and losses are as the document defines them.
@@ -48,7 +54,9 @@ class Run:
     @classmethod
     def of(cls, outcome: Outcome) -> Run:
         """Returns the run with this outcome, whose losses and epochs are as in the files."""
-        best, final = (each and outcome.scale.shown(each) for each in (outcome.best, outcome.final))
+        best, final = (
+            each and outcome.scale.shown(each) for each in (_best_epoch(outcome), outcome.final)
+        )
         path, status, message = outcome.path, outcome.status, outcome.message
         return cls(path, status, message, best, final, outcome.exit_code)
 
@@ -81,10 +89,23 @@ class Run:
         """Describes the run in a notebook, with a link to its report."""
         best = {} if self.best is None else self.best
         rows = "".join(
-            f"<tr><th>best {escape(name.replace('_', ' '))}</th><td>{value:,.6g}</td></tr>"
-            for name, value in best.items()
+            f"<tr><th>best {name.replace('_', ' ')}</th><td>{best[name]:,.6g}</td></tr>"
+            for name in SHOWN_METRICS
+            if name in best
         )
         link = ""
         if self.report_path is not None:
             link = f'<p><a href="{escape(str(self.report_path))}" target="_blank">report</a></p>'
         return f"<p>{escape(str(self.path))}: {escape(self.message)}</p><table>{rows}</table>{link}"
+
+
+def _best_epoch(outcome: Outcome) -> dict[str, Any] | None:
+    """Returns all metrics of the best epoch; only those of ``run.json`` if the others are lost."""
+    best = outcome.best
+    if best is None:
+        return None
+    with contextlib.suppress(ReportError):
+        for row in read_rows(outcome.path):
+            if row.epoch == best["epoch"]:
+                return row.model_dump(mode="json", exclude_unset=True) | best
+    return best

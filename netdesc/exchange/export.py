@@ -20,13 +20,7 @@ from netdesc.hardware import FoldedModel, HardwareError, Weights, dense_integers
 def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     """Writes ``model`` as a ``.net`` file; the model stays unchanged.
 
-    Returns a warning for each layer that netx (lava-dl's loader of ``.net`` files) loads wrongly.
-    NetFileError (a ValueError) if the file cannot be written or the format cannot hold a layer. The
-    format cannot hold a layer that reads another layer than the previous one, is not quantised to
-    8 bits, has no axonal delay step, or has a parameter that is NaN.
-
-    >>> netdesc.export_net(compiled.model, "oxford.net")
-    []
+    Returns the warnings of ``api.export``, which also explains the errors, about layers.
     """
     records: list[NetLayer] = []
     graph, weights = model.graph, model.folded_state()

@@ -58,7 +58,8 @@ class ImportedNetwork:
     """A document, and its weights by their names in the model's state dict."""
 
     description: JsonObject
-    """The document as JSON. It has no ``data``; ``weights.path`` is ``<name>.safetensors``."""
+    """The document as JSON. It has no ``data``. ``weights.path`` is ``<name>.safetensors``, which
+    ``save`` writes."""
     weights: dict[str, NDArray[np.float32]]
     table: list[ImportedLayer]
     warnings: list[str]

@@ -121,8 +121,11 @@ class ArrayEncoder:
     def _check_labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
         spec, name = self.spec, self.data.labels
         assert spec.classes is not None
+        hint = _label_hint(labels, spec.classes)
         if labels.dtype.kind not in "iu":
-            raise self.error(name, f"holds {labels.dtype}; whole numbers of classes are needed")
+            raise self.error(
+                name, f"holds {labels.dtype}; whole numbers of classes are needed{hint}"
+            )
         by_step = labels.ndim == 2
         if labels.ndim not in (1, 2) or len(labels) != samples:
             raise self.error(
@@ -132,11 +135,12 @@ class ArrayEncoder:
             raise self.error(
                 name,
                 f"has shape {list(labels.shape)}; only a loss with window_steps takes a label "
-                "a step",
+                f"a step{hint}",
             )
         if by_step and labels.shape[1] != spec.steps:
             raise self.error(
-                name, f"has {labels.shape[1]} labels a sample; the network runs {spec.steps} steps"
+                name,
+                f"has {labels.shape[1]} labels a sample; the network runs {spec.steps} steps{hint}",
             )
         wrong = (labels < 0) | (labels >= spec.classes)
         if wrong.any():
@@ -148,6 +152,15 @@ class ArrayEncoder:
                 "an output neuron",
             )
         return labels.astype(np.int32)
+
+
+def _label_hint(labels: NDArray, classes: int) -> str:
+    """Returns how one-hot labels or floats become classes; empty if the labels are neither."""
+    if labels.ndim == 2 and labels.shape[1] == classes:
+        return "; if the labels are one-hot, use labels.argmax(1)"
+    if labels.dtype.kind in "bf" and (labels == np.rint(labels)).all():
+        return "; use labels.astype(int), or .long() of a tensor"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,9 @@ class MemoryData:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> MemoryData:
         """Converts ``{"train": (inputs, labels), …}``. DataError if it does not have this form."""
+        if not isinstance(data, Mapping):
+            kind = type(data).__name__
+            raise DataError(f'data is a {kind}; a dict is needed: {{"train": (inputs, labels)}}')
         known = (*PARTS, *_SETTINGS)
         if unknown := [name for name in data if name not in known]:
             raise DataError(f'data has no part "{unknown[0]}"; there are {", ".join(known)}')

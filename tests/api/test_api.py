@@ -72,7 +72,17 @@ def test_every_name_exists_and_is_known_to_type_checkers() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert typed == set(netdesc.__all__) - {"__version__"}
+    assert typed == set(netdesc.__all__) - {"__version__"} | {"events"}
+
+
+def test_packages_are_attributes() -> None:
+    code = (
+        "import sys, netdesc\n"
+        "assert 'events' in dir(netdesc) and 'netdesc.events' not in sys.modules\n"
+        "assert netdesc.events.read_events and netdesc.training.DataError\n"
+        "assert not hasattr(netdesc, '__wrapped__')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -42,6 +42,19 @@ def test_a_callback_gets_the_metrics_of_each_epoch(task: Path, tmp_path: Path) -
     assert weights_of(plain.path) == weights_of(run.path)
 
 
+def test_a_single_callback_needs_no_list(task: Path, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = []
+    netdesc.train(task, run_dir=tmp_path / "run", callbacks=rows.append, progress="quiet")
+    assert len(rows) == 6
+
+
+@pytest.mark.parametrize("callbacks", [3, "print", [print, 3]])
+def test_callbacks_that_are_no_functions(callbacks: Any, task: Path, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="a function or a list of functions"):
+        netdesc.train(task, run_dir=tmp_path / "run", callbacks=callbacks)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_callback_ends_training(task: Path, tmp_path: Path) -> None:
     run = netdesc.train(
         task,

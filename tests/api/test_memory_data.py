@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from support.classify_task import classify_document, samples, write_classify_task
+from support.classify_task import (
+    CELLS,
+    CLASSES,
+    STEPS,
+    classify_document,
+    samples,
+    write_classify_task,
+)
 from support.training_task import read_metrics, read_record, weights_of, write_task
 
 import netdesc
@@ -50,6 +58,26 @@ def test_labelled_arrays_train_as_their_file(tmp_path: Path) -> None:
         lock = json.loads((run.path / "network.lock.json").read_text())
         assert lock["data"] is None
         assert lock["lock"]["files"] == []
+
+
+def test_a_compiled_or_imported_network_is_measured_on_arrays(tmp_path: Path) -> None:
+    path = write_classify_task(tmp_path / "task", data={"encoding": {"type": "latency"}})
+    data = parts(path.parent) | {"encoding": {"type": "latency"}, "range": (0, 4)}
+    compiled = netdesc.compile(path)
+    expected = netdesc.evaluate(path)
+    loss: Any = pytest.approx(expected.loss)
+    assert netdesc.evaluate(compiled, data=data) == replace(expected, loss=loss, warnings=[])
+    netdesc.export_net(compiled, tmp_path / "a.net")
+    spikes = np.zeros((1, STEPS, CELLS)), np.ones((1, STEPS, CLASSES))
+    imported = netdesc.import_net(tmp_path / "a.net", steps=STEPS)
+    measured = netdesc.evaluate(imported, data={"train": spikes})
+    assert measured.matched is not None
+    assert (measured.matched.met, measured.samples) == (0, 1)
+    measured_parts = ("validation", "test")
+    with pytest.raises(DataError, match="no samples for test; there are: train"):
+        netdesc.evaluate(
+            compiled, "test", {k: v for k, v in data.items() if k not in measured_parts}
+        )
 
 
 def test_spike_trains_and_tensors_train_as_their_files(tmp_path: Path) -> None:
@@ -164,6 +192,7 @@ VALUES, LABELS = samples(12)
     ("data", "problem"),
     [
         ({}, "holds no samples"),
+        ([(VALUES, LABELS)], "is a list; a dict is needed"),
         ({"test": (VALUES, LABELS)}, r'data\["train"\] is needed'),
         ({"trian": (VALUES, LABELS)}, 'no part "trian"; there are train'),
         ({"train": VALUES}, "pair of arrays"),
@@ -171,6 +200,10 @@ VALUES, LABELS = samples(12)
         ({"train": (VALUES[:, :5], LABELS)}, r'array "inputs" has shape \[12, 5\]'),
         ({"train": (VALUES * np.nan, LABELS)}, "nan in sample 0"),
         ({"train": (VALUES, LABELS + 9)}, "has 9 for sample 0"),
+        ({"train": (VALUES, np.eye(CLASSES)[LABELS])}, r"\.argmax\(1\)"),
+        ({"train": (VALUES, np.eye(CLASSES, dtype=int)[LABELS])}, r"\.argmax\(1\)"),
+        ({"train": (VALUES, torch.tensor(LABELS).float())}, r"\.astype\(int\)"),
+        ({"train": (VALUES, LABELS + 0.5)}, "are needed$"),
         ({"train": (["a"], LABELS)}, "of numbers is needed"),
         ({"train": (3, LABELS)}, "of numbers is needed"),
         ({"train": ([[1], [1, 2]], LABELS)}, "cannot be an array"),
@@ -180,7 +213,7 @@ VALUES, LABELS = samples(12)
         ({"train": (VALUES, LABELS), "encoding": {"type": "spikes"}}, r"\[samples, steps, 9\]"),
     ],
 )
-def test_arrays_that_do_not_fit(data: dict[str, Any], problem: str, tmp_path: Path) -> None:
+def test_arrays_that_do_not_fit(data: Any, problem: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=problem):
         netdesc.train(classify_document(), run_dir=tmp_path / "run", data=data, progress="quiet")
     assert not (tmp_path / "run").exists()

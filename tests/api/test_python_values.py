@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.classify_task import write_classify_task
 from support.training_task import write_task
 
 import netdesc
@@ -124,7 +125,9 @@ def test_running_does_not_change_the_mode_of_a_model(document: dict[str, Any]) -
 def test_a_dict_trains_and_is_measured(document: dict[str, Any], tmp_path: Path) -> None:
     run = netdesc.train(document, run_dir=tmp_path / "run", progress="quiet")
     again = netdesc.train("tiny.json", run_dir=tmp_path / "again", progress="quiet")
-    assert run.best == again.best
+    assert run.best is not None
+    assert again.best is not None
+    assert run.best["loss"] == again.best["loss"]
     assert netdesc.evaluate(run).loss == netdesc.evaluate(tmp_path / "again").loss
     assert netdesc.evaluate(document).loss == netdesc.evaluate("tiny.json").loss
 
@@ -134,10 +137,62 @@ def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None
         netdesc.compile(3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="not int"):
         netdesc.train(3)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(TypeError, match=r"argument 'epochs'; .*netdesc\.load"):
-        netdesc.train(document, epochs=3)  # pyright: ignore[reportCallIssue]
-    with pytest.raises(TypeError, match="give a document"):
-        netdesc.evaluate(netdesc.compile(document))  # pyright: ignore[reportArgumentType]
+    netdesc.export_net(netdesc.compile(document), "tiny.net")
+    with pytest.raises(TypeError, match=r"save it first: .*\.save\("):
+        netdesc.train(netdesc.import_net("tiny.net"))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="data="):
+        netdesc.evaluate(netdesc.compile(document))
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("epochs", r'netdesc\.load\(document, \{"training\.epochs": '),
+        ("batch_size", r'netdesc\.load\(document, \{"training\.batch_size": '),
+        ("callback", 'did you mean "callbacks"'),
+        ("engin", 'did you mean "engine"'),
+        ("nonsense", r"netdesc\.load\("),
+    ],
+)
+def test_an_unknown_argument_of_train_is_refused(
+    name: str, way: str, document: dict[str, Any]
+) -> None:
+    with pytest.raises(TypeError, match=f'no argument "{name}"; .*{way}'):
+        netdesc.train(document, **{name: 3})  # pyright: ignore[reportArgumentType]
+
+
+def test_every_form_of_network_is_exported(document: dict[str, Any], tmp_path: Path) -> None:
+    compiled = netdesc.compile(document)
+    assert netdesc.export_net(compiled.model, "start.net") == []
+    for network in (document, "tiny.json", netdesc.load(document)):
+        (warning,) = netdesc.export_net(network, "again.net")
+        assert "untrained" in warning
+        assert Path("again.net").read_bytes() == Path("start.net").read_bytes()
+    for network in (compiled, "start.net", netdesc.import_net("start.net")):
+        assert netdesc.export_net(network, "again.net") == []
+        assert Path("again.net").read_bytes() == Path("start.net").read_bytes()
+    run = netdesc.train(document, run_dir=tmp_path / "run", progress="quiet")
+    for network in (run, run.path):
+        assert netdesc.export_net(network, "again.net") == []
+        assert Path("again.net").read_bytes() == (run.path / "network.net").read_bytes()
+
+
+def test_the_best_epoch_has_all_metrics(tmp_path: Path) -> None:
+    task = write_classify_task(tmp_path / "task")
+    run = netdesc.train(task, run_dir=tmp_path / "run", progress="quiet")
+    assert run.best is not None
+    assert run.final is not None
+    assert run.best.keys() == run.final.keys()
+    row = run.best["epoch"] - 1
+    for name in ("loss", "validation_loss", "accuracy", "validation_accuracy", "learning_rate"):
+        assert run.best[name] == run.metrics[name][row]
+    assert "best validation loss" in run._repr_html_()
+    again = netdesc.train(resume=run.path, progress="quiet")
+    assert (again.best, again.final) == (run.best, run.final)
+    (run.path / "metrics.jsonl").write_text("damaged\n")
+    lost = netdesc.train(resume=run.path, progress="quiet").best
+    assert lost is not None
+    assert lost["validation_loss"] == run.best["validation_loss"]
 
 
 def test_results_are_columns_and_a_page(document: dict[str, Any], tmp_path: Path) -> None:

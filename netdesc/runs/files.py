@@ -97,6 +97,15 @@ def refuse_links(folder: Path) -> None:
         )
 
 
+def refuse_linked_folder(file: Path) -> None:
+    """Raises LinkError if the folder of ``file`` is a link in place of ``CHECKPOINTS``.
+
+    A link may have replaced that folder after ``refuse_links`` has checked the run.
+    """
+    if file.name in _CHECKPOINT_NAMES and file.parent.is_symlink():
+        refuse_links(file.parent.parent)
+
+
 def lock_of(folder: Path) -> Path:
     """Returns the path of ``LOCK`` in a run's folder.
 

@@ -18,10 +18,13 @@ from netdesc.runs.files import (
     CHECKPOINTS,
     DOCUMENT,
     LOCK,
+    LOG,
+    METRICS,
     NAMES,
     PROCESS_LOCK,
     RECORD,
     no_run,
+    refuse_linked_folder,
     refuse_links,
     run_folders,
     run_paths,
@@ -93,10 +96,16 @@ def require_run(path: Path) -> None:
 def reopen(path: Path) -> Iterator[None]:
     """Locks the folder of an existing run for the block, and deletes temporary files.
 
-    Killed processes may leave temporary files. Raises RunDirectoryError if another process has
-    locked the folder.
+    Killed processes may leave temporary files. If files that are written in place have hard links,
+    such as those of a backup by ``cp -al``, copies replace them, so that the backup stays as it is.
+    Raises RunDirectoryError if another process has locked the folder.
     """
     with lock_folder(path):
+        for file in (path / METRICS, path / LOG):
+            with storing(file):
+                is_linked = file.exists() and file.stat().st_nlink > 1
+            if is_linked:
+                write_file(file, file.read_bytes())
         with storing(path / CHECKPOINTS):
             (path / CHECKPOINTS).mkdir(exist_ok=True)
         remove_temporary_files(path)
@@ -124,18 +133,42 @@ def lock_folder(path: Path) -> Iterator[None]:
 
     Raises RunDirectoryError if another process has locked the folder.
     """
-    with storing(path / PROCESS_LOCK):
-        file = open_without_links(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
-    try:
-        if not _try_lock(file):
-            holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise RunDirectoryError(f"{path} is in use by another process (its id: {holder})")
+    while True:
         with storing(path / PROCESS_LOCK):
-            os.ftruncate(file, 0)
-            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(file)
+            file = open_without_links(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
+        try:
+            if not _try_lock(file):
+                holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
+                raise RunDirectoryError(f"{path} is in use by another process (its id: {holder})")
+            with storing(path / PROCESS_LOCK):
+                if not _owns_file(file, path / PROCESS_LOCK):
+                    continue
+                os.ftruncate(file, 0)
+                os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+            yield
+            return
+        finally:
+            os.close(file)
+
+
+def _owns_file(file: int, path: Path) -> bool:
+    """Whether the locked ``file`` is the one at ``path`` and has no hard links.
+
+    Deletes the name ``path`` of a file with hard links, because they may belong to a backup, which
+    must not change. False, too, if another process has just done so. An OSError is passed on.
+    """
+    held = os.fstat(file)
+    if sys.platform == "win32":  # an open file cannot be deleted there
+        return True
+    try:
+        if not os.path.samestat(held, path.lstat()):
+            return False
+    except FileNotFoundError:
+        return False
+    if held.st_nlink > 1:
+        path.unlink()
+        return False
+    return True
 
 
 if sys.platform == "win32":
@@ -160,6 +193,10 @@ else:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes a file of a run atomically, never through a link. StorageError if that fails."""
+    """Writes a file of a run atomically, never through a link.
+
+    StorageError if that fails, LinkError if a link has replaced the folder of checkpoints.
+    """
+    refuse_linked_folder(path)
     with storing(path), atomic_path(path, follow_links=False) as temporary:
         temporary.write_bytes(content)

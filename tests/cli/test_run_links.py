@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from support.cli_process import Netdesc
-from support.training_task import at_epoch, train_task, write_task
+from support.training_task import at_epoch, read_record, train_task, weights_of, write_task
 
 from netdesc.runs.files import NAMES, LinkError, run_paths
-from netdesc.training import run_directory
+from netdesc.training import run_directory, train
 from netdesc.training.errors import ResumeError, StorageError
+from netdesc.training.loop import Divergence
 from netdesc.training.run_logs import Log, MetricsFile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links need a permission on Windows")
@@ -144,6 +145,38 @@ def test_a_link_that_appears_during_training_ends_the_run(
     with pytest.raises(LinkError, match=place):
         train_task(tmp_path)
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, Divergence(3, "the loss is nan")])
+def test_a_run_that_ends_early_writes_no_weights_through_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    outside.mkdir()
+
+    def link_and_end() -> None:
+        (run / "checkpoints").rename(tmp_path / "moved")
+        (run / "checkpoints").symlink_to(outside)
+        raise end
+
+    at_epoch(monkeypatch, 3, link_and_end)
+    with pytest.raises(LinkError, match="checkpoints"):
+        train_task(tmp_path)
+    assert list(outside.iterdir()) == []
+    assert read_record(run)["status"] == "failed"
+
+
+def test_resuming_changes_no_file_that_a_hard_link_shares(run: Path) -> None:
+    backup = run.parent / "backup"
+    shutil.copytree(run, backup, copy_function=os.link)
+    (run / ".lock").write_text("an older process\n")
+    before = contents(backup)
+    assert train(resume=run, progress="quiet").status == "done"
+    assert contents(backup) == before
+    assert (run / "metrics.jsonl").read_bytes().startswith(before["metrics.jsonl"][0])
+    assert (run / "train.log").read_bytes().startswith(before["train.log"][0])
+    assert train(resume=backup, progress="quiet").status == "done"
+    assert weights_of(backup) == weights_of(run)
 
 
 def test_commands_that_read_do_not_wait_for_pipes(netdesc: Netdesc, run: Path) -> None:

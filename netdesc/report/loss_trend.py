@@ -36,8 +36,11 @@ def fall_at_end(run: RunData) -> float:
 
 
 def loss_notes(run: RunData) -> Iterator[str]:
-    """Yields sentences about the trend of the loss, and about the loss of a silent output."""
-    metrics, losses, silence = run.metrics, run.metrics.selection_losses, run.silent_loss
+    """Yields sentences about the trend of the loss, and about the loss of a silent output.
+
+    If the best loss is higher than the loss of a silent output, the headline says so, not a note.
+    """
+    metrics, losses = run.metrics, run.metrics.selection_losses
     if metrics.best is None:
         return
     unit = run.loss_unit
@@ -49,10 +52,7 @@ def loss_notes(run: RunData) -> Iterator[str]:
             f"The {what}{unit} fell from {number(losses[0])} in the first epoch to {number(best)} "
             f"in epoch {metrics.best + 1:,}, the best epoch: {percent(1 - best / losses[0])} less."
         )
-    if silence:
-        relation = "worse" if best > silence else f"{percent(1 - best / silence)} lower"
-        silent_loss = f"{what}{unit} of {number(silence)}"
-        yield f"A silent output would have a {silent_loss}; the best is {relation}."
+    yield from silence_notes(run, is_worse=False)
     if fall := fall_at_end(run):
         yield f"The {what} still fell by {percent(fall)} at the end: more epochs may help."
     elif rose_again(run):
@@ -64,6 +64,21 @@ def loss_notes(run: RunData) -> Iterator[str]:
             f"The {what} rose again after the best epoch and ended at {number(losses[-1])}. This "
             f"report shows the weights of the best epoch.{reason}"
         )
+
+
+def silence_notes(run: RunData, *, is_worse: bool) -> Iterator[str]:
+    """Yields a sentence that compares the best loss with the loss of a silent output.
+
+    With ``is_worse`` it does so only if the best loss is higher, otherwise only if it is not.
+    """
+    metrics, silence = run.metrics, run.silent_loss
+    if metrics.best is None or not silence:
+        return
+    best, what = metrics.selection_losses[metrics.best], metrics.selection_metric.replace("_", " ")
+    if bool(best > silence) == is_worse:
+        relation = "worse" if is_worse else f"{percent(1 - best / silence)} lower"
+        silent_loss = f"{what}{run.loss_unit} of {number(silence)}"
+        yield f"A silent output would have a {silent_loss}; the best is {relation}."
 
 
 def rose_again(run: RunData) -> bool:

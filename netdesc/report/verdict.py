@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from netdesc.report.coincidence import Coincidence, coincidences
 from netdesc.report.format import number, percent, plural
+from netdesc.report.loss_trend import silence_notes
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
 
@@ -22,13 +23,11 @@ It is reached if recall and precision, with a tolerance of one step, are both at
 
 
 def headline(run: RunData) -> str:
-    """Describes the result of the best weights in one or two sentences.
+    """Describes the result of the best weights in one to three sentences.
 
-    The spikes of output and target come from the activity file. If the file has the spikes of
-    another epoch than the best, the headline says so.
+    If a silent output would have a lower loss, the last sentence says so.
     """
-    metrics, activity, classes = run.metrics, run.activity, run.graph.classes
-    accuracy = metrics.best_accuracy
+    metrics, classes, accuracy = run.metrics, run.graph.classes, run.metrics.best_accuracy
     if not len(metrics):
         return "Nothing was trained."
     if classes is not None and accuracy is not None:
@@ -36,6 +35,16 @@ def headline(run: RunData) -> str:
             f"The network classifies {percent(accuracy)} of the {run.classified_items} correctly; "
             f"guessing among {classes} classes would reach {percent(1 / classes)}."
         )
+    return " ".join([_describe_output(run), *silence_notes(run, is_worse=True)])
+
+
+def _describe_output(run: RunData) -> str:
+    """Compares the spikes of output and target; gives the loss if these spikes are not known.
+
+    The spikes come from the activity file. If the file has the spikes of another epoch than the
+    best, the last sentence says so.
+    """
+    metrics, activity = run.metrics, run.activity
     best = metrics.value_at(metrics.selection_metric, metrics.best)
     loss = "The loss of the network is not known."
     if best is not None:
@@ -67,8 +76,10 @@ def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
 
 def layer_notes(run: RunData, rates: Sequence[LayerRates]) -> Iterator[str]:
     """Yields sentences about layers without gradient, and about silent and saturated neurons."""
+    losses = run.metrics.columns["loss"]
     for (kind, name), values in run.metrics.by_layer.items():
-        if kind == "gradient_norms" and len(values) and values[-1] == 0:
+        # At a loss of 0 all gradients are 0.
+        if kind == "gradient_norms" and len(values) and values[-1] == 0 and losses[-1] != 0:
             yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."
     for layer in rates:
         neurons = f"of the {plural(layer.neurons, 'neuron')} of layer “{layer.name}”"

@@ -94,7 +94,7 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
                 title, plots = f"Weights of {layer.name}", change.weight_plots
             else:
                 change.decays.rows.append(_decay_row(layer, what, values, run.graph.step_ms))
-                change.notes += _decays_at_limit(layer, what, best)
+                change.notes += _decays_at_limit(layer, what, values)
                 title, unit = f"{what.capitalize()} of {layer.name}", "share lost per step"
                 plots = change.decay_plots
             if layer.name in run.plotted_layers and any(len(each) > 1 for each in values.values()):
@@ -133,13 +133,15 @@ def _weights_at_limit(layer: DenseNode, weights: NDArray[np.float64]) -> Iterato
         )
 
 
-def _decays_at_limit(layer: DenseNode, what: str, shares: NDArray[np.float64]) -> Iterator[str]:
-    """Yields sentences about decays that become 0 or 1 when they are rounded for the device."""
-    units = np.rint(DECAY_ONE * shares)
+def _decays_at_limit(layer: DenseNode, what: str, shares: Values) -> Iterator[str]:
+    """Yields sentences about decays that training changed to 0 or 1 in the device's integers."""
+    if not {BEFORE, AFTER} <= shares.keys():
+        return
+    before, after = (np.rint(DECAY_ONE * shares[name]) for name in (BEFORE, AFTER))
     for limit, meaning in ((0, "have no leak"), (DECAY_ONE, "lose their state in one step")):
-        if count := int(np.count_nonzero(units == limit)):
+        if count := int(np.count_nonzero((after == limit) & (before != limit))):
             yield (
-                f"{count:,} of {plural(len(shares), what)} of layer “{layer.name}” became "
+                f"{count:,} of {plural(len(after), what)} of layer “{layer.name}” became "
                 f"{limit // DECAY_ONE} in the device's integers: such neurons {meaning}."
             )
 

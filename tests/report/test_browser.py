@@ -24,15 +24,9 @@ sync_api = pytest.importorskip("playwright.sync_api")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
 ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
@@ -121,6 +115,12 @@ DRAWN = """
 IMAGES = """
 [...document.images].map(image => image.complete && image.naturalWidth > 0 && image.width > 100)
 """
+COVERED = """
+[...document.querySelectorAll(".plot-area")].filter(area => {
+  const bar = area.querySelector(".modebar").getBoundingClientRect();
+  return !bar.height || bar.bottom > area.querySelector(".nsewdrag").getBoundingClientRect().top;
+}).map(area => area.getAttribute("aria-label"))
+"""
 TOO_WIDE = "document.documentElement.scrollWidth > innerWidth"
 
 
@@ -135,6 +135,7 @@ def test_every_figure_is_drawn_and_nothing_is_loaded(
     figures = shown.page.evaluate(DRAWN)
     assert len(figures) >= 4
     assert all(figures)
+    assert shown.page.evaluate(COVERED) == [], "plotly's buttons cover curves"
     images = shown.page.evaluate(IMAGES)
     assert len(images) >= 5
     assert all(images)
@@ -158,8 +159,7 @@ def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any
     page.keyboard.press("ArrowRight")
     assert label.inner_text() == "after 3 epochs, loss 25"
     page.locator("#epoch-play").click()
-    wait_until(page, "document.getElementById('epoch-label').textContent === "
-                           "'after 30 epochs'")  # fmt: skip
+    wait_until(page, f"{LABEL} === 'after 30 epochs'")
     assert page.evaluate(source) == last
 
 
@@ -237,22 +237,6 @@ def test_no_text_of_a_figure_is_cut_off_at_any_width(
     shown.page.wait_for_timeout(200)
     assert shown.page.evaluate(CLIPPED) == []
     assert shown.complaints == []
-
-
-COVERED = """
-[...document.querySelectorAll(".plot-area")].filter(area => {
-  const bar = area.querySelector(".modebar").getBoundingClientRect();
-  return !bar.height || bar.bottom > area.querySelector(".nsewdrag").getBoundingClientRect().top;
-}).map(area => area.getAttribute("aria-label"))
-"""
-
-
-@pytest.mark.parametrize("settings", grid([{}, {"has_touch": True}], [{}]))
-def test_the_buttons_of_a_figure_do_not_cover_its_curves(
-    reports: dict[str, Path], show: Any, settings: dict[str, Any]
-) -> None:
-    page = show(reports["classes"], 1200, **settings).page
-    assert page.evaluate(COVERED) == []
 
 
 @slow

@@ -176,6 +176,13 @@ def test_weights_and_decays_at_the_end_of_their_range_are_noted(tmp_path: Path) 
     assert "−4 to 3.969" in output
     assert "2 of 16 current decays of layer “hidden” became 0" in notes
     assert "16 of 16 voltage decays of layer “hidden” became 1" in notes
+    initial = weights(0)
+    initial["layers.hidden.neuron.voltage_decay"][:-1] = 1
+    save_file(initial, folder / "checkpoints" / "initial.safetensors")
+    notes = " ".join(build_page(read_run(folder)).notes)
+    assert "1 of 16 voltage decays of layer “hidden” became 1" in notes
+    save_file(tensors, folder / "checkpoints" / "initial.safetensors")
+    assert "became" not in " ".join(build_page(read_run(folder)).notes)
 
 
 def with_confusion(
@@ -317,15 +324,18 @@ def test_only_a_whole_run_was_too_short(tmp_path: Path, record: dict[str, Any]) 
 
 
 @pytest.mark.parametrize(
-    ("silence", "words"),
+    ("silence", "words", "is_worse"),
     [
-        (5.0, "A silent output would have a loss of 5; the best is 33.3 % lower."),
-        (3.0, "A silent output would have a loss of 3; the best is worse."),
+        (5.0, "A silent output would have a loss of 5; the best is 33.3 % lower.", False),
+        (3.0, "A silent output would have a loss of 3; the best is worse.", True),
     ],
 )
-def test_the_loss_is_judged_by_that_of_silence(tmp_path: Path, silence: float, words: str) -> None:
+def test_the_loss_is_judged_by_that_of_silence(
+    tmp_path: Path, silence: float, words: str, is_worse: bool
+) -> None:
     page = page_of(tmp_path, silence={"loss": silence})
-    assert words in page.notes
+    assert page.headline.endswith(f" {words}") is is_worse
+    assert (words in page.notes) is not is_worse
     line = page.training[0].data[-1]
     assert (line["name"], line["y"]) == ("silent output", [silence] * 2)
 
@@ -338,10 +348,14 @@ def test_silence_is_drawn_on_the_scale_of_the_curve_that_it_belongs_to(tmp_path:
     assert page.training[0].data[-1]["y"] == [2.0, 2.0]
 
 
-def test_a_layer_without_gradient_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last_loss", [3.0, 0.0])
+def test_a_layer_without_gradient_is_named_unless_the_loss_is_0(
+    tmp_path: Path, last_loss: float
+) -> None:
     path = write_run(tmp_path / "run", epochs=0)
     rows = [metrics_row(n) | {"gradient_norms": {"hidden": 0.0, "output": 1}} for n in range(30)]
+    rows[-1]["loss"] = last_loss
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     notes = " ".join(build_page(read_run(path)).notes)
-    assert "No gradient reached layer “hidden”" in notes
+    assert ("No gradient reached layer “hidden”" in notes) is (last_loss > 0)
     assert "reached layer “output”" not in notes

@@ -18,7 +18,7 @@ from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter
-from netdesc.training.errors import TrainingError
+from netdesc.training.errors import MissingWeightsError, TrainingError
 from netdesc.training.file_checksum import check_file
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.optimizer import build_optimizer
@@ -110,6 +110,9 @@ def prepare(
         )
     if document.weights is not None:
         path = description.resolve(document.weights.path)
+        if not path.exists():
+            way = "if imported from a .net file, `netdesc import` or imported.save() writes it"
+            raise MissingWeightsError(f"{path}: there is no such file; {way}")
         check_file(path, document.weights.sha256)
         load_weights(path, network, readers)
     network.to(device)

@@ -140,6 +140,11 @@ def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None
     netdesc.export_net(netdesc.compile(document), "tiny.net")
     with pytest.raises(TypeError, match=r"save it first: .*\.save\("):
         netdesc.train(netdesc.import_net("tiny.net"))  # pyright: ignore[reportArgumentType]
+    imported = netdesc.import_net("tiny.net").description | {"name": "unsaved"}
+    imported["weights"] = {"path": "unsaved.safetensors"}
+    for data in (None, {"train": (np.ones((1, 1000, 12)), np.ones((1, 1000, 6)))}):
+        with pytest.raises(ValueError, match=r"\.save\(\)"):
+            netdesc.train(imported, data=data)
     with pytest.raises(TypeError, match="data="):
         netdesc.evaluate(netdesc.compile(document))
 

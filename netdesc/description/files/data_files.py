@@ -185,14 +185,13 @@ class FileChecks:
         """Returns ND301 for a missing file, and suggests a file with a similar name."""
         names = self._names_in(path.parent)
         best = closest_name(path.name, [each for each in names if each.lower().endswith(suffixes)])
-        meant = os.path.join(os.path.dirname(name), best) if best is not None else None
-        return self._diagnostic(
-            "ND301",
-            parts,
-            f"there is no file {name}",
-            hint=f'did you mean "{meant}"?' if meant is not None else "",
-            notes=(f"looked for {path.resolve()}",),
-        )
+        hint = ""
+        if parts[0] == "weights":
+            hint = "if imported from a .net file, `netdesc import` or imported.save() writes it"
+        if best is not None:
+            hint = f'did you mean "{os.path.join(os.path.dirname(name), best)}"?'
+        notes = (f"looked for {path.resolve()}",)
+        return self._diagnostic("ND301", parts, f"there is no file {name}", hint=hint, notes=notes)
 
     def _names_in(self, directory: Path) -> list[str]:
         """Returns at most ``MAX_NAMES`` names in a directory, which is read only once."""

@@ -12,6 +12,7 @@ import torch
 
 from netdesc.api.trained_run import Run
 from netdesc.description import Description, Document, load
+from netdesc.description.detect import is_net_file
 from netdesc.exchange import ImportedNetwork, import_net, read_weights
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import Loss, build_loss
@@ -153,11 +154,6 @@ def compile_imported(imported: ImportedNetwork) -> Compiled:
 def _build(document: Document) -> Compiled:
     graph = build_graph(document)
     return Compiled(build(graph, seed=document.training.seed), build_loss(graph), graph)
-
-
-def is_net_file(path: Path) -> bool:
-    """Whether a path is that of a network file, by its suffix."""
-    return path.suffix.lower() == ".net" and not path.is_dir()
 
 
 def read_description(

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import torch
 
-from netdesc.api.compile import Compiled, Source, is_net_file, open_network
+from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.description import Description
+from netdesc.description.detect import is_net_file
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
 from netdesc.runs.files import RECORD

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.api.compile import Compiled, OpenedNetwork, Source, is_net_file, open_network
+from netdesc.api.compile import Compiled, OpenedNetwork, Source, open_network
 from netdesc.description import Description
+from netdesc.description.detect import is_net_file
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import Event, EventFileError, read_events, to_dense

@@ -33,13 +33,10 @@ def export(output: Output, source: Path, target: Path) -> None:
     A run is exported with its best weights, a document with the weights file that it names, such as
     the file that "netdesc import" writes.
     """
-    if target.suffix.lower() != ".net":
-        what = "NIR is not in this version; " if target.suffix.lower() == ".nir" else ""
-        name = f"{source.stem}.net"
-        raise click.UsageError(f"{target}: {what}netdesc exports .net files; use {name}")
     from netdesc.api import compile as compiler
-    from netdesc.exchange import export_net
+    from netdesc.exchange import export_net, require_suffix
 
+    require_suffix(target)
     if source.suffix.lower() == ".json" and not source.is_dir():
         description = load_document(output, source, ())
         compiled = compiler.compile(description)

@@ -1,4 +1,4 @@
-"""Tells netdesc's documents from other JSON files by their first bytes."""
+"""Tells documents from other JSON files and from network files by their first bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.description.json_pointer import member
-from netdesc.description.source import file_size
+from netdesc.description.source import HDF5_START, file_size
 
 _HEAD_BYTES = 1 << 16
 _SCHEMA = re.compile(rb'"\$schema"\s*:\s*"([^"]*)"')
@@ -33,6 +33,18 @@ def may_be_document(path: Path) -> bool:
     if schema and b"json-schema.org" in schema[1]:
         return False  # a JSON Schema, such as netdesc's own
     return b'"format"' in start and sum(key in start for key in _KEYS) > 1
+
+
+def is_net_file(path: Path) -> bool:
+    """Returns True if a file is a network file: by its suffix ``.net``, or because it is hdf5."""
+    if path.suffix.lower() == ".net":
+        return not path.is_dir()
+    try:
+        file_size(path)
+        with path.open("rb") as file:
+            return file.read(len(HDF5_START)) == HDF5_START
+    except (OSError, ValueError):  # ValueError: a pipe or a folder, or a NUL in the path
+        return False
 
 
 def is_lock(data: Any) -> bool:

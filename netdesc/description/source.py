@@ -26,14 +26,17 @@ _HEAD_BYTES = 1 << 16
 """Number of bytes at the start of a file that are examined."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
+HDF5_START = b"\x89HDF"
+"""The first bytes of an hdf5 file."""
+
 _OTHER_FILES = {
     b"PK": (
         "a zip archive, such as an .npz file of arrays",
         'a document names it: "data": {"type": "arrays", "path": "…"}',
     ),
-    b"\x89HDF": (
+    HDF5_START: (
         "an hdf5 file, such as a .net network",
-        "netdesc show says what is in a .net file, and netdesc import makes a document of it; "
+        "netdesc show says what is in it, and netdesc import makes a document of it; "
         "NIR is not in this version",
     ),
     b"\x93NUMPY": ("an .npy file of one array", "a document names files of spikes in its data"),

@@ -7,7 +7,7 @@
 """
 
 from netdesc.exchange.errors import NetFileError
-from netdesc.exchange.export import export_net
+from netdesc.exchange.export import export_net, require_suffix
 from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
@@ -24,5 +24,6 @@ __all__ = [
     "import_net",
     "read_net",
     "read_weights",
+    "require_suffix",
     "write_net",
 ]

@@ -48,3 +48,9 @@ class NetFileAccessError(NetFileError):
     """The file is missing, or the system does not let netdesc open or write it."""
 
     exit_code = 3
+
+
+class NetFileNameError(NetFileError):
+    """The name of a file to write does not end in ``.net``."""
+
+    exit_code = 2

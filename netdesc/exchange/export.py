@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
 from netdesc.exchange.net_writer import write_net
 from netdesc.graph import INPUT, DenseNode, FlattenNode
@@ -22,6 +22,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
 
     Returns the warnings of ``api.export``, which also explains the errors, about layers.
     """
+    require_suffix(path)
     records: list[NetLayer] = []
     graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1:
@@ -45,6 +46,16 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
         for layer, (_, record) in zip(graph.neuron_layers, net.neuron_layers, strict=True)
         if (problem := _netx_problem(record.weight))
     ]
+
+
+def require_suffix(path: str | Path) -> None:
+    """Raises NetFileNameError if the name of a file to write does not end in ``.net``."""
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix != ".net":
+        what = "NIR is not in this version; " if suffix == ".nir" else ""
+        name = f"{path.stem or 'network'}.net"
+        raise NetFileNameError(path, f"{what}netdesc exports .net files; use {name}")
 
 
 def _export_flatten(layer: FlattenNode, _weights: Weights) -> FlattenLayer:

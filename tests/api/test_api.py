@@ -147,6 +147,22 @@ def test_files_and_runs_are_compiled_as_well(document: Path, tmp_path: Path) -> 
         assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+def test_hdf5_files_are_read_by_content_and_written_as_net_files(
+    document: Path, tmp_path: Path
+) -> None:
+    compiled = netdesc.compile(document)
+    with pytest.raises(ValueError, match=r"use a\.net"):
+        netdesc.export_net(compiled.model, tmp_path / "a.hdf5")
+    assert not (tmp_path / "a.hdf5").exists()
+    netdesc.export_net(compiled.model, tmp_path / "a.net")
+    hdf5 = (tmp_path / "a.net").rename(tmp_path / "a.hdf5")
+    input_TBN = torch.ones(30, 1, 5)
+    assert torch.equal(netdesc.compile(hdf5).model(input_TBN), compiled.model(input_TBN))
+    (tmp_path / "a.nir").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(ValueError, match=r"a\.nir"):
+        netdesc.compile(tmp_path / "a.nir")
+
+
 def test_a_wrong_argument_type_is_an_error(document: Path) -> None:
     assert netdesc.load(document, "training.seed=9").document.training.seed == 9
     with pytest.raises(TypeError, match=r"a network is a path, a dict, .*, not list"):

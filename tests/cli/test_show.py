@@ -264,6 +264,9 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
     notes = outcome.out.partition("filled in:")[2]
     assert "does not describe data" in notes
     assert "1,000 steps of 1 ms are assumed" in notes
+    (tmp_path / "b.hdf5").write_bytes((tmp_path / "a.net").read_bytes())
+    assert row(show(tmp_path / "b.hdf5").out, "dense2", 1) == row(outcome.out, "dense2", 1)
+    assert show(tmp_path / "b.hdf5", "--set", "time.steps=1").code == 2
 
 
 def test_json_holds_everything_and_only_json(show: Netdesc, tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     gradients, optimizer and best weights; and the activity of one batch.
     """
     from netdesc.cli.show.overview import read_overview
+    from netdesc.description.detect import is_net_file
 
-    if overrides and (source.is_dir() or source.suffix.lower() == ".net"):
+    if overrides and (source.is_dir() or is_net_file(source)):
         raise click.UsageError("--set changes documents, not a run or a .net file")
     overview = read_overview(source, overrides)
     for warning in overview.warnings:

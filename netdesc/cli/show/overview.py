@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
+from netdesc.description.detect import is_net_file
 from netdesc.description.files.training_set import training_samples
 from netdesc.graph import DenseNode, Graph, build_graph, decay_range, summary
 from netdesc.graph.memory import LayerMemory, estimate_memory
@@ -91,7 +92,7 @@ def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     if path.is_dir():
         description = load(lock_of(path), with_files=False)
         return _from_description("run", description, read_state(path), path / CHECKPOINTS / BEST)
-    if path.suffix.lower() != ".net":
+    if not is_net_file(path):
         return _from_description("document", load(path, overrides, with_files=False), None)
     from netdesc.exchange import import_net  # loads torch
 

@@ -17,7 +17,7 @@ from netdesc.graph import build_graph
 from netdesc.report.errors import ReportError
 from netdesc.report.metrics import read_metrics, read_rows
 from netdesc.report.record import read_record
-from netdesc.runs.files import LOCK, REPORT
+from netdesc.runs.files import LOCK, METRICS, REPORT
 from netdesc.training import Outcome
 
 SHOWN_METRICS = ("epoch", "loss", "validation_loss", "accuracy", "validation_accuracy")
@@ -67,7 +67,7 @@ class Run:
         ``epoch`` (from 1), ``loss`` (per sample), ``seconds``, ``learning_rate``, if there are any
         ``validation_loss``, ``accuracy`` and ``validation_accuracy``, and for each layer
         ``gradient_norms.NAME`` and ``spike_rates.NAME``. ReportError if ``metrics.jsonl`` is
-        missing or damaged.
+        missing, damaged, or empty although the run has complete epochs.
         """
         document = load(self.path / LOCK, with_files=False).document
         graph = build_graph(document)
@@ -75,6 +75,11 @@ class Run:
         metrics = read_metrics(self.path, layers, document.training.epochs).per_sample(
             read_record(self.path).loss_divisors(graph.loss.reduction)
         )
+        if self.final is not None and not len(metrics):
+            raise ReportError(
+                f"{self.path / METRICS}: the file holds no complete line, although the run has "
+                f"trained {self.final['epoch']} epochs"
+            )
         known = {name: values for name, values in metrics.columns.items() if metrics.has(name)}
         by_layer = {f"{kind}.{name}": values for (kind, name), values in metrics.by_layer.items()}
         return {"epoch": metrics.epochs, **known, **by_layer}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import time
@@ -10,8 +11,10 @@ from typing import Any
 
 from torch import nn
 
+from netdesc.runs.files import LinkError
 from netdesc.training.checkpoint import Progress, Saver
 from netdesc.training.confusion_counter import Score
+from netdesc.training.errors import StorageError
 from netdesc.training.evaluate import measure
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.metrics import EpochMetricsSum, non_finite_weight
@@ -55,7 +58,8 @@ def fit(
     epoch, each of ``callbacks`` is called; if one returns True, training ends there.
 
     Raises Divergence if a number is NaN or infinite, StorageError if a file cannot be written. In
-    both cases the last checkpoint stays on the disk.
+    both cases the last checkpoint stays on the disk. If a callback raises, a checkpoint is written
+    before the exception is passed on.
     """
     network, optimizer, training = setup.network, setup.optimizer, setup.training
     epoch_sum = EpochMetricsSum(network, setup.build_counter())
@@ -110,9 +114,7 @@ def fit(
         saver.stopping.update(row.get("validation_loss", epoch_metrics.loss))
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
-        for callback in callbacks:
-            if callback(copy.deepcopy(setup.scale.shown(row))) is True:
-                saver.stopping.by_callback = True
+        call_back(callbacks, setup, progress, saver, metrics)
 
         is_last = progress.epoch == training.epochs or stop.requested or saver.stopping.is_over
         if display.is_due(now) or is_last:
@@ -125,6 +127,27 @@ def fit(
             save(setup, progress, saver, metrics)
     record_snapshot(saver, network, progress.epoch)
     save(setup, progress, saver, metrics)
+
+
+def call_back(
+    callbacks: Sequence[Callback],
+    setup: Setup,
+    progress: Progress,
+    saver: Saver,
+    metrics: MetricsFile,
+) -> None:
+    """Calls each of ``callbacks`` with the metrics of the last epoch.
+
+    If one raises, writes a checkpoint if that is possible, and passes the exception on.
+    """
+    try:
+        for callback in callbacks:
+            if callback(copy.deepcopy(setup.scale.shown(progress.last))) is True:
+                saver.stopping.by_callback = True
+    except Exception:
+        with contextlib.suppress(Divergence, StorageError, LinkError):
+            save(setup, progress, saver, metrics)
+        raise
 
 
 def update_best(

@@ -50,6 +50,11 @@ def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")
+    for folder in (path, *path.parents):
+        if folder.is_symlink() and not folder.exists():
+            raise RunDirectoryError(
+                f"{folder} is a link that leads to no folder; delete it, or name another folder"
+            )
     _refuse_contents(path)
     refuse_links(path)
     with storing(path):

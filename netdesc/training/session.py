@@ -100,7 +100,8 @@ class Session:
         """Trains to the end, then calls ``hooks.finish``, and returns the outcome.
 
         After divergence or Ctrl-C, the run has the status ``diverged`` or ``interrupted``. Any
-        other exception is recorded with the status ``failed`` and raised again.
+        other exception is recorded with the status ``failed`` and raised again, with a note that
+        says how the run can be resumed.
         """
         try:
             return self._train(hooks)
@@ -110,16 +111,19 @@ class Session:
             raise StorageError(message) from error
         except BaseException as error:
             self._record_failure(f"{type(error).__name__}: {error}")
+            error.add_note(self._resume_hint)
             raise
 
     def _train(self, hooks: Hooks) -> Outcome:
+        stop = StopRequest()
         try:
-            with StopRequest() as stop:
+            with stop:
                 compile_kernels(self.setup.device, self.display)
                 if "silence" not in self.record.fields:  # a new run, or a run of an older netdesc
                     self.record.update(silence=silent_losses(self.setup))
                 if self.saver.saved_epoch is None:
                     save(self.setup, self.progress, self.saver, self.metrics)
+                stop.waits_for_epoch = True
                 fit(
                     self.setup,
                     self.progress,
@@ -134,9 +138,10 @@ class Session:
                 return self._end_done(hooks.finish)
         except Divergence as error:
             return self._end_diverged(error)
-        except KeyboardInterrupt:  # the second Ctrl-C, in the middle of an epoch
+        except KeyboardInterrupt:  # before the first epoch, or the second in the middle of one
             with contextlib.suppress(StorageError):  # resuming needs only the checkpoint
-                self.saver.save_best(self.progress)
+                if stop.waits_for_epoch:  # otherwise nothing is new, and kernels may be missing
+                    self.saver.save_best(self.progress)
                 self.metrics.sync()
             return self._end_interrupted()
 
@@ -147,8 +152,11 @@ class Session:
     @property
     def _resume_hint(self) -> str:
         """A message that names the newest checkpoint and the command that resumes from it."""
+        command = resume_command(self.path)
+        if self.record.fields.get("memory_data") is not None:  # only its program has the data
+            command = f'netdesc.train(resume="{self.path}", data=…)'
         if self.saver.saved_epoch is None:
-            return "nothing was trained yet"
+            return f"nothing was trained yet; go on with: {command}"
         state = self.saver.folder / STATE
         if not state.exists():
             gone = state if self.path.exists() else self.path
@@ -156,9 +164,6 @@ class Session:
                 f"the checkpoint is gone, too, because {gone} was deleted or moved during training "
                 f"(a run that was moved can be resumed in its new place)"
             )
-        command = resume_command(self.path)
-        if self.record.fields.get("memory_data") is not None:  # only its program has the data
-            command = f'netdesc.train(resume="{self.path}", data=…)'
         return (
             f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is safe; "
             f"go on with: {command}"

@@ -11,6 +11,7 @@ from support.training_task import read_metrics, read_record, weights_of, write_t
 import netdesc
 from netdesc.report.run import read_run
 from netdesc.report.status import run_status
+from netdesc.runs.state import saved_epochs
 
 
 @pytest.fixture
@@ -104,9 +105,11 @@ def test_an_error_of_a_callback_reaches_the_user_and_the_run_can_continue(
         if metrics["epoch"] == 2:
             raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError) as error:
         netdesc.train(task, run_dir=tmp_path / "run", callbacks=[fail], progress="quiet")
+    assert f"--resume {tmp_path / 'run'}" in "".join(error.value.__notes__)
     assert read_record(tmp_path / "run")["status"] == "failed"
+    assert saved_epochs(tmp_path / "run") == 2
     run = netdesc.train(resume=tmp_path / "run", progress="quiet")
     whole = netdesc.train(task, run_dir=tmp_path / "whole", progress="quiet")
     assert weights_of(run.path) == weights_of(whole.path)

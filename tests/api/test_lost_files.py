@@ -11,6 +11,7 @@ from support.training_task import read_record, write_task
 
 import netdesc as package
 from netdesc.kernels import machine
+from netdesc.report import ReportError
 from netdesc.training.errors import ResumeError
 
 CHECKPOINTS = Path("checkpoints")
@@ -100,6 +101,14 @@ def test_metrics_alone_show_that_a_killed_run_had_a_checkpoint(run: Path) -> Non
     with pytest.raises(ResumeError):
         package.train(resume=run, progress="quiet")
     assert (run / "metrics.jsonl").read_bytes() == metrics
+
+
+@pytest.mark.parametrize("left", [b"", b"no line end", b'{"epoch": 0, "loss": 1.0'])
+def test_metrics_without_a_line_are_an_error_of_a_done_run(run: Path, left: bytes) -> None:
+    (run / "metrics.jsonl").write_bytes(left)
+    again = package.train(resume=run, progress="quiet")
+    with pytest.raises(ReportError, match=r"metrics\.jsonl"):
+        _ = again.metrics
 
 
 def test_files_that_only_training_writes_are_named_as_lost(netdesc: Netdesc, run: Path) -> None:

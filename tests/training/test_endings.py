@@ -23,8 +23,9 @@ from support.training_task import (
 )
 
 import netdesc
-from netdesc.training import Hooks, checkpoint, loop, train
+from netdesc.training import Hooks, checkpoint, loop, session, train
 from netdesc.training import errors as kinds
+from netdesc.training.activity import ActivityRecorder
 from netdesc.training.learning_check import learning_problems
 from netdesc.training.metrics import EpochMetricsSum
 
@@ -136,6 +137,28 @@ def test_a_second_signal_quits_at_once(tmp_path: Path, monkeypatch: pytest.Monke
         load_file(run.path / f"checkpoints/{name}.safetensors") for name in ("best", "initial")
     )
     assert any((best[name] != initial[name]).any() for name in best)
+    assert train(resume=run.path, progress="quiet").status == "done"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("epochs_before", [0, 3])
+def test_a_signal_before_the_first_epoch_quits_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, epochs_before: int
+) -> None:
+    def signal_then_compile(*_: object) -> None:
+        os.kill(os.getpid(), number)
+        raise AssertionError("the compilation went on")
+
+    if epochs_before:
+        at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+        train_task(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "compile_kernels", signal_then_compile)
+        patch.setattr(ActivityRecorder, "save", signal_then_compile)  # it would need the kernels
+        run = train(resume=tmp_path / "run") if epochs_before else train_task(tmp_path)
+    assert (run.status, run.exit_code) == ("interrupted", 130)
+    assert f"netdesc train --resume {run.path}" in run.message
+    assert len(read_metrics(run.path)) == epochs_before
     assert train(resume=run.path, progress="quiet").status == "done"
 
 

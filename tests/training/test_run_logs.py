@@ -115,6 +115,20 @@ def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need a permission on Windows")
+@pytest.mark.parametrize("below", ["", "runs/first"])
+@pytest.mark.parametrize("target", ["nowhere", "link"])
+def test_a_link_to_nothing_is_no_folder_for_a_run(tmp_path: Path, target: str, below: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / target)
+    with (
+        pytest.raises(RunDirectoryError, match="link that leads to no folder; delete it") as error,
+        run_directory.create(tmp_path / "link" / below, "document", "record", "lock"),
+    ):
+        pass
+    assert str(error.value).startswith(str(tmp_path / "link "))
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_folder_whose_run_was_killed_before_its_lock_counts_as_empty(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text("12345\n")
     (tmp_path / "network.json").write_text("document")

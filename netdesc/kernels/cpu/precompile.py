@@ -164,7 +164,7 @@ def _other_process(part: str, add: Callable[[str], None]) -> Iterator[Callable[[
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path},
         text=True,
-        process_group=0,  # Ctrl-C ends training after an epoch, and not this process
+        process_group=0,  # Ctrl-C reaches only the parent, which kills this process
     )
 
     def wait() -> bool:

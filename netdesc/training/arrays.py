@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.files.array_memory import memory_problem
+from netdesc.description.files.array_order import hint_for_order
 from netdesc.description.files.npy import Header
 from netdesc.description.models import Arrays
 from netdesc.graph.nodes import Shape
@@ -81,10 +82,11 @@ class ArrayEncoder:
         axes = FILE_AXES[type(data.encoding)]
         if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:
             expected = ", ".join(map(str, (*axes, *spec.input_shape)))
+            hint = hint_for_order(data, spec.input_shape, spec.steps, values.shape)
             raise self.error(
                 data.inputs,
                 f"has shape {list(values.shape)}; [{expected}] is needed for encoding "
-                f'"{data.encoding.type}"',
+                f'"{data.encoding.type}"{f"; {hint}" if hint else ""}',
             )
         file_steps = values.shape[1] if "steps" in axes else 0
         if file_steps > spec.steps:

@@ -175,6 +175,8 @@ def test_spikes_that_do_not_fit(file: Path) -> None:
     fails(file, r'\[samples, steps, 2, 3\] is needed for encoding "spikes"', encoding={
         "type": "spikes"
     })  # fmt: skip
+    np.savez(file, **good(inputs=np.zeros((SAMPLES, 2, 3, 6), bool)))
+    fails(file, r"inputs\.transpose\(0, 3, 1, 2\)", encoding={"type": "spikes"})
 
 
 def test_a_missing_array_is_named_with_those_of_the_file(file: Path) -> None:

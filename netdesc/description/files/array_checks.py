@@ -192,7 +192,7 @@ class ArrayChecks:
         is_spikes = isinstance(self.data.encoding, SpikesEncoding)
         expected = f"[samples, {'steps, ' if is_spikes else ''}{_join(shape)}]"
         samples = labels.shape[0] if labels is not None and labels.shape else 0
-        hint = hint_for_order(self.document, self.data, actual, samples)
+        hint = hint_for_order(self.data, shape, self.document.time.steps, actual, samples)
         if not hint:
             return False
         message = f"the array {quote_name(self.data.inputs)} has the shape [{_join(actual)}]; "

@@ -91,7 +91,8 @@ def train(
 
     Each of ``callbacks``, or the only one, is called after each epoch with the epoch's metrics, a
     dict (see ``Run.metrics``). If it returns True, training ends after this epoch, and the run is
-    done.
+    done. If it raises, a checkpoint is written first, so that the run can be resumed after this
+    epoch.
 
     ``engine`` names an engine (``auto`` chooses by device). Unless ``ignore_memory``, a run that
     needs more memory than the device has free does not begin. Layers that did not spike or learn in

@@ -108,7 +108,7 @@ LINE_BUDGETS = {
     "kernels": 9_000,
     "modules": 1_400,
     "losses": 600,
-    "training": 4_850,
+    "training": 4_950,
     "exchange": 2_500,
     "hardware": 1_000,
     "report": 4_400,

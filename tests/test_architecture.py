@@ -103,7 +103,7 @@ LINE_BUDGETS = {
     "description": 11_750,
     "neurons": 2_200,
     "graph": 900,
-    "events": 2_000,
+    "events": 2_100,
     "runs": 400,
     "kernels": 9_000,
     "modules": 1_400,

@@ -100,9 +100,13 @@ def _step_us(step_ms: float) -> Fraction:
     The limit also turns 0.3333333333333333 ms into exactly one third. ValueError if ``step_ms`` is
     out of range.
     """
+    try:
+        step_ms = float(step_ms)
+    except (TypeError, ValueError):
+        raise ValueError(f"the length of a step is a number of ms, not {step_ms!r}") from None
     if not 0 < step_ms <= _MAX_STEP_MS:
         raise ValueError(f"a step of {step_ms} ms is not above 0 and at most {_MAX_STEP_MS} ms")
-    step_us = (Fraction(repr(float(step_ms))) * 1000).limit_denominator(1_000_000)
+    step_us = (Fraction(repr(step_ms)) * 1000).limit_denominator(1_000_000)
     if step_us == 0:
         raise ValueError(f"a step of {step_ms} ms is too short")
     return step_us

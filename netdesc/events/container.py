@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,12 +23,16 @@ from netdesc.events.binning import (
     step_numbers,
     step_starts_us,
 )
+from netdesc.events.limits import shape_sizes, within_limits
 from netdesc.events.notebook import NotebookAnimation, NotebookPicture
+from netdesc.events.numbers import number_array, tensor_array
 
 if TYPE_CHECKING:
     import torch
 
 Integers = NDArray[np.signedinteger]
+
+_MAX_INTEGER = 2**31
 
 
 class DroppedEvents(UserWarning):
@@ -43,7 +47,8 @@ class Event:
     """Spike events as columns, in the order of the file or of the caller.
 
     Lists become arrays. ``x`` and ``t`` suffice: ``y`` is None by default, and all ``p`` are 0.
-    ValueError if the columns are not one-dimensional and equally long, TypeError without ``t``.
+    ValueError if the columns are not one-dimensional and equally long, or if they do not hold whole
+    numbers and finite times; TypeError without ``t``.
 
     >>> Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).to_tensor((8,), steps=4).nonzero().tolist()
     [[0, 3], [2, 3], [2, 5]]
@@ -67,7 +72,9 @@ class Event:
     ) -> None:
         if t is None:
             raise TypeError("an Event needs t, the times of its events in milliseconds")
-        times = np.asarray(t, dtype=np.float64)
+        times = _column("t", t).astype(np.float64, copy=False)
+        if not np.isfinite(times).all():
+            raise ValueError("the column t of events must hold finite times")
         polarities = np.zeros(times.shape, np.int32) if p is None else _integers("p", p)
         fields = {"x": _integers("x", x), "y": None if y is None else _integers("y", y)}
         for name, column in {**fields, "p": polarities, "t": times}.items():
@@ -85,9 +92,9 @@ class Event:
     def microseconds(self) -> NDArray[np.int64]:
         """Returns the times rounded to whole microseconds and clipped to ±46 days.
 
-        NaN becomes -46 days. The clipping keeps later integer arithmetic inside 64 bits.
+        The clipping keeps later integer arithmetic inside 64 bits.
         """
-        times_ms = np.clip(np.nan_to_num(self.t, nan=-MAX_TIME_MS), -MAX_TIME_MS, MAX_TIME_MS)
+        times_ms = np.clip(self.t, -MAX_TIME_MS, MAX_TIME_MS)
         return np.rint(times_ms * 1000.0).astype(np.int64)
 
     def cells(
@@ -120,12 +127,14 @@ class Event:
         A notebook displays the result; its ``save`` writes a PNG, SVG or PDF file. ``against`` is a
         second recording, drawn in other colours. ``names`` are the names of the recordings in title
         and legend. ``neurons`` and ``until_ms`` are the numbers of neurons and of milliseconds on
-        the axes, by default all. PictureError, a ValueError, if there is nothing to draw.
+        the axes, by default all. PictureError, a ValueError, if there is nothing to draw;
+        ValueError if a number is beyond the limits of ``netdesc events show``.
 
         >>> picture = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).show()
         >>> picture.png[1:4]
         b'PNG'
         """
+        view = within_limits(step_ms=step_ms, neurons=neurons, until_ms=until_ms)
         recordings = [self] if against is None else [self, against]
         defaults = [""] if against is None else ["first", "second"]
         files = importlib.import_module("netdesc.events.files")
@@ -133,9 +142,7 @@ class Event:
         drawn = pictures.picture(
             recordings,
             [*names, *defaults[len(names) :]][: len(recordings)],
-            step_ms=step_ms,
-            neurons=neurons,
-            until_ms=until_ms,
+            **view,
         )
 
         def write(path: Path) -> None:
@@ -151,16 +158,18 @@ class Event:
 
         A notebook displays the result; its ``save`` writes a GIF, MP4 or HTML file. ``fps`` is the
         number of frames shown per second. PictureError, a ValueError, if there is nothing to draw
-        or there would be too many frames.
+        or there would be too many frames; ValueError if a number is beyond the limits of
+        ``netdesc events animate``.
 
         >>> animation = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).animate(step_ms=1)
         >>> animation.gif[:3]
         b'GIF'
         """
+        timing = within_limits(step_ms=step_ms, frames=frames, fps=fps)
         animations = importlib.import_module("netdesc.events.animation")
 
         def write(path: Path) -> None:
-            animations.write_animation(path, self, step_ms=step_ms, frames=frames, fps=fps)
+            animations.write_animation(path, self, **timing)
 
         animation = NotebookAnimation(write, animations.FORMATS)
         assert animation.gif  # drawn here, so that errors are raised here
@@ -238,17 +247,10 @@ class Event:
         under the conditions of ``events.from_dense``, and if the tensor is sparse, quantised,
         complex or a scalar.
         """
-        import torch
-
-        if tensor.layout != torch.strided or tensor.is_quantized:
-            raise ValueError("a plain tensor is needed, not a sparse or quantized one: .to_dense()")
         if tensor.is_complex() or not tensor.ndim:
             what = f"{tensor.dtype} of shape {list(tensor.shape)}"
             raise ValueError(f"a tensor [steps, *shape] of real numbers is needed, not {what}")
-        dense = tensor.detach().cpu()
-        if dense.dtype.is_floating_point and dense.dtype.itemsize < 4:
-            dense = dense.to(torch.float32)  # numpy lacks some of the short types
-        return from_dense(dense.numpy(), step_ms, duplicates)
+        return from_dense(tensor_array(tensor), step_ms, duplicates)
 
     def _warn_of(self, dropped: int, size: tuple[int, ...]) -> None:
         if dropped:
@@ -260,14 +262,21 @@ class Event:
             )
 
 
+def _column(name: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return number_array(values)
+    except ValueError as error:
+        raise ValueError(f"the column {name} of events: {error}") from error
+
+
 def _integers(name: str, column: ArrayLike) -> Integers:
     """Converts a column to integers. ValueError if it holds other numbers."""
-    array = np.asarray(column)
+    array = _column(name, column)
     if array.dtype.kind in "iu":
         return array
-    rounded = np.asarray(array, dtype=np.float64)
-    if (rounded != np.rint(rounded)).any():
-        raise ValueError(f"the column {name} of events must hold whole numbers")
+    rounded = np.rint(array.astype(np.float64))
+    if not ((rounded == array) & (np.abs(rounded) < _MAX_INTEGER)).all():
+        raise ValueError(f"the column {name} of events must hold whole numbers below 2³¹")
     return rounded.astype(np.int32)
 
 
@@ -287,11 +296,16 @@ def to_dense(
     (``sum``).
 
     Returns the array and the number of events outside it. ValueError if events with ``y`` do not
-    index the shape, or if ``step_ms`` is not above 0 and at most 1e6.
+    index the shape, if ``step_ms`` is not above 0 and at most 1e6, if there are more than a million
+    steps, or if the array needs more memory than there is.
     """
     require_choice(duplicates, Duplicates)
+    steps, shape = within_limits(steps=steps)["steps"], shape_sizes(shape)
+    try:
+        dense = np.zeros(steps * math.prod(shape), dtype=np.float32)
+    except (MemoryError, OverflowError, ValueError) as error:
+        raise ValueError(f"an array {[steps, *shape]} needs more memory than there is") from error
     index, dropped = event.cells(shape, steps, step_ms, rounding)
-    dense = np.zeros(steps * math.prod(shape), dtype=np.float32)
     if duplicates == "or":
         dense[index] = 1.0
     else:

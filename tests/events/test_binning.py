@@ -84,10 +84,25 @@ def test_each_axis_has_its_own_border(x, y, p):
     assert not dense.any()
 
 
-def test_times_that_are_no_number_are_outside():
-    dense, dropped = to_dense(events_at([np.nan, np.inf, -np.inf]), (1,), 10, 1.0)
-    assert dropped == 3
-    assert not dense.any()
+@pytest.mark.parametrize(
+    ("shape", "steps", "step_ms", "problem"),
+    [
+        ((8,), -1, 1.0, "from 0 to 1,000,000, not -1"),
+        ((8,), 10**12, 1.0, "from 0 to 1,000,000"),
+        ((8,), 1.5, 1.0, "a whole number"),
+        ((8,), "3", 1.0, "a whole number"),
+        ((10**9, 10**9), 10**6, 1.0, "more memory"),
+        ((10**30,), 10**6, 1.0, "more memory"),
+        ((-8,), 3, 1.0, "shape"),
+        ((8.5,), 3, 1.0, "shape"),
+        (8, 3, 1.0, "shape"),
+        ((8,), 3, "a", "length of a step"),
+        ((8,), 3, None, "length of a step"),
+    ],
+)
+def test_sizes_that_no_array_has(shape, steps, step_ms, problem):
+    with pytest.raises(ValueError, match=problem):
+        events_at([0.0]).to_tensor(shape, steps, step_ms)
 
 
 def test_two_events_in_one_bin():

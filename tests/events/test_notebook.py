@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 
 from netdesc.events import Event, EventFileError
 from netdesc.events.raster_grid import PictureError
@@ -33,13 +35,49 @@ def test_an_event_needs_only_place_and_time() -> None:
         ({"x": [0.5], "t": [0.0]}, ValueError, "column x of events must hold whole numbers"),
         ({"x": [1], "p": [np.nan], "t": [0.0]}, ValueError, "column p"),
         ({"x": [1], "y": [1, 2], "t": [0.0]}, ValueError, "equally long"),
+        ({"x": [1, 2], "t": [np.nan, 1]}, ValueError, "column t .* finite"),
+        ({"x": [1, 2], "t": [0, np.inf]}, ValueError, "column t .* finite"),
+        ({"x": [1j], "t": [0]}, ValueError, "column x .* of numbers is needed"),
+        ({"x": [1], "t": ["a"]}, ValueError, "column t .* of numbers is needed"),
+        ({"x": [object()], "t": [0]}, ValueError, "column x .* of numbers is needed"),
+        ({"x": [2**70], "t": [0]}, ValueError, "column x"),
+        ({"x": [1e30], "t": [0]}, ValueError, "column x .* below"),
+        ({"x": [[1], [1, 2]], "t": [0]}, ValueError, "column x .* unequal lengths"),
+        ({"x": np.ma.masked_array([1], [1]), "t": [0]}, ValueError, "column x .* mask"),
+        ({"x": torch.tensor([1]).to_sparse(), "t": [0]}, ValueError, "column x .* sparse"),
+        ({"x": torch.zeros(1, device="meta"), "t": [0]}, ValueError, "column x .*meta"),
     ],
 )
 def test_columns_that_are_no_events(
-    columns: dict[str, list[float]], error: type[Exception], problem: str
+    columns: dict[str, Any], error: type[Exception], problem: str
 ) -> None:
     with pytest.raises(error, match=problem):
         Event(**columns)
+
+
+def test_columns_may_be_tensors_with_gradients() -> None:
+    x, t = torch.tensor([3.0, 5.0]).bfloat16(), torch.tensor([0.0, 1.5], requires_grad=True)
+    event = Event(x=x, t=t)  # pyright: ignore[reportArgumentType]
+    assert (event.x.tolist(), event.t.tolist()) == ([3, 5], [0.0, 1.5])
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "values"),
+    [
+        ("animate", "fps", [0, -1, np.nan, np.inf, 51, "a"]),
+        ("animate", "frames", [0, -1, 1.5, 501, "3"]),
+        ("animate", "step_ms", [0, -1, np.nan, np.inf, 1e-4, "a"]),
+        ("show", "step_ms", [0, -1, np.nan, np.inf, 1e-4, "a"]),
+        ("show", "neurons", [0, -1, 1.5]),
+        ("show", "until_ms", [0, -1, np.nan, np.inf, 5e9]),
+    ],
+)
+def test_numbers_with_which_nothing_is_drawn(method: str, name: str, values: list[Any]) -> None:
+    event = Event(x=[3, 5], t=[0.0, 1.5])
+    for value in values:
+        with pytest.raises(ValueError, match=f"^{name} must be .*, not "):
+            getattr(event, method)(**{name: value})
+    assert event.show(neurons=np.int64(8), until_ms=np.float32(4)).png  # pyright: ignore[reportArgumentType]
 
 
 def test_a_picture_is_displayed_and_saved(tmp_path: Path) -> None:

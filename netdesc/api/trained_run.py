@@ -26,7 +26,7 @@ SHOWN_METRICS = ("epoch", "loss", "validation_loss", "accuracy", "validation_acc
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run that has ended, in the folder ``path``.
+    """A run that has ended, in the folder ``path``, an absolute path.
 
     ``status`` is ``done``, ``diverged`` or ``interrupted``, and ``message`` says more. ``best`` and
     ``final`` are the metrics of the best and of the last epoch; None before the first epoch. The
@@ -57,7 +57,7 @@ class Run:
         best, final = (
             each and outcome.scale.shown(each) for each in (_best_epoch(outcome), outcome.final)
         )
-        path, status, message = outcome.path, outcome.status, outcome.message
+        path, status, message = outcome.path.absolute(), outcome.status, outcome.message
         return cls(path, status, message, best, final, outcome.exit_code)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -129,7 +130,9 @@ def _train(
             Settings(resume=resume, progress=progress, **settings),
             warn=lambda text: output.error(f"warning: {text}"),
         )
-    _print_result(output, run)
+    given = resume or settings["run_dir"]
+    is_absolute = given is not None and given.is_absolute()
+    _print_result(output, run, run.path if is_absolute else Path(os.path.relpath(run.path)))
     return run.exit_code
 
 
@@ -151,8 +154,8 @@ def _log_for_tensorboard(
     return {"run_dir": run_dir, "callbacks": [log]}
 
 
-def _print_result(output: Output, run: Run) -> None:
-    network, report = run.path / NETWORK, run.path / REPORT
+def _print_result(output: Output, run: Run, folder: Path) -> None:
+    network, report = folder / NETWORK, folder / REPORT
     exported = network if network.exists() else None
     if output.as_json:
         output.print_json(
@@ -160,7 +163,7 @@ def _print_result(output: Output, run: Run) -> None:
                 "status": run.status,
                 "exit_code": run.exit_code,
                 "message": run.message,
-                "run": str(run.path),
+                "run": str(folder),
                 "network": exported and str(exported),
                 "report": str(report) if report.exists() else None,
                 "best": run.best,
@@ -171,4 +174,4 @@ def _print_result(output: Output, run: Run) -> None:
     if report.exists():
         output.info(f"report, to open in a browser: {report}")
     if run.status == "done":
-        output.print(str(exported or run.path))
+        output.print(str(exported or folder))

@@ -6,12 +6,13 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from netdesc.runs.files import LinkError
+from netdesc.training.callbacks import Callback, ends_training
 from netdesc.training.checkpoint import Progress, Saver
 from netdesc.training.confusion_counter import Score
 from netdesc.training.errors import StorageError
@@ -23,10 +24,6 @@ from netdesc.training.progress import Display, ProgressLine, Scale
 from netdesc.training.run_logs import MetricsFile
 from netdesc.training.setup import Setup
 from netdesc.training.step import build_step
-
-Callback = Callable[[dict[str, Any]], object]
-"""Called after an epoch with its metrics, losses per sample and epochs from 1. Returns True to end
-training."""
 
 
 class Divergence(Exception):
@@ -138,11 +135,12 @@ def call_back(
 ) -> None:
     """Calls each of ``callbacks`` with the metrics of the last epoch.
 
-    If one raises, writes a checkpoint if that is possible, and passes the exception on.
+    If one raises, writes a checkpoint if that is possible, and passes the exception on. TypeError
+    if one returns neither a boolean nor None.
     """
     try:
         for callback in callbacks:
-            if callback(copy.deepcopy(setup.scale.shown(progress.last))) is True:
+            if ends_training(callback, copy.deepcopy(setup.scale.shown(progress.last))):
                 saver.stopping.by_callback = True
     except Exception:
         with contextlib.suppress(Divergence, StorageError, LinkError):

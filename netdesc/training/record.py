@@ -47,7 +47,7 @@ class RunRecord:
     """
 
     def __init__(self, path: Path, fields: dict[str, Any]) -> None:
-        self._path = path
+        self._path = path.absolute()  # a callback may change the working directory
         self.fields: dict[str, Any] = fields
 
     @classmethod

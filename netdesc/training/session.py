@@ -22,12 +22,13 @@ from netdesc.runs.files import (
 )
 from netdesc.runs.state import resume_command
 from netdesc.training.activity import ActivityRecorder
+from netdesc.training.callbacks import Callback
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.errors import StorageError
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.learning_check import learning_problems
-from netdesc.training.loop import Callback, Divergence, fit, save
+from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display, Scale, count_epochs
 from netdesc.training.record import RunRecord, now
 from netdesc.training.run_logs import Log, MetricsFile
@@ -50,7 +51,7 @@ class Hooks:
     """What the caller adds to a training: readers, callbacks and its last step.
 
     ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``callbacks`` are
-    called after each epoch (see ``loop.Callback``), ``finish`` at the end of training, before the
+    called after each epoch (see ``callbacks``), ``finish`` at the end of training, before the
     run is recorded as done.
     """
 
@@ -86,9 +87,14 @@ class Outcome:
 
 @dataclass(eq=False)
 class Session:
-    """A run that this process trains. Its folder is locked, and its log files are open."""
+    """A run that this process trains. Its folder is locked, and its log files are open.
+
+    ``path`` is absolute, because a callback may change the working directory. Messages show the
+    folder as the user gave it, which is ``shown``.
+    """
 
     path: Path
+    shown: Path
     setup: Setup
     record: RunRecord
     display: Display
@@ -152,14 +158,14 @@ class Session:
     @property
     def _resume_hint(self) -> str:
         """A message that names the newest checkpoint and the command that resumes from it."""
-        command = resume_command(self.path)
+        command = resume_command(self.shown)
         if self.record.fields.get("memory_data") is not None:  # only its program has the data
-            command = f'netdesc.train(resume="{self.path}", data=…)'
+            command = f'netdesc.train(resume="{self.shown}", data=…)'
         if self.saver.saved_epoch is None:
             return f"nothing was trained yet; go on with: {command}"
         state = self.saver.folder / STATE
         if not state.exists():
-            gone = state if self.path.exists() else self.path
+            gone = state if self.path.exists() else self.shown
             return (
                 f"the checkpoint is gone, too, because {gone} was deleted or moved during training "
                 f"(a run that was moved can be resumed in its new place)"
@@ -193,7 +199,7 @@ class Session:
         if self.saver.saved_epoch is None:
             return self._end("diverged", str(error))
         kept = f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is kept"
-        return self._end("diverged", f"{error}; {kept} in {self.saver.folder}")
+        return self._end("diverged", f"{error}; {kept} in {self.shown / CHECKPOINTS}")
 
     def _end(self, status: str, message: str) -> Outcome:
         self.display.close()
@@ -256,13 +262,14 @@ def build_saver(path: Path, setup: Setup, lock_sha256: str) -> Saver:
 
 @contextlib.contextmanager
 def open_session(
-    path: Path, setup: Setup, lock_sha256: str, record: RunRecord, display: Display
+    shown: Path, setup: Setup, lock_sha256: str, record: RunRecord, display: Display
 ) -> Iterator[Session]:
     """Opens the log files of a run for the block, and restores the run from its checkpoint.
 
-    Raises ResumeError if the checkpoint is damaged or was removed, StorageError if a log file
-    cannot be opened.
+    ``shown`` is the run's folder, absolute or relative to the working directory. Raises ResumeError
+    if the checkpoint is damaged or was removed, StorageError if a log file cannot be opened.
     """
+    path = shown.absolute()
     saver = build_saver(path, setup, lock_sha256)
     has_trained = record.fields["epochs_done"] > 0 or is_filled(path / METRICS)
     progress, length = saver.restore(has_trained)
@@ -273,4 +280,4 @@ def open_session(
         display.attach_log(log)
         if metrics.is_short:
             display.warn(f"{METRICS} has lost lines that the run had written")
-        yield Session(path, setup, record, display, saver, progress, metrics)
+        yield Session(path, shown, setup, record, display, saver, progress, metrics)

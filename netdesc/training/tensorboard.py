@@ -46,7 +46,7 @@ class TensorBoardLog:
             raise MissingPackageError(
                 'TensorBoard is not installed: pip install "netdesc[tensorboard]"'
             ) from error
-        self._folder = Path(folder)
+        self._folder = Path(folder).absolute()  # another callback may change the directory
         self._writer: SummaryWriter | None = None
 
     def __call__(self, metrics: dict[str, Any]) -> None:

@@ -195,7 +195,7 @@ def _begin_again(session: Session, options: _Options) -> None:
     record, facts = session.record, environment(session.setup.device)
     epochs = count_epochs(session.setup.training.epochs)
     done = session.progress.epoch
-    options.display.info(f"resuming {session.path} after {done} of {epochs}")
+    options.display.info(f"resuming {session.shown} after {done} of {epochs}")
     for change in environment_changes(record.fields, facts):
         options.display.warn(
             f"{change}; the results may differ from those of a run without interruption"

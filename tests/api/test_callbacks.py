@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from support.training_task import read_metrics, read_record, weights_of, write_task
 
 import netdesc
@@ -60,7 +63,7 @@ def test_a_callback_ends_training(task: Path, tmp_path: Path) -> None:
     run = netdesc.train(
         task,
         run_dir=tmp_path / "run",
-        callbacks=[lambda metrics: metrics["epoch"] == 3, lambda metrics: "go on"],
+        callbacks=[lambda metrics: metrics["epoch"] == 3, lambda metrics: None],
         progress="quiet",
     )
     assert (run.status, run.exit_code, len(run.metrics["epoch"])) == ("done", 0, 3)
@@ -72,6 +75,48 @@ def test_a_callback_ends_training(task: Path, tmp_path: Path) -> None:
     assert "callback" in run_status(read_run(run.path)).text
     again = netdesc.train(resume=run.path, progress="quiet")
     assert (again.status, again.best, again.final) == ("done", run.best, run.final)
+
+
+@pytest.mark.parametrize("answer", [True, np.bool_(True), np.array(True), torch.tensor(True)])
+def test_every_boolean_ends_training(answer: object, task: Path, tmp_path: Path) -> None:
+    def stop(metrics: dict[str, Any]) -> object:
+        return answer if metrics["epoch"] == 2 else ~torch.tensor(True)
+
+    run = netdesc.train(task, run_dir=tmp_path / "run", callbacks=[stop], progress="quiet")
+    assert len(run.metrics["epoch"]) == 2
+
+
+@pytest.mark.parametrize("answer", ["go on", 1, np.ones(2, bool), torch.tensor(1.0)])
+def test_an_answer_that_is_no_boolean(answer: object, task: Path, tmp_path: Path) -> None:
+    def advise(metrics: dict[str, Any]) -> object:
+        return answer
+
+    with pytest.raises(TypeError, match=r"advise returned .* True to end training"):
+        netdesc.train(task, run_dir=tmp_path / "run", callbacks=[advise], progress="quiet")
+
+
+def test_callbacks_and_programs_may_change_the_working_directory(
+    task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.chdir(tmp_path)
+    run = netdesc.train(
+        "task/tiny.json",
+        run_dir="run",
+        callbacks=[lambda metrics: os.chdir(other)],
+        progress="quiet",
+    )
+    assert run.status == "done"
+    os.chdir(tmp_path)
+    again = netdesc.train(resume="run", progress="quiet")
+    os.chdir(other)
+    for each in (run, again):
+        assert len(each.metrics["epoch"]) == 6
+        assert each.report_path == tmp_path / "run" / "report.html"
+        assert netdesc.evaluate(each).samples == netdesc.evaluate(tmp_path / "run").samples
+        assert netdesc.compile(each).graph.name == "tiny"
+    assert list(other.iterdir()) == []
 
 
 def test_a_run_that_a_callback_ended_stays_ended_after_a_kill(

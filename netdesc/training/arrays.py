@@ -93,8 +93,9 @@ class ArrayEncoder:
             raise self.error(
                 data.inputs, f"has {file_steps} steps a sample; the network runs {spec.steps}"
             )
-        if not len(values):
-            raise self.error(data.inputs, "holds no samples")
+        if not values.size:
+            empty = "steps" if len(values) else "samples"
+            raise self.error(data.inputs, f"holds no {empty}")
         try:
             code = build_code(data, spec.steps, file_steps, int(np.prod(spec.input_shape)))
         except ValueError as error:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from netdesc.description.models import Arrays
 from netdesc.description.python_values import json_text
+from netdesc.events.numbers import number_array
 from netdesc.graph.nodes import Shape
 from netdesc.runs.files import RECORD
 from netdesc.training.arrays import PARTS, ArrayEncoder
@@ -25,7 +26,8 @@ from netdesc.training.errors import DataError, ResumeError
 from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.spike_files import SparseSpikes, SpikeSamples
 
-_SETTINGS = ("encoding", "range")
+_SETTINGS = {"encoding": '{"type": "rate"}', "range": "(0, 1)"}
+"""The settings, each with an example."""
 _SPIKES = Arrays(type="arrays", path="memory")
 
 
@@ -73,12 +75,12 @@ class MemoryData:
         try:
             settings = Arrays.model_validate_json(json_text(section))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            name = " ".join(str(part) for part in first["loc"])
-            raise DataError(f"data: {name}: {first['msg']}") from error
+            raise _setting_error(self.given, error) from error
+        except (TypeError, ValueError) as error:
+            raise DataError(f"data: {error}; {_needed(*self.given)}") from error
         low, high = settings.range
         if low >= high:
-            raise DataError(f"data: range: {low:g} must be below {high:g}")
+            raise DataError(f'data["range"]: {low:g} must be below {high:g}')
         return settings
 
     def samples(self, spec: SampleSpec, warn: Callable[[str], None]) -> dict[str, Samples]:
@@ -133,6 +135,21 @@ def check_same_data(
     return data
 
 
+def _setting_error(given: Mapping[str, Any], error: ValidationError) -> DataError:
+    """Names the setting that is wrong, what is wrong with it, and an example."""
+    first = error.errors(include_url=False)[0]
+    name, *inner = map(str, first["loc"])
+    inner = [part for part in inner if not part.startswith("<")]
+    if not inner:
+        return DataError(f'data["{name}"] is {given.get(name)!r}; {_needed(name)}')
+    return DataError(f'data["{name}"]: {" ".join(inner)}: {first["msg"]}')
+
+
+def _needed(*names: str) -> str:
+    examples = (f'"{name}": {_SETTINGS[name]}' for name in names)
+    return f"settings are as in a document, such as {', '.join(examples)}"
+
+
 def _pair(name: str, value: Any) -> tuple[NDArray, NDArray]:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DataError(f'data["{name}"] must be a pair of arrays: (inputs, labels)')
@@ -141,15 +158,13 @@ def _pair(name: str, value: Any) -> tuple[NDArray, NDArray]:
 
 
 def _array(name: str, value: Any) -> NDArray:
-    """Converts an array, a tensor or a list. DataError if it does not hold numbers."""
-    detach = getattr(value, "detach", None)
+    """Converts an array, a tensor or a list. DataError if it is no array of numbers."""
     try:
-        array = np.asarray(value if detach is None else detach().cpu())
-    except ValueError as error:  # lists of unequal lengths
-        raise DataError(f'data["{name}"] cannot be an array: {error}') from error
-    if array.dtype.kind not in "biuf" or not array.ndim:
-        kind = f"{array.dtype} of shape {list(array.shape)}"
-        raise DataError(f'data["{name}"] holds {kind}; an array of numbers is needed')
+        array = number_array(value)
+    except ValueError as error:
+        raise DataError(f'data["{name}"]: {error}') from error
+    if not array.ndim:
+        raise DataError(f'data["{name}"]: an array of numbers is needed, not one number')
     return array
 
 

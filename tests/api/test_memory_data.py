@@ -186,6 +186,8 @@ def fail(metrics: dict[str, Any]) -> None:
 
 
 VALUES, LABELS = samples(12)
+TENSOR = torch.as_tensor(VALUES)
+AS_SPIKES = {"encoding": {"type": "spikes"}}
 
 
 @pytest.mark.parametrize(
@@ -204,10 +206,27 @@ VALUES, LABELS = samples(12)
         ({"train": (VALUES, np.eye(CLASSES, dtype=int)[LABELS])}, r"\.argmax\(1\)"),
         ({"train": (VALUES, torch.tensor(LABELS).float())}, r"\.astype\(int\)"),
         ({"train": (VALUES, LABELS + 0.5)}, "are needed$"),
-        ({"train": (["a"], LABELS)}, "of numbers is needed"),
+        ({"train": (["a"], LABELS)}, r'data\["train"\].* of numbers is needed'),
+        ({"train": (VALUES, np.array(3))}, r'data\["train"\].* of numbers is needed'),
+        ({"train": (VALUES.astype(complex), LABELS)}, r'data\["train"\].* of numbers is needed'),
+        ({"train": (TENSOR.to_sparse(), LABELS)}, r'data\["train"\].*to_dense'),
+        ({"train": (TENSOR.to("meta"), LABELS)}, r'data\["train"\].*meta'),
+        ({"train": (np.ma.masked_array(VALUES, VALUES > 1), LABELS)}, r'data\["train"\].* mask'),
+        ({"train": (list(np.ma.masked_array(VALUES, VALUES > 1)), LABELS)}, "mask"),
+        ({"train": (VALUES[:, :0], LABELS)}, r"shape \[12, 0\]"),
+        ({"train": (VALUES[:, None][:, :0], LABELS), **AS_SPIKES}, "no steps"),
+        (
+            {"train": (VALUES, LABELS), "encoding": "rate"},
+            r'data\["encoding"\].*\{"type": "rate"\}',
+        ),
+        ({"train": (VALUES, LABELS), "encoding": object()}, r'\{"type": "rate"\}'),
+        ({"train": (VALUES, LABELS), "encoding": {"type": "rate", "max_rate": 7}}, "max_rate"),
+        ((VALUES, LABELS), r"dict .*\(inputs, labels\)"),
+        ([VALUES, LABELS], r"dict .*\(inputs, labels\)"),
+        (3, r"dict .*\(inputs, labels\)"),
         ({"train": (3, LABELS)}, "of numbers is needed"),
         ({"train": ([[1], [1, 2]], LABELS)}, "cannot be an array"),
-        ({"train": (VALUES, LABELS), "range": (4, 0)}, "range: 4 must be below 0"),
+        ({"train": (VALUES, LABELS), "range": (4, 0)}, "range.*: 4 must be below 0"),
         ({"train": (VALUES, LABELS), "range": "wide"}, "range"),
         ({"train": (VALUES, LABELS), "encoding": {"type": "rat"}}, "encoding"),
         ({"train": (VALUES, LABELS), "encoding": {"type": "spikes"}}, r"\[samples, steps, 9\]"),
@@ -217,6 +236,27 @@ def test_arrays_that_do_not_fit(data: Any, problem: str, tmp_path: Path) -> None
     with pytest.raises(TrainingError, match=problem):
         netdesc.train(classify_document(), run_dir=tmp_path / "run", data=data, progress="quiet")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda tensor: tensor.bfloat16(),
+        lambda tensor: tensor.float().requires_grad_(),
+        lambda tensor: list(tensor.double().requires_grad_()),
+        lambda tensor: tensor.tolist(),
+    ],
+)
+def test_every_form_of_numbers_trains_the_same(convert: Any, tmp_path: Path) -> None:
+    document = classify_document(training={"epochs": 1})
+    runs = [
+        netdesc.train(document, run_dir=tmp_path / name, data=data, progress="quiet")
+        for name, data in (
+            ("a", {"train": (VALUES, LABELS)}),
+            ("b", {"train": (convert(TENSOR), list(torch.as_tensor(LABELS)))}),
+        )
+    ]
+    assert weights_of(runs[0].path) == weights_of(runs[1].path)
 
 
 def test_two_kinds_of_validation_are_refused(tmp_path: Path) -> None:

@@ -156,9 +156,10 @@ class Network(nn.Module):
             yield name, cast(DenseBlock, blocks[name])
 
     def record(
-        self, layers: Iterable[str] | None = None
+        self, layers: Iterable[str] | str | None = None
     ) -> AbstractContextManager[dict[str, LayerRecording]]:
-        """Records spikes and voltages of ``layers`` (default: all that have neurons).
+        """Records spikes and voltages of ``layers``: names, or one name (default: all layers that
+        have neurons).
 
         The result is for a ``with`` statement. Within it, and afterwards, it maps the name of a
         layer to the ``LayerRecording`` of the last forward pass. ValueError if a layer does not
@@ -170,7 +171,9 @@ class Network(nn.Module):
         torch.Size([1900, 1, 256])
         """
         blocks = dict(self.blocks())
-        names = list(blocks if layers is None else layers)
+        if layers is None:
+            layers = blocks
+        names = [layers] if isinstance(layers, str) else list(layers)
         for name in names:
             if name not in blocks:
                 known = ", ".join(blocks)

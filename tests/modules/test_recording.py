@@ -49,6 +49,9 @@ def test_recording_changes_no_output_and_no_gradient() -> None:
     with model.record() as recording:
         output, with_recording = compute()
     assert list(recording) == ["a", "b", "c"]
+    with model.record("b") as one:
+        model(input_TBN)
+    assert list(one) == ["b"]
     assert torch.equal(output, plain)
     assert torch.equal(recording["c"].spikes, plain)
     for one, other in zip(gradients, with_recording, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import singledispatch
@@ -94,7 +95,7 @@ def open_network(network: Source) -> OpenedNetwork:
 @open_network.register(Path)
 def _open_path(network: str | Path) -> OpenedNetwork:
     path = Path(network)
-    if path.is_dir():
+    if os.path.isdir(path):  # False, too, for a name that the system refuses
         description, compiled = compile_run(path)
         return OpenedNetwork(compiled, description, path)
     if is_net_file(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def evaluate(
     ('train', 1, 10458)
     """
     if data is None and isinstance(run, str | Path) and is_net_file(Path(run)):
-        error = DataError if Path(run).exists() else MissingDataError
+        error = DataError if os.path.exists(run) else MissingDataError
         raise error(f"{run}: a .net file names no data; give a run or a document")
     opened = open_network(run)
     compiled, description, folder = opened

@@ -102,6 +102,8 @@ def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> D
     >>> netdesc.loads(Path("examples/oxford.json").read_text(), with_files=False).document.name
     'oxford'
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"netdesc.loads reads a text (str), not {type(text).__name__}")
     found = _check_value(text, "<text>", overrides, with_files)
     return _require_valid(*found)
 
@@ -123,6 +125,8 @@ def check(
         return None, [Diagnostic("ND001", "error", "<text>", problem, hint=hint)]
     if isinstance(document, Mapping):
         return _check_value(json_text(document, indent=2), "<dict>", overrides, with_files)
+    if not isinstance(document, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a document is a path or a dict, not {type(document).__name__}")
     source = read_source(Path(document), str(document))
     if isinstance(source, Diagnostic):
         return None, [source]

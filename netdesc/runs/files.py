@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class NoRunError(ValueError):
 
 def no_run(path: Path) -> str:
     """Returns the error message for a ``path`` to a run that is a file or does not exist."""
-    if path.is_file():
+    if os.path.isfile(path):  # False, too, for a name that the system refuses
         return (
             f"{path} is a file; name the folder of a run, such as runs/oxford/20260131-120000-1a2b"
         )

@@ -48,17 +48,19 @@ def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
     as empty. Raises RunDirectoryError if the folder is not empty or is in use, LinkError if a
     symbolic link has the name of a file of a run, StorageError if the folder cannot be written.
     """
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")
+    if "\0" in str(path):
+        raise RunDirectoryError(f"{str(path)!r} is no path, because it holds a NUL character")
     for folder in (path, *path.parents):
-        if folder.is_symlink() and not folder.exists():
+        if os.path.islink(folder) and not folder.exists():
             raise RunDirectoryError(
                 f"{folder} is a link that leads to no folder; delete it, or name another folder"
             )
-    _refuse_contents(path)
-    refuse_links(path)
     with storing(path):
         path.mkdir(parents=True, exist_ok=True)
+    _refuse_contents(path)
+    refuse_links(path)
     with lock_folder(path):
         _refuse_contents(path)
         remove_temporary_files(path)
@@ -85,7 +87,7 @@ def require_run(path: Path) -> None:
     Raises LinkError if it holds symbolic links, ResumeError if a pipe or a device has the name of a
     file of the run, because opening it may wait for ever.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # False, too, for a name that the system refuses
         raise MissingRunError(no_run(path))
     refuse_links(path)
     for file in run_paths(path):

@@ -46,6 +46,50 @@ def test_values_of_numpy_and_paths_are_read(document: dict[str, Any]) -> None:
         netdesc.load({"format": 1j})
 
 
+def test_whole_numbers_of_numpy_are_whole_numbers(document: dict[str, Any]) -> None:
+    steps = document["time"]["steps"]
+    for value in (np.float32(steps), np.float64(steps), torch.tensor(float(steps))):
+        document["time"]["steps"] = value
+        assert netdesc.load(document).document == netdesc.load("tiny.json").document
+    for value in (np.float32(40.5), float(steps)):
+        document["time"]["steps"] = value
+        with pytest.raises(netdesc.DescriptionError, match="must be an integer"):
+            netdesc.load(document)
+
+
+def test_dicts_that_have_no_end(document: dict[str, Any]) -> None:
+    document["layers"].append(document)
+    deep: dict[str, Any] = {}
+    for _ in range(10_000):
+        deep = {"a": deep}
+    for wrong in (document, deep):
+        with pytest.raises(ValueError, match="contains itself, or is nested"):
+            netdesc.load(wrong)
+        with pytest.raises(ValueError, match="contains itself, or is nested"):
+            netdesc.load("tiny.json", {"training": wrong})
+
+
+@pytest.mark.parametrize("value", [b"{}", None, 3])
+def test_values_that_are_neither_texts_nor_paths(value: Any) -> None:
+    with pytest.raises(TypeError, match="text"):
+        netdesc.loads(value)
+    with pytest.raises(TypeError, match="path"):
+        netdesc.load(value)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5000, "x" * 300 + ".net", "a\0b"])
+def test_names_that_no_file_has(name: str, document: dict[str, Any]) -> None:
+    for act in (
+        lambda: netdesc.compile(name),
+        lambda: netdesc.evaluate(name),
+        lambda: netdesc.train(document, run_dir=name, progress="quiet"),
+        lambda: netdesc.train(resume=name, progress="quiet"),
+    ):
+        with pytest.raises(ValueError, match=r"name|no such run|NUL|null"):
+            act()
+    assert not [path for path in Path().iterdir() if path.is_dir()]
+
+
 def test_the_diagnostics_of_a_dict_have_no_fixes(document: dict[str, Any]) -> None:
     document["trainng"] = document.pop("training")
     description, found = netdesc.check(document)

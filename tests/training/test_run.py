@@ -197,5 +197,5 @@ def test_an_unavailable_device_or_engine_is_one_error(
 def test_the_default_folder_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = train_task(tmp_path, epochs=1, options={"run_dir": None})
-    assert run.path.parent == Path("runs/tiny")
+    assert run.path.parent == tmp_path / "runs/tiny"
     assert read_record(run.path)["status"] == "done"

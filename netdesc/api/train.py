@@ -33,10 +33,10 @@ from netdesc.runs.files import (
     LinkError,
     is_filled,
 )
+from netdesc.training.callbacks import Callback
 from netdesc.training.device import choose_device
 from netdesc.training.ended_run import has_ended
 from netdesc.training.errors import StorageError
-from netdesc.training.loop import Callback
 from netdesc.training.memory import require_memory
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.progress import Style

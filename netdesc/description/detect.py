@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def may_be_document(path: Path) -> bool:
 def is_net_file(path: Path) -> bool:
     """Returns True if a file is a network file: by its suffix ``.net``, or because it is hdf5."""
     if path.suffix.lower() == ".net":
-        return not path.is_dir()
+        return not os.path.isdir(path)  # False, too, for a name that the system refuses
     try:
         file_size(path)
         with path.open("rb") as file:

@@ -75,8 +75,9 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
 
     ``network`` is anything that ``compile`` takes; a run has its best weights. If its document
     names the file ``events`` as an input, the document sets how the events are binned, and the
-    output is compared with the document's target or label. EventFileError (a ValueError) if the
-    events do not fit, the ValueErrors of ``compile`` if the network cannot be built.
+    output is compared with the document's target or label. Events outside the network's neurons or
+    steps are left out; ``warnings`` of the result tells how many. EventFileError (a ValueError) if
+    the events do not fit, the ValueErrors of ``compile`` if the network cannot be built.
 
     >>> result = netdesc.run("examples/oxford.json", "data/oxford/input.bs1")
     >>> result.spikes_TN.shape, result.comparison.target_spikes

@@ -313,11 +313,11 @@ def to_dense(
     return dense.reshape(steps, *shape), dropped
 
 
-def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or") -> Event:
-    """Converts an array ``[steps, *shape]`` to events, sorted by step and then by cell.
+def from_dense(spikes_TN: object, step_ms: float = 1.0, duplicates: Duplicates = "or") -> Event:
+    """Converts an array or a tensor ``[steps, *shape]`` to events, sorted by step and then by cell.
 
     With ``or``, each nonzero cell is one event. With ``sum``, the value of a cell is its number of
-    events; ValueError if it is negative or not a whole number.
+    events. ValueError if it is negative or not a whole number, or if there is no axis of steps.
 
     For a shape [channels, height, width], events have x, y and p. For other shapes, ``x`` is the
     row-major index of the cell, ``y`` is None and ``p`` is 0. The time of an event is the first
@@ -325,6 +325,9 @@ def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or"
     the same step again.
     """
     require_choice(duplicates, Duplicates)
+    spikes_TN = number_array(spikes_TN)
+    if spikes_TN.ndim == 0:
+        raise ValueError("spikes need an axis of steps: [steps, *shape]")
     flat_TN = spikes_TN.reshape(len(spikes_TN), math.prod(spikes_TN.shape[1:]))
     step, cell = np.nonzero(flat_TN)
     if duplicates == "sum":

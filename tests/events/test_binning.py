@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -127,3 +128,13 @@ def test_places_in_a_shape_with_channels():
 def test_a_step_that_is_no_step_is_refused(step_ms):
     with pytest.raises(ValueError, match="step of"):
         to_dense(events_at([0.0]), (1,), 1, step_ms)
+
+
+def test_events_of_a_network_s_output_need_no_conversion() -> None:
+    spikes_TN = torch.zeros(5, 3, requires_grad=True)
+    with torch.no_grad():
+        spikes_TN[[1, 4], [2, 0]] = 1
+    event = from_dense(spikes_TN)
+    assert (event.t.tolist(), event.x.tolist()) == ([1.0, 4.0], [2, 0])
+    with pytest.raises(ValueError, match="axis of steps"):
+        from_dense(torch.tensor(1.0))

@@ -73,9 +73,9 @@ def other_array(chance: random.Random, array: np.ndarray) -> np.ndarray:
     if how == 2:
         return np.asfortranarray(array.T)
     if how == 3:
-        return array[..., : chance.randrange(3)]
+        return np.atleast_1d(array)[..., : chance.randrange(3)]
     if how == 4:
-        return array[: chance.randrange(2)]
+        return np.atleast_1d(array)[: chance.randrange(2)]
     odd = (np.nan, np.inf, -np.inf, -1, 2**31, 2**63, 1e300, 0.5)
     with np.errstate(all="ignore"):
         wide = array.astype(np.float64)

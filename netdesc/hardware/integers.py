@@ -83,7 +83,8 @@ def dense_integers(layer: DenseNode, weights: Weights) -> DenseIntegers:
 
 def _quantize(values: NDArray[np.float32], bits: int) -> Integers:
     low, high = weight_limits(bits)
-    return np.clip(2 * np.rint(values * (WEIGHT_UNIT / 2)), low, high).astype(np.int32)
+    bounded = np.clip(values, low / WEIGHT_UNIT, high / WEIGHT_UNIT)  # so that no product overflows
+    return np.clip(2 * np.rint(bounded * (WEIGHT_UNIT / 2)), low, high).astype(np.int32)
 
 
 def _quantize_decay(decay: NDArray[np.float32]) -> Integers:

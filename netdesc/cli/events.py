@@ -169,7 +169,7 @@ def show(
     orange.
     """
     from netdesc.events import read_events
-    from netdesc.events.pictures import FORMATS, picture, pictures_beside
+    from netdesc.events.pictures import FORMATS, make_pictures
     from netdesc.events.raster_grid import PictureError
     from netdesc.events.summary import summarize
 
@@ -185,9 +185,7 @@ def show(
     names = [path.name for path in paths]
 
     def draw() -> list[Raster | Image]:
-        if beside is not None:
-            return pictures_beside(recordings, names, **view)
-        return [picture(recordings, names, **view)]
+        return make_pictures(recordings, names, is_comparison=against is not None, **view)
 
     drawn = [] if target is None and against is None else draw()
     comparison = drawn[0].comparison if drawn else None
@@ -272,11 +270,9 @@ def animate(output: Output, file: Path, target: Path, beside: Path | None, **tim
 
 
 def _save(output: Output, target: Path, drawn: list[Raster | Image], is_bare: bool) -> None:
-    from netdesc.events.files import atomic_output_path
     from netdesc.events.pictures import save_picture
 
-    with atomic_output_path(target) as temporary:
-        save_picture(temporary, *drawn, is_bare=is_bare)
+    save_picture(target, *drawn, is_bare=is_bare)
     _warn_outside(output, sum(each.outside for each in drawn))
 
 

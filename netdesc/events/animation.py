@@ -19,7 +19,8 @@ from netdesc.events.animation_formats import WRITERS, Clip
 from netdesc.events.container import Event
 from netdesc.events.files import atomic_output_path
 from netdesc.events.image import Image
-from netdesc.events.pictures import default_style, make_figure, pictures_beside
+from netdesc.events.limits import MAX_FRAMES
+from netdesc.events.pictures import default_style, make_figure, make_pictures
 from netdesc.events.raster import Raster
 from netdesc.events.raster_grid import PictureError
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import PIL.Image
 
 FORMATS = tuple(WRITERS)
-MAX_FRAMES = 500
 DEFAULT_FRAMES = 100
 MAX_PIXELS = 200_000_000
 """The limit for the pixels of all frames, because Pillow holds all frames in memory."""
@@ -82,7 +82,7 @@ def write_animation(
     duration_us = max(int(event.microseconds()[-1]) + 1 for event in shown if len(event))
     frame_us, count = _frame_length(duration_us, step_ms, frames)
     ends_us = frame_us * np.arange(1, count + 1)
-    drawn = pictures_beside(shown, names or [""] * len(shown), step_ms=1 / _US_PER_MS)
+    drawn = make_pictures(shown, names or [""] * len(shown), step_ms=1 / _US_PER_MS)
     panels = _panels(shown, drawn, ends_us)
     width = sum(panel.size[0] for panel in panels) + _GAP_PIXELS * (len(panels) - 1)
     height = max(panel.size[1] for panel in panels)

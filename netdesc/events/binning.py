@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Rounding = Literal["nearest", "floor"]
 Duplicates = Literal["or", "sum"]
 
-_MAX_STEP_MS = 1e6
+MAX_STEP_MS = 1e6
 _MAX_EVENTS = 100_000_000
 """The largest number of events that a tensor is converted to, which takes about 3 GB. Without this
 limit, one large value in the tensor could fill the memory.
@@ -104,8 +104,8 @@ def _step_us(step_ms: float) -> Fraction:
         step_ms = float(step_ms)
     except (TypeError, ValueError):
         raise ValueError(f"the length of a step is a number of ms, not {step_ms!r}") from None
-    if not 0 < step_ms <= _MAX_STEP_MS:
-        raise ValueError(f"a step of {step_ms} ms is not above 0 and at most {_MAX_STEP_MS} ms")
+    if not 0 < step_ms <= MAX_STEP_MS:
+        raise ValueError(f"a step of {step_ms} ms is not above 0 and at most {MAX_STEP_MS} ms")
     step_us = (Fraction(repr(step_ms)) * 1000).limit_denominator(1_000_000)
     if step_us == 0:
         raise ValueError(f"a step of {step_ms} ms is too short")

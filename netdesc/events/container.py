@@ -25,7 +25,7 @@ from netdesc.events.binning import (
 )
 from netdesc.events.limits import shape_sizes, within_limits
 from netdesc.events.notebook import NotebookAnimation, NotebookPicture
-from netdesc.events.numbers import number_array, tensor_array
+from netdesc.events.numbers import number_array
 
 if TYPE_CHECKING:
     import torch
@@ -137,17 +137,16 @@ class Event:
         view = within_limits(step_ms=step_ms, neurons=neurons, until_ms=until_ms)
         recordings = [self] if against is None else [self, against]
         defaults = [""] if against is None else ["first", "second"]
-        files = importlib.import_module("netdesc.events.files")
         pictures = importlib.import_module("netdesc.events.pictures")
-        drawn = pictures.picture(
+        (drawn,) = pictures.make_pictures(
             recordings,
             [*names, *defaults[len(names) :]][: len(recordings)],
+            is_comparison=against is not None,
             **view,
         )
 
         def write(path: Path) -> None:
-            with files.atomic_output_path(path) as temporary:
-                pictures.save_picture(temporary, drawn)
+            pictures.save_picture(path, drawn)
 
         return NotebookPicture(write, pictures.FORMATS)
 
@@ -172,7 +171,7 @@ class Event:
             animations.write_animation(path, self, **timing)
 
         animation = NotebookAnimation(write, animations.FORMATS)
-        assert animation.gif  # drawn here, so that errors are raised here
+        _ = animation.gif  # drawn here, so that errors are raised here
         return animation
 
     # Torch is imported inside the functions, because reading and writing files does not need it.
@@ -244,13 +243,9 @@ class Event:
         """Converts a tensor ``[steps, *shape]`` to events, as ``events.from_dense`` does.
 
         The tensor must not have a batch axis: pass one sample, such as ``tensor[:, 0]``. ValueError
-        under the conditions of ``events.from_dense``, and if the tensor is sparse, quantised,
-        complex or a scalar.
+        under the conditions of ``events.from_dense``.
         """
-        if tensor.is_complex() or not tensor.ndim:
-            what = f"{tensor.dtype} of shape {list(tensor.shape)}"
-            raise ValueError(f"a tensor [steps, *shape] of real numbers is needed, not {what}")
-        return from_dense(tensor_array(tensor), step_ms, duplicates)
+        return from_dense(tensor, step_ms, duplicates)
 
     def _warn_of(self, dropped: int, size: tuple[int, ...]) -> None:
         if dropped:
@@ -317,7 +312,8 @@ def from_dense(spikes_TN: object, step_ms: float = 1.0, duplicates: Duplicates =
     """Converts an array or a tensor ``[steps, *shape]`` to events, sorted by step and then by cell.
 
     With ``or``, each nonzero cell is one event. With ``sum``, the value of a cell is its number of
-    events. ValueError if it is negative or not a whole number, or if there is no axis of steps.
+    events. ValueError if it is negative or not a whole number, if there is no axis of steps, or if
+    a tensor is sparse, quantised or complex.
 
     For a shape [channels, height, width], events have x, y and p. For other shapes, ``x`` is the
     row-major index of the cell, ``y`` is None and ``p`` is 0. The time of an event is the first

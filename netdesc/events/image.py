@@ -55,11 +55,8 @@ class Image:
         self._pixel = y * self.width + x
         self._is_on = event.p != 0
         self._name = name
-        self.full_strength: int | None = None
-        """The number of events that a pixel of full colour has.
-
-        If it is None, the pixel with most events has the full colour.
-        """
+        self.full_strength = int(self.counts().sum(axis=0).max())
+        """The number of events of a pixel with the full colour; at first, the largest number."""
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -83,31 +80,25 @@ class Image:
         counts = np.bincount(place[is_inside], minlength=2 * self.width * self.height)
         return counts.reshape(2, self.height, self.width)
 
-    def rgb(self, counts_2HW: NDArray[np.int64], max_count: int) -> NDArray[np.uint8]:
+    def rgb(self, counts_2HW: NDArray[np.int64], full_strength: int) -> NDArray[np.uint8]:
         """Converts event counts [2, height, width] to colours [height, width, 3].
 
-        A pixel with ``max_count`` events has full strength. The strength grows with the square root
-        of the count, so that one event stays visible beside hundreds.
+        A pixel with ``full_strength`` events has the full colour. The strength of a colour grows
+        with the square root of the count, so that one event stays visible beside hundreds.
         """
         total_HW = counts_2HW.sum(axis=0)
         strength_HW = np.where(
             total_HW > 0,
-            _MIN_STRENGTH + (1 - _MIN_STRENGTH) * np.sqrt(total_HW / max(max_count, 1)),
+            _MIN_STRENGTH + (1 - _MIN_STRENGTH) * np.sqrt(total_HW / max(full_strength, 1)),
             0,
         )
         share_HW = counts_2HW[1] / np.maximum(total_HW, 1)
         colour_HW3 = share_HW[..., None] * (np.array(BLUE) - ORANGE) + ORANGE
         return np.rint(255 * (1 + strength_HW[..., None] * (colour_HW3 - 1))).astype(np.uint8)
 
-    @property
-    def max_count(self) -> int:
-        """The number of events of the pixel that has most."""
-        return int(self.counts().sum(axis=0).max())
-
     def draw(self, axes: Axes) -> None:
         """Draws the image of all events."""
-        rgb_HW3 = self.rgb(self.counts(), self.full_strength or self.max_count)
-        axes.imshow(rgb_HW3, interpolation="nearest")
+        axes.imshow(self.rgb(self.counts(), self.full_strength), interpolation="nearest")
 
     def label(self, axes: Axes) -> None:
         """Adds the names of the axes, a title, and a legend below the plot."""
@@ -116,7 +107,7 @@ class Image:
         axes.set_xlabel("x (pixels)")
         axes.set_ylabel("y (pixels)")
         axes.set_title(self._name)
-        strength = self.full_strength or self.max_count
+        strength = self.full_strength
         colours = ((False, ORANGE, "polarity 0"), (True, BLUE, "polarity 1"))
         add_legend(
             axes,

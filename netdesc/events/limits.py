@@ -1,4 +1,7 @@
-"""The limits of the arguments with which events are drawn and binned, as on the command line."""
+"""The limits of the arguments with which events are drawn and binned.
+
+The options of ``netdesc.cli.events`` repeat them, because ``--help`` does not load numpy.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,12 @@ import math
 import operator
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+from netdesc.description.files.event_files import MAX_TIME_MS
+from netdesc.events.binning import MAX_STEP_MS
+
+MAX_FRAMES = 500
+"""The largest number of frames of an animation."""
 
 
 class _Limit(NamedTuple):
@@ -22,11 +31,11 @@ class _Limit(NamedTuple):
         return f"{kind} {low}" + (f" to {self.high:,.10g}" if math.isfinite(self.high) else "")
 
 
-_LIMITS = {
-    "step_ms": _Limit(0.001, 1e6),
-    "until_ms": _Limit(0, 4e9, is_open=True),
+LIMITS = {
+    "step_ms": _Limit(0.001, MAX_STEP_MS),
+    "until_ms": _Limit(0, MAX_TIME_MS, is_open=True),
     "neurons": _Limit(1, math.inf, is_whole=True),
-    "frames": _Limit(1, 500, is_whole=True),
+    "frames": _Limit(1, MAX_FRAMES, is_whole=True),
     "fps": _Limit(0.1, 50),
     "steps": _Limit(0, 1_000_000, is_whole=True),
 }
@@ -52,7 +61,7 @@ def shape_sizes(shape: Iterable[object]) -> tuple[int, ...]:
 
 
 def _number(name: str, value: Any) -> float:
-    limit = _LIMITS[name]
+    limit = LIMITS[name]
     try:
         number = operator.index(value) if limit.is_whole else float(value)
     except (TypeError, ValueError, OverflowError):

@@ -34,7 +34,7 @@ def _without_tensors(values: object) -> object:
     if np.ma.isMaskedArray(values):
         raise ValueError("the mask of a masked array would be ignored; give .filled(0), or no mask")
     if hasattr(values, "detach"):  # so that torch is imported only if there is a tensor
-        return tensor_array(cast("torch.Tensor", values))
+        return _tensor_array(cast("torch.Tensor", values))
     if isinstance(values, list | tuple):
         elements = cast("list[object]", values)
         if any(hasattr(each, "detach") or hasattr(each, "mask") for each in elements):
@@ -42,7 +42,7 @@ def _without_tensors(values: object) -> object:
     return values
 
 
-def tensor_array(tensor: torch.Tensor) -> NDArray[Any]:
+def _tensor_array(tensor: torch.Tensor) -> NDArray[Any]:
     """Returns the values of a tensor. Floats of less than 32 bits become float32.
 
     ValueError if it is sparse or quantised, or on the device "meta".

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdesc.events.binning import Rounding
 from netdesc.events.container import Event
+from netdesc.events.files import atomic_output_path
 from netdesc.events.image import Image, is_image
 from netdesc.events.raster import Raster
 from netdesc.events.raster_grid import Grid, PictureError
@@ -32,63 +33,44 @@ _METADATA: dict[str, dict[str, Any]] = {
 FORMATS = tuple(_METADATA)
 
 
-def picture(
+def make_pictures(
     recordings: Sequence[Event],
     names: Sequence[str],
     *,
-    step_ms: float = 1.0,
-    rounding: Rounding = "nearest",
-    neurons: int | None = None,
-    until_ms: float | None = None,
-) -> Raster | Image:
-    """Makes a raster of one or two recordings, or an image of one recording with x and y.
-
-    PictureError under the conditions of ``Grid.enclosing`` and ``Image``, and if an image is
-    combined with a second recording, ``neurons`` or ``until_ms``.
-    """
-    names = [_shorten_name(name) for name in names]
-    if not any(is_image(recording) for recording in recordings):
-        grid = Grid.enclosing(
-            *recordings, step_ms=step_ms, rounding=rounding, neurons=neurons, until_ms=until_ms
-        )
-        return Raster(recordings, names, grid)
-    if len(recordings) > 1 or neurons is not None or until_ms is not None:
-        raise PictureError(
-            "events with x and y are drawn as an image, which has no axis of neurons or time and "
-            "cannot be compared with another"
-        )
-    return Image(recordings[0], names[0])
-
-
-def pictures_beside(
-    recordings: Sequence[Event],
-    names: Sequence[str],
-    *,
+    is_comparison: bool = False,
     step_ms: float = 1.0,
     rounding: Rounding = "nearest",
     neurons: int | None = None,
     until_ms: float | None = None,
 ) -> list[Raster | Image]:
-    """Makes a picture of each recording.
+    """Makes a picture of each recording or, if ``is_comparison``, one raster of two recordings.
 
-    All rasters share a grid, and all images share a colour scale. PictureError under the conditions
-    of ``Grid.enclosing`` and ``Image``, and if ``neurons`` or ``until_ms`` is given for an image.
+    Recordings with x and y become images, others rasters. All rasters share a grid, and all images
+    share a colour scale. PictureError under the conditions of ``Grid.enclosing`` and ``Image``, and
+    if an image is combined with ``is_comparison``, ``neurons`` or ``until_ms``.
     """
+    names = [_shorten_name(name) for name in names]
     rasters = [recording for recording in recordings if not is_image(recording)]
-    if len(rasters) < len(recordings) and not (neurons is None and until_ms is None):
-        raise PictureError("events with x and y are drawn as an image, without such an axis")
+    needs_raster = is_comparison or neurons is not None or until_ms is not None
+    if needs_raster and len(rasters) < len(recordings):
+        raise PictureError(
+            "events with x and y are drawn as an image, which has no axis of neurons or time and "
+            "cannot be compared with another"
+        )
     grid = Grid(0, 0)
     if rasters:
         grid = Grid.enclosing(
             *rasters, step_ms=step_ms, rounding=rounding, neurons=neurons, until_ms=until_ms
         )
+    if is_comparison:
+        return [Raster(recordings, names, grid)]
     drawn = [
         Image(recording, name) if is_image(recording) else Raster([recording], [name], grid)
-        for recording, name in zip(recordings, map(_shorten_name, names), strict=True)
+        for recording, name in zip(recordings, names, strict=True)
     ]
     images = [each for each in drawn if isinstance(each, Image)]
     for image in images:
-        image.full_strength = max(each.max_count for each in images)
+        image.full_strength = max(each.full_strength for each in images)
     return drawn
 
 
@@ -96,14 +78,14 @@ def save_picture(path: Path, *drawn: Raster | Image, is_bare: bool = False) -> N
     """Writes pictures, side by side, in the format of the suffix, one of ``FORMATS``.
 
     If ``is_bare``, the file shows only the plot areas, without axes, titles and legends. The same
-    spikes give the same bytes. OSError if the file cannot be written.
+    spikes give the same bytes. EventFileError if the file cannot be written.
     """
     suffix = path.suffix.lower()
-    with default_style():
+    with atomic_output_path(path) as temporary, default_style():
         figure = make_figure(*drawn, is_bare=is_bare)
         # An image keeps its aspect ratio, for which the layout of the figure may lack the space.
         box = None if is_bare else "tight"
-        figure.savefig(path, format=suffix[1:], metadata=_METADATA[suffix], bbox_inches=box)
+        figure.savefig(temporary, format=suffix[1:], metadata=_METADATA[suffix], bbox_inches=box)
 
 
 def make_figure(*drawn: Raster | Image, is_bare: bool = False) -> Figure:

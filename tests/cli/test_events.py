@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from PIL import Image
 from support.cli_process import netdesc_process
 
+from netdesc.cli import events as commands
 from netdesc.cli.main import main
-from netdesc.events import Event, read_events, write_events
+from netdesc.events import Event, limits, read_events, write_events
 
 TARGET = Path(__file__).parents[2] / "data" / "oxford" / "target.bs1"
 
@@ -53,6 +55,16 @@ def test_none_loads_torch_and_only_pictures_load_matplotlib(arguments, tmp_path)
     assert ended.code == 0
     assert not {"torch", "numba", "matplotlib.pyplot"} & ended.loaded
     assert ("matplotlib" in ended.loaded) == ("-o" in arguments)
+
+
+@pytest.mark.parametrize("command", [commands.show, commands.animate])
+def test_python_has_the_limits_of_the_command_line(command):
+    numbers = {each.name: each.type for each in command.params if hasattr(each.type, "min_open")}
+    assert len(numbers) == 3
+    for name, kind in numbers.items():
+        high = math.inf if kind.max is None else kind.max
+        assert limits.LIMITS[name][:2] == (kind.min, high)
+        assert limits.LIMITS[name].is_open == kind.min_open
 
 
 # convert

@@ -137,7 +137,7 @@ def page_frames(path) -> list[np.ndarray]:
         int(re.search(rf'<canvas[^>]* {name}="(\d+)"', page)[1]) for name in ("width", "height")
     ]
     changes = json.loads(re.search(r'id="frames">(.*?)</script>', page)[1])
-    canvas, frames = Image.new("RGB", tuple(map(int, size)), "white"), []
+    canvas, frames = Image.new("RGB", tuple(size), "white"), []
     for change in changes:
         if change is not None:
             left, top, content = change

@@ -18,10 +18,17 @@ from netdesc.events import raster
 from netdesc.events import raster_grid as grid
 from netdesc.events.braille import braille
 from netdesc.events.palette import BLUE, INK, ORANGE
-from netdesc.events.pictures import picture, pictures_beside, save_picture
+from netdesc.events.pictures import make_pictures, save_picture
 from netdesc.events.raster_grid import Grid, PictureError, compare
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
+
+
+def picture(recordings, names, **view):
+    """The picture of one recording, or of the comparison of two."""
+    is_comparison = len(recordings) == 2
+    (drawn,) = make_pictures(recordings, names, is_comparison=is_comparison, **view)
+    return drawn
 
 
 def pixels_of(tmp_path: Path, *drawn, is_bare: bool = True) -> np.ndarray:
@@ -109,7 +116,7 @@ def test_a_picture_has_axes_a_title_and_a_legend_unless_it_is_bare(y, tmp_path):
 
 def test_pictures_side_by_side_have_the_same_axes(tmp_path):
     short, long = events_at([0.0, 3.0], [0, 5]), events_at([9.0, 40.0, 40.0], [20, 1, 2])
-    first, second = pictures_beside([short, long], ["short.bs1", "long.bs1"])
+    first, second = make_pictures([short, long], ["short.bs1", "long.bs1"])
     assert first.grid == second.grid == Grid(41, 21)
     found = texts(svg_of(tmp_path, first, second))
     assert {"short.bs1", "long.bs1", "2 spikes", "3 spikes"} <= set(found)
@@ -125,19 +132,19 @@ def test_images_side_by_side_have_the_same_colour_scale(tmp_path):
     one = events_at([0.0], [0], y=[1])
     many = events_at(range(100), [1] * 100, y=[1] * 100)
     alone = pixels_of(tmp_path, picture([one], ["a"]))
-    beside = pixels_of(tmp_path, *pictures_beside([one, many], ["a", "b"]))
+    beside = pixels_of(tmp_path, *make_pictures([one, many], ["a", "b"]))
     assert alone.min() < beside[:, : alone.shape[1]].min()
-    raster, image = pictures_beside([events_at([0.0], [0]), many], ["a", "b"])
+    raster, image = make_pictures([events_at([0.0], [0]), many], ["a", "b"])
     assert {"neuron", "x (pixels)"} <= set(texts(svg_of(tmp_path, raster, image)))
     with pytest.raises(PictureError, match="events with x and y"):
-        pictures_beside([one, many], ["a", "b"], neurons=3)
+        make_pictures([one, many], ["a", "b"], neurons=3)
 
 
 def test_nothing_is_cut_off_at_the_edges(tmp_path):
     """Images of such shapes leave the layout of the figure too little space for its texts."""
     first = events_at([0, 0], [0, 105], y=[0, 75], p=[0, 1])
     second = events_at([0, 0], [0, 41], y=[0, 30], p=[0, 1])
-    pixels = pixels_of(tmp_path, *pictures_beside([first, second], ["a", "b"]), is_bare=False)
+    pixels = pixels_of(tmp_path, *make_pictures([first, second], ["a", "b"]), is_bare=False)
     for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
         assert (edge == 255).all()
 

@@ -166,8 +166,8 @@ def test_a_cell_that_is_no_number_of_events_is_refused(value):
 @pytest.mark.parametrize(
     ("tensor", "message"),
     [
-        (torch.tensor(1.0), r"steps, \*shape\] of real numbers is needed"),
-        (torch.zeros(3, 2, dtype=torch.complex64), "not torch.complex64 of shape"),
+        (torch.tensor(1.0), r"an axis of steps: \[steps, \*shape\]"),
+        (torch.zeros(3, 2, dtype=torch.complex64), "not complex64 of shape"),
         (torch.eye(3).to_sparse(), "not a sparse"),
     ],
 )

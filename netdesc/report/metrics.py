@@ -66,9 +66,8 @@ class Metrics:
     metric to its column, with losses as in the file until ``per_sample`` divides them. ``by_layer``
     maps (metric, layer), with a metric in ``PER_LAYER``, to the column of this layer. ``confusion``
     are the confusion counts of the best epoch. ``missing_epochs`` are the numbers of the epochs
-    that are not in the file.
-    ``impossible_values`` are sentence parts about values that were left out, because they are out
-    of range.
+    that are not in the file. ``impossible_values`` are sentence parts about values that were left
+    out, because they are out of range.
     """
 
     epochs: NDArray[np.int64]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.events.raster_grid import compare
 from netdesc.report.activity import SpikeRaster
 from netdesc.report.format import plural
 
@@ -135,10 +136,8 @@ def _overlay(target: SpikeRaster, output: SpikeRaster, size: MaxSize) -> NDArray
     that have a spike. In a tie, ``BOTH`` wins. If ``ONLY_TARGET`` and ``ONLY_OUTPUT`` tie,
     neighbouring pixels show different kinds.
     """
-    target_bins, output_bins = _bins(target), _bins(output)
-    only_target = _counts(target, np.setdiff1d(target_bins, output_bins), size)
-    only_output = _counts(target, np.setdiff1d(output_bins, target_bins), size)
-    both = _counts(target, np.intersect1d(target_bins, output_bins), size)
+    compared = compare(_bins(target), _bins(output))
+    only_target, only_output, both = (_counts(target, bins, size) for bins in compared)
     is_even = np.indices(both.shape).sum(axis=0) % 2 == 0
     kinds = np.where(only_target + is_even > only_output, ONLY_TARGET, ONLY_OUTPUT)
     kinds[both >= np.maximum(only_target, only_output)] = BOTH

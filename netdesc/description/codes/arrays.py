@@ -1,4 +1,4 @@
-"""Entries of ND309 to ND321 and ND324: the arrays of an .npz file."""
+"""Entries of ND309 to ND321, ND324 and ND325: the arrays of an .npz file."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ ENTRIES = (
         code="ND317",
         title="no samples to train on",
         cause="The array of inputs is empty, or the split has no 0, which marks training samples.",
-        fix="Mark the training samples with 0, or remove data.split.",
+        fix="Mark the training samples with 0, or set data.split to null.",
         at="/data/split",
         wrong='"split_without_0"',
         right='"split"',
@@ -178,8 +178,8 @@ ENTRIES = (
         ),
         fix="Correct the array, or add data.encoding if its values should become spikes.",
         at="/data",
-        wrong='{"type": "arrays", "path": "samples.npz", "inputs": "spikes_of_2"}',
-        right='{"type": "arrays", "path": "samples.npz", "inputs": "spikes"}',
+        wrong='{"type": "arrays", "path": "samples.npz", "inputs": "spikes_of_2", "split": null}',
+        right='{"type": "arrays", "path": "samples.npz", "inputs": "spikes", "split": null}',
         is_labelled=True,
     ),
     Entry(
@@ -198,6 +198,23 @@ ENTRIES = (
         at="/data/path",
         wrong='"tight.npz"',
         right='"samples.npz"',
+        is_labelled=True,
+    ),
+    Entry(
+        code="ND325",
+        title="a split that is not used",
+        cause=(
+            "The file has an array split, and data.split is missing. So the samples that the array "
+            "marks for validation and testing are trained on as well."
+        ),
+        fix="Set data.split to the name of the array, or to null if all samples are for training.",
+        severity="warning",
+        at="/data",
+        wrong='{"type": "arrays", "path": "samples.npz", "encoding": {"type": "rate"}}',
+        right=(
+            '{"type": "arrays", "path": "samples.npz", "split": "split",\n'
+            ' "encoding": {"type": "rate"}}'
+        ),
         is_labelled=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324).
+"""Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324, ND325).
 
 Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``.
 Training checks the other values when it reads them.
@@ -261,8 +261,17 @@ class ArrayChecks:
         self._add("ND320", "range", message, notes=notes)
 
     def _check_split(self, header: Header | None, samples: int) -> Sequence[float] | None:
-        """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large."""
+        """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large.
+
+        Warns if the file has such an array and the document does not say whether it is used.
+        """
         name = self.data.split
+        unused = {*self.npz.names} - {self.data.inputs, self.data.labels}
+        if "split" in unused and "split" not in self.data.model_fields_set:
+            message = f'{self.data.path} has an array "split", which the document does not use, so '
+            message += f"all {samples} samples are for training"
+            hint = 'add "split": "split", or "split": null if all are for training'
+            self._add("ND325", "split", message, "warning", hint=hint)
         if header is None or name is None:
             return None
         subject = f"the array {quote_name(name)}"
@@ -284,7 +293,7 @@ class ArrayChecks:
             self._add("ND317", "split", message, hint="0 is for training")
         elif values and not any(values):
             message = f"{subject} marks all {samples} samples for training"
-            self._add("ND319", "split", message, "warning", hint="remove it")
+            self._add("ND319", "split", message, "warning", hint="write null")
         return values
 
     def _check_labels(

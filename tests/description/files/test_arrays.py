@@ -42,6 +42,7 @@ IMAGES = labelled(
     layers=[{"name": "flat", "type": "flatten"}, *json.loads(UNENCODED)["layers"]],
 )
 SPLIT = labelled_data(split="split")
+WITHOUT_SPLIT = labelled(data={"type": "arrays", "path": "a.npz", "encoding": {"type": "rate"}})
 WINDOW = labelled(loss={"type": "spike_rate", "window_steps": 10})
 
 SOUND_ARRAYS = [
@@ -60,6 +61,9 @@ SOUND_ARRAYS = [
     (labelled_data(encoding={"type": "latency"}), {}),
     (SPLIT, {"split": [0, 0, 1, 1, 2, 2]}),
     (SPLIT, {"split": np.array([2, 2, 0, 0, 1, 1], dtype=np.uint8)}),
+    (LABELLED, {"split": [0, 0, 1, 1, 2, 2]}),
+    (WITHOUT_SPLIT, {}),
+    (with_text("/data/labels", '"split"', WITHOUT_SPLIT), {"split": LABELS}),
     (WINDOW, {}),
     (WINDOW, {"labels": np.arange(600).reshape(6, 100) % 2}),
     (LABELLED, {"other": np.array([{}])}),
@@ -180,6 +184,13 @@ CASES = [
     (SPLIT, {"split": [0, 0, 0, 1]}, "ND318", "/data/split", "the shape [4]; expected: [6]"),
     (SPLIT, {"split": [0, 0, 0, -1, 1, 2]}, "ND318", "/data/split", "split[3] is -1 | 0 is for"),
     (SPLIT, {"split": [0] * 6}, "ND319", "/data/split", "marks all 6 samples for training"),
+    (
+        WITHOUT_SPLIT,
+        {"split": [0, 0, 1, 1, 2, 2]},
+        "ND325",
+        "/data/split",
+        "all 6 samples are for training",
+    ),
     (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "inputs[2, 3] is 1.5; data.range"),
     (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "the values go from 0 to 1.5"),
     (LABELLED, {"inputs": NOT_A_NUMBER}, "ND320", "/data/range", "inputs[5, 0] is nan"),
@@ -206,7 +217,7 @@ def test_one_error_is_found_at_its_place(base, arrays, code, at, words, tmp_path
     assert (diagnostic.code, diagnostic.pointer) == (code, at)
     assert words in _text(diagnostic)
     assert diagnostic.line is not None
-    assert diagnostic.is_error == (code not in ("ND235", "ND319"))
+    assert diagnostic.is_error == (code not in ("ND235", "ND319", "ND325"))
 
 
 X, Y = VALUES, LABELS

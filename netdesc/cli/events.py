@@ -39,7 +39,7 @@ _BESIDE = click.option(
     "--beside",
     metavar="OTHER",
     type=click.Path(path_type=Path),
-    help="Show the spikes of another file beside them.",
+    help="Also show the spikes of another file, in a picture of its own beside the first.",
 )
 _SKETCH_LINES, _MAX_SKETCH_COLUMNS = 24, 100
 _MAX_POLARITIES = 8
@@ -60,14 +60,7 @@ def events() -> None:
 )
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "option",
-    metavar="OUT",
-    type=click.Path(path_type=Path),
-    help="The file to write, here or as the argument.",
-)
+@options.output_path("OUT", "The file to write, in place of the argument OUT.", name="option")
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 @options.as_json
 @click.pass_obj
@@ -109,13 +102,8 @@ def convert(
     "  netdesc events show data/oxford/input.bs1 --beside data/oxford/target.bs1 -o runs/both.pdf"
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="OUT.png|.svg|.pdf",
-    type=click.Path(path_type=Path),
-    help="Draw the spikes into this file, with axes, a title and a legend.",
+@options.output_path(
+    "OUT.png|.svg|.pdf", "Draw the spikes into this file, with axes, a title and a legend."
 )
 @click.option("--bare", is_flag=True, help="Draw without axes, title and legend.")
 @click.option(
@@ -142,7 +130,7 @@ def convert(
 @click.option(
     "--neurons",
     type=click.IntRange(min=1),
-    help="Number of neurons to draw. Default: up to the last one that spikes.",
+    help="Number of neurons to draw. Default: up to the last neuron that spikes.",
 )
 @click.option(
     "--until-ms",
@@ -163,8 +151,8 @@ def show(
     """Summarise or draw a spike file.
 
     A raster has time on the horizontal axis and neurons on the vertical axis. With --against,
-    orange spikes are in FILE only, blue ones in OTHER only, and black ones in both: the colours of
-    a report whose target is OTHER. With --beside, both files have a picture of their own, with the
+    orange spikes are in FILE only, blue ones in OTHER only, and black ones in both, as in a report
+    in which OTHER is the target. With --beside, both files have a picture of their own, with the
     same axes. Spikes with x and y become one picture, with polarity 1 in blue and polarity 0 in
     orange.
     """
@@ -223,14 +211,10 @@ def show(
     "  netdesc events animate data/oxford/input.bs1 -o runs/input.html --step-ms 10 --fps 25"
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="OUT.gif|.mp4|.html",
+@options.output_path(
+    "OUT.gif|.mp4|.html",
+    "The file to write. .mp4 requires ffmpeg; .html is one page without other files.",
     required=True,
-    type=click.Path(path_type=Path),
-    help="The file to write. .mp4 requires ffmpeg; .html is one page without other files.",
 )
 @_BESIDE
 @click.option("--step-ms", type=_STEP_MS, help="Time of the recording that one frame shows.")

@@ -16,15 +16,7 @@ from netdesc.cli.output import Output
     epilog="Example: netdesc export runs/first -o runs/oxford.net",
 )
 @click.argument("source", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="FILE.net",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The file to write.",
-)
+@options.output_path("FILE.net", "The file to write.", required=True)
 @options.as_json
 @click.pass_obj
 def export(output: Output, source: Path, target: Path) -> None:
@@ -55,19 +47,16 @@ def export(output: Output, source: Path, target: Path) -> None:
 
 @click.command("import", epilog="Example: netdesc import runs/oxford.net -o runs/imported")
 @click.argument("file", metavar="FILE.net", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    metavar="DIR",
+@options.output_path(
+    "DIR",
+    "Folder for the two files. Default: the working directory.",
+    name="folder",
     default=Path(),
-    type=click.Path(path_type=Path),
-    help="Folder for the two files. Default: the working directory.",
 )
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    help="Number of steps of a sample. Default: that of FILE.net if it has one, else 1000.",
+    help="Number of steps of a sample. Default: the number in FILE.net, or 1000 if it has none.",
 )
 @options.as_json
 @click.pass_obj
@@ -114,7 +103,7 @@ def import_command(output: Output, file: Path, folder: Path, steps: int | None) 
     output.print("", "assumed, because the file does not say:")
     output.print(*(f"- {note}" for note in imported.assumed))
     output.print(
-        f"to state others, edit {document} or use --set, for example --set training.epochs=500; "
+        f"to change them, edit {document} or use --set, for example --set training.epochs=500; "
         'to train, add "data"'
     )
     output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")

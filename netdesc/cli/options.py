@@ -46,6 +46,14 @@ documents = click.argument(
 """File names of documents; "-" is standard input."""
 
 
+def output_path(
+    metavar: str, help: str, name: str = "target", **settings: Any
+) -> Callable[[Command], Command]:
+    """Returns the option ``-o`` for the file or folder to write. ``name`` is the parameter."""
+    kind = click.Path(path_type=Path)
+    return click.option("-o", "--output", name, metavar=metavar, type=kind, help=help, **settings)
+
+
 def _set_as_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     ctx.ensure_object(Output).as_json |= value
 

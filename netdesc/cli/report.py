@@ -16,14 +16,7 @@ from netdesc.cli.output import Output
     "  netdesc report runs/first --csv --slayer-logs"
 )
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="FILE.html",
-    type=click.Path(path_type=Path),
-    help="The file to write. Default: report.html in the run's folder.",
-)
+@options.output_path("FILE.html", "The file to write. Default: report.html in the run's folder.")
 @click.option(
     "--csv",
     "has_csv",
@@ -62,7 +55,6 @@ def report(
     if output.as_json:
         output.print_json({"report": str(path), "logs": [str(each) for each in logs]})
     else:
-        for each in (path, *logs):
-            output.print(str(each))
+        output.print(str(path), *map(str, logs))
     if opens:
         click.launch(str(path))

@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
 @click.argument("network", metavar="RUN|FILE.json|FILE.net", type=click.Path(path_type=Path))
 @click.argument("events", metavar="INPUT", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="OUT.bs1",
-    type=click.Path(path_type=Path),
-    help="Write the output spikes to this file.",
-)
+@options.output_path("OUT.bs1", "Write the output spikes to this file.")
 @click.option(
     "--arithmetic",
     type=click.Choice(["float", "integer"]),

@@ -33,7 +33,7 @@ _OPTIONS = (
         metavar="RUN",
         type=click.Path(path_type=Path),
         help="Resume the run in this folder, which contains everything that it needs. If the run "
-        "is done, the files that it lacks are written.",
+        "is done, only the files that are missing in the folder are written.",
     ),
     options.device,
     options.engine,
@@ -41,8 +41,8 @@ _OPTIONS = (
     click.option(
         "--tensorboard",
         is_flag=True,
-        help="Also write the metrics of each epoch for TensorBoard, into the run's folder "
-        "tensorboard; with --resume, give it again. It requires the extra netdesc[tensorboard].",
+        help="Also write the metrics of each epoch for TensorBoard, into the folder tensorboard of "
+        "the run. Resuming needs the option again. It requires the extra netdesc[tensorboard].",
     ),
     click.option(
         "--ignore-memory",
@@ -53,42 +53,36 @@ _OPTIONS = (
     options.as_json,
     click.pass_obj,
 )
+_ABOUT_RUNS = """\
+The folder of the run contains the document, the weights, the metrics of each epoch, network.net and
+report.html, which shows all of it.
+Losses are shown per sample, and epochs count from 1. In metrics.jsonl and run.json, epochs count
+from 0 and losses are as the document defines them, by default sums over all samples.
+Ctrl-C stops training after the current epoch and writes a checkpoint.
+"""
 
 
 def _training_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
     def decorate(function: Callable[..., Any]) -> click.Command:
         for option in reversed(_OPTIONS):
             function = option(function)
+        about = f"{function.__doc__}\n\n{_ABOUT_RUNS}"
         epilog = f"\b\nExamples:\n  netdesc {name} examples/oxford.json --set training.epochs=200\n"
         epilog += f"  netdesc {name} --resume runs/first"
-        return click.command(name, epilog=epilog)(function)
+        return click.command(name, help=about, epilog=epilog)(function)
 
     return decorate
 
 
 @_training_command("train")
 def train(output: Output, **arguments: Any) -> int:
-    """Train the network in FILE.json, or in the network.lock.json of an earlier run.
-
-    The folder of the run contains the document, the weights, the metrics of each epoch, network.net
-    and report.html, which shows all of it.
-    Losses are shown per sample, and epochs count from 1. In metrics.jsonl and run.json, epochs
-    count from 0 and losses are as the document defines them, by default sums over all samples.
-    Ctrl-C stops training after the current epoch and writes a checkpoint.
-    """
+    """Train the network in FILE.json, or in the network.lock.json of an earlier run."""
     return _train(output, show_layers=False, **arguments)
 
 
 @_training_command("compile-and-train")
 def compile_and_train(output: Output, **arguments: Any) -> int:
-    """Check FILE.json, show its layers, and compile, train and export the network.
-
-    The folder of the run contains the document, the weights, the metrics of each epoch, network.net
-    and report.html, which shows all of it.
-    Losses are shown per sample, and epochs count from 1. In metrics.jsonl and run.json, epochs
-    count from 0 and losses are as the document defines them, by default sums over all samples.
-    Ctrl-C stops training after the current epoch and writes a checkpoint.
-    """
+    """Check FILE.json, show its layers, and compile, train and export the network."""
     return _train(output, show_layers=True, **arguments)
 
 
@@ -117,7 +111,7 @@ def _train(
             print_graph(output, build_graph(description.document))
     elif file or overrides or seed is not None or settings["run_dir"]:
         raise click.UsageError(
-            "--resume continues a run unchanged: without FILE.json, --set, --seed and --run-dir"
+            "--resume continues a run unchanged; it excludes FILE.json, --set, --seed and --run-dir"
         )
     from netdesc.api.train import Settings, train_network
 

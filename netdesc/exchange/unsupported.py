@@ -56,7 +56,7 @@ def refuse(path: str | Path, found: Sequence[Feature]) -> None:
     layers: dict[str, list[int]] = {}
     for each in found:
         layers.setdefault(each.name, []).append(each.layer)
-    if len(layers) == 1 and len(found) == 1:
+    if len(found) == 1:
         (each,) = found
         problem = f"netdesc does not read {each.name} yet"
         raise NetFileError(path, problem, each.layer, each.dataset)

@@ -271,7 +271,7 @@ def test_an_imported_document_is_sound_and_runs(
     assert netdesc("import", trained / "network.net", "--steps", 10**9).code == 2
     ended = netdesc("import", trained / "network.net", "--steps", STEPS)
     assert ended.code == 0
-    assert "steps" not in ended.out.partition("assumed")[2].partition("to state")[0]
+    assert "steps" not in ended.out.partition("assumed")[2].partition("to change")[0]
     assert netdesc("validate", "network.json").code == 0
     assert netdesc("format", "--check", "network.json").code == 0
     events = document.parent / "input0.bs1"

@@ -106,13 +106,13 @@ def test_a_broken_document_only_offers_less(content: bytes, tab: Tab, tmp_path: 
     assert tab("train", "a.json", "--set", "layers.0.u") == []
 
 
-# Completions agree with the language
-
-
 def test_names_that_cannot_be_printed_are_not_offered(tab: Tab, tmp_path: Path) -> None:
     document = {"layers": [{"name": name} for name in ("a\x1b[31m", "b\nplain,c", "d")]}
     (tmp_path / "a.json").write_text(json.dumps(document))
     assert tab("train", "a.json", "--set", "layers.") == ["layers.d."]
+
+
+# Completions agree with the language
 
 
 def complete(typed: str) -> list[str]:

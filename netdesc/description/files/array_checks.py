@@ -188,19 +188,21 @@ class ArrayChecks:
 
     def _has_other_order(self, inputs: Header, labels: Header | None) -> bool:
         """Returns True and adds a diagnostic if the axes have the order of another tool."""
-        shape, actual = self.document.input.shape, inputs.shape
-        is_spikes = isinstance(self.data.encoding, SpikesEncoding)
-        expected = f"[samples, {'steps, ' if is_spikes else ''}{_join(shape)}]"
+        shape, steps = self.document.input.shape, self.document.time.steps
         samples = labels.shape[0] if labels is not None and labels.shape else 0
-        hint = hint_for_order(self.data, shape, self.document.time.steps, actual, samples)
-        if not hint:
-            return False
-        message = f"the array {quote_name(self.data.inputs)} has the shape [{_join(actual)}]; "
-        message += f"expected: {expected}"
+        hint = hint_for_order(self.data, shape, steps, inputs.shape, samples)
+        if hint:
+            self._add_wrong_shape(inputs, hint)
+        return bool(hint)
+
+    def _add_wrong_shape(self, inputs: Header, hint: str) -> None:
+        is_spikes = isinstance(self.data.encoding, SpikesEncoding)
+        expected = f"[samples, {'steps, ' if is_spikes else ''}{_join(self.document.input.shape)}]"
+        message = f"the array {quote_name(self.data.inputs)} has the shape [{_join(inputs.shape)}]"
+        message += f"; expected: {expected}"
         self._add(
             "ND313", "inputs", message, hint=hint, related=shape_locations(self.document, INPUT)
         )
-        return True
 
     def _check_inputs(self, header: Header) -> None:
         shape, steps = self.document.input.shape, self.document.time.steps
@@ -218,13 +220,9 @@ class ArrayChecks:
             hint = f'"{encoding}" takes [samples, {_join(shape)}]'
             self._add("ND314", "encoding", message, hint=hint, related=_INPUTS_LOCATION)
         elif not (has_steps if is_spikes else actual[1:] == shape):
-            expected = f"[samples, {'steps, ' if is_spikes else ''}{_join(shape)}]"
-            message = f"{subject} has the shape [{_join(actual)}]; expected: {expected}"
             has_channel = not is_spikes and has_steps and actual[1] == 1
             hint = f'write "shape": [{_join(actual[1:])}] in input' if has_channel else ""
-            self._add(
-                "ND313", "inputs", message, hint=hint, related=shape_locations(self.document, INPUT)
-            )
+            self._add_wrong_shape(header, hint)
         elif is_spikes and not 1 <= actual[1] <= steps:
             message = f"{subject} has {actual[1]} steps; time.steps is {steps}"
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)

@@ -13,8 +13,6 @@ from netdesc.description.json.tree import MAX_INTEGER, Span
 
 MAX_IN_STRING = 10
 """Largest number of diagnostics for one string."""
-_MAX_NUMBER = 400
-"""Largest number of characters of a number that is converted."""
 
 CONSTANTS = {
     **dict.fromkeys(("True", "TRUE"), "true"),

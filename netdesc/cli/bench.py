@@ -179,7 +179,7 @@ def layer(
     """Time the forward and the backward pass of a dense layer of CUBA neurons.
 
     The backward pass starts from a given gradient of the output and computes the gradient of the
-    weights, and with --input-gradient that of the input. Other programs use their most similar
+    weights, and with --input-gradient also of the input. Other programs use their most similar
     neuron, with the same input and weights, in separate processes. If a program is missing or
     fails, the command says so and measures the others.
     """
@@ -222,9 +222,9 @@ def layer(
 def sweep(output: Output, device: str) -> None:
     """Time a dense layer for increasing steps, batch, neurons and input rate, one at a time.
 
-    The measurement is that of "netdesc bench layer". If the time grows in proportion to a size, the
-    time per step, sample and neuron is constant. The path says whether netdesc used lists of events
-    or a matrix product. The command takes one or two minutes.
+    Each layer is measured as "netdesc bench layer" does. If the time grows in proportion to a size,
+    the time per step, sample and neuron is constant. The path says whether netdesc used lists of
+    events or a matrix product. The command takes one or two minutes.
     """
     _prepare(device)
     from netdesc.bench import tables

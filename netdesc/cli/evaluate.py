@@ -24,15 +24,15 @@ MAX_PRINTED_CLASSES = 20
 @click.option(
     "--part",
     type=click.Choice(["train", "validation", "test"]),
-    help="The samples to measure. Default: test if there is one, else validation, else train.",
+    help="The samples to measure. Default: test; if it has no samples, validation, then train.",
 )
 @options.as_json
 @click.pass_obj
 def evaluate(output: Output, network: Path, part: Part | None) -> None:
     """Measure a network on its data: loss, accuracy, confusion matrix and spike rates.
 
-    The network is a run with its best weights, or a document. The weights of a document are those
-    that it names, or otherwise untrained.
+    The network is a run with its best weights, or a document. A document has the weights of
+    the file that it names, or untrained weights if it names none.
     """
     from netdesc.api import evaluate as evaluation
 

@@ -26,7 +26,7 @@ TEMPLATES = ("oxford", "digits", "blank")
     "blank is a small start for a network of your own.",
 )
 @click.option("--list", "lists", is_flag=True, help="List the templates and create nothing.")
-@click.option("--name", help="Name of the network. Default: that of FOLDER or of the template.")
+@click.option("--name", help="Name of the network. Default: the name of FOLDER or of the template.")
 @options.as_json
 @options.quiet
 @click.pass_obj

@@ -20,7 +20,7 @@ _ALIF = 'an adaptive threshold (ALIF) is not in this version: every neuron is a 
 _RESONATOR = 'a resonate-and-fire neuron is not in this version: every neuron is a "cuba"'
 _GRADED = "a graded spike is not in this version: spikes are 0 or 1"
 _READOUT = "a readout of voltages is not in this version: every layer of neurons sends spikes"
-_NORM = 'a neuron has the norm: write "norm": "mean" in it'
+_NORM = 'a norm is a field of the neuron, not of the layer: write "norm": "mean" in the neuron'
 _NIR = "NIR is not in this version"
 
 FIELDS = _by_name(
@@ -29,7 +29,7 @@ FIELDS = _by_name(
             "activation activation_fn nonlinearity"
         ),
         _RECURRENCE: "recurrent recurrence all_to_all feedback recurrent_weight_scale",
-        "a bias is not in this version: synapses have weights alone": "bias use_bias",
+        "a bias is not in this version: synapses have only weights": "bias use_bias",
         _DELAY: "delay delays max_delay synaptic_delay",
         _CONVOLUTION: "kernel kernel_size stride padding dilation groups channels",
         _ALIF: "threshold_step threshold_decay refractory_decay",
@@ -48,11 +48,9 @@ FIELDS = _by_name(
         "leave it out: a spike sets the voltage to 0": (
             "reset reset_mechanism v_reset reset_voltage"
         ),
-        "leave it out: batches are drawn anew in every epoch": "shuffle num_workers pin_memory",
-        "not the document but --device says it": "device cuda gpu",
-        "leave it out: the validation loss counts, or without validation the training loss": (
-            "monitor"
-        ),
+        "leave it out: the samples are shuffled in every epoch": "shuffle num_workers pin_memory",
+        "leave it out: the option --device of the command chooses the device": "device cuda gpu",
+        "leave it out: netdesc monitors the validation loss, or else the training loss": "monitor",
         "leave it out: the schedule lasts for all of training.epochs": "t_max",
     }
 )
@@ -82,8 +80,8 @@ TYPES = _by_name(
         "an average over neurons or steps is not in this version": (
             "population_average time_decimation"
         ),
-        "a neuron by equations is not in this version": "equations custom",
-        "a loss for several labels a sample is not in this version": "spike_moid spikemoid",
+        "a neuron that is defined by equations is not in this version": "equations custom",
+        "a loss for several labels per sample is not in this version": "spike_moid spikemoid",
         'this format is not in this version: "arrays" reads .npz, "spike_files" .bs1 and .bs2': (
             "event_folders idx tonic mnist nmnist n_mnist"
         ),

@@ -266,7 +266,7 @@ OTHER_TYPES = [
     ("/neurons/cuba/type", "IFNode", '"voltage_decay": 0'),
     ("/training/optimizer/type", "radam", "this optimizer is not in this version"),
     ("/training/optimizer/type", "adma", 'did you mean "adam"?'),
-    ("/loss/type", "spikemoid", "several labels a sample is not in this version"),
+    ("/loss/type", "spikemoid", "several labels per sample is not in this version"),
 ]
 
 

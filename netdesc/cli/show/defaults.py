@@ -73,7 +73,7 @@ def _describe_classifier(graph: Graph) -> str:
         return "the prediction is the class that spikes most in the sample"
     return (
         f"the prediction of a step is the class that spiked most in the last {window:,} steps; "
-        "if a sample has one label, its prediction is that of most steps"
+        "if a sample has one label, its prediction is the most frequent one of its steps"
     )
 
 

@@ -85,7 +85,7 @@ class Arrays(Section):
         default="inputs",
     )
     labels: Member = field(
-        "Array of the classes, integers from 0: [samples], or one a step, [samples, steps].",
+        "Array of the labels, integers from 0: [samples], or [samples, steps] for labels of steps.",
         default="labels",
     )
     split: Member | None = field(

@@ -122,7 +122,7 @@ class Document(Section):
     )
     classifier: Classifier | None = field(
         "The rule by which output spikes become a class, if the loss learns from labels. Null uses "
-        "the spikes that the loss uses: those of the whole sample, or of its moving window.",
+        "the same spikes as the loss: all of the sample, or the spikes in its moving window.",
         default=None,
         example={"type": "rate"},
     )

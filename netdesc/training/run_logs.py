@@ -25,7 +25,7 @@ class MetricsFile:
     def __init__(self, path: Path, length: int) -> None:
         self._path = path
         with storing(path):
-            self._file = open(path, "ab+", opener=open_without_links)  # noqa: SIM115  (stays open)
+            self._file = open(path, "ab+", opener=open_without_links)  # noqa: SIM115  (__exit__ closes it)
             size = self._file.tell()
             self.is_short = size < length
             if self.is_short:
@@ -68,7 +68,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         self._path = path
         with storing(path):
-            self._file = open(path, "ab", 0, opener=open_without_links)  # noqa: SIM115  (stays open)
+            self._file = open(path, "ab", 0, opener=open_without_links)  # noqa: SIM115  (__exit__ closes it)
 
     def write(self, text: str) -> None:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")

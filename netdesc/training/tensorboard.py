@@ -41,7 +41,7 @@ class TensorBoardLog:
 
     def __init__(self, folder: str | Path) -> None:
         try:
-            import torch.utils.tensorboard  # noqa: F401
+            import torch.utils.tensorboard  # noqa: F401  (only to see whether it is installed)
         except ImportError as error:
             raise MissingPackageError(
                 'TensorBoard is not installed: pip install "netdesc[tensorboard]"'

@@ -87,7 +87,7 @@ def test_packages_are_attributes() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        netdesc.nonsense  # noqa: B018
+        netdesc.nonsense  # noqa: B018  (reading the attribute is what raises)
 
 
 def test_checking_a_document_does_not_load_torch(document: Path) -> None:

@@ -90,10 +90,11 @@ def evaluate(
     ``run`` is a run or its folder, or a document: its description, its file, or a dict. A run is
     measured with its best weights; on ``validation``, the results equal those that training
     measured with these weights. ``part`` is by default the first of ``PARTS`` that has samples.
-    ``data`` replaces the data that the document names (see ``train``). With ``data``, ``run`` is
-    anything that ``compile`` takes, or its result; random encodings of a network without a document
-    have the seed 0. DataError if the split has no samples or the data does not fit,
-    DescriptionError if the document is invalid, TypeError if the network needs ``data``.
+    ``data`` replaces the data that the document names (see ``train``); its training samples, too,
+    are divided by ``training.validation_split``. With ``data``, ``run`` is anything that
+    ``compile`` takes, or its result; random encodings of a network without a document have the seed
+    0. DataError if the split has no samples or the data does not fit, DescriptionError if the
+    document is invalid, TypeError if the network needs ``data``.
 
     >>> evaluation = netdesc.evaluate("examples/oxford.json")
     >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes
@@ -155,11 +156,11 @@ def _read_parts(
 ) -> dict[Part, Samples]:
     """Returns the samples of each part that has any, in the order of ``PARTS``."""
     parts: Mapping[str, Samples | None]
-    if memory is not None:
+    if memory is not None and (description is None or "train" not in memory.parts):
         parts = memory.samples(spec, warnings.append)
     else:
         assert description is not None, "without a description, the data is in memory"
-        parts = vars(read_splits(description, spec, warnings.append))
+        parts = vars(read_splits(description, spec, warnings.append, memory))
     return {name: samples for name in PARTS if (samples := parts.get(name)) is not None}
 
 

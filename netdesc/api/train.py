@@ -34,10 +34,7 @@ from netdesc.runs.files import (
     is_filled,
 )
 from netdesc.training.callbacks import Callback
-from netdesc.training.device import choose_device
-from netdesc.training.ended_run import has_ended
 from netdesc.training.errors import StorageError
-from netdesc.training.memory import require_memory
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.progress import Style
 from netdesc.training.run_directory import require_run
@@ -149,16 +146,11 @@ def train_network(
     resume, data = settings.resume, settings.data
     memory = None if data is None else MemoryData.of(data)
     trained = description = None
-    nothing_to_train = False
     if network is not None:
         trained = description = read_description(network, with_files=memory is None)
     if resume is not None:
         require_run(Path(resume))
-        nothing_to_train = has_ended(Path(resume))
-        trained = load(Path(resume) / LOCK, with_files=not nothing_to_train)
-    if trained is not None and not settings.ignore_memory and not nothing_to_train:
-        samples = None if memory is None else memory.training_samples
-        require_memory(trained, choose_device(settings.device), samples)
+        trained = load(Path(resume) / LOCK, with_files=False)
     readers = {} if trained is None else weight_readers(build_graph(trained.document))
     outcome = training.train(
         description,
@@ -168,7 +160,7 @@ def train_network(
         engine=settings.engine,
         progress=settings.progress,
         data=memory,
-        hooks=training.Hooks(readers, settings.callbacks, finish),
+        hooks=training.Hooks(readers, settings.callbacks, finish, settings.ignore_memory),
     )
     _write_report(outcome.path, warn)
     for warning in outcome.warnings:

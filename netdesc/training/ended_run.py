@@ -47,14 +47,6 @@ class MissingFiles:
     lost: list[str]
 
 
-def has_ended(path: Path) -> bool:
-    """Whether the run in the folder ``path`` is done or has diverged, so that nothing is trained.
-
-    ResumeError if ``run.json`` is missing or damaged.
-    """
-    return RunRecord.read(path / RECORD).fields["status"] in _EXPLANATIONS
-
-
 def read_outcome(path: Path) -> Outcome | None:
     """Returns the outcome of the run in ``path`` if it is done or has diverged, otherwise None.
 

@@ -142,7 +142,7 @@ def call_back(
         for callback in callbacks:
             if ends_training(callback, copy.deepcopy(setup.scale.shown(progress.last))):
                 saver.stopping.by_callback = True
-    except Exception:
+    except Exception:  # a callback of the user may raise anything; it is passed on
         with contextlib.suppress(Divergence, StorageError, LinkError):
             save(setup, progress, saver, metrics)
         raise

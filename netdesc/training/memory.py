@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from netdesc.description import Description
-from netdesc.description.files.training_set import training_samples
+from netdesc.description.models import Training
 from netdesc.description.shapes import INPUT
-from netdesc.graph import build_graph
+from netdesc.graph import Graph
 from netdesc.graph.memory import estimate_memory, format_bytes
 from netdesc.kernels import machine
 from netdesc.training.errors import TrainingError
@@ -19,19 +18,14 @@ class MemoryShortageError(TrainingError):
     exit_code = 3
 
 
-def require_memory(
-    description: Description, device: torch.device, samples: int | None = None
-) -> None:
+def require_memory(graph: Graph, training: Training, samples: int, device: torch.device) -> None:
     """Raises MemoryShortageError if training needs more memory than is free on ``device``.
 
-    ``samples`` is the number of training samples, by default the number in the document's data.
-    The need is estimated (see ``graph.memory``). Free is what the GPU, or the machine within the
-    limits of its container, can still give; the check is left out if the system does not tell it.
+    ``samples`` is the number of training samples. The need is estimated (see ``graph.memory``).
+    Free is what the GPU, or the machine within the limits of its container, can still give; the
+    check is left out if the system does not tell it.
     """
-    graph = build_graph(description.document)
-    if samples is None:
-        samples = training_samples(description.document, description.resolve)
-    estimate = estimate_memory(graph, description.document.training, samples)
+    estimate = estimate_memory(graph, training, samples)
     free = _free_bytes(device)
     if free is None or estimate.in_training <= free:
         return

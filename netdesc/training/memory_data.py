@@ -64,11 +64,6 @@ class MemoryData:
         return replace(self, defaults=section) if isinstance(section, Arrays) else self
 
     @property
-    def training_samples(self) -> int | None:
-        """The number of samples to train on; None without any."""
-        return len(self.parts["train"][0]) if "train" in self.parts else None
-
-    @property
     def settings(self) -> Arrays:
         """How the inputs become spikes. DataError if ``given`` is wrong."""
         section = self.defaults.model_dump(mode="json") | dict(self.given)
@@ -190,7 +185,10 @@ def _sparse(name: str, spikes: NDArray, steps: int, shape: Shape) -> list[Sparse
     """Converts spikes [samples, steps, *shape]. DataError for other shapes and for no numbers."""
     if spikes.shape[1:] != (steps, *shape):
         expected = ", ".join(map(str, ("samples", steps, *shape)))
-        raise DataError(f"{name} have shape {list(spikes.shape)}; [{expected}] is needed")
+        problem = f"{name} have shape {list(spikes.shape)}; [{expected}] is needed"
+        if spikes.shape[:1] + spikes.shape[2:] == (steps, *shape):
+            problem += "; .transpose(0, 1) of a tensor, or .swapaxes(0, 1) of an array, gives it"
+        raise DataError(problem)
     sparse: list[SparseSpikes] = []
     for number, sample in enumerate(spikes.reshape(len(spikes), steps, math.prod(shape))):
         step, cell = np.nonzero(sample)

@@ -48,16 +48,18 @@ cannot be written."""
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the caller adds to a training: readers, callbacks and its last step.
+    """The caller's functions for a training, and whether it begins with too little memory.
 
     ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``callbacks`` are
     called after each epoch (see ``callbacks``), ``finish`` at the end of training, before the
-    run is recorded as done.
+    run is recorded as done. Unless ``ignore_memory``, training that needs more memory than is free
+    does not begin.
     """
 
     readers: Mapping[str, WeightReader] = field(default_factory=dict[str, WeightReader])
     callbacks: Sequence[Callback] = ()
     finish: Finish | None = None
+    ignore_memory: bool = False
 
 
 @dataclass(frozen=True)

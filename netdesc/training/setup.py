@@ -20,6 +20,7 @@ from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter
 from netdesc.training.errors import MissingWeightsError, TrainingError
 from netdesc.training.file_checksum import check_file
+from netdesc.training.memory import require_memory
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Scale
@@ -89,18 +90,23 @@ def prepare(
     readers: Mapping[str, WeightReader],
     warn: Callable[[str], None],
     data: MemoryData | None = None,
+    *,
+    check_memory: bool = False,
 ) -> Setup:
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
     ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``warn`` is called
     with one line for each problem that is not an error. ``data`` replaces the data that the
     document names. Raises TrainingError if data or weights do not fit, EngineError if the engine
-    for ``device`` cannot be loaded.
+    for ``device`` cannot be loaded. With ``check_memory``, raises MemoryShortageError if training
+    needs more memory than is free.
     """
     engine_for(device)  # raises EngineError before the run's folder is created
     document = description.document
     graph, training = build_graph(document), document.training
     splits = read_splits(description, SampleSpec.of(graph), warn, data)
+    if check_memory:
+        require_memory(graph, training, len(splits.train), device)
     network = build(graph, seed=training.seed)
     needed = needed_for_output(graph)
     if not any(layer.name in needed for layer in graph.neuron_layers):

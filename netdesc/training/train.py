@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -56,7 +56,8 @@ def train(
     if (description is None) == (resume is None):
         raise ValueError("give either a description to train or a run to resume")
     with build_display(progress) as display:
-        options = _Options(device, engine, display, data, hooks or Hooks())
+        hooks = hooks or Hooks()
+        options = _Options(device, engine, display, data, hooks, not hooks.ignore_memory)
         if description is None:
             return _resume(Path(str(resume)), options)
         path = Path(run_dir or run_directory.default_path(description.document.name))
@@ -72,6 +73,7 @@ class _Options:
     display: Display
     data: MemoryData | None
     hooks: Hooks
+    check_memory: bool
 
 
 def _start(description: Description, path: Path, options: _Options) -> Outcome:
@@ -80,7 +82,7 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
         data = data.with_defaults(description.document.data)
         description = description.without_data()
     with _use_device(description, options.device, options.engine) as device:
-        setup = prepare(description, device, options.hooks.readers, options.display.warn, data)
+        setup = _prepare(description, device, options, data)
         lock = _lock_text(description, path)
         digest, facts = _sha256(lock), environment(device)
         facts["samples"] = {
@@ -98,6 +100,13 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
             epochs = count_epochs(setup.training.epochs)
             options.display.info(f"training {setup.graph.name} for {epochs} in {path}")
             return session.run(options.hooks)
+
+
+def _prepare(
+    description: Description, device: torch.device, options: _Options, data: MemoryData | None
+) -> Setup:
+    readers, warn = options.hooks.readers, options.display.warn
+    return prepare(description, device, readers, warn, data, check_memory=options.check_memory)
 
 
 def _resume(path: Path, options: _Options) -> Outcome:
@@ -139,7 +148,7 @@ def _restore_files(path: Path, options: _Options) -> tuple[Graph, dict[str, torc
     Returns the graph and the best weights.
     """
     if is_filled(path / CHECKPOINTS / STATE):
-        with _prepare_again(path, options) as (setup, digest, _):
+        with _prepare_again(path, replace(options, check_memory=False)) as (setup, digest, _):
             saver = build_saver(path, setup, digest)
             progress, _ = saver.restore(has_trained=True)
             saver.write_missing(progress)
@@ -175,8 +184,7 @@ def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, str, 
     device = record.device if options.device == "auto" else options.device
     engine = record.engine if options.engine == "auto" else options.engine
     with _use_device(description, device, engine) as used_device:
-        warn = options.display.warn
-        setup = prepare(description, used_device, options.hooks.readers, warn, data)
+        setup = _prepare(description, used_device, options, data)
         yield setup, digest, record
 
 

@@ -22,10 +22,12 @@ from support.training_task import read_metrics, read_record, weights_of, write_t
 
 import netdesc
 from netdesc.events import read_events
+from netdesc.kernels import machine
 from netdesc.report.page import build_page
 from netdesc.report.run import read_run
 from netdesc.training import DataError, TrainingError
 from netdesc.training.errors import ResumeError
+from netdesc.training.memory import MemoryShortageError
 
 
 def parts(folder: Path) -> dict[str, Any]:
@@ -266,6 +268,17 @@ def test_two_kinds_of_validation_are_refused(tmp_path: Path) -> None:
         netdesc.train(document, run_dir=tmp_path / "run", data=data, progress="quiet")
 
 
+def test_arrays_are_divided_as_in_training(tmp_path: Path) -> None:
+    document = classify_document(data={"split": None}, training={"validation_split": 0.25})
+    data = {"train": samples(24)}
+    run = netdesc.train(document, run_dir=tmp_path / "run", data=data, progress="quiet")
+    measured = netdesc.evaluate(run, data=data)
+    assert (measured.part, measured.samples) == ("validation", 6)
+    assert measured.loss == run.metrics["validation_loss"].min()
+    assert netdesc.evaluate(run, "train", data).samples == 18
+    assert netdesc.evaluate(run, data={"test": samples(9)}).samples == 9
+
+
 SPIKES, TARGETS = np.zeros((2, 40, 12)), np.zeros((2, 40, 6))
 SPIKES[:, 3], TARGETS[:, 7] = 1, 1
 
@@ -273,7 +286,10 @@ SPIKES[:, 3], TARGETS[:, 7] = 1, 1
 @pytest.mark.parametrize(
     ("pair", "problem"),
     [
-        ((SPIKES.swapaxes(0, 1), TARGETS), r"inputs have shape \[40, 2, 12\]; \[samples, 40, 12\]"),
+        (
+            (SPIKES.swapaxes(0, 1), TARGETS),
+            r"inputs have shape \[40, 2, 12\]; \[samples, 40, 12\] .*\.transpose\(0, 1\)",
+        ),
         ((SPIKES, TARGETS[:, :, :5]), r"targets have shape \[2, 40, 5\]"),
         ((SPIKES, TARGETS[:1]), "2 inputs and 1 targets"),
         ((SPIKES[:0], TARGETS[:0]), "0 inputs"),
@@ -286,6 +302,18 @@ def test_spike_arrays_that_do_not_fit(pair: Any, problem: str, tmp_path: Path) -
     task = write_task(tmp_path)
     with pytest.raises(DataError, match=problem):
         netdesc.train(task, run_dir=tmp_path / "run", data={"train": pair}, progress="quiet")
+
+
+def test_shapes_are_checked_before_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory", lambda: machine.Memory(1 << 30, 1))
+    task = write_task(tmp_path)
+    turned = torch.from_numpy(SPIKES).transpose(0, 1)
+    for inputs, error in ((turned, DataError), (turned.transpose(0, 1), MemoryShortageError)):
+        with pytest.raises(error):
+            netdesc.train(task, run_dir=tmp_path / "run", data={"train": (inputs, TARGETS)})
+    assert not (tmp_path / "run").exists()
 
 
 def test_spike_targets_take_no_encoding(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from support.classify_task import classify_document, write_arrays
 from support.cli_process import Netdesc
 
 from netdesc import load
+from netdesc.description import Description
 from netdesc.events import from_dense, write_events
 from netdesc.graph import build_graph
 from netdesc.graph.memory import estimate_memory, format_bytes
@@ -96,18 +97,23 @@ def test_a_run_that_cannot_fit_is_refused_before_its_folder_is_made(
     assert netdesc("train", document, "--run-dir", run, "--ignore-memory").code == 0
 
 
+def _require_memory(description: Description) -> None:
+    document = description.document
+    require_memory(build_graph(document), document.training, 2, torch.device("cpu"))
+
+
 @pytest.mark.parametrize("memory", [machine.Memory(None, None), machine.Memory(1 << 40, None)])
 def test_training_starts_where_the_free_memory_is_unknown(
     memory: machine.Memory, document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "memory", lambda: memory)
-    require_memory(load(document), torch.device("cpu"))
+    _require_memory(load(document))
 
 
 def test_gigantic_networks_are_refused_at_once(document: Path) -> None:
     gigantic = load(document, ["time.steps=1000000", "layers.layer.units=1000000"])
     with pytest.raises(MemoryShortageError):
-        require_memory(gigantic, torch.device("cpu"))
+        _require_memory(gigantic)
 
 
 def test_validation_takes_no_larger_batches_than_training(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,7 +16,7 @@ from netdesc.description import Description
 from netdesc.description.detect import is_net_file
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MAX_STEPS
-from netdesc.events import Event, EventFileError, read_events, to_dense
+from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.graph import Graph
 from netdesc.hardware import simulate
@@ -76,8 +77,9 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
     ``network`` is anything that ``compile`` takes; a run has its best weights. If its document
     names the file ``events`` as an input, the document sets how the events are binned, and the
     output is compared with the document's target or label. Events outside the network's neurons or
-    steps are left out; ``warnings`` of the result tells how many. EventFileError (a ValueError) if
-    the events do not fit, the ValueErrors of ``compile`` if the network cannot be built.
+    steps are left out with the warning ``DroppedEvents``, which is also in ``warnings`` of the
+    result. EventFileError (a ValueError) if the events do not fit, the ValueErrors of ``compile``
+    if the network cannot be built.
 
     >>> result = netdesc.run("examples/oxford.json", "data/oxford/input.bs1")
     >>> result.spikes_TN.shape, result.comparison.target_spikes
@@ -93,12 +95,13 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
         input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
     except ValueError as error:
         raise EventFileError(recording.name, str(error)) from error
-    warnings = opened.warnings
+    problems = opened.warnings
     if dropped:
-        warnings.append(
+        problems.append(
             f"{recording.name}: {dropped} of {len(event)} events lie outside {graph.steps} steps "
             f"of {graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
         )
+        warnings.warn(problems[-1], DroppedEvents, stacklevel=2)
     forward = _ENGINES[arithmetic]
     spikes_TN, counts, range_warnings = forward(compiled, input_TN)
     layers = [LayerSpikes("input", input_TN[0].size, int(np.count_nonzero(input_TN)))]
@@ -114,7 +117,7 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
         comparison = _compare(compiled, spikes_TN, target_TN)
     if graph.classes is not None:
         classification = _classify(graph, spikes_TN, pair and pair.label)
-    return Result(graph, spikes_TN, layers, comparison, classification, warnings + range_warnings)
+    return Result(graph, spikes_TN, layers, comparison, classification, problems + range_warnings)
 
 
 class _Recording(NamedTuple):

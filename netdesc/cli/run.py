@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,9 +38,10 @@ def run(
     target or a label for INPUT, the output is compared with it.
     """
     from netdesc.api import run as inference
-    from netdesc.events import from_dense, write_events
+    from netdesc.events import DroppedEvents, from_dense, write_events
 
-    result = inference.run(network, events, arithmetic)
+    with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
+        result = inference.run(network, events, arithmetic)
     for warning in result.warnings:
         output.error(f"warning: {warning}")
     if target is not None:

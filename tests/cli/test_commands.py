@@ -11,7 +11,8 @@ from support.classify_task import classify_document, write_arrays
 from support.cli_process import Netdesc, netdesc_timed
 from support.training_task import INPUTS, STEPS, write_task
 
-from netdesc.events import from_dense, read_events, write_events
+import netdesc as package
+from netdesc.events import DroppedEvents, from_dense, read_events, write_events
 
 OXFORD = Path(__file__).parents[2] / "examples" / "oxford.json"
 
@@ -240,11 +241,14 @@ def test_run_compares_with_the_target_that_the_document_has(
     assert f"compared with the target: loss {best['loss']:,.6g}" in outcome.out
 
 
+@pytest.mark.filterwarnings("error::netdesc.events.DroppedEvents")
 def test_run_tells_of_events_outside_the_tensor(netdesc: Netdesc, document: Path) -> None:
     write_events("far.bs1", from_dense(np.ones((STEPS + 5, INPUTS)), 1.0))
     outcome = netdesc("run", document, "far.bs1")
     assert outcome.code == 0
     assert f"{5 * INPUTS} of {(STEPS + 5) * INPUTS} events lie outside" in outcome.err
+    with pytest.raises(DroppedEvents, match="lie outside"):
+        package.run(document, "far.bs1")
 
 
 def test_export_import_export_is_the_same_network(netdesc: Netdesc, trained: Path) -> None:

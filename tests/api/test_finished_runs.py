@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ RESULTS = [
 ]
 
 
-def fill_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@contextmanager
+def full_disk(name: str) -> Iterator[None]:
     """Lets every attempt to write the file ``name`` fail as on a full disk."""
     replace = os.replace
 
@@ -33,15 +36,16 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(temporary, target)
 
-    monkeypatch.setattr(os, "replace", replace_or_fail)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", replace_or_fail)
+        yield
 
 
 def test_a_full_disk_at_the_end_is_told_and_resuming_writes_the_network(
-    netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    netdesc: Netdesc, tmp_path: Path
 ) -> None:
     document, run = write_task(tmp_path / "task"), tmp_path / "run"
-    with monkeypatch.context() as patch:
-        fill_disk(patch, "network.net")
+    with full_disk("network.net"):
         outcome = netdesc("train", document, "--run-dir", run, "--quiet")
         assert outcome.code == 3
         assert f"{run / 'network.net'}: " in outcome.err
@@ -55,23 +59,18 @@ def test_a_full_disk_at_the_end_is_told_and_resuming_writes_the_network(
     assert package.import_net(run / "network.net").weights
 
 
-def test_export_on_a_full_disk(
-    netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_export_on_a_full_disk(netdesc: Netdesc, tmp_path: Path) -> None:
     document = write_task(tmp_path / "task")
-    fill_disk(monkeypatch, "mine.net")
-    outcome = netdesc("export", document, "-o", "mine.net")
+    with full_disk("mine.net"):
+        outcome = netdesc("export", document, "-o", "mine.net")
     assert outcome.code == 3
     assert "mine.net: cannot be written: no space left on the device" in outcome.err
     assert not Path("mine.net").exists()
 
 
-def test_a_report_that_meets_a_full_disk_is_written_later(
-    netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_that_meets_a_full_disk_is_written_later(netdesc: Netdesc, tmp_path: Path) -> None:
     document, run = write_task(tmp_path / "task"), tmp_path / "run"
-    with monkeypatch.context() as patch:
-        fill_disk(patch, "report.html")
+    with full_disk("report.html"):
         outcome = netdesc("train", document, "--run-dir", run, "--quiet")
     assert outcome.code == 0
     assert f"cannot write {run / 'report.html'}: no space left on the device" in outcome.err
@@ -113,12 +112,9 @@ def test_resuming_a_run_that_is_done_writes_what_is_missing(done: Path, missing:
     assert {path: path.stat().st_mtime_ns for path in done.rglob("*")} == before
 
 
-def test_what_cannot_be_written_is_an_error(
-    netdesc: Netdesc, done: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_written_is_an_error(netdesc: Netdesc, done: Path) -> None:
     (done / "network.net").unlink()
-    with monkeypatch.context() as patch:
-        fill_disk(patch, "network.net")
+    with full_disk("network.net"):
         outcome = netdesc("train", "--resume", done, "--quiet")
         assert (outcome.code, "network.net" in outcome.err) == (3, True)
         assert read_record(done)["status"] == "done"

@@ -162,10 +162,8 @@ def damage_state(chance: random.Random, content: bytes) -> bytes:
         damage_tensors(chance, tensors)
     text = json.dumps(notes)
     digest = hashlib.sha256(text.encode())
-    torch_names = {"float32": "float32", "uint8": "uint8", "int64": "int64", "float64": "float64"}
     for name, tensor in sorted(tensors.items()):
-        kind = torch_names.get(tensor.dtype.name, tensor.dtype.name)
-        digest.update(f"{name} torch.{kind} {list(tensor.shape)}".encode())
+        digest.update(f"{name} torch.{tensor.dtype.name} {list(tensor.shape)}".encode())
         digest.update(tensor.tobytes())
     return save(tensors, {"netdesc": text, "sha256": digest.hexdigest()})
 

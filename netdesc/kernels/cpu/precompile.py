@@ -43,10 +43,10 @@ _NUMBERS = [0.5, 0.1, 1.0, 1.0]
 """Threshold, tau_grad, scale_grad and axonal delay of neurons."""
 
 
-def _spikes(density: float, size: int = _INPUTS) -> torch.Tensor:
-    """Returns random spikes [steps, batch, size], which are the same at each call."""
+def _spikes(density: float) -> torch.Tensor:
+    """Returns random spikes [steps, batch, inputs], which are the same at each call."""
     random = np.random.default_rng(0)
-    values = random.random((_STEPS, _BATCH, size), np.float32) < density
+    values = random.random((_STEPS, _BATCH, _INPUTS), np.float32) < density
     return torch.from_numpy(values.astype(np.float32))
 
 

@@ -68,9 +68,11 @@ def traces(run: RunData) -> Traces | None:
         notes.append(f"The figure ends at step {steps:,}.")
     if not is_complete:
         notes.append("This report holds only the neurons with most unmatched spikes.")
+    neuron = next(iter(by_sample[0]), 0)
+    shown = _shown_steps(by_sample[0].get(neuron, ([], [])), steps)
     return Traces(
-        plot=_plot(loss, min(steps, SHOWN_STEPS) * run.graph.step_ms),
-        neuron=next(iter(by_sample[0]), 0),
+        plot=_plot(loss, [step * run.graph.step_ms for step in shown]),
+        neuron=neuron,
         neurons=math.prod(run.graph.output_shape),
         samples=len(pairs),
         note=" ".join(notes),
@@ -121,7 +123,21 @@ def _limit(by_sample: Sequence[Trains]) -> tuple[list[Trains], bool]:
     return kept, is_complete
 
 
-def _plot(loss: SpikeTime, shown_ms: float) -> Plot:
+def _shown_steps(trains: tuple[list[int], list[int]], steps: int) -> tuple[int, int]:
+    """Returns the first ``SHOWN_STEPS`` steps with a spike at their start that hold most spikes.
+
+    Returns their first step and the step after their last. All steps lie before the step ``steps``.
+    """
+    length = min(steps, SHOWN_STEPS)
+    spikes = np.sort(np.concatenate(trains).astype(np.int64))
+    if spikes.size == 0:
+        return 0, length
+    counts = np.searchsorted(spikes, spikes + length) - np.arange(spikes.size)
+    first = min(max(int(spikes[np.argmax(counts)]) - length // 20, 0), steps - length)
+    return first, first + length
+
+
+def _plot(loss: SpikeTime, shown_ms: list[float]) -> Plot:
     exponentials = plural(loss.filter_order, "exponential")
     caption = (
         f"The loss is the {loss.reduction} of the squares of the difference. Its filter replaces "
@@ -141,7 +157,7 @@ def _plot(loss: SpikeTime, shown_ms: float) -> Plot:
         "xaxis": {
             "title": {"text": "time (ms)"},
             "tickformat": TICK_FORMAT,
-            "range": [0, shown_ms],
+            "range": shown_ms,
             "anchor": "y2",
         },
         "yaxis": {"title": {"text": "filtered spikes"}, "domain": [0.45, 1]},

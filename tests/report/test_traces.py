@@ -71,6 +71,21 @@ def test_only_a_loss_of_spike_times_has_traces(tmp_path: Path) -> None:
     assert 'id="trace-neuron"' not in write_report(folder).read_text(encoding="utf-8")
 
 
+def test_the_figure_begins_where_the_shown_neuron_spikes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SHOWN_STEPS", 20)
+    target = np.array([(2, 4), (STEPS - 9, 4), (STEPS - 7, 4)], np.int32)
+    run = run_with(tmp_path, target_0=target, output_0=target[:0])
+    found = traces(run)
+    assert found is not None
+    start_ms, end_ms = found.plot.layout["xaxis"]["range"]
+    step_ms = run.graph.step_ms
+    assert end_ms - start_ms == pytest.approx(20 * step_ms)
+    assert start_ms <= (STEPS - 9) * step_ms
+    assert end_ms == pytest.approx(STEPS * step_ms)
+
+
 def test_a_silent_pair_is_drawn(tmp_path: Path) -> None:
     none = np.zeros((0, 2), np.int32)
     found = traces(run_with(tmp_path, target_0=none, output_0=none))

@@ -1,0 +1,53 @@
+"""Definitions: how a neuron is written, built-in or in a document."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal, Self
+
+ParameterKind = Literal["decay", "factor", "threshold", "grid", "real"]
+"""How a parameter p becomes an integer for the engines.
+
+``decay``: the share ``4096 - round(4096 * p)``; ``factor``: the share ``round(4096 * p)``;
+``threshold``: the state ``64 * trunc(64 * p)``; ``grid``: the state ``trunc(4096 * p)``; ``real``:
+p itself, which cannot be learnt. Rounding takes ties to even.
+"""
+
+SurrogateShape = Literal["exponential", "fast_sigmoid", "atan", "triangle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The equations of a neuron (DYNAMICS in the documentation of the language).
+
+    ``step`` and ``reset`` are equations ``state = expression``, read in order; ``spike`` is a
+    condition, ``output`` a graded value, at least one of both is not None. States start at 0.
+    """
+
+    parameters: tuple[tuple[str, ParameterKind], ...]
+    step: tuple[str, ...]
+    spike: str | None = None
+    output: str | None = None
+    reset: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ("x",)
+    surrogate: SurrogateShape = "exponential"
+    has_exact_reset: bool = False
+    """Whether gradients pass through resets and through the spikes that cause them."""
+    wrapped: tuple[str, ...] = ()
+    """States that wrap at 24 bits on the device; the others are clipped."""
+    unit_bits: int = 12
+    """A state's unit is 2^-unit_bits of a threshold unit."""
+
+    def to_text(self) -> str:
+        """Returns the definition as JSON. Operators take it, and caches are named by it."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Returns the definition that ``to_text`` wrote."""
+
+        def freeze(value: object) -> object:
+            return tuple(map(freeze, value)) if isinstance(value, list) else value
+
+        return cls(**{name: freeze(value) for name, value in json.loads(text).items()})

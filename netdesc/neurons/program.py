@@ -1,0 +1,67 @@
+"""Programs: what the engines compute of a neuron, forward and backward.
+
+``definition`` says how a neuron is written, ``compile_neuron`` builds the program from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netdesc.neurons.expressions import Expression
+
+ParameterKind = Literal["decay", "factor", "threshold", "grid", "real"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The forward step of a neuron, for the printers.
+
+    All expressions read the leaves ``parameter``, ``state``, ``fired_before``, ``input`` and
+    ``constant``. ``with_gradient`` is its first argument.
+    """
+
+    after: dict[str, Expression]
+    """State -> its value after the step and its reset; GRID."""
+    before_reset: dict[str, Expression]
+    """State -> its value after the step, before its reset; GRID."""
+    spike: Expression | None
+    """Whether the neuron fires; BOOL. None if it hands on ``output`` in every step."""
+    output: Expression | None
+    """The graded output, GRID. With ``spike``, it is handed on where the neuron fires."""
+    reads_fired_before: bool
+    stored: tuple[Expression, ...]
+    """What the forward pass stores in each step for the backward pass; GRID. May be empty."""
+    products: tuple[Expression, ...]
+    """Values that are multiplied by a share, apart from states: near arithmetic bounds them, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """The step back of a neuron, for the printers.
+
+    All expressions are REAL. They read the leaves ``parameter``, ``constant``, ``stored``,
+    ``stored_before``, ``carry`` and ``output_gradient`` (of the spike, or of the graded output).
+    """
+
+    inputs: dict[str, Expression]
+    """Input -> its gradient, in threshold units."""
+    carries: tuple[Expression, ...]
+    """What the step hands to the step before."""
+    parameters: dict[str, Expression]
+    """Learnable parameter -> what the step adds to its gradient. Empty if nothing is learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A neuron, ready for the printers. ``key`` is the same for equal programs, in any process."""
+
+    key: str
+    parameters: dict[str, ParameterKind]
+    """In the order of the engines' parameter lists. Surrogate's ``peak`` and ``width`` are real."""
+    inputs: tuple[str, ...]
+    states: tuple[str, ...]
+    forward: Forward
+    backward: Backward
+    near_limit: int
+    """While states, and ``products``, are within ± this, nothing overflows without saturation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 ParameterKind = Literal["decay", "factor", "threshold", "grid", "real"]
 """How a parameter p becomes an integer for the engines.
@@ -47,7 +47,7 @@ class Definition:
     def from_text(cls, text: str) -> Self:
         """Returns the definition that ``to_text`` wrote."""
 
-        def freeze(value: object) -> object:
+        def freeze(value: Any) -> Any:
             return tuple(map(freeze, value)) if isinstance(value, list) else value
 
         return cls(**{name: freeze(value) for name, value in json.loads(text).items()})

@@ -96,7 +96,10 @@ class Expression:
     ``value`` is the name or number of a leaf, or the factor of ``scale``.
     """
 
-    __slots__ = ("__weakref__", "arguments", "operation", "type", "value")
+    __slots__ = ("__weakref__", "arguments", "is_invariant", "operation", "type", "value")
+
+    is_invariant: bool
+    """Whether the value is the same in all steps: it depends on parameters and constants alone."""
 
     def __init__(
         self, operation: str, arguments: tuple[Expression, ...], value: Value, type: Type
@@ -105,21 +108,18 @@ class Expression:
         self.arguments = arguments
         self.value = value
         self.type = type
+        # Asked for often, and equations may nest deeper than Python's stack allows.
+        self.is_invariant = operation in ("constant", "parameter") or (
+            bool(arguments)
+            and operation != "unless_first"
+            and all(each.is_invariant for each in arguments)
+        )
 
     def __repr__(self) -> str:
         inner = [*map(repr, self.arguments)]
         if self.value is not None:
             inner.insert(0, str(self.value))
         return f"{self.operation}({', '.join(inner)})" if inner else self.operation
-
-    @property
-    def is_invariant(self) -> bool:
-        """Whether the value is the same in all steps: it depends on parameters and constants."""
-        if self.arguments:
-            return self.operation != "unless_first" and all(
-                each.is_invariant for each in self.arguments
-            )
-        return self.operation in ("constant", "parameter")
 
 
 _known: weakref.WeakValueDictionary[Any, Expression] = weakref.WeakValueDictionary()

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import Expression
-
-ParameterKind = Literal["decay", "factor", "threshold", "grid", "real"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Forward:
     stored: tuple[Expression, ...]
     """What the forward pass stores in each step for the backward pass; GRID. May be empty."""
     products: tuple[Expression, ...]
-    """Values that are multiplied by a share, apart from states: near arithmetic bounds them, too."""
+    """Values, apart from states, that are multiplied by a share: near arithmetic bounds them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,49 @@
+"""Neurons: what the equations of a definition mean, as expressions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netdesc.neurons.definition import Definition, ParameterKind
+from netdesc.neurons.expressions import Expression
+from netdesc.neurons.mistakes import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """The one use of ``norm(argument)``. The value behind it is ``argument + bias``."""
+
+    argument: Expression
+    """GRID. It depends on inputs, and on states whose equations stand before it, alone."""
+    place: Place
+    """The whole call, in ``step``; ``argument_place`` is what stands between the brackets."""
+    argument_place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Neuron:
+    """The equations of a definition as expressions, before ranges and gradients are known.
+
+    Leaves are ``parameter``, ``state``, ``fired_before``, ``input`` and ``constant``. Assigned
+    values are saturated everywhere.
+    """
+
+    definition: Definition
+    parameters: dict[str, ParameterKind]
+    """The definition's, then ``bias`` if there is a norm, ``peak`` and ``width`` if a spike."""
+    before_reset: dict[str, Expression]
+    """State, in the order of its first assignment -> its value after the step; GRID."""
+    after: dict[str, Expression]
+    """State -> its value after the step and its reset; GRID."""
+    spike: Expression | None
+    """Whether the neuron fires, BOOL, ``with_gradient`` of its surrogate."""
+    output: Expression | None
+    """The graded value that is handed on, GRID; with ``spike``, where the neuron fires."""
+    norm: Norm | None
+    places: dict[Expression, Place]
+    """Where an expression is written, for mistakes that ranges find. Not every one is in it."""
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states in the order of their first assignment."""
+        return tuple(self.before_reset)

@@ -16,15 +16,16 @@ PACKAGE = Path(__file__).parents[1] / "netdesc"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "runs": set(),
-    "description": {"runs"},
-    "graph": {"description"},
+    "neurons": set(),
+    "description": {"runs", "neurons"},
+    "graph": {"description", "neurons"},
     "events": {"description"},
-    "kernels": set(),
+    "kernels": {"neurons"},
     "modules": {"graph", "kernels"},
     "losses": {"graph", "kernels"},
     "training": {"description", "graph", "events", "runs", "kernels", "modules", "losses"},
-    "hardware": {"graph", "kernels"},
-    "exchange": {"description", "graph", "events", "kernels", "hardware"},
+    "hardware": {"graph", "kernels", "neurons"},
+    "exchange": {"description", "graph", "neurons", "events", "kernels", "hardware"},
     "report": {"description", "graph", "events", "runs"},
     "comparing": {"description", "graph", "report", "runs"},
     "api": {
@@ -40,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Room -> the rooms that it may import; a document flows from the top to the bottom."""
 
 MUST_NOT_IMPORT = {
+    "neurons": {"torch", "numpy", "numba", "h5py"},
     "description": {"torch", "numpy", "numba", "h5py"},
     "graph": {"torch", "numba"},
     "hardware": {"torch", "numba"},
@@ -58,6 +60,7 @@ LIGHT = {
     "netdesc.events": {"torch", "matplotlib", "PIL"},
     "netdesc.graph": {"torch", "numpy"},
     "netdesc.hardware": {"torch", "numba"},
+    "netdesc.neurons": {"torch", "numpy", "numba"},
     "netdesc.report": {"torch", "plotly", "numba", "h5py", "matplotlib", "PIL"},
 }
 """Module -> packages that are not loaded after importing it, however indirectly."""

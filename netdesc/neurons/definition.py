@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 ParameterKind = Literal["decay", "factor", "threshold", "grid", "real"]
 """How a parameter p becomes an integer for the engines.
@@ -48,6 +48,8 @@ class Definition:
         """Returns the definition that ``to_text`` wrote."""
 
         def freeze(value: Any) -> Any:
-            return tuple(map(freeze, value)) if isinstance(value, list) else value
+            return (
+                tuple(map(freeze, cast("list[Any]", value))) if isinstance(value, list) else value
+            )
 
         return cls(**{name: freeze(value) for name, value in json.loads(text).items()})

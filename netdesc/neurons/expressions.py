@@ -35,7 +35,10 @@ STATE_UNIT = 4096
 """Number of state units in a threshold unit, and of parts in a share."""
 
 STATE_LIMIT = 1 << 29
-"""States saturate at ± this number."""
+"""States saturate at ± this number, and so does what an input brings."""
+
+PARAMETER_LIMIT = 1 << 27
+"""Parameters of type GRID are clamped to ± this number, so that few sums with them saturate."""
 
 LEAVES = {
     "constant": "the number ``value``",

@@ -1,0 +1,1 @@
+"""Neurons: from equations to what the engines compute, forward and backward."""

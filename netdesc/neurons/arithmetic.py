@@ -1,0 +1,297 @@
+"""Constructors of expressions, which simplify.
+
+A simplification changes no bit of an integer. In real numbers it may round differently, but no NaN
+and no infinity is lost or made: ``0 * x`` and ``x - x`` stay, because x may be infinite.
+
+The constructors assert types. Whoever reads equations checks types first, and reports mistakes.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any, Final
+
+from netdesc.neurons.expressions import (
+    BOOL,
+    COMPARISONS,
+    GRID,
+    REAL,
+    SHARE,
+    STATE_LIMIT,
+    STATE_UNIT,
+    Expression,
+    Type,
+    Value,
+    expression,
+)
+
+MAX_FALL = 60.0
+"""``fall`` treats larger arguments as this one, so that float32 keeps its result normal."""
+
+
+def constant(value: float, type: Type) -> Expression:
+    """Returns a number: an int in state units (GRID) or parts of 4096 (SHARE), a float (REAL)."""
+    assert type in (GRID, SHARE, REAL)
+    return expression("constant", value=float(value) if type is REAL else int(value), type=type)
+
+
+def number(a: Expression) -> float | None:
+    """Returns the value of a constant, None of any other expression."""
+    if a.operation != "constant":
+        return None
+    assert isinstance(a.value, (int, float))
+    return a.value
+
+
+def parameter(name: str, type: Type) -> Expression:
+    return expression("parameter", value=name, type=type)
+
+
+def state(name: str) -> Expression:
+    return expression("state", value=name, type=GRID)
+
+
+def fired_before() -> Expression:
+    return expression("fired_before", type=BOOL)
+
+
+def input_value(name: str) -> Expression:
+    return expression("input", value=name, type=GRID)
+
+
+ZERO: Final = constant(0.0, REAL)
+ONE: Final = constant(1.0, REAL)
+
+
+_FOLDS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "negate": operator.neg,
+    "absolute": abs,
+    "minimum": min,
+    "maximum": max,
+    "multiply": operator.mul,
+    "divide": float.__truediv__,
+}
+"""Operation -> its value for numbers."""
+
+
+def _simple(operation: str, *arguments: Expression) -> Expression:
+    """Returns an expression of its arguments' type, a number if they all are numbers."""
+    values = [number(each) for each in arguments]
+    if None not in values:
+        return constant(_FOLDS[operation](*values), arguments[0].type)
+    return expression(operation, *arguments, type=arguments[0].type)
+
+
+def _assert_alike(a: Expression, b: Expression) -> None:
+    assert a.type is b.type, (a, b)
+    assert a.type in (GRID, REAL), a
+
+
+def add(a: Expression, b: Expression) -> Expression:
+    _assert_alike(a, b)
+    if number(a) == 0:
+        return b
+    if number(b) == 0:
+        return a
+    if b.operation == "negate":
+        return subtract(a, b.arguments[0])
+    if a.operation == "negate":
+        return subtract(b, a.arguments[0])
+    return _simple("add", a, b)
+
+
+def subtract(a: Expression, b: Expression) -> Expression:
+    _assert_alike(a, b)
+    if number(b) == 0:
+        return a
+    if number(a) == 0:
+        return negate(b)
+    if b.operation == "negate":
+        return add(a, b.arguments[0])
+    return _simple("subtract", a, b)
+
+
+def negate(a: Expression) -> Expression:
+    assert a.type in (GRID, REAL), a
+    if a.operation == "negate":
+        return a.arguments[0]
+    if a.operation == "subtract":
+        return subtract(a.arguments[1], a.arguments[0])
+    return _simple("negate", a)
+
+
+def absolute(a: Expression) -> Expression:
+    assert a.type in (GRID, REAL), a
+    if a.operation in ("absolute", "fall"):
+        return a
+    if a.operation == "negate":
+        return absolute(a.arguments[0])
+    return _simple("absolute", a)
+
+
+def minimum(a: Expression, b: Expression) -> Expression:
+    _assert_alike(a, b)
+    return _simple("minimum", a, b)
+
+
+def maximum(a: Expression, b: Expression) -> Expression:
+    _assert_alike(a, b)
+    return _simple("maximum", a, b)
+
+
+def where(condition: Expression, a: Expression, b: Expression) -> Expression:
+    _assert_alike(a, b)
+    assert condition.type is BOOL, condition
+    return a if a is b else expression("where", condition, a, b, type=a.type)
+
+
+def times(a: Expression, share: Expression) -> Expression:
+    assert a.type is GRID, a
+    assert share.type is SHARE, share
+    if number(share) == STATE_UNIT or number(a) == 0:
+        return a
+    return expression("times", a, share, type=GRID)
+
+
+def scale(a: Expression, factor: int) -> Expression:
+    assert a.type is GRID, a
+    if factor in (1, -1):
+        return a if factor == 1 else negate(a)
+    if factor == 0:
+        return constant(0, GRID)
+    value = number(a)
+    if value is not None:
+        return constant(value * factor, GRID)
+    return expression("scale", a, value=factor, type=GRID)
+
+
+def saturate(a: Expression) -> Expression:
+    assert a.type is GRID, a
+    if a.operation == "saturate":
+        return a
+    value = number(a)
+    if value is not None:
+        return constant(max(-STATE_LIMIT, min(STATE_LIMIT, value)), GRID)
+    return expression("saturate", a, type=GRID)
+
+
+def rest(share: Expression) -> Expression:
+    assert share.type is SHARE, share
+    if share.operation == "rest":
+        return share.arguments[0]
+    value = number(share)
+    if value is not None:
+        return constant(STATE_UNIT - value, SHARE)
+    return expression("rest", share, type=SHARE)
+
+
+def multiply(a: Expression, b: Expression) -> Expression:
+    assert a.type is b.type is REAL, (a, b)
+    for one, other in ((a, b), (b, a)):
+        if number(one) == 1:
+            return other
+        if number(one) == -1:
+            return negate(other)
+        if one.operation == "negate":
+            return negate(multiply(one.arguments[0], other))
+        if other.is_invariant and one.operation == "multiply" and not one.is_invariant:
+            # (value · invariant) · invariant: the product of invariants is computed once a run.
+            value, factor = one.arguments if one.arguments[1].is_invariant else one.arguments[::-1]
+            if factor.is_invariant:
+                return multiply(value, multiply(factor, other))
+    return _simple("multiply", a, b)
+
+
+def divide(a: Expression, b: Expression) -> Expression:
+    assert a.type is b.type is REAL, (a, b)
+    if number(b) == 1:
+        return a
+    if a.operation == "negate":
+        return negate(divide(a.arguments[0], b))
+    if number(b) == 0:
+        return expression("divide", a, b, type=REAL)
+    return _simple("divide", a, b)
+
+
+def fall(a: Expression) -> Expression:
+    assert a.type is REAL, a
+    value = number(a)
+    if value is not None:
+        return constant(math.exp(-min(value, MAX_FALL)), REAL)
+    return expression("fall", a, type=REAL)
+
+
+def to_real(a: Expression) -> Expression:
+    assert a.type in (GRID, SHARE), a
+    value = number(a)
+    if value is not None:
+        return constant(value / STATE_UNIT, REAL)
+    return expression("to_real", a, type=REAL)
+
+
+def compare(operation: str, a: Expression, b: Expression) -> Expression:
+    """Returns the condition of one of COMPARISONS."""
+    assert operation in COMPARISONS, operation
+    _assert_alike(a, b)
+    return expression(operation, a, b, type=BOOL)
+
+
+def both(a: Expression, b: Expression) -> Expression:
+    assert a.type is b.type is BOOL, (a, b)
+    return a if a is b else expression("and", a, b, type=BOOL)
+
+
+def either(a: Expression, b: Expression) -> Expression:
+    assert a.type is b.type is BOOL, (a, b)
+    return a if a is b else expression("or", a, b, type=BOOL)
+
+
+def with_gradient(a: Expression, *pairs: Expression) -> Expression:
+    """Returns ``a``, whose gradient goes to b times c, to d times e, ... of ``pairs`` b, c, d, e.
+
+    Without pairs, no gradient passes.
+    """
+    assert len(pairs) % 2 == 0
+    assert all(each.type is not BOOL for each in pairs[::2])
+    assert all(each.type is REAL for each in pairs[1::2])
+    return expression("with_gradient", a, *pairs, type=a.type)
+
+
+def unless_first(a: Expression) -> Expression:
+    return a if number(a) == 0 else expression("unless_first", a, type=a.type)
+
+
+_CONSTRUCTORS: dict[str, Callable[..., Expression]] = {
+    "add": add,
+    "subtract": subtract,
+    "negate": negate,
+    "absolute": absolute,
+    "minimum": minimum,
+    "maximum": maximum,
+    "where": where,
+    "times": times,
+    "saturate": saturate,
+    "rest": rest,
+    "multiply": multiply,
+    "divide": divide,
+    "fall": fall,
+    "to_real": to_real,
+    "and": both,
+    "or": either,
+    "with_gradient": with_gradient,
+    "unless_first": unless_first,
+}
+
+
+def remake(operation: str, arguments: tuple[Expression, ...], value: Value = None) -> Expression:
+    """Returns the simplified expression of an operation that is known by its name."""
+    if operation == "scale":
+        assert isinstance(value, int)
+        return scale(arguments[0], value)
+    if operation in COMPARISONS:
+        return compare(operation, *arguments)
+    return _CONSTRUCTORS[operation](*arguments)

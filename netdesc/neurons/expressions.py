@@ -119,7 +119,11 @@ class Expression:
         )
 
     def __repr__(self) -> str:
-        inner = [*map(repr, self.arguments)]
+        return self._shown(levels=4)
+
+    def _shown(self, levels: int) -> str:
+        """Returns the outer levels as text. All of them would be too long if much is shared."""
+        inner = [each._shown(levels - 1) if levels else "…" for each in self.arguments]
         if self.value is not None:
             inner.insert(0, str(self.value))
         return f"{self.operation}({', '.join(inner)})" if inner else self.operation

@@ -1,0 +1,248 @@
+"""Definitions to neurons: reads all equations, and reports all mistakes in them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from netdesc.neurons import arithmetic
+from netdesc.neurons.arithmetic import ONE
+from netdesc.neurons.definition import Definition, ParameterKind
+from netdesc.neurons.expressions import BOOL, GRID, REAL, SHARE, Expression, Type
+from netdesc.neurons.mistakes import EquationError, Part, closest
+from netdesc.neurons.names import (
+    NORM_PARAMETERS,
+    SPIKE_PARAMETERS,
+    declared_mistakes,
+    missing_mistakes,
+    size_mistakes,
+    state_mistakes,
+)
+from netdesc.neurons.neuron import Neuron, Norm
+from netdesc.neurons.parser import Equation, Source, parse, parse_equation
+from netdesc.neurons.reader import Operand, Reader, Scope
+from netdesc.neurons.surrogates import Pairs, Surrogate, phase_condition
+from netdesc.neurons.usage import norm_mistakes, unread_mistakes
+
+_TYPES: dict[ParameterKind, Type] = {
+    "decay": SHARE,
+    "factor": SHARE,
+    "threshold": GRID,
+    "grid": GRID,
+    "real": REAL,
+}
+
+
+def read(definition: Definition) -> Neuron:
+    """Returns the neuron that a definition describes.
+
+    Raises EquationError with all mistakes. The texts may come from anywhere: they are parsed
+    within bounds, and never executed.
+    """
+    if too_long := list(size_mistakes(definition)):
+        raise EquationError(too_long)
+    return _DefinitionReader(definition).neuron()
+
+
+class _DefinitionReader:
+    """Reads one definition, in the order of its equations."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.mistakes = list(missing_mistakes(definition))
+        self.norm: Norm | None = None
+        self.norm_argument: ast.expr | None = None
+        self.surrogate = Surrogate(definition.surrogate, definition.unit_bits)
+        self.assigned: dict[str, None] = {}
+        self.is_parsed = True
+        self.step = self._equations("step", definition.step)
+        self.reset = self._equations("reset", definition.reset)
+        self.spike = self._expression("spike", definition.spike)
+        self.output = self._expression("output", definition.output)
+        self.scope = self._scope()
+
+    def neuron(self) -> Neuron:
+        """Returns the neuron, or raises EquationError."""
+        values = self.scope.values
+        for each in self.step:
+            value = self._reader(each.source).read_as(each.tree, GRID)
+            if value is not None and each.state in self.scope.before:
+                values[each.state] = arithmetic.saturate(value)
+        before_reset = {state: values[state] for state in self.scope.before}
+        spike = self.spike and self._spike(*self.spike)
+        output = self.output and self._reader(self.output[0]).read_as(self.output[1], GRID)
+        after = self._after_reset(before_reset, spike)
+        self._check_names()
+        if self.mistakes:
+            raise EquationError(self.mistakes)
+        return Neuron(
+            self.definition,
+            self._parameters(),
+            before_reset,
+            after,
+            spike,
+            output,
+            self.norm,
+            self.scope.places,
+        )
+
+    def _equations(self, part: Part, texts: Sequence[str]) -> list[Equation]:
+        equations: list[Equation] = []
+        for index, text in enumerate(texts):
+            parsed = parse_equation(part, index, text, self.mistakes)
+            if isinstance(parsed, Equation):
+                equations.append(parsed)
+                self.assigned[parsed.state] = None
+            else:
+                self.is_parsed = False
+                self.assigned.update(dict.fromkeys(parsed))
+        return equations
+
+    def _expression(self, part: Part, text: str | None) -> tuple[Source, ast.expr] | None:
+        if text is None:
+            return None
+        source = Source.of(part, 0, text)
+        tree = parse(source, self.mistakes)
+        self.is_parsed &= tree is not None
+        return tree and (source, tree)
+
+    def _scope(self) -> Scope:
+        values = {name: arithmetic.input_value(name) for name in self.definition.inputs}
+        for name, kind in self.definition.parameters:
+            values[name] = arithmetic.parameter(name, _TYPES[kind])
+            if kind == "decay":
+                # A name stands for its value: a decay is what it loses, its share what it keeps.
+                values[name] = arithmetic.rest(values[name])
+        states = {name: arithmetic.state(name) for name in self.assigned if name not in values}
+        return Scope({**values, **states}, states, self.mistakes)
+
+    def _reader(self, source: Source) -> Reader:
+        calls = {"before": self._before, "norm": self._norm, "phase_spike": self._misplaced_phase}
+        return Reader(source, self.scope, self.definition.unit_bits, calls)
+
+    def _spike(self, source: Source, tree: ast.expr) -> Expression | None:
+        """Returns the spike: a comparison or a phase, and conditions joined to it by ``and``."""
+        reader = self._reader(source)
+        first, *further = _terms(tree)
+        fires = self._first_term(reader, first)
+        conditions = [reader.read_as(each, BOOL) for each in further]
+        if fires is None:
+            return None
+        joined, pairs = fires
+        for each in conditions:
+            if each is None:
+                return None
+            joined = arithmetic.both(joined, each)
+        return arithmetic.with_gradient(joined, *pairs)
+
+    def _first_term(self, reader: Reader, node: ast.expr) -> tuple[Expression, Pairs] | None:
+        """Returns the condition that has a surrogate, and its gradients."""
+        if isinstance(node, ast.Compare):
+            compared = reader.comparison(node)
+            if compared is None:
+                return None
+            operation, a, b = compared
+            if a.type is not GRID:
+                return reader.fail(node, "The first comparison of spike compares states.")
+            larger, smaller = (a, b) if operation.startswith("greater") else (b, a)
+            pairs = self.surrogate.of_comparison(larger, smaller)
+            return arithmetic.compare(operation, a, b), pairs
+        if isinstance(node, ast.Call) and _is_call_of(node, "phase_spike"):
+            return self._phase(reader, node)
+        return reader.fail(
+            node, "The first condition of spike is a comparison, as in 'v > threshold'."
+        )
+
+    def _phase(self, reader: Reader, node: ast.Call) -> tuple[Expression, Pairs] | None:
+        if not reader.has_arguments(node, "phase_spike", 3):
+            return None
+        im_node = node.args[1]
+        re, im, threshold = (reader.read_as(each, GRID) for each in node.args)
+        if not isinstance(im_node, ast.Name) or im_node.id not in self.scope.before:
+            return reader.fail(
+                im_node, "im must be a state: its value of the step before counts, too."
+            )
+        if re is None or im is None or threshold is None:
+            return None
+        condition = phase_condition(re, im, self.scope.before[im_node.id], threshold)
+        return condition, self.surrogate.of_phase(re, im, threshold)
+
+    def _misplaced_phase(self, reader: Reader, node: ast.Call) -> Operand:
+        return reader.fail(node, "phase_spike stands in spike alone, as its first condition.")
+
+    def _before(self, reader: Reader, node: ast.Call) -> Operand:
+        (named,) = node.args
+        states = self.scope.before
+        if not isinstance(named, ast.Name):
+            return reader.fail(named, "before takes the name of a state, or spike.")
+        if named.id in states:
+            return states[named.id]
+        if named.id != "spike":
+            message = f"before takes a state or spike, and '{named.id}' is neither."
+            return reader.fail(named, message, closest(named.id, [*states, "spike"]))
+        if self.definition.spike is None:
+            return reader.fail(named, "The neuron has no spike.")
+        return arithmetic.fired_before()
+
+    def _norm(self, reader: Reader, node: ast.Call) -> Operand:
+        (self.norm_argument,) = node.args
+        argument = reader.read_as(self.norm_argument, GRID)
+        if reader.source.part != "step":
+            return reader.fail(node, "norm stands in step alone.")
+        if self.norm is not None:
+            return reader.fail(node, "A neuron has one norm, and this is the second.")
+        if argument is None:
+            return None
+        place = reader.source.place(node)
+        self.norm = Norm(argument, place, reader.source.place(self.norm_argument))
+        step, reset = self.step, self.reset
+        self.mistakes += norm_mistakes(self.norm, self.norm_argument, step, reset)
+        return arithmetic.add(argument, arithmetic.parameter("bias", GRID))
+
+    def _after_reset(
+        self, before_reset: dict[str, Expression], spike: Expression | None
+    ) -> dict[str, Expression]:
+        after = dict(before_reset)
+        for each in self.reset:
+            value = self._reader(each.source).read_as(each.tree, GRID)
+            if value is None or spike is None or each.state not in before_reset:
+                continue
+            state = before_reset[each.state]
+            after[each.state] = arithmetic.where(spike, arithmetic.saturate(value), state)
+            if not self.definition.has_exact_reset:
+                after[each.state] = arithmetic.with_gradient(after[each.state], state, ONE)
+        return after
+
+    def _added_parameters(self) -> dict[str, ParameterKind]:
+        added: dict[str, ParameterKind] = {}
+        if self.norm is not None:
+            added |= dict.fromkeys(NORM_PARAMETERS, "grid")
+        if self.definition.spike is not None:
+            added |= dict.fromkeys(SPIKE_PARAMETERS, "real")
+        return added
+
+    def _parameters(self) -> dict[str, ParameterKind]:
+        return dict(self.definition.parameters) | self._added_parameters()
+
+    def _check_names(self) -> None:
+        """Adds the mistakes that concern names and no single expression."""
+        equations = [*self.step, *self.reset]
+        self.mistakes += declared_mistakes(self.definition, self._added_parameters())
+        self.mistakes += state_mistakes(self.definition, equations)
+        results = [each[1] for each in (self.spike, self.output) if each is not None]
+        if self.is_parsed and results and self.step:
+            explained = {each.suggestion for each in self.mistakes if each.suggestion}
+            places = {each.place for each in self.mistakes}
+            unread = unread_mistakes(self.definition, equations, results, explained)
+            self.mistakes += [each for each in unread if each.place not in places]
+
+
+def _terms(tree: ast.expr) -> list[ast.expr]:
+    """Returns what ``and`` joins."""
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        return [term for each in tree.values for term in _terms(each)]
+    return [tree]
+
+
+def _is_call_of(node: ast.Call, name: str) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == name

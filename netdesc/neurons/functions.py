@@ -1,0 +1,75 @@
+"""The functions that equations may call, apart from those that read the neuron's own record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from netdesc.neurons.arithmetic import (
+    ONE,
+    absolute,
+    maximum,
+    minimum,
+    rest,
+    times,
+    where,
+    with_gradient,
+)
+from netdesc.neurons.expressions import Expression
+
+
+class Wanted(Enum):
+    """What a function takes as an argument."""
+
+    VALUE = "a state or a real number"
+    """All values of a call have one type."""
+    STATE = "a state"
+    DECAY = "a decay or a number from 0 to 1"
+    FACTOR = "a factor or a number from -1 to 1"
+    CONDITION = "a condition"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function: the names of its arguments, what each must be, and the expression it makes."""
+
+    arguments: tuple[str, ...]
+    wanted: tuple[Wanted, ...]
+    build: Callable[..., Expression]
+
+
+_VALUE, _STATE, _CONDITION = Wanted.VALUE, Wanted.STATE, Wanted.CONDITION
+
+FUNCTIONS: dict[str, Function] = {
+    "decay": Function(
+        ("state", "decay"), (_STATE, Wanted.DECAY), lambda a, lost: times(a, rest(lost))
+    ),
+    "scaled": Function(("state", "factor"), (_STATE, Wanted.FACTOR), times),
+    "where": Function(("condition", "a", "b"), (_CONDITION, _VALUE, _VALUE), where),
+    "abs": Function(("a",), (_VALUE,), absolute),
+    "min": Function(("a", "b"), (_VALUE, _VALUE), minimum),
+    "max": Function(("a", "b"), (_VALUE, _VALUE), maximum),
+    "clip": Function(
+        ("a", "low", "high"),
+        (_VALUE, _VALUE, _VALUE),
+        lambda a, low, high: minimum(maximum(a, low), high),
+    ),
+    "stop": Function(("a",), (_VALUE,), with_gradient),
+    "straight_through": Function(
+        ("value", "a"), (_STATE, _STATE), lambda value, a: with_gradient(value, a, ONE)
+    ),
+}
+
+READER_FUNCTIONS = {
+    "before": ("state",),
+    "norm": ("a",),
+    "phase_spike": ("re", "im", "threshold"),
+}
+"""Functions that only the reader of a neuron can build -> the names of their arguments."""
+
+
+def signature(name: str) -> str:
+    """Returns a call as a user writes it, such as ``clip(a, low, high)``."""
+    arguments = FUNCTIONS[name].arguments if name in FUNCTIONS else READER_FUNCTIONS[name]
+    return f"{name}({', '.join(arguments)})"

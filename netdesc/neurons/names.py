@@ -1,0 +1,107 @@
+"""Checks of the names and the numbers of parameters, inputs, states and equations."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Collection, Iterator
+
+from netdesc.neurons.definition import Definition
+from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS
+from netdesc.neurons.mistakes import Mistake, Part, Place
+from netdesc.neurons.parser import Equation
+
+MAX_STATES = 32
+MAX_PARAMETERS = 32
+MAX_INPUTS = 2
+MAX_EQUATIONS = 64
+"""In ``step``, and in ``reset``."""
+MAX_NAME_CHARACTERS = 100
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+NORM_PARAMETERS = ("bias",)
+SPIKE_PARAMETERS = ("peak", "width")
+
+
+def size_mistakes(definition: Definition) -> Iterator[Mistake]:
+    """Yields mistakes of lists that are too long to be read."""
+    lists: list[tuple[Part, int, int, str]] = [
+        ("parameters", len(definition.parameters), MAX_PARAMETERS, "parameters"),
+        ("inputs", len(definition.inputs), MAX_INPUTS, "inputs"),
+        ("step", len(definition.step), MAX_EQUATIONS, "equations"),
+        ("reset", len(definition.reset), MAX_EQUATIONS, "equations"),
+    ]
+    for part, count, most, word in lists:
+        if count > most:
+            message = f"There are {count} {word}; at most {most} are allowed."
+            yield Mistake(Place(part, most, 0, 0), message)
+
+
+def missing_mistakes(definition: Definition) -> Iterator[Mistake]:
+    """Yields mistakes of parts that a neuron cannot do without."""
+    if not definition.step:
+        message = "A neuron needs an equation in step, such as 'v = decay(v, leak) + x'."
+        yield Mistake(Place("step", 0, 0, 0), message)
+    if not definition.inputs:
+        yield Mistake(Place("inputs", 0, 0, 0), "A neuron needs an input, such as 'x'.")
+    if definition.spike is None and definition.output is None:
+        message = "A neuron needs spike, such as 'v > threshold', or output."
+        yield Mistake(Place("spike", 0, 0, 0), message)
+    if definition.spike is None and definition.reset:
+        yield Mistake(Place("reset", 0, 0, 0), "A reset needs spike, such as 'v > threshold'.")
+
+
+def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterator[Mistake]:
+    """Yields mistakes in names of parameters and inputs. ``added`` are netdesc's parameters."""
+    known: set[str] = set()
+    declared: list[tuple[Part, int, str]] = [
+        ("parameters", index, name) for index, (name, _) in enumerate(definition.parameters)
+    ]
+    declared.extend(("inputs", index, name) for index, name in enumerate(definition.inputs))
+    for part, index, name in declared:
+        place = Place(part, index, 0, len(name))
+        if name in known:
+            yield Mistake(place, f"The name '{name}' is used twice.")
+        elif _NAME.fullmatch(name) is None or len(name) > MAX_NAME_CHARACTERS:
+            shown = repr(name[:MAX_NAME_CHARACTERS])
+            yield Mistake(place, f"{shown} is not a name of letters, digits and '_'.")
+        elif part == "parameters" and name in added:
+            message = f"The neuron has a parameter '{name}' already, for its norm or surrogate."
+            yield Mistake(place, message, f"{name}_")
+        elif (use := _reserved_use(name)) is not None:
+            yield Mistake(place, f"'{name}' is {use}, and cannot be a name.", f"{name}_")
+        known.add(name)
+
+
+def state_mistakes(definition: Definition, equations: Collection[Equation]) -> Iterator[Mistake]:
+    """Yields mistakes in the names of states, and in their number."""
+    parameters = {name for name, _ in definition.parameters}
+    resets: set[str] = set()
+    states: set[str] = set()
+    for each in equations:
+        name = each.state
+        if name in parameters or name in definition.inputs:
+            kind = "a parameter" if name in parameters else "an input"
+            yield Mistake(each.state_place, f"'{name}' is {kind}, and cannot be assigned.")
+            continue
+        if (use := _reserved_use(name)) is not None:
+            message = f"'{name}' is {use}, and cannot be a state."
+            yield Mistake(each.state_place, message, f"{name}_")
+        if each.source.part == "reset":
+            if name in resets:
+                yield Mistake(each.state_place, f"'{name}' has two equations in reset.")
+            resets.add(name)
+        if name not in states and len(states) == MAX_STATES:
+            message = f"'{name}' is one state too many; at most {MAX_STATES} are allowed."
+            yield Mistake(each.state_place, message)
+            return
+        states.add(name)
+
+
+def _reserved_use(name: str) -> str | None:
+    if keyword.iskeyword(name):
+        return "a word of Python"
+    if name in FUNCTIONS or name in READER_FUNCTIONS:
+        return "a function"
+    return "what the neuron does" if name == "spike" else None

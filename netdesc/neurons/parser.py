@@ -1,0 +1,149 @@
+"""Texts of equations to trees of ``ast``, within bounds. Nothing is ever executed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from netdesc.neurons.mistakes import Mistake, Part, Place
+
+MAX_CHARACTERS = 1_000
+MAX_DEPTH = 40
+
+_FOREIGN = re.compile(r"[^A-Za-z0-9_ .,()<>=!+*/%&|-]")
+_NUMBER_LIKE = re.compile(r"(?<![A-Za-z0-9_.])[.0-9](?:[eE][+-]|[A-Za-z0-9_.])*")
+_NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_EQUATION = re.compile(r" *(?P<state>[A-Za-z_][A-Za-z0-9_]*) *=(?!=)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text of a definition and its place. The expression in it begins at column ``start``."""
+
+    part: Part
+    index: int
+    text: str
+    start: int
+
+    @classmethod
+    def of(cls, part: Part, index: int, text: str, column: int = 0) -> Self:
+        """Returns the source of the expression that begins at ``column``, or behind blanks."""
+        return cls(part, index, text, len(text) - len(text[column:].lstrip(" ")))
+
+    def between(self, column: int, end_column: int) -> Place:
+        """Returns the place of the characters from ``column`` up to ``end_column``."""
+        return Place(self.part, self.index, column, end_column)
+
+    @property
+    def whole(self) -> Place:
+        """The place of the expression."""
+        return self.between(self.start, max(self.start, len(self.text.rstrip())))
+
+    def place(self, node: ast.expr) -> Place:
+        """Returns the place of a part of the tree that ``parse`` returned."""
+        end = node.end_col_offset
+        assert end is not None
+        return self.between(self.start + node.col_offset, self.start + end)
+
+    def written(self, node: ast.expr) -> str:
+        """Returns the text of a part of the tree that ``parse`` returned."""
+        place = self.place(node)
+        return self.text[place.column : place.end_column]
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """``state = expression``, parsed."""
+
+    state: str
+    state_place: Place
+    source: Source
+    """Of the expression."""
+    tree: ast.expr
+
+
+def parse_equation(
+    part: Part, index: int, text: str, mistakes: list[Mistake]
+) -> Equation | tuple[str, ...]:
+    """Returns an equation, or its state, if that is known, after adding its mistakes."""
+    whole = Source.of(part, index, text)
+    if not _fits(whole, mistakes):
+        found = _EQUATION.match(text)
+        return (found["state"],) if found else ()
+    found = _EQUATION.match(text)
+    if found is None:
+        form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
+        mistakes.append(Mistake(whole.whole, form))
+        return ()
+    source = Source.of(part, index, text, found.end())
+    tree = parse(source, mistakes)
+    if tree is None:
+        return (found["state"],)
+    return Equation(found["state"], source.between(*found.span("state")), source, tree)
+
+
+def parse(source: Source, mistakes: list[Mistake]) -> ast.expr | None:
+    """Returns the tree of the expression in ``source``. Returns None and adds a mistake without.
+
+    Trees are at most ``MAX_DEPTH`` deep. Columns of their nodes count from ``source.start``.
+    """
+    if not _fits(source, mistakes):
+        return None
+    text = source.text[source.start :]
+    if not text:
+        mistakes.append(Mistake(source.whole, "An expression is missing here."))
+        return None
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        column = min(source.start + max(0, (error.offset or 1) - 1), source.whole.end_column)
+        message = f"This is not an expression: {error.msg}."
+        mistakes.append(Mistake(source.between(column, column), message))
+        return None
+    except (RecursionError, MemoryError):
+        mistakes.append(Mistake(source.whole, _TOO_DEEP))
+        return None
+    if _depth_exceeds(tree, MAX_DEPTH):
+        mistakes.append(Mistake(source.whole, _TOO_DEEP))
+        return None
+    return tree
+
+
+_TOO_DEEP = (
+    f"The expression nests deeper than {MAX_DEPTH} operations. Name a part of it: give it a state."
+)
+
+
+def _fits(source: Source, mistakes: list[Mistake]) -> bool:
+    """Adds mistakes of single characters and of the length; returns whether there are none."""
+    if len(source.text) > MAX_CHARACTERS:
+        message = (
+            f"The text has {len(source.text)} characters; at most {MAX_CHARACTERS} are allowed."
+        )
+        place = source.between(MAX_CHARACTERS, len(source.text))
+        mistakes.append(Mistake(place, message))
+        return False
+    foreign = _FOREIGN.search(source.text)
+    if foreign is not None:
+        message = f"The character {foreign.group()!r} is not allowed in an equation."
+        mistakes.append(Mistake(source.between(*foreign.span()), message))
+        return False
+    for each in _NUMBER_LIKE.finditer(source.text):
+        if _NUMBER.fullmatch(each.group()) is None:
+            message = f"'{each.group()}' is neither a number nor a name."
+            mistakes.append(Mistake(source.between(*each.span()), message))
+            return False
+    return True
+
+
+def _depth_exceeds(tree: ast.expr, most: int) -> bool:
+    waiting = [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > most:
+            return True
+        inner = ast.iter_child_nodes(node)
+        waiting += [(each, depth + 1) for each in inner if isinstance(each, ast.expr)]
+    return False

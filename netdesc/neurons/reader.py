@@ -1,0 +1,346 @@
+"""Trees of equations to expressions: types, numbers, operators and calls.
+
+A mistake is noted where it is found and the value becomes None. What is computed of None is None,
+so that one mistake is reported once, and all others of the text, too.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from netdesc.neurons import arithmetic
+from netdesc.neurons.expressions import (
+    BOOL,
+    GRID,
+    REAL,
+    SHARE,
+    STATE_LIMIT,
+    STATE_UNIT,
+    Expression,
+    Type,
+)
+from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS, Wanted, signature
+from netdesc.neurons.mistakes import Mistake, Place, closest
+from netdesc.neurons.parser import Source
+
+Operand = Expression | float | None
+"""A number without a type yet; None after a mistake."""
+
+MAX_NUMBER = STATE_LIMIT // STATE_UNIT
+"""Numbers beside states are within ± this, in threshold units, so that they are on the grid."""
+
+_BOUNDS = {Wanted.DECAY: (0.0, 1.0), Wanted.FACTOR: (-1.0, 1.0)}
+
+_COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+}
+
+_REFUSED: dict[type[ast.AST], str] = {
+    ast.Div: "There is no division: write scaled(state, 0.5) for half a state.",
+    ast.Pow: "There is no power: a state times a state has no defined rounding.",
+    ast.BitAnd: "'&' is not allowed: write 'and'.",
+    ast.BitOr: "'|' is not allowed: write 'or'.",
+    ast.Not: "There is no 'not': turn the comparison round.",
+    ast.Eq: "There is no '==': write 'a >= b and a <= b'.",
+    ast.NotEq: "There is no '!=': write 'a > b or a < b'.",
+    ast.IfExp: "There is no 'if': write where(condition, a, b).",
+}
+
+
+@dataclass
+class Scope:
+    """What the names of an equation stand for, and what its reader notes."""
+
+    values: dict[str, Expression]
+    """Parameter, input or state -> its value now."""
+    before: dict[str, Expression]
+    """Name that ``before`` takes -> its value in the step before."""
+    mistakes: list[Mistake] = field(default_factory=list[Mistake])
+    places: dict[Expression, Place] = field(default_factory=dict[Expression, Place])
+
+
+class Reader:
+    """Reads the expressions of one text. ``calls`` are the calls that its neuron builds itself."""
+
+    def __init__(
+        self,
+        source: Source,
+        scope: Scope,
+        unit_bits: int,
+        calls: Mapping[str, Callable[[Reader, ast.Call], Operand]],
+    ) -> None:
+        self.source = source
+        self.scope = scope
+        self._unit = 2**unit_bits
+        self._calls = calls
+
+    def fail(self, node: ast.expr, message: str, suggestion: str | None = None) -> None:
+        """Notes a mistake at a part of the text."""
+        self.scope.mistakes.append(Mistake(self.source.place(node), message, suggestion))
+
+    def read(self, node: ast.expr) -> Operand:
+        """Returns the value of a part of the text."""
+        read = _READERS.get(type(node))
+        if read is None:
+            message = _REFUSED.get(type(node), "This is not allowed in an equation.")
+            return self.fail(node, message)
+        value = read(self, node)
+        if isinstance(value, Expression):
+            self.scope.places.setdefault(value, self.source.place(node))
+        return value
+
+    def read_as(self, node: ast.expr, type: Type) -> Expression | None:
+        """Returns the value of a part of the text, which must have a type."""
+        return self.of_type(node, self.read(node), type)
+
+    def of_type(self, node: ast.expr, value: Operand, type: Type) -> Expression | None:
+        """Returns ``value``, read of ``node``, with the type that it must have."""
+        if value is None:
+            return None
+        if not isinstance(value, Expression) and type is not BOOL:
+            return self._number(node, value, type)
+        if not isinstance(value, Expression) or value.type is not type:
+            return self.fail(node, f"This must be {type.value}, and is {_a(value)}.")
+        return value
+
+    def read_alike(self, *nodes: ast.expr) -> list[Expression] | None:
+        """Returns values of one type, GRID or REAL. Numbers have the type of the others."""
+        values = [self.read(node) for node in nodes]
+        if None in values:
+            return None
+        typed = [each for each in values if isinstance(each, Expression)]
+        type = typed[0].type if typed else GRID
+        for node, value in zip(nodes, values, strict=True):
+            if isinstance(value, Expression) and value.type not in (GRID, REAL):
+                return self.fail(
+                    node, f"This must be a state or a real number, and is {_a(value)}."
+                )
+        alike = [self.of_type(n, value, type) for n, value in zip(nodes, values, strict=True)]
+        return None if None in alike else cast("list[Expression]", alike)
+
+    def comparison(self, node: ast.Compare) -> tuple[str, Expression, Expression] | None:
+        """Returns the comparison and what it compares."""
+        if len(node.ops) > 1:
+            message = "A comparison compares two values."
+            return self.fail(node, message, " and ".join(self._parts(node)))
+        operation = _COMPARISONS.get(type(node.ops[0]))
+        if operation is None:
+            message = _REFUSED.get(type(node.ops[0]), "This comparison is not allowed.")
+            return self.fail(node, message)
+        compared = self.read_alike(node.left, node.comparators[0])
+        return None if compared is None else (operation, compared[0], compared[1])
+
+    def has_arguments(self, node: ast.Call, name: str, count: int) -> bool:
+        """Returns whether a call has its number of arguments; notes a mistake if not."""
+        if node.keywords or any(isinstance(each, ast.Starred) for each in node.args):
+            self.fail(node, f"Arguments have no names and no stars here: {signature(name)}.")
+            return False
+        if len(node.args) != count:
+            plural = "argument" if count == 1 else "arguments"
+            number = len(node.args)
+            self.fail(node, f"{signature(name)} takes {count} {plural}, and has {number} here.")
+            return False
+        return True
+
+    def _parts(self, node: ast.Compare) -> Iterator[str]:
+        """Returns the comparisons of neighbours in a chain, as a user writes them."""
+        terms = [node.left, *node.comparators]
+        for a, b in itertools.pairwise(terms):
+            start, end = self.source.place(a).end_column, self.source.place(b).column
+            sign = self.source.text[start:end].strip(" ()")
+            yield f"{self.source.written(a)} {sign} {self.source.written(b)}"
+
+    def _number(self, node: ast.expr, value: float, type: Type) -> Expression | None:
+        if type is REAL:
+            return arithmetic.constant(value, REAL)
+        unit = STATE_UNIT if type is SHARE else self._unit
+        if abs(value * unit) > STATE_LIMIT:
+            limit = STATE_LIMIT // unit
+            return self.fail(node, f"This number is beyond the grid, which ends at ±{limit}.")
+        return arithmetic.constant(round(value * unit), type)
+
+    def _constant(self, node: ast.expr) -> Operand:
+        assert isinstance(node, ast.Constant)
+        if type(node.value) not in (int, float):
+            return self.fail(node, f"{self.source.written(node)} is not a number.")
+        value = cast("int | float", node.value)
+        if abs(value) > MAX_NUMBER:
+            return self.fail(node, f"Numbers are within ±{MAX_NUMBER}, in threshold units.")
+        return float(value)
+
+    def _name(self, node: ast.expr) -> Operand:
+        assert isinstance(node, ast.Name)
+        name, known = node.id, self.scope.values
+        if name in known:
+            return known[name]
+        if name == "spike":
+            message = (
+                "'spike' is known after the step only. before(spike) is that of the step before."
+            )
+            return self.fail(node, message, "before(spike)")
+        if name in FUNCTIONS or name in READER_FUNCTIONS:
+            return self.fail(node, f"'{name}' is a function: write {signature(name)}.")
+        message = (
+            f"'{name}' is neither a state nor a parameter nor an input. "
+            f"A state needs an equation, '{name} = …', in step."
+        )
+        return self.fail(node, message, closest(name, known))
+
+    def _call(self, node: ast.expr) -> Operand:
+        assert isinstance(node, ast.Call)
+        called = node.func
+        if not isinstance(called, ast.Name):
+            return self.fail(node, "Only functions are called. Write '*' for a product.")
+        name = called.id
+        if name in self._calls:
+            is_complete = self.has_arguments(node, name, len(READER_FUNCTIONS[name]))
+            return self._calls[name](self, node) if is_complete else None
+        function = FUNCTIONS.get(name)
+        if function is None:
+            if name in self.scope.values:
+                return self.fail(called, f"'{name}' is not a function. Write '*' for a product.")
+            known = [*FUNCTIONS, *READER_FUNCTIONS]
+            message = f"There is no function '{name}'. There are {', '.join(sorted(known))}."
+            return self.fail(called, message, closest(name, known))
+        if not self.has_arguments(node, name, len(function.wanted)):
+            return None
+        values: list[Expression | None] = []
+        alike = [
+            n for n, want in zip(node.args, function.wanted, strict=True) if want is Wanted.VALUE
+        ]
+        same = iter(self.read_alike(*alike) or [None] * len(alike))
+        for each, wanted in zip(node.args, function.wanted, strict=True):
+            values.append(next(same) if wanted is Wanted.VALUE else self._wanted(each, wanted))
+        return None if None in values else function.build(*values)
+
+    def _wanted(self, node: ast.expr, wanted: Wanted) -> Expression | None:
+        value = self.read(node)
+        bounds = _BOUNDS.get(wanted)
+        if bounds is None:
+            return self.of_type(node, value, BOOL if wanted is Wanted.CONDITION else GRID)
+        low, high = bounds
+        if isinstance(value, Expression) and value.type is not SHARE:
+            return self.fail(node, f"This must be {wanted.value}, and is {_a(value)}.")
+        if isinstance(value, float) and not low <= value <= high:
+            return self.fail(node, f"This must be {wanted.value}.")
+        return self.of_type(node, value, SHARE)
+
+    def _unary(self, node: ast.expr) -> Operand:
+        assert isinstance(node, ast.UnaryOp)
+        if not isinstance(node.op, (ast.USub, ast.UAdd)):
+            return self.fail(node, _REFUSED.get(type(node.op), "This operator is not allowed."))
+        value = self.read(node.operand)
+        if isinstance(value, Expression) and value.type not in (GRID, REAL):
+            return self.fail(node, f"{_a(value).capitalize()} has no sign.")
+        if value is None or isinstance(node.op, ast.UAdd):
+            return value
+        return arithmetic.negate(value) if isinstance(value, Expression) else -value
+
+    def _boolean(self, node: ast.expr) -> Operand:
+        assert isinstance(node, ast.BoolOp)
+        join = arithmetic.both if isinstance(node.op, ast.And) else arithmetic.either
+        values = [self.read_as(each, BOOL) for each in node.values]
+        joined = values[0]
+        for value in values[1:]:
+            joined = None if joined is None or value is None else join(joined, value)
+        return joined
+
+    def _compare(self, node: ast.expr) -> Operand:
+        assert isinstance(node, ast.Compare)
+        found = self.comparison(node)
+        return found and arithmetic.compare(*found)
+
+    def _binary(self, node: ast.expr) -> Operand:
+        assert isinstance(node, ast.BinOp)
+        compute = _BINARY.get(type(node.op))
+        if compute is None:
+            return self.fail(node, _REFUSED.get(type(node.op), "This operator is not allowed."))
+        a, b = self.read(node.left), self.read(node.right)
+        return None if a is None or b is None else compute(self, node, a, b)
+
+    def _sum(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
+        is_sum = isinstance(node.op, ast.Add)
+        if isinstance(a, float) and isinstance(b, float):
+            return a + b if is_sum else a - b
+        if a == 1.0 and not is_sum and isinstance(b, Expression) and b.type is SHARE:
+            return arithmetic.rest(b)
+        types = {each.type for each in (a, b) if isinstance(each, Expression)}
+        if len(types) > 1 or types & {SHARE, BOOL}:
+            hint = " Of decays and factors there is '1 - share' alone." if SHARE in types else ""
+            done = "added" if is_sum else "subtracted"
+            return self.fail(node, f"{_both(a, b)} cannot be {done}.{hint}")
+        (type,) = types
+        left, right = self.of_type(node.left, a, type), self.of_type(node.right, b, type)
+        if left is None or right is None:
+            return None
+        return (arithmetic.add if is_sum else arithmetic.subtract)(left, right)
+
+    def _product(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
+        if isinstance(a, float) and isinstance(b, float):
+            return a * b
+        number, other = (a, b) if isinstance(a, float) else (b, a)
+        assert isinstance(other, Expression)
+        if isinstance(number, float):
+            if other.type is GRID and not number.is_integer():
+                return self._not_whole(node, number, node.right if number is a else node.left)
+            if other.type is GRID and abs(number) <= MAX_NUMBER:
+                return arithmetic.scale(other, int(number))
+            if other.type is REAL:
+                return arithmetic.multiply(arithmetic.constant(number, REAL), other)
+            return self.fail(node, f"{_both(a, b)} cannot be multiplied.")
+        assert isinstance(number, Expression)
+        types = {number.type, other.type}
+        if types == {GRID, SHARE}:
+            state, share = (number, other) if number.type is GRID else (other, number)
+            return arithmetic.times(state, share)
+        if types == {REAL}:
+            return arithmetic.multiply(number, other)
+        hint = _PRODUCT_HINTS.get(frozenset(types), "")
+        return self.fail(node, f"{_both(a, b)} cannot be multiplied.{hint}")
+
+    def _not_whole(self, node: ast.BinOp, number: float, state: ast.expr) -> None:
+        message = "A state is multiplied by whole numbers, decays and factors alone."
+        fits = abs(number) <= 1
+        return self.fail(
+            node, message, f"scaled({self.source.written(state)}, {number:g})" if fits else None
+        )
+
+
+_PRODUCT_HINTS = {
+    frozenset({GRID}): (
+        " A state times a state has no defined rounding: choose with where(condition, a, b), or"
+        " multiply by a number or a factor with scaled(state, factor)."
+    ),
+    frozenset({GRID, REAL}): " Give the parameter the kind 'factor'.",
+}
+
+_BINARY: dict[type[ast.operator], Callable[[Reader, ast.BinOp, Operand, Operand], Operand]] = {
+    ast.Add: Reader._sum,
+    ast.Sub: Reader._sum,
+    ast.Mult: Reader._product,
+}
+
+_READERS: dict[type[ast.expr], Callable[[Reader, ast.expr], Operand]] = {
+    ast.Constant: Reader._constant,
+    ast.Name: Reader._name,
+    ast.Call: Reader._call,
+    ast.UnaryOp: Reader._unary,
+    ast.BoolOp: Reader._boolean,
+    ast.Compare: Reader._compare,
+    ast.BinOp: Reader._binary,
+}
+
+
+def _a(value: Operand) -> str:
+    return value.type.value if isinstance(value, Expression) else "a number"
+
+
+def _both(a: Operand, b: Operand) -> str:
+    return f"{_a(a).capitalize()} and {_a(b)}"

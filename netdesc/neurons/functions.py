@@ -41,10 +41,21 @@ class Function:
 
 _VALUE, _STATE, _CONDITION = Wanted.VALUE, Wanted.STATE, Wanted.CONDITION
 
+
+def _decay(state: Expression, lost: Expression) -> Expression:
+    return times(state, rest(lost))
+
+
+def _clip(a: Expression, low: Expression, high: Expression) -> Expression:
+    return minimum(maximum(a, low), high)
+
+
+def _straight_through(value: Expression, a: Expression) -> Expression:
+    return with_gradient(value, a, ONE)
+
+
 FUNCTIONS: dict[str, Function] = {
-    "decay": Function(
-        ("state", "decay"), (_STATE, Wanted.DECAY), lambda a, lost: times(a, rest(lost))
-    ),
+    "decay": Function(("state", "decay"), (_STATE, Wanted.DECAY), _decay),
     "scaled": Function(("state", "factor"), (_STATE, Wanted.FACTOR), times),
     "where": Function(("condition", "a", "b"), (_CONDITION, _VALUE, _VALUE), where),
     "abs": Function(("a",), (_VALUE,), absolute),
@@ -53,12 +64,10 @@ FUNCTIONS: dict[str, Function] = {
     "clip": Function(
         ("a", "low", "high"),
         (_VALUE, _VALUE, _VALUE),
-        lambda a, low, high: minimum(maximum(a, low), high),
+        _clip,
     ),
     "stop": Function(("a",), (_VALUE,), with_gradient),
-    "straight_through": Function(
-        ("value", "a"), (_STATE, _STATE), lambda value, a: with_gradient(value, a, ONE)
-    ),
+    "straight_through": Function(("value", "a"), (_STATE, _STATE), _straight_through),
 }
 
 READER_FUNCTIONS = {

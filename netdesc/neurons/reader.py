@@ -10,7 +10,7 @@ import ast
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 from netdesc.neurons import arithmetic
 from netdesc.neurons.expressions import (
@@ -53,6 +53,14 @@ _REFUSED: dict[type[ast.AST], str] = {
     ast.IfExp: "There is no 'if': write where(condition, a, b).",
 }
 
+_PRODUCT_HINTS = {
+    frozenset({GRID}): (
+        " A state times a state has no defined rounding: choose with where(condition, a, b), or"
+        " multiply by a number or a factor with scaled(state, factor)."
+    ),
+    frozenset({GRID, REAL}): " Give the parameter the kind 'factor'.",
+}
+
 
 @dataclass
 class Scope:
@@ -87,7 +95,7 @@ class Reader:
 
     def read(self, node: ast.expr) -> Operand:
         """Returns the value of a part of the text."""
-        read = _READERS.get(type(node))
+        read = self._READ.get(type(node))
         if read is None:
             message = _REFUSED.get(type(node), "This is not allowed in an equation.")
             return self.fail(node, message)
@@ -259,7 +267,7 @@ class Reader:
 
     def _binary(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.BinOp)
-        compute = _BINARY.get(type(node.op))
+        compute = self._BINARY.get(type(node.op))
         if compute is None:
             return self.fail(node, _REFUSED.get(type(node.op), "This operator is not allowed."))
         a, b = self.read(node.left), self.read(node.right)
@@ -312,30 +320,20 @@ class Reader:
             node, message, f"scaled({self.source.written(state)}, {number:g})" if fits else None
         )
 
-
-_PRODUCT_HINTS = {
-    frozenset({GRID}): (
-        " A state times a state has no defined rounding: choose with where(condition, a, b), or"
-        " multiply by a number or a factor with scaled(state, factor)."
-    ),
-    frozenset({GRID, REAL}): " Give the parameter the kind 'factor'.",
-}
-
-_BINARY: dict[type[ast.operator], Callable[[Reader, ast.BinOp, Operand, Operand], Operand]] = {
-    ast.Add: Reader._sum,
-    ast.Sub: Reader._sum,
-    ast.Mult: Reader._product,
-}
-
-_READERS: dict[type[ast.expr], Callable[[Reader, ast.expr], Operand]] = {
-    ast.Constant: Reader._constant,
-    ast.Name: Reader._name,
-    ast.Call: Reader._call,
-    ast.UnaryOp: Reader._unary,
-    ast.BoolOp: Reader._boolean,
-    ast.Compare: Reader._compare,
-    ast.BinOp: Reader._binary,
-}
+    _BINARY: ClassVar[dict[type[ast.operator], Callable[..., Operand]]] = {
+        ast.Add: _sum,
+        ast.Sub: _sum,
+        ast.Mult: _product,
+    }
+    _READ: ClassVar[dict[type[ast.expr], Callable[..., Operand]]] = {
+        ast.Constant: _constant,
+        ast.Name: _name,
+        ast.Call: _call,
+        ast.UnaryOp: _unary,
+        ast.BoolOp: _boolean,
+        ast.Compare: _compare,
+        ast.BinOp: _binary,
+    }
 
 
 def _a(value: Operand) -> str:

@@ -14,13 +14,13 @@ import torch
 
 from netdesc.kernels.checks import check_per_neuron
 from netdesc.kernels.fixed_point import (
-    DECAY_ONE,
     STATE_LIMIT,
     STATE_UNIT,
     STATES_PER_WEIGHT,
     WEIGHT_UNIT,
     threshold_mantissa,
 )
+from netdesc.kernels.parameter_grid import parameter_gradient, parameter_vector, truncate
 
 _GridParameters = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -92,12 +92,8 @@ class Dynamics:
 
 
 def keep_factor(decay: torch.Tensor, neurons: int) -> torch.Tensor:
-    """Returns ``4096 − round(4096 · decay)``, int32 [neurons].
-
-    The decay is first clamped to [0, 1]; NaN becomes 0.
-    """
-    lost = torch.round(decay.detach().nan_to_num(0.0).clamp(0.0, 1.0) * DECAY_ONE)
-    return (DECAY_ONE - lost).to(torch.int32).expand(neurons).contiguous()
+    """Returns ``4096 − round(4096 · decay)``, int32 [neurons], see ``parameter_vector``."""
+    return parameter_vector("decay", decay, neurons, STATE_UNIT)
 
 
 def make_dynamics(
@@ -168,31 +164,20 @@ def _parameters_on_grid(
 ) -> _GridParameters:
     """Computes ``keep_u``, ``keep_v`` and ``bias`` of ``Dynamics`` from the real parameters."""
     if bias.numel():
-        scaled = torch.nan_to_num(bias.detach() * STATE_UNIT, nan=0.0)
-        states = scaled.clamp(-STATE_LIMIT, STATE_LIMIT).to(torch.int32)
+        states = truncate(bias.detach(), STATE_UNIT)
     else:
         states = torch.zeros(neurons, dtype=torch.int32, device=bias.device)
     return keep_factor(current_decay, neurons), keep_factor(voltage_decay, neurons), states
 
 
-def decay_gradient(grad_N: torch.Tensor, decay: torch.Tensor) -> torch.Tensor | None:
-    """Sums gradients ``grad_N`` [neurons] to the shape of ``decay``.
-
-    Returns None if the decay is not learnt.
-    """
-    if not decay.requires_grad:
-        return None
-    return grad_N.sum_to_size(decay.shape) if decay.dim() else grad_N.sum()
-
-
 def decay_gradients(
     grad_decays: torch.Tensor, current_decay: torch.Tensor, voltage_decay: torch.Tensor
 ) -> list[torch.Tensor | None]:
-    """Returns ``decay_gradient`` of both decays; ``grad_decays`` is [2, neurons]."""
+    """Returns ``parameter_gradient`` of both decays; ``grad_decays`` is [2, neurons]."""
     grad_current, grad_voltage = grad_decays
     return [
-        decay_gradient(grad_current, current_decay),
-        decay_gradient(grad_voltage, voltage_decay),
+        parameter_gradient(grad_current, current_decay),
+        parameter_gradient(grad_voltage, voltage_decay),
     ]
 
 

@@ -164,3 +164,20 @@ def in_order(roots: Iterable[Expression]) -> list[Expression]:
         waiting.append((each, True))
         waiting += [(argument, False) for argument in reversed(each.arguments)]
     return list(order)
+
+
+def without_gradients(roots: Iterable[Expression]) -> list[Expression]:
+    """Returns ``roots`` with each ``with_gradient`` replaced by its first argument."""
+    roots = list(roots)
+    replaced: dict[Expression, Expression] = {}
+    for each in in_order(roots):
+        if each.operation == "with_gradient":
+            replaced[each] = replaced[each.arguments[0]]
+        elif each.arguments:
+            arguments = [replaced[argument] for argument in each.arguments]
+            replaced[each] = expression(
+                each.operation, *arguments, value=each.value, type=each.type
+            )
+        else:
+            replaced[each] = each
+    return [replaced[root] for root in roots]

@@ -6,12 +6,13 @@ time-first. Floats are in threshold units, integer states are in units of 1/4096
 
 ``notes``, int64 [4], are statistics of a layer: the largest absolute current and voltage (in state
 units), how the synaptic input was computed (1: from events, 0: as a matrix product), and the number
-of output spikes.
+of output spikes. ``kernels.neurons`` explains those of the operator ``neurons``.
 """
 
 from netdesc.kernels.operators.cuba import cuba
 from netdesc.kernels.operators.labels import class_labels
 from netdesc.kernels.operators.leaky import leaky
+from netdesc.kernels.operators.neurons import neurons
 from netdesc.kernels.operators.segment import segment
 from netdesc.kernels.operators.spike_time import spike_time
 from netdesc.kernels.operators.synapses import linear, quantize_weight
@@ -22,6 +23,7 @@ __all__ = [
     "cuba",
     "leaky",
     "linear",
+    "neurons",
     "quantize_weight",
     "segment",
     "spike_time",

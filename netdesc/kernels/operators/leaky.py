@@ -8,7 +8,7 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_per_neuron, check_signal
 from netdesc.kernels.engine import engine_for
-from netdesc.kernels.neuron_parameters import decay_gradient
+from netdesc.kernels.parameter_grid import parameter_gradient
 from netdesc.kernels.registration import fake, gradient, operator
 
 
@@ -52,7 +52,7 @@ def _leaky_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> N
 def _leaky_gradient(ctx: Any, grad_u: Tensor) -> tuple[Tensor, Tensor | None]:
     u_TBN, decay = ctx.saved_tensors
     grad_z, grad_decay = leaky_backward(grad_u, u_TBN, decay, decay.requires_grad)
-    return grad_z, decay_gradient(grad_decay, decay)
+    return grad_z, parameter_gradient(grad_decay, decay)
 
 
 gradient("leaky", _leaky_gradient, _leaky_context)

@@ -14,6 +14,7 @@ from torch import Tensor
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.neuron_parameters import Dynamics, keep_factor
 from netdesc.kernels.quantization import quantize, straight_through
+from netdesc.kernels.reference.neurons import neurons, neurons_backward
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import segment_backward_by_layer, segment_by_layer
@@ -25,6 +26,8 @@ __all__ = [
     "leaky_backward",
     "linear",
     "linear_backward",
+    "neurons",
+    "neurons_backward",
     "segment",
     "segment_backward",
     "spike_time",

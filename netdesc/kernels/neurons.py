@@ -1,0 +1,197 @@
+"""The neurons of one layer, and the results of their forward and backward pass, for all engines.
+
+An engine has two functions::
+
+    neurons(inputs_TBN, neurons, states, keep) -> NeuronsOutput
+    neurons_backward(grad_out_TBN, neurons, saved) -> NeuronsGradients
+
+``inputs_TBN`` are one float32 tensor [steps, batch, neurons] for each input of the program, in
+threshold units. An input becomes a state as ``trunc(state_unit · input)``, saturated; NaN
+becomes 0.
+
+**Output** [steps, batch, neurons], float32: 0 or 1 for spikes. A graded output is in threshold
+units, rounded down to a multiple of 1/4096 (which changes only states of a smaller unit). If the
+neuron has a spike, too, the graded output is 0 where it does not fire.
+
+**Delay**: with a delay of 1 the output of a step is handed on in the next step. The first step then
+hands on what the run before left, or 0. The output of the last step gets no gradient.
+
+**States**: without ``states``, all states are 0 before the first step, and no states are returned.
+Otherwise ``states`` are int32 tensors [batch, neurons], and so are those that are returned for the
+next run: the states after the last step and its reset, in the program's order; then 1 where the
+neuron fired in the last step, else 0 (0 for neurons that do not spike); then, with a delay, the
+output of the last step: 0 or 1 for spikes, in units of 1/4096 for a graded output. The output of
+consecutive runs is the same as of one long run. A backward pass needs neurons that begin at 0.
+
+**Notes**, int64 [states + 2]: the largest absolute value of each state before its reset, in state
+units and over all steps, neurons and samples; then the path (``PRODUCT`` or ``EVENTS``, how the
+layer's input was computed); then the number of outputs that are not 0.
+
+**Saved tensors** are what the engine's backward pass reads; ``saved_shapes`` says their shapes.
+
+**Gradients** are in threshold units. The gradient of a parameter is that of the real number, not of
+the number on the grid: a decay has minus the gradient of its share.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from netdesc.kernels.checks import check_float32, check_signal
+from netdesc.kernels.parameter_grid import parameter_vector
+from netdesc.kernels.segments import NEURONS_PER_BITMASK
+from netdesc.neurons.definition import Definition
+from netdesc.neurons.program import Program
+
+PRODUCT, EVENTS = 0, 1
+"""How a layer's input was computed: as a matrix product, or from the events of spikes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """The neurons of one layer: their program and their parameters."""
+
+    program: Program
+    learn: bool
+    """Whether the backward pass returns gradients of the learnable parameters."""
+    unit_bits: int
+    count: int
+    real_parameters: Sequence[Tensor]
+    """Float32, [] or [count] each, in the program's order."""
+    delay: int
+    """0 or 1 steps, of the output."""
+
+    @property
+    def state_unit(self) -> int:
+        """The number of state units in a threshold unit."""
+        return 1 << self.unit_bits
+
+    @functools.cached_property
+    def parameters(self) -> list[Tensor]:
+        """Vectors [count] of all parameters: int32 on the grid, float32 those of kind ``real``.
+
+        They are computed when an engine first reads them, and must not be written to.
+        """
+        kinds = self.program.parameters.values()
+        return [
+            parameter_vector(kind, value, self.count, self.state_unit)
+            for kind, value in zip(kinds, self.real_parameters, strict=True)
+        ]
+
+    @property
+    def learnable(self) -> list[int]:
+        """Places of the parameters with gradients among all parameters; none unless ``learn``."""
+        kinds = self.program.parameters.values()
+        return [place for place, kind in enumerate(kinds) if self.learn and kind != "real"]
+
+
+class NeuronsOutput(NamedTuple):
+    """The result of a forward pass. The module explains each part."""
+
+    out_TBN: Tensor
+    notes: Tensor
+    states: list[Tensor]
+    saved: list[Tensor]
+    """Empty if no backward pass follows."""
+
+
+class NeuronsGradients(NamedTuple):
+    """The result of a backward pass."""
+
+    inputs_TBN: list[Tensor]
+    parameters: list[Tensor]
+    """Float32 [neurons], in the order of ``Neurons.learnable``."""
+
+
+@functools.lru_cache(maxsize=256)
+def program_and_unit(definition: str, learn: bool) -> tuple[Program, int]:
+    """Returns the program of a definition's text, and its ``unit_bits``."""
+    from netdesc.neurons.compile import compile_neuron  # pyright: ignore[reportMissingImports]
+
+    parsed = Definition.from_text(definition)
+    return compile_neuron(parsed, learn), parsed.unit_bits
+
+
+def make_neurons(
+    definition: str, learn: bool, parameters: Sequence[Tensor], count: int, delay: int
+) -> Neurons:
+    """Returns the neurons of a layer. Raises ValueError if their parameters do not fit."""
+    program, unit_bits = program_and_unit(definition, learn)
+    names = list(program.parameters)
+    if len(parameters) != len(names):
+        raise ValueError(
+            f"{len(parameters)} parameters do not fit; the neuron has {', '.join(names) or 'none'}"
+        )
+    for name, value in zip(names, parameters, strict=True):
+        check_float32(f"the parameter '{name}'", value)
+        if value.dim() and value.shape != (count,):
+            shape = list(value.shape)
+            raise ValueError(f"the parameter '{name}' has shape {shape}; [] or [{count}] is needed")
+    if delay not in (0, 1):
+        raise ValueError(f"a delay of {delay} steps is not possible; only 0 and 1 are")
+    return Neurons(program, learn, unit_bits, count, parameters, delay)
+
+
+def check_neurons(
+    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
+) -> None:
+    """Raises ValueError if inputs, parameters and states do not fit together."""
+    names = neurons.program.inputs
+    if len(inputs_TBN) != len(names):
+        raise ValueError(f"{len(inputs_TBN)} inputs do not fit; the neuron has {', '.join(names)}")
+    first = inputs_TBN[0]
+    for name, input_TBN in zip(names, inputs_TBN, strict=True):
+        check_signal(f"the input '{name}'", input_TBN)
+        _check_device(f"the input '{name}'", input_TBN, first)
+        if input_TBN.shape != first.shape:
+            shapes = f"{list(first.shape)} and {list(input_TBN.shape)}"
+            raise ValueError(f"the inputs have different shapes, {shapes}")
+    for name, value in zip(neurons.program.parameters, neurons.real_parameters, strict=True):
+        _check_device(f"the parameter '{name}'", value, first)
+    if states and keep:
+        raise ValueError("neurons that continue from given states have no backward pass")
+    if states:
+        _check_states(states, neurons, first)
+
+
+def _check_states(states: Sequence[Tensor], neurons: Neurons, first_TBN: Tensor) -> None:
+    names = state_names(neurons)
+    if len(states) != len(names):
+        raise ValueError(f"{len(states)} states do not fit; the neuron has {', '.join(names)}")
+    shape = first_TBN.shape[1:]
+    for name, state_BN in zip(names, states, strict=True):
+        if str(state_BN.dtype) != "torch.int32" or state_BN.shape != shape:
+            kind = f"{state_BN.dtype} {list(state_BN.shape)}".removeprefix("torch.")
+            raise ValueError(f"the state '{name}' is {kind}; int32 {list(shape)} is needed")
+        _check_device(f"the state '{name}'", state_BN, first_TBN)
+
+
+def _check_device(name: str, tensor: Tensor, first: Tensor) -> None:
+    if tensor.device != first.device:
+        raise ValueError(
+            f"{name} is on device '{tensor.device}', the first input on '{first.device}'"
+        )
+
+
+def state_names(neurons: Neurons) -> list[str]:
+    """Returns names of the tensors ``states``: the program's states and what follows them."""
+    return [*neurons.program.states, "fired before", *["output of the last step"] * neurons.delay]
+
+
+def saved_shapes(neurons: Neurons, shape: Sequence[int], engine: str) -> list[tuple[int, ...]]:
+    """Returns shapes of the int32 tensors that a forward pass saves for the backward pass.
+
+    ``shape`` is [steps, batch, neurons]. The CPU engine saves one tensor of ``Forward.stored``,
+    laid out as [batch, vectors of 32 neurons, steps, slots, 32] and seen as one axis. The other
+    engines save each input in state units.
+    """
+    if engine != "cpu":
+        return [tuple(shape)] * len(neurons.program.inputs)
+    steps, batch, count = shape
+    lanes = -(-count // NEURONS_PER_BITMASK) * NEURONS_PER_BITMASK
+    return [(batch * lanes * steps * len(neurons.program.forward.stored),)]

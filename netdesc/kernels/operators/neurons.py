@@ -1,0 +1,136 @@
+"""The operator ``neurons``: a layer's neurons, whose equations are the text of a definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
+from netdesc.kernels.neurons import check_neurons, make_neurons, saved_shapes, state_names
+from netdesc.kernels.parameter_grid import parameter_gradient
+from netdesc.kernels.registration import fake, gradient, operator
+
+_Forward = tuple[Tensor, Tensor, list[Tensor], list[Tensor]]
+_Backward = tuple[list[Tensor], list[Tensor]]
+
+
+@operator
+def neurons(
+    inputs_TBN: list[Tensor],
+    parameters: list[Tensor],
+    states: list[Tensor],
+    definition: str,
+    delay: int,
+    learn: bool,
+    keep: bool,
+) -> _Forward:
+    """Runs neurons. Returns output [steps, batch, neurons], notes, final states, saved tensors.
+
+    ``kernels.neurons`` explains all of them, and the parts of ``states``, which may be empty.
+    ``definition`` is ``Definition.to_text()``. ``parameters`` are the real parameters of its
+    program, float32 [] or [neurons]. ``learn`` says whether their gradients are needed, ``keep``
+    whether a backward pass follows; otherwise no tensors are saved.
+    """
+    layer = make_neurons(definition, learn, parameters, inputs_TBN[0].shape[-1], delay)
+    check_neurons(inputs_TBN, layer, states, keep)
+    return tuple(engine_for(inputs_TBN[0].device).neurons(inputs_TBN, layer, states, keep))
+
+
+@operator
+def neurons_backward(
+    grad_out_TBN: Tensor,
+    parameters: list[Tensor],
+    saved: list[Tensor],
+    definition: str,
+    delay: int,
+    learn: bool,
+) -> _Backward:
+    """Returns gradients of the inputs, and of the learnable parameters, [neurons] each.
+
+    The second list is empty unless ``learn``. Raises EngineError if another engine saved the
+    tensors. This can happen in compiled code, which does not record the engine.
+    """
+    device = grad_out_TBN.device
+    layer = make_neurons(definition, learn, parameters, grad_out_TBN.shape[2], delay)
+    expected = saved_shapes(layer, grad_out_TBN.shape, engine_name(device))
+    if [each.shape for each in saved] != expected:
+        raise EngineError(
+            "the forward pass ran on another engine; with torch.compile, call forward and backward "
+            "pass in the same use_engine()"
+        )
+    return tuple(engine_for(device).neurons_backward(grad_out_TBN, layer, saved))
+
+
+@fake("neurons")
+def _(
+    inputs_TBN: list[Tensor],
+    parameters: list[Tensor],
+    states: list[Tensor],
+    definition: str,
+    delay: int,
+    learn: bool,
+    keep: bool,
+) -> _Forward:
+    first = inputs_TBN[0]
+    layer = make_neurons(definition, learn, parameters, first.shape[2], delay)
+    forced = requested_engine()
+    engine = first.device.type if forced == "auto" else forced
+    shapes = saved_shapes(layer, first.shape, engine) if keep else []
+    final_states = state_names(layer) if states else []
+    return (
+        first.new_empty(first.shape),
+        first.new_empty(len(layer.program.states) + 2, dtype=torch.int64),
+        [first.new_empty(first.shape[1:], dtype=torch.int32) for _ in final_states],
+        [first.new_empty(shape, dtype=torch.int32) for shape in shapes],
+    )
+
+
+@fake("neurons_backward")
+def _(
+    grad_out_TBN: Tensor,
+    parameters: list[Tensor],
+    saved: list[Tensor],
+    definition: str,
+    delay: int,
+    learn: bool,
+) -> _Backward:
+    layer = make_neurons(definition, learn, parameters, grad_out_TBN.shape[2], delay)
+    return (
+        [grad_out_TBN.new_empty(grad_out_TBN.shape) for _ in layer.program.inputs],
+        [grad_out_TBN.new_empty(layer.count) for _ in layer.learnable],
+    )
+
+
+def _neurons_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
+    inputs_TBN, parameters, _, ctx.definition, ctx.delay, ctx.learn, ctx.keep = inputs
+    _, notes, states, saved = output
+    ctx.mark_non_differentiable(notes, *states, *saved)
+    ctx.set_materialize_grads(False)
+    count = inputs_TBN[0].shape[2]
+    kinds = make_neurons(ctx.definition, True, parameters, count, ctx.delay)
+    # A schedule may change real parameters before the backward pass. They are not saved with the
+    # others, because autograd refuses saved tensors that have changed.
+    ctx.learnable = kinds.learnable
+    ctx.real = {at: each for at, each in enumerate(parameters) if at not in ctx.learnable}
+    ctx.save_for_backward(*(parameters[place] for place in ctx.learnable), *saved)
+
+
+def _neurons_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
+    if not ctx.keep:
+        raise RuntimeError("neurons ran without keep, so that they have no backward pass")
+    learnable = len(ctx.learnable)
+    found = ctx.real | dict(zip(ctx.learnable, ctx.saved_tensors[:learnable], strict=True))
+    parameters = [found[place] for place in range(len(found))]
+    saved = list(ctx.saved_tensors[learnable:])
+    grad_inputs, grad_parameters = neurons_backward(
+        grad_out, parameters, saved, ctx.definition, ctx.delay, ctx.learn
+    )
+    grads: list[Tensor | None] = [None] * len(parameters)
+    for place, grad_N in zip(ctx.learnable if ctx.learn else (), grad_parameters, strict=True):
+        grads[place] = parameter_gradient(grad_N, parameters[place])
+    return grad_inputs, grads or None, None, None, None, None, None
+
+
+gradient("neurons", _neurons_gradient, _neurons_context)

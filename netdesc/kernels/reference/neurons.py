@@ -1,0 +1,272 @@
+"""The definition of the operator ``neurons``: a program's forward step in plain torch.
+
+A table says how torch computes each operation. Forward, states are 64-bit
+integers, so that nothing can overflow. Backward, a second table computes the same values in double
+precision and threshold units, and torch's autograd differentiates them: rounding and saturation
+pass gradients straight through. The backward step of a program is never read, so that other engines
+can be checked against this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
+from netdesc.kernels.neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput
+from netdesc.kernels.parameter_grid import GRADIENT_SIGNS, truncate
+from netdesc.neurons.expressions import (
+    BOOL,
+    GRID,
+    SHARE,
+    Expression,
+    Value,
+    expression,
+    in_order,
+    without_gradients,
+)
+from netdesc.neurons.program import Program
+
+
+class _Arithmetic(NamedTuple):
+    """How values are represented and computed."""
+
+    operations: Mapping[str, Callable[..., Tensor]]
+    """Operation -> a function of its arguments, and of ``Expression.value`` unless it is None."""
+    constant: Callable[[Expression], Tensor]
+
+
+_STATES: dict[str, Callable[..., Tensor]] = {
+    "add": torch.add,
+    "subtract": torch.subtract,
+    "negate": torch.negative,
+    "absolute": lambda a: torch.where(a >= 0, a, -a),  # torch's own gradient of |0| is 0
+    "minimum": lambda a, b: torch.where(a < b, a, b),
+    "maximum": lambda a, b: torch.where(a > b, a, b),
+    "scale": torch.multiply,
+}
+
+_CONDITIONS: dict[str, Callable[..., Tensor]] = {
+    "greater": torch.gt,
+    "greater_equal": torch.ge,
+    "less": torch.lt,
+    "less_equal": torch.le,
+    "and": torch.logical_and,
+    "or": torch.logical_or,
+}
+
+
+def _times(state: Tensor, share: Tensor) -> Tensor:
+    product = state * share
+    return product.sign() * (product.abs() >> DECAY_BITS)
+
+
+_INTEGERS = (
+    _STATES
+    | _CONDITIONS
+    | {
+        "where": torch.where,
+        "times": _times,
+        "saturate": lambda a: a.clamp(-STATE_LIMIT, STATE_LIMIT),
+        "rest": lambda a: DECAY_ONE - a,
+    }
+)
+"""States and shares are int64, conditions are bool. There are no real numbers."""
+
+
+def _integer_constant(each: Expression) -> Tensor:
+    return torch.tensor(each.value, dtype=torch.bool if each.type is BOOL else torch.int64)
+
+
+def _straight_through(value: Tensor, through: Tensor) -> Tensor:
+    """Returns ``value``, with the gradient of ``through``."""
+    return through + (value - through).detach()
+
+
+def _real_arithmetic(neurons: Neurons) -> _Arithmetic:
+    """All values are float64: states in threshold units, shares as fractions, conditions 0 or 1."""
+    unit, limit = neurons.state_unit, STATE_LIMIT / neurons.state_unit
+    units = {GRID: unit, SHARE: DECAY_ONE}
+
+    def condition(compare: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        return lambda a, b: compare(a, b).to(torch.float64)
+
+    def where(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        chosen = torch.where(a.detach() != 0, b, c)
+        return chosen + (a - a.detach()) * (b - c).detach()  # 0; the gradient of the condition
+
+    def times(state: Tensor, share: Tensor) -> Tensor:
+        product = state * share
+        return _straight_through(torch.trunc(product * unit) / unit, product)
+
+    def with_gradient(a: Tensor, *pairs: Tensor) -> Tensor:
+        value = a.detach()
+        for target, factor in zip(pairs[::2], pairs[1::2], strict=True):
+            value = value + factor.detach() * (target - target.detach())
+        return value
+
+    def constant(each: Expression) -> Tensor:
+        return torch.tensor(each.value, dtype=torch.float64) / units.get(each.type, 1)
+
+    operations = {
+        **_STATES,
+        **{name: condition(compare) for name, compare in _CONDITIONS.items()},
+        "multiply": torch.multiply,
+        "divide": torch.divide,
+        "fall": lambda a: torch.exp(-a.clamp(max=60)),
+        "where": where,
+        "times": times,
+        "saturate": lambda a: _straight_through(a.clamp(-limit, limit), a),
+        "rest": lambda a: 1 - a,
+        "to_real": lambda a: a * (unit / STATE_UNIT),  # of a state: the forward step has no other
+        "with_gradient": with_gradient,
+    }
+    return _Arithmetic(operations, constant)
+
+
+class _Step(NamedTuple):
+    """Values of one step, [batch, neurons] each."""
+
+    before_reset: list[Tensor]
+    states: list[Tensor]
+    """After the reset."""
+    fired: Tensor
+    out: Tensor
+
+
+def _step_roots(program: Program) -> list[Expression]:
+    """Returns the expressions of what is in a ``_Step``, in its order."""
+    forward = program.forward
+    fired = forward.spike or expression("constant", value=0, type=BOOL)
+    out = forward.output or fired
+    if forward.output and forward.spike:
+        out = expression("where", fired, out, expression("constant", value=0, type=GRID), type=GRID)
+    return [*forward.before_reset.values(), *forward.after.values(), fired, out]
+
+
+def _compute(
+    roots: Sequence[Expression],
+    arithmetic: _Arithmetic,
+    leaves: Mapping[tuple[str, Value], Tensor],
+) -> list[Tensor]:
+    """Computes ``roots``. The key of a leaf is its operation and its value."""
+    values: dict[Expression, Tensor] = {}
+    for each in in_order(roots):
+        if each.operation == "constant":
+            values[each] = arithmetic.constant(each)
+        elif not each.arguments:
+            values[each] = leaves[each.operation, each.value]
+        else:
+            arguments = [values[argument] for argument in each.arguments]
+            factor = () if each.value is None else (each.value,)
+            values[each] = arithmetic.operations[each.operation](*arguments, *factor)
+    return [values[root] for root in roots]
+
+
+def _run(
+    program: Program,
+    roots: Sequence[Expression],
+    arithmetic: _Arithmetic,
+    parameters: Sequence[Tensor],
+    inputs_TBN: Sequence[Tensor],
+    states: Sequence[Tensor],
+) -> Iterator[_Step]:
+    """Yields the steps of ``roots``. ``states`` are those before the first, then who fired."""
+    count, shape = len(program.states), inputs_TBN[0].shape[1:]
+    named = zip(program.parameters, parameters, strict=True)
+    fixed: dict[tuple[str, Value], Tensor] = {("parameter", name): each for name, each in named}
+    *states, fired = states
+    for inputs in zip(*inputs_TBN, strict=True):
+        leaves = {**fixed, ("fired_before", None): fired}
+        leaves |= {("state", name): each for name, each in zip(program.states, states, strict=True)}
+        leaves |= {("input", name): each for name, each in zip(program.inputs, inputs, strict=True)}
+        values = [each.expand(shape) for each in _compute(roots, arithmetic, leaves)]
+        states, fired = values[count : 2 * count], values[-2]
+        yield _Step(values[:count], states, fired, values[-1])
+
+
+def neurons(
+    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
+) -> NeuronsOutput:
+    """Runs neurons, as ``kernels.neurons`` says."""
+    program, first = neurons.program, inputs_TBN[0]
+    count = len(program.states)
+    grid_TBN = [truncate(each, neurons.state_unit) for each in inputs_TBN]
+    no_state = torch.zeros_like(first[0], dtype=torch.int64)
+    before = [each.to(torch.int64) for each in states] or [no_state] * (count + 2)
+    steps = list(
+        _run(
+            program,
+            without_gradients(_step_roots(program)),
+            _Arithmetic(_INTEGERS, _integer_constant),
+            [
+                each if each.is_floating_point() else each.to(torch.int64)
+                for each in neurons.parameters
+            ],
+            [each.to(torch.int64) for each in grid_TBN],
+            [*before[:count], before[count] != 0],
+        )
+    )
+    is_graded = program.forward.output is not None
+    output = [before[count + 1]] if neurons.delay else []
+    notes = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
+    for step in steps:
+        output.append(step.out // (neurons.state_unit // STATE_UNIT) if is_graded else step.out)
+        for place, state in enumerate(step.before_reset):
+            notes[place] = torch.maximum(notes[place], state.abs().max())
+    out_TBN = torch.stack(output[: len(first)]).to(torch.float32)
+    notes[count], notes[count + 1] = PRODUCT, out_TBN.count_nonzero()
+    final = [*steps[-1].states, steps[-1].fired, *output[len(first) :]] if states else []
+    return NeuronsOutput(
+        out_TBN / STATE_UNIT if is_graded else out_TBN,
+        notes,
+        [each.to(torch.int32) for each in final],
+        grid_TBN if keep else [],
+    )
+
+
+def neurons_backward(
+    grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor]
+) -> NeuronsGradients:
+    """Runs the neurons again in double precision, and returns the gradients of torch's autograd."""
+    program, steps = neurons.program, grad_out_TBN.shape[0]
+    kinds = list(program.parameters.values())
+    units = {"decay": DECAY_ONE, "factor": DECAY_ONE, "real": 1}
+    with torch.enable_grad():
+        inputs = [_leaf(each_TBN, neurons.state_unit) for each_TBN in saved]
+        parameters = [
+            _leaf(each_N, units.get(kind, neurons.state_unit))
+            for kind, each_N in zip(kinds, neurons.parameters, strict=True)
+        ]
+        zeros = torch.zeros_like(inputs[0][0])
+        run = _run(
+            program,
+            _step_roots(program),
+            _real_arithmetic(neurons),
+            parameters,
+            inputs,
+            [zeros] * (len(program.states) + 1),
+        )
+        out_TBN = torch.stack([step.out for step in run])
+        loss = (out_TBN[: steps - neurons.delay] * grad_out_TBN[neurons.delay :]).sum()
+    learnable = [parameters[place] for place in neurons.learnable]
+    leaves = [*inputs, *learnable]
+    if loss.requires_grad:
+        grads = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
+    else:
+        grads = [torch.zeros_like(leaf) for leaf in leaves]
+    signed = [
+        GRADIENT_SIGNS[kinds[place]] * grad_N
+        for place, grad_N in zip(neurons.learnable, grads[len(inputs) :], strict=True)
+    ]
+    return NeuronsGradients(
+        [each.to(torch.float32) for each in grads[: len(inputs)]],
+        [each.to(torch.float32) for each in signed],
+    )
+
+
+def _leaf(value: Tensor, unit: int) -> Tensor:
+    return (value.to(torch.float64) / unit).requires_grad_()

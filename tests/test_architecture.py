@@ -104,7 +104,7 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 11_800,
-    "neurons": 2_200,
+    "neurons": 3_700,
     "graph": 900,
     "events": 2_100,
     "runs": 400,

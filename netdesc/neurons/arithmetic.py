@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from netdesc.neurons.expressions import (
@@ -23,8 +23,8 @@ from netdesc.neurons.expressions import (
     STATE_UNIT,
     Expression,
     Type,
-    Value,
     expression,
+    in_order,
 )
 
 MAX_FALL = 60.0
@@ -287,11 +287,28 @@ _CONSTRUCTORS: dict[str, Callable[..., Expression]] = {
 }
 
 
-def remake(operation: str, arguments: tuple[Expression, ...], value: Value = None) -> Expression:
-    """Returns the simplified expression of an operation that is known by its name."""
-    if operation == "scale":
-        assert isinstance(value, int)
-        return scale(arguments[0], value)
-    if operation in COMPARISONS:
-        return compare(operation, *arguments)
-    return _CONSTRUCTORS[operation](*arguments)
+def remake(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
+    """Returns the operation of ``a`` with other arguments, simplified. A leaf stays."""
+    if arguments == a.arguments:
+        return a
+    if a.operation == "scale":
+        assert isinstance(a.value, int)
+        return scale(arguments[0], a.value)
+    if a.operation in COMPARISONS:
+        return compare(a.operation, *arguments)
+    return _CONSTRUCTORS[a.operation](*arguments)
+
+
+Change = Callable[[Expression, tuple[Expression, ...]], Expression]
+
+
+def rewrite(roots: Iterable[Expression], change: Change) -> dict[Expression, Expression]:
+    """Rewrites all expressions below ``roots``, arguments first.
+
+    ``change`` takes an expression and its rewritten arguments, and returns what replaces it.
+    Returns what each expression became.
+    """
+    changed: dict[Expression, Expression] = {}
+    for each in in_order(roots):
+        changed[each] = change(each, tuple(changed[argument] for argument in each.arguments))
+    return changed

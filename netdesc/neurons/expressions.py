@@ -147,10 +147,11 @@ def expression(
     return found
 
 
-def in_order(roots: Iterable[Expression]) -> list[Expression]:
+def in_order(roots: Iterable[Expression], with_gradients: bool = True) -> list[Expression]:
     """Returns all expressions below ``roots`` once each, arguments before what is made of them.
 
     The order depends on the roots alone, so that generated source is the same in each process.
+    Without gradients, what only a ``with_gradient`` names as the gradient's way is left out.
     """
     order: dict[Expression, None] = {}
     waiting = [(root, False) for root in reversed(list(roots))]
@@ -162,22 +163,8 @@ def in_order(roots: Iterable[Expression]) -> list[Expression]:
             order[each] = None
             continue
         waiting.append((each, True))
-        waiting += [(argument, False) for argument in reversed(each.arguments)]
+        arguments = each.arguments
+        if each.operation == "with_gradient" and not with_gradients:
+            arguments = arguments[:1]
+        waiting += [(argument, False) for argument in reversed(arguments)]
     return list(order)
-
-
-def without_gradients(roots: Iterable[Expression]) -> list[Expression]:
-    """Returns ``roots`` with each ``with_gradient`` replaced by its first argument."""
-    roots = list(roots)
-    replaced: dict[Expression, Expression] = {}
-    for each in in_order(roots):
-        if each.operation == "with_gradient":
-            replaced[each] = replaced[each.arguments[0]]
-        elif each.arguments:
-            arguments = [replaced[argument] for argument in each.arguments]
-            replaced[each] = expression(
-                each.operation, *arguments, value=each.value, type=each.type
-            )
-        else:
-            replaced[each] = each
-    return [replaced[root] for root in roots]

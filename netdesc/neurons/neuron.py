@@ -47,3 +47,9 @@ class Neuron:
     def states(self) -> tuple[str, ...]:
         """The states in the order of their first assignment."""
         return tuple(self.before_reset)
+
+    @property
+    def roots(self) -> list[Expression]:
+        """All that a step computes, in the order in which it does."""
+        values = (*self.before_reset.values(), self.spike, self.output, *self.after.values())
+        return [a for a in values if a is not None]

@@ -1,0 +1,202 @@
+"""Ranges: proves by intervals that 32 bits hold every integer of a step.
+
+Where they would not, the operands are saturated at ``STATE_LIMIT``; that is then what the neuron
+computes, in every engine. Saturation that never acts is removed.
+
+Near arithmetic is the same step without any saturation, and with 32-bit products of states and
+shares. Engines use it while states are small, and check afterwards that they were.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from netdesc.neurons.arithmetic import remake, rewrite, saturate
+from netdesc.neurons.definition import ParameterKind
+from netdesc.neurons.expressions import (
+    GRID,
+    PARAMETER_LIMIT,
+    SHARE,
+    STATE_LIMIT,
+    STATE_UNIT,
+    Expression,
+    in_order,
+)
+from netdesc.neurons.mistakes import EquationError, Mistake, Place
+from netdesc.neurons.neuron import Neuron
+
+MAX_INT = (1 << 31) - 1
+"""Integers must stay within ± this number, so that they can be negated."""
+
+Interval = tuple[int, int]
+
+
+def _around_zero(limit: int) -> Interval:
+    return -limit, limit
+
+
+def _reach(interval: Interval) -> int:
+    """Returns the largest magnitude in an interval."""
+    return max(-interval[0], interval[1])
+
+
+def _cut(interval: Interval, limit: int) -> Interval:
+    return max(-limit, min(interval[0], limit)), min(limit, max(interval[1], -limit))
+
+
+def _times(of: list[Interval]) -> Interval:
+    # Integer division of magnitudes rounds toward zero, as the operation does.
+    shares = [x * y for x in of[0] for y in of[1]]
+    ends = [abs(each) // STATE_UNIT * (1 if each > 0 else -1) for each in shares]
+    return min(ends), max(ends)
+
+
+def _absolute(of: list[Interval]) -> Interval:
+    low, high = of[0]
+    return (0 if low <= 0 <= high else min(abs(low), abs(high))), _reach(of[0])
+
+
+_INTERVALS: dict[str, Callable[[list[Interval]], Interval]] = {
+    "add": lambda of: (of[0][0] + of[1][0], of[0][1] + of[1][1]),
+    "subtract": lambda of: (of[0][0] - of[1][1], of[0][1] - of[1][0]),
+    "negate": lambda of: (-of[0][1], -of[0][0]),
+    "absolute": _absolute,
+    "minimum": lambda of: (min(of[0][0], of[1][0]), min(of[0][1], of[1][1])),
+    "maximum": lambda of: (max(of[0][0], of[1][0]), max(of[0][1], of[1][1])),
+    "where": lambda of: (min(of[1][0], of[2][0]), max(of[1][1], of[2][1])),
+    "times": _times,
+    "saturate": lambda of: _cut(of[0], STATE_LIMIT),
+    "rest": lambda of: (STATE_UNIT - of[0][1], STATE_UNIT - of[0][0]),
+    "with_gradient": lambda of: of[0],
+}
+"""Operation -> the interval of its value, from those of its arguments."""
+
+_OF_KIND: dict[ParameterKind, Interval] = {
+    "decay": (0, STATE_UNIT),
+    "factor": _around_zero(STATE_UNIT),
+    "threshold": _around_zero(PARAMETER_LIMIT),
+    "grid": _around_zero(PARAMETER_LIMIT),
+}
+
+
+class Ranges:
+    """Intervals of expressions. States of the step before are within ± ``state_limit``."""
+
+    def __init__(self, parameters: dict[str, ParameterKind], state_limit: int) -> None:
+        self.intervals: dict[Expression, Interval] = {}
+        self._parameters = parameters
+        self._leaves = {
+            "state": _around_zero(state_limit),
+            "input": _around_zero(STATE_LIMIT),
+        }
+
+    def __getitem__(self, a: Expression) -> Interval:
+        """Returns the interval of ``a``, and (0, 0) if it is no integer."""
+        if a not in self.intervals:
+            is_integer = a.type in (GRID, SHARE)
+            self.intervals[a] = self._compute(a) if is_integer else (0, 0)
+        return self.intervals[a]
+
+    def _compute(self, a: Expression) -> Interval:
+        if a.operation == "constant":
+            assert isinstance(a.value, int)
+            return a.value, a.value
+        if a.operation == "parameter":
+            return _OF_KIND[self._parameters[str(a.value)]]
+        if a.operation == "scale":
+            assert isinstance(a.value, int)
+            ends = [a.value * end for end in self[a.arguments[0]]]
+            return min(ends), max(ends)
+        if not a.arguments:
+            return self._leaves[a.operation]
+        return _INTERVALS[a.operation]([self[each] for each in a.arguments])
+
+
+def hold_in_32_bits(neuron: Neuron) -> Neuron:
+    """Returns the neuron with saturation where, and only where, a value could be too large.
+
+    Raises EquationError if a number, or a multiple of a value that may be ``STATE_LIMIT``, does not
+    fit in 32 bits even so.
+    """
+    ranges = Ranges(neuron.parameters, STATE_LIMIT)
+    too_large: list[Expression] = []
+
+    def saturated(a: Expression) -> Expression:
+        return saturate(a) if a.type is GRID and _reach(ranges[a]) > STATE_LIMIT else a
+
+    def change(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
+        if a.operation == "saturate" and _reach(ranges[arguments[0]]) <= STATE_LIMIT:
+            return arguments[0]
+        made = remake(a, arguments)
+        if _reach(ranges[made]) > MAX_INT:
+            made = remake(a, tuple(map(saturated, arguments)))
+            if _reach(ranges[made]) > MAX_INT:
+                too_large.append(a)
+                ranges.intervals[made] = _around_zero(MAX_INT)  # reported once, not above it again
+        return made
+
+    roots = neuron.roots
+    changed = rewrite(roots, change)
+    if too_large:
+        message = "The result may not fit in 32 bits: limit a state with clip before multiplying."
+        raise EquationError(Mistake(_place_of(a, neuron, roots), message) for a in too_large)
+    return replace(
+        neuron,
+        before_reset={name: changed[a] for name, a in neuron.before_reset.items()},
+        after={name: changed[a] for name, a in neuron.after.items()},
+        spike=neuron.spike and changed[neuron.spike],
+        output=neuron.output and changed[neuron.output],
+    )
+
+
+def _place_of(a: Expression, neuron: Neuron, roots: list[Expression]) -> Place:
+    """Returns the place of ``a``, or of the smallest expression around it that has one."""
+    around = {a}
+    for each in in_order(roots):
+        if each in around or not around.isdisjoint(each.arguments):
+            around.add(each)
+            if each in neuron.places:
+                return neuron.places[each]
+    return Place("step", 0, 0, 0)
+
+
+def near_limit(neuron: Neuron, stored: Iterable[Expression]) -> tuple[int, tuple[Expression, ...]]:
+    """Returns ``Program.near_limit``, and the ``Forward.products`` that it goes with."""
+    order = in_order([*neuron.roots, *stored], with_gradients=False)
+    for bits in range(STATE_LIMIT.bit_length() - 1, -1, -1):
+        products = _products(neuron, order, 1 << bits)
+        if products is not None:
+            return 1 << bits, products
+    raise AssertionError("a step of states 0 and 1 leaves 32 bits")
+
+
+def _products(neuron: Neuron, order: list[Expression], limit: int) -> tuple[Expression, ...] | None:
+    """Returns the values that engines must check beside states, None if ``limit`` is too large.
+
+    A check fails at the first value, in order, that is beyond the limit. All before it were right,
+    so that intervals may be cut at the limit behind a check.
+    """
+    ranges = Ranges(neuron.parameters, limit)
+    checked = {*neuron.before_reset.values(), *neuron.after.values()}
+    multiplied = {a.arguments[0] for a in order if a.operation == "times"}
+    saturated = {a.arguments[0] for a in order if a.operation == "saturate" and a not in checked}
+    products: list[Expression] = []
+    for a in order:
+        if a.type is not GRID:
+            continue
+        if a.operation == "saturate":
+            ranges.intervals[a] = ranges[a.arguments[0]]
+        factors = [_reach(ranges[each]) for each in a.arguments] if a.operation == "times" else []
+        if max(_reach(ranges[a]), math.prod(factors)) > MAX_INT:
+            return None
+        if a not in checked and (
+            (a in multiplied and _reach(ranges[a]) > limit)
+            or (a in saturated and _reach(ranges[a]) > STATE_LIMIT)
+        ):
+            products.append(a)
+            checked.add(a)
+        if a in checked:
+            ranges.intervals[a] = _cut(ranges[a], limit)
+    return tuple(products)

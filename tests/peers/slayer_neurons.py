@@ -4,7 +4,7 @@ Run ``python tests/peers/slayer_neurons.py`` in an environment with Python 3.10,
 lava-nc 0.10.0 (netdesc is not needed there), and explain each difference.
 
 Arrays are called ``neuron/peer_case/quantity`` and hold integers [steps, neurons]. Their unit is
-that of the neuron's states: 1/4096 of a threshold unit, of delta and sigma_delta 2^-18.
+that of the neuron's states: 1/4096 of a threshold unit, of sigma_delta 2^-18.
 
 - ``input_x``, or ``input_re`` and ``input_im``: what the synapses give. Multiples of 1/64, or of
   what a payload times a weight may be
@@ -330,7 +330,8 @@ def _lava_differences(case: Case) -> LavaNeuron:
         act_mode=ActivationMode.UNIT if "activation" in p else ActivationMode.RELU,
         **shared,
     )
-    return LavaNeuron(process, ("a_in",), states | {"sigma": "sigma"}, 2**18, 2**18, 4096)
+    states["sigma"] = "sigma"
+    return LavaNeuron(process, ("a_in",), states, 2**18, 2**18, 4096)
 
 
 LAVA = {
@@ -369,11 +370,11 @@ def make_arrays() -> dict[str, np.ndarray]:
 
 def to_integers(path: str, array: np.ndarray) -> np.ndarray:
     """The array in the unit that the file has for it, in as few bits as hold it."""
-    is_difference = "delta/" in path
     if path.endswith("/output"):
-        unit = 4096 if is_difference or "graded" in path or "integrator" in path else 1
+        is_graded = any(word in path for word in ("delta/", "graded/", "integrator/"))
+        unit = 4096 if is_graded else 1
     else:
-        unit = 2**18 if is_difference else 4096
+        unit = 2**18 if path.startswith("sigma_delta/") else 4096
     scaled = np.float64(array) * unit
     assert (scaled == np.rint(scaled)).all(), path
     assert np.abs(scaled).max() < 2**24, path  # slayer's float32 has no more bits

@@ -98,9 +98,8 @@ def parse(source: Source, mistakes: list[Mistake]) -> ast.expr | None:
     try:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        column = min(source.start + max(0, (error.offset or 1) - 1), source.whole.end_column)
         message = f"This is not an expression: {error.msg}."
-        mistakes.append(Mistake(source.between(column, column), message))
+        mistakes.append(Mistake(_syntax_place(source, error), message))
         return None
     except (RecursionError, MemoryError):
         mistakes.append(Mistake(source.whole, _TOO_DEEP))
@@ -109,6 +108,15 @@ def parse(source: Source, mistakes: list[Mistake]) -> ast.expr | None:
         mistakes.append(Mistake(source.whole, _TOO_DEEP))
         return None
     return tree
+
+
+def _syntax_place(source: Source, error: SyntaxError) -> Place:
+    """Returns where Python finds an error; it counts from 1, and says 0 for the end of the text."""
+    start, end = source.start, source.whole.end_column
+    if not error.offset:
+        return source.between(end, end)
+    column = min(start + error.offset - 1, end)
+    return source.between(column, min(max(column + 1, start + (error.end_offset or 0) - 1), end))
 
 
 _TOO_DEEP = (

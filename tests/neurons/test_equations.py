@@ -1,0 +1,230 @@
+"""Equations mean what their text says: states, spikes, types of names, gradients of spikes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from support.equation_interpreter import Share, run_equations, to_grid
+from support.equations import SURROGATES, Case, cases, definitions
+from support.expression_evaluator import evaluate
+
+from netdesc.neurons.definition import Definition
+from netdesc.neurons.equations import read
+from netdesc.neurons.expressions import Expression, in_order
+from netdesc.neurons.neuron import Neuron
+
+LEAKY = Definition(
+    parameters=(("threshold", "threshold"), ("leak", "decay")),
+    step=("v = decay(v, leak) + x",),
+    spike="v > threshold",
+    reset=("v = 0",),
+)
+
+
+def share_or_value(name: str, kind: str, value: float) -> Any:
+    """A parameter as engines get it: a decay is what is kept."""
+    found = to_grid(kind, value)
+    if isinstance(found, Share):
+        return 4096 - found.parts if kind == "decay" else found.parts
+    return value if kind == "real" else found
+
+
+def steps_of(neuron: Neuron, case: Case, n: int) -> list[list[Any]]:
+    """Runs neuron ``n`` of a case; returns spike, output, states before and after, each step."""
+    kinds = neuron.parameters
+    parameters = {
+        name: share_or_value(name, kinds[name], float(case.parameters[name][n])) for name in kinds
+    }
+    states, fired, found = dict.fromkeys(neuron.states, 0), False, []
+    roots = [each for each in (neuron.spike, neuron.output) if each is not None]
+    count = len(roots)
+    roots += [*neuron.before_reset.values(), *neuron.after.values()]
+    for t in range(len(case.inputs_TN[0])):
+        inputs = {
+            name: int(each_TN[t, n])
+            for name, each_TN in zip(neuron.definition.inputs, case.inputs_TN, strict=True)
+        }
+        leaves = {"state": states, "parameter": parameters, "input": inputs}
+
+        def leaf(each: Expression, leaves: Any = leaves, fired: bool = fired) -> Any:
+            return fired if each.operation == "fired_before" else leaves[each.operation][each.value]
+
+        values = evaluate(roots, leaf)
+        spike = values[0] if neuron.spike is not None else False
+        output = values[count - 1] if neuron.output is not None else 4096
+        handed_on = output if spike or neuron.spike is None else 0
+        found.append([spike, handed_on, *values[count:]])
+        states = dict(zip(neuron.states, values[count + len(states) :], strict=True))
+        fired = spike
+    return found
+
+
+def check_steps(case: Case) -> None:
+    neuron = read(case.definition)
+    assert list(neuron.parameters) == list(case.parameters)
+    run = run_equations(case.definition, case.parameters, case.inputs_TN)
+    for n in range(case.inputs_TN[0].shape[1]):
+        expected = zip(
+            *(run.spikes_TN[:, n], run.output_TN[:, n]),
+            *(run.before_reset_TN[state][:, n] for state in neuron.states),
+            *(run.after_TN[state][:, n] for state in neuron.states),
+            strict=True,
+        )
+        assert steps_of(neuron, case, n) == [list(each) for each in expected]
+
+
+@given(cases(far=True))
+def test_expressions_compute_what_the_text_says(case: Case) -> None:
+    check_steps(case)
+
+
+@given(cases(definitions(norm=True), max_steps=4, max_neurons=1))
+def test_a_norm_adds_its_bias(case: Case) -> None:
+    neuron = read(case.definition)
+    assert neuron.norm is not None
+    place = neuron.norm.argument_place
+    written = case.definition.step[place.index][place.column : place.end_column]
+    assert (written, neuron.norm.argument.operation) == ("x", "input")
+    check_steps(case)
+
+
+@given(definitions())
+def test_every_place_holds_its_expression(definition: Definition) -> None:
+    neuron = read(definition)
+    for each, place in neuron.places.items():
+        texts = getattr(definition, place.part)
+        text = texts if isinstance(texts, str) else texts[place.index]
+        written = text[place.column : place.end_column]
+        assert written.strip() == written != ""
+        if each.operation in ("input", "state"):
+            assert each.value in written
+
+
+def run_once(step: str, x: int = 4096, **parameters: float) -> int:
+    """The value of a state after one step, in state units."""
+    kinds: dict[str, Any] = {"d": "decay", "f": "factor", "g": "real", "theta": "threshold"}
+    definition = Definition(
+        tuple((name, kinds[name]) for name in parameters), (f"v = {step}",), output="v"
+    )
+    (root,) = read(definition).after.values()
+
+    def leaf(each: Expression) -> Any:
+        name = str(each.value)
+        if each.operation == "parameter":
+            return share_or_value(name, kinds[name], parameters[name])
+        return x if each.operation == "input" else 0
+
+    return evaluate([root], leaf)[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "parameters", "expected"),
+    [
+        ("decay(x, 0.25)", {}, 3072),
+        ("decay(x, d)", {"d": 0.25}, 3072),
+        # A name stands for its value, wherever it is.
+        ("scaled(x, d)", {"d": 0.25}, 1024),
+        ("x * d", {"d": 0.25}, 1024),
+        ("scaled(x, 1 - d)", {"d": 0.25}, 3072),
+        ("scaled(x, f)", {"f": -0.25}, -1024),
+        ("decay(x, f)", {"f": 0.25}, 3072),
+        ("scaled(x, 1 - f)", {"f": 0.25}, 3072),
+        ("x + theta", {"theta": 0.99}, 4096 + 63 * 64),
+        ("x + 0.3", {}, 4096 + 1229),
+        ("x + 0.1 * 3", {}, 4096 + 1229),
+        ("x * 2 - 3 * x", {}, -4096),
+        ("x - +1", {}, 0),
+        ("where(g > 0.5, x, 0)", {"g": 0.75}, 4096),
+        ("x + where(abs(g - 1) * 2 >= 0.5 + g, 1, 2)", {"g": 0.75}, 3 * 4096),
+        ("scaled(-3 * x, 0.0002)", {}, -3),
+        ("x + 131072", {}, 1 << 29),
+    ],
+)
+def test_names_and_numbers_have_the_values_that_they_are_given(
+    step: str, parameters: dict[str, float], expected: int
+) -> None:
+    assert run_once(step, **parameters) == expected
+
+
+def pairs_of(spike: Expression | None, leaves: dict[str, Any]) -> dict[Expression, float]:
+    """What gets a gradient of a spike -> its factor."""
+    assert spike is not None
+    assert spike.operation == "with_gradient"
+    _, *pairs = spike.arguments
+    factors = evaluate(pairs[1::2], lambda each: leaves.get(str(each.value), 0))
+    return dict(zip(pairs[::2], factors, strict=True))
+
+
+@pytest.mark.parametrize("shape", SURROGATES)
+@pytest.mark.parametrize("spike", ["v > threshold", "threshold <= v and x >= 0"])
+@pytest.mark.parametrize("unit_bits", [12, 18])
+def test_a_spike_has_its_surrogate_along_the_difference(
+    shape: Any, spike: str, unit_bits: int
+) -> None:
+    definition = Definition(
+        LEAKY.parameters, LEAKY.step, spike, surrogate=shape, unit_bits=unit_bits
+    )
+    neuron = read(definition)
+    unit = 2**unit_bits
+    distance, peak, width = 0.75, 2.0, 1.5
+    leaves = {"x": unit // 4, "threshold": unit, "leak": 4096, "peak": peak, "width": width}
+    d = distance / width
+    rho = (
+        peak
+        * {
+            "exponential": math.exp(-d),
+            "fast_sigmoid": 1 / (1 + d) ** 2,
+            "atan": 1 / (1 + d**2),
+            "triangle": max(0, 1 - d),
+        }[shape]
+    )
+    found = pairs_of(neuron.spike, leaves)
+    threshold = next(each for each in found if each.value == "threshold")
+    assert found == pytest.approx({neuron.before_reset["v"]: rho, threshold: -rho}, rel=1e-12)
+
+
+@pytest.mark.parametrize(("re", "im"), [(1.25, 0.5), (0.5, -0.25), (1.0, 0.0), (-2.0, 1.5)])
+def test_a_phase_spike_has_the_gradient_of_slayer(re: float, im: float) -> None:
+    definition = Definition(
+        (("threshold", "threshold"),),
+        ("re = re + x", "im = im + y"),
+        "phase_spike(re, im, threshold)",
+        inputs=("x", "y"),
+    )
+    neuron = read(definition)
+    # slayer's own constants and words, as in lava-dl's neuron/rf.py
+    tau, scale, threshold = 0.5, 10.0, 1.0
+    delta_re = math.exp(-abs(re - threshold) / tau) / (2 * tau)
+    delta_im = math.exp(-abs(im) / tau) / (2 * tau)
+    sign_re, sign_im = ((each > 0) - (each < 0) for each in (re - threshold, im))
+    step = 0.5 * (1 + sign_re * (1 - 2 * tau * delta_re))
+    to_re = scale * delta_re * delta_im
+    to_im = -(scale / tau) * sign_im * delta_im * step
+    leaves = {"x": int(re * 4096), "y": int(im * 4096), "threshold": 4096}
+    found = pairs_of(neuron.spike, leaves | {"peak": scale / (2 * tau), "width": tau})
+    assert list(found.values()) == pytest.approx([to_re, to_im, -to_re], rel=1e-12)
+
+
+@pytest.mark.parametrize("is_exact", [False, True])
+def test_a_reset_passes_the_gradient_as_if_nothing_had_happened(is_exact: bool) -> None:
+    neuron = read(
+        Definition(
+            LEAKY.parameters, LEAKY.step, LEAKY.spike, reset=LEAKY.reset, has_exact_reset=is_exact
+        )
+    )
+    after = neuron.after["v"]
+    if is_exact:
+        assert (after.operation, after.arguments[0]) == ("where", neuron.spike)
+    else:
+        _, to, factor = after.arguments
+        assert (to, factor.value) == (neuron.before_reset["v"], 1.0)
+
+
+def test_many_doublings_stay_small() -> None:
+    step = ("s0 = x", *(f"s{n} = s{n - 1} + s{n - 1}" for n in range(1, 32)))
+    neuron = read(Definition((), step, output="s31"))
+    assert len(in_order(neuron.after.values())) < 200
+    assert len(repr(neuron)) < 100_000

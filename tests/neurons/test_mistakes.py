@@ -1,0 +1,222 @@
+"""Every mistake in equations has its place, and what may be meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.neurons.definition import Definition
+from netdesc.neurons.equations import read
+from netdesc.neurons.mistakes import EquationError, Mistake, Place
+
+VALID = Definition(
+    parameters=(("threshold", "threshold"), ("leak", "decay"), ("gain", "real")),
+    step=("u = decay(u, leak) + x", "v = decay(v, leak) + where(gain > 0, u, 0)"),
+    spike="v > threshold",
+    reset=("v = 0",),
+)
+
+
+def mistakes(**changes: Any) -> tuple[Mistake, ...]:
+    with pytest.raises(EquationError) as caught:
+        read(replace(VALID, **changes))
+    return caught.value.mistakes
+
+
+def change(part: str, text: str) -> dict[str, Any]:
+    """The change of VALID that puts a text at the end of a part; it is equation 2 of a step."""
+    if part == "step":
+        return {"step": (*VALID.step, text), "spike": "v > threshold + w"}
+    return {part: (text,) if part == "reset" else text}
+
+
+# « and » mark the place. A text and no suggestion:
+AT = [
+    ("step", "w = «q»"),
+    ("step", "w = before(«q»)"),
+    ("step", "w = before(«x»)"),
+    ("step", "w = before(«v + u»)"),
+    ("step", "w = «before()»"),
+    ("step", "w = v + «clip(v, 1)»"),
+    ("step", "w = v + «abs(a=v)»"),
+    ("step", "w = v + «abs(*v)»"),
+    ("step", "w = «v * u»"),
+    ("step", "w = «v * threshold»"),
+    ("step", "w = «v * gain»"),
+    ("step", "w = «v * 1.5»"),
+    ("step", "w = «2 * leak» * v"),
+    ("step", "w = «v - (v > 1)»"),
+    ("step", "w = «v + leak»"),
+    ("step", "w = «leak - 1»"),
+    ("step", "w = «v + gain»"),
+    ("step", "w = «gain»"),
+    ("step", "w = «v > 1»"),
+    ("step", "w = where(«v», 1, 2)"),
+    ("step", "w = where(«1», 1, 2)"),
+    ("step", "w = where(v > 1, v, «gain»)"),
+    ("step", "w = where(v > 1, v, «leak»)"),
+    ("step", "w = decay(v, «v»)"),
+    ("step", "w = decay(v, «1.5»)"),
+    ("step", "w = decay(«leak», 0.5)"),
+    ("step", "w = scaled(v, «2»)"),
+    ("step", "w = «-leak»"),
+    ("step", "w = «v / 2»"),
+    ("step", "w = «v ** 2»"),
+    ("step", "w = «v & u»"),
+    ("step", "w = where(«not v > 1», v, u)"),
+    ("step", "w = where(«v == 1», v, u)"),
+    ("step", "w = where(«v != 1», v, u)"),
+    ("step", "w = where(«v in u», v, u)"),
+    ("step", "w = «v if v > 1 else u»"),
+    ("step", "w = «v.real»"),
+    ("step", "w = «(v, u)»"),
+    ("step", "w = «True»"),
+    ("step", "w = «v»(u)"),
+    ("step", "w = «abs(v)(u)»"),
+    ("step", "w = v + «abs»"),
+    ("step", "w = v + «1e999»"),
+    ("step", "w = v + «131073»"),
+    ("step", "w = v + «400 * 400»"),
+    ("step", "w = v + «1x»"),
+    ("step", "w = v«;» u"),
+    ("step", "w = v + «θ»"),
+    ("step", "w = v «\n»+ u"),
+    ("step", "w = v +«»"),
+    ("step", "w = «(»v + u"),
+    ("step", "w =«»"),
+    ("step", "«w + v»"),
+    ("step", "«w += v»"),
+    ("step", "«x» = v"),
+    ("step", "«leak» = v"),
+    ("step", "w = norm(«v»)"),
+    ("step", "w = norm(«where(before(spike), 1, x)»)"),
+    ("step", "w = norm(«before(w)»)"),
+    ("step", "w = norm(x) + «norm(x)»"),
+    ("step", "w = «phase_spike(v, u, 1)»"),
+    ("step", "w = «" + "-" * 41 + "v»"),
+    ("step", "w = «" + "(v + " * 41 + "v" + ")" * 41 + "»"),
+    ("step", " " * 995 + "w = v«+u»"),
+    ("reset", "v = 0«;» u = 0"),
+    ("reset", "v = «norm(v)»"),
+    ("spike", "«v»"),
+    ("spike", "«v > threshold or v > 1»"),
+    ("spike", "v > threshold and «v»"),
+    ("spike", "«gain > 1»"),
+    ("spike", "v > «q»"),
+    ("spike", "  v > «q»"),
+    ("spike", "v > «gain»"),
+    ("spike", "phase_spike(v, «u + 1», threshold)"),
+    ("spike", "phase_spike(v, u, «leak»)"),
+    ("spike", "«phase_spike(v, u)»"),
+    ("output", "«v > 1»"),
+    ("output", "«»"),
+]
+
+# A text and what the place may be replaced by:
+MEANT = [
+    ("step", "w = «tresh» + v", "threshold"),
+    ("step", "w = «deca»(v, leak)", "decay"),
+    ("step", "w = where(before(«spik»), v, u)", "spike"),
+    ("step", "w = v + «spike»", "before(spike)"),
+    ("step", "w = «v * 0.5»", "scaled(v, 0.5)"),
+    ("step", "w = where(«0 < v < u», v, u)", "0 < v and v < u"),
+    ("step", "«abs» = v", "abs_"),
+    ("step", "«lambda» = v", "lambda_"),
+    ("step", "«spike» = v", "spike_"),
+]
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "suggestion"), [*((part, text, None) for part, text in AT), *MEANT]
+)
+def test_each_mistake_has_its_place(part: str, text: str, suggestion: str | None) -> None:
+    column, end = text.index("«"), text.index("»") - 1
+    found = mistakes(**change(part, text.replace("«", "").replace("»", "")))
+    index = 2 if part == "step" else 0
+    at = [
+        each
+        for each in found
+        if (each.place.part, each.place.index, each.place.column, each.place.end_column)
+        == (part, index, column, end)
+    ]
+    assert at, found
+    if suggestion is not None:
+        assert suggestion in [each.suggestion for each in at]
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"step": ()}, ("step", 0)),
+        ({"spike": None, "reset": ()}, ("spike", 0)),
+        ({"spike": None, "output": "v"}, ("reset", 0)),
+        ({"inputs": ()}, ("inputs", 0)),
+        ({"inputs": ("x", "y", "z")}, ("inputs", 2)),
+        ({"inputs": ("x", "y")}, ("inputs", 1)),
+        ({"inputs": ("x", "leak")}, ("inputs", 1)),
+        ({"parameters": (*VALID.parameters, ("more", "grid"))}, ("parameters", 3)),
+        ({"parameters": (*VALID.parameters, ("leak", "grid"))}, ("parameters", 3)),
+        ({"parameters": (*VALID.parameters, ("ö", "grid"))}, ("parameters", 3)),
+        ({"parameters": (*VALID.parameters, ("peak", "grid"))}, ("parameters", 3)),
+        ({"parameters": (*VALID.parameters, ("class", "grid"))}, ("parameters", 3)),
+        ({"parameters": (*VALID.parameters, ("clip", "grid"))}, ("parameters", 3)),
+        ({"parameters": tuple((f"p{n}", "grid") for n in range(33))}, ("parameters", 32)),
+        ({"step": (*VALID.step, "w = v", "q = w + q", "w = w + q")}, ("step", 2)),
+        ({"step": (*VALID.step, "w = v", "q = w + q", "w = w + q")}, ("step", 3)),
+        ({"step": tuple(f"s{n} = x" for n in range(33))}, ("step", 32)),
+        ({"step": ("v = x",) * 65}, ("step", 64)),
+        ({"reset": ("v = 0", "v = 1")}, ("reset", 1)),
+        ({"step": (*VALID.step, "w = norm(u)"), "reset": ("u = 0",)}, ("step", 2)),
+        ({"step": ("v = v + before(spike)",), "spike": None, "output": "v"}, ("step", 0)),
+    ],
+)
+def test_each_mistake_of_a_whole_neuron_has_its_place(
+    changes: dict[str, Any], place: tuple[str, int]
+) -> None:
+    assert place in [(each.place.part, each.place.index) for each in mistakes(**changes)]
+
+
+def test_all_mistakes_are_reported_in_order() -> None:
+    found = mistakes(step=("v = decay(v, 2) + q * (x + r)", "w ="), spike="v > w > 1")
+    assert [(each.place.part, each.place.column) for each in found] == [
+        ("spike", 0), ("step", 13), ("step", 18), ("step", 27), ("step", 3),
+    ]  # fmt: skip
+
+
+def test_a_misspelt_name_is_not_reported_as_unread() -> None:
+    (only,) = mistakes(spike="v > treshold")
+    assert only.suggestion == "threshold"
+
+
+WORDS = st.sampled_from(
+    [*"uvwx+-*/()<>=,.!& 019", "decay", "norm", "before", "spike", "where", "phase_spike", " and "]
+)
+
+
+@given(st.one_of(st.text(), st.lists(WORDS).map("".join)), st.sampled_from(("step", "reset")))
+def test_no_text_raises_anything_else(text: str, part: str) -> None:
+    for changes in (
+        {part: (text, "v = " + text)},
+        {"spike": text},
+        {"output": text},
+        {"parameters": ((text, "decay"),)},
+        {"inputs": (text,)},
+    ):
+        definition = replace(VALID, **changes)
+        try:
+            read(definition)
+        except EquationError as error:
+            for place in (each.place for each in error.mistakes):
+                assert 0 <= place.column <= place.end_column <= len(text_at(definition, place))
+
+
+def text_at(definition: Definition, place: Place) -> str:
+    texts = getattr(definition, place.part) or ""
+    if isinstance(texts, str):
+        return texts
+    text = texts[place.index] if texts else ""
+    return text if isinstance(text, str) else text[0]

@@ -45,6 +45,7 @@ from torch import Tensor
 from netdesc.kernels.checks import check_float32, check_signal
 from netdesc.kernels.parameter_grid import parameter_vector
 from netdesc.kernels.segments import NEURONS_PER_BITMASK
+from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.program import Program
 
@@ -56,10 +57,10 @@ PRODUCT, EVENTS = 0, 1
 class Neurons:
     """The neurons of one layer: their program and their parameters."""
 
+    definition: Definition
     program: Program
     learn: bool
     """Whether the backward pass returns gradients of the learnable parameters."""
-    unit_bits: int
     count: int
     real_parameters: Sequence[Tensor]
     """Float32, [] or [count] each, in the program's order."""
@@ -69,7 +70,7 @@ class Neurons:
     @property
     def state_unit(self) -> int:
         """The number of state units in a threshold unit."""
-        return 1 << self.unit_bits
+        return 1 << self.definition.unit_bits
 
     @functools.cached_property
     def parameters(self) -> list[Tensor]:
@@ -109,19 +110,17 @@ class NeuronsGradients(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def program_and_unit(definition: str, learn: bool) -> tuple[Program, int]:
-    """Returns the program of a definition's text, and its ``unit_bits``."""
-    from netdesc.neurons.compile import compile_neuron  # pyright: ignore[reportMissingImports]
-
+def compile_text(definition: str, learn: bool) -> tuple[Definition, Program]:
+    """Returns the definition that a text describes, and its program."""
     parsed = Definition.from_text(definition)
-    return compile_neuron(parsed, learn), parsed.unit_bits
+    return parsed, compile_neuron(parsed, learn)
 
 
 def make_neurons(
     definition: str, learn: bool, parameters: Sequence[Tensor], count: int, delay: int
 ) -> Neurons:
     """Returns the neurons of a layer. Raises ValueError if their parameters do not fit."""
-    program, unit_bits = program_and_unit(definition, learn)
+    parsed, program = compile_text(definition, learn)
     names = list(program.parameters)
     if len(parameters) != len(names):
         raise ValueError(
@@ -134,7 +133,7 @@ def make_neurons(
             raise ValueError(f"the parameter '{name}' has shape {shape}; [] or [{count}] is needed")
     if delay not in (0, 1):
         raise ValueError(f"a delay of {delay} steps is not possible; only 0 and 1 are")
-    return Neurons(program, learn, unit_bits, count, parameters, delay)
+    return Neurons(parsed, program, learn, count, parameters, delay)
 
 
 def check_neurons(

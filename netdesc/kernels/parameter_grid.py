@@ -12,8 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from netdesc.kernels.fixed_point import DECAY_ONE, STATE_LIMIT, WEIGHT_UNIT
+from netdesc.kernels.fixed_point import DECAY_ONE, STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
 from netdesc.neurons.definition import ParameterKind
+from netdesc.neurons.expressions import PARAMETER_LIMIT
 
 
 def parameter_vector(kind: ParameterKind, value: Tensor, neurons: int, state_unit: int) -> Tensor:
@@ -21,8 +22,8 @@ def parameter_vector(kind: ParameterKind, value: Tensor, neurons: int, state_uni
 
     ``value`` is float32, [] or [neurons]. ``state_unit`` is the number of state units in a
     threshold unit. ``ParameterKind`` says how a value is rounded. Before that, NaN becomes 0 and
-    values are clamped: decays to 0..1, factors to −1..1, states to ± ``STATE_LIMIT`` units. Nobody
-    may write to the vector, because vectors of numbers that all neurons share are cached.
+    values are clamped: decays to 0..1, factors to −1..1, states to ± ``PARAMETER_LIMIT`` units.
+    Nobody may write to the vector, because vectors of numbers that all neurons share are cached.
     """
     if not value.dim() and value.is_cpu:
         return _shared_vector(kind, value.item(), neurons, state_unit)
@@ -57,12 +58,13 @@ def truncate(value: Tensor, unit: int, limit: int = STATE_LIMIT) -> Tensor:
 
 
 def _threshold(value: Tensor, state_unit: int) -> Tensor:
-    states_per_weight = state_unit // WEIGHT_UNIT
-    return truncate(value, WEIGHT_UNIT, STATE_LIMIT // states_per_weight) * states_per_weight
+    units = state_unit // WEIGHT_UNIT
+    return truncate(value, WEIGHT_UNIT, PARAMETER_LIMIT // units) * units
 
 
 def _grid(value: Tensor, state_unit: int) -> Tensor:
-    return truncate(value, state_unit)
+    units = state_unit // STATE_UNIT
+    return truncate(value, STATE_UNIT, PARAMETER_LIMIT // units) * units
 
 
 def _real(value: Tensor, state_unit: int) -> Tensor:

@@ -18,6 +18,7 @@ from torch import Tensor
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput
 from netdesc.kernels.parameter_grid import GRADIENT_SIGNS, truncate
+from netdesc.neurons.arithmetic import without_gradients
 from netdesc.neurons.expressions import (
     BOOL,
     GRID,
@@ -26,7 +27,6 @@ from netdesc.neurons.expressions import (
     Value,
     expression,
     in_order,
-    without_gradients,
 )
 from netdesc.neurons.program import Program
 
@@ -167,7 +167,7 @@ def _compute(
 
 
 def _run(
-    program: Program,
+    neurons: Neurons,
     roots: Sequence[Expression],
     arithmetic: _Arithmetic,
     parameters: Sequence[Tensor],
@@ -175,7 +175,8 @@ def _run(
     states: Sequence[Tensor],
 ) -> Iterator[_Step]:
     """Yields the steps of ``roots``. ``states`` are those before the first, then who fired."""
-    count, shape = len(program.states), inputs_TBN[0].shape[1:]
+    program, shape = neurons.program, inputs_TBN[0].shape[1:]
+    count, is_exact = len(program.states), neurons.definition.has_exact_reset
     named = zip(program.parameters, parameters, strict=True)
     fixed: dict[tuple[str, Value], Tensor] = {("parameter", name): each for name, each in named}
     *states, fired = states
@@ -185,6 +186,7 @@ def _run(
         leaves |= {("input", name): each for name, each in zip(program.inputs, inputs, strict=True)}
         values = [each.expand(shape) for each in _compute(roots, arithmetic, leaves)]
         states, fired = values[count : 2 * count], values[-2]
+        fired = fired if is_exact else fired.detach()
         yield _Step(values[:count], states, fired, values[-1])
 
 
@@ -199,7 +201,7 @@ def neurons(
     before = [each.to(torch.int64) for each in states] or [no_state] * (count + 2)
     steps = list(
         _run(
-            program,
+            neurons,
             without_gradients(_step_roots(program)),
             _Arithmetic(_INTEGERS, _integer_constant),
             [
@@ -243,7 +245,7 @@ def neurons_backward(
         ]
         zeros = torch.zeros_like(inputs[0][0])
         run = _run(
-            program,
+            neurons,
             _step_roots(program),
             _real_arithmetic(neurons),
             parameters,

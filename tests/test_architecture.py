@@ -61,6 +61,7 @@ LIGHT = {
     "netdesc.graph": {"torch", "numpy"},
     "netdesc.hardware": {"torch", "numba"},
     "netdesc.neurons": {"torch", "numpy", "numba"},
+    "netdesc.neurons.models": {"torch", "numpy"},
     "netdesc.report": {"torch", "plotly", "numba", "h5py", "matplotlib", "PIL"},
 }
 """Module -> packages that are not loaded after importing it, however indirectly."""

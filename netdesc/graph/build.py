@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from netdesc.description import models
 from netdesc.description.models import Document, MovingWindowClassifier
@@ -63,7 +64,8 @@ def _dense(
         if neuron not in document.neurons:
             raise ValueError(f'layer "{section.name}" has the unknown neuron "{neuron}"')
         neuron = document.neurons[neuron]
-    return DenseNode(section, sources, *shapes, neuron=neuron)
+    # Documents have no other neurons yet.
+    return DenseNode(section, sources, *shapes, neuron=cast("models.Cuba", neuron))
 
 
 BUILDERS: dict[type[models.Layer], Callable[..., Layer]] = {

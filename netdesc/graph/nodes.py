@@ -14,6 +14,7 @@ from typing import Literal
 from netdesc.description import models
 from netdesc.description.models import SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.shapes import Shape
+from netdesc.neurons.models.fields import width_at
 
 Loss = SpikeTime | SpikeRate | SpikeMax
 Neuron = models.Cuba
@@ -50,9 +51,8 @@ class TauGrad:
         """Returns the width at a ``fraction`` of the run; 0 is the first epoch, 1 is the last."""
         if self.kind == "constant":
             return self.start
-        if self.kind == "linear":
-            return self.start + (self.end - self.start) * fraction
-        return self.start * math.pow(self.end / self.start, fraction)
+        schedule = models.TauGradSchedule(type=self.kind, start=self.start, end=self.end)
+        return width_at(schedule, fraction)
 
 
 @dataclass(frozen=True, slots=True)

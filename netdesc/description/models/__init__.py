@@ -12,7 +12,6 @@ from netdesc.description.models.document import Document, Input, Time, Weights
 from netdesc.description.models.layers import Dense, Flatten, Layer, Quantization
 from netdesc.description.models.lock import Lock, LockedFile, Origin
 from netdesc.description.models.loss import SpikeMax, SpikeRate, SpikeTime
-from netdesc.description.models.neurons import Cuba, TauGradSchedule
 from netdesc.description.models.training import (
     Adam,
     AdamW,
@@ -23,6 +22,8 @@ from netdesc.description.models.training import (
     StepSchedule,
     Training,
 )
+from netdesc.neurons.models.cuba import Cuba
+from netdesc.neurons.models.fields import TauGradSchedule
 
 __all__ = [
     "Adam",

@@ -12,7 +12,7 @@ from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256, Sp
 from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
 from netdesc.description.models.loss import Loss
-from netdesc.description.models.neurons import NEURON_EXAMPLE, Cuba
+from netdesc.description.models.neurons import NEURON_EXAMPLE, Neuron
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
 from netdesc.sections import Name, Section, field, type_tag
 
@@ -105,7 +105,7 @@ class Document(Section):
         example={"type": "arrays", "path": "samples.npz"},
     )
     input: Input = field("The network's input.", example={"shape": [64]})
-    neurons: dict[Name, Cuba] = field(
+    neurons: dict[Name, Neuron] = field(
         "Neurons that layers refer to by name.",
         default={},
         example={"cuba": NEURON_EXAMPLE},

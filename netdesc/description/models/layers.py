@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from netdesc.description.models.neurons import Cuba
+from netdesc.description.models.neurons import Neuron
 from netdesc.sections import Name, Section, field, form_tag, type_tag
 
 From = Annotated[
@@ -16,7 +16,7 @@ From = Annotated[
 ]
 
 NeuronOrName = Annotated[
-    Annotated[str, Tag("<plain>")] | Annotated[Cuba, Tag("<object>")], Discriminator(form_tag)
+    Annotated[str, Tag("<plain>")] | Annotated[Neuron, Tag("<object>")], Discriminator(form_tag)
 ]
 
 FROM_TEXT = (

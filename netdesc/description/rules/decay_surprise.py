@@ -5,30 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.json.tree import Parts
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
-    for parts, neuron in context.neurons():
-        decays = {
-            "current_decay": neuron.current_decay,
-            "voltage_decay": neuron.voltage_decay,
-        }
-        for name, decay in decays.items():
-            ends = decay if isinstance(decay, tuple) else (decay,)
-            for position, end in enumerate(ends):
-                place: Parts = (*parts, name)
-                if isinstance(decay, tuple):
-                    place = (*place, position)
-                grid = round(4096 * end)
-                if 0 < end < 1 and grid in (0, 4096):
-                    effect = "never fades" if grid == 0 else "is dropped in one step"
-                    yield RuleDiagnostic(
-                        place,
-                        f"the decay {end:g} becomes round(4096·decay) = {grid}: the state {effect}",
-                        hint=f"write {grid // 4096} if you mean this",
-                    )
+    for each in context.neuron_parameters():
+        for place, end in each.ends if each.kind == "decay" else ():
+            grid = round(4096 * end)
+            if 0 < end < 1 and grid in (0, 4096):
+                effect = "never fades" if grid == 0 else "is dropped in one step"
+                yield RuleDiagnostic(
+                    place,
+                    f"the decay {end:g} becomes round(4096·decay) = {grid}: the state {effect}",
+                    hint=f"write {grid // 4096} if you mean this",
+                )
 
 
 ENTRY = Entry(

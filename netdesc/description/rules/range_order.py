@@ -12,17 +12,15 @@ from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
-    for parts, neuron in context.neurons():
-        decays = {
-            "current_decay": neuron.current_decay,
-            "voltage_decay": neuron.voltage_decay,
-        }
-        for name, decay in decays.items():
-            if isinstance(decay, tuple) and decay[0] > decay[1]:
-                message = f"the range of {name} goes from {decay[0]:g} down to {decay[1]:g}"
-                hint = f"write [{decay[1]:g}, {decay[0]:g}]"
-                high = RelatedPath((*parts, name, 1), "the high end")
-                yield RuleDiagnostic((*parts, name, 0), message, hint=hint, related=(high,))
+    for each in context.neuron_parameters():
+        match each.value:
+            case (low, high) if low > high:
+                message = f"the range of {each.name} goes from {low:g} down to {high:g}"
+                related = (RelatedPath((*each.parts, 1), "the high end"),)
+                hint = f"write [{high:g}, {low:g}]"
+                yield RuleDiagnostic((*each.parts, 0), message, hint=hint, related=related)
+            case _:
+                pass
     data = context.document.data
     if isinstance(data, Arrays) and math.isinf(data.range[1] - data.range[0]):
         # If the width of the range is infinite, every value is encoded as 0, so no input spikes.

@@ -10,18 +10,14 @@ from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
-    for parts, neuron in context.neurons():
-        if neuron.per_channel:
-            continue
-        for name in ("current_decay", "voltage_decay"):
-            if isinstance(getattr(neuron, name), tuple):
-                message = f"{name} is a range, but the layer's neurons share one value"
-                yield RuleDiagnostic(
-                    (*parts, name),
-                    message,
-                    hint='add "per_channel": true',
-                    related=(RelatedPath((*parts, "per_channel"), "one value for all"),),
-                )
+    for each in context.neuron_parameters():
+        if isinstance(each.value, tuple) and not each.neuron.per_channel:
+            yield RuleDiagnostic(
+                each.parts,
+                f"{each.name} is a range, but the layer's neurons share one value",
+                hint='add "per_channel": true',
+                related=(RelatedPath((*each.neuron_parts, "per_channel"), "one value for all"),),
+            )
 
 
 ENTRY = Entry(

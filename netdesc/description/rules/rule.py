@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from netdesc.description.codes.code import Entry
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Cuba, Dense, Document, Pair, SpikeFiles
+from netdesc.description.models import Dense, Document, Pair, SpikeFiles
 from netdesc.description.models.layers import NEURON_LAYERS
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
+from netdesc.neurons.definition import ParameterKind
+from netdesc.neurons.models import NeuronSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,25 @@ class RuleDiagnostic:
     related: tuple[RelatedPath, ...] = ()
     meant: str | None = None
     """The correct value, which ``--fix`` writes; ``None`` if the correction is ambiguous."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronParameter:
+    """A parameter of a neuron: a number, or a range (low, high), at the path ``parts``."""
+
+    parts: Parts
+    neuron_parts: Parts
+    neuron: NeuronSection
+    name: str
+    kind: ParameterKind
+    value: float | tuple[float, float]
+
+    @property
+    def ends(self) -> list[tuple[Parts, float]]:
+        """The number, or both ends of the range, each with its place."""
+        if isinstance(self.value, tuple):
+            return [((*self.parts, index), end) for index, end in enumerate(self.value)]
+        return [(self.parts, self.value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +78,7 @@ class Context:
             if isinstance(layer, NEURON_LAYERS):
                 yield index, layer
 
-    def neurons(self) -> Iterator[tuple[Parts, Cuba]]:
+    def neurons(self) -> Iterator[tuple[Parts, NeuronSection]]:
         """Yields every neuron with its place: first the entries of ``neurons``, then the neurons
         that layers contain.
         """
@@ -66,6 +87,14 @@ class Context:
         for index, layer in self.neuron_layers():
             if not isinstance(layer.neuron, str):
                 yield ("layers", index, "neuron"), layer.neuron
+
+    def neuron_parameters(self) -> Iterator[NeuronParameter]:
+        """Yields every parameter of every neuron."""
+        for parts, neuron in self.neurons():
+            kinds = neuron.value_kinds()
+            for name, value in neuron.values().items():
+                path = (*parts, *neuron.value_path(name))
+                yield NeuronParameter(path, parts, neuron, name, kinds[name], value)
 
 
 @dataclass(frozen=True, slots=True)

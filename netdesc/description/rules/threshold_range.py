@@ -12,13 +12,11 @@ MAX_VOLTAGE = (1 << 23) - 1
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
-    for parts, neuron in context.neurons():
-        if 64 * int(64 * neuron.threshold) >= MAX_VOLTAGE:
-            yield RuleDiagnostic(
-                (*parts, "threshold"),
-                f"no voltage of the device reaches the threshold {neuron.threshold:g}",
-                hint="use less than 2048",
-            )
+    for each in context.neuron_parameters():
+        for parts, end in each.ends if each.name == "threshold" else ():
+            if 64 * int(64 * end) >= MAX_VOLTAGE:
+                message = f"no voltage of the device reaches the threshold {end:g}"
+                yield RuleDiagnostic(parts, message, hint="use less than 2048")
 
 
 ENTRY = Entry(

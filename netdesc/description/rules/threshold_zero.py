@@ -9,13 +9,13 @@ from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
-    for parts, neuron in context.neurons():
-        if int(64 * neuron.threshold) == 0:
-            yield RuleDiagnostic(
-                (*parts, "threshold"),
-                f"the threshold {neuron.threshold:g} becomes trunc(64·threshold) = 0 on the device",
-                hint="use at least 0.015625",
-            )
+    for each in context.neuron_parameters():
+        if each.name != "threshold" or each.neuron.equations().spike is None:
+            continue  # without spikes, a threshold of 0 hands on every difference
+        for parts, end in each.ends:
+            if int(64 * end) == 0:
+                message = f"the threshold {end:g} becomes trunc(64·threshold) = 0 on the device"
+                yield RuleDiagnostic(parts, message, hint="use at least 0.015625")
 
 
 ENTRY = Entry(

@@ -1,0 +1,39 @@
+"""Neuron models, one file each: a section of the document and its equations.
+
+To add a neuron, write its file and add its class to ``_SECTIONS``.
+"""
+
+from netdesc.neurons.models.adrf import Adrf, AdrfIz
+from netdesc.neurons.models.alif import Alif
+from netdesc.neurons.models.base import NeuronSection
+from netdesc.neurons.models.cuba import Cuba
+from netdesc.neurons.models.delta import Delta
+from netdesc.neurons.models.equations import EquationNeuron
+from netdesc.neurons.models.integrator import Integrator
+from netdesc.neurons.models.lif import Lif
+from netdesc.neurons.models.rf import Rf, RfIz
+from netdesc.neurons.models.sigma_delta import SigmaDelta
+
+_SECTIONS: tuple[type[NeuronSection], ...] = (Cuba,)
+
+_NEXT: tuple[type[NeuronSection], ...] = (
+    Lif,
+    Alif,
+    Rf,
+    RfIz,
+    Adrf,
+    AdrfIz,
+    Delta,
+    SigmaDelta,
+    Integrator,
+    EquationNeuron,
+)
+"""Sections that documents do not have yet, because no engine computes them."""
+
+NEURONS = {each.type_name(): each for each in _SECTIONS}
+"""The value of ``type`` -> the section of that neuron."""
+
+ALL_NEURONS = NEURONS | {each.type_name(): each for each in _NEXT}
+"""``NEURONS``, and the sections that documents will have."""
+
+__all__ = ["ALL_NEURONS", "NEURONS", "NeuronSection"]

@@ -1,0 +1,66 @@
+"""Adaptive leaky integrate-and-fire neurons."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
+from netdesc.sections import field
+
+ADAPT = ("a = decay(a, threshold_decay)", "The threshold's rise fades.")
+RECOVER = ("r = decay(r, refractory_decay)", "The refractory state fades.")
+RAISE = ("a = a + threshold_step", "A spike raises the threshold.")
+REFRACT = ("r = r + 2 * (threshold + a)", "It adds twice the threshold to the refractory state.")
+
+_RESETS = {
+    "refractory": (RAISE, REFRACT),
+    "subtract": (RAISE, ("v = v - (threshold + a)", "It lowers the voltage by the threshold.")),
+    "zero": (RAISE, ("v = 0", "It sets the voltage to 0.")),
+}
+
+
+class Alif(CompiledNeuronSection):
+    """Adaptive leaky integrate-and-fire neuron.
+
+    Current and voltage are those of "cuba". A spike raises the threshold by threshold_step, and the
+    rise loses the share threshold_decay per step. With the reset "refractory", a spike also raises
+    a refractory state by twice the threshold, and the voltage must reach the sum of both.
+    """
+
+    wrapped = ("u",)
+    source = "lava-dl, slayer.neuron.alif; Bellec et al. 2018"
+
+    type: Literal["alif"] = field("Adaptive leaky integrate-and-fire neuron.")
+    threshold: Threshold = threshold_field("Voltage at which the neuron spikes, at rest.")
+    threshold_step: Threshold = threshold_field(
+        "What a spike adds to the threshold.", learnt_range=(0.0, 2047.0)
+    )
+    current_decay: Decay = decay_field("Share of the current lost per step.", example=1.0)
+    voltage_decay: Decay = decay_field("Share of the voltage lost per step.")
+    threshold_decay: Decay = decay_field("Share of the threshold's rise lost per step.")
+    refractory_decay: Decay | None = decay_field(
+        'Share of the refractory state lost per step. The reset "refractory" needs it, the others '
+        "have no such state.",
+        default=None,
+    )
+    reset: Literal["refractory", "subtract", "zero"] = field(
+        'What a spike does: it raises the refractory state ("refractory"), lowers the voltage by '
+        'the threshold that it reached ("subtract") or sets it to 0 ("zero").',
+        default="refractory",
+    )
+
+    def equations(self) -> Equations:
+        is_refractory = self.reset == "refractory"
+        level = "threshold + a + r" if is_refractory else "threshold + a"
+        return Equations(
+            step=(
+                ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
+                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains it."),
+                ADAPT,
+                *([RECOVER] if is_refractory else []),
+            ),
+            spike=(f"v >= {level}", "The neuron spikes at the raised threshold."),
+            reset=_RESETS[self.reset],
+            output=self.payload("v"),
+        )

@@ -1,0 +1,239 @@
+"""Base classes of the sections of neurons: common fields, and what engines ask of a neuron."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, cast, get_args
+
+from pydantic.fields import FieldInfo
+
+from netdesc.neurons.definition import Definition, ParameterKind, SurrogateShape
+from netdesc.neurons.models.fields import Surrogate, TauGrad, width_at
+from netdesc.sections import Section, field
+
+LAST_FIELDS = (
+    "tau_grad",
+    "scale_grad",
+    "surrogate",
+    "norm",
+    "dropout",
+    "per_channel",
+    "learn",
+    "persistent_state",
+    "reset_gradient",
+    "graded",
+)
+"""The fields that neurons share, in their order. A neuron's own fields come before them."""
+
+
+class Functions(Protocol):
+    """What ``NeuronSection.derive`` computes with: ``math`` for floats, ``torch`` for tensors."""
+
+    def sin(self, angle: Any, /) -> Any: ...
+    def cos(self, angle: Any, /) -> Any: ...
+
+
+Line = tuple[str, str]
+"""An equation, and a sentence that says what it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equations:
+    """The equations of a neuron, as in ``Definition``, each with a sentence."""
+
+    step: tuple[Line, ...]
+    spike: Line | None = None
+    reset: tuple[Line, ...] = ()
+    output: Line | None = None
+
+
+def _extra(info: FieldInfo) -> dict[str, Any]:
+    """Returns what ``field`` and ``parameter_field`` know of a field."""
+    return cast("dict[str, Any]", info.json_schema_extra or {})
+
+
+class NeuronSection(Section):
+    """Base class of the sections of neurons.
+
+    A neuron has its own fields, ``source`` and ``equations``. Fields made by ``decay_field``,
+    ``threshold_field`` and ``parameter_field`` are its parameters.
+    """
+
+    source: ClassVar[str] = ""
+    """The paper or the program that the equations are from."""
+    input_names: ClassVar[tuple[str, ...]] = ("x",)
+    wrapped: ClassVar[tuple[str, ...]] = ()
+    """States that wrap at 24 bits on the device; the others are clipped."""
+    unit_bits: ClassVar[int] = 12
+    surrogate_factors: ClassVar[tuple[float, float]] = (100.0, 0.1)
+    """slayer's constants: ``tau_grad`` is in units of the first, ``scale_grad`` of the second."""
+    log_spaced: ClassVar[tuple[str, ...]] = ()
+    """Parameters whose ranges are divided by equal ratios; from others, values are drawn."""
+
+    tau_grad: TauGrad = field(
+        "Width of the surrogate gradient, relative to 100·threshold; or an object that changes the "
+        "width over the run.",
+        unit="1",
+        default=1.0,
+    )
+    scale_grad: float = field("Factor on the surrogate gradient.", unit="1", default=1.0, gt=0)
+    dropout: float = field(
+        "Probability with which a neuron is silenced for a whole sample in training.",
+        unit="1",
+        default=0.0,
+        ge=0,
+        lt=1,
+    )
+    per_channel: bool = field(
+        "True gives each neuron its own decays; with false, the neurons of a layer share them.",
+        default=False,
+    )
+    learn: tuple[str, ...] = field(
+        "Parameters of the neuron that training changes in addition to the weights.", default=()
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Orders the fields as ``LAST_FIELDS`` says, and lists what can be learnt in ``learn``."""
+        order = {"type": -2} | {name: at for at, name in enumerate(LAST_FIELDS)}
+        known = cls.__pydantic_fields__
+        names = [name for name, info in known.items() if _extra(info).get("x-learnt-range")]
+        if names:
+            learn = copy(known["learn"])
+            learn.annotation = tuple[Literal[*names], ...]
+            learn.json_schema_extra = cast("Any", _extra(learn) | {"x-example": names[-1:]})
+            known["learn"] = learn
+        cls.__pydantic_fields__ = dict(
+            sorted(known.items(), key=lambda each: order.get(each[0], -1))
+        )
+        cls.model_rebuild(force=True)
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Returns the value of the field ``type``."""
+        return get_args(cls.model_fields["type"].annotation)[0]
+
+    def equations(self) -> Equations:
+        """Returns the equations that the neuron's options choose."""
+        raise NotImplementedError
+
+    def values(self) -> dict[str, Any]:
+        """Returns the parameters that the document gives: a number, or (low, high) to draw from.
+
+        A parameter that is null does not occur in the equations.
+        """
+        known = type(self).model_fields.items()
+        values = {name: getattr(self, name) for name, info in known if "x-kind" in _extra(info)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def learnable(self) -> dict[str, tuple[float, float]]:
+        """Maps the parameters of ``values`` that can be learnt to the ranges of learnt values."""
+        known = type(self).model_fields
+        ranges = {name: _extra(known[name])["x-learnt-range"] for name in self.values()}
+        return {name: bounds for name, bounds in ranges.items() if bounds is not None}
+
+    def value_kinds(self) -> dict[str, ParameterKind]:
+        """Maps the parameters of ``values`` to their kinds."""
+        return {name: _extra(type(self).model_fields[name])["x-kind"] for name in self.values()}
+
+    def value_path(self, name: str) -> tuple[str, ...]:
+        """Returns the path from this section to a parameter of ``values``."""
+        return (name,)
+
+    def parameter_kinds(self) -> dict[str, ParameterKind]:
+        """Maps the parameters of the equations to their kinds, in the order of the engines."""
+        return self.value_kinds()
+
+    def derive(self, functions: Functions, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the parameters of the equations, before they are rounded to the grid.
+
+        ``values`` are numbers with ``math`` as ``functions``, or float64 tensors with ``torch``,
+        through which gradients go to learnt values.
+        """
+        return dict(values)
+
+    def definition(self) -> Definition:
+        """Returns the neuron's equations for the engines."""
+        equations = self.equations()
+        return Definition(
+            parameters=tuple(self.parameter_kinds().items()),
+            step=tuple(line for line, _ in equations.step),
+            spike=equations.spike and equations.spike[0],
+            output=equations.output and equations.output[0],
+            reset=tuple(line for line, _ in equations.reset),
+            inputs=self.input_names,
+            surrogate=self.surrogate_shape,
+            has_exact_reset=self.has_exact_reset,
+            wrapped=self.wrapped,
+            unit_bits=self.unit_bits,
+        )
+
+    @property
+    def has_norm(self) -> bool:
+        """Whether the equations contain ``norm(…)``, so that a norm or a bias can act."""
+        return any(re.search(r"\bnorm\s*\(", line) for line, _ in self.equations().step)
+
+    @property
+    def surrogate_shape(self) -> SurrogateShape:
+        return "exponential"
+
+    @property
+    def has_exact_reset(self) -> bool:
+        return False
+
+    def payload(self, state: str) -> Line | None:
+        """Returns the output of a neuron whose spikes carry ``state``; None if they are binary."""
+        return None
+
+    def surrogate_at(self, threshold: Any, fraction: float) -> tuple[Any, Any]:
+        """Returns peak and width of the surrogate gradient, in threshold units.
+
+        ``threshold`` is a number or a tensor, on the grid; ``fraction`` is as in ``width_at``.
+        """
+        width_factor, peak_factor = self.surrogate_factors
+        width = width_factor * width_at(self.tau_grad, fraction) * threshold
+        return peak_factor * self.scale_grad / (2 * width), width
+
+
+class CompiledNeuronSection(NeuronSection):
+    """Base class of neurons with the fields that need engines made from equations."""
+
+    surrogate: Surrogate | None = field(
+        "Surrogate gradient, in place of tau_grad and scale_grad.",
+        default=None,
+        example={"width": 0.5, "peak": 1.0},
+    )
+    norm: Literal["mean", "mean_variance"] | None = field(
+        'Normalisation of the argument of norm(…) in the equations: "mean" subtracts its running '
+        'mean, "mean_variance" also divides by a power of two near its deviation.',
+        default=None,
+        example="mean",
+    )
+    persistent_state: bool = field(
+        "True keeps the states from one call to the next, outside training.", default=False
+    )
+    reset_gradient: Literal["ignore", "exact"] = field(
+        'Whether gradients pass as if there were no resets ("ignore") or through them ("exact").',
+        default="ignore",
+    )
+    graded: bool = field("True hands on the state that fires, in place of 1.", default=False)
+
+    @property
+    def surrogate_shape(self) -> SurrogateShape:
+        return "exponential" if self.surrogate is None else self.surrogate.shape
+
+    @property
+    def has_exact_reset(self) -> bool:
+        return self.reset_gradient == "exact"
+
+    def payload(self, state: str) -> Line | None:
+        return (state, f"A spike carries {state}.") if self.graded else None
+
+    def surrogate_at(self, threshold: Any, fraction: float) -> tuple[Any, Any]:
+        if self.surrogate is None:
+            return super().surrogate_at(threshold, fraction)
+        width = self.surrogate.width
+        return self.surrogate.peak, threshold if width is None else width_at(width, fraction)

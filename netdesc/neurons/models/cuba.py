@@ -1,0 +1,55 @@
+"""Current-based leaky integrate-and-fire neurons."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdesc.neurons.models.base import Equations, NeuronSection
+from netdesc.neurons.models.fields import Decay, decay_field, parameter_field
+from netdesc.sections import field
+
+
+class Cuba(NeuronSection):
+    """Current-based leaky integrate-and-fire neuron.
+
+    Each step the current loses the share current_decay and gains the weighted spikes, the voltage
+    loses the share voltage_decay and gains the current, and a voltage above the threshold emits a
+    spike and is reset to 0.
+    """
+
+    wrapped = ("u",)
+    source = "lava-dl, slayer.neuron.cuba; Davies et al. 2018 (Loihi)"
+
+    type: Literal["cuba"] = field("Current-based leaky integrate-and-fire neuron.")
+    threshold: float = parameter_field(
+        "threshold",
+        "Voltage above which the neuron spikes. The device holds trunc(64·threshold).",
+        learnt_range=None,
+        unit="1",
+        gt=0,
+        le=131072,
+        placeholder=1.0,
+    )
+    current_decay: Decay = decay_field(
+        "Share of the current lost per step: 0 keeps it, 1 drops it at once.", example=1.0
+    )
+    voltage_decay: Decay = decay_field(
+        "Share of the voltage lost per step: 0 keeps it, 1 drops it at once."
+    )
+    norm: Literal["mean"] | None = field(
+        'Normalisation of the current before it reaches the voltage: "mean" subtracts its running '
+        "mean, null leaves it.",
+        default=None,
+        example="mean",
+    )
+
+    def equations(self) -> Equations:
+        return Equations(
+            step=(
+                ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
+                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains it."),
+            ),
+            spike=("v > threshold", "The neuron spikes above the threshold."),
+            reset=(("v = 0", "A spike sets the voltage to 0."),),
+            output=self.payload("v"),
+        )

@@ -1,0 +1,49 @@
+"""Delta encoders: they send changes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdesc.neurons.models.base import CompiledNeuronSection, Equations, Line
+from netdesc.neurons.models.fields import Threshold, threshold_field
+from netdesc.sections import field
+
+SENT = ("y - before(y)", "The change of the sent value is handed on.")
+CUMULATIVE_TEXT = (
+    "True compares the sum of the differences since the last one that was sent with the threshold; "
+    "false compares the present difference."
+)
+
+
+def hold(value: str, is_cumulative: bool) -> tuple[Line, ...]:
+    """Returns the step that holds ``value`` in y where it is far from the y that was sent last."""
+    error = f"e + {value} - y" if is_cumulative else f"{value} - y"
+    sends = (
+        f"y = straight_through(where(abs({error}) >= threshold, {value}, y), {value})",
+        "The sent value follows where the difference reaches the threshold.",
+    )
+    if not is_cumulative:
+        return (sends,)
+    sums = (
+        f"e = where(abs(y - before(y)) > 0, 0, e + {value} - before(y))",
+        "Differences add up until one is sent.",
+    )
+    return sends, sums
+
+
+class Delta(CompiledNeuronSection):
+    """Encoder that hands on the differences of its input as graded spikes.
+
+    A difference is handed on where it reaches the threshold. What is not handed on is kept.
+    """
+
+    source = "lava-dl, slayer.axon.delta.Delta; lava.proc.sdn.Delta"
+
+    type: Literal["delta"] = field("Encoder that hands on differences of its input.")
+    threshold: Threshold = threshold_field(
+        "Difference that is handed on; 0 hands on all.", learnt_range=None
+    )
+    cumulative_error: bool = field(CUMULATIVE_TEXT, default=False)
+
+    def equations(self) -> Equations:
+        return Equations(hold("x", self.cumulative_error), output=SENT)

@@ -1,0 +1,76 @@
+"""Neurons that a document defines by equations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from netdesc.neurons.definition import Definition, ParameterKind
+from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.fields import LEARNT_RANGES, RANGE_TEXT
+from netdesc.sections import Section, field, form_tag
+
+Number = Annotated[float, Field(ge=-131072, le=131072)]
+Numbers = Annotated[
+    Annotated[Number, Tag("<plain>")] | Annotated[tuple[Number, Number], Tag("<list>")],
+    Discriminator(form_tag),
+]
+
+
+class EquationParameter(Section):
+    """A parameter of a neuron's equations."""
+
+    kind: ParameterKind = field(
+        "How the device holds the value p: a share round(4096·p) that a state keeps (factor) or "
+        "loses (decay), a level trunc(64·p)/64 (threshold) or trunc(4096·p)/4096 (grid). A real "
+        "number is not rounded and cannot be learnt.",
+        example="decay",
+    )
+    value: Numbers = field("Its value." + RANGE_TEXT, unit="1", placeholder=0.5)
+
+
+class EquationNeuron(CompiledNeuronSection):
+    """Neuron that is defined by equations over integer states.
+
+    Equations are read in order. A name that is assigned is a state and starts at 0; before(u) is
+    the value of the step before.
+    """
+
+    type: Literal["equations"] = field("Neuron that is defined by equations.")
+    parameters: dict[str, EquationParameter] = field(
+        "Parameters by the names that equations have for them.",
+        default={},
+        example={"threshold": {"kind": "threshold", "value": 1}},
+    )
+    inputs: tuple[str, ...] = field("Names of one or two inputs.", default=("x",), max_length=2)
+    step: tuple[str, ...] = field("Equations of a step.", example=["v = v + x"], min_length=1)
+    spike: str | None = field(
+        "Condition of a spike. With it, surrogate is required.", default=None, example="v > 1"
+    )
+    output: str | None = field(
+        "Value that is handed on in each step, or with spike as its payload.", default=None
+    )
+    reset: tuple[str, ...] = field("Equations after a spike.", default=(), example=["v = 0"])
+
+    def values(self) -> dict[str, Any]:
+        return {name: each.value for name, each in self.parameters.items()}
+
+    def value_kinds(self) -> dict[str, ParameterKind]:
+        return {name: each.kind for name, each in self.parameters.items()}
+
+    def value_path(self, name: str) -> tuple[str, ...]:
+        return ("parameters", name, "value")
+
+    def learnable(self) -> dict[str, tuple[float, float]]:
+        kinds = self.value_kinds().items()
+        return {name: LEARNT_RANGES[kind] for name, kind in kinds if kind != "real"}
+
+    def equations(self) -> Equations:
+        step, reset = (tuple((line, "") for line in each) for each in (self.step, self.reset))
+        spike, output = ((line, "") if line else None for line in (self.spike, self.output))
+        return Equations(step, spike, reset, output)
+
+    def definition(self) -> Definition:
+        return replace(super().definition(), inputs=self.inputs)

@@ -1,0 +1,126 @@
+"""Fields that several neurons have: decays, thresholds, the surrogate gradient."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from netdesc.neurons.definition import ParameterKind, SurrogateShape
+from netdesc.sections import Section, field, form_tag
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Level = Annotated[float, Field(ge=0, le=131072)]
+
+Decay = Annotated[
+    Annotated[Share, Tag("<plain>")] | Annotated[tuple[Share, Share], Tag("<list>")],
+    Discriminator(form_tag),
+]
+Threshold = Annotated[
+    Annotated[Level, Tag("<plain>")] | Annotated[tuple[Level, Level], Tag("<list>")],
+    Discriminator(form_tag),
+]
+
+RANGE_TEXT = " With per_channel also [low, high], from which each neuron draws its own."
+
+
+LEARNT_RANGES: dict[ParameterKind, tuple[float, float]] = {
+    "decay": (0.0, 1.0),
+    "factor": (-1.0, 1.0),
+    "threshold": (1 / 64, 2047.0),
+    "grid": (-2047.0, 2047.0),
+}
+"""Kind -> the range to which training clamps a learnt parameter. ``real`` cannot be learnt."""
+
+
+def parameter_field(
+    kind: ParameterKind, text: str, *, learnt_range: tuple[float, float] | None, **more: Any
+) -> Any:
+    """Returns the field of a parameter of a neuron.
+
+    ``learnt_range`` is the range to which training clamps it, None if it cannot be learnt; ``more``
+    is as in ``field``.
+    """
+    made = field(text, **more)
+    made.json_schema_extra |= {"x-kind": kind, "x-learnt-range": learnt_range}
+    return made
+
+
+def decay_field(
+    text: str,
+    *,
+    learnt_range: tuple[float, float] | None = LEARNT_RANGES["decay"],
+    example: float = 0.1,
+    **more: Any,
+) -> Any:
+    """Returns the field of a decay, the share of a state that is lost in a step."""
+    return parameter_field(
+        "decay",
+        text + " The device holds round(4096·decay)." + RANGE_TEXT,
+        learnt_range=learnt_range,
+        unit="share per step, 0 to 1",
+        placeholder=0.5,
+        example=example,
+        **more,
+    )
+
+
+def threshold_field(
+    text: str, *, learnt_range: tuple[float, float] | None = LEARNT_RANGES["threshold"]
+) -> Any:
+    """Returns the field of a threshold, or of a step of one."""
+    return parameter_field(
+        "threshold",
+        text + " The device holds trunc(64·x) of this number x." + RANGE_TEXT,
+        learnt_range=learnt_range,
+        unit="1",
+        placeholder=1.0,
+    )
+
+
+class TauGradSchedule(Section):
+    """A surrogate width that changes over the run."""
+
+    type: Literal["linear", "geometric"] = field(
+        "How the width changes from start to end: by equal differences (linear) or by equal ratios "
+        "(geometric) from epoch to epoch.",
+        example="geometric",
+    )
+    start: float = field("Width in the first epoch.", unit="1", gt=0, placeholder=1.0)
+    end: float = field("Width in the last epoch.", unit="1", gt=0, placeholder=1.0)
+
+
+TauGrad = Annotated[
+    Annotated[Positive, Tag("<plain>")] | Annotated[TauGradSchedule, Tag("<object>")],
+    Discriminator(form_tag),
+]
+
+
+def width_at(width: float | TauGradSchedule, fraction: float) -> float:
+    """Returns a width at a ``fraction`` of the run; 0 is the first epoch, 1 is the last."""
+    if not isinstance(width, TauGradSchedule):
+        return width
+    if width.type == "linear":
+        return width.start + (width.end - width.start) * fraction
+    return width.start * math.pow(width.end / width.start, fraction)
+
+
+class Surrogate(Section):
+    """The derivative that training takes for that of a spike.
+
+    At the distance d of a voltage from the threshold it is peak·exp(-d/width) (exponential),
+    peak/(1 + d/width)² (fast_sigmoid), peak/(1 + (d/width)²) (atan) or
+    peak·max(0, 1 - d/width) (triangle).
+    """
+
+    width: TauGrad | None = field(
+        "Width, in threshold units; or an object that changes the width over the run. Null is the "
+        "parameter threshold, or 1 if there is none.",
+        unit="1",
+        default=None,
+        example=0.5,
+    )
+    peak: float = field("Value at the threshold.", unit="1", default=1.0, gt=0)
+    shape: SurrogateShape = field("Shape of the derivative.", default="exponential")

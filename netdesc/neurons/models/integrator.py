@@ -1,0 +1,32 @@
+"""Integrators: voltages that are read out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.fields import Decay, decay_field
+from netdesc.sections import field
+
+
+class Integrator(CompiledNeuronSection):
+    """Voltage that is handed on in every step, without spikes: a readout.
+
+    With the default decays it is the running sum of what arrives.
+    """
+
+    wrapped = ("u",)
+    source = "lava-dl, slayer.block.cuba.Affine and lava.proc.sdn.Sigma"
+
+    type: Literal["integrator"] = field("Voltage that is handed on, without spikes.")
+    current_decay: Decay = decay_field("Share of the current lost per step.", default=1.0)
+    voltage_decay: Decay = decay_field("Share of the voltage lost per step.", default=0.0)
+
+    def equations(self) -> Equations:
+        return Equations(
+            step=(
+                ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
+                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains it."),
+            ),
+            output=("v", "The voltage is handed on."),
+        )

@@ -1,0 +1,103 @@
+"""Resonate-and-fire neurons: by phase, and with Izhikevich's reset."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from netdesc.neurons.definition import ParameterKind
+from netdesc.neurons.models.base import CompiledNeuronSection, Equations, Functions
+from netdesc.neurons.models.fields import (
+    RANGE_TEXT,
+    Decay,
+    Threshold,
+    decay_field,
+    parameter_field,
+    threshold_field,
+)
+from netdesc.sections import field, form_tag
+
+Period = Annotated[float, Field(ge=4)]
+Periods = Annotated[
+    Annotated[Period, Tag("<plain>")] | Annotated[tuple[Period, Period], Tag("<list>")],
+    Discriminator(form_tag),
+]
+
+ROTATION = (
+    ("re = scaled(re, cosine) - scaled(im, sine) + x", "The state turns, decays and gains x,"),
+    ("im = scaled(before(re), sine) + scaled(im, cosine) + y", "in its imaginary part y."),
+)
+
+
+class Resonator(CompiledNeuronSection):
+    """Base class of resonators: a complex state that turns by 2π/period per step and decays.
+
+    slayer clamps learnt sines and cosines to sine ≥ 1/4096, cosine ≥ 0 and a length of at most
+    4095/4096. The ranges of period and decay bound the same values.
+    """
+
+    input_names = ("x", "y")
+    log_spaced = ("period",)
+
+    threshold: Threshold = threshold_field("State at which the neuron spikes.")
+    period: Periods = parameter_field(
+        "real",
+        "Steps in which the state turns once." + RANGE_TEXT,
+        learnt_range=(4.0, 2 * math.pi / math.asin(1 / 4096)),
+        unit="steps",
+        placeholder=10.0,
+    )
+    decay: Decay = decay_field("Share of the state lost per step.", learnt_range=(1 / 4096, 1.0))
+
+    def parameter_kinds(self) -> dict[str, ParameterKind]:
+        kinds = super().parameter_kinds()
+        del kinds["period"], kinds["decay"]
+        kinds["sine"] = kinds["cosine"] = "factor"
+        return kinds
+
+    def derive(self, functions: Functions, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Sine and cosine are those of 2π/period, times 1 - decay."""
+        others = dict(values)
+        angle, kept = 2 * math.pi / others.pop("period"), 1 - others.pop("decay")
+        sine, cosine = kept * functions.sin(angle), kept * functions.cos(angle)
+        return others | {"sine": sine, "cosine": cosine}
+
+
+class Rf(Resonator):
+    """Resonate-and-fire neuron that spikes by phase.
+
+    It spikes where the imaginary part of its state rises through 0 while the real part is at least
+    the threshold. A spike does not change the state.
+    """
+
+    surrogate_factors = (0.5, 10.0)
+    source = "lava-dl, slayer.neuron.rf; Frady et al. 2022"
+
+    type: Literal["rf"] = field("Resonate-and-fire neuron that spikes by phase.")
+
+    def equations(self) -> Equations:
+        spike = ("phase_spike(re, im, threshold)", "The neuron spikes at phase 0, if re is large.")
+        return Equations(ROTATION, spike, output=self.payload("re"))
+
+
+class RfIz(Resonator):
+    """Resonate-and-fire neuron with Izhikevich's reset.
+
+    It spikes where the imaginary part of its state reaches the threshold, and a spike sets the
+    state to just below the threshold, with a real part of 0.
+    """
+
+    source = "lava-dl, slayer.neuron.rf_iz; Izhikevich 2001"
+
+    type: Literal["rf_iz"] = field("Resonate-and-fire neuron with Izhikevich's reset.")
+
+    def equations(self) -> Equations:
+        spike = ("im >= threshold", "The neuron spikes at the threshold.")
+        reset = (
+            ("re = 0", "A spike sets the real part to 0"),
+            ("im = threshold - 0.000244140625", "and the imaginary part to just below it."),
+        )
+        return Equations(ROTATION, spike, reset, self.payload("im"))

@@ -1,0 +1,41 @@
+"""Sigma-delta neurons: they sum changes, activate and send changes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.delta import CUMULATIVE_TEXT, SENT, hold
+from netdesc.neurons.models.fields import Threshold, threshold_field
+from netdesc.sections import field
+
+_ACTIVATIONS = {"relu": "max(norm(s), 0)", "identity": "norm(s)"}
+
+
+class SigmaDelta(CompiledNeuronSection):
+    """Neuron of an analog network that talks in differences.
+
+    It sums the differences that arrive, activates the sum, and hands on the differences of the
+    activation that reach the threshold. What is not handed on is kept.
+    """
+
+    unit_bits = 18
+    source = "lava-dl, slayer.neuron.sigma_delta; lava.proc.sdn.SigmaDelta"
+
+    type: Literal["sigma_delta"] = field("Sums differences, activates, hands on differences.")
+    threshold: Threshold = threshold_field(
+        "Difference that is handed on; 0 hands on all.", learnt_range=None
+    )
+    activation: Literal["relu", "identity"] = field(
+        'What the sum becomes: "relu" is the larger of it and 0, "identity" is the sum itself.',
+        default="relu",
+    )
+    cumulative_error: bool = field(CUMULATIVE_TEXT, default=False)
+
+    def equations(self) -> Equations:
+        step = (
+            ("s = s + x", "The differences that arrive add up."),
+            (f"a = {_ACTIVATIONS[self.activation]}", "The sum is activated."),
+            *hold("a", self.cumulative_error),
+        )
+        return Equations(step, output=SENT)

@@ -69,7 +69,6 @@ class _Sweep:
     """Adjoints of one step. ``give`` adds to the adjoint of an expression."""
 
     def __init__(self, neuron: Neuron) -> None:
-        self.is_exact = neuron.definition.has_exact_reset
         self.adjoints: dict[Expression, Expression] = {}
         # ``to_real`` divides by 4096, whatever the unit of states is.
         self._unit = constant(STATE_UNIT / 2**neuron.definition.unit_bits, REAL)
@@ -107,7 +106,7 @@ class _Sweep:
 def _where(sweep: _Sweep, node: Expression, gradient: Expression) -> None:
     condition, a, b = node.arguments
     sweep.choose(condition, a, b, gradient)
-    if sweep.is_exact and condition.operation in ("with_gradient", "fired_before"):
+    if condition.operation in ("with_gradient", "fired_before"):
         jump = subtract(sweep.real(a), sweep.real(b))
         sweep.give(condition, multiply(gradient, jump))
 

@@ -182,7 +182,8 @@ class _DefinitionReader:
             return reader.fail(named, message, closest(named.id, [*states, "spike"]))
         if self.definition.spike is None:
             return reader.fail(named, "The neuron has no spike.")
-        return arithmetic.fired_before()
+        fired = arithmetic.fired_before()
+        return fired if self.definition.has_exact_reset else arithmetic.with_gradient(fired)
 
     def _norm(self, reader: Reader, node: ast.Call) -> Operand:
         (self.norm_argument,) = node.args

@@ -39,7 +39,8 @@ def choose_stored(neuron: Neuron, backward: Backward) -> tuple[Stored, Backward]
     derivation = Derivation(neuron, roots)
     states = {*neuron.before_reset.values()}
     best: tuple[int, Stored] | None = None
-    for stored in _sets(neuron, roots):
+    candidates, enough = _candidates(neuron, roots)
+    for stored in _sets(candidates, len(enough)):
         cost = _STORED_COST * len(stored)
         if best is not None and cost >= best[0]:
             break
@@ -47,17 +48,32 @@ def choose_stored(neuron: Neuron, backward: Backward) -> tuple[Stored, Backward]
         if derived is not None:
             cost += derived + _NO_STATE_COST * sum(a not in states for a in stored)
             best = min(best or (cost, stored), (cost, stored), key=lambda each: each[0])
-    assert best is not None, "all states, inputs and the spike suffice"
-    made = iter(derivation.express(best[1]))
-    return best[1], Backward(
+    chosen = best[1] if best else _shrunk(enough, derivation)
+    made = iter(derivation.express(chosen))
+    return chosen, Backward(
         inputs={name: next(made) for name in backward.inputs},
         carries=tuple(next(made) for _ in backward.carries),
         parameters={name: next(made) for name in backward.parameters},
     )
 
 
-def _sets(neuron: Neuron, roots: list[Expression]) -> Iterator[Stored]:
-    """Returns sets of candidates, small ones first, and one that always suffices as the last."""
+def _sets(candidates: Stored, size: int) -> Iterator[Stored]:
+    """Returns sets of less than ``size`` candidates, small ones first."""
+    sets = (each for count in range(size) for each in combinations(candidates, count))
+    return islice(sets, MAX_SETS)
+
+
+def _shrunk(enough: Stored, derivation: Derivation) -> Stored:
+    """Returns what is left of a set that suffices if what can be left out is, one by one."""
+    for a in enough:
+        fewer = tuple(each for each in enough if each is not a)
+        if derivation.cost(fewer) is not None:
+            enough = fewer
+    return enough
+
+
+def _candidates(neuron: Neuron, roots: list[Expression]) -> tuple[Stored, Stored]:
+    """Returns what may be stored, and a set that always suffices."""
     read = in_order(roots, with_gradients=False)
     step = in_order([*neuron.roots, *roots])
     inputs = [a for a in step if a.operation == "input"]
@@ -68,10 +84,7 @@ def _sets(neuron: Neuron, roots: list[Expression]) -> Iterator[Stored]:
     if not any(a.operation == "fired_before" for a in step):
         flags = []
     states = [*neuron.before_reset.values(), *neuron.after.values()]
-    candidates = _worth_storing([*states, *off_grid, *inputs, *flags])
-    sets = (each for size in range(len(enough)) for each in combinations(candidates, size))
-    yield from islice(sets, MAX_SETS)
-    yield enough
+    return _worth_storing([*states, *off_grid, *inputs, *flags]), enough
 
 
 def _worth_storing(values: Iterable[Expression]) -> Stored:

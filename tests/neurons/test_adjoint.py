@@ -1,0 +1,103 @@
+"""Gradients of the step back, against forward-mode derivatives and finite differences."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from support.equations import Case, cases, definitions
+from support.neuron_definitions import DEFINITIONS, exact
+from support.program_interpreter import ForwardMode, backward, forward, on_grid
+
+from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.definition import Definition
+
+STEPS = 12
+
+
+def assert_gradients_are_those_of_forward_mode(case: Case, learn: bool) -> None:
+    """For random directions d of inputs and parameters, <g, J d> must equal <J^T g, d>."""
+    definition, unit = case.definition, 1 << case.definition.unit_bits
+    program = compile_neuron(definition, learn)
+    draw = random.Random(0)
+    for neuron in range(case.inputs_TN[0].shape[1]):
+        parameters = {name: float(each[neuron]) for name, each in case.parameters.items()}
+        fixed = on_grid(program, parameters, unit)
+        inputs = [[int(x) for x in row] for row in np.stack(case.inputs_TN)[:, :, neuron].T]
+        steps = forward(program, fixed, inputs)
+        along_inputs = [[draw.uniform(-1, 1) for _ in program.inputs] for _ in steps]
+        learnable = [name for name, kind in program.parameters.items() if kind != "real"]
+        along = {name: draw.uniform(-1, 1) for name in learnable if learn}
+        gradients = [draw.uniform(-1, 1) for _ in steps]
+        slopes = ForwardMode(program, unit).run(steps, along_inputs, along)
+        of_inputs, of_parameters = backward(
+            program, fixed, [each.stored for each in steps], gradients
+        )
+        assert list(of_parameters) == list(along)
+        wanted = [a * b for a, b in zip(gradients, slopes, strict=True)]
+        found = [
+            of_step[name] * x
+            for of_step, row in zip(of_inputs, along_inputs, strict=True)
+            for name, x in zip(program.inputs, row, strict=True)
+        ]
+        found += [of_parameters[name] * x for name, x in along.items()]
+        scale = (
+            1e-6
+            + sum(  # terms of one gradient may cancel
+                map(abs, wanted)
+            )
+            + sum(map(abs, found))
+        )
+        assert math.fsum(found) == pytest.approx(math.fsum(wanted), abs=1e-9 * scale)
+
+
+@pytest.mark.parametrize("learn", [False, True])
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_neurons_have_the_gradients_of_forward_mode(name: str, learn: bool) -> None:
+    case = spiking_case(DEFINITIONS[name])
+    assert_gradients_are_those_of_forward_mode(case, learn)
+
+
+def spiking_case(definition: Definition) -> Case:
+    """Returns neurons that fire now and then, with values on the grid."""
+    random = np.random.default_rng(1)
+    program = compile_neuron(definition, False)
+    among = {"decay": (100, 2000), "factor": (1500, 3500), "threshold": (1024, 2048)}
+    parameters = {
+        name: random.integers(*among.get(kind, (1024, 4096)), 8) // 64 * 64 / 4096
+        for name, kind in program.parameters.items()
+    }
+    unit = 1 << definition.unit_bits
+    inputs_TN = [random.integers(-unit, 2 * unit, (40, 8)) for _ in definition.inputs]
+    return Case(definition, parameters, inputs_TN)
+
+
+@pytest.mark.parametrize("name", [each for each in DEFINITIONS if DEFINITIONS[each].spike])
+def test_the_neurons_of_these_tests_fire_and_do_not_always(name: str) -> None:
+    case = spiking_case(DEFINITIONS[name])
+    program = compile_neuron(case.definition, False)
+    assert program.forward.spike is not None
+    fired = []
+    for neuron in range(8):
+        parameters = {key: float(each[neuron]) for key, each in case.parameters.items()}
+        inputs = [[int(x) for x in row] for row in np.stack(case.inputs_TN)[:, :, neuron].T]
+        steps = forward(program, on_grid(program, parameters, 4096), inputs)
+        fired += [step.values[program.forward.spike] for step in steps]
+    assert 0.01 < sum(fired) / len(fired) < 0.99
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases(max_steps=12, max_neurons=2))
+def test_random_neurons_have_the_gradients_of_forward_mode(case: Case) -> None:
+    for learn in (False, True):
+        assert_gradients_are_those_of_forward_mode(case, learn)
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases(definitions(max_states=3).map(exact), max_steps=12, max_neurons=2))
+def test_random_exact_resets_have_the_gradients_of_forward_mode(case: Case) -> None:
+    for learn in (False, True):
+        assert_gradients_are_those_of_forward_mode(case, learn)

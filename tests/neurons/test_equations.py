@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from support.equation_interpreter import Share, run_equations, to_grid
@@ -101,6 +102,12 @@ def test_every_place_holds_its_expression(definition: Definition) -> None:
         assert written.strip() == written != ""
         if each.operation in ("input", "state"):
             assert each.value in written
+
+
+def test_a_reset_saturates() -> None:
+    definition = Definition(LEAKY.parameters, LEAKY.step, LEAKY.spike, reset=("v = 3 * v",))
+    parameters = dict.fromkeys(("threshold", "leak", "peak", "width"), np.ones(1))
+    check_steps(Case(definition, parameters, [np.full((2, 1), 1 << 28)]))
 
 
 def run_once(step: str, x: int = 4096, **parameters: float) -> int:

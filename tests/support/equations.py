@@ -136,6 +136,7 @@ class _Builder:
             lambda: f"{state} - {threshold}",
             lambda: f"{threshold} - 0.000244140625",
             lambda: f"{state} + 2 * {threshold}",
+            lambda: f"2 * {state}",
             self.term,
         )
         return f"{state} = {self.draw(st.sampled_from(forms))()}"

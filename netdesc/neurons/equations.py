@@ -75,6 +75,7 @@ class _DefinitionReader:
         self._check_names()
         if self.mistakes:
             raise EquationError(self.mistakes)
+        assert set(self.definition.wrapped) <= set(before_reset)
         return Neuron(
             self.definition,
             self._parameters(),

@@ -33,6 +33,9 @@ Operand = Expression | float | None
 MAX_NUMBER = STATE_LIMIT // STATE_UNIT
 """Numbers beside states are within ± this, in threshold units, so that they are on the grid."""
 
+MAX_MISTAKES = 100
+"""Nothing more is read after so many: looking for suggestions would take minutes."""
+
 _BOUNDS = {Wanted.DECAY: (0.0, 1.0), Wanted.FACTOR: (-1.0, 1.0)}
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {
@@ -95,6 +98,8 @@ class Reader:
 
     def read(self, node: ast.expr) -> Operand:
         """Returns the value of a part of the text."""
+        if len(self.scope.mistakes) >= MAX_MISTAKES:
+            return None
         read = self._READ.get(type(node))
         if read is None:
             message = _REFUSED.get(type(node), "This is not allowed in an equation.")
@@ -317,7 +322,7 @@ class Reader:
         message = "A state is multiplied by whole numbers, decays and factors alone."
         fits = abs(number) <= 1
         return self.fail(
-            node, message, f"scaled({self.source.written(state)}, {number:g})" if fits else None
+            node, message, f"scaled({self.source.written(state)}, {number!r})" if fits else None
         )
 
     _BINARY: ClassVar[dict[type[ast.operator], Callable[..., Operand]]] = {

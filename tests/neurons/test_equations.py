@@ -110,6 +110,11 @@ def test_a_reset_saturates() -> None:
     check_steps(Case(definition, parameters, [np.full((2, 1), 1 << 28)]))
 
 
+@given(definitions())
+def test_a_definition_survives_its_text(definition: Definition) -> None:
+    assert Definition.from_text(definition.to_text()) == definition
+
+
 def run_once(step: str, x: int = 4096, **parameters: float) -> int:
     """The value of a state after one step, in state units."""
     kinds: dict[str, Any] = {"d": "decay", "f": "factor", "g": "real", "theta": "threshold"}

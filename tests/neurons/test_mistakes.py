@@ -192,6 +192,12 @@ def test_a_misspelt_name_is_not_reported_as_unread() -> None:
     assert only.suggestion == "threshold"
 
 
+def test_reading_ends_after_a_hundred_mistakes() -> None:
+    unknown = [f"where(q{n} > 0, 0, 0)" for n in range(35)]
+    text = f"v = {' + '.join(unknown)}"
+    assert 100 <= len(mistakes(step=(text,) * 64)) < 300
+
+
 WORDS = st.sampled_from(
     [*"uvwx+-*/()<>=,.!& 019", "decay", "norm", "before", "spike", "where", "phase_spike", " and "]
 )

@@ -26,17 +26,30 @@ Periods = Annotated[
     Discriminator(form_tag),
 ]
 
+PERIODS = 4.0, 2 * math.pi / math.asin(1 / 4096)
+DECAYS = 1 / 4096, 1.0
+"""Periods and decays of which a device holds the sine and the cosine."""
+
 ROTATION = (
     ("re = scaled(re, cosine) - scaled(im, sine) + x", "The state turns, decays and gains x,"),
     ("im = scaled(before(re), sine) + scaled(im, cosine) + y", "in its imaginary part y."),
 )
 
 
+def _clamp(
+    value: float | tuple[float, float], lowest: float, highest: float
+) -> float | tuple[float, ...]:
+    """Clamps a number, or both ends of a range."""
+    if isinstance(value, tuple):
+        return tuple(min(max(each, lowest), highest) for each in value)
+    return min(max(value, lowest), highest)
+
+
 class Resonator(CompiledNeuronSection):
     """Base class of resonators: a complex state that turns by 2π/period per step and decays.
 
-    slayer clamps learnt sines and cosines to sine ≥ 1/4096, cosine ≥ 0 and a length of at most
-    4095/4096. The ranges of period and decay bound the same values.
+    slayer clamps sines and cosines, learnt or not, to sine ≥ 1/4096, cosine ≥ 0 and a length of at
+    most 4095/4096. ``PERIODS`` and ``DECAYS`` bound the same values.
     """
 
     input_names = ("x", "y")
@@ -46,11 +59,17 @@ class Resonator(CompiledNeuronSection):
     period: Periods = parameter_field(
         "real",
         "Steps in which the state turns once." + RANGE_TEXT,
-        learnt_range=(4.0, 2 * math.pi / math.asin(1 / 4096)),
+        learnt_range=PERIODS,
         unit="steps",
         placeholder=10.0,
     )
-    decay: Decay = decay_field("Share of the state lost per step.", learnt_range=(1 / 4096, 1.0))
+    decay: Decay = decay_field("Share of the state lost per step.", learnt_range=DECAYS)
+
+    def values(self) -> dict[str, Any]:
+        bounds = {"period": PERIODS, "decay": DECAYS}
+        return super().values() | {
+            name: _clamp(getattr(self, name), *bounds[name]) for name in bounds
+        }
 
     def parameter_kinds(self) -> dict[str, ParameterKind]:
         kinds = super().parameter_kinds()

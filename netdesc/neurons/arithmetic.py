@@ -312,14 +312,3 @@ def rewrite(roots: Iterable[Expression], change: Change) -> dict[Expression, Exp
     for each in in_order(roots):
         changed[each] = change(each, tuple(changed[argument] for argument in each.arguments))
     return changed
-
-
-def without_gradients(roots: Iterable[Expression]) -> list[Expression]:
-    """Returns ``roots`` with each ``with_gradient`` replaced by its first argument."""
-
-    def change(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
-        return arguments[0] if a.operation == "with_gradient" else remake(a, arguments)
-
-    roots = list(roots)
-    changed = rewrite(roots, change)
-    return [changed[root] for root in roots]

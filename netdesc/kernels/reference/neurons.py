@@ -18,7 +18,6 @@ from torch import Tensor
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput
 from netdesc.kernels.parameter_grid import GRADIENT_SIGNS, truncate
-from netdesc.neurons.arithmetic import without_gradients
 from netdesc.neurons.expressions import (
     BOOL,
     GRID,
@@ -37,6 +36,8 @@ class _Arithmetic(NamedTuple):
     operations: Mapping[str, Callable[..., Tensor]]
     """Operation -> a function of its arguments, and of ``Expression.value`` unless it is None."""
     constant: Callable[[Expression], Tensor]
+    has_gradients: bool
+    """Whether ``with_gradient`` gets more than its first argument."""
 
 
 _STATES: dict[str, Callable[..., Tensor]] = {
@@ -72,6 +73,7 @@ _INTEGERS = (
         "times": _times,
         "saturate": lambda a: a.clamp(-STATE_LIMIT, STATE_LIMIT),
         "rest": lambda a: DECAY_ONE - a,
+        "with_gradient": lambda a, *_: a,
     }
 )
 """States and shares are int64, conditions are bool. There are no real numbers."""
@@ -124,7 +126,7 @@ def _real_arithmetic(neurons: Neurons) -> _Arithmetic:
         "to_real": lambda a: a * (unit / STATE_UNIT),  # of a state: the forward step has no other
         "with_gradient": with_gradient,
     }
-    return _Arithmetic(operations, constant)
+    return _Arithmetic(operations, constant, has_gradients=True)
 
 
 class _Step(NamedTuple):
@@ -154,29 +156,28 @@ def _compute(
 ) -> list[Tensor]:
     """Computes ``roots``. The key of a leaf is its operation and its value."""
     values: dict[Expression, Tensor] = {}
-    for each in in_order(roots):
+    for each in in_order(roots, with_gradients=arithmetic.has_gradients):
         if each.operation == "constant":
             values[each] = arithmetic.constant(each)
         elif not each.arguments:
             values[each] = leaves[each.operation, each.value]
         else:
-            arguments = [values[argument] for argument in each.arguments]
+            arguments = [values[argument] for argument in each.arguments if argument in values]
             factor = () if each.value is None else (each.value,)
             values[each] = arithmetic.operations[each.operation](*arguments, *factor)
     return [values[root] for root in roots]
 
 
 def _run(
-    neurons: Neurons,
-    roots: Sequence[Expression],
+    program: Program,
     arithmetic: _Arithmetic,
     parameters: Sequence[Tensor],
     inputs_TBN: Sequence[Tensor],
     states: Sequence[Tensor],
 ) -> Iterator[_Step]:
-    """Yields the steps of ``roots``. ``states`` are those before the first, then who fired."""
-    program, shape = neurons.program, inputs_TBN[0].shape[1:]
-    count, is_exact = len(program.states), neurons.definition.has_exact_reset
+    """Yields the steps. ``states`` are the states before the first step, then who fired."""
+    roots, shape = _step_roots(program), inputs_TBN[0].shape[1:]
+    count = len(program.states)
     named = zip(program.parameters, parameters, strict=True)
     fixed: dict[tuple[str, Value], Tensor] = {("parameter", name): each for name, each in named}
     *states, fired = states
@@ -186,7 +187,6 @@ def _run(
         leaves |= {("input", name): each for name, each in zip(program.inputs, inputs, strict=True)}
         values = [each.expand(shape) for each in _compute(roots, arithmetic, leaves)]
         states, fired = values[count : 2 * count], values[-2]
-        fired = fired if is_exact else fired.detach()
         yield _Step(values[:count], states, fired, values[-1])
 
 
@@ -201,9 +201,8 @@ def neurons(
     before = [each.to(torch.int64) for each in states] or [no_state] * (count + 2)
     steps = list(
         _run(
-            neurons,
-            without_gradients(_step_roots(program)),
-            _Arithmetic(_INTEGERS, _integer_constant),
+            program,
+            _Arithmetic(_INTEGERS, _integer_constant, has_gradients=False),
             [
                 each if each.is_floating_point() else each.to(torch.int64)
                 for each in neurons.parameters
@@ -245,8 +244,7 @@ def neurons_backward(
         ]
         zeros = torch.zeros_like(inputs[0][0])
         run = _run(
-            neurons,
-            _step_roots(program),
+            program,
             _real_arithmetic(neurons),
             parameters,
             inputs,

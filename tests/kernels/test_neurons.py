@@ -1,0 +1,233 @@
+"""The operator ``neurons`` and its definition in plain torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from support import equations, neuron_definitions
+from support.equation_interpreter import run_equations
+from support.neuron_cases import DEFINITIONS, RANDOM, NeuronCase, case_of, neuron_cases
+from support.neuron_differences import MovedNeurons, slope
+
+from netdesc.kernels import operators
+from netdesc.kernels.engine import use_engine
+from netdesc.kernels.neurons import check_neurons, make_neurons
+from netdesc.kernels.parameter_grid import GRADIENT_SIGNS
+from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.definition import Definition
+
+CUBA = DEFINITIONS["cuba"]
+CURRENT = Definition((("leak", "decay"),), ("u = decay(u, leak) + x",), output="u")
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+NO_SATURATION = 1 << 25
+"""While all states are smaller, no sum of a random equation is saturated within it."""
+
+
+@settings(max_examples=30, deadline=None)
+@given(random=equations.cases(RANDOM), delay=st.integers(0, 1))
+def test_outputs_states_and_notes_are_those_of_the_text(random: equations.Case, delay: int) -> None:
+    case = case_of(random, delay)
+    steps, _, count = case.shape
+    states = case.neurons().program.states
+    runs = [
+        run_equations(
+            random.definition, random.parameters, [each_TN[order] for each_TN in random.inputs_TN]
+        )
+        for order in (slice(None), slice(None, None, -1))
+    ]
+    largest = {
+        name: max(np.abs(run.before_reset_TN[name]).max() for run in runs) for name in states
+    }
+    assume(max(largest.values()) < NO_SATURATION)
+    out_TBN, notes, final, _ = case.run(states=case.zero_states())
+    for sample, run in enumerate(runs):
+        output_TN = np.concatenate([np.zeros((delay, count)), run.output_TN])[:steps]
+        np.testing.assert_array_equal(out_TBN[:, sample], (output_TN / 4096).astype(np.float32))
+        for place, name in enumerate(states):
+            np.testing.assert_array_equal(final[place][sample], run.after_TN[name][-1])
+        np.testing.assert_array_equal(final[len(states)][sample], run.spikes_TN[-1])
+    assert notes.tolist() == [*largest.values(), 0, out_TBN.count_nonzero()]
+
+
+def moved_neurons(case: NeuronCase) -> MovedNeurons:
+    neurons = case.neurons()
+    units = {"decay": 4096, "factor": 4096, "real": 1}
+    kinds = neurons.program.parameters
+    parameters = {
+        name: value.numpy() / units.get(kinds[name], neurons.state_unit)
+        for name, value in zip(kinds, neurons.parameters, strict=True)
+    }
+    *_, saved = case.run(keep=True)
+    inputs = [each.numpy() / neurons.state_unit for each in saved]
+    return MovedNeurons(case.definition, neurons.program, inputs, parameters)
+
+
+@settings(max_examples=30, deadline=None)
+@given(case=neuron_cases(), seed=SEEDS)
+def test_gradients_are_those_of_finite_differences(case: NeuronCase, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    moved, kinds = moved_neurons(case), case.neurons().program.parameters
+    grad_out = rng.normal(size=moved.out_TBN.shape)
+
+    def loss(out_TBN: np.ndarray) -> float:
+        return (out_TBN[: len(out_TBN) - case.delay] * grad_out[case.delay :]).sum()
+
+    def along(name: str, direction: np.ndarray) -> Callable[[float], float]:
+        if name not in kinds:
+            moves = {name: direction}
+        else:
+            moves = {name: GRADIENT_SIGNS[kinds[name]] * direction}
+        return lambda step: loss(moved.run({each: step * move for each, move in moves.items()}))
+
+    for name, grad in case.gradients(torch.from_numpy(grad_out).float()).items():
+        direction = rng.normal(size=grad.shape)
+        terms = grad.double().numpy() * direction
+        expected = slope(along(name, direction))
+        assert abs(expected - terms.sum()) <= 1e-5 * np.abs(terms).sum() + 1e-7, name
+
+
+@settings(max_examples=30, deadline=None)
+@given(case=neuron_cases(st.just(CUBA)), seed=SEEDS)
+def test_cuba_computes_what_the_operator_cuba_does(case: NeuronCase, seed: int) -> None:
+    threshold, current_decay, voltage_decay, bias, _, _ = case.parameters
+    threshold.copy_(torch.randint(1, 100, threshold.shape) / 64)
+    if threshold.dim():
+        case.parameters[0] = threshold = threshold[0]
+    theta = float(threshold)
+    case.parameters[4:] = torch.tensor(0.1 / (2 * theta)), torch.tensor(theta)
+    grad_out = torch.from_numpy(np.random.default_rng(seed).normal(size=case.shape)).float()
+    found = case.gradients(grad_out)
+    numbers = [theta, 0.01, 1.0, float(case.delay)]
+    leaves = [*case.inputs_TBN, current_decay, voltage_decay]
+    with use_engine("reference"):
+        out_TBN, _, notes = operators.cuba(
+            *leaves, bias.detach().expand(case.shape[2]), torch.empty(0), numbers
+        )
+        grads = torch.autograd.grad(out_TBN, leaves, grad_out)
+    new_out_TBN, new_notes, *_ = case.run()
+    assert torch.equal(new_out_TBN, out_TBN)
+    assert torch.equal(new_notes, notes)
+    for name, expected in zip(("x", "current_decay", "voltage_decay"), grads, strict=True):
+        size = max(float(expected.abs().max()), 1e-6)
+        assert (found[name] - expected).abs().max() <= 1e-5 * size, name
+
+
+@settings(max_examples=20, deadline=None)
+@given(case=neuron_cases(st.just(CURRENT)))
+def test_a_current_computes_what_the_operator_leaky_does(case: NeuronCase) -> None:
+    with use_engine("reference"):
+        expected = operators.leaky(case.inputs_TBN[0], case.parameters[0])
+    assert torch.equal(replace(case, delay=0).run()[0], expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=neuron_cases(), data=st.data())
+def test_runs_that_continue_equal_one_long_run(case: NeuronCase, data: st.DataObject) -> None:
+    steps = case.shape[0]
+    cut = data.draw(st.integers(0, steps))
+    expected, notes, none, _ = case.run()
+    assert none == []
+    states = case.zero_states()
+    parts, largest, spikes = [], 0, 0
+    for part in (slice(0, cut), slice(cut, steps)):
+        if part.start < part.stop:
+            out_TBN, part_notes, states, saved = case.run(states=states, steps=part)
+            assert saved == []
+            parts.append(out_TBN)
+            largest = torch.maximum(part_notes[:-2], torch.as_tensor(largest))
+            spikes += part_notes[-1]
+    assert torch.equal(torch.cat(parts), expected)
+    assert torch.equal(largest, notes[:-2])
+    assert spikes == notes[-1]
+
+
+def small_case(**changes: object) -> dict[str, object]:
+    """Arguments of the operator for CUBA neurons, all right but for ``changes``."""
+    inputs = [torch.zeros(4, 2, 3)]
+    parameters = [torch.tensor(0.5) for _ in range(6)]
+    names = ("inputs_TBN", "parameters", "states", "definition", "delay", "learn", "keep")
+    values = (inputs, parameters, [], CUBA.to_text(), 1, True, True)
+    return dict(zip(names, values, strict=True)) | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"inputs_TBN": [torch.zeros(4, 2, 3)] * 2}, "x"),
+        ({"inputs_TBN": [torch.zeros(4, 6)]}, "x"),
+        ({"inputs_TBN": [torch.zeros(4, 2, 0)]}, "x"),
+        ({"inputs_TBN": [torch.zeros(4, 2, 3).double()]}, "x"),
+        ({"parameters": [torch.tensor(0.5)] * 5}, "voltage_decay"),
+        ({"parameters": [torch.ones(3)] * 5 + [torch.ones(4)]}, "width"),
+        ({"parameters": [torch.ones(1), *[torch.ones(3)] * 5]}, "threshold"),
+        ({"parameters": [torch.ones(3)] * 5 + [torch.ones(3, 1)]}, "width"),
+        ({"parameters": [torch.tensor(1), *[torch.ones(3)] * 5]}, "threshold"),
+        ({"states": [torch.zeros(2, 3).int()] * 4}, "backward"),
+        ({"states": [torch.zeros(2, 3).int()] * 3, "keep": False}, "fired before"),
+        ({"states": [torch.zeros(2, 3)] * 4, "keep": False}, "u"),
+        ({"states": [torch.zeros(1, 3).int()] * 4, "keep": False}, "u"),
+        ({"delay": 2}, "delay"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_errors(changes: dict[str, object], named: str) -> None:
+    with use_engine("reference"), pytest.raises(ValueError, match=named):
+        operators.neurons(**small_case(**changes))
+
+
+def test_inputs_of_different_shapes_are_errors() -> None:
+    inputs = [torch.zeros(4, 2, 3), torch.zeros(4, 2, 2)]
+    parameters = [torch.tensor(0.5)] * 5
+    changes = {"definition": neuron_definitions.RF.to_text(), "parameters": parameters}
+    with use_engine("reference"), pytest.raises(ValueError, match="shape"):
+        operators.neurons(**small_case(inputs_TBN=inputs, **changes))
+
+
+def test_tensors_on_different_devices_are_errors() -> None:
+    parameters = [torch.ones(3, device="meta"), *[torch.ones(3)] * 5]
+    neurons = make_neurons(CUBA.to_text(), True, parameters, 3, 0)
+    with pytest.raises(ValueError, match="threshold"):
+        check_neurons([torch.zeros(4, 2, 3)], neurons, [], False)
+
+
+def test_a_backward_pass_needs_keep() -> None:
+    inputs = [torch.zeros(4, 2, 3, requires_grad=True)]
+    with use_engine("reference"):
+        out_TBN, *_ = operators.neurons(**small_case(inputs_TBN=inputs, keep=False))
+    with pytest.raises(RuntimeError, match="keep"):
+        out_TBN.sum().backward()
+
+
+@pytest.mark.parametrize("learn", [False, True])
+@pytest.mark.parametrize("name", ["cuba", "payload"])
+def test_a_compiled_call_computes_the_same(name: str, learn: bool) -> None:
+    definition = DEFINITIONS[name]
+    text = definition.to_text()
+    torch.manual_seed(0)
+    inputs = [torch.randn(9, 2, 5) for _ in definition.inputs]
+    parameters = [torch.rand(5) for _ in compile_neuron(definition, learn).parameters]
+    parameters[0].requires_grad_(learn)
+
+    def step(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        arguments = (list(inputs), parameters, [], text, 1, learn, True)
+        out_TBN, notes, *_ = operators.neurons(*arguments)
+        return out_TBN, notes
+
+    results = []
+    for call in (step, torch.compile(step, backend="aot_eager", fullgraph=True)):
+        leaves = [each.clone().requires_grad_() for each in inputs]
+        learnt = parameters[:1] if learn else []
+        with use_engine("reference"):
+            out_TBN, notes = call(*leaves)
+            grads = torch.autograd.grad(out_TBN.square().sum(), [*leaves, *learnt])
+        results.append([out_TBN, notes, *grads])
+    assert float(results[0][1][-1]) > 0
+    for eager, compiled in zip(*results, strict=True):
+        assert torch.equal(eager, compiled)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from netdesc.neurons.adjoint import differentiate
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import in_order
+from netdesc.neurons.mistakes import EquationError, Mistake
 from netdesc.neurons.program import Forward, Program
 from netdesc.neurons.ranges import hold_in_32_bits, near_limit
 from netdesc.neurons.storage import choose_stored
+from netdesc.neurons.usage import names_in
 
 
 @lru_cache(maxsize=256)
@@ -41,3 +46,69 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
         backward=backward,
         near_limit=limit,
     )
+
+
+@lru_cache(maxsize=256)
+def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
+    """Returns the two neurons before and behind the ``norm`` of a valid definition, which has one.
+
+    The first hands on what is normalised, as its output. The one input of the second is the
+    normalised value, so that it has no ``bias``. Raises EquationError if something behind the norm
+    reads an input or a state that stands before it.
+    """
+    norm = read(definition).norm
+    assert norm is not None
+    step, place = list(definition.step), norm.place
+    text = step[place.index]
+    argument = text[norm.argument_place.column : norm.argument_place.end_column]
+    needed = _names([argument])
+    for equation in reversed(step[: place.index]):
+        state, _, expression = equation.partition("=")
+        if state.strip() in needed:
+            needed |= _names([expression])
+    states = {_state(each) for each in step} & needed
+    value = "normalised"
+    while value in {*definition.inputs, *dict(definition.parameters), *map(_state, step)}:
+        value += "_"
+    step[place.index] = text[: place.column] + value + text[place.end_column :]
+    first = tuple(each for each in definition.step if _state(each) in states)
+    output = argument if first else value
+    first = first or (f"{value} = {argument}",)  # a neuron has a state
+    before = replace(definition, step=first, spike=None, output=output, reset=())
+    behind = replace(
+        definition,
+        step=tuple(each for each in step if _state(each) not in states),
+        inputs=(value,),
+    )
+    if cut := sorted(_names(_expressions(behind)) & {*states, *definition.inputs}):
+        message = (
+            f"With a norm, nothing behind norm(…) can read '{cut[0]}', which stands before it."
+        )
+        raise EquationError([Mistake(place, message)])
+    return _with_own_names(before), _with_own_names(behind)
+
+
+def _with_own_names(part: Definition) -> Definition:
+    """Returns a part of a definition without the parameters and states that it does not use."""
+    used = _names(_expressions(part))
+    states = {_state(each) for each in part.step}
+    return replace(
+        part,
+        parameters=tuple(each for each in part.parameters if each[0] in used),
+        inputs=tuple(each for each in part.inputs if each in used),
+        wrapped=tuple(each for each in part.wrapped if each in states),
+    )
+
+
+def _state(equation: str) -> str:
+    return equation.partition("=")[0].strip()
+
+
+def _expressions(definition: Definition) -> list[str]:
+    equations = [each.partition("=")[2] for each in (*definition.step, *definition.reset)]
+    return [*equations, *(each for each in (definition.spike, definition.output) if each)]
+
+
+def _names(expressions: Iterable[str]) -> set[str]:
+    trees = [ast.parse(each.strip(), mode="eval").body for each in expressions]
+    return set[str]().union(*map(names_in, trees))

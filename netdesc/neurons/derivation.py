@@ -61,6 +61,7 @@ class Derivation:
     def __init__(self, neuron: Neuron, roots: list[Expression]) -> None:
         self._rules: list[_Rule] = []
         self._by_source: dict[_Value, list[_Rule]] = {}
+        self._free: list[_Rule] = []  # numbers, with the gradient of something that varies
         self._roots = roots
         self._order = in_order(roots, with_gradients=False)
         step = in_order([*neuron.roots, *roots])
@@ -95,6 +96,8 @@ class Derivation:
     def _add(self, value: _Value, sources: Iterable[_Value], build: _Build, cost: int = 1) -> None:
         rule = _Rule(len(self._rules), value, tuple(sources), build, cost)
         self._rules.append(rule)
+        if not rule.sources:
+            self._free.append(rule)
         for source in rule.sources:
             self._by_source.setdefault(source, []).append(rule)
 
@@ -141,6 +144,9 @@ class Derivation:
     def _reach(self, stored: Stored) -> _Reached:
         waiting: list[_Value] = [(a, is_before) for a in stored for is_before in (False, True)]
         reached: _Reached = dict.fromkeys(waiting)
+        for rule in self._free:
+            reached[rule.value] = rule
+            waiting.append(rule.value)
         missing = [len(rule.sources) for rule in self._rules]
         for source in waiting:  # grows
             for rule in self._by_source.get(source, ()):
@@ -178,6 +184,8 @@ class Derivation:
         for a in self._order:
             if (a, False) in made:
                 expressed[a] = made[a, False]
+            elif a.operation == "with_gradient" and a.arguments[0] in expressed:
+                expressed[a] = expressed[a.arguments[0]]
             elif all(each in expressed for each in a.arguments):
                 expressed[a] = remake(a, tuple(expressed[each] for each in a.arguments))
         return [expressed[root] for root in self._roots]

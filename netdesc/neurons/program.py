@@ -31,7 +31,8 @@ class Forward:
     stored: tuple[Expression, ...]
     """What the forward pass stores in each step for the backward pass; GRID. May be empty."""
     products: tuple[Expression, ...]
-    """Values, apart from states, that are multiplied by a share: near arithmetic bounds them."""
+    """Values, apart from states before and after their resets, that near arithmetic bounds: what is
+    multiplied by a share, and sums that would otherwise saturate. Mostly empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Backward:
     """The step back of a neuron, for the printers.
 
     All expressions are REAL. They read the leaves ``parameter``, ``constant``, ``stored``,
-    ``stored_before``, ``carry`` and ``output_gradient`` (of the spike, or of the graded output).
+    ``stored_before``, ``carry`` and ``output_gradient``: the gradient of what is handed on, which
+    is the spike, the graded output, or with both the graded output where the neuron fires, else 0.
     """
 
     inputs: dict[str, Expression]
@@ -62,4 +64,7 @@ class Program:
     forward: Forward
     backward: Backward
     near_limit: int
-    """While states, and ``products``, are within ± this, nothing overflows without saturation."""
+    """A power of two. Near arithmetic leaves out every ``saturate``, and multiplies in 32 bits. It
+    is exact while the states of the step before and all values of ``after``, ``before_reset`` and
+    ``products`` are within ± this. Engines check what they computed, and compute it again with
+    saturation if anything was beyond."""

@@ -1,0 +1,129 @@
+"""Programs: what compilation promises to printers, and neurons that are split at their norm."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from support.equations import definitions
+from support.neuron_definitions import ALIF, CUBA, DEFINITIONS, INTEGRATOR, LIF, RF, SIGMA_DELTA
+from support.program_interpreter import forward, on_grid
+
+from netdesc.neurons.compile import compile_neuron, split_at_norm
+from netdesc.neurons.definition import Definition
+from netdesc.neurons.expressions import REAL, in_order
+from netdesc.neurons.mistakes import EquationError
+
+FORWARD = {"parameter", "constant", "state", "fired_before", "input"}
+BACKWARD = {"parameter", "constant", "stored", "stored_before", "carry", "output_gradient"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(definitions())
+def test_programs_read_the_leaves_that_they_may(definition: Definition) -> None:
+    for learn in (False, True):
+        program = compile_neuron(definition, learn)
+        step, back = program.forward, program.backward
+        roots = [*step.after.values(), *step.before_reset.values(), *step.stored, *step.products]
+        read = in_order([*roots, *(each for each in (step.spike, step.output) if each)])
+        leaves = {a.operation for a in read if not a.arguments}
+        assert leaves <= FORWARD
+        assert step.reads_fired_before == ("fired_before" in leaves)
+        gradients = [*back.inputs.values(), *back.carries, *back.parameters.values()]
+        read = in_order(gradients)
+        assert {a.operation for a in read if not a.arguments} <= BACKWARD
+        assert {a.type for a in gradients} <= {REAL}
+        assert "with_gradient" not in {a.operation for a in read}
+        carries = {a.value for a in read if a.operation == "carry"}
+        assert carries == set(range(len(back.carries)))
+        assert list(back.inputs) == list(definition.inputs)
+        learnable = [name for name, kind in program.parameters.items() if kind != "real"]
+        assert list(back.parameters) == (learnable if learn else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "without", "learnt"),
+    [
+        ("integrator", 2, 2),
+        ("cuba", 2, 2),
+        ("alif", 2, 4),
+        ("rf", 2, 2),
+        ("lif_delayed_exact", 2, 2),
+    ],
+)
+def test_carries_that_are_equal_zero_or_unread_are_left_out(
+    name: str, without: int, learnt: int
+) -> None:
+    programs = [compile_neuron(DEFINITIONS[name], learn) for learn in (False, True)]
+    assert [len(each.backward.carries) for each in programs] == [without, learnt]
+
+
+def test_keys_are_those_of_other_processes_and_differ_between_programs() -> None:
+    keys = [compile_neuron(each, learn).key for each in (CUBA, ALIF) for learn in (False, True)]
+    assert len(set(keys)) == 4
+    code = (
+        "from netdesc.neurons.compile import compile_neuron\n"
+        "from netdesc.neurons.definition import Definition\n"
+        f"print(compile_neuron(Definition.from_text({CUBA.to_text()!r}), False).key)"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == keys[0]
+
+
+@pytest.mark.parametrize(
+    ("definition", "states"),
+    [
+        (CUBA, ["u"]),
+        (LIF, ["normalised"]),
+        (SIGMA_DELTA, ["s"]),
+        (INTEGRATOR, ["u"]),
+        (ALIF, ["u"]),
+    ],
+)
+def test_the_halves_of_a_neuron_compute_what_it_does(
+    definition: Definition, states: list[str]
+) -> None:
+    before, behind = split_at_norm(definition)
+    whole = compile_neuron(definition, False)
+    first, second = compile_neuron(before, True), compile_neuron(behind, True)
+    assert list(first.states) == states
+    assert "bias" not in {**first.parameters, **second.parameters}
+    unit = 1 << definition.unit_bits
+    draw = random.Random(3)
+    inputs = [[draw.randrange(-unit, 2 * unit)] for _ in range(40)]
+    parameters = dict.fromkeys(whole.parameters, 0.25) | {"bias": 0.0}
+    steps = forward(whole, on_grid(whole, parameters, unit), inputs)
+    first_steps = forward(first, on_grid(first, parameters, unit), inputs)
+    handed_on = [[each.values[first.forward.output]] for each in first_steps]
+    second_steps = forward(second, on_grid(second, parameters, unit), handed_on)
+    wanted = whole.forward.spike or whole.forward.output
+    found = second.forward.spike or second.forward.output
+    assert [each.values[wanted] for each in steps] == [each.values[found] for each in second_steps]
+
+
+def test_the_normalised_value_gets_a_name_that_is_free() -> None:
+    step = (CUBA.step[0].replace("x", "normalised"), CUBA.step[1])
+    before, behind = split_at_norm(replace(CUBA, inputs=("normalised",), step=step))
+    assert before.inputs == ("normalised",)
+    assert behind.inputs not in (("normalised",), ("u",), ("v",))
+
+
+@pytest.mark.parametrize("late", ["x", "u"])
+def test_what_is_behind_the_norm_cannot_read_what_is_before_it(late: str) -> None:
+    definition = replace(CUBA, step=(CUBA.step[0], f"{CUBA.step[1]} + {late}"))
+    with pytest.raises(EquationError) as caught:
+        split_at_norm(definition)
+    (mistake,) = caught.value.mistakes
+    place = mistake.place
+    assert definition.step[place.index][place.column : place.end_column] == "norm(u)"
+    assert f"'{late}'" in mistake.message
+
+
+def test_neurons_without_a_norm_and_without_a_spike_have_no_parameter_of_theirs() -> None:
+    assert list(compile_neuron(RF, True).parameters) == ["threshold", "cos", "sin", "peak", "width"]
+    plain = replace(INTEGRATOR, step=(INTEGRATOR.step[0], "v = decay(v, voltage_decay) + u"))
+    assert list(compile_neuron(plain, True).parameters) == ["current_decay", "voltage_decay"]

@@ -16,6 +16,7 @@ from netdesc.neurons.arithmetic import (
     constant,
     negate,
     remake,
+    rewrite,
     subtract,
     unless_first,
     where,
@@ -188,7 +189,13 @@ class Derivation:
                 expressed[a] = expressed[a.arguments[0]]
             elif all(each in expressed for each in a.arguments):
                 expressed[a] = remake(a, tuple(expressed[each] for each in a.arguments))
-        return [expressed[root] for root in self._roots]
+        # Numbers and parameters, which need no derivation, may have gradients of their own, too.
+        plain = rewrite((expressed[root] for root in self._roots), _without_gradient)
+        return [plain[expressed[root]] for root in self._roots]
+
+
+def _without_gradient(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
+    return arguments[0] if a.operation == "with_gradient" else remake(a, arguments)
 
 
 def _integers(order: list[Expression]) -> set[Expression]:

@@ -13,7 +13,6 @@ from support.equations import Case, cases
 from support.neuron_definitions import ALIF, CUBA, DEFINITIONS, SIGMA_DELTA
 from support.program_interpreter import VALUES, evaluate, forward, on_grid
 
-from netdesc.neurons.arithmetic import without_gradients
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.expressions import GRID, STATE_LIMIT, Expression, in_order
@@ -66,10 +65,10 @@ def test_no_integer_leaves_32_bits_and_no_state_its_limit(case: Case) -> None:
 def test_near_arithmetic_is_exact_if_its_checks_pass(case: Case) -> None:
     """And if one fails, it does so with the right values, too, so that none passes by chance."""
     program = compile_neuron(case.definition, False)
-    roots = without_gradients(forward_roots(program))
-    order = in_order(roots)
+    roots = forward_roots(program)
+    order = in_order(roots, with_gradients=False)
     checked = [*program.forward.after.values(), *program.forward.before_reset.values()]
-    checked = without_gradients([*checked, *program.forward.products])
+    checked += program.forward.products
     draw, limit = random.Random(0), program.near_limit
     parameters = {name: float(each[0]) for name, each in case.parameters.items()}
     fixed = on_grid(program, parameters, 4096)
@@ -105,8 +104,8 @@ def test_neurons_have_no_checks_but_those_of_their_states() -> None:
 
 
 def saturations(definition: Definition) -> int:
-    roots = without_gradients(forward_roots(compile_neuron(definition, False)))
-    return sum(a.operation == "saturate" for a in in_order(roots))
+    roots = forward_roots(compile_neuron(definition, False))
+    return sum(a.operation == "saturate" for a in in_order(roots, with_gradients=False))
 
 
 def test_saturation_stands_where_it_may_act_alone() -> None:

@@ -53,10 +53,11 @@ SMOOTH = VALUES | {"times": lambda a, k: a * k / 4096, "saturate": lambda a: a}
 def evaluate(
     order: Sequence[Expression], leaves: Leaves, operations: Mapping[str, Any] = VALUES
 ) -> dict[Expression, Any]:
-    """Returns the values of expressions ``in_order``."""
+    """Returns the values of expressions ``in_order``, with or without gradients."""
     values: dict[Expression, Any] = {}
     for a in order:
-        arguments = [values[each] for each in a.arguments]
+        has_gradient = a.operation == "with_gradient"
+        arguments = [values[each] for each in a.arguments[: 1 if has_gradient else None]]
         if a.operation == "constant":
             values[a] = a.value
         elif not arguments:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from support.equations import Case, cases, definitions
-from support.neuron_definitions import DEFINITIONS, exact
-from support.program_interpreter import ForwardMode, backward, forward, on_grid
+from support.neuron_definitions import DEFINITIONS, INTEGRATOR, exact
+from support.program_interpreter import SMOOTH, ForwardMode, backward, forward, on_grid
 
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
-
-STEPS = 12
 
 
 def assert_gradients_are_those_of_forward_mode(case: Case, learn: bool) -> None:
@@ -101,3 +100,46 @@ def test_random_neurons_have_the_gradients_of_forward_mode(case: Case) -> None:
 def test_random_exact_resets_have_the_gradients_of_forward_mode(case: Case) -> None:
     for learn in (False, True):
         assert_gradients_are_those_of_forward_mode(case, learn)
+
+
+MIXED = Definition(
+    (("d", "decay"), ("f", "factor"), ("g", "grid")),
+    (
+        "u = decay(u, d) + clip(x, -2, 2)",
+        "w = scaled(abs(u) - g, f) + min(v, u)",
+        "v = decay(v - w, d) + where(w > 1, -u, 2 * u + 0.5) + u * (1 - d)",
+    ),
+    output="v - max(w, before(v))",
+)
+
+
+@pytest.mark.parametrize("definition", [INTEGRATOR, MIXED, replace(MIXED, unit_bits=18)])
+def test_gradients_are_finite_differences_without_rounding(definition: Definition) -> None:
+    program, unit = compile_neuron(definition, True), 1 << definition.unit_bits
+    draw = random.Random(2)
+    among = {"decay": (0.1, 0.6), "factor": (-0.9, -0.3), "grid": (0.2, 0.4)}
+    values = {name: draw.uniform(*among[kind]) for name, kind in program.parameters.items()}
+    values |= {str(t): draw.uniform(-3, 3) for t in range(8)}
+    gradients = [draw.uniform(-1, 1) for _ in range(8)]
+
+    def run(moved: dict[str, float]) -> tuple[dict, list]:
+        shares = {"decay": lambda p: 4096 * (1 - p), "factor": lambda p: 4096 * p}
+        fixed = {
+            ("parameter", name): shares.get(kind, lambda p: unit * p)(moved[name])
+            for name, kind in program.parameters.items()
+        }
+        return fixed, forward(program, fixed, [[unit * moved[str(t)]] for t in range(8)], SMOOTH)
+
+    def loss(name: str, step: float) -> float:
+        steps = run(values | {name: values[name] + step})[1]
+        outputs = [each.values[program.forward.output] / unit for each in steps]
+        return sum(a * b for a, b in zip(outputs, gradients, strict=True))
+
+    fixed, steps = run(values)
+    stored = [each.stored for each in steps]
+    of_inputs, found = backward(program, fixed, stored, gradients, SMOOTH)
+    found |= {str(t): of_step["x"] for t, of_step in enumerate(of_inputs)}
+    assert found.keys() == values.keys()
+    for name, gradient in found.items():
+        difference = (loss(name, 1e-5) - loss(name, -1e-5)) / 2e-5
+        assert gradient == pytest.approx(difference, rel=1e-9, abs=1e-9)

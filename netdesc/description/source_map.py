@@ -18,8 +18,15 @@ from netdesc.description.json.tree import Node, Parts, Span
 from netdesc.description.json_pointer import dotted, lookup, pointer
 from netdesc.description.source import Source
 
-On = Literal["key", "value"]
+On = Literal["key", "value"] | Span
+"""What of a path is meant: its key, its value, or some characters of its string, from 0."""
 Located = TypeVar("Located", Diagnostic, Related)
+
+
+_CHARACTER = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
+)
+"""A character of a JSON string, escaped or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class SourceMap:
         on: On = "value",
         related: tuple[RelatedPath, ...] = (),
     ) -> Diagnostic:
-        """Returns a diagnostic at a path: at its value, or at its key if ``on`` is "key".
+        """Returns a diagnostic at a path: at its value, its key, or characters of its string.
 
         A missing field is shown at the object that should have it. Related paths that the document
         lacks are dropped, such as the path of a field that has its default value.
@@ -77,6 +84,15 @@ class SourceMap:
         if found.override is not None:
             return found
         return locate(found, self.source, self.span(parts, on))
+
+    def _inside(self, span: Span, characters: Span) -> Span:
+        """Returns the span of some characters of the string at ``span``, which may have escapes."""
+        raw = self.source.text[slice(*span)]
+        ends = [0, *(each.end() for each in _CHARACTER.finditer(raw[1:-1]))]
+        first, last = characters
+        if raw[:1] != '"' or last >= len(ends):
+            return span  # the text has no such string
+        return span[0] + 1 + ends[first], span[0] + 1 + ends[last]
 
     def add_fix(self, diagnostic: Diagnostic, path_fix: PathFix) -> Diagnostic:
         """Adds a fix of the text to a diagnostic, unless the value came from ``--set``."""
@@ -102,7 +118,7 @@ class SourceMap:
         return node is not None and not node.children and node.start in self.guessed
 
     def span(self, parts: Parts, on: On) -> Span:
-        """Returns the span of the key or of the value at a path in the text.
+        """Returns the span of what ``on`` says of a path in the text.
 
         If the text lacks the path, the closest object or list around the path is used. The span of
         an object or list is that of its key, or of its first character if it has no key.
@@ -116,7 +132,10 @@ class SourceMap:
             node = self.root.find(parts)
             if node is not None and node.children and parts:
                 return self._opening_span(node, parts)
-        return self._opening_span(node, parts) if node.children else (node.start, node.end)
+        if node.children:
+            return self._opening_span(node, parts)
+        span = node.start, node.end
+        return self._inside(span, on) if isinstance(on, tuple) else span
 
     def _opening_span(self, node: Node, parts: Parts) -> Span:
         parent = self.root.find(parts[:-1]) if parts else None

@@ -31,6 +31,10 @@ class Entry:
     targets.
     """
 
+    neuron: str = ""
+    """The type of the neuron in the examples. As long as documents have none, nothing has the code.
+    """
+
     @property
     def wrong_text(self) -> str:
         """The wrong example as it is printed: "(empty)" for an empty document."""

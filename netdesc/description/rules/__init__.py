@@ -16,6 +16,7 @@ from netdesc.description.models import Document
 from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
 from netdesc.description.source_map import SourceMap
+from netdesc.neurons.models import NEURONS
 
 MAX_DIAGNOSTICS_PER_RULE = 100
 """Largest number of diagnostics of one rule. A hostile document could have very many."""
@@ -28,8 +29,11 @@ def _load_rules() -> Iterator[Rule]:
             yield Rule(module.ENTRY, module.check)
 
 
-RULES = sorted(_load_rules(), key=lambda rule: rule.entry.code)
+ALL_RULES = sorted(_load_rules(), key=lambda rule: rule.entry.code)
 """The rules of all files in this folder, sorted by code."""
+
+RULES = [rule for rule in ALL_RULES if rule.entry.neuron in ("", *NEURONS)]
+"""The rules that apply to the neurons that documents have."""
 
 
 def check_rules(

@@ -19,7 +19,7 @@ from netdesc.neurons.models import NeuronSection
 
 @dataclass(frozen=True, slots=True)
 class RuleDiagnostic:
-    """A diagnostic of a rule, for the key or the value (``on``) at the path ``parts``."""
+    """A diagnostic of a rule, for what ``on`` says of the path ``parts``."""
 
     parts: Parts
     message: str

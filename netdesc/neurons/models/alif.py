@@ -50,6 +50,15 @@ class Alif(CompiledNeuronSection):
         default="refractory",
     )
 
+    def idle_fields(self) -> dict[str, str]:
+        is_idle = self.reset != "refractory" and self.refractory_decay is not None
+        reason = f'the reset "{self.reset}" has no refractory state'
+        return super().idle_fields() | ({"refractory_decay": reason} if is_idle else {})
+
+    def missing_fields(self) -> dict[str, str]:
+        is_missing = self.reset == "refractory" and self.refractory_decay is None
+        return {"refractory_decay": 'the reset "refractory" needs it'} if is_missing else {}
+
     def equations(self) -> Equations:
         is_refractory = self.reset == "refractory"
         level = "threshold + a + r" if is_refractory else "threshold + a"

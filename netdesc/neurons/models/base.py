@@ -147,6 +147,14 @@ class NeuronSection(Section):
         """Maps the parameters of the equations to their kinds, in the order of the engines."""
         return self.value_kinds()
 
+    def idle_fields(self) -> dict[str, str]:
+        """Maps fields that have a value, but no effect beside the others, to the reason."""
+        return {}
+
+    def missing_fields(self) -> dict[str, str]:
+        """Maps fields that the others make necessary, and that have no value, to the reason."""
+        return {}
+
     def derive(self, functions: Functions, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the parameters of the equations, before they are rounded to the grid.
 
@@ -237,3 +245,19 @@ class CompiledNeuronSection(NeuronSection):
             return super().surrogate_at(threshold, fraction)
         width = self.surrogate.width
         return self.surrogate.peak, threshold if width is None else width_at(width, fraction)
+
+    def idle_fields(self) -> dict[str, str]:
+        reasons: dict[str, str] = {}
+        if self.equations().spike is None:
+            names = ("tau_grad", "scale_grad", "surrogate", "reset_gradient", "graded")
+            reasons |= dict.fromkeys(names, f'"{self.type_name()}" does not spike')
+        elif self.surrogate is not None:
+            reasons |= dict.fromkeys(("tau_grad", "scale_grad"), "surrogate replaces it")
+        if not self.has_norm:
+            reasons["norm"] = "the equations have no norm(…)"
+        known = type(self).model_fields
+        return {
+            name: reason
+            for name, reason in reasons.items()
+            if getattr(self, name) != known[name].default
+        }

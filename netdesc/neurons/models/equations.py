@@ -63,6 +63,14 @@ class EquationNeuron(CompiledNeuronSection):
     def value_path(self, name: str) -> tuple[str, ...]:
         return ("parameters", name, "value")
 
+    def idle_fields(self) -> dict[str, str]:
+        payload = "output says what a spike carries"
+        return super().idle_fields() | ({"graded": payload} if self.graded else {})
+
+    def missing_fields(self) -> dict[str, str]:
+        is_missing = self.spike is not None and self.surrogate is None
+        return {"surrogate": "a spike needs it for its gradient"} if is_missing else {}
+
     def learnable(self) -> dict[str, tuple[float, float]]:
         kinds = self.value_kinds().items()
         return {name: LEARNT_RANGES[kind] for name, kind in kinds if kind != "real"}

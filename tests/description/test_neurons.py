@@ -1,0 +1,120 @@
+"""Diagnostics of neurons that documents do not have yet: a process in which they have them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from netdesc.description.json.reader import parse
+from netdesc.description.rules import ALL_RULES
+from netdesc.description.source import Source
+from netdesc.description.source_map import SourceMap
+
+WITH_ALL_NEURONS = """
+import json, sys
+from pathlib import Path
+from netdesc.neurons import models
+models.NEURONS.update(models.ALL_NEURONS)
+from support.description_samples import BASE, findings, with_text
+from netdesc.description.schema import schema_text
+from netdesc.description.reference import reference_text
+assert all(name in text() for name in models.NEURONS for text in (schema_text, reference_text))
+def found(neuron):
+    diagnostics = findings(Path(sys.argv[1]), with_text("/neurons/cuba", neuron, BASE))
+    return [(d.code, d.pointer, d.excerpt[d.column - 1 : d.end_column - 1], d.hint)
+            for d in diagnostics]
+print(json.dumps([found(neuron) for neuron in json.load(sys.stdin)]))
+"""
+
+RULES = {rule.entry.code: rule.entry for rule in ALL_RULES if rule.entry.neuron}
+
+ALIF = {"type": "alif", "threshold": 1, "threshold_step": 0.1, "current_decay": 1}
+ALIF |= {"voltage_decay": 0.1, "threshold_decay": 0.1, "refractory_decay": 0.1}
+OWN = {"type": "equations", "step": ["v = v + x"], "output": "v"}
+LEAK = {"leak": {"kind": "factor", "value": -1.5}}
+NEURONS = {
+    "sound": (ALIF, []),
+    "zero": (ALIF | {"reset": "zero"}, ["ND240 /refractory_decay"]),
+    "no decay": (ALIF | {"refractory_decay": None}, ["ND241 "]),
+    "both": (ALIF | {"surrogate": {"width": 1}, "tau_grad": 0.5}, ["ND240 /tau_grad"]),
+    "range": (ALIF | {"threshold": [2, 1], "per_channel": True}, ["ND216 /threshold/0"]),
+    "shared": (ALIF | {"threshold": [1, 2]}, ["ND215 /threshold"]),
+    "on zero": (ALIF | {"threshold": 0.01}, ["ND211 /threshold"]),
+    "learn": (OWN | {"learn": ["v"]}, ["ND239 /learn/0"]),
+    "integrator": ({"type": "integrator", "graded": True}, ["ND240 /graded"]),
+    "delta": ({"type": "delta", "threshold": 0, "norm": "mean"}, ["ND240 /norm"]),
+    "period": ({"type": "rf", "threshold": 1, "period": 3, "decay": 0}, ["ND106 /period"]),
+    "two mistakes": (
+        OWN | {"step": ["v = v + x + y", "v = v * v"]},
+        ["ND238 /step/0", "ND238 /step/1"],
+    ),
+    "names": (
+        OWN | {"parameters": LEAK},
+        ["ND238 /parameters/leak", "ND242 /parameters/leak/value"],
+    ),
+    "three inputs": (OWN | {"inputs": ["x", "y", "z"]}, ["ND108 /inputs"]),
+}
+
+
+def diagnose(neurons: list[str], folder: Path) -> list[list[tuple[str, str, str, str]]]:
+    """Returns (code, pointer, marked text, hint) of the diagnostics of each neuron."""
+    tests = Path(__file__).parents[1]
+    result = subprocess.run(
+        [sys.executable, "-c", WITH_ALL_NEURONS, folder],
+        input=json.dumps(neurons),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def diagnosed(tmp_path_factory):
+    examples = [text for entry in RULES.values() for text in (entry.wrong, entry.right)]
+    texts = examples + [json.dumps(neuron) for neuron, _ in NEURONS.values()]
+    texts.append(r'{"type": "equations", "step": ["v = \u0076 + \u0078 + nope"], "output": "v"}')
+    found = iter(diagnose(texts, tmp_path_factory.mktemp("neurons")))
+    return {
+        name: next(found)
+        for name in [*((c, w) for c in RULES for w in (0, 1)), *NEURONS, "escapes"]
+    }
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_the_wrong_example_has_the_code_and_the_right_one_has_no_diagnostics(code, diagnosed):
+    assert [each[0] for each in diagnosed[code, 0]] == [code]
+    assert diagnosed[code, 1] == []
+
+
+@pytest.mark.parametrize("name", NEURONS)
+def test_wrong_neurons(name, diagnosed):
+    found = [f"{code} {pointer[len('/neurons/cuba') :]}" for code, pointer, *_ in diagnosed[name]]
+    assert found == NEURONS[name][1]
+
+
+def test_a_mistake_is_marked_inside_the_string(diagnosed):
+    _, pointer, marked, hint = diagnosed["ND238", 0][0]
+    assert (pointer, marked) == ("/neurons/cuba/step/0", "leek")
+    assert "leak" in hint
+    assert [each[2] for each in diagnosed["escapes"]] == ["nope"]
+
+
+@given(text=st.text(max_size=20), cut=st.tuples(st.integers(0, 20), st.integers(0, 20)))
+def test_characters_of_a_string_are_found_behind_escapes(text, cut):
+    first, last = sorted(min(each, len(text)) for each in cut)
+    for ascii_only in (False, True):
+        written = json.dumps({"a": ["", text]}, ensure_ascii=ascii_only)
+        source = Source(written, "")
+        root = parse(source).root
+        span = SourceMap(source, root, root.value).span(("a", 1), (first, last))
+        assert json.loads(f'"{written[slice(*span)]}"') == text[first:last]

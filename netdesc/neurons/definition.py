@@ -23,6 +23,9 @@ class Definition:
 
     ``step`` and ``reset`` are equations ``state = expression``, read in order; ``spike`` is a
     condition, ``output`` a graded value, at least one of both is not None. States start at 0.
+
+    A parameter's name stands for its value p: ``decay(v, p)`` keeps ``1 - p`` of a state, and
+    ``scaled(v, p)`` and ``v * p`` are p of it, whether p is a decay or a factor.
     """
 
     parameters: tuple[tuple[str, ParameterKind], ...]

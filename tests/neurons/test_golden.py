@@ -99,19 +99,17 @@ def test_states_and_outputs(name):
 )
 def test_gradients_of_inputs(name):
     case = load(name)
-    # slayer passes no gradient to adaptive thresholds.
-    spike = (case.definition.spike or "").replace("+ a + r", "+ stop(a + r)")
-    definition = replace(case.definition, spike=spike or None)
+    definition = case.definition
     parameters = [
         torch.tensor(case.parameters[parameter], dtype=torch.float32)
         for parameter in compile_neuron(definition, False).parameters
     ]
     inputs_TBN = [
-        torch.tensor(input_TN / 2**definition.unit_bits, dtype=torch.float32)[:, None]
+        torch.tensor(input_TN[:, None], dtype=torch.float32)
+        .div(2**definition.unit_bits)
+        .requires_grad_()
         for input_TN in case.inputs_TN
     ]
-    for input_TBN in inputs_TBN:
-        input_TBN.requires_grad_()
     with use_engine("reference"):
         run = operators.neurons(inputs_TBN, parameters, [], definition.to_text(), 0, False, True)
         run[0].backward(torch.tensor(case.arrays["output_gradient"])[:, None])

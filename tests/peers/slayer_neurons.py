@@ -144,10 +144,10 @@ def _slayer_cases() -> list[Case]:
     for neuron, (plain, values, ties) in own.items():
         # rf's constants of the surrogate are smaller by 200.
         wide = {"tau_grad": 1.5, "scale_grad": 0.7} if neuron == "rf" else SURROGATE
-        learns = neuron != "adrf"
+        has_gradient = neuron != "adrf"
         cases += [
-            Case(neuron, "spikes", plain | wide, has_gradient=learns),
-            Case(neuron, "own_values", values | wide, "large", learns),
+            Case(neuron, "spikes", plain | wide, has_gradient=has_gradient),
+            Case(neuron, "own_values", values | wide, "large", has_gradient),
             Case(neuron, "ties", ties, "ties"),
         ]
     return [replace(case, name=f"slayer_{case.name}") for case in cases]

@@ -14,7 +14,6 @@ from netdesc.neurons.models.fields import (
     RANGE_TEXT,
     Decay,
     Threshold,
-    decay_field,
     parameter_field,
     threshold_field,
 )
@@ -58,12 +57,20 @@ class Resonator(CompiledNeuronSection):
     threshold: Threshold = threshold_field("State at which the neuron spikes.")
     period: Periods = parameter_field(
         "real",
-        "Steps in which the state turns once." + RANGE_TEXT,
+        "Steps in which the state turns once. The device holds sine and cosine, "
+        "round(4096·(1 - decay)·sin(2π/period))." + RANGE_TEXT,
         learnt_range=PERIODS,
         unit="steps",
         placeholder=10.0,
     )
-    decay: Decay = decay_field("Share of the state lost per step.", learnt_range=DECAYS)
+    decay: Decay = parameter_field(
+        "real",
+        "Share of the state lost per step, at least 1/4096." + RANGE_TEXT,
+        learnt_range=DECAYS,
+        unit="share per step, 0 to 1",
+        placeholder=0.5,
+        example=0.1,
+    )
 
     def values(self) -> dict[str, Any]:
         bounds = {"period": PERIODS, "decay": DECAYS}

@@ -13,6 +13,7 @@ from torch import Tensor
 from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.losses.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.cpu.losses.window_loss import window_classes, window_loss, window_loss_backward
+from netdesc.kernels.cpu.neurons import neurons, neurons_backward
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.segment import (
@@ -46,6 +47,8 @@ __all__ = [
     "leaky_backward",
     "linear",
     "linear_backward",
+    "neurons",
+    "neurons_backward",
     "segment",
     "segment_backward",
     "spike_time",

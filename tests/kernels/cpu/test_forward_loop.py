@@ -10,12 +10,12 @@ from support.cuba_cases import Layer, plain_layer
 from support.forward_checks import EVENTS, check_forward, decay_of_all
 
 from netdesc.kernels.cpu.runtime.simd import LANES
-from netdesc.kernels.cpu.runtime.state_arithmetic import MAX_NEAR_STATE, decay_near
+from netdesc.kernels.cpu.runtime.state_arithmetic import MAX_NEAR_STATE, decay_near, decay_state
 
 RUN_STEPS = 64
 """Steps between two checks of a forward loop."""
 
-_decay_near_all = decay_of_all(decay_near)
+_decay_near_all, _decay_all = decay_of_all(decay_near), decay_of_all(decay_state)
 
 EDGES = [
     sign * (size - less)
@@ -25,14 +25,25 @@ EDGES = [
 ]
 
 
-@given(st.lists(st.integers(-MAX_NEAR_STATE, MAX_NEAR_STATE), max_size=50), st.integers(0, 4096))
+@given(st.integers(-(2**31), 2**31 - 1), st.integers(-4096, 4096))
+@example(-(2**31), -4096 + 1)
+@example(-1, 0)
+@example(0, -4096)
+def test_any_state_times_any_share_is_exact(state, share):
+    expected = abs(state * share) // 4096 * (-1 if state * share < 0 else 1)
+    assert _decay_all(np.array([state], np.int32), np.int32(share)).tolist() == [expected]
+
+
+@given(
+    st.lists(st.integers(-MAX_NEAR_STATE, MAX_NEAR_STATE), max_size=50), st.integers(-4096, 4096)
+)
 @example([], 4095)
 @example([], 4096)
 @example([], 1)
 def test_small_states_decay_exactly(states, keep):
-    """Python's // rounds down, so the expected value of a negative state is computed from −s."""
+    """Python's // rounds down, so the expected value is computed from the magnitude."""
     states = [*states, *(state for state in EDGES if abs(state) <= MAX_NEAR_STATE)]
-    expected = [-(-s * keep // 4096) if s < 0 else s * keep // 4096 for s in states]
+    expected = [abs(s * keep) // 4096 * (-1 if s * keep < 0 else 1) for s in states]
     assert _decay_near_all(np.array(states, np.int32), np.int32(keep)).tolist() == expected
 
 

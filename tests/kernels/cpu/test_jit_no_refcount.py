@@ -27,12 +27,17 @@ EVENTS = Events(3, 1, np.array([0, 2, 2, 3]), np.array([0, 1, 1], np.int32))
 """Two events in the first of three steps, one in the last."""
 
 
+def _call(loop: Any) -> Any:
+    """Loops have no wrapper for Python."""
+    return numba.njit(lambda *arguments: loop(*arguments))
+
+
 def run(loop: Any) -> tuple[np.ndarray, str]:
     """The voltages of neurons that decay fully in each step, and the loop's machine code."""
     weights = np.arange(2 * LANES, dtype=np.int16)
     zeros, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
     out, floats = layer_forward.bitmask_output(np.empty(3, np.int32)), np.empty(0, np.float32)
-    loop(
+    _call(loop)(
         (EVENTS, 0, weights, LANES, 2),
         (out, 0, Strided(floats, 0, LANES, LANES)),
         NeuronParameters(zeros, zeros, zeros, np.int32(1 << 20), 0, 1.0, 1.0),

@@ -44,6 +44,15 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     return compiled
 
 
+def neuron_kernel(function: Callable[..., Any]) -> Any:
+    """Decorates a kernel of the files that are compiled once for each neuron.
+
+    Numba caches it in the folder of the file, which is written for one neuron and never changes.
+    """
+    options: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
+    return numba.njit(**options)(function)
+
+
 def kernels() -> Mapping[str, Any]:
     """Returns all kernels of the modules that are imported, as ``_by_name`` maps them."""
     return _by_name
@@ -96,7 +105,7 @@ def _is_cached(dispatcher: Any) -> bool:
 
 
 def _mark_content() -> bytes:
-    return f"{_digest().hex()}\n".encode()
+    return f"{source_digest().hex()}\n".encode()
 
 
 def _machine() -> tuple[str | None, ...]:
@@ -112,11 +121,11 @@ def _machine() -> tuple[str | None, ...]:
 
 @functools.cache
 def _refresh(folder: Path) -> None:
-    invalidate_cache(folder, _digest())
+    invalidate_cache(folder, source_digest())
 
 
 @functools.cache
-def _digest() -> bytes:
+def source_digest() -> bytes:
     """Returns the SHA-256 digest of all sources of the CPU engine and of ``kernels/*.py``."""
     digest = hashlib.sha256()
     for source in sorted({*_KERNELS.glob("*.py"), *(_KERNELS / "cpu").rglob("*.py")}):

@@ -5,7 +5,7 @@ arrays would load and store every state in every step, and check whether arrays 
 vector to as many registers as the machine needs for it.
 
 ``Ints``, ``Floats`` and ``Doubles`` support ``+ - *`` and comparisons with their own type. ``Ints``
-also support ``& | << >>``. ``Bits`` are booleans, such as the result of a comparison, and support
+also support ``& | ^ << >>``. ``Bits`` are booleans, such as the result of a comparison, and support
 only ``& |``. ``Shorts`` are 16-bit integers, and support only ``+``.
 """
 
@@ -110,6 +110,13 @@ _define_operator(operator.sub, _NUMBERS, None, _arithmetic("sub", "fsub"))
 _define_operator(operator.mul, _NUMBERS, None, _arithmetic("mul", "fmul"))
 _define_operator(operator.and_, (Ints, Bits), None, lambda builder, _, a, b: builder.and_(a, b))
 _define_operator(operator.or_, (Ints, Bits), None, lambda builder, _, a, b: builder.or_(a, b))
+_define_operator(operator.xor, (Ints,), None, lambda builder, _, a, b: builder.xor(a, b))
+_define_operator(
+    operator.truediv,
+    (Floats, Doubles),
+    None,
+    lambda builder, _, a, b: builder.fdiv(a, b, flags=_FAST),
+)
 _define_operator(operator.lshift, (Ints,), None, lambda builder, _, a, b: builder.shl(a, b))
 _define_operator(operator.rshift, (Ints,), None, lambda builder, _, a, b: builder.ashr(a, b))
 for _symbol, _sign in (

@@ -12,12 +12,19 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from netdesc.kernels.cpu.runtime.simd import LANES, VECTOR_OF, broadcast_number, intrinsic, name_of
+from netdesc.kernels.cpu.runtime.simd import (
+    LANES,
+    VECTOR_OF,
+    Bits,
+    broadcast_number,
+    intrinsic,
+    name_of,
+)
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 
 
-def _vector_pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> tuple[Any, int]:
+def vector_at(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> tuple[Any, int]:
     """Returns a pointer to the vector at element ``at``, and an element's size in bytes."""
     data = context.make_array(kind)(context, builder, array).data
     element = context.get_data_type(kind.dtype)
@@ -26,11 +33,42 @@ def _vector_pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any) 
     return builder.bitcast(first, vector.as_pointer()), kind.dtype.bitwidth // 8
 
 
-def _mask(builder: Any, count: Any) -> Any:
+def lane_mask(builder: Any, count: Any) -> Any:
     """Returns ``Bits`` that are set in the first ``count`` lanes."""
     vector = ir.VectorType(_INT64, LANES)
     numbers = ir.Constant(vector, list(range(LANES)))
     return builder.icmp_signed("<", numbers, broadcast_number(builder, vector, count))
+
+
+def masked_load(builder: Any, pointer: Any, align: int, mask: Any) -> Any:
+    """Loads the lanes whose bit is set in ``mask``; the other lanes are 0."""
+    vector = pointer.type.pointee
+    load = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(vector, [pointer.type, _INT32, mask.type, vector]),
+        f"llvm.masked.load.{name_of(vector)}.p0{name_of(vector)}",
+    )
+    return builder.call(load, [pointer, _INT32(align), mask, ir.Constant(vector, None)])
+
+
+def masked_store(builder: Any, vector: Any, pointer: Any, align: int, mask: Any) -> None:
+    """Writes the lanes whose bit is set in ``mask``."""
+    store = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(ir.VoidType(), [vector.type, pointer.type, _INT32, mask.type]),
+        f"llvm.masked.store.{name_of(vector.type)}.p0{name_of(vector.type)}",
+    )
+    builder.call(store, [vector, pointer, _INT32(align), mask])
+
+
+@intrinsic
+def first_lanes(context: Any, count: Any) -> Any:
+    """Returns ``Bits`` that are set in the first ``count`` lanes."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return lane_mask(builder, arguments[0])
+
+    return Bits(types.int64), build
 
 
 @intrinsic
@@ -62,7 +100,7 @@ def prefetch(context: Any, array: Any, at: Any) -> Any:
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, size = _vector_pointer(context, builder, signature.args[0], *arguments)
+        pointer, size = vector_at(context, builder, signature.args[0], *arguments)
         first = builder.bitcast(pointer, _BYTE.as_pointer())
         fetch = cgutils.get_or_insert_function(
             builder.module,
@@ -80,7 +118,7 @@ def prefetch(context: Any, array: Any, at: Any) -> Any:
 @intrinsic
 def _load_all(context: Any, array: Any, at: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, align = _vector_pointer(context, builder, signature.args[0], *arguments)
+        pointer, align = vector_at(context, builder, signature.args[0], *arguments)
         return builder.load(pointer, align=align)
 
     return VECTOR_OF[array.dtype](array, types.int64), build
@@ -89,17 +127,8 @@ def _load_all(context: Any, array: Any, at: Any) -> Any:
 @intrinsic
 def _load_some(context: Any, array: Any, at: Any, count: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, align = _vector_pointer(context, builder, signature.args[0], *arguments[:2])
-        vector = pointer.type.pointee
-        load = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(
-                vector, [pointer.type, _INT32, ir.VectorType(ir.IntType(1), LANES), vector]
-            ),
-            f"llvm.masked.load.{name_of(vector)}.p0{name_of(vector)}",
-        )
-        mask, zeros = _mask(builder, arguments[2]), ir.Constant(vector, None)
-        return builder.call(load, [pointer, _INT32(align), mask, zeros])
+        pointer, align = vector_at(context, builder, signature.args[0], *arguments[:2])
+        return masked_load(builder, pointer, align, lane_mask(builder, arguments[2]))
 
     return VECTOR_OF[array.dtype](array, types.int64, types.int64), build
 
@@ -107,7 +136,7 @@ def _load_some(context: Any, array: Any, at: Any, count: Any) -> Any:
 @intrinsic
 def _store_all(context: Any, array: Any, at: Any, lanes: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, align = _vector_pointer(context, builder, signature.args[0], *arguments[:2])
+        pointer, align = vector_at(context, builder, signature.args[0], *arguments[:2])
         builder.store(arguments[2], pointer, align=align)
         return context.get_dummy_value()
 
@@ -117,17 +146,9 @@ def _store_all(context: Any, array: Any, at: Any, lanes: Any) -> Any:
 @intrinsic
 def _store_some(context: Any, array: Any, at: Any, lanes: Any, count: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, align = _vector_pointer(context, builder, signature.args[0], *arguments[:2])
-        vector = pointer.type.pointee
-        store = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(
-                ir.VoidType(),
-                [vector, pointer.type, _INT32, ir.VectorType(ir.IntType(1), LANES)],
-            ),
-            f"llvm.masked.store.{name_of(vector)}.p0{name_of(vector)}",
-        )
-        builder.call(store, [arguments[2], pointer, _INT32(align), _mask(builder, arguments[3])])
+        pointer, align = vector_at(context, builder, signature.args[0], *arguments[:2])
+        mask = lane_mask(builder, arguments[3])
+        masked_store(builder, arguments[2], pointer, align, mask)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, lanes, types.int64), build

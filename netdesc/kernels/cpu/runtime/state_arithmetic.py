@@ -32,16 +32,16 @@ _MAX_DISTANCE, _LOG2_E = np.float32(60), np.float32(math.log2(math.e))
 
 
 @numba.njit(inline="always")
-def decay_state(state, keep):
-    """Returns ``rtz(keep · state / 4096)``, exact for any 32-bit state and ``keep`` in 0..4096.
+def decay_state(state, share):
+    """Returns ``rtz(share · state / 4096)``, exact for any 32-bit state and ±4096 shares.
 
     rtz rounds toward zero. With ``state = 4096·h + l`` and ``l`` in 0..4095 the product is
-    ``4096·h·keep + l·keep``. The arithmetic shift rounds down; adding 4095 to a negative product
+    ``4096·h·share + l·share``. The arithmetic shift rounds down; adding 4095 to a negative product
     makes it round toward zero.
     """
     low = broadcast(_LOW)
-    rest = (state & low) * keep + ((state >> broadcast(_SIGN)) & low)
-    return (state >> broadcast(_SHIFT)) * keep + (rest >> broadcast(_SHIFT))
+    rest = (state & low) * share + (((state ^ share) >> broadcast(_SIGN)) & low)
+    return (state >> broadcast(_SHIFT)) * share + (rest >> broadcast(_SHIFT))
 
 
 @numba.njit(inline="always")
@@ -68,7 +68,13 @@ def saturate(state):
 @numba.njit(inline="always")
 def to_state(value):
     """Converts floats to states: ``trunc(4096 · value)``, saturated; NaN becomes 0."""
-    scaled = value * broadcast(_UNIT)
+    return scale_to_state(value, broadcast(_UNIT))
+
+
+@numba.njit(inline="always")
+def scale_to_state(value, unit):
+    """Converts floats to states: ``trunc(unit · value)``, saturated; NaN becomes 0."""
+    scaled = value * unit
     scaled = where(scaled == scaled, scaled, broadcast(np.float32(0)))
     scaled = where(scaled > broadcast(_FLOAT_LIMIT), broadcast(_FLOAT_LIMIT), scaled)
     return as_ints(where(scaled < broadcast(-_FLOAT_LIMIT), broadcast(-_FLOAT_LIMIT), scaled))
@@ -101,8 +107,25 @@ def surrogate(v, threshold, height, width):
     """
     per_width = broadcast(np.float32(1) / np.float32(width))
     distance = as_floats(magnitude(v - broadcast(threshold))) * per_width
-    distance = where(distance < broadcast(_MAX_DISTANCE), distance, broadcast(_MAX_DISTANCE))
-    return broadcast(np.float32(height)) * exp2_nonpositive(distance * broadcast(-_LOG2_E))
+    return broadcast(np.float32(height)) * fall(distance)
+
+
+@numba.njit(inline="always")
+def fall(distance):
+    """Returns ``exp(−distance)`` of floats from 0 on; beyond 60 it is ``exp(−60)``."""
+    return exp2_nonpositive(minimum(distance, broadcast(_MAX_DISTANCE)) * broadcast(-_LOG2_E))
+
+
+@numba.njit(inline="always")
+def minimum(a, b):
+    """Returns the smaller of two vectors; ``b`` in a tie, or if one is NaN."""
+    return where(a < b, a, b)
+
+
+@numba.njit(inline="always")
+def maximum(a, b):
+    """Returns the larger of two vectors; ``b`` in a tie, or if one is NaN."""
+    return where(a > b, a, b)
 
 
 @numba.njit(inline="always")

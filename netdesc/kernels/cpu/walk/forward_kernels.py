@@ -1,0 +1,234 @@
+"""The forward pass of one layer of neurons, from a synaptic input or from events.
+
+This file is compiled once for each neuron: ``generated`` writes a copy of it in which the imports
+from ``neuron_step`` are the functions of the neuron.
+
+A thread takes a tile of neighbouring vectors of neurons through a run of steps, one vector after
+another with its states in registers, then through the next run. So it reads and writes pieces of
+rows that are as wide as the tile. Between runs, states are in scratch memory. No thread waits for
+another, and no result depends on the number of threads.
+
+States are rarely so large that their products exceed 32 bits. So a run is computed by
+``step_near``, and again by ``step_far`` if a state was large.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.runtime.bitmask import to_bitmask
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
+from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
+from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of
+from netdesc.kernels.cpu.runtime.simd import LANES, as_floats, as_ints, broadcast, where
+from netdesc.kernels.cpu.runtime.simd_memory import first_lanes, load, store
+from netdesc.kernels.cpu.runtime.simd_tuple import (
+    largest_magnitude,
+    load_each,
+    load_tuple,
+    maximum_where,
+    store_tuple,
+    zero_tuple,
+)
+from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
+from netdesc.kernels.cpu.synapses.synaptic_input import gather_integer
+from netdesc.kernels.cpu.walk.neuron_step import (
+    EXTENTS,
+    NEAR_LIMIT,
+    OUTPUT_UNIT,
+    STATES,
+    STORED,
+    constants_of,
+    step_far,
+    step_near,
+    to_states,
+)
+from netdesc.kernels.cpu.walk.tiles import Run, place_of
+
+CARRIED = STATES + 1
+"""Number of vectors that a step hands to the next: the states and ``fired``."""
+
+SLOTS = CARRIED + 1
+"""Number of vectors that are kept between runs: the states, ``fired``, and the last output."""
+
+
+class Scratch(NamedTuple):
+    """A thread's memory between runs, and where its notes and a vector's states begin in it."""
+
+    memory: np.ndarray
+    notes: int
+    """``EXTENTS`` vectors, the largest extents so far, then one: the number of outputs not 0."""
+    states: int
+    """``SLOTS`` vectors."""
+
+
+@numba.njit(inline="always")
+def _arrive_from_current(source, place, t):
+    inputs, shape = source
+    at = (t * shape.batch + place.sample) * shape.neurons + place.first
+    return to_states(load_each(inputs, at, place.size))
+
+
+@numba.njit(inline="always")
+def _arrive_by_events(source, place, t):
+    events, weight_VIN, max_adds = source
+    row = t * events.batch + place.sample
+    return (gather_integer(events, row, weight_VIN[place.vector], place.size, max_adds),)
+
+
+@numba.njit(inline="always")
+def _emit(activity, shape, place, t, output):
+    """Writes the output of a step, as a bitmask or as floats."""
+    if len(activity.bitmasks):
+        spiked = output != broadcast(np.int32(0))
+        item = place.sample * shape.vectors + place.vector
+        activity.bitmasks[np.uint64(item * shape.steps + t)] = to_bitmask(spiked)
+    else:
+        at = (t * shape.batch + place.sample) * shape.neurons + place.first
+        values = as_floats(output) * broadcast(np.float32(OUTPUT_UNIT))
+        store(activity.values, at, values, place.size)
+
+
+def _loop_of(step: Any, arrive: Any) -> Any:
+    """Builds the time loop of a vector of neurons over a run of steps."""
+
+    @jit_no_refcount
+    def loop(source, constants, activity, shape, place, run, states):
+        """Returns the states after the run, the last output, extents, and a count.
+
+        The count is that of the outputs of each lane that are not 0.
+        """
+        zero = broadcast(np.int32(0))
+        extents, count, output = zero_tuple(EXTENTS), zero, zero
+        is_neuron = first_lanes(place.size)
+        item = place.sample * shape.vectors + place.vector
+        for t in range(run.first, run.last):
+            arrived = arrive(source, place, t)
+            states, output, stored, extents = step(constants, arrived, states, extents)
+            row = (item * activity.stored_steps + t * activity.by_step) * (STORED * LANES)
+            store_tuple(activity.stored, row, stored)
+            output = where(is_neuron, output, zero)
+            if t + shape.delay < shape.steps:
+                _emit(activity, shape, place, t + shape.delay, output)
+                count = count + as_ints(output != zero)
+        return states, output, extents, count
+
+    return loop
+
+
+def _run_of(arrive: Any) -> Any:
+    """Builds the function that walks a vector through a run of steps."""
+    near_loop, far_loop = _loop_of(step_near, arrive), _loop_of(step_far, arrive)
+
+    @jit_no_refcount
+    def walk_run(source, parameters, activity, shape, place, run, scratch):
+        """Walks from and to the states in ``scratch``."""
+        constants = constants_of(parameters, place.first, place.size)
+        zero, near = broadcast(np.int32(0)), broadcast(np.int32(NEAR_LIMIT))
+        begin = load_tuple(scratch.memory, scratch.states, CARRIED)
+        states, output, extents, count = begin, zero, zero_tuple(EXTENTS), zero
+        is_near = to_bitmask(largest_magnitude(begin) > near) == 0
+        if is_near:
+            states, output, extents, count = near_loop(
+                source, constants, activity, shape, place, run, begin
+            )
+            is_near = to_bitmask(largest_magnitude(extents) > near) == 0
+        if not is_near:
+            states, output, extents, count = far_loop(
+                source, constants, activity, shape, place, run, begin
+            )
+        store_tuple(scratch.memory, scratch.states, states)
+        store(scratch.memory, scratch.states + CARRIED * LANES, output, LANES)
+        noted = load_tuple(scratch.memory, scratch.notes, EXTENTS)
+        store_tuple(
+            scratch.memory, scratch.notes, maximum_where(first_lanes(place.size), noted, extents)
+        )
+        at = scratch.notes + EXTENTS * LANES
+        store(scratch.memory, at, load(scratch.memory, at, LANES) + count, LANES)
+
+    return walk_run
+
+
+@jit_no_refcount
+def _begin(activity, shape, place, scratch):
+    """Loads a vector's states, which are 0 without ``initial``, and emits the pending output."""
+    for slot in range(SLOTS):
+        value = broadcast(np.int32(0))
+        if len(activity.initial):
+            at = (slot * shape.batch + place.sample) * shape.neurons + place.first
+            value = load(activity.initial, at, place.size)
+        store(scratch.memory, scratch.states + slot * LANES, value, LANES)
+    if shape.delay:
+        output = load(scratch.memory, scratch.states + (SLOTS - 1) * LANES, LANES)
+        _emit(activity, shape, place, 0, output)
+        at = scratch.notes + EXTENTS * LANES
+        count = as_ints(output != broadcast(np.int32(0)))
+        store(scratch.memory, at, load(scratch.memory, at, LANES) + count, LANES)
+
+
+@jit_no_refcount
+def _end(activity, shape, place, scratch):
+    """Copies a vector's states to ``final``, unless that is empty."""
+    if len(activity.final):
+        for slot in range(SLOTS):
+            value = load(scratch.memory, scratch.states + slot * LANES, LANES)
+            at = (slot * shape.batch + place.sample) * shape.neurons + place.first
+            store(activity.final, at, value, place.size)
+
+
+def _tiles_of(arrive: Any) -> Any:
+    """Builds the function that a thread runs."""
+    walk_run = _run_of(arrive)
+
+    @jit_no_refcount
+    def walk_tiles(source, parameters, activity, shape, queue, thread):
+        """Walks tiles through all steps until the queue is empty."""
+        memory = activity.scratch
+        notes = thread * (EXTENTS + 1 + shape.tile * SLOTS) * LANES
+        tiles = (shape.vectors + shape.tile - 1) // shape.tile
+        while True:
+            position = next_position(queue)
+            if position >= shape.batch * tiles:
+                break
+            item = item_at(position, shape.batch * tiles, shape.threads)
+            sample, first = item // tiles, item % tiles * shape.tile
+            last = min(shape.vectors, first + shape.tile)
+            states = notes + (EXTENTS + 1) * LANES
+            for vector in range(first, last):
+                scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
+                _begin(activity, shape, place_of(shape, sample, vector), scratch)
+            for step in range(0, shape.steps, shape.run):
+                run = Run(step, min(shape.steps, step + shape.run))
+                for vector in range(first, last):
+                    scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
+                    place = place_of(shape, sample, vector)
+                    walk_run(source, parameters, activity, shape, place, run, scratch)
+            for vector in range(first, last):
+                scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
+                _end(activity, shape, place_of(shape, sample, vector), scratch)
+
+    return walk_tiles
+
+
+_walk_from_current = on_threads_of(_tiles_of(_arrive_from_current))
+_walk_by_events = on_threads_of(_tiles_of(_arrive_by_events))
+
+
+@neuron_kernel
+def forward_from_current(inputs, parameters, activity, shape, queue):
+    """Fills ``activity`` from the inputs, a tuple of flat arrays [steps, batch, neurons].
+
+    ``queue`` is the work queue, a zero.
+    """
+    source = inputs, shape
+    _walk_from_current(shape.threads, (source, parameters, activity, shape, queue))
+
+
+@neuron_kernel
+def forward_by_events(events, weight_VIN, max_adds, parameters, activity, shape, queue):
+    """Fills ``activity`` from events and integer weights (see ``synapses.weights``)."""
+    source = events, weight_VIN, max_adds
+    _walk_by_events(shape.threads, (source, parameters, activity, shape, queue))

@@ -1,0 +1,332 @@
+"""Writes the step of a neuron, and its adjoint, as source text for Numba.
+
+``walk.neuron_step`` describes the functions that are written. Their values are SIMD vectors of
+neurons. Names are numbered in the order in which values are computed, so that equal programs give
+the same text in every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from netdesc.neurons.expressions import BOOL, COMPARISONS, REAL, STATE_UNIT, Expression
+from netdesc.neurons.program import Backward, Forward, Program
+
+_IMPORTS = """\
+from netdesc.kernels.cpu.runtime.jit_no_refcount import step_function
+from netdesc.kernels.cpu.runtime.simd import as_floats, as_ints, broadcast, where, zeros_like
+from netdesc.kernels.cpu.runtime.simd_memory import load
+from netdesc.kernels.cpu.runtime.state_arithmetic import (
+    decay_near, decay_state, fall, flush_denormals, magnitude, maximum, minimum, saturate,
+    scale_to_state,
+)
+
+"""
+
+_SIGNS = dict(zip(COMPARISONS, (">", ">=", "<", "<="), strict=True))
+
+_FAR_TEXTS = {
+    "add": "{} + {}",
+    "subtract": "{} - {}",
+    "negate": "zeros_like({0}) - {0}",
+    "absolute": "magnitude({})",
+    "minimum": "minimum({}, {})",
+    "maximum": "maximum({}, {})",
+    "where": "where({}, {}, {})",
+    "times": "decay_state({}, {})",
+    "scale": "{} * broadcast(np.int32({value}))",
+    "saturate": "saturate({})",
+    "rest": f"broadcast(np.int32({STATE_UNIT})) - {{}}",
+    "multiply": "{} * {}",
+    "divide": "{} / {}",
+    "fall": "fall({})",
+    "to_real": f"as_floats({{}}) * broadcast(np.float32({1 / STATE_UNIT!r}))",
+    "and": "{} & {}",
+    "or": "{} | {}",
+    "unless_first": "zeros_like({0}) if is_first else {0}",
+    **{name: f"{{}} {sign} {{}}" for name, sign in _SIGNS.items()},
+}
+"""Operation -> its text, whose arguments are names. ``with_gradient`` is its first argument."""
+
+_NEAR_TEXTS = {**_FAR_TEXTS, "times": "decay_near({}, {})", "saturate": "{}"}
+"""The texts for states and products that are within the near limit."""
+
+_OUTPUT_BITS = 12
+"""A graded output is in units of ``2^-12`` of a threshold unit."""
+
+
+def _inner(each: Expression) -> Expression:
+    """Returns the expression that a value is computed from, without what only gradients read."""
+    while each.operation == "with_gradient":
+        each = each.arguments[0]
+    return each
+
+
+def _arguments(each: Expression) -> tuple[Expression, ...]:
+    return tuple(map(_inner, each.arguments))
+
+
+def _in_order(roots: Iterable[Expression], known: Container[Expression] = ()) -> list[Expression]:
+    """Returns what ``roots`` are computed from, each after its arguments, except what is known."""
+    order: dict[Expression, None] = {}
+    waiting = [(_inner(root), False) for root in reversed(list(roots))]
+    while waiting:
+        each, has_arguments = waiting.pop()
+        if each in order or each in known:
+            continue
+        if has_arguments or not each.arguments:
+            order[each] = None
+        else:
+            waiting.append((each, True))
+            waiting += [(argument, False) for argument in reversed(_arguments(each))]
+    return list(order)
+
+
+def _literal(constant: Expression) -> str:
+    assert constant.type is not BOOL, "conditions have no constants"
+    number = "np.float32" if constant.type is REAL else "np.int32"
+    return f"broadcast({number}({constant.value!r}))"
+
+
+@dataclass
+class _Lines:
+    """Lines of a function, each of which computes a value."""
+
+    names: dict[Expression, str]
+    """The names of known values."""
+    texts: Mapping[str, str] = field(default_factory=lambda: _FAR_TEXTS)
+    lines: list[str] = field(default_factory=list[str])
+
+    def compute(self, roots: Iterable[Expression]) -> list[str]:
+        """Adds lines that compute ``roots`` from known values; returns the names of ``roots``."""
+        roots = list(roots)
+        for each in _in_order(roots, self.names):
+            self.names[each] = self._name(each)
+        return [self.names[_inner(root)] for root in roots]
+
+    def _name(self, each: Expression) -> str:
+        if each.operation == "constant":
+            return _literal(each)
+        arguments = [self.names[argument] for argument in _arguments(each)]
+        text = self.texts[each.operation].format(*arguments, value=each.value)
+        return text if text in arguments else self.add(text)
+
+    def add(self, text: str) -> str:
+        """Adds a line that computes a text, and returns the name of its value."""
+        name = f"e{len(self.lines)}"
+        self.lines.append(f"{name} = {text}")
+        return name
+
+
+def _tuple(items: Iterable[str]) -> str:
+    items = list(items)
+    return f"({', '.join(items)}{',' * (len(items) == 1)})"
+
+
+def _unpack(prefix: str, count: int, source: str) -> list[str]:
+    """Returns the line that names the vectors of a tuple; none if the tuple is empty."""
+    return [f"{_tuple(_numbered(prefix, count))} = {source}"] if count else []
+
+
+def _numbered(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+def _function(name: str, arguments: str, lines: Iterable[str]) -> str:
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"\n\n@step_function\ndef {name}({arguments}):\n{body}"
+
+
+def _name_leaves(
+    roots: Iterable[Expression], namers: Mapping[str, Callable[[Expression], str]]
+) -> dict[Expression, str]:
+    """Returns the names of the leaves below ``roots`` whose operation is among ``namers``."""
+    return {
+        each: namers[each.operation](each) for each in _in_order(roots) if each.operation in namers
+    }
+
+
+def _constants(program: Program, roots: list[Expression]) -> tuple[str, dict[Expression, str]]:
+    """Returns the text of ``constants_of``, and the names of its results in a step.
+
+    They are the values that a step reads and that parameters alone decide, but for literals.
+    """
+    read = {_inner(root): None for root in roots}
+    for each in _in_order(roots):
+        if not each.is_invariant:
+            read |= dict.fromkeys(_arguments(each))
+    shared = [each for each in read if each.is_invariant and each.operation != "constant"]
+    places = {name: at for at, name in enumerate(program.parameters)}
+    names = _name_leaves(shared, {"parameter": lambda each: f"parameter_{each.value}"})
+    loads = [
+        f"{name} = load(parameters[{places[str(leaf.value)]}], first, count)"
+        for leaf, name in names.items()
+    ]
+    printed = _Lines(names)
+    result = f"return {_tuple(printed.compute(shared))}"
+    text = _function("constants_of", "parameters, first, count", [*loads, *printed.lines, result])
+    return text, dict(zip(shared, _numbered("k", len(shared)), strict=True))
+
+
+def forward_source(program: Program, unit_bits: int) -> str:
+    """Returns the constants and functions of ``neuron_step`` that a forward pass needs.
+
+    A state's unit is ``2^-unit_bits`` of a threshold unit.
+    """
+    step = _ForwardStep(program, unit_bits)
+    constants, known = _constants(program, step.roots)
+    states, stored = len(program.states), len(program.forward.stored)
+    unit = 1 if program.forward.output is None else 2.0**-_OUTPUT_BITS
+    return "".join(
+        [
+            _IMPORTS,
+            f"STATES, EXTENTS, STORED = {states}, {states + len(step.watched)}, {stored}\n",
+            f"NEAR_LIMIT, OUTPUT_UNIT = {program.near_limit}, {float(unit)!r}\n",
+            constants,
+            _to_states(len(program.inputs), unit_bits),
+            step.text("step_near", known, _NEAR_TEXTS),
+            step.text("step_far", known, _FAR_TEXTS),
+        ]
+    )
+
+
+def _to_states(inputs: int, unit_bits: int) -> str:
+    unit = f"broadcast(np.float32({2.0**unit_bits!r}))"
+    states = _tuple(f"scale_to_state({name}, {unit})" for name in _numbered("x", inputs))
+    return _function("to_states", "values", [*_unpack("x", inputs, "values"), f"return {states}"])
+
+
+class _ForwardStep:
+    """The values that a forward step computes."""
+
+    def __init__(self, program: Program, unit_bits: int) -> None:
+        forward = program.forward
+        self._program, self._forward, self._unit_bits = program, forward, unit_bits
+        self._after = [forward.after[name] for name in program.states]
+        self._before_reset = [forward.before_reset[name] for name in program.states]
+        self.watched = [*_enlarged_by_reset(program), *forward.products]
+        """What must be near besides the states before their reset."""
+        emitted = [each for each in (forward.spike, forward.output) if each is not None]
+        self.roots = [
+            *self._before_reset, *self._after, *emitted, *forward.stored, *self.watched
+        ]  # fmt: skip
+
+    def text(self, name: str, known: Mapping[Expression, str], texts: Mapping[str, str]) -> str:
+        """Returns the text of a step; ``known`` are the names of constants."""
+        program, forward = self._program, self._forward
+        states, inputs, extents = (
+            len(program.states), len(program.inputs), len(program.states) + len(self.watched)
+        )  # fmt: skip
+        leaves = _name_leaves(
+            self.roots,
+            {
+                "input": lambda each: f"x{program.inputs.index(str(each.value))}",
+                "state": lambda each: f"s{program.states.index(str(each.value))}",
+                "fired_before": lambda _: "has_fired",
+            },
+        )
+        printed = _Lines({**known, **leaves}, texts)
+        sizes = printed.compute(self._before_reset)
+        if texts is _NEAR_TEXTS:
+            sizes += printed.compute(self.watched)
+        largest = [f"maximum(m{at}, magnitude({size}))" for at, size in enumerate(sizes)]
+        largest += _numbered("m", extents)[len(sizes) :]
+        after, stored = printed.compute(self._after), printed.compute(forward.stored)
+        fired, output = self._emit(printed)
+        results = [_tuple([*after, fired]), output, _tuple(stored), _tuple(largest)]
+        lines = [
+            *_unpack("k", len(known), "constants"),
+            *_unpack("x", inputs, "arrived"),
+            *_unpack("s", states + 1, "states"),
+            *_unpack("m", extents, "extents"),
+            f"has_fired = s{states} != zeros_like(s{states})",
+            *printed.lines,
+            f"return {', '.join(results)}",
+        ]
+        return _function(name, "constants, arrived, states, extents", lines)
+
+    def _emit(self, printed: _Lines) -> tuple[str, str]:
+        """Returns the texts of ``fired`` and of the output."""
+        spike, output = self._forward.spike, self._forward.output
+        zeros = f"zeros_like(s{len(self._program.states)})"
+        (condition,) = printed.compute([spike] if spike is not None else []) or [None]
+        fired = printed.add(f"as_ints({condition})") if condition else zeros
+        if output is None:
+            return fired, fired
+        (value,) = printed.compute([output])
+        if self._unit_bits > _OUTPUT_BITS:
+            shift = self._unit_bits - _OUTPUT_BITS
+            value = printed.add(f"{value} >> broadcast(np.int32({shift}))")
+        return fired, f"where({condition}, {value}, {zeros})" if condition else value
+
+
+def _enlarged_by_reset(program: Program) -> Iterator[Expression]:
+    """Yields the states after a reset that may be beyond the near limit though none was before."""
+    forward = program.forward
+    for name in program.states:
+        after, before = _inner(forward.after[name]), _inner(forward.before_reset[name])
+        branches = _arguments(after)[1:] if after.operation == "where" else (after,)
+        if not all(each is before or _is_near(each, program.near_limit) for each in branches):
+            yield after
+
+
+def _is_near(each: Expression, limit: int) -> bool:
+    return each.operation == "constant" and abs(int(each.value or 0)) <= limit
+
+
+def backward_source(program: Program) -> str:
+    """Returns the constants and functions of ``neuron_step`` that a backward pass needs."""
+    roots = _backward_roots(program.backward, program.inputs)
+    constants, known = _constants(program, [each for part in roots for each in part])
+    _, carries, sums = map(len, roots)
+    return "".join(
+        [
+            _IMPORTS,
+            f"CARRIES, SUMS, STORED = {carries}, {sums}, {len(program.forward.stored)}\n",
+            constants,
+            _adjoint(program.forward, roots, known),
+        ]
+    )
+
+
+_Roots = tuple[list[Expression], list[Expression], list[Expression]]
+"""Gradients of inputs, carries, and gradients of parameters."""
+
+
+def _backward_roots(backward: Backward, inputs: tuple[str, ...]) -> _Roots:
+    return (
+        [backward.inputs[name] for name in inputs],
+        list(backward.carries),
+        list(backward.parameters.values()),
+    )
+
+
+def _adjoint(forward: Forward, roots: _Roots, known: Mapping[Expression, str]) -> str:
+    leaves = _name_leaves(
+        [each for part in roots for each in part],
+        {
+            "stored": lambda each: f"n{each.value}",
+            "stored_before": lambda each: f"b{each.value}",
+            "carry": lambda each: f"c{each.value}",
+            "output_gradient": lambda _: "gradient",
+        },
+    )
+    printed = _Lines({**known, **leaves})
+    inputs, carries, parameters = map(printed.compute, roots)
+    results = [
+        _tuple(inputs),
+        _tuple(f"flush_denormals({name})" for name in carries),
+        _tuple(f"g{at} + {name}" for at, name in enumerate(parameters)),
+    ]
+    lines = [
+        *_unpack("k", len(known), "constants"),
+        *_unpack("n", len(forward.stored), "stored_now"),
+        *_unpack("b", len(forward.stored), "stored_before"),
+        *_unpack("c", len(carries), "carries"),
+        *_unpack("g", len(parameters), "sums"),
+        *printed.lines,
+        f"return {', '.join(results)}",
+    ]
+    arguments = "constants, stored_now, stored_before, is_first, gradient, carries, sums"
+    return _function("adjoint", arguments, lines)

@@ -1,0 +1,70 @@
+"""How a layer's neurons and steps are divided among threads: in vectors, tiles and runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+
+from netdesc.kernels.cpu.runtime.simd import LANES
+
+
+class LayerShape(NamedTuple):
+    """The size of a layer, and how its work is divided."""
+
+    steps: int
+    batch: int
+    neurons: int
+    vectors: int
+    """Number of vectors of a sample's neurons."""
+    delay: int
+    """Number of steps, 0 or 1, from the step of an output to the step in which it is handed on."""
+    threads: int
+    tile: int
+    """Number of neighbouring vectors that a thread takes through a run together."""
+    run: int
+    """Number of steps in a run."""
+
+
+class Place(NamedTuple):
+    """A vector of neurons in a layer."""
+
+    sample: int
+    vector: int
+    first: int
+    """The vector's first neuron."""
+    size: int
+    """Number of neurons, at most ``LANES``."""
+
+
+class Run(NamedTuple):
+    """The steps from ``first`` to ``last - 1``."""
+
+    first: int
+    last: int
+
+
+@numba.njit(inline="always")
+def place_of(shape, sample, vector):
+    """Returns the ``Place`` of a vector of a sample."""
+    first = vector * LANES
+    return Place(sample, vector, first, min(LANES, shape.neurons - first))
+
+
+MAX_TILE = 16
+"""Largest tile: its piece of a row takes 2 kB."""
+
+_TILE_RUN, _VECTOR_RUN = 8, 64
+"""Number of steps in a run of a tile, and of a single vector."""
+
+
+def layer_shape(shape: tuple[int, int, int], delay: int, threads: int, max_tile: int) -> LayerShape:
+    """Returns the ``LayerShape`` of a layer [steps, batch, neurons] with tiles up to ``max_tile``.
+
+    Tiles are smaller if threads would have too few of them to share them evenly.
+    """
+    steps, batch, neurons = shape
+    vectors = -(-neurons // LANES)
+    tile = max(1, min(max_tile, vectors, vectors * batch // (2 * threads)))
+    run = _TILE_RUN if tile > 1 else _VECTOR_RUN
+    return LayerShape(steps, batch, neurons, vectors, delay, threads, tile, run)

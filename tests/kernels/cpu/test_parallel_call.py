@@ -1,0 +1,44 @@
+"""A function is called once for each number of a thread."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
+from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of
+from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
+from netdesc.kernels.cpu.runtime.work_queue import next_position
+
+
+@jit_no_refcount
+def _count(calls, numbers, add, queue, thread):
+    calls[thread] += add
+    while True:
+        position = next_position(queue)
+        if position >= len(numbers):
+            break
+        numbers[position] = position
+
+
+_count_on_threads = on_threads_of(_count)
+
+
+@numba.njit(nogil=True)
+def _run(threads, calls, numbers, queue):
+    _count_on_threads(threads, (calls, numbers, 2, queue))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_each_number_is_called_once(threads: int) -> None:
+    calls, numbers = np.zeros(8, np.int64), np.zeros(1000, np.int64)
+
+    @on_threads
+    def run() -> None:
+        set_thread_count()
+        _run(threads, calls, numbers, np.zeros(1, np.int64))
+
+    run()
+    assert calls.tolist() == [2] * threads + [0] * (8 - threads)
+    assert numbers.tolist() == list(range(1000))

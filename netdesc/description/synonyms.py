@@ -31,6 +31,7 @@ _OF_RATE = "{} * step_ms / 1000"
 _LOST = "the part that is lost in a step"
 _VOLTAGE = Suggestion("voltage_decay", _DECAY)
 _CURRENT = Suggestion("current_decay", _DECAY)
+_RISE = (Suggestion("threshold_decay"),)
 
 FIELDS: dict[str, tuple[Suggestion, ...]] = {
     "lr": (Suggestion("learning_rate"),),
@@ -56,11 +57,26 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
         ("syn_decay", "synapse_decay", "synaptic_decay"), (Suggestion("current_decay", _LOST),)
     ),
     "tau_rho": (Suggestion("tau_grad"),),
-    **dict.fromkeys(("spike_grad", "surrogate", "surrogate_grad"), (Suggestion("tau_grad"),)),
+    **dict.fromkeys(
+        ("spike_grad", "surrogate", "surrogate_grad", "surrogate_function", "surrogate_fn"),
+        (Suggestion("surrogate", '{{"width": 0.5, "peak": 1}}'), Suggestion("tau_grad")),
+    ),
     "scale_rho": (Suggestion("scale_grad"),),
     "requires_grad": (Suggestion("learn", '["current_decay", "voltage_decay"]'),),
     "learn_beta": (Suggestion("learn", '["voltage_decay"]'),),
     "learn_alpha": (Suggestion("learn", '["current_decay"]'),),
+    "learn_threshold": (Suggestion("learn", '["threshold"]'),),
+    "detach_reset": (Suggestion("reset_gradient", '"ignore"'),),
+    **dict.fromkeys(("reset_mechanism", "reset_type"), (Suggestion("reset"),)),
+    **dict.fromkeys(("graded_spike", "graded_spikes"), (Suggestion("graded"),)),
+    **dict.fromkeys(("cum_error", "cumulative"), (Suggestion("cumulative_error"),)),
+    **dict.fromkeys(("init_hidden", "stateful", "streaming"), (Suggestion("persistent_state"),)),
+    **dict.fromkeys(("act", "activation_fn", "nonlinearity"), (Suggestion("activation"),)),
+    **dict.fromkeys(("th_decay", "theta_decay", "adaptation_decay"), _RISE),
+    **dict.fromkeys(("th_step", "theta_step", "delta_threshold"), (Suggestion("threshold_step"),)),
+    **dict.fromkeys(("ref_decay", "r_decay"), (Suggestion("refractory_decay"),)),
+    **dict.fromkeys(("frequency", "freq"), (Suggestion("period", "1 / ({} per step)"),)),
+    "shared_param": (Suggestion("per_channel", "not {}"),),
     **dict.fromkeys(("thr", "thresh", "v_thr"), (Suggestion("threshold"),)),
     "theta": (Suggestion("threshold"),),
     "v_th": (Suggestion("threshold"),),
@@ -122,6 +138,15 @@ TYPE_HINTS = {
 """Maps a type of another tool to a hint with the type and the values that mean the same."""
 
 TYPES = {
+    **dict.fromkeys(("leaky", "lifnode", "lif_node", "plif", "parametriclifnode"), "lif"),
+    **dict.fromkeys(("adlif", "adaptive_lif", "adaptive", "lsnn", "lsnncell", "atrlif"), "alif"),
+    **dict.fromkeys(("rf_phase", "resonate_and_fire"), "rf"),
+    "rf_izhikevich": "rf_iz",
+    "adrf_phase": "adrf",
+    "adrf_izhikevich": "adrf_iz",
+    **dict.fromkeys(("sdnn", "sigma"), "sigma_delta"),
+    **dict.fromkeys(("li", "licell", "leaky_integrator", "readout", "affine"), "integrator"),
+    "custom": "equations",
     "synaptic": "cuba",
     "cuba_lif": "cuba",
     "lifcell": "cuba",

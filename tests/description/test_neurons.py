@@ -61,6 +61,15 @@ NEURONS = {
     ),
     "three inputs": (OWN | {"inputs": ["x", "y", "z"]}, ["ND108 /inputs"]),
 }
+FOREIGN = {
+    "graded_spike": (ALIF | {"graded_spike": True}, "graded"),
+    "spike_grad": (ALIF | {"spike_grad": 1}, '{"width": 0.5'),
+    "shared_param": (ALIF | {"shared_param": True}, "(= not shared_param)"),
+    "leaky": ({"type": "leaky", "beta": 0.9}, "lif"),
+    "rf_phase": ({"type": "rf_phase", "period": 9}, "rf"),
+    "sdnn": ({"type": "sdnn", "threshold": 0.1}, "sigma_delta"),
+}
+"""Names of other tools -> a neuron with one, and what its hint says."""
 
 
 def diagnose(neurons: list[str], folder: Path) -> list[list[tuple[str, str, str, str]]]:
@@ -81,12 +90,12 @@ def diagnose(neurons: list[str], folder: Path) -> list[list[tuple[str, str, str,
 @pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory):
     examples = [text for entry in RULES.values() for text in (entry.wrong, entry.right)]
-    texts = examples + [json.dumps(neuron) for neuron, _ in NEURONS.values()]
+    texts = examples + [json.dumps(neuron) for neuron, _ in (NEURONS | FOREIGN).values()]
     texts.append(r'{"type": "equations", "step": ["v = \u0076 + \u0078 + nope"], "output": "v"}')
     found = iter(diagnose(texts, tmp_path_factory.mktemp("neurons")))
     return {
         name: next(found)
-        for name in [*((c, w) for c in RULES for w in (0, 1)), *NEURONS, "escapes"]
+        for name in [*((c, w) for c in RULES for w in (0, 1)), *NEURONS, *FOREIGN, "escapes"]
     }
 
 
@@ -100,6 +109,11 @@ def test_the_wrong_example_has_the_code_and_the_right_one_has_no_diagnostics(cod
 def test_wrong_neurons(name, diagnosed):
     found = [f"{code} {pointer[len('/neurons/cuba') :]}" for code, pointer, *_ in diagnosed[name]]
     assert found == NEURONS[name][1]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_names_of_other_tools_lead_to_ours(name, diagnosed):
+    assert any(FOREIGN[name][1] in hint for *_, hint in diagnosed[name]), diagnosed[name]
 
 
 def test_a_mistake_is_marked_inside_the_string(diagnosed):

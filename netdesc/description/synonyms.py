@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netdesc.description.spelling import closest_name, did_you_mean, normalise_name
-from netdesc.description.unsupported import hint_for_unsupported_type
+from netdesc.description.unsupported import NEURON_FIELDS, hint_for_unsupported_type
+from netdesc.neurons.models import NEURONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +58,11 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
         ("syn_decay", "synapse_decay", "synaptic_decay"), (Suggestion("current_decay", _LOST),)
     ),
     "tau_rho": (Suggestion("tau_grad"),),
-    **dict.fromkeys(
-        ("spike_grad", "surrogate", "surrogate_grad", "surrogate_function", "surrogate_fn"),
-        (Suggestion("surrogate", '{{"width": 0.5, "peak": 1}}'), Suggestion("tau_grad")),
-    ),
+    **dict.fromkeys(("spike_grad", "surrogate", "surrogate_grad"), (Suggestion("tau_grad"),)),
     "scale_rho": (Suggestion("scale_grad"),),
     "requires_grad": (Suggestion("learn", '["current_decay", "voltage_decay"]'),),
     "learn_beta": (Suggestion("learn", '["voltage_decay"]'),),
     "learn_alpha": (Suggestion("learn", '["current_decay"]'),),
-    "learn_threshold": (Suggestion("learn", '["threshold"]'),),
-    "detach_reset": (Suggestion("reset_gradient", '"ignore"'),),
-    **dict.fromkeys(("reset_mechanism", "reset_type"), (Suggestion("reset"),)),
-    **dict.fromkeys(("graded_spike", "graded_spikes"), (Suggestion("graded"),)),
-    **dict.fromkeys(("cum_error", "cumulative"), (Suggestion("cumulative_error"),)),
-    **dict.fromkeys(("init_hidden", "stateful", "streaming"), (Suggestion("persistent_state"),)),
-    **dict.fromkeys(("act", "activation_fn", "nonlinearity"), (Suggestion("activation"),)),
-    **dict.fromkeys(("th_decay", "theta_decay", "adaptation_decay"), _RISE),
-    **dict.fromkeys(("th_step", "theta_step", "delta_threshold"), (Suggestion("threshold_step"),)),
-    **dict.fromkeys(("ref_decay", "r_decay"), (Suggestion("refractory_decay"),)),
-    **dict.fromkeys(("frequency", "freq"), (Suggestion("period", "1 / ({} per step)"),)),
-    "shared_param": (Suggestion("per_channel", "not {}"),),
     **dict.fromkeys(("thr", "thresh", "v_thr"), (Suggestion("threshold"),)),
     "theta": (Suggestion("threshold"),),
     "v_th": (Suggestion("threshold"),),
@@ -128,16 +114,35 @@ The first field that the object may have is suggested. ``{}`` in a formula stand
 is the other tool's name.
 """
 
+_NEURON_FIELDS: dict[str, tuple[Suggestion, ...]] = {
+    **dict.fromkeys(
+        ("spike_grad", "surrogate_grad", "surrogate_function", "surrogate_fn"),
+        (Suggestion("surrogate", '{{"width": 0.5, "peak": 1}}'),),
+    ),
+    "learn_threshold": (Suggestion("learn", '["threshold"]'),),
+    "detach_reset": (Suggestion("reset_gradient", '"ignore"'),),
+    **dict.fromkeys(("reset_mechanism", "reset_type"), (Suggestion("reset"),)),
+    **dict.fromkeys(("graded_spike", "graded_spikes"), (Suggestion("graded"),)),
+    **dict.fromkeys(("cum_error", "cumulative"), (Suggestion("cumulative_error"),)),
+    **dict.fromkeys(("init_hidden", "stateful", "streaming"), (Suggestion("persistent_state"),)),
+    **dict.fromkeys(("th_decay", "theta_decay", "adaptation_decay"), _RISE),
+    **dict.fromkeys(("th_step", "theta_step", "delta_threshold"), (Suggestion("threshold_step"),)),
+    **dict.fromkeys(("ref_decay", "r_decay"), (Suggestion("refractory_decay"),)),
+    **dict.fromkeys(("frequency", "freq"), (Suggestion("period", "1 / ({} per step)"),)),
+    "shared_param": (Suggestion("per_channel", "not {}"),),
+}
+FIELDS |= {
+    name: (*meanings, *FIELDS.get(name, ()))
+    for name, meanings in _NEURON_FIELDS.items()
+    if meanings[0].name in NEURON_FIELDS
+}
+for _name in NEURON_FIELDS & FIELDS.keys():
+    del FIELDS[_name]
+
 _LIF = '"cuba" with "current_decay": 1 is a LIF neuron'
 _IF = '"cuba" with "current_decay": 1 and "voltage_decay": 0 is an IF neuron'
 
-TYPE_HINTS = {
-    **dict.fromkeys(("lif", "leaky", "lifnode", "lif_node", "plif", "parametriclifnode"), _LIF),
-    **dict.fromkeys(("if", "ifnode", "if_node"), _IF),
-}
-"""Maps a type of another tool to a hint with the type and the values that mean the same."""
-
-TYPES = {
+_NEURON_TYPES = {
     **dict.fromkeys(("leaky", "lifnode", "lif_node", "plif", "parametriclifnode"), "lif"),
     **dict.fromkeys(("adlif", "adaptive_lif", "adaptive", "lsnn", "lsnncell", "atrlif"), "alif"),
     **dict.fromkeys(("rf_phase", "resonate_and_fire"), "rf"),
@@ -147,6 +152,21 @@ TYPES = {
     **dict.fromkeys(("sdnn", "sigma"), "sigma_delta"),
     **dict.fromkeys(("li", "licell", "leaky_integrator", "readout", "affine"), "integrator"),
     "custom": "equations",
+}
+
+_HINTS = {
+    **dict.fromkeys(("lif", "leaky", "lifnode", "lif_node", "plif", "parametriclifnode"), _LIF),
+    **dict.fromkeys(("if", "ifnode", "if_node"), _IF),
+}
+TYPE_HINTS = {
+    name: hint
+    for name, hint in _HINTS.items()
+    if name not in NEURONS and _NEURON_TYPES.get(name) not in NEURONS
+}
+"""Maps a type of another tool to a hint with the type and the values that mean the same."""
+
+TYPES = {
+    **{name: ours for name, ours in _NEURON_TYPES.items() if ours in NEURONS},
     "synaptic": "cuba",
     "cuba_lif": "cuba",
     "lifcell": "cuba",

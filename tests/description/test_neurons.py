@@ -25,6 +25,8 @@ models.NEURONS.update(models.ALL_NEURONS)
 from support.description_samples import BASE, findings, with_text
 from netdesc.description.schema import schema_text
 from netdesc.description.reference import reference_text
+from description.test_diagnostics import test_all_suggestions_exist_in_the_language
+test_all_suggestions_exist_in_the_language()
 assert all(name in text() for name in models.NEURONS for text in (schema_text, reference_text))
 def found(neuron):
     diagnostics = findings(Path(sys.argv[1]), with_text("/neurons/cuba", neuron, BASE))

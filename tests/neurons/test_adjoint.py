@@ -143,3 +143,15 @@ def test_gradients_are_finite_differences_without_rounding(definition: Definitio
     for name, gradient in found.items():
         difference = (loss(name, 1e-5) - loss(name, -1e-5)) / 2e-5
         assert gradient == pytest.approx(difference, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("equation", "of_x", "of_y"),
+    [("v = min(x, y)", 0, 1), ("v = max(x, y)", 0, 1), ("v = abs(x - y)", 1, -1)],
+)
+def test_ties_go_to_the_second_argument_and_abs_rises_at_0(
+    equation: str, of_x: float, of_y: float
+) -> None:
+    program = compile_neuron(Definition((), (equation,), output="v", inputs=("x", "y")), False)
+    stored = [each.stored for each in forward(program, {}, [[4096, 4096]])]
+    assert backward(program, {}, stored, [1.0])[0] == [{"x": of_x, "y": of_y}]

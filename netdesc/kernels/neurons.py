@@ -40,6 +40,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_float32, check_signal
@@ -121,13 +122,14 @@ def make_neurons(
 ) -> Neurons:
     """Returns the neurons of a layer. Raises ValueError if their parameters do not fit."""
     parsed, program = compile_text(definition, learn)
-    names = list(program.parameters)
+    names = program.parameters
     if len(parameters) != len(names):
         raise ValueError(
             f"{len(parameters)} parameters do not fit; the neuron has {', '.join(names) or 'none'}"
         )
     for name, value in zip(names, parameters, strict=True):
-        check_float32(f"the parameter '{name}'", value)
+        if value.dtype != torch.float32 or value.layout != torch.strided:
+            check_float32(f"the parameter '{name}'", value)
         if value.dim() and value.shape != (count,):
             shape = list(value.shape)
             raise ValueError(f"the parameter '{name}' has shape {shape}; [] or [{count}] is needed")
@@ -139,19 +141,23 @@ def make_neurons(
 def check_neurons(
     inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
 ) -> None:
-    """Raises ValueError if inputs, parameters and states do not fit together."""
+    """Raises ValueError if inputs, parameters and states do not fit together.
+
+    The first input must have been checked before.
+    """
     names = neurons.program.inputs
     if len(inputs_TBN) != len(names):
         raise ValueError(f"{len(inputs_TBN)} inputs do not fit; the neuron has {', '.join(names)}")
-    first = inputs_TBN[0]
+    first, device = inputs_TBN[0], inputs_TBN[0].device
     for name, input_TBN in zip(names, inputs_TBN, strict=True):
-        check_signal(f"the input '{name}'", input_TBN)
-        _check_device(f"the input '{name}'", input_TBN, first)
+        _check_device("input", name, input_TBN, device)
+        if input_TBN is not first:
+            check_signal(f"the input '{name}'", input_TBN)
         if input_TBN.shape != first.shape:
             shapes = f"{list(first.shape)} and {list(input_TBN.shape)}"
             raise ValueError(f"the inputs have different shapes, {shapes}")
     for name, value in zip(neurons.program.parameters, neurons.real_parameters, strict=True):
-        _check_device(f"the parameter '{name}'", value, first)
+        _check_device("parameter", name, value, device)
     if states and keep:
         raise ValueError("neurons that continue from given states have no backward pass")
     if states:
@@ -164,16 +170,16 @@ def _check_states(states: Sequence[Tensor], neurons: Neurons, first_TBN: Tensor)
         raise ValueError(f"{len(states)} states do not fit; the neuron has {', '.join(names)}")
     shape = first_TBN.shape[1:]
     for name, state_BN in zip(names, states, strict=True):
-        if str(state_BN.dtype) != "torch.int32" or state_BN.shape != shape:
+        if state_BN.dtype != torch.int32 or state_BN.shape != shape:
             kind = f"{state_BN.dtype} {list(state_BN.shape)}".removeprefix("torch.")
             raise ValueError(f"the state '{name}' is {kind}; int32 {list(shape)} is needed")
-        _check_device(f"the state '{name}'", state_BN, first_TBN)
+        _check_device("state", name, state_BN, first_TBN.device)
 
 
-def _check_device(name: str, tensor: Tensor, first: Tensor) -> None:
-    if tensor.device != first.device:
+def _check_device(part: str, name: str, tensor: Tensor, device: torch.device) -> None:
+    if tensor.device != device:
         raise ValueError(
-            f"{name} is on device '{tensor.device}', the first input on '{first.device}'"
+            f"the {part} '{name}' is on device '{tensor.device}', the first input on '{device}'"
         )
 
 

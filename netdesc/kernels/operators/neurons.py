@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
 from netdesc.kernels.neurons import check_neurons, make_neurons, saved_shapes, state_names
 from netdesc.kernels.parameter_grid import parameter_gradient
@@ -33,7 +34,8 @@ def neurons(
     program, float32 [] or [neurons]. ``learn`` says whether their gradients are needed, ``keep``
     whether a backward pass follows; otherwise no tensors are saved.
     """
-    layer = make_neurons(definition, learn, parameters, inputs_TBN[0].shape[-1], delay)
+    check_signal("the first input", inputs_TBN[0])
+    layer = make_neurons(definition, learn, parameters, inputs_TBN[0].shape[2], delay)
     check_neurons(inputs_TBN, layer, states, keep)
     return tuple(engine_for(inputs_TBN[0].device).neurons(inputs_TBN, layer, states, keep))
 

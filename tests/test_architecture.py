@@ -104,7 +104,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 12_050,
+    "description": 12_150,
     "neurons": 3_900,
     "graph": 900,
     "events": 2_100,
@@ -119,7 +119,7 @@ LINE_BUDGETS = {
     "comparing": 600,
     "bench": 2_200,
     "api": 1_100,
-    "cli": 4_500,
+    "cli": 4_550,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 

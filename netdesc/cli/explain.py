@@ -12,42 +12,77 @@ from netdesc.cli.output import Output, SafeText
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from netdesc.description.neuron_text import NeuronSection
 
-def _complete_code(
+
+def _complete_subject(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
     from netdesc.description.codes.explain import titles
+    from netdesc.description.neuron_text import NEURONS
 
-    prefix = incomplete.upper()
+    known = titles() | dict.fromkeys(NEURONS, "a neuron")
     return [
-        CompletionItem(code, help=title)
-        for code, title in titles().items()
-        if code.startswith(prefix)
+        CompletionItem(name, help=title)
+        for name, title in known.items()
+        if name.lower().startswith(incomplete.lower())
     ]
 
 
-@click.command(epilog="\b\nExamples:\n  netdesc explain ND101\n  netdesc explain")
-@click.argument("code", required=False, shell_complete=_complete_code)
+@click.command(
+    epilog="\b\nExamples:\n  netdesc explain ND101\n  netdesc explain cuba\n"
+    "  netdesc explain network.json hidden\n  netdesc explain"
+)
+@click.argument("subject", required=False, shell_complete=_complete_subject)
+@click.argument("name", required=False)
 @options.as_json
 @click.pass_obj
-def explain(output: Output, code: str | None) -> None:
-    """Print cause, example and fix of the diagnostic CODE. Without CODE, list all codes."""
-    from netdesc.description.codes.explain import explain, record, titles
+def explain(output: Output, subject: str | None, name: str | None) -> None:
+    """Print cause, example and fix of a diagnostic's code, or a neuron's equations.
 
-    if code is None:
+    SUBJECT is a code, a type of neuron, or a document of which NAME is a neuron or a layer. Without
+    SUBJECT, list all codes.
+    """
+    from netdesc.description.codes.explain import explain, record, titles
+    from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
+
+    if subject is None:
         if output.as_json:
             rows = [{"code": each, "title": title} for each, title in titles().items()]
             output.print_json({"codes": rows})
         else:
             output.print(*(f"{each}  {title}" for each, title in titles().items()))
         return
+    if name is not None or subject in NEURONS:
+        neuron = example_neuron(subject) if name is None else _neuron_of(subject, name)
+        if output.as_json:
+            output.print_json(neuron_record(neuron))
+        else:
+            output.print(SafeText(neuron_text(neuron, is_example=name is None)))
+        return
     try:
-        text, entry = explain(code), record(code)
+        text, entry = explain(subject), record(subject)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if output.as_json:
         output.print_json(entry)
     else:
         output.print(SafeText(text))
+
+
+def _neuron_of(file: str, name: str) -> NeuronSection:
+    """Returns the neuron of a document that has a name, or that the layer of that name has."""
+    from netdesc.description import load
+
+    document = load(file, with_files=False).document
+    neurons = dict(document.neurons)
+    for layer in document.layers:
+        neuron = getattr(layer, "neuron", None)
+        neuron = neurons[neuron] if isinstance(neuron, str) else neuron
+        if neuron is not None:
+            neurons.setdefault(layer.name, neuron)
+    if name not in neurons:
+        raise click.UsageError(f'{file} has no neuron "{name}"; it has {", ".join(neurons)}')
+    return neurons[name]

@@ -131,11 +131,13 @@ _NEURON_FIELDS: dict[str, tuple[Suggestion, ...]] = {
     **dict.fromkeys(("frequency", "freq"), (Suggestion("period", "1 / ({} per step)"),)),
     "shared_param": (Suggestion("per_channel", "not {}"),),
 }
-FIELDS |= {
-    name: (*meanings, *FIELDS.get(name, ()))
-    for name, meanings in _NEURON_FIELDS.items()
-    if meanings[0].name in NEURON_FIELDS
-}
+FIELDS.update(
+    {
+        name: (*meanings, *FIELDS.get(name, ()))
+        for name, meanings in _NEURON_FIELDS.items()
+        if meanings[0].name in NEURON_FIELDS
+    }
+)
 for _name in NEURON_FIELDS & FIELDS.keys():
     del FIELDS[_name]
 

@@ -114,6 +114,11 @@ def test_explain(netdesc: Netdesc) -> None:
     unknown = netdesc("explain", "ND999")
     assert unknown.code == 2
     assert "ND999" in unknown.err
+    assert "decay(u, current_decay) + x" in netdesc("explain", "cuba").out
+    assert json.loads(netdesc("explain", "cuba", "--json").out)["reset"] == ["v = 0"]
+    for name in ("cuba", "hidden"):
+        assert "threshold = 0.1" in netdesc("explain", OXFORD, name).out
+    assert "hidden" in netdesc("explain", OXFORD, "hiden").err
 
 
 @pytest.mark.parametrize("command", ["validate", "show", "explain", "schema"])

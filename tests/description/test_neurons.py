@@ -22,6 +22,19 @@ import json, sys
 from pathlib import Path
 from netdesc.neurons import models
 models.NEURONS.update(models.ALL_NEURONS)
+from typing import Literal
+from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.fields import Decay, decay_field
+from netdesc.sections import field
+class Added(CompiledNeuronSection):
+    "Neuron that a test adds to the table."
+    source = "this test"
+    type: Literal["added"] = field("Neuron that a test adds.")
+    leak: Decay = decay_field("Share lost per step.")
+    def equations(self):
+        step = (("v = decay(v, leak) + norm(x)", "It leaks."),)
+        return Equations(step, ("v > 1", "It spikes."), (("v = 0", "It starts anew."),))
+models.NEURONS["added"] = Added
 from support.description_samples import BASE, findings, with_text
 from netdesc.description.neuron_text import example_neuron, neuron_record, neuron_text
 from netdesc.description.schema import schema_text
@@ -50,6 +63,8 @@ ALIF |= {"voltage_decay": 0.1, "threshold_decay": 0.1, "refractory_decay": 0.1}
 OWN = {"type": "equations", "step": ["v = v + x"], "output": "v"}
 LEAK = {"leak": {"kind": "factor", "value": -1.5}}
 NEURONS = {
+    "added": ({"type": "added", "leak": 0.1, "learn": ["leak"], "norm": "mean"}, []),
+    "added, wrong": ({"type": "added", "leak": 2}, ["ND106 /leak"]),
     "sound": (ALIF, []),
     "zero": (ALIF | {"reset": "zero"}, ["ND240 /refractory_decay"]),
     "no decay": (ALIF | {"refractory_decay": None}, ["ND241 "]),

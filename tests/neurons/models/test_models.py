@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from support.equation_interpreter import Run, run_equations
 
@@ -172,3 +173,43 @@ def test_every_neuron_compiles_with_each_option(name: str) -> None:
         ]
         assert set(neuron.wrapped) <= set(program.states)
         assert neuron.has_norm == ("bias" in program.parameters)
+
+
+def test_derived_parameters_have_the_same_values_and_a_gradient_in_torch() -> None:
+    neuron = section("rf", EXAMPLES["rf"])
+    values = {
+        name: torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        for name, value in neuron.values().items()
+    }
+    derived = neuron.derive(torch, values)
+    expected = neuron.derive(math, neuron.values())
+    assert {name: each.item() for name, each in derived.items()} == pytest.approx(expected)
+    (derived["sine"] + 2 * derived["cosine"]).backward()
+    for name in ("period", "decay"):
+        high, low = (
+            neuron.derive(math, neuron.values() | {name: neuron.values()[name] + step})
+            for step in (1e-6, -1e-6)
+        )
+        slope = (high["sine"] - low["sine"] + 2 * (high["cosine"] - low["cosine"])) / 2e-6
+        assert values[name].grad == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "threshold", "expected"),
+    [
+        # slayer's constants: peak and width at a threshold of 1
+        ("cuba", {}, 1.0, (5e-4, 100.0)),
+        ("rf", {}, 1.0, (10.0, 0.5)),
+        ("adrf", {}, 1.0, (10.0, 0.5)),
+        ("rf_iz", {"tau_grad": 0.02, "scale_grad": 3}, 0.5, (0.15, 1.0)),
+        ("lif", {"tau_grad": {"type": "geometric", "start": 1, "end": 0.01}}, 1.0, (5e-3, 10.0)),
+        ("lif", {"surrogate": {"width": 0.25, "peak": 2}}, 0.5, (2.0, 0.25)),
+        ("lif", {"surrogate": {"shape": "atan"}}, 0.5, (1.0, 0.5)),
+    ],
+)
+def test_surrogates_are_in_threshold_units(
+    name: str, fields: dict[str, Any], threshold: float, expected: tuple[float, float]
+) -> None:
+    neuron = section(name, EXAMPLES[name] | fields)
+    assert neuron.surrogate_at(threshold, 0.5) == pytest.approx(expected)
+    assert neuron.definition().surrogate == fields.get("surrogate", {}).get("shape", "exponential")

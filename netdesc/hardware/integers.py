@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import DenseNode, Graph
-from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT, threshold_mantissa, weight_limits
+from netdesc.kernels.fixed_point import (
+    DECAY_ONE,
+    STATES_PER_WEIGHT,
+    WEIGHT_UNIT,
+    threshold_mantissa,
+    weight_limits,
+)
 
 Integers = NDArray[np.int32]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -51,6 +57,15 @@ class DenseIntegers:
     voltage_decay: Integers
     threshold: int
     bias: Integers | None = None
+
+    def neuron_parameters(self) -> dict[str, Any]:
+        """Returns the parameters of the neurons' equations, on the grid of their states."""
+        return {
+            "threshold": STATES_PER_WEIGHT * self.threshold,
+            "current_decay": DECAY_ONE - self.current_decay.astype(np.int64),
+            "voltage_decay": DECAY_ONE - self.voltage_decay.astype(np.int64),
+            "bias": 0 if self.bias is None else STATES_PER_WEIGHT * self.bias.astype(np.int64),
+        }
 
 
 def dense_integers(layer: DenseNode, weights: Weights) -> DenseIntegers:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from netdesc.graph import INPUT, DenseNode, FlattenNode, Graph, Layer
 from netdesc.hardware.integers import Weights, dense_integers
-from netdesc.hardware.neurons import IntegerCuba
+from netdesc.hardware.neurons import IntegerNeurons
 from netdesc.kernels.fixed_point import STATES_PER_WEIGHT
 
 MAX_SPIKE = 1 << 23
@@ -30,9 +30,9 @@ MAX_EXACT_FLOAT64 = 1 << 53
 class LayerCounts:
     """Totals over all neurons and steps of a layer.
 
-    ``wrapped`` counts currents that exceeded 24 bits and wrapped around, ``clipped`` counts
-    voltages that exceeded 24 bits and were clamped. If either number is above 0, the torch network
-    can give other spikes, because its states have a larger range.
+    ``wrapped`` counts states (currents of CUBA neurons) that exceeded 24 bits and wrapped around,
+    ``clipped`` counts states (voltages) that exceeded 24 bits and were clamped. If either number is
+    above 0, the torch network can give other spikes, because its states have a larger range.
     """
 
     layer: str
@@ -104,7 +104,9 @@ def _run_dense(
     layer: DenseNode, weights: Weights, input_TN: NDArray, counts: list[LayerCounts]
 ) -> NDArray[np.bool_]:
     integers = dense_integers(layer, weights)
-    neurons = IntegerCuba(integers)
+    neurons = IntegerNeurons(
+        layer.neuron.definition(), integers.neuron_parameters(), len(integers.weight)
+    )
     delay = int(layer.section.axonal_delay_step)
     steps = len(input_TN)
     spikes_TN = np.zeros((steps + delay, len(integers.weight)), np.bool_)

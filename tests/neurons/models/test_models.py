@@ -115,12 +115,13 @@ def by_hand(name: str, fields: dict[str, Any], inputs: list[tuple[int, int]]) ->
     return out
 
 
-SHARES = st.sampled_from([0.0, 1.0, 1 / 4096]) | st.integers(0, 4096).map(lambda d: d / 4096)
-LEVELS = st.integers(1, 64).map(lambda level: level / 32)
-STATES = (
-    st.integers(-16, 24).map(lambda x: 512 * x)  # ties with thresholds
-    | st.integers(-9000, 9000)
-    | st.sampled_from([LIMIT, -LIMIT])
+PLAIN_SHARES = st.sampled_from([0.0, 0.5, 1.0])  # states then meet thresholds
+SHARES = PLAIN_SHARES | st.integers(0, 4096).map(lambda d: d / 4096)
+LEVELS = st.integers(1, 8).map(lambda level: level / 8)
+PLAIN_STATES = st.integers(-16, 24).map(lambda x: 512 * x)
+STATES = PLAIN_STATES | st.integers(-9000, 9000) | st.sampled_from([LIMIT, -LIMIT])
+RUNS = st.one_of(
+    st.lists(st.tuples(each, each), min_size=8, max_size=30) for each in (PLAIN_STATES, STATES)
 )
 OPTIONS: dict[str, dict[str, list[Any]]] = {
     "lif": {"reset": ["zero", "subtract", "subtract_delayed"]},
@@ -132,9 +133,14 @@ OPTIONS: dict[str, dict[str, list[Any]]] = {
 
 @st.composite
 def neuron_fields(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    kinds = {"threshold": LEVELS, "threshold_step": LEVELS, "period": st.floats(4, 200)}
+    kinds = {
+        "threshold": LEVELS,
+        "threshold_step": LEVELS,
+        "period": st.just(4.0) | st.floats(4, 200),
+    }
     known = EXAMPLES[name] or {"current_decay": 1.0, "voltage_decay": 0.0}
-    fields = {key: draw(kinds.get(key, SHARES)) for key in known}
+    shares = draw(st.sampled_from([PLAIN_SHARES, SHARES]))
+    fields = {key: draw(kinds.get(key, shares)) for key in known}
     fields |= {key: draw(st.sampled_from(values)) for key, values in OPTIONS.get(name, {}).items()}
     if fields.get("reset") in ("zero", "subtract") and name == "alif":
         del fields["refractory_decay"]
@@ -142,7 +148,7 @@ def neuron_fields(draw: st.DrawFn, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL_NEURONS) - {"equations"}))
-@given(data=st.data(), inputs=st.lists(st.tuples(STATES, STATES), min_size=1, max_size=30))
+@given(data=st.data(), inputs=RUNS)
 def test_equations_compute_what_a_loop_by_hand_computes(
     name: str, data: st.DataObject, inputs: list[tuple[int, int]]
 ) -> None:

@@ -13,18 +13,18 @@ from netdesc.hardware import FoldedModel, simulate
 
 
 def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray[Any]:
-    """Computes the output spikes with the device's integer arithmetic.
+    """Computes the output with the device's integer arithmetic.
 
     ``network`` is a ``.net`` file, or the ``model`` that ``netdesc.compile`` returns. ``input_TN``
-    holds spikes or integers, [steps, neurons] or [steps, *input shape]. Returns bool
-    [steps, neurons], or integers if the output is a sum of layers. NetFileError if the file is
-    invalid, HardwareError if the device cannot hold the network, ValueError if the input does not
-    fit.
+    holds spikes, integers or multiples of 1/4096, [steps, neurons] or [steps, *input shape].
+    Returns bool [steps, neurons], integers if the output is a sum of layers, or float64 in
+    threshold units if it is graded. NetFileError if the file is invalid, HardwareError if the
+    device cannot hold the network, ValueError if the input does not fit.
 
     >>> netdesc.run_integer(compiled.model, input_TBN[:, 0].numpy()).shape
     (1900, 200)
     """
     if isinstance(network, str | Path):
         imported = import_net(network)
-        return simulate(build_graph(imported.document), imported.weights, input_TN).spikes_TN
-    return simulate(network.graph, network.folded_state(), input_TN).spikes_TN
+        return simulate(build_graph(imported.document), imported.weights, input_TN).output_TN
+    return simulate(network.graph, network.folded_state(), input_TN).output_TN

@@ -220,14 +220,15 @@ def _run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> _ForwardRes
 def _run_integer(compiled: Compiled, input_TN: NDArray[np.float32]) -> _ForwardResult:
     integer = simulate(compiled.graph, compiled.model.folded_state(), input_TN)
     range_warnings = [
-        f'layer "{run.layer}": {run.wrapped} currents and {run.clipped} voltages left the 24 bits '
-        "of the device; a float run, which has no such limit, can differ"
+        f'layer "{run.layer}": state "{state}" left the 24 bits of the device {count} times; '
+        "a float run, which has no such limit, can differ"
         for run in integer.counts
-        if run.wrapped or run.clipped
+        for state, count in (run.wrapped | run.clipped).items()
+        if count
     ]
     shape = (len(input_TN), *compiled.graph.output_shape)
     counts = {run.layer: run.spikes for run in integer.counts}
-    return _ForwardResult((integer.spikes_TN != 0).reshape(shape), counts, range_warnings)
+    return _ForwardResult((integer.output_TN != 0).reshape(shape), counts, range_warnings)
 
 
 _ENGINES = {"float": _run_float, "integer": _run_integer}

@@ -1,21 +1,21 @@
 """Simulates the hardware: runs networks in exact integers, as the device computes them."""
 
 from netdesc.hardware.integers import (
-    DenseIntegers,
     FoldedModel,
     HardwareError,
+    LayerIntegers,
     Weights,
-    dense_integers,
+    layer_integers,
 )
 from netdesc.hardware.runner import IntegerRun, LayerCounts, simulate
 
 __all__ = [
-    "DenseIntegers",
     "FoldedModel",
     "HardwareError",
     "IntegerRun",
     "LayerCounts",
+    "LayerIntegers",
     "Weights",
-    "dense_integers",
+    "layer_integers",
     "simulate",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,13 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import DenseNode, Graph
-from netdesc.kernels.fixed_point import (
-    DECAY_ONE,
-    STATES_PER_WEIGHT,
-    WEIGHT_UNIT,
-    threshold_mantissa,
-    weight_limits,
-)
+from netdesc.kernels.fixed_point import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT, weight_limits
+from netdesc.neurons.definition import Definition, ParameterKind
 
 Integers = NDArray[np.int32]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -24,6 +19,12 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 BIAS_BITS = 8
 """Biases are quantised like weights of this number of bits."""
+
+WEIGHT_BITS = 6
+"""The unit of weights, biases and thresholds is 2⁻⁶ of a threshold unit."""
+
+MAX_LEVEL = 1 << 17
+"""Thresholds and other levels are clipped to this number of threshold units."""
 
 
 class FoldedModel(Protocol):
@@ -45,35 +46,32 @@ class HardwareError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class DenseIntegers:
-    """Parameters of a dense layer of CUBA neurons, in the device's integers.
+class LayerIntegers:
+    """Parameters of a dense layer and its neurons, in the device's integers.
 
-    ``weight`` [outputs, inputs], ``bias`` [outputs] and ``threshold`` are in units of 1/64. Decays
-    are in units of 1/4096; their shape is [outputs], or [] if all neurons share one decay.
+    ``weights`` are [outputs, inputs], one for each input of the neuron, in units of 1/64.
+    ``parameters`` are those of the definition, [outputs], or [] if all neurons share one value:
+    decays, factors and levels (``grid``) in units of 1/4096, thresholds in units of 1/64.
+    ``bias`` [outputs] is in units of 1/64.
     """
 
-    weight: Integers
-    current_decay: Integers
-    voltage_decay: Integers
-    threshold: int
+    definition: Definition
+    weights: tuple[Integers, ...]
+    parameters: dict[str, NDArray[Any]]
     bias: Integers | None = None
 
-    def neuron_parameters(self) -> dict[str, Any]:
-        """Returns the parameters of the neurons' equations, on the grid of their states."""
-        return {
-            "threshold": STATES_PER_WEIGHT * self.threshold,
-            "current_decay": DECAY_ONE - self.current_decay.astype(np.int64),
-            "voltage_decay": DECAY_ONE - self.voltage_decay.astype(np.int64),
-            "bias": 0 if self.bias is None else STATES_PER_WEIGHT * self.bias.astype(np.int64),
-        }
+    @property
+    def outputs(self) -> int:
+        return len(self.weights[0])
 
 
-def dense_integers(layer: DenseNode, weights: Weights) -> DenseIntegers:
+def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
     """Converts the parameters of ``layer`` to integers.
 
     Raises HardwareError if the layer's weights are not quantised, or a parameter is NaN.
     """
-    if layer.bits is None:
+    bits, neuron = layer.bits, layer.neuron
+    if bits is None:
         raise HardwareError(
             f'layer "{layer.name}" has weights that are not quantised, which the device needs'
         )
@@ -84,23 +82,60 @@ def dense_integers(layer: DenseNode, weights: Weights) -> DenseIntegers:
             raise HardwareError(f'layer "{layer.name}" has a {name} that is NaN')
         return values
 
+    definition = neuron.definition()
+    values: dict[str, Any] = dict(neuron.values())
+    for name in values:
+        if f"layers.{layer.name}.neuron.{name}" in weights:
+            values[name] = read(f"neuron.{name}").astype(np.float64)
+    derived = neuron.derive(np, values)
     bias = None
-    if layer.neuron.norm is not None:
-        bias = -_quantize(read("neuron.norm.running_mean"), BIAS_BITS)
-    return DenseIntegers(
-        weight=_quantize(read("synapse.weight"), layer.bits),
-        current_decay=_quantize_decay(read("neuron.current_decay")),
-        voltage_decay=_quantize_decay(read("neuron.voltage_decay")),
-        threshold=threshold_mantissa(layer.neuron.threshold),
+    if neuron.norm is not None:
+        bias = -quantize(read("neuron.norm.running_mean"), BIAS_BITS)
+    return LayerIntegers(
+        definition=definition,
+        weights=tuple(quantize(read(name), bits) for name in weight_names(definition)),
+        parameters={name: _INTEGERS[kind](derived[name]) for name, kind in definition.parameters},
         bias=bias,
     )
 
 
-def _quantize(values: NDArray[np.float32], bits: int) -> Integers:
+def weight_names(definition: Definition) -> tuple[str, ...]:
+    """Returns the names of a layer's weights in the state dict, one for each input of the neuron.
+
+    The neuron with two inputs has complex weights.
+    """
+    if len(definition.inputs) == 1:
+        return ("synapse.weight",)
+    return ("synapse.real", "synapse.imag")
+
+
+def quantize(values: NDArray[np.float32], bits: int) -> Integers:
     low, high = weight_limits(bits)
     bounded = np.clip(values, low / WEIGHT_UNIT, high / WEIGHT_UNIT)  # so that no product overflows
     return np.clip(2 * np.rint(bounded * (WEIGHT_UNIT / 2)), low, high).astype(np.int32)
 
 
-def _quantize_decay(decay: NDArray[np.float32]) -> Integers:
-    return np.rint(np.clip(decay, 0, 1) * np.float32(DECAY_ONE)).astype(np.int32)
+def _share(lowest: int) -> Callable[[Any], NDArray[Any]]:
+    def convert(value: Any) -> NDArray[Any]:
+        # The engines of training read float32.
+        clipped = np.clip(np.asarray(value, np.float32), lowest, 1)
+        return np.rint(clipped * np.float32(DECAY_ONE)).astype(np.int64)
+
+    return convert
+
+
+def _level(unit: int) -> Callable[[Any], NDArray[Any]]:
+    def convert(value: Any) -> NDArray[Any]:
+        return np.trunc(np.clip(value, -MAX_LEVEL, MAX_LEVEL) * float(unit)).astype(np.int64)
+
+    return convert
+
+
+_INTEGERS: dict[ParameterKind, Callable[[Any], NDArray[Any]]] = {
+    "decay": _share(0),
+    "factor": _share(-1),
+    "threshold": _level(WEIGHT_UNIT),
+    "grid": _level(STATE_UNIT),
+    "real": lambda value: np.asarray(value, np.float32),
+}
+"""Kind -> the integer of a parameter, from its real value; real numbers stay as they are."""

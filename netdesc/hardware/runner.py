@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import INPUT, DenseNode, FlattenNode, Graph, Layer
-from netdesc.hardware.integers import Weights, dense_integers
-from netdesc.hardware.neurons import IntegerNeurons
-from netdesc.kernels.fixed_point import STATES_PER_WEIGHT
+from netdesc.hardware.integers import WEIGHT_BITS, Weights, layer_integers
+from netdesc.hardware.neurons import PAYLOAD_BITS, IntegerNeurons, shift
+from netdesc.kernels.fixed_point import STATE_UNIT
 
 MAX_SPIKE = 1 << 23
 """Largest magnitude of an input value."""
@@ -30,48 +29,63 @@ MAX_EXACT_FLOAT64 = 1 << 53
 class LayerCounts:
     """Totals over all neurons and steps of a layer.
 
-    ``wrapped`` counts states (currents of CUBA neurons) that exceeded 24 bits and wrapped around,
-    ``clipped`` counts states (voltages) that exceeded 24 bits and were clamped. If either number is
+    ``spikes`` counts the outputs that are not 0. ``wrapped`` and ``clipped`` count for each state
+    how often it exceeded 24 bits, and wrapped around or was clamped. If one of these numbers is
     above 0, the torch network can give other spikes, because its states have a larger range.
     """
 
     layer: str
     spikes: int
-    wrapped: int
-    clipped: int
+    wrapped: dict[str, int]
+    clipped: dict[str, int]
 
 
 @dataclass(frozen=True, eq=False)
 class IntegerRun:
-    """The output spikes and the counts of a simulated network."""
+    """The output and the counts of a simulated network."""
 
-    spikes_TN: NDArray[Any]
-    """Output spikes [steps, neurons]: bool, or whole numbers if the output is a sum of layers."""
+    output_TN: NDArray[Any]
+    """The output [steps, neurons]: bool, whole numbers if it is a sum of layers, or float64 in
+    threshold units if it is graded."""
     counts: list[LayerCounts]
     """The counts of each layer of neurons, in the order of the graph."""
 
 
-def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
-    """Runs ``graph`` for all steps of the input. Returns output spikes and counts.
+class Signal(NamedTuple):
+    """What a layer hands on [steps, neurons]: integers in units of 2 to the power of -``bits``."""
 
-    ``input_TN`` holds spikes or whole numbers, [steps, neurons] or [steps, *input shape]. Raises
-    ValueError if the input does not fit, HardwareError (a ValueError) if the device cannot store a
-    layer.
+    values_TN: NDArray[Any]
+    bits: int
+
+
+def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
+    """Runs ``graph`` for all steps of the input. Returns the output and counts.
+
+    ``input_TN`` holds spikes, whole numbers or multiples of 1/4096, [steps, neurons] or [steps,
+    *input shape]. Raises ValueError if the input does not fit, HardwareError (a ValueError) if the
+    device cannot store a layer.
     """
-    spikes = {INPUT: _flat_input(input_TN, graph.input_shape)}
+    signals = {INPUT: _flat_input(input_TN, graph.input_shape)}
     counts: list[LayerCounts] = []
     for layer in graph.layers:
-        first, *others = [spikes[name] for name in layer.inputs]
-        total = reduce(np.add, others, first.astype("i8")) if others else first
-        spikes[layer.name] = RUNNERS[type(layer)](layer, weights, total, counts)
-    return IntegerRun(spikes[graph.layers[-1].name], counts)
+        total = _sum([signals[name] for name in layer.inputs])
+        signals[layer.name] = RUNNERS[type(layer)](layer, weights, total, counts)
+    output_TN, bits = signals[graph.layers[-1].name]
+    return IntegerRun(output_TN / (1 << bits) if bits else output_TN, counts)
 
 
-def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
+def _sum(signals: Sequence[Signal]) -> Signal:
+    if len(signals) == 1:
+        return signals[0]
+    bits = max(signal.bits for signal in signals)
+    return Signal(sum(each.values_TN.astype("i8") << (bits - each.bits) for each in signals), bits)
+
+
+def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> Signal:
     """Reshapes the input to [steps, neurons].
 
-    Raises ValueError if the input's shape does not fit, or a value is not a whole number or is
-    larger than ``MAX_SPIKE``.
+    Raises ValueError if the input's shape does not fit, or a value is not a multiple of 1/4096 or
+    is larger than ``MAX_SPIKE``.
     """
     values = np.asarray(input_TN)
     neurons = math.prod(shape)
@@ -83,41 +97,54 @@ def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
     if values.dtype.kind not in "biuf":
         raise ValueError(f"the input holds {values.dtype}, not spikes")
     flat = values.reshape(len(values), neurons)
-    if values.dtype.kind != "b":
-        is_valid = (np.abs(flat) <= MAX_SPIKE) & (flat == np.trunc(flat))
-        if not is_valid.all():
-            step, neuron = np.argwhere(~is_valid)[0].tolist()
-            raise ValueError(
-                f"the input at step {step}, neuron {neuron} is {flat[step, neuron]}; spikes are "
-                f"whole numbers up to {MAX_SPIKE}"
-            )
-    return flat
+    if values.dtype.kind == "b":
+        return Signal(flat, 0)
+    if _fits(flat, 1).all():
+        return Signal(flat, 0)
+    graded = flat.astype(np.float64) * STATE_UNIT
+    is_valid = _fits(graded, STATE_UNIT)
+    if not is_valid.all():
+        step, neuron = np.argwhere(~is_valid)[0].tolist()
+        raise ValueError(
+            f"the input at step {step}, neuron {neuron} is {flat[step, neuron]}; spikes are "
+            f"whole numbers up to {MAX_SPIKE}, graded ones multiples of 1/{STATE_UNIT}"
+        )
+    return Signal(graded, PAYLOAD_BITS)
+
+
+def _fits(values_TN: NDArray, unit: int) -> NDArray[np.bool_]:
+    return (np.abs(values_TN) <= MAX_SPIKE * unit) & (values_TN == np.trunc(values_TN))
 
 
 def _run_flatten(
-    _layer: FlattenNode, _weights: Weights, input_TN: NDArray, _counts: object
-) -> NDArray:
+    _layer: FlattenNode, _weights: Weights, input_TN: Signal, _counts: object
+) -> Signal:
     return input_TN
 
 
 def _run_dense(
-    layer: DenseNode, weights: Weights, input_TN: NDArray, counts: list[LayerCounts]
-) -> NDArray[np.bool_]:
-    integers = dense_integers(layer, weights)
-    neurons = IntegerNeurons(
-        layer.neuron.definition(), integers.neuron_parameters(), len(integers.weight)
-    )
+    layer: DenseNode, weights: Weights, input_TN: Signal, counts: list[LayerCounts]
+) -> Signal:
+    integers = layer_integers(layer, weights)
+    neurons = IntegerNeurons(integers)
+    names, unit_bits = integers.definition.inputs, integers.definition.unit_bits
     delay = int(layer.section.axonal_delay_step)
-    steps = len(input_TN)
-    spikes_TN = np.zeros((steps + delay, len(integers.weight)), np.bool_)
+    steps = len(input_TN.values_TN)
+    is_graded = integers.definition.output is not None
+    kind = np.int64 if is_graded else np.bool_
+    output_TN = np.zeros((steps + delay, integers.outputs), kind)
     for first in range(0, steps, CHUNK_STEPS):
-        z_TN = _synaptic_input(input_TN[first : first + CHUNK_STEPS], integers.weight)
-        for step, z_N in enumerate(z_TN, first + delay):
-            spikes_TN[step] = neurons.step(STATES_PER_WEIGHT * z_N)
-    spikes_TN = spikes_TN[:steps]
-    spikes = int(np.count_nonzero(spikes_TN))
+        chunk_TN = input_TN.values_TN[first : first + CHUNK_STEPS]
+        arriving = [
+            shift(_synaptic_input(chunk_TN, weight), unit_bits - WEIGHT_BITS - input_TN.bits)
+            for weight in integers.weights
+        ]
+        for step, inputs in enumerate(zip(*arriving, strict=True), first + delay):
+            output_TN[step] = neurons.step(dict(zip(names, inputs, strict=True)))
+    output_TN = output_TN[:steps]
+    spikes = int(np.count_nonzero(output_TN))
     counts.append(LayerCounts(layer.name, spikes, neurons.wrapped, neurons.clipped))
-    return spikes_TN
+    return Signal(output_TN, PAYLOAD_BITS if is_graded else 0)
 
 
 def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -132,7 +159,7 @@ def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[
     return (float_TI @ weight_OI.T.astype(np.float64)).astype(np.int64)
 
 
-RUNNERS: dict[type[Layer], Callable[..., NDArray]] = {
+RUNNERS: dict[type[Layer], Callable[..., Signal]] = {
     FlattenNode: _run_flatten,
     DenseNode: _run_dense,
 }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class LayerError(ValueError):
     """A layer breaks a rule of the ``.net`` format.
@@ -54,3 +57,14 @@ class NetFileNameError(NetFileError):
     """The name of a file to write does not end in ``.net``."""
 
     exit_code = 2
+
+
+def require(
+    dataset: str, values: NDArray[np.int32], is_valid: NDArray[np.bool_], rule: str
+) -> None:
+    """Raises LayerError with the first of ``values`` that is not valid, and the ``rule``."""
+    if is_valid.all():
+        return
+    index = np.argwhere(~is_valid)[0].tolist()
+    place = f"{index} " if index else ""
+    raise LayerError(dataset, f"{place}is {values[tuple(index)]}; {rule}")

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
+from netdesc.exchange.export_neurons import export_neuron, netx_problems
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
 from netdesc.exchange.net_writer import write_net
 from netdesc.graph import INPUT, DenseNode, FlattenNode
-from netdesc.hardware import FoldedModel, HardwareError, Weights, dense_integers
+from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
 
 
 def export_net(model: FoldedModel, path: str | Path) -> list[str]:
@@ -27,24 +25,26 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1:
         records.append(InputLayer(graph.input_shape))
-    previous = INPUT
+    previous, is_graded = INPUT, False
     for layer in graph.layers:
         try:
             if layer.inputs != (previous,):
                 raise LayerError("", f"reads {' and '.join(layer.inputs)}, not the layer before it")
-            records.append(EXPORTERS[type(layer)](layer, weights))
+            records.append(EXPORTERS[type(layer)](layer, weights, is_graded))
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
             raise NetFileError(path, problem) from error
         except HardwareError as error:
             raise NetFileError(path, str(error)) from error
         previous = layer.name
+        if isinstance(layer, DenseNode):
+            is_graded = hands_on_numbers(layer)
     net = NetFile(tuple(records))
     write_net(path, net)
     return [
         f'{path}: layer "{layer.name}": {problem}'
         for layer, (_, record) in zip(graph.neuron_layers, net.neuron_layers, strict=True)
-        if (problem := _netx_problem(record.weight))
+        for problem in netx_problems(record)
     ]
 
 
@@ -58,30 +58,28 @@ def require_suffix(path: str | Path) -> None:
         raise NetFileNameError(path, f"{what}netdesc exports .net files; use {name}")
 
 
-def _export_flatten(layer: FlattenNode, _weights: Weights) -> FlattenLayer:
+def _export_flatten(layer: FlattenNode, _weights: Weights, _reads_graded: bool) -> FlattenLayer:
     return FlattenLayer(math.prod(layer.output_shape))
 
 
-def _export_dense(layer: DenseNode, weights: Weights) -> DenseLayer:
-    if not layer.section.axonal_delay_step:
+def _export_dense(layer: DenseNode, weights: Weights, reads_graded: bool) -> DenseLayer:
+    integers = layer_integers(layer, weights)
+    neuron = export_neuron(layer.neuron, integers, reads_graded=reads_graded)
+    if hands_on_numbers(layer) and layer.section.axonal_delay_step:
+        raise LayerError("", "has an axonal delay step behind neurons that do not spike")
+    if not hands_on_numbers(layer) and not layer.section.axonal_delay_step:
         raise LayerError("", "has no axonal delay step")
-    return DenseLayer(**vars(dense_integers(layer, weights)))
+    return DenseLayer(integers.weights, neuron, integers.bias)
 
 
-EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
+def hands_on_numbers(layer: DenseNode) -> bool:
+    """Whether the output is graded. slayer delays it by no step."""
+    return layer.neuron.definition().output is not None
+
+
+EXPORTERS: dict[type, Callable[[Any, Weights, bool], NetLayer]] = {
     FlattenNode: _export_flatten,
     DenseNode: _export_dense,
 }
-
-
-def _netx_problem(weight: NDArray[np.int32]) -> str | None:
-    """Describes the error that netx makes when it loads ``weight``; None if netx makes no error."""
-    largest, smallest = int(weight.max()), int(weight.min())
-    if largest == smallest == 0:
-        return "all weights are 0; netx fails to load such a layer"
-    if largest <= 0 and (-smallest).bit_count() == 1:
-        return (
-            f"no weight is above 0 and the smallest is {smallest}, a power of two; "
-            "netx loads the smallest weights of such a layer at half their value or less"
-        )
-    return None
+"""Class of a node -> what makes the record of its layer. The last argument says whether the layer's
+input is graded."""

@@ -20,11 +20,13 @@ from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.description.models.document import FORMAT, Document
 from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import NetFileError
+from netdesc.exchange.import_neurons import Values, import_neuron
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
 from netdesc.graph import DenseNode, Graph
-from netdesc.hardware.integers import Integers
-from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
+from netdesc.hardware.integers import WEIGHT_NAMES, Integers
+from netdesc.kernels.fixed_point import WEIGHT_UNIT
+from netdesc.neurons.models import ALL_NEURONS, NeuronSection
 
 DEFAULT_STEPS = 1000
 """The number of steps of a sample if neither the file nor the caller gives it."""
@@ -34,6 +36,9 @@ TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}
 """The ``loss`` and ``training`` of imported documents. A document requires these fields, and a
 ``.net`` file has no values for them.
 """
+
+VARIANCE_OF_NO_SCALE = 0.5
+"""A running variance whose ``mean_variance`` norm multiplies by 1."""
 
 JsonObject = dict[str, Any]
 
@@ -196,33 +201,36 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
     weights: dict[str, NDArray[np.float32]] = {}
     for (index, record), layer in zip(records, layers, strict=True):
         shape = (math.prod(layer.output_shape), math.prod(layer.input_shape))
-        if record.weight.shape != shape:
-            problem = f"has shape {list(record.weight.shape)}; {layer.name} has {list(shape)}"
-            raise NetFileError(path, problem, index, "weight")
-        weights |= _layer_state(layer, _import_dense(layer.name, record).weights)
+        if record.weights[0].shape != shape:
+            problem = f"has shape {list(record.weights[0].shape)}; {layer.name} has {list(shape)}"
+            raise NetFileError(path, problem, index, record.weight_datasets[0])
+        weights |= _layer_state(layer, record)
     return weights
 
 
-def _layer_state(
-    layer: DenseNode, weights: dict[str, NDArray[np.float32]]
-) -> dict[str, NDArray[np.float32]]:
-    """Adds to ``weights`` the values of the state dict of ``layer`` that a ``.net`` file lacks.
+def _layer_state(layer: DenseNode, record: DenseLayer) -> dict[str, NDArray[np.float32]]:
+    """Returns the state dict of ``layer``, as far as ``record`` has its values.
 
-    These are the gains of a weight norm (the norms of the weights' rows) and the running mean of a
-    neuron norm (0 if the file has no bias). Repeats a shared decay for each neuron if the layer has
-    decays per neuron. Changes and returns ``weights``.
+    Adds what a ``.net`` file lacks: the gains of a weight norm (the norms of the weights' rows) and
+    the running mean and variance of a neuron norm (a mean of 0 if the file has no bias). Repeats a
+    shared value for each neuron if the layer has values per neuron.
     """
-    state = f"layers.{layer.name}"
-    weight = weights[f"{state}.synapse.weight"]
+    neuron = layer.neuron
+    weights, values = _weights(record), import_neuron(record.neuron).values
+    state = {f"synapse.{name}": weight for name, weight in weights.items()}
     if layer.section.weight_norm:
-        weights[f"{state}.synapse.gain"] = np.linalg.norm(weight, axis=1, keepdims=True)
-    for name in (f"{state}.neuron.current_decay", f"{state}.neuron.voltage_decay"):
-        if layer.neuron.per_channel:
-            weights[name] = np.broadcast_to(weights[name], len(weight)).copy()
-    mean = f"{state}.neuron.norm.running_mean"
-    if layer.neuron.norm:
-        weights.setdefault(mean, np.zeros(len(weight), np.float32))
-    return weights
+        for name, weight in weights.items():
+            gain = f"synapse.{name.removesuffix('weight')}gain"
+            state[gain] = np.linalg.norm(weight, axis=1, keepdims=True)
+    for name, value in _stored(neuron, values).items():
+        shape = (record.outputs,) if neuron.per_channel else value.shape
+        state[f"neuron.{name}"] = np.broadcast_to(value, shape).copy()
+    norm = getattr(neuron, "norm", None)
+    if norm or record.bias is not None:
+        state["neuron.norm.running_mean"] = _mean(record)
+    if norm == "mean_variance":
+        state["neuron.norm.running_var"] = np.array(VARIANCE_OF_NO_SCALE, np.float32)
+    return {f"layers.{layer.name}.{name}": value for name, value in state.items()}
 
 
 # Layers
@@ -252,39 +260,51 @@ def _import_flatten(name: str, _layer: FlattenLayer) -> LayerImport:
 
 
 def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
-    neuron: JsonObject = {
-        "type": "cuba",
-        "threshold": layer.threshold / WEIGHT_UNIT,
-        "current_decay": _decay_range(layer.current_decay),
-        "voltage_decay": _decay_range(layer.voltage_decay),
-    }
-    if layer.current_decay.ndim:
-        neuron["per_channel"] = True
-    state = f"layers.{name}"
-    weights = {
-        f"{state}.synapse.weight": _to_float(layer.weight, WEIGHT_UNIT),
-        f"{state}.neuron.current_decay": _to_float(layer.current_decay, DECAY_ONE),
-        f"{state}.neuron.voltage_decay": _to_float(layer.voltage_decay, DECAY_ONE),
-    }
+    imported = import_neuron(layer.neuron)
+    neuron = imported.section
     if layer.bias is not None:
-        neuron["norm"] = "mean"
-        weights[f"{state}.neuron.norm.running_mean"] = _to_float(-layer.bias, WEIGHT_UNIT)
+        neuron = neuron | {"norm": "mean"}
     section = {"name": name, "type": "dense", "units": layer.outputs, "neuron": neuron}
-    return LayerImport(section, weights, neuron["threshold"], layer.weight.size)
+    if imported.is_graded:
+        section["axonal_delay_step"] = False
+    state = {f"synapse.{part}": weight for part, weight in _weights(layer).items()}
+    parsed = ALL_NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
+    for value, array in _stored(parsed, imported.values).items():
+        state[f"neuron.{value}"] = array
+    if layer.bias is not None:
+        state["neuron.norm.running_mean"] = _mean(layer)
+    weights = {f"layers.{name}.{part}": array for part, array in state.items()}
+    synapses = sum(weight.size for weight in layer.weights)
+    return LayerImport(section, weights, neuron.get("threshold"), synapses)
 
 
-def _to_float(values: Integers, unit: int) -> NDArray[np.float32]:
-    """Divides integers by ``unit``, a power of two, as float32.
+def _stored(neuron: NeuronSection, values: Values) -> Values:
+    """Returns the values that are in a state dict: not thresholds that the document gives."""
+    kinds, given = neuron.value_kinds(), neuron.values()
+    return {
+        name: value
+        for name, value in values.items()
+        if kinds.get(name) != "threshold" or name in neuron.learn or isinstance(given[name], tuple)
+    }
 
-    The result is exact, because the integers have at most 24 bits.
-    """
-    # np.ascontiguousarray would change the shape () to (1,).
-    return np.asarray(np.divide(values, unit, dtype=np.float32), order="C")
+
+def _weights(layer: DenseLayer) -> dict[str, NDArray[np.float32]]:
+    names = WEIGHT_NAMES[len(layer.weights)]
+    return {
+        name.removeprefix("synapse."): _to_float(weight)
+        for name, weight in zip(names, layer.weights, strict=True)
+    }
 
 
-def _decay_range(decay: Integers) -> float | list[float]:
-    low, high = int(decay.min()) / DECAY_ONE, int(decay.max()) / DECAY_ONE
-    return low if low == high else [low, high]
+def _mean(layer: DenseLayer) -> NDArray[np.float32]:
+    """Returns the running mean of which the bias is the negative."""
+    bias = np.zeros(layer.outputs, np.int32) if layer.bias is None else layer.bias
+    return _to_float(-bias)
+
+
+def _to_float(values: Integers) -> NDArray[np.float32]:
+    """Divides integers of 24 bits or less by the unit of weights, a power of two. Exact."""
+    return np.asarray(np.divide(values, WEIGHT_UNIT, dtype=np.float32), order="C")
 
 
 def _name_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject]]:
@@ -299,7 +319,7 @@ def _name_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject
         if neuron is not None:
             name = next((name for name, known in neurons.items() if known == neuron), None)
             if name is None:
-                name = f"cuba{len(neurons) + 1}"
+                name = f"{neuron['type']}{len(neurons) + 1}"
                 neurons[name] = neuron
             layer = {**layer, "neuron": name}
         named_layers.append(layer)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
+from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
 from netdesc.exchange.net_record import (
     DenseLayer,
     FlattenLayer,
@@ -21,13 +22,15 @@ from netdesc.exchange.net_record import (
     NetLayer,
     Simulation,
 )
-from netdesc.exchange.unsupported import NEURON_CONSTANTS, find_unsupported, refuse
+from netdesc.exchange.unsupported import (
+    NEURON_CONSTANTS,
+    find_unsupported,
+    neuron_type,
+    refuse,
+)
 
 MAX_LAYERS = 1_000
 """The limit for the number of layers, the same as in a document."""
-
-_READOUT_THRESHOLD = 262143
-"""The threshold that slayer writes for a readout of voltages. No state of the device reaches it."""
 
 
 class ReadResult(NamedTuple):
@@ -118,11 +121,6 @@ def _warn_of_neuron(group: Group) -> Iterator[str]:
             "what was trained: a norm scaled the weights by this power of two, and the weights of "
             "the file leave it out"
         )
-    if neuron.integer("vThMant") == _READOUT_THRESHOLD:
-        yield (
-            f"neuron/vThMant is {_READOUT_THRESHOLD}, which slayer writes for a readout of "
-            "voltages. A readout is not in this version: the neurons of this layer never spike"
-        )
 
 
 # Layers
@@ -158,49 +156,61 @@ def _read_flatten(group: Group) -> FlattenLayer:
 
 def _read_dense(group: Group) -> DenseLayer:
     outputs = math.prod(_sizes(group, "shape"))
-    weight = _dense_weight(group, outputs)
+    neuron = _read_neuron(group.group("neuron"), outputs)
+    datasets = ("weight/real", "weight/imag") if neuron.form.is_complex else ("weight",)
+    weights = tuple(_dense_weight(group, name, outputs) for name in datasets)
+    weight = weights[0]
     for name, size in (("outFeatures", weight.shape[0]), ("inFeatures", weight.shape[1])):
         if group.has(name) and group.integer(name) != size:
             raise group.error(name, f"is {group.integer(name)}, but the weight is for {size}")
-    neuron = group.group("neuron")
     bias = group.integers("bias") if group.has("bias") else None
-    current, voltage = (_decay(neuron, name, outputs) for name in ("iDecay", "vDecay"))
-    if current.ndim != voltage.ndim:  # the record has both decays shared, or both per neuron
-        current, voltage = (
-            np.broadcast_to(decay, (outputs,)).copy() for decay in (current, voltage)
-        )
-    return DenseLayer(weight, current, voltage, neuron.integer("vThMant"), bias)
+    return DenseLayer(weights, neuron, bias)
 
 
-def _dense_weight(group: Group, outputs: int) -> NDArray[np.int32]:
+def _dense_weight(group: Group, path: str, outputs: int) -> NDArray[np.int32]:
     """Reads the weight; returns [outputs, inputs].
 
     In the file, the weight may also be one-dimensional, or have further axes of length 1 at the
     end. NetFileError for other shapes.
     """
-    weight = group.integers("weight")
+    folder, _, name = path.rpartition("/")
+    group = group.group(folder) if folder else group
+    weight = group.integers(name)
     if weight.ndim == 1 and weight.size and weight.size % outputs == 0:
         return weight.reshape(outputs, -1)
     while weight.ndim > 2 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     if weight.ndim != 2 or len(weight) != outputs:
-        raise group.error(
-            "weight", f"has shape {list(weight.shape)}; [{outputs}, inputs] is needed"
-        )
+        raise group.error(name, f"has shape {list(weight.shape)}; [{outputs}, inputs] is needed")
     return weight
 
 
-def _decay(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
-    """Reads a decay; returns [outputs], or a scalar array if all neurons share one value."""
-    decay = neuron.integers(name)
-    if decay.size not in (1, outputs):
-        raise neuron.error(name, f"has shape {list(decay.shape)}; the layer has {outputs} neurons")
-    return decay.reshape(() if decay.size == 1 else -1)
+def _read_neuron(group: Group, outputs: int) -> NetNeuron:
+    kind = neuron_type(group)
+    form = FORMS[kind]
+    numbers = {name: _read_number(group, name, outputs) for name in form.numbers}
+    if any(values.ndim for values in numbers.values()):
+        numbers = {
+            name: np.broadcast_to(values, outputs) if NUMBERS[name].can_differ else values
+            for name, values in numbers.items()
+        }
+    is_sum = group.has("sigma_output") and group.integer("sigma_output") != 0
+    activation = group.text("activation") if kind == "SDNN" else ""
+    return NetNeuron(kind, numbers, activation, is_sum)
+
+
+def _read_number(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
+    """Reads numbers; returns [outputs], or a scalar array if all neurons share one value."""
+    if not NUMBERS[name].can_differ:
+        return np.array(neuron.integer(name), np.int32)
+    values = neuron.integers(name)
+    if values.size not in (1, outputs):
+        raise neuron.error(name, f"has shape {list(values.shape)}; the layer has {outputs} neurons")
+    return values.reshape(() if values.size == 1 else -1)
 
 
 _NEURON_KNOWN = frozenset(
-    f"neuron/{name}"
-    for name in ("type", "iDecay", "vDecay", "vThMant", *(name for name, *_ in NEURON_CONSTANTS))
+    f"neuron/{name}" for name in ("type", "activation", "sigma_output", *NUMBERS, *NEURON_CONSTANTS)
 )
 _NEURON_IGNORED = frozenset(
     f"neuron/{name}" for name in ("tauRho", "scaleRho", "theta", "weight_exp")

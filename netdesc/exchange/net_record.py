@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from netdesc.exchange.errors import LayerError
-from netdesc.hardware.integers import DenseIntegers, Integers
-from netdesc.kernels.fixed_point import DECAY_ONE, weight_limits
+from netdesc.exchange.errors import LayerError, require
+from netdesc.exchange.net_neurons import NetNeuron
+from netdesc.hardware.integers import Integers
+from netdesc.kernels.fixed_point import weight_limits
 
 MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
-MAX_THRESHOLD = 1 << 23
-"""The largest threshold, in the unit of weights, which is 64 units of currents and voltages. The
-device clips voltages at 2²³ - 1 of their units, so a neuron with this threshold never spikes.
-"""
 MAX_BIAS = 1 << 17
 MAX_AXIS_SIZE = 1 << 20
 """The largest number of neurons of a layer, and the largest size of an axis of the input."""
@@ -73,40 +69,52 @@ class FlattenLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class DenseLayer(DenseIntegers):
-    """Fully connected synapses into CUBA neurons, with one step of axonal delay.
+class DenseLayer:
+    """Fully connected synapses into neurons, with one step of axonal delay behind spikes.
 
-    ``weight`` holds even integers from -256 to 254. LayerError if a number is out of range.
+    ``weights`` [outputs, inputs] hold even integers from -256 to 254; there are two of them, real
+    and imaginary, if the form of the neurons is complex. ``bias`` is [outputs], or None. LayerError
+    if a number is out of range.
     """
 
     kind: ClassVar[str] = "dense"
     size_dataset: ClassVar[str] = "weight"
 
+    weights: tuple[Integers, ...]
+    neuron: NetNeuron
+    bias: Integers | None = None
+
     def __post_init__(self) -> None:
-        if self.weight.ndim != 2 or 0 in self.weight.shape:
+        first = self.weights[0]
+        for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
+            shape = list(weight.shape)
+            if weight.ndim != 2 or 0 in weight.shape:
+                raise LayerError(dataset, f"has shape {shape}, not [outputs, inputs]")
+            if weight.shape[0] > MAX_AXIS_SIZE or weight.shape[1] > MAX_INPUTS:
+                raise LayerError(dataset, f"has shape {shape}, which is too large")
+            if weight.shape != first.shape:
+                raise LayerError(dataset, f"has shape {shape}; the real part has {first.shape}")
+            require(
+                dataset,
+                weight,
+                (weight >= MIN_WEIGHT) & (weight <= MAX_WEIGHT) & (weight % 2 == 0),
+                f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}",
+            )
+        self.neuron.check(self.outputs)
+        if self.bias is None:
+            return
+        if self.bias.shape != (self.outputs,):
             raise LayerError(
-                "weight", f"has shape {list(self.weight.shape)}, not [outputs, inputs]"
-            )
-        if self.outputs > MAX_AXIS_SIZE or self.inputs > MAX_INPUTS:
-            raise LayerError("weight", f"has shape {list(self.weight.shape)}, which is too large")
-        _require(
-            "weight",
-            self.weight,
-            (self.weight >= MIN_WEIGHT) & (self.weight <= MAX_WEIGHT) & (self.weight % 2 == 0),
-            f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}",
-        )
-        self._check_decay("neuron/iDecay", self.current_decay)
-        self._check_decay("neuron/vDecay", self.voltage_decay)
-        if not 0 <= self.threshold <= MAX_THRESHOLD:
-            raise LayerError("neuron/vThMant", f"is {self.threshold}; it is 0 to {MAX_THRESHOLD}")
-        if self.bias is not None:
-            self._check_shape("bias", self.bias)
-            _require(
                 "bias",
-                self.bias,
-                np.abs(self.bias) <= MAX_BIAS,
-                f"biases are -{MAX_BIAS} to {MAX_BIAS}",
+                f"has shape {list(self.bias.shape)}; the layer has {self.outputs} neurons, "
+                f"so [{self.outputs}] is needed",
             )
+        is_valid = np.abs(self.bias) <= MAX_BIAS
+        require("bias", self.bias, is_valid, f"biases are -{MAX_BIAS} to {MAX_BIAS}")
+
+    @property
+    def weight_datasets(self) -> tuple[str, ...]:
+        return ("weight/real", "weight/imag") if self.neuron.form.is_complex else ("weight",)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -114,34 +122,11 @@ class DenseLayer(DenseIntegers):
 
     @property
     def inputs(self) -> int:
-        return self.weight.shape[1]
+        return self.weights[0].shape[1]
 
     @property
     def outputs(self) -> int:
-        return self.weight.shape[0]
-
-    def _check_decay(self, dataset: str, decay: Integers) -> None:
-        if decay.ndim:
-            self._check_shape(dataset, decay)
-        _require(
-            dataset, decay, (decay >= 0) & (decay <= DECAY_ONE), f"decays are 0 to {DECAY_ONE}"
-        )
-
-    def _check_shape(self, dataset: str, values: Integers) -> None:
-        if values.shape != (self.outputs,):
-            raise LayerError(
-                dataset,
-                f"has shape {list(values.shape)}; the layer has {self.outputs} neurons, "
-                f"so [{self.outputs}] is needed",
-            )
-
-
-def _require(dataset: str, values: Integers, is_valid: NDArray[np.bool_], rule: str) -> None:
-    if is_valid.all():
-        return
-    index = np.argwhere(~is_valid)[0].tolist()
-    place = f"{index} " if index else ""
-    raise LayerError(dataset, f"{place}is {values[tuple(index)]}; {rule}")
+        return self.weights[0].shape[0]
 
 
 NetLayer = InputLayer | FlattenLayer | DenseLayer

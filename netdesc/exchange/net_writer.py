@@ -14,6 +14,7 @@ import numpy as np
 
 from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.exchange.errors import NetFileAccessError, NetFileError
+from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
 from netdesc.hardware.integers import Integers
 
@@ -56,15 +57,23 @@ def _write_dense(group: h5py.Group, layer: DenseLayer) -> None:
     group["shape"] = np.array([layer.outputs], dtype=np.int64)
     group["inFeatures"] = np.int64(layer.inputs)
     group["outFeatures"] = np.int64(layer.outputs)
-    group["weight"] = layer.weight.astype(np.float32)
+    for dataset, weight in zip(layer.weight_datasets, layer.weights, strict=True):
+        group[dataset] = weight.astype(np.float32)
     if layer.bias is not None:
         group["bias"] = layer.bias.astype(np.float32)
-    group["neuron/type"] = "CUBA"
-    group["neuron/iDecay"] = _number_or_list(layer.current_decay)
-    group["neuron/vDecay"] = _number_or_list(layer.voltage_decay)
-    group["neuron/vThMant"] = np.int64(layer.threshold)
-    group["neuron/refDelay"] = np.int64(1)
-    group["neuron/gradedSpike"] = np.bool_(False)
+    _write_neuron(group.create_group("neuron"), layer.neuron)
+
+
+def _write_neuron(group: h5py.Group, neuron: NetNeuron) -> None:
+    group["type"] = neuron.type
+    if neuron.activation:
+        group["activation"] = neuron.activation
+    for name, values in neuron.numbers.items():
+        group[name] = _number_or_list(values)
+    for name, value in neuron.form.constants.items():
+        group[name] = np.bool_(value) if name == "gradedSpike" else np.int64(value)
+    if neuron.is_sum:
+        group["sigma_output"] = np.bool_(True)
 
 
 def _number_or_list(values: Integers) -> np.ndarray:

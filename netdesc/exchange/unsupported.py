@@ -8,18 +8,16 @@ from typing import NamedTuple
 
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.hdf5_reader import Group
+from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES
 from netdesc.exchange.net_record import MAX_WEIGHT, MIN_WEIGHT
 
-CUBA_TYPES = ("CUBA", "LOIHI")
-"""The names of the CUBA neuron in files; slayerPytorch (an older slayer) writes LOIHI."""
-
-NEURON_CONSTANTS = (
-    ("refDelay", 1, "refractory periods"),
-    ("gradedSpike", 0, "graded spikes"),
-    ("messageBits", 0, "graded spikes"),
-    ("wgtExp", 0, "weight exponents"),
-)
-"""Datasets of a neuron as (name, the only supported value, the feature that other values need)."""
+NEURON_CONSTANTS = {
+    "refDelay": (1, "refractory periods"),
+    "gradedSpike": (0, "graded spikes"),
+    "messageBits": (0, "graded spikes"),
+    "wgtExp": (0, "weight exponents"),
+}
+"""Dataset of a neuron -> the only supported value, and the feature that other values need."""
 
 _MAX_NAMED_LAYERS = 10
 
@@ -83,8 +81,12 @@ def _find_input_neuron(group: Group) -> Iterator[tuple[str, str]]:
 
 
 def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
-    if group.has("weight") and group.is_group("weight"):
-        yield "weight", "complex weights"
+    """Yields a feature if the weight is complex, and the neurons are known and take no such."""
+    if not (group.has("weight") and group.is_group("weight")):
+        return
+    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
+    if form is None or not form.is_complex:
+        yield "weight", "complex weights of neurons other than resonators"
 
 
 def _find_delay(group: Group) -> Iterator[tuple[str, str]]:
@@ -98,6 +100,10 @@ def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
     netdesc has no other bias. Such a mean is an even number in the range of weights.
     """
     if not group.has("bias"):
+        return
+    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
+    if form is not None and form.is_complex:
+        yield "bias", "biases of resonators"
         return
     mean = -group.integers("bias")
     if ((mean % 2 != 0) | (mean < MIN_WEIGHT) | (mean > MAX_WEIGHT)).any():
@@ -114,14 +120,23 @@ def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
     if not group.has("neuron"):
         return
     neuron = group.group("neuron")
-    kind = neuron.text("type")
-    if kind not in CUBA_TYPES:
+    kind = neuron_type(neuron)
+    if kind not in FORMS:
         yield "neuron/type", f"neurons of type {kind}"
-    for name, value, meaning in NEURON_CONSTANTS:
-        if neuron.has(name) and neuron.integer(name) != value:
+    is_sdnn = kind == "SDNN"
+    for name, (value, meaning) in NEURON_CONSTANTS.items():
+        if not is_sdnn and neuron.has(name) and neuron.integer(name) != value:
             yield f"neuron/{name}", meaning
-    if neuron.has("vThMant") and neuron.integer("vThMant") == 0:
+    if is_sdnn and neuron.has("activation") and neuron.text("activation") not in ACTIVATIONS:
+        yield "neuron/activation", f"the activation {neuron.text('activation')}"
+    if not is_sdnn and neuron.has("vThMant") and neuron.integer("vThMant") == 0:
         yield "neuron/vThMant", "thresholds of 0"
+
+
+def neuron_type(neuron: Group) -> str:
+    """Returns the type of the neurons, by its present name."""
+    kind = neuron.text("type")
+    return OLD_TYPES.get(kind, kind)
 
 
 _CHECKS: dict[str, tuple[Check, ...]] = {

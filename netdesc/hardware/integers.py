@@ -27,6 +27,13 @@ MAX_LEVEL = 1 << 17
 """Thresholds and other levels are clipped to this number of threshold units."""
 
 
+WEIGHT_NAMES = {
+    1: ("synapse.weight",),
+    2: ("synapse.real.weight", "synapse.imag.weight"),
+}
+"""Number of a neuron's inputs -> names of a layer's weights in the state dict."""
+
+
 class FoldedModel(Protocol):
     """A model with its graph and its weights, such as the ``model`` that ``netdesc.compile`` makes.
 
@@ -89,24 +96,21 @@ def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
             values[name] = read(f"neuron.{name}").astype(np.float64)
     derived = neuron.derive(np, values)
     bias = None
-    if neuron.norm is not None:
+    if getattr(neuron, "norm", None) is not None:
         bias = -quantize(read("neuron.norm.running_mean"), BIAS_BITS)
     return LayerIntegers(
         definition=definition,
-        weights=tuple(quantize(read(name), bits) for name in weight_names(definition)),
-        parameters={name: _INTEGERS[kind](derived[name]) for name, kind in definition.parameters},
+        weights=tuple(quantize(read(name), bits) for name in WEIGHT_NAMES[len(definition.inputs)]),
+        parameters=integer_parameters(definition, derived),
         bias=bias,
     )
 
 
-def weight_names(definition: Definition) -> tuple[str, ...]:
-    """Returns the names of a layer's weights in the state dict, one for each input of the neuron.
-
-    The neuron with two inputs has complex weights.
-    """
-    if len(definition.inputs) == 1:
-        return ("synapse.weight",)
-    return ("synapse.real", "synapse.imag")
+def integer_parameters(
+    definition: Definition, values: Mapping[str, Any]
+) -> dict[str, NDArray[Any]]:
+    """Converts the parameters of equations, real numbers or arrays, as ``LayerIntegers`` says."""
+    return {name: INTEGERS[kind](values[name]) for name, kind in definition.parameters}
 
 
 def quantize(values: NDArray[np.float32], bits: int) -> Integers:
@@ -131,7 +135,7 @@ def _level(unit: int) -> Callable[[Any], NDArray[Any]]:
     return convert
 
 
-_INTEGERS: dict[ParameterKind, Callable[[Any], NDArray[Any]]] = {
+INTEGERS: dict[ParameterKind, Callable[[Any], NDArray[Any]]] = {
     "decay": _share(0),
     "factor": _share(-1),
     "threshold": _level(WEIGHT_UNIT),

@@ -47,16 +47,18 @@ OTHER_FORMS = {
 def test_other_forms_of_the_same_layer(tmp_path: Path, name: str) -> None:
     path = write_file(tmp_path / "a.net", **OTHER_FORMS[name])
     layer = only_layer(path)
-    np.testing.assert_array_equal(layer.weight, WEIGHT)
-    assert (set(layer.current_decay.ravel()), set(layer.voltage_decay.ravel())) == ({1024}, {128})
-    assert (layer.threshold, layer.bias) == (80, None)
+    np.testing.assert_array_equal(layer.weights, [WEIGHT])
+    assert (layer.neuron.type, layer.bias) == ("CUBA", None)
+    found = {name: set(values.ravel()) for name, values in layer.neuron.numbers.items()}
+    assert found == {"iDecay": {1024}, "vDecay": {128}, "vThMant": {80}}
     assert read_net(path).warnings == []
     assert import_net(path).description["input"] == {"shape": [3]}
 
 
 def test_one_shared_decay_and_one_decay_by_neuron(tmp_path: Path) -> None:
     layer = only_layer(write_file(tmp_path / "a.net", **{"neuron/iDecay": np.array([1, 2])}))
-    assert (layer.current_decay.tolist(), layer.voltage_decay.tolist()) == ([1, 2], [128, 128])
+    found = {name: values.tolist() for name, values in layer.neuron.numbers.items()}
+    assert found == {"iDecay": [1, 2], "vDecay": [128, 128], "vThMant": 80}
 
 
 def test_bias(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ BAD_LAYERS = [
     ("shape", np.array([2**64 - 1], "u8")),
     ("neuron", NO_NEURON),
     ("neuron", NO_NEURON | {"neuron": 3}),
-    ("neuron/type", "SDNN"),
+    ("neuron/type", "LIF"),
     ("neuron/type", 3),
     ("neuron/type", "C" * 300),
     ("neuron/type", np.bytes_(b"C" * 300)),
@@ -184,10 +186,10 @@ def test_the_error_names_the_dataset_of_an_invalid_layer(
 def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.net"
     layers = [
-        {"type": np.array([b"conv"], "S10"), "neuron/type": "ALIF"},
-        {},
+        {"type": np.array([b"conv"], "S10"), "neuron/type": "LIF"},
+        {"neuron/type": "SDNN", "neuron/activation": "tanh"},
         {"type": np.array([b"conv"], "S10"), "delay": np.ones(2)},
-        {"delay": np.ones(2), "neuron/type": "SDNN", "neuron/gradedSpike": True},
+        {"delay": np.ones(2), "neuron/type": "LIF", "neuron/gradedSpike": True},
         NO_NEURON | {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT},
         {"bias": np.array([2, 3]), "neuron/vThMant": 0},
     ]
@@ -199,9 +201,9 @@ def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
     message = str(raised.value)
     for words in (
         "conv layers (layers 0, 2)",
-        "neurons of type ALIF (layer 0)",
+        "neurons of type LIF (layers 0, 3)",
+        "the activation tanh (layer 1)",
         "delays (layers 2, 3)",
-        "neurons of type SDNN (layer 3)",
         "graded spikes (layer 3)",
         "complex weights (layer 4)",
         "layers without neurons (layer 4)",
@@ -237,7 +239,6 @@ def test_a_nir_file_is_named(tmp_path: Path) -> None:
     [
         ({"neuron/weight_exp": np.array([2.0], np.float32)}, ["neuron/weight_exp is 2", "trained"]),
         ({"neuron/weight_exp": np.array([0.0], np.float32)}, []),
-        ({"neuron/vThMant": 262143}, ["neuron/vThMant is 262143", "readout", "never spike"]),
     ],
 )
 def test_what_differs_from_the_trained_network_is_named(

@@ -1,62 +1,75 @@
-"""The device's neurons compute what the text of their equations says, in 24 bits."""
+"""The integer run of any equations, with states that leave 24 bits."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from support import equations
-from support.equation_interpreter import run_equations
+from hypothesis import given, settings
+from support.equation_interpreter import Interpreter, run_equations
+from support.equations import Case, cases
+from support.integer_run import run_on_device
+from support.neuron_definitions import ALIF, CUBA, INTEGRATOR, RF_IZ, SIGMA_DELTA
 
-from netdesc.hardware.neurons import IntegerNeurons
-from netdesc.neurons.definition import Definition
-
-TOP = (1 << 23) - 1
-
-
-def on_grid(case: equations.Case) -> dict[str, np.ndarray]:
-    """Parameters as integers. All values of a case are on the grid."""
-    kinds = {"bias": "grid", "peak": "real", "width": "real"} | dict(case.definition.parameters)
-    shares = {name: values for name, values in case.parameters.items() if kinds[name] != "real"}
-    return {
-        name: (4096 * (1 - values if kinds[name] == "decay" else values)).astype(np.int64)
-        for name, values in shares.items()
-    }
+TOP = 1 << 23
 
 
-@settings(max_examples=60, deadline=None)
-@given(equations.cases())
-def test_states_of_24_bits_give_the_outputs_of_the_text(case: equations.Case) -> None:
-    run = run_equations(case.definition, case.parameters, case.inputs_TN)
-    states = [*run.before_reset_TN.values(), *run.after_TN.values()]
-    assume(max(np.abs(each).max() for each in states) <= TOP)
-    neurons = IntegerNeurons(case.definition, on_grid(case), case.inputs_TN[0].shape[1])
-    expected_TN = run.spikes_TN if case.definition.output is None else run.output_TN
-    for t, expected_N in enumerate(expected_TN):
-        output_N = neurons.step(*(each_TN[t] for each_TN in case.inputs_TN))
-        np.testing.assert_array_equal(output_N, expected_N)
-    assert neurons.wrapped == neurons.clipped == 0
+class Device(Interpreter):
+    """States of 24 bits, by the definition of how the device holds them."""
+
+    left: Counter[str] = Counter()
+
+    def held(self, state: str, value: int) -> int:
+        before = value
+        if state in self.definition.wrapped:
+            while value > TOP:
+                value -= 2 * TOP
+            while value <= -TOP:
+                value += 2 * TOP
+        value = value if state in self.definition.wrapped else max(1 - TOP, min(TOP - 1, value))
+        self.left[state] += value != before
+        return value
 
 
-SUM = Definition(parameters=(), step=("v = v + x",), output="v")
-DOUBLED = replace(SUM, spike="x > -10000", reset=("v = 2 * v",))
+@settings(max_examples=150, deadline=None)
+@given(st.booleans().flatmap(lambda far: cases(far=far)), st.data())
+def test_random_equations(case: Case, data: st.DataObject) -> None:
+    states = sorted({text.split()[0] for text in case.definition.step})
+    wrapped = tuple(data.draw(st.lists(st.sampled_from(states), unique=True)))
+    definition = replace(case.definition, wrapped=wrapped)
+    Device.left = Counter()
+    expected = run_equations(definition, case.parameters, case.inputs_TN, Device)
+    output_TN, neurons = run_on_device(definition, case.parameters, case.inputs_TN)
+    unit = 4096 if definition.output is None else 1
+    np.testing.assert_array_equal(unit * output_TN, expected.output_TN)
+    assert neurons.wrapped.keys() == set(wrapped)
+    found = Counter(neurons.wrapped | neurons.clipped)
+    assert +found == +Device.left
 
 
-@pytest.mark.parametrize(
-    ("definition", "outputs", "counts"),
-    [
-        (replace(SUM, wrapped=("v",)), [TOP, -TOP, -TOP + 2], (1, 0)),
-        (SUM, [TOP, TOP, TOP], (0, 2)),
-        (replace(DOUBLED, wrapped=("v",)), [TOP, 0, 2], (1, 0)),
-        (DOUBLED, [TOP, TOP, TOP], (0, 5)),
-    ],
-)
-def test_states_beyond_24_bits_wrap_or_are_clipped(
-    definition: Definition, outputs: list[int], counts: tuple[int, int]
-) -> None:
-    neurons = IntegerNeurons(definition, {}, 1)
-    found = [neurons.step(np.array([value])).item() for value in (TOP, 2, 2)]
-    assert found == outputs
-    assert (neurons.wrapped, neurons.clipped) == counts
+CASES = {
+    # neuron, real parameters, constant input in state units -> what leaves 24 bits, and the output
+    "voltage of lif": (CUBA, {"threshold": 1.0}, [TOP - 1], {}, [1, 1, 1]),
+    "current of cuba": (CUBA, {"threshold": 1.0}, [TOP + 1], {"u": 3}, [0, 0, 0]),
+    "current of alif": (ALIF, {"threshold": 1.0}, [2 * TOP + 4096], {"u": 3}, [1, 0, 0]),
+    "refractory state": (ALIF, {"threshold": 2000.0}, [TOP - 1], {"r": 1}, [1, 0, 0]),
+    "resonator": (RF_IZ, {"threshold": 1.0, "cos": 1.0}, [9, TOP], {"im": 3}, [1, 1, 1]),
+    "sum of 2^-18": (SIGMA_DELTA, {"threshold": 1.0}, [TOP - 1], {"s": 2}, [TOP - 1 >> 6, 0, 0]),
+    "readout": (INTEGRATOR, {}, [TOP - 2], {"v": 2}, [TOP - 2, TOP - 1, TOP - 1]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_states_wrap_or_are_clipped(name: str) -> None:
+    definition, own, inputs, left, output = CASES[name]
+    wrapped = ("u",) if definition in (CUBA, ALIF, INTEGRATOR) else ()
+    shared = {"current_decay": 1.0, "voltage_decay": 0.0 if definition is INTEGRATOR else 1.0}
+    values = {parameter: 0.0 for parameter, _ in definition.parameters} | shared | own
+    parameters = {name: np.array([value]) for name, value in values.items()}
+    inputs_TN = [np.full((3, 1), value) for value in inputs]
+    output_TN, neurons = run_on_device(replace(definition, wrapped=wrapped), parameters, inputs_TN)
+    assert +Counter(neurons.wrapped | neurons.clipped) == Counter(left)
+    assert output_TN[:, 0].tolist() == output

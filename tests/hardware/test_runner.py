@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -22,23 +22,26 @@ import netdesc
 from netdesc.description import Document
 from netdesc.events import read_events, to_dense
 from netdesc.graph import INPUT, DenseNode, Graph, build_graph
-from netdesc.hardware import (
-    DenseIntegers,
-    HardwareError,
-    IntegerRun,
-    dense_integers,
-    runner,
-    simulate,
-)
+from netdesc.hardware import HardwareError, IntegerRun, layer_integers, runner, simulate
 
 TOP = 1 << 23
+
+
+class Cuba(NamedTuple):
+    """A layer of CUBA neurons in the device's integers."""
+
+    weight: np.ndarray
+    current_decay: np.ndarray
+    voltage_decay: np.ndarray
+    threshold: int
+    bias: np.ndarray | None = None
 
 
 def graph_of(shape: list[int], layers: list[dict[str, Any]]) -> Graph:
     return build_graph(Document.model_validate_json(json.dumps(document(shape, layers))))
 
 
-def weights_of(integers: Mapping[str, DenseIntegers]) -> dict[str, np.ndarray]:
+def weights_of(integers: Mapping[str, Cuba]) -> dict[str, np.ndarray]:
     """Float parameters that convert to these integers. Thresholds are part of the document."""
     weights: dict[str, np.ndarray] = {}
     for name, layer in integers.items():
@@ -55,9 +58,7 @@ def toward_zero(product: int) -> int:
     return product // 4096 if product >= 0 else -(-product // 4096)
 
 
-def reference_run(
-    layer: DenseIntegers, delay: int, input_TN: np.ndarray
-) -> tuple[np.ndarray, int, int]:
+def reference_run(layer: Cuba, delay: int, input_TN: np.ndarray) -> tuple[np.ndarray, int, int]:
     """One layer by its definition, in Python's integers, neuron by neuron."""
     steps, outputs = len(input_TN), len(layer.weight)
     spikes_TN = np.zeros((steps, outputs), bool)
@@ -87,7 +88,7 @@ def reference_run(
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseIntegers], list[int]]:
+def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, Cuba], list[int]]:
     """Layers that read any earlier layers of one size, their integers, and the input's shape."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = draw(st.sampled_from([[6], [2, 3]]))
@@ -95,7 +96,7 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseInte
     if len(shape) > 1 or draw(st.booleans()):
         layers.append({"name": "flat", "type": "flatten"})
     sizes = dict.fromkeys(([INPUT] if len(shape) == 1 else []) + [x["name"] for x in layers], 6)
-    integers: dict[str, DenseIntegers] = {}
+    integers: dict[str, Cuba] = {}
     for index in range(draw(st.integers(1, 4))):
         inputs = draw(st.sampled_from(sorted(set(sizes.values()))))
         known = st.sampled_from([name for name, size in sizes.items() if size == inputs])
@@ -107,7 +108,7 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseInte
         neuron = {"threshold": threshold / 64, "norm": "mean" if has_bias else None}
         delay = draw(st.booleans())
         layers.append(dense(name, units, neuron=neuron, axonal_delay_step=delay, **{"from": reads}))
-        integers[name] = DenseIntegers(
+        integers[name] = Cuba(
             weight=2 * random.integers(-128, 128, (units, inputs)),
             current_decay=random.integers(0, 4097, decay_shape) // random.choice([1, 4096]),
             voltage_decay=random.integers(0, 4097, decay_shape),
@@ -121,7 +122,7 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseInte
 @settings(max_examples=60, deadline=None)
 @given(networks(), st.integers(0, 99), st.sampled_from([1, 3, 900, TOP]), st.booleans())
 def test_every_layer_follows_its_definition(
-    network: tuple[list[dict[str, Any]], dict[str, DenseIntegers], list[int]],
+    network: tuple[list[dict[str, Any]], dict[str, Cuba], list[int]],
     seed: int,
     largest: int,
     is_exact_in_float: bool,
@@ -135,18 +136,23 @@ def test_every_layer_follows_its_definition(
         total = sum(expected[name].astype(np.int64) for name in layer.inputs)
         if isinstance(layer, DenseNode):
             known = integers[layer.name]
-            for field, values in vars(dense_integers(layer, weights)).items():
+            found = layer_integers(layer, weights)
+            assert np.array_equal(found.weights, [known.weight])
+            assert found.bias is known.bias or np.array_equal(found.bias, known.bias)
+            for field, values in found.parameters.items():
                 np.testing.assert_array_equal(values, getattr(known, field))
             delay = int(layer.section.axonal_delay_step)
             expected[layer.name], *state_counts = reference_run(known, delay, total)
-            counts.append((layer.name, int(expected[layer.name].sum()), *state_counts))
+            wrapped, clipped = state_counts
+            spikes = int(expected[layer.name].sum())
+            counts.append((layer.name, spikes, {"u": wrapped}, {"v": clipped}))
         else:
             expected[layer.name] = total
     with mock.patch.object(
         runner, "MAX_EXACT_FLOAT64", runner.MAX_EXACT_FLOAT64 * is_exact_in_float
     ):
         run = simulate(graph, weights, input_TN)
-    np.testing.assert_array_equal(run.spikes_TN, expected[graph.layers[-1].name])
+    np.testing.assert_array_equal(run.output_TN, expected[graph.layers[-1].name])
     assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts
 
 
@@ -156,7 +162,7 @@ def run_one(
     """Runs one neuron whose inputs all have the same weight."""
     values = np.array(input_TN)
     neuron = {"threshold": threshold / 64, "norm": None if bias is None else "mean"}
-    layer = DenseIntegers(
+    layer = Cuba(
         np.full((1, values.shape[-1]), weight),
         np.array(du),
         np.array(dv),
@@ -169,7 +175,7 @@ def run_one(
 
 def spike_steps(input_T: list[int], *neuron: int, **bias: int) -> list[int]:
     run = run_one([[size] for size in input_T], *neuron, **bias)
-    return np.flatnonzero(run.spikes_TN).tolist()
+    return np.flatnonzero(run.output_TN).tolist()
 
 
 def test_a_voltage_at_the_threshold_does_not_spike() -> None:
@@ -180,17 +186,17 @@ def test_a_voltage_at_the_threshold_does_not_spike() -> None:
 def test_a_current_wraps_at_24_bits_and_is_counted() -> None:
     neuron = (64, 0, 4096, 100_000)
     (counts,) = run_one([[2048], [0], [1], [0]], *neuron).counts  # 2**23 is held, one more wraps
-    assert (counts.wrapped, counts.spikes) == (1, 2)
+    assert (counts.wrapped["u"], counts.spikes) == (1, 2)
     (counts,) = run_one([[2049], [0], [0]], *neuron).counts
-    assert (counts.wrapped, counts.spikes) == (1, 0)
+    assert (counts.wrapped["u"], counts.spikes) == (1, 0)
 
 
 def test_a_voltage_is_clipped_and_counted() -> None:
     (counts,) = run_one(np.full((5, 1), 1000), 64, 4096, 0, TOP).counts
-    assert (counts.wrapped, counts.clipped) == (0, 3)
+    assert (counts.wrapped, counts.clipped) == ({"u": 0}, {"v": 3})
     for exactly_23_bits in ([[2048], [0]], [[-2047], [-1]]):
         (counts,) = run_one(exactly_23_bits, 64, 4096, 0, TOP).counts
-        assert (counts.wrapped, counts.clipped) == (0, 1)
+        assert (counts.wrapped, counts.clipped) == ({"u": 0}, {"v": 1})
 
 
 @pytest.mark.parametrize(
@@ -257,7 +263,7 @@ def test_inputs_in_their_shape_or_flat() -> None:
     [
         (np.zeros((4, 2)), r"has shape \[4, 2\]; \[steps, 1\] is needed"),
         (np.zeros(4), r"has shape \[4\]"),
-        (np.array([[0.0], [0.5]]), "step 1, neuron 0 is 0.5"),
+        (np.array([[0.0], [0.3]]), "step 1, neuron 0 is 0.3"),
         (np.array([[np.nan]]), "step 0, neuron 0 is nan"),
         (np.array([[1e12]]), "spikes are whole numbers up to"),
         (np.array([["a"]]), "not spikes"),
@@ -290,4 +296,4 @@ def test_recorded_spikes_of_slayer() -> None:
     for count, name in ((1, "hidden_spikes"), (2, "output_spikes")):
         expected_TN = np.unpackbits(golden[name], axis=1).T
         run = simulate(graph_of([200], layers[:count]), weights, input_TN)
-        np.testing.assert_array_equal(run.spikes_TN, expected_TN)
+        np.testing.assert_array_equal(run.output_TN, expected_TN)

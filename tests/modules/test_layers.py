@@ -11,7 +11,7 @@ from support import cuba_oracle
 from support.cuba_cases import ENGINES
 from support.modules_samples import dense, network, neuron, spikes
 
-from netdesc.hardware import dense_integers
+from netdesc.hardware import layer_integers
 from netdesc.kernels.engine import use_engine
 
 
@@ -23,7 +23,7 @@ def test_quantised_weights(seed, scale, weight_norm):
     synapse = model.layers["a"].synapse
     if weight_norm:
         synapse.gain.data.mul_(torch.linspace(0.1, 5, 9)[:, None])
-    integers = dense_integers(model.graph.layers[0], model.folded_state()).weight
+    integers = layer_integers(model.graph.layers[0], model.folded_state()).weights[0]
     real = synapse.weight.detach().double()
     if weight_norm:
         real = real * synapse.gain.detach() / real.norm(dim=1, keepdim=True)
@@ -182,16 +182,19 @@ def test_the_norm_has_the_gradient_of_a_mean():
 def test_integers_of_the_device():
     model, cell = with_norm(current_decay=0.25, voltage_decay=0.03, threshold=0.37)
     cell.norm.running_mean.copy_(torch.linspace(-5, 5, 40))
-    found = dense_integers(model.graph.layers[0], model.folded_state())
-    assert (found.current_decay, found.voltage_decay, found.threshold) == (1024, 123, 23)
+    found = layer_integers(model.graph.layers[0], model.folded_state())
+    expected = {"threshold": 23, "current_decay": 1024, "voltage_decay": 123}
+    assert found.parameters == expected
     expected = -cuba_oracle.integer_weight(np.linspace(-5, 5, 40).astype(np.float32))
     np.testing.assert_array_equal(found.bias, expected)
     assert found.bias.max() == 256
     plain = network(dense("b", 3, neuron=neuron(per_channel=True, current_decay=[0.0, 1.0])))
-    found = dense_integers(plain.graph.layers[0], plain.folded_state())
+    found = layer_integers(plain.graph.layers[0], plain.folded_state())
     assert found.bias is None
     decay = plain.layers["b"].neuron.current_decay.numpy()
-    np.testing.assert_array_equal(found.current_decay, cuba_oracle.integer_decay(decay))
+    np.testing.assert_array_equal(
+        found.parameters["current_decay"], cuba_oracle.integer_decay(decay)
+    )
 
 
 @given(

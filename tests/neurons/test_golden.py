@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from support.equation_interpreter import run_equations
+from support.integer_run import run_on_device
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
@@ -119,3 +120,14 @@ def test_gradients_of_inputs(name):
     for input_TBN, expected_TN in zip(inputs_TBN, expected, strict=True):
         error_N = np.abs(input_TBN.grad[:, 0].numpy() - expected_TN).max(axis=0)
         assert (error_N <= tolerance * np.abs(expected_TN).max(axis=0)).all()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_outputs_in_integers_of_the_device(name):
+    case = load(name)
+    states_TN = run_equations(case.definition, case.parameters, case.inputs_TN).before_reset_TN
+    output_TN, neurons = run_on_device(case.definition, case.parameters, case.inputs_TN)
+    is_within_24_bits = max(np.abs(each).max() for each in states_TN.values()) < 2**23
+    assert is_within_24_bits == (not any((neurons.wrapped | neurons.clipped).values()))
+    if is_within_24_bits:
+        np.testing.assert_array_equal(output_TN, case.arrays["output"])

@@ -108,7 +108,11 @@ class Interpreter:
     def _assigned(self, text: str) -> tuple[str, int]:
         name, expression = text.split("=", 1)
         value = self.grid(self.value(ast.parse(expression.strip(), mode="eval").body))
-        return name.strip(), max(-LIMIT, min(LIMIT, value))
+        return name.strip(), self.held(name.strip(), value)
+
+    def held(self, state: str, value: int) -> int:
+        """Returns what a state becomes that a value is assigned to."""
+        return max(-LIMIT, min(LIMIT, value))
 
     def grid(self, value: Any) -> int:
         """Returns a state. A number is in threshold units."""
@@ -214,6 +218,7 @@ def run_equations(
     definition: Definition,
     parameters: Mapping[str, Sequence[float] | np.ndarray],
     inputs_TN: Sequence[np.ndarray],
+    interpreter: type[Interpreter] = Interpreter,
 ) -> Run:
     """Returns what neurons compute.
 
@@ -225,7 +230,7 @@ def run_equations(
     before_reset_TN: dict[str, np.ndarray] = {}
     after_TN: dict[str, np.ndarray] = {}
     for n in range(N):
-        neuron = Interpreter(definition, {name: parameters[name][n] for name in parameters})
+        neuron = interpreter(definition, {name: parameters[name][n] for name in parameters})
         for t in range(T):
             values = (int(each_TN[t, n]) for each_TN in inputs_TN)
             found = neuron.step(dict(zip(definition.inputs, values, strict=True)))

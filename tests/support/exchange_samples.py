@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from netdesc.description import Document
 from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
 from netdesc.graph import build_graph
 from netdesc.modules import Network, build
 
@@ -115,15 +116,23 @@ def _integers(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrate
 
 @st.composite
 def dense_layers(draw: st.DrawFn, inputs: int, outputs: int) -> DenseLayer:
-    decays = st.integers(0, 4096)
-    decay_shape = (outputs,) if outputs > 1 and draw(st.booleans()) else ()
+    kind = draw(st.sampled_from(["CUBA"]))
+    form = FORMS[kind]
+    shape = (outputs,) if outputs > 1 and draw(st.booleans()) else ()
+    numbers = {}
+    for name in form.numbers:
+        known = NUMBERS[name]
+        highest = 400 if known.highest > 4096 else known.highest
+        if form.is_complex and name.endswith("cosDecay"):
+            highest = 2800
+        elements = st.integers(known.lowest + (name == "vThMant"), highest)
+        numbers[name] = _integers(draw, shape if known.can_differ else (), elements)
+    weights = st.integers(-128, 127).map(lambda half: 2 * half)
     means = st.integers(-128, 127).map(lambda half: -2 * half)
+    has_bias = not form.is_complex and draw(st.booleans())
+    activation = draw(st.sampled_from(["relu", "identity"])) if kind == "SDNN" else ""
     return DenseLayer(
-        weight=_integers(
-            draw, (outputs, inputs), st.integers(-128, 127).map(lambda half: 2 * half)
-        ),
-        current_decay=_integers(draw, decay_shape, decays),
-        voltage_decay=_integers(draw, decay_shape, decays),
-        threshold=draw(st.integers(1, 400)),
-        bias=_integers(draw, (outputs,), means) if draw(st.booleans()) else None,
+        tuple(_integers(draw, (outputs, inputs), weights) for _ in range(1 + form.is_complex)),
+        NetNeuron(kind, numbers, activation),
+        _integers(draw, (outputs,), means) if has_bias else None,
     )

@@ -1,0 +1,103 @@
+"""Converts the neurons of a ``.net`` file to a section of a document and the values behind it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.exchange.errors import LayerError
+from netdesc.exchange.net_neurons import NUMBERS, NetNeuron
+from netdesc.hardware.integers import INTEGERS
+from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
+from netdesc.neurons.models import ALL_NEURONS
+from netdesc.neurons.models.rf import DECAYS, PERIODS
+
+Values = dict[str, NDArray[np.float32]]
+"""Values of neurons by their names in a document, [] or [neurons]."""
+
+_UNITS = {"threshold": WEIGHT_UNIT, "threshold_step": WEIGHT_UNIT}
+"""Parameter -> the integer that stands for 1, if it is not that of decays."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedNeuron:
+    """Neurons as a document has them. ``values`` are exact, also where the section has ranges.
+
+    ``is_graded`` says that they hand on a number in each step, behind which slayer has no axonal
+    delay step.
+    """
+
+    section: dict[str, Any]
+    values: Values
+    is_graded: bool
+
+
+def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
+    """Converts neurons. LayerError if a document cannot have neurons with these integers."""
+    if neuron.is_sum:  # the sum of what arrives
+        return ImportedNeuron({"type": "integrator"}, _integrator_of_sum(), is_graded=True)
+    values: Values = {}
+    for dataset, integers in neuron.numbers.items():
+        name = NUMBERS[dataset].parameter
+        values[name] = np.asarray(integers / _UNITS.get(name, DECAY_ONE), np.float32)
+    kind = neuron.form.kind
+    if neuron.is_readout:
+        kind = "integrator"
+        del values["threshold"]
+    if neuron.form.is_complex:
+        values = _with_period(kind, neuron, values)
+    section: dict[str, Any] = {"type": kind}
+    section |= {name: _number_or_range(value) for name, value in values.items()}
+    if neuron.activation:
+        section["activation"] = neuron.activation
+    if any(value.ndim for value in values.values()):
+        section["per_channel"] = True
+    return ImportedNeuron(section, values, kind in ("integrator", "sigma_delta"))
+
+
+def _integrator_of_sum() -> Values:
+    return {"current_decay": np.array(1, np.float32), "voltage_decay": np.array(0, np.float32)}
+
+
+def _number_or_range(value: NDArray[np.float32]) -> float | list[float]:
+    low, high = float(value.min()), float(value.max())
+    return low if low == high else [low, high]
+
+
+def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
+    """Replaces sine and cosine by a period and a decay that round to the same integers."""
+    sine, cosine = (neuron.numbers[name].astype(np.float64) for name in ("sinDecay", "cosDecay"))
+    length = np.hypot(sine, cosine)
+    angle = np.arctan2(sine, cosine)
+    # Rounding may have made the vector longer than any decay does: then look for an angle at the
+    # smallest decay of which sine and cosine round to it.
+    longest = DECAY_ONE * (1 - DECAYS[0])
+    is_long = length >= longest
+    sides = np.clip(np.array([sine - 0.5, sine + 0.5, cosine + 0.5, cosine - 0.5]) / longest, 0, 1)
+    low = np.maximum(np.arcsin(sides[0]), np.arccos(sides[2]))
+    high = np.minimum(np.arcsin(sides[1]), np.arccos(sides[3]))
+    angle = np.where(is_long, (low + high) / 2, angle)
+    decay = np.where(is_long, DECAYS[0], 1 - length / DECAY_ONE)
+    period = np.clip(2 * math.pi / angle, *PERIODS)
+    found = {
+        "period": np.asarray(period, np.float32),
+        "decay": np.asarray(decay, np.float32),
+    }
+    others = {name: value for name, value in values.items() if name not in ("sine", "cosine")}
+    back = (
+        ALL_NEURONS[kind]
+        .model_construct()
+        .derive(np, {name: np.float64(value) for name, value in found.items()})
+    )
+    for dataset in ("sinDecay", "cosDecay"):
+        is_same = INTEGERS["factor"](back[NUMBERS[dataset].parameter]) == neuron.numbers[dataset]
+        if not is_same.all():
+            index = np.argwhere(~is_same)[0]
+            numbers = ", ".join(str(int(each[tuple(index)])) for each in (sine, cosine))
+            problem = f"has the sine and cosine {numbers}, which no period and decay of at least "
+            raise LayerError(f"neuron/{dataset}", f"{problem}1/4096 have")
+    return found | others

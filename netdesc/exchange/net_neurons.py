@@ -1,0 +1,110 @@
+"""The neurons of a ``.net`` file: their types, and the datasets that each type has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from netdesc.exchange.errors import LayerError, require
+from netdesc.hardware.integers import Integers
+from netdesc.kernels.fixed_point import DECAY_ONE
+
+MAX_THRESHOLD = 1 << 23
+"""The largest threshold, in the unit of weights, which is 64 units of currents and voltages. The
+device clips voltages at 2²³ - 1 of their units, so a neuron with this threshold never spikes.
+"""
+
+READOUT_THRESHOLD = 262143
+"""The threshold that slayer writes for a readout of voltages. No state of the device reaches it."""
+
+
+class Number(NamedTuple):
+    """A dataset of whole numbers, one for the layer, or one a neuron if ``can_differ``."""
+
+    parameter: str
+    """The parameter of the neuron's equations."""
+    lowest: int
+    highest: int
+    can_differ: bool = True
+
+
+NUMBERS = {
+    "iDecay": Number("current_decay", 0, DECAY_ONE),
+    "vDecay": Number("voltage_decay", 0, DECAY_ONE),
+    "thDecay": Number("threshold_decay", 0, DECAY_ONE),
+    "refDecay": Number("refractory_decay", 0, DECAY_ONE),
+    "sinDecay": Number("sine", 1, DECAY_ONE - 1),
+    "cosDecay": Number("cosine", 0, DECAY_ONE - 1),
+    "vThMant": Number("threshold", 0, MAX_THRESHOLD, can_differ=False),
+    "vThStep": Number("threshold_step", 0, MAX_THRESHOLD, can_differ=False),
+}
+"""Dataset -> what it holds."""
+
+
+class NeuronForm(NamedTuple):
+    """The form of one type of neuron."""
+
+    kind: str
+    """The type of the same neuron in a document."""
+    numbers: tuple[str, ...]
+    """Datasets of ``NUMBERS`` that every neuron of this type has."""
+    constants: Mapping[str, int]
+    """Other datasets, with the only value that netdesc reads and writes."""
+    is_complex: bool = False
+    """Whether the weights have a real and an imaginary part."""
+
+
+_SPIKES = {"gradedSpike": 0}
+_ADAPTIVE = ("thDecay", "refDecay", "vThMant", "vThStep")
+
+FORMS = {
+    "CUBA": NeuronForm("cuba", ("iDecay", "vDecay", "vThMant"), {"refDelay": 1} | _SPIKES),
+    "ALIF": NeuronForm("alif", ("iDecay", "vDecay", *_ADAPTIVE), {"refDelay": 1} | _SPIKES),
+    "RF_PHASE": NeuronForm("rf", ("sinDecay", "cosDecay", "vThMant"), _SPIKES, True),
+    "RF_IZHIKEVICH": NeuronForm("rf_iz", ("sinDecay", "cosDecay", "vThMant"), _SPIKES, True),
+    "ADRF_PHASE": NeuronForm("adrf", ("sinDecay", "cosDecay", *_ADAPTIVE), _SPIKES, True),
+    "ADRF_IZHIKEVICH": NeuronForm("adrf_iz", ("sinDecay", "cosDecay", *_ADAPTIVE), _SPIKES, True),
+    "SDNN": NeuronForm("sigma_delta", ("vThMant",), {}),
+}
+"""Type of a neuron in files -> its form."""
+
+OLD_TYPES = {"LOIHI": "CUBA"}
+"""The names that slayerPytorch (an older slayer) writes -> today's."""
+
+ACTIVATIONS = ("relu", "identity")
+"""The values of the dataset ``activation`` of SDNN neurons that netdesc knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetNeuron:
+    """The neurons of a layer. ``check`` raises LayerError if a number is out of range.
+
+    ``numbers`` map datasets to int32 [], or [neurons] where neurons differ. ``activation`` is that
+    of SDNN neurons, else empty. ``is_sum`` says of SDNN neurons that they hand on their sum.
+    """
+
+    type: str
+    numbers: Mapping[str, Integers]
+    activation: str = ""
+    is_sum: bool = False
+
+    @property
+    def form(self) -> NeuronForm:
+        return FORMS[self.type]
+
+    @property
+    def is_readout(self) -> bool:
+        """Whether the neurons hand on a state, without a spike."""
+        is_endless = self.numbers["vThMant"] == READOUT_THRESHOLD
+        return self.is_sum or (self.type == "CUBA" and bool(is_endless))
+
+    def check(self, neurons: int) -> None:
+        for name, values in self.numbers.items():
+            known, dataset = NUMBERS[name], f"neuron/{name}"
+            if values.ndim and (values.shape != (neurons,) or not known.can_differ):
+                needed = f"[{neurons}] is needed" if known.can_differ else "one number is needed"
+                problem = f"has shape {list(values.shape)}; the layer has {neurons} neurons, "
+                raise LayerError(dataset, f"{problem}so {needed}")
+            is_valid = (values >= known.lowest) & (values <= known.highest)
+            require(dataset, values, is_valid, f"it is {known.lowest} to {known.highest}")

@@ -1,0 +1,28 @@
+"""Runs neurons in the device's integers, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from netdesc.hardware import LayerIntegers
+from netdesc.hardware.integers import integer_parameters
+from netdesc.hardware.neurons import IntegerNeurons
+from netdesc.neurons.definition import Definition
+
+
+def run_on_device(
+    definition: Definition,
+    parameters: Mapping[str, np.ndarray],
+    inputs_TN: Sequence[np.ndarray],
+) -> tuple[np.ndarray, IntegerNeurons]:
+    """Returns output [T, N], and the neurons behind it. Arguments are as in ``run_equations``."""
+    count = inputs_TN[0].shape[1]
+    bias_N = np.trunc(64 * parameters.get("bias", np.zeros(count))).astype(np.int32)
+    weights = (np.zeros((count, 1), np.int32),) * len(inputs_TN)
+    integers = integer_parameters(definition, parameters)
+    neurons = IntegerNeurons(LayerIntegers(definition, weights, integers, bias_N))
+    names = definition.inputs
+    steps = zip(*inputs_TN, strict=True)
+    return np.stack([neurons.step(dict(zip(names, x_N, strict=True))) for x_N in steps]), neurons

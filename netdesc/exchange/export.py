@@ -25,20 +25,21 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1:
         records.append(InputLayer(graph.input_shape))
-    previous, is_graded = INPUT, False
+    graded = {layer.name for layer in graph.neuron_layers if hands_on_numbers(layer)}
+    previous, reads_graded = INPUT, False
     for layer in graph.layers:
         try:
             if layer.inputs != (previous,):
                 raise LayerError("", f"reads {' and '.join(layer.inputs)}, not the layer before it")
-            records.append(EXPORTERS[type(layer)](layer, weights, is_graded))
+            records.append(EXPORTERS[type(layer)](layer, weights, reads_graded))
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
             raise NetFileError(path, problem) from error
         except HardwareError as error:
             raise NetFileError(path, str(error)) from error
         previous = layer.name
-        if isinstance(layer, DenseNode):
-            is_graded = hands_on_numbers(layer)
+        if layer.neurons:
+            reads_graded = layer.name in graded
     net = NetFile(tuple(records))
     write_net(path, net)
     return [

@@ -261,9 +261,9 @@ def _import_flatten(name: str, _layer: FlattenLayer) -> LayerImport:
 
 def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
     imported = import_neuron(layer.neuron)
-    neuron = imported.section
+    neuron: JsonObject = dict(imported.section)
     if layer.bias is not None:
-        neuron = neuron | {"norm": "mean"}
+        neuron["norm"] = "mean"
     section = {"name": name, "type": "dense", "units": layer.outputs, "neuron": neuron}
     if imported.is_graded:
         section["axonal_delay_step"] = False

@@ -71,6 +71,13 @@ class LayerIntegers:
     def outputs(self) -> int:
         return len(self.weights[0])
 
+    def on_grid(self) -> dict[str, NDArray[Any]]:
+        """Returns the parameters and the bias as the equations compute with them."""
+        kinds, bits = dict(self.definition.parameters), self.definition.unit_bits
+        found = {name: _ON_GRID[kinds[name]](v, bits) for name, v in self.parameters.items()}
+        bias = np.zeros(1, np.int64) if self.bias is None else self.bias.astype(np.int64)
+        return found | {"bias": _ON_GRID["threshold"](bias, bits)}
+
 
 def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
     """Converts the parameters of ``layer`` to integers.
@@ -143,3 +150,12 @@ INTEGERS: dict[ParameterKind, Callable[[Any], NDArray[Any]]] = {
     "real": lambda value: np.asarray(value, np.float32),
 }
 """Kind -> the integer of a parameter, from its real value; real numbers stay as they are."""
+
+_ON_GRID: dict[ParameterKind, Callable[[NDArray[Any], int], NDArray[Any]]] = {
+    "decay": lambda decay, _: DECAY_ONE - decay,
+    "factor": lambda factor, _: factor,
+    "threshold": lambda mantissa, unit_bits: mantissa << (unit_bits - WEIGHT_BITS),
+    "grid": lambda level, unit_bits: level << (unit_bits - 12),
+    "real": lambda value, _: value,
+}
+"""Kind -> the number that equations compute with, from that of ``INTEGERS``."""

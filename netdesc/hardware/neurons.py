@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
-from netdesc.neurons.expressions import BOOL, Expression, in_order
-from netdesc.neurons.neuron import Neuron
+from netdesc.neurons.expressions import BOOL, REAL, Expression, in_order
+
+PAYLOAD_BITS = 12
+"""Graded outputs are in units of 2⁻¹² of a threshold unit."""
 
 _MASK_24_BITS = (1 << 24) - 1
 
@@ -21,10 +23,16 @@ States = NDArray[np.int64]
 """A number for each neuron of a layer, [neurons]; states are in state units."""
 
 
+def shift(values: States, bits: int) -> States:
+    """Multiplies by 2 to the power of ``bits``. Rounds toward zero if ``bits`` is negative."""
+    if bits >= 0:
+        return values << bits
+    return (values + ((values >> 63) & ((1 << -bits) - 1))) >> -bits
+
+
 def _times(state: States, share: States) -> States:
     """Returns ``share · state / 4096``, rounded toward zero."""
-    product = share * state
-    return (product + ((product >> 63) & (DECAY_ONE - 1))) >> DECAY_BITS
+    return shift(share * state, -DECAY_BITS)
 
 
 def _wrap(state: States) -> States:
@@ -45,7 +53,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "maximum": np.maximum,
     "where": np.where,
     "times": _times,
-    "saturate": lambda a: a,  # of a state that is assigned: its device rule follows
+    "saturate": lambda a: a,  # a device rule follows where it is assigned
     "rest": lambda a: DECAY_ONE - a,
     "greater": np.greater,
     "greater_equal": np.greater_equal,
@@ -57,6 +65,9 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+_CONSTANTS: dict[Any, Any] = {BOOL: np.bool_, REAL: np.float32}
+"""Type of a constant -> that of numpy, if it is not int64."""
+
 _LEAVES = ("state", "input", "fired_before")
 """Operations without arguments whose values change from step to step."""
 
@@ -65,16 +76,16 @@ class IntegerNeurons:
     """The neurons of one layer and their states.
 
     Each state wraps or is clipped at 24 bits whenever it is assigned, as ``Definition.wrapped``
-    says. ``wrapped`` and ``clipped`` count the values that exceeded 24 bits.
+    says. ``wrapped`` and ``clipped`` map each state to the number of values that exceeded 24 bits.
     """
 
     def __init__(self, definition: Definition, parameters: Mapping[str, Any], count: int) -> None:
         """``parameters`` are integers on the grid (see ``ParameterKind``), [] or [count]."""
         self._neuron = neuron = read(definition)
-        self._shift = definition.unit_bits - 12
-        self._rules: dict[Expression, Callable[[States], States]] = {}
-        for state, value in _assigned_values(neuron):
-            self._rules.setdefault(value, _wrap if state in definition.wrapped else _clip)
+        self._assigned: dict[Expression, str] = {}
+        for state, value in [*neuron.before_reset.items(), *neuron.after.items()]:
+            # Equal states are one expression, which has the device rule of the first.
+            self._assigned.setdefault(value, state)
         results = [*neuron.after.values(), neuron.spike, neuron.output]
         order = in_order([each for each in results if each is not None], with_gradients=False)
         self._leaves = [each for each in order if each.operation in _LEAVES]
@@ -83,14 +94,14 @@ class IntegerNeurons:
         ]
         self._states = dict.fromkeys(neuron.states, np.zeros(count, np.int64))
         self._fired = np.zeros(count, np.bool_)
-        self.wrapped = 0
-        self.clipped = 0
+        self.wrapped = dict.fromkeys(definition.wrapped, 0)
+        self.clipped = {state: 0 for state in neuron.states if state not in self.wrapped}
         self._fixed: dict[Expression, Any] = {}
         for each in order:
             if each.operation == "parameter":
-                self._fixed[each] = np.asarray(parameters[str(each.value)], np.int64)
+                self._fixed[each] = np.asarray(parameters[str(each.value)])
             elif each.operation == "constant":
-                self._fixed[each] = np.array(each.value, bool if each.type is BOOL else np.int64)
+                self._fixed[each] = np.array(each.value, _CONSTANTS.get(each.type, np.int64))
 
     def step(self, *inputs: States) -> NDArray[Any]:
         """Runs one step with the inputs, [neurons] in state units each. Returns the output.
@@ -105,24 +116,24 @@ class IntegerNeurons:
             values[leaf] = known[leaf.operation][leaf.value]
         for each, function, arguments in self._operations:
             value = function(*[values[argument] for argument in arguments])
-            rule = self._rules.get(each)
-            values[each] = value if rule is None else self._hold(value, rule)
-        self._states = {state: values[value] for state, value in neuron.after.items()}
+            state = self._assigned.get(each)
+            values[each] = value if state is None else self._hold(state, value)
+        shape = self._fired.shape
+        for state, after in neuron.after.items():
+            self._states[state] = np.broadcast_to(values[after], shape)
         if neuron.spike is not None:
-            self._fired = values[neuron.spike]
+            self._fired = np.broadcast_to(values[neuron.spike], shape)
         if neuron.output is None:
             return self._fired
-        output = values[neuron.output] >> self._shift
+        below = neuron.definition.unit_bits - PAYLOAD_BITS
+        output = np.broadcast_to(values[neuron.output] >> below, shape)
         return output if neuron.spike is None else np.where(self._fired, output, 0)
 
-    def _hold(self, value: States, rule: Callable[[States], States]) -> States:
-        """Returns what 24 bits hold of states that are assigned, and counts the others."""
+    def _hold(self, state: str, value: States) -> States:
+        """Returns what 24 bits hold of values that are assigned to a state. Counts the others."""
+        counts, rule = (self.wrapped, _wrap) if state in self.wrapped else (self.clipped, _clip)
         held = rule(value)
-        beyond = int(np.count_nonzero(held != value))
-        if rule is _wrap:
-            self.wrapped += beyond
-        else:
-            self.clipped += beyond
+        counts[state] += int(np.count_nonzero(held != value))
         return held
 
 
@@ -135,12 +146,3 @@ def _function(each: Expression) -> Callable[..., Any]:
 
 def _arguments(each: Expression) -> tuple[Expression, ...]:
     return each.arguments[:1] if each.operation == "with_gradient" else each.arguments
-
-
-def _assigned_values(neuron: Neuron) -> Iterator[tuple[str, Expression]]:
-    """Yields what ``step``, and then what ``reset`` assigns to states."""
-    yield from neuron.before_reset.items()
-    for state, after in neuron.after.items():
-        chosen = after.arguments[0] if after.operation == "with_gradient" else after
-        if chosen is not neuron.before_reset[state] and chosen.operation == "where":
-            yield state, chosen.arguments[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,7 +79,8 @@ def _sum(signals: Sequence[Signal]) -> Signal:
     if len(signals) == 1:
         return signals[0]
     bits = max(signal.bits for signal in signals)
-    return Signal(sum(each.values_TN.astype("i8") << (bits - each.bits) for each in signals), bits)
+    aligned = [each.values_TN.astype(np.int64) << (bits - each.bits) for each in signals]
+    return Signal(reduce(np.add, aligned), bits)
 
 
 def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> Signal:
@@ -126,21 +128,19 @@ def _run_dense(
     layer: DenseNode, weights: Weights, input_TN: Signal, counts: list[LayerCounts]
 ) -> Signal:
     integers = layer_integers(layer, weights)
-    neurons = IntegerNeurons(integers)
-    names, unit_bits = integers.definition.inputs, integers.definition.unit_bits
+    definition = integers.definition
+    neurons = IntegerNeurons(definition, integers.on_grid(), integers.outputs)
     delay = int(layer.section.axonal_delay_step)
     steps = len(input_TN.values_TN)
-    is_graded = integers.definition.output is not None
+    is_graded = definition.output is not None
     kind = np.int64 if is_graded else np.bool_
     output_TN = np.zeros((steps + delay, integers.outputs), kind)
+    bits = definition.unit_bits - WEIGHT_BITS - input_TN.bits
     for first in range(0, steps, CHUNK_STEPS):
         chunk_TN = input_TN.values_TN[first : first + CHUNK_STEPS]
-        arriving = [
-            shift(_synaptic_input(chunk_TN, weight), unit_bits - WEIGHT_BITS - input_TN.bits)
-            for weight in integers.weights
-        ]
+        arriving = [shift(_synaptic_input(chunk_TN, weight), bits) for weight in integers.weights]
         for step, inputs in enumerate(zip(*arriving, strict=True), first + delay):
-            output_TN[step] = neurons.step(dict(zip(names, inputs, strict=True)))
+            output_TN[step] = neurons.step(*inputs)
     output_TN = output_TN[:steps]
     spikes = int(np.count_nonzero(output_TN))
     counts.append(LayerCounts(layer.name, spikes, neurons.wrapped, neurons.clipped))

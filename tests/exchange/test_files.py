@@ -205,7 +205,7 @@ def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
         "the activation tanh (layer 1)",
         "delays (layers 2, 3)",
         "graded spikes (layer 3)",
-        "complex weights (layer 4)",
+        "complex weights of neurons other than resonators (layer 4)",
         "layers without neurons (layer 4)",
         "thresholds of 0 (layer 5)",
         "biases except even numbers",

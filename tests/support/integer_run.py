@@ -21,8 +21,8 @@ def run_on_device(
     count = inputs_TN[0].shape[1]
     bias_N = np.trunc(64 * parameters.get("bias", np.zeros(count))).astype(np.int32)
     weights = (np.zeros((count, 1), np.int32),) * len(inputs_TN)
-    integers = integer_parameters(definition, parameters)
-    neurons = IntegerNeurons(LayerIntegers(definition, weights, integers, bias_N))
-    names = definition.inputs
-    steps = zip(*inputs_TN, strict=True)
-    return np.stack([neurons.step(dict(zip(names, x_N, strict=True))) for x_N in steps]), neurons
+    integers = LayerIntegers(
+        definition, weights, integer_parameters(definition, parameters), bias_N
+    )
+    neurons = IntegerNeurons(definition, integers.on_grid(), count)
+    return np.stack([neurons.step(*x_N) for x_N in zip(*inputs_TN, strict=True)]), neurons

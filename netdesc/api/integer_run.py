@@ -19,7 +19,7 @@ def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray
     holds spikes or integers, [steps, neurons] or [steps, *input shape]. Returns bool
     [steps, neurons], or integers if the output is a sum of layers. NetFileError if the file is
     invalid, HardwareError if the device cannot hold the network, ValueError if the input does not
-    fit.
+    fit, TypeError if ``network`` has another type.
 
     >>> netdesc.run_integer(compiled.model, input_TBN[:, 0].numpy()).shape
     (1900, 200)
@@ -27,4 +27,9 @@ def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray
     if isinstance(network, str | Path):
         imported = import_net(network)
         return simulate(build_graph(imported.document), imported.weights, input_TN).spikes_TN
+    if not hasattr(network, "folded_state"):
+        raise TypeError(
+            f"a .net file or a model is needed, not {type(network).__name__}; "
+            "netdesc.compile(…).model is the model of a run or of a document"
+        )
     return simulate(network.graph, network.folded_state(), input_TN).spikes_TN

@@ -17,6 +17,7 @@ from netdesc.description.detect import is_net_file
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
+from netdesc.events.binning import require_choice
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.graph import Graph
 from netdesc.hardware import simulate
@@ -78,13 +79,15 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
     names the file ``events`` as an input, the document sets how the events are binned, and the
     output is compared with the document's target or label. Events outside the network's neurons or
     steps are left out with the warning ``DroppedEvents``, which is also in ``warnings`` of the
-    result. EventFileError (a ValueError) if the events do not fit, the ValueErrors of ``compile``
-    if the network cannot be built.
+    result. EventFileError (a ValueError) if the events do not fit, ValueError if ``arithmetic`` is
+    unknown, TypeError if ``events`` has another type, the errors of ``compile`` if the network
+    cannot be built.
 
     >>> result = netdesc.run("examples/oxford.json", "data/oxford/input.bs1")
     >>> result.spikes_TN.shape, result.comparison.target_spikes
     ((1900, 200), 10458)
     """
+    require_choice(arithmetic, Arithmetic)
     recording = _read_recording(events)
     opened = _open(network, recording)
     compiled, description, _ = opened
@@ -102,8 +105,7 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
             f"of {graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
         )
         warnings.warn(problems[-1], DroppedEvents, stacklevel=2)
-    forward = _ENGINES[arithmetic]
-    spikes_TN, counts, range_warnings = forward(compiled, input_TN)
+    spikes_TN, counts, range_warnings = _ENGINES[arithmetic](compiled, input_TN)
     layers = [LayerSpikes("input", input_TN[0].size, int(np.count_nonzero(input_TN)))]
     layers += [
         LayerSpikes(layer.name, int(np.prod(layer.output_shape)), counts[layer.name])
@@ -129,6 +131,11 @@ class _Recording(NamedTuple):
 def _read_recording(events: str | Path | Event) -> _Recording:
     if isinstance(events, Event):
         return _Recording(events, "the events", None)
+    if not isinstance(events, str | Path):
+        raise TypeError(
+            f"a file of events or an Event is needed, not {type(events).__name__}; "
+            "netdesc.events.from_dense converts an array of spikes"
+        )
     path = Path(events)
     if path.suffix.lower() == ".npz":
         problem = "holds samples, which netdesc evaluate measures; a run takes one recording"

@@ -187,6 +187,15 @@ def test_an_input_is_classified(labelled: Path, arithmetic: Any, classifier: Any
         assert result.classification.prediction in range(CLASSES)
 
 
+def test_arguments_that_no_run_has(labelled: Path) -> None:
+    wrong: Any = "int"
+    with pytest.raises(ValueError, match="known are float, integer"):
+        inference.run(labelled, labelled.with_name("2.bs1"), wrong)
+    wrong = np.zeros((STEPS, CELLS))
+    with pytest.raises(TypeError, match="an Event is needed, not ndarray"):
+        inference.run(labelled, wrong)
+
+
 def test_silence_has_no_class_and_an_unknown_file_has_no_label(labelled: Path) -> None:
     file = labelled.with_name("silence.bs1")
     write_events(file, from_dense(np.zeros((STEPS, CELLS)), 1.0))

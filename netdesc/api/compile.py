@@ -77,9 +77,14 @@ class OpenedNetwork(NamedTuple):
     @property
     def warnings(self) -> list[str]:
         """The warning that the document names no weights; empty for other networks."""
-        if self.description is None or self.folder is not None:
+        description = self.description
+        if description is None or self.folder is not None or description.document.weights:
             return []
-        return untrained_warnings(self.description.document)
+        seed = description.document.training.seed
+        return [
+            f"these are the initial, untrained weights of seed {seed}: the document names no "
+            '"weights"; give a run to use trained ones'
+        ]
 
 
 @singledispatch
@@ -174,16 +179,6 @@ def read_description(
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:
     """Maps the suffix ``.net`` to a function that reads such a file's weights for ``graph``."""
     return {".net": lambda path: read_weights(path, graph)}
-
-
-def untrained_warnings(document: Document) -> list[str]:
-    """Returns one warning if the document names no weights (the network is untrained), else []."""
-    if document.weights is not None:
-        return []
-    return [
-        f"these are the initial, untrained weights of seed {document.training.seed}: the document "
-        f'names no "weights"; give a run to use trained ones'
-    ]
 
 
 def _require_best_weights(folder: Path) -> None:

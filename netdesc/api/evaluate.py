@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -204,7 +205,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
 def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[LayerRate]:
     graph = compiled.graph
     shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
-    neurons = {name: int(torch.Size(shapes[name]).numel()) for name in shapes if name in spikes}
+    neurons = {name: math.prod(shapes[name]) for name in shapes if name in spikes}
     return [
         LayerRate(name, n, spikes[name] / (n * graph.steps * samples))
         for name, n in neurons.items()

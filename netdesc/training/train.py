@@ -53,7 +53,7 @@ def train(
     start or continue, and ValueError unless exactly one of ``description`` and ``resume`` is given.
     """
     if (description is None) == (resume is None):
-        raise ValueError("give either a description to train or a run to resume")
+        raise ValueError("give either a network to train or a run to resume")
     with build_display(progress) as display:
         hooks = hooks or Hooks()
         options = _Options(device, engine, display, data, hooks)

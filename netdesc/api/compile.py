@@ -91,8 +91,8 @@ class OpenedNetwork(NamedTuple):
 def open_network(network: Source) -> OpenedNetwork:
     """Compiles a network of any form, with the errors of ``compile``."""
     raise TypeError(
-        "a network is a path, a dict, a description, a run or the result of import_net, not "
-        f"{type(network).__name__}"
+        "a network is a path, a dict, a description, a run, or the result of compile or "
+        f"import_net, not {type(network).__name__}"
     )
 
 

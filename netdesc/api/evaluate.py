@@ -95,12 +95,14 @@ def evaluate(
     are divided by ``training.validation_split``. With ``data``, ``run`` is anything that
     ``compile`` takes, or its result; random encodings of a network without a document have the seed
     0. DataError if the split has no samples or the data does not fit, DescriptionError if the
-    document is invalid, TypeError if the network needs ``data``.
+    document is invalid, TypeError if the network needs ``data`` or ``part`` is no text.
 
     >>> evaluation = netdesc.evaluate("examples/oxford.json")
     >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes
     ('train', 1, 10458)
     """
+    if not isinstance(part, str | None):
+        raise TypeError(f"a part is one of {', '.join(PARTS)}; arrays are passed as data=…")
     if data is None and isinstance(run, str | Path) and is_net_file(Path(run)):
         error = DataError if os.path.exists(run) else MissingDataError
         raise error(f"{run}: a .net file names no data; give a run or a document")

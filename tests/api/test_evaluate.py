@@ -109,6 +109,12 @@ def test_the_part_that_is_measured_by_default(tmp_path: Path) -> None:
     assert part(data={"split": None}) == "train"
 
 
+def test_arrays_in_place_of_the_part(tmp_path: Path) -> None:
+    arrays: Any = {"test": samples(9)}
+    with pytest.raises(TypeError, match="data="):
+        netdesc.evaluate(write_classify_task(tmp_path), arrays)
+
+
 def test_a_part_without_samples(tmp_path: Path) -> None:
     document = write_classify_task(tmp_path, data={"split": None})
     with pytest.raises(DataError, match="no samples for test; there are: train") as error:

@@ -114,7 +114,7 @@ LINE_BUDGETS = {
     "report": 4_400,
     "comparing": 600,
     "bench": 2_200,
-    "api": 1_100,
+    "api": 1_150,
     "cli": 4_500,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

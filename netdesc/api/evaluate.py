@@ -13,11 +13,11 @@ from typing import Any, Literal
 import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
-from netdesc.description import Description
+from netdesc.description import Description, load
 from netdesc.description.detect import is_net_file
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
-from netdesc.runs.files import RECORD
+from netdesc.runs.files import RECORD, lock_of
 from netdesc.training import DataError
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import ConfusionCounter, Score
@@ -91,11 +91,12 @@ def evaluate(
     ``run`` is a run or its folder, or a document: its description, its file, or a dict. A run is
     measured with its best weights; on ``validation``, the results equal those that training
     measured with these weights. ``part`` is by default the first of ``PARTS`` that has samples.
-    ``data`` replaces the data that the document names (see ``train``); its training samples, too,
-    are divided by ``training.validation_split``. With ``data``, ``run`` is anything that
-    ``compile`` takes, or its result; random encodings of a network without a document have the seed
-    0. DataError if the split has no samples or the data does not fit, DescriptionError if the
-    document is invalid, TypeError if the network needs ``data`` or ``part`` is no text.
+    ``data`` replaces the data that the document names (see ``train``), whose files need not exist
+    then; its training samples, too, are divided by ``training.validation_split``. With ``data``,
+    ``run`` is anything that ``compile`` takes, or its result; random encodings of a network without
+    a document have the seed 0. DataError if the split has no samples or the data does not fit,
+    DescriptionError if the document is invalid or its data files or those of the run have changed,
+    TypeError if the network needs ``data`` or ``part`` is no text.
 
     >>> evaluation = netdesc.evaluate("examples/oxford.json")
     >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes
@@ -106,8 +107,10 @@ def evaluate(
     if data is None and isinstance(run, str | Path) and is_net_file(Path(run)):
         error = DataError if os.path.exists(run) else MissingDataError
         raise error(f"{run}: a .net file names no data; give a run or a document")
-    opened = open_network(run)
+    opened = open_network(run, with_files=data is None)
     compiled, description, folder = opened
+    if folder is not None and data is None:
+        load(lock_of(folder), {"weights": None})  # checks the files; a run has its own weights
     if description is None and data is None:
         raise TypeError(
             "a network that is compiled or imported names no data; pass it: "

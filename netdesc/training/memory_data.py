@@ -117,7 +117,11 @@ def check_same_data(
     """
     if record is None:
         if data is not None:
-            raise ResumeError(f"{run}: this run trains on the files that its document names")
+            raise ResumeError(
+                f"{run}: this run trains on the files that its document names; resume it without "
+                "data, or start a new run from its weights: netdesc.load(document, "
+                '{"weights.path": …})'
+            )
         return None
     if data is None:
         raise ResumeError(

@@ -179,8 +179,8 @@ def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, str, 
     """
     record = RunRecord.read(path / RECORD)
     digest = _read_digest(path, record)
-    description = load(path / LOCK)
     data = check_same_data(path, options.data, record.fields.get("memory_data"))
+    description = load(path / LOCK)
     device = record.device if options.device == "auto" else options.device
     engine = record.engine if options.engine == "auto" else options.engine
     with _use_device(description, device, engine) as used_device:

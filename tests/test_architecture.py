@@ -118,7 +118,7 @@ LINE_BUDGETS = {
     "report": 4_400,
     "comparing": 600,
     "bench": 2_200,
-    "api": 1_100,
+    "api": 1_150,
     "cli": 4_550,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

@@ -21,7 +21,7 @@ from netdesc.modules import Network, build
 from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import read_state, resume_command
 from netdesc.training.errors import WeightsError
-from netdesc.training.weights import WeightReader, load_weights
+from netdesc.training.weights import WeightReader, load_initial_weights, load_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,8 @@ def compile(network: Source) -> Compiled:
     weights (lowest loss), that of a ``.net`` file the file's. Any other model has the weights that
     the document names in ``weights``, or else random initial weights from the document's seed.
     DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, TrainingError
-    if weights are missing or do not fit, TypeError if ``network`` has another type.
+    if weights are missing or do not fit, TypeError if ``network`` has another type. The data files
+    of a document are checked, too, but not those of a run.
 
     >>> compiled = netdesc.compile("examples/oxford.json")
     >>> compiled.model(torch.zeros(1900, 1, 200)).shape
@@ -77,67 +78,76 @@ class OpenedNetwork(NamedTuple):
     @property
     def warnings(self) -> list[str]:
         """The warning that the document names no weights; empty for other networks."""
-        if self.description is None or self.folder is not None:
+        description = self.description
+        if description is None or self.folder is not None or description.document.weights:
             return []
-        return untrained_warnings(self.description.document)
+        seed = description.document.training.seed
+        return [
+            f"these are the initial, untrained weights of seed {seed}: the document names no "
+            '"weights"; give a run to use trained ones'
+        ]
 
 
 @singledispatch
-def open_network(network: Source) -> OpenedNetwork:
-    """Compiles a network of any form, with the errors of ``compile``."""
+def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
+    """Compiles a network of any form, with the errors of ``compile``.
+
+    ``with_files=False`` skips the checks of data files, which those of a run never get here.
+    """
+    is_model = isinstance(network, torch.nn.Module)
+    way = "; pass the result of compile, which has model and loss" if is_model else ""
     raise TypeError(
-        "a network is a path, a dict, a description, a run or the result of import_net, not "
-        f"{type(network).__name__}"
+        "a network is a path, a dict, a description, a run, or the result of compile or "
+        f"import_net, not {type(network).__name__}{way}"
     )
 
 
 @open_network.register(str)
 @open_network.register(Path)
-def _open_path(network: str | Path) -> OpenedNetwork:
+def _open_path(network: str | Path, with_files: bool = True) -> OpenedNetwork:
     path = Path(network)
     if os.path.isdir(path):  # False, too, for a name that the system refuses
         description, compiled = compile_run(path)
         return OpenedNetwork(compiled, description, path)
     if is_net_file(path):
         return OpenedNetwork(compile_imported(import_net(path)))
-    return _open_description(load(network))
+    return _open_description(load(network, with_files=with_files))
 
 
 @open_network.register(Compiled)
-def _open_compiled(network: Compiled) -> OpenedNetwork:
+def _open_compiled(network: Compiled, with_files: bool = True) -> OpenedNetwork:
     return OpenedNetwork(network)
 
 
 @open_network.register(Run)
-def _open_run(network: Run) -> OpenedNetwork:
+def _open_run(network: Run, with_files: bool = True) -> OpenedNetwork:
     return _open_path(network.path)
 
 
 @open_network.register(Mapping)
-def _open_dict(network: Mapping[str, Any]) -> OpenedNetwork:
-    return _open_description(load(network))
+def _open_dict(network: Mapping[str, Any], with_files: bool = True) -> OpenedNetwork:
+    return _open_description(load(network, with_files=with_files))
 
 
 @open_network.register(ImportedNetwork)
-def _open_imported(network: ImportedNetwork) -> OpenedNetwork:
+def _open_imported(network: ImportedNetwork, with_files: bool = True) -> OpenedNetwork:
     return OpenedNetwork(compile_imported(network))
 
 
 @open_network.register(Description)
-def _open_description(network: Description) -> OpenedNetwork:
+def _open_description(network: Description, with_files: bool = True) -> OpenedNetwork:
     compiled = _build(network.document)
-    weights = network.document.weights
-    if weights is not None:
-        load_weights(network.resolve(weights.path), compiled.model, weight_readers(compiled.graph))
+    load_initial_weights(network, compiled.model, weight_readers(compiled.graph))
     return OpenedNetwork(compiled, network)
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:
     """Reads the document of a run, and builds the network with the run's best weights.
 
-    WeightsError if the run has no best weights, NoRunError if the folder is not a run directory.
+    The files with which the run was trained need not exist any more. WeightsError if the run has no
+    best weights, NoRunError if the folder is not a run directory.
     """
-    description = load(lock_of(folder))
+    description = load(lock_of(folder), with_files=False)
     _require_best_weights(folder)
     compiled = _build(description.document)
     load_weights(folder / CHECKPOINTS / BEST, compiled.model, {})
@@ -174,16 +184,6 @@ def read_description(
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:
     """Maps the suffix ``.net`` to a function that reads such a file's weights for ``graph``."""
     return {".net": lambda path: read_weights(path, graph)}
-
-
-def untrained_warnings(document: Document) -> list[str]:
-    """Returns one warning if the document names no weights (the network is untrained), else []."""
-    if document.weights is not None:
-        return []
-    return [
-        f"these are the initial, untrained weights of seed {document.training.seed}: the document "
-        f'names no "weights"; give a run to use trained ones'
-    ]
 
 
 def _require_best_weights(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -12,11 +13,11 @@ from typing import Any, Literal
 import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
-from netdesc.description import Description
+from netdesc.description import Description, load
 from netdesc.description.detect import is_net_file
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
-from netdesc.runs.files import RECORD
+from netdesc.runs.files import RECORD, lock_of
 from netdesc.training import DataError
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import ConfusionCounter, Score
@@ -90,21 +91,26 @@ def evaluate(
     ``run`` is a run or its folder, or a document: its description, its file, or a dict. A run is
     measured with its best weights; on ``validation``, the results equal those that training
     measured with these weights. ``part`` is by default the first of ``PARTS`` that has samples.
-    ``data`` replaces the data that the document names (see ``train``); its training samples, too,
-    are divided by ``training.validation_split``. With ``data``, ``run`` is anything that
-    ``compile`` takes, or its result; random encodings of a network without a document have the seed
-    0. DataError if the split has no samples or the data does not fit, DescriptionError if the
-    document is invalid, TypeError if the network needs ``data``.
+    ``data`` replaces the data that the document names (see ``train``), whose files need not exist
+    then; its training samples, too, are divided by ``training.validation_split``. With ``data``,
+    ``run`` is anything that ``compile`` takes, or its result; random encodings of a network without
+    a document have the seed 0. DataError if the split has no samples or the data does not fit,
+    DescriptionError if the document is invalid or its data files or those of the run have changed,
+    TypeError if the network needs ``data`` or ``part`` is no text.
 
     >>> evaluation = netdesc.evaluate("examples/oxford.json")
     >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes
     ('train', 1, 10458)
     """
+    if not isinstance(part, str | None):
+        raise TypeError(f"a part is one of {', '.join(PARTS)}; arrays are passed as data=…")
     if data is None and isinstance(run, str | Path) and is_net_file(Path(run)):
         error = DataError if os.path.exists(run) else MissingDataError
         raise error(f"{run}: a .net file names no data; give a run or a document")
-    opened = open_network(run)
+    opened = open_network(run, with_files=data is None)
     compiled, description, folder = opened
+    if folder is not None and data is None:
+        load(lock_of(folder), {"weights": None})  # checks the files; a run has its own weights
     if description is None and data is None:
         raise TypeError(
             "a network that is compiled or imported names no data; pass it: "
@@ -204,7 +210,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
 def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[LayerRate]:
     graph = compiled.graph
     shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
-    neurons = {name: int(torch.Size(shapes[name]).numel()) for name in shapes if name in spikes}
+    neurons = {name: math.prod(shapes[name]) for name in shapes if name in spikes}
     return [
         LayerRate(name, n, spikes[name] / (n * graph.steps * samples))
         for name, n in neurons.items()

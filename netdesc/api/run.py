@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from netdesc.description.detect import is_net_file
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
+from netdesc.events.binning import require_choice
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.graph import Graph
 from netdesc.hardware import simulate
@@ -76,25 +78,24 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
 
     ``network`` is anything that ``compile`` takes; a run has its best weights. If its document
     names the file ``events`` as an input, the document sets how the events are binned, and the
-    output is compared with the document's target or label. Events outside the network's neurons or
-    steps are left out with the warning ``DroppedEvents``, which is also in ``warnings`` of the
-    result. EventFileError (a ValueError) if the events do not fit, the ValueErrors of ``compile``
-    if the network cannot be built.
+    output is compared with the document's target or label; if the target cannot be read, a warning
+    says so. Events outside the network's neurons or steps are left out with the warning
+    ``DroppedEvents``. Both are in ``warnings`` of the result. EventFileError (a ValueError) if the
+    events do not fit, ValueError if ``arithmetic`` is unknown, TypeError if ``events`` has another
+    type, the errors of ``compile`` if the network cannot be built.
 
     >>> result = netdesc.run("examples/oxford.json", "data/oxford/input.bs1")
     >>> result.spikes_TN.shape, result.comparison.target_spikes
     ((1900, 200), 10458)
     """
+    require_choice(arithmetic, Arithmetic)
     recording = _read_recording(events)
     opened = _open(network, recording)
     compiled, description, _ = opened
     graph = compiled.graph
     pair = _find_pair(description, recording.path)
     event = recording.event
-    try:
-        input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
-    except ValueError as error:
-        raise EventFileError(recording.name, str(error)) from error
+    input_TN, dropped = _bin(recording, graph.input_shape, graph, pair.input if pair else None)
     problems = opened.warnings
     if dropped:
         problems.append(
@@ -102,8 +103,7 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
             f"of {graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
         )
         warnings.warn(problems[-1], DroppedEvents, stacklevel=2)
-    forward = _ENGINES[arithmetic]
-    spikes_TN, counts, range_warnings = forward(compiled, input_TN)
+    spikes_TN, counts, range_warnings = _ENGINES[arithmetic](compiled, input_TN)
     layers = [LayerSpikes("input", input_TN[0].size, int(np.count_nonzero(input_TN)))]
     layers += [
         LayerSpikes(layer.name, int(np.prod(layer.output_shape)), counts[layer.name])
@@ -112,9 +112,13 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
     ]
     comparison = classification = None
     if description is not None and pair is not None and pair.target is not None:
-        target = read_events(description.resolve(pair.target.path))
-        target_TN, _ = _bin(target, graph.output_shape, graph, pair.target)
-        comparison = _compare(compiled, spikes_TN, target_TN)
+        try:
+            target = _read_recording(description.resolve(pair.target.path))
+            target_TN, _ = _bin(target, graph.output_shape, graph, pair.target)
+        except EventFileError as error:
+            problems.append(f"the output is not compared with the target: {error}")
+        else:
+            comparison = _compare(compiled, spikes_TN, target_TN)
     if graph.classes is not None:
         classification = _classify(graph, spikes_TN, pair and pair.label)
     return Result(graph, spikes_TN, layers, comparison, classification, problems + range_warnings)
@@ -129,6 +133,11 @@ class _Recording(NamedTuple):
 def _read_recording(events: str | Path | Event) -> _Recording:
     if isinstance(events, Event):
         return _Recording(events, "the events", None)
+    if not isinstance(events, str | Path):
+        raise TypeError(
+            f"a file of events or an Event is needed, not {type(events).__name__}; "
+            "netdesc.events.Event.from_tensor converts an array or a tensor [steps, *input shape]"
+        )
     path = Path(events)
     if path.suffix.lower() == ".npz":
         problem = "holds samples, which netdesc evaluate measures; a run takes one recording"
@@ -172,17 +181,22 @@ def _find_pair(description: Description | None, events: Path | None) -> Pair | N
         return None
     for pair in (*data.train, *data.validation):
         path = description.resolve(pair.input.path)
-        if path.exists() and path.samefile(events):
+        if os.path.exists(path) and path.samefile(events):
             return pair
     return None
 
 
 def _bin(
-    event: Event, shape: tuple[int, ...], graph: Graph, file: EventFile | None
+    recording: _Recording, shape: tuple[int, ...], graph: Graph, file: EventFile | None
 ) -> tuple[NDArray[np.float32], int]:
-    if file is None:
-        return to_dense(event, shape, graph.steps, graph.step_ms)
-    return to_dense(event, shape, graph.steps, graph.step_ms, file.rounding, file.duplicates)
+    """Bins events as the document says. EventFileError if they do not fit the shape."""
+    event, steps, step_ms = recording.event, graph.steps, graph.step_ms
+    try:
+        if file is None:
+            return to_dense(event, shape, steps, step_ms)
+        return to_dense(event, shape, steps, step_ms, file.rounding, file.duplicates)
+    except ValueError as error:
+        raise EventFileError(recording.name, str(error)) from error
 
 
 class _ForwardResult(NamedTuple):

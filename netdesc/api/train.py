@@ -51,7 +51,7 @@ class Settings(NamedTuple):
     """The arguments of ``train`` besides the network, which its docstring explains."""
 
     run_dir: str | Path | None = None
-    resume: str | Path | None = None
+    resume: str | Path | Run | None = None
     device: str = "auto"
     progress: Style = "auto"
     data: Mapping[str, Any] | None = None
@@ -64,7 +64,7 @@ def train(
     network: Description | Mapping[str, Any] | str | Path | None = None,
     *,
     run_dir: str | Path | None = None,
-    resume: str | Path | None = None,
+    resume: str | Path | Run | None = None,
     device: str = "auto",
     progress: Style = "auto",
     data: Mapping[str, Any] | None = None,
@@ -75,8 +75,8 @@ def train(
 
     ``network`` is a description, a document's path, or the document as a dict. The result of
     ``import_net`` is saved first: ``imported.save(folder)`` returns the path of its document.
-    ``run_dir`` is by default a new folder below ``runs``. In place of both, ``resume`` names the
-    folder of a run that was interrupted; the results are bit-identical to those of a run without
+    ``run_dir`` is by default a new folder below ``runs``. In place of both, ``resume`` is a run
+    that was interrupted, or its folder; the results are bit-identical to those of a run without
     interruption. If that run is done, its missing files are written.
 
     ``data`` replaces the data that the document names: ``{"train": (inputs, labels)}``, also with
@@ -143,14 +143,14 @@ def train_network(
         except NetFileError as error:
             warn(f"no network.net is written: {error}")
 
-    resume, data = settings.resume, settings.data
+    resume, data = _folder(settings.resume), settings.data
     memory = None if data is None else MemoryData.of(data)
     trained = description = None
     if network is not None:
         trained = description = read_description(network, with_files=memory is None)
     if resume is not None:
-        require_run(Path(resume))
-        trained = load(Path(resume) / LOCK, with_files=False)
+        require_run(resume)
+        trained = load(resume / LOCK, with_files=False)
     readers = {} if trained is None else weight_readers(build_graph(trained.document))
     outcome = training.train(
         description,
@@ -166,6 +166,15 @@ def train_network(
     for warning in outcome.warnings:
         warn(warning)
     return Run.of(outcome)
+
+
+def _folder(run: str | Path | Run | None) -> Path | None:
+    """Returns the folder of the run that is resumed. TypeError for other types."""
+    if isinstance(run, Run):
+        return run.path
+    if not isinstance(run, str | Path | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"resume is a run or its folder, not {type(run).__name__}")
+    return None if run is None else Path(run)
 
 
 def _write_report(folder: Path, warn: Callable[[str], None]) -> None:

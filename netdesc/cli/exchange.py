@@ -26,17 +26,15 @@ def export(output: Output, source: Path, target: Path) -> None:
     the file that "netdesc import" writes.
     """
     from netdesc.api import compile as compiler
-    from netdesc.exchange import export_net, require_suffix
+    from netdesc.api.export import export_net
+    from netdesc.exchange import require_suffix
 
     require_suffix(target)
     if source.suffix.lower() == ".json" and not source.is_dir():
-        description = load_document(output, source, ())
-        compiled = compiler.compile(description)
-        warnings = compiler.untrained_warnings(description.document)
+        network = load_document(output, source, ())
     else:
-        _, compiled = compiler.compile_run(source)
-        warnings = []
-    warnings += export_net(compiled.model, target)
+        _, network = compiler.compile_run(source)
+    warnings = export_net(network, target)
     for warning in warnings:
         output.error(f"warning: {warning}")
     if output.as_json:

@@ -88,7 +88,10 @@ def _escaped(error: click.ClickException) -> click.ClickException:
     help_error = getattr(click.exceptions, "NoArgsIsHelpError", None)  # since click 8.2
     if help_error is not None and isinstance(error, help_error):
         return error  # its message is the help
-    return click.UsageError(escape(error.format_message()), getattr(error, "ctx", None))
+    message = error.format_message()
+    if isinstance(error, click.MissingParameter):  # click's own words, a line for each choice
+        message = " ".join(message.split())
+    return click.UsageError(escape(message), getattr(error, "ctx", None))
 
 
 def describe(error: BaseException) -> tuple[int, str]:

@@ -35,7 +35,8 @@ def run(
     """Run a network on the events of the file INPUT and count the spikes of each layer.
 
     The network is a run with its best weights, a document, or a .net file. If the document has a
-    target or a label for INPUT, the output is compared with it.
+    target or a label for INPUT, the output is compared with it. A .net file that does not say how
+    long a sample is runs until the last event of INPUT, and one more step for each layer.
     """
     from netdesc.api import run as inference
     from netdesc.events import DroppedEvents, from_dense, write_events
@@ -59,6 +60,7 @@ def run(
             }
         )
         return
+    output.print(f"{result.graph.steps:,} steps of {result.graph.step_ms:g} ms")
     output.print_table(
         ("layer", "neurons", "spikes"),
         [(layer.layer, layer.neurons, layer.spikes) for layer in result.layers],

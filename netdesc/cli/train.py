@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,7 @@ import click
 from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
-from netdesc.runs.files import NETWORK, REPORT, TENSORBOARD
+from netdesc.runs.files import BEST, CHECKPOINTS, NETWORK, REPORT, TENSORBOARD
 
 if TYPE_CHECKING:
     from netdesc.api.trained_run import Run
@@ -110,8 +111,11 @@ def _train(
 
             print_graph(output, build_graph(description.document))
     elif file or overrides or seed is not None or settings["run_dir"]:
+        weights = quote(str(resume / CHECKPOINTS / BEST))
         raise click.UsageError(
-            "--resume continues a run unchanged; it excludes FILE.json, --set, --seed and --run-dir"
+            "--resume continues a run unchanged; it excludes FILE.json, --set, --seed and "
+            "--run-dir. To train longer, start a new run from the weights of this run: "
+            f"netdesc train FILE.json --set weights.path={weights}"
         )
     from netdesc.api.train import Settings, train_network
 

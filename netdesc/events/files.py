@@ -68,8 +68,13 @@ def write_events(path: str | Path, event: Event) -> None:
     """Writes ``event`` atomically, in the format of the suffix, with times in whole microseconds.
 
     EventFileError if the format cannot hold an event (the message names the first such event), or
-    if the file cannot be written.
+    if the file cannot be written; TypeError if ``event`` is no ``Event``.
     """
+    if not isinstance(event, Event):
+        raise TypeError(
+            f"an Event is needed, not {type(event).__name__}: write_events(path, event); "
+            "netdesc.events.from_dense converts an array of spikes"
+        )
     path = Path(path)
     try:
         content = _ENCODERS[_suffix(path)](event)

@@ -1,6 +1,7 @@
 """Losses and classifiers: torch modules that map output spikes to a loss or to classes.
 
 - ``build_loss`` and ``build_classifier``: build the modules that a graph describes
+- ``spike_time``: the van Rossum distance of spike trains; ``label_loss``: losses for labels
 - ``majority``: returns the class that most steps of a sample predict
 """
 

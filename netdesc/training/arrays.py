@@ -68,9 +68,13 @@ class ArrayEncoder:
 
     def encode(self, inputs: NDArray, labels: NDArray) -> ArraySamples:
         """Encodes inputs and their labels. DataError if they do not fit the network."""
+        spec, samples = self.spec, len(np.atleast_1d(labels))
+        hint = hint_for_order(self.data, spec.input_shape, spec.steps, inputs.shape, samples)
+        if hint:
+            raise self.error(self.data.inputs, f"has shape {list(inputs.shape)}; {hint}")
         code, compressed = self._compress_inputs(inputs)
         classes = self._check_labels(labels, len(compressed))
-        return ArraySamples(code, self.spec.input_shape, compressed, classes)
+        return ArraySamples(code, spec.input_shape, compressed, classes)
 
     def error(self, name: str, problem: str) -> DataError:
         """Returns the error that says what is wrong with the array ``name``."""
@@ -82,11 +86,10 @@ class ArrayEncoder:
         axes = FILE_AXES[type(data.encoding)]
         if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:
             expected = ", ".join(map(str, (*axes, *spec.input_shape)))
-            hint = hint_for_order(data, spec.input_shape, spec.steps, values.shape)
             raise self.error(
                 data.inputs,
                 f"has shape {list(values.shape)}; [{expected}] is needed for encoding "
-                f'"{data.encoding.type}"{f"; {hint}" if hint else ""}',
+                f'"{data.encoding.type}"',
             )
         file_steps = values.shape[1] if "steps" in axes else 0
         if file_steps > spec.steps:

@@ -30,7 +30,7 @@ from netdesc.training.activity import ActivityRecorder
 from netdesc.training.errors import ResumeError
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.run_directory import write_file
-from netdesc.training.stopping import EarlyStoppingState
+from netdesc.training.stopping import EarlyStoppingState, StoppingNotes
 
 STATE_FORMAT = 2
 MAX_SAVE_SHARE = 0.02
@@ -58,15 +58,6 @@ class Progress:
     """The share of correct predictions in ``best_epoch``; None without labels."""
     last: dict[str, Any] = field(default_factory=dict)
     """The last epoch's line of ``metrics.jsonl``."""
-
-
-@dataclass
-class StoppingNotes:
-    """The fields of ``EarlyStoppingState`` that ``last.state`` stores."""
-
-    reference: float
-    waited: Count
-    by_callback: bool = False
 
 
 @dataclass
@@ -142,9 +133,9 @@ class Saver:
         if self.saved_epoch is None:
             _write(self.folder / INITIAL, self.network.state_dict())
         self._save_activity(progress)
-        ending = self.stopping
-        stopping = StoppingNotes(ending.reference, ending.waited, ending.by_callback)
-        notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, stopping)
+        notes = StateNotes(
+            STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, self.stopping.notes
+        )
         _write(self.folder / STATE, self._tensors(), json.dumps(asdict(notes)))
         self.saved_epoch = progress.epoch
         _write(self.folder / LAST, self.network.state_dict())
@@ -200,9 +191,7 @@ class Saver:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             problem = f"this checkpoint does not fit the network; {self._restart_hint}"
             raise ResumeError(f"{path}: {problem}") from error
-        self.stopping.reference = notes.stopping.reference
-        self.stopping.waited = notes.stopping.waited
-        self.stopping.by_callback = notes.stopping.by_callback
+        self.stopping.notes = notes.stopping
         self.saved_epoch = notes.progress.epoch
         self.activity.restore(notes.progress.epoch)
         return notes.progress, notes.metrics_bytes

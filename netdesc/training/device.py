@@ -17,8 +17,9 @@ def choose_device(name: str) -> torch.device:
     The engine must be chosen before (``use_engine``). Raises DeviceUnavailableError if the device
     does not exist or the engine does not run on it.
     """
+    name = str(name)  # a torch.device becomes its name
     if name not in DEVICES:
-        meant = synonyms.DEVICES.get(str(name).lower())
+        meant = synonyms.DEVICES.get(name.lower())
         hint = "" if meant is None else f'; did you mean "{meant}"?'
         known = ", ".join(DEVICES)
         raise DeviceUnavailableError(f'unknown device "{name}"; known are {known}{hint}')

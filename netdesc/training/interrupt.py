@@ -21,8 +21,8 @@ class StopRequest:
     """Within the block, the first signal sets ``requested``, the next signal raises an exception.
 
     The exception is KeyboardInterrupt. Unless ``waits_for_epoch``, the first signal raises it, as
-    there is no epoch to wait for. Handlers are set only in the main thread, as Python
-    requires, and the old handlers are restored on exit.
+    there is no epoch to wait for. Handlers are set only in the main thread, as Python requires, and
+    the old handlers are restored on exit.
     """
 
     def __init__(self) -> None:

@@ -141,8 +141,8 @@ def call_back(
     try:
         for callback in callbacks:
             if ends_training(callback, copy.deepcopy(setup.scale.shown(progress.last))):
-                saver.stopping.by_callback = True
-    except Exception:  # a callback of the user may raise anything; it is passed on
+                saver.stopping.notes.by_callback = True
+    except (Exception, SystemExit):  # a callback may raise anything, or exit; it is passed on
         with contextlib.suppress(Divergence, StorageError, LinkError):
             save(setup, progress, saver, metrics)
         raise

@@ -81,7 +81,7 @@ class MemoryData:
     def samples(self, spec: SampleSpec, warn: Callable[[str], None]) -> dict[str, Samples]:
         """Returns the samples of each part. DataError if arrays do not fit the network."""
         settings = self.settings
-        build = _labelled if spec.classes is not None else _with_targets
+        build = ArrayEncoder.encode if spec.classes is not None else _with_targets
         return {
             name: build(ArrayEncoder(f'data["{name}"]', settings, spec, warn), *pair)
             for name, pair in self.parts.items()
@@ -117,7 +117,11 @@ def check_same_data(
     """
     if record is None:
         if data is not None:
-            raise ResumeError(f"{run}: this run trains on the files that its document names")
+            raise ResumeError(
+                f"{run}: this run trains on the files that its document names; resume it without "
+                "data, or start a new run from its weights: netdesc.load(document, "
+                '{"weights.path": …})'
+            )
         return None
     if data is None:
         raise ResumeError(
@@ -161,10 +165,6 @@ def _array(name: str, value: Any) -> NDArray:
     if not array.ndim:
         raise DataError(f'data["{name}"]: an array of numbers is needed, not one number')
     return array
-
-
-def _labelled(encoder: ArrayEncoder, inputs: NDArray, labels: NDArray) -> Samples:
-    return encoder.encode(inputs, labels)
 
 
 def _with_targets(encoder: ArrayEncoder, inputs: NDArray, targets: NDArray) -> Samples:

@@ -117,7 +117,7 @@ class Session:
             message = f"{error}; {self._resume_hint}"
             self._record_failure(message)
             raise StorageError(message) from error
-        except BaseException as error:
+        except BaseException as error:  # whatever ends the run is recorded, and passed on
             self._record_failure(f"{type(error).__name__}: {error}")
             error.add_note(self._resume_hint)
             raise
@@ -188,8 +188,10 @@ class Session:
         best += f" in epoch {self.progress.best_epoch + 1}"
         if self.progress.best_accuracy is not None:
             best += f", accuracy {self.progress.best_accuracy:.1%}"
-        early = ", stopped by a callback" if self.saver.stopping.by_callback else ", stopped early"
-        early = "" if self.progress.epoch == self.setup.training.epochs else early
+        early = ""
+        if self.progress.epoch < self.setup.training.epochs:
+            by_callback = self.saver.stopping.notes.by_callback
+            early = ", stopped by a callback" if by_callback else ", stopped early"
         return self._end("done", f"done after {count_epochs(self.progress.epoch)}{early}: {best}")
 
     def _end_interrupted(self) -> Outcome:
@@ -231,7 +233,7 @@ class Session:
             seconds=round(progress.seconds, 3),
             stopped_early=self.saver.stopping.is_over
             and progress.epoch < self.setup.training.epochs,
-            stopped_by_callback=self.saver.stopping.by_callback,
+            stopped_by_callback=self.saver.stopping.notes.by_callback,
             layers=self.setup.layer_records() or self.record.fields["layers"],
             best=None if progress.best_epoch is None else best,
             final=progress.last or None,

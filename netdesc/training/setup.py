@@ -18,8 +18,7 @@ from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter
-from netdesc.training.errors import MissingWeightsError, TrainingError
-from netdesc.training.file_checksum import check_file
+from netdesc.training.errors import TrainingError
 from netdesc.training.memory import require_memory
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.optimizer import build_optimizer
@@ -27,7 +26,7 @@ from netdesc.training.progress import Scale
 from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
 from netdesc.training.splits import read_splits
-from netdesc.training.weights import WeightReader, load_weights
+from netdesc.training.weights import WeightReader, load_initial_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,13 +113,7 @@ def prepare(
             "the output of this network depends on no weights, so there is nothing to train: its "
             'last layer must be a dense one, or read one (see "from")'
         )
-    if document.weights is not None:
-        path = description.resolve(document.weights.path)
-        if not path.exists():
-            way = "if imported from a .net file, `netdesc import` or imported.save() writes it"
-            raise MissingWeightsError(f"{path}: there is no such file; {way}")
-        check_file(path, document.weights.sha256)
-        load_weights(path, network, readers)
+    load_initial_weights(description, network, readers)
     network.to(device)
     for _, block in network.blocks():
         block.warns = False  # the metrics of an epoch detect NaN weights

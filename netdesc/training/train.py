@@ -48,16 +48,15 @@ def train(
     the document names; a run that began with it needs it to continue.
 
     The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint; before the
-    first epoch, which may wait for the compilation of kernels, at once. Global
-    settings of torch are restored at the end. Raises TrainingError, which has an ``exit_code``, if
-    the run cannot start or continue, and ValueError unless exactly one of ``description`` and
-    ``resume`` is given.
+    first epoch, which may wait for the compilation of kernels, at once. Global settings of torch
+    are restored at the end. Raises TrainingError, which has an ``exit_code``, if the run cannot
+    start or continue, and ValueError unless exactly one of ``description`` and ``resume`` is given.
     """
     if (description is None) == (resume is None):
-        raise ValueError("give either a description to train or a run to resume")
+        raise ValueError("give either a network to train or a run to resume")
     with build_display(progress) as display:
         hooks = hooks or Hooks()
-        options = _Options(device, engine, display, data, hooks, not hooks.ignore_memory)
+        options = _Options(device, engine, display, data, hooks)
         if description is None:
             return _resume(Path(str(resume)), options)
         path = Path(run_dir or run_directory.default_path(description.document.name))
@@ -73,7 +72,6 @@ class _Options:
     display: Display
     data: MemoryData | None
     hooks: Hooks
-    check_memory: bool
 
 
 def _start(description: Description, path: Path, options: _Options) -> Outcome:
@@ -105,8 +103,9 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
 def _prepare(
     description: Description, device: torch.device, options: _Options, data: MemoryData | None
 ) -> Setup:
-    readers, warn = options.hooks.readers, options.display.warn
-    return prepare(description, device, readers, warn, data, check_memory=options.check_memory)
+    hooks, warn = options.hooks, options.display.warn
+    check_memory = not hooks.ignore_memory
+    return prepare(description, device, hooks.readers, warn, data, check_memory=check_memory)
 
 
 def _resume(path: Path, options: _Options) -> Outcome:
@@ -148,7 +147,8 @@ def _restore_files(path: Path, options: _Options) -> tuple[Graph, dict[str, torc
     Returns the graph and the best weights.
     """
     if is_filled(path / CHECKPOINTS / STATE):
-        with _prepare_again(path, replace(options, check_memory=False)) as (setup, digest, _):
+        hooks = replace(options.hooks, ignore_memory=True)  # nothing is trained
+        with _prepare_again(path, replace(options, hooks=hooks)) as (setup, digest, _):
             saver = build_saver(path, setup, digest)
             progress, _ = saver.restore(has_trained=True)
             saver.write_missing(progress)
@@ -179,8 +179,8 @@ def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, str, 
     """
     record = RunRecord.read(path / RECORD)
     digest = _read_digest(path, record)
-    description = load(path / LOCK)
     data = check_same_data(path, options.data, record.fields.get("memory_data"))
+    description = load(path / LOCK)
     device = record.device if options.device == "auto" else options.device
     engine = record.engine if options.engine == "auto" else options.engine
     with _use_device(description, device, engine) as used_device:

@@ -12,11 +12,32 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from netdesc.description import Description
 from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.errors import MissingWeightsError, WeightsError
+from netdesc.training.file_checksum import check_file
 
 WeightReader = Callable[[Path], Mapping[str, np.ndarray | torch.Tensor]]
 """Function that reads a file, and maps names of the ``state_dict`` to arrays."""
+
+
+def load_initial_weights(
+    description: Description, network: nn.Module, readers: Mapping[str, WeightReader]
+) -> None:
+    """Copies the weights that a document names, if it names any, into the network.
+
+    Raises the errors of ``load_weights``, and DataError if the file has another SHA-256 than the
+    document says.
+    """
+    weights = description.document.weights
+    if weights is None:
+        return
+    path = description.resolve(weights.path)
+    if not path.exists():
+        way = "if imported from a .net file, `netdesc import` or imported.save() writes it"
+        raise MissingWeightsError(f"{path}: there is no such file; {way}")
+    check_file(path, weights.sha256)
+    load_weights(path, network, readers)
 
 
 def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightReader]) -> None:

@@ -143,14 +143,15 @@ def test_a_run_that_a_callback_ended_stays_ended_after_a_kill(
     assert (run.status, run.metrics["epoch"].tolist()) == ("done", [1, 2])
 
 
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
 def test_an_error_of_a_callback_reaches_the_user_and_the_run_can_continue(
-    task: Path, tmp_path: Path
+    kind: type[BaseException], task: Path, tmp_path: Path
 ) -> None:
     def fail(metrics: dict[str, Any]) -> None:
         if metrics["epoch"] == 2:
-            raise ZeroDivisionError
+            raise kind
 
-    with pytest.raises(ZeroDivisionError) as error:
+    with pytest.raises(kind) as error:
         netdesc.train(task, run_dir=tmp_path / "run", callbacks=[fail], progress="quiet")
     assert f"--resume {tmp_path / 'run'}" in "".join(error.value.__notes__)
     assert read_record(tmp_path / "run")["status"] == "failed"

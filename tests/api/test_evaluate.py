@@ -17,7 +17,7 @@ from netdesc import Run
 from netdesc.api import run as inference
 from netdesc.api.compile import compile
 from netdesc.api.evaluate import Evaluation
-from netdesc.description import load
+from netdesc.description import DescriptionError, load
 from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net
 from netdesc.training import DataError, TrainingError
@@ -109,6 +109,12 @@ def test_the_part_that_is_measured_by_default(tmp_path: Path) -> None:
     assert part(data={"split": None}) == "train"
 
 
+def test_arrays_in_place_of_the_part(tmp_path: Path) -> None:
+    arrays: Any = {"test": samples(9)}
+    with pytest.raises(TypeError, match="data="):
+        netdesc.evaluate(write_classify_task(tmp_path), arrays)
+
+
 def test_a_part_without_samples(tmp_path: Path) -> None:
     document = write_classify_task(tmp_path, data={"split": None})
     with pytest.raises(DataError, match="no samples for test; there are: train") as error:
@@ -129,6 +135,40 @@ def test_spike_trains_are_matched(tmp_path: Path) -> None:
     assert result.matched.met == sum(each.met for each in compared if each) > 0
     assert result.matched.target_spikes == sum(each.target_spikes for each in compared if each)
     assert result.loss == pytest.approx(sum(each.loss for each in compared if each) / 3, rel=1e-5)
+
+
+def test_only_measuring_a_run_on_its_data_needs_the_data(tmp_path: Path) -> None:
+    task = tmp_path / "task"
+    document = write_task(task, epochs=1)
+    run = train(document, tmp_path / "run")
+    data = {"test": (np.ones((1, 40, 12)), np.ones((1, 40, 6)))}
+    expected = inference.run(run, task / "input0.bs1"), netdesc.evaluate(run, data=data)
+    target = task / "target0.bs1"
+    for code, change in (
+        ("ND303", lambda: target.write_bytes(b"\0" * 5)),
+        ("ND301", target.unlink),
+    ):
+        change()
+        netdesc.compile(run)
+        netdesc.export_net(run.path, tmp_path / f"{code}.net")
+        assert netdesc.evaluate(run, data=data) == expected[1]
+        with pytest.raises(DescriptionError, match=rf"{code}(?s:.)*data="):
+            netdesc.evaluate(run)
+        result = inference.run(run, task / "input0.bs1")
+        assert (result.spikes_TN == expected[0].spikes_TN).all()
+    assert result.comparison is None
+    assert len(result.warnings) == 1
+    assert str(target) in result.warnings[0]
+    for network in (document, json.loads(document.read_text())):
+        assert netdesc.evaluate(network, data=data).samples == 1
+
+
+def test_weights_are_checked_without_the_data(tmp_path: Path) -> None:
+    run = train(write_task(tmp_path, epochs=1), tmp_path / "run")
+    weights = {"path": str(run.path / "checkpoints/best.safetensors"), "sha256": "0" * 64}
+    document = json.loads((tmp_path / "tiny.json").read_text()) | {"weights": weights}
+    with pytest.raises(TrainingError, match="SHA-256"):
+        netdesc.evaluate(document, data={"test": (np.ones((1, 40, 12)), np.ones((1, 40, 6)))})
 
 
 def test_nothing_to_evaluate(tmp_path: Path) -> None:
@@ -185,6 +225,15 @@ def test_an_input_is_classified(labelled: Path, arithmetic: Any, classifier: Any
         assert result.classification.prediction == result.spikes_TN.sum(0).argmax()
     else:
         assert result.classification.prediction in range(CLASSES)
+
+
+def test_arguments_that_no_run_has(labelled: Path) -> None:
+    wrong: Any = "int"
+    with pytest.raises(ValueError, match="known are float, integer"):
+        inference.run(labelled, labelled.with_name("2.bs1"), wrong)
+    wrong = np.zeros((STEPS, CELLS))
+    with pytest.raises(TypeError, match=r"an Event is needed, not ndarray.*Event\.from_tensor"):
+        inference.run(labelled, wrong)
 
 
 def test_silence_has_no_class_and_an_unknown_file_has_no_label(labelled: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cli_process import Netdesc
+from support.cli_process import Netdesc, Outcome
 from support.training_task import read_record, write_task
 
 import netdesc as package
@@ -41,18 +41,24 @@ def full_disk(name: str) -> Iterator[None]:
         yield
 
 
+def train_on_full_disk(netdesc: Netdesc, run: Path, name: str) -> Outcome:
+    """Trains with a disk that has no space for the file ``name``."""
+    document = write_task(run.parent / "task")
+    with full_disk(name):
+        return netdesc("train", document, "--run-dir", run, "--quiet")
+
+
 def test_a_full_disk_at_the_end_is_told_and_resuming_writes_the_network(
     netdesc: Netdesc, tmp_path: Path
 ) -> None:
-    document, run = write_task(tmp_path / "task"), tmp_path / "run"
-    with full_disk("network.net"):
-        outcome = netdesc("train", document, "--run-dir", run, "--quiet")
-        assert outcome.code == 3
-        assert f"{run / 'network.net'}: " in outcome.err
-        assert "no space left on the device" in outcome.err
-        assert "--resume" in outcome.err
-        assert outcome.err.count("\n") == 1
-        assert read_record(run)["status"] == "failed"
+    run = tmp_path / "run"
+    outcome = train_on_full_disk(netdesc, run, "network.net")
+    assert outcome.code == 3
+    assert f"{run / 'network.net'}: " in outcome.err
+    assert "no space left on the device" in outcome.err
+    assert "--resume" in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert read_record(run)["status"] == "failed"
     assert not list(run.glob(".network.net.*"))
     assert netdesc("train", "--resume", run, "--quiet").code == 0
     assert read_record(run)["status"] == "done"
@@ -69,9 +75,8 @@ def test_export_on_a_full_disk(netdesc: Netdesc, tmp_path: Path) -> None:
 
 
 def test_a_report_that_meets_a_full_disk_is_written_later(netdesc: Netdesc, tmp_path: Path) -> None:
-    document, run = write_task(tmp_path / "task"), tmp_path / "run"
-    with full_disk("report.html"):
-        outcome = netdesc("train", document, "--run-dir", run, "--quiet")
+    run = tmp_path / "run"
+    outcome = train_on_full_disk(netdesc, run, "report.html")
     assert outcome.code == 0
     assert f"cannot write {run / 'report.html'}: no space left on the device" in outcome.err
     assert netdesc("train", "--resume", run).code == 0

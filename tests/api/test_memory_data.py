@@ -178,7 +178,8 @@ def test_a_run_of_files_takes_no_arrays(tmp_path: Path) -> None:
     path = write_classify_task(tmp_path / "task")
     with pytest.raises(RuntimeError):
         netdesc.train(path, run_dir=tmp_path / "run", callbacks=[fail], progress="quiet")
-    with pytest.raises(ResumeError, match="files"):
+    (tmp_path / "task/data.npz").unlink()
+    with pytest.raises(ResumeError, match=r"files.*weights\.path"):
         netdesc.train(resume=tmp_path / "run", data={"train": samples(9)}, progress="quiet")
     assert read_record(tmp_path / "run")["status"] == "failed"
 
@@ -202,6 +203,7 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
         ({"train": VALUES}, "pair of arrays"),
         ({"train": (VALUES, LABELS[:3])}, r'data\["train"\]: array "labels" has shape \[3\]'),
         ({"train": (VALUES[:, :5], LABELS)}, r'array "inputs" has shape \[12, 5\]'),
+        ({"train": (np.ones((STEPS, 24, CELLS)), [*LABELS, *LABELS]), **AS_SPIKES}, "swapaxes"),
         ({"train": (VALUES * np.nan, LABELS)}, "nan in sample 0"),
         ({"train": (VALUES, LABELS + 9)}, "has 9 for sample 0"),
         ({"train": (VALUES, np.eye(CLASSES)[LABELS])}, r"\.argmax\(1\)"),

@@ -191,6 +191,10 @@ def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None
             netdesc.train(imported, data=data)
     with pytest.raises(TypeError, match="data="):
         netdesc.evaluate(netdesc.compile(document))
+    with pytest.raises(TypeError, match="result of compile, which"):
+        netdesc.evaluate(netdesc.compile(document).model)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match=r"resume .* not int"):
+        netdesc.train(resume=3)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +240,7 @@ def test_the_best_epoch_has_all_metrics(tmp_path: Path) -> None:
     for name in ("loss", "validation_loss", "accuracy", "validation_accuracy", "learning_rate"):
         assert run.best[name] == run.metrics[name][row]
     assert "best validation loss" in run._repr_html_()
-    again = netdesc.train(resume=run.path, progress="quiet")
+    again = netdesc.train(resume=run, progress="quiet")
     assert (again.best, again.final) == (run.best, run.final)
     (run.path / "metrics.jsonl").write_text("damaged\n")
     lost = netdesc.train(resume=run.path, progress="quiet").best

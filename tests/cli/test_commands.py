@@ -244,6 +244,7 @@ def test_run_compares_with_the_target_that_the_document_has(
     outcome = netdesc("run", trained, document.parent / "input0.bs1")
     best = json.loads((trained / "run.json").read_text())["best"]
     assert f"compared with the target: loss {best['loss']:,.6g}" in outcome.out
+    assert outcome.out.startswith("40 steps of 1 ms")
 
 
 @pytest.mark.filterwarnings("error::netdesc.events.DroppedEvents")

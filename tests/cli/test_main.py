@@ -128,6 +128,8 @@ def test_every_command_has_a_help_text_with_an_example(
         (["events", "convert", "a.bs1", "b.npy", "-o", "c.npy"], "twice"),
         (["show", "x.json", "--gpu"], "No such option '--gpu'.\n"),
         (["compare", "a.json", "b.json"], 'Did you mean "diff"?'),
+        (["completion"], "bash, zsh, fish"),
+        (["train", "--resume", "r", "--seed", "5"], "weights.path=r/checkpoints/best.safetensors"),
         (["export", "runs/x", "-o", "x.nir"], "NIR is not in this version"),
         (["report", "runs/x", "--batch-size", "8"], "No such option '--batch-size'.\n"),
     ],

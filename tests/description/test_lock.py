@@ -90,6 +90,8 @@ def test_a_lock_finds_its_files_when_it_or_the_project_moved(project, tmp_path):
     description = load(moved / "runs/a/network.lock.json")
     assert description.resolve("input.bs1").resolve() == moved / "input.bs1"
     assert codes(check(alone)[1]) == ["ND301", "ND301"]
+    alone.write_text(alone.read_text().replace(str(project), "/" + "long" * 100))
+    assert codes(check(alone)[1]) == ["ND301", "ND301"]
 
 
 def test_a_path_from_the_command_line_is_locked_too(project, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,6 +226,15 @@ def test_times_that_no_file_holds_are_refused(tmp_path, suffix, time_ms):
     with pytest.raises(EventFileError, match="event 1 has time"):
         write_events(tmp_path / f"a{suffix}", event)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_an_event_is_written(tmp_path):
+    path, event = tmp_path / "a.bs1", Event(x=[1], t=[0.0])
+    wrong: list[Any] = [(event, path), (path, np.zeros((3, 2)))]
+    for arguments in wrong:
+        with pytest.raises(TypeError, match=r"an Event is needed.*write_events\(path, event\)"):
+            write_events(*arguments)
+    assert not path.exists()
 
 
 def test_columns_of_different_lengths_are_no_event():

@@ -274,6 +274,14 @@ def test_inputs_that_do_not_fit(values: np.ndarray, words: str) -> None:
         netdesc.run_integer(model_of(document([1], [dense("a", 1)])), values)
 
 
+def test_a_network_that_is_compiled_first() -> None:
+    content = document([1], [dense("a", 1)])
+    del content["data"]
+    for network in (content, netdesc.compile(content)):
+        with pytest.raises(TypeError, match=r"netdesc\.compile\(…\)\.model"):
+            netdesc.run_integer(network, np.zeros((3, 1)))  # pyright: ignore[reportArgumentType]
+
+
 def test_networks_that_do_not_fit() -> None:
     model = model_of(document([1], [dense("a", 1, quantization=None)]))
     with pytest.raises(HardwareError, match='layer "a" has weights that are not quantised'):

@@ -243,10 +243,10 @@ def test_no_text_of_a_figure_is_cut_off_at_any_width(
 def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], show: Any) -> None:
     shown = show(reports["spikes"])
     page = shown.page
-    area = page.locator(".plot-area").first
-    axes = (
-        "(a => [a.layout.xaxis.range, a.layout.yaxis.type])(document.querySelector('.plot-area'))"
-    )
+    figure = page.locator("figure", has=page.locator("[aria-label^='Curve of loss']"))
+    area, button = figure.locator(".plot-area"), figure.locator(".scale")
+    axes = "(a => [a.layout.xaxis.range, a.layout.yaxis.type])"
+    axes += "(document.querySelector('[aria-label^=\"Curve of loss\"]'))"
     (first, last), kind = page.evaluate(axes)
     assert kind == "log"
     area.scroll_into_view_if_needed()
@@ -257,9 +257,9 @@ def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], 
     page.mouse.up()
     wait_until(page, f"{axes}[0][0] > {first}")
     assert page.evaluate(axes)[0][1] < last
-    page.locator(".scale").first.click()
+    button.click()
     assert page.evaluate(axes)[1] == "linear"
-    assert page.locator(".scale").first.get_attribute("aria-pressed") == "false"
+    assert button.get_attribute("aria-pressed") == "false"
     assert shown.complaints == []
 
 

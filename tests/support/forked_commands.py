@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -87,18 +88,27 @@ def import_everything() -> None:
             importlib.import_module(module.name)
 
 
-def in_child(act: Callable[[], int]) -> tuple[int, resource.struct_rusage]:
-    """Calls ``act`` in a fork. Returns the exit code that it returns, and what the fork used."""
+def in_child(
+    act: Callable[[], int | None], kill_after_s: float | None = None
+) -> tuple[int, resource.struct_rusage]:
+    """Calls ``act`` in a fork, and ends the fork with SIGKILL after ``kill_after_s`` seconds.
+
+    Returns the exit code, and what the fork used. The code is the one that ``act`` returns, 0 for
+    None, or -9 after SIGKILL.
+    """
     child = os.fork()
     if child == 0:
         code = _FAILED
         try:
-            code = act()
+            code = act() or 0
         finally:
             if code == _FAILED:
                 traceback.print_exc()
                 sys.stderr.flush()
             os._exit(code)
+    if kill_after_s is not None:
+        time.sleep(kill_after_s)
+        os.kill(child, signal.SIGKILL)
     _, status, usage = os.wait4(child, 0)
     return os.waitstatus_to_exitcode(status), usage
 

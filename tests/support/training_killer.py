@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from support.forked_commands import import_everything
+from support.forked_commands import import_everything, in_child
 
 import netdesc
 from netdesc.training import checkpoint, progress
@@ -90,24 +89,6 @@ def save_often() -> None:
     progress.Display.is_due = lambda self, now: True  # type: ignore[method-assign]
 
 
-def in_child(act: Callable[[], None], kill_after_s: float | None = None) -> int:
-    """The exit status of ``act`` in a fork; -9 after SIGKILL."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            act()
-            status = 0
-        finally:
-            if status:
-                traceback.print_exc()
-            os._exit(status)
-    if kill_after_s is not None:
-        time.sleep(kill_after_s)
-        os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def run(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
     """Starts a run, or resumes the one in the folder."""
     save_often()
@@ -153,12 +134,12 @@ def report(at: str, folder: Path, uninterrupted: Path, status: list[int]) -> Non
 def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
     """Kills at every ``stride``-th file operation, in the first session and in the second."""
     uninterrupted = folder / "uninterrupted"
-    assert in_child(partial(run, document, uninterrupted, "reference")) == 0
+    assert in_child(partial(run, document, uninterrupted, "reference"))[0] == 0
     operations = int((folder / "uninterrupted.operations").read_text())
     for fatal in range(1, operations + 1, stride):
         killed = folder / f"operation-{fatal}"
         status = [
-            in_child(partial(run, document, killed, "reference", number))
+            in_child(partial(run, document, killed, "reference", number))[0]
             for number in (fatal, fatal // 2 + 1, 0)
         ]
         report(f"operation {fatal} of {operations}", killed, uninterrupted, status)
@@ -167,15 +148,16 @@ def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
 def kill_at_moments(document: Path, folder: Path, moments: int) -> None:
     """Kills at times spread over a run, on the CPU engine."""
     uninterrupted = folder / "uninterrupted-cpu"
-    assert in_child(partial(run, document, uninterrupted, "cpu")) == 0  # compiles, the first time
+    # Compiles, the first time.
+    assert in_child(partial(run, document, uninterrupted, "cpu"))[0] == 0
     begin = time.perf_counter()
-    assert in_child(partial(run, document, folder / "timed", "cpu")) == 0
+    assert in_child(partial(run, document, folder / "timed", "cpu"))[0] == 0
     duration = time.perf_counter() - begin
     for number in range(moments):
         killed = folder / f"moment-{number}"
         delay = duration * (number + 0.5) / moments
         act = partial(run, document, killed, "cpu")
-        report(f"{delay:.3f} s", killed, uninterrupted, [in_child(act, delay), in_child(act)])
+        report(f"{delay:.3f} s", killed, uninterrupted, [in_child(act, delay)[0], in_child(act)[0]])
 
 
 if __name__ == "__main__":

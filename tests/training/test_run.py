@@ -194,6 +194,11 @@ def test_an_unavailable_device_or_engine_is_one_error(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_device_of_torch_is_known_by_its_name(tmp_path: Path) -> None:
+    run = train_task(tmp_path, epochs=1, options={"device": torch.device("cpu")})
+    assert read_record(run.path)["device"]["type"] == "cpu"
+
+
 def test_the_default_folder_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = train_task(tmp_path, epochs=1, options={"run_dir": None})

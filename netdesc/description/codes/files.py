@@ -11,7 +11,9 @@ ENTRIES = (
         cause="A path in the document leads to no file.",
         fix=(
             "Correct the path. A relative path in the document starts in the folder of the JSON "
-            "file, and a relative path in --set starts in the working directory."
+            "file, and a relative path in --set starts in the working directory. A run is resumed "
+            "and evaluated with the files of its training, so put them back in their place; to run "
+            "or export it, its folder is enough."
         ),
         at="/data/train/0/input/path",
         wrong='"missing.bs1"',
@@ -30,7 +32,11 @@ ENTRIES = (
         code="ND303",
         title="a file has another SHA-256 than expected",
         cause="The SHA-256 of the file differs from the one in the document or in the lock file.",
-        fix="Restore the file, or write its new SHA-256 into the document.",
+        fix=(
+            "Restore the file, or write its new SHA-256 into the document. The lock file of a run "
+            "stays as it is: restore the file, or evaluate the run on other data in Python, with "
+            "netdesc.evaluate(run, data=…)."
+        ),
         at="/data/train/0/input",
         wrong='{"path": "input.bs1",\n "sha256": "' + "0" * 64 + '"}',
         right='{"path": "input.bs1"}',

@@ -54,9 +54,10 @@ def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
     ``directory``. The absolute path is used only if the relative path does not exist.
     """
     files: dict[str, Path] = {}
+    exists = os.path.exists  # False, too, for a path that the system refuses
     for file in lock.files:
         relative, absolute = Path(os.path.normpath(directory / file.location)), Path(file.absolute)
-        files[file.path] = absolute if absolute.exists() and not relative.exists() else relative
+        files[file.path] = absolute if exists(absolute) and not exists(relative) else relative
     return files
 
 
@@ -142,7 +143,10 @@ class FileChecks:
             return
         if digest != expected:
             message = f"{name} has another SHA-256 than expected, so it is another file"
-            yield self._diagnostic("ND303", parts, message, notes=(f"its SHA-256 is {digest}",))
+            notes = (f"its SHA-256 is {digest}",)
+            yield self._diagnostic(
+                "ND303", parts, message, hint=self._way(parts, name), notes=notes
+            )
             return
         yield from diagnostics
 
@@ -188,10 +192,21 @@ class FileChecks:
         hint = ""
         if parts[0] == "weights":
             hint = "if imported from a .net file, `netdesc import` or imported.save() writes it"
-        if best is not None:
+        if name in self.locked:
+            hint = self._way(parts, name)
+        elif best is not None:
             hint = f'did you mean "{os.path.join(os.path.dirname(name), best)}"?'
         notes = (f"looked for {path.resolve()}",)
         return self._diagnostic("ND301", parts, f"there is no file {name}", hint=hint, notes=notes)
+
+    def _way(self, parts: Parts, name: str) -> str:
+        """Returns what to do without a file of a run, whose path cannot be corrected; or ""."""
+        if name not in self.locked:
+            return ""
+        way = "put the file with which the run was trained back in its place"
+        if parts[0] == "data":
+            way += "; to evaluate the run on other data: netdesc.evaluate(run, data=…) in Python"
+        return way
 
     def _names_in(self, directory: Path) -> list[str]:
         """Returns at most ``MAX_NAMES`` names in a directory, which is read only once."""

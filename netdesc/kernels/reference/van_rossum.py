@@ -1,4 +1,4 @@
-"""Defines the van Rossum distance: an explicit convolution in plain torch."""
+"""Defines the van Rossum filter and distance: an explicit convolution in plain torch."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ LINE_BUDGETS = {
     "graph": 900,
     "events": 2_100,
     "runs": 400,
-    "kernels": 9_000,
+    "kernels": 10_500,
     "modules": 1_400,
     "losses": 600,
     "training": 4_950,

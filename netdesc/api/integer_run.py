@@ -26,15 +26,10 @@ def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray
     """
     if isinstance(network, str | Path):
         imported = import_net(network)
-<<<<<<< HEAD
         return simulate(build_graph(imported.document), imported.weights, input_TN).output_TN
-    return simulate(network.graph, network.folded_state(), input_TN).output_TN
-=======
-        return simulate(build_graph(imported.document), imported.weights, input_TN).spikes_TN
     if not hasattr(network, "folded_state"):
         raise TypeError(
             f"a .net file or a model is needed, not {type(network).__name__}; "
             "netdesc.compile(…).model is the model of a run or of a document"
         )
-    return simulate(network.graph, network.folded_state(), input_TN).spikes_TN
->>>>>>> main
+    return simulate(network.graph, network.folded_state(), input_TN).output_TN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -102,15 +102,25 @@ def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
         if f"layers.{layer.name}.neuron.{name}" in weights:
             values[name] = read(f"neuron.{name}").astype(np.float64)
     derived = neuron.derive(np, values)
-    bias = None
-    if getattr(neuron, "norm", None) is not None:
+    bias, norm = None, getattr(neuron, "norm", None)
+    if norm is not None:
         bias = -quantize(read("neuron.norm.running_mean"), BIAS_BITS)
-    return LayerIntegers(
+    integers = LayerIntegers(
         definition=definition,
         weights=tuple(quantize(read(name), bits) for name in WEIGHT_NAMES[len(definition.inputs)]),
         parameters=integer_parameters(definition, derived),
         bias=bias,
     )
+    if norm != "mean_variance":
+        return integers
+    exponent = norm_exponent(read("neuron.norm.running_var"))
+    folded = fold_scale(integers, exponent) if neuron.type_name() != "equations" else None
+    if folded is None:
+        raise HardwareError(
+            f'layer "{layer.name}" has a norm that multiplies by {2.0**-exponent:g}, which neither '
+            "its weights nor its thresholds can take over on the device's grid"
+        )
+    return folded
 
 
 def integer_parameters(
@@ -118,6 +128,47 @@ def integer_parameters(
 ) -> dict[str, NDArray[Any]]:
     """Converts the parameters of equations, real numbers or arrays, as ``LayerIntegers`` says."""
     return {name: INTEGERS[kind](values[name]) for name, kind in definition.parameters}
+
+
+MAX_EXPONENT, EPSILON = 3, np.float32(1e-5)
+"""Limit and summand of the norm ``mean_variance``, as in training."""
+
+
+def norm_exponent(variance: NDArray[np.float32]) -> int:
+    """Returns e: the norm ``mean_variance`` divides by 2^e, the deviation rounded up."""
+    exponent = np.ceil(np.float32(0.5) * np.log2(np.float32(variance) + EPSILON))
+    return int(np.clip(exponent, -MAX_EXPONENT, MAX_EXPONENT))
+
+
+def fold_scale(integers: LayerIntegers, exponent: int) -> LayerIntegers | None:
+    """Returns a layer without the division by 2^exponent that the norm makes.
+
+    Either what the norm divides is compared with larger thresholds instead, or the weights and the
+    bias are smaller. What is rounded to 1/4096 differs. None if no integers hold this.
+    """
+    kinds = dict(integers.definition.parameters)
+    if integers.definition.output is None:
+        thresholds = {
+            name: _scaled(value, exponent)
+            for name, value in integers.parameters.items()
+            if kinds[name] == "threshold"
+        }
+        if all(value is not None for value in thresholds.values()):
+            return replace(integers, parameters=integers.parameters | thresholds)
+    low, high = weight_limits(8)
+    weights = [_scaled(weight, -exponent) for weight in integers.weights]
+    bias = integers.bias if integers.bias is None else _scaled(integers.bias, -exponent)
+    for weight in weights:
+        if weight is None or (weight % 2).any() or weight.min() < low or weight.max() > high:
+            return None
+    return replace(integers, weights=tuple(weights), bias=bias) if bias is not None else None
+
+
+def _scaled(values: NDArray[Any], exponent: int) -> NDArray[Any] | None:
+    """Multiplies integers by 2^exponent. None if that is not whole."""
+    if exponent >= 0:
+        return values << exponent
+    return None if (values % (1 << -exponent)).any() else values >> -exponent
 
 
 def quantize(values: NDArray[np.float32], bits: int) -> Integers:

@@ -13,7 +13,12 @@ from hypothesis import given, settings
 from support.equation_interpreter import Interpreter, run_equations
 from support.equations import Case, cases
 from support.integer_run import run_on_device
-from support.neuron_definitions import ALIF, CUBA, INTEGRATOR, RF_IZ, SIGMA_DELTA
+from support.neuron_definitions import ALIF, CUBA, INTEGRATOR, LIF, RF_IZ, SIGMA_DELTA
+
+from netdesc.hardware import LayerIntegers
+from netdesc.hardware.integers import fold_scale, integer_parameters
+from netdesc.hardware.neurons import IntegerNeurons, shift
+from netdesc.neurons.definition import Definition
 
 TOP = 1 << 23
 
@@ -74,3 +79,40 @@ def test_states_wrap_or_are_clipped(name: str) -> None:
     output_TN, neurons = run_on_device(replace(definition, wrapped=wrapped), parameters, inputs_TN)
     assert +Counter(neurons.wrapped | neurons.clipped) == Counter(left)
     assert output_TN[:, 0].tolist() == output
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(-3, 3), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([LIF, ALIF])
+)
+def test_thresholds_or_weights_take_over_the_scale_of_a_norm(
+    exponent: int, mantissa: int, seed: int, definition: Definition
+) -> None:
+    random = np.random.default_rng(seed)
+    kinds = dict(definition.parameters)
+    values = {name: random.integers(0, 2, 4).astype(float) for name in kinds}  # nothing is rounded
+    levels = {name: np.array(mantissa / 64) for name, kind in kinds.items() if kind == "threshold"}
+    integers = LayerIntegers(
+        definition,
+        (16 * random.integers(-2, 2, (4, 5)),),
+        integer_parameters(definition, values | levels),
+        16 * random.integers(-1, 2, 4),
+    )
+
+    class Scaled(Interpreter):
+        def call_norm(self, a: int) -> int:
+            return shift(np.int64(super().call_norm(a)), -exponent).item()
+
+    folded = fold_scale(integers, exponent)
+    assert folded is not None
+    input_TI = random.integers(0, 2, (40, 5))
+    reals = {name: np.broadcast_to(v, 4) for name, v in (values | levels).items()}
+    reals["bias"] = integers.bias / 64
+    expected = run_equations(definition, reals, [64 * input_TI @ integers.weights[0].T], Scaled)
+    neurons = IntegerNeurons(definition, folded.on_grid(), 4)
+    for x_I, spikes_N in zip(input_TI, expected.spikes_TN, strict=True):
+        np.testing.assert_array_equal(neurons.step(64 * folded.weights[0] @ x_I), spikes_N)
+    unfit = replace(
+        integers, weights=(np.full((4, 5), 254),), parameters={"threshold": np.array(1)}
+    )
+    assert fold_scale(replace(unfit, definition=LIF), -3) is None

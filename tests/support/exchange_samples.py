@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,16 @@ from hypothesis import strategies as st
 
 from netdesc.description import Document
 from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile
-from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
+from netdesc.exchange.net_neurons import (
+    ACTIVATIONS,
+    FORMS,
+    NUMBERS,
+    READOUT_THRESHOLD,
+    NetNeuron,
+)
 from netdesc.graph import build_graph
 from netdesc.modules import Network, build
+from netdesc.neurons.models import NEURONS
 
 DATA = {
     "type": "spike_files",
@@ -114,25 +122,40 @@ def _integers(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrate
     return np.array(values, dtype=np.int32).reshape(shape)
 
 
+KINDS = [kind for kind, form in FORMS.items() if form.kind in NEURONS]
+"""Types of neurons in files that documents have, too."""
+
+
+@st.composite
+def net_neurons(draw: st.DrawFn, neurons: int, kinds: Sequence[str] = KINDS) -> NetNeuron:
+    kind = draw(st.sampled_from(kinds))
+    shape = (neurons,) if neurons > 1 and draw(st.booleans()) else ()
+    numbers = {}
+    for name in FORMS[kind].numbers:
+        known = NUMBERS[name]
+        # Thresholds that spikes reach, and a sine and cosine that a period and a decay have.
+        highest = {"vThMant": 400, "vThStep": 400, "sinDecay": 2800, "cosDecay": 2800}
+        elements = st.integers(
+            known.lowest + (name == "vThMant" and kind != "SDNN"),
+            highest.get(name, known.highest),
+        )
+        numbers[name] = _integers(draw, shape if known.can_differ else (), elements)
+    if kind == "SDNN":
+        return NetNeuron(kind, numbers, draw(st.sampled_from(ACTIVATIONS)))
+    if kind == "CUBA" and "integrator" in NEURONS and draw(st.integers(0, 3)) == 0:
+        numbers["vThMant"] = np.array(READOUT_THRESHOLD, np.int32)
+    return NetNeuron(kind, numbers)
+
+
 @st.composite
 def dense_layers(draw: st.DrawFn, inputs: int, outputs: int) -> DenseLayer:
-    kind = draw(st.sampled_from(["CUBA"]))
-    form = FORMS[kind]
-    shape = (outputs,) if outputs > 1 and draw(st.booleans()) else ()
-    numbers = {}
-    for name in form.numbers:
-        known = NUMBERS[name]
-        highest = 400 if known.highest > 4096 else known.highest
-        if form.is_complex and name.endswith("cosDecay"):
-            highest = 2800
-        elements = st.integers(known.lowest + (name == "vThMant"), highest)
-        numbers[name] = _integers(draw, shape if known.can_differ else (), elements)
+    neuron = draw(net_neurons(outputs))
+    is_complex = neuron.form.is_complex
     weights = st.integers(-128, 127).map(lambda half: 2 * half)
     means = st.integers(-128, 127).map(lambda half: -2 * half)
-    has_bias = not form.is_complex and draw(st.booleans())
-    activation = draw(st.sampled_from(["relu", "identity"])) if kind == "SDNN" else ""
+    has_bias = not is_complex and draw(st.booleans())
     return DenseLayer(
-        tuple(_integers(draw, (outputs, inputs), weights) for _ in range(1 + form.is_complex)),
-        NetNeuron(kind, numbers, activation),
+        tuple(_integers(draw, (outputs, inputs), weights) for _ in range(1 + is_complex)),
+        neuron,
         _integers(draw, (outputs,), means) if has_bias else None,
     )

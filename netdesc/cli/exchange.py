@@ -84,12 +84,13 @@ def import_command(output: Output, file: Path, folder: Path, steps: int | None) 
         )
         return
     output.print_table(
-        ("layer", "name", "type", "input", "output", "threshold", "weights"),
+        ("layer", "name", "type", "neuron", "input", "output", "threshold", "weights"),
         [
             (
                 row.layer,
                 row.name,
                 row.type,
+                row.neuron,
                 row.input_size,
                 row.output_size,
                 "" if row.threshold is None else f"{row.threshold:g}",

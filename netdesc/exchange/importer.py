@@ -19,7 +19,7 @@ from netdesc.description.canonical_layout import document_text
 from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.description.models.document import FORMAT, Document
 from netdesc.events.atomic_write import atomic_path
-from netdesc.exchange.errors import NetFileError
+from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.import_neurons import Values, import_neuron
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
@@ -52,6 +52,8 @@ class ImportedLayer:
     layer: int
     name: str
     type: str
+    neuron: str
+    """The type of the neurons in the document; empty for a layer without neurons."""
     input_size: int
     output_size: int
     threshold: float | None
@@ -118,9 +120,12 @@ def import_net(
     path = Path(path)
     net, read_warnings = read_net(path)
     names = [f"{layer.kind}{index}" for index, layer in enumerate(net.layers)]
-    parts = [
-        IMPORTERS[type(layer)](name, layer) for name, layer in zip(names, net.layers, strict=True)
-    ]
+    parts: list[LayerImport] = []
+    for index, layer in enumerate(net.layers):
+        try:
+            parts.append(IMPORTERS[type(layer)](names[index], layer))
+        except LayerError as error:
+            raise NetFileError(path, error.problem, index, error.dataset) from error
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     neurons, layers = _name_neurons([part.section for part in parts if part.section])
     description: JsonObject = {
@@ -153,6 +158,7 @@ def import_net(
             layer=index,
             name=names[index],
             type=layer.kind,
+            neuron=parts[index].neuron,
             input_size=math.prod(layer.input_shape),
             output_size=layer.outputs,
             threshold=parts[index].threshold,
@@ -204,7 +210,10 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
         if record.weights[0].shape != shape:
             problem = f"has shape {list(record.weights[0].shape)}; {layer.name} has {list(shape)}"
             raise NetFileError(path, problem, index, record.weight_datasets[0])
-        weights |= _layer_state(layer, record)
+        try:
+            weights |= _layer_state(layer, record)
+        except LayerError as error:
+            raise NetFileError(path, error.problem, index, error.dataset) from error
     return weights
 
 
@@ -241,12 +250,13 @@ class LayerImport:
     """The result of importing one layer of the file.
 
     ``section`` is the layer's section of the document, None for an input layer. ``weights`` have
-    the names of the state dict. ``threshold`` is None for a layer without neurons. ``synapses`` is
-    the number of weights.
+    the names of the state dict. ``neuron`` is the type of the neurons, empty if there are none.
+    ``threshold`` is None if they have none. ``synapses`` is the number of weights.
     """
 
     section: JsonObject | None = None
     weights: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    neuron: str = ""
     threshold: float | None = None
     synapses: int = 0
 
@@ -275,7 +285,7 @@ def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
         state["neuron.norm.running_mean"] = _mean(layer)
     weights = {f"layers.{name}.{part}": array for part, array in state.items()}
     synapses = sum(weight.size for weight in layer.weights)
-    return LayerImport(section, weights, neuron.get("threshold"), synapses)
+    return LayerImport(section, weights, neuron["type"], neuron.get("threshold"), synapses)
 
 
 def _stored(neuron: NeuronSection, values: Values) -> Values:

@@ -28,6 +28,7 @@ from netdesc.exchange.unsupported import (
     neuron_type,
     refuse,
 )
+from netdesc.kernels.fixed_point import DECAY_ONE
 
 MAX_LAYERS = 1_000
 """The limit for the number of layers, the same as in a document."""
@@ -121,6 +122,18 @@ def _warn_of_neuron(group: Group) -> Iterator[str]:
             "what was trained: a norm scaled the weights by this power of two, and the weights of "
             "the file leave it out"
         )
+    if neuron.has("sigma_output"):
+        yield (
+            "neuron/sigma_output: the integrator cuts what arrives in a step to 1/4096; the sum of "
+            "netx has 64 times finer units"
+        )
+    if neuron_type(neuron) == "ALIF" and group.has("bias"):
+        decays = neuron.integers("iDecay")
+        if (decays < DECAY_ONE).any():
+            yield (
+                f"bias is added to the voltage; slayer added it to the input, which is not the "
+                f"same where neuron/iDecay is below {DECAY_ONE}"
+            )
 
 
 # Layers

@@ -1,0 +1,214 @@
+"""The form of each neuron in files: both directions, what has none, and what netx makes of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from support.exchange_samples import WEIGHT, net_neurons, write_file
+
+from netdesc.exchange import DenseLayer, NetFileError, import_net
+from netdesc.exchange.errors import LayerError
+from netdesc.exchange.export_neurons import export_neuron, netx_problems
+from netdesc.exchange.import_neurons import Values, import_neuron
+from netdesc.exchange.net_neurons import FORMS, NetNeuron
+from netdesc.hardware import LayerIntegers
+from netdesc.hardware.integers import integer_parameters
+from netdesc.neurons.models import ALL_NEURONS
+
+DECAYS = {"current_decay": 0.25, "voltage_decay": 0.03}
+RESONATOR = {"threshold": 1.0, "period": 10.0, "decay": 0.05}
+ADAPTION = {"threshold_step": 0.2, "threshold_decay": 0.1, "refractory_decay": 0.4}
+SECTIONS: dict[str, dict[str, Any]] = {
+    "cuba": {"threshold": 1.0, **DECAYS},
+    "lif": {"threshold": 1.0, "voltage_decay": 0.03},
+    "alif": {"threshold": 1.0, **DECAYS, **ADAPTION},
+    "rf": RESONATOR,
+    "rf_iz": RESONATOR,
+    "adrf": RESONATOR | ADAPTION,
+    "adrf_iz": RESONATOR | ADAPTION,
+    "delta": {"threshold": 1.0},
+    "sigma_delta": {"threshold": 0.0},
+    "integrator": {},
+    "equations": {"step": ["v = v + x"], "output": "v"},
+}
+
+
+def exported(
+    kind: str, fields: dict[str, Any], values: Values | None = None, reads_graded: bool = False
+) -> NetNeuron:
+    """Exports neurons of a document, of which ``values`` replace what the section has."""
+    section = ALL_NEURONS[kind].model_validate_json(json.dumps({"type": kind, **fields}))
+    known = section.values() | {
+        name: value.astype(np.float64) for name, value in (values or {}).items()
+    }
+    definition = section.definition()
+    integers = integer_parameters(definition, section.derive(np, known))
+    layer = LayerIntegers(definition, (WEIGHT.astype(np.int32),), integers)
+    return export_neuron(section, layer, reads_graded=reads_graded)
+
+
+def shown(neuron: NetNeuron) -> dict[str, Any]:
+    numbers = {name: values.tolist() for name, values in neuron.numbers.items()}
+    return numbers | {"type": neuron.type, "activation": neuron.activation, "sum": neuron.is_sum}
+
+
+@settings(max_examples=150, deadline=None)
+@given(net_neurons(3, list(FORMS)))
+def test_neurons_come_back_with_the_same_integers(neuron: NetNeuron) -> None:
+    imported = import_neuron(neuron)
+    fields = {name: value for name, value in imported.section.items() if name != "type"}
+    kind = imported.section["type"]
+    assert shown(exported(kind, fields, imported.values)) == shown(neuron)
+    if not any(values.ndim for values in neuron.numbers.values()):
+        assert shown(exported(kind, fields)) == shown(neuron)
+
+
+@given(st.floats(4.0, 25_700.0), st.sampled_from([0.0, 1 / 4096]) | st.floats(0.0, 0.98))
+def test_a_period_and_a_decay_come_back_as_the_same_sine_and_cosine(
+    period: float, decay: float
+) -> None:
+    neuron = exported("rf", RESONATOR | {"period": period, "decay": decay})
+    if neuron.numbers["sinDecay"] > 0:
+        assert import_neuron(neuron).section["period"] >= 4.0
+
+
+def test_sums_of_differences_are_output_layers_of_sigma_delta_networks() -> None:
+    assert exported("integrator", {}).is_readout
+    neuron = exported("integrator", {}, reads_graded=True)
+    assert (neuron.type, neuron.is_sum) == ("SDNN", True)
+    assert import_neuron(neuron).section["type"] == "integrator"
+    assert exported("integrator", {"voltage_decay": 0.1}, reads_graded=True).type == "CUBA"
+    assert shown(exported("lif", SECTIONS["lif"])) == shown(
+        exported("cuba", SECTIONS["lif"] | {"current_decay": 1.0})
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "words"),
+    [
+        ("delta", {}, 'neurons of type "delta"'),
+        ("equations", {}, 'neurons of type "equations"'),
+        ("rf", {"graded": True}, "graded spikes"),
+        ("lif", {"reset": "subtract"}, 'the reset "subtract"'),
+        ("alif", {"reset": "zero", "refractory_decay": None}, 'the reset "zero"'),
+        ("sigma_delta", {"cumulative_error": True}, "a cumulative error"),
+    ],
+)
+def test_neurons_without_a_form(kind: str, more: dict[str, Any], words: str) -> None:
+    with pytest.raises(LayerError, match=words):
+        exported(kind, SECTIONS[kind] | more)
+
+
+def test_thresholds_of_neurons_must_be_equal() -> None:
+    fields = SECTIONS["alif"] | {"per_channel": True, "threshold": [0.5, 1.0]}
+    with pytest.raises(LayerError, match="a threshold for each neuron"):
+        exported("alif", fields, {"threshold": np.float32([0.5, 1.0])})
+    equal = exported("alif", fields, {"threshold": np.float32([0.5, 0.5])})
+    assert equal.numbers["vThMant"] == 32
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "words"),
+    [
+        ("cuba", {}, []),
+        ("alif", {}, ["netx fails to load ALIF"]),
+        ("rf", {"period": 4.0, "decay": 0.5}, []),
+        ("rf", {}, ["1/4096 too small"]),
+        ("adrf", {"period": 4.0, "decay": 0.5}, ["runs ADRF_PHASE neurons as RF_PHASE"]),
+        ("sigma_delta", {}, []),
+        ("sigma_delta", {"activation": "identity"}, ["netx computes relu"]),
+    ],
+)
+def test_what_netx_does_not_run(kind: str, more: dict[str, Any], words: list[str]) -> None:
+    neuron = exported(kind, SECTIONS[kind] | more)
+    layer = DenseLayer((WEIGHT.astype(np.int32),) * (1 + neuron.form.is_complex), neuron)
+    found = list(netx_problems(layer))
+    assert len(found) == len(words)
+    assert all(word in text for word, text in zip(words, found, strict=True))
+    silent = replace(layer, weights=tuple(0 * weight for weight in layer.weights))
+    assert "all weights" in next(netx_problems(silent))
+
+
+# Files
+
+CUBA_ALONE = ("neuron/iDecay", "neuron/vDecay", "neuron/refDelay")
+COMPLEX = {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT}
+ADAPTIVE = {"neuron/thDecay": 409, "neuron/refDecay": 1638, "neuron/vThStep": 12}
+FILES: dict[str, dict[str, Any]] = {
+    "ALIF": ADAPTIVE,
+    "RF_PHASE": COMPLEX | dict.fromkeys(CUBA_ALONE),
+    "SDNN": dict.fromkeys((*CUBA_ALONE, "neuron/gradedSpike")) | {"neuron/activation": "relu"},
+}
+FILES["RF_PHASE"] |= {"neuron/sinDecay": 2287, "neuron/cosDecay": 3148}
+FILES["ADRF_IZHIKEVICH"] = FILES["RF_PHASE"] | ADAPTIVE
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_files_as_slayer_writes_them(tmp_path: Path, kind: str) -> None:
+    path = write_file(tmp_path / "a.net", **{"neuron/type": kind} | FILES[kind])
+    imported = import_net(path)
+    assert imported.warnings == []
+    (row,) = imported.table
+    assert (row.neuron, row.threshold) == (FORMS[kind].kind, 1.25)
+    assert row.weights == (12 if FORMS[kind].is_complex else 6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dataset", "changes"),
+    [
+        ("ALIF", "neuron/thDecay", {"neuron/thDecay": None}),
+        ("ALIF", "neuron/refDecay", {"neuron/refDecay": 4097}),
+        ("ALIF", "neuron/vThStep", {"neuron/vThStep": -1}),
+        ("ALIF", "neuron/vThStep", {"neuron/vThStep": np.array([1, 2])}),
+        ("ALIF", "neuron/vThMant", {"neuron/vThMant": 0}),
+        ("ALIF", "weight", COMPLEX),
+        ("RF_PHASE", "neuron/sinDecay", {"neuron/sinDecay": 0}),
+        ("RF_PHASE", "neuron/cosDecay", {"neuron/cosDecay": np.array([1, 4096])}),
+        ("RF_PHASE", "neuron/cosDecay", {"neuron/cosDecay": np.zeros(3)}),
+        ("RF_PHASE", "neuron/sinDecay", {"neuron/sinDecay": 4000, "neuron/cosDecay": 4000}),
+        ("RF_PHASE", "weight/imag", {"weight/imag": None}),
+        ("RF_PHASE", "weight/imag", {"weight/imag": WEIGHT[:, :2]}),
+        ("RF_PHASE", "weight/real", {"weight/real": WEIGHT + 1}),
+        ("RF_PHASE", "weight", {"weight/real": None, "weight/imag": None, "weight": WEIGHT}),
+        ("RF_PHASE", "bias", {"bias": np.zeros(2)}),
+        ("RF_PHASE", "neuron/gradedSpike", {"neuron/gradedSpike": True}),
+        ("SDNN", "neuron/activation", {"neuron/activation": None}),
+        ("SDNN", "neuron/activation", {"neuron/activation": "<lambda>"}),
+        ("SDNN", "neuron/sigma_output", {"neuron/sigma_output": np.zeros(2)}),
+    ],
+)
+def test_the_error_names_the_dataset(
+    tmp_path: Path, kind: str, dataset: str, changes: dict[str, Any]
+) -> None:
+    path = write_file(tmp_path / "a.net", **{"neuron/type": kind} | FILES[kind] | changes)
+    with pytest.raises(NetFileError) as raised:
+        import_net(path)
+    assert str(raised.value).startswith(f"{path}: layer 0: {dataset}: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "neuron", "words"),
+    [
+        ("CUBA", {"neuron/vThMant": 262143}, "integrator", ""),
+        ("SDNN", {"neuron/vThMant": 0}, "sigma_delta", ""),
+        ("SDNN", {"neuron/sigma_output": True}, "integrator", "sigma_output"),
+        ("ALIF", {"bias": np.zeros(2)}, "alif", "bias is added to the voltage"),
+    ],
+)
+def test_neurons_with_another_meaning(
+    tmp_path: Path, kind: str, changes: dict[str, Any], neuron: str, words: str
+) -> None:
+    path = write_file(tmp_path / "a.net", **{"neuron/type": kind} | FILES.get(kind, {}) | changes)
+    imported = import_net(path)
+    assert [row.neuron for row in imported.table] == [neuron]
+    (layer,) = imported.description["layers"]
+    assert layer.get("axonal_delay_step", True) == (neuron == "alif")
+    assert len(imported.warnings) == bool(words)
+    assert all(words in text for text in imported.warnings)

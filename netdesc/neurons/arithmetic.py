@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from netdesc.neurons.expressions import (
     BOOL,
@@ -49,41 +50,40 @@ def parameter(name: str, type: Type) -> Expression:
     return expression("parameter", value=name, type=type)
 
 
-def state(name: str) -> Expression:
-    return expression("state", value=name, type=GRID)
-
-
-def fired_before() -> Expression:
-    return expression("fired_before", type=BOOL)
-
-
-def input_value(name: str) -> Expression:
-    return expression("input", value=name, type=GRID)
-
-
 ZERO: Final = constant(0.0, REAL)
 ONE: Final = constant(1.0, REAL)
 
 
-_FOLDS: dict[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "subtract": operator.sub,
+_OF_ONE: dict[str, Callable[[float], float]] = {
     "negate": operator.neg,
     "absolute": abs,
+    "saturate": lambda a: max(-STATE_LIMIT, min(STATE_LIMIT, a)),
+    "rest": lambda share: STATE_UNIT - share,
+    "fall": lambda a: math.exp(-min(a, MAX_FALL)),
+    "to_real": lambda a: a / STATE_UNIT,
+}
+_OF_TWO: dict[str, Callable[[float, float], float]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
     "minimum": min,
     "maximum": max,
     "multiply": operator.mul,
     "divide": float.__truediv__,
 }
+_FOLDS: dict[str, Callable[..., float]] = {**_OF_ONE, **_OF_TWO}
 """Operation -> its value for numbers."""
 
 
-def _simple(operation: str, *arguments: Expression) -> Expression:
-    """Returns an expression of its arguments' type, a number if they all are numbers."""
+def _simple(operation: str, *arguments: Expression, type: Type | None = None) -> Expression:
+    """Returns an expression, of its first argument's type unless ``type`` is given.
+
+    It is a number if its arguments are.
+    """
+    type = type or arguments[0].type
     values = [number(each) for each in arguments]
     if None not in values:
-        return constant(_FOLDS[operation](*values), arguments[0].type)
-    return expression(operation, *arguments, type=arguments[0].type)
+        return constant(_FOLDS[operation](*values), type)
+    return expression(operation, *arguments, type=type)
 
 
 def _assert_alike(a: Expression, b: Expression) -> None:
@@ -171,22 +171,12 @@ def scale(a: Expression, factor: int) -> Expression:
 
 def saturate(a: Expression) -> Expression:
     assert a.type is GRID, a
-    if a.operation == "saturate":
-        return a
-    value = number(a)
-    if value is not None:
-        return constant(max(-STATE_LIMIT, min(STATE_LIMIT, value)), GRID)
-    return expression("saturate", a, type=GRID)
+    return a if a.operation == "saturate" else _simple("saturate", a)
 
 
 def rest(share: Expression) -> Expression:
     assert share.type is SHARE, share
-    if share.operation == "rest":
-        return share.arguments[0]
-    value = number(share)
-    if value is not None:
-        return constant(STATE_UNIT - value, SHARE)
-    return expression("rest", share, type=SHARE)
+    return share.arguments[0] if share.operation == "rest" else _simple("rest", share)
 
 
 def multiply(a: Expression, b: Expression) -> Expression:
@@ -219,18 +209,12 @@ def divide(a: Expression, b: Expression) -> Expression:
 
 def fall(a: Expression) -> Expression:
     assert a.type is REAL, a
-    value = number(a)
-    if value is not None:
-        return constant(math.exp(-min(value, MAX_FALL)), REAL)
-    return expression("fall", a, type=REAL)
+    return _simple("fall", a)
 
 
 def to_real(a: Expression) -> Expression:
     assert a.type in (GRID, SHARE), a
-    value = number(a)
-    if value is not None:
-        return constant(value / STATE_UNIT, REAL)
-    return expression("to_real", a, type=REAL)
+    return _simple("to_real", a, type=REAL)
 
 
 def compare(operation: str, a: Expression, b: Expression) -> Expression:
@@ -265,25 +249,14 @@ def unless_first(a: Expression) -> Expression:
     return a if number(a) == 0 else expression("unless_first", a, type=a.type)
 
 
+_OF_STATES = (add, subtract, negate, absolute, minimum, maximum, where, times, saturate, rest)
+_OF_REALS = (multiply, divide, fall, to_real)
+_OF_GRADIENTS = (with_gradient, unless_first)
 _CONSTRUCTORS: dict[str, Callable[..., Expression]] = {
-    "add": add,
-    "subtract": subtract,
-    "negate": negate,
-    "absolute": absolute,
-    "minimum": minimum,
-    "maximum": maximum,
-    "where": where,
-    "times": times,
-    "saturate": saturate,
-    "rest": rest,
-    "multiply": multiply,
-    "divide": divide,
-    "fall": fall,
-    "to_real": to_real,
+    **{each.__name__: each for each in (*_OF_STATES, *_OF_REALS, *_OF_GRADIENTS)},
+    **{name: partial(compare, name) for name in COMPARISONS},
     "and": both,
     "or": either,
-    "with_gradient": with_gradient,
-    "unless_first": unless_first,
 }
 
 
@@ -294,8 +267,6 @@ def remake(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
     if a.operation == "scale":
         assert isinstance(a.value, int)
         return scale(arguments[0], a.value)
-    if a.operation in COMPARISONS:
-        return compare(a.operation, *arguments)
     return _CONSTRUCTORS[a.operation](*arguments)
 
 

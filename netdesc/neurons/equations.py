@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from netdesc.neurons import arithmetic
 from netdesc.neurons.arithmetic import ONE
 from netdesc.neurons.definition import Definition, ParameterKind
-from netdesc.neurons.expressions import BOOL, GRID, REAL, SHARE, Expression, Type
+from netdesc.neurons.expressions import BOOL, GRID, REAL, SHARE, Expression, Type, expression
 from netdesc.neurons.mistakes import EquationError, Part, closest
 from netdesc.neurons.names import (
     NORM_PARAMETERS,
@@ -108,13 +108,13 @@ class _DefinitionReader:
         return tree and (source, tree)
 
     def _scope(self) -> Scope:
-        values = {name: arithmetic.input_value(name) for name in self.definition.inputs}
+        values = {name: _leaf("input", name) for name in self.definition.inputs}
         for name, kind in self.definition.parameters:
             values[name] = arithmetic.parameter(name, _TYPES[kind])
             if kind == "decay":
                 # A name stands for its value: a decay is what it loses, its share what it keeps.
                 values[name] = arithmetic.rest(values[name])
-        states = {name: arithmetic.state(name) for name in self.assigned if name not in values}
+        states = {name: _leaf("state", name) for name in self.assigned if name not in values}
         return Scope({**values, **states}, states, self.mistakes)
 
     def _reader(self, source: Source) -> Reader:
@@ -183,7 +183,7 @@ class _DefinitionReader:
             return reader.fail(named, message, closest(named.id, [*states, "spike"]))
         if self.definition.spike is None:
             return reader.fail(named, "The neuron has no spike.")
-        fired = arithmetic.fired_before()
+        fired = expression("fired_before", type=BOOL)
         return fired if self.definition.has_exact_reset else arithmetic.with_gradient(fired)
 
     def _norm(self, reader: Reader, node: ast.Call) -> Operand:
@@ -237,6 +237,10 @@ class _DefinitionReader:
             places = {each.place for each in self.mistakes}
             unread = unread_mistakes(self.definition, equations, results, explained)
             self.mistakes += [each for each in unread if each.place not in places]
+
+
+def _leaf(operation: str, name: str) -> Expression:
+    return expression(operation, value=name, type=GRID)
 
 
 def _terms(tree: ast.expr) -> list[ast.expr]:

@@ -10,9 +10,17 @@ from hypothesis import given
 from support.program_interpreter import evaluate
 
 from netdesc.neurons import arithmetic as a
-from netdesc.neurons.expressions import GRID, REAL, SHARE, STATE_LIMIT, Expression, in_order
+from netdesc.neurons.expressions import (
+    GRID,
+    REAL,
+    SHARE,
+    STATE_LIMIT,
+    Expression,
+    expression,
+    in_order,
+)
 
-X, Y = a.state("x"), a.state("y")
+X, Y = (expression("state", value=name, type=GRID) for name in "xy")
 R = a.to_real(X)
 WIDTH, PEAK = a.parameter("width", REAL), a.parameter("peak", REAL)
 

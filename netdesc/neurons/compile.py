@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -16,7 +14,7 @@ from netdesc.neurons.mistakes import EquationError, Mistake
 from netdesc.neurons.program import Forward, Program
 from netdesc.neurons.ranges import hold_in_32_bits, near_limit
 from netdesc.neurons.storage import choose_stored
-from netdesc.neurons.usage import names_in
+from netdesc.neurons.usage import names_behind, names_in
 
 
 @lru_cache(maxsize=256)
@@ -61,26 +59,28 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
     step, place = list(definition.step), norm.place
     text = step[place.index]
     argument = text[norm.argument_place.column : norm.argument_place.end_column]
-    needed = _names([argument])
-    for equation in reversed(step[: place.index]):
-        state, _, expression = equation.partition("=")
-        if state.strip() in needed:
-            needed |= _names([expression])
-    states = {_state(each) for each in step} & needed
+    pairs = [_parts(each) for each in step]
+    states = {state for state, _ in pairs}
+    first = states & names_behind(names_in(argument), pairs[: place.index])
     value = "normalised"
-    while value in {*definition.inputs, *dict(definition.parameters), *map(_state, step)}:
+    while value in {*definition.inputs, *dict(definition.parameters), *states}:
         value += "_"
     step[place.index] = text[: place.column] + value + text[place.end_column :]
-    first = tuple(each for each in definition.step if _state(each) in states)
-    output = argument if first else value
-    first = first or (f"{value} = {argument}",)  # a neuron has a state
-    before = replace(definition, step=first, spike=None, output=output, reset=())
+    before = replace(
+        definition,
+        # A neuron has a state.
+        step=tuple(each for each in definition.step if _parts(each)[0] in first)
+        or (f"{value} = {argument}",),
+        spike=None,
+        output=argument if first else value,
+        reset=(),
+    )
     behind = replace(
         definition,
-        step=tuple(each for each in step if _state(each) not in states),
+        step=tuple(each for each in step if _parts(each)[0] not in first),
         inputs=(value,),
     )
-    if cut := sorted(_names(_expressions(behind)) & {*states, *definition.inputs}):
+    if cut := sorted(_names_read_by(behind) & {*first, *definition.inputs}):
         message = (
             f"With a norm, nothing behind norm(…) can read '{cut[0]}', which stands before it."
         )
@@ -90,8 +90,8 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
 
 def _with_own_names(part: Definition) -> Definition:
     """Returns a part of a definition without the parameters and states that it does not use."""
-    used = _names(_expressions(part))
-    states = {_state(each) for each in part.step}
+    used = _names_read_by(part)
+    states = {_parts(each)[0] for each in part.step}
     return replace(
         part,
         parameters=tuple(each for each in part.parameters if each[0] in used),
@@ -100,15 +100,12 @@ def _with_own_names(part: Definition) -> Definition:
     )
 
 
-def _state(equation: str) -> str:
-    return equation.partition("=")[0].strip()
+def _names_read_by(definition: Definition) -> set[str]:
+    equations = [_parts(each)[1] for each in (*definition.step, *definition.reset)]
+    return names_in(*equations, definition.spike or "", definition.output or "")
 
 
-def _expressions(definition: Definition) -> list[str]:
-    equations = [each.partition("=")[2] for each in (*definition.step, *definition.reset)]
-    return [*equations, *(each for each in (definition.spike, definition.output) if each)]
-
-
-def _names(expressions: Iterable[str]) -> set[str]:
-    trees = [ast.parse(each.strip(), mode="eval").body for each in expressions]
-    return set[str]().union(*map(names_in, trees))
+def _parts(equation: str) -> tuple[str, str]:
+    """Returns the state and the expression of an equation."""
+    state, _, expression = equation.partition("=")
+    return state.strip(), expression

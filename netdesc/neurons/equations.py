@@ -9,7 +9,7 @@ from netdesc.neurons import arithmetic
 from netdesc.neurons.arithmetic import ONE
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import BOOL, GRID, REAL, SHARE, Expression, Type, expression
-from netdesc.neurons.mistakes import EquationError, Part, closest
+from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
 from netdesc.neurons.names import (
     NORM_PARAMETERS,
     SPIKE_PARAMETERS,
@@ -49,16 +49,15 @@ class _DefinitionReader:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.mistakes = list(missing_mistakes(definition))
+        self.mistakes: list[Mistake] = []
         self.norm: Norm | None = None
-        self.norm_argument: ast.expr | None = None
         self.surrogate = Surrogate(definition.surrogate, definition.unit_bits)
-        self.assigned: dict[str, None] = {}
-        self.is_parsed = True
         self.step = self._equations("step", definition.step)
         self.reset = self._equations("reset", definition.reset)
         self.spike = self._expression("spike", definition.spike)
         self.output = self._expression("output", definition.output)
+        self.is_parsed = not self.mistakes
+        self.mistakes += missing_mistakes(definition)
         self.scope = self._scope()
 
     def neuron(self) -> Neuron:
@@ -88,23 +87,14 @@ class _DefinitionReader:
         )
 
     def _equations(self, part: Part, texts: Sequence[str]) -> list[Equation]:
-        equations: list[Equation] = []
-        for index, text in enumerate(texts):
-            parsed = parse_equation(part, index, text, self.mistakes)
-            if isinstance(parsed, Equation):
-                equations.append(parsed)
-                self.assigned[parsed.state] = None
-            else:
-                self.is_parsed = False
-                self.assigned.update(dict.fromkeys(parsed))
-        return equations
+        parsed = (parse_equation(part, at, text, self.mistakes) for at, text in enumerate(texts))
+        return [each for each in parsed if each is not None]
 
     def _expression(self, part: Part, text: str | None) -> tuple[Source, ast.expr] | None:
         if text is None:
             return None
         source = Source.of(part, 0, text)
         tree = parse(source, self.mistakes)
-        self.is_parsed &= tree is not None
         return tree and (source, tree)
 
     def _scope(self) -> Scope:
@@ -114,7 +104,8 @@ class _DefinitionReader:
             if kind == "decay":
                 # A name stands for its value: a decay is what it loses, its share what it keeps.
                 values[name] = arithmetic.rest(values[name])
-        states = {name: _leaf("state", name) for name in self.assigned if name not in values}
+        assigned = dict.fromkeys(each.state for each in (*self.step, *self.reset))
+        states = {name: _leaf("state", name) for name in assigned if name not in values}
         return Scope({**values, **states}, states, self.mistakes)
 
     def _reader(self, source: Source) -> Reader:
@@ -187,18 +178,18 @@ class _DefinitionReader:
         return fired if self.definition.has_exact_reset else arithmetic.with_gradient(fired)
 
     def _norm(self, reader: Reader, node: ast.Call) -> Operand:
-        (self.norm_argument,) = node.args
-        argument = reader.read_as(self.norm_argument, GRID)
+        argument = reader.read_as(node.args[0], GRID)
         if reader.source.part != "step":
             return reader.fail(node, "norm stands in step alone.")
         if self.norm is not None:
             return reader.fail(node, "A neuron has one norm, and this is the second.")
         if argument is None:
             return None
-        place = reader.source.place(node)
-        self.norm = Norm(argument, place, reader.source.place(self.norm_argument))
-        step, reset = self.step, self.reset
-        self.mistakes += norm_mistakes(self.norm, self.norm_argument, step, reset)
+        source = reader.source
+        self.norm = Norm(argument, source.place(node), source.place(node.args[0]))
+        self.mistakes += norm_mistakes(
+            self.norm, source.written(node.args[0]), self.step, self.reset
+        )
         return arithmetic.add(argument, arithmetic.parameter("bias", GRID))
 
     def _after_reset(
@@ -231,11 +222,10 @@ class _DefinitionReader:
         equations = [*self.step, *self.reset]
         self.mistakes += declared_mistakes(self.definition, self._added_parameters())
         self.mistakes += state_mistakes(self.definition, equations)
-        results = [each[1] for each in (self.spike, self.output) if each is not None]
-        if self.is_parsed and results and self.step:
+        if self.is_parsed and (self.spike or self.output) and self.step:
             explained = {each.suggestion for each in self.mistakes if each.suggestion}
             places = {each.place for each in self.mistakes}
-            unread = unread_mistakes(self.definition, equations, results, explained)
+            unread = unread_mistakes(self.definition, equations, explained)
             self.mistakes += [each for each in unread if each.place not in places]
 
 

@@ -37,6 +37,11 @@ class Source:
         return Place(self.part, self.index, column, end_column)
 
     @property
+    def expression(self) -> str:
+        """The text of the expression."""
+        return self.text[self.start :]
+
+    @property
     def whole(self) -> Place:
         """The place of the expression."""
         return self.between(self.start, max(self.start, len(self.text.rstrip())))
@@ -61,27 +66,21 @@ class Equation:
     state_place: Place
     source: Source
     """Of the expression."""
-    tree: ast.expr
+    tree: ast.expr | None
+    """None if the expression has a mistake."""
 
 
-def parse_equation(
-    part: Part, index: int, text: str, mistakes: list[Mistake]
-) -> Equation | tuple[str, ...]:
-    """Returns an equation, or its state, if that is known, after adding its mistakes."""
-    whole = Source.of(part, index, text)
-    if not _fits(whole, mistakes):
-        found = _EQUATION.match(text)
-        return (found["state"],) if found else ()
+def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -> Equation | None:
+    """Returns an equation, None if it is not known which state it has. Adds its mistakes."""
     found = _EQUATION.match(text)
-    if found is None:
+    source = Source.of(part, index, text, found.end() if found else 0)
+    if found is not None:
+        place = source.between(*found.span("state"))
+        return Equation(found["state"], place, source, parse(source, mistakes))
+    if _fits(source, mistakes):
         form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
-        mistakes.append(Mistake(whole.whole, form))
-        return ()
-    source = Source.of(part, index, text, found.end())
-    tree = parse(source, mistakes)
-    if tree is None:
-        return (found["state"],)
-    return Equation(found["state"], source.between(*found.span("state")), source, tree)
+        mistakes.append(Mistake(source.whole, form))
+    return None
 
 
 def parse(source: Source, mistakes: list[Mistake]) -> ast.expr | None:
@@ -91,23 +90,31 @@ def parse(source: Source, mistakes: list[Mistake]) -> ast.expr | None:
     """
     if not _fits(source, mistakes):
         return None
-    text = source.text[source.start :]
-    if not text:
+    if not source.expression:
         mistakes.append(Mistake(source.whole, "An expression is missing here."))
         return None
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = ast.parse(source.expression, mode="eval").body
+        if _depth(tree) <= MAX_DEPTH:
+            return tree
     except SyntaxError as error:
         message = f"This is not an expression: {error.msg}."
         mistakes.append(Mistake(_syntax_place(source, error), message))
         return None
     except (RecursionError, MemoryError):
-        mistakes.append(Mistake(source.whole, _TOO_DEEP))
-        return None
-    if _depth_exceeds(tree, MAX_DEPTH):
-        mistakes.append(Mistake(source.whole, _TOO_DEEP))
-        return None
-    return tree
+        pass  # deeper than Python reads
+    mistakes.append(Mistake(source.whole, _TOO_DEEP))
+    return None
+
+
+_TOO_DEEP = (
+    f"The expression nests deeper than {MAX_DEPTH} operations. Name a part of it: give it a state."
+)
+
+
+def _depth(node: ast.AST) -> int:
+    inner = (_depth(each) for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr))
+    return 1 + max(inner, default=0)
 
 
 def _syntax_place(source: Source, error: SyntaxError) -> Place:
@@ -117,11 +124,6 @@ def _syntax_place(source: Source, error: SyntaxError) -> Place:
         return source.between(end, end)
     column = min(start + error.offset - 1, end)
     return source.between(column, min(max(column + 1, start + (error.end_offset or 0) - 1), end))
-
-
-_TOO_DEEP = (
-    f"The expression nests deeper than {MAX_DEPTH} operations. Name a part of it: give it a state."
-)
 
 
 def _fits(source: Source, mistakes: list[Mistake]) -> bool:
@@ -144,14 +146,3 @@ def _fits(source: Source, mistakes: list[Mistake]) -> bool:
             mistakes.append(Mistake(source.between(*each.span()), message))
             return False
     return True
-
-
-def _depth_exceeds(tree: ast.expr, most: int) -> bool:
-    waiting = [(tree, 1)]
-    while waiting:
-        node, depth = waiting.pop()
-        if depth > most:
-            return True
-        inner = ast.iter_child_nodes(node)
-        waiting += [(each, depth + 1) for each in inner if isinstance(each, ast.expr)]
-    return False

@@ -109,9 +109,9 @@ class Reader:
             self.scope.places.setdefault(value, self.source.place(node))
         return value
 
-    def read_as(self, node: ast.expr, type: Type) -> Expression | None:
+    def read_as(self, node: ast.expr | None, type: Type) -> Expression | None:
         """Returns the value of a part of the text, which must have a type."""
-        return self.of_type(node, self.read(node), type)
+        return node and self.of_type(node, self.read(node), type)
 
     def of_type(self, node: ast.expr, value: Operand, type: Type) -> Expression | None:
         """Returns ``value``, read of ``node``, with the type that it must have."""

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.mistakes import Mistake, Place
+from netdesc.neurons.mistakes import Mistake, Part, Place
 from netdesc.neurons.neuron import Norm
 from netdesc.neurons.parser import Equation
 
+_NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*")
 
-def names_in(tree: ast.expr) -> set[str]:
-    """Returns the names that an expression reads, also those within ``before``."""
-    called = {id(each.func) for each in ast.walk(tree) if isinstance(each, ast.Call)}
-    names = (each for each in ast.walk(tree) if isinstance(each, ast.Name))
-    return {each.id for each in names if id(each) not in called}
+
+def names_in(*expressions: str) -> set[str]:
+    """Returns the names in texts: of what they read, also within ``before``, and of functions."""
+    return {name for each in expressions for name in _NAME.findall(each)}
+
+
+def names_behind(names: Iterable[str], equations: Iterable[tuple[str, str]]) -> set[str]:
+    """Returns ``names`` and what they are computed from, by pairs of a state and its expression."""
+    read_by: dict[str, set[str]] = {}
+    for state, expression in equations:
+        read_by[state] = read_by.get(state, set()) | names_in(expression)
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += read_by.get(name, ())
+    return found
 
 
 def unread_mistakes(
     definition: Definition,
     equations: Sequence[Equation],
-    results: Iterable[ast.expr],
     explained: Collection[str],
 ) -> Iterator[Mistake]:
     """Yields mistakes of states, parameters and inputs that nothing reads.
 
-    A state must be read by spike or output (``results``), or by a state that is. ``explained`` are
-    names that stand misspelt somewhere.
+    A state must be read by spike or output, or by a state that is. ``explained`` are names that
+    stand misspelt somewhere.
     """
-    live = {name for tree in results for name in names_in(tree)}
-    size = -1
-    while size != len(live):
-        size = len(live)
-        for each in equations:
-            if each.state in live:
-                live |= names_in(each.tree)
+    results = names_in(definition.spike or "", definition.output or "")
+    pairs = [(each.state, each.source.expression) for each in equations]
+    live = names_behind(results, pairs)
     parameters = [name for name, _ in definition.parameters]
     reported = {*explained, *parameters, *definition.inputs}
     for each in equations:
@@ -43,19 +53,18 @@ def unread_mistakes(
             message = f"Nothing reads the state '{each.state}': spike and output do not need it."
             yield Mistake(each.state_place, message)
             reported.add(each.state)
-    read = live.union(*(names_in(each.tree) for each in equations), explained)
-    for index, name in enumerate(parameters):
-        if name not in read:
-            place = Place("parameters", index, 0, len(name))
-            yield Mistake(place, f"Nothing reads the parameter '{name}'.")
-    for index, name in enumerate(definition.inputs):
-        if name not in read:
-            place = Place("inputs", index, 0, len(name))
-            yield Mistake(place, f"Nothing reads the input '{name}'.")
+    read = {*live, *names_in(*(expression for _, expression in pairs)), *explained}
+    declared: list[tuple[Part, Sequence[str]]]
+    declared = [("parameters", parameters), ("inputs", definition.inputs)]
+    for part, names in declared:
+        for index, name in enumerate(names):
+            if name not in read:
+                place = Place(part, index, 0, len(name))
+                yield Mistake(place, f"Nothing reads the {part[:-1]} '{name}'.")
 
 
 def norm_mistakes(
-    norm: Norm, argument: ast.expr, step: Sequence[Equation], reset: Sequence[Equation]
+    norm: Norm, argument: str, step: Sequence[Equation], reset: Sequence[Equation]
 ) -> Iterator[Mistake]:
     """Yields a mistake if the argument of ``norm`` needs what is known only behind it.
 
@@ -63,25 +72,15 @@ def norm_mistakes(
     on states alone whose equations stand before it.
     """
     first = [each for each in step if each.source.index < norm.place.index]
-    late = {each.state for each in step if each.source.index >= norm.place.index}
-    resets = {each.state for each in reset}
-    needed = names_in(argument)
-    size = -1
-    while size != len(needed):
-        size = len(needed)
-        for each in first:
-            if each.state in needed:
-                needed |= names_in(each.tree)
-    for name in sorted(needed):
-        reason = (
-            "whether the neuron fired"
-            if name == "spike"
-            else f"'{name}', which is reset"
-            if name in resets
-            else f"'{name}', whose equation does not stand before it"
-            if name in late
-            else None
-        )
-        if reason is not None:
-            yield Mistake(norm.argument_place, f"The norm cannot depend on {reason}.")
-            return
+    reasons = {
+        each.state: f"'{each.state}', whose equation does not stand before it"
+        for each in step
+        if each.source.index >= norm.place.index
+    }
+    reasons |= {each.state: f"'{each.state}', which is reset" for each in reset}
+    reasons["spike"] = "whether the neuron fired"
+    needed = names_behind(
+        names_in(argument), ((each.state, each.source.expression) for each in first)
+    )
+    if late := sorted(needed & reasons.keys()):
+        yield Mistake(norm.argument_place, f"The norm cannot depend on {reasons[late[0]]}.")

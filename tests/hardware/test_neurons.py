@@ -62,7 +62,7 @@ CASES = {
     "current of cuba": (CUBA, {"threshold": 1.0}, [TOP + 1], {"u": 3}, [0, 0, 0]),
     "current of alif": (ALIF, {"threshold": 1.0}, [2 * TOP + 4096], {"u": 3}, [1, 0, 0]),
     "refractory state": (ALIF, {"threshold": 2000.0}, [TOP - 1], {"r": 1}, [1, 0, 0]),
-    "resonator": (RF_IZ, {"threshold": 1.0, "cos": 1.0}, [9, TOP], {"im": 3}, [1, 1, 1]),
+    "resonator": (RF_IZ, {"threshold": 1.0, "cosine": 1.0}, [9, TOP], {"im": 3}, [1, 1, 1]),
     "sum of 2^-18": (SIGMA_DELTA, {"threshold": 1.0}, [TOP - 1], {"s": 2}, [TOP - 1 >> 6, 0, 0]),
     "readout": (INTEGRATOR, {}, [TOP - 2], {"v": 2}, [TOP - 2, TOP - 1, TOP - 1]),
 }

@@ -124,6 +124,12 @@ def test_what_is_behind_the_norm_cannot_read_what_is_before_it(late: str) -> Non
 
 
 def test_neurons_without_a_norm_and_without_a_spike_have_no_parameter_of_theirs() -> None:
-    assert list(compile_neuron(RF, True).parameters) == ["threshold", "cos", "sin", "peak", "width"]
+    assert list(compile_neuron(RF, True).parameters) == [
+        "threshold",
+        "sine",
+        "cosine",
+        "peak",
+        "width",
+    ]
     plain = replace(INTEGRATOR, step=(INTEGRATOR.step[0], "v = decay(v, voltage_decay) + u"))
     assert list(compile_neuron(plain, True).parameters) == ["current_decay", "voltage_decay"]

@@ -1,83 +1,20 @@
-"""Neurons for tests of the compiler, each as short as it can be written."""
+"""Neurons for tests of the compiler: the built-in ones, with the options that change equations."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from netdesc.neurons.definition import Definition
+from netdesc.neurons.models import ALL_NEURONS
 
-CUBA = Definition(
-    parameters=(
-        ("threshold", "threshold"),
-        ("current_decay", "decay"),
-        ("voltage_decay", "decay"),
-    ),
-    step=("u = decay(u, current_decay) + x", "v = decay(v, voltage_decay) + norm(u)"),
-    spike="v > threshold",
-    reset=("v = 0",),
-)
 
-LIF = Definition(
-    parameters=(("threshold", "threshold"), ("voltage_decay", "decay")),
-    step=("v = decay(v, voltage_decay) + norm(x)",),
-    spike="v > threshold",
-    reset=("v = 0",),
-)
-LIF_SUBTRACT = replace(LIF, reset=("v = v - threshold",))
-LIF_DELAYED = replace(
-    LIF,
-    step=("v = decay(v, voltage_decay) + norm(x) - where(before(spike), threshold, 0)",),
-    reset=(),
-)
-
-ALIF = Definition(
-    parameters=(
-        *CUBA.parameters,
-        ("threshold_step", "threshold"),
-        ("threshold_decay", "decay"),
-        ("refractory_decay", "decay"),
-    ),
-    step=(*CUBA.step, "a = decay(a, threshold_decay)", "r = decay(r, refractory_decay)"),
-    spike="v >= threshold + a + r",
-    reset=("a = a + threshold_step", "r = r + 2 * (threshold + a)"),
-)
-_WITHOUT_REFRACTORY = replace(
-    ALIF,
-    parameters=ALIF.parameters[:-1],
-    step=ALIF.step[:-1],
-    spike="v >= threshold + a",
-)
-ALIF_SUBTRACT = replace(
-    _WITHOUT_REFRACTORY, reset=("v = v - threshold - a", "a = a + threshold_step")
-)
-ALIF_ZERO = replace(_WITHOUT_REFRACTORY, reset=("v = 0", "a = a + threshold_step"))
-
-RF = Definition(
-    parameters=(("threshold", "threshold"), ("cos", "factor"), ("sin", "factor")),
-    step=(
-        "re = scaled(re, cos) - scaled(im, sin) + x",
-        "im = scaled(before(re), sin) + scaled(im, cos) + y",
-    ),
-    inputs=("x", "y"),
-    spike="phase_spike(re, im, threshold)",
-)
-RF_IZ = replace(RF, spike="im >= threshold", reset=("re = 0", "im = threshold - 0.000244140625"))
-
-SIGMA_DELTA = Definition(
-    parameters=(("threshold", "threshold"),),
-    step=(
-        "s = s + x",
-        "a = max(norm(s), 0)",
-        "y = straight_through(where(abs(a - y) >= threshold, a, y), a)",
-    ),
-    output="y - before(y)",
-    unit_bits=18,
-)
-INTEGRATOR = Definition(
-    parameters=(("current_decay", "decay"), ("voltage_decay", "decay")),
-    step=CUBA.step,
-    output="v",
-)
+def define(neuron: str, **options: Any) -> Definition:
+    """Returns the definition of a built-in neuron; the values of its parameters do not matter."""
+    fields = ALL_NEURONS[neuron].model_fields.items()
+    values = {name: 0.5 for name, info in fields if "x-kind" in (info.json_schema_extra or {})}
+    values |= {"period": 10} if "period" in values else {}
+    return ALL_NEURONS[neuron].model_validate({"type": neuron, **values, **options}).definition()
 
 
 def exact(definition: Definition) -> Definition:
@@ -85,17 +22,21 @@ def exact(definition: Definition) -> Definition:
     return replace(definition, has_exact_reset=True)
 
 
+CUBA, LIF, ALIF, RF, RF_IZ = map(define, ("cuba", "lif", "alif", "rf", "rf_iz"))
+SIGMA_DELTA, INTEGRATOR = define("sigma_delta"), define("integrator")
+LIF_DELAYED = define("lif", reset="subtract_delayed")
+
 DEFINITIONS = {
     "cuba": CUBA,
     "cuba_exact": exact(CUBA),
     "lif": LIF,
-    "lif_subtract": LIF_SUBTRACT,
+    "lif_subtract": define("lif", reset="subtract"),
     "lif_delayed": LIF_DELAYED,
     "lif_delayed_exact": exact(LIF_DELAYED),
     "alif": ALIF,
     "alif_exact": exact(ALIF),
-    "alif_subtract": ALIF_SUBTRACT,
-    "alif_zero": ALIF_ZERO,
+    "alif_subtract": define("alif", reset="subtract", refractory_decay=None),
+    "alif_zero": define("alif", reset="zero", refractory_decay=None),
     "rf": RF,
     "rf_iz": RF_IZ,
     "rf_iz_exact": exact(RF_IZ),

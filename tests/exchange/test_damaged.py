@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.exchange_samples import write_dense, write_file
+from support.exchange_samples import FILES, write_dense, write_file
 from support.mutations import damage_bytes
 
 from netdesc.exchange import NetFileError, hdf5_reader, import_net, read_net
@@ -236,12 +236,15 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 
 def test_random_damage_is_an_error_or_a_network(tmp_path: Path) -> None:
     """``cli/test_damaged_files.py`` has other damage, and other commands that read it."""
-    sound = write_file(tmp_path / "a.net", bias=np.zeros(2, np.float32)).read_bytes()
+    sound = [
+        write_file(tmp_path / f"{kind}.net", **{"neuron/type": kind} | changes).read_bytes()
+        for kind, changes in {"CUBA": {"bias": np.zeros(2, np.float32)}, **FILES}.items()
+    ]
     chance = random.Random(0)
     (tmp_path / "damaged").mkdir()
     for index in range(200):
         damaged = tmp_path / "damaged" / f"{index:03}.net"
-        damaged.write_bytes(damage_bytes(chance, sound))
+        damaged.write_bytes(damage_bytes(chance, sound[index % len(sound)]))
     command = [sys.executable, "-c", FUZZ, str(tmp_path / "damaged")]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout[-80:] + outcome.stderr

@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from support.exchange_samples import WEIGHT, net_neurons, write_file
+from support.exchange_samples import COMPLEX, FILES, WEIGHT, net_neurons, write_file
 
 from netdesc.exchange import DenseLayer, NetFileError, import_net
 from netdesc.exchange.errors import LayerError
@@ -137,17 +137,6 @@ def test_what_netx_does_not_run(kind: str, more: dict[str, Any], words: list[str
 
 
 # Files
-
-CUBA_ALONE = ("neuron/iDecay", "neuron/vDecay", "neuron/refDelay")
-COMPLEX = {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT}
-ADAPTIVE = {"neuron/thDecay": 409, "neuron/refDecay": 1638, "neuron/vThStep": 12}
-FILES: dict[str, dict[str, Any]] = {
-    "ALIF": ADAPTIVE,
-    "RF_PHASE": COMPLEX | dict.fromkeys(CUBA_ALONE),
-    "SDNN": dict.fromkeys((*CUBA_ALONE, "neuron/gradedSpike")) | {"neuron/activation": "relu"},
-}
-FILES["RF_PHASE"] |= {"neuron/sinDecay": 2287, "neuron/cosDecay": 3148}
-FILES["ADRF_IZHIKEVICH"] = FILES["RF_PHASE"] | ADAPTIVE
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -95,6 +95,19 @@ def write_dense(group: h5py.Group, **changes) -> None:
             group[name] = value
 
 
+_CUBA_ALONE = ("neuron/iDecay", "neuron/vDecay", "neuron/refDelay")
+COMPLEX = {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT}
+_ADAPTIVE = {"neuron/thDecay": 409, "neuron/refDecay": 1638, "neuron/vThStep": 12}
+FILES: dict[str, dict[str, Any]] = {
+    "ALIF": _ADAPTIVE,
+    "RF_PHASE": COMPLEX | dict.fromkeys(_CUBA_ALONE),
+    "SDNN": dict.fromkeys((*_CUBA_ALONE, "neuron/gradedSpike")) | {"neuron/activation": "relu"},
+}
+FILES["RF_PHASE"] |= {"neuron/sinDecay": 2287, "neuron/cosDecay": 3148}
+FILES["ADRF_IZHIKEVICH"] = FILES["RF_PHASE"] | _ADAPTIVE
+"""Type of neurons -> how their files differ from that of ``write_dense``."""
+
+
 def write_file(path: Path, **changes) -> Path:
     with h5py.File(path, "w") as file:
         write_dense(file.create_group("layer/0"), **changes)

@@ -191,12 +191,15 @@ def state_names(neurons: Neurons) -> list[str]:
 def saved_shapes(neurons: Neurons, shape: Sequence[int], engine: str) -> list[tuple[int, ...]]:
     """Returns shapes of the int32 tensors that a forward pass saves for the backward pass.
 
-    ``shape`` is [steps, batch, neurons]. The CPU engine saves one tensor of ``Forward.stored``,
-    laid out as [batch, vectors of 32 neurons, steps, slots, 32] and seen as one axis. The other
-    engines save each input in state units.
+    ``shape`` is [steps, batch, neurons]. The reference saves each input in state units. The other
+    engines save one tensor of ``Forward.stored``: CUDA as [slots, steps, batch, neurons], the CPU
+    as [batch, vectors of 32 neurons, steps, slots, 32], seen as one axis.
     """
-    if engine != "cpu":
-        return [tuple(shape)] * len(neurons.program.inputs)
     steps, batch, count = shape
+    slots = len(neurons.program.forward.stored)
+    if engine == "reference":
+        return [(steps, batch, count)] * len(neurons.program.inputs)
+    if engine == "cuda":
+        return [(slots, steps, batch, count)]
     lanes = -(-count // NEURONS_PER_BITMASK) * NEURONS_PER_BITMASK
-    return [(batch * lanes * steps * len(neurons.program.forward.stored),)]
+    return [(batch * lanes * steps * slots,)]

@@ -1,7 +1,7 @@
-"""The forward time loop of CUBA neurons in Triton: each program computes all steps of its columns.
+"""The forward time loop of all neurons in Triton: each program computes all steps of its columns.
 
-A column is one neuron of one sample, so each step has ``columns`` = batch · neurons columns. Decays
-and biases are real numbers, which kernels convert to fixed-point numbers (``steps.load_keep``).
+A column is one neuron of one sample, so each step has ``columns`` = batch · neurons columns. The
+step of a neuron is a function that ``printer`` writes.
 """
 
 from __future__ import annotations
@@ -10,107 +10,122 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import (
+    choose_each,
     columns_of,
-    decay_state,
     existing_columns,
-    load_bias,
-    load_keep,
-    load_rows,
-    saturate,
+    load_rows_of_each,
+    move_each,
+    row_of_each,
+    split_slots,
+    store_each,
     to_state,
+    zeros_of_each,
 )
-from netdesc.kernels.fixed_point import STATE_UNIT
 
-_PER_UNIT = tl.constexpr(1.0 / STATE_UNIT)
+
+@triton.jit
+def _to_states(values, UNIT: tl.constexpr):
+    """Converts each of the blocks of floats to states."""
+    states = ()
+    for k in tl.static_range(len(values)):
+        states = states + (to_state(values[k], UNIT),)
+    return states
+
+
+@triton.jit
+def _largest(peaks, states, exists):
+    """Returns the larger magnitudes; columns that do not exist count as 0."""
+    largest = ()
+    for k in tl.static_range(len(peaks)):
+        magnitude = tl.where(exists, tl.abs(states[k]), 0)
+        largest = largest + (tl.maximum(peaks[k], magnitude),)
+    return largest
+
+
+@triton.jit
+def _load_each(at, column, columns, COUNT: tl.constexpr):
+    loaded = ()
+    for k in tl.static_range(COUNT):
+        loaded = loaded + (tl.load(at[k] + column, mask=column < columns, other=0),)
+    return loaded
 
 
 @triton.jit(do_not_specialize=["steps", "columns"])
-def forward(
-    z,
-    current_decay,
-    voltage_decay,
-    bias,
-    stride_u,
-    stride_v,
+def run_steps(
+    inputs,
+    parameters,
+    strides,
+    initial,
     out,
-    voltage,
+    stored,
+    final,
     notes,
     steps,
     columns,
     neurons,
-    threshold,
-    HAS_BIAS: tl.constexpr,
+    PREPARE: tl.constexpr,
+    STEP: tl.constexpr,
+    STATES: tl.constexpr,
+    SLOTS: tl.constexpr,
+    UNIT: tl.constexpr,
+    OUT_UNIT: tl.constexpr,
+    FINER_BITS: tl.constexpr,
     DELAY: tl.constexpr,
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Computes all steps of neurons from their synaptic input ``z``, float32 [steps, columns].
+    """Computes all steps of neurons, as ``kernels.neurons`` says.
 
-    Writes ``out`` (float32 spikes, delayed by ``DELAY`` steps) and ``voltage`` (int32, before the
-    reset). Updates ``notes`` (int64 [4], zeros before): at 0 and 1 the largest |u| and |v|, at 3
-    the number of output spikes. These are integers, so the order of programs does not change them.
+    ``inputs`` are pointers to float32 [steps, columns], ``parameters`` to float32 [neurons]
+    (``strides`` 1) or [] (0). ``initial`` and ``final`` are pointers to int32 [columns], or empty.
+    ``UNIT`` states are a threshold unit. An output has ``FINER_BITS`` bits less than a state, and
+    is multiplied by ``OUT_UNIT``.
+
+    Writes ``out`` (float32 [steps, columns]), ``stored`` (int32 [SLOTS, steps, columns]) and
+    ``final``, and updates ``notes`` (int64 [STATES + 2], zeros before). Notes are integers, so that
+    the order of programs does not change them.
     """
     column = columns_of(tl.program_id(0), BLOCK)
-    neuron = column % neurons
-    ku, kv = load_keep(current_decay, neuron, stride_u), load_keep(voltage_decay, neuron, stride_v)
-    offset = load_bias(bias, neuron, HAS_BIAS)
-    u = tl.zeros((BLOCK,), tl.int32)
-    reset_v, delayed = u, u
-    peak_u, peak_v, spike_count = u, u, u
+    fixed = PREPARE(parameters, strides, column % neurons)
+    states = zeros_of_each(STATES, BLOCK, tl.int32)
+    fired = tl.zeros((BLOCK,), tl.int32)
+    delayed = fired
+    if len(initial):
+        states = _load_each(initial, column, columns, STATES)
+        fired = tl.load(initial[STATES] + column, mask=column < columns, other=0)
+        if DELAY:
+            delayed = tl.load(initial[STATES + 1] + column, mask=column < columns, other=0)
+    peaks = zeros_of_each(STATES, BLOCK, tl.int32)
+    count = tl.zeros((BLOCK,), tl.int32)
     row = columns.to(tl.int64)
-    z_at, out_at, voltage_at = z + column, out + column, voltage + column
+    inputs_at, out_at = move_each(inputs, column), out + column
+    stored_at = split_slots(stored + column, steps * row, SLOTS)
     for start in range(0, steps, STEPS_PER_LOAD):
-        z_rows = load_rows(z_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
+        rows = load_rows_of_each(inputs_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
         for i in tl.static_range(STEPS_PER_LOAD):
             exists = existing_columns(column, columns, start + i, 0, steps)
-            u = saturate(decay_state(u, ku) + to_state(z_rows[i]))
-            v = saturate(decay_state(reset_v, kv) + u + offset)
-            spiked = v > threshold
-            reset_v = tl.where(spiked, 0, v)
-            spikes = spiked.to(tl.int32)
-            emitted = delayed if DELAY else spikes
-            delayed = spikes
-            tl.store(voltage_at + i * row, v, mask=exists)
-            tl.store(out_at + i * row, emitted.to(tl.float32), mask=exists)
-            # With a bias, states are not 0 beyond the last step and the last column.
-            peak_u = tl.maximum(peak_u, tl.where(exists, tl.abs(u), 0))
-            peak_v = tl.maximum(peak_v, tl.where(exists, tl.abs(v), 0))
-            spike_count += tl.where(exists, emitted, 0)
-        z_at += STEPS_PER_LOAD * row
+            values = _to_states(row_of_each(rows, i), UNIT)
+            after, new_fired, value, before_reset, kept = STEP(fixed, states, fired, values)
+            if len(final):  # not those behind the last step
+                after = choose_each(exists, after, states)
+                new_fired = tl.where(exists, new_fired, fired)
+            states, fired = after, new_fired
+            value = value >> FINER_BITS
+            emitted = value
+            if DELAY:
+                emitted = delayed
+                delayed = tl.where(exists, value, delayed)
+            store_each(move_each(stored_at, i * row), kept, exists)
+            tl.store(out_at + i * row, emitted.to(tl.float32) * OUT_UNIT, mask=exists)
+            # States are not always 0 beyond the last step and the last column.
+            peaks = _largest(peaks, before_reset, exists)
+            count += tl.where(exists & (emitted != 0), 1, 0)
+        inputs_at = move_each(inputs_at, STEPS_PER_LOAD * row)
+        stored_at = move_each(stored_at, STEPS_PER_LOAD * row)
         out_at += STEPS_PER_LOAD * row
-        voltage_at += STEPS_PER_LOAD * row
-    tl.atomic_max(notes, tl.max(peak_u, 0).to(tl.int64))
-    tl.atomic_max(notes + 1, tl.max(peak_v, 0).to(tl.int64))
-    tl.atomic_add(notes + 3, tl.sum(spike_count.to(tl.int64), 0))
-
-
-@triton.jit(do_not_specialize=["steps", "columns"])
-def leaky(
-    z,
-    decay,
-    stride,
-    current,
-    steps,
-    columns,
-    neurons,
-    STEPS_PER_LOAD: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    """Computes the current without the voltage, as floats in threshold units.
-
-    In state units, the current is ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, where
-    rtz rounds toward zero.
-    """
-    column = columns_of(tl.program_id(0), BLOCK)
-    k = load_keep(decay, column % neurons, stride)
-    u = tl.zeros((BLOCK,), tl.int32)
-    row = columns.to(tl.int64)
-    z_at, current_at = z + column, current + column
-    for start in range(0, steps, STEPS_PER_LOAD):
-        z_rows = load_rows(z_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
-        for i in tl.static_range(STEPS_PER_LOAD):
-            exists = existing_columns(column, columns, start + i, 0, steps)
-            u = saturate(decay_state(u, k) + to_state(z_rows[i]))
-            tl.store(current_at + i * row, u.to(tl.float32) * _PER_UNIT, mask=exists)
-        z_at += STEPS_PER_LOAD * row
-        current_at += STEPS_PER_LOAD * row
+    for k in tl.static_range(STATES):
+        tl.atomic_max(notes + k, tl.max(peaks[k], 0).to(tl.int64))
+    tl.atomic_add(notes + STATES + 1, tl.sum(count.to(tl.int64), 0))
+    if len(final):
+        at = move_each(final, column)
+        store_each(at, states + (fired, delayed), column < columns)

@@ -8,7 +8,7 @@ is measured once for each shape, before a step is captured as a CUDA graph.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -50,7 +50,7 @@ def on_tensor_device(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        tensor = next(each for each in args if isinstance(each, torch.Tensor))
+        tensor = _first_tensor(args)
         if tensor.device.type == "cpu" and not IS_INTERPRETED:
             raise EngineError(
                 "engine 'cuda' cannot run: TRITON_INTERPRET=1 was set after its kernels were "
@@ -96,8 +96,11 @@ _fastest: dict[tuple[Any, ...], int] = {}
 
 
 def start_programs(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
-    """Starts ``kernel`` with a program for each point of ``grid``."""
-    kernel[grid](*args, **constants)
+    """Starts ``kernel`` with a program for each point of ``grid``.
+
+    Products and sums of floats become one instruction, which rounds once.
+    """
+    kernel[grid](*args, **constants, enable_fp_fusion=True)
 
 
 def start_time_loop(
@@ -122,7 +125,7 @@ def start_time_loop(
     if width is not None:
         run(width)
         return
-    key = (kernel, columns, _device_of(args), tuple(constants.items()))
+    key = (kernel, columns, _first_tensor(args).device, tuple(constants.items()))
     if key not in _fastest and _can_measure():
         _fastest[key] = min(_BLOCK_SIZES, key=lambda each: _milliseconds(lambda: run(each)))
         for tensor in added_to:
@@ -130,8 +133,10 @@ def start_time_loop(
     run(_fastest.get(key, block_size(columns)))
 
 
-def _device_of(args: tuple[Any, ...]) -> torch.device:
-    return next(each.device for each in args if isinstance(each, torch.Tensor))
+def _first_tensor(args: Iterable[Any]) -> torch.Tensor:
+    """Returns the first tensor among the arguments of a function. Some are lists of tensors."""
+    flat = (each for arg in args for each in (arg if isinstance(arg, list | tuple) else (arg,)))
+    return next(each for each in flat if isinstance(each, torch.Tensor))
 
 
 def _can_measure() -> bool:

@@ -9,7 +9,15 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
+from netdesc.kernels.fixed_point import (
+    DECAY_BITS,
+    DECAY_ONE,
+    STATE_LIMIT,
+    STATE_UNIT,
+    WEIGHT_UNIT,
+)
+from netdesc.neurons.arithmetic import MAX_FALL
+from netdesc.neurons.expressions import PARAMETER_LIMIT
 
 ROUNDING = tl.constexpr(1.5 * 2**23)
 """Adding this number to a float and subtracting it again rounds the float, ties to even.
@@ -22,19 +30,22 @@ _ONE = tl.constexpr(DECAY_ONE)
 _FLOAT_ONE = tl.constexpr(float(DECAY_ONE))
 _LOW = tl.constexpr(DECAY_ONE - 1)
 _LIMIT = tl.constexpr(STATE_LIMIT)
-_UNIT = tl.constexpr(float(STATE_UNIT))
-_FLOAT_LIMIT = tl.constexpr(float(STATE_LIMIT))
+_WEIGHT_UNIT = tl.constexpr(WEIGHT_UNIT)
+_STATE_UNIT = tl.constexpr(STATE_UNIT)
+_PARAMETER_LIMIT = tl.constexpr(PARAMETER_LIMIT)
+_MAX_FALL = tl.constexpr(MAX_FALL)
 
 
 @triton.jit
-def decay_state(state, keep):
-    """Returns ``rtz(keep · state / 4096)``, exact for any 32-bit state and ``keep`` in 0..4096.
+def multiply_share(state, share):
+    """Returns ``rtz(share · state / 4096)``, exact for ``share`` in −4096..4096 and any state whose
+    negative is a 32-bit number, too.
 
-    rtz rounds toward zero. With ``state = 4096·h + l`` the product is ``4096·h·keep + l·keep``. The
-    arithmetic shift rounds down; adding 4095 to a negative product makes it round toward zero.
+    rtz rounds toward zero. With ``state = 4096·h + l`` the product is ``4096·h·share + l·share``.
+    The arithmetic shift rounds down; adding 4095 to a negative product makes it round toward zero.
     """
-    toward_zero = (state >> 31) & _LOW
-    return (state >> _BITS) * keep + (((state & _LOW) * keep + toward_zero) >> _BITS)
+    toward_zero = ((state ^ share) >> 31) & _LOW
+    return (state >> _BITS) * share + (((state & _LOW) * share + toward_zero) >> _BITS)
 
 
 @triton.jit
@@ -44,36 +55,70 @@ def saturate(state):
 
 
 @triton.jit
-def to_state(value):
-    """Converts floats to states: ``trunc(4096 · value)``, saturated; NaN becomes 0."""
-    scaled = tl.where(value == value, value * _UNIT, 0.0)
+def fall(a):
+    """Returns ``exp(−a)``, and exp(−60) beyond 60; NaN stays NaN."""
+    return tl.exp(-tl.where(a > _MAX_FALL, _MAX_FALL, a))
+
+
+@triton.jit
+def fill(value, TYPE: tl.constexpr, like):
+    """Returns a number as a block with the shape of ``like``."""
+    return tl.full(like.shape, value, TYPE)
+
+
+@triton.jit
+def truncate(value, UNIT: tl.constexpr, LIMIT: tl.constexpr):
+    """Returns ``trunc(UNIT · value)`` as int32, clamped to ± ``LIMIT``; NaN becomes 0."""
+    scaled = tl.where(value == value, value * UNIT, 0.0)
     # Comparisons, because minimum and maximum treat NaN differently on different GPUs.
-    scaled = tl.where(scaled < _FLOAT_LIMIT, scaled, _FLOAT_LIMIT)
-    scaled = tl.where(scaled > -_FLOAT_LIMIT, scaled, -_FLOAT_LIMIT)
+    scaled = tl.where(scaled < LIMIT, scaled, LIMIT)
+    scaled = tl.where(scaled > -LIMIT, scaled, -LIMIT)
     return scaled.to(tl.int32)
 
 
 @triton.jit
-def load_keep(decay, neuron, stride):
-    """Loads ``4096 − round(4096 · decay)``, int32 [BLOCK], as ``neuron_parameters.keep_factor``.
+def to_state(value, UNIT: tl.constexpr):
+    """Converts floats to states of which ``UNIT`` are a threshold unit, saturated."""
+    return truncate(value, UNIT, _LIMIT)
 
-    ``decay`` is float32, one per neuron (``stride`` 1) or one for all (``stride`` 0). In torch, the
-    conversion would take many kernels; here it takes negligible time.
-    """
-    share = tl.load(decay + neuron * stride)
-    share = tl.where(share > 0.0, share, 0.0)  # NaN becomes 0
-    share = tl.where(share < 1.0, share, 1.0)
-    lost = ((share * _FLOAT_ONE + ROUNDING) - ROUNDING).to(tl.int32)
-    return -lost + _ONE
+
+# Parameters are real numbers. ``parameter_grid.parameter_vector`` rounds them as these functions
+# do, with a dozen kernels of torch; here it takes negligible time.
 
 
 @triton.jit
-def load_bias(bias, neuron, HAS_BIAS: tl.constexpr):
-    """Loads the bias in state units, int32 [BLOCK]; ``bias`` is float32 [neurons], or empty."""
-    offset = neuron * 0
-    if HAS_BIAS:
-        offset = to_state(tl.load(bias + neuron))
-    return offset
+def load_factor(at):
+    """Loads factors in −1..1: shares ``round(4096 · factor)``, int32."""
+    value = tl.load(at)
+    value = tl.where(value > -1.0, value, tl.where(value == value, -1.0, 0.0))
+    value = tl.where(value < 1.0, value, 1.0)
+    return ((value * _FLOAT_ONE + ROUNDING) - ROUNDING).to(tl.int32)
+
+
+@triton.jit
+def load_decay(at):
+    """Loads decays in 0..1: shares ``4096 − round(4096 · decay)`` that are kept, int32."""
+    return -tl.maximum(load_factor(at), 0) + _ONE
+
+
+@triton.jit
+def load_grid(at, UNIT: tl.constexpr):
+    """Loads states: multiples of 1/4096, of which ``UNIT`` states are a threshold unit."""
+    units: tl.constexpr = UNIT // _STATE_UNIT
+    return truncate(tl.load(at), _STATE_UNIT, _PARAMETER_LIMIT // units) * units
+
+
+@triton.jit
+def load_threshold(at, UNIT: tl.constexpr):
+    """Loads thresholds: multiples of 1/64, in states of which ``UNIT`` are a threshold unit."""
+    units: tl.constexpr = UNIT // _WEIGHT_UNIT
+    return truncate(tl.load(at), _WEIGHT_UNIT, _PARAMETER_LIMIT // units) * units
+
+
+@triton.jit
+def load_real(at):
+    """Loads real numbers, which are not rounded."""
+    return tl.load(at)
 
 
 @triton.jit
@@ -107,3 +152,63 @@ def load_rows(at, row, column, columns, step, first, steps, ROWS: tl.constexpr):
         mask = existing_columns(column, columns, step + i, first, steps)
         rows = rows + (tl.load(at + i * row, mask=mask, other=0),)
     return rows
+
+
+@triton.jit
+def load_rows_of_each(at, row, column, columns, step, first, steps, ROWS: tl.constexpr):
+    """Returns ``load_rows`` of each of the pointers in the tuple ``at``."""
+    rows = ()
+    for k in tl.static_range(len(at)):
+        rows = rows + (load_rows(at[k], row, column, columns, step, first, steps, ROWS),)
+    return rows
+
+
+@triton.jit
+def move_each(at, distance):
+    """Adds ``distance`` to each of the pointers in a tuple."""
+    moved = ()
+    for k in tl.static_range(len(at)):
+        moved = moved + (at[k] + distance,)
+    return moved
+
+
+@triton.jit
+def split_slots(at, slot, SLOTS: tl.constexpr):
+    """Returns pointers to each of the slots of a tensor. A slot has ``slot`` numbers."""
+    slots = ()
+    for k in tl.static_range(SLOTS):
+        slots = slots + (at + k * slot,)
+    return slots
+
+
+@triton.jit
+def row_of_each(rows, ROW: tl.constexpr):
+    """Returns one row of each of the tuples of rows that ``load_rows_of_each`` returned."""
+    chosen = ()
+    for k in tl.static_range(len(rows)):
+        chosen = chosen + (rows[k][ROW],)
+    return chosen
+
+
+@triton.jit
+def store_each(at, values, mask):
+    for k in tl.static_range(len(at)):
+        tl.store(at[k], values[k], mask=mask)
+
+
+@triton.jit
+def zeros_of_each(COUNT: tl.constexpr, BLOCK: tl.constexpr, TYPE: tl.constexpr):
+    """Returns a tuple of ``COUNT`` blocks of zeros."""
+    zeros = ()
+    for _ in tl.static_range(COUNT):
+        zeros = zeros + (tl.zeros((BLOCK,), TYPE),)
+    return zeros
+
+
+@triton.jit
+def choose_each(condition, a, b):
+    """Returns ``tl.where`` of each of the values in two tuples."""
+    chosen = ()
+    for k in tl.static_range(len(a)):
+        chosen = chosen + (tl.where(condition, a[k], b[k]),)
+    return chosen

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 KERNELS = {
-    "forward", "adjoint", "leaky", "leaky_adjoint", "input_currents", "input_gradient",
-    "weight_gradient_parts", "weight_gradient", "filter_difference", "filter_adjoint",
+    "run_steps", "run_steps_back", "input_currents", "input_gradient", "weight_gradient_parts",
+    "weight_gradient", "filter_difference", "filter_adjoint",
     "convolve_difference", "convolve_adjoint",
 }  # fmt: skip
 

@@ -1,0 +1,109 @@
+"""The CUDA engine's functions for all neurons; ``kernels.neurons`` says what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.cuda import backward, forward
+from netdesc.kernels.cuda.generated import generate_steps
+from netdesc.kernels.cuda.launch import STEPS_PER_LOAD, on_tensor_device, start_time_loop
+from netdesc.kernels.fixed_point import STATE_UNIT
+from netdesc.kernels.neurons import (
+    Neurons,
+    NeuronsGradients,
+    NeuronsOutput,
+    saved_shapes,
+    state_names,
+)
+from netdesc.neurons.expressions import in_order
+from netdesc.neurons.program import Backward
+
+
+@on_tensor_device
+def neurons(
+    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
+) -> NeuronsOutput:
+    """Runs neurons."""
+    program, steps = neurons.program, generate_steps(neurons.definition, neurons.learn)
+    first = inputs_TBN[0]
+    shape, columns = first.shape, first[0].numel()
+    count, is_graded = len(program.states), program.forward.output is not None
+    out_TBN = torch.empty_like(first, memory_format=torch.contiguous_format)
+    shapes = saved_shapes(neurons, shape, "cuda") if keep else [(0,)]
+    saved = [first.new_empty(each, dtype=torch.int32) for each in shapes]
+    notes = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
+    names = state_names(neurons) if states else []
+    final = [first.new_empty(shape[1:], dtype=torch.int32) for _ in names]
+    start_time_loop(
+        forward.run_steps,
+        columns,
+        tuple(each.contiguous() for each in inputs_TBN),
+        *_pointers(neurons),
+        tuple(each.contiguous() for each in states),
+        out_TBN,
+        saved[0],
+        tuple(final),
+        notes,
+        shape[0],
+        columns,
+        neurons.count,
+        added_to=(notes,),
+        PREPARE=steps.prepare,
+        STEP=steps.step,
+        STATES=count,
+        SLOTS=len(program.forward.stored) if keep else 0,
+        UNIT=neurons.state_unit,
+        OUT_UNIT=1.0 / STATE_UNIT if is_graded else 1.0,
+        FINER_BITS=(neurons.state_unit // STATE_UNIT).bit_length() - 1 if is_graded else 0,
+        DELAY=neurons.delay,
+        STEPS_PER_LOAD=STEPS_PER_LOAD,
+    )
+    return NeuronsOutput(out_TBN, notes, final, saved if keep else [])
+
+
+@on_tensor_device
+def neurons_backward(
+    grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor]
+) -> NeuronsGradients:
+    """Returns the gradients of the inputs and of the learnable parameters."""
+    program, steps = neurons.program, generate_steps(neurons.definition, neurons.learn)
+    grad_out_TBN = grad_out_TBN.contiguous()
+    shape, columns = grad_out_TBN.shape, grad_out_TBN[0].numel()
+    grad_inputs = [torch.empty_like(grad_out_TBN) for _ in program.inputs]
+    learnable = neurons.learnable
+    grad_LBN = grad_out_TBN.new_empty(len(learnable), *shape[1:])
+    start_time_loop(
+        backward.run_steps_back,
+        columns,
+        grad_out_TBN,
+        saved[0].contiguous(),
+        *_pointers(neurons),
+        tuple(grad_inputs),
+        grad_LBN,
+        shape[0],
+        columns,
+        neurons.count,
+        PREPARE=steps.prepare_back,
+        STEP=steps.step_back,
+        SLOTS=len(program.forward.stored),
+        READS_BEFORE=int(_reads_before(program.backward)),
+        CARRIES=len(program.backward.carries),
+        LEARNT=len(learnable),
+        DELAY=neurons.delay,
+        STEPS_PER_LOAD=STEPS_PER_LOAD,
+    )
+    return NeuronsGradients(grad_inputs, [*grad_LBN.sum(1)] if learnable else [])
+
+
+def _pointers(neurons: Neurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    """Returns the real parameters, and the distance between those of two neurons."""
+    parameters = tuple(neurons.real_parameters)
+    return parameters, tuple(each.stride(0) if each.dim() else 0 for each in parameters)
+
+
+def _reads_before(back: Backward) -> bool:
+    roots = [*back.inputs.values(), *back.carries, *back.parameters.values()]
+    return any(a.operation == "stored_before" for a in in_order(roots))

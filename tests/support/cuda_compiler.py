@@ -1,8 +1,9 @@
 """Compiles every kernel of the CUDA engine for a GPU, which need not exist on this machine.
 
-``python cuda_compiler.py 90`` prints a line of JSON for each compilation for compute capability
-9.0: the kernel, the matrix instructions that it uses and the shared memory that it takes. Must run
-in a process of its own, without TRITON_INTERPRET. Nothing is computed.
+``python cuda_compiler.py 90 DEFINITION …`` prints a line of JSON for each compilation for compute
+capability 9.0, also of neurons with these definitions: the kernel, the matrix instructions that it
+uses and the shared memory that it takes. Must run in a process of its own, without
+TRITON_INTERPRET. Nothing is computed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from triton.backends.compiler import GPUTarget
 
 from netdesc.kernels.cuda import engine, launch
 from netdesc.kernels.neuron_parameters import make_dynamics
+from netdesc.kernels.neurons import make_neurons, state_names
+from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.definition import Definition
 
 
 class AbsentGPU:
@@ -68,9 +72,22 @@ def start_everything(steps: int, batch: int, inputs: int, units: int, learn: boo
         engine.spike_time_backward(out, torch.tensor(1.0), *filtering)
 
 
+def start_neurons(definition: Definition) -> None:
+    """Runs neurons forward and backward, and from given states; they are delayed, and learn."""
+    signal, states = torch.zeros(9, 2, 5), [torch.zeros(2, 5, dtype=torch.int32)]
+    parameters = [torch.zeros(5)] * len(compile_neuron(definition, learn=True).parameters)
+    neurons = make_neurons(definition.to_text(), True, parameters, 5, delay=1)
+    inputs = [signal] * len(definition.inputs)
+    *_, saved = engine.neurons(inputs, neurons, [], True)
+    engine.neurons_backward(signal, neurons, saved)
+    engine.neurons(inputs, neurons, states * len(state_names(neurons)), False)
+
+
 if __name__ == "__main__":
     triton.runtime.driver.set_active(AbsentGPU(int(sys.argv[1])))
     triton.JITFunction.__getitem__ = compile_instead
     launch.IS_INTERPRETED = True  # otherwise tensors on the CPU are refused
     start_everything(48, 2, 32, 48, learn=True)
     start_everything(1, 1, 1, 1, learn=False)
+    for text in sys.argv[2:]:
+        start_neurons(Definition.from_text(text))

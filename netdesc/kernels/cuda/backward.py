@@ -87,8 +87,8 @@ def run_steps_back(
                 grad_rows[i],
             )
             sums = _add_each(sums, adds, exists)
-            store_each(move_each(grad_inputs_at, -i * row), grads, exists)
+            store_each(grad_inputs_at, -i * row, grads, exists)
         grad_out_at -= STEPS_PER_LOAD * row
         stored_at = move_each(stored_at, -STEPS_PER_LOAD * row)
         grad_inputs_at = move_each(grad_inputs_at, -STEPS_PER_LOAD * row)
-    store_each(split_slots(grad_parameters + column, row, LEARNT), sums, column < columns)
+    store_each(split_slots(grad_parameters, row, LEARNT), column, sums, column < columns)

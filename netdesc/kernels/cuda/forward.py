@@ -10,12 +10,10 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import (
-    choose_each,
     columns_of,
     existing_columns,
     load_rows_of_each,
     move_each,
-    row_of_each,
     split_slots,
     store_each,
     to_state,
@@ -24,12 +22,21 @@ from netdesc.kernels.cuda.steps import (
 
 
 @triton.jit
-def _to_states(values, UNIT: tl.constexpr):
-    """Converts each of the blocks of floats to states."""
+def _states_of_row(rows, ROW: tl.constexpr, UNIT: tl.constexpr):
+    """Converts one row of each of the inputs to states."""
     states = ()
-    for k in tl.static_range(len(values)):
-        states = states + (to_state(values[k], UNIT),)
+    for k in tl.static_range(len(rows)):
+        states = states + (to_state(rows[k][ROW], UNIT),)
     return states
+
+
+@triton.jit
+def _choose_each(condition, a, b):
+    """Returns ``tl.where`` of each of the values in two tuples."""
+    chosen = ()
+    for k in tl.static_range(len(a)):
+        chosen = chosen + (tl.where(condition, a[k], b[k]),)
+    return chosen
 
 
 @triton.jit
@@ -104,10 +111,10 @@ def run_steps(
         rows = load_rows_of_each(inputs_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
         for i in tl.static_range(STEPS_PER_LOAD):
             exists = existing_columns(column, columns, start + i, 0, steps)
-            values = _to_states(row_of_each(rows, i), UNIT)
+            values = _states_of_row(rows, i, UNIT)
             after, new_fired, value, before_reset, kept = STEP(fixed, states, fired, values)
             if len(final):  # not those behind the last step
-                after = choose_each(exists, after, states)
+                after = _choose_each(exists, after, states)
                 new_fired = tl.where(exists, new_fired, fired)
             states, fired = after, new_fired
             value = value >> FINER_BITS
@@ -115,7 +122,7 @@ def run_steps(
             if DELAY:
                 emitted = delayed
                 delayed = tl.where(exists, value, delayed)
-            store_each(move_each(stored_at, i * row), kept, exists)
+            store_each(stored_at, i * row, kept, exists)
             tl.store(out_at + i * row, emitted.to(tl.float32) * OUT_UNIT, mask=exists)
             # States are not always 0 beyond the last step and the last column.
             peaks = _largest(peaks, before_reset, exists)
@@ -127,5 +134,4 @@ def run_steps(
         tl.atomic_max(notes + k, tl.max(peaks[k], 0).to(tl.int64))
     tl.atomic_add(notes + STATES + 1, tl.sum(count.to(tl.int64), 0))
     if len(final):
-        at = move_each(final, column)
-        store_each(at, states + (fired, delayed), column < columns)
+        store_each(final, column, states + (fired, delayed), column < columns)

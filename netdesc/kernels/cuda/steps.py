@@ -191,9 +191,10 @@ def row_of_each(rows, ROW: tl.constexpr):
 
 
 @triton.jit
-def store_each(at, values, mask):
+def store_each(at, distance, values, mask):
+    """Stores each of the values ``distance`` numbers behind its pointers."""
     for k in tl.static_range(len(at)):
-        tl.store(at[k], values[k], mask=mask)
+        tl.store(at[k] + distance, values[k], mask=mask)
 
 
 @triton.jit
@@ -203,12 +204,3 @@ def zeros_of_each(COUNT: tl.constexpr, BLOCK: tl.constexpr, TYPE: tl.constexpr):
     for _ in tl.static_range(COUNT):
         zeros = zeros + (tl.zeros((BLOCK,), TYPE),)
     return zeros
-
-
-@triton.jit
-def choose_each(condition, a, b):
-    """Returns ``tl.where`` of each of the values in two tuples."""
-    chosen = ()
-    for k in tl.static_range(len(a)):
-        chosen = chosen + (tl.where(condition, a[k], b[k]),)
-    return chosen

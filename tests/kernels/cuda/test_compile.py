@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.grids import grid
+from support.neuron_cases import DEFINITIONS
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"
@@ -26,16 +27,26 @@ MAX_SHARED_BYTES = 64 << 10
 """Shared memory of a block on the smallest GPU that netdesc supports."""
 
 
-@pytest.mark.parametrize("capability", grid(["75", "90"], ["75"]))
+NEURONS = ("mixed_exact", "payload", "sigma_delta")
+"""Neurons that together have every operation, two inputs, a payload, and no spike."""
+
+
+@pytest.mark.parametrize("capability", grid(["75", "80", "90"], ["75"]))
 def test_every_kernel_compiles(capability: str, tmp_path: Path) -> None:
     """The compiler checks types that the interpreter does not.
 
-    One capability is the oldest that netdesc supports; the other has tensor cores that Triton uses.
+    One capability is the oldest that netdesc supports; the others have tensor cores that Triton
+    uses.
     """
     script = Path(__file__).parents[2] / "support" / "cuda_compiler.py"
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     ended = subprocess.run(
-        [sys.executable, str(script), capability],
+        [
+            sys.executable,
+            str(script),
+            capability,
+            *(DEFINITIONS[each].to_text() for each in NEURONS),
+        ],
         capture_output=True,
         text=True,
         env={**environment, "TRITON_CACHE_DIR": str(tmp_path)},

@@ -13,12 +13,14 @@ import pytest
 import torch
 from support.cli_process import Netdesc
 from support.cuba_cases import GPU, plain_layer
+from support.neuron_definitions import RF
 from support.training_task import read_metrics, read_record, write_task
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netdesc.kernels.cuda import availability
 from netdesc.kernels.engine import EngineError, engine_name, use_engine
 from netdesc.kernels.neuron_parameters import make_dynamics
+from netdesc.kernels.neurons import make_neurons
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"
@@ -205,6 +207,9 @@ def test_opcheck_accepts_the_operators() -> None:
         ),
         "cuba": (tensors["spikes"], *neurons, empty, numbers),
         "leaky": (tensors["spikes"], tensors["current_decay"]),
+        "neurons": (
+            [tensors["spikes"]] * 2, [tensors["voltage_decay"]] * 5, [], RF.to_text(), 1, True, True
+        ),
         "spike_time": (tensors["spikes"], torch.zeros_like(tensors["spikes"]), 0.6, 2, 100),
         "window_classes": (tensors["spikes"], 3),
         "window_loss": (
@@ -255,7 +260,11 @@ def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
     grad = engine.spike_time_backward(filtered, torch.ones_like(loss), 0.9, 2, 3)
     back = engine.dense_cuba_backward(grad, spikes, weight, 8, voltage, neurons, True, True)
     u = engine.leaky(out, decays[0])
-    return [out, voltage, notes, loss, *back, u, *engine.leaky_backward(grad, u, decays[0], True)]
+    back = [*back, *engine.leaky_backward(grad, u, decays[0], True)]
+    resonators = make_neurons(RF.to_text(), True, [decays[0]] * 5, 37, 1)
+    graded, notes_of_them, _, saved = engine.neurons([out, u], resonators, [], True)
+    grads, grad_parameters = engine.neurons_backward(grad, resonators, saved)
+    return [out, voltage, notes, loss, *back, graded, notes_of_them, *grads, *grad_parameters]
 
 
 @needs_triton

@@ -31,7 +31,8 @@ from netdesc.neurons.models import ALL_NEURONS, NeuronSection
 DEFAULT_STEPS = 1000
 """The number of steps of a sample if neither the file nor the caller gives it."""
 
-LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
+SPIKE_LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
+GRADED_LOSS = {"type": "spike_max", "mode": "softmax"}
 TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
 """The ``loss`` and ``training`` of imported documents. A document requires these fields, and a
 ``.net`` file has no values for them.
@@ -128,6 +129,8 @@ def import_net(
             raise NetFileError(path, error.problem, index, error.dataset) from error
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     neurons, layers = _name_neurons([part.section for part in parts if part.section])
+    *_, last = (part for part in parts if part.neuron)
+    loss = GRADED_LOSS if last.is_graded else SPIKE_LOSS
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
@@ -136,14 +139,14 @@ def import_net(
         "input": {"shape": list(net.input_shape)},
         "neurons": neurons,
         "layers": layers,
-        "loss": LOSS,
+        "loss": loss,
         "training": TRAINING,
         "weights": {"path": f"{name}.safetensors"},
     }
     weights = {key: value for part in parts for key, value in part.weights.items()}
     steps_are_assumed = net.simulation is None and steps is None
     assumed = [
-        f"loss {_describe(LOSS)} (loss)",
+        f"loss {_describe(loss)} (loss)",
         f"{TRAINING['epochs']} epochs (training.epochs)",
         f"optimizer {_describe(TRAINING['optimizer'])} (training.optimizer)",
     ]
@@ -171,7 +174,11 @@ def import_net(
 
 def _describe(section: JsonObject) -> str:
     """Returns the section as text: its type, then the other fields with their values."""
-    values = [f"{name} {value:g}" for name, value in section.items() if name != "type"]
+    values = [
+        f"{name} {value if isinstance(value, str) else format(value, 'g')}"
+        for name, value in section.items()
+        if name != "type"
+    ]
     return f"{section['type']} with {' and '.join(values)}"
 
 
@@ -251,7 +258,8 @@ class LayerImport:
 
     ``section`` is the layer's section of the document, None for an input layer. ``weights`` have
     the names of the state dict. ``neuron`` is the type of the neurons, empty if there are none.
-    ``threshold`` is None if they have none. ``synapses`` is the number of weights.
+    ``threshold`` is None if they have none. ``synapses`` is the number of weights. ``is_graded``
+    says that the output is not spikes.
     """
 
     section: JsonObject | None = None
@@ -259,6 +267,7 @@ class LayerImport:
     neuron: str = ""
     threshold: float | None = None
     synapses: int = 0
+    is_graded: bool = False
 
 
 def _import_input(_name: str, _layer: InputLayer) -> LayerImport:
@@ -285,7 +294,9 @@ def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
         state["neuron.norm.running_mean"] = _mean(layer)
     weights = {f"layers.{name}.{part}": array for part, array in state.items()}
     synapses = sum(weight.size for weight in layer.weights)
-    return LayerImport(section, weights, neuron["type"], neuron.get("threshold"), synapses)
+    return LayerImport(
+        section, weights, neuron["type"], neuron.get("threshold"), synapses, imported.is_graded
+    )
 
 
 def _stored(neuron: NeuronSection, values: Values) -> Values:

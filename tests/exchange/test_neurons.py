@@ -199,5 +199,8 @@ def test_neurons_with_another_meaning(
     assert [row.neuron for row in imported.table] == [neuron]
     (layer,) = imported.description["layers"]
     assert layer.get("axonal_delay_step", True) == (neuron == "alif")
+    assert imported.description["loss"]["type"] == (
+        "spike_time" if neuron == "alif" else "spike_max"
+    )
     assert len(imported.warnings) == bool(words)
     assert all(words in text for text in imported.warnings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,12 +12,11 @@ from hypothesis import strategies as st
 from support import equations, neuron_definitions
 from support.equation_interpreter import run_equations
 from support.neuron_cases import DEFINITIONS, RANDOM, NeuronCase, case_of, neuron_cases
-from support.neuron_differences import MovedNeurons, slope
+from support.program_interpreter import ForwardMode, forward
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.neurons import check_neurons, make_neurons
-from netdesc.kernels.parameter_grid import GRADIENT_SIGNS
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 
@@ -57,45 +55,28 @@ def test_outputs_states_and_notes_are_those_of_the_text(random: equations.Case, 
     assert notes.tolist() == [*largest.values(), 0, out_TBN.count_nonzero()]
 
 
-def moved_neurons(case: NeuronCase) -> MovedNeurons:
-    neurons = case.neurons()
-    units = {"decay": 4096, "factor": 4096, "real": 1}
-    kinds = neurons.program.parameters
-    parameters = {
-        name: value.numpy() / units.get(kinds[name], neurons.state_unit)
-        for name, value in zip(kinds, neurons.parameters, strict=True)
-    }
-    *_, saved = case.run(keep=True)
-    inputs = [each.numpy() / neurons.state_unit for each in saved]
-    return MovedNeurons(case.definition, neurons.program, inputs, parameters)
-
-
 @settings(max_examples=30, deadline=None)
 @given(case=neuron_cases(), seed=SEEDS)
-def test_gradients_are_those_of_finite_differences(case: NeuronCase, seed: int) -> None:
+def test_gradients_are_those_of_forward_mode(case: NeuronCase, seed: int) -> None:
     rng = np.random.default_rng(seed)
     # Each neuron has its own parameters here, because sums over neurons are rounded to float32.
     case.parameters = [each.expand(case.shape[2]).clone() for each in case.parameters]
-    moved, kinds = moved_neurons(case), case.neurons().program.parameters
-    grad_out = rng.normal(size=moved.out_TBN.shape)
-
-    rounding = 1e-7 + 1e-10 * np.abs(moved.out_TBN * grad_out).sum()  # of differences
-
-    def loss(out_TBN: np.ndarray) -> float:
-        return (out_TBN[: len(out_TBN) - case.delay] * grad_out[case.delay :]).sum()
-
-    def along(name: str, direction: np.ndarray) -> Callable[[float], float]:
-        if name not in kinds:
-            moves = {name: direction}
-        else:
-            moves = {name: GRADIENT_SIGNS[kinds[name]] * direction}
-        return lambda step: loss(moved.run({each: step * move for each, move in moves.items()}))
-
-    for name, grad in case.gradients(torch.from_numpy(grad_out).float()).items():
+    neurons = case.neurons()
+    program = neurons.program
+    named = zip(program.parameters, neurons.parameters, strict=True)
+    fixed = {("parameter", name): each.double().numpy() for name, each in named}
+    *_, saved = case.run(keep=True)
+    inputs_TBN = [each.double().numpy() for each in saved]
+    steps = forward(program, fixed, list(zip(*inputs_TBN, strict=True)))
+    grad_out_TBN = torch.from_numpy(rng.normal(size=case.shape)).float()
+    late_TBN = grad_out_TBN.double().numpy()[case.delay :]
+    for name, grad in case.gradients(grad_out_TBN).items():
         direction = rng.normal(size=grad.shape)
         terms = grad.double().numpy() * direction
-        expected = slope(along(name, direction))
-        assert abs(expected - terms.sum()) <= 1e-5 * np.abs(terms).sum() + rounding, name
+        slope_TBN = ForwardMode(program, neurons.state_unit).run(steps, {name: direction})
+        expected_TBN = slope_TBN[: len(late_TBN)] * late_TBN
+        size = np.abs(terms).sum() + np.abs(expected_TBN).sum()
+        assert abs(expected_TBN.sum() - terms.sum()) <= 1e-5 * size, name
 
 
 @settings(max_examples=30, deadline=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from support.equations import Case, cases, definitions
 from support.neuron_definitions import DEFINITIONS, INTEGRATOR, exact
-from support.program_interpreter import SMOOTH, ForwardMode, backward, forward, on_grid
+from support.program_interpreter import SMOOTH, ForwardMode, backward, forward, run_case
 
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
@@ -21,36 +20,19 @@ def assert_gradients_are_those_of_forward_mode(case: Case, learn: bool) -> None:
     """For random directions d of inputs and parameters, <g, J d> must equal <J^T g, d>."""
     definition, unit = case.definition, 1 << case.definition.unit_bits
     program = compile_neuron(definition, learn)
-    draw = random.Random(0)
-    for neuron in range(case.inputs_TN[0].shape[1]):
-        parameters = {name: float(each[neuron]) for name, each in case.parameters.items()}
-        fixed = on_grid(program, parameters, unit)
-        inputs = [[int(x) for x in row] for row in np.stack(case.inputs_TN)[:, :, neuron].T]
-        steps = forward(program, fixed, inputs)
-        along_inputs = [[draw.uniform(-1, 1) for _ in program.inputs] for _ in steps]
-        learnable = [name for name, kind in program.parameters.items() if kind != "real"]
-        along = {name: draw.uniform(-1, 1) for name in learnable if learn}
-        gradients = [draw.uniform(-1, 1) for _ in steps]
-        slopes = ForwardMode(program, unit).run(steps, along_inputs, along)
-        of_inputs, of_parameters = backward(
-            program, fixed, [each.stored for each in steps], gradients
-        )
-        assert list(of_parameters) == list(along)
-        wanted = [a * b for a, b in zip(gradients, slopes, strict=True)]
-        found = [
-            of_step[name] * x
-            for of_step, row in zip(of_inputs, along_inputs, strict=True)
-            for name, x in zip(program.inputs, row, strict=True)
-        ]
-        found += [of_parameters[name] * x for name, x in along.items()]
-        scale = (
-            1e-6
-            + sum(  # terms of one gradient may cancel
-                map(abs, wanted)
-            )
-            + sum(map(abs, found))
-        )
-        assert math.fsum(found) == pytest.approx(math.fsum(wanted), abs=1e-9 * scale)
+    rng = np.random.default_rng(0)
+    fixed, steps = run_case(program, case)
+    shape = case.inputs_TN[0].shape
+    along = {name: rng.uniform(-1, 1, shape) for name in program.inputs}
+    learnable = [name for name, kind in program.parameters.items() if kind != "real"]
+    along |= {name: rng.uniform(-1, 1, shape[1:]) for name in learnable if learn}
+    gradients = rng.uniform(-1, 1, shape)
+    wanted_TN = gradients * ForwardMode(program, unit).run(steps, along)
+    found = backward(program, fixed, steps, gradients)
+    assert found.keys() == along.keys()
+    found_TN = np.vstack([along[name] * each for name, each in found.items()])
+    scale_N = 1e-6 + np.abs(wanted_TN).sum(0) + np.abs(found_TN).sum(0)  # terms may cancel
+    assert (np.abs(wanted_TN.sum(0) - found_TN.sum(0)) <= 1e-9 * scale_N).all()
 
 
 @pytest.mark.parametrize("learn", [False, True])
@@ -79,13 +61,8 @@ def test_the_neurons_of_these_tests_fire_and_do_not_always(name: str) -> None:
     case = spiking_case(DEFINITIONS[name])
     program = compile_neuron(case.definition, False)
     assert program.forward.spike is not None
-    fired = []
-    for neuron in range(8):
-        parameters = {key: float(each[neuron]) for key, each in case.parameters.items()}
-        inputs = [[int(x) for x in row] for row in np.stack(case.inputs_TN)[:, :, neuron].T]
-        steps = forward(program, on_grid(program, parameters, 4096), inputs)
-        fired += [step.values[program.forward.spike] for step in steps]
-    assert 0.01 < sum(fired) / len(fired) < 0.99
+    fired = [step.values[program.forward.spike] for step in run_case(program, case)[1]]
+    assert 0.01 < np.mean(fired) < 0.99
 
 
 @settings(max_examples=60, deadline=None)
@@ -107,7 +84,7 @@ MIXED = Definition(
     (
         "u = decay(u, d) + clip(x, -2, 2)",
         "w = scaled(abs(u) - g, f) + min(v, u)",
-        "v = decay(v - w, d) + where(w > 1, -u, 2 * u + 0.5) + u * (1 - d)",
+        "v = decay(v - w, d) + where(w > 1, -u, 2 * u + 0.5) + u * d",
     ),
     output="v - max(w, before(v))",
 )
@@ -136,9 +113,8 @@ def test_gradients_are_finite_differences_without_rounding(definition: Definitio
         return sum(a * b for a, b in zip(outputs, gradients, strict=True))
 
     fixed, steps = run(values)
-    stored = [each.stored for each in steps]
-    of_inputs, found = backward(program, fixed, stored, gradients, SMOOTH)
-    found |= {str(t): of_step["x"] for t, of_step in enumerate(of_inputs)}
+    found = backward(program, fixed, steps, gradients, SMOOTH)
+    found |= {str(t): of_step for t, of_step in enumerate(found.pop("x"))}
     assert found.keys() == values.keys()
     for name, gradient in found.items():
         difference = (loss(name, 1e-5) - loss(name, -1e-5)) / 2e-5
@@ -153,5 +129,7 @@ def test_ties_go_to_the_second_argument_and_abs_rises_at_0(
     equation: str, of_x: float, of_y: float
 ) -> None:
     program = compile_neuron(Definition((), (equation,), output="v", inputs=("x", "y")), False)
-    stored = [each.stored for each in forward(program, {}, [[4096, 4096]])]
-    assert backward(program, {}, stored, [1.0])[0] == [{"x": of_x, "y": of_y}]
+    assert backward(program, {}, forward(program, {}, [[4096, 4096]]), [1.0]) == {
+        "x": of_x,
+        "y": of_y,
+    }

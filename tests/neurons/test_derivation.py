@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from support.equations import Case, cases, definitions
 from support.neuron_definitions import exact
-from support.program_interpreter import Step, evaluate, forward, on_grid
+from support.program_interpreter import Step, evaluate, run_case
 
 from netdesc.neurons.adjoint import differentiate
 from netdesc.neurons.compile import compile_neuron
@@ -31,25 +31,20 @@ def assert_derived_values_are_exact(case: Case, learn: bool) -> None:
     stored_roots = roots_of(program.backward)
     true_order, stored_order = in_order(true_roots), in_order(stored_roots)
     draw = random.Random(0)
-    for neuron in range(case.inputs_TN[0].shape[1]):
-        parameters = {name: float(each[neuron]) for name, each in case.parameters.items()}
-        fixed = on_grid(program, parameters, 1 << definition.unit_bits)
-        inputs = [[int(x) for x in row] for row in np.stack(case.inputs_TN)[:, :, neuron].T]
-        steps = forward(program, fixed, inputs)
-        for t, step in enumerate(steps):
-            shared = {("output_gradient", None): draw.uniform(-1, 1), ("first", None): t == 0}
-            shared |= {
-                ("carry", index): draw.uniform(-1, 1)
-                for index in range(len(program.backward.carries))
-            }
-            before = steps[t - 1] if t else Step({}, {}, [987_654_321] * len(step.stored))
-            leaves = {**fixed, **shared}
-            for leaf, values in (("stored", step.stored), ("stored_before", before.stored)):
-                leaves |= {(leaf, slot): value for slot, value in enumerate(values)}
-            found = evaluate(stored_order, leaves)
-            wanted = evaluate(true_order, {**step.leaves, **shared})
-            for a, b in zip(stored_roots, true_roots, strict=True):
-                assert found[a] == wanted[b]
+    fixed, steps = run_case(program, case)
+    for t, step in enumerate(steps):
+        shared = {("output_gradient", None): draw.uniform(-1, 1), ("first", None): t == 0}
+        shared |= {
+            ("carry", index): draw.uniform(-1, 1) for index in range(len(program.backward.carries))
+        }
+        before = steps[t - 1] if t else Step({}, {}, [987_654_321] * len(step.stored))
+        leaves = {**fixed, **shared}
+        for leaf, values in (("stored", step.stored), ("stored_before", before.stored)):
+            leaves |= {(leaf, slot): value for slot, value in enumerate(values)}
+        found = evaluate(stored_order, leaves)
+        wanted = evaluate(true_order, {**step.leaves, **shared})
+        for a, b in zip(stored_roots, true_roots, strict=True):
+            np.testing.assert_array_equal(*np.broadcast_arrays(found[a], wanted[b]))
 
 
 @settings(max_examples=25, deadline=None)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
-from support.equation_interpreter import Share, run_equations, to_grid
+from support.equation_interpreter import run_equations
 from support.equations import SURROGATES, Case, cases, definitions
-from support.expression_evaluator import evaluate
+from support.program_interpreter import evaluate, on_grid, run_case
 
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import Expression, in_order
-from netdesc.neurons.neuron import Neuron
+from netdesc.neurons.program import Forward
 
 LEAKY = Definition(
     parameters=(("threshold", "threshold"), ("leak", "decay")),
@@ -25,56 +26,27 @@ LEAKY = Definition(
 )
 
 
-def share_or_value(name: str, kind: str, value: float) -> Any:
-    """A parameter as engines get it: a decay is what is kept."""
-    found = to_grid(kind, value)
-    if isinstance(found, Share):
-        return 4096 - found.parts if kind == "decay" else found.parts
-    return value if kind == "real" else found
-
-
-def steps_of(neuron: Neuron, case: Case, n: int) -> list[list[Any]]:
-    """Runs neuron ``n`` of a case; returns spike, output, states before and after, each step."""
-    kinds = neuron.parameters
-    parameters = {
-        name: share_or_value(name, kinds[name], float(case.parameters[name][n])) for name in kinds
-    }
-    states, fired, found = dict.fromkeys(neuron.states, 0), False, []
-    roots = [each for each in (neuron.spike, neuron.output) if each is not None]
-    count = len(roots)
-    roots += [*neuron.before_reset.values(), *neuron.after.values()]
-    for t in range(len(case.inputs_TN[0])):
-        inputs = {
-            name: int(each_TN[t, n])
-            for name, each_TN in zip(neuron.definition.inputs, case.inputs_TN, strict=True)
-        }
-        leaves = {"state": states, "parameter": parameters, "input": inputs}
-
-        def leaf(each: Expression, leaves: Any = leaves, fired: bool = fired) -> Any:
-            return fired if each.operation == "fired_before" else leaves[each.operation][each.value]
-
-        values = evaluate(roots, leaf)
-        spike = values[0] if neuron.spike is not None else False
-        output = values[count - 1] if neuron.output is not None else 4096
-        handed_on = output if spike or neuron.spike is None else 0
-        found.append([spike, handed_on, *values[count:]])
-        states = dict(zip(neuron.states, values[count + len(states) :], strict=True))
-        fired = spike
-    return found
-
-
 def check_steps(case: Case) -> None:
     neuron = read(case.definition)
     assert list(neuron.parameters) == list(case.parameters)
+    step = Forward(neuron.after, neuron.before_reset, neuron.spike, neuron.output, True, (), ())
+    program = SimpleNamespace(
+        parameters=neuron.parameters,
+        inputs=case.definition.inputs,
+        states=neuron.states,
+        forward=step,
+    )
     run = run_equations(case.definition, case.parameters, case.inputs_TN)
-    for n in range(case.inputs_TN[0].shape[1]):
-        expected = zip(
-            *(run.spikes_TN[:, n], run.output_TN[:, n]),
-            *(run.before_reset_TN[state][:, n] for state in neuron.states),
-            *(run.after_TN[state][:, n] for state in neuron.states),
-            strict=True,
-        )
-        assert steps_of(neuron, case, n) == [list(each) for each in expected]
+    for t, found in enumerate(run_case(program, case)[1]):
+        for state in neuron.states:
+            np.testing.assert_array_equal(
+                found.values[neuron.before_reset[state]], run.before_reset_TN[state][t]
+            )
+            np.testing.assert_array_equal(found.values[neuron.after[state]], run.after_TN[state][t])
+        spikes = True if neuron.spike is None else found.values[neuron.spike]
+        output = 4096 if neuron.output is None else found.values[neuron.output]
+        np.testing.assert_array_equal(spikes * output, run.output_TN[t])
+        np.testing.assert_array_equal(neuron.spike is not None and spikes, run.spikes_TN[t])
 
 
 @given(cases(far=True))
@@ -121,15 +93,10 @@ def run_once(step: str, x: int = 4096, **parameters: float) -> int:
     definition = Definition(
         tuple((name, kinds[name]) for name in parameters), (f"v = {step}",), output="v"
     )
-    (root,) = read(definition).after.values()
-
-    def leaf(each: Expression) -> Any:
-        name = str(each.value)
-        if each.operation == "parameter":
-            return share_or_value(name, kinds[name], parameters[name])
-        return x if each.operation == "input" else 0
-
-    return evaluate([root], leaf)[0]
+    neuron = read(definition)
+    leaves = {**on_grid(neuron, parameters, 4096), ("input", "x"): x, ("state", "v"): 0}
+    root = neuron.after["v"]
+    return evaluate(in_order([root]), leaves)[root]
 
 
 @pytest.mark.parametrize(
@@ -166,8 +133,10 @@ def pairs_of(spike: Expression | None, leaves: dict[str, Any]) -> dict[Expressio
     assert spike is not None
     assert spike.operation == "with_gradient"
     _, *pairs = spike.arguments
-    factors = evaluate(pairs[1::2], lambda each: leaves.get(str(each.value), 0))
-    return dict(zip(pairs[::2], factors, strict=True))
+    order = in_order(pairs)
+    named = {(a.operation, a.value): leaves.get(str(a.value), 0) for a in order if not a.arguments}
+    values = evaluate(order, named)
+    return {a: values[factor] for a, factor in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 @pytest.mark.parametrize("shape", SURROGATES)

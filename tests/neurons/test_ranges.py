@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from support.equations import Case, cases
 from support.neuron_definitions import ALIF, CUBA, DEFINITIONS, SIGMA_DELTA
-from support.program_interpreter import VALUES, evaluate, forward, on_grid
+from support.program_interpreter import VALUES, evaluate, on_grid, run_case, toward_zero
 
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
@@ -31,8 +31,7 @@ def wrapped(compute: Callable[..., int]) -> Callable[..., int]:
 
 
 def near_times(a: int, share: int) -> int:
-    product = wrap(a * share)
-    return abs(product) // 4096 * (1 if product >= 0 else -1)
+    return toward_zero(wrap(a * share))
 
 
 SUMS = ("add", "subtract", "negate", "absolute")
@@ -52,12 +51,10 @@ def forward_roots(program: Program) -> list[Expression]:
 def test_no_integer_leaves_32_bits_and_no_state_its_limit(case: Case) -> None:
     program = compile_neuron(case.definition, False)
     states = [*program.forward.after.values(), *program.forward.before_reset.values()]
-    for neuron in range(case.inputs_TN[0].shape[1]):
-        fixed = on_grid(program, {k: float(v[neuron]) for k, v in case.parameters.items()}, 4096)
-        inputs = [[int(x) for x in row] for row in np.stack(case.inputs_TN)[:, :, neuron].T]
-        for step in forward(program, fixed, inputs):
-            assert all(abs(v) <= MAX_INT for a, v in step.values.items() if a.type is GRID)
-            assert all(abs(step.values[a]) <= STATE_LIMIT for a in states)
+    for step in run_case(program, case)[1]:
+        integers = [value for a, value in step.values.items() if a.type is GRID]
+        assert all((np.abs(each) <= MAX_INT).all() for each in integers)
+        assert all((np.abs(step.values[a]) <= STATE_LIMIT).all() for a in states)
 
 
 @settings(max_examples=40, deadline=None)

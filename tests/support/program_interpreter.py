@@ -1,16 +1,18 @@
-"""Runs programs in plain Python, one neuron at a time, without any engine.
+"""Runs programs in numpy, all neurons at once, without any engine.
 
-Forward, the integers are unbounded. Forward-mode derivatives of the same expressions, by a table of
-their own, are the oracle of the step back, which goes in reverse.
+Forward, integers have 64 bits. Forward-mode derivatives of the same expressions, by a table of
+their own, are the oracle of every step back, which goes in reverse. Values have any one shape.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from support.equations import Case
 
 from netdesc.neurons.expressions import GRID, STATE_LIMIT, Expression, in_order
 from netdesc.neurons.program import Program
@@ -19,31 +21,31 @@ Leaves = Mapping[tuple[str, Any], Any]
 """(operation, value) of a leaf -> its value."""
 
 
-def toward_zero(product: int) -> int:
-    return abs(product) // 4096 * (1 if product >= 0 else -1)
+def toward_zero(product: Any) -> Any:
+    return np.sign(product) * (np.abs(product) // 4096)
 
 
 VALUES: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "subtract": operator.sub,
     "negate": operator.neg,
-    "absolute": abs,
-    "minimum": lambda a, b: a if a < b else b,
-    "maximum": lambda a, b: a if a > b else b,
-    "where": lambda a, b, c: b if a else c,
+    "absolute": np.abs,
+    "minimum": np.minimum,
+    "maximum": np.maximum,
+    "where": np.where,
     "times": lambda a, k: toward_zero(a * k),
-    "saturate": lambda a: max(-STATE_LIMIT, min(STATE_LIMIT, a)),
+    "saturate": lambda a: np.clip(a, -STATE_LIMIT, STATE_LIMIT),
     "rest": lambda k: 4096 - k,
     "multiply": operator.mul,
     "divide": operator.truediv,
-    "fall": lambda a: math.exp(-min(a, 60.0)),
+    "fall": lambda a: np.exp(-np.minimum(a, 60.0)),
     "to_real": lambda a: a / 4096,
     "greater": operator.gt,
     "greater_equal": operator.ge,
     "less": operator.lt,
     "less_equal": operator.le,
-    "and": lambda a, b: a and b,
-    "or": lambda a, b: a or b,
+    "and": np.logical_and,
+    "or": np.logical_or,
     "with_gradient": lambda a, *_: a,
 }
 SMOOTH = VALUES | {"times": lambda a, k: a * k / 4096, "saturate": lambda a: a}
@@ -65,23 +67,23 @@ def evaluate(
         elif a.operation == "scale":
             values[a] = arguments[0] * a.value
         elif a.operation == "unless_first":
-            values[a] = type(arguments[0])(0) if leaves["first", None] else arguments[0]
+            values[a] = np.zeros_like(arguments[0]) if leaves["first", None] else arguments[0]
         else:
             values[a] = operations[a.operation](*arguments)
     return values
 
 
-def on_grid(program: Program, parameters: Mapping[str, float], unit: int) -> dict[Any, Any]:
+def on_grid(program: Program, parameters: Mapping[str, Any], unit: int) -> dict[Any, Any]:
     """Returns the parameter leaves. ``parameters`` are real, as a user writes them."""
-    convert = {
-        "decay": lambda p: 4096 - round(4096 * p),
-        "factor": lambda p: round(4096 * p),
-        "threshold": lambda p: int(64 * p) * (unit // 64),
-        "grid": lambda p: int(4096 * p) * (unit // 4096),
-        "real": float,
+    convert: dict[str, Callable[[Any], Any]] = {
+        "decay": lambda p: 4096 - np.rint(4096 * p).astype(np.int64),
+        "factor": lambda p: np.rint(4096 * p).astype(np.int64),
+        "threshold": lambda p: (64 * p).astype(np.int64) * (unit // 64),
+        "grid": lambda p: (4096 * p).astype(np.int64) * (unit // 4096),
+        "real": lambda p: p,
     }
     kinds = program.parameters.items()
-    return {("parameter", name): convert[kind](parameters[name]) for name, kind in kinds}
+    return {("parameter", name): convert[kind](np.array(parameters[name])) for name, kind in kinds}
 
 
 @dataclass
@@ -96,7 +98,7 @@ class Step:
 def forward(
     program: Program,
     fixed: Leaves,
-    inputs: Sequence[Sequence[float]],
+    inputs: Sequence[Sequence[Any]],
     operations: Mapping[str, Any] = VALUES,
 ) -> list[Step]:
     """Returns the steps of a run; ``inputs`` has the input values of each step, in state units."""
@@ -117,33 +119,38 @@ def forward(
     return steps
 
 
+def run_case(program: Program, case: Case) -> tuple[dict[Any, Any], list[Step]]:
+    """Returns the parameter leaves and the steps of a run."""
+    fixed = on_grid(program, case.parameters, 1 << case.definition.unit_bits)
+    return fixed, forward(program, fixed, list(zip(*case.inputs_TN, strict=True)))
+
+
 def backward(
     program: Program,
     fixed: Leaves,
-    stored: Sequence[Sequence[Any]],
-    output_gradients: Sequence[float],
+    steps: Sequence[Step],
+    output_gradients: Sequence[Any],
     operations: Mapping[str, Any] = VALUES,
-) -> tuple[list[dict[str, float]], dict[str, float]]:
-    """Returns the gradients of the inputs of each step, and those of the parameters."""
-    step = program.backward
-    roots = [*step.inputs.values(), *step.carries, *step.parameters.values()]
-    order = in_order(roots)
+) -> dict[str, Any]:
+    """Returns the gradients of inputs, by step, and those of the parameters."""
+    step, stored = program.backward, [each.stored for each in steps]
+    order = in_order([*step.inputs.values(), *step.carries, *step.parameters.values()])
     carries = [0.0] * len(step.carries)
-    of_inputs: list[dict[str, float]] = []
-    of_parameters = dict.fromkeys(step.parameters, 0.0)
-    for t in reversed(range(len(stored))):
-        leaves = {**fixed, ("output_gradient", None): output_gradients[t], ("first", None): t == 0}
+    found: dict[str, Any] = {name: [] for name in step.inputs} | dict.fromkeys(step.parameters, 0)
+    for t, gradient in reversed([*enumerate(output_gradients)]):
+        leaves = {**fixed, ("output_gradient", None): gradient, ("first", None): t == 0}
         leaves |= {("carry", index): value for index, value in enumerate(carries)}
         # What stands before the first step is arbitrary, and must not be used.
         before = stored[t - 1] if t else [987_654_321] * len(stored[0])
         leaves |= {("stored", slot): value for slot, value in enumerate(stored[t])}
         leaves |= {("stored_before", slot): value for slot, value in enumerate(before)}
         values = evaluate(order, leaves, operations)
-        of_inputs.insert(0, {name: values[a] for name, a in step.inputs.items()})
+        for name, a in step.inputs.items():
+            found[name].insert(0, np.broadcast_to(values[a], np.shape(gradient)))
         carries = [values[a] for a in step.carries]
         for name, a in step.parameters.items():
-            of_parameters[name] += values[a]
-    return of_inputs, of_parameters
+            found[name] = found[name] + np.broadcast_to(values[a], np.shape(gradient))
+    return {name: np.array(each) for name, each in found.items()}
 
 
 class ForwardMode:
@@ -153,10 +160,10 @@ class ForwardMode:
         self.program = program
         self.unit = unit
 
-    def real(self, a: Expression, value: float) -> float:
+    def real(self, a: Expression, value: Any) -> Any:
         return value / self.unit if a.type is GRID else value
 
-    def slope(self, a: Expression, values: Mapping[Expression, Any], slopes: list[float]) -> float:
+    def slope(self, a: Expression, values: Mapping[Expression, Any], slopes: list[Any]) -> Any:
         """Returns the slope of ``a``, from those of its arguments."""
         of = [values[each] for each in a.arguments]
         s = slopes
@@ -168,14 +175,14 @@ class ForwardMode:
             case "negate" | "rest":
                 return -s[0]
             case "absolute":
-                return s[0] if of[0] >= 0 else -s[0]
+                return np.where(of[0] >= 0, s[0], -s[0])
             case "minimum":
-                return s[0] if of[0] < of[1] else s[1]
+                return np.where(of[0] < of[1], s[0], s[1])
             case "maximum":
-                return s[0] if of[0] > of[1] else s[1]
+                return np.where(of[0] > of[1], s[0], s[1])
             case "where":
                 jump = self.real(a, of[1]) - self.real(a, of[2])
-                return (s[1] if of[0] else s[2]) + s[0] * jump
+                return np.where(of[0], s[1], s[2]) + s[0] * jump
             case "times":
                 return s[0] * of[1] / 4096 + s[1] * of[0] / self.unit
             case "scale":
@@ -189,25 +196,24 @@ class ForwardMode:
         # Conditions have no slope, and surrogates are not differentiated.
         return 0.0
 
-    def run(
-        self,
-        steps: Sequence[Step],
-        input_slopes: Sequence[Sequence[float]],
-        parameter_slopes: Mapping[str, float],
-    ) -> list[float]:
-        """Returns the slope of what is handed on in each step. Slopes are those of real values."""
+    def run(self, steps: Sequence[Step], along: Mapping[str, Any]) -> np.ndarray:
+        """Returns the slope of what is handed on in each step.
+
+        ``along`` has directions: of inputs by step, of parameters as a user writes them.
+        """
         program, forward = self.program, self.program.forward
         signs = {"decay": -1.0, "real": 0.0}
         fixed = {
-            ("parameter", name): parameter_slopes.get(name, 0.0) * signs.get(kind, 1.0)
+            ("parameter", name): along.get(name, 0.0) * signs.get(kind, 1.0)
             for name, kind in program.parameters.items()
         }
-        states, fired, handed_on = dict.fromkeys(program.states, 0.0), 0.0, []
-        for step, now in zip(steps, input_slopes, strict=True):
+        states, fired = dict.fromkeys(program.states, 0.0), 0.0
+        none, handed_on = [0.0] * len(steps), []
+        for t, step in enumerate(steps):
             leaves = {**fixed, ("fired_before", None): fired}
             leaves |= {("state", name): value for name, value in states.items()}
-            leaves |= {("input", name): x for name, x in zip(program.inputs, now, strict=True)}
-            slopes: dict[Expression, float] = {}
+            leaves |= {("input", name): along.get(name, none)[t] for name in program.inputs}
+            slopes: dict[Expression, Any] = {}
             for a in step.values:
                 if a.arguments:
                     slopes[a] = self.slope(a, step.values, [slopes[each] for each in a.arguments])
@@ -216,11 +222,11 @@ class ForwardMode:
             states = {name: slopes[a] for name, a in forward.after.items()}
             spike, output = forward.spike, forward.output
             fired = slopes[spike] if spike is not None else 0.0
-            if output is None:
-                handed_on.append(fired)
-            elif spike is None:
-                handed_on.append(slopes[output])
-            else:
-                payload = slopes[output] if step.values[spike] else 0.0
-                handed_on.append(payload + fired * self.real(output, step.values[output]))
-        return handed_on
+            slope = fired if output is None else slopes[output]
+            if spike is not None and output is not None:
+                payload = np.where(step.values[spike], slope, 0.0)
+                slope = payload + fired * self.real(output, step.values[output])
+            handed_on.append(
+                np.broadcast_to(slope, np.shape(step.leaves["input", program.inputs[0]]))
+            )
+        return np.array(handed_on)

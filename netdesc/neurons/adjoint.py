@@ -218,7 +218,7 @@ class _Adjoint:
             values = self._handed_back(self._sweep(assumed))
             for value, carry in zip(values, own, strict=True):
                 if value not in known:
-                    known |= {value: carry, negate(value): negate(carry)}
+                    known |= {negate(value): negate(carry), value: carry}  # x - x is both
                 found.append(known[value])
             if found == assumed:
                 return found

@@ -81,7 +81,7 @@ def check(case: NeuronCase, seed: int) -> None:
         check_gradients(case, rng)
 
 
-SHOWN = ["cuba", "lif_delayed", "alif", "rf_iz_exact", "sigma_delta", "integrator", "payload"]
+SHOWN = ["cuba", "alif", "rf_iz_exact", "sigma_delta", "integrator", "payload", "mixed_exact"]
 
 
 @pytest.mark.parametrize("name", grid(DEFINITIONS, SHOWN))

@@ -69,8 +69,9 @@ _OF_TWO: dict[str, Callable[[float, float], float]] = {
     "maximum": max,
     "multiply": operator.mul,
     "divide": float.__truediv__,
+    "times": lambda a, share: math.trunc(a * share / STATE_UNIT),  # exact: it has 53 bits
 }
-_FOLDS: dict[str, Callable[..., float]] = {**_OF_ONE, **_OF_TWO}
+FOLDS: dict[str, Callable[..., float]] = {**_OF_ONE, **_OF_TWO}
 """Operation -> its value for numbers."""
 
 
@@ -82,7 +83,7 @@ def _simple(operation: str, *arguments: Expression, type: Type | None = None) ->
     type = type or arguments[0].type
     values = [number(each) for each in arguments]
     if None not in values:
-        return constant(_FOLDS[operation](*values), type)
+        return constant(FOLDS[operation](*values), type)
     return expression(operation, *arguments, type=type)
 
 
@@ -152,9 +153,7 @@ def where(condition: Expression, a: Expression, b: Expression) -> Expression:
 def times(a: Expression, share: Expression) -> Expression:
     assert a.type is GRID, a
     assert share.type is SHARE, share
-    if number(share) == STATE_UNIT or number(a) == 0:
-        return a
-    return expression("times", a, share, type=GRID)
+    return a if number(share) == STATE_UNIT or number(a) == 0 else _simple("times", a, share)
 
 
 def scale(a: Expression, factor: int) -> Expression:

@@ -9,11 +9,12 @@ shares. Engines use it while states are small, and check afterwards that they we
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
-from netdesc.neurons.arithmetic import remake, rewrite, saturate
+from netdesc.neurons.arithmetic import FOLDS, remake, rewrite, saturate
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import (
     GRID,
@@ -45,33 +46,6 @@ def _reach(interval: Interval) -> int:
 def _cut(interval: Interval, limit: int) -> Interval:
     return max(-limit, min(interval[0], limit)), min(limit, max(interval[1], -limit))
 
-
-def _times(of: list[Interval]) -> Interval:
-    # Integer division of magnitudes rounds toward zero, as the operation does.
-    shares = [x * y for x in of[0] for y in of[1]]
-    ends = [abs(each) // STATE_UNIT * (1 if each > 0 else -1) for each in shares]
-    return min(ends), max(ends)
-
-
-def _absolute(of: list[Interval]) -> Interval:
-    low, high = of[0]
-    return (0 if low <= 0 <= high else min(abs(low), abs(high))), _reach(of[0])
-
-
-_INTERVALS: dict[str, Callable[[list[Interval]], Interval]] = {
-    "add": lambda of: (of[0][0] + of[1][0], of[0][1] + of[1][1]),
-    "subtract": lambda of: (of[0][0] - of[1][1], of[0][1] - of[1][0]),
-    "negate": lambda of: (-of[0][1], -of[0][0]),
-    "absolute": _absolute,
-    "minimum": lambda of: (min(of[0][0], of[1][0]), min(of[0][1], of[1][1])),
-    "maximum": lambda of: (max(of[0][0], of[1][0]), max(of[0][1], of[1][1])),
-    "where": lambda of: (min(of[1][0], of[2][0]), max(of[1][1], of[2][1])),
-    "times": _times,
-    "saturate": lambda of: _cut(of[0], STATE_LIMIT),
-    "rest": lambda of: (STATE_UNIT - of[0][1], STATE_UNIT - of[0][0]),
-    "with_gradient": lambda of: of[0],
-}
-"""Operation -> the interval of its value, from those of its arguments."""
 
 _OF_KIND: dict[ParameterKind, Interval] = {
     "decay": (0, STATE_UNIT),
@@ -105,13 +79,21 @@ class Ranges:
             return a.value, a.value
         if a.operation == "parameter":
             return _OF_KIND[self._parameters[str(a.value)]]
-        if a.operation == "scale":
-            assert isinstance(a.value, int)
-            ends = [a.value * end for end in self[a.arguments[0]]]
-            return min(ends), max(ends)
         if not a.arguments:
             return self._leaves[a.operation]
-        return _INTERVALS[a.operation]([self[each] for each in a.arguments])
+        arguments = [self[each] for each in a.arguments]
+        if a.operation == "with_gradient":
+            return arguments[0]
+        if a.operation == "where":
+            ends = [*arguments[1], *arguments[2]]
+        elif a.operation == "scale":
+            assert isinstance(a.value, int)
+            ends = [a.value * end for end in arguments[0]]
+        else:  # Each rises or falls with each of its arguments, but for |a|.
+            ends = [int(FOLDS[a.operation](*each)) for each in itertools.product(*arguments)]
+        if a.operation == "absolute" and arguments[0][0] < 0 < arguments[0][1]:
+            ends.append(0)
+        return min(ends), max(ends)
 
 
 def hold_in_32_bits(neuron: Neuron) -> Neuron:

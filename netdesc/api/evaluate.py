@@ -16,7 +16,7 @@ from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.description import Description, load
 from netdesc.description.detect import is_net_file
 from netdesc.graph import INPUT
-from netdesc.losses import build_classifier
+from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums, build_classifier
 from netdesc.runs.files import RECORD, lock_of
 from netdesc.training import DataError
 from netdesc.training.batches import Batch, Batches
@@ -61,8 +61,9 @@ class Evaluation:
     """The measurements on the samples of ``part``.
 
     ``loss`` is per sample. If ``summed``, the document's loss is a sum over samples, which is
-    divided by their number here; otherwise it is a mean already. If the network classifies,
-    ``matched`` is None; otherwise ``score`` is None. ``judged`` says what the score counts:
+    divided by their number here; otherwise it is a mean already. ``score`` is None
+    unless the network classifies, ``matched`` unless it learns target spikes, ``errors`` unless it
+    learns target values. ``judged`` says what the score counts:
     ``steps`` if each step has a label, ``samples`` if each sample has one, or None. ``classifier``
     is the rule that predicts the class: most spikes in the sample (``rate``), or in the last
     ``window_steps`` steps (``moving_window``).
@@ -77,6 +78,7 @@ class Evaluation:
     classifier: Literal["rate", "moving_window"] | None
     window_steps: int | None
     matched: TargetMatch | None
+    errors: ValueErrors | None
     layers: list[LayerRate]
     warnings: list[str]
 
@@ -174,12 +176,17 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
     graph, samples = compiled.graph, batches.samples
     spikes: Counter[str] = Counter()
     met = target_spikes = 0
+    errors = None
+    if isinstance(compiled.loss, MeanSquaredErrorLoss):
+        errors = ValueErrorSums(compiled.loss)
 
     def count(batch: Batch, output_TBN: torch.Tensor) -> None:
         nonlocal met, target_spikes
         spikes[INPUT] += int(batch.input_TBN.count_nonzero())
         spikes.update({layer.name: layer.spikes for layer in compiled.model.engine_report()})
-        if graph.classes is None:
+        if errors is not None:
+            errors.add(output_TBN, batch.target)
+        elif graph.classes is None:
             target_spikes += int(batch.target.count_nonzero())
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
@@ -201,7 +208,8 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
         judged=judged,
         classifier=None if counter is None else "rate" if window is None else "moving_window",
         window_steps=window,
-        matched=TargetMatch(target_spikes, met) if score is None else None,
+        matched=TargetMatch(target_spikes, met) if score is None and errors is None else None,
+        errors=None if errors is None else errors.errors(),
         layers=_rates(compiled, spikes, len(samples)),
         warnings=warnings,
     )

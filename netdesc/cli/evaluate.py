@@ -74,6 +74,13 @@ def _format_metrics(result: Evaluation) -> list[str]:
             f"{result.matched.met:,} of {result.matched.target_spikes:,} target spikes in the "
             "same step"
         )
+    if result.errors is not None:
+        errors = result.errors
+        metrics.append(f"root mean squared error {errors.root_mean_squared_error:.4g}")
+        metrics.append(f"mean absolute error {errors.mean_absolute_error:.4g}")
+        if errors.explained_variance is not None:
+            metrics.append(f"{errors.explained_variance:.2%} of the variance explained")
+        metrics.append(f"sMAPE {errors.smape:.4g}")
     return metrics
 
 

@@ -180,7 +180,8 @@ TYPES = {
     "cosine_annealing": "cosine",
     "cosineannealinglr": "cosine",
     "steplr": "step",
-    **dict.fromkeys(("mse", "mse_count", "mse_count_loss", "spike_count"), "spike_rate"),
+    **dict.fromkeys(("mse", "mse_loss", "mseloss", "l2", "squared_error"), "mean_squared_error"),
+    **dict.fromkeys(("mse_count", "mse_count_loss", "spike_count"), "spike_rate"),
     **dict.fromkeys(
         ("ce", "ce_loss", "cross_entropy", "cross_entropy_loss", "crossentropyloss"), "spike_max"
     ),
@@ -190,6 +191,7 @@ TYPES = {
     "spikes": "spike_files",
     "events": "spike_files",
     "poisson": "rate",
+    **dict.fromkeys(("direct", "current", "analog"), "constant"),
 }
 """Maps a type of another tool, in lower case, to the type of netdesc that means the same."""
 

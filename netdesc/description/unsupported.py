@@ -107,7 +107,7 @@ TYPES = _by_name(
         'this format is not in this version: "arrays" reads .npz, "spike_files" .bs1 and .bs2': (
             "event_folders idx tonic mnist nmnist n_mnist"
         ),
-        "this encoding is not in this version": "direct series delta",
+        "this encoding is not in this version": "delta",
         "this optimizer is not in this version": "radam rmsprop adagrad adamax lbfgs",
         "this schedule is not in this version": (
             "milestones multistep multisteplr plateau reducelronplateau exponential onecycle"

@@ -1,6 +1,6 @@
 """The graph of a document: nodes with inferred shapes and resolved parameters."""
 
-from netdesc.description.models import SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.shapes import INPUT
 from netdesc.graph.build import build_graph
 from netdesc.graph.nodes import (
@@ -23,6 +23,7 @@ __all__ = [
     "Graph",
     "Layer",
     "Loss",
+    "MeanSquaredError",
     "SpikeMax",
     "SpikeRate",
     "SpikeTime",

@@ -7,8 +7,9 @@ from typing import cast
 
 from netdesc.description import models
 from netdesc.description.models import Document, MovingWindowClassifier
+from netdesc.description.models.loss import window_steps
 from netdesc.description.shapes import Shape, wire
-from netdesc.graph.nodes import Classifier, DenseNode, FlattenNode, Graph, Layer, SpikeTime
+from netdesc.graph.nodes import Classifier, DenseNode, FlattenNode, Graph, Layer
 
 
 def build_graph(document: Document) -> Graph:
@@ -40,13 +41,13 @@ def build_graph(document: Document) -> Graph:
 def _classifier(document: Document) -> Classifier | None:
     """Returns the document's classifier; by default, a classifier with the window of the loss.
 
-    Returns None if the loss compares the output with target spikes.
+    Returns None if the loss compares the output with targets.
     """
     loss, section = document.loss, document.classifier
-    if isinstance(loss, SpikeTime):
+    if loss.learns_from != "labels":
         return None
     if section is None:
-        return Classifier(loss.window_steps)
+        return Classifier(window_steps(loss))
     return Classifier(section.window_steps if isinstance(section, MovingWindowClassifier) else None)
 
 

@@ -99,12 +99,12 @@ def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMe
 
 
 def batch_memory(graph: Graph, batch: int) -> int:
-    """Returns the number of bytes of a batch of dense float32 inputs and target spikes.
+    """Returns the number of bytes of a batch of dense float32 inputs and targets.
 
-    ``batch`` is the number of samples. A network that learns from labels has no target spikes.
+    ``batch`` is the number of samples. A network that learns from labels has no targets.
     """
     cells = math.prod(graph.input_shape)
-    if graph.classifier is None:  # the network learns from target spikes
+    if graph.classifier is None:  # the network learns from targets
         cells += math.prod(graph.output_shape)
     return FLOAT_BYTES * cells * graph.steps * batch
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netdesc.description import models
-from netdesc.description.models import SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.shapes import Shape
 from netdesc.neurons.models.fields import width_at
 
-Loss = SpikeTime | SpikeRate | SpikeMax
+Loss = SpikeTime | SpikeRate | SpikeMax | MeanSquaredError
 Neuron = models.Cuba
 
 
@@ -164,7 +164,7 @@ class Graph:
     layers: tuple[Layer, ...]
     loss: Loss
     classifier: Classifier | None
-    """None if the loss compares the output with target spikes, so that there are no classes."""
+    """None if the loss compares the output with targets, so that there are no classes."""
 
     @property
     def neuron_layers(self) -> list[DenseNode]:

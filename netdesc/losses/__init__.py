@@ -1,7 +1,8 @@
-"""Losses and classifiers: torch modules that map output spikes to a loss or to classes.
+"""Losses and classifiers: torch modules that map the output to a loss or to classes.
 
 - ``build_loss`` and ``build_classifier``: build the modules that a graph describes
 - ``spike_time``: the van Rossum distance of spike trains; ``label_loss``: losses for labels
+- ``ValueErrorSums``: sums the errors of values over batches
 - ``majority``: returns the class that most steps of a sample predict
 """
 
@@ -14,16 +15,21 @@ from netdesc.losses.classifiers import (
 )
 from netdesc.losses.label_loss import SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
+from netdesc.losses.mean_squared_error import MeanSquaredErrorLoss
 from netdesc.losses.spike_time import SpikeTimeLoss
+from netdesc.losses.value_errors import ValueErrors, ValueErrorSums
 
 __all__ = [
     "SILENT",
     "Loss",
+    "MeanSquaredErrorLoss",
     "MostSpikes",
     "MostSpikesInWindow",
     "SpikeMaxLoss",
     "SpikeRateLoss",
     "SpikeTimeLoss",
+    "ValueErrorSums",
+    "ValueErrors",
     "build_classifier",
     "build_loss",
     "majority",

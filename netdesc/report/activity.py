@@ -40,15 +40,20 @@ class Sample:
 
     ``target`` is None if the sample has no target. ``label``, ``prediction`` (-1: no class) and
     ``rates`` (spikes per step of each class) are None if the sample has no label. ``hidden`` maps
-    the names of hidden layers to their spikes. It is empty in a run of an older netdesc.
+    the names of hidden layers to their spikes. It is empty in a run of an older netdesc. ``input``
+    and ``output`` are None if they are real numbers. If samples have target values, ``values`` are
+    the outputs of the first neurons, [steps, neurons], and ``goals`` their targets, [steps,
+    neurons] or [1, neurons].
     """
 
-    input: SpikeRaster
-    output: SpikeRaster
+    input: SpikeRaster | None
+    output: SpikeRaster | None
     target: SpikeRaster | None
     label: int | None
     prediction: int | None
     rates: NDArray[np.floating] | None
+    values: NDArray[np.floating] | None = None
+    goals: NDArray[np.floating] | None = None
     hidden: dict[str, SpikeRaster] = field(default_factory=dict[str, SpikeRaster])
 
 
@@ -103,11 +108,17 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
         raise ValueError(f"frame_epochs holds {len(frame_epochs)} frames")
 
     def sample(k: int) -> Sample:
-        has_label = f"label_{k}" in arrays
+        has_label, is_valued = f"label_{k}" in arrays, f"values_{k}" in arrays
+        values = arrays.curves(f"values_{k}") if is_valued else None
+        goals = arrays.curves(f"goals_{k}") if is_valued else None
+        if values is not None and goals is not None and values.shape[1] != goals.shape[1]:
+            raise ValueError(f"values_{k} and goals_{k} have different neurons")
         return Sample(
-            input=arrays.raster(f"input_{k}", inputs),
-            output=arrays.raster(f"output_{k}", outputs),
-            target=arrays.raster(f"target_{k}", outputs) if f"target_{k}" in arrays else None,
+            input=arrays.raster_if_any(f"input_{k}", inputs),
+            output=arrays.raster_if_any(f"output_{k}", outputs),
+            target=arrays.raster_if_any(f"target_{k}", outputs),
+            values=values,
+            goals=goals,
             label=arrays.integer(f"label_{k}") if has_label else None,
             prediction=arrays.integer(f"prediction_{k}") if has_label else None,
             rates=arrays.vector(f"rates_{k}", "f", outputs) if has_label else None,
@@ -122,7 +133,11 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
         epoch=arrays.integer("epoch") + 1,
         part=str(arrays["part"])[:20],
         sample_count=arrays.integer("samples"),
-        samples=[sample(k) for k in range(MAX_SAMPLES) if f"input_{k}" in arrays],
+        samples=[
+            sample(k)
+            for k in range(MAX_SAMPLES)
+            if f"input_{k}" in arrays or f"values_{k}" in arrays
+        ],
         rates={
             layer.name: arrays.vector(f"rate_{layer.name}", "f", math.prod(layer.output_shape))
             for layer in graph.neuron_layers
@@ -155,6 +170,15 @@ class _Arrays(dict[str, NDArray[Any]]):
         if cut is not None and not 0 <= cut <= steps:
             raise ValueError(f"cut_{name} is {cut}, which is not a step")
         return SpikeRaster(events.astype(np.int32, copy=False), steps, cells, cut)
+
+    def raster_if_any(self, name: str, cells: int) -> SpikeRaster | None:
+        return self.raster(name, cells) if name in self else None
+
+    def curves(self, name: str) -> NDArray[Any]:
+        values = self[name]
+        if values.ndim != 2 or values.dtype.kind != "f" or not 0 < len(values) <= self._steps:
+            raise ValueError(f"{name} is no list of values")
+        return values
 
     def vector(self, name: str, kinds: str, length: int | None = None) -> NDArray[Any]:
         values = self[name]

@@ -45,7 +45,11 @@ def coincidences(samples: Sequence[Sample]) -> list[Coincidence]:
 
     Returns an empty list if no sample has a target.
     """
-    pairs = [_spike_times(each.output, each.target) for each in samples if each.target is not None]
+    pairs = [
+        _spike_times(each.output, each.target)
+        for each in samples
+        if each.target is not None and each.output is not None
+    ]
     return [
         Coincidence(
             tolerance,

@@ -52,8 +52,13 @@ def _silence(run: RunData, dead: Sequence[str], zeroed: Sequence[str]) -> Iterat
     if confusion is not None:
         silent, count, what = int(confusion.undecided.sum()), confusion.total, run.classified_items
     elif activity is not None and run.graph.classes is None:
-        with_target = [each for each in activity.samples if each.target and len(each.target.events)]
-        silent, count = sum(not len(each.output.events) for each in with_target), len(with_target)
+        outputs = [
+            each.output
+            for each in activity.samples
+            if each.output
+            and (each.values is not None or (each.target and len(each.target.events)))
+        ]
+        silent, count = sum(not len(output.events) for output in outputs), len(outputs)
     if silent and silent >= MIN_SILENT_SHARE * count:
         yield f"The output is silent for {silent:,} of {count:,} {what} (see the next steps)."
     if dead:

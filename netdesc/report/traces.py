@@ -57,7 +57,11 @@ def traces(run: RunData) -> Traces | None:
     Returns None if the loss is not a spike-time loss, or if the run stored no sample with a target.
     """
     loss, samples = run.graph.loss, [] if run.activity is None else run.activity.samples
-    pairs = [(each.target, each.output) for each in samples if each.target is not None]
+    pairs = [
+        (each.target, each.output)
+        for each in samples
+        if each.target is not None and each.output is not None
+    ]
     if not isinstance(loss, SpikeTime) or not pairs:
         return None
     cuts = [raster.cut for pair in pairs for raster in pair if raster.cut is not None]

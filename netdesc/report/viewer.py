@@ -19,6 +19,7 @@ from netdesc.report.pictures import (
 )
 from netdesc.report.plots import Plot, bars
 from netdesc.report.run import RunData
+from netdesc.report.value_curves import value_curves
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,16 @@ class EpochSlider:
 
 @dataclass(frozen=True)
 class SampleView:
-    """The pictures of a sample, its prediction in words, and the spike rates of the classes."""
+    """The figures of a sample: pictures of its spikes, curves of its values, its classes' rates.
+
+    ``decision`` is its prediction in words.
+    """
 
     title: str
     still: Picture | None
     rasters: list[Picture]
     overlay: Picture | None
+    curves: Plot | None
     decision: str
     rates: Plot | None
 
@@ -118,13 +123,13 @@ def _view(run: RunData, activity: Activity, number: int, sample: Sample) -> Samp
         ("Output", sample.output),
     ]
     overlay = None
-    if sample.target is not None:
+    if sample.target is not None and sample.output is not None:
         alt = f"{title}: target and output in one picture. Target"
         overlay = overlay_picture("Target and output", alt, sample.target, sample.output, WIDE)
     return SampleView(
         title=title,
         still=still_picture(f"{title}: the input as an image", sample.input, run.graph.input_shape)
-        if sample.label is not None
+        if sample.label is not None and sample.input is not None
         else None,
         rasters=[
             raster_picture(name, f"{title}: {name[0].lower()}{name[1:]}", raster, SMALL)
@@ -132,6 +137,7 @@ def _view(run: RunData, activity: Activity, number: int, sample: Sample) -> Samp
             if raster is not None
         ],
         overlay=overlay,
+        curves=value_curves(run.graph, sample, title),
         decision=_decision(sample, run.graph.classifier),
         rates=_rates(sample),
     )

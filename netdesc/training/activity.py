@@ -8,6 +8,9 @@ The report draws its pictures from these arrays:
   int32 [events, 2], each (step, row-major index of the neuron). If each sample has one label:
   ``label_k``, ``prediction_k`` (-1 if the output is silent) and ``rates_k``, the spikes per step of
   each class, float32 [classes]
+  Inputs and outputs that are real numbers have no events
+- ``values_k`` and ``goals_k``, if samples have target values: the output, float32 [steps, neurons]
+  of the first neurons, and its targets, [steps, neurons] or [1, neurons]
 - ``hidden_k_<layer>``: the events of a hidden layer for sample k, as ``output_k``
 - ``rate_<layer>``: each neuron's mean spikes per step over the samples, float32 [neurons]
 - ``frame_epochs``: the numbers of complete epochs at which frames were recorded, int32 [frames];
@@ -69,9 +72,10 @@ class ActivityRecorder:
         count = max(1, min(MAX_SAMPLES, MAX_CELLS // _values_per_sample(graph)))
         self._batches = replace(batches, samples=batches.samples[:count])
         self._first_sample = replace(self._batches, samples=batches.samples[:1])
-        self._has_targets = classifier is None
+        self._learns_from = graph.loss.learns_from
         self._probe = ActivityProbe(graph, batches.device, classifier)
-        self.frame_epochs = frame_epochs(epochs)
+        has_frames = self._learns_from != "target values"
+        self.frame_epochs = frame_epochs(epochs) if has_frames else set[int]()
         self.frames: dict[int, NamedArrays] = {}
         """Maps a number of complete epochs to the frame, a ``raster`` with the name ``frame``."""
         self.changed = True
@@ -137,7 +141,7 @@ class ActivityRecorder:
                 has_wrong |= is_first_wrong
                 if number < SHOWN_SAMPLES or is_first_wrong:
                     slot = min(number, SHOWN_SAMPLES - 1)
-                    shown[slot] = snapshot.arrays(sample, slot, self._has_targets)
+                    shown[slot] = snapshot.arrays(sample, slot, self._learns_from)
                 number += 1
             for name, counts in snapshot.spikes.items():
                 spikes[name] = spikes.get(name, 0) + counts

@@ -23,6 +23,8 @@ MAX_EVENTS = 200_000
 """Largest number of events in a raster. If there are more, the last steps are left out.
 
 The hidden layers of a sample share this number."""
+MAX_CURVES = 8
+"""Largest number of output neurons whose values are kept for samples with target values."""
 MAX_HIDDEN_LAYERS = 11
 """Largest number of hidden layers whose spikes are kept."""
 
@@ -52,17 +54,23 @@ class ActivitySnapshot:
             return False
         return bool(self.predictions[sample] != self.batch.target[sample].item())
 
-    def arrays(self, sample: int, number: int, has_target: bool) -> NamedArrays:
+    def arrays(self, sample: int, number: int, learns_from: str) -> NamedArrays:
         """Returns the arrays of a sample for ``activity.npz``.
 
-        ``sample`` is the sample's index in the batch; the arrays' names end with ``number``.
+        ``sample`` is the sample's index in the batch; the arrays' names end with ``number``. Real
+        numbers have no raster.
         """
         spikes = {"input": self.batch.input_TBN, "output": self.output_TBN}
-        if has_target:
+        if learns_from == "target spikes":
             spikes["target"] = self.batch.target
         arrays: NamedArrays = {}
         for name, spikes_TBN in spikes.items():
-            arrays |= raster(f"{name}_{number}", spikes_TBN[:, sample])
+            of_sample = spikes_TBN[:, sample]
+            if bool(((of_sample >= 0) & (of_sample == of_sample.round())).all()):
+                arrays |= raster(f"{name}_{number}", of_sample)
+        if learns_from == "target values":
+            arrays[f"values_{number}"] = _curves(self.output_TBN[:, sample])
+            arrays[f"goals_{number}"] = _curves(self.batch.target[:, sample])
         for name, spikes_TBN in self.hidden_TBN.items():
             limit = MAX_EVENTS // len(self.hidden_TBN)
             arrays |= raster(f"hidden_{number}_{name}", spikes_TBN[:, sample], limit)
@@ -109,6 +117,13 @@ class ActivityProbe:
             predictions = decide(classes, batch.target, self._graph.classes).cpu().numpy()
         hidden_TBN, self._hidden_TBN = self._hidden_TBN, {}  # not kept until the next call
         return ActivitySnapshot(batch, dict(self._spikes), output_TBN, hidden_TBN, predictions)
+
+
+def _curves(values: Tensor) -> NDArray[np.float32]:
+    """Returns the first neurons and steps of values [steps, *shape], float32 [steps, neurons]."""
+    curves = values[:MAX_EVENTS].flatten(1)
+    neurons = max(1, min(MAX_CURVES, MAX_EVENTS // len(curves)))
+    return curves[:, :neurons].float().cpu().numpy()
 
 
 def raster(name: str, spikes: Tensor, max_events: int | None = None) -> NamedArrays:

@@ -1,4 +1,4 @@
-"""Reads and checks the labelled samples of an ``.npz`` file, and encodes them batch by batch."""
+"""Reads and checks the samples of an ``.npz`` file, and encodes them batch by batch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
 from netdesc.description.files.npy import Header
+from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.models import Arrays
 from netdesc.graph.nodes import Shape
-from netdesc.training.encoding import FILE_AXES, Code, build_code
+from netdesc.training.encoding import Code, build_code
 from netdesc.training.errors import DataError
 from netdesc.training.file_checksum import check_file
 from netdesc.training.npz import open_npz, read_numbers
@@ -28,7 +29,7 @@ _CHUNK_VALUES = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class ArraySamples:
-    """Labelled samples, in memory in a compact form; ``dense`` encodes them as spikes.
+    """Samples with labels or values, in memory in a compact form; ``dense`` encodes the inputs.
 
     ``compressed`` holds the inputs [samples, …]; ``code`` encodes them (see ``encoding``).
     """
@@ -36,24 +37,30 @@ class ArraySamples:
     code: Code
     input_shape: Shape
     compressed: NDArray
-    labels: NDArray[np.int32]
-    """One label per sample [samples], or per step [samples, steps]."""
+    targets: NDArray[np.int32] | NDArray[np.float32]
+    """Labels, int32 [samples] or [samples, steps], or values, float32 [samples, 1 or steps, *output
+    shape]."""
 
     @property
     def is_random(self) -> bool:
         return self.code.is_random
 
+    @property
+    def labels(self) -> NDArray[np.int32] | None:
+        return self.targets if self.targets.dtype == np.int32 else None
+
     def __len__(self) -> int:
         return len(self.compressed)
 
     def __getitem__(self, which: slice | Indices) -> ArraySamples:
-        return replace(self, compressed=self.compressed[which], labels=self.labels[which])
+        return replace(self, compressed=self.compressed[which], targets=self.targets[which])
 
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """Encodes all samples (see ``samples.Samples``)."""
-        spikes_TBN = self.code.spikes(self.compressed, rng)
-        input_TBN = spikes_TBN.reshape(*spikes_TBN.shape[:2], *self.input_shape)
-        return input_TBN, np.ascontiguousarray(self.labels.T)
+        input_TBN = self.code.inputs(self.compressed, rng)
+        input_TBN = input_TBN.reshape(*input_TBN.shape[:2], *self.input_shape)
+        by_step = self.targets.swapaxes(0, 1) if self.targets.ndim > 1 else self.targets
+        return input_TBN, np.ascontiguousarray(by_step)
 
 
 @dataclass(frozen=True)
@@ -66,15 +73,18 @@ class ArrayEncoder:
     warn: Callable[[str], None] = lambda text: None
     """Called with one line for each problem that is not an error."""
 
-    def encode(self, inputs: NDArray, labels: NDArray) -> ArraySamples:
-        """Encodes inputs and their labels. DataError if they do not fit the network."""
-        spec, samples = self.spec, len(np.atleast_1d(labels))
+    def encode(self, inputs: NDArray, targets: NDArray) -> ArraySamples:
+        """Encodes inputs; ``targets`` are their labels, or values that the output should have.
+
+        DataError if they do not fit the network.
+        """
+        spec, samples = self.spec, len(np.atleast_1d(targets))
         hint = hint_for_order(self.data, spec.input_shape, spec.steps, inputs.shape, samples)
         if hint:
             raise self.error(self.data.inputs, f"has shape {list(inputs.shape)}; {hint}")
         code, compressed = self._compress_inputs(inputs)
-        classes = self._check_labels(labels, len(compressed))
-        return ArraySamples(code, spec.input_shape, compressed, classes)
+        check = self._check_labels if spec.learns_from == "labels" else self._check_targets
+        return ArraySamples(code, spec.input_shape, compressed, check(targets, len(compressed)))
 
     def error(self, name: str, problem: str) -> DataError:
         """Returns the error that says what is wrong with the array ``name``."""
@@ -83,7 +93,7 @@ class ArrayEncoder:
     def _compress_inputs(self, values: NDArray) -> tuple[Code, NDArray]:
         """Compresses inputs; returns (code, compressed). DataError if they cannot be encoded."""
         data, spec = self.data, self.spec
-        axes = FILE_AXES[type(data.encoding)]
+        axes = data.encoding.file_axes
         if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:
             expected = ", ".join(map(str, (*axes, *spec.input_shape)))
             raise self.error(
@@ -107,7 +117,8 @@ class ArrayEncoder:
         chunks = [values[start : start + size] for start in range(0, len(values), size)]
         for number, chunk in enumerate(chunks):
             self._check_values(chunk, code, number * size)
-        warning = code.silence_warning(float(max(chunk.max() for chunk in chunks)))
+        lowest = float(min(chunk.min() for chunk in chunks))
+        warning = code.warning(lowest, float(max(chunk.max() for chunk in chunks)))
         if warning:
             self.warn(f'{self.source}: the array "{data.inputs}" {warning}')
         return code, np.concatenate([code.compress(chunk) for chunk in chunks])
@@ -119,10 +130,24 @@ class ArrayEncoder:
         sample = int(np.flatnonzero(~valid)[0])
         cells = values[sample].reshape(-1, 1)
         wrong = cells[~code.is_valid(cells)][0, 0]
-        analog = '; "range" says which values there are' if code.values != "0 and 1" else ""
+        analog = '; "range" says which values there are' if "from" in code.values else ""
         raise self.error(
             self.data.inputs, f"has {wrong} in sample {first + sample}, not {code.values}{analog}"
         )
+
+    def _check_targets(self, targets: NDArray, samples: int) -> NDArray[np.float32]:
+        """Converts values to [samples, 1 or steps, *output shape]; DataError if they do not fit."""
+        spec, name = self.spec, self.data.targets or "targets"
+        steps = spec.steps if spec.labels_by_step else None
+        problem = target_shape_problem(targets.shape, samples, steps, spec.output_shape)
+        if problem is not None:
+            raise self.error(name, f"{problem[0]}{f'; {problem[1]}' if problem[1] else ''}")
+        with np.errstate(over="ignore"):
+            values = targets.astype(np.float32).reshape(samples, -1, *spec.output_shape)
+        if not np.isfinite(values).all():
+            sample = int(np.flatnonzero(~np.isfinite(values).reshape(samples, -1).all(1))[0])
+            raise self.error(name, f"holds NaN or too large numbers in sample {sample}")
+        return values
 
     def _check_labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
         spec, name = self.spec, self.data.labels
@@ -191,9 +216,10 @@ class ArrayFile:
         with open_npz(self.path) as npz:
             split = None if data.split is None else read_numbers(npz, data.split)
             self._require_memory(npz.header(data.inputs), split)
-            inputs, labels = read_numbers(npz, data.inputs), read_numbers(npz, data.labels)
+            inputs = read_numbers(npz, data.inputs)
+            targets = read_numbers(npz, data.targets or data.labels)
         encoder = ArrayEncoder(str(self.path), data, self.spec, self.warn)
-        samples = encoder.encode(inputs, labels)
+        samples = encoder.encode(inputs, targets)
         if data.split is None or split is None:
             return {"train": samples, "validation": samples[:0], "test": samples[:0]}
         part = _check_split(encoder, data.split, split, len(samples))
@@ -201,7 +227,7 @@ class ArrayFile:
 
     def _require_memory(self, header: Header, split: NDArray | None) -> None:
         """Raises DataError if the inputs and an encoded training batch need too much memory."""
-        axes = FILE_AXES[type(self.data.encoding)]
+        axes = self.data.encoding.file_axes
         if header.shape[len(axes) :] != self.spec.input_shape:
             return
         samples = int((split == 0).sum()) if split is not None else 0

@@ -22,8 +22,8 @@ class Batch:
     """Inputs and targets of ``size`` samples.
 
     ``input_TBN`` is float32 [steps, size, *input shape]. ``target`` is float32
-    [steps, size, *output shape] if targets are spikes, otherwise int64 labels [size] or
-    [steps, size].
+    [steps, size, *output shape] if targets are spikes or values of steps, [1, size, *output shape]
+    if they are values of samples, otherwise int64 labels [size] or [steps, size].
     """
 
     input_TBN: torch.Tensor

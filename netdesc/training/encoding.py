@@ -1,9 +1,9 @@
-"""Encodes arrays as spikes: compresses all samples once, then encodes them batch by batch.
+"""Encodes arrays as inputs: compresses all samples once, then encodes them batch by batch.
 
 A code encodes the values [samples, …] of a file. ``is_valid`` returns for each sample whether the
 code can encode it. ``compress`` converts samples to a compact form, which stays in memory.
-``spikes`` encodes compressed samples as float32 spikes [steps, samples, cells]. A cell is one input
-neuron.
+``inputs`` encodes compressed samples as float32 spikes or real numbers [steps, samples, cells]. A
+cell is one input neuron.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding, SpikesEncoding
+from netdesc.description.models import (
+    Arrays,
+    ConstantEncoding,
+    LatencyEncoding,
+    RateEncoding,
+    SeriesEncoding,
+    SpikesEncoding,
+)
+from netdesc.description.models.arrays import MAX_REAL_INPUT
 
 _MIN_USED_RANGE = 1 / 16
 """The user is warned if all values are in the lowest 1/16 of ``data.range``."""
@@ -23,7 +31,7 @@ _MIN_USED_RANGE = 1 / 16
 
 class Code(Protocol):
     is_random: ClassVar[bool]
-    """Whether ``spikes`` draws random numbers."""
+    """Whether ``inputs`` draws random numbers."""
 
     @property
     def values(self) -> str:
@@ -32,8 +40,8 @@ class Code(Protocol):
 
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]: ...
 
-    def silence_warning(self, largest: float) -> str:
-        """Returns a warning if ``largest``, the largest value, hardly causes a spike.
+    def warning(self, lowest: float, largest: float) -> str:
+        """Returns a warning if values up to ``largest`` hardly cause a spike, or are cut off.
 
         Returns an empty text otherwise.
         """
@@ -41,7 +49,7 @@ class Code(Protocol):
 
     def compress(self, values: NDArray) -> NDArray: ...
 
-    def spikes(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]: ...
+    def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class SpikeCode:
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
         return np.all(((values == 0) | (values == 1)).reshape(len(values), -1), axis=1)
 
-    def silence_warning(self, largest: float) -> str:
+    def warning(self, lowest: float, largest: float) -> str:
         return "" if largest > 0 else "holds no spike"
 
     def compress(self, values: NDArray) -> NDArray[np.uint8]:
@@ -72,7 +80,7 @@ class SpikeCode:
         cells = values.reshape(*values.shape[:2], -1)
         return np.packbits(cells != 0, axis=-1, bitorder="little")
 
-    def spikes(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
+    def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
         spikes_BTN = np.unpackbits(compressed, axis=2, count=self.cells, bitorder="little")
         spikes_TBN = np.zeros((self.steps, len(compressed), self.cells), np.float32)
         spikes_TBN[: self.file_steps] = spikes_BTN.transpose(1, 0, 2)
@@ -95,7 +103,7 @@ class _Analog:
         inside = (values >= self.low) & (values <= self.high)  # False for NaN
         return np.all(inside.reshape(len(values), -1), axis=1)
 
-    def silence_warning(self, largest: float) -> str:
+    def warning(self, lowest: float, largest: float) -> str:
         if largest - self.low > _MIN_USED_RANGE * (self.high - self.low):
             return ""
         text = f"goes up to {largest:g}, and data.range to {self.high:g}"
@@ -120,7 +128,7 @@ class RateCode(_Analog):
         """Returns the spike probability of each cell, [samples, cells]."""
         return (self.max_rate * self.normalise(values)).astype(np.float32)
 
-    def spikes(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
+    def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
         spikes_TBN = np.empty((self.steps, *compressed.shape), np.float32)
         # Numbers are drawn sample by sample, so that spikes do not depend on the batch size.
         for sample, probability_N in enumerate(compressed):
@@ -150,13 +158,56 @@ class LatencyCode(_Analog):
         step[self.normalise(values) <= _rounded_as(values, self.silent_below)] = -1
         return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
 
-    def spikes(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
+    def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
         batch, cells = compressed.shape
         spikes_TX = np.zeros((self.steps, batch * cells), np.float32)
         step = compressed.ravel()
         spiking = np.flatnonzero(step >= 0)
         spikes_TX[step[spiking], spiking] = 1.0
         return spikes_TX.reshape(self.steps, batch, cells)
+
+
+@dataclass(frozen=True)
+class RealCode(_Analog):
+    """Inputs that are real numbers: one value in every step, or one for each of ``file_steps``.
+
+    They are rounded to multiples of 1/64, halves to even, and cut off at ±``MAX_REAL_INPUT``. If
+    ``is_scaled``, ``low`` becomes 0 and ``high`` 1. Steps after the last one of the file are 0.
+    """
+
+    is_scaled: bool
+    file_steps: int
+
+    is_random: ClassVar[bool] = False
+
+    @property
+    def values(self) -> str:
+        return super().values if self.is_scaled else "numbers"
+
+    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
+        if self.is_scaled:
+            return super().is_valid(values)
+        return np.all(np.isfinite(values).reshape(len(values), -1), axis=1)
+
+    def warning(self, lowest: float, largest: float) -> str:
+        if self.is_scaled or max(-lowest, largest) <= MAX_REAL_INPUT:
+            return ""
+        return f"has values beyond ±{MAX_REAL_INPUT}, which are cut off: scale the values"
+
+    def compress(self, values: NDArray) -> NDArray[np.float32]:
+        """Returns the inputs, [samples, cells] or [samples, file steps, cells]."""
+        shape = (len(values), self.file_steps, -1) if self.file_steps else (len(values), -1)
+        real = self.normalise(values) if self.is_scaled else values.astype(np.float64)
+        rounded = np.clip(np.rint(64 * real) / 64, -MAX_REAL_INPUT, MAX_REAL_INPUT)
+        return rounded.astype(np.float32).reshape(shape)
+
+    def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
+        input_TBN = np.zeros((self.steps, len(compressed), compressed.shape[-1]), np.float32)
+        if self.file_steps:
+            input_TBN[: self.file_steps] = compressed.transpose(1, 0, 2)
+        else:
+            input_TBN[:] = compressed
+        return input_TBN
 
 
 def _rounded_as(values: NDArray, number: float) -> float:
@@ -192,15 +243,14 @@ def _build_spikes(_data: Arrays, steps: int, file_steps: int, cells: int) -> Cod
     return SpikeCode(steps, file_steps, cells)
 
 
+def _build_real(data: Arrays, steps: int, file_steps: int, _cells: int) -> Code:
+    return RealCode(steps, *data.range, data.is_scaled, file_steps)
+
+
 _BUILDERS: dict[type, Callable[[Arrays, int, int, int], Code]] = {
     RateEncoding: _build_rate,
     LatencyEncoding: _build_latency,
     SpikesEncoding: _build_spikes,
+    ConstantEncoding: _build_real,
+    SeriesEncoding: _build_real,
 }
-
-FILE_AXES: dict[type, tuple[str, ...]] = {
-    RateEncoding: ("samples",),
-    LatencyEncoding: ("samples",),
-    SpikesEncoding: ("samples", "steps"),
-}
-"""Maps an encoding to the axes that the file's inputs have before the axes of the input's shape."""

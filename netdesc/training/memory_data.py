@@ -35,10 +35,11 @@ _SPIKES = Arrays(type="arrays", path="memory")
 class MemoryData:
     """Arrays of inputs and of labels or targets, by part (``PARTS``).
 
-    Inputs are spikes [samples, steps, *input shape], or values [samples, *input shape] if an
-    encoding makes them spikes. Labels are integers [samples] or [samples, steps]; targets are
-    spikes [samples, steps, *output shape]. ``encoding`` and ``range`` in ``given`` mean the same
-    as in the section ``data`` of a document; what is not given is taken from ``defaults``.
+    Inputs are spikes or a series [samples, steps, *input shape], or values [samples, *input shape]
+    for other encodings. Labels are integers [samples] or [samples, steps]; targets are spikes
+    [samples, steps, *output shape], or values of this shape or [samples, *output shape].
+    ``encoding`` and ``range`` in ``given`` mean the same as in the section ``data`` of a document;
+    what is not given is taken from ``defaults``.
     """
 
     parts: Mapping[str, tuple[NDArray, NDArray]]
@@ -65,7 +66,7 @@ class MemoryData:
 
     @property
     def settings(self) -> Arrays:
-        """How the inputs become spikes. DataError if ``given`` is wrong."""
+        """How the values become inputs. DataError if ``given`` is wrong."""
         section = self.defaults.model_dump(mode="json") | dict(self.given)
         try:
             settings = Arrays.model_validate_json(json_text(section))
@@ -81,7 +82,7 @@ class MemoryData:
     def samples(self, spec: SampleSpec, warn: Callable[[str], None]) -> dict[str, Samples]:
         """Returns the samples of each part. DataError if arrays do not fit the network."""
         settings = self.settings
-        build = ArrayEncoder.encode if spec.classes is not None else _with_targets
+        build = _with_spikes if spec.learns_from == "target spikes" else ArrayEncoder.encode
         return {
             name: build(ArrayEncoder(f'data["{name}"]', settings, spec, warn), *pair)
             for name, pair in self.parts.items()
@@ -167,7 +168,7 @@ def _array(name: str, value: Any) -> NDArray:
     return array
 
 
-def _with_targets(encoder: ArrayEncoder, inputs: NDArray, targets: NDArray) -> Samples:
+def _with_spikes(encoder: ArrayEncoder, inputs: NDArray, targets: NDArray) -> Samples:
     spec, source, encoding = encoder.spec, encoder.source, encoder.data.encoding.type
     if encoding != "spikes":
         raise DataError(f'{source}: a loss with target spikes takes no encoding "{encoding}"')

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.models.loss import window_steps
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Shape
 from netdesc.training.errors import DataError
@@ -20,7 +21,7 @@ Indices = NDArray[np.intp]
 class SampleSpec:
     """The properties of the network that samples must match.
 
-    ``classes`` is the number of classes, None if targets are output spikes.
+    ``classes`` is the number of classes, None unless samples have labels.
     """
 
     steps: int
@@ -29,7 +30,8 @@ class SampleSpec:
     output_shape: Shape
     classes: int | None = None
     labels_by_step: bool = False
-    """Whether samples may have a label in every step."""
+    """Whether samples may have a label, or values, in every step."""
+    learns_from: Literal["labels", "target spikes", "target values"] = "labels"
 
     @classmethod
     def of(cls, graph: Graph) -> SampleSpec:
@@ -40,7 +42,9 @@ class SampleSpec:
             graph.input_shape,
             graph.output_shape,
             graph.classes,
-            getattr(graph.loss, "window_steps", None) is not None,
+            window_steps(graph.loss) is not None
+            or getattr(graph.loss, "over", None) == "each_step",
+            graph.loss.learns_from,
         )
 
 
@@ -54,7 +58,7 @@ class Samples(Protocol):
 
     @property
     def labels(self) -> NDArray | None:
-        """Classes [samples] or [samples, steps]; None if targets are output spikes."""
+        """Classes [samples] or [samples, steps]; None if samples have targets."""
         ...
 
     def __len__(self) -> int: ...
@@ -64,8 +68,9 @@ class Samples(Protocol):
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """Returns the inputs, float32 [steps, samples, *input shape], and targets of all samples.
 
-        Targets are float32 [steps, samples, *output shape], or labels [samples] or
-        [steps, samples]. Random inputs are drawn from ``rng``, sample by sample.
+        Targets are float32 [steps, samples, *output shape] or, if they are values of whole
+        samples, [1, samples, *output shape]; or labels [samples] or [steps, samples]. Random
+        inputs are drawn from ``rng``, sample by sample.
         """
         ...
 

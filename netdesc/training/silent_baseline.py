@@ -14,10 +14,10 @@ from netdesc.training.setup import Setup
 def silent_losses(setup: Setup) -> dict[str, float]:
     """Returns the loss of a silent output on each split, named as in ``metrics.jsonl``.
 
-    Returns an empty dict if the network classifies. Raises Divergence if a loss exceeds the range
-    of float32.
+    Returns an empty dict unless the network learns target spikes. Raises Divergence if a loss
+    exceeds the range of float32.
     """
-    if setup.graph.classifier is not None:
+    if setup.graph.loss.learns_from != "target spikes":
         return {}
     losses: dict[str, float] = {}
     for name, batches in {"loss": setup.train, "validation_loss": setup.validation}.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.description_samples import BASE, LABELLED, codes, findings, with_text, write_files
+from support.description_samples import BASE, base_of, codes, findings, with_text, write_files
 
 from netdesc.cli.explain import explain as command
 from netdesc.cli.output import Output
@@ -22,7 +22,7 @@ from netdesc.description.source import MAX_BYTES
 
 
 def _in_a_document(entry, text: str, encoding: str, directory: Path):
-    base = LABELLED if entry.is_labelled else BASE
+    base = base_of(entry)
     if entry.code == "ND237":
         base = base.replace("samples.npz", "many.npz")
     whole = with_text(entry.at, text, base) if entry.at else text

@@ -15,6 +15,7 @@ from support.description_samples import (
     LABELLED,
     UNHURRIED,
     all_models,
+    base_of,
     codes,
     findings,
     with_text,
@@ -147,7 +148,7 @@ EXAMPLES = [
 
 
 def _whole(entry, text: str) -> str:
-    return with_text(entry.at, text, LABELLED if entry.is_labelled else BASE) if entry.at else text
+    return with_text(entry.at, text, base_of(entry)) if entry.at else text
 
 
 @pytest.mark.parametrize("entry", EXAMPLES, ids=lambda entry: entry.code)

@@ -213,5 +213,5 @@ def test_what_cannot_be_filtered() -> None:
     for wrong in (torch.tensor(1.0), torch.zeros(0, 3)):
         with pytest.raises(ValueError, match="is needed"):
             loss.filter(wrong)
-    with pytest.raises(ValueError, match="SpikeMaxLoss compares spike rates"):
+    with pytest.raises(ValueError, match="SpikeMaxLoss compares no"):
         SpikeMaxLoss(nodes.SpikeMax(type="spike_max")).filter(torch.zeros(3))

@@ -12,6 +12,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from netdesc.description import model_structure as structure
+from netdesc.description.codes.code import Entry
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Parts
@@ -25,6 +26,11 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 FIXTURES = Path(__file__).parents[1] / "fixtures/description"
 BASE = (FIXTURES / "base.json").read_text(encoding="utf-8")
 LABELLED = (FIXTURES / "labelled.json").read_text(encoding="utf-8")
+VALUED = LABELLED.replace('"split": null', '"split": null, "targets": "targets"').replace(
+    '{"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}',
+    '{"type": "mean_squared_error", "skip_steps": 5}',
+)
+"""The labelled document with target values in place of labels."""
 
 
 def events(*pairs: tuple[int, float]) -> bytes:
@@ -56,8 +62,14 @@ def npz(**arrays: Any) -> bytes:
     return file.getvalue()
 
 
+def base_of(entry: Entry) -> str:
+    """The document of the examples of a code."""
+    return VALUED if entry.has_values else LABELLED if entry.is_labelled else BASE
+
+
 VALUES = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)
 LABELS = np.array([0, 1, 0, 1, 0, 1])
+TARGETS = np.linspace(-3, 3, 12, dtype=np.float32).reshape(6, 2)
 SOUND = {"inputs": VALUES, "labels": LABELS}
 """The arrays of the labelled document: six samples of four values in two classes."""
 
@@ -69,10 +81,12 @@ def samples() -> bytes:
         **SOUND,
         split=[0, 0, 0, 0, 1, 2],
         spikes=np.arange(6 * 100 * 4, dtype=np.uint8).reshape(6, 100, 4) % 2,
+        targets=TARGETS,
         labels_of_steps=np.arange(600).reshape(6, 100) % 2,
         # What is wrong, for the examples of ``explain``:
         pickled=np.array([{}] * 6),
         labels_as_floats=[0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
+        targets_of_others=TARGETS[:5],
         labels_of_others=[0, 1, 0, 1, 0],
         labels_from_1=[1, 2, 1, 2, 1, 2],
         labels_without_1=[0, 0, 0, 0, 0, 0],

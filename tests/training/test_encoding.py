@@ -1,4 +1,4 @@
-"""Encodings of arrays as spikes, compared with their definitions; independent of batches."""
+"""Encodings of arrays as inputs, compared with their definitions; independent of batches."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_spikes_survive_compression(seed, samples, file_steps, cells, dtype):
     values = (generator(seed).random((samples, file_steps, cells)) < 0.3).astype(dtype)
     code = SpikeCode(steps=9, file_steps=file_steps, cells=cells)
     assert code.is_valid(values).all()
-    spikes = code.spikes(code.compress(values), generator())
+    spikes = code.inputs(code.compress(values), generator())
     assert spikes.dtype == np.float32
     assert spikes.flags.c_contiguous
     assert np.array_equal(spikes[:file_steps], values.transpose(1, 0, 2))
@@ -50,7 +50,7 @@ def test_latency_is_exact_in_fractions(values, within, silent):
     """Rounding half to even of exact fractions; floats would round some the other way."""
     low, high = -7, 40
     code = LatencyCode(20, low, high, silent, within)
-    spikes = code.spikes(code.compress(values), generator())
+    spikes = code.inputs(code.compress(values), generator())
     target = np.zeros((20, 3, 5), np.float32)
     for (sample, cell), value in np.ndenumerate(values):
         share = Fraction(int(value) - low, high - low)
@@ -61,7 +61,7 @@ def test_latency_is_exact_in_fractions(values, within, silent):
 
 def test_latency_by_hand():
     code = build({"type": "latency"}, steps=5)
-    spikes = code.spikes(code.compress(np.array([[1.0, 0.5, 0.25, 0.0]])), generator())
+    spikes = code.inputs(code.compress(np.array([[1.0, 0.5, 0.25, 0.0]])), generator())
     step, _, cell = np.nonzero(spikes)
     assert list(zip(step, cell, strict=True)) == [(0, 0), (2, 1), (3, 2)]
 
@@ -71,10 +71,10 @@ def test_random_spikes_do_not_depend_on_the_batches(seed: int, sizes: list[int])
     values = generator(seed).random((sum(sizes), 3))
     code = RateCode(7, 0.0, 1.0, 1.0)
     compressed = code.compress(values)
-    whole = code.spikes(compressed, generator(1))
+    whole = code.inputs(compressed, generator(1))
     rng, parts, start = generator(1), [], 0
     for size in sizes:
-        parts.append(code.spikes(compressed[start : start + size], rng))
+        parts.append(code.inputs(compressed[start : start + size], rng))
         start += size
     assert np.array_equal(np.concatenate(parts, axis=1), whole)
     drawn = generator(1).random((sum(sizes), 7, 3), dtype=np.float32)
@@ -83,7 +83,7 @@ def test_random_spikes_do_not_depend_on_the_batches(seed: int, sizes: list[int])
 
 def test_rates_are_probabilities():
     code = build({"type": "rate", "max_rate": 0.5}, steps=4000)
-    spikes = code.spikes(code.compress(np.array([[0.0, 0.2, 0.6, 1.0]])), generator())
+    spikes = code.inputs(code.compress(np.array([[0.0, 0.2, 0.6, 1.0]])), generator())
     assert spikes.flags.c_contiguous
     assert set(np.unique(spikes)) == {0.0, 1.0}
     rates = spikes.mean((0, 1))
@@ -95,7 +95,7 @@ def test_rates_are_probabilities():
 
 def test_the_highest_value_may_spike_always_and_the_lowest_never():
     code = build({"type": "rate"}, steps=2000, cells=2)
-    spikes = code.spikes(code.compress(np.array([[0.0, 1.0]] * 50)), generator())
+    spikes = code.inputs(code.compress(np.array([[0.0, 1.0]] * 50)), generator())
     assert not spikes[..., 0].any()
     assert spikes[..., 1].all()
 
@@ -143,3 +143,33 @@ def test_the_ends_of_the_range_are_exact_in_any_precision(dtype):
 def test_a_value_at_the_threshold_is_silent_in_any_precision(dtype):
     code = LatencyCode(9, 0.0, 1.0, 0.3, 9)
     assert code.compress(np.array([[0.3, 0.31]], dtype)).tolist() == [[-1, 6]]
+
+
+@given(
+    values=arrays.arrays(
+        np.float64, (2, 3, 4), elements=st.floats(-600, 600, width=32) | st.just(1 / 128)
+    ),
+    is_series=st.booleans(),
+    range=st.sampled_from([(0.0, 1.0), (-600.0, 600.0)]),
+)
+def test_real_inputs_are_multiples_of_a_64th(values, is_series, range):
+    values = values if is_series else values[:, 0]
+    data = {"type": "arrays", "path": "a.npz", "range": range}
+    encoding = {"type": "series" if is_series else "constant"}
+    code = build_code(Arrays.model_validate(data | {"encoding": encoding}), 5, 3 * is_series, 4)
+    assert code.is_valid(values).all()
+    assert not code.is_random
+    input_TBN = code.inputs(code.compress(values), generator())
+    assert input_TBN.dtype == np.float32
+    assert input_TBN.shape == (5, 2, 4)
+    scaled = values if range == (0, 1) else (values + 600) / 1200
+    expected = np.clip(np.round(scaled * 64) / 64, -512, 512)
+    if is_series:
+        assert np.array_equal(input_TBN[:3], expected.swapaxes(0, 1))
+        assert not input_TBN[3:].any()
+    else:
+        assert (input_TBN == expected).all()
+    is_cut = range == (0, 1) and np.abs(values).max() > 512
+    assert bool(code.warning(values.min(), values.max())) == is_cut
+    values[0, 0] = np.nan
+    assert code.is_valid(values).tolist() == [False, True]

@@ -9,6 +9,7 @@ from typing import Any
 from netdesc.description import Document
 from netdesc.description.json_pointer import lookup
 from netdesc.description.models import SpikeFiles
+from netdesc.description.models.loss import window_steps
 from netdesc.graph import Graph, build_graph
 
 _MAX_NAMES = 6
@@ -27,6 +28,7 @@ _DOCUMENT = {
     "loss/filter_order": "the loss filters spikes with {value} exponential (loss.filter_order)",
     "loss/filter_steps": "the filter of the loss ends after {value} steps (loss.filter_steps)",
     "loss/reduction": "the loss is a {value} over {axes} (loss.reduction)",
+    "loss/over": "the loss compares the output by {value} (loss.over)",
     "loss/window_steps": "the loss counts spikes of whole samples (loss.window_steps)",
     "training/schedule/type": "the learning rate stays {value} (training.schedule)",
     "training/seed": "random numbers start from seed {value} (training.seed)",
@@ -81,7 +83,8 @@ def _loss_axes(document: Document) -> str:
     """Returns the names of the axes over which the loss is reduced, such as "steps and samples"."""
     loss = document.loss
     axes = ["samples"] if loss.type == "spike_max" else ["samples", "neurons"]
-    if loss.type == "spike_time" or loss.window_steps:
+    over = getattr(loss, "over", "")
+    if loss.type == "spike_time" or over == "each_step" or window_steps(loss):
         axes = ["steps", *axes]
     return " and ".join(filter(None, [", ".join(axes[:-1]), axes[-1]]))
 

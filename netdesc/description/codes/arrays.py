@@ -1,4 +1,4 @@
-"""Entries of ND309 to ND321, ND324 and ND325: the arrays of an .npz file."""
+"""Entries of ND309 to ND321 and ND324 to ND326: the arrays of an .npz file."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ ENTRIES = (
         code="ND312",
         title="an array of the wrong type",
         cause=(
-            "Inputs must be integers, floats or booleans. Labels must be integers from 0 on. The "
-            "entries of a split must be integers: 0 for training, 1 for validation, 2 for testing. "
-            "Floats must have 2, 4 or 8 bytes."
+            "Inputs and targets must be integers, floats or booleans. Labels must be integers "
+            "from 0 on. The entries of a split must be integers: 0 for training, 1 for "
+            "validation, 2 for testing. Floats must have 2, 4 or 8 bytes."
         ),
         fix="Convert the array with array.astype(…) and save it again.",
         at="/data/labels",
@@ -70,9 +70,9 @@ ENTRIES = (
         code="ND313",
         title="inputs of the wrong shape",
         cause=(
-            "An array of spikes must have the shape [samples, steps, *input.shape], with at most "
-            "time.steps steps. An array of values, which an encoding turns into spikes, must have "
-            "the shape [samples, *input.shape]."
+            "An array of spikes or of a series must have the shape [samples, steps, *input.shape], "
+            "with at most time.steps steps. For other encodings, an array of values must have the "
+            "shape [samples, *input.shape]."
         ),
         fix="Correct input.shape or time.steps, or reshape the array.",
         at="/input",
@@ -84,11 +84,14 @@ ENTRIES = (
         code="ND314",
         title="values without an encoding, or spikes with one",
         cause=(
-            "If an array has one value per input, it needs an encoding that turns the values into "
-            "spikes: rate or latency. If it has one value per input and step, the values are the "
-            "spikes."
+            "If an array has one value per input, it needs an encoding: rate or latency, which "
+            "turn values into spikes, or constant, which repeats values. If it has one value per "
+            "input and step, the values are spikes, or those of a series."
         ),
-        fix="For values, set the type of data.encoding to rate or latency. For spikes, remove it.",
+        fix=(
+            "For values, set the type of data.encoding to rate, latency or constant. For values of "
+            "steps, set it to series. For spikes, remove it."
+        ),
         at="/data/encoding",
         wrong='{"type": "spikes"}',
         right='{"type": "rate"}',
@@ -161,7 +164,8 @@ ENTRIES = (
         title="values outside data.range",
         cause=(
             "data.range is [low, high]: the value low becomes 0, and the value high becomes 1. "
-            "Some values lie outside the range, or they are NaN or infinite."
+            "Some values lie outside the range, or they are NaN or infinite. Real-valued inputs "
+            "(constant and series) are cut off at ±512, with a warning."
         ),
         fix="Write the smallest and the largest value into data.range, or correct the values.",
         at="/data/inputs",
@@ -216,5 +220,19 @@ ENTRIES = (
             ' "encoding": {"type": "rate"}}'
         ),
         is_labelled=True,
+    ),
+    Entry(
+        code="ND326",
+        title="targets that do not fit",
+        cause=(
+            "The array must have one target for each sample, of the shape of the output, or one "
+            "for each step of a sample, if the loss compares every step. Targets must be numbers, "
+            "not NaN or infinite."
+        ),
+        fix="Check that inputs and targets belong together.",
+        at="/data/targets",
+        wrong='"targets_of_others"',
+        right='"targets"',
+        has_values=True,
     ),
 )

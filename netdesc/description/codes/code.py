@@ -31,6 +31,9 @@ class Entry:
     targets.
     """
 
+    has_values: bool = False
+    """True if the document of the examples has arrays with target values."""
+
     neuron: str = ""
     """The type of the neuron in the examples. As long as documents have none, nothing has the code.
     """

@@ -1,4 +1,4 @@
-"""Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324, ND325).
+"""Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324 to ND326).
 
 Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``.
 Training checks the other values when it reads them.
@@ -7,23 +7,21 @@ Training checks the other values when it reads them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
 from netdesc.description.files.array_guess import guess_array
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
+from netdesc.description.files.array_values import bad_values, join_shape
+from netdesc.description.files.input_values import input_value_problem
 from netdesc.description.files.npy import Header
 from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
+from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.files.training_set import TrainingSet
-from netdesc.description.models import (
-    Arrays,
-    Document,
-    RateClassifier,
-    SpikesEncoding,
-    SpikeTime,
-)
+from netdesc.description.models import Arrays, Document, MeanSquaredError, RateClassifier
+from netdesc.description.models.loss import window_steps
 from netdesc.description.shape_trace import output_locations, shape_locations
 from netdesc.description.shapes import INPUT, Shape
 from netdesc.description.source_map import RelatedPath, SourceMap
@@ -70,6 +68,7 @@ class ArrayChecks:
         self.data = data
         self.source_map = source_map
         self.shape_trace = shape_trace
+        self.output_shape = output_shape
         self.classes = None if output_shape is None else math.prod(output_shape)
         self.diagnostics: list[Diagnostic] = []
         self.training_set = TrainingSet()
@@ -82,7 +81,11 @@ class ArrayChecks:
             self._add("ND309", "path", f"{self.data.path} {problem}")
             return self.diagnostics
         inputs = self._header("inputs", self.data.inputs, "biuf")
-        labels = self._header("labels", self.data.labels, "iu")
+        is_valued, goal = self.data.targets is not None, self.data.targets or self.data.labels
+        field, kinds = ("targets", "biuf") if is_valued else ("labels", "iu")
+        labels = None
+        if is_valued or self.document.loss.learns_from != "target values":  # ND228 reports others
+            labels = self._header(field, goal, kinds)
         split = None
         if self.data.split is not None:
             split = self._header("split", self.data.split, "iu")
@@ -96,7 +99,11 @@ class ArrayChecks:
         if inputs is not None and len(inputs.shape) in (axes + 1, axes + 2):
             samples = inputs.shape[0]
             parts = self._check_split(split, samples)
-            known = self._check_labels(labels, samples, parts) if labels is not None else None
+            known = None
+            if labels is not None and is_valued:
+                self._check_targets(goal, labels, samples)
+            elif labels is not None:
+                known = self._check_labels(labels, samples, parts)
             self._set_training_set(samples, parts, known)
             if not any(each.is_error for each in self.diagnostics):
                 self._check_memory(inputs, self.training_set.samples or samples)
@@ -167,9 +174,8 @@ class ArrayChecks:
 
     def _guess_hint(self, field: str) -> str:
         """Returns a hint that names the array which ``field`` probably means, or ""."""
-        data = self.data
-        names = {"inputs": data.inputs, "labels": data.labels, "split": data.split}
-        taken = [name for other, name in names.items() if other != field and name is not None]
+        names = self.data.array_names
+        taken = [name for other, name in names.items() if other != field]
         best = guess_array(self.npz, field, taken, self.document.input.shape)
         return f'write "{field}": {quote_name(best)}' if best is not None else ""
 
@@ -196,9 +202,11 @@ class ArrayChecks:
         return bool(hint)
 
     def _add_wrong_shape(self, inputs: Header, hint: str) -> None:
-        is_spikes = isinstance(self.data.encoding, SpikesEncoding)
-        expected = f"[samples, {'steps, ' if is_spikes else ''}{_join(self.document.input.shape)}]"
-        message = f"the array {quote_name(self.data.inputs)} has the shape [{_join(inputs.shape)}]"
+        axes = ", ".join(self.data.encoding.file_axes)
+        expected = f"[{axes}, {join_shape(self.document.input.shape)}]"
+        message = (
+            f"the array {quote_name(self.data.inputs)} has the shape [{join_shape(inputs.shape)}]"
+        )
         message += f"; expected: {expected}"
         self._add(
             "ND313", "inputs", message, hint=hint, related=shape_locations(self.document, INPUT)
@@ -209,54 +217,36 @@ class ArrayChecks:
         actual = header.shape
         has_steps = len(actual) == len(shape) + 2 and actual[2:] == shape
         encoding = self.data.encoding.type
-        is_spikes = isinstance(self.data.encoding, SpikesEncoding)
+        needs_steps = "steps" in self.data.encoding.file_axes
         subject = f"the array {quote_name(self.data.inputs)}"
-        if is_spikes and actual[1:] == shape:
+        if needs_steps and actual[1:] == shape:
             message = f"{subject} has one value per input, so it needs an encoding"
             hint = 'add "encoding": {"type": "rate"}'
+            if self.data.encoding.is_real:
+                message = f'{subject} has one value per input, and "{encoding}" one per step'
+                hint = '"constant" repeats a value in every step'
             self._add("ND314", "encoding", message, hint=hint, related=_INPUTS_LOCATION)
-        elif not is_spikes and has_steps and 1 < actual[1] <= steps:
+        elif not needs_steps and has_steps and 1 < actual[1] <= steps:
             message = f"{subject} has one value per step, so it needs no encoding"
-            hint = f'"{encoding}" takes [samples, {_join(shape)}]'
+            hint = f'"{encoding}" takes [samples, {join_shape(shape)}]'
+            if self.data.encoding.is_real:
+                message = f'{subject} has one value per step, and "{encoding}" one per sample'
+                hint = '"series" takes values of steps'
             self._add("ND314", "encoding", message, hint=hint, related=_INPUTS_LOCATION)
-        elif not (has_steps if is_spikes else actual[1:] == shape):
-            has_channel = not is_spikes and has_steps and actual[1] == 1
-            hint = f'write "shape": [{_join(actual[1:])}] in input' if has_channel else ""
+        elif not (has_steps if needs_steps else actual[1:] == shape):
+            has_channel = not needs_steps and has_steps and actual[1] == 1
+            hint = f'write "shape": [{join_shape(actual[1:])}] in input' if has_channel else ""
             self._add_wrong_shape(header, hint)
-        elif is_spikes and not 1 <= actual[1] <= steps:
+        elif needs_steps and not 1 <= actual[1] <= steps:
             message = f"{subject} has {actual[1]} steps; time.steps is {steps}"
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)
             self._add("ND313", "inputs", message, related=related)
         else:
             values = self._values("inputs", self.data.inputs, header)
             if values:
-                (self._check_spikes if is_spikes else self._check_range)(header, values)
-
-    def _check_spikes(self, header: Header, values: Sequence[float]) -> None:
-        if {0, 1}.issuperset(values):
-            return
-        place, value, count = _bad_values(
-            self.data.inputs, header, values, lambda value: value not in (0, 1)
-        )
-        message = f"{place} is {value:g}; a spike is 1, and no spike is 0"
-        notes = (f"{count} of {len(values)} values are neither",)
-        self._add("ND321", "inputs", message, notes=notes)
-
-    def _check_range(self, header: Header, values: Sequence[float]) -> None:
-        low, high = (header.round_to_type(end) for end in self.data.range)
-        smallest, largest = min(values), max(values)
-        # min and max may miss a NaN, but a sum with a NaN is NaN.
-        if low >= high or (low <= smallest and largest <= high and not math.isnan(sum(values))):
-            return
-        place, value, count = _bad_values(
-            self.data.inputs, header, values, lambda value: not low <= value <= high
-        )
-        ends = self.data.range
-        message = f"{place} is {value:g}; data.range goes from {ends[0]:g} to {ends[1]:g}"
-        notes = (f"{count} of {len(values)} values lie outside",)
-        if math.isfinite(sum(values)):
-            notes += (f"the values go from {smallest:g} to {largest:g}",)
-        self._add("ND320", "range", message, notes=notes)
+                problem = input_value_problem(self.data, header, values)
+                if problem is not None:
+                    self._add(*problem)
 
     def _check_split(self, header: Header | None, samples: int) -> Sequence[float] | None:
         """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large.
@@ -264,7 +254,7 @@ class ArrayChecks:
         Warns if the file has such an array and the document does not say whether it is used.
         """
         name = self.data.split
-        unused = {*self.npz.names} - {self.data.inputs, self.data.labels}
+        unused = {*self.npz.names} - {*self.data.array_names.values()}
         if "split" in unused and "split" not in self.data.model_fields_set:
             message = f'{self.data.path} has an array "split", which the document does not use, so '
             message += f"all {samples} samples are for training"
@@ -274,14 +264,14 @@ class ArrayChecks:
             return None
         subject = f"the array {quote_name(name)}"
         if header.shape != (samples,):
-            message = f"{subject} has the shape [{_join(header.shape)}]; expected: [{samples}]"
+            message = f"{subject} has the shape [{join_shape(header.shape)}]; expected: [{samples}]"
             self._add("ND318", "split", message)
             return None
         values = self._values("split", name, header)
         if values is None:
             return None
         if not {TRAIN, VALIDATION, TEST}.issuperset(values):
-            place, value, _ = _bad_values(
+            place, value, _ = bad_values(
                 name, header, values, lambda value: not TRAIN <= value <= TEST
             )
             self._add("ND318", "split", f"{place} is {value}", notes=(SPLIT_VALUES,))
@@ -306,7 +296,7 @@ class ArrayChecks:
         subject = f"the array {quote_name(self.data.labels)}"
         if header.shape not in ((samples,), (samples, steps)):
             expected = f"[{samples}], or [{samples}, {steps}] with one label per step"
-            message = f"{subject} has the shape [{_join(header.shape)}]; expected: {expected}"
+            message = f"{subject} has the shape [{join_shape(header.shape)}]; expected: {expected}"
             self._add("ND315", "labels", message, hint=self._one_hot(header))
             return None
         if len(header.shape) == 2 and (hint := self._missing_window()):
@@ -318,7 +308,7 @@ class ArrayChecks:
             return None
         classes = self.classes
         if min(values) < 0 or max(values) >= classes:
-            place, value, count = _bad_values(
+            place, value, count = bad_values(
                 self.data.labels, header, values, lambda value: not 0 <= value < classes
             )
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
@@ -341,6 +331,28 @@ class ArrayChecks:
             if parts[at % samples if header.fortran_order else at // each] == TRAIN
         )
 
+    def _check_targets(self, name: str, header: Header, samples: int) -> None:
+        """Checks the values that the output should have."""
+        loss = self.document.loss
+        if self.output_shape is None or not isinstance(loss, MeanSquaredError):
+            return  # ND228 reports other losses
+        steps = self.document.time.steps if loss.over == "each_step" else None
+        problem = target_shape_problem(header.shape, samples, steps, self.output_shape)
+        if problem is not None:
+            message, hint = problem
+            notes = (f"shapes: {self.shape_trace}",)
+            related = output_locations(self.document)
+            message = f"the array {quote_name(name)} {message}"
+            self._add("ND326", "targets", message, hint=hint, notes=notes, related=related)
+            return
+        values = self._values("targets", name, header)
+        if values and not math.isfinite(sum(values)):
+            place, value, count = bad_values(
+                name, header, values, lambda value: not math.isfinite(value)
+            )
+            notes = (f"{count} of {len(values)} values are no numbers",)
+            self._add("ND326", "targets", f"{place} is {value:g}", notes=notes)
+
     def _one_hot(self, header: Header) -> str:
         is_one_hot = len(header.shape) == 2 and header.shape[1] == self.classes
         return self._conversion_hint(self.data.labels, header) if is_one_hot else ""
@@ -357,9 +369,9 @@ class ArrayChecks:
     def _missing_window(self) -> str:
         """Returns the change that makes the document use labels per step; "" if it needs none."""
         loss, classifier = self.document.loss, self.document.classifier
-        if isinstance(loss, SpikeTime):
+        if loss.learns_from != "labels":
             return ""  # ND228: this loss uses no labels
-        if loss.window_steps is None:
+        if window_steps(loss) is None:
             return 'add "window_steps" to the loss'
         return "remove the classifier" if isinstance(classifier, RateClassifier) else ""
 
@@ -374,18 +386,3 @@ class ArrayChecks:
             self._add("ND317", "inputs", message)
         # An empty set is stored as unknown, so that rules skip it: ND317 has reported it.
         self.training_set = TrainingSet(count or None, labels or None)
-
-
-def _bad_values(
-    name: str, header: Header, values: Sequence[float], is_bad: Callable[[float], bool]
-) -> tuple[str, float, int]:
-    """Returns the place of the first bad value, this value, and the number of bad values.
-
-    The place is a text such as ``inputs[0, 3]``. At least one value must be bad.
-    """
-    bad = [position for position, value in enumerate(values) if is_bad(value)]
-    return f"{name}[{_join(header.index(bad[0]))}]", values[bad[0]], len(bad)
-
-
-def _join(shape: Sequence[int]) -> str:
-    return ", ".join(map(str, shape))

@@ -11,6 +11,7 @@ from netdesc.description.shapes import Shape
 USUAL_NAMES = {
     "inputs": ("inputs", "input", "x", "x_train", "data", "images", "spikes", "features"),
     "labels": ("labels", "label", "y", "y_train", "target", "targets", "classes"),
+    "targets": ("targets", "target", "outputs", "output", "y", "y_train", "values"),
     "split": ("split", "splits", "part", "fold"),
 }
 """Maps a field of ``data`` to common names of its array, in lower case."""
@@ -52,4 +53,6 @@ def _fits(field: str, header: Header, shape: Shape) -> bool:
         return False
     if field == "inputs":
         return header.kind in "biuf" and shape in (header.shape[1:], header.shape[2:])
+    if field == "targets":
+        return header.kind in "biuf" and len(header.shape) > 1
     return header.kind in "iu" and len(header.shape) in ((1, 2) if field == "labels" else (1,))

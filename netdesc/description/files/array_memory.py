@@ -22,10 +22,10 @@ def memory_problem(header: Header, data: Arrays, steps: int, batch: int) -> tupl
     ``header`` describes the array of inputs, whose shape fits the document. ``batch`` is the number
     of samples in a batch.
     """
-    is_spikes = isinstance(data.encoding, SpikesEncoding)
-    inputs = math.prod(header.shape[2 if is_spikes else 1 :])
+    axes = len(data.encoding.file_axes)
+    inputs = math.prod(header.shape[axes:])
     file = header.size * header.item_bytes
-    encoded = math.prod(header.shape[: 2 if is_spikes else 1]) * _encoded_bytes(data, steps, inputs)
+    encoded = math.prod(header.shape[:axes]) * _encoded_bytes(data, steps, inputs)
     dense = 4 * steps * batch * inputs  # a float32 for each step, sample and input
     if file + encoded + dense <= MAX_INPUT_BYTES:
         return None
@@ -42,7 +42,8 @@ def memory_problem(header: Header, data: Arrays, steps: int, batch: int) -> tupl
 def _encoded_bytes(data: Arrays, steps: int, inputs: int) -> int:
     """Returns the number of bytes in which training stores ``inputs`` encoded values.
 
-    A spike takes a bit, a latency (a step) 2 or 4 bytes, and the probability of a spike 4 bytes.
+    A spike takes a bit, a latency (a step) 2 or 4 bytes, the probability of a spike and a real
+    number 4 bytes.
     """
     if isinstance(data.encoding, SpikesEncoding):
         return math.ceil(inputs / 8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netdesc.description.models import Arrays, SpikesEncoding
+from netdesc.description.models import Arrays
 from netdesc.description.shapes import Shape
 
 
@@ -17,7 +17,7 @@ def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, sample
     if samples and actual == (*shape, samples) and actual[0] != samples:
         axes = ".T" if len(actual) == 2 else f", changed with numpy.moveaxis({name}, -1, 0)"
         return f"the {samples} samples are on the last axis: save {name}{axes}"
-    if not isinstance(data.encoding, SpikesEncoding):
+    if "steps" not in data.encoding.file_axes:
         return ""
     if actual[1:] == (*shape, steps) and actual[2:] != shape:
         last = len(actual) - 1

@@ -56,7 +56,7 @@ def _samples_in_arrays(path: Path, data: Arrays) -> int | None:
         with path.open("rb") as file:
             npz = Npz(file)
             if data.split is None:
-                return npz.header(data.labels).shape[0]
+                return npz.header(data.targets or data.labels).shape[0]
             header = npz.header(data.split)
             is_integer = header.kind in "iu" and header.code is not None
             return npz.values(data.split).count(0) if is_integer else None

@@ -2,8 +2,10 @@
 
 from netdesc.description.models.arrays import (
     Arrays,
+    ConstantEncoding,
     LatencyEncoding,
     RateEncoding,
+    SeriesEncoding,
     SpikesEncoding,
 )
 from netdesc.description.models.classifier import MovingWindowClassifier, RateClassifier
@@ -11,7 +13,7 @@ from netdesc.description.models.data import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import Document, Input, Time, Weights
 from netdesc.description.models.layers import Dense, Flatten, Layer, Quantization
 from netdesc.description.models.lock import Lock, LockedFile, Origin
-from netdesc.description.models.loss import SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.models.loss import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.models.training import (
     Adam,
     AdamW,
@@ -29,6 +31,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Arrays",
+    "ConstantEncoding",
     "ConstantSchedule",
     "CosineSchedule",
     "Cuba",
@@ -42,12 +45,14 @@ __all__ = [
     "Layer",
     "Lock",
     "LockedFile",
+    "MeanSquaredError",
     "MovingWindowClassifier",
     "Origin",
     "Pair",
     "Quantization",
     "RateClassifier",
     "RateEncoding",
+    "SeriesEncoding",
     "Sgd",
     "SpikeFiles",
     "SpikeMax",

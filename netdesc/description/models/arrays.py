@@ -1,24 +1,38 @@
-"""Data as arrays: an .npz file with many samples, and the encoding of its values as spikes."""
+"""Data as arrays: an .npz file with many samples, and the encoding of its values as inputs."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
 from netdesc.sections import Section, field, type_tag
 
+MAX_REAL_INPUT = 512
+"""Real-valued inputs beyond this magnitude are cut off, so that weights times inputs are exact."""
+
 Member = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class SpikesEncoding(Section):
+class EncodingSection(Section):
+    """Base class of the encodings."""
+
+    file_axes: ClassVar[tuple[str, ...]] = ("samples",)
+    """The axes of the array of inputs that come before the axes of the input's shape."""
+    is_real: ClassVar[bool] = False
+    """Whether inputs are real numbers instead of spikes."""
+
+
+class SpikesEncoding(EncodingSection):
     """The inputs are spikes already: 0 or 1 in every step."""
+
+    file_axes = ("samples", "steps")
 
     type: Literal["spikes"] = field("The inputs are spikes already: 0 or 1 in every step.")
 
 
-class RateEncoding(Section):
+class RateEncoding(EncodingSection):
     """A value is the probability of a spike in each step, drawn anew in every epoch."""
 
     type: Literal["rate"] = field(
@@ -33,7 +47,7 @@ class RateEncoding(Section):
     )
 
 
-class LatencyEncoding(Section):
+class LatencyEncoding(EncodingSection):
     """Each value gives one spike, which is earlier for a larger value."""
 
     type: Literal["latency"] = field(
@@ -56,18 +70,41 @@ class LatencyEncoding(Section):
     )
 
 
+class ConstantEncoding(EncodingSection):
+    """A value arrives in every step, rounded to a multiple of 1/64."""
+
+    is_real = True
+
+    type: Literal["constant"] = field(
+        "A value arrives in every step, rounded to a multiple of 1/64."
+    )
+
+
+class SeriesEncoding(EncodingSection):
+    """Each step has its own values, which arrive rounded to multiples of 1/64."""
+
+    file_axes = ("samples", "steps")
+    is_real = True
+
+    type: Literal["series"] = field(
+        "Each step has its own values, which arrive rounded to multiples of 1/64."
+    )
+
+
 Encoding = Annotated[
     Annotated[SpikesEncoding, Tag("<spikes>")]
     | Annotated[RateEncoding, Tag("<rate>")]
-    | Annotated[LatencyEncoding, Tag("<latency>")],
+    | Annotated[LatencyEncoding, Tag("<latency>")]
+    | Annotated[ConstantEncoding, Tag("<constant>")]
+    | Annotated[SeriesEncoding, Tag("<series>")],
     Discriminator(type_tag),
 ]
 
 
 class Arrays(Section):
-    """Labelled samples in one .npz file."""
+    """Samples with labels or targets in one .npz file."""
 
-    type: Literal["arrays"] = field("Labelled samples in one .npz file.")
+    type: Literal["arrays"] = field("Samples with labels or targets in one .npz file.")
     path: PathText = field(
         "File of arrays: .npz, without pickles. Relative to the JSON file, and to the working "
         "directory in --set.",
@@ -80,13 +117,20 @@ class Arrays(Section):
         example=SHA256_EXAMPLE,
     )
     inputs: Member = field(
-        "Array of the inputs: spikes [samples, steps, *input.shape], or values "
+        "Array of the inputs: spikes or a series [samples, steps, *input.shape], or values "
         "[samples, *input.shape].",
         default="inputs",
     )
     labels: Member = field(
         "Array of the labels, integers from 0: [samples], or [samples, steps] for labels of steps.",
         default="labels",
+    )
+    targets: Member | None = field(
+        "Array of the values that the output should have, for mean_squared_error: "
+        "[samples, *output shape], or [samples, steps, *output shape] for values of steps. Labels "
+        "are then not read.",
+        default=None,
+        example="targets",
     )
     split: Member | None = field(
         "Array that gives the part of each sample, [samples]: 0 training, 1 validation, 2 test. "
@@ -95,13 +139,26 @@ class Arrays(Section):
         example="split",
     )
     range: tuple[float, float] = field(
-        "Lowest and highest possible value, which become 0 and 1. A value outside is an error.",
+        "Lowest and highest possible value, which become 0 and 1. A value outside is an error. The "
+        "encodings constant and series take values as they are if this is [0, 1].",
         unit="of the values",
         default=(0.0, 1.0),
         example=[0, 255],
     )
     encoding: Encoding = field(
-        "How the inputs become spikes.",
+        "How the values become inputs.",
         default=SpikesEncoding(type="spikes"),
         example={"type": "rate"},
     )
+
+    @property
+    def array_names(self) -> dict[str, str]:
+        """Maps the fields that name arrays to the names of the arrays that are read."""
+        goal = {"labels": self.labels} if self.targets is None else {"targets": self.targets}
+        names = {"inputs": self.inputs, **goal}
+        return names if self.split is None else {**names, "split": self.split}
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether ``range`` becomes 0 to 1, so that values outside are errors."""
+        return not self.encoding.is_real or self.range != (0.0, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Tag
 
@@ -14,8 +14,22 @@ WINDOW_TEXT = (
 )
 
 
-class SpikeTime(Section):
+class LossSection(Section):
+    """Base class of the losses."""
+
+    learns_from: ClassVar[Literal["labels", "target spikes", "target values"]] = "labels"
+    """What a sample has for the loss, beside its input."""
+
+
+def window_steps(loss: LossSection) -> int | None:
+    """Returns the length of a loss's moving window; None if it has none."""
+    return getattr(loss, "window_steps", None)
+
+
+class SpikeTime(LossSection):
     """The van Rossum distance: squared difference of filtered output and target spike trains."""
+
+    learns_from = "target spikes"
 
     type: Literal["spike_time"] = field(
         "Squared difference of output and target after an exponential filter (van Rossum distance)."
@@ -42,7 +56,7 @@ class SpikeTime(Section):
     )
 
 
-class SpikeRate(Section):
+class SpikeRate(LossSection):
     """Squared difference of each output neuron's rate and its target rate."""
 
     type: Literal["spike_rate"] = field(
@@ -70,7 +84,7 @@ class SpikeRate(Section):
     )
 
 
-class SpikeMax(Section):
+class SpikeMax(LossSection):
     """Negative log likelihood of the label, given the rates of the output neurons."""
 
     type: Literal["spike_max"] = field(
@@ -88,9 +102,36 @@ class SpikeMax(Section):
     )
 
 
+class MeanSquaredError(LossSection):
+    """Squared difference of the output and target values."""
+
+    learns_from = "target values"
+
+    type: Literal["mean_squared_error"] = field(
+        "Squared difference of the output and target values."
+    )
+    over: Literal["each_step", "mean", "sum", "max", "last"] = field(
+        "What of the output is compared: the output of each step, or one value a sample, which is "
+        "the mean, the sum or the largest of its steps, or the last.",
+        default="each_step",
+    )
+    skip_steps: int = field(
+        "Number of steps at the start of a sample that do not count.",
+        unit="steps",
+        default=0,
+        example=10,
+        ge=0,
+        le=1_000_000,
+    )
+    reduction: Literal["sum", "mean"] = field(
+        "Sum or mean over batch, neurons and, for each_step, steps.", default="mean"
+    )
+
+
 Loss = Annotated[
     Annotated[SpikeTime, Tag("<spike_time>")]
     | Annotated[SpikeRate, Tag("<spike_rate>")]
-    | Annotated[SpikeMax, Tag("<spike_max>")],
+    | Annotated[SpikeMax, Tag("<spike_max>")]
+    | Annotated[MeanSquaredError, Tag("<mean_squared_error>")],
     Discriminator(type_tag),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.models import Arrays, SpikeTime
+from netdesc.description.models import Arrays
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.shape_trace import output_locations
 
@@ -15,7 +15,7 @@ MAX_LABELS_SHOWN = 5
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     document, classes = context.document, context.classes
     labels = context.training_set.labels
-    if labels is None or classes is None or isinstance(document.loss, SpikeTime):
+    if labels is None or classes is None or document.loss.learns_from != "labels":
         return
     if max(labels) >= classes or len(labels) == classes:
         return  # ND229 or ND316 reports a label beyond the outputs

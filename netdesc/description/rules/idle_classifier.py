@@ -1,19 +1,18 @@
-"""Checks that a document has no classifier if its loss learns from target spikes (ND230)."""
+"""Checks that a document has no classifier if its loss learns from targets (ND230)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.models import SpikeTime
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     document = context.document
-    if document.classifier is not None and isinstance(document.loss, SpikeTime):
-        message = "the loss spike_time learns from targets, so there are no classes"
+    if document.classifier is not None and document.loss.learns_from != "labels":
+        message = f"the loss {document.loss.type} learns from targets, so there are no classes"
         yield RuleDiagnostic(
             ("classifier",),
             message,

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import MovingWindowClassifier, SpikeTime
+from netdesc.description.models import MovingWindowClassifier
+from netdesc.description.models.loss import window_steps
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     document = context.document
-    windows: list[tuple[Parts, int | None]] = []
-    if not isinstance(document.loss, SpikeTime):
-        windows.append((("loss", "window_steps"), document.loss.window_steps))
+    windows: list[tuple[Parts, int | None]] = [
+        (("loss", "window_steps"), window_steps(document.loss))
+    ]
     if isinstance(document.classifier, MovingWindowClassifier):
         windows.append((("classifier", "window_steps"), document.classifier.window_steps))
     for parts, steps in windows:

@@ -1,11 +1,10 @@
-"""Warns if a large training set with labels forms one batch (ND237)."""
+"""Warns if a large training set of arrays forms one batch (ND237)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.models import SpikeTime
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 MIN_SAMPLES = 64
@@ -17,8 +16,8 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
     training, samples = context.document.training, context.training_set.samples
     if training.batch_size is not None or samples is None:
         return
-    if isinstance(context.document.loss, SpikeTime):
-        return  # this loss learns from targets; the rule is about labels
+    if context.document.loss.learns_from == "target spikes":
+        return  # the samples are long, so that few of them are a batch
     samples -= training.held_out(samples)
     if samples >= MIN_SAMPLES:
         yield RuleDiagnostic(

@@ -6,26 +6,29 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import Arrays, SpikeTime
+from netdesc.description.models import Arrays
+from netdesc.description.models.loss import Loss
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     loss, data = context.document.loss, context.document.data
-    learns_from_targets = isinstance(loss, SpikeTime)
-    needed, other = ("target", "label") if learns_from_targets else ("label", "target")
     if isinstance(data, Arrays):
-        if learns_from_targets:
-            message = "spike_time learns from targets, and the samples of arrays have labels"
-            yield RuleDiagnostic(
-                ("loss", "type"),
-                message,
-                hint="use spike_rate or spike_max",
-                related=(RelatedPath(("data", "type"), "samples with labels"),),
-            )
+        yield from _check_arrays(loss, data)
         return
     pairs = list(context.pairs())
+    if loss.learns_from == "target values":
+        if pairs:
+            yield RuleDiagnostic(
+                ("loss", "type"),
+                f"{loss.type} learns from target values, and event files hold spikes",
+                hint='use spike_time, or data of the type "arrays" with "targets"',
+                related=(RelatedPath(("data", "type"), "samples of event files"),),
+            )
+        return
+    learns_from_targets = loss.learns_from == "target spikes"
+    needed, other = ("target", "label") if learns_from_targets else ("label", "target")
     unfit = [
         parts
         for parts, pair in pairs
@@ -43,12 +46,31 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         )
 
 
+def _check_arrays(loss: Loss, data: Arrays) -> Iterator[RuleDiagnostic]:
+    found = "labels" if data.targets is None else "target values"
+    if loss.learns_from == found:
+        return
+    losses = "spike_rate or spike_max" if data.targets is None else "mean_squared_error"
+    hint = f"use {losses}"
+    if loss.learns_from == "target values":
+        hint = 'add "targets" to data: the name of the array with the values of the output'
+    elif loss.learns_from == "labels":
+        hint += ', or remove "targets" from data'
+    yield RuleDiagnostic(
+        ("loss", "type"),
+        f"{loss.type} learns from {loss.learns_from}, and the samples of arrays have {found}",
+        hint=hint,
+        related=(RelatedPath(("data", "type" if data.targets is None else "targets"), found),),
+    )
+
+
 ENTRY = Entry(
     code="ND228",
     title="the samples do not have what the loss learns from",
     cause=(
-        "spike_time compares the output with target spikes. spike_rate and spike_max compare it "
-        "with labels. The samples of arrays always have labels."
+        "spike_time compares the output with target spikes, which event files hold. spike_rate and "
+        "spike_max compare it with labels. mean_squared_error compares it with the values of the "
+        "array that data.targets names."
     ),
     fix="Use a loss that fits the samples, or give the samples what the loss learns from.",
     at="/data/train/0",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.description_samples import BASE, LABELLED, codes, findings, with_text
+from support.description_samples import BASE, LABELLED, base_of, codes, findings, with_text
 
 from netdesc.description import render_text, to_json
 from netdesc.description.rules import RULES
@@ -71,7 +71,7 @@ def test_second_places_of_rules_are_places_of_documents(tmp_path):
     seen = 0
     for rule in RULES:
         entry = rule.entry
-        base = LABELLED if entry.is_labelled else BASE
+        base = base_of(entry)
         text = with_text(entry.at, entry.wrong, base) if entry.at else entry.wrong
         for diagnostic in findings(tmp_path, text):
             seen += len(diagnostic.related)

@@ -1,0 +1,69 @@
+"""The figure of an output and its target values over time."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.graph import Graph, MeanSquaredError
+from netdesc.report.activity import Sample
+from netdesc.report.downsample import downsample
+from netdesc.report.format import number
+from netdesc.report.plots import COLOURS, MAX_POINTS, TICK_FORMAT, Plot, numbers
+
+_COMPARED = {
+    "each_step": "each step of the output",
+    "mean": "the mean of the output over the steps",
+    "sum": "the sum of the output over the steps",
+    "max": "the largest output of the steps",
+    "last": "the output in the last step",
+}
+
+
+def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
+    """Plots the output and the target of each neuron over time; None if there are no values."""
+    values, goals, loss = sample.values, sample.goals, graph.loss
+    if values is None or goals is None or not isinstance(loss, MeanSquaredError):
+        return None
+    if len(goals) == 1:
+        goals = np.repeat(goals, len(values), axis=0)
+    data: list[dict[str, Any]] = []
+    neurons = values.shape[1]
+    for neuron in range(neurons):
+        which = "" if graph.output_shape == (1,) else f" {neuron}"
+        colour = f"var(--c{neuron % COLOURS + 1})"
+        for name, column, dash in (("target", goals, "dot"), ("output", values, "solid")):
+            line = {"color": colour, "width": 2, "dash": dash}
+            data.append(_curve(f"{name}{which}", column[:, neuron], graph.step_ms, line))
+    caption = f"The loss compares {_COMPARED[loss.over]} with the target."
+    if loss.skip_steps:
+        caption += f" The first {number(loss.skip_steps * graph.step_ms)} ms do not count."
+    if neurons < np.prod(graph.output_shape):
+        caption += f" The figure shows the first {neurons} output neurons."
+    layout = {
+        "xaxis": {"title": {"text": "time (ms)"}, "tickformat": TICK_FORMAT},
+        "yaxis": {"title": {"text": "value"}, "tickformat": TICK_FORMAT},
+        "hovermode": "x unified",
+        "showlegend": True,
+    }
+    alt = f"{title}: curves of target and output over time."
+    return Plot("Target and output", caption, alt, data, layout)
+
+
+def _curve(
+    name: str, values: NDArray[np.floating], step_ms: float, line: dict[str, Any]
+) -> dict[str, Any]:
+    rows = downsample(values, MAX_POINTS)
+    label = html.escape(name, quote=False)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": label,
+        "x": numbers(rows * step_ms),
+        "y": numbers(values[rows]),
+        "line": line,
+        "hovertemplate": f"{label}: %{{y:.4g}}<extra></extra>",
+    }

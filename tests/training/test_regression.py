@@ -1,0 +1,121 @@
+"""A run that learns target values: from a file or from memory, with evaluation and report."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+import netdesc
+from netdesc.cli.evaluate import evaluate
+from netdesc.cli.output import Output
+from netdesc.training import DataError
+
+STEPS, COUNT = 20, 24
+RNG = np.random.default_rng(0)
+INPUTS = RNG.normal(size=(COUNT, STEPS, 2))
+TARGETS = INPUTS.mean(1)[:, :1] + 0.3
+SPLIT = np.arange(COUNT) % 3
+
+
+def document(over: str = "mean", **data: Any) -> dict[str, Any]:
+    cuba = {"type": "cuba", "threshold": 0.5, "current_decay": 1, "voltage_decay": 0.1}
+    layers = [
+        {"name": name, "type": "dense", "units": units, "neuron": "cuba", "weight_scale": 4}
+        for name, units in (("hidden", 16), ("output", 1))
+    ]
+    named = {"path": "data.npz", "targets": "targets", "split": "split"}
+    return {
+        "format": 1,
+        "name": "regression",
+        "time": {"steps": STEPS},
+        "data": {"type": "arrays", "encoding": {"type": "series"}} | named | data,
+        "input": {"shape": [2]},
+        "neurons": {"cuba": cuba},
+        "layers": layers,
+        "loss": {"type": "mean_squared_error", "over": over, "skip_steps": 2},
+        "training": {
+            "epochs": 3,
+            "batch_size": 4,
+            "optimizer": {"type": "adam", "learning_rate": 0.01},
+        },
+    }
+
+
+def write(folder: Path, over: str = "mean", **arrays: Any) -> Path:
+    arrays = {"inputs": INPUTS, "targets": TARGETS, "split": SPLIT} | arrays
+    np.savez(folder / "data.npz", **arrays)
+    (folder / "network.json").write_text(json.dumps(document(over)))
+    return folder / "network.json"
+
+
+def losses(run: Path) -> list[dict[str, float]]:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: row[key] for key in ("loss", "validation_loss")} for row in rows]
+
+
+def test_a_run_from_a_file_and_from_memory(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    run = netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+    parts = {
+        name: (INPUTS[part::3], TARGETS[part::3])
+        for part, name in enumerate(("train", "validation", "test"))
+    }
+    data = parts | {"encoding": {"type": "series"}}
+    in_memory = {key: value for key, value in document().items() if key != "data"}
+    netdesc.train(in_memory, run_dir=tmp_path / "memory", data=data, progress="quiet")
+    assert losses(tmp_path / "run") == losses(tmp_path / "memory")
+
+    result = netdesc.evaluate(run)
+    assert (result.part, result.score, result.matched) == ("test", None, None)
+    errors = result.errors
+    assert errors is not None
+    assert errors.root_mean_squared_error**2 == pytest.approx(result.loss, rel=1e-5)
+    compiled = netdesc.compile(run)
+    compiled.model.eval()
+    real = np.rint(64 * INPUTS[2::3]) / 64
+    with torch.no_grad():
+        output_TBN = compiled.model(torch.tensor(real, dtype=torch.float32).transpose(0, 1))
+    error = output_TBN.numpy()[2:].mean(0) - TARGETS[2::3]
+    assert errors.mean_absolute_error == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    printed = CliRunner().invoke(evaluate, [str(tmp_path / "run")], obj=Output()).output
+    assert "of the variance explained" in printed
+
+    page = run.report_path.read_text("utf-8")
+    figures = [json.loads(each) for each in re.findall(r'"plot-spec">(.*?)</script>', page)]
+    curves = next(each["data"] for each in figures if each["data"][0]["name"] == "target")
+    curves = {each["name"]: each["y"] for each in curves}
+    assert curves["target"] == pytest.approx([TARGETS[1, 0]] * STEPS, rel=1e-4)
+    assert set(curves["output"]) <= {0, 1}
+    assert "Spike coincidence" not in page
+
+
+def test_targets_of_steps_are_compared_step_by_step(tmp_path: Path) -> None:
+    path = write(tmp_path, "each_step", targets=np.repeat(TARGETS[:, None], STEPS, axis=1))
+    run = netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+    loss = netdesc.evaluate(run).loss
+    write(tmp_path, "each_step")
+    of_samples = netdesc.train(path, run_dir=tmp_path / "other", progress="quiet")
+    assert losses(tmp_path / "run") == losses(tmp_path / "other")
+    assert netdesc.evaluate(of_samples).loss == loss
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (TARGETS[:, 0], r"\[…, None\] adds the axis"),
+        (np.repeat(TARGETS[:, None], STEPS, axis=1), 'only "over": "each_step"'),
+        (TARGETS * np.nan, "NaN or too large numbers in sample 0"),
+        (TARGETS * 1e60, "NaN or too large numbers in sample 0"),
+    ],
+)
+def test_targets_in_memory_that_do_not_fit(tmp_path: Path, targets: Any, message: str) -> None:
+    data = {"train": (INPUTS, targets), "encoding": {"type": "series"}}
+    with pytest.raises(DataError, match=message):
+        netdesc.train(document(), run_dir=tmp_path / "run", data=data, progress="quiet")

@@ -1,4 +1,4 @@
-"""Checks that a loss that skips steps leaves some of a sample (ND243)."""
+"""Checks that a loss that skips steps leaves some of a sample (ND244)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
 
 
 ENTRY = Entry(
-    code="ND243",
+    code="ND244",
     title="a loss that skips all steps",
     cause="The first skip_steps steps of a sample do not count, and a sample has no more steps.",
     fix="Skip fewer steps than time.steps.",

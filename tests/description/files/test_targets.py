@@ -1,0 +1,99 @@
+"""Arrays with target values and real-valued inputs: what is said of them, and where."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support.description_samples import (
+    TARGETS,
+    VALUED,
+    array_findings,
+    findings,
+    labelled,
+    with_text,
+)
+
+
+def valued(loss: dict | None = None, **data) -> str:
+    """The document with target values, with other fields of its loss and data."""
+    document = json.loads(VALUED)
+    changes = {"loss": document["loss"] | (loss or {}), "data": document["data"] | data}
+    return json.dumps(document | changes)
+
+
+SERIES = valued(encoding={"type": "series"})
+SCALED = valued(encoding={"type": "series"}, range=[-600, 600])
+CONSTANT = valued(encoding={"type": "constant"})
+LAST = valued({"over": "last"})
+REAL = np.linspace(-600, 600, 2400).reshape(6, 100, 4)
+BY_STEP = np.repeat(TARGETS[:, None], 100, axis=1)
+
+SOUND = [
+    (VALUED, {}),
+    (VALUED, {"targets": BY_STEP}),
+    (VALUED, {"targets": TARGETS.astype(int)}),
+    (VALUED, {"labels": np.array(["not read"])}),
+    (LAST, {}),
+    (SERIES, {"inputs": REAL / 2}),
+    (SERIES, {"inputs": REAL[:, :60] / 2}),
+    (CONSTANT, {"inputs": REAL[:, 0] / 2}),
+    (SCALED, {"inputs": REAL}),
+]
+
+
+@pytest.mark.parametrize(("base", "arrays"), SOUND)
+def test_sound_arrays_have_no_diagnostics(base, arrays, tmp_path):
+    assert array_findings(tmp_path, base, **({"targets": TARGETS} | arrays)) == []
+
+
+CASES = [
+    # document, arrays, code, pointer, words
+    (VALUED, {"targets": TARGETS[:5]}, "ND326", "targets", "expected: [6, 2], or [6, 100, 2]"),
+    (VALUED, {"targets": BY_STEP[:, :99]}, "ND326", "targets", "has the shape [6, 99, 2]"),
+    (LAST, {"targets": BY_STEP}, "ND326", "targets", 'only "over": "each_step" compares'),
+    (VALUED, {"targets": TARGETS * np.inf}, "ND326", "targets", "targets[0, 0] is -inf"),
+    (VALUED, {"targets": TARGETS * 1j}, "ND312", "targets", "complex numbers"),
+    (with_text("/data/targets", '"goals"', VALUED), {}, "ND310", "targets", 'no array "goals"'),
+    (with_text("/data/targets", '"z"', VALUED), {}, "ND310", "targets", '"targets": "targets"'),
+    (SERIES, {}, "ND314", "encoding", '"constant" repeats a value'),
+    (CONSTANT, {"inputs": REAL}, "ND314", "encoding", '"series" takes values of steps'),
+    (SERIES, {"inputs": REAL}, "ND320", "inputs", "is -600; inputs beyond ±512 are cut off"),
+    (SERIES, {"inputs": REAL * np.nan}, "ND320", "inputs", "is nan"),
+    (SCALED, {"inputs": 2 * REAL}, "ND320", "range", "is -1200; data.range goes from -600"),
+]
+
+
+@pytest.mark.parametrize(("base", "arrays", "code", "field", "words"), CASES)
+def test_one_error_is_found_at_its_place(base, arrays, code, field, words, tmp_path):
+    (diagnostic,) = array_findings(tmp_path, base, **({"targets": TARGETS} | arrays))
+    assert (diagnostic.code, diagnostic.pointer) == (code, f"/data/{field}")
+    assert words in " | ".join((diagnostic.message, diagnostic.hint, *diagnostic.notes))
+    assert diagnostic.is_error == ("cut off" not in diagnostic.message)
+
+
+VALUES = {"type": "mean_squared_error"}
+SPIKES = {"type": "spike_time", "time_constant_ms": 2}
+WITH_TARGETS = json.loads(VALUED)["data"]
+PAIRS = {"type": "spike_files", "train": [{"input": {"path": "input.bs1"}, "label": 0}]}
+MISFITS = [
+    ({"loss": VALUES}, "ND228", "/loss/type", 'add "targets" to data'),
+    ({"loss": SPIKES, "data": WITH_TARGETS}, "ND228", "/loss/type", "use mean_squared_error"),
+    ({"data": WITH_TARGETS}, "ND228", "/loss/type", 'or remove "targets" from data'),
+    ({"loss": VALUES, "data": PAIRS}, "ND228", "/loss/type", "use spike_time, or data of the type"),
+    (
+        {"loss": VALUES, "data": WITH_TARGETS, "classifier": {"type": "rate"}},
+        "ND230",
+        "/classifier",
+        "remove the classifier",
+    ),
+    ({"loss": {"type": "mse"}, "data": WITH_TARGETS}, "ND104", "/loss/type", "mean_squared_error"),
+]
+
+
+@pytest.mark.parametrize(("changes", "code", "at", "hint"), MISFITS)
+def test_losses_that_do_not_fit_their_samples(changes, code, at, hint, tmp_path):
+    (diagnostic,) = findings(tmp_path, labelled(**changes))
+    assert (diagnostic.code, diagnostic.pointer) == (code, at)
+    assert hint in diagnostic.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Sequence
 
 from netdesc.neurons import arithmetic
@@ -20,7 +21,7 @@ from netdesc.neurons.names import (
 )
 from netdesc.neurons.neuron import Neuron, Norm
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
-from netdesc.neurons.reader import Operand, Reader, Scope
+from netdesc.neurons.reader import Operand, Reader, Scope, complete
 from netdesc.neurons.surrogates import Pairs, Surrogate, phase_condition
 from netdesc.neurons.usage import norm_mistakes, unread_mistakes
 
@@ -77,7 +78,7 @@ class _DefinitionReader:
         assert set(self.definition.wrapped) <= set(before_reset)
         return Neuron(
             self.definition,
-            self._parameters(),
+            dict(self.definition.parameters) | self._added_parameters(),
             before_reset,
             after,
             spike,
@@ -117,45 +118,40 @@ class _DefinitionReader:
         reader = self._reader(source)
         first, *further = _terms(tree)
         fires = self._first_term(reader, first)
-        conditions = [reader.read_as(each, BOOL) for each in further]
-        if fires is None:
+        conditions = complete([reader.read_as(each, BOOL) for each in further])
+        if fires is None or conditions is None:
             return None
-        joined, pairs = fires
-        for each in conditions:
-            if each is None:
-                return None
-            joined = arithmetic.both(joined, each)
+        joined, pairs = functools.reduce(arithmetic.both, conditions, fires[0]), fires[1]
         return arithmetic.with_gradient(joined, *pairs)
 
     def _first_term(self, reader: Reader, node: ast.expr) -> tuple[Expression, Pairs] | None:
         """Returns the condition that has a surrogate, and its gradients."""
-        if isinstance(node, ast.Compare):
-            compared = reader.comparison(node)
-            if compared is None:
-                return None
-            operation, a, b = compared
-            if a.type is not GRID:
-                return reader.fail(node, "The first comparison of spike compares states.")
-            larger, smaller = (a, b) if operation.startswith("greater") else (b, a)
-            pairs = self.surrogate.of_comparison(larger, smaller)
-            return arithmetic.compare(operation, a, b), pairs
         if isinstance(node, ast.Call) and _is_call_of(node, "phase_spike"):
             return self._phase(reader, node)
-        return reader.fail(
-            node, "The first condition of spike is a comparison, as in 'v > threshold'."
-        )
+        if not isinstance(node, ast.Compare):
+            message = "The first condition of spike is a comparison, as in 'v > threshold'."
+            return reader.fail(node, message)
+        fires = reader.read_as(node, BOOL)
+        if fires is None:
+            return None
+        a, b = fires.arguments
+        if a.type is not GRID:
+            return reader.fail(node, "The first comparison of spike compares states.")
+        larger, smaller = (a, b) if fires.operation.startswith("greater") else (b, a)
+        return fires, self.surrogate.of_comparison(larger, smaller)
 
     def _phase(self, reader: Reader, node: ast.Call) -> tuple[Expression, Pairs] | None:
         if not reader.has_arguments(node, "phase_spike", 3):
             return None
         im_node = node.args[1]
-        re, im, threshold = (reader.read_as(each, GRID) for each in node.args)
+        read = complete([reader.read_as(each, GRID) for each in node.args])
         if not isinstance(im_node, ast.Name) or im_node.id not in self.scope.before:
             return reader.fail(
                 im_node, "im must be a state: its value of the step before counts, too."
             )
-        if re is None or im is None or threshold is None:
+        if read is None:
             return None
+        re, im, threshold = read
         condition = phase_condition(re, im, self.scope.before[im_node.id], threshold)
         return condition, self.surrogate.of_phase(re, im, threshold)
 
@@ -207,15 +203,13 @@ class _DefinitionReader:
         return after
 
     def _added_parameters(self) -> dict[str, ParameterKind]:
+        """Returns the parameters that netdesc adds to those of the definition."""
         added: dict[str, ParameterKind] = {}
         if self.norm is not None:
             added |= dict.fromkeys(NORM_PARAMETERS, "grid")
         if self.definition.spike is not None:
             added |= dict.fromkeys(SPIKE_PARAMETERS, "real")
         return added
-
-    def _parameters(self) -> dict[str, ParameterKind]:
-        return dict(self.definition.parameters) | self._added_parameters()
 
     def _check_names(self) -> None:
         """Adds the mistakes that concern names and no single expression."""

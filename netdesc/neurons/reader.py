@@ -7,6 +7,7 @@ so that one mistake is reported once, and all others of the text, too.
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -115,40 +116,26 @@ class Reader:
 
     def of_type(self, node: ast.expr, value: Operand, type: Type) -> Expression | None:
         """Returns ``value``, read of ``node``, with the type that it must have."""
-        if value is None:
-            return None
-        if not isinstance(value, Expression) and type is not BOOL:
+        if isinstance(value, float) and type is not BOOL:
             return self._number(node, value, type)
-        if not isinstance(value, Expression) or value.type is not type:
-            return self.fail(node, f"This must be {type.value}, and is {_a(value)}.")
-        return value
+        if value is None or (isinstance(value, Expression) and value.type is type):
+            return value
+        return self.fail(node, f"This must be {type.value}, and is {_a(value)}.")
 
     def read_alike(self, *nodes: ast.expr) -> list[Expression] | None:
         """Returns values of one type, GRID or REAL. Numbers have the type of the others."""
         values = [self.read(node) for node in nodes]
+        typed = [each for each in values if isinstance(each, Expression)]
         if None in values:
             return None
-        typed = [each for each in values if isinstance(each, Expression)]
-        type = typed[0].type if typed else GRID
         for node, value in zip(nodes, values, strict=True):
             if isinstance(value, Expression) and value.type not in (GRID, REAL):
                 return self.fail(
                     node, f"This must be a state or a real number, and is {_a(value)}."
                 )
+        type = typed[0].type if typed else GRID
         alike = [self.of_type(n, value, type) for n, value in zip(nodes, values, strict=True)]
-        return None if None in alike else cast("list[Expression]", alike)
-
-    def comparison(self, node: ast.Compare) -> tuple[str, Expression, Expression] | None:
-        """Returns the comparison and what it compares."""
-        if len(node.ops) > 1:
-            message = "A comparison compares two values."
-            return self.fail(node, message, " and ".join(self._parts(node)))
-        operation = _COMPARISONS.get(type(node.ops[0]))
-        if operation is None:
-            message = _REFUSED.get(type(node.ops[0]), "This comparison is not allowed.")
-            return self.fail(node, message)
-        compared = self.read_alike(node.left, node.comparators[0])
-        return None if compared is None else (operation, compared[0], compared[1])
+        return complete(alike)
 
     def has_arguments(self, node: ast.Call, name: str, count: int) -> bool:
         """Returns whether a call has its number of arguments; notes a mistake if not."""
@@ -161,14 +148,6 @@ class Reader:
             self.fail(node, f"{signature(name)} takes {count} {plural}, and has {number} here.")
             return False
         return True
-
-    def _parts(self, node: ast.Compare) -> Iterator[str]:
-        """Returns the comparisons of neighbours in a chain, as a user writes them."""
-        terms = [node.left, *node.comparators]
-        for a, b in itertools.pairwise(terms):
-            start, end = self.source.place(a).end_column, self.source.place(b).column
-            sign = self.source.text[start:end].strip(" ()")
-            yield f"{self.source.written(a)} {sign} {self.source.written(b)}"
 
     def _number(self, node: ast.expr, value: float, type: Type) -> Expression | None:
         if type is REAL:
@@ -224,14 +203,13 @@ class Reader:
             return self.fail(called, message, closest(name, known))
         if not self.has_arguments(node, name, len(function.wanted)):
             return None
-        values: list[Expression | None] = []
-        alike = [
-            n for n, want in zip(node.args, function.wanted, strict=True) if want is Wanted.VALUE
-        ]
+        wanted = list(zip(node.args, function.wanted, strict=True))
+        alike = [each for each, want in wanted if want is Wanted.VALUE]
         same = iter(self.read_alike(*alike) or [None] * len(alike))
-        for each, wanted in zip(node.args, function.wanted, strict=True):
-            values.append(next(same) if wanted is Wanted.VALUE else self._wanted(each, wanted))
-        return None if None in values else function.build(*values)
+        values = complete(
+            [next(same) if want is Wanted.VALUE else self._wanted(n, want) for n, want in wanted]
+        )
+        return None if values is None else function.build(*values)
 
     def _wanted(self, node: ast.expr, wanted: Wanted) -> Expression | None:
         value = self.read(node)
@@ -259,16 +237,27 @@ class Reader:
     def _boolean(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.BoolOp)
         join = arithmetic.both if isinstance(node.op, ast.And) else arithmetic.either
-        values = [self.read_as(each, BOOL) for each in node.values]
-        joined = values[0]
-        for value in values[1:]:
-            joined = None if joined is None or value is None else join(joined, value)
-        return joined
+        values = complete([self.read_as(each, BOOL) for each in node.values])
+        return None if values is None else functools.reduce(join, values)
 
     def _compare(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.Compare)
-        found = self.comparison(node)
-        return found and arithmetic.compare(*found)
+        if len(node.ops) > 1:
+            message = "A comparison compares two values."
+            return self.fail(node, message, " and ".join(self._neighbours(node)))
+        operation = _COMPARISONS.get(type(node.ops[0]))
+        if operation is None:
+            message = _REFUSED.get(type(node.ops[0]), "This comparison is not allowed.")
+            return self.fail(node, message)
+        compared = self.read_alike(node.left, node.comparators[0])
+        return None if compared is None else arithmetic.compare(operation, *compared)
+
+    def _neighbours(self, node: ast.Compare) -> Iterator[str]:
+        """Returns the comparisons of neighbours in a chain, as a user writes them."""
+        for a, b in itertools.pairwise([node.left, *node.comparators]):
+            start, end = self.source.place(a).end_column, self.source.place(b).column
+            sign = self.source.text[start:end].strip(" ()")
+            yield f"{self.source.written(a)} {sign} {self.source.written(b)}"
 
     def _binary(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.BinOp)
@@ -300,30 +289,28 @@ class Reader:
             return a * b
         number, other = (a, b) if isinstance(a, float) else (b, a)
         assert isinstance(other, Expression)
-        if isinstance(number, float):
-            if other.type is GRID and not number.is_integer():
+        if isinstance(number, float) and other.type is REAL:
+            number = arithmetic.constant(number, REAL)
+        hint = ""
+        if isinstance(number, Expression):
+            types = {number.type, other.type}
+            if types == {REAL}:
+                return arithmetic.multiply(number, other)
+            if types == {GRID, SHARE}:
+                state, share = (number, other) if number.type is GRID else (other, number)
+                return arithmetic.times(state, share)
+            hint = _PRODUCT_HINTS.get(frozenset(types), "")
+        elif number is not None and other.type is GRID:
+            if not float(number).is_integer():
                 return self._not_whole(node, number, node.right if number is a else node.left)
-            if other.type is GRID and abs(number) <= MAX_NUMBER:
+            if abs(number) <= MAX_NUMBER:
                 return arithmetic.scale(other, int(number))
-            if other.type is REAL:
-                return arithmetic.multiply(arithmetic.constant(number, REAL), other)
-            return self.fail(node, f"{_both(a, b)} cannot be multiplied.")
-        assert isinstance(number, Expression)
-        types = {number.type, other.type}
-        if types == {GRID, SHARE}:
-            state, share = (number, other) if number.type is GRID else (other, number)
-            return arithmetic.times(state, share)
-        if types == {REAL}:
-            return arithmetic.multiply(number, other)
-        hint = _PRODUCT_HINTS.get(frozenset(types), "")
         return self.fail(node, f"{_both(a, b)} cannot be multiplied.{hint}")
 
     def _not_whole(self, node: ast.BinOp, number: float, state: ast.expr) -> None:
         message = "A state is multiplied by whole numbers, decays and factors alone."
-        fits = abs(number) <= 1
-        return self.fail(
-            node, message, f"scaled({self.source.written(state)}, {number!r})" if fits else None
-        )
+        scaled = f"scaled({self.source.written(state)}, {number!r})" if abs(number) <= 1 else None
+        return self.fail(node, message, scaled)
 
     _BINARY: ClassVar[dict[type[ast.operator], Callable[..., Operand]]] = {
         ast.Add: _sum,
@@ -339,6 +326,11 @@ class Reader:
         ast.Compare: _compare,
         ast.BinOp: _binary,
     }
+
+
+def complete(values: list[Expression | None]) -> list[Expression] | None:
+    """Returns ``values`` if none of them is None."""
+    return None if None in values else cast("list[Expression]", values)
 
 
 def _a(value: Operand) -> str:

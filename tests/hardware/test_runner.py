@@ -22,7 +22,7 @@ import netdesc
 from netdesc.description import Document
 from netdesc.events import read_events, to_dense
 from netdesc.graph import INPUT, DenseNode, Graph, build_graph
-from netdesc.hardware import HardwareError, IntegerRun, layer_integers, runner, simulate
+from netdesc.hardware import HardwareError, layer_integers, runner, simulate
 from netdesc.neurons.models import NEURONS
 
 TOP = 1 << 23
@@ -157,47 +157,12 @@ def test_every_layer_follows_its_definition(
     assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts
 
 
-def run_one(
-    input_TN: object, weight: int, du: int, dv: int, threshold: int, bias: int | None = None
-) -> IntegerRun:
-    """Runs one neuron whose inputs all have the same weight."""
-    values = np.array(input_TN)
-    neuron = {"threshold": threshold / 64, "norm": None if bias is None else "mean"}
-    layer = Cuba(
-        np.full((1, values.shape[-1]), weight),
-        np.array(du),
-        np.array(dv),
-        threshold,
-        None if bias is None else np.array([bias]),
-    )
-    graph = graph_of([values.shape[-1]], [dense("only", 1, neuron=neuron)])
-    return simulate(graph, weights_of({"only": layer}), values)
-
-
-def spike_steps(input_T: list[int], *neuron: int, **bias: int) -> list[int]:
-    run = run_one([[size] for size in input_T], *neuron, **bias)
-    return np.flatnonzero(run.output_TN).tolist()
-
-
 def test_a_voltage_at_the_threshold_does_not_spike() -> None:
-    assert spike_steps([1, 0, 1, 0], 64, 4096, 4096, 64) == []
-    assert spike_steps([1, 0, 1, 0], 64, 4096, 4096, 63) == [1, 3]
-
-
-def test_a_current_wraps_at_24_bits_and_is_counted() -> None:
-    neuron = (64, 0, 4096, 100_000)
-    (counts,) = run_one([[2048], [0], [1], [0]], *neuron).counts  # 2**23 is held, one more wraps
-    assert (counts.wrapped["u"], counts.spikes) == (1, 2)
-    (counts,) = run_one([[2049], [0], [0]], *neuron).counts
-    assert (counts.wrapped["u"], counts.spikes) == (1, 0)
-
-
-def test_a_voltage_is_clipped_and_counted() -> None:
-    (counts,) = run_one(np.full((5, 1), 1000), 64, 4096, 0, TOP).counts
-    assert (counts.wrapped, counts.clipped) == ({"u": 0}, {"v": 3})
-    for exactly_23_bits in ([[2048], [0]], [[-2047], [-1]]):
-        (counts,) = run_one(exactly_23_bits, 64, 4096, 0, TOP).counts
-        assert (counts.wrapped, counts.clipped) == ({"u": 0}, {"v": 1})
+    for threshold, spikes in ((64, []), (63, [1, 3])):
+        layer = Cuba(np.array([[64]]), np.array(4096), np.array(4096), threshold)
+        graph = graph_of([1], [dense("only", 1, neuron={"threshold": threshold / 64})])
+        run = simulate(graph, weights_of({"only": layer}), np.array([[1], [0], [1], [0]]))
+        assert np.flatnonzero(run.output_TN).tolist() == spikes
 
 
 ALIF = {"threshold": 0.4, "current_decay": 0.25, "voltage_decay": 0.03, "threshold_decay": 0.1}

@@ -5,18 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.base import CompiledNeuronSection, Equations
-from netdesc.neurons.models.fields import LEARNT_RANGES, RANGE_TEXT
-from netdesc.sections import Section, field, form_tag
+from netdesc.neurons.models.fields import LEARNT_RANGES, RANGE_TEXT, OrRange
+from netdesc.sections import Section, field
 
-Number = Annotated[float, Field(ge=-131072, le=131072)]
-Numbers = Annotated[
-    Annotated[Number, Tag("<plain>")] | Annotated[tuple[Number, Number], Tag("<list>")],
-    Discriminator(form_tag),
-]
+Number = OrRange[Annotated[float, Field(ge=-131072, le=131072)]]
 
 
 class EquationParameter(Section):
@@ -28,7 +24,7 @@ class EquationParameter(Section):
         "number is not rounded and cannot be learnt.",
         example="decay",
     )
-    value: Numbers = field("Its value." + RANGE_TEXT, unit="1", placeholder=0.5)
+    value: Number = field("Its value." + RANGE_TEXT, unit="1", placeholder=0.5)
 
 
 class EquationNeuron(CompiledNeuronSection):

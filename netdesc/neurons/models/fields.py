@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Discriminator, Field, Tag
 
@@ -14,14 +14,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Level = Annotated[float, Field(ge=0, le=131072)]
 
-Decay = Annotated[
-    Annotated[Share, Tag("<plain>")] | Annotated[tuple[Share, Share], Tag("<list>")],
-    Discriminator(form_tag),
+N = TypeVar("N")
+OrRange = Annotated[
+    Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
 ]
-Threshold = Annotated[
-    Annotated[Level, Tag("<plain>")] | Annotated[tuple[Level, Level], Tag("<list>")],
-    Discriminator(form_tag),
-]
+"""A number of the type N, or the range [low, high] of one."""
+
+Decay = OrRange[Share]
+Threshold = OrRange[Level]
 
 RANGE_TEXT = " With per_channel also [low, high], from which each neuron draws its own."
 

@@ -6,24 +6,21 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.models.base import CompiledNeuronSection, Equations, Functions
 from netdesc.neurons.models.fields import (
     RANGE_TEXT,
     Decay,
+    OrRange,
     Threshold,
     parameter_field,
     threshold_field,
 )
-from netdesc.sections import field, form_tag
+from netdesc.sections import field
 
-Period = Annotated[float, Field(ge=4)]
-Periods = Annotated[
-    Annotated[Period, Tag("<plain>")] | Annotated[tuple[Period, Period], Tag("<list>")],
-    Discriminator(form_tag),
-]
+Period = OrRange[Annotated[float, Field(ge=4)]]
 
 PERIODS = 4.0, 2 * math.pi / math.asin(1 / 4096)
 DECAYS = 1 / 4096, 1.0
@@ -58,7 +55,7 @@ class Resonator(CompiledNeuronSection):
     log_spaced = ("period",)
 
     threshold: Threshold = threshold_field("State at which the neuron spikes.")
-    period: Periods = parameter_field(
+    period: Period = parameter_field(
         "real",
         "Steps in which the state turns once. The device holds sine and cosine, "
         "round(4096·(1 - decay)·sin(2π/period))." + RANGE_TEXT,

@@ -11,11 +11,10 @@ from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS
 from netdesc.neurons.mistakes import Mistake, Part, Place
 from netdesc.neurons.parser import Equation
 
+_MOST: dict[Part, int] = {"parameters": 32, "inputs": 2, "step": 64, "reset": 64}
+"""Part -> the number of its texts, at most."""
+
 MAX_STATES = 32
-MAX_PARAMETERS = 32
-MAX_INPUTS = 2
-MAX_EQUATIONS = 64
-"""In ``step``, and in ``reset``."""
 MAX_NAME_CHARACTERS = 100
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -26,14 +25,10 @@ SPIKE_PARAMETERS = ("peak", "width")
 
 def size_mistakes(definition: Definition) -> Iterator[Mistake]:
     """Yields mistakes of lists that are too long to be read."""
-    lists: list[tuple[Part, int, int, str]] = [
-        ("parameters", len(definition.parameters), MAX_PARAMETERS, "parameters"),
-        ("inputs", len(definition.inputs), MAX_INPUTS, "inputs"),
-        ("step", len(definition.step), MAX_EQUATIONS, "equations"),
-        ("reset", len(definition.reset), MAX_EQUATIONS, "equations"),
-    ]
-    for part, count, most, word in lists:
+    for part, most in _MOST.items():
+        count = len(getattr(definition, part))
         if count > most:
+            word = "equations" if part in ("step", "reset") else part
             message = f"There are {count} {word}; at most {most} are allowed."
             yield Mistake(Place(part, most, 0, 0), message)
 
@@ -52,21 +47,24 @@ def missing_mistakes(definition: Definition) -> Iterator[Mistake]:
         yield Mistake(Place("reset", 0, 0, 0), "A reset needs spike, such as 'v > threshold'.")
 
 
+def declared(definition: Definition) -> Iterator[tuple[str, Place]]:
+    """Yields the names of parameters and inputs, and their places."""
+    for index, (name, _) in enumerate(definition.parameters):
+        yield name, Place("parameters", index, 0, len(name))
+    for index, name in enumerate(definition.inputs):
+        yield name, Place("inputs", index, 0, len(name))
+
+
 def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterator[Mistake]:
     """Yields mistakes in names of parameters and inputs. ``added`` are netdesc's parameters."""
     known: set[str] = set()
-    declared: list[tuple[Part, int, str]] = [
-        ("parameters", index, name) for index, (name, _) in enumerate(definition.parameters)
-    ]
-    declared.extend(("inputs", index, name) for index, name in enumerate(definition.inputs))
-    for part, index, name in declared:
-        place = Place(part, index, 0, len(name))
+    for name, place in declared(definition):
         if name in known:
             yield Mistake(place, f"The name '{name}' is used twice.")
         elif _NAME.fullmatch(name) is None or len(name) > MAX_NAME_CHARACTERS:
             shown = repr(name[:MAX_NAME_CHARACTERS])
             yield Mistake(place, f"{shown} is not a name of letters, digits and '_'.")
-        elif part == "parameters" and name in added:
+        elif place.part == "parameters" and name in added:
             message = f"The neuron has a parameter '{name}' already, for its norm or surrogate."
             yield Mistake(place, message, f"{name}_")
         elif (use := _reserved_use(name)) is not None:

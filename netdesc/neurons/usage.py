@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.mistakes import Mistake, Part, Place
+from netdesc.neurons.mistakes import Mistake
+from netdesc.neurons.names import declared
 from netdesc.neurons.neuron import Norm
 from netdesc.neurons.parser import Equation
 
@@ -46,21 +47,16 @@ def unread_mistakes(
     results = names_in(definition.spike or "", definition.output or "")
     pairs = [(each.state, each.source.expression) for each in equations]
     live = names_behind(results, pairs)
-    parameters = [name for name, _ in definition.parameters]
-    reported = {*explained, *parameters, *definition.inputs}
+    reported = {*explained, *(name for name, _ in declared(definition))}
     for each in equations:
         if each.state not in live and each.state not in reported:
             message = f"Nothing reads the state '{each.state}': spike and output do not need it."
             yield Mistake(each.state_place, message)
             reported.add(each.state)
     read = {*live, *names_in(*(expression for _, expression in pairs)), *explained}
-    declared: list[tuple[Part, Sequence[str]]]
-    declared = [("parameters", parameters), ("inputs", definition.inputs)]
-    for part, names in declared:
-        for index, name in enumerate(names):
-            if name not in read:
-                place = Place(part, index, 0, len(name))
-                yield Mistake(place, f"Nothing reads the {part[:-1]} '{name}'.")
+    for name, place in declared(definition):
+        if name not in read:
+            yield Mistake(place, f"Nothing reads the {place.part[:-1]} '{name}'.")
 
 
 def norm_mistakes(

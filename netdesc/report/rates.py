@@ -16,8 +16,9 @@ MIN_SATURATED_RATE = 0.9
 class LayerRates(NamedTuple):
     """The rates of a layer's neurons, and the numbers of silent and saturated neurons.
 
-    ``rates`` is [neurons] in spikes per step. NaN, from a damaged file, counts as neither silent
-    nor saturated.
+    ``rates`` is [neurons] in spikes per step; values other than 0 count as spikes. NaN, from a
+    damaged file, counts as neither silent nor saturated, and neurons that do not spike are never
+    saturated.
     """
 
     name: str
@@ -27,13 +28,18 @@ class LayerRates(NamedTuple):
     saturated: int
 
     @classmethod
-    def of(cls, name: str, rates: NDArray[np.floating]) -> LayerRates:
+    def of(cls, name: str, rates: NDArray[np.floating], spikes: bool = True) -> LayerRates:
         silent = int(np.count_nonzero(rates == 0))
-        saturated = int(np.count_nonzero(rates >= MIN_SATURATED_RATE))
+        saturated = int(np.count_nonzero(rates >= MIN_SATURATED_RATE)) if spikes else 0
         return cls(name, rates, len(rates), silent, saturated)
 
 
 def layer_rates(run: RunData) -> list[LayerRates]:
     """Returns the rates of all layers with neurons; an empty list if the run has no activity."""
     rates = {} if run.activity is None else run.activity.rates
-    return [LayerRates.of(name, each) for name, each in rates.items()]
+    spiking = {
+        layer.name
+        for layer in run.graph.neuron_layers
+        if layer.neuron.equations().spike is not None
+    }
+    return [LayerRates.of(name, each, name in spiking) for name, each in rates.items()]

@@ -105,7 +105,7 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 12_550,
-    "neurons": 3_900,
+    "neurons": 3_560,
     "graph": 900,
     "events": 2_100,
     "runs": 400,

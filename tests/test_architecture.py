@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graph": {"description", "neurons"},
     "events": {"description"},
     "kernels": {"neurons"},
-    "modules": {"graph", "kernels"},
+    "modules": {"graph", "kernels", "neurons"},
     "losses": {"graph", "kernels"},
     "training": {"description", "graph", "events", "runs", "kernels", "modules", "losses"},
     "hardware": {"graph", "kernels", "neurons"},

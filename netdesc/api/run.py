@@ -218,6 +218,7 @@ def _run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> _ForwardRes
     hooks = [block.register_forward_hook(count(name)) for name, block in compiled.model.blocks()]
     was_training = compiled.model.training
     compiled.model.eval()
+    compiled.model.reset_state()
     with torch.no_grad():
         output_TBN = compiled.model(torch.from_numpy(input_TN).unsqueeze(1))
     compiled.model.train(was_training)

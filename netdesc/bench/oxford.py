@@ -14,7 +14,7 @@ from netdesc.bench.epochs import Report, Timing
 from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, Interpreters, run
 from netdesc.description import load
-from netdesc.graph import SpikeTime, decay_range
+from netdesc.graph import SpikeTime, value_range
 from netdesc.training.batches import Batches
 from netdesc.training.samples import SampleSpec
 from netdesc.training.splits import read_splits
@@ -97,12 +97,8 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
         "warm_up": WARM_UP,
         "epochs": epochs,
         "neurons": [
-            {
-                "threshold": layer.neuron.threshold,
-                "current_decay": decay_range(layer.neuron.current_decay)[0],
-                "voltage_decay": decay_range(layer.neuron.voltage_decay)[0],
-                "requires_grad": bool(layer.neuron.learn),
-            }
+            {name: value_range(value)[0] for name, value in layer.neuron.values().items()}
+            | {"requires_grad": bool(layer.neuron.learn)}
             for layer in graph.neuron_layers
         ],
         "loss": {
@@ -114,7 +110,7 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
     }
     spikes = {"input": batch.input_TBN, "target": batch.target}
     weights = {
-        f"weight_{number}": block.synapse.weight.detach().numpy()
+        f"weight_{number}": block.synapse.parts[0].weight.detach().numpy()
         for number, (_, block) in enumerate(compiled.model.blocks())
     }
     return Work(

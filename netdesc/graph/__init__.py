@@ -11,7 +11,7 @@ from netdesc.graph.nodes import (
     Layer,
     Loss,
     TauGrad,
-    decay_range,
+    value_range,
 )
 from netdesc.graph.summary import SummaryRow, summary
 
@@ -30,6 +30,6 @@ __all__ = [
     "SummaryRow",
     "TauGrad",
     "build_graph",
-    "decay_range",
     "summary",
+    "value_range",
 ]

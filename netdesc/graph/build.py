@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 from netdesc.description import models
 from netdesc.description.models import Document, MovingWindowClassifier
@@ -65,8 +64,7 @@ def _dense(
         if neuron not in document.neurons:
             raise ValueError(f'layer "{section.name}" has the unknown neuron "{neuron}"')
         neuron = document.neurons[neuron]
-    # Documents have no other neurons yet.
-    return DenseNode(section, sources, *shapes, neuron=cast("models.Cuba", neuron))
+    return DenseNode(section, sources, *shapes, neuron=neuron)
 
 
 BUILDERS: dict[type[models.Layer], Callable[..., Layer]] = {

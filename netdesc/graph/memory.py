@@ -4,8 +4,8 @@ The estimate is the sum of
 
 - per trained number: 4 bytes (float32), and in training 4 more for its gradient, 4 for its best
   value so far, and 4 for each of the optimizer's states (Adam has two);
-- per neuron, time step and sample: 12 bytes for the states that the forward pass keeps, the spikes,
-  and their gradients;
+- per neuron, time step and sample: 4 bytes for each value that the neuron's program stores, and 8
+  for the output and its gradient (``DenseNode.numbers_per_neuron``);
 - per value of a batch's inputs and target spikes: 4 bytes.
 
 It leaves out Python, torch and compiled kernels (about 500 MB together), samples that are not in
@@ -24,9 +24,6 @@ from netdesc.description.shapes import INPUT
 from netdesc.graph.nodes import Graph, Layer
 
 FLOAT_BYTES = 4
-
-NUMBERS_PER_NEURON = 3
-"""How many float32 values a training step keeps for each neuron, time step and sample."""
 
 
 _OPTIMIZER_STATES = {"adam": 2, "adamw": 2}
@@ -94,7 +91,7 @@ def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMe
         weights=weights,
         device_bits=None if layer.bits is None else layer.bits * layer.synapses,
         training=(2 + states) * weights,
-        activity=NUMBERS_PER_NEURON * FLOAT_BYTES * layer.neurons * graph.steps * batch,
+        activity=layer.numbers_per_neuron * FLOAT_BYTES * layer.neurons * graph.steps * batch,
     )
 
 

@@ -14,23 +14,21 @@ from typing import Literal
 from netdesc.description import models
 from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.shapes import Shape
+from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.models import NeuronSection
 from netdesc.neurons.models.fields import width_at
 
 Loss = SpikeTime | SpikeRate | SpikeMax | MeanSquaredError
-Neuron = models.Cuba
 
 
-def decay_range(decay: float | tuple[float, float]) -> tuple[float, float]:
-    """Returns the lowest and the highest decay of a layer.
-
-    A decay is the fraction of a state that is lost in each step.
-    """
-    return decay if isinstance(decay, tuple) else (decay, decay)
+def value_range(value: float | tuple[float, float]) -> tuple[float, float]:
+    """Returns the lowest and the highest value that a parameter has in a layer's neurons."""
+    return value if isinstance(value, tuple) else (value, value)
 
 
 @dataclass(frozen=True, slots=True)
 class TauGrad:
-    """The width of the surrogate gradient over the epochs, in units of 100·threshold.
+    """The width of the surrogate gradient over the epochs (see ``width_schedule`` of sections).
 
     ``linear`` and ``geometric`` go from ``start`` in the first epoch to ``end`` in the last. For
     ``constant``, ``start`` and ``end`` are equal.
@@ -41,10 +39,12 @@ class TauGrad:
     end: float
 
     @staticmethod
-    def of(width: float | models.TauGradSchedule) -> TauGrad:
-        """Returns the schedule for ``width``, the field ``tau_grad`` of a neuron's section."""
+    def of(neuron: NeuronSection) -> TauGrad:
+        """Returns the schedule of a neuron's section. Its width is 1 if it is the threshold."""
+        width = neuron.width_schedule
         if isinstance(width, models.TauGradSchedule):
             return TauGrad(width.type, width.start, width.end)
+        width = 1.0 if width is None else width
         return TauGrad("constant", width, width)
 
     def at(self, fraction: float) -> float:
@@ -96,6 +96,11 @@ class _LayerNode:
         """The number of trained parameters."""
         return 0
 
+    @property
+    def numbers_per_neuron(self) -> int:
+        """32-bit numbers that a training step keeps for each neuron, step and sample."""
+        return 0
+
 
 @dataclass(frozen=True, slots=True)
 class FlattenNode(_LayerNode):
@@ -109,7 +114,7 @@ class DenseNode(_LayerNode):
     """Fully connected synapses, followed by neurons. ``neuron`` is the section of the neurons."""
 
     section: models.Dense
-    neuron: Neuron
+    neuron: NeuronSection
 
     @property
     def neuron_name(self) -> str:
@@ -125,15 +130,31 @@ class DenseNode(_LayerNode):
         return math.prod(self.output_shape)
 
     @property
+    def delay(self) -> int:
+        """The axonal delay of the output, 0 or 1 steps."""
+        return int(self.section.axonal_delay_step)
+
+    @property
     def synapses(self) -> int:
-        return math.prod(self.input_shape) * self.neurons
+        """The number of weights; a neuron with two inputs has a weight for each of them."""
+        return len(self.neuron.definition().inputs) * math.prod(self.input_shape) * self.neurons
 
     @property
     def parameters(self) -> int:
-        """The number of weights, weight-norm gains and learnt decays."""
-        gains = self.neurons if self.section.weight_norm else 0
-        decays = len(self.neuron.learn) * (self.neurons if self.neuron.per_channel else 1)
-        return self.synapses + gains + decays
+        """The number of weights, weight-norm gains and learnt values of the neurons."""
+        inputs = len(self.neuron.definition().inputs)
+        gains = inputs * self.neurons if self.section.weight_norm else 0
+        learnt = len(self.neuron.learn) * (self.neurons if self.neuron.per_channel else 1)
+        return self.synapses + gains + learnt
+
+    @property
+    def numbers_per_neuron(self) -> int:
+        """32-bit numbers that a training step keeps for each neuron, step and sample.
+
+        They are what the neuron's program stores, its output and the gradient of the output.
+        """
+        program = compile_neuron(self.neuron.definition(), bool(self.neuron.learn))
+        return len(program.forward.stored) + 2
 
 
 Layer = DenseNode | FlattenNode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from torch.nn.modules.module import _has_any_global_hook
 from netdesc.graph.nodes import DenseNode, FlattenNode
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
-from netdesc.modules.neuron import CubaNeurons
-from netdesc.modules.synapse import DenseSynapse
+from netdesc.modules.neuron import Neurons
+from netdesc.modules.synapse import ComplexSynapse, DenseSynapse
+from netdesc.neurons.models.cuba import Cuba
 
 
 def _is_hooked(module: nn.Module) -> bool:
@@ -29,20 +30,22 @@ def _is_hooked(module: nn.Module) -> bool:
 
 
 class DenseBlock(nn.Module):
-    """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
+    """Dense synapses into neurons: float32 [steps, batch, inputs] to [steps, batch, units].
 
-    ``engine`` is the name of the engine that computed the last forward pass, or empty if torch
-    compiled that pass. ``notes`` are statistics of the pass (see ``kernels.operators``). In
-    training on the CPU, the block warns of NaN weights unless ``warns`` is False. On a GPU it does
-    not check weights, because the check would have to wait for the device.
+    Neurons with two inputs have two synapses, which read the same spikes. ``engine`` is the name of
+    the engine that computed the last forward pass, or empty if torch compiled that pass. ``notes``
+    are statistics of the pass (see ``kernels.neurons``). In training on the CPU, the block warns of
+    NaN weights unless ``warns`` is False. On a GPU it does not check weights, because the check
+    would have to wait for the device.
     """
 
     def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
         super().__init__()
-        units = math.prod(layer.output_shape)
         self._name = layer.name
-        self.synapse = DenseSynapse(layer, generator)
-        self.neuron = CubaNeurons(layer.neuron, units, layer.section.axonal_delay_step, generator)
+        self.units = layer.neurons
+        is_complex = len(layer.neuron.definition().inputs) == 2
+        self.synapse = (ComplexSynapse if is_complex else DenseSynapse)(layer, generator)
+        self.neuron = Neurons(layer, generator)
         self.warns = True
         self.engine = ""
         self.notes: Tensor | None = None
@@ -50,19 +53,43 @@ class DenseBlock(nn.Module):
     def forward(self, spikes_TBI: Tensor) -> Tensor:
         if self.is_fused and not (_is_hooked(self.synapse) or _is_hooked(self.neuron)):
             return run_segment([self], spikes_TBI)
+        inputs_TBN, packed = self._arrive(spikes_TBI)
+        out_TBN, notes = self.neuron(*inputs_TBN)
+        self._note(notes, packed)
+        return out_TBN
+
+    def stream(self, spikes_TBI: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Goes on from the neurons' ``states``, which an earlier call returned; from 0 if empty.
+
+        Returns the output [steps, batch, units], without gradient, and the states after it. Raises
+        ValueError if the states are those of another number of samples.
+        """
+        inputs_TBN, packed = self._arrive(spikes_TBI)
+        run = self.neuron.resume(inputs_TBN, states)
+        self._note(run.notes, packed)
+        return run.out_TBN, run.states
+
+    def _arrive(self, spikes_TBI: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Returns the neurons' inputs [steps, batch, units], and the packed spikes."""
         self.begin_forward(spikes_TBI.device)
-        z, packed = operators.linear(spikes_TBI, self.synapse())
-        out, notes = self.neuron(z)
-        if packed.numel():  # its first number is 1 if z was computed from events
-            notes = torch.cat([notes[:2], packed[:1].to(torch.int64), notes[3:]])
+        arrived = [operators.linear(spikes_TBI, weight_OI) for weight_OI in self.synapse.weights()]
+        return [z_TBN for z_TBN, _ in arrived], arrived[0][1]
+
+    def _note(self, notes: Tensor, packed: Tensor) -> None:
+        if packed.numel():  # its first number is 1 if the inputs were computed from events
+            notes = torch.cat([notes[:-2], packed[:1].to(torch.int64), notes[-1:]])
         self.notes = notes
-        return out
 
     @property
     def is_fused(self) -> bool:
         """Whether the operator ``segment`` can compute synapses and neurons together."""
-        is_recorded = self.neuron.recorder is not None
-        return self.synapse.bits is not None and not self.neuron.acts_on_current and not is_recorded
+        neuron = self.neuron
+        return (
+            type(neuron.section) in _SEGMENT_NUMBERS
+            and self.synapse.bits is not None
+            and neuron.follows_equations
+            and neuron.recorder is None
+        )
 
     @property
     def has_hooks(self) -> bool:
@@ -76,7 +103,7 @@ class DenseBlock(nn.Module):
         Raises ValueError if the block is on another device, EngineError if no engine can run on
         ``device``.
         """
-        weight = self.synapse.weight
+        weight = self.synapse.parts[0].weight
         if weight.device != device:
             raise ValueError(f"the input is on device '{device}', the network on '{weight.device}'")
         # Torch's compiler cannot trace ``engine_name``.
@@ -88,7 +115,7 @@ class DenseBlock(nn.Module):
     def _warn_of_nan(self) -> None:
         # Numpy adds on one thread. The sum is also NaN if it holds infinities of both signs.
         with np.errstate(invalid="ignore", over="ignore"):
-            total = float(self.synapse.weight.detach().numpy().sum())
+            total = sum(float(each.weight.detach().numpy().sum()) for each in self.synapse.parts)
         if math.isnan(total):
             warnings.warn(
                 f'a weight of layer "{self._name}" is NaN, or several are infinite: the network '
@@ -108,11 +135,12 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
     learn: list[bool] = []
     for block in blocks:
         block.begin_forward(spikes_TBI.device)
-        neuron, bits = block.neuron, block.synapse.bits
-        assert bits is not None, "the weights of a segment are on the grid"
-        decays = neuron.current_decay, neuron.voltage_decay
-        tensors += [block.synapse.folded(), *decays, neuron.bias(), neuron.tau]
-        numbers += [float(bits), *neuron.numbers()]
+        neuron, synapse = block.neuron, block.synapse
+        assert isinstance(synapse, DenseSynapse)
+        assert synapse.bits is not None, "the weights of a segment are on the grid"
+        decays = neuron.value("current_decay"), neuron.value("voltage_decay")
+        tensors += [synapse.folded(), *decays, neuron.bias(), neuron.surrogate.width]
+        numbers += [float(synapse.bits), *_SEGMENT_NUMBERS[type(neuron.section)](neuron)]
         learn.append(any(decay.requires_grad for decay in decays))
     keep = torch.is_grad_enabled() and (
         spikes_TBI.requires_grad or any(tensor.requires_grad for tensor in tensors)
@@ -121,6 +149,21 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
     for block, notes in zip(blocks, notes_L4.unbind(), strict=True):
         block.__dict__["notes"] = notes  # setting an attribute of a module is slow
     return out
+
+
+def _cuba_numbers(neuron: Neurons) -> list[float]:
+    """Returns threshold, tau_grad, scale_grad and delay of CUBA neurons, for ``segment``.
+
+    While torch compiles, tau_grad is NaN, so that the operator reads the width from its tensor.
+    Otherwise torch would compile the network again for each new width.
+    """
+    section = cast("Cuba", neuron.section)
+    tau_grad = math.nan if torch.compiler.is_compiling() else neuron.surrogate.tau_grad
+    return [section.threshold, tau_grad, section.scale_grad, float(neuron.delay)]
+
+
+_SEGMENT_NUMBERS: dict[type, Callable[[Neurons], list[float]]] = {Cuba: _cuba_numbers}
+"""Section of neurons that ``segment`` computes -> a function of their numbers for it."""
 
 
 class FlattenBlock(nn.Module):
@@ -136,5 +179,5 @@ BLOCKS: dict[type, Callable[[Any, torch.Generator | None], nn.Module]] = {
 }
 """Maps a node class to a function that builds a block from a node and a random generator.
 
-The generator draws the initial weights and decays.
+The generator draws the initial weights and values of neurons.
 """

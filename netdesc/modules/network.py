@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import cast
@@ -20,6 +20,10 @@ from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
 from netdesc.modules.recording import LayerRecording, record_blocks
+from netdesc.modules.synapse import DenseSynapse
+
+State = dict[str, list[Tensor]]
+"""Name of a layer -> states of its neurons between two pieces of a stream, int32 [batch, units]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +31,20 @@ class LayerReport:
     """Engine, largest states and number of output spikes of a layer's last forward pass.
 
     ``path`` says how the synaptic input was computed: from ``events``, or as a matrix ``product``.
-    ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096).
+    ``peaks`` are the largest magnitudes of the neurons' states before their reset, by the names
+    of the equations, in state units (1/4096). ``spikes`` counts outputs that are not 0.
     """
 
     name: str
     engine: str
     path: str
-    peak_current: int
-    peak_voltage: int
+    peaks: Mapping[str, int]
     spikes: int
 
     @property
     def leaves_device_range(self) -> bool:
         """Whether a state exceeded the range of the device's 24-bit states."""
-        return max(self.peak_current, self.peak_voltage) > DEVICE_STATE_LIMIT
+        return max(self.peaks.values()) > DEVICE_STATE_LIMIT
 
 
 class _Layers(nn.Module):
@@ -64,7 +68,8 @@ class _Layers(nn.Module):
 class Network(nn.Module):
     """A network: maps spikes [steps, batch, *input shape] to [steps, batch, *output shape].
 
-    ``generator`` draws the initial weights and decays; without it, torch's own generator does.
+    ``generator`` draws the initial weights and values of neurons; without it, torch's own
+    generator does.
     """
 
     def __init__(self, graph: nodes.Graph, generator: torch.Generator | None = None) -> None:
@@ -86,23 +91,31 @@ class Network(nn.Module):
         another shape or is on another device than the network, EngineError if no engine can run on
         its device.
         """
-        check_tensor(f"the input of network '{self.graph.name}'", input)
+        self._check_input(input)
         device = input.device.type
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             # 16 bits cannot hold sums of quantised weights.
             with torch.autocast(device, enabled=False):
                 return self.forward(input)
-        expected = self.graph.input_shape
-        if input.dim() != 2 + len(expected) or tuple(input.shape[2:]) != expected:
-            shape = ", ".join(str(size) for size in expected)
-            raise ValueError(
-                f"network '{self.graph.name}' takes an input of shape [steps, batch, {shape}], "
-                f"not {list(input.shape)}"
-            )
         if not torch.compiler.is_compiling():
             self._warn_of_swapped_axes(input)
+
+        def compute(names: list[str], total: Tensor) -> Tensor:
+            if len(names) == 1:
+                return self.layers[names[0]](total)
+            return run_segment([cast(DenseBlock, self.layers[name]) for name in names], total)
+
+        return self._walk(input, self._segments(), compute)
+
+    def _walk(
+        self,
+        input: Tensor,
+        segments: list[list[str]],
+        compute: Callable[[list[str], Tensor], Tensor],
+    ) -> Tensor:
+        """Calls ``compute`` for each segment with the sum of what it reads. Returns the output."""
         values, unread = {INPUT: input.to(torch.float32)}, dict(self._readers)
-        for names in self._segments():
+        for names in segments:
             inputs = self._inputs[names[0]]
             signals = [values[name] for name in inputs]
             for name in inputs:
@@ -112,12 +125,42 @@ class Network(nn.Module):
             total = signals.pop(0)
             while signals:
                 total = total + signals.pop(0)
-            if len(names) == 1:
-                values[names[0]] = self.layers[names[0]](total)
-            else:
-                blocks = [cast(DenseBlock, self.layers[name]) for name in names]
-                values[names[-1]] = run_segment(blocks, total)
+            values[names[-1]] = compute(names, total)
         return values[self._output]
+
+    @torch.no_grad()
+    def stream(self, input: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Computes the next steps of a stream. Returns their output and the state after them.
+
+        ``state`` is what the call before returned; without it, all neurons begin at 0. A stream in
+        pieces of any length has the same output as in one call, without gradient. A network in
+        training mode is refused, because dropout and the norms of batches would differ by piece.
+        ``input`` and output are as those of a call of the network. Raises ValueError also if the
+        number of samples changes, and what a call raises.
+
+        >>> state = None
+        >>> for chunk_TBN in input_TBN.split(100):
+        ...     output_TBN, state = compiled.model.eval().stream(chunk_TBN, state)
+        """
+        if self.training:
+            raise ValueError("stream() needs a network outside training: call eval() first")
+        self._check_input(input)
+        before, after = state or {}, State()
+
+        def compute(names: list[str], total: Tensor) -> Tensor:
+            (name,) = names
+            block = self.layers[name]
+            if name not in self._neuron_layers:
+                return block(total)
+            out, after[name] = cast(DenseBlock, block).stream(total, before.get(name, ()))
+            return out
+
+        return self._walk(input, [[name] for name in self._inputs], compute), after
+
+    def reset_state(self) -> None:
+        """Lets neurons with ``persistent_state`` begin at 0 in the next call."""
+        for _, block in self.blocks():
+            block.neuron.kept = []
 
     def _segments(self) -> list[list[str]]:
         """Groups the names of all layers, in order, into segments (see ``kernels.segments``).
@@ -139,6 +182,16 @@ class Network(nn.Module):
             is_open = can_join and self._readers[name] == 1
         return segments
 
+    def _check_input(self, input: Tensor) -> None:
+        check_tensor(f"the input of network '{self.graph.name}'", input)
+        expected = self.graph.input_shape
+        if input.dim() != 2 + len(expected) or tuple(input.shape[2:]) != expected:
+            shape = ", ".join(str(size) for size in expected)
+            raise ValueError(
+                f"network '{self.graph.name}' takes an input of shape [steps, batch, {shape}], "
+                f"not {list(input.shape)}"
+            )
+
     def _warn_of_swapped_axes(self, input: Tensor) -> None:
         steps, (first, second) = self.graph.steps, input.shape[:2]
         if first != steps == second > 1:
@@ -158,7 +211,7 @@ class Network(nn.Module):
     def record(
         self, layers: Iterable[str] | str | None = None
     ) -> AbstractContextManager[dict[str, LayerRecording]]:
-        """Records spikes and voltages of ``layers``: names, or one name (default: all layers that
+        """Records output and states of ``layers``: names, or one name (default: all layers that
         have neurons).
 
         The result is for a ``with`` statement. Within it, and afterwards, it maps the name of a
@@ -190,13 +243,13 @@ class Network(nn.Module):
                 f"{fraction} is not a part of a run from 0 to 1, such as epoch / (epochs - 1)"
             )
         for _, block in self.blocks():
-            neuron = block.neuron
-            tau_grad = neuron.tau_schedule.at(fraction)
-            if tau_grad != neuron.tau_grad:  # setting an attribute of a module is slow
-                neuron.tau_grad = tau_grad
+            block.neuron.set_width(fraction)
 
     def project(self) -> None:
-        """Clamps learnt decays to [0, 1]. To be called after each step of the optimizer."""
+        """Clamps learnt values of neurons to their ranges, such as decays to [0, 1].
+
+        To be called after each step of the optimizer.
+        """
         for _, block in self.blocks():
             block.neuron.project()
 
@@ -208,9 +261,10 @@ class Network(nn.Module):
         """
         state = self.state_dict()
         for name, block in self.blocks():
-            if block.synapse.gain is not None:
-                state[f"layers.{name}.synapse.weight"] = block.synapse.folded()
-                del state[f"layers.{name}.synapse.gain"]
+            for path, module in block.synapse.named_modules(prefix=f"layers.{name}.synapse"):
+                if isinstance(module, DenseSynapse) and module.gain is not None:
+                    state[f"{path}.weight"] = module.folded()
+                    del state[f"{path}.gain"]
         return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
     def engine_report(self) -> list[LayerReport]:
@@ -223,14 +277,15 @@ class Network(nn.Module):
         for name, block in self.blocks():
             if block.notes is None:
                 continue
-            peak_current, peak_voltage, by_events, spikes = block.notes.tolist()
+            *states, by_events, spikes = block.notes.tolist()
             path = "events" if by_events else "product"
             engine = block.engine or engine_name(block.notes.device)
-            reports.append(LayerReport(name, engine, path, peak_current, peak_voltage, spikes))
+            peaks = dict(zip(block.neuron.state_names, states, strict=True))
+            reports.append(LayerReport(name, engine, path, peaks, spikes))
         return reports
 
 
 def build(graph: nodes.Graph, seed: int | None = None) -> Network:
-    """Builds the torch module of a graph. ``seed`` determines initial weights and random decays."""
+    """Builds the torch module of a graph. ``seed`` determines all that is drawn at random."""
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     return Network(graph, generator)

@@ -1,127 +1,287 @@
-"""CUBA neurons: their parameters, norm and dropout."""
+"""Neurons of a layer: their values, norm and dropout, for every kind of neuron."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from netdesc.graph.nodes import Neuron, TauGrad, decay_range
+from netdesc.graph.nodes import DenseNode
 from netdesc.kernels import operators
-from netdesc.modules.norm import MeanNorm
+from netdesc.kernels.neurons import make_neurons
+from netdesc.kernels.reference.neurons import state_traces
+from netdesc.modules.norm import NORMS, MeanNorm
+from netdesc.modules.surrogate import SurrogateWidth
+from netdesc.modules.values import initial_value
+from netdesc.neurons.compile import compile_neuron, split_at_norm
+from netdesc.neurons.definition import Definition
+from netdesc.neurons.models.base import Functions
 
 
-class CubaNeurons(nn.Module):
-    """Current-based leaky integrate-and-fire neurons [units] (see ``kernels.operators.cuba``).
+class NeuronsRun(NamedTuple):
+    """What a layer's neurons computed (see ``kernels.neurons``).
 
-    A decay is the share of a state that is lost in a step. Its shape is [], or [units] with
-    ``per_channel``. Learnt decays are parameters, other decays are buffers. ``tau_grad`` is the
-    present relative width of the surrogate gradient, and ``tau`` is the same number as a tensor.
+    ``out_TBN`` is float32 [steps, batch, units], ``notes`` are int64 [states + 2]. ``states`` are
+    for the next steps; they are empty if none were given.
     """
 
-    current_decay: Tensor
-    voltage_decay: Tensor
-    tau: Tensor
+    out_TBN: Tensor
+    notes: Tensor
+    states: list[Tensor]
 
-    def __init__(
-        self,
-        neuron: Neuron,
-        units: int,
-        axonal_delay_step: bool,
-        generator: torch.Generator | None,
-    ) -> None:
+
+class _Equations(NamedTuple):
+    """A definition as the operator ``neurons`` takes it."""
+
+    text: str
+    parameters: tuple[str, ...]
+    states: tuple[str, ...]
+
+    @classmethod
+    def of(cls, definition: Definition) -> _Equations:
+        program = compile_neuron(definition, False)
+        return cls(definition.to_text(), tuple(program.parameters), program.states)
+
+
+class Neurons(nn.Module):
+    """The neurons [units] of a layer, of any kind.
+
+    ``neuron`` is their section of the document. Its values, such as decays, have the shape [], or
+    [units] with ``per_channel``. Learnt values are parameters, others are buffers. A threshold that
+    is neither learnt nor drawn is not in the state dict, because the document says it.
+
+    The names of values may come from a document, and may be those of attributes. Therefore values
+    are read from the dicts of parameters and buffers, and no other buffer has the name of a value.
+    """
+
+    def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
         super().__init__()
-        self.threshold = neuron.threshold
-        self.scale_grad = neuron.scale_grad
-        self.tau_schedule = TauGrad.of(neuron.tau_grad)
-        self._tau_grad = self.tau_schedule.at(0.0)
-        self.register_buffer("tau", torch.tensor(self._tau_grad), persistent=False)
-        self.axonal_delay_step = axonal_delay_step
-        self.dropout = neuron.dropout
-        shape = (units,) if neuron.per_channel else ()
-        for name in ("current_decay", "voltage_decay"):
-            low, high = decay_range(getattr(neuron, name))
-            decay = torch.full(shape, low)
-            if high > low:
-                decay.uniform_(low, high, generator=generator)
-            if name in neuron.learn:
-                self.register_parameter(name, nn.Parameter(decay))
-            else:
-                self.register_buffer(name, decay)
-        self.norm = MeanNorm(units) if neuron.norm else None
-        self.recorder: Callable[[Tensor, Tensor], None] | None = None
-        """Called with spikes and voltages of each forward pass (see ``kernels.operators.cuba``)."""
+        self.section, self.delay = layer.neuron, layer.delay
+        units = layer.neurons
+        self.dropout = self.section.dropout
+        self._names = list(self.section.values())
+        self._limits = {name: self.section.learnable()[name] for name in self.section.learn}
+        kinds = self.section.value_kinds()
+        for name, given in self.section.values().items():
+            count = units if self.section.per_channel else None
+            is_spaced = name in self.section.log_spaced
+            value = initial_value(given, count, generator, is_log_spaced=is_spaced)
+            if name in self.section.learn:
+                self._parameters[name] = nn.Parameter(value)
+                continue
+            self._buffers[name] = value
+            if kinds[name] == "threshold" and not isinstance(given, tuple):
+                self._non_persistent_buffers_set.add(name)
+        definition = self.section.definition()
+        self._equations = _Equations.of(definition)
+        self._spikes = definition.spike is not None
+        self._halves: list[_Equations] = []
+        norm = getattr(self.section, "norm", None)
+        if norm is not None:
+            self._halves = [_Equations.of(each) for each in split_at_norm(definition)]
+        self._modules["norm"] = None if norm is None else NORMS[norm](units)
+        self._modules["surrogate"] = SurrogateWidth(self.section)
+        self.recorder: Callable[[Tensor, dict[str, Tensor]], None] | None = None
+        """Called in each forward pass with the output and, by name, the states before the reset,
+        float32 [steps, batch, units] in threshold units."""
+        self._known: _Known | None = None
+        self.kept: list[Tensor] = []
+        """States after the last call outside training, of neurons that keep them."""
 
     @property
-    def tau_grad(self) -> float:
-        return self._tau_grad
+    def norm(self) -> MeanNorm | None:
+        return cast("MeanNorm | None", self._modules["norm"])
 
-    @tau_grad.setter
-    def tau_grad(self, width: float) -> None:
-        self._tau_grad = width
-        self.tau.fill_(width)
+    @property
+    def surrogate(self) -> SurrogateWidth:
+        return cast("SurrogateWidth", self._modules["surrogate"])
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CubaNeurons:
-        """Moves or converts the module, then writes ``tau_grad`` unrounded to the new ``tau``."""
-        super()._apply(fn, recurse)
-        if not self.tau.is_meta:
-            self.tau.fill_(self._tau_grad)
-        return self
+    def value(self, name: str) -> Tensor:
+        """Returns a value of the neurons by its name in the document."""
+        value = self._parameters.get(name)
+        value = self._buffers[name] if value is None else value
+        assert value is not None
+        return value
 
-    def numbers(self) -> list[float]:
-        """Returns threshold, tau_grad, scale_grad and delay, as the operators' ``numbers``.
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        return self._equations.states
 
-        While torch compiles, tau_grad is NaN, so that the operators read the width from ``tau``.
-        Otherwise torch would compile the network again for each new width.
+    @property
+    def learns(self) -> bool:
+        """Whether training changes values of the neurons."""
+        return bool(self._limits)
+
+    @property
+    def follows_equations(self) -> bool:
+        """Whether the equations say all; else dropout or statistics of a batch come in, too."""
+        norm = self.norm
+        if self.training:
+            return norm is None and not self.dropout
+        return norm is None or norm.is_bias
+
+    def set_width(self, fraction: float) -> None:
+        """Sets the width of the surrogate gradient at a ``fraction`` of the run.
+
+        A captured CUDA graph and compiled code read the new width, too.
         """
-        tau_grad = math.nan if torch.compiler.is_compiling() else self._tau_grad
-        return [self.threshold, tau_grad, self.scale_grad, float(self.axonal_delay_step)]
+        if self.surrogate.set(fraction) and self._spikes and self._known is not None:
+            surrogate = self.surrogate.parameters_at(self._threshold())
+            for name, tensor in surrogate.items():
+                self._known.parameters[name].copy_(tensor)
 
     def bias(self) -> Tensor:
-        """Returns the bias [units] that the norm adds outside training, in threshold units.
+        """Returns the bias [units] that a norm adds outside training; empty without norm."""
+        return self.surrogate.width.new_empty(0) if self.norm is None else self.norm.bias()
 
-        Returns an empty tensor [0] without norm.
+    def forward(self, *inputs_TBN: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns output [steps, batch, units] and notes (see ``kernels.neurons``).
+
+        ``inputs_TBN`` are the synaptic inputs, one for each input of the equations. Dropout
+        multiplies them: a neuron gets nothing for all steps of a sample, or more.
         """
-        return self.current_decay.new_empty(0) if self.norm is None else self.norm.bias()
+        if self.section.keeps_states and not self.training:
+            run = self.resume(inputs_TBN, self.kept)
+            self.kept = run.states
+            return run.out_TBN, run.notes
+        if self.training and self.dropout > 0:
+            factors_1BN = nn.functional.dropout(torch.ones_like(inputs_TBN[0][:1]), self.dropout)
+            inputs_TBN = tuple(each_TBN * factors_1BN for each_TBN in inputs_TBN)
+        run = self._run(inputs_TBN)
+        return run.out_TBN, run.notes
+
+    def resume(self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor]) -> NeuronsRun:
+        """Goes on from ``states``, which an earlier call returned; from 0 if there are none.
+
+        There is no gradient, and no dropout; a norm adds its bias. Raises ValueError if the states
+        are those of another number of samples.
+        """
+        batch, units = inputs_TBN[0].shape[1:]
+        if states and states[0].shape[0] != batch:
+            raise ValueError(
+                f"the states are those of {states[0].shape[0]} samples, and the input has {batch}: "
+                "to begin with other samples, call reset_state(), or stream() without a state"
+            )
+        if not states:
+            parts = self._halves if self._is_split else [self._equations]
+            count = sum(len(part.states) + 1 for part in parts) + self.delay
+            zeros = inputs_TBN[0].new_zeros((count, batch, units), dtype=torch.int32)
+            states = list(zeros.unbind())
+        with torch.no_grad():
+            return self._run(inputs_TBN, states)
 
     @property
-    def acts_on_current(self) -> bool:
-        """Whether norm or dropout is applied to the current before the neurons are computed."""
-        return self.training and (self.norm is not None or self.dropout > 0)
+    def _is_split(self) -> bool:
+        """Whether the equations are computed up to the norm, and then behind it."""
+        return self.norm is not None and (self.training or not self.norm.is_bias)
 
-    def dropout_factors(self, like_1BN: Tensor) -> Tensor:
-        """Draws dropout's random factors of the current, [1, batch, units].
+    def _run(self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor] = ()) -> NeuronsRun:
+        traces: dict[str, Tensor] = {}
+        if self._is_split:
+            run = self._run_split(inputs_TBN, states, traces)
+        else:
+            run = self._compute(self._equations, inputs_TBN, self.delay, states, traces)
+        if self.recorder is not None:
+            self.recorder(run.out_TBN, {name: traces[name] for name in self._equations.states})
+        return run
 
-        A neuron is dropped for all steps of a sample. Dropout is applied after the norm, because a
-        mean that is subtracted after dropout could make a dropped neuron spike.
-        """
-        return nn.functional.dropout(torch.ones_like(like_1BN), self.dropout)
+    def _run_split(
+        self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], traces: dict[str, Tensor]
+    ) -> NeuronsRun:
+        """Computes the equations before the norm, the norm, and the equations behind it."""
+        norm, (before, behind) = self.norm, self._halves
+        assert norm is not None
+        count = len(before.states) + 1 if states else 0
+        first = self._compute(before, inputs_TBN, 0, states[:count], traces)
+        normalised = [norm(first.out_TBN)]
+        second = self._compute(behind, normalised, self.delay, states[count:], traces)
+        peaks = dict(zip(before.states, first.notes[:-2].unbind(), strict=True))
+        peaks |= dict(zip(behind.states, second.notes[:-2].unbind(), strict=True))
+        notes = [*(peaks[name] for name in self._equations.states), *second.notes[-2:].unbind()]
+        return NeuronsRun(second.out_TBN, torch.stack(notes), first.states + second.states)
 
-    def forward(self, z_TBN: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns spikes [steps, batch, units] and notes [4] (see ``kernels.operators``).
-
-        ``z_TBN`` is the synaptic input.
-        """
-        current_decay, bias = self.current_decay, self.bias()
-        if self.training and self.norm is not None:
-            z_TBN = self.norm(operators.leaky(z_TBN, current_decay))
-            current_decay, bias = torch.ones_like(self.current_decay), bias.new_empty(0)
-        if self.training and self.dropout > 0:
-            z_TBN = z_TBN * self.dropout_factors(z_TBN[:1])
-        out, voltages, notes = operators.cuba(
-            z_TBN, current_decay, self.voltage_decay, bias, self.tau, self.numbers()
+    def _compute(
+        self,
+        equations: _Equations,
+        inputs_TBN: Sequence[Tensor],
+        delay: int,
+        states: Sequence[Tensor],
+        traces: dict[str, Tensor],
+    ) -> NeuronsRun:
+        """Runs equations. While neurons are recorded, adds what their states were to ``traces``."""
+        known = self._kernel_parameters()
+        parameters = [known[name] for name in equations.parameters]
+        learn = any(each.requires_grad for each in parameters)
+        keep = (
+            not states
+            and torch.is_grad_enabled()
+            and (learn or any(each.requires_grad for each in inputs_TBN))
+        )
+        inputs, text = list(inputs_TBN), equations.text
+        out_TBN, notes, after, _ = operators.neurons(
+            inputs, parameters, list(states), text, delay, learn, keep
         )
         if self.recorder is not None:
-            self.recorder(out, voltages)
-        return out, notes
+            neurons = make_neurons(text, False, parameters, out_TBN.shape[2], delay)
+            found = state_traces(inputs, neurons, states)
+            traces |= zip(equations.states, found, strict=True)
+        return NeuronsRun(out_TBN, notes, after)
 
+    def _threshold(self) -> Tensor | None:
+        return self.value("threshold") if "threshold" in self._names else None
+
+    def _kernel_parameters(self) -> dict[str, Tensor]:
+        """Returns the parameters of the equations, by name. They are kept if nothing is learnt.
+
+        What was kept is used as long as nobody has replaced a value or written to one.
+        """
+        values = [self.value(name) for name in self._names]
+        is_traced = torch.compiler.is_compiling()
+        if self._limits or is_traced or any(each.is_inference() for each in values):
+            known = self._derive()
+        else:
+            width = self.surrogate.width
+            if self._known is None or not self._known.holds(values, width):
+                versions = [each._version for each in values]
+                self._known = _Known([*values, width], versions, self._derive())
+            known = self._known.parameters
+        return known if self.norm is None or self.training else known | {"bias": self.bias()}
+
+    def _derive(self) -> dict[str, Tensor]:
+        values = {name: self.value(name) for name in self._names}
+        parameters = values
+        if values.keys() != self.section.parameter_kinds().keys():
+            exact = {name: each.double() for name, each in values.items()}
+            derived = self.section.derive(cast("Functions", torch), exact)
+            parameters = {name: each.float() for name, each in derived.items()}
+        added = {"bias": torch.zeros_like(self.surrogate.width)}
+        if self._spikes:
+            added |= self.surrogate.parameters_at(self._threshold())
+        return added | parameters
+
+    @torch.no_grad()
     def project(self) -> None:
-        """Clamps learnt decays to [0, 1]."""
-        for decay in self._parameters.values():  # ``parameters()`` is slow
-            assert decay is not None
-            decay.detach().clamp_(0.0, 1.0)
+        """Clamps learnt values to their ranges."""
+        for name, (lowest, highest) in self._limits.items():
+            self.value(name).clamp_(lowest, highest)
 
     def extra_repr(self) -> str:
-        return f"threshold={self.threshold}, tau_grad={self.tau_grad:g}, dropout={self.dropout}"
+        return f"{self.section.type_name()}, dropout={self.dropout}"
+
+
+class _Known(NamedTuple):
+    """Parameters of the equations, and what they were computed from."""
+
+    sources: list[Tensor]
+    versions: list[int]
+    parameters: dict[str, Tensor]
+
+    def holds(self, values: Sequence[Tensor], width: Tensor) -> bool:
+        """Whether nothing that the parameters were computed from has changed since."""
+        *known, known_width = self.sources
+        return known_width is width and all(
+            one is other and version == one._version
+            for one, other, version in zip(values, known, self.versions, strict=True)
+        )

@@ -1,4 +1,4 @@
-"""Mean-only normalisation of a neuron's current."""
+"""Normalisation of the argument of ``norm(…)`` in the equations of neurons."""
 
 from __future__ import annotations
 
@@ -8,27 +8,35 @@ from torch import Tensor, nn
 from netdesc.kernels import operators
 
 MOMENTUM = 0.1
-"""Weight of a batch's mean when the running mean is updated."""
+"""Weight of a batch's statistics when the running ones are updated."""
 
 BIAS_BITS = 8
 """The mean is quantised like weights of 8 bits, because the device stores it as a bias."""
 
+MAX_EXPONENT = 3
+"""Largest magnitude of the exponent of two by which ``mean_variance`` divides."""
+
+EPSILON = 1e-5
+"""Added to a variance, so that its logarithm is finite."""
+
 
 class MeanNorm(nn.Module):
-    """Subtracts each channel's mean over batch and time from the current.
+    """Subtracts each neuron's mean over batch and time.
 
     In training, the batch's mean is subtracted; otherwise the running mean, which the device
     applies as a bias. This is mean-only batch normalisation of Salimans & Kingma (2016), section 3.
     """
 
     running_mean: Tensor
+    is_bias = True
+    """Whether it is a bias outside training, and nothing else."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("running_mean", torch.zeros(channels))
 
     def bias(self) -> Tensor:
-        """Returns the quantised bias that is added to the current outside training, [channels]."""
+        """Returns the quantised bias that is added outside training, [channels]."""
         return -operators.quantize_weight(self.running_mean, BIAS_BITS)
 
     @torch.no_grad()
@@ -36,8 +44,46 @@ class MeanNorm(nn.Module):
         """Moves the running mean toward a batch's ``mean`` [channels]."""
         self.running_mean.lerp_(mean, MOMENTUM)
 
-    def forward(self, current_TBN: Tensor) -> Tensor:
-        """Normalises a batch's current [steps, batch, channels], and updates the running mean."""
-        mean = current_TBN.mean(dim=(0, 1))
+    def forward(self, values_TBN: Tensor) -> Tensor:
+        """Normalises a batch [steps, batch, channels]; in training, updates the running mean."""
+        if not self.training:
+            return values_TBN + self.bias()
+        mean = values_TBN.mean(dim=(0, 1))
         self.update_running_mean(mean)
-        return current_TBN - operators.quantize_weight(mean, BIAS_BITS)
+        return values_TBN - operators.quantize_weight(mean, BIAS_BITS)
+
+
+class MeanVarianceNorm(MeanNorm):
+    """Subtracts each neuron's mean, and divides by a power of two near the deviation of all.
+
+    The exponent is that of the deviation, rounded up and clamped to ±``MAX_EXPONENT``, so that
+    weights or thresholds can absorb it. It is one number for the layer, without gradient. The
+    source is ``WgtScaleBatchNorm`` of lava-dl's slayer.
+    """
+
+    running_var: Tensor
+    is_bias = False
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.register_buffer("running_var", torch.zeros(()))
+
+    @torch.no_grad()
+    def factor(self, variance: Tensor) -> Tensor:
+        """Returns what values with this variance [] are multiplied by, a power of two."""
+        exponent = torch.ceil(0.5 * torch.log2(variance + EPSILON))
+        return torch.exp2(-exponent.clamp(-MAX_EXPONENT, MAX_EXPONENT))
+
+    def forward(self, values_TBN: Tensor) -> Tensor:
+        """Normalises a batch [steps, batch, channels]; in training, updates the statistics."""
+        centred_TBN = super().forward(values_TBN)
+        variance = self.running_var
+        if self.training:
+            variance = values_TBN.detach().var(correction=0)
+            count = values_TBN.shape[0] * values_TBN.shape[1]
+            self.running_var.lerp_(variance * (count / (count + 1)), MOMENTUM)
+        return centred_TBN * self.factor(variance)
+
+
+NORMS: dict[str, type[MeanNorm]] = {"mean": MeanNorm, "mean_variance": MeanVarianceNorm}
+"""Value of the field ``norm`` -> its module."""

@@ -42,6 +42,14 @@ class DenseSynapse(nn.Module):
             return self.weight
         return self.weight * (self.gain / self._norms())
 
+    @property
+    def parts(self) -> list[DenseSynapse]:
+        return [self]
+
+    def weights(self) -> list[Tensor]:
+        """Returns what the network computes with for each input of the neurons."""
+        return [self()]
+
     def forward(self) -> Tensor:
         """Returns the weights [units, inputs] that the network computes with."""
         weight = self.folded()
@@ -50,3 +58,21 @@ class DenseSynapse(nn.Module):
     def extra_repr(self) -> str:
         units, inputs = self.weight.shape
         return f"inputs={inputs}, units={units}, bits={self.bits}"
+
+
+class ComplexSynapse(nn.Module):
+    """Two sets of dense weights, for neurons with two inputs: a real and an imaginary part."""
+
+    def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
+        super().__init__()
+        self.bits = layer.bits
+        self.real = DenseSynapse(layer, generator)
+        self.imag = DenseSynapse(layer, generator)
+
+    @property
+    def parts(self) -> list[DenseSynapse]:
+        return [self.real, self.imag]
+
+    def weights(self) -> list[Tensor]:
+        """Returns what the network computes with for each input of the neurons."""
+        return [self.real(), self.imag()]

@@ -91,18 +91,24 @@ def _fixes(run: RunData, layer: DenseNode, *, is_silent: bool) -> list[tuple[str
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
     # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
     scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.input_shape)) / 8)
-    width = TauGrad.of(layer.neuron.tau_grad)
+    width = TauGrad.of(layer.neuron)
     change, factor = ("narrower", 0.1) if width.start >= MIN_WIDE_TAU_GRAD else ("wider", 3)
-    tau_grad = f"{neuron}.tau_grad{'' if width.kind == 'constant' else '.start'}"
+    is_own = getattr(layer.neuron, "surrogate", None) is not None
+    place = f"{neuron}.{'surrogate.width' if is_own else 'tau_grad'}"
+    surrogate = (
+        f"Try a {change} surrogate gradient",
+        f"{place}{'' if width.kind == 'constant' else '.start'}={factor * width.start:.3g}",
+    )
+    threshold = layer.neuron.values().get("threshold")
     batch = run.document.training.batch_size or run.record.samples.get("train", 1)
     size = min(32, batch // 2)
     smaller = [(f"Try batches of {plural(size, 'sample')}", f"training.batch_size={size}")]
-    more_input = [
-        ("Try larger initial weights", f"layers.{layer.name}.weight_scale={scale:.3g}"),
-        ("Try a lower threshold", f"{neuron}.threshold={layer.neuron.threshold / 2:.3g}"),
-    ]
+    more_input = [("Try larger initial weights", f"layers.{layer.name}.weight_scale={scale:.3g}")]
+    if isinstance(threshold, float):
+        place = ".".join((neuron, *layer.neuron.value_path("threshold")))
+        more_input.append(("Try a lower threshold", f"{place}={threshold / 2:.3g}"))
     return [
         *(more_input if is_silent else ()),
-        (f"Try a {change} surrogate gradient", f"{tau_grad}={factor * width.start:.3g}"),
+        *([surrogate] if layer.neuron.equations().spike else ()),
         *(smaller if batch > 1 else ()),
     ]

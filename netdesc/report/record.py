@@ -31,15 +31,14 @@ class Device(_Part):
 class LayerExecution(_Part):
     """How a layer was computed in the last forward pass.
 
-    ``path`` is ``events`` or ``product``, as in ``modules.network.LayerReport``. Peaks are the
-    largest magnitudes of the current and the voltage, in units of 1/4096.
+    ``path`` is ``events`` or ``product``, as in ``modules.network.LayerReport``. ``peaks``
+    maps the states of the neurons to their largest magnitudes, in units of 1/4096.
     """
 
     layer: str
     engine: str = ""
     path: str | None = None
-    peak_current: float | None = None
-    peak_voltage: float | None = None
+    peaks: dict[str, float] = {}
 
 
 class Resumption(_Part):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netdesc.graph import DenseNode, decay_range, summary
+from netdesc.graph import DenseNode, summary, value_range
 from netdesc.report.coincidence import Coincidence
 from netdesc.report.format import (
     NOTHING,
@@ -41,6 +41,7 @@ def network_table(run: RunData) -> Table:
     """Lists the layers with their shapes, neurons and parameters."""
     graph = run.graph
     layers = {layer.name: layer for layer in graph.neuron_layers}
+    values = list(dict.fromkeys(name for each in layers.values() for name in each.neuron.values()))
     rows = [
         [
             row.name,
@@ -48,7 +49,7 @@ def network_table(run: RunData) -> Table:
             ", ".join(row.inputs) or NOTHING,
             shape(row.input_shape),
             shape(row.output_shape),
-            *_neuron_cells(layers.get(row.name), graph.step_ms),
+            *_neuron_cells(layers.get(row.name), values, graph.step_ms),
             f"{row.parameters:,}",
             f"{row.synapses:,}",
         ]
@@ -58,33 +59,37 @@ def network_table(run: RunData) -> Table:
         caption=f"{plural(graph.steps, 'step')} of {number(graph.step_ms)} ms. A decay is the "
         f"share lost per step; the time in brackets is the time constant, after which 1/e is left.",
         headings=[
-            "Layer", "Type", "From", "Input", "Output", "Neuron", "Threshold", "Current decay",
-            "Voltage decay", "Weights", "Parameters", "Synapses",
+            "Layer", "Type", "From", "Input", "Output", "Neuron",
+            *(name.replace("_", " ").capitalize() for name in values),
+            "Weights", "Parameters", "Synapses",
         ],
         rows=rows,
-        texts=(0, 1, 2, 5, 9),
-        total=["Total", *[""] * 9, f"{graph.parameters:,}", f"{graph.synapses:,}"],
+        texts=(0, 1, 2, 5, 6 + len(values)),
+        total=["Total", *[""] * (6 + len(values)), f"{graph.parameters:,}", f"{graph.synapses:,}"],
     )  # fmt: skip
 
 
-def _neuron_cells(layer: DenseNode | None, step_ms: float) -> list[str]:
+def _neuron_cells(layer: DenseNode | None, values: Sequence[str], step_ms: float) -> list[str]:
     if layer is None:
-        return [NOTHING] * 5
-    neuron = layer.neuron
+        return [NOTHING] * (2 + len(values))
+    own, kinds = layer.neuron.values(), layer.neuron.value_kinds()
     return [
         layer.neuron_name,
-        number(neuron.threshold),
-        _decay(decay_range(neuron.current_decay), step_ms),
-        _decay(decay_range(neuron.voltage_decay), step_ms),
+        *(
+            _value(value_range(own[name]), kinds[name], step_ms) if name in own else NOTHING
+            for name in values
+        ),
         "real numbers" if layer.bits is None else f"{layer.bits} bits",
     ]
 
 
-def _decay(limits: tuple[float, float], step_ms: float) -> str:
+def _value(limits: tuple[float, float], kind: str, step_ms: float) -> str:
     values = sorted(set(limits))
-    shares = " to ".join(number(each) for each in values)
+    numbers = " to ".join(number(each) for each in values)
+    if kind != "decay":
+        return numbers
     times = " to ".join(time_constant(each, step_ms) for each in values)
-    return f"{shares}\n({times})"
+    return f"{numbers}\n({times})"
 
 
 def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:
@@ -136,18 +141,18 @@ def layers_table(run: RunData) -> Table:
     return Table(
         caption="How each layer was computed. Peaks are the largest magnitudes of its states in "
         "units of the device (1/4096). The device has 24 bits, up to 8,388,607.",
-        headings=["Layer", "Engine", "Path", "Peak current", "Peak voltage"],
+        headings=["Layer", "Engine", "Path", "Peaks"],
         rows=[
             [
                 layer.layer,
                 layer.engine or NOTHING,
                 layer.path or NOTHING,
-                number(layer.peak_current),
-                number(layer.peak_voltage),
+                ", ".join(f"{name} {number(peak)}" for name, peak in layer.peaks.items())
+                or NOTHING,
             ]
             for layer in run.record.layers
         ],
-        texts=(0, 1, 2),
+        texts=(0, 1, 2, 3),
     )
 
 

@@ -67,15 +67,15 @@ def weight_change(run: RunData) -> WeightChange:
 
 
 def _values(layer: DenseNode, files: Mapping[str, SavedWeights]) -> dict[str, Values]:
-    """Reads the weights and the learned decays of a layer from ``files``.
+    """Reads the weights and the learnt values of a layer's neurons from ``files``.
 
-    The result maps ``weight``, and the name of each learned decay, to the values. Raises
+    The result maps ``weight``, and the name of each learnt value, to the numbers. Raises
     ReportError if a tensor is missing or damaged.
     """
     weights = {name: file.synapses(layer).reshape(-1) for name, file in files.items()}
     by_kind: dict[str, Values] = {"weight": weights}
-    for decay in layer.neuron.learn:
-        by_kind[decay] = {name: file.decay(layer, decay) for name, file in files.items()}
+    for learnt in layer.neuron.learn:
+        by_kind[learnt] = {name: file.learnt(layer, learnt) for name, file in files.items()}
     return by_kind
 
 
@@ -93,9 +93,12 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
                 unit = what if layer.bits is None else "weight before rounding"
                 title, plots = f"Weights of {layer.name}", change.weight_plots
             else:
-                change.decays.rows.append(_decay_row(layer, what, values, run.graph.step_ms))
-                change.notes += _decays_at_limit(layer, what, values)
-                title, unit = f"{what.capitalize()} of {layer.name}", "share lost per step"
+                is_decay = layer.neuron.value_kinds()[kind] == "decay"
+                step_ms = run.graph.step_ms if is_decay else None
+                change.decays.rows.append(_decay_row(layer, what, values, step_ms))
+                change.notes += _decays_at_limit(layer, what, values) if is_decay else ()
+                title = f"{what.capitalize()} of {layer.name}"
+                unit = "share lost per step" if is_decay else what
                 plots = change.decay_plots
             if layer.name in run.plotted_layers and any(len(each) > 1 for each in values.values()):
                 series = [Histogram(name, each) for name, each in values.items()]
@@ -172,19 +175,24 @@ def _weight_row(layer: DenseNode, values: Values) -> list[str]:
 
 def _decay_table() -> Table:
     return Table(
-        caption="Decays that training changed: the share lost per step, and the time constant. If "
-        "each neuron has its own: the mean, with the range in brackets.",
-        headings=["Layer", "Decay", "Before", "Time constant", "Best", "Time constant"],
+        caption="What training changed in neurons. A decay is the share lost per step, beside its "
+        "time constant. If each neuron has its own: the mean, with the range in brackets.",
+        headings=["Layer", "Value", "Before", "Time constant", "Best", "Time constant"],
         texts=(0, 1),
     )
 
 
-def _decay_row(layer: DenseNode, what: str, values: Values, step_ms: float) -> list[str]:
+def _decay_row(layer: DenseNode, what: str, values: Values, step_ms: float | None) -> list[str]:
+    """Returns the cells of a learnt value. ``step_ms`` is None unless it is a decay."""
     cells = [layer.name, what]
     for name in (BEFORE, AFTER):
         if name in values:
-            shares = values[name]
-            cells += [spread(shares), spread(shares, lambda share: time_constant(share, step_ms))]
+            cells.append(spread(values[name]))
+            cells.append(
+                NOTHING
+                if step_ms is None
+                else spread(values[name], lambda share: time_constant(share, step_ms))
+            )
         else:
             cells += [NOTHING] * 2
     return cells

@@ -1,4 +1,4 @@
-"""Reads the weights and decays of single layers from the ``.safetensors`` files of a run."""
+"""Reads the weights and learnt values of single layers from the ``.safetensors`` files of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ value as in ``modules/synapse.py``."""
 
 
 class SavedWeights:
-    """An open file of weights, whose methods read the weights and decays of one layer."""
+    """An open file of weights, whose methods read what one layer has learnt."""
 
     def __init__(self, path: Path, file: Any) -> None:
         self._path = path
@@ -32,20 +32,25 @@ class SavedWeights:
     def synapses(self, layer: DenseNode) -> NDArray[np.float64]:
         """Reads the weights of a layer, float64 [units, inputs], and applies weight norm.
 
+        If the neurons have two inputs, the weights of the second stand behind those of the first.
         Raises ReportError if the weights are missing or have another shape.
         """
         units, inputs = math.prod(layer.output_shape), math.prod(layer.input_shape)
-        weight_UI = self._tensor(f"layers.{layer.name}.synapse.weight", (units, inputs))
-        if not layer.section.weight_norm:
-            return weight_UI
-        gain_U1 = self._tensor(f"layers.{layer.name}.synapse.gain", (units, 1))
-        norm_U1 = np.linalg.norm(weight_UI, axis=1, keepdims=True)
-        return weight_UI * (gain_U1 / np.maximum(norm_U1, _MIN_NORM))
+        is_complex = len(layer.neuron.definition().inputs) == 2
+        parts: list[NDArray[np.float64]] = []
+        for path in ("synapse.real", "synapse.imag") if is_complex else ("synapse",):
+            weight_UI = self._tensor(f"layers.{layer.name}.{path}.weight", (units, inputs))
+            if layer.section.weight_norm:
+                gain_U1 = self._tensor(f"layers.{layer.name}.{path}.gain", (units, 1))
+                norm_U1 = np.linalg.norm(weight_UI, axis=1, keepdims=True)
+                weight_UI = weight_UI * (gain_U1 / np.maximum(norm_U1, _MIN_NORM))
+            parts.append(weight_UI)
+        return np.concatenate(parts, axis=1) if is_complex else parts[0]
 
-    def decay(self, layer: DenseNode, name: str) -> NDArray[np.float64]:
-        """Reads a decay of a layer's neurons, float64 [units] or [1]: the share lost per step.
+    def learnt(self, layer: DenseNode, name: str) -> NDArray[np.float64]:
+        """Reads a learnt value of a layer's neurons, float64 [units] or [1].
 
-        Raises ReportError if the decay is missing or has another shape.
+        Raises ReportError if it is missing or has another shape.
         """
         shape = (math.prod(layer.output_shape),) if layer.neuron.per_channel else ()
         return self._tensor(f"layers.{layer.name}.neuron.{name}", shape).reshape(-1)

@@ -110,6 +110,7 @@ class ActivityProbe:
 
     @torch.no_grad()
     def __call__(self, batch: Batch) -> ActivitySnapshot:
+        self._network.reset_state()
         output_TBN = self._network(batch.input_TBN)
         predictions = None
         if self._classifier is not None and batch.target.dim() == 1:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph import Graph
+from netdesc.modules import Network
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import ConfusionCounter, Score
 
@@ -18,7 +19,7 @@ OnBatch = Callable[[Batch, Tensor], None]
 @torch.no_grad()
 def measure(
     graph: Graph,
-    network: nn.Module,
+    network: Network,
     loss: nn.Module,
     batches: Batches,
     counter: ConfusionCounter | None = None,
@@ -33,6 +34,7 @@ def measure(
     network.eval()
     total = torch.zeros(1, device=batches.device)
     for batch in batches.in_order():
+        network.reset_state()
         output_TBN = network(batch.input_TBN)
         value = loss(output_TBN, batch.target)
         total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))

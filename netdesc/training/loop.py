@@ -63,7 +63,7 @@ def fit(
     warned_layers: set[str] = set()
     step = build_step(setup, epoch_sum, display.info)
     network.train()
-    schedules = [block.neuron.tau_schedule for _, block in network.blocks()]
+    schedules = [block.neuron.surrogate.schedule for _, block in network.blocks()]
     surrogate_changes = any(schedule.kind != "constant" for schedule in schedules)
     network.set_tau_grad(0.0)
 

@@ -55,7 +55,7 @@ class EpochMetricsSum:
     def set_notes(self, name: str, notes: Tensor, size: int) -> None:
         """Sets the statistics of a layer's last forward pass, which contain its number of spikes.
 
-        ``kernels.operators`` explains ``notes``. ``size`` is the number of output values of the
+        ``kernels.neurons`` explains ``notes``. ``size`` is the number of output values of the
         layer, steps · batch · neurons.
         """
         self._notes[name], self._sizes[name] = notes, size
@@ -70,7 +70,8 @@ class EpochMetricsSum:
         sizes = tuple(self._sizes.values())
         if sizes not in self._divisors:  # cached, because a copy to the device waits for the device
             self._divisors[sizes] = torch.tensor(sizes, dtype=torch.float64, device=loss.device)
-        rates = torch.stack(list(self._notes.values()))[:, 3] / self._divisors[sizes]
+        counts = torch.stack([notes[-1] for notes in self._notes.values()])
+        rates = counts / self._divisors[sizes]
         row = torch.cat([loss.detach().double().reshape(1), self._norms, weights, rates])
         row[0] *= loss_weight
         row[1:] *= share

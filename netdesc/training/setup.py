@@ -64,16 +64,15 @@ class Setup:
         """Describes each layer's last forward pass in a dict for ``run.json``.
 
         ``path`` says whether the layer read events or computed a matrix product. Peaks are the
-        largest magnitudes of the layer's states, in state units (1/4096). The list is empty before
-        the first forward pass.
+        largest magnitudes of the layer's states by name, in state units (1/4096). The list is empty
+        before the first forward pass.
         """
         return [
             {
                 "layer": layer.name,
                 "engine": layer.engine,
                 "path": layer.path,
-                "peak_current": layer.peak_current,
-                "peak_voltage": layer.peak_voltage,
+                "peaks": dict(layer.peaks),
             }
             for layer in self.network.engine_report()
         ]

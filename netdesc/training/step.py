@@ -69,8 +69,7 @@ class EagerStep:
         self._parameters = list(setup.network.parameters())
         self._samples = len(setup.train.samples)
         self._blocks = list(setup.network.blocks())
-        neurons = (block.neuron for _, block in self._blocks)
-        self._learns_decays = any(list(neuron.parameters()) for neuron in neurons)
+        self._learns_neurons = any(block.neuron.learns for _, block in self._blocks)
 
     def compute_gradients(self, batch: Batch) -> None:
         setup, epoch_sum = self._setup, self._epoch_sum
@@ -83,7 +82,7 @@ class EagerStep:
         steps, size = batch.input_TBN.shape[:2]
         for name, block in self._blocks:
             assert block.notes is not None, "the forward pass sets them"
-            epoch_sum.set_notes(name, block.notes, steps * size * len(block.synapse.weight))
+            epoch_sum.set_notes(name, block.notes, steps * size * block.units)
         loss.backward()
         loss_weight = batch.loss_weight(setup.graph.loss.reduction, self._samples)
         epoch_sum.add_batch(loss, batch.size / self._samples, loss_weight)
@@ -93,7 +92,7 @@ class EagerStep:
         if clip is not None:
             clip_grads_with_norm_(self._parameters, clip, self._epoch_sum.gradient_norm())
         setup.optimizer.step()
-        if self._learns_decays:
+        if self._learns_neurons:
             setup.network.project()
 
 

@@ -18,8 +18,8 @@ from netdesc.graph import (
     FlattenNode,
     TauGrad,
     build_graph,
-    decay_range,
     summary,
+    value_range,
 )
 
 
@@ -40,8 +40,8 @@ def test_the_base_document(tmp_path):
     assert isinstance(hidden, DenseNode)
     assert (hidden.inputs, hidden.input_shape, hidden.output_shape) == (("input",), (4,), (8,))
     assert (output.inputs, output.input_shape, output.output_shape) == (("hidden",), (8,), (2,))
-    assert (hidden.neuron.threshold, decay_range(hidden.neuron.voltage_decay)) == (1.0, (0.1, 0.1))
-    assert TauGrad.of(hidden.neuron.tau_grad) == TauGrad("constant", 1.0, 1.0)
+    assert (hidden.neuron.threshold, value_range(hidden.neuron.voltage_decay)) == (1.0, (0.1, 0.1))
+    assert TauGrad.of(hidden.neuron) == TauGrad("constant", 1.0, 1.0)
     assert (hidden.neuron_name, hidden.bits) == ("cuba", 8)
     assert (graph.steps, graph.step_ms, graph.output_shape) == (100, 1.0, (2,))
     assert graph.synapses == graph.parameters == 4 * 8 + 8 * 2
@@ -113,8 +113,8 @@ def test_parameters_count_gains_and_learnt_decays():
     assert (a.parameters, a.synapses, a.bits) == (4 * 8 + 8, 4 * 8, None)
     assert b.parameters == 8 * 3 + 2 * 3
     assert b.neuron_name == "b"
-    assert decay_range(b.neuron.current_decay) == (0.1, 0.2)
-    assert TauGrad.of(b.neuron.tau_grad).at(1.0) == pytest.approx(0.1)
+    assert value_range(b.neuron.current_decay) == (0.1, 0.2)
+    assert TauGrad.of(b.neuron).at(1.0) == pytest.approx(0.1)
 
 
 def test_the_rows_of_the_table():

@@ -270,9 +270,9 @@ def test_states_beyond_the_device_are_reported():
     for steps, leaves in ((10, False), (60, True)):
         model(torch.ones(steps, 1, 10))
         (report,) = model.engine_report()
-        assert report.peak_current == steps * 30 * 4096
-        assert report.peak_voltage > report.peak_current
-        assert report.leaves_device_range == (report.peak_voltage > DEVICE_STATE_LIMIT) == leaves
+        assert report.peaks["u"] == steps * 30 * 4096
+        assert report.peaks["v"] > report.peaks["u"]
+        assert report.leaves_device_range == (report.peaks["v"] > DEVICE_STATE_LIMIT) == leaves
 
 
 def test_copies_compute_the_same_and_are_independent():
@@ -315,8 +315,8 @@ def test_the_surrogate_s_width_over_a_run(kind):
     widths = []
     for fraction in (0.0, 0.5, 1.0):
         model.set_tau_grad(fraction)
-        widths.append(model.layers["a"].neuron.tau_grad)
-        assert model.layers["b"].neuron.tau_grad == 1.0
+        widths.append(model.layers["a"].neuron.surrogate.tau_grad)
+        assert model.layers["b"].neuron.surrogate.tau_grad == 1.0
     expected = {"constant": [0.3] * 3, "linear": [1, 0.505, 0.01], "geometric": [1, 0.1, 0.01]}
     assert widths == pytest.approx(expected[kind])
     grads = []
@@ -334,7 +334,7 @@ def test_the_surrogate_s_width_over_a_run(kind):
 def test_the_surrogate_s_width_survives_conversions_of_the_module():
     model = network(dense("a", 4, neuron=neuron(tau_grad=0.3)))
     for changed in (model.half().float(), model.to("meta").to_empty(device="cpu")):
-        assert changed.layers["a"].neuron.tau.item() == np.float32(0.3)
+        assert changed.layers["a"].neuron.surrogate.width.item() == np.float32(0.3)
 
 
 def test_learnt_decays_are_projected_and_others_left_alone():

@@ -62,7 +62,9 @@ def load(case: str) -> Case:
         own = {name: v[n] if isinstance(v, list) else v for name, v in fields.items()}
         bias = own.pop("bias", 0.0)
         section = ALL_NEURONS[neuron].model_validate({"type": neuron, **own})
-        peak, width = section.surrogate_at(math.trunc(64 * own.get("threshold", 1)) / 64 or 1.0, 0)
+        peak, width = section.surrogate_at(
+            math.trunc(64 * own.get("threshold", 1)) / 64 or 1.0, section.tau_grad
+        )
         others = {"bias": bias, "peak": peak, "width": width}
         derived.append(section.derive(math, section.values()) | others)
     definition = section.definition()

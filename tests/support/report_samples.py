@@ -124,8 +124,7 @@ def run_record(epochs: int, **fields: Any) -> dict[str, Any]:
                 "layer": "hidden",
                 "engine": "cpu",
                 "path": "events",
-                "peak_current": 28160,
-                "peak_voltage": 36623,
+                "peaks": {"u": 28160, "v": 36623},
             }
         ],
         "best": None,

@@ -14,7 +14,9 @@ from netdesc.cli.show.graph_table import graph_record, print_graph
 from netdesc.runs.state import KILLED, RunState, resume_command
 
 if TYPE_CHECKING:
-    from netdesc.cli.show.overview import Decay, NeuronView, Overview
+    from collections.abc import Sequence
+
+    from netdesc.cli.show.overview import NeuronView, Overview, ValueView
 
 
 @click.command(
@@ -54,9 +56,11 @@ def _print(output: Output, source: Path, overview: Overview) -> None:
         output.print(f"run: {_format_status(source, overview.run)}")
     print_graph(output, overview.graph)
     output.print("")
+    neurons = {row.name: neuron for row, neuron, _ in overview.layers if neuron is not None}
+    names = list(dict.fromkeys(name for each in neurons.values() for name in each.values))
     output.print_table(
-        ("layer", "neuron", "threshold", "current decay", "voltage decay"),
-        [_neuron_row(row.name, neuron) for row, neuron, _ in overview.layers if neuron is not None],
+        ("layer", "neuron", *(name.replace("_", " ") for name in names)),
+        [_neuron_row(layer, neuron, names) for layer, neuron in neurons.items()],
     )
     output.print("")
     headings = ("memory", "weights", "on the device", "training", "activity")
@@ -83,23 +87,23 @@ def _format_status(run: Path, state: RunState) -> str:
     return f"killed: no process works on it; {resume_command(run)} continues {where}"
 
 
-def _neuron_row(layer: str, neuron: NeuronView) -> tuple[str, ...]:
-    threshold, on_device = f"{neuron.threshold:g}", f"{neuron.device_threshold:g}"
-    return (
-        layer,
-        neuron.type if neuron.name == layer else neuron.name,
-        threshold if threshold == on_device else f"{threshold} (device: {on_device})",
-        _format_decay(neuron.current_decay),
-        _format_decay(neuron.voltage_decay),
-    )
+def _neuron_row(layer: str, neuron: NeuronView, names: Sequence[str]) -> tuple[str, ...]:
+    kind = neuron.type if neuron.name == layer else neuron.name
+    cells = (neuron.values.get(name) for name in names)
+    return (layer, kind, *("" if each is None else _format_value(each) for each in cells))
 
 
-def _format_decay(decay: Decay) -> str:
-    ends = range(1 if decay.share[0] == decay.share[1] else 2)
-    shares = " to ".join(f"{decay.share[end]:.6g}" for end in ends)
-    constants = [decay.time_constant_ms[end] for end in ends]
-    times = " to ".join("no decay" if each is None else f"{each:.3g} ms" for each in constants)
-    return f"{shares} ({times}){', learnt' if decay.is_learnt else ''}"
+def _format_value(view: ValueView) -> str:
+    ends = range(1 if view.value[0] == view.value[1] else 2)
+    text = " to ".join(f"{view.value[end]:.6g}" for end in ends)
+    if view.device is not None:
+        on_device = " to ".join(f"{view.device[end]:g}" for end in ends)
+        text += "" if on_device == text else f" (device: {on_device})"
+    if view.time_constant_ms is not None:
+        constants = [view.time_constant_ms[end] for end in ends]
+        times = " to ".join("no decay" if each is None else f"{each:.3g} ms" for each in constants)
+        text += f" ({times})"
+    return text + (", learnt" if view.is_learnt else "")
 
 
 def _memory_rows(overview: Overview) -> list[tuple[str, ...]]:

@@ -12,44 +12,45 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
 from netdesc.description.detect import is_net_file
 from netdesc.description.files.training_set import training_samples
-from netdesc.graph import DenseNode, Graph, build_graph, decay_range, summary
+from netdesc.graph import DenseNode, Graph, build_graph, summary, value_range
 from netdesc.graph.memory import LayerMemory, estimate_memory
 from netdesc.graph.summary import SummaryRow
 from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
 from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import RunState, read_state
 
+Range = tuple[float, float]
+"""The lowest and the highest value of a layer's neurons, which may be equal."""
+
 
 @dataclass(frozen=True, slots=True)
-class Decay:
-    """A decay: the share lost per step, and its time constant in ms.
+class ValueView:
+    """A value of neurons. It comes from the document, or, if it is learnt, from the best weights.
 
-    The time constant is 0 if all is lost, and None if nothing is lost. Both fields are pairs: the
-    lowest and the highest value of the layer's neurons, which may be equal. The values come from
-    the document, or from the best weights of a run if the run learns this decay.
+    ``device`` is a threshold as the device holds it, None for other kinds. ``time_constant_ms`` is
+    that of a decay, which is the share lost per step: 0 if all is lost, None if nothing is.
     """
 
-    share: tuple[float, float]
-    time_constant_ms: tuple[float | None, float | None]
+    kind: str
+    value: Range
+    device: Range | None
+    time_constant_ms: tuple[float | None, float | None] | None
     is_learnt: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NeuronView:
-    """The neurons of a layer. ``device_threshold`` is the threshold, rounded for the device."""
+    """The neurons of a layer. ``values`` are by name."""
 
     name: str
     type: str
-    threshold: float
-    device_threshold: float
-    current_decay: Decay
-    voltage_decay: Decay
+    values: dict[str, ValueView]
 
 
 class LayerView(NamedTuple):
@@ -80,8 +81,8 @@ class Overview:
     warnings: list[str]
 
 
-LearnedDecays = Mapping[tuple[str, str], tuple[float, float]]
-"""Maps (layer, name of a learned decay) to the lowest and the highest value of the decay."""
+LearntValues = Mapping[tuple[str, str], Range]
+"""Maps (layer, name of a learnt value) to the value."""
 
 
 def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
@@ -109,12 +110,12 @@ def _from_description(
     samples = training_samples(document, description.resolve)
     notes = describe_defaults(document, description.origins, samples)
     warnings = [each.message for each in description.warnings]
-    learned = {} if best is None else _learned_decays(build_graph(document), best, warnings)
-    return _build_overview(kind, document, samples, run, notes, warnings, learned)
+    learnt = {} if best is None else _learnt_values(build_graph(document), best, warnings)
+    return _build_overview(kind, document, samples, run, notes, warnings, learnt)
 
 
-def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> LearnedDecays:
-    """Reads the learned decays from a run's best weights; empty if the run has no best weights yet.
+def _learnt_values(graph: Graph, best: Path, warnings: list[str]) -> LearntValues:
+    """Reads the learnt values from a run's best weights; empty if the run has no best weights yet.
 
     If the weights cannot be read, the error is appended to ``warnings``.
     """
@@ -124,18 +125,18 @@ def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> LearnedDec
     from netdesc.report import ReportError
     from netdesc.report.weights import open_weights
 
-    learned: dict[tuple[str, str], tuple[float, float]] = {}
+    learnt: dict[tuple[str, str], Range] = {}
     try:
         with open_weights(best) as weights:
             if weights is None:
                 return {}
             for layer in learning:
                 for name in layer.neuron.learn:
-                    shares = weights.decay(layer, name)
-                    learned[layer.name, name] = float(shares.min()), float(shares.max())
+                    values = weights.learnt(layer, name)
+                    learnt[layer.name, name] = float(values.min()), float(values.max())
     except ReportError as error:
         warnings.append(str(error))
-    return learned
+    return learnt
 
 
 def _build_overview(
@@ -145,13 +146,11 @@ def _build_overview(
     run: RunState | None,
     notes: list[str],
     warnings: list[str],
-    learned: LearnedDecays = MappingProxyType({}),
+    learnt: LearntValues = MappingProxyType({}),
 ) -> Overview:
     graph = build_graph(document)
     estimate = estimate_memory(graph, document.training, samples)
-    neurons = {
-        each.name: _view_neuron(each, graph.step_ms, learned) for each in graph.neuron_layers
-    }
+    neurons = {each.name: _view_neuron(each, graph.step_ms, learnt) for each in graph.neuron_layers}
     layers = [
         LayerView(row, neurons.get(row.name), memory)
         for row, memory in zip(summary(graph), estimate.layers.values(), strict=True)
@@ -160,22 +159,21 @@ def _build_overview(
     return Overview(kind, text, graph, layers, samples, estimate.batch, run, notes, warnings)
 
 
-def _view_neuron(layer: DenseNode, step_ms: float, learned: LearnedDecays) -> NeuronView:
+def _view_neuron(layer: DenseNode, step_ms: float, learnt: LearntValues) -> NeuronView:
     neuron = layer.neuron
+    kinds = neuron.value_kinds()
 
-    def decay(name: Literal["current_decay", "voltage_decay"]) -> Decay:
-        share = learned.get((layer.name, name), decay_range(getattr(neuron, name)))
-        low, high = (time_constant_ms(each, step_ms) for each in share)
-        return Decay(share, (low, high), name in neuron.learn)
+    def view(name: str, given: float | Range) -> ValueView:
+        low, high = value = learnt.get((layer.name, name), value_range(given))
+        device = constants = None
+        if kinds[name] == "threshold":
+            device = threshold_mantissa(low) / WEIGHT_UNIT, threshold_mantissa(high) / WEIGHT_UNIT
+        if kinds[name] == "decay":
+            constants = time_constant_ms(low, step_ms), time_constant_ms(high, step_ms)
+        return ValueView(kinds[name], value, device, constants, name in neuron.learn)
 
-    return NeuronView(
-        name=layer.neuron_name,
-        type=neuron.type,
-        threshold=neuron.threshold,
-        device_threshold=threshold_mantissa(neuron.threshold) / WEIGHT_UNIT,
-        current_decay=decay("current_decay"),
-        voltage_decay=decay("voltage_decay"),
-    )
+    values = {name: view(name, given) for name, given in neuron.values().items()}
+    return NeuronView(layer.neuron_name, neuron.type_name(), values)
 
 
 def time_constant_ms(share: float, step_ms: float) -> float | None:

@@ -197,20 +197,8 @@ def neurons(
     program, first = neurons.program, inputs_TBN[0]
     count = len(program.states)
     grid_TBN = [truncate(each, neurons.state_unit) for each in inputs_TBN]
-    no_state = torch.zeros_like(first[0], dtype=torch.int64)
-    before = [each.to(torch.int64) for each in states] or [no_state] * (count + 2)
-    steps = list(
-        _run(
-            program,
-            _Arithmetic(_INTEGERS, _integer_constant, has_gradients=False),
-            [
-                each if each.is_floating_point() else each.to(torch.int64)
-                for each in neurons.parameters
-            ],
-            [each.to(torch.int64) for each in grid_TBN],
-            [*before[:count], before[count] != 0],
-        )
-    )
+    before = _states_before(neurons, states, first)
+    steps = list(_run_integers(neurons, grid_TBN, before))
     is_graded = program.forward.output is not None
     output = [before[count + 1]] if neurons.delay else []
     notes = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
@@ -226,6 +214,42 @@ def neurons(
         notes,
         [each.to(torch.int32) for each in final],
         grid_TBN if keep else [],
+    )
+
+
+def state_traces(
+    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor]
+) -> list[Tensor]:
+    """Returns each state before its reset, float32 [steps, batch, neurons] in threshold units.
+
+    The arguments are those of ``neurons``.
+    """
+    grid_TBN = [truncate(each.detach(), neurons.state_unit) for each in inputs_TBN]
+    before = _states_before(neurons, states, inputs_TBN[0])
+    steps = [step.before_reset for step in _run_integers(neurons, grid_TBN, before)]
+    return [
+        (torch.stack(trace) / neurons.state_unit).to(torch.float32)
+        for trace in zip(*steps, strict=True)
+    ]
+
+
+def _states_before(neurons: Neurons, states: Sequence[Tensor], first_TBN: Tensor) -> list[Tensor]:
+    """Returns ``states`` as int64, or zeros if there are none."""
+    no_state = torch.zeros_like(first_TBN[0], dtype=torch.int64)
+    count = len(neurons.program.states)
+    return [each.to(torch.int64) for each in states] or [no_state] * (count + 2)
+
+
+def _run_integers(
+    neurons: Neurons, grid_TBN: Sequence[Tensor], before: Sequence[Tensor]
+) -> Iterator[_Step]:
+    count = len(neurons.program.states)
+    return _run(
+        neurons.program,
+        _Arithmetic(_INTEGERS, _integer_constant, has_gradients=False),
+        [each if each.is_floating_point() else each.to(torch.int64) for each in neurons.parameters],
+        [each.to(torch.int64) for each in grid_TBN],
+        [*before[:count], before[count] != 0],
     )
 
 

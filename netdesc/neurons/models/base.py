@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Protocol, cast, get_args
 from pydantic.fields import FieldInfo
 
 from netdesc.neurons.definition import Definition, ParameterKind, SurrogateShape
-from netdesc.neurons.models.fields import Surrogate, TauGrad, width_at
+from netdesc.neurons.models.fields import Surrogate, TauGrad, TauGradSchedule
 from netdesc.sections import Section, field
 
 LAST_FIELDS = (
@@ -196,13 +196,24 @@ class NeuronSection(Section):
         """Returns the output of a neuron whose spikes carry ``state``; None if they are binary."""
         return None
 
-    def surrogate_at(self, threshold: Any, fraction: float) -> tuple[Any, Any]:
+    @property
+    def width_schedule(self) -> float | TauGradSchedule | None:
+        """The field that sets the width of the surrogate gradient, and may change it over a run."""
+        return self.tau_grad
+
+    @property
+    def keeps_states(self) -> bool:
+        """Whether the states stay from one call to the next, outside training."""
+        return False
+
+    def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:
         """Returns peak and width of the surrogate gradient, in threshold units.
 
-        ``threshold`` is a number or a tensor, on the grid; ``fraction`` is as in ``width_at``.
+        ``threshold`` (on the grid) and ``width``, the present value of ``width_schedule``, are
+        numbers or tensors.
         """
         width_factor, peak_factor = self.surrogate_factors
-        width = width_factor * width_at(self.tau_grad, fraction) * threshold
+        width = width_factor * width * threshold
         return peak_factor * self.scale_grad / (2 * width), width
 
 
@@ -240,11 +251,18 @@ class CompiledNeuronSection(NeuronSection):
     def payload(self, state: str) -> Line | None:
         return (state, f"A spike carries {state}.") if self.graded else None
 
-    def surrogate_at(self, threshold: Any, fraction: float) -> tuple[Any, Any]:
+    @property
+    def width_schedule(self) -> float | TauGradSchedule | None:
+        return self.tau_grad if self.surrogate is None else self.surrogate.width
+
+    @property
+    def keeps_states(self) -> bool:
+        return self.persistent_state
+
+    def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:
         if self.surrogate is None:
-            return super().surrogate_at(threshold, fraction)
-        width = self.surrogate.width
-        return self.surrogate.peak, threshold if width is None else width_at(width, fraction)
+            return super().surrogate_at(threshold, width)
+        return self.surrogate.peak, threshold if self.surrogate.width is None else width
 
     def idle_fields(self) -> dict[str, str]:
         reasons: dict[str, str] = {}

@@ -1,0 +1,28 @@
+"""Initial values of neurons: a number, numbers drawn from a range, or numbers spaced over it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def initial_value(
+    given: float | tuple[float, float],
+    count: int | None,
+    generator: torch.Generator | None,
+    *,
+    is_log_spaced: bool = False,
+) -> Tensor:
+    """Returns a value of neurons, float32 [count], or [] if ``count`` is None.
+
+    ``given`` is a number, or a range (low, high), from which each neuron draws its own. With
+    ``is_log_spaced``, the values divide the range by equal ratios, from high to low.
+    """
+    low, high = given if isinstance(given, tuple) else (given, given)
+    value = torch.full(() if count is None else (count,), low)
+    if low == high:
+        return value
+    if is_log_spaced:
+        part = torch.linspace(0, 1, value.numel(), dtype=torch.float64).view(value.shape)
+        return (high * (low / high) ** part).float().clamp(low, high)
+    return value.uniform_(low, high, generator=generator)

@@ -13,7 +13,7 @@ from netdesc.exchange.errors import LayerError
 from netdesc.exchange.net_neurons import NUMBERS, NetNeuron
 from netdesc.hardware.integers import INTEGERS
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
-from netdesc.neurons.models import ALL_NEURONS
+from netdesc.neurons.models import NEURONS
 from netdesc.neurons.models.rf import DECAYS, PERIODS
 
 Values = dict[str, NDArray[np.float32]]
@@ -89,7 +89,7 @@ def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
     }
     others = {name: value for name, value in values.items() if name not in ("sine", "cosine")}
     back = (
-        ALL_NEURONS[kind]
+        NEURONS[kind]
         .model_construct()
         .derive(np, {name: np.float64(value) for name, value in found.items()})
     )

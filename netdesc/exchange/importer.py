@@ -26,7 +26,7 @@ from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, Ne
 from netdesc.graph import DenseNode, Graph
 from netdesc.hardware.integers import WEIGHT_NAMES, Integers
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
-from netdesc.neurons.models import ALL_NEURONS, NeuronSection
+from netdesc.neurons.models import NEURONS, NeuronSection
 
 DEFAULT_STEPS = 1000
 """The number of steps of a sample if neither the file nor the caller gives it."""
@@ -287,7 +287,7 @@ def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
     if imported.is_graded:
         section["axonal_delay_step"] = False
     state = {f"synapse.{part}": weight for part, weight in _weights(layer).items()}
-    parsed = ALL_NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
+    parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
     for value, array in _stored(parsed, imported.values).items():
         state[f"neuron.{value}"] = array
     if layer.bias is not None:

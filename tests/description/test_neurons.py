@@ -1,4 +1,4 @@
-"""Diagnostics of neurons that documents do not have yet: a process in which they have them."""
+"""Diagnostics of neurons, in a process with one more than documents have."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from netdesc.description.rules import ALL_RULES
 from netdesc.description.source import Source
 from netdesc.description.source_map import SourceMap
 
-WITH_ALL_NEURONS = """
+WITH_NEURONS = """
 import json, sys
 from pathlib import Path
 from netdesc.neurons import models
-models.NEURONS.update(models.ALL_NEURONS)
 from typing import Literal
 from netdesc.neurons.models.base import CompiledNeuronSection, Equations
 from netdesc.neurons.models.fields import Decay, decay_field
@@ -101,7 +100,7 @@ def diagnose(neurons: list[str], folder: Path) -> list[list[tuple[str, str, str,
     """Returns (code, pointer, marked text, hint) of the diagnostics of each neuron."""
     tests = Path(__file__).parents[1]
     result = subprocess.run(
-        [sys.executable, "-c", WITH_ALL_NEURONS, folder],
+        [sys.executable, "-c", WITH_NEURONS, folder],
         input=json.dumps(neurons),
         capture_output=True,
         text=True,

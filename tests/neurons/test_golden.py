@@ -20,7 +20,7 @@ from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.models import ALL_NEURONS
+from netdesc.neurons.models import NEURONS
 
 RECORDED = dict(np.load(Path(__file__).parents[1] / "golden" / "neurons.npz"))
 PARAMETERS = json.loads(str(RECORDED.pop("parameters")))
@@ -61,7 +61,7 @@ def load(case: str) -> Case:
     for n in range(arrays["output"].shape[1]):
         own = {name: v[n] if isinstance(v, list) else v for name, v in fields.items()}
         bias = own.pop("bias", 0.0)
-        section = ALL_NEURONS[neuron].model_validate({"type": neuron, **own})
+        section = NEURONS[neuron].model_validate({"type": neuron, **own})
         peak, width = section.surrogate_at(
             math.trunc(64 * own.get("threshold", 1)) / 64 or 1.0, section.tau_grad
         )

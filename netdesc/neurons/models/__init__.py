@@ -14,9 +14,8 @@ from netdesc.neurons.models.lif import Lif
 from netdesc.neurons.models.rf import Rf, RfIz
 from netdesc.neurons.models.sigma_delta import SigmaDelta
 
-_SECTIONS: tuple[type[NeuronSection], ...] = (Cuba,)
-
-_NEXT: tuple[type[NeuronSection], ...] = (
+_SECTIONS: tuple[type[NeuronSection], ...] = (
+    Cuba,
     Lif,
     Alif,
     Rf,
@@ -28,12 +27,8 @@ _NEXT: tuple[type[NeuronSection], ...] = (
     Integrator,
     EquationNeuron,
 )
-"""Sections that documents do not have yet, because no engine computes them."""
 
 NEURONS = {each.type_name(): each for each in _SECTIONS}
 """The value of ``type`` -> the section of that neuron."""
 
-ALL_NEURONS = NEURONS | {each.type_name(): each for each in _NEXT}
-"""``NEURONS``, and the sections that documents will have."""
-
-__all__ = ["ALL_NEURONS", "NEURONS", "NeuronSection"]
+__all__ = ["NEURONS", "NeuronSection"]

@@ -14,7 +14,7 @@ from hypothesis import given
 from support.equation_interpreter import Run, run_equations
 
 from netdesc.neurons.compile import compile_neuron
-from netdesc.neurons.models import ALL_NEURONS, NeuronSection
+from netdesc.neurons.models import NEURONS, NeuronSection
 
 LIMIT = 1 << 29
 
@@ -40,7 +40,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 def section(name: str, fields: dict[str, Any]) -> NeuronSection:
-    return ALL_NEURONS[name].model_validate_json(json.dumps({"type": name, **fields}))
+    return NEURONS[name].model_validate_json(json.dumps({"type": name, **fields}))
 
 
 def run(neuron: NeuronSection, inputs_TN: list[np.ndarray]) -> Run:
@@ -147,7 +147,7 @@ def neuron_fields(draw: st.DrawFn, name: str) -> dict[str, Any]:
     return fields
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL_NEURONS) - {"equations"}))
+@pytest.mark.parametrize("name", sorted(set(NEURONS) - {"equations"}))
 @given(data=st.data(), inputs=RUNS)
 def test_equations_compute_what_a_loop_by_hand_computes(
     name: str, data: st.DataObject, inputs: list[tuple[int, int]]
@@ -161,12 +161,12 @@ def test_equations_compute_what_a_loop_by_hand_computes(
     assert (found // 4096 if definition.spike else found).tolist() == expected
 
 
-@pytest.mark.parametrize("name", ALL_NEURONS)
+@pytest.mark.parametrize("name", NEURONS)
 def test_every_neuron_compiles_with_each_option(name: str) -> None:
     choices: list[dict[str, Any]] = [{}]
     for option, values in OPTIONS.get(name, {}).items():
         choices = [choice | {option: value} for choice in choices for value in values]
-    if "graded" in ALL_NEURONS[name].model_fields:
+    if "graded" in NEURONS[name].model_fields:
         choices += [{"graded": True}, {"reset_gradient": "exact"}]
     for choice in choices:
         fields = EXAMPLES[name] | choice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_pieces_of_a_stream_are_the_whole(kind, cuts, delay, seed):
     whole = model(input_TBN).detach()
     ends = [0, *sorted(cuts), 30]
     state, pieces, hidden = None, [], []
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in itertools.pairwise(ends):
         if start == end:
             continue
         output, state = model.stream(input_TBN[start:end], state)

@@ -81,7 +81,7 @@ class NeuronSection(Section):
     )
     scale_grad: float = field("Factor on the surrogate gradient.", unit="1", default=1.0, gt=0)
     dropout: float = field(
-        "Probability with which a neuron is silenced for a whole sample in training.",
+        "Probability with which a neuron gets no input for a whole sample in training.",
         unit="1",
         default=0.0,
         ge=0,

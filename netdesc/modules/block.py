@@ -136,10 +136,9 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
     for block in blocks:
         block.begin_forward(spikes_TBI.device)
         neuron, synapse = block.neuron, block.synapse
-        assert isinstance(synapse, DenseSynapse)
         assert synapse.bits is not None, "the weights of a segment are on the grid"
         decays = neuron.value("current_decay"), neuron.value("voltage_decay")
-        tensors += [synapse.folded(), *decays, neuron.bias(), neuron.surrogate.width]
+        tensors += [synapse.parts[0].folded(), *decays, neuron.bias(), neuron.surrogate.width]
         numbers += [float(synapse.bits), *_SEGMENT_NUMBERS[type(neuron.section)](neuron)]
         learn.append(any(decay.requires_grad for decay in decays))
     keep = torch.is_grad_enabled() and (

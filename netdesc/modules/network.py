@@ -20,7 +20,6 @@ from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
 from netdesc.modules.recording import LayerRecording, record_blocks
-from netdesc.modules.synapse import DenseSynapse
 
 State = dict[str, list[Tensor]]
 """Name of a layer -> states of its neurons between two pieces of a stream, int32 [batch, units]."""
@@ -261,10 +260,10 @@ class Network(nn.Module):
         """
         state = self.state_dict()
         for name, block in self.blocks():
-            for path, module in block.synapse.named_modules(prefix=f"layers.{name}.synapse"):
-                if isinstance(module, DenseSynapse) and module.gain is not None:
-                    state[f"{path}.weight"] = module.folded()
-                    del state[f"{path}.gain"]
+            for path, part in zip(block.synapse.paths, block.synapse.parts, strict=True):
+                if part.gain is not None:
+                    state[f"layers.{name}.{path}.weight"] = part.folded()
+                    del state[f"layers.{name}.{path}.gain"]
         return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
     def engine_report(self) -> list[LayerReport]:

@@ -22,6 +22,9 @@ class DenseSynapse(nn.Module):
     is 0 for clamped weights.
     """
 
+    paths = ("synapse",)
+    """Where ``parts`` stand in the state dict of a layer."""
+
     def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
         super().__init__()
         inputs, units = math.prod(layer.input_shape), math.prod(layer.output_shape)
@@ -62,6 +65,9 @@ class DenseSynapse(nn.Module):
 
 class ComplexSynapse(nn.Module):
     """Two sets of dense weights, for neurons with two inputs: a real and an imaginary part."""
+
+    paths = ("synapse.real", "synapse.imag")
+    """Where ``parts`` stand in the state dict of a layer."""
 
     def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
         super().__init__()

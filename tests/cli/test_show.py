@@ -278,7 +278,7 @@ def test_json_holds_everything_and_only_json(show: Netdesc, tmp_path: Path) -> N
     record = json.loads(show(write(tmp_path / "a.json", changed), "--json").out)
     first, a, b = record["layers"]
     assert first["type"] == "input"
-    assert a["neuron"]["current_decay"]["time_constant_ms"] == [None, None]
+    assert a["neuron"]["values"]["current_decay"]["time_constant_ms"] == [None, None]
     assert b["memory"]["device_bits"] == 8 * 32
     assert (b["inputs"], b["input_shape"], b["output_shape"]) == (["a"], [8], [4])
     assert record["classes"] == 4

@@ -20,7 +20,7 @@ from netdesc.exchange.import_neurons import Values, import_neuron
 from netdesc.exchange.net_neurons import FORMS, NetNeuron
 from netdesc.hardware import LayerIntegers
 from netdesc.hardware.integers import integer_parameters
-from netdesc.neurons.models import ALL_NEURONS
+from netdesc.neurons.models import NEURONS
 
 DECAYS = {"current_decay": 0.25, "voltage_decay": 0.03}
 RESONATOR = {"threshold": 1.0, "period": 10.0, "decay": 0.05}
@@ -44,7 +44,7 @@ def exported(
     kind: str, fields: dict[str, Any], values: Values | None = None, reads_graded: bool = False
 ) -> NetNeuron:
     """Exports neurons of a document, of which ``values`` replace what the section has."""
-    section = ALL_NEURONS[kind].model_validate_json(json.dumps({"type": kind, **fields}))
+    section = NEURONS[kind].model_validate_json(json.dumps({"type": kind, **fields}))
     known = section.values() | {
         name: value.astype(np.float64) for name, value in (values or {}).items()
     }

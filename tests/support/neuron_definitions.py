@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.models import ALL_NEURONS
+from netdesc.neurons.models import NEURONS
 
 
 def define(neuron: str, **options: Any) -> Definition:
     """Returns the definition of a built-in neuron; the values of its parameters do not matter."""
-    fields = ALL_NEURONS[neuron].model_fields.items()
+    fields = NEURONS[neuron].model_fields.items()
     values = {name: 0.5 for name, info in fields if "x-kind" in (info.json_schema_extra or {})}
     values |= {"period": 10} if "period" in values else {}
-    return ALL_NEURONS[neuron].model_validate({"type": neuron, **values, **options}).definition()
+    return NEURONS[neuron].model_validate({"type": neuron, **values, **options}).definition()
 
 
 def exact(definition: Definition) -> Definition:

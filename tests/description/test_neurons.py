@@ -34,7 +34,7 @@ class Added(CompiledNeuronSection):
         step = (("v = decay(v, leak) + norm(x)", "It leaks."),)
         return Equations(step, ("v > 1", "It spikes."), (("v = 0", "It starts anew."),))
 models.NEURONS["added"] = Added
-from support.description_samples import BASE, findings, with_text
+from support.description_samples import LABELLED, findings, with_text
 from netdesc.description.neuron_text import example_neuron, neuron_record, neuron_text
 from netdesc.description.schema import schema_text
 from netdesc.description.reference import reference_text
@@ -49,7 +49,7 @@ for name in models.NEURONS:
     assert all(name in text for name in neuron.values()), name
     assert list(record["step"]) == list(definition.step)
 def found(neuron):
-    diagnostics = findings(Path(sys.argv[1]), with_text("/neurons/cuba", neuron, BASE))
+    diagnostics = findings(Path(sys.argv[1]), with_text("/neurons/cuba", neuron, LABELLED))
     return [(d.code, d.pointer, d.excerpt[d.column - 1 : d.end_column - 1], d.hint)
             for d in diagnostics]
 print(json.dumps([found(neuron) for neuron in json.load(sys.stdin)]))

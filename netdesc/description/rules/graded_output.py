@@ -48,5 +48,4 @@ ENTRY = Entry(
     at="/neurons/cuba",
     wrong='{"type": "integrator"}',
     right='{"type": "lif", "threshold": 1, "voltage_decay": 0.1}',
-    neuron="integrator",
 )

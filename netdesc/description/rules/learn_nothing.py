@@ -34,5 +34,6 @@ ENTRY = Entry(
     at="/neurons/cuba",
     wrong='{"type": "sigma_delta", "threshold": 0.1, "learn": ["threshold"]}',
     right='{"type": "sigma_delta", "threshold": 0.1}',
+    is_labelled=True,
     neuron="sigma_delta",
 )

@@ -37,5 +37,6 @@ ENTRY = Entry(
         '{"type": "equations", "parameters": {"leak": {"kind": "decay", "value": 0.5}},\n'
         ' "step": ["v = decay(v, leak) + x"], "output": "v"}'
     ),
+    is_labelled=True,
     neuron="equations",
 )

@@ -208,7 +208,7 @@ def test_derived_parameters_have_the_same_values_and_a_gradient_in_torch() -> No
         ("rf", {}, 1.0, (10.0, 0.5)),
         ("adrf", {}, 1.0, (10.0, 0.5)),
         ("rf_iz", {"tau_grad": 0.02, "scale_grad": 3}, 0.5, (0.15, 1.0)),
-        ("lif", {"tau_grad": {"type": "geometric", "start": 1, "end": 0.01}}, 1.0, (5e-3, 10.0)),
+        ("lif", {"tau_grad": 0.1}, 1.0, (5e-3, 10.0)),
         ("lif", {"surrogate": {"width": 0.25, "peak": 2}}, 0.5, (2.0, 0.25)),
         ("lif", {"surrogate": {"shape": "atan"}}, 0.5, (1.0, 0.5)),
     ],
@@ -217,5 +217,5 @@ def test_surrogates_are_in_threshold_units(
     name: str, fields: dict[str, Any], threshold: float, expected: tuple[float, float]
 ) -> None:
     neuron = section(name, EXAMPLES[name] | fields)
-    assert neuron.surrogate_at(threshold, 0.5) == pytest.approx(expected)
+    assert neuron.surrogate_at(threshold, neuron.width_schedule) == pytest.approx(expected)
     assert neuron.definition().surrogate == fields.get("surrogate", {}).get("shape", "exponential")

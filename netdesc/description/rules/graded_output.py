@@ -22,7 +22,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
     reason = hint = ""
     if isinstance(loss, SpikeTime):
         reason = "spike_time compares spikes"
-        hint = "use spike_rate or spike_max, or a neuron that sends spikes"
+        hint = "use mean_squared_error, spike_rate or spike_max, or a neuron that sends spikes"
     elif isinstance(loss, SpikeMax) and loss.mode != "softmax":
         reason = f'spike_max with the mode "{loss.mode}" divides counts of spikes'
         hint = 'use the mode "softmax"'

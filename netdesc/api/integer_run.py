@@ -16,7 +16,8 @@ def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray
     """Computes the output spikes with the device's integer arithmetic.
 
     ``network`` is a ``.net`` file, or the ``model`` that ``netdesc.compile`` returns. ``input_TN``
-    holds spikes or integers, [steps, neurons] or [steps, *input shape]. Returns bool
+    holds spikes or integers, [steps, neurons] or [steps, *input shape], for any number of steps of
+    the network's length, which the computation does not depend on. Returns bool
     [steps, neurons], or integers if the output is a sum of layers. NetFileError if the file is
     invalid, HardwareError if the device cannot hold the network, ValueError if the input does not
     fit, TypeError if ``network`` has another type.

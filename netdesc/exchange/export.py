@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
-from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
+from netdesc.exchange.net_record import (
+    DenseLayer,
+    FlattenLayer,
+    InputLayer,
+    NetFile,
+    NetLayer,
+    Simulation,
+)
 from netdesc.exchange.net_writer import write_net
 from netdesc.graph import INPUT, DenseNode, FlattenNode
 from netdesc.hardware import FoldedModel, HardwareError, Weights, dense_integers
@@ -39,7 +46,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
         except HardwareError as error:
             raise NetFileError(path, str(error)) from error
         previous = layer.name
-    net = NetFile(tuple(records))
+    net = NetFile(tuple(records), Simulation(graph.step_ms, graph.steps * graph.step_ms))
     write_net(path, net)
     return [
         f'{path}: layer "{layer.name}": {problem}'

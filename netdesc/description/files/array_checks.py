@@ -16,7 +16,7 @@ from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
 from netdesc.description.files.npy import Header
 from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
-from netdesc.description.files.training_set import TrainingSet
+from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
 from netdesc.description.models import (
     Arrays,
     Document,
@@ -31,9 +31,6 @@ from netdesc.description.spelling import allowed_note, did_you_mean
 
 MAX_CHECKED_BYTES = 4 << 20
 """The values of larger arrays are checked only when training reads them."""
-TRAIN, VALIDATION, TEST = 0, 1, 2
-"""The values of the array ``split``: the set to which each sample belongs."""
-
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
 _INPUTS_LOCATION = (RelatedPath(("data", "inputs"), "these values"),)
@@ -373,7 +370,8 @@ class ArrayChecks:
             message = f"the array {quote_name(self.data.inputs)} has no samples to train on"
             self._add("ND317", "inputs", message)
         # An empty set is stored as unknown, so that rules skip it: ND317 has reported it.
-        self.training_set = TrainingSet(count or None, labels or None)
+        has_validation = None if parts is None else VALIDATION in parts
+        self.training_set = TrainingSet(count or None, labels or None, has_validation)
 
 
 def _bad_values(

@@ -15,6 +15,7 @@ from netdesc.api.trained_run import Run
 from netdesc.description import Description, Document, load
 from netdesc.description.detect import is_net_file
 from netdesc.exchange import ImportedNetwork, import_net, read_weights
+from netdesc.exchange.importer import STEP_MS_ASSUMED
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import Loss, build_loss
 from netdesc.modules import Network, build
@@ -69,15 +70,19 @@ class OpenedNetwork(NamedTuple):
     """A compiled network, and its document; None for a ``.net`` file, which holds no document.
 
     ``folder`` is that of the run whose best weights the network has; None for other networks.
+    ``step_ms_is_assumed`` is True for a ``.net`` file that does not contain the length of a step.
     """
 
     compiled: Compiled
     description: Description | None = None
     folder: Path | None = None
+    step_ms_is_assumed: bool = False
 
     @property
     def warnings(self) -> list[str]:
-        """The warning that the document names no weights; empty for other networks."""
+        """The warning that the document names no weights, or the file no step; or an empty list."""
+        if self.step_ms_is_assumed:
+            return [f"{STEP_MS_ASSUMED}; to set it, import the file with step_ms (--step-ms)"]
         description = self.description
         if description is None or self.folder is not None or description.document.weights:
             return []
@@ -110,7 +115,7 @@ def _open_path(network: str | Path, with_files: bool = True) -> OpenedNetwork:
         description, compiled = compile_run(path)
         return OpenedNetwork(compiled, description, path)
     if is_net_file(path):
-        return OpenedNetwork(compile_imported(import_net(path)))
+        return _open_imported(import_net(path))
     return _open_description(load(network, with_files=with_files))
 
 
@@ -131,7 +136,8 @@ def _open_dict(network: Mapping[str, Any], with_files: bool = True) -> OpenedNet
 
 @open_network.register(ImportedNetwork)
 def _open_imported(network: ImportedNetwork, with_files: bool = True) -> OpenedNetwork:
-    return OpenedNetwork(compile_imported(network))
+    compiled = compile_imported(network)
+    return OpenedNetwork(compiled, step_ms_is_assumed=network.step_ms_is_assumed)
 
 
 @open_network.register(Description)

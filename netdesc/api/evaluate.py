@@ -110,7 +110,7 @@ def evaluate(
         error = DataError if os.path.exists(run) else MissingDataError
         raise error(f"{run}: a .net file names no data; give a run or a document")
     opened = open_network(run, with_files=data is None)
-    compiled, description, folder = opened
+    compiled, description, folder, _ = opened
     if folder is not None and data is None:
         load(lock_of(folder), {"weights": None})  # checks the files; a run has its own weights
     if description is None and data is None:

@@ -16,11 +16,11 @@ def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray
     """Computes the output with the device's integer arithmetic.
 
     ``network`` is a ``.net`` file, or the ``model`` that ``netdesc.compile`` returns. ``input_TN``
-    holds spikes, integers or multiples of 1/4096, [steps, neurons] or [steps, *input shape].
-    Returns bool [steps, neurons], integers if the output is a sum of layers, or float64 in
-    threshold units if it is graded. NetFileError if the file is invalid, HardwareError if the
-    device cannot hold the network, ValueError if the input does not fit, TypeError if ``network``
-    is something else.
+    holds spikes, integers or multiples of 1/4096, [steps, neurons] or [steps, *input shape], for
+    any number of steps of the network's length, which the computation does not depend on. Returns
+    bool [steps, neurons], integers if the output is a sum of layers, or float64 in threshold units
+    if it is graded. NetFileError if the file is invalid, HardwareError if the device cannot hold
+    the network, ValueError if the input does not fit, TypeError if ``network`` is something else.
 
     >>> netdesc.run_integer(compiled.model, input_TBN[:, 0].numpy()).shape
     (1900, 200)

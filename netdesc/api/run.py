@@ -91,7 +91,7 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
     require_choice(arithmetic, Arithmetic)
     recording = _read_recording(events)
     opened = _open(network, recording)
-    compiled, description, _ = opened
+    compiled, description, *_ = opened
     graph = compiled.graph
     pair = _find_pair(description, recording.path)
     event = recording.event
@@ -156,7 +156,7 @@ def _open(network: Source, recording: _Recording) -> OpenedNetwork:
 
 
 def _with_enough_steps(imported: ImportedNetwork, recording: _Recording) -> ImportedNetwork:
-    """Chooses enough steps of 1 ms for the last event to reach the output, if none are given.
+    """Chooses enough steps for the last event to reach the output, if their number is not given.
 
     EventFileError if more than ``MAX_STEPS`` steps are needed.
     """
@@ -164,14 +164,15 @@ def _with_enough_steps(imported: ImportedNetwork, recording: _Recording) -> Impo
         return imported
     event = recording.event
     last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
-    steps = round(last_ms) + 1 + len(imported.table)
+    step_ms = imported.description["time"]["step_ms"]
+    steps = round(last_ms / step_ms) + 1 + len(imported.table)
     if steps > MAX_STEPS:
         raise EventFileError(
             recording.name,
             f"its last event is at {last_ms:,.10g} ms; the .net file does not say how long a "
-            f"sample is, and {MAX_STEPS:,} steps of 1 ms are the most",
+            f"sample is, and {MAX_STEPS:,} steps of {step_ms:g} ms are the most",
         )
-    time = {"steps": steps, "step_ms": 1.0}
+    time = {"steps": steps, "step_ms": step_ms}
     return replace(imported, description=imported.description | {"time": time})
 
 

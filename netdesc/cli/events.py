@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import shutil
 import sys
 from dataclasses import asdict
@@ -22,19 +21,7 @@ if TYPE_CHECKING:
     from netdesc.events.summary import Summary
 
 
-class _Number(click.FloatRange):
-    """A click type for numbers in a range that refuses NaN; click's own range check accepts NaN."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        return number
-
-
-_STEP_MS = _Number(min=0.001, max=1e6)
+_STEP_MS = options.Number(min=0.001, max=1e6)
 _BESIDE = click.option(
     "--beside",
     metavar="OTHER",
@@ -134,7 +121,7 @@ def convert(
 )
 @click.option(
     "--until-ms",
-    type=_Number(min=0, min_open=True, max=4e9),
+    type=options.Number(min=0, min_open=True, max=4e9),
     help="Draw until this time. Default: until the last spike.",
 )
 @options.as_json
@@ -221,7 +208,7 @@ def show(
 @click.option("--frames", type=click.IntRange(1, 500), help="Number of frames. Default: 100.")
 @click.option(
     "--fps",
-    type=_Number(0.1, 50),
+    type=options.Number(0.1, 50),
     default=20,
     show_default=True,
     help="Frames per second. A .gif file stores the duration of a frame in hundredths of a second.",

@@ -56,9 +56,16 @@ def export(output: Output, source: Path, target: Path) -> None:
     type=click.IntRange(min=1),
     help="Number of steps of a sample. Default: the number in FILE.net, or 1000 if it has none.",
 )
+@click.option(
+    "--step-ms",
+    type=options.Number(min=0, min_open=True, max=1e6),
+    help="Length of a step in ms. Default: the length in FILE.net, or 1 if it has none.",
+)
 @options.as_json
 @click.pass_obj
-def import_command(output: Output, file: Path, folder: Path, steps: int | None) -> None:
+def import_command(
+    output: Output, file: Path, folder: Path, steps: int | None, step_ms: float | None
+) -> None:
     """Convert FILE.net to a document, NAME.json, and a file of weights, and show the layers.
 
     The command fills in what the file does not hold, such as the loss, and lists it. It never
@@ -69,7 +76,7 @@ def import_command(output: Output, file: Path, folder: Path, steps: int | None) 
 
     if steps is not None and steps > MAX_STEPS:
         raise click.UsageError(f"--steps: a sample has at most {MAX_STEPS:,} steps, not {steps:,}")
-    imported = import_net(file, steps=steps)
+    imported = import_net(file, steps=steps, step_ms=step_ms)
     document = imported.save(folder)
     for warning in imported.warnings:
         output.error(f"warning: {warning}")
@@ -102,7 +109,7 @@ def import_command(output: Output, file: Path, folder: Path, steps: int | None) 
     output.print("", "assumed, because the file does not say:")
     output.print(*(f"- {note}" for note in imported.assumed))
     output.print(
-        f"to change them, edit {document} or use --set, for example --set training.epochs=500; "
-        'to train, add "data"'
+        f"to change them, edit {document}, or use --set with train, for example "
+        '--set training.epochs=500; to train, add "data"'
     )
     output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -80,6 +81,18 @@ quiet = click.option(
     callback=_set_quiet,
     help="Print results and errors only.",
 )
+
+
+class Number(click.FloatRange):
+    """A click type for numbers in a range that refuses NaN; click's own range check accepts NaN."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 class Device(click.Choice):

@@ -35,8 +35,9 @@ def run(
     """Run a network on the events of the file INPUT and count the spikes of each layer.
 
     The network is a run with its best weights, a document, or a .net file. If the document has a
-    target or a label for INPUT, the output is compared with it. A .net file that does not say how
-    long a sample is runs until the last event of INPUT, and one more step for each layer.
+    target or a label for INPUT, the output is compared with it. A .net file runs as many steps, and
+    of the length, as it says. If it does not say, it runs in steps of 1 ms until the last event of
+    INPUT, and one more step for each layer.
     """
     from netdesc.api import run as inference
     from netdesc.events import DroppedEvents, from_dense, write_events

@@ -9,7 +9,14 @@ from typing import Any
 
 from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
 from netdesc.exchange.export_neurons import export_neuron, netx_problems
-from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
+from netdesc.exchange.net_record import (
+    DenseLayer,
+    FlattenLayer,
+    InputLayer,
+    NetFile,
+    NetLayer,
+    Simulation,
+)
 from netdesc.exchange.net_writer import write_net
 from netdesc.graph import INPUT, DenseNode, FlattenNode
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
@@ -40,7 +47,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
         previous = layer.name
         if layer.neurons:
             reads_graded = layer.name in graded
-    net = NetFile(tuple(records))
+    net = NetFile(tuple(records), Simulation(graph.step_ms, graph.steps * graph.step_ms))
     write_net(path, net)
     return [
         f'{path}: layer "{layer.name}": {problem}'

@@ -198,6 +198,14 @@ class Group:
             raise self.error(name, f"has shape {list(values.shape)}, not one number")
         return int(values.item())
 
+    def number(self, name: str) -> float:
+        """Reads one number of any type. NetFileError if it is infinite or NaN."""
+        values = self._numbers(name)
+        if values.size != 1:
+            raise self.error(name, f"has shape {list(values.shape)}, not one number")
+        self._require(name, values, np.isfinite(values), "a finite number")
+        return float(values.item())
+
     def _numbers(self, name: str) -> NDArray:
         dataset = self._dataset(name)
         with self.explain(name):

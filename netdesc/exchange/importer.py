@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,19 +18,26 @@ from safetensors.numpy import save
 
 from netdesc.description.canonical_layout import document_text
 from netdesc.description.diagnostics.terminal_text import escape
-from netdesc.description.models.document import FORMAT, Document
+from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
 from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.import_neurons import Values, import_neuron
 from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, Simulation
 from netdesc.graph import DenseNode, Graph
 from netdesc.hardware.integers import WEIGHT_NAMES, Integers
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.neurons.models import NEURONS, NeuronSection
 
-DEFAULT_STEPS = 1000
-"""The number of steps of a sample if neither the file nor the caller gives it."""
+DEFAULT_TIME = Simulation(step_ms=1.0, sample_ms=1000.0)
+"""The lengths of a step and of a sample if neither the file nor the caller gives them."""
+
+STEPS_ASSUMED = (
+    f"{DEFAULT_TIME.steps:,} steps are assumed: the file does not say how long a sample is"
+)
+STEP_MS_ASSUMED = (
+    f"steps of {DEFAULT_TIME.step_ms:g} ms are assumed: the file does not say how long a step is"
+)
 
 SPIKE_LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
 GRADED_LOSS = {"type": "spike_max", "mode": "softmax"}
@@ -76,6 +84,8 @@ class ImportedNetwork:
     """A sentence for each value that the file does not hold and the import assumed."""
     steps_are_assumed: bool
     """Whether the number of steps is one of the assumed values."""
+    step_ms_is_assumed: bool
+    """Whether the length of a step is one of the assumed values."""
 
     @property
     def document(self) -> Document:
@@ -105,21 +115,29 @@ class ImportedNetwork:
 
 
 def import_net(
-    path: str | Path, *, name: str | None = None, steps: int | None = None, step_ms: float = 1.0
+    path: str | Path,
+    *,
+    name: str | None = None,
+    steps: int | None = None,
+    step_ms: float | None = None,
 ) -> ImportedNetwork:
     """Reads a ``.net`` file as a document and its weights. Exporting both gives the same network.
 
-    ``name`` is the network's name, by default the name of the file. ``step_ms`` is used only if the
-    file does not contain the length of a step. ``steps`` replaces the number of steps in the file.
-    NetFileError, with the layer's index, if the file is invalid or a document cannot express the
-    network.
+    ``name`` is the network's name, by default the name of the file. ``steps`` replaces the number
+    of steps of a sample in the file, ``step_ms`` the length of a step in milliseconds. If neither
+    the file nor the caller gives them, they are 1000 and 1. NetFileError, with the layer's index,
+    if the file is invalid or a document cannot express the network, ValueError if ``steps`` or
+    ``step_ms`` is out of range.
 
     >>> imported = netdesc.import_net("oxford.net", steps=1900)
     >>> [layer.name for layer in imported.table], netdesc.compile(imported).graph.parameters
     (['dense0', 'dense1'], 102400)
     """
     path = Path(path)
+    _require_range("steps", steps, MAX_STEPS)
+    _require_range("step_ms", step_ms, MAX_STEP_MS)
     net, read_warnings = read_net(path)
+    time = net.simulation or DEFAULT_TIME
     names = [f"{layer.kind}{index}" for index, layer in enumerate(net.layers)]
     parts: list[LayerImport] = []
     for index, layer in enumerate(net.layers):
@@ -135,7 +153,10 @@ def import_net(
         "format": FORMAT,
         "name": name,
         "description": f"Imported from {escape(path.name)}.",
-        "time": _time(path, net, steps, step_ms),
+        "time": {
+            "steps": time.steps if steps is None else operator.index(steps),
+            "step_ms": float(time.step_ms if step_ms is None else step_ms),
+        },
         "input": {"shape": list(net.input_shape)},
         "neurons": neurons,
         "layers": layers,
@@ -145,17 +166,15 @@ def import_net(
     }
     weights = {key: value for part in parts for key, value in part.weights.items()}
     steps_are_assumed = net.simulation is None and steps is None
+    step_ms_is_assumed = net.simulation is None and step_ms is None
     assumed = [
+        *([f"{STEPS_ASSUMED} (time.steps)"] if steps_are_assumed else []),
+        *([f"{STEP_MS_ASSUMED} (time.step_ms)"] if step_ms_is_assumed else []),
         f"loss {_describe(loss)} (loss)",
         f"{TRAINING['epochs']} epochs (training.epochs)",
         f"optimizer {_describe(TRAINING['optimizer'])} (training.optimizer)",
+        *NOT_IN_FORMAT,
     ]
-    if steps_are_assumed:
-        assumed.insert(
-            0,
-            f"{DEFAULT_STEPS:,} steps of {step_ms:g} ms are assumed: the file does not say how "
-            f"long a sample is (time.steps)",
-        )
     table = [
         ImportedLayer(
             layer=index,
@@ -169,7 +188,9 @@ def import_net(
         )
         for index, layer in enumerate(net.layers)
     ]
-    return ImportedNetwork(description, weights, table, read_warnings, assumed, steps_are_assumed)
+    return ImportedNetwork(
+        description, weights, table, read_warnings, assumed, steps_are_assumed, step_ms_is_assumed
+    )
 
 
 def _describe(section: JsonObject) -> str:
@@ -182,20 +203,16 @@ def _describe(section: JsonObject) -> str:
     return f"{section['type']} with {' and '.join(values)}"
 
 
-def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> JsonObject:
-    simulation = net.simulation
-    if simulation is None:
-        return {"steps": steps or DEFAULT_STEPS, "step_ms": step_ms}
-    if simulation.step_ms < 1 or simulation.sample_ms < simulation.step_ms:
-        raise NetFileError(
-            path,
-            f"simulation: a step of {simulation.step_ms} ms does not fit into a sample of "
-            f"{simulation.sample_ms} ms",
-        )
-    return {
-        "steps": steps or simulation.sample_ms // simulation.step_ms,
-        "step_ms": float(simulation.step_ms),
-    }
+NOT_IN_FORMAT = (
+    "neurons that training does not change: the file does not say which values are learnt (learn)",
+    "no dropout (dropout)",
+)
+"""The sentences of ``ImportedNetwork.assumed`` for values that no ``.net`` file holds."""
+
+
+def _require_range(name: str, value: float | None, largest: float) -> None:
+    if value is not None and not 0 < value <= largest:
+        raise ValueError(f"{name} is {value}; it is above 0 and at most {largest:,.0f}")
 
 
 def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32]]:

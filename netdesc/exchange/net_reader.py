@@ -94,9 +94,9 @@ def _read_simulation(root: Group) -> Simulation | None:
     if not root.has("simulation"):
         return None
     group = root.group("simulation")
-    if not (group.has("Ts") and group.has("tSample")):
+    if not (group.has("Ts") or group.has("tSample")):
         return None
-    return Simulation(step_ms=group.integer("Ts"), sample_ms=group.integer("tSample"))
+    return Simulation(step_ms=group.number("Ts"), sample_ms=group.number("tSample"))
 
 
 def _warn_unknown_datasets(kind: str, group: Group) -> Iterator[str]:

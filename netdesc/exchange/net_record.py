@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from netdesc.description.models.document import MAX_STEP_MS, MAX_STEPS
 from netdesc.exchange.errors import LayerError, require
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.hardware.integers import Integers
@@ -137,10 +138,34 @@ NEURON_LAYERS = (DenseLayer,)
 
 @dataclass(frozen=True)
 class Simulation:
-    """The length of a step and of a sample in milliseconds. Only old files contain them."""
+    """The length of a step and of a sample in milliseconds. Old files and netdesc's contain them.
 
-    step_ms: int
-    sample_ms: int
+    LayerError if a length is out of range, or if the sample has no step or too many.
+    """
+
+    step_ms: float
+    sample_ms: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step_ms <= MAX_STEP_MS:
+            problem = f"is {self.step_ms:g} ms; a step is above 0 and at most {MAX_STEP_MS:,.0f} ms"
+            raise LayerError("simulation/Ts", problem)
+        if not 1 <= self._steps < MAX_STEPS + 1:
+            raise LayerError(
+                "simulation/tSample",
+                f"is {self.sample_ms:g} ms; a sample is 1 to {MAX_STEPS:,} steps of "
+                f"{self.step_ms:g} ms",
+            )
+
+    @property
+    def steps(self) -> int:
+        """The number of whole steps of a sample."""
+        return int(self._steps)
+
+    @property
+    def _steps(self) -> float:
+        """The number of steps, enlarged by the rounding error of a length in float32."""
+        return self.sample_ms / self.step_ms * (1 + 2**-23)
 
 
 @dataclass(frozen=True, eq=False)

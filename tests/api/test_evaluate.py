@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_classify_task
+from support.exchange_samples import set_time
 from support.training_task import read_metrics, write_task
 
 import netdesc
@@ -256,6 +257,7 @@ def test_a_network_file_without_time_has_a_limited_number_of_steps(
 ) -> None:
     net, file = labelled.with_name("classes.net"), labelled.with_name("late.npy")
     export_net(compile(load(labelled)).model, net)
+    set_time(net, None, None)
     np.save(file, np.array([[1, 0, 1e6]]))
     with pytest.raises(EventFileError, match=r"late\.npy: its last event is at 1,000,000 ms"):
         inference.run(net, file)

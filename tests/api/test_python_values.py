@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from support.classify_task import write_classify_task
+from support.exchange_samples import set_time
 from support.training_task import write_task
 
 import netdesc
@@ -148,14 +149,31 @@ def test_every_form_of_a_network_computes_the_same(
         assert np.array_equal(output_TBN[:, 0].detach().numpy() != 0, expected)
 
 
-def test_a_network_file_runs_until_its_last_event_leaves(document: dict[str, Any]) -> None:
+def test_a_network_file_runs_in_the_steps_of_its_network(document: dict[str, Any]) -> None:
+    document["time"] = {"steps": 80, "step_ms": 0.5}
+    expected = netdesc.run(document, "input0.bs1").spikes_TN
+    assert expected.any()
+    netdesc.export_net(netdesc.compile(document), "tiny.net")
+    result = netdesc.run("tiny.net", "input0.bs1")
+    assert (result.graph.step_ms, result.warnings) == (0.5, [])
+    assert np.array_equal(result.spikes_TN, expected)
+
+
+def test_a_network_file_without_a_time_runs_until_its_last_event_leaves(
+    document: dict[str, Any],
+) -> None:
     netdesc.export_net(netdesc.compile(document).model, "tiny.net")
-    steps = {
-        len(netdesc.run(network, "input0.bs1").spikes_TN)
-        for network in ("tiny.net", netdesc.import_net("tiny.net"))
-    }
-    assert len(steps) == 1
-    assert steps.pop() <= 43
+    set_time(Path("tiny.net"), None, None)
+    event = read_events("input0.bs1")
+    for network in ("tiny.net", netdesc.import_net("tiny.net")):
+        result = netdesc.run(network, event)
+        assert 40 <= len(result.spikes_TN) <= 43
+        assert "steps of 1 ms are assumed" in " ".join(result.warnings)
+    (warning,) = netdesc.export_net("tiny.net", "again.net")
+    assert "steps of 1 ms are assumed" in warning
+    result = netdesc.run(netdesc.import_net("tiny.net", step_ms=0.5), event)
+    assert (result.graph.step_ms, result.warnings) == (0.5, [])
+    assert 79 <= len(result.spikes_TN) <= 83
 
 
 def test_running_does_not_change_the_mode_of_a_model(document: dict[str, Any]) -> None:
@@ -186,7 +204,7 @@ def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None
         netdesc.train(netdesc.import_net("tiny.net"))  # pyright: ignore[reportArgumentType]
     imported = netdesc.import_net("tiny.net").description | {"name": "unsaved"}
     imported["weights"] = {"path": "unsaved.safetensors"}
-    for data in (None, {"train": (np.ones((1, 1000, 12)), np.ones((1, 1000, 6)))}):
+    for data in (None, {"train": (np.ones((1, 40, 12)), np.ones((1, 40, 6)))}):
         with pytest.raises(ValueError, match=r"\.save\(\)"):
             netdesc.train(imported, data=data)
     with pytest.raises(TypeError, match="data="):

@@ -279,9 +279,13 @@ def test_an_imported_document_is_sound_and_runs(
     netdesc: Netdesc, document: Path, trained: Path
 ) -> None:
     assert netdesc("import", trained / "network.net", "--steps", 10**9).code == 2
-    ended = netdesc("import", trained / "network.net", "--steps", STEPS)
-    assert ended.code == 0
-    assert "steps" not in ended.out.partition("assumed")[2].partition("to change")[0]
+    for step_ms in (0, "nan", 1e7):
+        assert netdesc("import", trained / "network.net", "--step-ms", step_ms).code == 2
+    halved = netdesc("import", trained / "network.net", "--step-ms", 0.5, "-o", "halved")
+    assert "steps" not in halved.out.partition("assumed")[2].partition("to change")[0]
+    time = json.loads(Path("halved/network.json").read_text())["time"]
+    assert time == {"steps": STEPS, "step_ms": 0.5}
+    assert netdesc("import", trained / "network.net").code == 0
     assert netdesc("validate", "network.json").code == 0
     assert netdesc("format", "--check", "network.json").code == 0
     events = document.parent / "input0.bs1"

@@ -168,10 +168,16 @@ def test_memory_follows_batch_and_optimizer(
 
 
 @pytest.mark.parametrize(
-    ("split", "samples"), [(None, 7), ([0, 0, 1, 2, 0, 0, 0], 5), ("missing", None)]
+    ("split", "samples", "validates"),
+    [
+        (None, 7, False),
+        ([0, 0, 1, 2, 0, 0, 0], 5, True),
+        ([0, 0, 2, 2, 0, 0, 0], 5, False),
+        ("missing", None, True),
+    ],
 )
 def test_samples_are_counted_in_files_of_arrays(
-    split: list[int] | str | None, samples: int | None, tmp_path: Path
+    split: list[int] | str | None, samples: int | None, validates: bool, tmp_path: Path
 ) -> None:
     arrays = {"inputs": np.zeros((7, 2, 3)), "labels": np.zeros(7, np.uint8)}
     if isinstance(split, list):
@@ -183,7 +189,9 @@ def test_samples_are_counted_in_files_of_arrays(
         "split": split and "parts",
         "encoding": {"type": "rate"},
     }
-    assert read_overview(write(tmp_path / "a.json", document(data=data))).samples == samples
+    seen = read_overview(write(tmp_path / "a.json", document(data=data)))
+    assert seen.samples == samples
+    assert any("no validation" in note for note in seen.notes) == (not validates)
 
 
 @pytest.mark.parametrize("content", [b"PK nonsense", None])
@@ -259,11 +267,12 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
     outcome = show(tmp_path / "a.net")
     assert outcome.code == 0
     assert row(outcome.out, "dense2", 1) == [
-        "dense2", "cuba1", "0.5", "0.25 (3.48 ms)", "0.5 (1.44 ms)",
+        "dense2", "cuba1", "0.5", "0.25 (6.95 ms)", "0.5 (2.89 ms)",
     ]  # fmt: skip
     notes = outcome.out.partition("filled in:")[2]
     assert "does not describe data" in notes
-    assert "1,000 steps of 1 ms are assumed" in notes
+    assert "assumed" not in notes
+    assert f"{document()['time']['steps']} steps of" in outcome.out
     (tmp_path / "b.hdf5").write_bytes((tmp_path / "a.net").read_bytes())
     assert row(show(tmp_path / "b.hdf5").out, "dense2", 1) == row(outcome.out, "dense2", 1)
     assert show(tmp_path / "b.hdf5", "--set", "time.steps=1").code == 2

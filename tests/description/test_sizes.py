@@ -67,6 +67,8 @@ COUNTED = [
     ([0, 0, 0, 0, 1, 2], {"batch_size": 4}, []),
     ([0, 0, 0, 0, 1, 2], {"batch_size": 5}, ["ND222"]),
     ([0, 0, 0, 0, 1, 2], {"validation_split": 0.5}, ["ND218"]),
+    ([0, 0, 0, 0, 2, 2], {"validation_split": 0.5}, []),
+    ([0, 0, 0, 0, 2, 2], {"validation_split": 0.95}, ["ND217"]),
 ]
 
 

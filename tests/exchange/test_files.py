@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from support.exchange_samples import WEIGHT, write_dense, write_file
+from support.exchange_samples import WEIGHT, set_time, write_dense, write_file
 
 from netdesc.exchange import DenseLayer, NetFileError, import_net, read_net
 
@@ -71,14 +72,33 @@ def test_bias(tmp_path: Path) -> None:
 
 def test_the_time_of_the_file_is_imported(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.net")
-    with h5py.File(path, "a") as file:
-        file["simulation/Ts"] = 2
-        file["simulation/tSample"] = 300
+    set_time(path, 2, 300)
     assert import_net(path).description["time"] == {"steps": 150, "step_ms": 2.0}
-    with h5py.File(path, "a") as file:
-        file["simulation/Ts"][...] = 0
-    with pytest.raises(NetFileError, match="simulation"):
+    changed = import_net(path, steps=7, step_ms=0.25)
+    assert changed.description["time"] == {"steps": 7, "step_ms": 0.25}
+    assert not any("(time." in text for text in changed.assumed)
+    for step, steps in ((np.float64(0.1), 3), (np.float64(0.7), 999_999), (np.float32(0.1), 1000)):
+        set_time(path, step, np.float64(steps * float(str(step))))
+        assert import_net(path).document.time.steps == steps
+        assert import_net(path).document.time.step_ms == step
+
+
+@pytest.mark.parametrize(
+    ("step", "sample", "dataset"),
+    [
+        (0, 300, "Ts"), (-1.0, 300, "Ts"), (np.nan, 300, "Ts"), (1e7, 1e8, "Ts"), (None, 300, "Ts"),
+        (1.0, np.inf, "tSample"), (2, 1, "tSample"), (1e-300, 1e300, "tSample"),
+        (1, 1_000_001, "tSample"), (1, None, "tSample"), (1, np.ones(2), "tSample"),
+    ],
+)  # fmt: skip
+def test_a_time_that_no_network_has_is_one_clear_error(
+    tmp_path: Path, step: object, sample: object, dataset: str
+) -> None:
+    path = write_file(tmp_path / "a.net")
+    set_time(path, step, sample)
+    with pytest.raises(NetFileError) as raised:
         import_net(path)
+    assert str(raised.value).startswith(f"{path}: simulation/{dataset}: ")
 
 
 def test_an_input_layer_that_only_counts_neurons(tmp_path: Path) -> None:
@@ -256,11 +276,19 @@ def test_an_import_names_what_it_fills_in(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.net")
     imported = import_net(path, steps=7)
     assert not imported.steps_are_assumed
-    for field in ("(loss)", "(training.epochs)", "(training.optimizer)"):
+    for field in ("(loss)", "(training.epochs)", "(training.optimizer)", "(learn)", "(dropout)"):
         assert sum(field in text for text in imported.assumed) == 1
     assert str(imported.description["training"]["epochs"]) in " ".join(imported.assumed)
     assert "(time.steps)" not in " ".join(imported.assumed)
-    assert "(time.steps)" in " ".join(import_net(path).assumed)
+    assert "steps of 1 ms are assumed" in " ".join(imported.assumed)
+    imported = import_net(path, step_ms=0.5)
+    assert not imported.step_ms_is_assumed
+    assert imported.description["time"] == {"steps": 1000, "step_ms": 0.5}
+    assert "(time.steps)" in " ".join(imported.assumed)
+    assert "(time.step_ms)" not in " ".join(imported.assumed)
+    for wrong in ({"steps": 0}, {"steps": 10**7}, {"step_ms": -1.0}, {"step_ms": math.nan}):
+        with pytest.raises(ValueError, match=r"step.* is .*at most"):
+            import_net(path, **wrong)
 
 
 def test_layers_that_do_not_fit_together(tmp_path: Path) -> None:

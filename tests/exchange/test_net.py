@@ -53,7 +53,9 @@ def imported_model(imported):
 def test_the_layout_is_that_of_slayer(tmp_path: Path) -> None:
     export_net(perturbed_model(document([4], TWO)), tmp_path / "a.net")
     with h5py.File(tmp_path / "a.net") as file:
-        assert sorted(file) == ["layer"]
+        assert sorted(file) == ["layer", "simulation"]
+        times = [file[f"simulation/{name}"] for name in ("Ts", "tSample")]
+        assert [(each.dtype, each[()]) for each in times] == [("int64", 1), ("int64", 40)]
         assert sorted(file["layer"]) == ["0", "1"]
         group = file["layer/0"]
         forms = {
@@ -122,6 +124,7 @@ NETWORKS = {
     "own decays": document(
         [4], [dense("a", 5, neuron={"per_channel": True, "current_decay": [0.1, 0.9]})]
     ),
+    "short steps": document([4], TWO, time={"steps": 40, "step_ms": 0.3}),
     "many": document([4], [dense(f"layer{i}", 2 + i % 3) for i in range(12)]),
 }
 
@@ -134,6 +137,7 @@ def test_export_import_export_is_one_file(tmp_path: Path, name: str) -> None:
     assert before.keys() == model.state_dict().keys()
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     imported = import_net(tmp_path / "a.net")
+    assert imported.description["time"] == {"step_ms": 1.0, **NETWORKS[name]["time"]}
     again = imported_model(imported)
     export_net(again, tmp_path / "b.net")
     assert datasets(tmp_path / "a.net") == datasets(tmp_path / "b.net")

@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from netdesc.description import Document
+from netdesc.description.models.document import MAX_STEPS
 from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile
 from netdesc.exchange.net_neurons import (
     ACTIVATIONS,
@@ -21,6 +22,7 @@ from netdesc.exchange.net_neurons import (
     READOUT_THRESHOLD,
     NetNeuron,
 )
+from netdesc.exchange.net_record import Simulation
 from netdesc.graph import build_graph
 from netdesc.modules import Network, build
 from netdesc.neurons.models import NEURONS
@@ -114,6 +116,15 @@ def write_file(path: Path, **changes) -> Path:
     return path
 
 
+def set_time(path: Path, step: object, sample: object) -> None:
+    """Sets the lengths of a step and of a sample in a ``.net`` file; None takes one away."""
+    with h5py.File(path, "a") as file:
+        file.pop("simulation", None)
+        for name, value in (("Ts", step), ("tSample", sample)):
+            if value is not None:
+                file[f"simulation/{name}"] = value
+
+
 @st.composite
 def records(draw: st.DrawFn) -> NetFile:
     """Chains of layers that a document can express."""
@@ -126,7 +137,8 @@ def records(draw: st.DrawFn) -> NetFile:
         layers.append(draw(dense_layers(inputs, outputs)))
         if draw(st.booleans()):
             layers.append(FlattenLayer(outputs))
-    return NetFile(tuple(layers))
+    step_ms = draw(st.sampled_from([0.1, 0.5, 1.0, 3.0]) | st.floats(1e-3, 1e6))
+    return NetFile(tuple(layers), Simulation(step_ms, step_ms * draw(st.integers(1, MAX_STEPS))))
 
 
 def _integers(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrategy[int]):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netdesc.description import Document
+from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json_pointer import lookup
-from netdesc.description.models import SpikeFiles
 from netdesc.description.models.loss import window_steps
 from netdesc.graph import Graph, build_graph
 
@@ -37,12 +37,12 @@ _DOCUMENT = {
 
 
 def describe_defaults(
-    document: Document, origins: Mapping[str, str], samples: int | None
+    document: Document, origins: Mapping[str, str], training_set: TrainingSet
 ) -> list[str]:
     """Returns one sentence for each inferred value and default.
 
-    ``origins`` are ``Description.origins``: the origin of each value, by JSON pointer. ``samples``
-    is the number of training samples, None if it is not known.
+    ``origins`` are ``Description.origins``: the origin of each value, by JSON pointer.
+    ``training_set`` still has the samples that ``validation_split`` sets aside.
     """
     data = document.model_dump(mode="json")
     return [
@@ -54,7 +54,7 @@ def describe_defaults(
             for path, text in _DOCUMENT.items()
             if origins.get(f"/{path}") == "default"
         ),
-        *_describe_training(document, samples),
+        *_describe_training(document, training_set),
     ]
 
 
@@ -106,16 +106,16 @@ def _describe_shared(
         yield f"{sentence}: {_join_names(names)}"
 
 
-def _describe_training(document: Document, samples: int | None) -> Iterable[str]:
-    training, data = document.training, document.data
-    if data is None:
+def _describe_training(document: Document, training_set: TrainingSet) -> Iterable[str]:
+    training = document.training
+    samples = training.without_held_out(training_set.samples)
+    if document.data is None:
         yield "no data: the network can be run and exported, but not trained"
         return
     if training.batch_size is None and samples != 1:
         count = "all" if samples is None else f"all {samples:,}"
         yield f"{count} training samples make one batch (training.batch_size)"
-    files = data.validation if isinstance(data, SpikeFiles) else data.split
-    if not files and not training.validation_split:
+    if training_set.has_validation is False and not training.validation_split:
         yield "no validation: the best weights are those with the lowest training loss"
 
 

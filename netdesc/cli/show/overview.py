@@ -17,7 +17,7 @@ from typing import NamedTuple
 from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
 from netdesc.description.detect import is_net_file
-from netdesc.description.files.training_set import training_samples
+from netdesc.description.files.training_set import read_training_set
 from netdesc.graph import DenseNode, Graph, build_graph, summary, value_range
 from netdesc.graph.memory import LayerMemory, estimate_memory
 from netdesc.graph.summary import SummaryRow
@@ -107,8 +107,9 @@ def _from_description(
     kind: str, description: Description, run: RunState | None, best: Path | None = None
 ) -> Overview:
     document = description.document
-    samples = training_samples(document, description.resolve)
-    notes = describe_defaults(document, description.origins, samples)
+    training_set = read_training_set(document, description.resolve)
+    notes = describe_defaults(document, description.origins, training_set)
+    samples = document.training.without_held_out(training_set.samples)
     warnings = [each.message for each in description.warnings]
     learnt = {} if best is None else _learnt_values(build_graph(document), best, warnings)
     return _build_overview(kind, document, samples, run, notes, warnings, learnt)

@@ -19,7 +19,7 @@ from netdesc.description.files.input_values import input_value_problem
 from netdesc.description.files.npy import Header
 from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
 from netdesc.description.files.target_shape import target_shape_problem
-from netdesc.description.files.training_set import TrainingSet
+from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
 from netdesc.description.models import Arrays, Document, MeanSquaredError, RateClassifier
 from netdesc.description.models.loss import window_steps
 from netdesc.description.shape_trace import output_locations, shape_locations
@@ -29,9 +29,6 @@ from netdesc.description.spelling import allowed_note, did_you_mean
 
 MAX_CHECKED_BYTES = 4 << 20
 """The values of larger arrays are checked only when training reads them."""
-TRAIN, VALIDATION, TEST = 0, 1, 2
-"""The values of the array ``split``: the set to which each sample belongs."""
-
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
 _INPUTS_LOCATION = (RelatedPath(("data", "inputs"), "these values"),)
@@ -385,4 +382,5 @@ class ArrayChecks:
             message = f"the array {quote_name(self.data.inputs)} has no samples to train on"
             self._add("ND317", "inputs", message)
         # An empty set is stored as unknown, so that rules skip it: ND317 has reported it.
-        self.training_set = TrainingSet(count or None, labels or None)
+        has_validation = None if parts is None else VALIDATION in parts
+        self.training_set = TrainingSet(count or None, labels or None, has_validation)

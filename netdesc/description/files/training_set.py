@@ -1,4 +1,4 @@
-"""Number and labels of the training samples, if they can be known before training."""
+"""What can be known of the training samples before training: their number and labels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 
 from netdesc.description.files.npz import Npz, NpzError
 from netdesc.description.models import Arrays, Document, SpikeFiles
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+"""The values of the array ``split``: the set to which each sample belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class TrainingSet:
     samples: int | None = None
     labels: frozenset[int] | None = None
     """The distinct labels. For arrays, also ``None`` if a label has no output neuron."""
+    has_validation: bool | None = None
+    """Whether the data hold samples for validation."""
 
 
 def listed_training_set(document: Document) -> TrainingSet:
@@ -32,33 +37,37 @@ def listed_training_set(document: Document) -> TrainingSet:
         return TrainingSet()
     labels = [pair.label for pair in data.train]
     known = frozenset(label for label in labels if label is not None)
-    return TrainingSet(len(labels), known if None not in labels else None)
+    return TrainingSet(
+        len(labels), known if None not in labels else None, has_validation=bool(data.validation)
+    )
 
 
-def training_samples(document: Document, resolve: Callable[[str], Path]) -> int | None:
-    """Returns the number of training samples without those that ``validation_split`` sets aside.
+def read_training_set(document: Document, resolve: Callable[[str], Path]) -> TrainingSet:
+    """Returns the training set of a document, without the labels of arrays.
 
-    ``resolve`` turns a path of the document into a path of the file system. The result is ``None``
+    ``resolve`` turns a path of the document into a path of the file system. The fields are ``None``
     if the file is missing or invalid.
     """
     data = document.data
     if isinstance(data, Arrays):
-        total = _samples_in_arrays(resolve(data.path), data)
-    else:
-        total = listed_training_set(document).samples
-    return None if total is None else total - document.training.held_out(total)
+        return _count_in_arrays(resolve(data.path), data)
+    return listed_training_set(document)
 
 
-def _samples_in_arrays(path: Path, data: Arrays) -> int | None:
+def _count_in_arrays(path: Path, data: Arrays) -> TrainingSet:
     if not path.is_file():  # opening a pipe would wait for its writer
-        return None
+        return TrainingSet()
     try:
         with path.open("rb") as file:
             npz = Npz(file)
             if data.split is None:
-                return npz.header(data.targets or data.labels).shape[0]
+                return TrainingSet(
+                    npz.header(data.targets or data.labels).shape[0], has_validation=False
+                )
             header = npz.header(data.split)
-            is_integer = header.kind in "iu" and header.code is not None
-            return npz.values(data.split).count(0) if is_integer else None
+            if header.kind not in "iu" or header.code is None:
+                return TrainingSet()
+            parts = npz.values(data.split)
+            return TrainingSet(parts.count(TRAIN), has_validation=VALIDATION in parts)
     except (OSError, NpzError, IndexError):
-        return None
+        return TrainingSet()

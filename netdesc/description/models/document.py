@@ -19,6 +19,7 @@ from netdesc.sections import Name, Section, field, type_tag
 FORMAT = 1
 """The version of the language that this package reads."""
 MAX_STEPS = 1_000_000
+MAX_STEP_MS = 1e6
 TRAINING_EXAMPLE = {"epochs": 100, "optimizer": OPTIMIZER_EXAMPLE}
 
 
@@ -33,7 +34,7 @@ class Time(Section):
         placeholder=1000,
         example=100,
     )
-    step_ms: float = field("Length of one step.", unit="ms", default=1.0, gt=0, le=1e6)
+    step_ms: float = field("Length of one step.", unit="ms", default=1.0, gt=0, le=MAX_STEP_MS)
 
 
 Size = Annotated[int, Field(ge=1, le=1 << 20)]

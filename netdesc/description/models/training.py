@@ -117,7 +117,8 @@ class EarlyStopping(Section):
     """Ends the run when the loss has stopped falling."""
 
     patience_epochs: int = field(
-        "The run ends after this number of epochs without a better loss.",
+        "The run ends after this number of epochs without a better loss: the loss of the "
+        "validation samples if there are some, else of the training samples.",
         unit="epochs",
         ge=1,
         le=10_000_000,
@@ -200,3 +201,7 @@ class Training(Section):
         if self.validation_split == 0:
             return 0
         return max(1, round(self.validation_split * samples))
+
+    def without_held_out(self, samples: int | None) -> int | None:
+        """Returns how many of ``samples`` training samples are left; None for an unknown number."""
+        return None if samples is None else samples - self.held_out(samples)

@@ -18,9 +18,9 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         yield _diagnostic(
             message, RelatedPath(("data", "validation"), "validation samples", on="key")
         )
-    elif split > 0 and isinstance(data, Arrays) and data.split is not None:
-        message = "data.split already divides the samples, and validation_split would do so again"
-        yield _diagnostic(message, RelatedPath(("data", "split"), "divides the samples"))
+    elif split > 0 and isinstance(data, Arrays) and context.training_set.has_validation:
+        message = "data.split marks validation samples with 1, and validation_split would take more"
+        yield _diagnostic(message, RelatedPath(("data", "split"), "marks samples with 1"))
 
 
 def _diagnostic(message: str, other: RelatedPath) -> RuleDiagnostic:
@@ -48,9 +48,13 @@ ENTRY = Entry(
     title="validation samples and a validation split",
     cause=(
         "Validation samples are chosen in one of two ways: data.validation lists them (for arrays, "
-        "data.split marks them), or training.validation_split takes them from the training samples."
+        "data.split marks them with 1), or training.validation_split takes them from the training "
+        "samples."
     ),
-    fix="Keep one of the two.",
+    fix=(
+        "Keep one of the two. Beside a data.split that marks samples with 0 and 2 only, "
+        "training.validation_split is allowed: it takes samples marked with 0."
+    ),
     at="",
     wrong=_EXAMPLE,
     right=_EXAMPLE.replace(' "validation_split": 0.5,', ""),

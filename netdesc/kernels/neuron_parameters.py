@@ -21,6 +21,10 @@ from netdesc.kernels.fixed_point import (
     threshold_mantissa,
 )
 from netdesc.kernels.parameter_grid import parameter_gradient, parameter_vector, truncate
+from netdesc.neurons.models.cuba import Cuba
+
+CUBA = Cuba(type="cuba", threshold=1.0, current_decay=0.5, voltage_decay=0.5).definition().to_text()
+"""The equations, which are the same for all values of the parameters."""
 
 _GridParameters = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 

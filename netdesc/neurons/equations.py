@@ -182,7 +182,7 @@ class _DefinitionReader:
         if argument is None:
             return None
         source = reader.source
-        self.norm = Norm(argument, source.place(node), source.place(node.args[0]))
+        self.norm = Norm(source.place(node), source.place(node.args[0]))
         self.mistakes += norm_mistakes(
             self.norm, source.written(node.args[0]), self.step, self.reset
         )

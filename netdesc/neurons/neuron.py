@@ -13,11 +13,10 @@ from netdesc.neurons.mistakes import Place
 class Norm:
     """The one use of ``norm(argument)``. The value behind it is ``argument + bias``."""
 
-    argument: Expression
-    """GRID. It depends on inputs, and on states whose equations stand before it, alone."""
     place: Place
-    """The whole call, in ``step``; ``argument_place`` is what stands between the brackets."""
+    """The whole call, in ``step``."""
     argument_place: Place
+    """It depends on inputs, and on states whose equations stand before it, alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.losses.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.cpu.losses.window_loss import window_classes, window_loss, window_loss_backward
-from netdesc.kernels.cpu.neurons import neurons, neurons_backward
+from netdesc.kernels.cpu.neurons import neurons, neurons_backward, upstream_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.segment import (
@@ -21,24 +21,22 @@ from netdesc.kernels.cpu.segment import (
     segment_backward,
     source_for_backward,
     source_of,
-    upstream_of,
 )
 from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
-from netdesc.kernels.cpu.walk.cuba_step import parameters_of
-from netdesc.kernels.cpu.walk.layer_backward import (
-    LayerActivity,
-    backward_to_current,
-    leaky_backward_all,
+from netdesc.kernels.cpu.walk.cuba import (
+    cuba_neurons,
+    decay_gradients_of,
+    layer_notes,
+    stored_of,
+    voltages_of,
 )
-from netdesc.kernels.cpu.walk.layer_forward import (
-    current_by_events,
-    float_output,
-    forward_from_current,
-    leaky_forward,
-)
-from netdesc.kernels.cpu.walk.voltages import time_first
+from netdesc.kernels.cpu.walk.layer_backward import backward_to_current
+from netdesc.kernels.cpu.walk.layer_forward import float_output, forward_from_current
+from netdesc.kernels.cpu.walk.leaky import leaky_backward_all, leaky_forward
 from netdesc.kernels.neuron_parameters import Dynamics, keep_factor
+from netdesc.kernels.neurons import PRODUCT
 
 __all__ = [
     "cuba",
@@ -63,10 +61,11 @@ __all__ = [
 def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
     """See ``reference.engine.cuba``."""
     z = array_of(z_TBN)
-    out, voltages = float_output(z.shape), time_first(allocate((z.size,), np.int32), z.shape)
-    notes = forward_from_current(z, parameters_of(neurons), out, voltages)
-    spikes, voltage = out.values.reshape(z.shape), voltages.voltage.reshape(z.shape)
-    return torch.from_numpy(spikes), torch.from_numpy(voltage), notes
+    out = float_output(z.shape)
+    result = forward_from_current([z], cuba_neurons(neurons, False), out, True)
+    voltage_TBN = voltages_of(result.stored, z.shape)
+    spikes, notes = out.values.reshape(z.shape), layer_notes(result, PRODUCT)
+    return torch.from_numpy(spikes), torch.from_numpy(voltage_TBN), notes
 
 
 @on_threads
@@ -74,11 +73,13 @@ def cuba_backward(
     grad_out_TBN: Tensor, voltage_TBN: Tensor, neurons: Dynamics, learn: bool
 ) -> tuple[Tensor, Tensor]:
     """See ``reference.engine.cuba_backward``."""
-    steps, batch, size = voltage_TBN.shape
-    voltages = time_first(flat(voltage_TBN), (steps, batch, size))
-    layer = LayerActivity(parameters_of(neurons), voltages, learn)
-    gradients = backward_to_current(upstream_of(grad_out_TBN), layer, (steps, batch, size))
-    return torch.from_numpy(gradients.grad_z_TBN), torch.from_numpy(gradients.grad_decays)
+    voltage = array_of(voltage_TBN)
+    layer = cuba_neurons(neurons, learn)
+    (grad_z_TBN,), parameters_PN = backward_to_current(
+        upstream_of(grad_out_TBN), layer, stored_of(voltage), voltage.shape
+    )
+    grad_decays = decay_gradients_of(layer, parameters_PN)
+    return torch.from_numpy(grad_z_TBN), torch.from_numpy(grad_decays)
 
 
 @on_threads

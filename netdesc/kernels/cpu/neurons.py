@@ -10,9 +10,14 @@ from torch import Tensor
 
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, flat
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.walk.layer import (
-    LayerNeurons,
+from netdesc.kernels.cpu.walk.layer_backward import (
+    Upstream,
     backward_to_current,
+    upstream_from_values,
+)
+from netdesc.kernels.cpu.walk.layer_forward import (
+    LayerNeurons,
+    StateMemory,
     float_output,
     forward_from_current,
 )
@@ -33,24 +38,25 @@ def neurons(
     """See ``kernels.neurons``."""
     inputs = [array_of(each) for each in inputs_TBN]
     shape = inputs[0].shape
-    out, layer = float_output(shape), layer_of(neurons)
-    final = initial = np.empty((0, *shape[1:]), np.int32)
+    out, memory = float_output(shape), StateMemory()
     if states:
-        slots = len(neurons.program.states) + 2
-        initial, final = (
-            np.zeros((slots, *shape[1:]), np.int32),
-            allocate((slots, *shape[1:]), np.int32),
-        )
-        for slot, state in enumerate(states):
-            initial[slot] = state.numpy()
-    result = forward_from_current(inputs, layer, out, keep, initial, final)
+        memory = _memory_of(states, (len(neurons.program.states) + 2, *shape[1:]))
+    result = forward_from_current(inputs, layer_of(neurons), out, keep, memory)
     notes = np.array([*result.extents, PRODUCT, result.nonzero])
     return NeuronsOutput(
         torch.from_numpy(out.values.reshape(shape)),
         torch.from_numpy(notes),
-        [torch.from_numpy(each) for each in final[: len(state_names(neurons))]],
+        [torch.from_numpy(each) for each in memory.final[: len(state_names(neurons))]],
         [torch.from_numpy(result.stored)] if keep else [],
     )
+
+
+def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
+    """Returns memory [states + 2, batch, neurons] that begins with ``states``, then zeros."""
+    initial = np.zeros(shape, np.int32)
+    for slot, state in enumerate(states):
+        initial[slot] = state.numpy()
+    return StateMemory(initial, allocate(shape, np.int32))
 
 
 @on_threads
@@ -60,21 +66,18 @@ def neurons_backward(
     """See ``kernels.neurons``."""
     steps, batch, count = grad_out_TBN.shape
     inputs, parameters = backward_to_current(
-        *gradient_of_output(grad_out_TBN),
-        layer_of(neurons),
-        saved[0].numpy(),
-        (steps, batch, count),
+        upstream_of(grad_out_TBN), layer_of(neurons), saved[0].numpy(), (steps, batch, count)
     )
     return NeuronsGradients(
         [torch.from_numpy(each) for each in inputs], [torch.from_numpy(each) for each in parameters]
     )
 
 
-def gradient_of_output(grad_TBN: Tensor) -> tuple[np.ndarray, int]:
-    """Returns the gradient of a layer's output as a flat array, and the distance of its steps.
+def upstream_of(grad_TBN: Tensor) -> Upstream:
+    """Converts the gradient of a layer's output to ``Upstream``.
 
-    The distance is 0 if all steps share one gradient, which is common for losses of rates.
+    The stride is 0 if all steps share one gradient, which is common for losses of rates.
     """
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
-        return flat(grad_TBN[0]), 0
-    return flat(grad_TBN), grad_TBN[0].numel()
+        return upstream_from_values(flat(grad_TBN[0]), 0)
+    return upstream_from_values(flat(grad_TBN), grad_TBN[0].numel())

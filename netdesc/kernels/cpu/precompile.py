@@ -24,8 +24,9 @@ from netdesc.kernels import operators
 from netdesc.kernels.cpu.runtime import kernel_cache
 from netdesc.kernels.cpu.runtime.openmp_contention import start_threads
 from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
-from netdesc.kernels.cpu.walk.layer_forward import current_by_events
+from netdesc.kernels.cpu.walk.cuba import cuba_kernels
 from netdesc.kernels.engine import kernel_threads, use_engine
 
 Report = Callable[[int, int], None]
@@ -50,9 +51,9 @@ def _spikes(density: float) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-def _neurons() -> list[torch.Tensor]:
-    """Returns both decays, bias and tau, as ``operators.segment`` gets them. Decays are learnt."""
-    decays = (torch.tensor(decay, requires_grad=True) for decay in (0.5, 0.3))
+def _neurons(learn: bool = True) -> list[torch.Tensor]:
+    """Returns both decays, bias and tau, as operators get them; ``learn``: decays are learnt."""
+    decays = (torch.tensor(decay, requires_grad=learn) for decay in (0.5, 0.3))
     return [*decays, torch.empty(0), torch.empty(0)]
 
 
@@ -60,13 +61,14 @@ def _compile_segments() -> None:
     """Compiles the kernels of ``operators.segment``, forward and backward."""
     wide = torch.full((_UNITS, _INPUTS), 0.5, requires_grad=True)
     narrow = torch.full((_INPUTS, _UNITS), 4.0, requires_grad=True)
-    tensors = [wide, *_neurons(), narrow, *_neurons()]
     for density in _DENSITIES:
-        input_TBI = _spikes(density).requires_grad_()
-        out_TBN, _, _ = operators.segment(
-            input_TBI, tensors, [8.0, *_NUMBERS] * 2, [True, True], True
-        )
-        out_TBN.sum().backward()
+        for learn in (True, False):
+            tensors = [wide, *_neurons(learn), narrow, *_neurons(learn)]
+            input_TBI = _spikes(density).requires_grad_()
+            out_TBN, _, _ = operators.segment(
+                input_TBI, tensors, [8.0, *_NUMBERS] * 2, [learn, learn], True
+            )
+            out_TBN.sum().backward()
 
 
 def _compile_synapses() -> None:
@@ -77,6 +79,13 @@ def _compile_synapses() -> None:
     weight_gradient_by_events(current_by_events(events, weight_OI), events, weight_OI)
     decay = torch.tensor(0.5, requires_grad=True)
     operators.leaky(_spikes(0.5).requires_grad_(), decay).sum().backward()
+
+
+def _compile_neurons() -> None:
+    """Compiles the kernels of neurons whose synaptic input is a tensor."""
+    for learn in (True, False):
+        out_TBN, _, _ = operators.cuba(_spikes(0.5).requires_grad_(), *_neurons(learn), _NUMBERS)
+        out_TBN.sum().backward()
 
 
 def _compile_losses() -> None:
@@ -96,9 +105,9 @@ def _compile_runtime() -> None:
 
 PARTS: dict[str, tuple[Callable[[], None], ...]] = {
     "segments": (_compile_segments,),
-    "others": (_compile_losses, _compile_synapses, _compile_runtime),
+    "others": (_compile_losses, _compile_synapses, _compile_neurons, _compile_runtime),
 }
-"""The work of each of the two processes. Both take about as long, and have no kernel in common."""
+"""The work of each of the two processes. Both take about as long."""
 
 
 def precompile(report: Report = lambda done, total: None) -> int:
@@ -107,6 +116,7 @@ def precompile(report: Report = lambda done, total: None) -> int:
     ``report`` is called at the start and after each kernel. If the cache has all kernels, it is not
     called.
     """
+    load_kernels()
     total = len(kernel_cache.kernels())
     if kernel_cache.is_complete():
         return total
@@ -125,6 +135,16 @@ def precompile(report: Report = lambda done, total: None) -> int:
         _compile(other, add)
     kernel_cache.mark_complete()
     return total
+
+
+def load_kernels() -> None:
+    """Imports the modules of all kernels, and writes those of CUBA neurons if they are not there.
+
+    Other neurons are compiled when they are first used.
+    """
+    for learn in (False, True):
+        cuba_kernels(learn, "forward")
+        cuba_kernels(learn, "backward")
 
 
 def _compile(part: str, add: Callable[[str], None]) -> None:

@@ -15,28 +15,33 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu.gemm.gemm import matmul
-from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows, flat
+from netdesc.kernels.cpu.neurons import upstream_of
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, new_packed, pack, unpack
-from netdesc.kernels.cpu.synapses.weights import on_grid, stop_at_clamped
-from netdesc.kernels.cpu.walk.cuba_step import NeuronParameters, parameters_of
+from netdesc.kernels.cpu.synapses.weights import (
+    WeightMemory,
+    half_limits,
+    on_grid,
+    stop_at_clamped,
+)
+from netdesc.kernels.cpu.walk.cuba import cuba_neurons, decay_gradients_of, layer_notes
 from netdesc.kernels.cpu.walk.layer_backward import (
     Gradients,
-    LayerActivity,
     Upstream,
     backward_by_events,
-    backward_to_current,
+    backward_from_product,
     upstream_from_product,
-    upstream_from_values,
 )
 from netdesc.kernels.cpu.walk.layer_forward import (
+    LayerNeurons,
     bitmask_output,
     float_output,
     forward_by_events,
     forward_from_current,
 )
-from netdesc.kernels.cpu.walk.voltages import new_voltages, vector_first
+from netdesc.kernels.neurons import EVENTS, PRODUCT
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
 Source = Events | np.ndarray
@@ -49,13 +54,12 @@ class _Layer:
 
     weight_OI: np.ndarray
     bits: int
-    neurons: NeuronParameters
-    learn: bool
+    neurons: LayerNeurons
 
     @classmethod
     def of(cls, layer: SegmentLayer) -> _Layer:
-        parameters = parameters_of(layer.neurons)
-        return cls(array_of(layer.weight_OI), layer.bits, parameters, layer.learn)
+        neurons = cuba_neurons(layer.neurons, layer.learn)
+        return cls(array_of(layer.weight_OI), layer.bits, neurons)
 
 
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
@@ -100,22 +104,21 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         shape = steps, batch, len(layer.weight_OI)
         packed = None if is_last else new_packed(shape)
         out = float_output(shape) if packed is None else bitmask_output(bitmasks_of(packed))
-        voltages = new_voltages(shape, keep)
         if isinstance(source, Events):
-            layer_notes = forward_by_events(
-                source, layer.weight_OI, layer.bits, layer.neurons, out, voltages
+            result = forward_by_events(
+                source, layer.weight_OI, layer.bits, layer.neurons, out, keep
             )
         else:
-            z_TBN = _current(source, layer, shape)
-            layer_notes = forward_from_current(z_TBN, layer.neurons, out, voltages)
-        notes.append(layer_notes)
-        saved_tensors.append(voltages.voltage)
+            result = forward_from_current(
+                [_current(source, layer, shape)], layer.neurons, out, keep
+            )
+        notes.append(layer_notes(result, EVENTS if isinstance(source, Events) else PRODUCT))
+        saved_tensors.append(result.stored)
         if packed is None:
             values = out.values.reshape(shape)
         else:
-            spikes = int(layer_notes.numpy()[3])
-            if are_sparse(spikes, shape):
-                mark_as_events(packed, spikes)
+            if are_sparse(result.nonzero, shape):
+                mark_as_events(packed, result.nonzero)
             source = _source_from_packed(packed, shape)
             saved_tensors.append(packed)
     saved = [torch.from_numpy(each) for each in saved_tensors] if keep else []
@@ -146,20 +149,22 @@ def segment_backward(
     """See ``operators.segment_backward``; computes the last layer first."""
     steps, batch, _ = grad_out_TBN.shape
     upstream, by_layer = upstream_of(grad_out_TBN), list[Gradients]()
+    grad_decays = list[np.ndarray]()
     grad_rows = np.empty(0, np.float32)
     for number in range(len(layers) - 1, -1, -1):
         layer = _Layer.of(layers[number])
-        packed, voltage = saved_tensors[2 * number : 2 * number + 2]
+        packed, stored = saved_tensors[2 * number : 2 * number + 2]
         inputs = layer.weight_OI.shape[1]
         if number == 0:
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:
             source = _source_from_packed(packed.numpy(), (steps, batch, inputs))
-        voltages = vector_first(voltage.numpy(), (steps, batch, len(layer.weight_OI)))
-        activity = LayerActivity(layer.neurons, voltages, layer.learn)
         needs_grad_z = number > 0 or want_input
-        gradients = _layer_backward(upstream, layer, activity, source, needs_grad_z, (steps, batch))
+        gradients = _layer_backward(
+            upstream, layer, stored.numpy(), source, needs_grad_z, (steps, batch)
+        )
         by_layer.append(gradients)
+        grad_decays.append(decay_gradients_of(layer.neurons, gradients.parameters_PN))
         if needs_grad_z:
             above_TBK = as_rows(gradients.grad_z_TBN)
             weight_KN = on_grid(layer.weight_OI, layer.bits)
@@ -167,36 +172,30 @@ def segment_backward(
             if number == 0:
                 grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
     by_layer.reverse()
+    grad_decays.reverse()
     return SegmentGradients(
         torch.from_numpy(grad_rows),
         [torch.from_numpy(each.grad_OI) for each in by_layer],
-        [torch.from_numpy(each.grad_decays) for each in by_layer],
+        [torch.from_numpy(each) for each in grad_decays],
     )
 
 
 def _layer_backward(
     upstream: Upstream,
     layer: _Layer,
-    activity: LayerActivity,
+    stored: np.ndarray,
     source: Source,
     needs_grad_z: bool,
     axes: tuple[int, int],
 ) -> Gradients:
     """Computes the gradients of one layer; ``axes`` are the numbers of steps and samples."""
-    weight_OI, bits = layer.weight_OI, layer.bits
+    weight_OI, neurons = layer.weight_OI, layer.neurons
     if isinstance(source, Events):
-        return backward_by_events(upstream, activity, source, weight_OI, bits, needs_grad_z)
-    gradients = backward_to_current(upstream, activity, (*axes, len(weight_OI)))
+        grad_OI = allocate(weight_OI.shape, np.float32)
+        weights = WeightMemory(weight_OI, *half_limits(layer.bits), grad_OI)
+        return backward_by_events(upstream, neurons, stored, source, weights, needs_grad_z)
+    shape = *axes, len(weight_OI)
+    gradients = backward_from_product(upstream, neurons, stored, shape)
     grad_OI = matmul(as_rows(gradients.grad_z_TBN).T, source)
-    stop_at_clamped(grad_OI, weight_OI, bits)
+    stop_at_clamped(grad_OI, weight_OI, layer.bits)
     return gradients._replace(grad_OI=grad_OI)
-
-
-def upstream_of(grad_TBN: Tensor) -> Upstream:
-    """Converts the gradient of a layer's output to ``Upstream``.
-
-    The stride is 0 if all steps share one gradient, which is common for losses of rates.
-    """
-    if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
-        return upstream_from_values(flat(grad_TBN[0]), 0)
-    return upstream_from_values(flat(grad_TBN), grad_TBN[0].numel())

@@ -11,13 +11,9 @@ from torch import Tensor
 from netdesc.kernels.cuda.launch import check_device, device_number, on_tensor_device
 from netdesc.kernels.cuda.neurons import neurons, neurons_backward
 from netdesc.kernels.fixed_point import STATE_UNIT
-from netdesc.kernels.neuron_parameters import Dynamics
+from netdesc.kernels.neuron_parameters import CUBA, Dynamics
 from netdesc.kernels.neurons import Neurons, make_neurons
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.models.cuba import Cuba
-
-CUBA = Cuba(type="cuba", threshold=1.0, current_decay=0.5, voltage_decay=0.5).definition().to_text()
-"""The equations, which are the same for all values of the parameters."""
 
 CURRENT = Definition(
     parameters=(("current_decay", "decay"),),

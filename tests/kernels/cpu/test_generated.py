@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from netdesc.kernels.cpu.walk.generated import delete_unused
+
 SCRIPT = """
 import sys
 import torch
@@ -77,3 +79,23 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     blocked.write_text("", encoding="utf-8")
     run({"NETDESC_CACHE": str(blocked)})
     assert list(files_of(tmp_path)) == ["file"]
+
+
+def test_modules_that_were_not_used_for_long_are_deleted(tmp_path: Path) -> None:
+    kernels = tmp_path / "__pycache__"
+    kernels.mkdir()
+    for second, name in enumerate(("forward_b", "backward_c", "forward_a", "backward_d")):
+        (tmp_path / f"{name}.py").touch()
+        os.utime(tmp_path / f"{name}.py", (second, 9))
+        (kernels / f"{name}.run-1.py311.nbi").touch()
+        (kernels / f"{name}.run-1.py311.1.nbc").touch()
+    (tmp_path / "notes.py").touch()
+    delete_unused(tmp_path, 2)
+    assert sorted(each.name for each in tmp_path.glob("*.py")) == [
+        "backward_d.py",
+        "forward_a.py",
+        "notes.py",
+    ]
+    assert {each.name.split(".")[0] for each in kernels.iterdir()} == {"forward_a", "backward_d"}
+    delete_unused(tmp_path, 2)
+    assert len(files_of(tmp_path)) == 7

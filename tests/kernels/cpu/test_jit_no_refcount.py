@@ -7,57 +7,56 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from support.neuron_definitions import DEFINITIONS
 
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
-from netdesc.kernels.cpu.runtime.layout import Strided
 from netdesc.kernels.cpu.runtime.simd import LANES
+from netdesc.kernels.cpu.runtime.simd_tuple import load_tuple
 from netdesc.kernels.cpu.spikes.event_list import Events
-from netdesc.kernels.cpu.walk import layer_backward, layer_forward
-from netdesc.kernels.cpu.walk.cuba_step import NeuronParameters
-from netdesc.kernels.cpu.walk.forward_loop import NOTES_PER_VECTOR, Span
+from netdesc.kernels.cpu.walk.generated import kernels_of
+from netdesc.kernels.cpu.walk.layer_forward import ForwardActivity, float_output
+from netdesc.kernels.cpu.walk.tiles import Run, layer_shape, place_of
+from netdesc.neurons.compile import compile_neuron
 
-LOOPS = {
-    "forward by events": layer_forward._loop_by_events,
-    "forward from a current": layer_forward._loop_from_current,
-    "backward": layer_backward._loop,
-    "backward through a leak": layer_backward._leak_loop,
-}
-
+PROGRAM = compile_neuron(DEFINITIONS["lif"], learn=False)
+KERNELS = kernels_of(PROGRAM, 12, "forward")
+SHAPE = layer_shape((3, 1, LANES), delay=0, threads=1, max_tile=1)
 EVENTS = Events(3, 1, np.array([0, 2, 2, 3]), np.array([0, 1, 1], np.int32))
 """Two events in the first of three steps, one in the last."""
 
 
-def _call(loop: Any) -> Any:
-    """Loops have no wrapper for Python."""
-    return numba.njit(lambda *arguments: loop(*arguments))
-
-
 def run(loop: Any) -> tuple[np.ndarray, str]:
-    """The voltages of neurons that decay fully in each step, and the loop's machine code."""
-    weights = np.arange(2 * LANES, dtype=np.int16)
-    zeros, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
-    out, floats = layer_forward.bitmask_output(np.empty(3, np.int32)), np.empty(0, np.float32)
-    _call(loop)(
-        (EVENTS, 0, weights, LANES, 2),
-        (out, 0, Strided(floats, 0, LANES, LANES)),
-        NeuronParameters(zeros, zeros, zeros, np.int32(1 << 20), 0, 1.0, 1.0),
-        Span(0, LANES, 3),
-        Strided(voltage, 0, LANES, LANES),
-        np.empty(NOTES_PER_VECTOR, np.int32),
-        0,
+    """The output of neurons whose voltage is the input of a step, and the loop's machine code."""
+    values = {"threshold": 64 * LANES, "voltage_decay": 0, "bias": 0}
+    parameters = tuple(
+        np.full(LANES, values.get(name, 1), np.float32 if kind == "real" else np.int32)
+        for name, kind in PROGRAM.parameters.items()
     )
+    constants_of, carried, lanes = KERNELS.constants_of, KERNELS.CARRIED, 2 * LANES
+
+    @numba.njit  # time loops have no wrapper for Python
+    def call(parameters: Any, memory: Any, source: Any, activity: Any) -> None:
+        constants, place = constants_of(parameters, 0, LANES), place_of(SHAPE, 0, 0)
+        states = load_tuple(memory, 0, carried)
+        loop(source, constants, activity, SHAPE, place, Run(0, 3), states)
+
+    out, stored = float_output((3, 1, LANES)), np.empty(3 * KERNELS.STORED * LANES, np.int32)
+    empty = np.empty(0, np.int32)
+    activity = ForwardActivity(*out, stored, 3, 1, empty, empty, empty)
+    weight_VIN = np.arange(lanes, dtype=np.int16).reshape(1, 2, LANES)
+    call(parameters, np.zeros(carried * LANES, np.int32), (EVENTS, weight_VIN, 2), activity)
     (code,) = loop.inspect_asm().values()
     loop_code, _wrapper_code = code.split(".size", 1)
-    return voltage.reshape(3, LANES), loop_code
+    return out.values.reshape(3, LANES), loop_code
 
 
-def test_a_loop_counts_no_references_and_computes_the_same() -> None:
-    function = layer_forward._loop_by_events.py_func
-    voltage, code = run(jit_no_refcount(function))
-    counting_voltage, counting_code = run(numba.njit(function))
-    lanes = 64 * np.arange(LANES)
-    assert np.array_equal(voltage, [2 * lanes + 64 * LANES, 0 * lanes, lanes + 64 * LANES])
-    assert np.array_equal(counting_voltage, voltage)
+def test_a_time_loop_counts_no_references_and_computes_the_same() -> None:
+    time_loop = KERNELS._loop_of(KERNELS.step_near, KERNELS._arrive_by_events)
+    out, code = run(time_loop)
+    counting_out, counting_code = run(numba.njit(time_loop.py_func))
+    lanes = np.arange(LANES)
+    assert np.array_equal(out, [2 * lanes + LANES > LANES, 0 * lanes, lanes + LANES > LANES])
+    assert np.array_equal(counting_out, out)
     assert "NRT_incref" in counting_code, "Numba omits reference counts by itself now"
     assert "NRT_incref" not in code
 
@@ -69,8 +68,3 @@ def test_a_loop_that_creates_an_array_does_not_compile() -> None:
 
     with pytest.raises(numba.TypingError, match="Only accept returning of array"):
         create(3)
-
-
-@pytest.mark.parametrize("name", LOOPS)
-def test_no_time_loop_counts_references(name: str) -> None:
-    assert LOOPS[name].targetoptions["_nrt"] is False

@@ -27,6 +27,9 @@ _KERNELS = Path(__file__).parents[2]
 _by_name: dict[str, Any] = {}
 """Maps ``module.name`` of each kernel to Numba's dispatcher, which is the compiled function."""
 
+_of_neurons: dict[str, Any] = {}
+"""The same for kernels of neurons."""
+
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Decorates a function that Numba compiles for all threads and caches on disk.
@@ -47,34 +50,42 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 def neuron_kernel(function: Callable[..., Any]) -> Any:
     """Decorates a kernel of the files that are compiled once for each neuron.
 
-    Numba caches it in the folder of the file, which is written for one neuron and never changes.
+    Numba caches it in the folder of the file, which is written for one neuron and one machine, and
+    never changes.
     """
-    options: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
-    return numba.njit(**options)(function)
+    options: dict[str, Any] = {
+        "cache": True,
+        "nogil": True,
+        "no_cfunc_wrapper": True,
+        "error_model": "numpy",  # as in parallel kernels: divisions do not look for 0
+    }
+    compiled = numba.njit(**options)(function)
+    if getattr(compiled, "stats", None) is not None:
+        _of_neurons[f"{function.__module__}.{function.__qualname__}"] = compiled
+    return compiled
 
 
 def kernels() -> Mapping[str, Any]:
     """Returns all kernels of the modules that are imported, as ``_by_name`` maps them."""
-    return _by_name
+    return _by_name | _of_neurons
 
 
 def name_of(dispatcher: Any) -> str | None:
     """Returns the name of a kernel; None if ``dispatcher`` is another function."""
-    return next((name for name, each in _by_name.items() if each is dispatcher), None)
+    return next((name for name, each in kernels().items() if each is dispatcher), None)
 
 
 def is_complete() -> bool:
-    """Whether the cache holds all kernels for this machine.
+    """Whether the cache holds all kernels of the imported modules for this machine.
 
     This is the case if ``mark_complete`` was called for the present sources, and no kernel has been
-    deleted since then.
+    deleted since then. Kernels of neurons need no mark, because Numba compiles each for one set of
+    types, and their files serve one machine.
     """
     content = _mark_content()
     with contextlib.suppress(OSError):
-        return all(
-            mark.read_bytes() == content and all(map(_is_cached, kernels))
-            for mark, kernels in _by_mark().items()
-        )
+        are_marked = all(mark.read_bytes() == content for mark in _marks())
+        return are_marked and all(map(_is_cached, kernels().values()))
     return False
 
 
@@ -84,17 +95,15 @@ def mark_complete() -> None:
     Does nothing if the cache cannot be written.
     """
     with contextlib.suppress(OSError):
-        for mark in _by_mark():
+        for mark in _marks():
             mark.write_bytes(_mark_content())
 
 
-def _by_mark() -> dict[Path, list[Any]]:
-    """Maps the path of each folder's mark for this machine to the kernels in the folder."""
-    machine = hashlib.sha256(repr(_machine()).encode()).hexdigest()[:16]
-    found: dict[Path, list[Any]] = {}
-    for each in _by_name.values():
-        found.setdefault(Path(each.stats.cache_path) / f"{_MARK_PREFIX}{machine}", []).append(each)
-    return found
+def _marks() -> set[Path]:
+    """Returns the path of each folder's mark for this machine."""
+    machine = hashlib.sha256(repr(machine_facts()).encode()).hexdigest()[:16]
+    name = f"{_MARK_PREFIX}{machine}"
+    return {Path(each.stats.cache_path) / name for each in _by_name.values()}
 
 
 def _is_cached(dispatcher: Any) -> bool:
@@ -108,7 +117,8 @@ def _mark_content() -> bytes:
     return f"{source_digest().hex()}\n".encode()
 
 
-def _machine() -> tuple[str | None, ...]:
+@functools.cache
+def machine_facts() -> tuple[str | None, ...]:
     """Returns what the compiled kernels depend on: versions, processor and Numba's settings."""
     return (
         sys.version,

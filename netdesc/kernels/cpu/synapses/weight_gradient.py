@@ -12,8 +12,8 @@ from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import add_run, order_by_input
-from netdesc.kernels.cpu.synapses.weights import half_limits, write_gradient
-from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, WeightMemory, clear, thread_count_for
+from netdesc.kernels.cpu.synapses.weights import WeightMemory, half_limits, write_gradient
+from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, thread_count_for
 
 
 def weight_gradient_by_events(
@@ -32,6 +32,16 @@ def weight_gradient_by_events(
     return grad_OI
 
 
+@numba.njit
+def _clear(numbers):
+    """Sets all numbers to 0.
+
+    This is a function because Numba would compile the same line in a kernel to a parallel loop
+    within the loop over threads.
+    """
+    numbers[:] = 0
+
+
 @kernel
 def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN):
     """Fills ``weights.grad_OI`` of real weights from the gradient of the synaptic input."""
@@ -46,7 +56,7 @@ def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN):
                 break
             first, sums = item_at(position, vectors, thread_count) * LANES, sums_KN[thread]
             n = min(LANES, neurons - first)
-            clear(sums)
+            _clear(sums)
             for sample in range(batch):
                 sample_grad_z = sample_of(grad_z, batch, neurons, sample, first, n)
                 for until in range(steps, 0, -run):

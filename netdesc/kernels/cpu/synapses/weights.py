@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -29,6 +30,15 @@ Limits = tuple[np.float32, np.float32]
 """Smallest and largest ``round(32 · w)`` of weights w; infinite if weights are not quantised."""
 
 _NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
+
+
+class WeightMemory(NamedTuple):
+    """Real weights w [outputs, inputs], limits of ``round(32 · w)``, and the weights' gradient."""
+
+    weight_OI: np.ndarray
+    low: np.float32
+    high: np.float32
+    grad_OI: np.ndarray
 
 
 @functools.cache

@@ -18,16 +18,19 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.gemm.gemm import multiply_block
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
-from netdesc.kernels.cpu.runtime.layout import Strided
+from netdesc.kernels.cpu.runtime.layout import Matrix, Strided
 from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.simd_tuple import load_tuple, store_each, store_tuple
 from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
+from netdesc.kernels.cpu.spikes.events_by_input import add_run
+from netdesc.kernels.cpu.synapses.weights import write_gradient
 from netdesc.kernels.cpu.walk.neuron_step import CARRIES, STORED, SUMS, adjoint, constants_of
-from netdesc.kernels.cpu.walk.tiles import Run, place_of
+from netdesc.kernels.cpu.walk.tiles import BlockScratch, Run, place_of
 
 SLOTS = 1 + CARRIES + SUMS
 """Number of vectors kept between runs: the gradient of the step after, carries, and sums."""
@@ -80,12 +83,12 @@ def _stored_of(activity, shape, place):
 
 
 @jit_no_refcount
-def _write_sums(activity, shape, place, at):
+def _write_sums(memory, grad_parameters, shape, place, at):
     """Copies the gradients of parameters to ``grad_parameters`` [SUMS, batch, neurons]."""
     for number in range(SUMS):
-        total = load(activity.scratch, at + (1 + CARRIES + number) * LANES, LANES)
+        total = load(memory, at + (1 + CARRIES + number) * LANES, LANES)
         row = (number * shape.batch + place.sample) * shape.neurons + place.first
-        store(activity.grad_parameters, row, total, place.size)
+        store(grad_parameters, row, total, place.size)
 
 
 @jit_no_refcount
@@ -118,7 +121,8 @@ def _walk_tiles(upstream, stride, parameters, activity, grad_inputs, shape, queu
                 )  # fmt: skip
         for vector in range(first, last):
             at = begin + (vector - first) * SLOTS * LANES
-            _write_sums(activity, shape, place_of(shape, sample, vector), at)
+            place = place_of(shape, sample, vector)
+            _write_sums(activity.scratch, activity.grad_parameters, shape, place, at)
 
 
 _walk_on_threads = on_threads_of(_walk_tiles)
@@ -134,3 +138,142 @@ def backward_to_current(upstream, stride, parameters, activity, grad_inputs, sha
     """
     arguments = upstream, stride, parameters, activity, grad_inputs, shape, queue
     _walk_on_threads(shape.threads, arguments)
+
+
+@numba.njit
+def _clear(numbers):
+    numbers[:] = 0
+
+
+class Block(NamedTuple):
+    """A piece of a layer that is computed together."""
+
+    first: int
+    last: int
+    """Its vectors are ``first`` to ``last - 1``."""
+    sample: int
+    end: int
+    """Its samples are ``sample`` to ``end - 1``."""
+    run: Run
+
+
+@numba.njit
+def _multiply_rows(upstream, shape, block, product):
+    """Fills ``product`` with the gradient of the output of the block's neurons.
+
+    Its rows are [steps, samples] of the block: one sample, or the whole batch.
+    """
+    terms, neurons = upstream.weight_KN.shape
+    samples = block.end - block.sample
+    rows = (block.run.last - block.run.first) * samples
+    row_stride = terms if samples == shape.batch else shape.batch * terms
+    start = (block.run.first * shape.batch + block.sample) * terms
+    first = block.first * LANES
+    width = min(neurons, block.last * LANES) - first
+    left = Matrix(upstream.above_TBK.reshape(-1), start, row_stride, 1)
+    right = Matrix(upstream.weight_KN.reshape(-1), first, neurons, 1)
+    multiply_block(left, right, (rows, terms, width), False, Matrix(product, 0, width, 1))
+
+
+@numba.njit
+def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch):
+    """Computes the gradients of a block."""
+    run, grad_z = block.run, synapses.grad_z
+    samples, inputs = block.end - block.sample, synapses.weights.weight_OI.shape[1]
+    left = block.first * LANES
+    width = min(shape.neurons, block.last * LANES) - left
+    is_product = len(upstream.above_TBK) > 0
+    if is_product:
+        _multiply_rows(upstream, shape, block, scratch.block)
+    for vector in range(block.first, block.last):
+        index = vector - block.first
+        sums = scratch.sums[index * inputs * LANES : (index + 1) * inputs * LANES]
+        for sample in range(block.sample, block.end):
+            place = place_of(shape, sample, vector)
+            first, n = sample * shape.neurons + place.first, place.size
+            if is_product:
+                row = sample - block.sample - run.first * samples
+                start = row * width + place.first - left
+                gradient = Strided(scratch.block, start, samples * width, n)
+            else:
+                gradient = Strided(upstream.values, first, upstream.stride, n)
+            if len(grad_z):
+                deposit = Deposit((grad_z,), first, shape.batch * shape.neurons, n)
+            else:
+                deposit = Deposit((scratch.run,), -run.first * LANES, LANES, LANES)
+            constants = constants_of(parameters, place.first, n)
+            _walk(
+                constants, gradient, _stored_of(activity, shape, place), deposit, run,
+                shape.delay, scratch.state, _slot_of(block, sample, vector),
+            )  # fmt: skip
+            if inputs:
+                kept = Strided(deposit.arrays[0], deposit.start, deposit.stride, deposit.size)
+                steps = run.first, run.last
+                add_run(synapses.events, synapses.by_input, sample, steps, kept, sums)
+
+
+@numba.njit(inline="always")
+def _slot_of(block, sample, vector):
+    """Returns where the memory between runs of a vector begins."""
+    index = (sample - block.sample) * (block.last - block.first) + vector - block.first
+    return index * SLOTS * LANES
+
+
+@numba.njit
+def _walk_blocks(upstream, parameters, activity, synapses, work, thread):
+    """Takes blocks from the queue, and walks each back through all steps, until it is empty.
+
+    Weight gradients are summed sample by sample, backward in time. So with weights, a thread
+    computes all samples of its vectors; without weights, threads also share the samples.
+    """
+    shape, blocks, memory, weights = work.shape, work.blocks, work.memory, synapses.weights
+    scratch = BlockScratch(
+        memory.block[thread], memory.run[thread], memory.state[thread], memory.sums[thread]
+    )
+    inputs = weights.weight_OI.shape[1]
+    groups = (shape.vectors + blocks.vectors - 1) // blocks.vectors
+    samples_per_item = shape.batch if inputs else blocks.samples
+    count = groups * ((shape.batch + samples_per_item - 1) // samples_per_item)
+    while True:
+        position = next_position(work.queue)
+        if position >= count:
+            break
+        item = item_at(position, count, shape.threads)
+        first = item % groups * blocks.vectors
+        last = min(shape.vectors, first + blocks.vectors)
+        _clear(scratch.sums)
+        start = item // groups * samples_per_item
+        for sample in range(start, min(shape.batch, start + samples_per_item), blocks.samples):
+            _clear(scratch.state)
+            end = min(shape.batch, sample + blocks.samples)
+            for until in range(shape.steps, 0, -blocks.steps):
+                run = Run(max(0, until - blocks.steps), until)
+                block = Block(first, last, sample, end, run)
+                _walk_block(upstream, parameters, activity, synapses, shape, block, scratch)
+            block = Block(first, last, sample, end, Run(0, shape.steps))
+            for each in range(sample, end):
+                for vector in range(first, last):
+                    _write_sums(
+                        scratch.state, activity.grad_parameters, shape,
+                        place_of(shape, each, vector), _slot_of(block, each, vector),
+                    )  # fmt: skip
+        if inputs:
+            for vector in range(first, last):
+                sums = scratch.sums[(vector - first) * inputs * LANES :]
+                write_gradient(
+                    sums, weights.weight_OI, weights.low, weights.high, vector * LANES,
+                    weights.grad_OI,
+                )  # fmt: skip
+
+
+_blocks_on_threads = on_threads_of(_walk_blocks)
+
+
+@neuron_kernel
+def backward_of_layer(upstream, parameters, activity, synapses, work):
+    """Computes ``backward_to_current`` of a layer with one input, and its weights' gradient.
+
+    ``upstream`` may be a product. ``synapses`` and ``work`` are ``SynapsesMemory`` and
+    ``BlockWork``.
+    """
+    _blocks_on_threads(work.shape.threads, (upstream, parameters, activity, synapses, work))

@@ -2,8 +2,9 @@
 
 A module is a copy of ``forward_kernels`` or ``backward_kernels`` with the functions of the neuron
 in place of their imports from ``neuron_step``. It is a file, because Numba's cache needs one. Its
-name is a hash of its text, of the sources of this engine, and of versions, so that it never
-changes: a module that is there serves every process.
+name is a hash of its text, of the sources of this engine, of versions and of the processor, so that
+it never changes: a module that is there serves every process. Of many modules, those that have not
+been used for longest are deleted.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ import importlib.util
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
 import llvmlite
-import numba
 
 import netdesc
-from netdesc.kernels.cpu.runtime.kernel_cache import source_digest
+from netdesc.kernels.cpu.runtime.kernel_cache import machine_facts, source_digest
 from netdesc.kernels.cpu.walk import neuron_step
 from netdesc.kernels.cpu.walk.printer import backward_source, forward_source
 from netdesc.neurons.program import Program
@@ -37,11 +38,16 @@ _PRINTERS: Mapping[Direction, Callable[[Program, int], str]] = {
     "backward": lambda program, _: backward_source(program),
 }
 
-_VERSIONS = numba.__version__, llvmlite.__version__, netdesc.__version__, sys.version
+_VERSIONS = llvmlite.__version__, netdesc.__version__
 
 _WRITTEN_AT = 1_000_000_000
-"""Time stamp of all modules. Numba would compile a module again if its time stamp changed."""
+"""Time stamp of all modules. Numba would compile a module again if its time stamp changed.
 
+So the time of a module's last use is the file's time of access.
+"""
+
+_MAX_MODULES = 120
+"""Number of modules that are kept in the folder; most take 0.2 to 0.6 MB with their kernels."""
 
 _modules: dict[tuple[str, int, Direction], ModuleType] = {}
 
@@ -73,14 +79,17 @@ def module_source(program: Program, unit_bits: int, direction: Direction) -> str
 
 def _load(source: str, direction: Direction) -> ModuleType:
     digest = hashlib.sha256(source_digest())
-    digest.update("\0".join([*_VERSIONS, source]).encode())
+    digest.update(repr([*_VERSIONS, *machine_facts(), source]).encode())
     name = f"{direction}_{digest.hexdigest()[:24]}"
-    spec = importlib.util.spec_from_file_location(f"netdesc_generated.{name}", _write(name, source))
+    full_name = f"netdesc_generated.{name}"
+    if full_name in sys.modules:  # another program has the same kernels
+        return sys.modules[full_name]
+    spec = importlib.util.spec_from_file_location(full_name, _write(name, source))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
+    sys.modules[full_name] = module
     return module
 
 
@@ -90,12 +99,37 @@ def _write(name: str, source: str) -> Path:
     path = folder / f"{name}.py"
     with contextlib.suppress(OSError):
         if path.read_text(encoding="utf-8") == source:
+            _note_use(path)
             return path
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, delete=False) as part:
         part.write(source)
-    os.utime(part.name, (_WRITTEN_AT, _WRITTEN_AT))
+    _note_use(Path(part.name))
     Path(part.name).replace(path)
+    delete_unused(folder, _MAX_MODULES)
     return path
+
+
+def _note_use(path: Path) -> None:
+    """Notes that a module is used now. Does nothing if another user owns it."""
+    with contextlib.suppress(OSError):
+        os.utime(path, (time.time(), _WRITTEN_AT))
+
+
+def delete_unused(folder: Path, keep: int) -> None:
+    """Deletes all modules but the ``keep`` that were used last, and the kernels of these modules.
+
+    A process that has loaded a deleted module goes on to use it.
+    """
+    with contextlib.suppress(OSError):
+        by_use = sorted((each.stat().st_atime, each) for each in _modules_in(folder))
+        for _, module in by_use[: max(0, len(by_use) - keep)]:
+            module.unlink(missing_ok=True)
+            for kernel in (folder / "__pycache__").glob(f"{module.stem}.*"):
+                kernel.unlink(missing_ok=True)
+
+
+def _modules_in(folder: Path) -> list[Path]:
+    return [path for direction in _PRINTERS for path in folder.glob(f"{direction}_*.py")]
 
 
 @functools.cache

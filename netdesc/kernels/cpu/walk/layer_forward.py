@@ -1,207 +1,160 @@
-"""The forward pass of one layer of neurons, from events or from a synaptic input.
-
-A thread computes all steps of one vector of neurons in one sample. So the time loop has no barrier,
-states stay in registers, and no result depends on the number of threads.
-"""
+"""The forward pass of one layer of neurons: arguments for the generated kernels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
-import torch
 
-from netdesc.kernels.cpu.runtime.bitmask import to_bitmask
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
-from netdesc.kernels.cpu.runtime.layout import sample_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
-from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, where
-from netdesc.kernels.cpu.runtime.simd_memory import load, store
-from netdesc.kernels.cpu.runtime.state_arithmetic import decay_state, from_state, saturate, to_state
+from netdesc.kernels.cpu.runtime.simd import LANES
+from netdesc.kernels.cpu.runtime.threads import set_thread_count
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
-from netdesc.kernels.cpu.synapses.synaptic_input import gather_integer, gather_real
-from netdesc.kernels.cpu.synapses.weights import integer_vectors, max_adds_in_int16, real_vectors
-from netdesc.kernels.cpu.walk.cuba_step import NeuronParameters
-from netdesc.kernels.cpu.walk.forward_loop import NOTES_PER_VECTOR, Span, forward_loop_of
-from netdesc.kernels.cpu.walk.voltages import Voltages, voltage_of
-
-PRODUCT, EVENTS = 0, 1
-"""Values of ``notes[2]``: how the synaptic input was computed (see ``kernels.operators``)."""
+from netdesc.kernels.cpu.synapses.weights import integer_vectors, max_adds_in_int16
+from netdesc.kernels.cpu.walk.generated import kernels_of
+from netdesc.kernels.cpu.walk.tiles import MAX_TILE, layer_shape
+from netdesc.neurons.program import Program
 
 _NO_BITMASKS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)
+_NO_STATES = np.empty(0, np.int32)
 
 
-class SpikeOutput(NamedTuple):
-    """Memory for a layer's spikes: bitmasks (see ``packed_spikes``) or floats.
+@dataclass(frozen=True, eq=False)
+class LayerNeurons:
+    """The neurons of a layer: their program, and their parameters on the grid."""
 
-    The array that is not used is empty.
+    program: Program
+    unit_bits: int
+    parameters: tuple[np.ndarray, ...]
+    delay: int
+
+
+class ForwardActivity(NamedTuple):
+    """What a forward pass reads and writes besides its input."""
+
+    bitmasks: np.ndarray
+    """The output as bitmasks (see ``packed_spikes``); empty if it is written as floats."""
+    values: np.ndarray
+    """The output as floats, flat [steps, batch, neurons]; empty if it is written as bitmasks."""
+    stored: np.ndarray
+    """What the backward pass needs, int32, flat [batch, vectors, steps, slots, LANES].
+
+    If no backward pass follows, all steps overwrite one: [batch, vectors, slots, LANES].
     """
+    stored_steps: int
+    by_step: int
+    """Distance of steps in ``stored``: 1, or 0 if all steps overwrite one."""
+    initial: np.ndarray
+    """States before the first step, flat [states + 2, batch, neurons]; empty if they are 0."""
+    final: np.ndarray
+    """Memory for the states after the last step, as ``initial``; empty if nobody needs them."""
+    scratch: np.ndarray
+
+
+class Output(NamedTuple):
+    """Memory for a layer's output: bitmasks or floats. The array that is not used is empty."""
 
     bitmasks: np.ndarray
     values: np.ndarray
 
 
-def bitmask_output(bitmasks: np.ndarray) -> SpikeOutput:
-    return SpikeOutput(bitmasks, _NO_VALUES)
+def bitmask_output(bitmasks: np.ndarray) -> Output:
+    return Output(bitmasks, _NO_VALUES)
 
 
-def float_output(shape: Shape) -> SpikeOutput:
-    """Allocates memory for float spikes [steps, batch, neurons]."""
-    return SpikeOutput(_NO_BITMASKS, allocate(shape, np.float32).reshape(-1))
+def float_output(shape: Shape) -> Output:
+    """Allocates memory for floats [steps, batch, neurons]."""
+    return Output(_NO_BITMASKS, allocate(shape, np.float32).reshape(-1))
+
+
+class ForwardResult(NamedTuple):
+    """Statistics and saved values of a forward pass."""
+
+    extents: np.ndarray
+    """Largest magnitude of each state before its reset, int64 [states]."""
+    nonzero: int
+    """Number of outputs that are not 0."""
+    stored: np.ndarray
+
+
+class StateMemory(NamedTuple):
+    """States before the first and after the last step, int32 [states + 2, batch, neurons].
+
+    If they are empty, states begin at 0, or are not needed after the last step.
+    """
+
+    initial: np.ndarray = _NO_STATES
+    final: np.ndarray = _NO_STATES
+
+
+_FROM_ZERO = StateMemory()
+
+
+def forward_from_current(
+    inputs_TBN: Sequence[np.ndarray],
+    neurons: LayerNeurons,
+    out: Output,
+    keep: bool,
+    states: StateMemory = _FROM_ZERO,
+) -> ForwardResult:
+    """Fills ``out`` and ``states.final``, computed from inputs in threshold units.
+
+    ``keep`` says whether a backward pass follows.
+    """
+    memory = _ForwardMemory(neurons, inputs_TBN[0].shape, out, keep, states, MAX_TILE)
+    inputs = tuple(each.reshape(-1) for each in inputs_TBN)
+    memory.kernels.forward_from_current(inputs, *memory.arguments)
+    return memory.result()
 
 
 def forward_by_events(
     events: Events,
     weight_OI: np.ndarray,
     bits: int,
-    neurons: NeuronParameters,
-    out: SpikeOutput,
-    voltages: Voltages,
-) -> torch.Tensor:
-    """Fills ``out`` and ``voltages``, computed from events and quantised weights.
-
-    Returns ``notes`` [4], the layer's statistics (see ``kernels.operators``).
-    """
+    neurons: LayerNeurons,
+    out: Output,
+    keep: bool,
+) -> ForwardResult:
+    """Fills ``out``, computed from events and quantised weights, as ``forward_from_current``."""
     shape = events.steps, events.batch, len(weight_OI)
-    vector_notes = _new_notes(shape)
+    memory = _ForwardMemory(neurons, shape, out, keep, _FROM_ZERO, 1)
     weight_VIN, max_adds = integer_vectors(weight_OI, bits), max_adds_in_int16(bits)
-    _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, vector_notes)
-    return _notes(vector_notes, EVENTS)
+    memory.kernels.forward_by_events(events, weight_VIN, max_adds, *memory.arguments)
+    return memory.result()
 
 
-def forward_from_current(
-    z_TBN: np.ndarray, neurons: NeuronParameters, out: SpikeOutput, voltages: Voltages
-) -> torch.Tensor:
-    """Fills ``out`` and ``voltages``, computed from the synaptic input in threshold units.
+class _ForwardMemory:
+    """The arguments that all forward kernels share."""
 
-    Returns ``notes`` [4], the layer's statistics (see ``kernels.operators``).
-    """
-    vector_notes = _new_notes(z_TBN.shape)
-    _forward_from_current(z_TBN, neurons, out, voltages, vector_notes)
-    return _notes(vector_notes, PRODUCT)
-
-
-def current_by_events(events: Events, weight_OI: np.ndarray) -> np.ndarray:
-    """Returns the sums of real weights over events, float32 [steps, batch, outputs]."""
-    z_TBN = allocate((events.steps, events.batch, len(weight_OI)), np.float32)
-    _gather_all(events, real_vectors(weight_OI), z_TBN)
-    return z_TBN
-
-
-def _new_notes(shape: Shape) -> np.ndarray:
-    return allocate((packed_items(shape), NOTES_PER_VECTOR), np.int32)
-
-
-def _notes(vector_notes: np.ndarray, path: int) -> torch.Tensor:
-    """Returns ``notes`` [4] of a layer (see ``kernels.operators``).
-
-    ``vector_notes`` holds the statistics that ``forward_loop_of`` wrote for each vector.
-    """
-    notes = np.empty(4, np.int64)
-    _sum_up(vector_notes, path, notes)
-    # Creating so small a tensor through numpy takes a tenth of torch's time.
-    return torch.from_numpy(notes)
-
-
-@numba.njit(inline="always")
-def _input_by_events(source, t):
-    events, sample, weight_IN, count, max_adds = source
-    return gather_integer(events, t * events.batch + sample, weight_IN, count, max_adds)
-
-
-@numba.njit(inline="always")
-def _input_from_current(source, t):
-    return to_state(load(source.numbers, source.start + t * source.stride, source.size))
-
-
-@numba.njit(inline="always")
-def _emit_spikes(sink, t, spiked):
-    """Writes the output of a vector in step ``t``, as a bitmask or as floats."""
-    out, item_start, values = sink
-    if len(out.bitmasks):
-        out.bitmasks[item_start + t] = to_bitmask(spiked)
-    else:
-        spikes = where(spiked, broadcast(np.float32(1)), broadcast(np.float32(0)))
-        store(values.numbers, values.start + t * values.stride, spikes, values.size)
-
-
-_loop_by_events = forward_loop_of(_input_by_events, _emit_spikes, can_repeat=True)
-_loop_from_current = forward_loop_of(_input_from_current, _emit_spikes, can_repeat=False)
-
-
-@kernel
-def _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, vector_notes):
-    steps, batch, size = events.steps, events.batch, len(neurons.keep_u)
-    vectors, flat = len(weight_VIN), vector_notes.reshape(-1)
-    for item in numba.prange(batch * vectors):
-        sample, vector = item // vectors, item % vectors
-        first = vector * LANES
-        count = min(LANES, size - first)
-        values = sample_of(out.values, batch, size, sample, first, count)
-        voltage = voltage_of(voltages, sample, vector, count)
-        _loop_by_events(
-            (events, sample, weight_VIN[vector], count, max_adds), (out, item * steps, values),
-            neurons, Span(first, count, steps), voltage, flat, item * NOTES_PER_VECTOR,
+    def __init__(
+        self,
+        neurons: LayerNeurons,
+        shape: Shape,
+        out: Output,
+        keep: bool,
+        states: StateMemory,
+        max_tile: int,
+    ) -> None:
+        self._program = neurons.program
+        self.kernels = kernels_of(neurons.program, neurons.unit_bits, "forward")
+        work = layer_shape(shape, neurons.delay, set_thread_count(), max_tile)
+        stored_steps = shape[0] if keep else 1
+        slots = len(neurons.program.forward.stored)
+        size = packed_items(shape) * LANES * stored_steps * slots
+        self._stored = allocate((size,), np.int32)
+        vectors = self.kernels.EXTENTS + 1 + work.tile * self.kernels.SLOTS
+        self._scratch = np.zeros((work.threads, vectors, LANES), np.int32)
+        activity = ForwardActivity(
+            *out, self._stored, stored_steps, int(keep), states.initial.reshape(-1),
+            states.final.reshape(-1), self._scratch.reshape(-1),
         )  # fmt: skip
+        self.arguments = neurons.parameters, activity, work, np.zeros(1, np.int64)
 
-
-@kernel
-def _forward_from_current(z_TBN, neurons, out, voltages, vector_notes):
-    steps, batch, size = z_TBN.shape
-    vectors, z, flat = (size + LANES - 1) // LANES, z_TBN.reshape(-1), vector_notes.reshape(-1)
-    for item in numba.prange(batch * vectors):
-        sample, vector = item // vectors, item % vectors
-        first = vector * LANES
-        count = min(LANES, size - first)
-        values = sample_of(out.values, batch, size, sample, first, count)
-        voltage = voltage_of(voltages, sample, vector, count)
-        _loop_from_current(
-            sample_of(z, batch, size, sample, first, count), (out, item * steps, values),
-            neurons, Span(first, count, steps), voltage, flat, item * NOTES_PER_VECTOR,
-        )  # fmt: skip
-
-
-@kernel
-def leaky_forward(z_TBN, keep, u_TBN):
-    """Computes the current without the voltage, in threshold units.
-
-    In state units, the current is ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, where
-    rtz rounds toward zero.
-    """
-    steps, batch, size = z_TBN.shape
-    vectors, z, u_all = (size + LANES - 1) // LANES, z_TBN.reshape(-1), u_TBN.reshape(-1)
-    for item in numba.prange(batch * vectors):
-        sample, first = item // vectors, item % vectors * LANES
-        count = min(LANES, size - first)
-        share, u = load(keep, first, count), broadcast(np.int32(0))
-        for t in range(steps):
-            at = (t * batch + sample) * size + first
-            u = saturate(decay_state(u, share) + to_state(load(z, at, count)))
-            store(u_all, at, from_state(u), count)
-
-
-@kernel
-def _gather_all(events, weight_VIN, z_TBN):
-    steps, batch, size = z_TBN.shape
-    vectors, z = len(weight_VIN), z_TBN.reshape(-1)
-    for item in numba.prange(batch * vectors):
-        sample, vector = item // vectors, item % vectors
-        first = vector * LANES
-        count = min(LANES, size - first)
-        for t in range(steps):
-            row = t * batch + sample
-            current = gather_real(events, row, weight_VIN[vector], count)
-            store(z, row * size + first, current, count)
-
-
-@kernel(parallel=False)
-def _sum_up(vector_notes, path, notes):
-    notes[:] = 0
-    for item in range(len(vector_notes)):
-        for lane in range(LANES):
-            notes[0] = max(notes[0], vector_notes[item, lane])
-            notes[1] = max(notes[1], vector_notes[item, LANES + lane])
-            notes[3] += vector_notes[item, 2 * LANES + lane]
-    notes[2] = path
+    def result(self) -> ForwardResult:
+        """Returns the result after the kernel has run."""
+        extents = self._scratch[:, : len(self._program.states)].max(axis=(0, 2))
+        nonzero = int(self._scratch[:, self.kernels.EXTENTS].sum())
+        return ForwardResult(extents.astype(np.int64), nonzero, self._stored)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numba
+import numpy as np
 
 from netdesc.kernels.cpu.runtime.simd import LANES
 
@@ -42,6 +43,37 @@ class Run(NamedTuple):
 
     first: int
     last: int
+
+
+class Blocks(NamedTuple):
+    """Number of vectors, steps and samples in a block of the backward pass."""
+
+    vectors: int
+    steps: int
+    samples: int
+
+
+class BlockScratch(NamedTuple):
+    """Scratch memory for blocks; each thread has a row of every array."""
+
+    block: np.ndarray
+    """A block of the product."""
+    run: np.ndarray
+    """The gradient of a vector's synaptic input in a run, if it is not needed beyond the run."""
+    state: np.ndarray
+    """What the vectors keep between runs."""
+    sums: np.ndarray
+    """Sums of the weights' gradient, [vectors of a block, inputs · LANES]."""
+
+
+class BlockWork(NamedTuple):
+    """How a layer is divided into blocks, and what its threads share."""
+
+    shape: LayerShape
+    blocks: Blocks
+    memory: BlockScratch
+    queue: np.ndarray
+    """The work queue, a zero."""
 
 
 @numba.njit(inline="always")

@@ -46,7 +46,7 @@ class ArraySamples:
         return self.code.is_random
 
     @property
-    def labels(self) -> NDArray[np.int32] | None:
+    def labels(self) -> NDArray | None:
         return self.targets if self.targets.dtype == np.int32 else None
 
     def __len__(self) -> int:

@@ -123,8 +123,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 46_000
-MAX_TEST_LINES = 30_000
+MAX_PACKAGE_LINES = 50_000
+MAX_TEST_LINES = 35_000
 
 
 def line_count(folder: Path) -> int:

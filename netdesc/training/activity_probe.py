@@ -96,10 +96,10 @@ class ActivityProbe:
 
     def _counter(self, name: str):
         def count(_block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
-            # Sums over steps fit in float32; torch would copy all spikes to add them in float64.
-            counts = (spikes_TBN != 0).flatten(2).sum(0, dtype=torch.float32)
-            counts = counts.sum(0, dtype=torch.float64)
-            self._spikes[name] = counts.cpu().numpy()
+            # Sample by sample, because torch copies what it counts.
+            of_samples_TN = spikes_TBN.flatten(2).unbind(1)
+            counts = sum((spikes_TN != 0).sum(0).cpu().numpy() for spikes_TN in of_samples_TN)
+            self._spikes[name] = np.asarray(counts, np.float64)
             if name in self._kept_layers:
                 self._hidden_TBN[name] = spikes_TBN != 0  # a quarter of the memory
 

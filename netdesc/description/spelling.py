@@ -28,10 +28,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name with the fewest edits from ``name``; ``None`` if none is close.
-
-    A name that differs only by underscores, hyphens and capitals is close, however many they are.
-    """
+    """Returns the known name with the letters of ``name``, or fewest edits; ``None`` if not close."""
     if len(name) > _MAX_NAME_LENGTH:
         return None
     known = list(itertools.islice(known, _MAX_COMPARED))

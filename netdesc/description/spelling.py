@@ -28,7 +28,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name with the letters of ``name``, or fewest edits; ``None`` if not close."""
+    """Returns the known name with the letters of ``name``, or fewest edits; else ``None``."""
     if len(name) > _MAX_NAME_LENGTH:
         return None
     known = list(itertools.islice(known, _MAX_COMPARED))

@@ -33,6 +33,9 @@ class Compiled:
     ``[steps, batch, *output shape]``. ``loss(output_TBN, target)`` returns a scalar. The target is
     float32 of the output's shape, or int64 labels [batch] if the document has labels.
 
+    The model is in training mode, as every new torch module. Call ``model.eval()`` before you use
+    it on other data than that of training: otherwise dropout acts, and a norm updates its mean.
+
     >>> output_TBN = compiled.model(input_TBN)
     >>> compiled.loss(output_TBN, torch.zeros(1900, 1, 200)).requires_grad
     True

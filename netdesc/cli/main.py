@@ -163,8 +163,8 @@ def _replace_closed_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            # Not in a "with" block: the stream must stay open until the process ends.
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            null = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  (stays open to the end)
+            setattr(sys, name, null)
 
 
 def _replace_unencodable_characters() -> None:

@@ -28,12 +28,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name with the fewest edits from ``name``; ``None`` if none is close."""
+    """Returns the known name with the letters of ``name``, or fewest edits; else ``None``."""
     if len(name) > _MAX_NAME_LENGTH:
         return None
+    known = list(itertools.islice(known, _MAX_COMPARED))
     written = normalise_name(name)
+    if same := [each for each in known if _letters(each) == _letters(name) != ""]:
+        return min(same, key=lambda each: (normalise_name(each) != written, each))
     best, fewest = None, max(1, len(written) // 3) + 1
-    for each in sorted(itertools.islice(known, _MAX_COMPARED)):
+    for each in sorted(known):
         limit = min(fewest - 1, _max_edits(written, normalise_name(each)))
         edits = edit_distance(written, normalise_name(each), limit)
         if edits <= limit:

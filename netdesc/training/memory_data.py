@@ -172,6 +172,11 @@ def _with_spikes(encoder: ArrayEncoder, inputs: NDArray, targets: NDArray) -> Sa
     spec, source, encoding = encoder.spec, encoder.source, encoder.data.encoding.type
     if encoding != "spikes":
         raise DataError(f'{source}: a loss with target spikes takes no encoding "{encoding}"')
+    if targets.ndim == 1:
+        raise DataError(
+            f"{source}: the loss compares spikes, and labels were given; a loss such as spike_rate "
+            "learns from labels (a .net file holds no loss: import it, and set one)"
+        )
     found = _sparse(f"{source}: inputs", inputs, spec.steps, spec.input_shape)
     wanted = _sparse(f"{source}: targets", targets, spec.steps, spec.output_shape)
     if len(found) != len(wanted) or not found:

@@ -293,6 +293,7 @@ SPIKES[:, 3], TARGETS[:, 7] = 1, 1
             r"inputs have shape \[40, 2, 12\]; \[samples, 40, 12\] .*\.transpose\(0, 1\)",
         ),
         ((SPIKES, TARGETS[:, :, :5]), r"targets have shape \[2, 40, 5\]"),
+        ((SPIKES, np.array([0, 1])), "labels were given; a loss such as spike_rate"),
         ((SPIKES, TARGETS[:1]), "2 inputs and 1 targets"),
         ((SPIKES[:0], TARGETS[:0]), "0 inputs"),
         ((SPIKES, 0 * TARGETS), "sample 0 holds no spike"),

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.description_samples import BASE, LABELLED, UNHURRIED, codes, with_text
 
@@ -201,6 +201,7 @@ def misspelt(draw, word: str) -> str:
 
 @UNHURRIED
 @given(slips())
+@example((BASE, BASE.replace('"name": "example"', '"__name": "example"', 1)))
 def test_a_fix_never_adds_errors(documents):
     _, text = documents
     result = _fixed(text)

@@ -11,11 +11,11 @@ from netdesc.sections import field
 ADAPT = ("a = decay(a, threshold_decay)", "The threshold's rise fades.")
 RECOVER = ("r = decay(r, refractory_decay)", "The refractory state fades.")
 RAISE = ("a = a + threshold_step", "A spike raises the threshold.")
-REFRACT = ("r = r + 2 * (threshold + a)", "It adds twice the threshold to the refractory state.")
+REFRACT = ("r = r + 2 * (threshold + a)", "It adds twice the threshold before the spike to r.")
 
 _RESETS = {
     "refractory": (RAISE, REFRACT),
-    "subtract": (RAISE, ("v = v - (threshold + a)", "It lowers the voltage by the threshold.")),
+    "subtract": (RAISE, ("v = v - (threshold + a)", "It lowers v by the threshold it reached.")),
     "zero": (RAISE, ("v = 0", "It sets the voltage to 0.")),
 }
 
@@ -24,8 +24,8 @@ class Alif(CompiledNeuronSection):
     """Adaptive leaky integrate-and-fire neuron.
 
     Current and voltage are those of "cuba". A spike raises the threshold by threshold_step, and the
-    rise loses the share threshold_decay per step. With the reset "refractory", a spike also raises
-    a refractory state by twice the threshold, and the voltage must reach the sum of both.
+    rise loses the share threshold_decay per step. With the reset "refractory", a spike also adds
+    twice the threshold to a refractory state, and the voltage must reach the sum of both.
     """
 
     wrapped = ("u",)
@@ -65,7 +65,7 @@ class Alif(CompiledNeuronSection):
         return Equations(
             step=(
                 ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
-                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains it."),
+                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains u."),
                 ADAPT,
                 *([RECOVER] if is_refractory else []),
             ),

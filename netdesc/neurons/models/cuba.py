@@ -47,7 +47,7 @@ class Cuba(NeuronSection):
         return Equations(
             step=(
                 ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
-                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains it."),
+                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains u."),
             ),
             spike=("v > threshold", "The neuron spikes above the threshold."),
             reset=(("v = 0", "A spike sets the voltage to 0."),),

@@ -8,7 +8,7 @@ from netdesc.neurons.models.base import CompiledNeuronSection, Equations, Line
 from netdesc.neurons.models.fields import Threshold, threshold_field
 from netdesc.sections import field
 
-SENT = ("y - before(y)", "The change of the sent value is handed on.")
+SENT = ("y - before(y)", "The change of what was sent is handed on.")
 CUMULATIVE_TEXT = (
     "True compares the sum of the differences since the last one that was sent with the threshold; "
     "false compares the present difference."
@@ -16,17 +16,17 @@ CUMULATIVE_TEXT = (
 
 
 def hold(value: str, is_cumulative: bool) -> tuple[Line, ...]:
-    """Returns the step that holds ``value`` in y where it is far from the y that was sent last."""
+    """Returns the step that copies ``value`` to y where it is far from y, what was sent so far."""
     error = f"e + {value} - y" if is_cumulative else f"{value} - y"
     sends = (
         f"y = straight_through(where(abs({error}) >= threshold, {value}, y), {value})",
-        "The sent value follows where the difference reaches the threshold.",
+        "What was sent so far becomes the new value where the difference reaches the threshold.",
     )
     if not is_cumulative:
         return (sends,)
     sums = (
         f"e = where(abs(y - before(y)) > 0, 0, e + {value} - before(y))",
-        "Differences add up until one is sent.",
+        "Differences add up, and start again at 0 where one is sent.",
     )
     return sends, sums
 

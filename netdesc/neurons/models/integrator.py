@@ -26,7 +26,7 @@ class Integrator(CompiledNeuronSection):
         return Equations(
             step=(
                 ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
-                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains it."),
+                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains u."),
             ),
             output=("v", "The voltage is handed on."),
         )

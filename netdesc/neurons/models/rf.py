@@ -33,6 +33,7 @@ ROTATION = (
     ),
     ("im = scaled(before(re), sine) + scaled(im, cosine) + y", "Its imaginary part gains y."),
 )
+PHASE_TEXT = "The neuron spikes where im rises through 0 and re is at least the threshold."
 
 
 def _clamp(
@@ -54,11 +55,11 @@ class Resonator(CompiledNeuronSection):
     input_names = ("x", "y")
     log_spaced = ("period",)
 
-    threshold: Threshold = threshold_field("State at which the neuron spikes.")
+    threshold: Threshold = threshold_field("Real or imaginary part at which the neuron spikes.")
     period: Period = parameter_field(
         "real",
-        "Steps in which the state turns once. The device holds sine and cosine, "
-        "round(4096·(1 - decay)·sin(2π/period))." + RANGE_TEXT,
+        "Steps in which the state turns once. The device holds the sine "
+        "round(4096·(1 - decay)·sin(2π/period)), and the cosine likewise." + RANGE_TEXT,
         learnt_range=PERIODS,
         unit="steps",
         placeholder=10.0,
@@ -105,7 +106,7 @@ class Rf(Resonator):
     type: Literal["rf"] = field("Resonate-and-fire neuron that spikes by phase.")
 
     def equations(self) -> Equations:
-        spike = ("phase_spike(re, im, threshold)", "The neuron spikes at phase 0, if re is large.")
+        spike = ("phase_spike(re, im, threshold)", PHASE_TEXT)
         return Equations(ROTATION, spike, output=self.payload("re"))
 
 
@@ -126,7 +127,7 @@ class RfIz(Resonator):
             ("re = 0", "A spike sets the real part to 0."),
             (
                 "im = threshold - 0.000244140625",
-                "It sets the imaginary part to just below the threshold.",
+                "It sets the imaginary part to 1/4096 below the threshold.",
             ),
         )
         return Equations(ROTATION, spike, reset, self.payload("im"))

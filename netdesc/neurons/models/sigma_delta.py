@@ -13,7 +13,7 @@ _ACTIVATIONS = {"relu": "max(norm(s), 0)", "identity": "norm(s)"}
 
 
 class SigmaDelta(CompiledNeuronSection):
-    """Neuron of an analog network that talks in differences.
+    """Neuron of an analog network whose layers send differences.
 
     It sums the differences that arrive, activates the sum, and hands on the differences of the
     activation that reach the threshold. What is not handed on is kept.

@@ -73,9 +73,9 @@ def _export_flatten(layer: FlattenNode, _weights: Weights, _reads_graded: bool) 
 def _export_dense(layer: DenseNode, weights: Weights, reads_graded: bool) -> DenseLayer:
     integers = layer_integers(layer, weights)
     neuron = export_neuron(layer.neuron, integers, reads_graded=reads_graded)
-    if hands_on_numbers(layer) and layer.section.axonal_delay_step:
+    if hands_on_numbers(layer) and layer.delay:
         raise LayerError("", "has an axonal delay step behind neurons that do not spike")
-    if not hands_on_numbers(layer) and not layer.section.axonal_delay_step:
+    if not hands_on_numbers(layer) and not layer.delay:
         raise LayerError("", "has no axonal delay step")
     return DenseLayer(integers.weights, neuron, integers.bias)
 

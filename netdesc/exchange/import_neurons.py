@@ -27,8 +27,7 @@ _UNITS = {"threshold": WEIGHT_UNIT, "threshold_step": WEIGHT_UNIT}
 class ImportedNeuron:
     """Neurons as a document has them. ``values`` are exact, also where the section has ranges.
 
-    ``is_graded`` says that they hand on a number in each step, behind which slayer has no axonal
-    delay step.
+    ``is_graded`` says that they hand on a number in each step.
     """
 
     section: dict[str, Any]

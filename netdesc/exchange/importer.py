@@ -301,8 +301,6 @@ def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
     if layer.bias is not None:
         neuron["norm"] = "mean"
     section = {"name": name, "type": "dense", "units": layer.outputs, "neuron": neuron}
-    if imported.is_graded:
-        section["axonal_delay_step"] = False
     state = {f"synapse.{part}": weight for part, weight in _weights(layer).items()}
     parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
     for value, array in _stored(parsed, imported.values).items():

@@ -131,8 +131,9 @@ class DenseNode(_LayerNode):
 
     @property
     def delay(self) -> int:
-        """The axonal delay of the output, 0 or 1 steps."""
-        return int(self.section.axonal_delay_step)
+        """The axonal delay of the output, 0 or 1 steps. By default, spikes have it."""
+        is_delayed = self.section.axonal_delay_step
+        return int(self.neuron.equations().spike is not None if is_delayed is None else is_delayed)
 
     @property
     def synapses(self) -> int:

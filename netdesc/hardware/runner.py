@@ -130,16 +130,15 @@ def _run_dense(
     integers = layer_integers(layer, weights)
     definition = integers.definition
     neurons = IntegerNeurons(definition, integers.on_grid(), integers.outputs)
-    delay = int(layer.section.axonal_delay_step)
     steps = len(input_TN.values_TN)
     is_graded = definition.output is not None
     kind = np.int64 if is_graded else np.bool_
-    output_TN = np.zeros((steps + delay, integers.outputs), kind)
+    output_TN = np.zeros((steps + layer.delay, integers.outputs), kind)
     bits = definition.unit_bits - WEIGHT_BITS - input_TN.bits
     for first in range(0, steps, CHUNK_STEPS):
         chunk_TN = input_TN.values_TN[first : first + CHUNK_STEPS]
         arriving = [shift(_synaptic_input(chunk_TN, weight), bits) for weight in integers.weights]
-        for step, inputs in enumerate(zip(*arriving, strict=True), first + delay):
+        for step, inputs in enumerate(zip(*arriving, strict=True), first + layer.delay):
             output_TN[step] = neurons.step(*inputs)
     output_TN = output_TN[:steps]
     spikes = int(np.count_nonzero(output_TN))

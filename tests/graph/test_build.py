@@ -69,6 +69,25 @@ def test_losses_of_labels_have_a_classifier(loss, classifier, window):
     assert graph.classes == 2
 
 
+def test_spikes_are_delayed_by_a_step_unless_the_layer_says_otherwise():
+    neurons = [
+        ({"type": "lif", "threshold": 1, "voltage_decay": 0.1}, 1),
+        ({"type": "lif", "threshold": 1, "voltage_decay": 0.1, "graded": True}, 1),
+        ({"type": "integrator"}, 0),
+        ({"type": "delta", "threshold": 0.1}, 0),
+        ({"type": "sigma_delta", "threshold": 0.1}, 0),
+        ({"type": "equations", "step": ["v = v + x"], "output": "v"}, 0),
+    ]
+    layers = [_dense(f"l{n}", 2, neuron=neuron) for n, (neuron, _) in enumerate(neurons)]
+    graph = build_graph(_document(layers=layers))
+    assert [layer.delay for layer in graph.neuron_layers] == [delay for _, delay in neurons]
+    for value in (False, True):
+        graph = build_graph(
+            _document(layers=[each | {"axonal_delay_step": value} for each in layers])
+        )
+        assert {layer.delay for layer in graph.neuron_layers} == {int(value)}
+
+
 def test_a_loss_of_target_spikes_has_no_classifier():
     assert build_graph(_document(classifier=RATE)).classifier is None
 

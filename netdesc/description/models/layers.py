@@ -61,8 +61,12 @@ class Dense(Section):
         "weights.",
         default=Quantization(),
     )
-    axonal_delay_step: bool = field(
-        "True delays the layer's output spikes by one step, as the device does.", default=True
+    axonal_delay_step: bool | None = field(
+        "True delays the layer's output by one step, as the device does with spikes; false hands "
+        "it on at once. Null is true for neurons that spike and false for others, such as "
+        '"integrator", "delta" and "sigma_delta".',
+        default=None,
+        example=False,
     )
 
 

@@ -157,13 +157,24 @@ def _unknown_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:
                     hint='did you mean "type"?',
                     on="key",
                 )
-        return source_map.diagnostic("ND102", at, f'"type" is missing in {subject}', notes=notes)
+        meant = [each for each in candidates if _has_the_fields_of(value, each)]
+        names = [name for model in meant for name in structure.type_names(model)]
+        hint = f'write "type": "{names[0]}"' if len(names) == 1 else ""
+        message = f'"type" is missing in {subject}'
+        return source_map.diagnostic("ND102", at, message, hint=hint, notes=notes)
     kind = value["type"]
     if not isinstance(kind, str):
         return _must_be(at, "a string", kind, source_map, notes)
     message = f'unknown type "{_cut(kind)}" of {subject}'
     hint = hint_for_type(kind, names)
     return source_map.diagnostic("ND104", at, message, hint=hint, notes=notes)
+
+
+def _has_the_fields_of(value: dict[str, Any], model: structure.Model) -> bool:
+    """Whether an object without ``type`` has all fields that the model needs, and no others."""
+    known = structure.fields(model)
+    required = {name for name, info in known.items() if info.is_required()} - {"type"}
+    return required <= value.keys() <= known.keys()
 
 
 def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:

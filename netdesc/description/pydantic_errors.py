@@ -99,11 +99,18 @@ def _find_field(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
         holder = parent[:length]
         inner = ((*holder, name) for name in known_fields(holder, data))
         for place in (holder, *inner):
+            place = _named_neuron(place, data)
             known = known_fields(place, data) if place != parent else {}
             found = next((name for name in names if name in known), None)
             if found is not None:
                 return (*place, found) if not isinstance(lookup(data, place), list) else None
     return None
+
+
+def _named_neuron(place: Parts, data: Any) -> Parts:
+    """Returns the neuron in ``neurons`` if ``place`` holds its name, else ``place``."""
+    name = lookup(data, place)
+    return ("neurons", name) if place[-1:] == ("neuron",) and isinstance(name, str) else place
 
 
 def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netdesc.description.spelling import closest_name, did_you_mean, normalise_name
-from netdesc.description.unsupported import NEURON_FIELDS, hint_for_unsupported_type
+from netdesc.description.unsupported import hint_for_unsupported_type
 from netdesc.neurons.models import NEURONS
 
 
@@ -58,7 +58,10 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
         ("syn_decay", "synapse_decay", "synaptic_decay"), (Suggestion("current_decay", _LOST),)
     ),
     "tau_rho": (Suggestion("tau_grad"),),
-    **dict.fromkeys(("spike_grad", "surrogate", "surrogate_grad"), (Suggestion("tau_grad"),)),
+    **dict.fromkeys(
+        ("spike_grad", "surrogate_grad", "surrogate_function", "surrogate_fn"),
+        (Suggestion("surrogate", '{{"width": 0.5, "peak": 1}}'), Suggestion("tau_grad")),
+    ),
     "scale_rho": (Suggestion("scale_grad"),),
     "requires_grad": (Suggestion("learn", '["current_decay", "voltage_decay"]'),),
     "learn_beta": (Suggestion("learn", '["voltage_decay"]'),),
@@ -107,18 +110,6 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     "patience": (Suggestion("patience_epochs"),),
     **dict.fromkeys(("eta_min", "min_lr"), (Suggestion("final_rate"),)),
     "warmup": (Suggestion("warmup_epochs"),),
-}
-"""Maps a name of another tool, in lower case, to the fields that it may mean.
-
-The first field that the object may have is suggested. ``{}`` in a formula stands for the key, which
-is the other tool's name.
-"""
-
-_NEURON_FIELDS: dict[str, tuple[Suggestion, ...]] = {
-    **dict.fromkeys(
-        ("spike_grad", "surrogate_grad", "surrogate_function", "surrogate_fn"),
-        (Suggestion("surrogate", '{{"width": 0.5, "peak": 1}}'),),
-    ),
     "learn_threshold": (Suggestion("learn", '["threshold"]'),),
     "detach_reset": (Suggestion("reset_gradient", '"ignore"'),),
     **dict.fromkeys(("reset_mechanism", "reset_type"), (Suggestion("reset"),)),
@@ -131,20 +122,17 @@ _NEURON_FIELDS: dict[str, tuple[Suggestion, ...]] = {
     **dict.fromkeys(("frequency", "freq"), (Suggestion("period", "1 / ({} per step)"),)),
     "shared_param": (Suggestion("per_channel", "not {}"),),
 }
-FIELDS.update(
-    {
-        name: (*meanings, *FIELDS.get(name, ()))
-        for name, meanings in _NEURON_FIELDS.items()
-        if meanings[0].name in NEURON_FIELDS
-    }
-)
-for _name in NEURON_FIELDS & FIELDS.keys():
-    del FIELDS[_name]
+"""Maps a name of another tool, in lower case, to the fields that it may mean.
 
-_LIF = '"cuba" with "current_decay": 1 is a LIF neuron'
-_IF = '"cuba" with "current_decay": 1 and "voltage_decay": 0 is an IF neuron'
+The first field that the object may have is suggested. ``{}`` in a formula stands for the key, which
+is the other tool's name.
+"""
 
-_NEURON_TYPES = {
+_IF = '"lif" with "voltage_decay": 0 is an IF neuron'
+TYPE_HINTS = dict.fromkeys(("if", "ifnode", "if_node"), _IF)
+"""Maps a type of another tool to a hint with the type and the values that mean the same."""
+
+TYPES = {
     **dict.fromkeys(("leaky", "lifnode", "lif_node", "plif", "parametriclifnode"), "lif"),
     **dict.fromkeys(("adlif", "adaptive_lif", "adaptive", "lsnn", "lsnncell", "atrlif"), "alif"),
     **dict.fromkeys(("rf_phase", "resonate_and_fire"), "rf"),
@@ -154,21 +142,6 @@ _NEURON_TYPES = {
     **dict.fromkeys(("sdnn", "sigma"), "sigma_delta"),
     **dict.fromkeys(("li", "licell", "leaky_integrator", "readout", "affine"), "integrator"),
     "custom": "equations",
-}
-
-_HINTS = {
-    **dict.fromkeys(("lif", "leaky", "lifnode", "lif_node", "plif", "parametriclifnode"), _LIF),
-    **dict.fromkeys(("if", "ifnode", "if_node"), _IF),
-}
-TYPE_HINTS = {
-    name: hint
-    for name, hint in _HINTS.items()
-    if name not in NEURONS and _NEURON_TYPES.get(name) not in NEURONS
-}
-"""Maps a type of another tool to a hint with the type and the values that mean the same."""
-
-TYPES = {
-    **{name: ours for name, ours in _NEURON_TYPES.items() if ours in NEURONS},
     "synaptic": "cuba",
     "cuba_lif": "cuba",
     "lifcell": "cuba",
@@ -221,12 +194,26 @@ def hint_for_type(name: str, known: Iterable[str]) -> str:
     ``known`` are the allowed types. The hint is empty if nothing is known about the name.
     """
     known = list(known)
-    other = TYPES.get(normalise_name(name))
+    other = _our_type(name)
     if other in known:
         return f'did you mean "{other}"?'
-    return hint_for_other_type(name) or did_you_mean(name, known)
+    if other in NEURONS:
+        return f'"{other}" is a type of neurons: they are in the field "neuron" of a dense layer'
+    return _hint_for_other_type(name) or did_you_mean(name, known)
 
 
-def hint_for_other_type(name: str) -> str:
-    """Returns the hint for a type that only other tools have; empty for other names."""
+def hint_for_neuron(name: str) -> str:
+    """Returns the hint for a name that is not in "neurons", but a type of neurons somewhere."""
+    other = _our_type(name)
+    if other in NEURONS:
+        return f'add it to "neurons": "{name}": {{"type": "{other}", …}}'
+    return _hint_for_other_type(name)
+
+
+def _our_type(name: str) -> str:
+    name = normalise_name(name)
+    return TYPES.get(name, name)
+
+
+def _hint_for_other_type(name: str) -> str:
     return TYPE_HINTS.get(normalise_name(name), "") or hint_for_unsupported_type(name)

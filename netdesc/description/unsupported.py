@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from netdesc.description.spelling import normalise_name
-from netdesc.neurons.models import NEURONS
-
-NEURON_FIELDS = {name for section in NEURONS.values() for name in section.model_fields}
-"""The fields of all neurons that documents have."""
 
 
-def _by_name(names_by_hint: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
-    """Maps names to their hints, without empty hints and names that netdesc knows."""
-    return {
-        name: hint
-        for hint, names in names_by_hint.items()
-        for name in names.split()
-        if hint and name not in known
-    }
-
-
-def _unless(neuron: str, hint: str) -> str:
-    return "" if neuron in NEURONS else hint
+def _by_name(names_by_hint: Mapping[str, str]) -> dict[str, str]:
+    return {name: hint for hint, names in names_by_hint.items() for name in names.split()}
 
 
 _CONVOLUTION = "convolution is not in this version"
@@ -30,19 +16,6 @@ _RECURRENCE = (
     'recurrence is not in this version: a layer reads the input and layers before it ("from")'
 )
 _DELAY = 'a delay is not in this version, except for one step ("axonal_delay_step")'
-_ALIF = _unless(
-    "alif", 'an adaptive threshold (ALIF) is not in this version: every neuron is a "cuba"'
-)
-_RESONATOR = _unless(
-    "rf", 'a resonate-and-fire neuron is not in this version: every neuron is a "cuba"'
-)
-_GRADED = _unless("sigma_delta", "a graded spike is not in this version: spikes are 0 or 1")
-_READOUT = _unless(
-    "integrator",
-    "a readout of voltages is not in this version: every layer of neurons sends spikes",
-)
-_RESET = _unless("lif", "leave it out: a spike sets the voltage to 0")
-_EQUATIONS = _unless("equations", "a neuron that is defined by equations is not in this version")
 _NORM = 'a norm is a field of the neuron, not of the layer: write "norm": "mean" in the neuron'
 _NIR = "NIR is not in this version"
 
@@ -55,10 +28,6 @@ FIELDS = _by_name(
         "a bias is not in this version: synapses have only weights": "bias use_bias",
         _DELAY: "delay delays max_delay synaptic_delay",
         _CONVOLUTION: "kernel kernel_size stride padding dilation groups channels",
-        _ALIF: "threshold_step threshold_decay refractory_decay",
-        _RESONATOR: "period",
-        _READOUT: "readout signal",
-        _GRADED: "graded graded_spike",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",
         "a mask of synapses is not in this version": "mask sparsity density",
@@ -68,13 +37,12 @@ FIELDS = _by_name(
         "leave it out: it follows from what the layer reads": (
             "in_features in_neurons input_size in_channels num_inputs"
         ),
-        _RESET: ("reset reset_mechanism v_reset reset_voltage"),
+        'leave it out: "reset" says whether a spike sets the voltage to 0': "v_reset reset_voltage",
         "leave it out: the samples are shuffled in every epoch": "shuffle num_workers pin_memory",
         "leave it out: the option --device of the command chooses the device": "device cuda gpu",
         "leave it out: netdesc monitors the validation loss, or else the training loss": "monitor",
         "leave it out: the schedule lasts for all of training.epochs": "t_max",
-    },
-    NEURON_FIELDS,
+    }
 )
 """Maps the name of a field, in lower case, to a hint."""
 
@@ -88,12 +56,8 @@ TYPES = _by_name(
             "pool pooling sum_pool max_pool average_pool avg_pool maxpool2d avgpool2d unpool "
             "upsample"
         ),
-        _READOUT: "readout integrator li licell leaky_integrator affine",
         _DELAY: "delay delays",
         _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",
-        _ALIF: "alif adlif adaptive adaptive_lif lsnn lifadex izhikevich",
-        _RESONATOR: "rf rf_iz rf_phase rf_izhikevich adrf adrf_iz resonate_and_fire",
-        _GRADED: "sigma_delta sdnn",
         _NIR: "nir",
         'leave the layer out: "input" of the document has the shape': "input",
         'concatenation is not in this version: "from" adds up several layers': "concat concatenate",
@@ -102,18 +66,15 @@ TYPES = _by_name(
         "an average over neurons or steps is not in this version": (
             "population_average time_decimation"
         ),
-        _EQUATIONS: "equations custom",
         "a loss for several labels per sample is not in this version": "spike_moid spikemoid",
         'this format is not in this version: "arrays" reads .npz, "spike_files" .bs1 and .bs2': (
             "event_folders idx tonic mnist nmnist n_mnist"
         ),
-        "this encoding is not in this version": "delta",
         "this optimizer is not in this version": "radam rmsprop adagrad adamax lbfgs",
         "this schedule is not in this version": (
             "milestones multistep multisteplr plateau reducelronplateau exponential onecycle"
         ),
-    },
-    NEURONS,
+    }
 )
 """Maps the name of a type, in lower case, to a hint."""
 

@@ -64,6 +64,8 @@ class Neurons(nn.Module):
         self._names = list(self.section.values())
         self._limits = {name: self.section.learnable()[name] for name in self.section.learn}
         kinds = self.section.value_kinds()
+        # Torch's compiler cannot trace the section's fields.
+        self._is_derived = kinds.keys() != self.section.parameter_kinds().keys()
         for name, given in self.section.values().items():
             count = units if self.section.per_channel else None
             is_spaced = name in self.section.log_spaced
@@ -252,7 +254,7 @@ class Neurons(nn.Module):
     def _derive(self) -> dict[str, Tensor]:
         values = {name: self.value(name) for name in self._names}
         parameters = values
-        if values.keys() != self.section.parameter_kinds().keys():
+        if self._is_derived:
             exact = {name: each.double() for name, each in values.items()}
             derived = self.section.derive(cast("Functions", torch), exact)
             parameters = {name: each.float() for name, each in derived.items()}

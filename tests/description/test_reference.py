@@ -11,13 +11,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 from markdown_it import MarkdownIt
+from support.description_samples import all_models
 
-from netdesc.description import json_schema, models
+from netdesc.description import json_schema
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.description.model_structure import doc_line, example, fields
 from netdesc.description.models import Document
 from netdesc.description.reference import reference_text
-from netdesc.sections import Section
 
 FILE = Path(__file__).parents[2] / "schemas" / "reference.md"
 SCHEMA = json_schema()
@@ -44,11 +44,7 @@ def _tables() -> dict[str, list[list[str]]]:
 
 
 TABLES = _tables()
-SECTIONS = [
-    each
-    for each in map(models.__dict__.get, models.__all__)
-    if isinstance(each, type) and issubclass(each, Section)
-]
+SECTIONS = all_models()
 
 
 def test_the_committed_page_is_up_to_date_in_any_process():

@@ -122,7 +122,7 @@ ELSEWHERE = {
     ),
     "a field of the neuron": (
         swapped(('"units": 128', '"units": 128, "threshold": 1')),
-        [("threshold", 25, 'it belongs in the neuron of layer "hidden"')],
+        [("threshold", 25, 'neuron "cuba" has it already')],
     ),
 }
 

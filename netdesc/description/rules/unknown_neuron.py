@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.spelling import allowed_note, certain_name, did_you_mean
-from netdesc.description.synonyms import hint_for_other_type
+from netdesc.description.synonyms import hint_for_neuron
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
             yield RuleDiagnostic(
                 ("layers", index, "neuron"),
                 f'layer "{layer.name}" has the neuron "{layer.neuron}", which is not in neurons',
-                hint=did_you_mean(layer.neuron, known) or hint_for_other_type(layer.neuron),
+                hint=did_you_mean(layer.neuron, known) or hint_for_neuron(layer.neuron),
                 notes=(allowed_note(sorted(known)),) if known else ("neurons is empty",),
                 meant=certain_name(layer.neuron, known),
             )

@@ -46,7 +46,9 @@ class EquationNeuron(CompiledNeuronSection):
         "Condition of a spike. With it, surrogate is required.", default=None, example="v > 1"
     )
     output: str | None = field(
-        "Value that is handed on in each step, or with spike as its payload.", default=None
+        "Value that is handed on in each step, or with spike as its payload.",
+        default=None,
+        example="v",
     )
     reset: tuple[str, ...] = field("Equations after a spike.", default=(), example=["v = 0"])
 

@@ -33,7 +33,7 @@ def _complete_subject(
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc explain ND101\n  netdesc explain cuba\n"
-    "  netdesc explain network.json hidden\n  netdesc explain"
+    "  netdesc explain examples/own_neuron.json mine\n  netdesc explain"
 )
 @click.argument("subject", required=False, shell_complete=_complete_subject)
 @click.argument("name", required=False)

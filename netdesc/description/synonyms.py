@@ -129,7 +129,7 @@ is the other tool's name.
 """
 
 _IF = '"lif" with "voltage_decay": 0 is an IF neuron'
-TYPE_HINTS = dict.fromkeys(("if", "ifnode", "if_node"), _IF)
+TYPE_HINTS: dict[str, str] = dict.fromkeys(("if", "ifnode", "if_node"), _IF)
 """Maps a type of another tool to a hint with the type and the values that mean the same."""
 
 TYPES = {

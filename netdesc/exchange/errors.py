@@ -13,11 +13,14 @@ class LayerError(ValueError):
     """A layer breaks a rule of the ``.net`` format.
 
     ``dataset`` is the name of the wrong dataset, or "" if the whole layer is wrong. ``layer`` is
-    the layer's index in the file, or None if the index is not known yet.
+    the layer's index in the file, or None if the index is not known yet. ``hint`` is a way out.
     """
 
-    def __init__(self, dataset: str, problem: str, layer: int | None = None) -> None:
+    def __init__(
+        self, dataset: str, problem: str, layer: int | None = None, hint: str = ""
+    ) -> None:
         super().__init__(f"{dataset} {problem}" if dataset else problem)
+        self.hint = hint
         self.layer = layer
         self.dataset = dataset
         self.problem = problem

@@ -37,10 +37,12 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     for layer in graph.layers:
         try:
             if layer.inputs != (previous,):
-                raise LayerError("", f"reads {' and '.join(layer.inputs)}, not the layer before it")
+                problem = f"reads {' and '.join(layer.inputs)}, not the layer before it"
+                raise LayerError("", problem, hint="train with a chain of layers")
             records.append(EXPORTERS[type(layer)](layer, weights, reads_graded))
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
+            problem += error.hint and f": {error.hint}"
             raise NetFileError(path, problem) from error
         except HardwareError as error:
             raise NetFileError(path, str(error)) from error
@@ -74,9 +76,11 @@ def _export_dense(layer: DenseNode, weights: Weights, reads_graded: bool) -> Den
     integers = layer_integers(layer, weights)
     neuron = export_neuron(layer.neuron, integers, reads_graded=reads_graded)
     if hands_on_numbers(layer) and layer.delay:
-        raise LayerError("", "has an axonal delay step behind neurons that do not spike")
+        hint = 'train with "axonal_delay_step": false'
+        raise LayerError("", "has an axonal delay step behind neurons that do not spike", hint=hint)
     if not hands_on_numbers(layer) and not layer.delay:
-        raise LayerError("", "has no axonal delay step")
+        hint = 'train with "axonal_delay_step": true'
+        raise LayerError("", "has no axonal delay step", hint=hint)
     return DenseLayer(integers.weights, neuron, integers.bias)
 
 

@@ -24,23 +24,16 @@ class Source(NamedTuple):
     reads_graded: bool
     """Whether what the layer reads is graded."""
 
-    def option(self, name: str, allowed: object, problem: str) -> None:
-        """Raises LayerError if an option of the section has another value than ``allowed``."""
-        value = getattr(self.section, name)
-        if value != allowed:
-            raise LayerError("", problem.format(value))
-
 
 def export_neuron(section: NeuronSection, layer: LayerIntegers, *, reads_graded: bool) -> NetNeuron:
     """Converts neurons. ``layer`` holds their integers.
 
     LayerError if the format has no such neurons; its text goes on from the layer's name.
     """
-    export = EXPORTERS.get(section.type_name())
-    if export is None:
-        raise LayerError("", f'has neurons of type "{section.type_name()}"')
-    if getattr(section, "graded", False):
-        raise LayerError("", "has graded spikes")
+    if section.net_problem is not None:
+        problem, hint = section.net_problem
+        raise LayerError("", problem, hint=hint)
+    export = EXPORTERS[section.type_name()]
     return export(Source(section, layer.parameters, reads_graded))
 
 
@@ -54,7 +47,7 @@ def _as(kind: str, **more: int) -> Callable[[Source], NetNeuron]:
             values = np.int32(more.get(known.parameter, source.integers.get(known.parameter, 0)))
             if not known.can_differ and values.size:
                 if (values != values.flat[0]).any():
-                    raise LayerError("", f"has a {known.parameter} for each neuron")
+                    raise _differing(known.parameter)
                 values = values.flat[0]
             numbers[name] = np.asarray(values)
         return NetNeuron(kind, numbers)
@@ -62,18 +55,12 @@ def _as(kind: str, **more: int) -> Callable[[Source], NetNeuron]:
     return export
 
 
-def _export_lif(source: Source) -> NetNeuron:
-    source.option("reset", "zero", 'has the reset "{}"')
-    return _as("CUBA", current_decay=DECAY_ONE)(source)
-
-
-def _export_alif(source: Source) -> NetNeuron:
-    source.option("reset", "refractory", 'has the reset "{}"')
-    return _as("ALIF")(source)
+def _differing(parameter: str) -> LayerError:
+    hint = f"train with one {parameter}: a number, which is not learnt where per_channel is true"
+    return LayerError("", f"has a {parameter} for each neuron", hint=hint)
 
 
 def _export_sigma_delta(source: Source) -> NetNeuron:
-    source.option("cumulative_error", False, "has a cumulative error")
     neuron = _as("SDNN")(source)
     return NetNeuron("SDNN", neuron.numbers, getattr(source.section, "activation", ""))
 
@@ -89,12 +76,11 @@ def _export_integrator(source: Source) -> NetNeuron:
 EXPORTERS: dict[str, Callable[[Source], NetNeuron]] = {
     form.kind: _as(kind) for kind, form in FORMS.items()
 } | {
-    "lif": _export_lif,
-    "alif": _export_alif,
+    "lif": _as("CUBA", current_decay=DECAY_ONE),
     "sigma_delta": _export_sigma_delta,
     "integrator": _export_integrator,
 }
-"""Type of a neuron in a document -> what converts it. The others have no form."""
+"""Type of a neuron in a document -> what converts it. The others have a ``net_problem``."""
 
 
 def netx_problems(layer: DenseLayer) -> Iterator[str]:

@@ -105,8 +105,9 @@ def test_sums_of_differences_are_output_layers_of_sigma_delta_networks() -> None
     ],
 )
 def test_neurons_without_a_form(kind: str, more: dict[str, Any], words: str) -> None:
-    with pytest.raises(LayerError, match=words):
+    with pytest.raises(LayerError, match=words) as raised:
         exported(kind, SECTIONS[kind] | more)
+    assert raised.value.hint
 
 
 def test_thresholds_of_neurons_must_be_equal() -> None:

@@ -18,7 +18,7 @@ _MAX_NAMES = 6
 _LAYER = {
     "quantization/bits": "weights on the device's grid of {value} bits (quantization)",
     "weight_scale": "initial weights within ±{value:g}/√inputs (weight_scale)",
-    "axonal_delay_step": "spikes, and they alone, arrive one step after they are sent (axonal_delay_step)",
+    "axonal_delay_step": "spikes, not other values, arrive one step late (axonal_delay_step)",
     "neuron/tau_grad": "surrogate gradient of width {value:g} (tau_grad)",
 }
 _NEURON = {"tau_grad": "surrogate gradient of width {value:g} (tau_grad)"}

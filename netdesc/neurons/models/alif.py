@@ -59,6 +59,12 @@ class Alif(CompiledNeuronSection):
         is_missing = self.reset == "refractory" and self.refractory_decay is None
         return {"refractory_decay": 'the reset "refractory" needs it'} if is_missing else {}
 
+    @property
+    def net_problem(self) -> tuple[str, str] | None:
+        if self.reset != "refractory":
+            return f'has the reset "{self.reset}"', 'train with the reset "refractory"'
+        return super().net_problem
+
     def equations(self) -> Equations:
         is_refractory = self.reset == "refractory"
         level = "threshold + a + r" if is_refractory else "threshold + a"

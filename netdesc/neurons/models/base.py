@@ -180,6 +180,11 @@ class NeuronSection(Section):
         )
 
     @property
+    def net_problem(self) -> tuple[str, str] | None:
+        """What a ``.net`` file cannot hold of the neurons, and the way out; None if it can."""
+        return None
+
+    @property
     def has_norm(self) -> bool:
         """Whether the equations contain ``norm(…)``, so that a norm or a bias can act."""
         return any(re.search(r"\bnorm\s*\(", line) for line, _ in self.equations().step)
@@ -258,6 +263,12 @@ class CompiledNeuronSection(NeuronSection):
     @property
     def keeps_states(self) -> bool:
         return self.persistent_state
+
+    @property
+    def net_problem(self) -> tuple[str, str] | None:
+        if self.graded:
+            return "has graded spikes", 'train with "graded": false'
+        return super().net_problem
 
     def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:
         if self.surrogate is None:

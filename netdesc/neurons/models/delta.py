@@ -45,5 +45,12 @@ class Delta(CompiledNeuronSection):
     )
     cumulative_error: bool = field(CUMULATIVE_TEXT, default=False)
 
+    @property
+    def net_problem(self) -> tuple[str, str]:
+        return (
+            'has neurons of type "delta"',
+            "leave the layer out, and encode the input outside the network",
+        )
+
     def equations(self) -> Equations:
         return Equations(hold("x", self.cumulative_error), output=SENT)

@@ -73,6 +73,13 @@ class EquationNeuron(CompiledNeuronSection):
         kinds = self.value_kinds().items()
         return {name: LEARNT_RANGES[kind] for name, kind in kinds if kind != "real"}
 
+    @property
+    def net_problem(self) -> tuple[str, str]:
+        return (
+            'has neurons of type "equations"',
+            "train with a neuron that has a name, such as cuba",
+        )
+
     def equations(self) -> Equations:
         step, reset = (tuple((line, "") for line in each) for each in (self.step, self.reset))
         spike, output = ((line, "") if line else None for line in (self.spike, self.output))

@@ -36,6 +36,12 @@ class Lif(CompiledNeuronSection):
         default="zero",
     )
 
+    @property
+    def net_problem(self) -> tuple[str, str] | None:
+        if self.reset != "zero":
+            return f'has the reset "{self.reset}"', 'train with the reset "zero"'
+        return super().net_problem
+
     def equations(self) -> Equations:
         step = (_STEP, "The voltage leaks and gains the input.")
         if self.reset == "subtract_delayed":

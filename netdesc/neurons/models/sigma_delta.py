@@ -32,6 +32,12 @@ class SigmaDelta(CompiledNeuronSection):
     )
     cumulative_error: bool = field(CUMULATIVE_TEXT, default=False)
 
+    @property
+    def net_problem(self) -> tuple[str, str] | None:
+        if self.cumulative_error:
+            return "has a cumulative error", 'train with "cumulative_error": false'
+        return super().net_problem
+
     def equations(self) -> Equations:
         step = (
             ("s = s + x", "The differences that arrive add up."),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from netdesc.neurons.adjoint import differentiate
+from netdesc.neurons.arithmetic import number
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import in_order
@@ -44,6 +45,15 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
         backward=backward,
         near_limit=limit,
     )
+
+
+def parameters_without_gradient(definition: Definition) -> set[str]:
+    """Returns the learnable parameters whose gradient is 0, such as those that only a reset reads.
+
+    Raises EquationError with the mistakes of the equations.
+    """
+    gradients = differentiate(read(definition), True).parameters.items()
+    return {name for name, gradient in gradients if number(gradient) == 0}
 
 
 @lru_cache(maxsize=256)

@@ -109,7 +109,6 @@ def test_a_neuron_is_trained_resumed_evaluated_and_run(kind: str, tmp_path: Path
     assert (whole.metrics["loss"] == again.metrics["loss"]).all()
     assert whole.metrics["loss"][-1] < whole.metrics["loss"][0]
     initial = netdesc.compile(made).model.state_dict()
-    # Where gradients ignore the reset, threshold_step has none.
     learnt = [f"layers.hidden.neuron.{name}" for name in CASES[kind].get("learn", [])]
     assert all((states[0][name] != initial[name]).any() for name in learnt)
     evaluation = netdesc.evaluate(whole, "validation")

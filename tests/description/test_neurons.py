@@ -72,6 +72,11 @@ NEURONS = {
     "shared": (ALIF | {"threshold": [1, 2]}, ["ND215 /threshold"]),
     "on zero": (ALIF | {"threshold": 0.01}, ["ND211 /threshold"]),
     "learn": (OWN | {"learn": ["v"]}, ["ND239 /learn/0"]),
+    "no gradient": (
+        ALIF | {"learn": ["threshold", "threshold_step"]},
+        ["ND239 /learn/1"],
+    ),
+    "exact": (ALIF | {"learn": ["threshold_step"], "reset_gradient": "exact"}, []),
     "integrator": ({"type": "integrator", "graded": True}, ["ND240 /graded"]),
     "delta": ({"type": "delta", "threshold": 0, "norm": "mean"}, ["ND240 /norm"]),
     "period": ({"type": "rf", "threshold": 1, "period": 3, "decay": 0}, ["ND106 /period"]),

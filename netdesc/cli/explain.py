@@ -55,6 +55,8 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         else:
             output.print(*(f"{each}  {title}" for each, title in titles().items()))
         return
+    if name is None and subject.endswith(".json"):
+        name = ""
     if name is not None or subject in NEURONS:
         neuron = example_neuron(subject) if name is None else _neuron_of(subject, name)
         if output.as_json:
@@ -84,5 +86,6 @@ def _neuron_of(file: str, name: str) -> NeuronSection:
         if neuron is not None:
             neurons.setdefault(layer.name, neuron)
     if name not in neurons:
-        raise click.UsageError(f'{file} has no neuron "{name}"; it has {", ".join(neurons)}')
+        missing = f'has no neuron "{name}"' if name else "needs the name of a neuron"
+        raise click.UsageError(f"{file} {missing}; it has {', '.join(neurons)}")
     return neurons[name]

@@ -92,9 +92,9 @@ def default(info: FieldInfo) -> Any:
     return list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
 
 
-def doc_line(model: Model) -> str:
-    """Returns a model's docstring on one line."""
-    return " ".join((model.__doc__ or "").split())
+def doc_line(documented: object) -> str:
+    """Returns the docstring of a model or function on one line."""
+    return " ".join((documented.__doc__ or "").split())
 
 
 def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What ``netdesc explain`` prints of a neuron: equations, parameters with units, source."""
+"""What ``netdesc explain`` and reports print of a neuron: equations, states, parameters, source."""
 
 from __future__ import annotations
 
@@ -6,31 +6,67 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any, cast, get_args
+
+from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
-from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS
+from netdesc.description.rules.share_range import RANGES
+from netdesc.neurons.definition import ParameterKind
+from netdesc.neurons.equations import read
+from netdesc.neurons.functions import signature
 from netdesc.neurons.models import NEURONS, NeuronSection
 from netdesc.neurons.models.base import LAST_FIELDS, Equations
+from netdesc.neurons.models.equations import EquationParameter
+
+KIND_TEXTS: dict[ParameterKind, str] = {
+    "decay": "The share of a state that is lost. The device holds round(4096·p).",
+    "factor": "What a state is multiplied by. The device holds round(4096·p).",
+    "threshold": "A level. The device holds trunc(64·p).",
+    "grid": "A level on the grid of states. The device holds trunc(4096·p).",
+    "real": "A real number, which is not rounded and cannot be learnt.",
+}
+"""Kind -> what a parameter p of this kind is, in equations of a document."""
+
+FUNCTION_TEXTS = {
+    "decay": "the state times 1 - decay, rounded toward 0",
+    "scaled": "the state times the factor, rounded toward 0",
+    "where": "a where the condition is true, else b",
+    "abs": "the size of a",
+    "min": "the smaller one",
+    "max": "the larger one",
+    "clip": "a, but at least low and at most high",
+    "before": "the value of the step before; before(spike) says whether the neuron spiked",
+    "norm": "a, behind the norm of the neuron if there is one",
+    "stop": "a, through which no gradient passes",
+    "straight_through": "the value; its gradient goes to a",
+    "phase_spike": "whether im rises through 0 while re is at least the threshold",
+}
+"""Function -> what it returns."""
+
+_SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 
 
 def example_neuron(kind: str) -> NeuronSection:
     """Returns a neuron of a type with example values. KeyError for an unknown type."""
     section = NEURONS[kind]
     known = structure.fields(section)
+    own = [name for name in known if name not in LAST_FIELDS]
 
     def with_examples(names: Iterable[str]) -> NeuronSection:
         values = {name: structure.example(known[name]) for name in names}
         return section.model_validate_json(json.dumps(values))
 
-    required = [name for name, info in known.items() if info.is_required()]
-    return with_examples([*required, *with_examples(required).missing_fields()])
+    shown = [
+        name for name in own if structure.example(known[name]) != structure.default(known[name])
+    ]
+    return with_examples([*shown, *with_examples(shown).missing_fields()])
 
 
 def neuron_record(neuron: NeuronSection) -> dict[str, Any]:
     """Returns what ``neuron_text`` says, as an object for JSON."""
-    definition = neuron.definition()
-    kinds, learnable = neuron.value_kinds(), neuron.learnable()
+    definition, values = neuron.definition(), neuron.values()
+    derived = [name for name in neuron.parameter_kinds() if name not in values]
     return {
         "type": neuron.type_name(),
         "text": structure.doc_line(type(neuron)),
@@ -39,53 +75,97 @@ def neuron_record(neuron: NeuronSection) -> dict[str, Any]:
         "spike": definition.spike,
         "reset": definition.reset,
         "output": definition.output,
-        "parameters": {
-            name: {
-                "kind": kind,
-                "value": neuron.values()[name],
-                "unit": _extra(neuron, name).get("x-unit", ""),
-                "text": _extra(neuron, name).get("x-text", ""),
-                "learnt_range": learnable.get(name),
-            }
-            for name, kind in kinds.items()
+        "states": {
+            name: "wraps" if name in definition.wrapped else "is clipped"
+            for name in read(definition).states
         },
+        "state_unit": 2.0**-definition.unit_bits,
+        "parameters": {
+            name: {"kind": kind, "value": values[name], **_parameter_record(neuron, name, kind)}
+            for name, kind in neuron.value_kinds().items()
+        },
+        "derived": {name: neuron.parameter_kinds()[name] for name in derived},
         "source": neuron.source,
     }
 
 
+def _parameter_record(neuron: NeuronSection, name: str, kind: ParameterKind) -> dict[str, Any]:
+    """Returns unit, range and text of a parameter; of a document's own one, those of its kind."""
+    info = structure.fields(type(neuron)).get(name)
+    own = info is None
+    info = info or structure.fields(EquationParameter)["value"]
+    extra = cast("dict[str, Any]", info.json_schema_extra or {})
+    limits = dict(_limits(info))
+    if own and kind in RANGES:
+        limits["ge"], limits["le"] = RANGES[kind]
+    return {
+        "unit": extra["x-unit"],
+        "range": _range_text(limits),
+        "text": KIND_TEXTS[kind] if own else extra["x-text"],
+        "learnt_range": neuron.learnable().get(name),
+    }
+
+
+def _limits(info: FieldInfo) -> Iterator[tuple[str, float]]:
+    """Yields the limits of a number. The field may also take a range of it, or null."""
+    yield from structure.limits(info.metadata)
+    yield from structure.limits(get_args(next(structure.branches(info.annotation)))[1:])
+
+
+def _range_text(limits: dict[str, float]) -> str:
+    """Returns limits in words: ``0 to 1``, or each of them: ``> 0, ≤ 131072``."""
+    if limits.keys() == {"ge", "le"}:
+        return f"{limits['ge']:g} to {limits['le']:g}"
+    return ", ".join(f"{_SIGNS[sign]} {bound:g}" for sign, bound in limits.items())
+
+
 def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> str:
-    """Returns equations, parameters and source of a neuron as text.
+    """Returns equations, states, parameters and source of a neuron as text.
 
     Of an example, the other choices of its options are shown in place of values.
     """
     record = neuron_record(neuron)
+    equations = asdict(neuron.equations())
     lines = textwrap.wrap(f"{record['type']}: {record['text']}", width)
-    shown = list(_equation_lines(neuron.equations()))
-    lines += ["", *shown]
+    lines += ["", *_equation_lines(equations, width)]
     for title, other in _alternatives(neuron) if is_example else ():
-        changed = [line for line in _equation_lines(other) if line not in shown]
-        lines += ["", title, *changed]
+        changed = {part: each for part, each in asdict(other).items() if each != equations[part]}
+        lines += ["", title, *_equation_lines(changed, width)]
+    lines += ["", f"input{'s'[: len(record['inputs']) > 1]}: {', '.join(record['inputs'])}"]
+    lines += ["", f"states, which begin at 0, in units of 1/{round(1 / record['state_unit'])}"]
+    lines += [
+        f"    {name} {rule} at 24 bits on the device" for name, rule in record["states"].items()
+    ]
     lines += ["", "parameters"]
-    for name, parameter in record["parameters"].items():
-        value = "" if is_example else f" = {json.dumps(parameter['value'])}"
-        lines.append(f"    {name}{value} ({parameter['kind']}; unit: {parameter['unit'] or '1'})")
-        text = parameter["text"]
-        if (bounds := parameter["learnt_range"]) is not None:
+    for name, each in record["parameters"].items():
+        value = "" if is_example else f" = {json.dumps(each['value'])}"
+        about = [each["kind"], f"unit: {each['unit']}", each["range"]]
+        lines.append(f"    {name}{value} ({'; '.join(filter(None, about))})")
+        text = each["text"]
+        if (bounds := each["learnt_range"]) is not None:
             text += f" Learnt values are within {bounds[0]:g} to {bounds[1]:g}."
-        lines += textwrap.wrap(text, width, initial_indent=" " * 8, subsequent_indent=" " * 8)
-    if record["type"] == "equations":
-        functions = {name: each.arguments for name, each in FUNCTIONS.items()} | READER_FUNCTIONS
+        lines += _indented(text, width)
+    if record["derived"]:
+        lines.append(f"    {', '.join(record['derived'])} (derived)")
+        lines += _indented(structure.doc_line(neuron.derive), width)
+    if is_example and record["type"] == "equations":
+        lines += ["", "kinds of parameters, of a value p"]
+        lines += [f"    {kind}: {text}" for kind, text in KIND_TEXTS.items()]
         lines += ["", "functions"]
-        lines += [f"    {name}({', '.join(each)})" for name, each in functions.items()]
-    return "\n".join(lines + (["", f"source: {record['source']}"] if record["source"] else []))
+        lines += [f"    {signature(name)}: {text}" for name, text in FUNCTION_TEXTS.items()]
+    return "\n".join([*lines, "", f"source: {record['source']}"])
 
 
-def _equation_lines(equations: Equations) -> Iterator[str]:
-    """Yields each equation behind its part, and its sentence in the line below."""
-    for part in asdict(equations):
-        found = getattr(equations, part) or ()
-        for equation, sentence in [found] if part in ("spike", "output") and found else found:
-            yield f"{part:6} {equation}" + (f"\n           {sentence}" if sentence else "")
+def _indented(text: str, width: int, indent: int = 8) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)
+
+
+def _equation_lines(parts: dict[str, Any], width: int) -> Iterator[str]:
+    """Yields each equation behind its part, and its sentence in the lines below."""
+    for part, found in parts.items():
+        for equation, sentence in [found] if part in ("spike", "output") and found else found or ():
+            yield f"{part:6} {equation}"
+            yield from _indented(sentence, width, 11)
 
 
 def _alternatives(neuron: NeuronSection) -> Iterator[tuple[str, Equations]]:
@@ -96,8 +176,3 @@ def _alternatives(neuron: NeuronSection) -> Iterator[tuple[str, Equations]]:
             if value != getattr(neuron, name):
                 other = neuron.model_copy(update={name: value})
                 yield f'with "{name}": {json.dumps(value)}', other.equations()
-
-
-def _extra(neuron: NeuronSection, name: str) -> dict[str, Any]:
-    info = structure.fields(type(neuron)).get(name)
-    return cast("dict[str, Any]", info.json_schema_extra or {}) if info is not None else {}

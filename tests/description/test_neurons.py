@@ -35,19 +35,11 @@ class Added(CompiledNeuronSection):
         return Equations(step, ("v > 1", "It spikes."), (("v = 0", "It starts anew."),))
 models.NEURONS["added"] = Added
 from support.description_samples import LABELLED, findings, with_text
-from netdesc.description.neuron_text import example_neuron, neuron_record, neuron_text
 from netdesc.description.schema import schema_text
 from netdesc.description.reference import reference_text
 from description.test_diagnostics import test_all_suggestions_exist_in_the_language
 test_all_suggestions_exist_in_the_language()
 assert all(name in text() for name in models.NEURONS for text in (schema_text, reference_text))
-for name in models.NEURONS:
-    neuron = example_neuron(name)
-    text = neuron_text(neuron, is_example=True)
-    definition, record = neuron.definition(), neuron_record(neuron)
-    assert all(line in text for line in (*definition.step, *definition.reset, neuron.source)), name
-    assert all(name in text for name in neuron.values()), name
-    assert list(record["step"]) == list(definition.step)
 def found(neuron):
     diagnostics = findings(Path(sys.argv[1]), with_text("/neurons/cuba", neuron, LABELLED))
     return [(d.code, d.pointer, d.excerpt[d.column - 1 : d.end_column - 1], d.hint)

@@ -34,21 +34,23 @@ class EquationNeuron(CompiledNeuronSection):
     the value of the step before.
     """
 
+    source = "the document"
+
     type: Literal["equations"] = field("Neuron that is defined by equations.")
     parameters: dict[str, EquationParameter] = field(
         "Parameters by the names that equations have for them.",
         default={},
-        example={"threshold": {"kind": "threshold", "value": 1}},
+        example={"leak": {"kind": "decay", "value": 0.1}},
     )
     inputs: tuple[str, ...] = field("Names of one or two inputs.", default=("x",), max_length=2)
-    step: tuple[str, ...] = field("Equations of a step.", example=["v = v + x"], min_length=1)
+    step: tuple[str, ...] = field(
+        "Equations of a step.", example=["v = decay(v, leak) + x"], min_length=1
+    )
     spike: str | None = field(
         "Condition of a spike. With it, surrogate is required.", default=None, example="v > 1"
     )
     output: str | None = field(
-        "Value that is handed on in each step, or with spike as its payload.",
-        default=None,
-        example="v",
+        "Value handed on in each step, or with spike as its payload.", default=None, example="v"
     )
     reset: tuple[str, ...] = field("Equations after a spike.", default=(), example=["v = 0"])
 

@@ -60,7 +60,7 @@ def decay_field(
         "decay",
         text + " The device holds round(4096·decay)." + RANGE_TEXT,
         learnt_range=learnt_range,
-        unit="share per step, 0 to 1",
+        unit="share per step",
         placeholder=0.5,
         example=example,
         **more,

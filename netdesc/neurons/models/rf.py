@@ -68,7 +68,7 @@ class Resonator(CompiledNeuronSection):
         "real",
         "Share of the state lost per step, at least 1/4096." + RANGE_TEXT,
         learnt_range=DECAYS,
-        unit="share per step, 0 to 1",
+        unit="share per step",
         placeholder=0.5,
         example=0.1,
     )

@@ -1,0 +1,58 @@
+"""What is printed of a neuron: all of its equations, states, parameters, functions."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+
+from netdesc.description.neuron_text import (
+    FUNCTION_TEXTS,
+    KIND_TEXTS,
+    example_neuron,
+    neuron_record,
+    neuron_text,
+)
+from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.definition import ParameterKind
+from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS
+from netdesc.neurons.models import NEURONS
+
+
+@pytest.mark.parametrize("kind", NEURONS)
+def test_each_equation_state_and_parameter_is_printed(kind: str) -> None:
+    neuron = example_neuron(kind)
+    definition, record = neuron.definition(), neuron_record(neuron)
+    assert tuple(record["states"]) == compile_neuron(definition, learn=False).states
+    assert [*record["parameters"], *record["derived"]] == list(
+        dict.fromkeys([*neuron.values(), *neuron.parameter_kinds()])
+    )
+    for is_example in (True, False):
+        text = neuron_text(neuron, is_example=is_example)
+        equations = [*definition.step, definition.spike, *definition.reset, definition.output]
+        shown = [*filter(None, equations), *record["states"], *neuron.parameter_kinds()]
+        assert [
+            each for each in [*shown, *neuron.values(), neuron.source] if each not in text
+        ] == []
+        assert max(map(len, text.splitlines())) <= 100
+    assert json.loads(json.dumps(record))["type"] == kind
+
+
+def test_values_units_and_ranges_are_those_of_the_document() -> None:
+    own = {"kind": "factor", "value": -0.5}
+    neuron = NEURONS["equations"].model_validate_json(
+        json.dumps({"type": "equations", "parameters": {"gain": own}, "output": "v",
+                    "step": ["v = scaled(v, gain) + x"]})
+    )  # fmt: skip
+    assert "gain = -0.5 (factor; unit: 1; -1 to 1)" in neuron_text(neuron, is_example=False)
+    cuba = neuron_record(example_neuron("cuba"))
+    assert cuba["parameters"]["threshold"]["range"] == "> 0, ≤ 131072"
+    assert cuba["parameters"]["voltage_decay"]["unit"] == "share per step"
+    assert cuba["states"] == {"u": "wraps", "v": "is clipped"}
+    assert neuron_record(example_neuron("sigma_delta"))["state_unit"] == 2**-18
+
+
+def test_all_functions_and_kinds_have_a_text() -> None:
+    assert FUNCTION_TEXTS.keys() == FUNCTIONS.keys() | READER_FUNCTIONS.keys()
+    assert KIND_TEXTS.keys() == set(get_args(ParameterKind))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -21,7 +19,6 @@ from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 
 CUBA = DEFINITIONS["cuba"]
-CURRENT = Definition((("leak", "decay"),), ("u = decay(u, leak) + x",), output="u")
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -29,7 +26,7 @@ NO_SATURATION = 1 << 25
 """While all states are smaller, no sum of a random equation is saturated within it."""
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(random=equations.cases(RANDOM), delay=st.integers(0, 1))
 def test_outputs_states_and_notes_are_those_of_the_text(random: equations.Case, delay: int) -> None:
     case = case_of(random, delay)
@@ -55,7 +52,7 @@ def test_outputs_states_and_notes_are_those_of_the_text(random: equations.Case, 
     assert notes.tolist() == [*largest.values(), 0, out_TBN.count_nonzero()]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(case=neuron_cases(), seed=SEEDS)
 def test_gradients_are_those_of_forward_mode(case: NeuronCase, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -76,41 +73,10 @@ def test_gradients_are_those_of_forward_mode(case: NeuronCase, seed: int) -> Non
         slope_TBN = ForwardMode(program, neurons.state_unit).run(steps, {name: direction})
         expected_TBN = slope_TBN[: len(late_TBN)] * late_TBN
         size = np.abs(terms).sum() + np.abs(expected_TBN).sum()
-        assert abs(expected_TBN.sum() - terms.sum()) <= 1e-5 * size, name
-
-
-@settings(max_examples=30, deadline=None)
-@given(case=neuron_cases(st.just(CUBA), sizes=(0.1, 1.0, 30.0)), seed=SEEDS)
-def test_cuba_computes_what_the_operator_cuba_does(case: NeuronCase, seed: int) -> None:
-    threshold, current_decay, voltage_decay, bias, _, _ = case.parameters
-    threshold.copy_(torch.randint(1, 100, threshold.shape) / 64)
-    if threshold.dim():
-        case.parameters[0] = threshold = threshold[0]
-    theta = float(threshold)
-    case.parameters[4:] = torch.tensor(0.1 / (2 * theta)), torch.tensor(theta)
-    grad_out = torch.from_numpy(np.random.default_rng(seed).normal(size=case.shape)).float()
-    found = case.gradients(grad_out)
-    numbers = [theta, 0.01, 1.0, float(case.delay)]
-    leaves = [*case.inputs_TBN, current_decay, voltage_decay]
-    with use_engine("reference"):
-        out_TBN, _, notes = operators.cuba(
-            *leaves, bias.detach().expand(case.shape[2]), torch.empty(0), numbers
+        smallest = (
+            1e-30  # float32, in which gradients are, has no smaller numbers of full precision
         )
-        grads = torch.autograd.grad(out_TBN, leaves, grad_out)
-    new_out_TBN, new_notes, *_ = case.run()
-    assert torch.equal(new_out_TBN, out_TBN)
-    assert torch.equal(new_notes, notes)
-    for name, expected in zip(("x", "current_decay", "voltage_decay"), grads, strict=True):
-        size = max(float(expected.abs().max()), 1e-6)
-        assert (found[name] - expected).abs().max() <= 1e-5 * size, name
-
-
-@settings(max_examples=20, deadline=None)
-@given(case=neuron_cases(st.just(CURRENT)))
-def test_a_current_computes_what_the_operator_leaky_does(case: NeuronCase) -> None:
-    with use_engine("reference"):
-        expected = operators.leaky(case.inputs_TBN[0], case.parameters[0])
-    assert torch.equal(replace(case, delay=0).run()[0], expected)
+        assert abs(expected_TBN.sum() - terms.sum()) <= 1e-5 * size + smallest, name
 
 
 @pytest.mark.parametrize(
@@ -125,7 +91,7 @@ def test_gradients_where_both_branches_are_equal(value: str, expected: tuple[int
     assert (grads["x"].item(), grads["y"].item()) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(case=neuron_cases(), data=st.data())
 def test_runs_that_continue_equal_one_long_run(case: NeuronCase, data: st.DataObject) -> None:
     steps = case.shape[0]

@@ -1,9 +1,9 @@
-"""Compiles every kernel of the CUDA engine for a GPU, which need not exist on this machine.
+"""Compiles kernels of the CUDA engine for a GPU, which need not exist on this machine.
 
-``python cuda_compiler.py 90 DEFINITION …`` prints a line of JSON for each compilation for compute
-capability 9.0, also of neurons with these definitions: the kernel, the matrix instructions that it
-uses and the shared memory that it takes. Must run in a process of its own, without
-TRITON_INTERPRET. Nothing is computed.
+``python cuda_compiler.py 90 layers DEFINITION …`` prints a line of JSON for each compilation for
+compute capability 9.0, of the kernels of layers and of neurons with these definitions: the kernel,
+the matrix instructions that it uses and the shared memory that it takes. Must run in a process of
+its own, without TRITON_INTERPRET. Nothing is computed.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ if __name__ == "__main__":
     triton.runtime.driver.set_active(AbsentGPU(int(sys.argv[1])))
     triton.JITFunction.__getitem__ = compile_instead
     launch.IS_INTERPRETED = True  # otherwise tensors on the CPU are refused
-    start_everything(48, 2, 32, 48, learn=True)
-    start_everything(1, 1, 1, 1, learn=False)
-    for text in sys.argv[2:]:
-        start_neurons(Definition.from_text(text))
+    for part in sys.argv[2:]:
+        if part == "layers":
+            start_everything(48, 2, 32, 48, learn=True)
+            start_everything(1, 1, 1, 1, learn=False)
+        else:
+            start_neurons(Definition.from_text(part))

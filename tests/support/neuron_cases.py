@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 from support import equations, neuron_definitions
+from support.cuba_cases import device_of
 from torch import Tensor
 
 from netdesc.kernels import operators
@@ -84,6 +85,12 @@ class NeuronCase:
         steps, batch, count = self.inputs_TBN[0].shape
         return steps, batch, count
 
+    def to(self, device: torch.device) -> NeuronCase:
+        inputs, parameters = (
+            [each.to(device) for each in tensors] for tensors in (self.inputs_TBN, self.parameters)
+        )
+        return replace(self, inputs_TBN=inputs, parameters=parameters)
+
     def zero_states(self) -> list[Tensor]:
         number = len(self.neurons().program.states) + 1 + self.delay
         return [torch.zeros(self.shape[1:], dtype=torch.int32)] * number
@@ -119,6 +126,23 @@ class NeuronCase:
         out_TBN, *_ = self.run(engine, keep=True)
         grads = torch.autograd.grad(out_TBN, list(leaves.values()), grad_out_TBN)
         return dict(zip(leaves, grads, strict=True))
+
+    def check_gradients(self, engine: str, seed: int) -> None:
+        """Compares gradients of an engine with those of the reference.
+
+        A parameter's gradient is a sum over steps and samples, whose terms may cancel. So its error
+        is measured by the largest of all gradients.
+        """
+        rng = np.random.default_rng(seed)
+        grad_out_TBN = torch.from_numpy(rng.normal(size=self.shape)).float()
+        expected = self.gradients(grad_out_TBN)
+        device = device_of(engine)
+        own = self.to(device).gradients(grad_out_TBN.to(device), engine)
+        largest = max(float(each.abs().max()) for each in expected.values())
+        inputs = self.neurons().program.inputs
+        for name, each in expected.items():
+            size = float(each.abs().max()) if name in inputs else largest
+            assert (own[name].cpu() - each).abs().max() <= 1e-5 * size + 1e-12, name
 
 
 @st.composite

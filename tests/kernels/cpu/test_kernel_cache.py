@@ -13,10 +13,25 @@ import pytest
 import netdesc
 from netdesc.kernels.cpu.runtime.kernel_cache import invalidate_cache
 
-LEAKY = """
-import torch
-from netdesc.kernels import operators
-print(operators.leaky(torch.ones(3, 1, 1), torch.tensor(0.5)).flatten().tolist())
+KERNEL = """
+import numpy as np
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
+from netdesc.kernels.cpu.runtime.simd_memory import store
+from netdesc.kernels.cpu.runtime.state_arithmetic import decay_state, saturate
+
+@kernel(parallel=False)
+def halve(state, result):
+    share = broadcast(np.int32(2048))
+    store(result, 0, saturate(decay_state(broadcast(np.int32(state)), share)), LANES)
+"""
+
+CALL = """
+import numpy as np
+from netdesc.kernels.cpu.halve import LANES, halve
+result = np.zeros(LANES, np.int32)
+halve(8192, result)
+print(result[0], len(halve.stats.cache_hits))
 """
 
 
@@ -51,15 +66,17 @@ def package(tmp_path: Path) -> Path:
 
 def test_changes_in_other_files_recompile_a_kernel(package: Path) -> None:
     """The changes are in other files than the kernel."""
-    assert run(LEAKY, package.parent) == "[1.0, 1.5, 1.75]"
+    (package / "kernels/cpu/halve.py").write_text(KERNEL, encoding="utf-8")
+    assert run(CALL, package.parent) == "4096 0"
+    assert run(CALL, package.parent) == "4096 1"
+    change(package / "kernels/fixed_point.py", "STATE_LIMIT = 1 << 29", "STATE_LIMIT = 1 << 8")
+    assert run(CALL, package.parent) == "256 0"
     change(
         package / "kernels/cpu/runtime/state_arithmetic.py",
-        "np.float32(1 / STATE_UNIT)",
-        "np.float32(0.5)",
+        "(state >> broadcast(_SHIFT)) * share + ",
+        "(state >> broadcast(_SHIFT)) + ",
     )
-    assert run(LEAKY, package.parent) == "[2048.0, 3072.0, 3584.0]"
-    change(package / "kernels/fixed_point.py", "STATE_LIMIT = 1 << 29", "STATE_LIMIT = 1 << 12")
-    assert run(LEAKY, package.parent) == "[2048.0, 2048.0, 2048.0]"
+    assert run(CALL, package.parent) == "2 0"
 
 
 def test_kernels_stay_while_their_sources_do(tmp_path: Path) -> None:

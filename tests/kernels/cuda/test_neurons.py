@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,11 +33,6 @@ pytestmark = [
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def on_gpu(case: NeuronCase) -> NeuronCase:
-    inputs, parameters = ([each.to(GPU) for each in x] for x in (case.inputs_TBN, case.parameters))
-    return replace(case, inputs_TBN=inputs, parameters=parameters)
-
-
 def random_states(case: NeuronCase, rng: np.random.Generator) -> list[torch.Tensor]:
     """Returns states, who fired, and with a delay an output."""
     forward = case.neurons().program.forward
@@ -54,7 +48,7 @@ def check_forward(case: NeuronCase, rng: np.random.Generator) -> torch.Tensor:
     states = random_states(case, rng)
     for given in ([], states):
         expected, notes, expected_states, _ = case.run("reference", given)
-        own, own_notes, own_states, _ = on_gpu(case).run("cuda", [each.to(GPU) for each in given])
+        own, own_notes, own_states, _ = case.to(GPU).run("cuda", [each.to(GPU) for each in given])
         found, wanted = [own, own_notes, *own_states], [expected, notes, *expected_states]
         for one, other in zip(found, wanted, strict=True):
             assert (one.dtype, one.device.type) == (other.dtype, GPU.type)
@@ -62,29 +56,13 @@ def check_forward(case: NeuronCase, rng: np.random.Generator) -> torch.Tensor:
     return notes
 
 
-def check_gradients(case: NeuronCase, rng: np.random.Generator) -> None:
-    """Compares gradients. Terms of a parameter's gradient may cancel: all gradients bound it."""
-    grad_out = torch.from_numpy(rng.normal(size=case.shape)).float()
-    expected = case.gradients(grad_out)
-    own = on_gpu(case).gradients(grad_out.to(GPU), "cuda")
-    largest = max(float(each.abs().max()) for each in expected.values())
-    inputs = case.neurons().program.inputs
-    for name, each in expected.items():
-        size = float(each.abs().max()) if name in inputs else largest
-        assert (own[name].cpu() - each).abs().max() <= 1e-5 * size + 1e-12, name
-
-
 def check(case: NeuronCase, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    notes = check_forward(case, rng)
+    notes = check_forward(case, np.random.default_rng(seed))
     if notes[:-2].max() < STATE_LIMIT:  # saturation hides what a step back derives
-        check_gradients(case, rng)
+        case.check_gradients("cuda", seed)
 
 
-SHOWN = ["cuba", "alif", "rf_iz_exact", "sigma_delta", "integrator", "payload", "mixed_exact"]
-
-
-@pytest.mark.parametrize("name", grid(DEFINITIONS, SHOWN))
+@pytest.mark.parametrize("name", grid(DEFINITIONS, ["payload", "sigma_delta", "mixed_exact"]))
 def test_known_neurons_equal_the_reference(name: str) -> None:
     """In two blocks of columns, of which steps are loaded twice."""
     rng = np.random.default_rng(len(name))
@@ -102,7 +80,7 @@ def test_any_known_neurons_equal_the_reference(name: str) -> None:
     check_examples(20, check, neuron_cases(st.just(DEFINITIONS[name])), SEEDS)
 
 
-@examples(4, 200)
+@examples(3, 200)
 def test_random_neurons_equal_the_reference(number: int) -> None:
     def check_random(random: equations.Case, far: equations.Case, delay: int, seed: int) -> None:
         check(case_of(random, delay), seed)
@@ -116,8 +94,8 @@ EDGES = [0.0, 0.5, 3.0, 1e9, -1e9, math.nan, math.inf, -math.inf, 1e-45, -1.9999
 """Inputs: silence, exactly the threshold, a spike in every step, saturation and odd floats."""
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (8, 1, 33), (9, 2, 20)])
-@pytest.mark.parametrize("name", grid(DEFINITIONS, ["cuba", "alif_subtract", "rf", "sigma_delta"]))
+@pytest.mark.parametrize("shape", grid([(1, 1, 1), (8, 1, 33), (9, 2, 20)], [(9, 2, 20)]))
+@pytest.mark.parametrize("name", grid(DEFINITIONS, ["cuba", "sigma_delta"]))
 def test_edges(name: str, shape: tuple[int, int, int]) -> None:
     """Each neuron gets one of the inputs in all steps, and a decay or factor of 0, 1 or 0.3."""
     definition = DEFINITIONS[name]
@@ -151,16 +129,16 @@ def test_parameters_are_rounded_as_in_torch(kind: ParameterKind, unit_bits: int)
     odd = torch.tensor(ODD)
     input_TBN = torch.full((1, 1, len(ODD)), 4096 / 2**unit_bits if kind in SHARES else 0.0)
     definition = Definition((("p", kind),), (READERS[kind],), output="s", unit_bits=unit_bits)
-    case = on_gpu(NeuronCase(definition, [input_TBN], [odd], delay=0))
+    case = NeuronCase(definition, [input_TBN], [odd], delay=0).to(GPU)
     (state_BN, _), *_ = case.run("cuda", [each.to(GPU) for each in case.zero_states()])[2:]
     assert torch.equal(state_BN[0].cpu(), parameter_vector(kind, odd, len(ODD), 1 << unit_bits))
 
 
 def test_gradients_are_the_same_in_every_run() -> None:
     torch.manual_seed(0)
-    case = on_gpu(NeuronCase(
-        DEFINITIONS["cuba"], [torch.randn(9, 3, 17)], [torch.rand(17) for _ in range(6)], delay=1
-    ))  # fmt: skip
+    case = NeuronCase(
+        DEFINITIONS["cuba"], [torch.randn(5, 2, 17)], [torch.rand(17) for _ in range(6)], delay=1
+    ).to(GPU)  # fmt: skip
     runs = [case.gradients(torch.ones(case.shape, device=GPU), "cuda") for _ in range(2)]
     assert len(runs[0]) == 5
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
@@ -168,9 +146,9 @@ def test_gradients_are_the_same_in_every_run() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_nan_and_infinite_gradients_propagate(bad: float) -> None:
-    case = on_gpu(NeuronCase(
+    case = NeuronCase(
         DEFINITIONS["cuba"], [torch.ones(5, 1, 3)], [torch.full((3,), 0.3)] * 6, delay=0
-    ))  # fmt: skip
+    ).to(GPU)  # fmt: skip
     grad_out = torch.ones(case.shape, device=GPU)
     grad_out[3, 0, 1] = bad
     for each in case.gradients(grad_out, "cuda").values():

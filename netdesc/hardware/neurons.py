@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
-from netdesc.neurons.expressions import BOOL, REAL, Expression, in_order
+from netdesc.neurons.expressions import Expression, in_order
+from netdesc.neurons.operations import BOOL, REAL
 
 PAYLOAD_BITS = 12
 """Graded outputs are in units of 2⁻¹² of a threshold unit."""

@@ -14,20 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netdesc.neurons.arithmetic import (
+from netdesc.neurons.expressions import (
     ZERO,
-    add,
-    compare,
+    Expression,
     constant,
-    multiply,
-    negate,
+    expression,
+    in_order,
+    make,
     number,
-    subtract,
     to_real,
     where,
 )
-from netdesc.neurons.expressions import GRID, REAL, STATE_UNIT, Expression, expression, in_order
 from netdesc.neurons.neuron import Neuron
+from netdesc.neurons.operations import GRID, REAL, STATE_UNIT
 from netdesc.neurons.program import Backward
 
 
@@ -61,25 +60,24 @@ class _Sweep:
     def give(self, a: Expression, gradient: Expression) -> None:
         if number(gradient) != 0:
             known = self.adjoints.get(a)
-            self.adjoints[a] = gradient if known is None else add(known, gradient)
+            self.adjoints[a] = gradient if known is None else known + gradient
 
     def real(self, a: Expression) -> Expression:
         """Returns ``a`` as a real number; a state in threshold units."""
         if a.type is REAL:
             return a
-        real = to_real(a)
-        return multiply(real, self._unit) if a.type is GRID else real
+        return to_real(a) * self._unit if a.type is GRID else to_real(a)
 
     def of_real(self, a: Expression, gradient: Expression) -> Expression:
         """Returns the gradient of ``a`` from that of ``to_real(a)``."""
-        return multiply(gradient, self._per_unit) if a.type is GRID else gradient
+        return gradient * self._per_unit if a.type is GRID else gradient
 
 
 _Gradients = tuple[Expression, ...]
 
 
-def _times(sweep: _Sweep, a: Expression, share: Expression, gradient: Expression) -> _Gradients:
-    return multiply(gradient, to_real(share)), multiply(gradient, sweep.real(a))
+def _times(sweep: _Sweep, gradient: Expression, a: Expression, share: Expression) -> _Gradients:
+    return gradient * to_real(share), gradient * sweep.real(a)
 
 
 def _choose(condition: Expression, gradient: Expression) -> _Gradients:
@@ -91,46 +89,42 @@ def _where(sweep: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
     condition, a, b = node.arguments
     jump = ZERO
     if condition.operation in ("with_gradient", "fired_before"):
-        jump = multiply(gradient, subtract(sweep.real(a), sweep.real(b)))
+        jump = gradient * (sweep.real(a) - sweep.real(b))
     return jump, *_choose(condition, gradient)
 
 
 def _absolute(_: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
     a = node.arguments[0]
-    is_positive = compare("greater_equal", a, constant(0, a.type))
-    return (where(is_positive, gradient, negate(gradient)),)
-
-
-def _multiply(_: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
-    a, b = node.arguments
-    return multiply(gradient, b), multiply(gradient, a)
+    is_positive = make("greater_equal", a, constant(0, a.type))
+    return (where(is_positive, gradient, -gradient),)
 
 
 def _scale(_: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
     assert isinstance(node.value, int)
-    return (multiply(gradient, constant(node.value, REAL)),)
+    return (gradient * constant(node.value, REAL),)
 
 
 def _with_gradient(_: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
-    pairs = (each for factor in node.arguments[2::2] for each in (multiply(gradient, factor), ZERO))
+    pairs = (each for factor in node.arguments[2::2] for each in (gradient * factor, ZERO))
     return ZERO, *pairs
 
 
 _RULES: dict[str, Callable[[_Sweep, Expression, Expression], _Gradients]] = {
     "add": lambda _, node, gradient: (gradient, gradient),
-    "subtract": lambda _, node, gradient: (gradient, negate(gradient)),
-    "negate": lambda _, node, gradient: (negate(gradient),),
-    "rest": lambda _, node, gradient: (negate(gradient),),
+    "subtract": lambda _, node, gradient: (gradient, -gradient),
+    "negate": lambda _, node, gradient: (-gradient,),
+    "rest": lambda _, node, gradient: (-gradient,),
     "saturate": lambda _, node, gradient: (gradient,),
     "scale": _scale,
     "absolute": _absolute,
-    "minimum": lambda _, node, gradient: _choose(compare("less", *node.arguments), gradient),
-    "maximum": lambda _, node, gradient: _choose(compare("greater", *node.arguments), gradient),
+    "minimum": lambda _, node, gradient: _choose(make("less", *node.arguments), gradient),
+    "maximum": lambda _, node, gradient: _choose(make("greater", *node.arguments), gradient),
     "where": _where,
-    "times": lambda sweep, node, gradient: _times(
-        sweep, node.arguments[0], node.arguments[1], gradient
+    "times": lambda sweep, node, gradient: _times(sweep, gradient, *node.arguments),
+    "multiply": lambda _, node, gradient: (
+        gradient * node.arguments[1],
+        gradient * node.arguments[0],
     ),
-    "multiply": _multiply,
     "to_real": lambda sweep, node, gradient: (sweep.of_real(node.arguments[0], gradient),),
     "with_gradient": _with_gradient,
 }
@@ -178,7 +172,7 @@ class _Adjoint:
             if use.share is None:
                 sweep.give(use.value, carry)
             elif number(carry) != 0:
-                to_state, to_share = _times(sweep, use.value, use.share, carry)
+                to_state, to_share = _times(sweep, carry, use.value, use.share)
                 sweep.give(use.value, to_state)
                 sweep.give(use.share, to_share)
         self._give_output(sweep)
@@ -196,7 +190,7 @@ class _Adjoint:
         spike, output = self._neuron.spike, self._neuron.output
         if spike is not None and output is not None:  # the payload, where the neuron fires
             sweep.give(output, where(spike, gradient, ZERO))
-            sweep.give(spike, multiply(gradient, sweep.real(output)))
+            sweep.give(spike, gradient * sweep.real(output))
         elif handed_on := spike or output:
             sweep.give(handed_on, gradient)
 
@@ -218,7 +212,7 @@ class _Adjoint:
             values = self._handed_back(self._sweep(assumed))
             for value, carry in zip(values, own, strict=True):
                 if value not in known:
-                    known |= {negate(value): negate(carry), value: carry}  # x - x is both
+                    known |= {-value: -carry, value: carry}  # x - x is both
                 found.append(known[value])
             if found == assumed:
                 return found
@@ -248,8 +242,7 @@ class _Adjoint:
         given = {a.value: each for a, each in sweep.adjoints.items() if a.operation == "parameter"}
         found = {name: given.get(name, ZERO) for name in self._learnt}
         return {
-            name: negate(each) if self._learnt[name] == "decay" else each
-            for name, each in found.items()
+            name: -each if self._learnt[name] == "decay" else each for name, each in found.items()
         }
 
 
@@ -260,5 +253,5 @@ def _carry(index: int) -> Expression:
 def _substitute(carry: Expression, by: dict[Expression, Expression]) -> Expression:
     """Replaces a carry, or the carry that is negated."""
     if carry.operation == "negate":
-        return negate(by[carry.arguments[0]])
+        return -by[carry.arguments[0]]
     return by.get(carry, carry)

@@ -7,10 +7,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from netdesc.neurons.adjoint import differentiate
-from netdesc.neurons.arithmetic import number
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
-from netdesc.neurons.expressions import in_order
+from netdesc.neurons.expressions import in_order, number
 from netdesc.neurons.mistakes import EquationError, Mistake
 from netdesc.neurons.program import Forward, Program
 from netdesc.neurons.ranges import hold_in_32_bits, near_limit

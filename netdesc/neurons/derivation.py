@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from netdesc.neurons.arithmetic import (
-    add,
-    compare,
+from netdesc.neurons.expressions import (
+    Expression,
     constant,
-    negate,
+    expression,
+    in_order,
+    make,
     remake,
     rewrite,
-    subtract,
-    unless_first,
     where,
 )
-from netdesc.neurons.expressions import GRID, REAL, Expression, expression, in_order
 from netdesc.neurons.neuron import Neuron
+from netdesc.neurons.operations import GRID, REAL
 
 _YES, _NO = constant(1, GRID), constant(0, GRID)
+_UNLESS_FIRST = partial(make, "unless_first")
 
 Stored = tuple[Expression, ...]
 _Value = tuple[Expression, bool]
@@ -57,9 +57,13 @@ class Derivation:
         for a in step:
             if a.operation == "state":
                 after = self._plain[neuron.after[str(a.value)]]
-                yield (a, False), ((after, True),), unless_first
+                yield (a, False), ((after, True),), _UNLESS_FIRST
             elif a.operation == "fired_before" and neuron.spike is not None:
-                yield (a, False), ((self._plain[neuron.spike], True),), unless_first
+                yield (
+                    (a, False),
+                    ((self._plain[neuron.spike], True),),
+                    _UNLESS_FIRST,
+                )
         if neuron.spike is not None:
             spike = self._plain[neuron.spike]
             for is_before in (False, True):
@@ -120,21 +124,14 @@ def _remake(a: Expression, *arguments: Expression) -> Expression:
 
 
 def _from_flag(flag: Expression) -> Expression:
-    return compare("greater", flag, _NO)
+    return make("greater", flag, _NO)
 
 
-def _subtrahend(total: Expression, minuend: Expression) -> Expression:
-    return subtract(minuend, total)
-
-
-def _unchanged(total: Expression) -> Expression:
-    return total
-
-
-_SOLUTIONS: dict[str, tuple[Callable[..., Expression], ...]] = {
-    "add": (subtract, subtract),
-    "subtract": (add, _subtrahend),
-    "negate": (negate,),
-    "saturate": (_unchanged,),
+_Solution = Callable[[Expression], Expression] | Callable[[Expression, Expression], Expression]
+_SOLUTIONS: dict[str, tuple[_Solution, ...]] = {
+    "add": (lambda total, b: total - b, lambda total, a: total - a),
+    "subtract": (lambda difference, b: difference + b, lambda difference, a: a - difference),
+    "negate": (lambda negative: -negative,),
+    "saturate": (lambda total: total,),
 }
 """Operation -> what each argument is, given the value of the operation and the other argument."""

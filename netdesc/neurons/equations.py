@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Sequence
+from functools import partial, reduce
 
-from netdesc.neurons import arithmetic
-from netdesc.neurons.arithmetic import ONE
 from netdesc.neurons.definition import Definition, ParameterKind
-from netdesc.neurons.expressions import BOOL, GRID, REAL, SHARE, Expression, Type, expression
+from netdesc.neurons.expressions import (
+    ONE,
+    Expression,
+    expression,
+    make,
+    parameter,
+    rest,
+    saturate,
+    where,
+    with_gradient,
+)
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
 from netdesc.neurons.names import (
     NORM_PARAMETERS,
@@ -20,6 +28,7 @@ from netdesc.neurons.names import (
     state_mistakes,
 )
 from netdesc.neurons.neuron import Neuron, Norm
+from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
 from netdesc.neurons.reader import Operand, Reader, Scope, complete
 from netdesc.neurons.surrogates import Pairs, Surrogate, phase_condition
@@ -67,7 +76,7 @@ class _DefinitionReader:
         for each in self.step:
             value = self._reader(each.source).read_as(each.tree, GRID)
             if value is not None and each.state in self.scope.before:
-                values[each.state] = arithmetic.saturate(value)
+                values[each.state] = saturate(value)
         before_reset = {state: values[state] for state in self.scope.before}
         spike = self.spike and self._spike(*self.spike)
         output = self.output and self._reader(self.output[0]).read_as(self.output[1], GRID)
@@ -101,10 +110,10 @@ class _DefinitionReader:
     def _scope(self) -> Scope:
         values = {name: _leaf("input", name) for name in self.definition.inputs}
         for name, kind in self.definition.parameters:
-            values[name] = arithmetic.parameter(name, _TYPES[kind])
+            values[name] = parameter(name, _TYPES[kind])
             if kind == "decay":
                 # A name stands for its value: a decay is what it loses, its share what it keeps.
-                values[name] = arithmetic.rest(values[name])
+                values[name] = rest(values[name])
         assigned = dict.fromkeys(each.state for each in (*self.step, *self.reset))
         states = {name: _leaf("state", name) for name in assigned if name not in values}
         return Scope({**values, **states}, states, self.mistakes)
@@ -121,8 +130,8 @@ class _DefinitionReader:
         conditions = complete([reader.read_as(each, BOOL) for each in further])
         if fires is None or conditions is None:
             return None
-        joined, pairs = functools.reduce(arithmetic.both, conditions, fires[0]), fires[1]
-        return arithmetic.with_gradient(joined, *pairs)
+        joined, pairs = reduce(partial(make, "and"), conditions, fires[0]), fires[1]
+        return with_gradient(joined, *pairs)
 
     def _first_term(self, reader: Reader, node: ast.expr) -> tuple[Expression, Pairs] | None:
         """Returns the condition that has a surrogate, and its gradients."""
@@ -171,7 +180,7 @@ class _DefinitionReader:
         if self.definition.spike is None:
             return reader.fail(named, "The neuron has no spike.")
         fired = expression("fired_before", type=BOOL)
-        return fired if self.definition.has_exact_reset else arithmetic.with_gradient(fired)
+        return fired if self.definition.has_exact_reset else with_gradient(fired)
 
     def _norm(self, reader: Reader, node: ast.Call) -> Operand:
         argument = reader.read_as(node.args[0], GRID)
@@ -186,7 +195,7 @@ class _DefinitionReader:
         self.mistakes += norm_mistakes(
             self.norm, source.written(node.args[0]), self.step, self.reset
         )
-        return arithmetic.add(argument, arithmetic.parameter("bias", GRID))
+        return argument + parameter("bias", GRID)
 
     def _after_reset(
         self, before_reset: dict[str, Expression], spike: Expression | None
@@ -197,9 +206,9 @@ class _DefinitionReader:
             if value is None or spike is None or each.state not in before_reset:
                 continue
             state = before_reset[each.state]
-            after[each.state] = arithmetic.where(spike, arithmetic.saturate(value), state)
+            after[each.state] = where(spike, saturate(value), state)
             if not self.definition.has_exact_reset:
-                after[each.state] = arithmetic.with_gradient(after[each.state], state, ONE)
+                after[each.state] = with_gradient(after[each.state], state, ONE)
         return after
 
     def _added_parameters(self) -> dict[str, ParameterKind]:

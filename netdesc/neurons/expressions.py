@@ -1,102 +1,44 @@
 """Expressions: what a neuron computes in a step, as a graph of operations.
 
-Equal expressions are one object, so that a value that is used twice is computed once. Every
-expression has a type:
+Equal expressions are one object, so that a value that is used twice is computed once. An expression
+does not know how an engine computes it: each engine has a printer, a table from operations to
+source text.
 
-- ``GRID``: an integer state, 32 bits, in units of 1/4096 of a threshold unit
-- ``SHARE``: an integer multiplier in units of 1/4096 (a decay or a factor)
-- ``REAL``: a float32; states that leave the grid are in threshold units
-- ``BOOL``: a condition, such as a spike
+Whatever makes an expression simplifies it. A simplification changes no bit of an integer. In real
+numbers it may round differently, but no NaN and no infinity is lost or made: ``0 * x`` and
+``x - x`` stay, because x may be infinite.
 
-An expression does not know how an engine computes it: each engine has a printer, a table from
-operations to source text.
+Types are asserted. Whoever reads equations checks types first, and reports mistakes.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
-from enum import Enum
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
-
-class Type(Enum):
-    """The type of an expression's value."""
-
-    GRID = "a state"
-    SHARE = "a decay or factor"
-    REAL = "a real number"
-    BOOL = "a condition"
-
-
-GRID, SHARE, REAL, BOOL = Type.GRID, Type.SHARE, Type.REAL, Type.BOOL
-
-STATE_UNIT = 4096
-"""Number of state units in a threshold unit, and of parts in a share."""
-
-STATE_LIMIT = 1 << 29
-"""States saturate at ± this number, and so does what an input brings."""
+from netdesc.neurons.operations import (
+    BOOL,
+    GRID,
+    LEAVES,
+    OPERATIONS,
+    REAL,
+    SHARE,
+    STATE_UNIT,
+    Type,
+)
 
 PARAMETER_LIMIT = 1 << 27
 """Parameters of type GRID are clamped to ± this number, so that few sums with them saturate."""
-
-LEAVES = {
-    "constant": "the number ``value``",
-    "parameter": "the neuron's parameter named ``value``, on the grid",
-    "state": "the state named ``value`` at the end of the step before; 0 before the first step",
-    "fired_before": "whether the neuron fired in the step before",
-    "input": "the input named ``value``",
-    # The others occur in the backward pass only.
-    "output_gradient": "gradient of the output of this step",
-    "carry": "number ``value`` of the gradients that the step after handed back; 0 at first",
-    "stored": "slot ``value`` of what the forward pass stored in this step",
-    "stored_before": "slot ``value`` of what the forward pass stored in the step before",
-}
-"""Operation -> what an expression without arguments stands for."""
-
-OPERATIONS = {
-    # on GRID or REAL
-    "add": "a + b",
-    "subtract": "a - b",
-    "negate": "-a",
-    "absolute": "|a|",
-    "minimum": "the smaller; b in a tie",
-    "maximum": "the larger; b in a tie",
-    "where": "b if the condition a holds, else c",
-    # on GRID
-    "times": "state a times share b, divided by 4096, rounded toward zero",
-    "scale": "state a times the whole number ``value``",
-    "saturate": "state a, clamped to ± STATE_LIMIT",
-    # on SHARE
-    "rest": "4096 - a, the share that a decay loses",
-    # on REAL
-    "multiply": "a * b",
-    "divide": "a / b",
-    "fall": "exp(-a) of a >= 0; beyond 60, exp(-60)",
-    # from GRID or SHARE to REAL
-    "to_real": "a / 4096, as a real number",
-    # to BOOL
-    "greater": "a > b",
-    "greater_equal": "a >= b",
-    "less": "a < b",
-    "less_equal": "a <= b",
-    "and": "both hold",
-    "or": "at least one holds",
-    # gradients
-    "with_gradient": "a; its gradient, times c, goes to b, times e to d, and so on",
-    "unless_first": "a; 0 in the first step",
-}
-"""Operation -> the value of an expression with arguments a, b, c, ..."""
-
-COMPARISONS = ("greater", "greater_equal", "less", "less_equal")
 
 Value = int | float | str | None
 
 
 class Expression:
-    """An operation, its arguments, and the type of its value. Create it with ``expression``.
+    """An operation, its arguments, and the type of its value.
 
-    ``value`` is the name or number of a leaf, or the factor of ``scale``.
+    ``value`` is the name or number of a leaf, or the factor of ``scale``. States times shares, and
+    real numbers times real numbers, are written as products.
     """
 
     __slots__ = ("__weakref__", "arguments", "is_invariant", "operation", "type", "value")
@@ -117,6 +59,24 @@ class Expression:
             and operation != "unless_first"
             and all(each.is_invariant for each in arguments)
         )
+
+    def __add__(self, other: Expression) -> Expression:
+        return make("add", self, other)
+
+    def __sub__(self, other: Expression) -> Expression:
+        return make("subtract", self, other)
+
+    def __neg__(self) -> Expression:
+        return make("negate", self)
+
+    def __abs__(self) -> Expression:
+        return make("absolute", self)
+
+    def __mul__(self, other: Expression) -> Expression:
+        return make("multiply" if self.type is REAL else "times", self, other)
+
+    def __truediv__(self, other: Expression) -> Expression:
+        return make("divide", self, other)
 
     def __repr__(self) -> str:
         return self._shown(levels=4)
@@ -147,6 +107,174 @@ def expression(
     return found
 
 
+def constant(value: float, type: Type) -> Expression:
+    """Returns a number: an int in state units (GRID) or parts of 4096 (SHARE), a float (REAL)."""
+    assert type in (GRID, SHARE, REAL)
+    return expression("constant", value=float(value) if type is REAL else int(value), type=type)
+
+
+def number(a: Expression) -> float | None:
+    """Returns the value of a constant, None of any other expression."""
+    if a.operation != "constant":
+        return None
+    assert isinstance(a.value, (int, float))
+    return a.value
+
+
+def parameter(name: str, type: Type) -> Expression:
+    return expression("parameter", value=name, type=type)
+
+
+ZERO: Final = constant(0.0, REAL)
+ONE: Final = constant(1.0, REAL)
+
+
+def make(operation: str, *arguments: Expression) -> Expression:
+    """Returns the expression of an operation with arguments, simplified."""
+    _, signatures, fold = OPERATIONS[operation]
+    types = "".join(each.type.name[0] for each in arguments)
+    assert types in signatures, (operation, arguments)
+    simplify = _SIMPLER.get(operation)
+    simpler = None if simplify is None else simplify(*arguments)
+    if simpler is not None:
+        return simpler
+    numbers = [number(each) for each in arguments]
+    if fold is None or None in numbers or (operation == "divide" and numbers[1] == 0):
+        return expression(operation, *arguments, type=signatures[types])
+    return constant(fold(*numbers), signatures[types])
+
+
+def _add(a: Expression, b: Expression) -> Expression | None:
+    if number(a) == 0:
+        return b
+    if number(b) == 0:
+        return a
+    if b.operation == "negate":
+        return a - b.arguments[0]
+    return b - a.arguments[0] if a.operation == "negate" else None
+
+
+def _subtract(a: Expression, b: Expression) -> Expression | None:
+    if number(b) == 0:
+        return a
+    if number(a) == 0:
+        return -b
+    return a + b.arguments[0] if b.operation == "negate" else None
+
+
+def _negate(a: Expression) -> Expression | None:
+    if a.operation == "subtract":
+        return a.arguments[1] - a.arguments[0]
+    return a.arguments[0] if a.operation == "negate" else None
+
+
+def _absolute(a: Expression) -> Expression | None:
+    if a.operation in ("absolute", "fall"):
+        return a
+    return abs(a.arguments[0]) if a.operation == "negate" else None
+
+
+def _times(a: Expression, share: Expression) -> Expression | None:
+    return a if number(share) == STATE_UNIT or number(a) == 0 else None
+
+
+def _multiply(a: Expression, b: Expression) -> Expression | None:
+    for one, other in ((a, b), (b, a)):
+        if number(one) == 1:
+            return other
+        if number(one) == -1:
+            return -other
+        if one.operation == "negate":
+            return -(one.arguments[0] * other)
+        if other.is_invariant and one.operation == "multiply" and not one.is_invariant:
+            # (value · invariant) · invariant: the product of invariants is computed once a run.
+            value, factor = one.arguments if one.arguments[1].is_invariant else one.arguments[::-1]
+            if factor.is_invariant:
+                return value * (factor * other)
+    return None
+
+
+def _divide(a: Expression, b: Expression) -> Expression | None:
+    if number(b) == 1:
+        return a
+    return -(a.arguments[0] / b) if a.operation == "negate" else None
+
+
+def _alike(a: Expression, b: Expression) -> Expression | None:
+    return a if a is b else None
+
+
+_Simpler = (
+    Callable[[Expression], Expression | None]
+    | Callable[[Expression, Expression], Expression | None]
+)
+_SIMPLER: dict[str, _Simpler] = {
+    "add": _add,
+    "subtract": _subtract,
+    "negate": _negate,
+    "absolute": _absolute,
+    "times": _times,
+    "saturate": lambda a: a if a.operation == "saturate" else None,
+    "rest": lambda share: share.arguments[0] if share.operation == "rest" else None,
+    "multiply": _multiply,
+    "divide": _divide,
+    "and": _alike,
+    "or": _alike,
+    "unless_first": lambda a: a if number(a) == 0 else None,
+}
+"""Operation -> what is simpler than an expression of it, None if nothing is."""
+
+
+def where(condition: Expression, a: Expression, b: Expression) -> Expression:
+    return a if a is b else make("where", condition, a, b)
+
+
+def saturate(a: Expression) -> Expression:
+    return make("saturate", a)
+
+
+def rest(share: Expression) -> Expression:
+    return make("rest", share)
+
+
+def to_real(a: Expression) -> Expression:
+    return make("to_real", a)
+
+
+def scale(a: Expression, factor: int) -> Expression:
+    """Returns a state times a whole number."""
+    assert a.type is GRID, a
+    if factor in (1, -1):
+        return a if factor == 1 else -a
+    value = 0 if factor == 0 else number(a)
+    if value is not None:
+        return constant(value * factor, GRID)
+    return expression("scale", a, value=factor, type=GRID)
+
+
+def with_gradient(a: Expression, *pairs: Expression) -> Expression:
+    """Returns ``a``, whose gradient goes to b times c, to d times e, ... of ``pairs`` b, c, d, e.
+
+    Without pairs, no gradient passes.
+    """
+    assert len(pairs) % 2 == 0
+    assert all(each.type is not BOOL for each in pairs[::2])
+    assert all(each.type is REAL for each in pairs[1::2])
+    return expression("with_gradient", a, *pairs, type=a.type)
+
+
+def remake(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
+    """Returns the operation of ``a`` with other arguments, simplified. A leaf stays."""
+    if arguments == a.arguments:
+        return a
+    if a.operation == "scale":
+        assert isinstance(a.value, int)
+        return scale(arguments[0], a.value)
+    if a.operation == "with_gradient":
+        return with_gradient(*arguments)
+    return make(a.operation, *arguments)
+
+
 def in_order(roots: Iterable[Expression], with_gradients: bool = True) -> list[Expression]:
     """Returns all expressions below ``roots`` once each, arguments before what is made of them.
 
@@ -168,3 +296,18 @@ def in_order(roots: Iterable[Expression], with_gradients: bool = True) -> list[E
             arguments = arguments[:1]
         waiting += [(argument, False) for argument in reversed(arguments)]
     return list(order)
+
+
+Change = Callable[[Expression, tuple[Expression, ...]], Expression]
+
+
+def rewrite(roots: Iterable[Expression], change: Change) -> dict[Expression, Expression]:
+    """Rewrites all expressions below ``roots``, arguments first.
+
+    ``change`` takes an expression and its rewritten arguments, and returns what replaces it.
+    Returns what each expression became.
+    """
+    changed: dict[Expression, Expression] = {}
+    for each in in_order(roots):
+        changed[each] = change(each, tuple(changed[argument] for argument in each.arguments))
+    return changed

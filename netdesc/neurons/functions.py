@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
-from netdesc.neurons.arithmetic import (
-    ONE,
-    absolute,
-    maximum,
-    minimum,
-    rest,
-    times,
-    where,
-    with_gradient,
-)
-from netdesc.neurons.expressions import Expression
+from netdesc.neurons.expressions import ONE, Expression, make, rest, where, with_gradient
 
 
 class Wanted(Enum):
@@ -43,11 +34,11 @@ _VALUE, _STATE, _CONDITION = Wanted.VALUE, Wanted.STATE, Wanted.CONDITION
 
 
 def _decay(state: Expression, lost: Expression) -> Expression:
-    return times(state, rest(lost))
+    return state * rest(lost)
 
 
 def _clip(a: Expression, low: Expression, high: Expression) -> Expression:
-    return minimum(maximum(a, low), high)
+    return make("minimum", make("maximum", a, low), high)
 
 
 def _straight_through(value: Expression, a: Expression) -> Expression:
@@ -56,16 +47,12 @@ def _straight_through(value: Expression, a: Expression) -> Expression:
 
 FUNCTIONS: dict[str, Function] = {
     "decay": Function(("state", "decay"), (_STATE, Wanted.DECAY), _decay),
-    "scaled": Function(("state", "factor"), (_STATE, Wanted.FACTOR), times),
+    "scaled": Function(("state", "factor"), (_STATE, Wanted.FACTOR), partial(make, "times")),
     "where": Function(("condition", "a", "b"), (_CONDITION, _VALUE, _VALUE), where),
-    "abs": Function(("a",), (_VALUE,), absolute),
-    "min": Function(("a", "b"), (_VALUE, _VALUE), minimum),
-    "max": Function(("a", "b"), (_VALUE, _VALUE), maximum),
-    "clip": Function(
-        ("a", "low", "high"),
-        (_VALUE, _VALUE, _VALUE),
-        _clip,
-    ),
+    "abs": Function(("a",), (_VALUE,), partial(make, "absolute")),
+    "min": Function(("a", "b"), (_VALUE, _VALUE), partial(make, "minimum")),
+    "max": Function(("a", "b"), (_VALUE, _VALUE), partial(make, "maximum")),
+    "clip": Function(("a", "low", "high"), (_VALUE, _VALUE, _VALUE), _clip),
     "stop": Function(("a",), (_VALUE,), with_gradient),
     "straight_through": Function(("value", "a"), (_STATE, _STATE), _straight_through),
 }

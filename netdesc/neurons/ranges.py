@@ -14,19 +14,18 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from netdesc.neurons.arithmetic import FOLDS, remake, rewrite, saturate
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import (
-    GRID,
     PARAMETER_LIMIT,
-    SHARE,
-    STATE_LIMIT,
-    STATE_UNIT,
     Expression,
     in_order,
+    remake,
+    rewrite,
+    saturate,
 )
 from netdesc.neurons.mistakes import EquationError, Mistake, Place
 from netdesc.neurons.neuron import Neuron
+from netdesc.neurons.operations import GRID, OPERATIONS, SHARE, STATE_LIMIT, STATE_UNIT
 
 MAX_INT = (1 << 31) - 1
 """Integers must stay within ± this number, so that they can be negated."""
@@ -90,7 +89,9 @@ class Ranges:
             assert isinstance(a.value, int)
             ends = [a.value * end for end in arguments[0]]
         else:  # Each rises or falls with each of its arguments, but for |a|.
-            ends = [int(FOLDS[a.operation](*each)) for each in itertools.product(*arguments)]
+            fold = OPERATIONS[a.operation].fold
+            assert fold is not None
+            ends = [int(fold(*each)) for each in itertools.product(*arguments)]
         if a.operation == "absolute" and arguments[0][0] < 0 < arguments[0][1]:
             ends.append(0)
         return min(ends), max(ends)

@@ -13,19 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
-from netdesc.neurons import arithmetic
-from netdesc.neurons.expressions import (
-    BOOL,
-    GRID,
-    REAL,
-    SHARE,
-    STATE_LIMIT,
-    STATE_UNIT,
-    Expression,
-    Type,
-)
+from netdesc.neurons.expressions import Expression, constant, make, rest, scale
 from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS, Wanted, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
+from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
 from netdesc.neurons.parser import Source
 
 Operand = Expression | float | None
@@ -151,12 +142,12 @@ class Reader:
 
     def _number(self, node: ast.expr, value: float, type: Type) -> Expression | None:
         if type is REAL:
-            return arithmetic.constant(value, REAL)
+            return constant(value, REAL)
         unit = STATE_UNIT if type is SHARE else self._unit
         if abs(value * unit) > STATE_LIMIT:
             limit = STATE_LIMIT // unit
             return self.fail(node, f"This number is beyond the grid, which ends at ±{limit}.")
-        return arithmetic.constant(round(value * unit), type)
+        return constant(round(value * unit), type)
 
     def _constant(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.Constant)
@@ -232,13 +223,15 @@ class Reader:
             return self.fail(node, f"{_a(value).capitalize()} has no sign.")
         if value is None or isinstance(node.op, ast.UAdd):
             return value
-        return arithmetic.negate(value) if isinstance(value, Expression) else -value
+        return -value
 
     def _boolean(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.BoolOp)
-        join = arithmetic.both if isinstance(node.op, ast.And) else arithmetic.either
+        operation = "and" if isinstance(node.op, ast.And) else "or"
         values = complete([self.read_as(each, BOOL) for each in node.values])
-        return None if values is None else functools.reduce(join, values)
+        return (
+            None if values is None else functools.reduce(functools.partial(make, operation), values)
+        )
 
     def _compare(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.Compare)
@@ -250,7 +243,7 @@ class Reader:
             message = _REFUSED.get(type(node.ops[0]), "This comparison is not allowed.")
             return self.fail(node, message)
         compared = self.read_alike(node.left, node.comparators[0])
-        return None if compared is None else arithmetic.compare(operation, *compared)
+        return None if compared is None else make(operation, *compared)
 
     def _neighbours(self, node: ast.Compare) -> Iterator[str]:
         """Returns the comparisons of neighbours in a chain, as a user writes them."""
@@ -272,7 +265,7 @@ class Reader:
         if isinstance(a, float) and isinstance(b, float):
             return a + b if is_sum else a - b
         if a == 1.0 and not is_sum and isinstance(b, Expression) and b.type is SHARE:
-            return arithmetic.rest(b)
+            return rest(b)
         types = {each.type for each in (a, b) if isinstance(each, Expression)}
         if len(types) > 1 or types & {SHARE, BOOL}:
             hint = " Of decays and factors there is '1 - share' alone." if SHARE in types else ""
@@ -282,7 +275,7 @@ class Reader:
         left, right = self.of_type(node.left, a, type), self.of_type(node.right, b, type)
         if left is None or right is None:
             return None
-        return (arithmetic.add if is_sum else arithmetic.subtract)(left, right)
+        return left + right if is_sum else left - right
 
     def _product(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
         if isinstance(a, float) and isinstance(b, float):
@@ -290,21 +283,21 @@ class Reader:
         number, other = (a, b) if isinstance(a, float) else (b, a)
         assert isinstance(other, Expression)
         if isinstance(number, float) and other.type is REAL:
-            number = arithmetic.constant(number, REAL)
+            number = constant(number, REAL)
         hint = ""
         if isinstance(number, Expression):
             types = {number.type, other.type}
             if types == {REAL}:
-                return arithmetic.multiply(number, other)
+                return number * other
             if types == {GRID, SHARE}:
                 state, share = (number, other) if number.type is GRID else (other, number)
-                return arithmetic.times(state, share)
+                return state * share
             hint = _PRODUCT_HINTS.get(frozenset(types), "")
         elif number is not None and other.type is GRID:
             if not float(number).is_integer():
                 return self._not_whole(node, number, node.right if number is a else node.left)
             if abs(number) <= MAX_NUMBER:
-                return arithmetic.scale(other, int(number))
+                return scale(other, int(number))
         return self.fail(node, f"{_both(a, b)} cannot be multiplied.{hint}")
 
     def _not_whole(self, node: ast.BinOp, number: float, state: ast.expr) -> None:

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from netdesc.neurons.derivation import Derivation, Stored, spike_flag
-from netdesc.neurons.expressions import GRID, Expression, in_order
+from netdesc.neurons.expressions import Expression, in_order
 from netdesc.neurons.neuron import Neuron
+from netdesc.neurons.operations import GRID
 from netdesc.neurons.program import Backward
 
 

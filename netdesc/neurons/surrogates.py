@@ -8,26 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netdesc.neurons.arithmetic import (
+from netdesc.neurons.definition import SurrogateShape
+from netdesc.neurons.expressions import (
     ONE,
     ZERO,
-    absolute,
-    add,
-    both,
-    compare,
+    Expression,
     constant,
-    divide,
-    fall,
-    maximum,
-    multiply,
-    negate,
+    make,
     parameter,
-    subtract,
     to_real,
     where,
 )
-from netdesc.neurons.definition import SurrogateShape
-from netdesc.neurons.expressions import GRID, REAL, STATE_UNIT, Expression
+from netdesc.neurons.operations import GRID, REAL, STATE_UNIT
 
 _NOTHING = constant(0, GRID)
 _HALF = constant(0.5, REAL)
@@ -36,15 +28,15 @@ WIDTH = parameter("width", REAL)
 
 
 def _fast_sigmoid(widths: Expression) -> Expression:
-    root = divide(ONE, add(ONE, widths))
-    return multiply(root, root)
+    root = ONE / (ONE + widths)
+    return root * root
 
 
 _BELLS: dict[SurrogateShape, Callable[[Expression], Expression]] = {
-    "exponential": fall,
+    "exponential": lambda widths: make("fall", widths),
     "fast_sigmoid": _fast_sigmoid,
-    "atan": lambda widths: divide(ONE, add(ONE, multiply(widths, widths))),
-    "triangle": lambda widths: maximum(subtract(ONE, widths), ZERO),
+    "atan": lambda widths: ONE / (ONE + widths * widths),
+    "triangle": lambda widths: make("maximum", ONE - widths, ZERO),
 }
 
 
@@ -61,16 +53,15 @@ class Surrogate:
 
     def _bell(self, distance: Expression) -> Expression:
         """Returns the bell at a GRID difference."""
-        real = multiply(to_real(absolute(distance)), self._to_threshold_units)
-        return self._bell_of(divide(real, WIDTH))
+        return self._bell_of(to_real(abs(distance)) * self._to_threshold_units / WIDTH)
 
     def of_comparison(self, larger: Expression, smaller: Expression) -> Pairs:
         """Returns the gradients of a spike that fires where ``larger`` exceeds ``smaller``.
 
         They are peak · bell of the difference, as pairs of an expression and its factor.
         """
-        slope = multiply(PEAK, self._bell(subtract(larger, smaller)))
-        return larger, slope, smaller, negate(slope)
+        slope = PEAK * self._bell(larger - smaller)
+        return larger, slope, smaller, -slope
 
     def of_phase(self, re: Expression, im: Expression, threshold: Expression) -> Pairs:
         """Returns the gradients of a spike that ``phase_condition`` describes.
@@ -83,21 +74,20 @@ class Surrogate:
             to im:  -sign(im) · peak / width · bell_im · (1 - bell_re / 2 if re > threshold
                                                           else bell_re / 2)
         """
-        above = subtract(re, threshold)
+        above = re - threshold
         bell_re, bell_im = self._bell(above), self._bell(im)
-        height = divide(PEAK, WIDTH)
-        slope_re = multiply(multiply(bell_re, bell_im), multiply(height, _HALF))
-        half = multiply(bell_re, _HALF)
-        step = where(compare("greater", above, _NOTHING), subtract(ONE, half), half)
-        size_im = multiply(multiply(bell_im, step), height)
-        falling = where(compare("less", im, _NOTHING), size_im, ZERO)
-        slope_im = where(compare("greater", im, _NOTHING), negate(size_im), falling)
-        return re, slope_re, im, slope_im, threshold, negate(slope_re)
+        height = PEAK / WIDTH
+        slope_re = (bell_re * bell_im) * (height * _HALF)
+        half = bell_re * _HALF
+        size_im = bell_im * where(make("greater", above, _NOTHING), ONE - half, half) * height
+        falling = where(make("less", im, _NOTHING), size_im, ZERO)
+        slope_im = where(make("greater", im, _NOTHING), -size_im, falling)
+        return re, slope_re, im, slope_im, threshold, -slope_re
 
 
 def phase_condition(
     re: Expression, im: Expression, im_before: Expression, threshold: Expression
 ) -> Expression:
     """Returns whether ``re`` has reached the threshold while ``im`` rises through 0."""
-    rises = both(compare("less", im_before, _NOTHING), compare("greater_equal", im, _NOTHING))
-    return both(compare("greater_equal", re, threshold), rises)
+    rises = make("and", make("less", im_before, _NOTHING), make("greater_equal", im, _NOTHING))
+    return make("and", make("greater_equal", re, threshold), rises)

@@ -15,8 +15,9 @@ from support.program_interpreter import forward, on_grid
 
 from netdesc.neurons.compile import compile_neuron, split_at_norm
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.expressions import REAL, in_order
+from netdesc.neurons.expressions import in_order
 from netdesc.neurons.mistakes import EquationError
+from netdesc.neurons.operations import REAL
 
 FORWARD = {"parameter", "constant", "state", "fired_before", "input"}
 BACKWARD = {"parameter", "constant", "stored", "stored_before", "carry", "output_gradient"}

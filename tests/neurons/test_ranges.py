@@ -15,8 +15,9 @@ from support.program_interpreter import VALUES, evaluate, on_grid, run_case, tow
 
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.expressions import GRID, STATE_LIMIT, Expression, in_order
+from netdesc.neurons.expressions import Expression, in_order
 from netdesc.neurons.mistakes import EquationError
+from netdesc.neurons.operations import GRID, STATE_LIMIT
 from netdesc.neurons.program import Program
 
 MAX_INT = 2**31 - 1

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from support.equations import Case
 
-from netdesc.neurons.expressions import GRID, STATE_LIMIT, Expression, in_order
+from netdesc.neurons.expressions import Expression, in_order
+from netdesc.neurons.operations import GRID, STATE_LIMIT
 from netdesc.neurons.program import Program
 
 Leaves = Mapping[tuple[str, Any], Any]

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from netdesc.neurons.arithmetic import constant, where
 from netdesc.neurons.definition import ParameterKind
-from netdesc.neurons.expressions import BOOL, GRID, REAL, STATE_UNIT, Expression, in_order
+from netdesc.neurons.expressions import Expression, constant, in_order, where
+from netdesc.neurons.operations import BOOL, GRID, REAL, STATE_UNIT
 from netdesc.neurons.program import Program
 
 _IMPORTS = """\

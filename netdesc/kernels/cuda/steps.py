@@ -16,8 +16,8 @@ from netdesc.kernels.fixed_point import (
     STATE_UNIT,
     WEIGHT_UNIT,
 )
-from netdesc.neurons.arithmetic import MAX_FALL
 from netdesc.neurons.expressions import PARAMETER_LIMIT
+from netdesc.neurons.operations import MAX_FALL
 
 ROUNDING = tl.constexpr(1.5 * 2**23)
 """Adding this number to a float and subtracting it again rounds the float, ties to even.

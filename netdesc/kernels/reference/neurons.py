@@ -18,15 +18,8 @@ from torch import Tensor
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput
 from netdesc.kernels.parameter_grid import GRADIENT_SIGNS, truncate
-from netdesc.neurons.expressions import (
-    BOOL,
-    GRID,
-    SHARE,
-    Expression,
-    Value,
-    expression,
-    in_order,
-)
+from netdesc.neurons.expressions import Expression, Value, expression, in_order
+from netdesc.neurons.operations import BOOL, GRID, SHARE
 from netdesc.neurons.program import Program
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from netdesc.neurons.expressions import BOOL, COMPARISONS, REAL, STATE_UNIT, Expression
+from netdesc.neurons.expressions import Expression
+from netdesc.neurons.operations import BOOL, COMPARISONS, REAL, STATE_UNIT
 from netdesc.neurons.program import Backward, Forward, Program
 
 _IMPORTS = """\

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from netdesc.exchange.errors import LayerError, require
 from netdesc.hardware.integers import Integers
-from netdesc.kernels.fixed_point import DECAY_ONE
+from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
+from netdesc.neurons.models.fields import MAX_LEVEL
+from netdesc.neurons.models.sigma_delta import MAX_DIFFERENCE
 
-MAX_THRESHOLD = 1 << 23
-"""The largest threshold, in the unit of weights, which is 64 units of currents and voltages. The
-device clips voltages at 2²³ - 1 of their units, so a neuron with this threshold never spikes.
-"""
+MAX_THRESHOLD = MAX_LEVEL * WEIGHT_UNIT
+"""The largest threshold, in the unit of weights. A device, which clips voltages at 2¹⁷ of this
+unit, never reaches it."""
 
 READOUT_THRESHOLD = 262143
 """The threshold that slayer writes for a readout of voltages. No state of the device reaches it."""
@@ -106,5 +107,6 @@ class NetNeuron:
                 needed = f"[{neurons}] is needed" if known.can_differ else "one number is needed"
                 problem = f"has shape {list(values.shape)}; the layer has {neurons} neurons, "
                 raise LayerError(dataset, f"{problem}so {needed}")
-            is_valid = (values >= known.lowest) & (values <= known.highest)
-            require(dataset, values, is_valid, f"it is {known.lowest} to {known.highest}")
+            highest = MAX_DIFFERENCE * WEIGHT_UNIT if self.type == "SDNN" else known.highest
+            is_valid = (values >= known.lowest) & (values <= highest)
+            require(dataset, values, is_valid, f"it is {known.lowest} to {highest}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from netdesc.graph import DenseNode, Graph
 from netdesc.kernels.fixed_point import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT, weight_limits
 from netdesc.neurons.definition import Definition, ParameterKind
+from netdesc.neurons.models.fields import MAX_LEVEL
 
 Integers = NDArray[np.int32]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -22,10 +23,6 @@ BIAS_BITS = 8
 
 WEIGHT_BITS = 6
 """The unit of weights, biases and thresholds is 2⁻⁶ of a threshold unit."""
-
-MAX_LEVEL = 1 << 17
-"""Thresholds and other levels are clipped to this number of threshold units."""
-
 
 WEIGHT_NAMES = {
     1: ("synapse.weight",),

@@ -14,7 +14,6 @@ import torch
 
 from netdesc.kernels.checks import check_per_neuron
 from netdesc.kernels.fixed_point import (
-    STATE_LIMIT,
     STATE_UNIT,
     STATES_PER_WEIGHT,
     WEIGHT_UNIT,
@@ -22,6 +21,7 @@ from netdesc.kernels.fixed_point import (
 )
 from netdesc.kernels.parameter_grid import parameter_gradient, parameter_vector, truncate
 from netdesc.neurons.models.cuba import Cuba
+from netdesc.neurons.models.fields import MAX_LEVEL
 
 CUBA = Cuba(type="cuba", threshold=1.0, current_decay=0.5, voltage_decay=0.5).definition().to_text()
 """The equations, which are the same for all values of the parameters."""
@@ -115,13 +115,11 @@ def make_dynamics(
     axonal delay (0 or 1 steps). The surrogate gradient is
     ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with ``τ = 100 · tau_grad · θ``, where θ
     is the threshold on the grid. Raises ValueError for tensors that do not fit, and for a threshold
-    that is 0 on the grid or beyond the range of states.
+    that is 0 on the grid or beyond ``MAX_LEVEL``.
     """
     threshold, tau_grad, scale_grad, delay = numbers
-    if not 1 / WEIGHT_UNIT <= threshold <= STATE_LIMIT / STATE_UNIT:
-        raise ValueError(
-            f"threshold {threshold:g} is not in {1 / WEIGHT_UNIT} to {STATE_LIMIT // STATE_UNIT}"
-        )
+    if not 1 / WEIGHT_UNIT <= threshold <= MAX_LEVEL:
+        raise ValueError(f"threshold {threshold:g} is not in {1 / WEIGHT_UNIT} to {MAX_LEVEL}")
     if not _are_uniform(current_decay, voltage_decay, bias):
         check_per_neuron("a current decay", current_decay, neurons, shared=1)
         check_per_neuron("a voltage decay", voltage_decay, neurons, shared=1)

@@ -172,6 +172,7 @@ def test_files_as_slayer_writes_them(tmp_path: Path, kind: str) -> None:
         ("RF_PHASE", "weight", {"weight/real": None, "weight/imag": None, "weight": WEIGHT}),
         ("RF_PHASE", "bias", {"bias": np.zeros(2)}),
         ("RF_PHASE", "neuron/gradedSpike", {"neuron/gradedSpike": True}),
+        ("SDNN", "neuron/vThMant", {"neuron/vThMant": 512 * 64 + 1}),
         ("SDNN", "neuron/activation", {"neuron/activation": None}),
         ("SDNN", "neuron/activation", {"neuron/activation": "<lambda>"}),
         ("SDNN", "neuron/sigma_output", {"neuron/sigma_output": np.zeros(2)}),

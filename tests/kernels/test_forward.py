@@ -120,7 +120,7 @@ def test_silence_and_spikes_everywhere(engine, density):
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_states_saturate(engine, sign):
     """Graded spikes of 1,000 through the largest weights saturate u at once, then v."""
-    layer = plain_layer(2, density=1.0, inputs=40, threshold=131072.0)
+    layer = plain_layer(2, density=1.0, inputs=40, threshold=32768.0)
     layer.spikes *= 1000
     layer.weight[:] = sign * 100
     layer.current_decay = layer.voltage_decay = np.array(0, np.float32)
@@ -136,7 +136,7 @@ def test_more_events_than_a_state_can_hold(sign):
     spikes = np.zeros((11, 1, 200_000), np.float32)
     spikes[3] = 1
     layer = plain_layer(3, spikes=spikes, weight=np.full((2, 200_000), sign * 4.0, np.float32))
-    layer.threshold = 131072.0
+    layer.threshold = 32768.0
     assert check_forward(layer, "cpu") == EVENTS
     assert layer.forward("cpu")[1][3, 0, 0] == sign * 2**29
 

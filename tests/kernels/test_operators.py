@@ -164,7 +164,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "double decays": (lambda: dense(decays=(torch.rand(7).double(), DECAY)), "type float64"),
     "a bias of another size": (lambda: dense(bias=torch.rand(6)), r"bias has shape \[6\]"),
-    "threshold 0": (lambda: dense(threshold=0.0), "threshold 0 is not in 0.015625 to 131072"),
+    "threshold 0": (lambda: dense(threshold=0.0), "threshold 0 is not in 0.015625 to 32768"),
     "threshold below the grid": (lambda: dense(threshold=0.0156), "threshold 0.0156 is not"),
     "threshold beyond states": (lambda: dense(threshold=131073.0), "is not in"),
     "threshold NaN": (lambda: dense(threshold=math.nan), "threshold nan is not"),

@@ -133,7 +133,7 @@ def test_the_norm_subtracts_the_mean_of_the_batch(engine):
         out = model(input_TBN)
     weight = cuba_oracle.integer_weight(model.layers["a"].synapse.weight.detach().numpy())
     arriving = 64 * (input_TBN.numpy().astype(np.int64) @ weight.T)
-    u = cuba_oracle.run(arriving, 0.3, 1.0, 131072.0).u / 4096
+    u = cuba_oracle.run(arriving, 0.3, 1.0, 32768.0).u / 4096
     mean = u.mean(axis=(0, 1))
     offset = cuba_oracle.integer_weight(mean) * 64
     expected = cuba_oracle.run((u * 4096).astype(np.int64) - offset, 1.0, 0.1, 0.5)

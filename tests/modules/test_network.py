@@ -265,7 +265,7 @@ def test_reports_describe_the_last_forward_pass():
 
 
 def test_states_beyond_the_device_are_reported():
-    model = network(dense("a", 1, neuron=neuron(current_decay=0.0, threshold=131072.0)))
+    model = network(dense("a", 1, neuron=neuron(current_decay=0.0, threshold=32768.0)))
     model.layers["a"].synapse.weight.data.fill_(3.0)
     for steps, leaves in ((10, False), (60, True)):
         model(torch.ones(steps, 1, 10))

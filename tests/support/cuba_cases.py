@@ -146,7 +146,7 @@ def layers(draw: st.DrawFn, graded: bool = True, max_steps: int = 40) -> Layer:
         current_decay=_decays(draw, rng, neurons),
         voltage_decay=_decays(draw, rng, neurons),
         bias=bias.astype(np.float32),
-        threshold=draw(st.sampled_from([1 / 64, 0.1, 0.5, 1.0, 3.37, 131072.0])),
+        threshold=draw(st.sampled_from([1 / 64, 0.1, 0.5, 1.0, 3.37, 32768.0])),
         delay=draw(st.booleans()),
     )
 

@@ -8,15 +8,17 @@ from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 MAX_VOLTAGE = (1 << 23) - 1
-"""The value at which the device clips voltages, in 1/4096 of the threshold's unit."""
+"""The value at which the device clips voltages, in units of the neuron's states."""
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     for each in context.neuron_parameters():
         for parts, end in each.ends if each.name == "threshold" else ():
-            if 64 * int(64 * end) >= MAX_VOLTAGE:
+            bits = each.neuron.unit_bits
+            if int(64 * end) << bits - 6 >= MAX_VOLTAGE:
                 message = f"no voltage of the device reaches the threshold {end:g}"
-                yield RuleDiagnostic(parts, message, hint="use less than 2048")
+                hint = f"use less than {MAX_VOLTAGE + 1 >> bits}"
+                yield RuleDiagnostic(parts, message, hint=hint)
 
 
 ENTRY = Entry(
@@ -24,7 +26,8 @@ ENTRY = Entry(
     title="a threshold that no voltage of the device reaches",
     cause=(
         "The device clips voltages at 2^23 - 1, in units of 1/4096 of the threshold's unit. That "
-        "is slightly below 2048, so a neuron with a higher threshold never spikes there."
+        "is slightly below 2048, so a neuron with a higher threshold never spikes there. States of "
+        '"sigma_delta" have 64 times finer units, so that their limit is 32.'
     ),
     fix="Use a threshold below 2048.",
     at="/neurons/cuba/threshold",

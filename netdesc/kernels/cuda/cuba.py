@@ -28,8 +28,7 @@ def _make_cuba(
 ) -> Neurons:
     """Returns the neurons for the kernels. ``surrogate`` has its peak and width.
 
-    Thresholds beyond ``PARAMETER_LIMIT`` are clamped. Raises ValueError if a parameter is on
-    another device than ``signal``.
+    Raises ValueError if a parameter is on another device than ``signal``.
     """
     threshold = device_number(dynamics.threshold / STATE_UNIT, signal.device)
     current_decay, voltage_decay = dynamics.current_decay, dynamics.voltage_decay

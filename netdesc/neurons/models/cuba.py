@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from netdesc.neurons.models.base import Equations, NeuronSection
-from netdesc.neurons.models.fields import Decay, decay_field, parameter_field
+from netdesc.neurons.models.fields import MAX_LEVEL, Decay, decay_field, parameter_field
 from netdesc.sections import field
 
 
@@ -27,7 +27,7 @@ class Cuba(NeuronSection):
         learnt_range=None,
         unit="1",
         gt=0,
-        le=131072,
+        le=MAX_LEVEL,
         placeholder=1.0,
     )
     current_decay: Decay = decay_field(

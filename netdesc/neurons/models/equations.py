@@ -9,10 +9,10 @@ from pydantic import Field
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.base import CompiledNeuronSection, Equations
-from netdesc.neurons.models.fields import LEARNT_RANGES, RANGE_TEXT, OrRange
+from netdesc.neurons.models.fields import LEARNT_RANGES, MAX_LEVEL, RANGE_TEXT, OrRange
 from netdesc.sections import Section, field
 
-Number = OrRange[Annotated[float, Field(ge=-131072, le=131072)]]
+Number = OrRange[Annotated[float, Field(ge=-MAX_LEVEL, le=MAX_LEVEL)]]
 
 
 class EquationParameter(Section):

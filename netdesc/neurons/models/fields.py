@@ -8,11 +8,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.neurons.definition import ParameterKind, SurrogateShape
+from netdesc.neurons.expressions import PARAMETER_LIMIT, STATE_UNIT
 from netdesc.sections import Section, field, form_tag
+
+MAX_LEVEL = PARAMETER_LIMIT // STATE_UNIT
+"""The largest threshold or other level of neurons, in threshold units. No state of a device, and no
+state of training that is of use, reaches it."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Level = Annotated[float, Field(ge=0, le=131072)]
+Level = Annotated[float, Field(ge=0, le=MAX_LEVEL)]
 
 N = TypeVar("N")
 OrRange = Annotated[

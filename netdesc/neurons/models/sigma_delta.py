@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from netdesc.neurons.expressions import PARAMETER_LIMIT
 from netdesc.neurons.models.base import CompiledNeuronSection, Equations
 from netdesc.neurons.models.delta import CUMULATIVE_TEXT, SENT, hold
-from netdesc.neurons.models.fields import Threshold, threshold_field
+from netdesc.neurons.models.fields import OrRange, threshold_field
 from netdesc.sections import field
+
+_UNIT_BITS = 18
+MAX_DIFFERENCE = PARAMETER_LIMIT >> _UNIT_BITS
+"""The largest threshold. Units are 64 times finer than those of other neurons."""
 
 _ACTIVATIONS = {"relu": "max(norm(s), 0)", "identity": "norm(s)"}
 
@@ -19,11 +26,11 @@ class SigmaDelta(CompiledNeuronSection):
     activation that reach the threshold. What is not handed on is kept.
     """
 
-    unit_bits = 18
+    unit_bits = _UNIT_BITS
     source = "lava-dl, slayer.neuron.sigma_delta; lava.proc.sdn.SigmaDelta"
 
     type: Literal["sigma_delta"] = field("Sums differences, activates, hands on differences.")
-    threshold: Threshold = threshold_field(
+    threshold: OrRange[Annotated[float, Field(ge=0, le=MAX_DIFFERENCE)]] = threshold_field(
         "Difference that is handed on; 0 hands on all.", learnt_range=None
     )
     activation: Literal["relu", "identity"] = field(

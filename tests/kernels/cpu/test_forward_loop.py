@@ -62,7 +62,7 @@ def biased(states: list[int], steps: int, decay: float, **more: object) -> Layer
         bias=bias,
         current_decay=np.array(1, np.float32),
         voltage_decay=np.array(decay, np.float32),
-        threshold=131072.0,
+        threshold=32768.0,
         **more,
     )
 
@@ -95,7 +95,7 @@ def layers_with_large_voltages(draw: st.DrawFn) -> Layer:
         current_decay=draw(st.sampled_from([decays[0], np.array(1, np.float32)])),
         voltage_decay=decays[1],
         bias=draw(st.sampled_from([np.zeros(0), rng.normal(0, 20, neurons)])).astype(np.float32),
-        threshold=draw(st.sampled_from([1.0, 100.0, 131072.0])),
+        threshold=draw(st.sampled_from([1.0, 100.0, 32768.0])),
         delay=draw(st.booleans()),
     )
 

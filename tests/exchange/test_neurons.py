@@ -98,10 +98,10 @@ def test_sums_of_differences_are_output_layers_of_sigma_delta_networks() -> None
     [
         ("delta", {}, 'neurons of type "delta"'),
         ("equations", {}, 'neurons of type "equations"'),
-        ("rf", {"graded": True}, "graded spikes"),
-        ("lif", {"reset": "subtract"}, 'the reset "subtract"'),
-        ("alif", {"reset": "zero", "refractory_decay": None}, 'the reset "zero"'),
-        ("sigma_delta", {"cumulative_error": True}, "a cumulative error"),
+        ("rf", {"graded": True}, '"graded": true'),
+        ("lif", {"reset": "subtract"}, '"reset": "subtract"'),
+        ("alif", {"reset": "zero", "refractory_decay": None}, '"reset": "zero"'),
+        ("sigma_delta", {"cumulative_error": True}, '"cumulative_error": true'),
     ],
 )
 def test_neurons_without_a_form(kind: str, more: dict[str, Any], words: str) -> None:

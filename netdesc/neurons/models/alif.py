@@ -29,6 +29,7 @@ class Alif(CompiledNeuronSection):
     """
 
     wrapped = ("u",)
+    net_options = CompiledNeuronSection.net_options | {"reset": "refractory"}
     source = "lava-dl, slayer.neuron.alif; Bellec et al. 2018"
 
     type: Literal["alif"] = field("Adaptive leaky integrate-and-fire neuron.")
@@ -58,12 +59,6 @@ class Alif(CompiledNeuronSection):
     def missing_fields(self) -> dict[str, str]:
         is_missing = self.reset == "refractory" and self.refractory_decay is None
         return {"refractory_decay": 'the reset "refractory" needs it'} if is_missing else {}
-
-    @property
-    def net_problem(self) -> tuple[str, str] | None:
-        if self.reset != "refractory":
-            return f'has the reset "{self.reset}"', 'train with the reset "refractory"'
-        return super().net_problem
 
     def equations(self) -> Equations:
         is_refractory = self.reset == "refractory"

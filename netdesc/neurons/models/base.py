@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from copy import copy
@@ -225,6 +226,9 @@ class NeuronSection(Section):
 class CompiledNeuronSection(NeuronSection):
     """Base class of neurons with the fields that need engines made from equations."""
 
+    net_options: ClassVar[dict[str, Any]] = {"graded": False}
+    """Field -> its only value with which a ``.net`` file can hold the neurons."""
+
     surrogate: Surrogate | None = field(
         "Surrogate gradient, in place of tau_grad and scale_grad.",
         default=None,
@@ -266,8 +270,10 @@ class CompiledNeuronSection(NeuronSection):
 
     @property
     def net_problem(self) -> tuple[str, str] | None:
-        if self.graded:
-            return "has graded spikes", 'train with "graded": false'
+        for name, value in self.net_options.items():
+            if getattr(self, name) != value:
+                given, needed = (json.dumps(each) for each in (getattr(self, name), value))
+                return f'has "{name}": {given}', f'train with "{name}": {needed}'
         return super().net_problem
 
     def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:

@@ -23,6 +23,7 @@ class Lif(CompiledNeuronSection):
     above the threshold emits a spike and is reset.
     """
 
+    net_options = CompiledNeuronSection.net_options | {"reset": "zero"}
     source = "Lapicque 1907; with subtract_delayed the default of snnTorch's Leaky"
 
     type: Literal["lif"] = field("Leaky integrate-and-fire neuron.")
@@ -35,12 +36,6 @@ class Lif(CompiledNeuronSection):
         'after the spike ("subtract") or in the next step, after the leak ("subtract_delayed").',
         default="zero",
     )
-
-    @property
-    def net_problem(self) -> tuple[str, str] | None:
-        if self.reset != "zero":
-            return f'has the reset "{self.reset}"', 'train with the reset "zero"'
-        return super().net_problem
 
     def equations(self) -> Equations:
         step = (_STEP, "The voltage leaks and gains the input.")

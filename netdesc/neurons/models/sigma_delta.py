@@ -27,6 +27,7 @@ class SigmaDelta(CompiledNeuronSection):
     """
 
     unit_bits = _UNIT_BITS
+    net_options = CompiledNeuronSection.net_options | {"cumulative_error": False}
     source = "lava-dl, slayer.neuron.sigma_delta; lava.proc.sdn.SigmaDelta"
 
     type: Literal["sigma_delta"] = field("Sums differences, activates, hands on differences.")
@@ -38,12 +39,6 @@ class SigmaDelta(CompiledNeuronSection):
         default="relu",
     )
     cumulative_error: bool = field(CUMULATIVE_TEXT, default=False)
-
-    @property
-    def net_problem(self) -> tuple[str, str] | None:
-        if self.cumulative_error:
-            return "has a cumulative error", 'train with "cumulative_error": false'
-        return super().net_problem
 
     def equations(self) -> Equations:
         step = (

@@ -63,6 +63,16 @@ def example_neuron(kind: str) -> NeuronSection:
     return with_examples([*shown, *with_examples(shown).missing_fields()])
 
 
+def own_options(section: type[NeuronSection]) -> dict[str, list[Any]]:
+    """Maps the options that a neuron does not share with others to their choices."""
+    options = {
+        name: [False, True] if info.annotation is bool else structure.literals(info.annotation)
+        for name, info in structure.fields(section).items()
+        if name not in (*LAST_FIELDS, "type")
+    }
+    return {name: choices for name, choices in options.items() if choices}
+
+
 def neuron_record(neuron: NeuronSection) -> dict[str, Any]:
     """Returns what ``neuron_text`` says, as an object for JSON."""
     definition, values = neuron.definition(), neuron.values()
@@ -170,9 +180,8 @@ def _equation_lines(parts: dict[str, Any], width: int) -> Iterator[str]:
 
 def _alternatives(neuron: NeuronSection) -> Iterator[tuple[str, Equations]]:
     """Yields the equations of each other choice of the neuron's own options, with a title."""
-    for name, info in structure.fields(type(neuron)).items():
-        choices = [False, True] if info.annotation is bool else structure.literals(info.annotation)
-        for value in choices if name not in (*LAST_FIELDS, "type") else ():
+    for name, choices in own_options(type(neuron)).items():
+        for value in choices:
             if value != getattr(neuron, name):
                 other = neuron.model_copy(update={name: value})
                 yield f'with "{name}": {json.dumps(value)}', other.equations()

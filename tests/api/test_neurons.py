@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from support.classify_task import CELLS, STEPS, classify_document, write_arrays
+from support.neuron_definitions import example_fields
 
 import netdesc
+from netdesc.description.neuron_text import example_neuron
 from netdesc.events import Event
 from netdesc.kernels.engine import use_engine
 from netdesc.neurons.models import NEURONS
@@ -64,6 +66,11 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def fields_of(kind: str) -> dict[str, Any]:
+    """Returns the fields of a neuron that learns what it can."""
+    return CASES.get(kind) or example_fields(kind) | {"learn": [*example_neuron(kind).learnable()]}
+
+
 class StopError(Exception):
     pass
 
@@ -80,7 +87,7 @@ def document(folder: Path, kind: str) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     write_arrays(folder / "data.npz")
     made = classify_document({"path": str(folder / "data.npz")}, {"epochs": 4})
-    made["neurons"]["own"] = {"type": kind, "per_channel": True} | CASES[kind]
+    made["neurons"]["own"] = {"type": kind, "per_channel": True} | fields_of(kind)
     made["layers"][0] |= {"neuron": "own", "weight_norm": kind == "rf", "weight_scale": 3.0}
     return made
 
@@ -109,7 +116,7 @@ def test_a_neuron_is_trained_resumed_evaluated_and_run(kind: str, tmp_path: Path
     assert (whole.metrics["loss"] == again.metrics["loss"]).all()
     assert whole.metrics["loss"][-1] < whole.metrics["loss"][0]
     initial = netdesc.compile(made).model.state_dict()
-    learnt = [f"layers.hidden.neuron.{name}" for name in CASES[kind].get("learn", [])]
+    learnt = [f"layers.hidden.neuron.{name}" for name in fields_of(kind).get("learn", [])]
     assert all((states[0][name] != initial[name]).any() for name in learnt)
     evaluation = netdesc.evaluate(whole, "validation")
     assert evaluation.loss == pytest.approx(whole.best["validation_loss"], rel=1e-6)

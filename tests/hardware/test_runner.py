@@ -17,6 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.exchange_samples import dense, document, model_of
+from support.neuron_definitions import example_fields
 
 import netdesc
 from netdesc.description import Document
@@ -192,11 +193,11 @@ NEURON_KINDS: dict[str, dict[str, Any]] = {
     "integrator": {"current_decay": 0.3, "voltage_decay": 0.1},
     "equations": OWN,
 }
-"""Type -> other fields of a neuron."""
+"""Type -> other fields of a neuron, in place of those of its example."""
 
 
 def layers_of(kind: str) -> list[dict[str, Any]]:
-    neuron = {"type": kind, **NEURON_KINDS[kind]}
+    neuron = {"type": kind, **(NEURON_KINDS.get(kind) or example_fields(kind))}
     scale = 0.1 if kind == "sigma_delta" else 1.0  # so that no sum reaches 32
     more = {"type": "dense", "units": 7, "neuron": neuron, "weight_scale": scale}
     return [{"name": "a", **more}, {"name": "b", **more}]
@@ -205,7 +206,7 @@ def layers_of(kind: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "layers",
     [
-        *(layers_of(kind) for kind in NEURON_KINDS if kind in NEURONS),
+        *map(layers_of, NEURONS),
         [dense("a", 12), dense("b", 5)],
         [dense("a", 12, weight_norm=True), dense("b", 5, weight_scale=3.0)],
         [dense("a", 12, neuron={"norm": "mean"}), dense("b", 5)],

@@ -53,7 +53,7 @@ def test_programs_read_the_leaves_that_they_may(definition: Definition) -> None:
         ("cuba", 2, 2),
         ("alif", 2, 4),
         ("rf", 2, 2),
-        ("lif_delayed_exact", 2, 2),
+        ("lif_subtract_delayed_exact", 2, 2),
     ],
 )
 def test_carries_that_are_equal_zero_or_unread_are_left_out(

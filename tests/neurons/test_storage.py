@@ -12,8 +12,8 @@ STORED = {
     "cuba_exact": (1, 1),
     "lif": (1, 1),
     "lif_subtract": (1, 1),
-    "lif_delayed": (1, 1),
-    "lif_delayed_exact": (1, 1),
+    "lif_subtract_delayed": (1, 1),
+    "lif_subtract_delayed_exact": (1, 1),
     "alif": (1, 3),
     "alif_exact": (3, 3),
     "alif_subtract": (1, 2),
@@ -27,7 +27,7 @@ STORED = {
 """Neuron -> number of stored values without and with learnt parameters."""
 
 
-@pytest.mark.parametrize("name", DEFINITIONS)
+@pytest.mark.parametrize("name", STORED)
 def test_few_values_are_stored(name: str) -> None:
     programs = [compile_neuron(DEFINITIONS[name], learn) for learn in (False, True)]
     assert tuple(len(each.forward.stored) for each in programs) == STORED[name]

@@ -1,20 +1,35 @@
-"""Neurons for tests of the compiler: the built-in ones, with the options that change equations."""
+"""Neurons for tests: the built-in ones, with each choice of the options that change equations."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from netdesc.description.neuron_text import example_neuron, own_options
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.models import NEURONS
+from netdesc.neurons.models import NEURONS, NeuronSection
 
 
-def define(neuron: str, **options: Any) -> Definition:
-    """Returns the definition of a built-in neuron; the values of its parameters do not matter."""
-    fields = NEURONS[neuron].model_fields.items()
-    values = {name: 0.5 for name, info in fields if "x-kind" in (info.json_schema_extra or {})}
-    values |= {"period": 10} if "period" in values else {}
-    return NEURONS[neuron].model_validate({"type": neuron, **values, **options}).definition()
+def variants(kind: str) -> dict[str, NeuronSection]:
+    """Returns neurons of a type: an example, and one for each other choice of an option."""
+    example = example_neuron(kind)
+    found = {kind: example}
+    for option, choices in own_options(type(example)).items():
+        for value in choices:
+            if value != getattr(example, option):
+                other = example.model_copy(update={option: value})
+                name = option if value is True else value
+                found[f"{kind}_{name}"] = other.model_copy(
+                    update=dict.fromkeys(other.idle_fields())
+                )
+    return found
+
+
+def example_fields(kind: str) -> dict[str, Any]:
+    """Returns the fields of the example, with thresholds low enough for spikes."""
+    neuron = example_neuron(kind)
+    low = {name: 0.2 for name, each in neuron.value_kinds().items() if each == "threshold"}
+    return neuron.model_dump(mode="json", exclude_unset=True) | low
 
 
 def exact(definition: Definition) -> Definition:
@@ -22,24 +37,18 @@ def exact(definition: Definition) -> Definition:
     return replace(definition, has_exact_reset=True)
 
 
-CUBA, LIF, ALIF, RF, RF_IZ = map(define, ("cuba", "lif", "alif", "rf", "rf_iz"))
-SIGMA_DELTA, INTEGRATOR = define("sigma_delta"), define("integrator")
-LIF_DELAYED = define("lif", reset="subtract_delayed")
-
 DEFINITIONS = {
-    "cuba": CUBA,
-    "cuba_exact": exact(CUBA),
-    "lif": LIF,
-    "lif_subtract": define("lif", reset="subtract"),
-    "lif_delayed": LIF_DELAYED,
-    "lif_delayed_exact": exact(LIF_DELAYED),
-    "alif": ALIF,
-    "alif_exact": exact(ALIF),
-    "alif_subtract": define("alif", reset="subtract", refractory_decay=None),
-    "alif_zero": define("alif", reset="zero", refractory_decay=None),
-    "rf": RF,
-    "rf_iz": RF_IZ,
-    "rf_iz_exact": exact(RF_IZ),
-    "sigma_delta": SIGMA_DELTA,
-    "integrator": INTEGRATOR,
+    name: neuron.definition()
+    for kind in NEURONS
+    if kind != "equations"
+    for name, neuron in variants(kind).items()
 }
+DEFINITIONS |= {
+    f"{name}_exact": exact(DEFINITIONS[name])
+    for name in ("cuba", "lif_subtract_delayed", "alif", "rf_iz")
+}
+
+CUBA, LIF, ALIF, RF, RF_IZ, SIGMA_DELTA, INTEGRATOR = (
+    DEFINITIONS[name]
+    for name in ("cuba", "lif", "alif", "rf", "rf_iz", "sigma_delta", "integrator")
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from support.equation_interpreter import Run, run_equations
+from support.neuron_definitions import variants
 
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.models import NEURONS, NeuronSection
@@ -147,7 +149,7 @@ def neuron_fields(draw: st.DrawFn, name: str) -> dict[str, Any]:
     return fields
 
 
-@pytest.mark.parametrize("name", sorted(set(NEURONS) - {"equations"}))
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"equations"}))
 @given(data=st.data(), inputs=RUNS)
 def test_equations_compute_what_a_loop_by_hand_computes(
     name: str, data: st.DataObject, inputs: list[tuple[int, int]]
@@ -163,16 +165,9 @@ def test_equations_compute_what_a_loop_by_hand_computes(
 
 @pytest.mark.parametrize("name", NEURONS)
 def test_every_neuron_compiles_with_each_option(name: str) -> None:
-    choices: list[dict[str, Any]] = [{}]
-    for option, values in OPTIONS.get(name, {}).items():
-        choices = [choice | {option: value} for choice in choices for value in values]
-    if "graded" in NEURONS[name].model_fields:
-        choices += [{"graded": True}, {"reset_gradient": "exact"}]
-    for choice in choices:
-        fields = EXAMPLES[name] | choice
-        if name == "alif" and choice.get("reset", "refractory") != "refractory":
-            fields = {key: value for key, value in fields.items() if key != "refractory_decay"}
-        neuron = section(name, fields)
+    shared = [{}, {"graded": True}, {"reset_gradient": "exact"}]
+    for own, other in itertools.product(variants(name).values(), shared):
+        neuron = own.model_copy(update=other if "graded" in type(own).model_fields else {})
         program = compile_neuron(neuron.definition(), learn=True)
         assert list(program.parameters)[: len(neuron.parameter_kinds())] == [
             *neuron.parameter_kinds()

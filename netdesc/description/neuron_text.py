@@ -16,7 +16,7 @@ from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.equations import read
 from netdesc.neurons.functions import signature
 from netdesc.neurons.models import NEURONS, NeuronSection
-from netdesc.neurons.models.base import LAST_FIELDS, Equations
+from netdesc.neurons.models.base import Equations
 from netdesc.neurons.models.equations import EquationParameter
 
 KIND_TEXTS: dict[ParameterKind, str] = {
@@ -51,7 +51,7 @@ def example_neuron(kind: str) -> NeuronSection:
     """Returns a neuron of a type with example values. KeyError for an unknown type."""
     section = NEURONS[kind]
     known = structure.fields(section)
-    own = [name for name in known if name not in LAST_FIELDS]
+    own = [name for name in known if name not in NeuronSection.model_fields]
 
     def with_examples(names: Iterable[str]) -> NeuronSection:
         values = {name: structure.example(known[name]) for name in names}
@@ -68,7 +68,7 @@ def own_options(section: type[NeuronSection]) -> dict[str, list[Any]]:
     options = {
         name: [False, True] if info.annotation is bool else structure.literals(info.annotation)
         for name, info in structure.fields(section).items()
-        if name not in (*LAST_FIELDS, "type")
+        if name not in (*NeuronSection.model_fields, "type")
     }
     return {name: choices for name, choices in options.items() if choices}
 

@@ -258,7 +258,7 @@ def _layer_state(layer: DenseNode, record: DenseLayer) -> dict[str, NDArray[np.f
     for name, value in _stored(neuron, values).items():
         shape = (record.outputs,) if neuron.per_channel else value.shape
         state[f"neuron.{name}"] = np.broadcast_to(value, shape).copy()
-    norm = getattr(neuron, "norm", None)
+    norm = neuron.norm
     if norm or record.bias is not None:
         state["neuron.norm.running_mean"] = _mean(record)
     if norm == "mean_variance":

@@ -99,7 +99,7 @@ def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
         if f"layers.{layer.name}.neuron.{name}" in weights:
             values[name] = read(f"neuron.{name}").astype(np.float64)
     derived = neuron.derive(np, values)
-    bias, norm = None, getattr(neuron, "norm", None)
+    bias, norm = None, neuron.norm
     if norm is not None:
         bias = -quantize(read("neuron.norm.running_mean"), BIAS_BITS)
     integers = LayerIntegers(

@@ -22,10 +22,10 @@ import json, sys
 from pathlib import Path
 from netdesc.neurons import models
 from typing import Literal
-from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.base import NeuronSection, Equations
 from netdesc.neurons.models.fields import Decay, decay_field
 from netdesc.sections import field
-class Added(CompiledNeuronSection):
+class Added(NeuronSection):
     "Neuron that a test adds to the table."
     source = "this test"
     type: Literal["added"] = field("Neuron that a test adds.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
 from netdesc.sections import field
 
@@ -20,7 +20,7 @@ _RESETS = {
 }
 
 
-class Alif(CompiledNeuronSection):
+class Alif(NeuronSection):
     """Adaptive leaky integrate-and-fire neuron.
 
     Current and voltage are those of "cuba". A spike raises the threshold by threshold_step, and the
@@ -29,7 +29,7 @@ class Alif(CompiledNeuronSection):
     """
 
     wrapped = ("u",)
-    net_options = CompiledNeuronSection.net_options | {"reset": "refractory"}
+    net_options = (("reset", "refractory"),)
     source = "lava-dl, slayer.neuron.alif; Bellec et al. 2018"
 
     type: Literal["alif"] = field("Adaptive leaky integrate-and-fire neuron.")

@@ -11,23 +11,9 @@ from typing import Any, ClassVar, Literal, Protocol, cast, get_args
 
 from pydantic.fields import FieldInfo
 
-from netdesc.neurons.definition import Definition, ParameterKind, SurrogateShape
+from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.fields import Surrogate, TauGrad, TauGradSchedule
 from netdesc.sections import Section, field
-
-LAST_FIELDS = (
-    "tau_grad",
-    "scale_grad",
-    "surrogate",
-    "norm",
-    "dropout",
-    "per_channel",
-    "learn",
-    "persistent_state",
-    "reset_gradient",
-    "graded",
-)
-"""The fields that neurons share, in their order. A neuron's own fields come before them."""
 
 
 class Functions(Protocol):
@@ -73,6 +59,12 @@ class NeuronSection(Section):
     """slayer's constants: ``tau_grad`` is in units of the first, ``scale_grad`` of the second."""
     log_spaced: ClassVar[tuple[str, ...]] = ()
     """Parameters whose ranges are divided by equal ratios; from others, values are drawn."""
+    net_options: ClassVar[tuple[tuple[str, Any], ...]] = ()
+    """Fields, and the only value of each with which a ``.net`` file can hold the neurons."""
+    net_way_out: ClassVar[str] = ""
+    """What to do if a ``.net`` file can hold no neurons of this type."""
+    lacks: ClassVar[tuple[str, ...]] = ()
+    """Common fields that a document cannot set. They have their default values."""
 
     tau_grad: TauGrad = field(
         "Width of the surrogate gradient, relative to 100·threshold; or an object that changes the "
@@ -81,6 +73,17 @@ class NeuronSection(Section):
         default=1.0,
     )
     scale_grad: float = field("Factor on the surrogate gradient.", unit="1", default=1.0, gt=0)
+    surrogate: Surrogate | None = field(
+        "Surrogate gradient, in place of tau_grad and scale_grad.",
+        default=None,
+        example={"width": 0.5, "peak": 1.0},
+    )
+    norm: Literal["mean", "mean_variance"] | None = field(
+        'Normalisation of the argument of norm(…) in the equations: "mean" subtracts its running '
+        'mean, "mean_variance" also divides by a power of two near its deviation.',
+        default=None,
+        example="mean",
+    )
     dropout: float = field(
         "Probability with which a neuron gets no input for a whole sample in training.",
         unit="1",
@@ -95,11 +98,21 @@ class NeuronSection(Section):
     learn: tuple[str, ...] = field(
         "Parameters of the neuron that training changes in addition to the weights.", default=()
     )
+    persistent_state: bool = field(
+        "True keeps the states from one call to the next, outside training.", default=False
+    )
+    reset_gradient: Literal["ignore", "exact"] = field(
+        'Whether gradients pass as if there were no resets ("ignore") or through them ("exact").',
+        default="ignore",
+    )
+    graded: bool = field("True hands on the state that fires, in place of 1.", default=False)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Orders the fields as ``LAST_FIELDS`` says, and lists what can be learnt in ``learn``."""
-        order = {"type": -2} | {name: at for at, name in enumerate(LAST_FIELDS)}
+        """Puts common fields behind the neuron's own, and lists what can be learnt in ``learn``."""
+        for name in cls.lacks:
+            setattr(cls, name, cls.__pydantic_fields__.pop(name).default)
+        order = {"type": -2} | {name: at for at, name in enumerate(NeuronSection.model_fields)}
         known = cls.__pydantic_fields__
         names = [name for name, info in known.items() if _extra(info).get("x-learnt-range")]
         if names:
@@ -150,7 +163,20 @@ class NeuronSection(Section):
 
     def idle_fields(self) -> dict[str, str]:
         """Maps fields that have a value, but no effect beside the others, to the reason."""
-        return {}
+        reasons: dict[str, str] = {}
+        if self.equations().spike is None:
+            names = ("tau_grad", "scale_grad", "surrogate", "reset_gradient", "graded")
+            reasons |= dict.fromkeys(names, f'"{self.type_name()}" does not spike')
+        elif self.surrogate is not None:
+            reasons |= dict.fromkeys(("tau_grad", "scale_grad"), "surrogate replaces it")
+        if not self.has_norm:
+            reasons["norm"] = "the equations have no norm(…)"
+        known = type(self).model_fields
+        return {
+            name: reason
+            for name, reason in reasons.items()
+            if getattr(self, name) != known[name].default
+        }
 
     def missing_fields(self) -> dict[str, str]:
         """Maps fields that the others make necessary, and that have no value, to the reason."""
@@ -174,8 +200,8 @@ class NeuronSection(Section):
             output=equations.output and equations.output[0],
             reset=tuple(line for line, _ in equations.reset),
             inputs=self.input_names,
-            surrogate=self.surrogate_shape,
-            has_exact_reset=self.has_exact_reset,
+            surrogate="exponential" if self.surrogate is None else self.surrogate.shape,
+            has_exact_reset=self.reset_gradient == "exact",
             wrapped=self.wrapped,
             unit_bits=self.unit_bits,
         )
@@ -183,6 +209,12 @@ class NeuronSection(Section):
     @property
     def net_problem(self) -> tuple[str, str] | None:
         """What a ``.net`` file cannot hold of the neurons, and the way out; None if it can."""
+        if self.net_way_out:
+            return f'has neurons of type "{self.type_name()}"', self.net_way_out
+        for name, value in (("graded", False), *self.net_options):
+            if getattr(self, name) != value:
+                given, needed = (json.dumps(each) for each in (getattr(self, name), value))
+                return f'has "{name}": {given}', f'train with "{name}": {needed}'
         return None
 
     @property
@@ -190,27 +222,19 @@ class NeuronSection(Section):
         """Whether the equations contain ``norm(…)``, so that a norm or a bias can act."""
         return any(re.search(r"\bnorm\s*\(", line) for line, _ in self.equations().step)
 
-    @property
-    def surrogate_shape(self) -> SurrogateShape:
-        return "exponential"
-
-    @property
-    def has_exact_reset(self) -> bool:
-        return False
-
     def payload(self, state: str) -> Line | None:
         """Returns the output of a neuron whose spikes carry ``state``; None if they are binary."""
-        return None
+        return (state, f"A spike carries {state}.") if self.graded else None
 
     @property
     def width_schedule(self) -> float | TauGradSchedule | None:
         """The field that sets the width of the surrogate gradient, and may change it over a run."""
-        return self.tau_grad
+        return self.tau_grad if self.surrogate is None else self.surrogate.width
 
     @property
     def keeps_states(self) -> bool:
         """Whether the states stay from one call to the next, outside training."""
-        return False
+        return self.persistent_state
 
     def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:
         """Returns peak and width of the surrogate gradient, in threshold units.
@@ -218,81 +242,8 @@ class NeuronSection(Section):
         ``threshold`` (on the grid) and ``width``, the present value of ``width_schedule``, are
         numbers or tensors.
         """
+        if self.surrogate is not None:
+            return self.surrogate.peak, threshold if self.surrogate.width is None else width
         width_factor, peak_factor = self.surrogate_factors
         width = width_factor * width * threshold
         return peak_factor * self.scale_grad / (2 * width), width
-
-
-class CompiledNeuronSection(NeuronSection):
-    """Base class of neurons with the fields that need engines made from equations."""
-
-    net_options: ClassVar[dict[str, Any]] = {"graded": False}
-    """Field -> its only value with which a ``.net`` file can hold the neurons."""
-
-    surrogate: Surrogate | None = field(
-        "Surrogate gradient, in place of tau_grad and scale_grad.",
-        default=None,
-        example={"width": 0.5, "peak": 1.0},
-    )
-    norm: Literal["mean", "mean_variance"] | None = field(
-        'Normalisation of the argument of norm(…) in the equations: "mean" subtracts its running '
-        'mean, "mean_variance" also divides by a power of two near its deviation.',
-        default=None,
-        example="mean",
-    )
-    persistent_state: bool = field(
-        "True keeps the states from one call to the next, outside training.", default=False
-    )
-    reset_gradient: Literal["ignore", "exact"] = field(
-        'Whether gradients pass as if there were no resets ("ignore") or through them ("exact").',
-        default="ignore",
-    )
-    graded: bool = field("True hands on the state that fires, in place of 1.", default=False)
-
-    @property
-    def surrogate_shape(self) -> SurrogateShape:
-        return "exponential" if self.surrogate is None else self.surrogate.shape
-
-    @property
-    def has_exact_reset(self) -> bool:
-        return self.reset_gradient == "exact"
-
-    def payload(self, state: str) -> Line | None:
-        return (state, f"A spike carries {state}.") if self.graded else None
-
-    @property
-    def width_schedule(self) -> float | TauGradSchedule | None:
-        return self.tau_grad if self.surrogate is None else self.surrogate.width
-
-    @property
-    def keeps_states(self) -> bool:
-        return self.persistent_state
-
-    @property
-    def net_problem(self) -> tuple[str, str] | None:
-        for name, value in self.net_options.items():
-            if getattr(self, name) != value:
-                given, needed = (json.dumps(each) for each in (getattr(self, name), value))
-                return f'has "{name}": {given}', f'train with "{name}": {needed}'
-        return super().net_problem
-
-    def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:
-        if self.surrogate is None:
-            return super().surrogate_at(threshold, width)
-        return self.surrogate.peak, threshold if self.surrogate.width is None else width
-
-    def idle_fields(self) -> dict[str, str]:
-        reasons: dict[str, str] = {}
-        if self.equations().spike is None:
-            names = ("tau_grad", "scale_grad", "surrogate", "reset_gradient", "graded")
-            reasons |= dict.fromkeys(names, f'"{self.type_name()}" does not spike')
-        elif self.surrogate is not None:
-            reasons |= dict.fromkeys(("tau_grad", "scale_grad"), "surrogate replaces it")
-        if not self.has_norm:
-            reasons["norm"] = "the equations have no norm(…)"
-        known = type(self).model_fields
-        return {
-            name: reason
-            for name, reason in reasons.items()
-            if getattr(self, name) != known[name].default
-        }

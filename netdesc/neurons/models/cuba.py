@@ -18,6 +18,7 @@ class Cuba(NeuronSection):
     """
 
     wrapped = ("u",)
+    lacks = ("surrogate", "persistent_state", "reset_gradient", "graded")
     source = "lava-dl, slayer.neuron.cuba; Davies et al. 2018 (Loihi)"
 
     type: Literal["cuba"] = field("Current-based leaky integrate-and-fire neuron.")
@@ -35,12 +36,6 @@ class Cuba(NeuronSection):
     )
     voltage_decay: Decay = decay_field(
         "Share of the voltage lost per step: 0 keeps it, 1 drops it at once."
-    )
-    norm: Literal["mean"] | None = field(
-        'Normalisation of the current before it reaches the voltage: "mean" subtracts its running '
-        "mean, null leaves it.",
-        default=None,
-        example="mean",
     )
 
     def equations(self) -> Equations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from netdesc.neurons.models.base import CompiledNeuronSection, Equations, Line
+from netdesc.neurons.models.base import Equations, Line, NeuronSection
 from netdesc.neurons.models.fields import Threshold, threshold_field
 from netdesc.sections import field
 
@@ -31,12 +31,13 @@ def hold(value: str, is_cumulative: bool) -> tuple[Line, ...]:
     return sends, sums
 
 
-class Delta(CompiledNeuronSection):
+class Delta(NeuronSection):
     """Encoder that hands on the differences of its input as graded spikes.
 
     A difference is handed on where it reaches the threshold. What is not handed on is kept.
     """
 
+    net_way_out = "leave the layer out, and encode the input outside the network"
     source = "lava-dl, slayer.axon.delta.Delta; lava.proc.sdn.Delta"
 
     type: Literal["delta"] = field("Encoder that hands on differences of its input.")
@@ -44,13 +45,6 @@ class Delta(CompiledNeuronSection):
         "Difference that is handed on; 0 hands on all.", learnt_range=None
     )
     cumulative_error: bool = field(CUMULATIVE_TEXT, default=False)
-
-    @property
-    def net_problem(self) -> tuple[str, str]:
-        return (
-            'has neurons of type "delta"',
-            "leave the layer out, and encode the input outside the network",
-        )
 
     def equations(self) -> Equations:
         return Equations(hold("x", self.cumulative_error), output=SENT)

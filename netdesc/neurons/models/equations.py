@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from netdesc.neurons.definition import Definition, ParameterKind
-from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import LEARNT_RANGES, MAX_LEVEL, RANGE_TEXT, OrRange
 from netdesc.sections import Section, field
 
@@ -27,13 +27,14 @@ class EquationParameter(Section):
     value: Number = field("Its value." + RANGE_TEXT, unit="1", placeholder=0.5)
 
 
-class EquationNeuron(CompiledNeuronSection):
+class EquationNeuron(NeuronSection):
     """Neuron that is defined by equations over integer states.
 
     Equations are read in order. A name that is assigned is a state and starts at 0; before(u) is
     the value of the step before.
     """
 
+    net_way_out = "train with a neuron that has a name, such as cuba"
     source = "the document"
 
     type: Literal["equations"] = field("Neuron that is defined by equations.")
@@ -74,13 +75,6 @@ class EquationNeuron(CompiledNeuronSection):
     def learnable(self) -> dict[str, tuple[float, float]]:
         kinds = self.value_kinds().items()
         return {name: LEARNT_RANGES[kind] for name, kind in kinds if kind != "real"}
-
-    @property
-    def net_problem(self) -> tuple[str, str]:
-        return (
-            'has neurons of type "equations"',
-            "train with a neuron that has a name, such as cuba",
-        )
 
     def equations(self) -> Equations:
         step, reset = (tuple((line, "") for line in each) for each in (self.step, self.reset))

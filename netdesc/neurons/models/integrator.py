@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import Decay, decay_field
 from netdesc.sections import field
 
 
-class Integrator(CompiledNeuronSection):
+class Integrator(NeuronSection):
     """Voltage that is handed on in every step, without spikes: a readout.
 
     With the default decays it is the running sum of what arrives.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
 from netdesc.sections import field
 
@@ -16,14 +16,14 @@ _RESETS = {
 }
 
 
-class Lif(CompiledNeuronSection):
+class Lif(NeuronSection):
     """Leaky integrate-and-fire neuron.
 
     Each step the voltage loses the share voltage_decay and gains the weighted spikes, and a voltage
     above the threshold emits a spike and is reset.
     """
 
-    net_options = CompiledNeuronSection.net_options | {"reset": "zero"}
+    net_options = (("reset", "zero"),)
     source = "Lapicque 1907; with subtract_delayed the default of snnTorch's Leaky"
 
     type: Literal["lif"] = field("Leaky integrate-and-fire neuron.")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from netdesc.neurons.definition import ParameterKind
-from netdesc.neurons.models.base import CompiledNeuronSection, Equations, Functions
+from netdesc.neurons.models.base import Equations, Functions, NeuronSection
 from netdesc.neurons.models.fields import (
     RANGE_TEXT,
     Decay,
@@ -45,7 +45,7 @@ def _clamp(
     return min(max(value, lowest), highest)
 
 
-class Resonator(CompiledNeuronSection):
+class Resonator(NeuronSection):
     """Base class of resonators: a complex state that turns by 2π/period per step and decays.
 
     slayer clamps sines and cosines, learnt or not, to sine ≥ 1/4096, cosine ≥ 0 and a length of at

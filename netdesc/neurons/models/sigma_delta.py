@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from netdesc.neurons.expressions import PARAMETER_LIMIT
-from netdesc.neurons.models.base import CompiledNeuronSection, Equations
+from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.delta import CUMULATIVE_TEXT, SENT, hold
 from netdesc.neurons.models.fields import OrRange, threshold_field
 from netdesc.sections import field
@@ -19,7 +19,7 @@ MAX_DIFFERENCE = PARAMETER_LIMIT >> _UNIT_BITS
 _ACTIVATIONS = {"relu": "max(norm(s), 0)", "identity": "norm(s)"}
 
 
-class SigmaDelta(CompiledNeuronSection):
+class SigmaDelta(NeuronSection):
     """Neuron of an analog network whose layers send differences.
 
     It sums the differences that arrive, activates the sum, and hands on the differences of the
@@ -27,7 +27,7 @@ class SigmaDelta(CompiledNeuronSection):
     """
 
     unit_bits = _UNIT_BITS
-    net_options = CompiledNeuronSection.net_options | {"cumulative_error": False}
+    net_options = (("cumulative_error", False),)
     source = "lava-dl, slayer.neuron.sigma_delta; lava.proc.sdn.SigmaDelta"
 
     type: Literal["sigma_delta"] = field("Sums differences, activates, hands on differences.")

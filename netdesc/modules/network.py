@@ -19,7 +19,7 @@ from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
-from netdesc.modules.recording import LayerRecording, record_blocks
+from netdesc.modules.recording import LayerRecording, record_neurons
 
 State = dict[str, list[Tensor]]
 """Name of a layer -> states of its neurons between two pieces of a stream, int32 [batch, units]."""
@@ -230,7 +230,7 @@ class Network(nn.Module):
             if name not in blocks:
                 known = ", ".join(blocks)
                 raise ValueError(f'there is no layer "{name}" with neurons; there are: {known}')
-        return record_blocks({name: blocks[name] for name in names})
+        return record_neurons({name: blocks[name].neuron for name in names})
 
     def set_tau_grad(self, fraction: float) -> None:
         """Sets the width of all surrogate gradients to the value of their schedule at ``fraction``.

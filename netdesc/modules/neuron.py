@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from netdesc.graph.nodes import DenseNode
 from netdesc.kernels import operators
 from netdesc.kernels.neurons import make_neurons
-from netdesc.kernels.reference.neurons import state_traces
+from netdesc.kernels.reference.neurons import Traces, trace
 from netdesc.modules.norm import NORMS, MeanNorm
+from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
 from netdesc.modules.values import initial_value
 from netdesc.neurons.compile import compile_neuron, split_at_norm
@@ -85,9 +86,8 @@ class Neurons(nn.Module):
             self._halves = [_Equations.of(each) for each in split_at_norm(definition)]
         self._modules["norm"] = None if norm is None else NORMS[norm](units)
         self._modules["surrogate"] = SurrogateWidth(self.section)
-        self.recorder: Callable[[Tensor, dict[str, Tensor]], None] | None = None
-        """Called in each forward pass with the output and, by name, the states before the reset,
-        float32 [steps, batch, units] in threshold units."""
+        self.recorder: Callable[[LayerRecording], None] | None = None
+        """Called in each forward pass."""
         self._known: _Known | None = None
         self.kept: list[Tensor] = []
         """States after the last call outside training, of neurons that keep them."""
@@ -180,17 +180,25 @@ class Neurons(nn.Module):
         return self.norm is not None and (self.training or not self.norm.is_bias)
 
     def _run(self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor] = ()) -> NeuronsRun:
-        traces: dict[str, Tensor] = {}
+        traces: list[Traces] = []
         if self._is_split:
             run = self._run_split(inputs_TBN, states, traces)
         else:
             run = self._compute(self._equations, inputs_TBN, self.delay, states, traces)
         if self.recorder is not None:
-            self.recorder(run.out_TBN, {name: traces[name] for name in self._equations.states})
+            states = {name: each for part in traces for name, each in part.states.items()}
+            inputs = (each_TBN.detach() for each_TBN in inputs_TBN)
+            recording = LayerRecording(
+                run.out_TBN.detach(),
+                {name: states[name] for name in self._equations.states},
+                dict(zip(self.section.definition().inputs, inputs, strict=True)),
+                traces[-1].threshold,
+            )
+            self.recorder(recording)
         return run
 
     def _run_split(
-        self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], traces: dict[str, Tensor]
+        self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], traces: list[Traces]
     ) -> NeuronsRun:
         """Computes the equations before the norm, the norm, and the equations behind it."""
         norm, (before, behind) = self.norm, self._halves
@@ -210,9 +218,9 @@ class Neurons(nn.Module):
         inputs_TBN: Sequence[Tensor],
         delay: int,
         states: Sequence[Tensor],
-        traces: dict[str, Tensor],
+        traces: list[Traces],
     ) -> NeuronsRun:
-        """Runs equations. While neurons are recorded, adds what their states were to ``traces``."""
+        """Runs equations. While neurons are recorded, adds what was traced to ``traces``."""
         known = self._kernel_parameters()
         parameters = [known[name] for name in equations.parameters]
         learn = any(each.requires_grad for each in parameters)
@@ -227,8 +235,7 @@ class Neurons(nn.Module):
         )
         if self.recorder is not None:
             neurons = make_neurons(text, False, parameters, out_TBN.shape[2], delay)
-            found = state_traces(inputs, neurons, states)
-            traces |= zip(equations.states, found, strict=True)
+            traces.append(trace(inputs, neurons, states))
         return NeuronsRun(out_TBN, notes, after)
 
     def _threshold(self) -> Tensor | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
-
-from netdesc.modules.block import DenseBlock
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +15,16 @@ class LayerRecording:
     """What a layer computed in the last forward pass, float32 [steps, batch, units].
 
     ``spikes`` is the output of the layer. ``states`` maps the names of the neurons' states, as in
-    their equations, to their values before the reset, in the unit of the threshold. With an axonal
-    delay step, a spike comes out one step after the state that caused it.
+    their equations, to their values before the reset, and ``inputs`` maps the names of inputs to
+    what arrived. ``threshold`` is what a state must reach or exceed for a spike, with all that is
+    added to it, or None if the spike compares no single state. All of these are in the unit of the
+    threshold. With an axonal delay step, a spike comes out one step after the state that caused it.
     """
 
     spikes: Tensor
     states: Mapping[str, Tensor]
+    inputs: Mapping[str, Tensor]
+    threshold: Tensor | None
 
     @property
     def voltages(self) -> Tensor:
@@ -31,26 +34,29 @@ class LayerRecording:
         return self.states["v"]
 
 
-@contextmanager
-def record_blocks(blocks: Mapping[str, DenseBlock]) -> Iterator[dict[str, LayerRecording]]:
-    """Records blocks during the ``with`` statement: name -> recording of the last forward pass.
+class Recordable(Protocol):
+    """Neurons of a layer. They call ``recorder`` in each forward pass, unless it is None."""
 
-    Meanwhile these blocks are computed one by one, not in a segment, and their states a second
+    recorder: Callable[[LayerRecording], None] | None
+
+
+@contextmanager
+def record_neurons(neurons: Mapping[str, Recordable]) -> Iterator[dict[str, LayerRecording]]:
+    """Records neurons during the ``with`` statement: name -> recording of the last forward pass.
+
+    Meanwhile these layers are computed one by one, not in a segment, and their states a second
     time by the reference engine, which takes longer.
     """
     recordings: dict[str, LayerRecording] = {}
 
-    def recorder(name: str) -> Callable[[Tensor, dict[str, Tensor]], None]:
-        def record(out_TBN: Tensor, states: dict[str, Tensor]) -> None:
-            recordings[name] = LayerRecording(out_TBN.detach(), states)
+    def recorder(name: str) -> Callable[[LayerRecording], None]:
+        return lambda recording: recordings.update({name: recording})
 
-        return record
-
-    earlier = {name: block.neuron.recorder for name, block in blocks.items()}
-    for name, block in blocks.items():
-        block.neuron.recorder = recorder(name)
+    earlier = {name: each.recorder for name, each in neurons.items()}
+    for name, each in neurons.items():
+        each.recorder = recorder(name)
     try:
         yield recordings
     finally:
-        for name, block in blocks.items():
-            block.neuron.recorder = earlier[name]
+        for name, each in neurons.items():
+            each.recorder = earlier[name]

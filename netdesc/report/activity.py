@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import Graph
+from netdesc.description.neuron_text import neuron_record
+from netdesc.graph import DenseNode, Graph
 from netdesc.report.errors import ReportError
 from netdesc.report.npz import read_npz
 from netdesc.runs.files import ACTIVITY
@@ -58,6 +59,23 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
+class LayerTraces:
+    """What a few neurons of a layer did in the first steps of the first sample.
+
+    ``neurons`` are their indices. ``output`` is [neurons, steps], and ``inputs`` and ``states`` map
+    the names in the equations to such arrays, in the unit of the threshold. States are those before
+    the reset. ``threshold`` is what a state must reach or exceed for a spike, None if the neuron
+    has none.
+    """
+
+    neurons: list[int]
+    output: NDArray[np.floating]
+    inputs: dict[str, NDArray[np.floating]]
+    states: dict[str, NDArray[np.floating]]
+    threshold: NDArray[np.floating] | None
+
+
+@dataclass(frozen=True, eq=False)
 class OutputSnapshot:
     """The output for the first sample after ``epochs`` complete epochs."""
 
@@ -72,7 +90,7 @@ class Activity:
     The network has the weights that it had after epoch ``epoch``, which counts from 1 (in the file
     from 0); 0 stands for the weights before training. ``rates`` maps each layer to the spikes per
     step of its neurons, [neurons], over ``sample_count`` samples. ``samples`` are the first few of
-    these samples.
+    these samples. ``traces`` maps layers to their traces; it is empty in a run of an older netdesc.
     """
 
     epoch: int
@@ -81,6 +99,7 @@ class Activity:
     samples: list[Sample]
     rates: dict[str, NDArray[np.floating]]
     snapshots: list[OutputSnapshot]
+    traces: dict[str, LayerTraces]
 
 
 def read_activity(run: Path, graph: Graph) -> Activity | None:
@@ -146,6 +165,11 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
             OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
             for number, epochs in enumerate(frame_epochs)
         ],
+        traces={
+            layer.name: arrays.traces(layer)
+            for layer in graph.neuron_layers
+            if f"trace_{layer.name}" in arrays
+        },
     )
 
 
@@ -179,6 +203,28 @@ class _Arrays(dict[str, NDArray[Any]]):
         if values.ndim != 2 or values.dtype.kind != "f" or not 0 < len(values) <= self._steps:
             raise ValueError(f"{name} is no list of values")
         return values
+
+    def traces(self, layer: DenseNode) -> LayerTraces:
+        values, name = self[f"trace_{layer.name}"], f"traced_{layer.name}"
+        neurons, cells = self.vector(name, "iu"), math.prod(layer.output_shape)
+        if len(neurons) and not 0 <= neurons.min() <= neurons.max() < cells:
+            raise ValueError(f"{name} names neurons that the layer does not have")
+        record = neuron_record(layer.neuron)
+        inputs, states = record["inputs"], record["states"]
+        count = 1 + len(inputs) + len(states)
+        shapes = {(count + more, len(neurons)) for more in (0, 1)}
+        if values.ndim != 3 or values.dtype.kind != "f" or values.shape[:2] not in shapes:
+            raise ValueError(f"trace_{layer.name} does not hold the states of the layer's neurons")
+        if not 0 < values.shape[2] <= self._steps:
+            raise ValueError(f"trace_{layer.name} has {values.shape[2]:,} steps")
+        output, *signals = values
+        return LayerTraces(
+            neurons.tolist(),
+            output,
+            dict(zip(inputs, signals, strict=False)),
+            dict(zip(states, signals[len(inputs) :], strict=False)),
+            signals[-1] if len(values) > count else None,
+        )
 
     def vector(self, name: str, kinds: str, length: int | None = None) -> NDArray[Any]:
         values = self[name]

@@ -22,6 +22,7 @@ from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
 from netdesc.report.diagnosis import diagnose
 from netdesc.report.format import duration, number, percent, plural
 from netdesc.report.loss_trend import loss_notes
+from netdesc.report.neurons import NeuronView, neuron_views
 from netdesc.report.plots import Plot
 from netdesc.report.rates import layer_rates
 from netdesc.report.run import RunData
@@ -57,6 +58,7 @@ class Page:
     training: list[Plot]
     confusion: ConfusionMatrix | None
     network: Table
+    neurons: list[NeuronView]
     rates: Table | None
     rate_plot: Plot | None
     rate_histograms: list[Plot]
@@ -103,6 +105,7 @@ def build_page(run: RunData) -> Page:
         if counts is None
         else confusion_matrix(counts, run.classified_items, run.classified_unit),
         network=tables.network_table(run),
+        neurons=neuron_views(run),
         rates=tables.rates_table(rates) if rates else None,
         rate_plot=training_plots.rate_plot(run),
         rate_histograms=training_plots.rate_histograms(run, rates),

@@ -13,6 +13,10 @@ The report draws its pictures from these arrays:
   of the first neurons, and its targets, [steps, neurons] or [1, neurons]
 - ``hidden_k_<layer>``: the events of a hidden layer for sample k, as ``output_k``
 - ``rate_<layer>``: each neuron's mean spikes per step over the samples, float32 [neurons]
+- ``trace_<layer>``: what a few neurons of a layer did in the first steps of sample 0, float32
+  [signals, neurons, steps] in the unit of the threshold: the output, each input, each state before
+  its reset, and for most neurons that spike the threshold; ``traced_<layer>``: the indices of these
+  neurons, int32 [neurons]
 - ``frame_epochs``: the numbers of complete epochs at which frames were recorded, int32 [frames];
   ``frame_<f>``: frame f, which is the output events of the first sample at that time
 - ``cut_<name>``: if the raster ``name`` had too many events, the first step that is left out
@@ -133,9 +137,11 @@ class ActivityRecorder:
         self._probe.load(weights)
         shown: dict[int, NamedArrays] = {}
         spikes: NamedArrays = {}
+        traces: NamedArrays = {}
         number, has_wrong = 0, False
         for batch in self._batches.in_order():
             snapshot = self._probe(batch)
+            traces = traces or self._probe.traces(batch)
             for sample in range(batch.size):
                 is_first_wrong = not has_wrong and snapshot.is_wrong(sample)
                 has_wrong |= is_first_wrong
@@ -147,7 +153,8 @@ class ActivityRecorder:
                 spikes[name] = spikes.get(name, 0) + counts
         arrays = {name: each for of_sample in shown.values() for name, each in of_sample.items()}
         steps = number * self.graph.steps
-        return arrays | {f"rate_{name}": np.float32(each / steps) for name, each in spikes.items()}
+        rates = {f"rate_{name}": np.float32(each / steps) for name, each in spikes.items()}
+        return arrays | traces | rates
 
 
 def _values_per_sample(graph: Graph) -> int:

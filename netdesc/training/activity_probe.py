@@ -25,6 +25,8 @@ MAX_EVENTS = 200_000
 The hidden layers of a sample share this number."""
 MAX_CURVES = 8
 """Largest number of output neurons whose values are kept for samples with target values."""
+MAX_TRACED_NEURONS, MAX_TRACED_STEPS = 3, 250
+"""Of how many neurons of a layer, and for how many steps, states are kept."""
 MAX_HIDDEN_LAYERS = 11
 """Largest number of hidden layers whose spikes are kept."""
 
@@ -91,6 +93,8 @@ class ActivityProbe:
         self._hidden_TBN: dict[str, Tensor] = {}
         hidden = [layer.name for layer in graph.neuron_layers if layer is not graph.layers[-1]]
         self._kept_layers = hidden[:MAX_HIDDEN_LAYERS]
+        output = [name for name, _ in self._network.blocks() if name == graph.layers[-1].name]
+        self._traced_layers = self._kept_layers + output
         for name, block in self._network.blocks():
             block.register_forward_hook(self._counter(name))
 
@@ -119,6 +123,30 @@ class ActivityProbe:
             predictions = decide(classes, batch.target, self._graph.classes).cpu().numpy()
         hidden_TBN, self._hidden_TBN = self._hidden_TBN, {}  # not kept until the next call
         return ActivitySnapshot(batch, dict(self._spikes), output_TBN, hidden_TBN, predictions)
+
+    @torch.no_grad()
+    def traces(self, batch: Batch) -> NamedArrays:
+        """Returns the arrays ``traced_<layer>`` and ``trace_<layer>`` of the first sample."""
+        self._network.reset_state()
+        with self._network.record(self._traced_layers) as recordings:
+            self._network(batch.input_TBN[:MAX_TRACED_STEPS, :1])
+        self._hidden_TBN = {}
+        arrays: NamedArrays = {}
+        for name, recording in recordings.items():
+            neurons = _neurons_to_trace(recording.spikes[:, 0])
+            levels = [] if recording.threshold is None else [recording.threshold]
+            signals = [*recording.inputs.values(), *recording.states.values(), *levels]
+            kept = torch.stack([each[:, 0, neurons].T for each in (recording.spikes, *signals)])
+            arrays[f"traced_{name}"] = np.array(neurons, np.int32)
+            arrays[f"trace_{name}"] = kept.float().cpu().numpy()
+        return arrays
+
+
+def _neurons_to_trace(spikes_TN: Tensor) -> list[int]:
+    """Returns the most active neuron, one of mean rank, and the least active one."""
+    by_activity = (spikes_TN != 0).sum(0).cpu().argsort(stable=True, descending=True).tolist()
+    ranks = np.linspace(0, len(by_activity) - 1, min(MAX_TRACED_NEURONS, len(by_activity)))
+    return [by_activity[round(rank)] for rank in ranks]
 
 
 def _curves(values: Tensor) -> NDArray[np.float32]:

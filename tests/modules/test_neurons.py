@@ -205,6 +205,10 @@ def test_recorded_states_are_those_of_the_equations(kind):
     assert list(found) == list(expected.before_reset_TN)
     for name, state_TN in expected.before_reset_TN.items():
         np.testing.assert_array_equal(found[name][:, 0].numpy() * 4096, state_TN)
+    level_TBN = 19 / 64 + (found["a"] + found["r"] if kind == "alif" else 0 * found["re"])
+    assert torch.equal(recording["a"].threshold, level_TBN)
+    for arrived_TBN, integers_TN in zip(recording["a"].inputs.values(), arriving, strict=True):
+        np.testing.assert_array_equal(arrived_TBN[:, 0].detach().numpy() * 4096, integers_TN)
     if kind == "rf":
         with pytest.raises(ValueError, match="re, im"):
             _ = recording["a"].voltages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 import time
@@ -208,6 +209,32 @@ def test_no_epoch_and_no_weights_are_still_a_report(tmp_path: Path) -> None:
     text = Elements(page(folder)).text
     assert "Nothing was trained." in text
     assert "netdesc evaluate" not in text
+
+
+def test_neurons_are_shown_as_they_are_explained_with_their_states(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    built = build_page(read_run(folder))
+    plain = netdesc_process("explain", tmp_path / "tiny.json", "plain").out
+    assert built.neurons[1].text.split() == plain.split()
+    assert built.neurons[1].text in html.unescape(page(folder))
+    assert [list(each.plots) for each in built.neurons] == [["hidden"], ["output"]]
+    stored = activity()
+    for neuron, layer in zip(built.neurons, ("hidden", "output"), strict=True):
+        output, x, u, v, threshold = stored[f"trace_{layer}"]
+        assert len(neuron.plots[layer]) == 3
+        for place, plot in enumerate(neuron.plots[layer]):
+            curves = {each["name"]: each for each in plot.data}
+            expected = {"u": u, "v": v, "threshold": threshold, "input x": x}
+            assert curves.keys() == expected.keys() | {"spike"}
+            for name, values in expected.items():
+                assert curves[name]["y"] == pytest.approx(values[place], rel=1e-5)
+            # A spike is handed on one step after the state that caused it.
+            assert curves["spike"]["x"] == [t - 1 for t in np.flatnonzero(output[place]) if t]
+    np.savez(folder / "activity.npz", **{k: v for k, v in stored.items() if "trace" not in k})
+    older = build_page(read_run(folder))
+    assert [each.has_plots for each in older.neurons] == [False, False]
+    assert older.damage == []
+    assert "step   u = decay(u, current_decay) + x" in page(folder)
 
 
 def test_a_run_without_spikes_of_hidden_layers_has_the_other_pictures(tmp_path: Path) -> None:

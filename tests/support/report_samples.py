@@ -186,6 +186,10 @@ def activity(*, classes: bool = False) -> dict[str, Any]:
         "rate_output": np.full(OUTPUTS, 0.1, dtype=np.float32),
         "frame_epochs": np.array([0, 3, 30], dtype=np.int32),
     }
+    for name, neurons in (("hidden", HIDDEN), ("output", OUTPUTS)):
+        arrays[f"traced_{name}"] = np.array([0, neurons // 2, neurons - 1], np.int32)
+        arrays[f"trace_{name}"] = np.random.default_rng(7).normal(0, 1, (5, 3, STEPS))
+        arrays[f"trace_{name}"][0] = arrays[f"trace_{name}"][0] > 1  # the output
     arrays |= {f"frame_{n}": events(90 + n, OUTPUTS, 20 + 10 * n) for n in range(3)}
     for k in range(2):
         arrays[f"input_{k}"] = events(k, INPUTS, 80)

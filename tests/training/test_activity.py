@@ -80,6 +80,22 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
         assert (dense(found[f"hidden_{k}_hidden"], 16) == spikes_TBN[:, 0].detach().numpy()).all()
 
 
+def test_traces_are_those_that_a_model_records(tmp_path: Path) -> None:
+    run = train_run(tmp_path, pairs=2, epochs=3)
+    found = read_activity(run)
+    model = compile_run(run)[1].model.eval()
+    with model.record() as recordings:
+        model(torch.from_numpy(dense(found["input_0"], INPUTS))[:, None])
+    for name, recording in recordings.items():
+        states = [recording.states[each] for each in ("u", "v")]
+        signals = [recording.spikes, recording.inputs["x"], *states, recording.threshold]
+        neurons = found[f"traced_{name}"]
+        kept = torch.stack(signals)[:, : activity_probe.MAX_TRACED_STEPS, 0, neurons]
+        assert np.array_equal(found[f"trace_{name}"], kept.detach().transpose(1, 2).numpy())
+        spikes = recording.spikes[:, 0].detach().sum(0).numpy()
+        assert (spikes[neurons[[0, -1]]] == [spikes.max(), spikes.min()]).all()
+
+
 def test_validation_samples_are_shown_if_there_are_any(tmp_path: Path) -> None:
     found = read_activity(train_run(tmp_path, pairs=5, validation_split=0.4, epochs=2))
     assert (found["part"], found["samples"]) == ("validation", 2)

@@ -9,7 +9,7 @@ can be checked against this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -130,16 +130,30 @@ class _Step(NamedTuple):
     """After the reset."""
     fired: Tensor
     out: Tensor
+    threshold: Tensor
+    """0 if there is none."""
 
 
 def _step_roots(program: Program) -> list[Expression]:
     """Returns the expressions of what is in a ``_Step``, in its order."""
-    forward = program.forward
+    forward, zero = program.forward, expression("constant", value=0, type=GRID)
     fired = forward.spike or expression("constant", value=0, type=BOOL)
     out = forward.output or fired
     if forward.output and forward.spike:
-        out = expression("where", fired, out, expression("constant", value=0, type=GRID), type=GRID)
-    return [*forward.before_reset.values(), *forward.after.values(), fired, out]
+        out = expression("where", fired, out, zero, type=GRID)
+    threshold = _threshold(program) or zero
+    return [*forward.before_reset.values(), *forward.after.values(), fired, out, threshold]
+
+
+def _threshold(program: Program) -> Expression | None:
+    """Returns what a single state must reach or exceed for a spike; None if there is no such state.
+
+    The surrogate gradient of a spike goes to this state first, and to the threshold last.
+    """
+    spike = program.forward.spike
+    if spike is None or spike.arguments[1] not in program.forward.before_reset.values():
+        return None
+    return spike.arguments[-2]
 
 
 def _compute(
@@ -179,8 +193,8 @@ def _run(
         leaves |= {("state", name): each for name, each in zip(program.states, states, strict=True)}
         leaves |= {("input", name): each for name, each in zip(program.inputs, inputs, strict=True)}
         values = [each.expand(shape) for each in _compute(roots, arithmetic, leaves)]
-        states, fired = values[count : 2 * count], values[-2]
-        yield _Step(values[:count], states, fired, values[-1])
+        states, (fired, out, threshold) = values[count : 2 * count], values[2 * count :]
+        yield _Step(values[:count], states, fired, out, threshold)
 
 
 def neurons(
@@ -210,20 +224,29 @@ def neurons(
     )
 
 
-def state_traces(
-    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor]
-) -> list[Tensor]:
-    """Returns each state before its reset, float32 [steps, batch, neurons] in threshold units.
+class Traces(NamedTuple):
+    """Values over time, float32 [steps, batch, neurons] in threshold units."""
 
-    The arguments are those of ``neurons``.
-    """
+    states: dict[str, Tensor]
+    """Each state before its reset."""
+    threshold: Tensor | None
+    """What a state must reach or exceed for a spike; None if the spike compares no single state."""
+
+
+def trace(inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor]) -> Traces:
+    """Returns the traces of a run. The arguments are those of ``neurons``."""
     grid_TBN = [truncate(each.detach(), neurons.state_unit) for each in inputs_TBN]
     before = _states_before(neurons, states, inputs_TBN[0])
-    steps = [step.before_reset for step in _run_integers(neurons, grid_TBN, before)]
-    return [
-        (torch.stack(trace) / neurons.state_unit).to(torch.float32)
-        for trace in zip(*steps, strict=True)
-    ]
+    steps = list(_run_integers(neurons, grid_TBN, before))
+
+    def stack(values: Iterable[Tensor]) -> Tensor:
+        return (torch.stack(list(values)) / neurons.state_unit).to(torch.float32)
+
+    by_state = zip(*(step.before_reset for step in steps), strict=True)
+    return Traces(
+        dict(zip(neurons.program.states, map(stack, by_state), strict=True)),
+        stack(step.threshold for step in steps) if _threshold(neurons.program) else None,
+    )
 
 
 def _states_before(neurons: Neurons, states: Sequence[Tensor], first_TBN: Tensor) -> list[Tensor]:

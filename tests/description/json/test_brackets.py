@@ -25,14 +25,6 @@ BRACKETS = {
         swapped(('  ],\n  "loss"', '  "loss"')),
         (26, 89, '"]" is missing: line 24 opens "["', 'add "]" here'),
     ),
-    "bracket of the layers before a comma": (
-        swapped(('2}\n  ],\n  "loss"', '2},\n  "loss"')),
-        (26, 89, '"]" is missing: line 24 opens "["', 'add "]" here'),
-    ),
-    "brace of a layer": (
-        swapped(('_scale": 2},', '_scale": 2,')),
-        (25, 89, '"}" is missing: line 25 opens "{"', 'add "}" here'),
-    ),
     "bracket in a line": (
         swapped(("[64]}", "[64}")),
         (14, 24, '"]" is missing: line 14 opens "["', 'add "]" here'),
@@ -61,17 +53,9 @@ BRACKETS = {
         swapped(("[0, 16]", "0, 16]")),
         (11, 14, '"[" is missing before "0"', 'add "[" here'),
     ),
-    "opening bracket of numbers without a space": (
-        swapped(("[0, 16]", "0,16]")),
-        (11, 14, '"[" is missing before "0"', 'add "[" here'),
-    ),
     "both brackets": (
         swapped(("[0, 16]", "0, 16")),
         (11, 14, "a list without brackets", "write it in brackets: […]"),
-    ),
-    "both brackets of the layers": (
-        swapped(('"layers": [', '"layers":'), ("\n  ],", ",")),
-        (25, 5, "a list without brackets", "write it in brackets: […]"),
     ),
     "brace twice": (swapped(('"time": {', '"time": {{')), (6, 12, 'a "{" too many', "remove it")),
     "bracket twice": (swapped(("[64]", "[[64]")), (14, 23, 'a "[" too many', "remove it")),
@@ -95,14 +79,6 @@ BRACKETS = {
         swapped(('{"steps": 24, "step_ms": 1.0}', '["steps": 24, "step_ms": 1.0]')),
         (6, 11, 'an object in "["', "write an object as {…}"),
     ),
-    "brace too many in the last section": (
-        swapped(('"cosine"}', '"cosine"}}')),
-        (34, 35, '"}" closes nothing', "remove it"),
-    ),
-    "brace too many before a name": (
-        swapped(("0.01},", "0.01}},")),
-        (33, 57, '"}" closes nothing', "remove it"),
-    ),
     "first brace": (
         DIGITS.removeprefix("{\n"),
         (1, 3, '"{" is missing before "$schema"', 'add "{" here'),
@@ -114,10 +90,6 @@ BRACKETS = {
     "brace too many in a line": (
         swapped(('"step_ms": 1.0},', '"step_ms": 1.0}},')),
         (6, 40, '"}" closes nothing', "remove it"),
-    ),
-    "brace too many in a layer": (
-        swapped(('_scale": 2},', '_scale": 2}},')),
-        (25, 91, '"}" closes nothing', "remove it"),
     ),
     "brace too many at the end": (DIGITS + "}\n", (37, 1, '"}" closes nothing', "remove it")),
     "wrong bracket": (

@@ -5,8 +5,9 @@
 - ``reference``: the engine that defines the results, in plain torch
 - ``cpu``: Numba kernels, and ``cuda``: Triton kernels for NVIDIA GPUs; both give the same spikes
 - ``fixed_point``: the number formats, without torch; ``quantization``: quantises weights to them
-- ``neuron_parameters``: parameters of CUBA neurons, real and on the fixed-point grid
+- ``neurons``: what the engines compute of a layer's neurons; ``parameter_grid``: their parameters
 - ``segments``: describes consecutive layers that one operator computes
+- ``packing``: the tensor of packed spikes
 - ``segment_by_layer``: computes such layers one by one, for ``reference`` and ``cuda``
 - ``van_rossum_coefficients``: coefficients of the van Rossum filter, for ``cpu`` and ``cuda``
 - ``checks``: checks the operators' tensors

@@ -47,17 +47,6 @@ def check_signal(name: str, signal_TBN: Tensor) -> None:
         )
 
 
-def check_per_neuron(name: str, values: Tensor, neurons: int, shared: int) -> None:
-    """Raises ValueError unless ``values`` is float32 and has a permitted number of elements.
-
-    ``neurons`` elements are permitted, and also ``shared`` elements: 1 if all neurons may share one
-    value, 0 if the tensor may be empty.
-    """
-    check_float32(name, values)
-    if values.dim() > 1 or values.numel() not in (shared, neurons):
-        raise ValueError(f"{name} has shape {list(values.shape)}; [{neurons}] is needed")
-
-
 def check_weight(weight_OI: Tensor, shape: tuple[int, int, int], device: torch.device) -> None:
     """Raises ValueError unless ``weight_OI`` is float32 [units, inputs] and on ``device``.
 

@@ -11,9 +11,6 @@ WEIGHT_UNIT = 64
 STATE_UNIT = 4096
 """The integer state that stands for 1.0."""
 
-STATES_PER_WEIGHT = STATE_UNIT // WEIGHT_UNIT
-"""Number of state units that an integer weight of 1 adds to the current."""
-
 DECAY_BITS = 12
 DECAY_ONE = 1 << DECAY_BITS
 """An integer decay of 4096 sets the state to 0 in one step."""

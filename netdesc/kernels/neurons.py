@@ -44,8 +44,8 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_float32, check_signal
+from netdesc.kernels.packing import NEURONS_PER_BITMASK
 from netdesc.kernels.parameter_grid import parameter_vector
-from netdesc.kernels.segments import NEURONS_PER_BITMASK
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.program import Program
@@ -156,8 +156,7 @@ def check_neurons(
         if input_TBN.shape != first.shape:
             shapes = f"{list(first.shape)} and {list(input_TBN.shape)}"
             raise ValueError(f"the inputs have different shapes, {shapes}")
-    for name, value in zip(neurons.program.parameters, neurons.real_parameters, strict=True):
-        _check_device("parameter", name, value, device)
+    check_parameter_devices(neurons, device)
     if states and keep:
         raise ValueError("neurons that continue from given states have no backward pass")
     if states:
@@ -174,6 +173,12 @@ def _check_states(states: Sequence[Tensor], neurons: Neurons, first_TBN: Tensor)
             kind = f"{state_BN.dtype} {list(state_BN.shape)}".removeprefix("torch.")
             raise ValueError(f"the state '{name}' is {kind}; int32 {list(shape)} is needed")
         _check_device("state", name, state_BN, first_TBN.device)
+
+
+def check_parameter_devices(neurons: Neurons, device: torch.device) -> None:
+    """Raises ValueError unless all parameters are on the device of the first input."""
+    for name, value in zip(neurons.program.parameters, neurons.real_parameters, strict=True):
+        _check_device("parameter", name, value, device)
 
 
 def _check_device(part: str, name: str, tensor: Tensor, device: torch.device) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
 from netdesc.modules.neuron import Neurons
 from netdesc.modules.synapse import ComplexSynapse, DenseSynapse
-from netdesc.neurons.models.cuba import Cuba
 
 
 def _is_hooked(module: nn.Module) -> bool:
@@ -85,8 +84,8 @@ class DenseBlock(nn.Module):
         """Whether the operator ``segment`` can compute synapses and neurons together."""
         neuron = self.neuron
         return (
-            type(neuron.section) in _SEGMENT_NUMBERS
-            and self.synapse.bits is not None
+            self.synapse.bits is not None
+            and len(self.synapse.paths) == 1
             and neuron.follows_equations
             and neuron.recorder is None
         )
@@ -125,44 +124,35 @@ class DenseBlock(nn.Module):
 
 
 def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
-    """Computes consecutive blocks with one operator, ``segment``. Returns the last block's spikes.
+    """Computes consecutive blocks with one operator, ``segment``. Returns the last block's output.
 
     The first block reads ``spikes_TBI`` [steps, batch, inputs]; the result is [steps, batch,
-    units]. All blocks must be fused (see ``DenseBlock.is_fused``).
+    units]. All blocks must be fused (see ``DenseBlock.is_fused``), and only the last may hand on a
+    graded output.
     """
-    tensors: list[Tensor] = []
-    numbers: list[float] = []
-    learn: list[bool] = []
+    weights: list[Tensor] = []
+    parameters: list[Tensor] = []
+    definitions: list[str] = []
+    numbers: list[int] = []
     for block in blocks:
         block.begin_forward(spikes_TBI.device)
         neuron, synapse = block.neuron, block.synapse
         assert synapse.bits is not None, "the weights of a segment are on the grid"
-        decays = neuron.value("current_decay"), neuron.value("voltage_decay")
-        tensors += [synapse.parts[0].folded(), *decays, neuron.bias(), neuron.surrogate.width]
-        numbers += [float(synapse.bits), *_SEGMENT_NUMBERS[type(neuron.section)](neuron)]
-        learn.append(any(decay.requires_grad for decay in decays))
-    keep = torch.is_grad_enabled() and (
-        spikes_TBI.requires_grad or any(tensor.requires_grad for tensor in tensors)
+        equations, values = neuron.whole()
+        weights.append(synapse.parts[0].folded())
+        parameters += values
+        definitions.append(equations.text)
+        learns = any(value.requires_grad for value in values)
+        numbers += [synapse.bits, neuron.delay, int(learns)]
+    keep = torch.is_grad_enabled() and any(
+        tensor.requires_grad for tensor in (spikes_TBI, *weights, *parameters)
     )
-    out, notes_L4, _ = operators.segment(spikes_TBI, tensors, numbers, learn, keep)
-    for block, notes in zip(blocks, notes_L4.unbind(), strict=True):
-        block.__dict__["notes"] = notes  # setting an attribute of a module is slow
+    out, notes, _ = operators.segment(
+        spikes_TBI, weights, parameters, "\n".join(definitions), numbers, keep
+    )
+    for block, noted in zip(blocks, notes, strict=True):
+        block.__dict__["notes"] = noted  # setting an attribute of a module is slow
     return out
-
-
-def _cuba_numbers(neuron: Neurons) -> list[float]:
-    """Returns threshold, tau_grad, scale_grad and delay of CUBA neurons, for ``segment``.
-
-    While torch compiles, tau_grad is NaN, so that the operator reads the width from its tensor.
-    Otherwise torch would compile the network again for each new width.
-    """
-    section = cast("Cuba", neuron.section)
-    tau_grad = math.nan if torch.compiler.is_compiling() else neuron.surrogate.tau_grad
-    return [section.threshold, tau_grad, section.scale_grad, float(neuron.delay)]
-
-
-_SEGMENT_NUMBERS: dict[type, Callable[[Neurons], list[float]]] = {Cuba: _cuba_numbers}
-"""Section of neurons that ``segment`` computes -> a function of their numbers for it."""
 
 
 class FlattenBlock(nn.Module):

@@ -165,7 +165,7 @@ class Network(nn.Module):
         """Groups the names of all layers, in order, into segments (see ``kernels.segments``).
 
         One operator computes all layers of a segment. Each layer in it reads only the previous
-        layer, and no other layer reads that previous layer. A layer with a hook is computed alone,
+        layer, whose spikes no other layer reads. A layer with a hook is computed alone,
         so that the hook receives the layer's input and output. A layer without neurons is computed
         alone, too.
         """
@@ -178,7 +178,7 @@ class Network(nn.Module):
                 segments[-1].append(name)
             else:
                 segments.append([name])
-            is_open = can_join and self._readers[name] == 1
+            is_open = can_join and self._readers[name] == 1 and not block.neuron.is_graded
         return segments
 
     def _check_input(self, input: Tensor) -> None:

@@ -80,6 +80,8 @@ class Neurons(nn.Module):
         definition = self.section.definition()
         self._equations = _Equations.of(definition)
         self._spikes = definition.spike is not None
+        self.is_graded = definition.output is not None
+        """Whether the output has other values than 0 and 1."""
         self._halves: list[_Equations] = []
         norm = getattr(self.section, "norm", None)
         if norm is not None:
@@ -118,11 +120,19 @@ class Neurons(nn.Module):
 
     @property
     def follows_equations(self) -> bool:
-        """Whether the equations say all; else dropout or statistics of a batch come in, too."""
+        """Whether inputs and equations say all.
+
+        Otherwise dropout, statistics of a batch or states of an earlier call come in, too.
+        """
         norm = self.norm
         if self.training:
             return norm is None and not self.dropout
-        return norm is None or norm.is_bias
+        return not self.section.keeps_states and (norm is None or norm.is_bias)
+
+    def whole(self) -> tuple[_Equations, list[Tensor]]:
+        """Returns the equations, not split at a norm, and their parameters."""
+        known = self._kernel_parameters()
+        return self._equations, [known[name] for name in self._equations.parameters]
 
     def set_width(self, fraction: float) -> None:
         """Sets the width of the surrogate gradient at a ``fraction`` of the run.
@@ -133,10 +143,6 @@ class Neurons(nn.Module):
             surrogate = self.surrogate.parameters_at(self._threshold())
             for name, tensor in surrogate.items():
                 self._known.parameters[name].copy_(tensor)
-
-    def bias(self) -> Tensor:
-        """Returns the bias [units] that a norm adds outside training; empty without norm."""
-        return self.surrogate.width.new_empty(0) if self.norm is None else self.norm.bias()
 
     def forward(self, *inputs_TBN: Tensor) -> tuple[Tensor, Tensor]:
         """Returns output [steps, batch, units] and notes (see ``kernels.neurons``).
@@ -256,7 +262,8 @@ class Neurons(nn.Module):
                 versions = [each._version for each in values]
                 self._known = _Known([*values, width], versions, self._derive())
             known = self._known.parameters
-        return known if self.norm is None or self.training else known | {"bias": self.bias()}
+        norm = self.norm
+        return known if norm is None or self.training else known | {"bias": norm.bias()}
 
     def _derive(self) -> dict[str, Tensor]:
         values = {name: self.value(name) for name in self._names}

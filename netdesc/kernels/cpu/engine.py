@@ -1,7 +1,6 @@
 """The CPU engine: the functions of ``reference.engine`` with Numba kernels.
 
-A layer reads events if its input is sparse and binary (``notes[2]`` is 1); otherwise it computes a
-matrix product (``notes[2]`` is 0).
+A layer reads events if its input is sparse and binary; otherwise it computes a matrix product.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from torch import Tensor
 from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.losses.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.cpu.losses.window_loss import window_classes, window_loss, window_loss_backward
-from netdesc.kernels.cpu.neurons import neurons, neurons_backward, upstream_of
-from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows, flat
+from netdesc.kernels.cpu.neurons import neurons, neurons_backward
+from netdesc.kernels.cpu.runtime.memory_pool import array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.segment import (
     segment,
@@ -25,24 +24,8 @@ from netdesc.kernels.cpu.segment import (
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
-from netdesc.kernels.cpu.walk.cuba import (
-    cuba_neurons,
-    decay_gradients_of,
-    layer_notes,
-    stored_of,
-    voltages_of,
-)
-from netdesc.kernels.cpu.walk.layer_backward import backward_to_current
-from netdesc.kernels.cpu.walk.layer_forward import float_output, forward_from_current
-from netdesc.kernels.cpu.walk.leaky import leaky_backward_all, leaky_forward
-from netdesc.kernels.neuron_parameters import Dynamics, keep_factor
-from netdesc.kernels.neurons import PRODUCT
 
 __all__ = [
-    "cuba",
-    "cuba_backward",
-    "leaky",
-    "leaky_backward",
     "linear",
     "linear_backward",
     "neurons",
@@ -55,31 +38,6 @@ __all__ = [
     "window_loss",
     "window_loss_backward",
 ]
-
-
-@on_threads
-def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
-    """See ``reference.engine.cuba``."""
-    z = array_of(z_TBN)
-    out = float_output(z.shape)
-    result = forward_from_current([z], cuba_neurons(neurons, False), out, True)
-    voltage_TBN = voltages_of(result.stored, z.shape)
-    spikes, notes = out.values.reshape(z.shape), layer_notes(result, PRODUCT)
-    return torch.from_numpy(spikes), torch.from_numpy(voltage_TBN), notes
-
-
-@on_threads
-def cuba_backward(
-    grad_out_TBN: Tensor, voltage_TBN: Tensor, neurons: Dynamics, learn: bool
-) -> tuple[Tensor, Tensor]:
-    """See ``reference.engine.cuba_backward``."""
-    voltage = array_of(voltage_TBN)
-    layer = cuba_neurons(neurons, learn)
-    (grad_z_TBN,), parameters_PN = backward_to_current(
-        upstream_of(grad_out_TBN), layer, stored_of(voltage), voltage.shape
-    )
-    grad_decays = decay_gradients_of(layer, parameters_PN)
-    return torch.from_numpy(grad_z_TBN), torch.from_numpy(grad_decays)
 
 
 @on_threads
@@ -114,25 +72,3 @@ def linear_backward(
     if want_input:
         grad_input = matmul(as_rows(grad_z), weight).reshape(steps, batch, inputs)
     return torch.from_numpy(grad_input), torch.from_numpy(grad_weight)
-
-
-@on_threads
-def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
-    """See ``reference.engine.leaky``."""
-    z = array_of(z_TBN)
-    u_TBN = allocate(z.shape, np.float32)
-    leaky_forward(z, flat(keep_factor(decay, z.shape[2])), u_TBN)
-    return torch.from_numpy(u_TBN)
-
-
-@on_threads
-def leaky_backward(
-    grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
-) -> tuple[Tensor, Tensor]:
-    """See ``reference.engine.leaky_backward``."""
-    grad_u = array_of(grad_u_TBN)
-    _, batch, size = grad_u.shape
-    grad_z, by_sample = allocate(grad_u.shape, np.float32), allocate((batch, size), np.float32)
-    current = array_of(u_TBN) if learn else np.empty((0, 0, 0), np.float32)
-    leaky_backward_all(grad_u, current, flat(keep_factor(decay, size)), learn, grad_z, by_sample)
-    return torch.from_numpy(grad_z), torch.from_numpy(by_sample.sum(axis=0))

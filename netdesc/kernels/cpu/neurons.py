@@ -16,6 +16,7 @@ from netdesc.kernels.cpu.walk.layer_backward import (
     upstream_from_values,
 )
 from netdesc.kernels.cpu.walk.layer_forward import (
+    ForwardResult,
     LayerNeurons,
     StateMemory,
     float_output,
@@ -42,13 +43,17 @@ def neurons(
     if states:
         memory = _memory_of(states, (len(neurons.program.states) + 2, *shape[1:]))
     result = forward_from_current(inputs, layer_of(neurons), out, keep, memory)
-    notes = np.array([*result.extents, PRODUCT, result.nonzero])
     return NeuronsOutput(
         torch.from_numpy(out.values.reshape(shape)),
-        torch.from_numpy(notes),
+        notes_of(result, PRODUCT),
         [torch.from_numpy(each) for each in memory.final[: len(state_names(neurons))]],
         [torch.from_numpy(result.stored)] if keep else [],
     )
+
+
+def notes_of(result: ForwardResult, path: int) -> Tensor:
+    """Returns the notes of a layer; ``path`` is ``PRODUCT`` or ``EVENTS``."""
+    return torch.from_numpy(np.array([*result.extents, path, result.nonzero]))
 
 
 def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:

@@ -26,8 +26,10 @@ from netdesc.kernels.cpu.runtime.openmp_contention import start_threads
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
-from netdesc.kernels.cpu.walk.cuba import cuba_kernels
+from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.kernels.engine import kernel_threads, use_engine
+from netdesc.kernels.neurons import compile_text
+from netdesc.neurons.models.cuba import Cuba
 
 Report = Callable[[int, int], None]
 """Called with the number of kernels that are compiled, and the number of all kernels."""
@@ -40,8 +42,7 @@ With the first it adds events row by row, with the second it adds events ordered
 the third it computes a matrix product.
 """
 
-_NUMBERS = [0.5, 0.1, 1.0, 1.0]
-"""Threshold, tau_grad, scale_grad and axonal delay of neurons."""
+_CUBA = Cuba(type="cuba", threshold=1, current_decay=1, voltage_decay=1).definition().to_text()
 
 
 def _spikes(density: float) -> torch.Tensor:
@@ -51,10 +52,10 @@ def _spikes(density: float) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-def _neurons(learn: bool = True) -> list[torch.Tensor]:
-    """Returns both decays, bias and tau, as operators get them; ``learn``: decays are learnt."""
-    decays = (torch.tensor(decay, requires_grad=learn) for decay in (0.5, 0.3))
-    return [*decays, torch.empty(0), torch.empty(0)]
+def _parameters(learn: bool = True) -> list[torch.Tensor]:
+    """Returns the parameters of neurons; ``learn``: those that can be learnt are."""
+    kinds = compile_text(_CUBA, learn)[1].parameters.values()
+    return [torch.tensor(0.5, requires_grad=learn and kind != "real") for kind in kinds]
 
 
 def _compile_segments() -> None:
@@ -63,28 +64,27 @@ def _compile_segments() -> None:
     narrow = torch.full((_INPUTS, _UNITS), 4.0, requires_grad=True)
     for density in _DENSITIES:
         for learn in (True, False):
-            tensors = [wide, *_neurons(learn), narrow, *_neurons(learn)]
-            input_TBI = _spikes(density).requires_grad_()
+            input_TBI, numbers = _spikes(density).requires_grad_(), [8, 1, int(learn)] * 2
+            parameters, texts = _parameters(learn) * 2, f"{_CUBA}\n{_CUBA}"
             out_TBN, _, _ = operators.segment(
-                input_TBI, tensors, [8.0, *_NUMBERS] * 2, [learn, learn], True
+                input_TBI, [wide, narrow], parameters, texts, numbers, True
             )
             out_TBN.sum().backward()
 
 
 def _compile_synapses() -> None:
-    """Compiles the kernels of synapses without neurons, and of currents without voltages."""
+    """Compiles the kernels of synapses without neurons."""
     starts = np.arange(_STEPS * _BATCH + 1)
     events = Events(_STEPS, _BATCH, starts, np.zeros(len(starts) - 1, np.int32))
     weight_OI = np.ones((4, _INPUTS), np.float32)
     weight_gradient_by_events(current_by_events(events, weight_OI), events, weight_OI)
-    decay = torch.tensor(0.5, requires_grad=True)
-    operators.leaky(_spikes(0.5).requires_grad_(), decay).sum().backward()
 
 
 def _compile_neurons() -> None:
     """Compiles the kernels of neurons whose synaptic input is a tensor."""
     for learn in (True, False):
-        out_TBN, _, _ = operators.cuba(_spikes(0.5).requires_grad_(), *_neurons(learn), _NUMBERS)
+        inputs = [_spikes(0.5).requires_grad_()]
+        out_TBN, *_ = operators.neurons(inputs, _parameters(learn), [], _CUBA, 1, learn, True)
         out_TBN.sum().backward()
 
 
@@ -143,8 +143,9 @@ def load_kernels() -> None:
     Other neurons are compiled when they are first used.
     """
     for learn in (False, True):
-        cuba_kernels(learn, "forward")
-        cuba_kernels(learn, "backward")
+        definition, program = compile_text(_CUBA, learn)
+        kernels_of(program, definition.unit_bits, "forward")
+        kernels_of(program, definition.unit_bits, "backward")
 
 
 def _compile(part: str, add: Callable[[str], None]) -> None:

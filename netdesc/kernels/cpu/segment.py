@@ -1,8 +1,8 @@
 """Computes segments (see ``kernels.segments``), with packed spikes between the layers.
 
 Each layer reads the spikes of the previous layer: as events if spikes are sparse, otherwise by a
-matrix product. The last layer's spikes are returned as floats. For the backward pass, each layer
-saves its voltages and the packed spikes that it has read.
+matrix product. The last layer's output is returned as floats. For the backward pass, each layer
+saves the packed spikes that it has read, and what its neurons need.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu.gemm.gemm import matmul
-from netdesc.kernels.cpu.neurons import upstream_of
+from netdesc.kernels.cpu.neurons import layer_of, notes_of, upstream_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
@@ -26,7 +26,6 @@ from netdesc.kernels.cpu.synapses.weights import (
     on_grid,
     stop_at_clamped,
 )
-from netdesc.kernels.cpu.walk.cuba import cuba_neurons, decay_gradients_of, layer_notes
 from netdesc.kernels.cpu.walk.layer_backward import (
     Gradients,
     Upstream,
@@ -42,7 +41,7 @@ from netdesc.kernels.cpu.walk.layer_forward import (
     forward_from_current,
 )
 from netdesc.kernels.neurons import EVENTS, PRODUCT
-from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
+from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput
 
 Source = Events | np.ndarray
 """Input of a layer: events, or an array with rows, [steps · batch, inputs]."""
@@ -58,8 +57,7 @@ class _Layer:
 
     @classmethod
     def of(cls, layer: SegmentLayer) -> _Layer:
-        neurons = cuba_neurons(layer.neurons, layer.learn)
-        return cls(array_of(layer.weight_OI), layer.bits, neurons)
+        return cls(array_of(layer.weight_OI), layer.bits, layer_of(layer.neurons))
 
 
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
@@ -90,11 +88,7 @@ def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape)
 
 @on_threads
 def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
-    """See ``operators.segment``.
-
-    With ``keep``, the saved tensors are the packed input, then for each layer its voltages and
-    (except for the last layer) its packed spikes.
-    """
+    """See ``operators.segment``."""
     steps, batch, _ = input_TBI.shape
     source, packed = source_of(input_TBI)
     saved_tensors, notes = [packed], list[Tensor]()
@@ -112,7 +106,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
             result = forward_from_current(
                 [_current(source, layer, shape)], layer.neurons, out, keep
             )
-        notes.append(layer_notes(result, EVENTS if isinstance(source, Events) else PRODUCT))
+        notes.append(notes_of(result, EVENTS if isinstance(source, Events) else PRODUCT))
         saved_tensors.append(result.stored)
         if packed is None:
             values = out.values.reshape(shape)
@@ -122,7 +116,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
             source = _source_from_packed(packed, shape)
             saved_tensors.append(packed)
     saved = [torch.from_numpy(each) for each in saved_tensors] if keep else []
-    return SegmentOutput(torch.from_numpy(values), stack_notes(notes), saved)
+    return SegmentOutput(torch.from_numpy(values), notes, saved)
 
 
 def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
@@ -149,7 +143,6 @@ def segment_backward(
     """See ``operators.segment_backward``; computes the last layer first."""
     steps, batch, _ = grad_out_TBN.shape
     upstream, by_layer = upstream_of(grad_out_TBN), list[Gradients]()
-    grad_decays = list[np.ndarray]()
     grad_rows = np.empty(0, np.float32)
     for number in range(len(layers) - 1, -1, -1):
         layer = _Layer.of(layers[number])
@@ -164,7 +157,6 @@ def segment_backward(
             upstream, layer, stored.numpy(), source, needs_grad_z, (steps, batch)
         )
         by_layer.append(gradients)
-        grad_decays.append(decay_gradients_of(layer.neurons, gradients.parameters_PN))
         if needs_grad_z:
             above_TBK = as_rows(gradients.grad_z_TBN)
             weight_KN = on_grid(layer.weight_OI, layer.bits)
@@ -172,11 +164,10 @@ def segment_backward(
             if number == 0:
                 grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
     by_layer.reverse()
-    grad_decays.reverse()
     return SegmentGradients(
         torch.from_numpy(grad_rows),
         [torch.from_numpy(each.grad_OI) for each in by_layer],
-        [torch.from_numpy(each) for each in grad_decays],
+        [torch.from_numpy(grad_N) for each in by_layer for grad_N in each.parameters_PN],
     )
 
 

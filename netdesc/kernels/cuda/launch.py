@@ -71,15 +71,6 @@ def check_device(signal: torch.Tensor, name: str, value: torch.Tensor) -> None:
         raise ValueError(f"{name} is on device '{value.device}', the signal on '{signal.device}'")
 
 
-@functools.cache
-def device_number(value: float, device: torch.device) -> torch.Tensor:
-    """Returns ``value`` as a float32 tensor [] on the device.
-
-    The tensor is cached, because copying a number to the device makes the host wait.
-    """
-    return torch.tensor(value, dtype=torch.float32, device=device)
-
-
 def block_size(columns: int) -> int:
     """Returns the number of columns of a program, one per thread.
 

@@ -2,16 +2,11 @@
 
 Each operator computes on the engine of its tensors' device (see ``engine``). Tensors are
 time-first. Floats are in threshold units, integer states are in units of 1/4096 of a threshold unit
-(see ``fixed_point``). Operators raise ValueError for tensors that do not fit.
-
-``notes``, int64 [4], are statistics of a layer: the largest absolute current and voltage (in state
-units), how the synaptic input was computed (1: from events, 0: as a matrix product), and the number
-of output spikes. ``kernels.neurons`` explains those of the operator ``neurons``.
+(see ``fixed_point``). Operators raise ValueError for tensors that do not fit. ``kernels.neurons``
+explains the statistics ``notes``.
 """
 
-from netdesc.kernels.operators.cuba import cuba
 from netdesc.kernels.operators.labels import class_labels
-from netdesc.kernels.operators.leaky import leaky
 from netdesc.kernels.operators.neurons import neurons
 from netdesc.kernels.operators.segment import segment
 from netdesc.kernels.operators.spike_time import spike_time
@@ -20,8 +15,6 @@ from netdesc.kernels.operators.windows import window_classes, window_loss
 
 __all__ = [
     "class_labels",
-    "cuba",
-    "leaky",
     "linear",
     "neurons",
     "quantize_weight",

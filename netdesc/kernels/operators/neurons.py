@@ -10,7 +10,11 @@ from torch import Tensor
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
 from netdesc.kernels.neurons import check_neurons, make_neurons, saved_shapes, state_names
-from netdesc.kernels.parameter_grid import parameter_gradient
+from netdesc.kernels.operators.parameters import (
+    gradients_of_parameters,
+    keep_for_backward,
+    kept_for_backward,
+)
 from netdesc.kernels.registration import fake, gradient, operator
 
 _Forward = tuple[Tensor, Tensor, list[Tensor], list[Tensor]]
@@ -106,33 +110,22 @@ def _(
 
 
 def _neurons_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
-    inputs_TBN, parameters, _, ctx.definition, ctx.delay, ctx.learn, ctx.keep = inputs
+    _, parameters, _, ctx.definition, ctx.delay, ctx.learn, ctx.keep = inputs
     _, notes, states, saved = output
     ctx.mark_non_differentiable(notes, *states, *saved)
     ctx.set_materialize_grads(False)
-    count = inputs_TBN[0].shape[2]
-    kinds = make_neurons(ctx.definition, True, parameters, count, ctx.delay)
-    # A schedule may change real parameters before the backward pass. They are not saved with the
-    # others, because autograd refuses saved tensors that have changed.
-    ctx.learnable = kinds.learnable
-    ctx.real = {at: each for at, each in enumerate(parameters) if at not in ctx.learnable}
-    ctx.save_for_backward(*(parameters[place] for place in ctx.learnable), *saved)
+    keep_for_backward(ctx, [ctx.definition], parameters, saved)
 
 
 def _neurons_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
     if not ctx.keep:
         raise RuntimeError("neurons ran without keep, so that they have no backward pass")
-    learnable = len(ctx.learnable)
-    found = ctx.real | dict(zip(ctx.learnable, ctx.saved_tensors[:learnable], strict=True))
-    parameters = [found[place] for place in range(len(found))]
-    saved = list(ctx.saved_tensors[learnable:])
-    grad_inputs, grad_parameters = neurons_backward(
-        grad_out, parameters, saved, ctx.definition, ctx.delay, ctx.learn
-    )
-    grads: list[Tensor | None] = [None] * len(parameters)
-    for place, grad_N in zip(ctx.learnable if ctx.learn else (), grad_parameters, strict=True):
-        grads[place] = parameter_gradient(grad_N, parameters[place])
-    return grad_inputs, grads or None, None, None, None, None, None
+    parameters, saved = kept_for_backward(ctx)
+    described = ctx.definition, ctx.delay, ctx.learn
+    grad_inputs, found = neurons_backward(grad_out, parameters, saved, *described)
+    layer = make_neurons(ctx.definition, ctx.learn, parameters, grad_out.shape[2], ctx.delay)
+    grads = gradients_of_parameters(parameters, layer.learnable, found)
+    return grad_inputs, grads, None, None, None, None, None
 
 
 gradient("neurons", _neurons_gradient, _neurons_context)

@@ -1,44 +1,49 @@
-"""The operator ``segment``: consecutive dense layers of CUBA neurons with quantised weights."""
+"""The operator ``segment``: consecutive dense layers with quantised weights."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
-from netdesc.kernels.neuron_parameters import decay_gradients
+from netdesc.kernels.operators.parameters import (
+    gradients_of_parameters,
+    keep_for_backward,
+    kept_for_backward,
+)
+from netdesc.kernels.packing import holds_spikes
 from netdesc.kernels.registration import fake, gradient, operator
 from netdesc.kernels.segments import (
-    TENSORS_PER_LAYER,
+    NUMBERS_PER_LAYER,
     check_segment,
-    holds_spikes,
-    layer_sizes,
-    packed_size,
+    learnable_places,
     segment_layers,
-    voltages_size,
+    segment_saved,
 )
 
-_Forward = tuple[Tensor, Tensor, list[Tensor]]
+_Forward = tuple[Tensor, list[Tensor], list[Tensor]]
 _Backward = tuple[Tensor, list[Tensor], list[Tensor]]
 
 
 @operator
 def segment(
-    input_TBI: Tensor, tensors: list[Tensor], numbers: list[float], learn: list[bool], keep: bool
+    input_TBI: Tensor,
+    weights: list[Tensor],
+    parameters: list[Tensor],
+    definitions: str,
+    numbers: list[int],
+    keep: bool,
 ) -> _Forward:
-    """Returns the last layer's spikes [steps, batch, outputs], notes [layers, 4], saved tensors.
+    """Returns the last layer's output [steps, batch, outputs], notes of layers, saved tensors.
 
-    ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``. ``learn`` says for
-    each layer whether the gradients of its decays are needed. A layer computes ``z = W s`` with
-    weights quantised by ``quantize_weight``. The saved tensors are for ``segment_backward``; the
-    list is empty unless ``keep``.
+    ``kernels.segments`` explains the lists, which describe the layers. A layer computes ``z = W s``
+    with weights quantised by ``quantize_weight``. ``keep`` says whether a backward pass follows;
+    otherwise no tensors are saved.
     """
-    check_segment(input_TBI, tensors)
-    layers = segment_layers(tensors, numbers, learn)
+    layers = segment_layers(weights, parameters, definitions, numbers)
+    check_segment(input_TBI, layers)
     return tuple(engine_for(input_TBI.device).segment(input_TBI, layers, keep))
 
 
@@ -46,103 +51,104 @@ def segment(
 def segment_backward(
     grad_out_TBN: Tensor,
     input_TBI: Tensor | None,
-    tensors: list[Tensor],
-    numbers: list[float],
-    learn: list[bool],
+    weights: list[Tensor],
+    parameters: list[Tensor],
+    definitions: str,
+    numbers: list[int],
     saved_tensors: list[Tensor],
     want_input: bool,
 ) -> _Backward:
-    """Returns the gradient of the input, and the gradients of each layer's weight and decays.
+    """Returns the gradients of the input, of the weights, and of learnable parameters.
 
-    The input's gradient is empty unless ``want_input``. The gradient of a layer's decays is [2,
-    neurons]. The input may be None if ``saved_tensors`` hold its spikes. Raises EngineError if
-    another engine saved these tensors. This can happen in compiled code, which does not record the
-    engine.
+    The input's gradient is empty unless ``want_input``. The input may be None if ``saved_tensors``
+    hold its spikes. Raises EngineError if another engine saved these tensors. This can happen in
+    compiled code, which does not record the engine.
     """
     device = grad_out_TBN.device
-    are_packed = saved_tensors[0].dim() == 1
-    if are_packed != (engine_name(device) == "cpu"):
+    layers = segment_layers(weights, parameters, definitions, numbers)
+    shape = *grad_out_TBN.shape[:2], weights[0].shape[1]
+    expected = [each for each, _ in segment_saved(layers, shape, engine_name(device))]
+    if [each.shape for each in saved_tensors] != expected:
         raise EngineError(
             "the forward pass ran on another engine; with torch.compile, call forward and backward "
             "pass in the same use_engine()"
         )
-    layers, engine = segment_layers(tensors, numbers, learn), engine_for(device)
+    engine = engine_for(device)
     gradients = engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
     return tuple(gradients)
 
 
 @fake("segment")
 def _(
-    input_TBI: Tensor, tensors: Sequence[Tensor], numbers: Any, learn: Sequence[bool], keep: bool
+    input_TBI: Tensor,
+    weights: list[Tensor],
+    parameters: list[Tensor],
+    definitions: str,
+    numbers: list[int],
+    keep: bool,
 ) -> _Forward:
-    steps, batch, inputs = input_TBI.shape
-    sizes = layer_sizes(tensors)
-    packs = input_TBI.device.type == "cpu" and requested_engine() in ("auto", "cpu")
-    saved_tensors: list[Tensor] = []
-    for size, neurons in zip([inputs, *sizes], sizes, strict=False):
-        if packs:
-            packed = packed_size((steps, batch, size))
-            saved_tensors.append(input_TBI.new_empty(packed, dtype=torch.int32))
-            saved_tensors.append(
-                input_TBI.new_empty(voltages_size((steps, batch, neurons)), dtype=torch.int32)
-            )
-        else:
-            if saved_tensors:
-                saved_tensors.append(input_TBI.new_empty(steps, batch, size))
-            saved_tensors.append(input_TBI.new_empty(steps, batch, neurons, dtype=torch.int32))
-    out = input_TBI.new_empty(steps, batch, sizes[-1])
-    return out, out.new_empty(len(sizes), 4, dtype=torch.int64), saved_tensors if keep else []
+    layers = segment_layers(weights, parameters, definitions, numbers)
+    steps, batch, _ = input_TBI.shape
+    forced = requested_engine()
+    engine = input_TBI.device.type if forced == "auto" else forced
+    saved = segment_saved(layers, input_TBI.shape, engine) if keep else []
+    return (
+        input_TBI.new_empty(steps, batch, len(weights[-1])),
+        [
+            input_TBI.new_empty(len(each.neurons.program.states) + 2, dtype=torch.int64)
+            for each in layers
+        ],
+        [input_TBI.new_empty(shape, dtype=dtype) for shape, dtype in saved],
+    )
 
 
 @fake("segment_backward")
 def _(
     grad_out_TBN: Tensor,
     input_TBI: Tensor | None,
-    tensors: Sequence[Tensor],
-    numbers: Any,
-    learn: Any,
-    saved_tensors: Any,
+    weights: list[Tensor],
+    parameters: list[Tensor],
+    definitions: str,
+    numbers: list[int],
+    saved_tensors: list[Tensor],
     want_input: bool,
 ) -> _Backward:
-    weights = tensors[::TENSORS_PER_LAYER]
+    layers = segment_layers(weights, parameters, definitions, numbers)
     steps, batch, _ = grad_out_TBN.shape
-    grad_input = (steps, batch, weights[0].shape[1]) if want_input else (0,)
     return (
-        grad_out_TBN.new_empty(grad_input),
+        grad_out_TBN.new_empty((steps, batch, weights[0].shape[1]) if want_input else (0,)),
         [weight_OI.new_empty(weight_OI.shape) for weight_OI in weights],
-        [weight_OI.new_empty(2, weight_OI.shape[0]) for weight_OI in weights],
+        [
+            grad_out_TBN.new_empty(layer.neurons.count)
+            for layer in layers
+            for _ in layer.neurons.learnable
+        ],
     )
 
 
 def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
-    input_TBI, tensors, ctx.numbers, ctx.learn, _ = inputs
+    input_TBI, weights, parameters, ctx.definitions, ctx.numbers, ctx.keep = inputs
     _, notes, saved_tensors = output
-    ctx.mark_non_differentiable(notes, *saved_tensors)
+    ctx.mark_non_differentiable(*notes, *saved_tensors)
     ctx.set_materialize_grads(False)
-    # A schedule may change the tensors ``tau`` before the backward pass. They are not saved with
-    # the others, because autograd refuses saved tensors that have changed.
-    ctx.taus = tensors[TENSORS_PER_LAYER - 1 :: TENSORS_PER_LAYER]
-    others = [tensor for at, tensor in enumerate(tensors, 1) if at % TENSORS_PER_LAYER]
-    ctx.others = len(others)
     needed = None if saved_tensors and holds_spikes(saved_tensors[0]) else input_TBI
-    ctx.save_for_backward(needed, *others, *saved_tensors)
+    others = needed, *weights, *saved_tensors
+    keep_for_backward(ctx, ctx.definitions.splitlines(), parameters, others)
 
 
 def _segment_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
-    input_TBI, *saved = ctx.saved_tensors
-    others, saved_tensors = iter(saved[: ctx.others]), saved[ctx.others :]
-    tensors = [each for tau in ctx.taus for each in (*islice(others, TENSORS_PER_LAYER - 1), tau)]
-    want_input = ctx.needs_input_grad[0]
-    grad_input, grad_weights, grad_decays = segment_backward(
-        grad_out, input_TBI, tensors, ctx.numbers, ctx.learn, saved_tensors, want_input
+    if not ctx.keep:
+        raise RuntimeError("a segment ran without keep, so that it has no backward pass")
+    parameters, (input_TBI, *others) = kept_for_backward(ctx)
+    count, want_input = len(ctx.numbers) // NUMBERS_PER_LAYER, ctx.needs_input_grad[0]
+    weights, saved_tensors = others[:count], others[count:]
+    layers = ctx.definitions, ctx.numbers
+    grad_input, grad_weights, found = segment_backward(
+        grad_out, input_TBI, weights, parameters, *layers, saved_tensors, want_input
     )
-    grads: list[Tensor | None] = []
-    for number, (grad_weight, layer_grad_decays) in enumerate(
-        zip(grad_weights, grad_decays, strict=True)
-    ):
-        decays = tensors[TENSORS_PER_LAYER * number + 1 : TENSORS_PER_LAYER * number + 3]
-        grads += [grad_weight, *decay_gradients(layer_grad_decays, *decays), None, None]
-    return grad_input if want_input else None, grads, None, None, None
+    places = learnable_places(segment_layers(weights, parameters, *layers))
+    grads = gradients_of_parameters(parameters, places, found)
+    return grad_input if want_input else None, grad_weights, grads, None, None, None
 
 
 gradient("segment", _segment_gradient, _segment_context)

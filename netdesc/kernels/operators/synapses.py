@@ -9,16 +9,16 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_float32, check_signal, check_weight
 from netdesc.kernels.engine import engine_for, requested_engine
+from netdesc.kernels.packing import holds_spikes, packed_size
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.registration import fake, gradient, operator
-from netdesc.kernels.segments import holds_spikes, packed_size
 
 
 @operator
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """Returns ``z = W s``, float32 [steps, batch, units], and the input's packed spikes.
 
-    The packed spikes (see ``kernels.segments``) are empty if the engine does not pack spikes. If z
+    The packed spikes (see ``kernels.packing``) are empty if the engine does not pack spikes. If z
     is computed as a matrix product, a NaN or infinite weight affects every step. If z is computed
     from events, such a weight affects only the steps in which its input spikes.
     """

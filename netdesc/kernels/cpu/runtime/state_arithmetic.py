@@ -11,7 +11,6 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.simd import (
-    as_floats,
     as_ints,
     broadcast,
     cast_like,
@@ -19,14 +18,13 @@ from netdesc.kernels.cpu.runtime.simd import (
     where,
     zeros_like,
 )
-from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
+from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT
 
 _SHIFT, _LOW, _SIGN = np.int32(DECAY_BITS), np.int32(DECAY_ONE - 1), np.int32(31)
-_ZERO = np.int32(0)
 MAX_NEAR_STATE = (1 << (31 - DECAY_BITS)) - 1
 """Largest state whose product with 4096 fits into 32 bits: 128 in threshold units."""
 _LIMIT = np.int32(STATE_LIMIT)
-_UNIT, _FLOAT_LIMIT = np.float32(STATE_UNIT), np.float32(STATE_LIMIT)
+_FLOAT_LIMIT = np.float32(STATE_LIMIT)
 _MIN_FLOAT = np.float32(1e-30)
 _MAX_DISTANCE, _LOG2_E = np.float32(60), np.float32(math.log2(math.e))
 
@@ -66,24 +64,12 @@ def saturate(state):
 
 
 @numba.njit(inline="always")
-def to_state(value):
-    """Converts floats to states: ``trunc(4096 · value)``, saturated; NaN becomes 0."""
-    return scale_to_state(value, broadcast(_UNIT))
-
-
-@numba.njit(inline="always")
 def scale_to_state(value, unit):
     """Converts floats to states: ``trunc(unit · value)``, saturated; NaN becomes 0."""
     scaled = value * unit
     scaled = where(scaled == scaled, scaled, broadcast(np.float32(0)))
     scaled = where(scaled > broadcast(_FLOAT_LIMIT), broadcast(_FLOAT_LIMIT), scaled)
     return as_ints(where(scaled < broadcast(-_FLOAT_LIMIT), broadcast(-_FLOAT_LIMIT), scaled))
-
-
-@numba.njit(inline="always")
-def from_state(state):
-    """Converts states to floats in threshold units."""
-    return as_floats(state) * broadcast(np.float32(1 / STATE_UNIT))
 
 
 @numba.njit(inline="always")
@@ -94,25 +80,11 @@ def magnitude(value):
 
 
 @numba.njit(inline="always")
-def reset_voltage(v, threshold):
-    """Returns the voltage after the reset: 0 if ``v`` is above the threshold, otherwise ``v``."""
-    return where(v > broadcast(threshold), broadcast(_ZERO), v)
-
-
-@numba.njit(inline="always")
-def surrogate(v, threshold, height, width):
-    """Computes ``height · exp(−|v − θ| / width)``; the exponent is at least −60.
-
-    The relative error is 1e-6 near the threshold, 1e-5 at 60 widths.
-    """
-    per_width = broadcast(np.float32(1) / np.float32(width))
-    distance = as_floats(magnitude(v - broadcast(threshold))) * per_width
-    return broadcast(np.float32(height)) * fall(distance)
-
-
-@numba.njit(inline="always")
 def fall(distance):
-    """Returns ``exp(−distance)`` of floats from 0 on; beyond 60 it is ``exp(−60)``."""
+    """Returns ``exp(−distance)`` of floats from 0 on; beyond 60 it is ``exp(−60)``.
+
+    The relative error is 1e-6 for small distances, 1e-5 at 60.
+    """
     return exp2_nonpositive(minimum(distance, broadcast(_MAX_DISTANCE)) * broadcast(-_LOG2_E))
 
 

@@ -1,7 +1,7 @@
 """Packs binary spikes into bitmasks. A spike takes one bit, 1/32 of the memory of a float.
 
 A bitmask holds the spikes of 32 neighbouring neurons in one step of a sample; bitmasks are [batch,
-vectors, steps]. ``kernels.segments`` describes the tensor that holds them.
+vectors, steps]. ``kernels.packing`` describes the tensor that holds them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, bits_of, broadcast, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
-from netdesc.kernels.segments import HEADER_NUMBERS, packed_size
+from netdesc.kernels.packing import HEADER_NUMBERS, packed_size
 
 _ZERO_BITS = np.int32(0)
 _ONE_BITS = np.int32(0x3F800000)

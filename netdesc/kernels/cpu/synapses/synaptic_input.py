@@ -8,15 +8,9 @@ import numpy as np
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
 from netdesc.kernels.cpu.runtime.state_arithmetic import clamp
-from netdesc.kernels.fixed_point import STATE_LIMIT, STATES_PER_WEIGHT
 
-_MAX_WEIGHT_SUM = STATE_LIMIT // STATES_PER_WEIGHT
-"""Largest sum of integer weights that a state can hold."""
-
-_MAX_UNCLAMPED_EVENTS = _MAX_WEIGHT_SUM >> 15
-"""Largest number of events whose 16-bit weights never add up to more than ``_MAX_WEIGHT_SUM``."""
-
-_UNIT = np.int32(STATES_PER_WEIGHT)
+_MAX_WEIGHT_BITS = 15
+"""Integer weights are within ±2 to this power."""
 
 
 @numba.njit(inline="always")
@@ -32,24 +26,24 @@ def gather_real(events, row, weight_IN, count):
 
 
 @numba.njit(inline="always")
-def gather_integer(events, row, weight_IN, count, max_adds):
+def gather_integer(events, row, weight_IN, count, sums):
     """Returns the sum of int16 weights over a row's events, in state units, saturated like a state.
 
-    Up to ``max_adds`` weights at a time are added in 16 bits. This takes a third of the time that
-    additions in 32 bits would take.
+    ``sums`` are ``weights.IntegerSums``. Up to ``max_adds`` weights at a time are added in 16 bits.
+    This takes a third of the time that additions in 32 bits would take.
     """
     z = broadcast(np.int32(0))
     first, end = events.starts[row], events.starts[row + 1]
     e = first
     while e < end:
-        until, partial = min(end, e + max_adds), broadcast(np.int16(0))
+        until, partial = min(end, e + sums.max_adds), broadcast(np.int16(0))
         while e < until:
             partial = partial + load(weight_IN, np.int64(element(events.sources, e)) * count, count)
             e += 1
         z = z + as_ints(partial)
-    if end - first > _MAX_UNCLAMPED_EVENTS:
-        z = clamp(z, _MAX_WEIGHT_SUM)
-    return z * broadcast(_UNIT)
+    if end - first > sums.limit >> _MAX_WEIGHT_BITS:
+        z = clamp(z, sums.limit)
+    return z * broadcast(sums.unit)
 
 
 @numba.njit(inline="always")

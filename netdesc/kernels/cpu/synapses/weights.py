@@ -13,7 +13,7 @@ from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast, nearest, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
-from netdesc.kernels.fixed_point import WEIGHT_UNIT
+from netdesc.kernels.fixed_point import STATE_LIMIT, WEIGHT_UNIT
 
 _MAX_INT16 = 32_767
 
@@ -50,11 +50,23 @@ def half_limits(bits: int | None) -> Limits:
     return np.float32(low), np.float32(high)
 
 
+class IntegerSums(NamedTuple):
+    """How sums of integer weights become states."""
+
+    max_adds: int
+    """Number of weights whose sum always fits in 16 bits."""
+    unit: np.int32
+    """Number of state units of an integer weight."""
+    limit: int
+    """Largest sum that a state can hold."""
+
+
 @functools.cache
-def max_adds_in_int16(bits: int) -> int:
-    """Returns the largest number of integer weights whose sum always fits in 16 bits."""
+def integer_sums(bits: int, unit_bits: int) -> IntegerSums:
+    """Returns how weights of ``bits`` bits are added; a state unit is ``2^-unit_bits``."""
     low, _ = quantization.half_limits(bits)
-    return max(1, _MAX_INT16 // (-2 * low))
+    unit = (1 << unit_bits) // WEIGHT_UNIT
+    return IntegerSums(max(1, _MAX_INT16 // (-2 * low)), np.int32(unit), STATE_LIMIT // unit)
 
 
 def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:

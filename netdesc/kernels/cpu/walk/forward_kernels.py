@@ -74,9 +74,9 @@ def _arrive_from_current(source, place, t):
 
 @numba.njit(inline="always")
 def _arrive_by_events(source, place, t):
-    events, weight_VIN, max_adds = source
+    events, weight_VIN, sums = source
     row = t * events.batch + place.sample
-    return (gather_integer(events, row, weight_VIN[place.vector], place.size, max_adds),)
+    return (gather_integer(events, row, weight_VIN[place.vector], place.size, sums),)
 
 
 @numba.njit(inline="always")
@@ -228,7 +228,7 @@ def forward_from_current(inputs, parameters, activity, shape, queue):
 
 
 @neuron_kernel
-def forward_by_events(events, weight_VIN, max_adds, parameters, activity, shape, queue):
-    """Fills ``activity`` from events and integer weights (see ``synapses.weights``)."""
-    source = events, weight_VIN, max_adds
+def forward_by_events(events, weight_VIN, sums, parameters, activity, shape, queue):
+    """Fills ``activity`` from events and integer weights; ``sums`` are ``IntegerSums``."""
+    source = events, weight_VIN, sums
     _walk_by_events(shape.threads, (source, parameters, activity, shape, queue))

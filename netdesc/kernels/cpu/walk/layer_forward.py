@@ -13,7 +13,7 @@ from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
-from netdesc.kernels.cpu.synapses.weights import integer_vectors, max_adds_in_int16
+from netdesc.kernels.cpu.synapses.weights import integer_sums, integer_vectors
 from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.kernels.cpu.walk.tiles import MAX_TILE, layer_shape
 from netdesc.neurons.program import Program
@@ -121,8 +121,8 @@ def forward_by_events(
     """Fills ``out``, computed from events and quantised weights, as ``forward_from_current``."""
     shape = events.steps, events.batch, len(weight_OI)
     memory = _ForwardMemory(neurons, shape, out, keep, _FROM_ZERO, 1)
-    weight_VIN, max_adds = integer_vectors(weight_OI, bits), max_adds_in_int16(bits)
-    memory.kernels.forward_by_events(events, weight_VIN, max_adds, *memory.arguments)
+    weight_VIN, sums = integer_vectors(weight_OI, bits), integer_sums(bits, neurons.unit_bits)
+    memory.kernels.forward_by_events(events, weight_VIN, sums, *memory.arguments)
     return memory.result()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
-from netdesc.kernels.segments import holds_spikes
+from netdesc.kernels.packing import holds_spikes
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from support.cuba_cases import ENGINES, plain_layer, segment_of_one
+from support.cuba_cases import CUBA, ENGINES
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import EngineError, engine_name, requested_engine, use_engine
 
-EMPTY = torch.empty(0)
-DECAY = torch.tensor(0.3)
-NUMBERS = [0.5, 1.0, 1.0, 1.0]
 SIGNAL = torch.rand(6, 2, 7, generator=torch.Generator().manual_seed(0))
-STATES = (SIGNAL * 4096).to(torch.int32)
+DECAY = torch.tensor(0.3)
 
 
 def sparse() -> torch.Tensor:
@@ -35,40 +31,30 @@ def leaf(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.clone().requires_grad_()
 
 
-SEGMENT_NUMBERS = [8.0, *NUMBERS] * 2
-
-
-def two_layers() -> list[torch.Tensor]:
-    return [
-        leaf(WEIGHT), leaf(DECAY), DECAY, EMPTY, EMPTY,
-        leaf(WEIGHT[:4, :].T.contiguous().T @ torch.ones(5, 7)), DECAY, DECAY, EMPTY, EMPTY,
-    ]  # fmt: skip
-
-
-def plain(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    return [tensor.detach() for tensor in tensors]
+def two_layers(learnt: bool = False) -> list[Any]:
+    """Weights, parameters, definitions and numbers of a segment. The first layer's decay learns."""
+    weights = [WEIGHT, WEIGHT[:4].T.contiguous().T @ torch.ones(5, 7)]
+    first, second = ([torch.tensor(each) for each in (0.5, 0.3, 0.3, 0.0, 0.1, 0.5)],) * 2
+    if learnt:
+        weights, first = [leaf(each) for each in weights], [first[0], leaf(DECAY), *first[2:]]
+    return [weights, [*first, *second], f"{CUBA}\n{CUBA}", [8, 1, 1, 8, 1, 0]]
 
 
 def saved_by_segment() -> list[torch.Tensor]:
     """The tensors that the engine in use saves in the forward pass of a segment."""
-    return operators.segment(sparse(), plain(two_layers()), SEGMENT_NUMBERS, [True, False], True)[2]
+    return operators.segment(sparse(), *two_layers(), True)[2]
 
 
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "class_labels": lambda: (torch.tensor([0, 3, 1], dtype=torch.int32), 4),
-    "cuba": lambda: (leaf(SIGNAL), leaf(DECAY), leaf(SIGNAL[0, 0]), EMPTY, EMPTY, NUMBERS),
-    "cuba_backward": lambda: (SIGNAL, STATES, DECAY, DECAY, EMPTY, EMPTY, NUMBERS, True),
     "linear": lambda: (leaf(sparse()), leaf(WEIGHT)),
     "linear_backward": lambda: (
         SIGNAL, sparse(), torch.empty(0, dtype=torch.int32), WEIGHT, True
     ),
-    "leaky": lambda: (leaf(SIGNAL), leaf(DECAY)),
-    "leaky_backward": lambda: (SIGNAL, SIGNAL, DECAY, True),
     "quantize_weight": lambda: (leaf(WEIGHT), 8),
-    "segment": lambda: (leaf(sparse()), two_layers(), SEGMENT_NUMBERS, [True, False], True),
+    "segment": lambda: (leaf(sparse()), *two_layers(learnt=True), True),
     "segment_backward": lambda: (
-        SIGNAL[:, :, :4].contiguous(), sparse(), plain(two_layers()), SEGMENT_NUMBERS,
-        [True, False], saved_by_segment(), True,
+        SIGNAL[:, :, :4].contiguous(), sparse(), *two_layers(), saved_by_segment(), True
     ),
     "spike_time": lambda: (leaf(SIGNAL), torch.zeros_like(SIGNAL), 0.6, 2, 100),
     "spike_time_backward": lambda: (SIGNAL, torch.tensor(1.0), 0.6, 2, 100),
@@ -96,20 +82,6 @@ def test_opcheck_accepts_the_operators(name, engine):
         torch.library.opcheck(operator, CALLS[name](), test_utils=utilities)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_current_is_saved_only_if_the_decay_is_learnt(engine: str):
-    """It is as large as a layer's activity."""
-    with use_engine(engine):
-        inputs = [leaf(SIGNAL), leaf(SIGNAL)]
-        fixed = operators.leaky(inputs[0], DECAY)
-        learnt = operators.leaky(inputs[1], leaf(DECAY))
-        sizes = [u.grad_fn.saved_tensors[0].numel() for u in (fixed, learnt)]
-        (fixed + learnt).backward(SIGNAL)
-    assert sizes == [0, SIGNAL.numel()]
-    assert torch.equal(inputs[0].grad, inputs[1].grad)
-    assert inputs[0].grad.any()
-
-
 def test_engines_are_chosen_by_device():
     assert engine_name(torch.device("cpu")) == "cpu"
     assert requested_engine() == "auto"
@@ -131,15 +103,10 @@ def test_engines_that_cannot_run():
     assert issubclass(EngineError, ValueError)
 
 
-def dense(spikes=None, weight=None, decays=(DECAY, DECAY), bias=EMPTY, threshold=0.5):
-    """Spikes, voltages and notes of a layer."""
-    return segment_of_one(
-        sparse() if spikes is None else spikes,
-        WEIGHT if weight is None else weight,
-        decays,
-        bias,
-        [threshold, *NUMBERS[1:]],
-    )
+def dense(spikes: torch.Tensor | None = None, weight: torch.Tensor = WEIGHT) -> torch.Tensor:
+    """The output of a layer."""
+    spikes, (_, parameters, *_) = sparse() if spikes is None else spikes, two_layers()
+    return operators.segment(spikes, [weight], parameters[:6], CUBA, [8, 1, 0], True)[0]
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
@@ -158,22 +125,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "no time": (lambda: dense(spikes=sparse()[:0]), r"shape \[0, 2, 5\]"),
     "one dimension too few": (lambda: dense(spikes=sparse()[0]), r"\[steps, batch, neurons\]"),
     "weights of another size": (lambda: dense(weight=WEIGHT[:, :4]), r"\[7, 4\] do not fit"),
-    "decays of another size": (
-        lambda: dense(decays=(DECAY, torch.rand(6))),
-        r"voltage decay has shape \[6\]; \[7\] is needed",
-    ),
-    "double decays": (lambda: dense(decays=(torch.rand(7).double(), DECAY)), "type float64"),
-    "a bias of another size": (lambda: dense(bias=torch.rand(6)), r"bias has shape \[6\]"),
-    "threshold 0": (lambda: dense(threshold=0.0), "threshold 0 is not in 0.015625 to 32768"),
-    "threshold below the grid": (lambda: dense(threshold=0.0156), "threshold 0.0156 is not"),
-    "threshold beyond states": (lambda: dense(threshold=131073.0), "is not in"),
-    "threshold NaN": (lambda: dense(threshold=math.nan), "threshold nan is not"),
-    "cuba doubles": (
-        lambda: operators.cuba(SIGNAL.double(), DECAY, DECAY, EMPTY, EMPTY, NUMBERS),
-        "input has type float64",
-    ),
-    "leaky decays": (lambda: operators.leaky(SIGNAL, torch.rand(3)), r"decay has shape \[3\]"),
-    "leaky without time": (lambda: operators.leaky(SIGNAL[:0], DECAY), r"shape \[0, 2, 7\]"),
     "target of another shape": (
         lambda: operators.spike_time(SIGNAL, SIGNAL[:, :1], 0.6, 2, 100),
         r"output has shape \[6, 2, 7\], its target \[6, 1, 7\]",
@@ -194,74 +145,6 @@ def test_tensors_that_do_not_fit_are_refused(case, engine):
         call()
 
 
-@pytest.mark.parametrize("value", [math.nan, -0.5, 1.5, math.inf])
-@pytest.mark.parametrize("per_neuron", [False, True])
-def test_decays_are_clamped_to_their_range(value, per_neuron):
-    """An optimizer's step may leave the range before decays are projected back."""
-    clamped = torch.tensor(min(1.0, max(0.0, value)))
-    decay = torch.tensor(value)
-    if per_neuron:
-        clamped, decay = clamped.expand(7), decay.expand(7)
-    for engine in ENGINES:
-        with use_engine(engine):
-            _, found, *_ = dense(decays=(decay, decay))
-            _, expected, *_ = dense(decays=(clamped, clamped))
-        assert torch.equal(found, expected)
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e30])
-def test_any_bias(value):
-    found = []
-    for engine in ENGINES:
-        with use_engine(engine):
-            found.append(dense(bias=torch.full((7,), value)))
-    assert all(torch.equal(a, b) for a, b in zip(found[0][:2], found[1][:2], strict=True))
-    limit = 0 if math.isnan(value) else 2**29
-    assert abs(found[0][1][0, 0, 0].item()) == limit
-
-
-def test_default_types_and_devices_do_not_change_cached_tensors():
-    layer = plain_layer(1, current_decay=torch.tensor(0.123).numpy(), neurons=23)
-    expected = layer.forward("reference")
-    tensors = layer.tensors()
-    before = torch.get_default_dtype()
-    try:
-        torch.set_default_dtype(torch.float64)
-        with torch.device("meta"):
-            found = layer.forward("cpu", tensors)
-    finally:
-        torch.set_default_dtype(before)
-    assert torch.equal(found[1], expected[1])
-    assert torch.equal(layer.forward("cpu")[1], expected[1])
-
-
-@pytest.mark.parametrize("density", [0.05, 0.5])
-@pytest.mark.parametrize("engine", ENGINES)
-def test_autocast_changes_nothing_in_operators(engine, density):
-    layer = plain_layer(2, density=density)
-    results = []
-    for autocast in (False, True):
-        tensors = layer.tensors("spikes", "weight", "current_decay")
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-            out, voltage, *_ = layer.forward(engine, tensors)
-            out.sum().backward()
-        leaves = ("spikes", "weight", "current_decay")
-        results.append([out, voltage, *(tensors[name].grad for name in leaves)])
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_odd_numbers_as_spikes(engine):
-    """Denormals, NaN and infinities neither crash nor spread to other samples."""
-    odd = sparse()
-    odd[1, 0] = torch.tensor([1e-42, math.nan, math.inf, -math.inf, -0.0])
-    with use_engine(engine):
-        out, voltage, *_ = dense(spikes=odd)
-        _, clean, *_ = dense(spikes=sparse())
-    assert torch.isfinite(out).all()
-    assert torch.equal(voltage[:, 1], clean[:, 1])
-
-
 class _NoGradient(torch.autograd.Function):
     """Returns no gradient."""
 
@@ -280,7 +163,7 @@ class _NoGradient(torch.autograd.Function):
     [
         lambda output: operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100)[0],
         lambda output: operators.window_loss(output, LABELS, 3, "softmax", 0.0, 0.0),
-        lambda output: dense(output)[0].sum(),
+        lambda output: dense(output).sum(),
     ],
 )
 def test_a_missing_gradient_counts_as_zero(engine, loss):

@@ -12,8 +12,15 @@ from support import cuba_oracle
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
+from netdesc.neurons.models.cuba import Cuba
 
 ENGINES = ("reference", "cpu")
+
+CUBA = Cuba(type="cuba", threshold=1, current_decay=1, voltage_decay=1).definition().to_text()
+"""The equations, which are the same for all values of the parameters."""
+
+MAX_PARAMETER = 32768.0
+"""Largest threshold and bias; larger ones are clamped."""
 
 GPU = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 """Device of the engine ``cuda``; on the CPU Triton interprets its kernels, which is slow."""
@@ -38,9 +45,8 @@ class Layer:
     scale_grad: float = 1.0
 
     @property
-    def numbers(self) -> list[float]:
-        """As the operators take them."""
-        return [self.threshold, self.tau_grad, self.scale_grad, float(self.delay)]
+    def numbers(self) -> tuple[float, float, float]:
+        return self.threshold, self.tau_grad, self.scale_grad
 
     def synaptic_input(self) -> np.ndarray:
         """The exact synaptic input in state units, [steps, batch, neurons]."""
@@ -67,38 +73,32 @@ class Layer:
         return tensors
 
     def forward(self, engine: str, tensors: dict[str, torch.Tensor] | None = None) -> Any:
-        """Spikes, voltages and notes of a segment of this layer alone."""
+        """Spikes and notes of a segment of this layer alone."""
         tensors = self.tensors(engine=engine) if tensors is None else tensors
+        decays = tensors["current_decay"], tensors["voltage_decay"]
+        parameters = cuba_parameters(decays, tensors["bias"], self.numbers)
+        learn = any(decay.requires_grad for decay in decays)
+        numbers = [8, int(self.delay), int(learn)]
         with use_engine(engine):
-            return segment_of_one(
-                *(tensors[name] for name in ("spikes", "weight")),
-                (tensors["current_decay"], tensors["voltage_decay"]),
-                tensors["bias"],
-                self.numbers,
+            out, (notes,), _ = operators.segment(
+                tensors["spikes"], [tensors["weight"]], parameters, CUBA, numbers, True
             )
+        return out, notes
 
 
-def segment_of_one(
-    spikes_TBI: torch.Tensor,
-    weight_OI: torch.Tensor,
+def cuba_parameters(
     decays: tuple[torch.Tensor, torch.Tensor],
     bias: torch.Tensor,
-    numbers: list[float],
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Spikes, voltages and notes of a layer whose weights have 8 bits."""
-    tensors = [weight_OI, *decays, bias, bias.new_empty(0)]
-    learn = [any(decay.requires_grad for decay in decays)]
-    out, notes, saved = operators.segment(spikes_TBI, tensors, [8.0, *numbers], learn, True)
-    return out, _time_first(saved[-1], out.shape), notes[0]
-
-
-def _time_first(voltages: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """Saved voltages as [steps, batch, neurons]. The CPU engine saves vectors of 32 neurons."""
-    steps, batch, neurons = shape
-    if voltages.dim() == 3:
-        return voltages
-    vectors = voltages.view(batch, -1, steps, 32).permute(2, 0, 1, 3)
-    return vectors.reshape(steps, batch, -1)[..., :neurons]
+    numbers: tuple[float, float, float],
+) -> list[torch.Tensor]:
+    """The parameters of ``CUBA``; ``numbers`` are threshold, tau_grad and scale_grad."""
+    threshold, tau_grad, scale_grad = numbers
+    width = 100 * tau_grad * int(64 * threshold) / 64
+    theta, peak, width = (
+        torch.tensor(each, dtype=torch.float32, device=bias.device)
+        for each in (threshold, scale_grad * 0.1 / (2 * width), width)
+    )
+    return [theta, *decays, bias if bias.numel() else torch.zeros_like(theta), peak, width]
 
 
 WEIGHT_SCALES = (0.02, 0.3, 3.0, 100.0)
@@ -146,7 +146,7 @@ def layers(draw: st.DrawFn, graded: bool = True, max_steps: int = 40) -> Layer:
         current_decay=_decays(draw, rng, neurons),
         voltage_decay=_decays(draw, rng, neurons),
         bias=bias.astype(np.float32),
-        threshold=draw(st.sampled_from([1 / 64, 0.1, 0.5, 1.0, 3.37, 32768.0])),
+        threshold=draw(st.sampled_from([1 / 64, 0.1, 0.5, 1.0, 3.37, MAX_PARAMETER])),
         delay=draw(st.booleans()),
     )
 

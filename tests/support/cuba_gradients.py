@@ -23,7 +23,7 @@ def expected_gradients(layer: Layer, grad_out: np.ndarray) -> dict[str, np.ndarr
 def _model(layer: Layer, tensors: dict[str, torch.Tensor]) -> cuba_oracle.Differentiable:
     decays = [tensors[name].expand(len(layer.weight)) for name in LEARNT[2:]]
     z = tensors["spikes"] @ cuba_oracle.differentiable_weight(tensors["weight"]).T
-    return cuba_oracle.differentiable_run(z, layer.exact(), *decays, *layer.numbers)
+    return cuba_oracle.differentiable_run(z, layer.exact(), *decays, *layer.numbers, layer.delay)
 
 
 def sizes(layer: Layer, grad_out: np.ndarray) -> dict[str, float]:

@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 import triton
+from netdesc.kernels.neuron_parameters import make_dynamics
 from triton.backends.compiler import GPUTarget
 
 from netdesc.kernels.cuda import engine, launch
-from netdesc.kernels.neuron_parameters import make_dynamics
 from netdesc.kernels.neurons import make_neurons, state_names
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition

@@ -21,9 +21,8 @@ def layer_of(density: float, batch: int = 2, neurons: int = 70) -> Layer:
 def all_results(layer: Layer) -> list[torch.Tensor]:
     """The results of forward pass, losses and backward pass of a layer."""
     tensors = layer.tensors(*LEARNT)
-    out, voltage, notes = layer.forward("cpu", tensors)
+    out, notes = layer.forward("cpu", tensors)
     target = torch.zeros_like(out)
     losses = [operators.spike_time(out, target, *f)[0] for f in ((0.6, 2, 100), (0.99, 3, 10))]
     sum(losses).backward()
-    current = operators.leaky(layer.tensors()["spikes"], torch.tensor(0.3))
-    return [out, voltage, notes, current, *losses, *(tensors[name].grad for name in LEARNT)]
+    return [out, notes, *losses, *(tensors[name].grad for name in LEARNT)]

@@ -9,6 +9,7 @@ can be checked against this one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -276,7 +277,7 @@ def neurons_backward(
     program, steps = neurons.program, grad_out_TBN.shape[0]
     kinds = list(program.parameters.values())
     units = {"decay": DECAY_ONE, "factor": DECAY_ONE, "real": 1}
-    with torch.enable_grad():
+    with _autograd():
         inputs = [_leaf(each_TBN, neurons.state_unit) for each_TBN in saved]
         parameters = [
             _leaf(each_N, units.get(kind, neurons.state_unit))
@@ -306,6 +307,14 @@ def neurons_backward(
         [each.to(torch.float32) for each in grads[: len(inputs)]],
         [each.to(torch.float32) for each in signed],
     )
+
+
+@contextlib.contextmanager
+def _autograd() -> Iterator[None]:
+    """Within the block, torch's autograd works, also in an operator that compiled code calls."""
+    key = torch._C.DispatchKey.AutogradFunctionality
+    with torch.enable_grad(), torch._C._SetExcludeDispatchKeyGuard(key, False):
+        yield
 
 
 def _leaf(value: Tensor, unit: int) -> Tensor:

@@ -14,7 +14,7 @@ from netdesc.kernels.cpu.spikes import events_by_input
 from netdesc.kernels.cpu.spikes.event_list import Events, mark_as_events
 from netdesc.kernels.cpu.spikes.events_by_input import order_by_input
 from netdesc.kernels.cpu.spikes.packed_spikes import bitmasks_of, pack, unpack
-from netdesc.kernels.segments import holds_spikes, packed_size
+from netdesc.kernels.packing import holds_spikes, packed_size
 
 STEPS, BATCH = st.integers(1, 70), st.integers(1, 3)
 NEURONS = st.one_of(st.integers(1, 70), st.sampled_from([32, 64, 200, 65_537]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.cuba_cases import Layer, plain_layer
+from support.cuba_cases import MAX_PARAMETER, Layer, plain_layer
 from support.forward_checks import EVENTS, check_forward, decay_of_all
 
 from netdesc.kernels.cpu.runtime.simd import LANES
@@ -62,7 +62,7 @@ def biased(states: list[int], steps: int, decay: float, **more: object) -> Layer
         bias=bias,
         current_decay=np.array(1, np.float32),
         voltage_decay=np.array(decay, np.float32),
-        threshold=32768.0,
+        threshold=MAX_PARAMETER,
         **more,
     )
 
@@ -95,7 +95,7 @@ def layers_with_large_voltages(draw: st.DrawFn) -> Layer:
         current_decay=draw(st.sampled_from([decays[0], np.array(1, np.float32)])),
         voltage_decay=decays[1],
         bias=draw(st.sampled_from([np.zeros(0), rng.normal(0, 20, neurons)])).astype(np.float32),
-        threshold=draw(st.sampled_from([1.0, 100.0, 32768.0])),
+        threshold=draw(st.sampled_from([1.0, 100.0, MAX_PARAMETER])),
         delay=draw(st.booleans()),
     )
 

@@ -43,14 +43,13 @@ def test_the_number_of_threads_changes_nothing(torch_threads, density, batch, ne
 
 @pytest.mark.parametrize("density", [0.05, 0.5])
 def test_a_sample_does_not_depend_on_the_others(density):
-    """Spikes, states and the input's gradient of a sample are the same as in a batch of one."""
+    """Spikes and the input's gradient of a sample are the same as in a batch of one."""
     layer = layer_of(density, batch=3)
     both = all_results(layer)
     for b in range(3):
         alone = all_results(Layer(**(vars(layer) | {"spikes": layer.spikes[:, b : b + 1]})))
-        for index in (0, 1, 3):
-            assert torch.equal(alone[index], both[index][:, b : b + 1])
-        torch.testing.assert_close(alone[6], both[6][:, b : b + 1], rtol=1e-5, atol=1e-6)
+        assert torch.equal(alone[0], both[0][:, b : b + 1])
+        torch.testing.assert_close(alone[4], both[4][:, b : b + 1], rtol=1e-5, atol=1e-6)
 
 
 def test_results_outlive_many_later_calls():
@@ -116,7 +115,7 @@ import torch
 torch.set_num_threads(2)
 from netdesc.kernels import operators
 for _ in range(2):
-    operators.leaky(torch.rand(40, 2, 8), torch.tensor(0.3))
+    operators.linear(torch.rand(40, 2, 8), torch.rand(4, 8))
     print(torch.get_num_threads())
 """
 

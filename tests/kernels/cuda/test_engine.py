@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from netdesc.kernels.neuron_parameters import make_dynamics
 from support.cli_process import Netdesc
 from support.cuba_cases import GPU, plain_layer
 from support.neuron_definitions import RF
@@ -19,7 +20,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from netdesc.kernels.cuda import availability
 from netdesc.kernels.engine import EngineError, engine_name, use_engine
-from netdesc.kernels.neuron_parameters import make_dynamics
 from netdesc.kernels.neurons import make_neurons
 
 needs_triton = pytest.mark.skipif(

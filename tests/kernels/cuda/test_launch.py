@@ -42,11 +42,11 @@ def all_results(neurons: int = 37) -> list[torch.Tensor]:
     layer = plain_layer(3, steps=9, neurons=neurons, density=0.3)
     tensors = layer.tensors("weight", "current_decay", "voltage_decay", engine="cuda")
     with use_engine("cuda"):
-        out, voltage, notes = layer.forward("cuda", tensors)
+        out, notes = layer.forward("cuda", tensors)
         loss, _ = operators.spike_time(out, torch.zeros_like(out), 0.7, 2, 100)
         loss.backward()
     names = ("weight", "current_decay", "voltage_decay")
-    return [out.detach(), voltage, notes, loss.detach(), *(tensors[name].grad for name in names)]
+    return [out.detach(), notes, loss.detach(), *(tensors[name].grad for name in names)]
 
 
 def test_the_fastest_block_is_used_and_changes_no_result(
@@ -70,7 +70,7 @@ def test_the_fastest_block_is_used_and_changes_no_result(
     for one, two, three in zip(first, again, plain, strict=True):
         assert torch.equal(one, two)
         assert torch.equal(one, three)
-    assert first[2][3] > 0, "nothing spiked"
+    assert first[1][3] > 0, "nothing spiked"
 
 
 @slow

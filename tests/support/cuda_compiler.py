@@ -15,13 +15,16 @@ from typing import Any
 
 import torch
 import triton
-from netdesc.kernels.neuron_parameters import make_dynamics
 from triton.backends.compiler import GPUTarget
 
 from netdesc.kernels.cuda import engine, launch
 from netdesc.kernels.neurons import make_neurons, state_names
+from netdesc.kernels.segments import SegmentLayer
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
+from netdesc.neurons.models.cuba import Cuba
+
+CUBA = Cuba(type="cuba", threshold=1, current_decay=1, voltage_decay=1).definition().to_text()
 
 
 class AbsentGPU:
@@ -57,16 +60,13 @@ def compile_instead(kernel: Any, grid: tuple[int, ...]) -> Any:
 
 def start_everything(steps: int, batch: int, inputs: int, units: int, learn: bool) -> None:
     """Calls every function of the engine; with ``learn`` decays are learnt and there is a delay."""
-    decay, decay_N = torch.tensor(0.3), torch.full((units,), 0.3)
-    bias = torch.zeros(units if learn else 0)
-    neurons = make_dynamics(
-        units, decay, decay_N, bias, torch.empty(0), [0.5, 1.0, 1.0, float(learn)]
-    )
-    spikes, weight = torch.zeros(steps, batch, inputs), torch.zeros(units, inputs)
-    out, voltage, _ = engine.dense_cuba(spikes, weight, 8, neurons)
-    engine.dense_cuba_backward(out, spikes, weight, 8, voltage, neurons, learn, True)
-    engine.leaky(out, decay_N)
-    engine.leaky_backward(out, out, decay, learn)
+    values, shape = (0.5, 0.3, 0.3, 0.0, 0.1, 0.5), (units,) if learn else ()
+    parameters = [torch.full(shape, value) for value in values]
+    neurons = make_neurons(CUBA, learn, parameters, units, delay=int(learn))
+    layers = [SegmentLayer(torch.zeros(units, inputs), 8, neurons)]
+    spikes = torch.zeros(steps, batch, inputs)
+    out, _, saved = engine.segment(spikes, layers, True)
+    engine.segment_backward(out, spikes, layers, saved, True)
     for filtering in ((0.6, 2, 100), (0.999, 2, 3), (0.9999, 12, 3)):
         engine.spike_time(out, out, *filtering)
         engine.spike_time_backward(out, torch.tensor(1.0), *filtering)

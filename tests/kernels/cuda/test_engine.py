@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from netdesc.kernels.neuron_parameters import make_dynamics
 from support.cli_process import Netdesc
-from support.cuba_cases import GPU, plain_layer
+from support.cuba_cases import CUBA, GPU, cuba_parameters, plain_layer
 from support.neuron_definitions import RF
 from support.training_task import read_metrics, read_record, write_task
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -21,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from netdesc.kernels.cuda import availability
 from netdesc.kernels.engine import EngineError, engine_name, use_engine
 from netdesc.kernels.neurons import make_neurons
+from netdesc.kernels.segments import SegmentLayer, check_segment
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"
@@ -111,7 +111,7 @@ from netdesc.kernels.engine import EngineError, use_engine
 os.environ["TRITON_INTERPRET"] = "1"
 try:
     with use_engine("cuda"):
-        operators.leaky(torch.zeros(1, 1, 1), torch.tensor(0.5))
+        operators.spike_time(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), 0.6, 2, 9)
 except EngineError as error:
     print(error)
 """
@@ -197,16 +197,11 @@ def test_a_run_on_this_engine_is_the_run_of_the_reference(netdesc: Netdesc, tmp_
 @needs_triton
 def test_opcheck_accepts_the_operators() -> None:
     tensors = plain_layer(1, steps=5).tensors("spikes", "weight", "current_decay", engine="cuda")
-    empty = torch.empty(0, device=GPU)
-    neurons = tensors["current_decay"], tensors["voltage_decay"], empty
-    numbers = [0.5, 1.0, 1.0, 1.0]
+    parameters = [tensors["current_decay"]] * 6
     calls: dict[str, tuple[Any, ...]] = {
         "segment": (
-            tensors["spikes"], [tensors["weight"], *neurons, empty], [8.0, *numbers], [True],
-            True,
+            tensors["spikes"], [tensors["weight"]], parameters, CUBA, [8, 1, 1], True
         ),
-        "cuba": (tensors["spikes"], *neurons, empty, numbers),
-        "leaky": (tensors["spikes"], tensors["current_decay"]),
         "neurons": (
             [tensors["spikes"]] * 2, [tensors["voltage_decay"]] * 5, [], RF.to_text(), 1, True, True
         ),
@@ -245,26 +240,29 @@ class NoWaiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-    """Forward pass, loss and backward pass of a layer with per-neuron decays."""
+def layer_of(tensors: dict[str, torch.Tensor], learn: bool) -> SegmentLayer:
+    """CUBA neurons whose decays are learnt."""
+    decays = tensors["current_decay"], tensors["voltage_decay"]
+    parameters = cuba_parameters(decays, tensors["bias"], (0.5, 1.0, 1.0))
+    return SegmentLayer(tensors["weight"], 8, make_neurons(CUBA, learn, parameters, 37, 1))
+
+
+def one_step(parameters: dict[str, torch.Tensor], cuba: SegmentLayer) -> list[torch.Tensor]:
+    """Forward pass, loss and backward pass of a layer, and of neurons of another kind."""
     from netdesc.kernels.cuda import engine
 
-    layer = plain_layer(3, steps=5)
-    spikes, weight = parameters["spikes"], parameters["weight"]
-    decays = parameters["current_decay"].expand(37), parameters["voltage_decay"].expand(37)
-    neurons = make_dynamics(
-        37, *decays, parameters["bias"], parameters["bias"].new_empty(0), layer.numbers
-    )
-    out, voltage, notes = engine.dense_cuba(spikes, weight, 8, neurons)
+    spikes, decay = parameters["spikes"], parameters["current_decay"]
+    out, notes, saved = engine.segment(spikes, [cuba], True)
     loss, filtered = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3)
     grad = engine.spike_time_backward(filtered, torch.ones_like(loss), 0.9, 2, 3)
-    back = engine.dense_cuba_backward(grad, spikes, weight, 8, voltage, neurons, True, True)
-    u = engine.leaky(out, decays[0])
-    back = [*back, *engine.leaky_backward(grad, u, decays[0], True)]
-    resonators = make_neurons(RF.to_text(), True, [decays[0]] * 5, 37, 1)
-    graded, notes_of_them, _, saved = engine.neurons([out, u], resonators, [], True)
-    grads, grad_parameters = engine.neurons_backward(grad, resonators, saved)
-    return [out, voltage, notes, loss, *back, graded, notes_of_them, *grads, *grad_parameters]
+    grad_input, *grads = engine.segment_backward(grad, spikes, [cuba], saved, True)
+    resonators = make_neurons(RF.to_text(), True, [decay] * 5, 37, 1)
+    graded, notes_of_them, _, saved = engine.neurons([out, grad], resonators, [], True)
+    back = engine.neurons_backward(grad, resonators, saved)
+    return [
+        out, *notes, loss, grad_input, *grads[0], *grads[1], graded, notes_of_them,
+        *back.inputs_TBN, *back.parameters,
+    ]  # fmt: skip
 
 
 @needs_triton
@@ -273,11 +271,12 @@ def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     from netdesc.kernels.cuda import launch, spike_time, synapses
 
     parameters = plain_layer(3, steps=5).tensors(engine="cuda")
-    one_step(parameters)  # cached tensors may wait once
+    cuba = layer_of(parameters, learn=True)
+    one_step(parameters, cuba)  # what is generated once may wait
     for module in (launch, spike_time, synapses):
         monkeypatch.setattr(module, "start_programs", lambda *_, **__: None)
     with NoWaiting():
-        one_step(parameters)
+        one_step(parameters, cuba)
     with pytest.raises(AssertionError, match="_local_scalar_dense"), NoWaiting():
         torch.ones(1).item()
 
@@ -298,46 +297,38 @@ class OperationsOfTorch(TorchDispatchMode):
 
 
 @needs_triton
-@pytest.mark.parametrize("is_per_neuron", [False, True])
-def test_decays_take_no_operations_of_torch(
-    is_per_neuron: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("learn", [False, True])
+def test_parameters_take_no_operations_of_torch(
+    learn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a GPU each would launch a kernel, which takes as long as a small layer."""
     from netdesc.kernels.cuda import engine, launch, synapses
 
     for module in (launch, synapses):
         monkeypatch.setattr(module, "start_programs", lambda *_, **__: None)
-    layer = plain_layer(3, steps=5)
-    tensors = layer.tensors(engine="cuda")
-    if is_per_neuron:
-        tensors |= {name: tensors[name].expand(37) for name in ("current_decay", "voltage_decay")}
-    decays = tensors["current_decay"], tensors["voltage_decay"], tensors["bias"]
-    tau = torch.tensor(1.0, device=GPU)
-    dense = tensors["spikes"], tensors["weight"], 8
-    for _ in range(2):  # numbers that are copied to the device once are cached
-        with OperationsOfTorch() as seen:
-            neurons = make_dynamics(37, *decays, tau, layer.numbers)
-            out, voltage, _ = engine.dense_cuba(*dense, neurons)
-        with OperationsOfTorch() as seen_back:
-            neurons = make_dynamics(37, *decays, tau, layer.numbers)
-            engine.dense_cuba_backward(out, *dense, voltage, neurons, False, True)
+    tensors = plain_layer(3, steps=5).tensors(engine="cuda")
+    layers, spikes = [layer_of(tensors, learn)], tensors["spikes"]
+    with OperationsOfTorch() as seen:
+        out, _, saved = engine.segment(spikes, layers, True)
+    with OperationsOfTorch() as seen_back:
+        engine.segment_backward(out, spikes, layers, saved, True)
     assert seen.names == ["zeros"], "the notes"
-    surrogate, unneeded_gradients = ["div", "mul"], ["new_zeros"]
-    assert seen_back.names == [*surrogate, *unneeded_gradients]
+    assert seen_back.names == ["sum"] * learn, "over the samples"
 
 
 @needs_gpu
 def test_a_step_can_be_captured_and_replayed() -> None:
     layer = plain_layer(3, steps=5)
     parameters = layer.tensors(engine="cuda")
-    expected = one_step(parameters)
+    cuba = layer_of(parameters, learn=True)
+    expected = one_step(parameters, cuba)
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
-        one_step(parameters)
+        one_step(parameters, cuba)
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        captured = one_step(parameters)
+        captured = one_step(parameters, cuba)
     parameters["spikes"].zero_()
     graph.replay()
     assert captured[0].sum() == 0
@@ -353,10 +344,9 @@ def test_tensors_of_several_devices_are_refused() -> None:
     from netdesc.kernels.cuda import engine
 
     signal, meta = torch.zeros(3, 1, 4, device=GPU), torch.zeros(4, device="meta")
-    neurons = make_dynamics(4, meta, meta, meta, torch.empty(0), [0.5, 1.0, 1.0, 1.0])
-    with pytest.raises(ValueError, match="the current decay is on device 'meta'"):
-        engine.cuba(signal, neurons)
-    with pytest.raises(ValueError, match="the decay is on device 'meta', the signal on"):
-        engine.leaky(signal, meta)
+    parameters = [torch.tensor(0.5, device=GPU), *[meta] * 5]
+    neurons = make_neurons(CUBA, True, parameters, 4, 1)
+    with pytest.raises(ValueError, match="parameter 'current_decay' is on device 'meta'"):
+        check_segment(signal, [SegmentLayer(torch.zeros(4, 4, device=GPU), 8, neurons)])
     with pytest.raises(ValueError, match="the target is on device 'meta'"):
         engine.spike_time(signal, meta.expand(3, 1, 4), 0.6, 1, 9)

@@ -39,7 +39,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def all_results(neurons: int = 37) -> list[torch.Tensor]:
-    layer = plain_layer(3, steps=9, neurons=neurons, density=0.3)
+    layer = plain_layer(3, steps=4, neurons=neurons, density=0.3)
     tensors = layer.tensors("weight", "current_decay", "voltage_decay", engine="cuda")
     with use_engine("cuda"):
         out, notes = layer.forward("cuda", tensors)

@@ -61,7 +61,7 @@ def test_other_types_and_back():
     model = network(dense("a", 4), dense("b", 3))
     out = model(spikes(20, 2, 10))
     assert torch.equal(model.to(torch.float32)(spikes(20, 2, 10)), out)
-    with pytest.raises(ValueError, match="weight has type float64; netdesc computes in float32"):
+    with pytest.raises(ValueError, match="has type float64; netdesc computes in float32"):
         model.double()(spikes(20, 2, 10))
     assert torch.equal(model.float()(spikes(20, 2, 10)), out)
 

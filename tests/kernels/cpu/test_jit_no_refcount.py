@@ -13,6 +13,7 @@ from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.simd_tuple import load_tuple
 from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.synapses.weights import integer_sums
 from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.kernels.cpu.walk.layer_forward import ForwardActivity, float_output
 from netdesc.kernels.cpu.walk.tiles import Run, layer_shape, place_of
@@ -44,7 +45,8 @@ def run(loop: Any) -> tuple[np.ndarray, str]:
     empty = np.empty(0, np.int32)
     activity = ForwardActivity(*out, stored, 3, 1, empty, empty, empty)
     weight_VIN = np.arange(lanes, dtype=np.int16).reshape(1, 2, LANES)
-    call(parameters, np.zeros(carried * LANES, np.int32), (EVENTS, weight_VIN, 2), activity)
+    source = EVENTS, weight_VIN, integer_sums(8, 12)
+    call(parameters, np.zeros(carried * LANES, np.int32), source, activity)
     (code,) = loop.inspect_asm().values()
     loop_code, _wrapper_code = code.split(".size", 1)
     return out.values.reshape(3, LANES), loop_code

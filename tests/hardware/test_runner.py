@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
@@ -17,13 +16,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.exchange_samples import dense, document, model_of
-from support.neuron_definitions import example_fields
+from support.integer_run import run_on_device
+from support.neuron_definitions import CUBA, example_fields
 
 import netdesc
 from netdesc.description import Document
-from netdesc.events import read_events, to_dense
 from netdesc.graph import INPUT, DenseNode, Graph, build_graph
 from netdesc.hardware import HardwareError, layer_integers, runner, simulate
+from netdesc.hardware.neurons import IntegerNeurons
 from netdesc.neurons.models import NEURONS
 
 TOP = 1 << 23
@@ -56,37 +56,16 @@ def weights_of(integers: Mapping[str, Cuba]) -> dict[str, np.ndarray]:
     return weights
 
 
-def toward_zero(product: int) -> int:
-    return product // 4096 if product >= 0 else -(-product // 4096)
-
-
-def reference_run(layer: Cuba, delay: int, input_TN: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """One layer by its definition, in Python's integers, neuron by neuron."""
-    steps, outputs = len(input_TN), len(layer.weight)
-    spikes_TN = np.zeros((steps, outputs), bool)
-    wrapped = clipped = 0
-    for n in range(outputs):
-        du = int(np.broadcast_to(layer.current_decay, outputs)[n])
-        dv = int(np.broadcast_to(layer.voltage_decay, outputs)[n])
-        bias = 64 * int(layer.bias[n]) if layer.bias is not None else 0
-        u = v = 0
-        for t in range(steps):
-            z = sum(int(w) * int(s) for w, s in zip(layer.weight[n], input_TN[t], strict=True))
-            u = toward_zero((4096 - du) * u) + 64 * z
-            before = u
-            while u > TOP:
-                u -= 2 * TOP
-            while u <= -TOP:
-                u += 2 * TOP
-            wrapped += u != before
-            before = v = toward_zero((4096 - dv) * v) + u + bias
-            v = max(min(v, TOP - 1), 1 - TOP)
-            clipped += v != before
-            if v > 64 * layer.threshold:
-                v = 0
-                if t + delay < steps:
-                    spikes_TN[t + delay, n] = True
-    return spikes_TN, wrapped, clipped
+def run_layer(layer: Cuba, delay: int, input_TN: np.ndarray) -> tuple[np.ndarray, IntegerNeurons]:
+    """Returns the spikes of one layer, delayed, and its neurons."""
+    parameters = {
+        "threshold": np.array(layer.threshold / 64),
+        "current_decay": layer.current_decay / 4096,
+        "voltage_decay": layer.voltage_decay / 4096,
+        "bias": np.array(0.0) if layer.bias is None else layer.bias / 64,
+    }
+    spikes_TN, neurons = run_on_device(CUBA, parameters, [64 * input_TN @ layer.weight.T])
+    return np.pad(spikes_TN, ((delay, 0), (0, 0)))[: len(input_TN)], neurons
 
 
 @st.composite
@@ -144,10 +123,9 @@ def test_every_layer_follows_its_definition(
             for field, values in found.parameters.items():
                 np.testing.assert_array_equal(values, getattr(known, field))
             delay = int(layer.section.axonal_delay_step)
-            expected[layer.name], *state_counts = reference_run(known, delay, total)
-            wrapped, clipped = state_counts
+            expected[layer.name], neurons = run_layer(known, delay, total)
             spikes = int(expected[layer.name].sum())
-            counts.append((layer.name, spikes, {"u": wrapped}, {"v": clipped}))
+            counts.append((layer.name, spikes, neurons.wrapped, neurons.clipped))
         else:
             expected[layer.name] = total
     with mock.patch.object(
@@ -156,14 +134,6 @@ def test_every_layer_follows_its_definition(
         run = simulate(graph, weights, input_TN)
     np.testing.assert_array_equal(run.output_TN, expected[graph.layers[-1].name])
     assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts
-
-
-def test_a_voltage_at_the_threshold_does_not_spike() -> None:
-    for threshold, spikes in ((64, []), (63, [1, 3])):
-        layer = Cuba(np.array([[64]]), np.array(4096), np.array(4096), threshold)
-        graph = graph_of([1], [dense("only", 1, neuron={"threshold": threshold / 64})])
-        run = simulate(graph, weights_of({"only": layer}), np.array([[1], [0], [1], [0]]))
-        assert np.flatnonzero(run.output_TN).tolist() == spikes
 
 
 ALIF = {"threshold": 0.4, "current_decay": 0.25, "voltage_decay": 0.03, "threshold_decay": 0.1}
@@ -291,22 +261,3 @@ def test_networks_that_do_not_fit() -> None:
     model = model_of(document([1], [dense("a", 1, quantization=None)]))
     with pytest.raises(HardwareError, match='layer "a" has weights that are not quantised'):
         netdesc.run_integer(model, np.zeros((3, 1)))
-
-
-def test_recorded_spikes_of_slayer() -> None:
-    shared = Path(__file__).parents[3] / "shared"
-    if not (shared / "golden" / "oxford_slayer.npz").exists():
-        pytest.skip("the recording is not part of the repository")
-    golden = np.load(shared / "golden" / "oxford_slayer.npz")
-    decays = {name: golden[name] for name in ("current_decay", "voltage_decay")}
-    sizes = {"hidden": len(golden["w_hidden"]), "output": len(golden["w_output"])}
-    neuron = {"threshold": float(golden["threshold"])}
-    layers = [dense(name, size, neuron=neuron) for name, size in sizes.items()]
-    weights = {f"layers.{name}.synapse.weight": golden[f"w_{name}"] for name in sizes}
-    for name, (decay, share) in itertools.product(sizes, decays.items()):
-        weights[f"layers.{name}.neuron.{decay}"] = share
-    input_TN, _ = to_dense(read_events(shared / "oxford" / "input.bs1"), (200,), 2000, 1.0)
-    for count, name in ((1, "hidden_spikes"), (2, "output_spikes")):
-        expected_TN = np.unpackbits(golden[name], axis=1).T
-        run = simulate(graph_of([200], layers[:count]), weights, input_TN)
-        np.testing.assert_array_equal(run.output_TN, expected_TN)

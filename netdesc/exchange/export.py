@@ -20,6 +20,7 @@ from netdesc.exchange.net_record import (
 from netdesc.exchange.net_writer import write_net
 from netdesc.graph import INPUT, DenseNode, FlattenNode
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
+from netdesc.hardware.integers import fold_into_weights
 
 
 def export_net(model: FoldedModel, path: str | Path) -> list[str]:
@@ -73,7 +74,12 @@ def _export_flatten(layer: FlattenNode, _weights: Weights, _reads_graded: bool) 
 
 
 def _export_dense(layer: DenseNode, weights: Weights, reads_graded: bool) -> DenseLayer:
-    integers = layer_integers(layer, weights)
+    divided = layer_integers(layer, weights)
+    integers = fold_into_weights(divided)
+    if integers is None:
+        factor = 2.0**-divided.exponent
+        problem = f"has a norm that multiplies by {factor:g}, which takes its weights off the grid"
+        raise LayerError("", problem, hint='train with "norm": "mean"')
     neuron = export_neuron(layer.neuron, integers, reads_graded=reads_graded)
     if hands_on_numbers(layer) and layer.delay:
         hint = 'train with "axonal_delay_step": false'

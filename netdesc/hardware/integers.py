@@ -56,13 +56,15 @@ class LayerIntegers:
     ``weights`` are [outputs, inputs], one for each input of the neuron, in units of 1/64.
     ``parameters`` are those of the definition, [outputs], or [] if all neurons share one value:
     decays, factors and levels (``grid``) in units of 1/4096, thresholds in units of 1/64.
-    ``bias`` [outputs] is in units of 1/64.
+    ``bias`` [outputs] is in units of 1/64. What arrives, and the bias, are divided by
+    2^``exponent``.
     """
 
     definition: Definition
     weights: tuple[Integers, ...]
     parameters: dict[str, NDArray[Any]]
     bias: Integers | None = None
+    exponent: int = 0
 
     @property
     def outputs(self) -> int:
@@ -73,7 +75,7 @@ class LayerIntegers:
         kinds, bits = dict(self.definition.parameters), self.definition.unit_bits
         found = {name: _ON_GRID[kinds[name]](v, bits) for name, v in self.parameters.items()}
         bias = np.zeros(1, np.int64) if self.bias is None else self.bias.astype(np.int64)
-        return found | {"bias": _ON_GRID["threshold"](bias, bits)}
+        return found | {"bias": _ON_GRID["threshold"](bias, bits - self.exponent)}
 
 
 def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
@@ -110,14 +112,12 @@ def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
     )
     if norm != "mean_variance":
         return integers
-    exponent = norm_exponent(read("neuron.norm.running_var"))
-    folded = fold_scale(integers, exponent) if neuron.type_name() != "equations" else None
-    if folded is None:
+    if neuron.type_name() == "equations":
         raise HardwareError(
-            f'layer "{layer.name}" has a norm that multiplies by {2.0**-exponent:g}, which neither '
-            "its weights nor its thresholds can take over on the device's grid"
+            f'layer "{layer.name}" has equations with the norm "mean_variance", which the device '
+            'does not have: train with "norm": "mean"'
         )
-    return folded
+    return fold_scale(integers, norm_exponent(read("neuron.norm.running_var")))
 
 
 def integer_parameters(
@@ -133,32 +133,44 @@ MAX_EXPONENT, EPSILON = 3, np.float32(1e-5)
 
 def norm_exponent(variance: NDArray[np.float32]) -> int:
     """Returns e: the norm ``mean_variance`` divides by 2^e, the deviation rounded up."""
-    exponent = np.ceil(np.float32(0.5) * np.log2(np.float32(variance) + EPSILON))
-    return int(np.clip(exponent, -MAX_EXPONENT, MAX_EXPONENT))
+    squares = 4.0 ** np.arange(-MAX_EXPONENT, MAX_EXPONENT, dtype=np.float32)
+    return int(np.count_nonzero(np.float32(variance) + EPSILON > squares)) - MAX_EXPONENT
 
 
-def fold_scale(integers: LayerIntegers, exponent: int) -> LayerIntegers | None:
+def fold_scale(integers: LayerIntegers, exponent: int) -> LayerIntegers:
     """Returns a layer without the division by 2^exponent that the norm makes.
 
-    Either what the norm divides is compared with larger thresholds instead, or the weights and the
-    bias are smaller. What is rounded to 1/4096 differs. None if no integers hold this.
+    What the norm divides is compared with larger thresholds instead, if it is not handed on and all
+    thresholds stay on the grid; else what arrives is divided (see ``fold_into_weights``). States
+    are rounded to 1/4096 elsewhere than with the norm.
     """
     kinds = dict(integers.definition.parameters)
-    if integers.definition.output is None:
-        thresholds = {
-            name: _scaled(value, exponent)
-            for name, value in integers.parameters.items()
-            if kinds[name] == "threshold"
-        }
-        if all(value is not None for value in thresholds.values()):
-            return replace(integers, parameters=integers.parameters | thresholds)
+    thresholds = {
+        name: _scaled(value, exponent)
+        for name, value in integers.parameters.items()
+        if kinds[name] == "threshold"
+    }
+    if integers.definition.output is None and all(
+        value is not None and (value <= MAX_LEVEL * WEIGHT_UNIT).all()
+        for value in thresholds.values()
+    ):
+        return replace(integers, parameters=integers.parameters | thresholds)
+    return replace(integers, exponent=exponent)
+
+
+def fold_into_weights(integers: LayerIntegers) -> LayerIntegers | None:
+    """Returns a layer whose weights and bias are divided, in place of what arrives.
+
+    None if they leave the grid of weights.
+    """
     low, high = weight_limits(8)
-    weights = [_scaled(weight, -exponent) for weight in integers.weights]
-    bias = integers.bias if integers.bias is None else _scaled(integers.bias, -exponent)
-    for weight in weights:
-        if weight is None or (weight % 2).any() or weight.min() < low or weight.max() > high:
+    bias = np.zeros(1, np.int32) if integers.bias is None else integers.bias
+    *weights, bias = (_scaled(each, -integers.exponent) for each in (*integers.weights, bias))
+    for each in (*weights, None if bias is None else -bias):
+        if each is None or (each % 2).any() or each.min() < low or each.max() > high:
             return None
-    return replace(integers, weights=tuple(weights), bias=bias) if bias is not None else None
+    bias = None if integers.bias is None else bias
+    return replace(integers, weights=tuple(weights), bias=bias, exponent=0)
 
 
 def _scaled(values: NDArray[Any], exponent: int) -> NDArray[Any] | None:

@@ -134,7 +134,7 @@ def _run_dense(
     is_graded = definition.output is not None
     kind = np.int64 if is_graded else np.bool_
     output_TN = np.zeros((steps + layer.delay, integers.outputs), kind)
-    bits = definition.unit_bits - WEIGHT_BITS - input_TN.bits
+    bits = definition.unit_bits - WEIGHT_BITS - input_TN.bits - integers.exponent
     for first in range(0, steps, CHUNK_STEPS):
         chunk_TN = input_TN.values_TN[first : first + CHUNK_STEPS]
         arriving = [shift(_synaptic_input(chunk_TN, weight), bits) for weight in integers.weights]

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from netdesc.graph.nodes import DenseNode
 from netdesc.kernels import operators
+from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.kernels.neurons import make_neurons
 from netdesc.kernels.reference.neurons import Traces, trace
-from netdesc.modules.norm import NORMS, MeanNorm
+from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
 from netdesc.modules.values import initial_value
@@ -82,6 +83,10 @@ class Neurons(nn.Module):
         self._spikes = definition.spike is not None
         self.is_graded = definition.output is not None
         """Whether the output has other values than 0 and 1."""
+        kinds = () if self.is_graded else self.section.parameter_kinds().items()
+        self._thresholds = [name for name, kind in kinds if kind == "threshold"]
+        """Those that can take over the division of a norm."""
+        self._is_foldable = self.section.type_name() != "equations"
         self._halves: list[_Equations] = []
         norm = getattr(self.section, "norm", None)
         if norm is not None:
@@ -182,8 +187,14 @@ class Neurons(nn.Module):
 
     @property
     def _is_split(self) -> bool:
-        """Whether the equations are computed up to the norm, and then behind it."""
-        return self.norm is not None and (self.training or not self.norm.is_bias)
+        """Whether the equations are computed up to the norm, and then behind it.
+
+        Outside training, that is so where a division cannot be folded: equations of a document may
+        be non-linear. What the first part hands on is rounded down to a multiple of 1/4096.
+        """
+        if self.norm is None or self.training:
+            return self.norm is not None
+        return not (self.norm.is_bias or self._is_foldable)
 
     def _run(self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor] = ()) -> NeuronsRun:
         traces: list[Traces] = []
@@ -228,6 +239,8 @@ class Neurons(nn.Module):
     ) -> NeuronsRun:
         """Runs equations. While neurons are recorded, adds what was traced to ``traces``."""
         known = self._kernel_parameters()
+        if isinstance(self.norm, MeanVarianceNorm) and not self._is_split:
+            known, inputs_TBN = self._fold(known, self.norm, inputs_TBN)
         parameters = [known[name] for name in equations.parameters]
         learn = any(each.requires_grad for each in parameters)
         keep = (
@@ -243,6 +256,21 @@ class Neurons(nn.Module):
             neurons = make_neurons(text, False, parameters, out_TBN.shape[2], delay)
             traces.append(trace(inputs, neurons, states))
         return NeuronsRun(out_TBN, notes, after)
+
+    def _fold(
+        self, known: dict[str, Tensor], norm: MeanVarianceNorm, inputs_TBN: Sequence[Tensor]
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Returns parameters and inputs that take over the division of a norm."""
+        thresholds = {name: known[name] for name in self._thresholds}
+        scale, input_scale = norm.fold([each.detach() for each in thresholds.values()])
+        folded = {"bias": known["bias"] * input_scale}
+        for name, threshold in thresholds.items():
+            # The device scales the threshold that it holds. The gradient passes straight through.
+            held = torch.trunc(threshold.detach() * WEIGHT_UNIT) / WEIGHT_UNIT
+            folded[name] = (threshold + (held - threshold.detach())) * scale
+        if self._spikes:
+            folded |= {"peak": known["peak"] / scale, "width": known["width"] * scale}
+        return known | folded, [each_TBN * input_scale for each_TBN in inputs_TBN]
 
     def _threshold(self) -> Tensor | None:
         return self.value("threshold") if "threshold" in self._names else None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from netdesc.kernels import operators
+from netdesc.kernels.fixed_point import WEIGHT_UNIT
+from netdesc.neurons.models.fields import MAX_LEVEL
 
 MOMENTUM = 0.1
 """Weight of a batch's statistics when the running ones are updated."""
@@ -56,9 +60,12 @@ class MeanNorm(nn.Module):
 class MeanVarianceNorm(MeanNorm):
     """Subtracts each neuron's mean, and divides by a power of two near the deviation of all.
 
-    The exponent is that of the deviation, rounded up and clamped to ±``MAX_EXPONENT``, so that
-    weights or thresholds can absorb it. It is one number for the layer, without gradient. The
-    source is ``WgtScaleBatchNorm`` of lava-dl's slayer.
+    The exponent is that of the deviation, rounded up and clamped to ±``MAX_EXPONENT``. It is one
+    number for the layer, without gradient. The source is ``WgtScaleBatchNorm`` of lava-dl's slayer.
+
+    Outside training, the power of two is that of the running variance, and there is no division:
+    ``fold`` says what is multiplied instead, as on the device and in ``.net`` files. States and
+    thresholds are then in the device's scale.
     """
 
     running_var: Tensor
@@ -69,10 +76,29 @@ class MeanVarianceNorm(MeanNorm):
         self.register_buffer("running_var", torch.zeros(()))
 
     @torch.no_grad()
-    def factor(self, variance: Tensor) -> Tensor:
-        """Returns what values with this variance [] are multiplied by, a power of two."""
-        exponent = torch.ceil(0.5 * torch.log2(variance + EPSILON))
-        return torch.exp2(-exponent.clamp(-MAX_EXPONENT, MAX_EXPONENT))
+    def divisor(self, variance: Tensor) -> Tensor:
+        """Returns what values with this variance [] are divided by, a power of two."""
+        # Comparisons are exact; a logarithm would depend on who computes it.
+        squares = [4.0**exponent for exponent in range(-MAX_EXPONENT, MAX_EXPONENT)]
+        exponent = (variance + EPSILON > torch.tensor(squares, device=variance.device)).sum()
+        return torch.ldexp(torch.ones_like(variance), exponent - MAX_EXPONENT)
+
+    @torch.no_grad()
+    def fold(self, thresholds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Returns factors [] of thresholds, and of bias and inputs, that replace the division.
+
+        ``thresholds`` are [] or [units] each; none if the neurons hand on what is divided. The
+        thresholds take the division over if all of them stay on the grid of the device; else the
+        inputs do (see ``hardware.integers.fold_scale``).
+        """
+        divisor = self.divisor(self.running_var)
+        fits = torch.full_like(divisor, bool(thresholds), dtype=torch.bool)
+        for threshold in thresholds:
+            scaled = torch.trunc(threshold * WEIGHT_UNIT) * divisor
+            is_held = (scaled == torch.trunc(scaled)) & (scaled <= MAX_LEVEL * WEIGHT_UNIT)
+            fits = fits & is_held.all()
+        one = torch.ones_like(divisor)
+        return torch.where(fits, divisor, one), torch.where(fits, one, 1 / divisor)
 
     def forward(self, values_TBN: Tensor) -> Tensor:
         """Normalises a batch [steps, batch, channels]; in training, updates the statistics."""
@@ -82,7 +108,7 @@ class MeanVarianceNorm(MeanNorm):
             variance = values_TBN.detach().var(correction=0)
             count = values_TBN.shape[0] * values_TBN.shape[1]
             self.running_var.lerp_(variance * (count / (count + 1)), MOMENTUM)
-        return centred_TBN * self.factor(variance)
+        return centred_TBN / self.divisor(variance)
 
 
 NORMS: dict[str, type[MeanNorm]] = {"mean": MeanNorm, "mean_variance": MeanVarianceNorm}

@@ -158,11 +158,18 @@ def test_records_survive_file_document_and_model(tmp_path_factory, net: NetFile)
     assert datasets(folder / "a.net") == datasets(folder / "b.net")
 
 
+SCALED = {"type": "integrator", "norm": "mean_variance"}
+
+
 @pytest.mark.parametrize(
     ("layers", "words"),
     [
         ([dense("a", 2, quantization=None)], 'layer "a" has weights that are not quantised'),
         ([dense("a", 2, axonal_delay_step=False)], 'layer "a" has no axonal delay step'),
+        (
+            [{"name": "a", "type": "dense", "units": 9, "neuron": SCALED}],
+            'layer "a" has a norm that multiplies by 8, .*: train with "norm": "mean"',
+        ),
         (
             [
                 dense("a", 2),

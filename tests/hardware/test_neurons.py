@@ -16,7 +16,7 @@ from support.integer_run import run_on_device
 from support.neuron_definitions import ALIF, CUBA, INTEGRATOR, LIF, RF_IZ, SIGMA_DELTA
 
 from netdesc.hardware import LayerIntegers
-from netdesc.hardware.integers import fold_scale, integer_parameters
+from netdesc.hardware.integers import fold_into_weights, fold_scale, integer_parameters
 from netdesc.hardware.neurons import IntegerNeurons, shift
 from netdesc.neurons.definition import Definition
 
@@ -103,7 +103,7 @@ def test_thresholds_or_weights_take_over_the_scale_of_a_norm(
         def call_norm(self, a: int) -> int:
             return shift(np.int64(super().call_norm(a)), -exponent).item()
 
-    folded = fold_scale(integers, exponent)
+    folded = fold_into_weights(fold_scale(integers, exponent))
     assert folded is not None
     input_TI = random.integers(0, 2, (40, 5))
     reals = {name: np.broadcast_to(v, 4) for name, v in (values | levels).items()}
@@ -115,4 +115,4 @@ def test_thresholds_or_weights_take_over_the_scale_of_a_norm(
     unfit = replace(
         integers, weights=(np.full((4, 5), 254),), parameters={"threshold": np.array(1)}
     )
-    assert fold_scale(replace(unfit, definition=LIF), -3) is None
+    assert fold_into_weights(fold_scale(replace(unfit, definition=LIF), -3)) is None

@@ -207,6 +207,44 @@ def test_the_output_is_that_of_the_float_network(layers: list) -> None:
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
+SCALED = {"norm": "mean_variance"}
+
+
+@pytest.mark.parametrize("exponent", [-1, 0, 2])
+@pytest.mark.parametrize("is_coarse", [True, False])
+@pytest.mark.parametrize("kind", ["lif", "alif", "integrator", "sigma_delta"])
+def test_a_norm_that_scales_is_folded_alike(
+    tmp_path: Path, kind: str, is_coarse: bool, exponent: int
+) -> None:
+    """Evaluation, the integer run and the file agree. Files hold coarse weights."""
+    layers = layers_of(kind)
+    for layer in layers:
+        level = {"threshold": 0.5} if kind == "alif" else {}  # half of it is on the grid
+        layer["neuron"] |= SCALED | level
+    steps = 40 if kind in ("integrator", "sigma_delta") else 2000  # so that no sum leaves 24 bits
+    model = model_of(document([10], layers, time={"steps": steps})).eval()
+    random = torch.Generator().manual_seed(1)
+    for name, value in model.state_dict().items():
+        if name.endswith("running_var"):
+            value.fill_(4.0 ** (exponent - 0.25))
+        elif name.endswith("running_mean"):
+            value.copy_(torch.randint(-3, 2, value.shape, generator=random) / 8)
+        elif is_coarse and name.endswith("weight"):
+            value.copy_(torch.randint(-3, 4, value.shape, generator=random) / 8)
+    input_TBN = (torch.rand(steps, 1, 10, generator=random) < 0.2).float()
+    with torch.no_grad():
+        expected_TN = model(input_TBN)[:, 0].numpy()
+    assert np.count_nonzero(expected_TN) > 5
+    input_TN = input_TBN[:, 0].numpy()
+    np.testing.assert_array_equal(netdesc.run_integer(model, input_TN), expected_TN)
+    path = tmp_path / "a.net"
+    if is_coarse:
+        netdesc.export_net(model, path)
+        imported = netdesc.compile(netdesc.import_net(path)).model.eval()
+        for output_TN in (netdesc.run_integer(path, input_TN), imported(input_TBN)[:, 0].detach()):
+            np.testing.assert_array_equal(output_TN, expected_TN)
+
+
 def test_a_file_runs_without_torch(tmp_path: Path) -> None:
     model = model_of(document([2, 3], [{"name": "f", "type": "flatten"}, dense("a", 4)]))
     netdesc.export_net(model, tmp_path / "a.net")
@@ -257,7 +295,17 @@ def test_a_network_that_is_compiled_first() -> None:
             netdesc.run_integer(network, np.zeros((3, 1)))  # pyright: ignore[reportArgumentType]
 
 
-def test_networks_that_do_not_fit() -> None:
-    model = model_of(document([1], [dense("a", 1, quantization=None)]))
-    with pytest.raises(HardwareError, match='layer "a" has weights that are not quantised'):
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"quantization": None}, "has weights that are not quantised"),
+        (
+            {"neuron": {"type": "equations", "step": ["v = norm(x)"], "output": "v"} | SCALED},
+            'has equations with the norm "mean_variance"',
+        ),
+    ],
+)
+def test_networks_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
+    model = model_of(document([1], [dense("a", 1) | changes]))
+    with pytest.raises(HardwareError, match=f'layer "a" {words}'):
         netdesc.run_integer(model, np.zeros((3, 1)))

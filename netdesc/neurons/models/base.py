@@ -80,7 +80,8 @@ class NeuronSection(Section):
     )
     norm: Literal["mean", "mean_variance"] | None = field(
         'Normalisation of the argument of norm(…) in the equations: "mean" subtracts its running '
-        'mean, "mean_variance" also divides by a power of two near its deviation.',
+        'mean, "mean_variance" also divides by a power of two near its deviation, which '
+        "thresholds or weights take over outside training, as on the device.",
         default=None,
         example="mean",
     )

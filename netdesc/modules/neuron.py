@@ -83,8 +83,8 @@ class Neurons(nn.Module):
         self._spikes = definition.spike is not None
         self.is_graded = definition.output is not None
         """Whether the output has other values than 0 and 1."""
-        kinds = () if self.is_graded else self.section.parameter_kinds().items()
-        self._thresholds = [name for name, kind in kinds if kind == "threshold"]
+        levels = {} if self.is_graded else self.section.parameter_kinds()
+        self._thresholds = [name for name, kind in levels.items() if kind == "threshold"]
         """Those that can take over the division of a norm."""
         self._is_foldable = self.section.type_name() != "equations"
         self._halves: list[_Equations] = []

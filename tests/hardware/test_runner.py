@@ -152,6 +152,7 @@ OWN = {
     "surrogate": {"peak": 1.0},
 }
 NEURON_KINDS: dict[str, dict[str, Any]] = {
+    "cuba": {"threshold": 0.4, "current_decay": 0.3, "voltage_decay": 0.1},
     "lif": {"threshold": 0.4, "voltage_decay": [0.0, 0.1], "per_channel": True},
     "alif": ALIF,
     "rf": RF,
@@ -212,7 +213,7 @@ SCALED = {"norm": "mean_variance"}
 
 @pytest.mark.parametrize("exponent", [-1, 0, 2])
 @pytest.mark.parametrize("is_coarse", [True, False])
-@pytest.mark.parametrize("kind", ["lif", "alif", "integrator", "sigma_delta"])
+@pytest.mark.parametrize("kind", ["cuba", "lif", "alif", "integrator", "sigma_delta"])
 def test_a_norm_that_scales_is_folded_alike(
     tmp_path: Path, kind: str, is_coarse: bool, exponent: int
 ) -> None:

@@ -16,7 +16,6 @@ from netdesc.kernels.cpu.runtime.simd import (
     LANES,
     VECTOR_OF,
     Bits,
-    broadcast_number,
     intrinsic,
     name_of,
 )
@@ -34,10 +33,9 @@ def vector_at(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> tup
 
 
 def lane_mask(builder: Any, count: Any) -> Any:
-    """Returns ``Bits`` that are set in the first ``count`` lanes."""
-    vector = ir.VectorType(_INT64, LANES)
-    numbers = ir.Constant(vector, list(range(LANES)))
-    return builder.icmp_signed("<", numbers, broadcast_number(builder, vector, count))
+    """Returns ``Bits`` that are set in the first ``count`` lanes, 0 to ``LANES``."""
+    above = builder.shl(ir.Constant(_INT64, -1), count)
+    return builder.bitcast(builder.trunc(builder.not_(above), _INT32), Bits.vector)
 
 
 def masked_load(builder: Any, pointer: Any, align: int, mask: Any) -> Any:

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.bitmask import to_bitmask
+from netdesc.kernels.cpu.runtime.bitmask import count_bits, to_bitmask
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
 from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of
-from netdesc.kernels.cpu.runtime.simd import LANES, as_floats, as_ints, broadcast, where
+from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import first_lanes, load, store
 from netdesc.kernels.cpu.runtime.simd_tuple import (
     largest_magnitude,
@@ -38,13 +38,13 @@ from netdesc.kernels.cpu.synapses.synaptic_input import gather_integer
 from netdesc.kernels.cpu.walk.neuron_step import (
     EXTENTS,
     NEAR_LIMIT,
-    OUTPUT_UNIT,
     STATES,
     STORED,
     constants_of,
     step_far,
     step_near,
     to_states,
+    to_values,
 )
 from netdesc.kernels.cpu.walk.tiles import Run, place_of
 
@@ -60,7 +60,7 @@ class Scratch(NamedTuple):
 
     memory: np.ndarray
     notes: int
-    """``EXTENTS`` vectors, the largest extents so far, then one: the number of outputs not 0."""
+    """``EXTENTS`` vectors, the largest extents so far, then the number of outputs not 0."""
     states: int
     """``SLOTS`` vectors."""
 
@@ -80,16 +80,22 @@ def _arrive_by_events(source, place, t):
 
 
 @numba.njit(inline="always")
-def _emit(activity, shape, place, t, output):
-    """Writes the output of a step, as a bitmask or as floats."""
+def _lane_bits(place):
+    """Returns a bitmask of the lanes that have a neuron, int64."""
+    return (1 << place.size) - 1
+
+
+@numba.njit(inline="always")
+def _emit(activity, shape, place, t, output, lane_bits):
+    """Writes the output of a step, as a bitmask or as floats. Returns how many are not 0."""
+    nonzero = to_bitmask(output != broadcast(np.int32(0))) & lane_bits
     if len(activity.bitmasks):
-        spiked = output != broadcast(np.int32(0))
         item = place.sample * shape.vectors + place.vector
-        activity.bitmasks[np.uint64(item * shape.steps + t)] = to_bitmask(spiked)
+        activity.bitmasks[np.uint64(item * shape.steps + t)] = nonzero
     else:
         at = (t * shape.batch + place.sample) * shape.neurons + place.first
-        values = as_floats(output) * broadcast(np.float32(OUTPUT_UNIT))
-        store(activity.values, at, values, place.size)
+        store(activity.values, at, to_values(output), place.size)
+    return count_bits(nonzero)
 
 
 def _loop_of(step: Any, arrive: Any) -> Any:
@@ -99,21 +105,18 @@ def _loop_of(step: Any, arrive: Any) -> Any:
     def loop(source, constants, activity, shape, place, run, states):
         """Returns the states after the run, the last output, extents, and a count.
 
-        The count is that of the outputs of each lane that are not 0.
+        The count is that of the outputs that are not 0.
         """
-        zero = broadcast(np.int32(0))
-        extents, count, output = zero_tuple(EXTENTS), zero, zero
-        is_neuron = first_lanes(place.size)
+        extents, count, output = zero_tuple(EXTENTS), 0, broadcast(np.int32(0))
+        lane_bits = _lane_bits(place)
         item = place.sample * shape.vectors + place.vector
         for t in range(run.first, run.last):
             arrived = arrive(source, place, t)
             states, output, stored, extents = step(constants, arrived, states, extents)
             row = (item * activity.stored_steps + t * activity.by_step) * (STORED * LANES)
             store_tuple(activity.stored, row, stored)
-            output = where(is_neuron, output, zero)
             if t + shape.delay < shape.steps:
-                _emit(activity, shape, place, t + shape.delay, output)
-                count = count + as_ints(output != zero)
+                count += _emit(activity, shape, place, t + shape.delay, output, lane_bits)
         return states, output, extents, count
 
     return loop
@@ -127,9 +130,9 @@ def _run_of(arrive: Any) -> Any:
     def walk_run(source, parameters, activity, shape, place, run, scratch):
         """Walks from and to the states in ``scratch``."""
         constants = constants_of(parameters, place.first, place.size)
-        zero, near = broadcast(np.int32(0)), broadcast(np.int32(NEAR_LIMIT))
+        near, output, count = broadcast(np.int32(NEAR_LIMIT)), broadcast(np.int32(0)), 0
         begin = load_tuple(scratch.memory, scratch.states, CARRIED)
-        states, output, extents, count = begin, zero, zero_tuple(EXTENTS), zero
+        states, extents = begin, zero_tuple(EXTENTS)
         is_near = to_bitmask(largest_magnitude(begin) > near) == 0
         if is_near:
             states, output, extents, count = near_loop(
@@ -146,8 +149,7 @@ def _run_of(arrive: Any) -> Any:
         store_tuple(
             scratch.memory, scratch.notes, maximum_where(first_lanes(place.size), noted, extents)
         )
-        at = scratch.notes + EXTENTS * LANES
-        store(scratch.memory, at, load(scratch.memory, at, LANES) + count, LANES)
+        scratch.memory[np.uint64(scratch.notes + EXTENTS * LANES)] += count
 
     return walk_run
 
@@ -163,10 +165,8 @@ def _begin(activity, shape, place, scratch):
         store(scratch.memory, scratch.states + slot * LANES, value, LANES)
     if shape.delay:
         output = load(scratch.memory, scratch.states + (SLOTS - 1) * LANES, LANES)
-        _emit(activity, shape, place, 0, output)
-        at = scratch.notes + EXTENTS * LANES
-        count = as_ints(output != broadcast(np.int32(0)))
-        store(scratch.memory, at, load(scratch.memory, at, LANES) + count, LANES)
+        count = _emit(activity, shape, place, 0, output, _lane_bits(place))
+        scratch.memory[np.uint64(scratch.notes + EXTENTS * LANES)] += count
 
 
 @jit_no_refcount

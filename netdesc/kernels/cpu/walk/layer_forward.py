@@ -156,5 +156,5 @@ class _ForwardMemory:
     def result(self) -> ForwardResult:
         """Returns the result after the kernel has run."""
         extents = self._scratch[:, : len(self._program.states)].max(axis=(0, 2))
-        nonzero = int(self._scratch[:, self.kernels.EXTENTS].sum())
+        nonzero = int(self._scratch[:, self.kernels.EXTENTS, 0].sum())
         return ForwardResult(extents.astype(np.int64), nonzero, self._stored)

@@ -18,9 +18,6 @@ STATES = EXTENTS = STORED = CARRIES = SUMS = 0
 
 NEAR_LIMIT = 0
 
-OUTPUT_UNIT = 1.0
-"""What one unit of ``output`` stands for: 1 for spikes, 1/4096 for a graded output."""
-
 
 def constants_of(parameters: Any, first: Any, count: Any) -> Any:
     """Returns what parameters alone decide, a tuple of vectors, of ``count`` neurons.
@@ -31,6 +28,10 @@ def constants_of(parameters: Any, first: Any, count: Any) -> Any:
 
 def to_states(values: Any) -> Any:
     """Converts inputs in threshold units, a tuple of ``Floats``, to a tuple of ``Ints``."""
+
+
+def to_values(output: Any) -> Any:
+    """Converts outputs of a step to ``Floats``: 0 or 1 for spikes, else in threshold units."""
 
 
 def step_near(constants: Any, arrived: Any, states: Any, extents: Any) -> Any:

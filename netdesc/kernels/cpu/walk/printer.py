@@ -178,14 +178,14 @@ def forward_source(program: Program, unit_bits: int) -> str:
     step = _ForwardStep(program, unit_bits)
     constants, known = _constants(program, step.roots)
     states, stored = len(program.states), len(program.forward.stored)
-    unit = 1 if program.forward.output is None else 2.0**-_OUTPUT_BITS
     return "".join(
         [
             _IMPORTS,
             f"STATES, EXTENTS, STORED = {states}, {states + len(step.watched)}, {stored}\n",
-            f"NEAR_LIMIT, OUTPUT_UNIT = {program.near_limit}, {float(unit)!r}\n",
+            f"NEAR_LIMIT = {program.near_limit}\n",
             constants,
             _to_states(len(program.inputs), unit_bits),
+            _to_values(program.forward.output is not None),
             step.text("step_near", known, _NEAR_TEXTS),
             step.text("step_far", known, _FAR_TEXTS),
         ]
@@ -196,6 +196,14 @@ def _to_states(inputs: int, unit_bits: int) -> str:
     unit = f"broadcast(np.float32({2.0**unit_bits!r}))"
     states = _tuple(f"scale_to_state({name}, {unit})" for name in _numbered("x", inputs))
     return _function("to_states", "values", [*_unpack("x", inputs, "values"), f"return {states}"])
+
+
+def _to_values(is_graded: bool) -> str:
+    spikes = (
+        "where(output != zeros_like(output), broadcast(np.float32(1)), broadcast(np.float32(0)))"
+    )
+    graded = f"as_floats(output) * broadcast(np.float32({2.0**-_OUTPUT_BITS!r}))"
+    return _function("to_values", "output", [f"return {graded if is_graded else spikes}"])
 
 
 class _ForwardStep:

@@ -86,8 +86,8 @@ def place_of(shape, sample, vector):
 MAX_TILE = 16
 """Largest tile: its piece of a row takes 2 kB."""
 
-_TILE_RUN, _VECTOR_RUN = 8, 64
-"""Number of steps in a run of a tile, and of a single vector."""
+_MAX_RUN, _RUN_VECTORS = 64, 128
+"""Number of steps in a run, at most, and of steps times vectors of a tile."""
 
 
 def layer_shape(shape: tuple[int, int, int], delay: int, threads: int, max_tile: int) -> LayerShape:
@@ -98,5 +98,5 @@ def layer_shape(shape: tuple[int, int, int], delay: int, threads: int, max_tile:
     steps, batch, neurons = shape
     vectors = -(-neurons // LANES)
     tile = max(1, min(max_tile, vectors, vectors * batch // (2 * threads)))
-    run = _TILE_RUN if tile > 1 else _VECTOR_RUN
+    run = min(_MAX_RUN, _RUN_VECTORS // tile)
     return LayerShape(steps, batch, neurons, vectors, delay, threads, tile, run)

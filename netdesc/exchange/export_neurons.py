@@ -56,7 +56,9 @@ def _as(kind: str, **more: int) -> Callable[[Source], NetNeuron]:
 
 
 def _differing(parameter: str) -> LayerError:
-    hint = f"train with one {parameter}: a number, which is not learnt where per_channel is true"
+    hint = (
+        f"train with one {parameter} for the layer, and do not learn it where per_channel is true"
+    )
     return LayerError("", f"has a {parameter} for each neuron", hint=hint)
 
 
@@ -124,8 +126,13 @@ def _resonator_problems(layer: DenseLayer) -> Iterator[str]:
 
 
 def _difference_problems(layer: DenseLayer) -> Iterator[str]:
-    if layer.neuron.is_sum and layer.bias is not None:
-        yield "netx fails to load a bias of neurons that hand on their sum"
+    if layer.neuron.is_sum:
+        yield (
+            "netx adds up what arrives in 64 times finer units; the integrator cuts it to 1/4096 "
+            "in each step, so that outputs can differ by a few 1/4096"
+        )
+        if layer.bias is not None:
+            yield "netx fails to load a bias of neurons that hand on their sum"
     if not layer.neuron.is_sum and layer.neuron.activation != "relu":
         yield f'netx computes relu in place of the activation "{layer.neuron.activation}"'
 

@@ -17,7 +17,7 @@ from netdesc.exchange import DenseLayer, NetFileError, import_net
 from netdesc.exchange.errors import LayerError
 from netdesc.exchange.export_neurons import export_neuron, netx_problems
 from netdesc.exchange.import_neurons import Values, import_neuron
-from netdesc.exchange.net_neurons import FORMS, NetNeuron
+from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
 from netdesc.hardware import LayerIntegers
 from netdesc.hardware.integers import integer_parameters
 from netdesc.neurons.models import NEURONS
@@ -86,6 +86,8 @@ def test_sums_of_differences_are_output_layers_of_sigma_delta_networks() -> None
     assert exported("integrator", {}).is_readout
     neuron = exported("integrator", {}, reads_graded=True)
     assert (neuron.type, neuron.is_sum) == ("SDNN", True)
+    (problem,) = netx_problems(DenseLayer((WEIGHT.astype(np.int32),), neuron))
+    assert "finer units" in problem
     assert import_neuron(neuron).section["type"] == "integrator"
     assert exported("integrator", {"voltage_decay": 0.1}, reads_graded=True).type == "CUBA"
     assert shown(exported("lif", SECTIONS["lif"])) == shown(
@@ -110,12 +112,20 @@ def test_neurons_without_a_form(kind: str, more: dict[str, Any], words: str) -> 
     assert raised.value.hint
 
 
-def test_thresholds_of_neurons_must_be_equal() -> None:
-    fields = SECTIONS["alif"] | {"per_channel": True, "threshold": [0.5, 1.0]}
-    with pytest.raises(LayerError, match="a threshold for each neuron"):
-        exported("alif", fields, {"threshold": np.float32([0.5, 1.0])})
-    equal = exported("alif", fields, {"threshold": np.float32([0.5, 0.5])})
-    assert equal.numbers["vThMant"] == 32
+@pytest.mark.parametrize(
+    ("kind", "name", "dataset"),
+    [
+        *((kind, "threshold", "vThMant") for kind in ("lif", "alif", "rf", "rf_iz", "adrf_iz")),
+        *((kind, "threshold_step", "vThStep") for kind in ("alif", "adrf")),
+    ],
+)
+def test_learnt_thresholds_of_neurons_must_be_equal(kind: str, name: str, dataset: str) -> None:
+    fields = SECTIONS[kind] | {"per_channel": True, "learn": [name]}
+    with pytest.raises(LayerError, match=f"a {name} for each neuron") as raised:
+        exported(kind, fields, {name: np.float32([0.5, 1.0])})
+    assert f"one {name} for the layer" in raised.value.hint
+    equal = exported(kind, fields, {name: np.float32([0.5, 0.5])})
+    assert equal.numbers[dataset] == 32
 
 
 @pytest.mark.parametrize(
@@ -156,15 +166,8 @@ def test_files_as_slayer_writes_them(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "dataset", "changes"),
     [
-        ("ALIF", "neuron/thDecay", {"neuron/thDecay": None}),
-        ("ALIF", "neuron/refDecay", {"neuron/refDecay": 4097}),
-        ("ALIF", "neuron/vThStep", {"neuron/vThStep": -1}),
-        ("ALIF", "neuron/vThStep", {"neuron/vThStep": np.array([1, 2])}),
         ("ALIF", "neuron/vThMant", {"neuron/vThMant": 0}),
         ("ALIF", "weight", COMPLEX),
-        ("RF_PHASE", "neuron/sinDecay", {"neuron/sinDecay": 0}),
-        ("RF_PHASE", "neuron/cosDecay", {"neuron/cosDecay": np.array([1, 4096])}),
-        ("RF_PHASE", "neuron/cosDecay", {"neuron/cosDecay": np.zeros(3)}),
         ("RF_PHASE", "neuron/sinDecay", {"neuron/sinDecay": 4000, "neuron/cosDecay": 4000}),
         ("RF_PHASE", "weight/imag", {"weight/imag": None}),
         ("RF_PHASE", "weight/imag", {"weight/imag": WEIGHT[:, :2]}),
@@ -185,6 +188,42 @@ def test_the_error_names_the_dataset(
     with pytest.raises(NetFileError) as raised:
         import_net(path)
     assert str(raised.value).startswith(f"{path}: layer 0: {dataset}: ")
+
+
+def damaged(dataset: str) -> dict[str, Any]:
+    """Values that a dataset of numbers must not have; the layer has two neurons."""
+    known = NUMBERS[dataset]
+    wrong: dict[str, Any] = {
+        "missing": None,
+        "too small": known.lowest - 1,
+        "too large": known.highest + 1,
+        "one too large": np.array([known.lowest + 1, known.highest + 1]),
+        "not whole": known.lowest + 0.5,
+        "not a number": np.nan,
+        "text": "one",
+        "empty": np.zeros(0),
+        "of three neurons": np.full(3, known.lowest + 1),
+    }
+    return wrong | ({} if known.can_differ else {"one a neuron": np.full(2, known.lowest + 1)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "dataset"), [(kind, name) for kind, form in FORMS.items() for name in form.numbers]
+)
+def test_a_damaged_number_of_any_neuron_is_one_error(
+    tmp_path: Path, kind: str, dataset: str
+) -> None:
+    like = {"RF_IZHIKEVICH": "RF_PHASE", "ADRF_PHASE": "ADRF_IZHIKEVICH"}.get(kind, kind)
+    sound = {"neuron/type": kind} | FILES.get(like, {})
+    assert import_net(write_file(tmp_path / "sound.net", **sound)).table
+    for name, value in damaged(dataset).items():
+        path = write_file(tmp_path / "a.net", **sound | {f"neuron/{dataset}": value})
+        with pytest.raises(NetFileError) as raised:
+            import_net(path)
+        text = str(raised.value)
+        assert text.startswith(f"{path}: layer 0: neuron/{dataset}: "), (name, text)
+        assert raised.value.exit_code == 1
+        assert text.isprintable()
 
 
 @pytest.mark.parametrize(

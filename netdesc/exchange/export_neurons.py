@@ -129,7 +129,7 @@ def _difference_problems(layer: DenseLayer) -> Iterator[str]:
     if layer.neuron.is_sum:
         yield (
             "netx adds up what arrives in 64 times finer units; the integrator cuts it to 1/4096 "
-            "in each step, so that outputs can differ by a few 1/4096"
+            "in each step, so that outputs differ by more with each step"
         )
         if layer.bias is not None:
             yield "netx fails to load a bias of neurons that hand on their sum"

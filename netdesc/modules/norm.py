@@ -79,9 +79,10 @@ class MeanVarianceNorm(MeanNorm):
     def divisor(self, variance: Tensor) -> Tensor:
         """Returns what values with this variance [] are divided by, a power of two."""
         # Comparisons are exact; a logarithm would depend on who computes it.
-        squares = [4.0**exponent for exponent in range(-MAX_EXPONENT, MAX_EXPONENT)]
-        exponent = (variance + EPSILON > torch.tensor(squares, device=variance.device)).sum()
-        return torch.ldexp(torch.ones_like(variance), exponent - MAX_EXPONENT)
+        divisor = torch.full_like(variance, 2.0**-MAX_EXPONENT)
+        for exponent in range(-MAX_EXPONENT, MAX_EXPONENT):
+            divisor = divisor * (1.0 + (variance + EPSILON > 4.0**exponent))
+        return divisor
 
     @torch.no_grad()
     def fold(self, thresholds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -203,11 +203,11 @@ class Neurons(nn.Module):
         else:
             run = self._compute(self._equations, inputs_TBN, self.delay, states, traces)
         if self.recorder is not None:
-            states = {name: each for part in traces for name, each in part.states.items()}
+            traced = {name: each for part in traces for name, each in part.states.items()}
             inputs = (each_TBN.detach() for each_TBN in inputs_TBN)
             recording = LayerRecording(
                 run.out_TBN.detach(),
-                {name: states[name] for name in self._equations.states},
+                {name: traced[name] for name in self._equations.states},
                 dict(zip(self.section.definition().inputs, inputs, strict=True)),
                 traces[-1].threshold,
             )

@@ -59,10 +59,11 @@ class NeuronSection(Section):
     """slayer's constants: ``tau_grad`` is in units of the first, ``scale_grad`` of the second."""
     log_spaced: ClassVar[tuple[str, ...]] = ()
     """Parameters whose ranges are divided by equal ratios; from others, values are drawn."""
-    net_options: ClassVar[tuple[tuple[str, Any], ...]] = ()
-    """Fields, and the only value of each with which a ``.net`` file can hold the neurons."""
-    net_way_out: ClassVar[str] = ""
-    """What to do if a ``.net`` file can hold no neurons of this type."""
+    net_options: ClassVar[tuple[tuple[str, Any], ...] | None] = None
+    """Fields, and the only value of each with which a ``.net`` file can hold the neurons. None if
+    it can hold no neurons of this type."""
+    net_way_out: ClassVar[str] = "train with a neuron that these files can hold, such as cuba"
+    """What to do if ``net_options`` is None."""
     lacks: ClassVar[tuple[str, ...]] = ()
     """Common fields that a document cannot set. They have their default values."""
 
@@ -210,7 +211,7 @@ class NeuronSection(Section):
     @property
     def net_problem(self) -> tuple[str, str] | None:
         """What a ``.net`` file cannot hold of the neurons, and the way out; None if it can."""
-        if self.net_way_out:
+        if self.net_options is None:
             return f'has neurons of type "{self.type_name()}"', self.net_way_out
         for name, value in (("graded", False), *self.net_options):
             if getattr(self, name) != value:

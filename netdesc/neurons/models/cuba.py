@@ -17,6 +17,7 @@ class Cuba(NeuronSection):
     spike and is reset to 0.
     """
 
+    net_options = ()
     wrapped = ("u",)
     lacks = ("surrogate", "persistent_state", "reset_gradient", "graded")
     source = "lava-dl, slayer.neuron.cuba; Davies et al. 2018 (Loihi)"

@@ -34,7 +34,6 @@ class EquationNeuron(NeuronSection):
     the value of the step before.
     """
 
-    net_way_out = "train with a neuron that has a name, such as cuba"
     source = "the document"
 
     type: Literal["equations"] = field("Neuron that is defined by equations.")

@@ -17,6 +17,7 @@ class Integrator(NeuronSection):
     range, of ±32, 64 times smaller.
     """
 
+    net_options = ()
     wrapped = ("u",)
     source = "lava-dl, slayer.block.cuba.Affine and lava.proc.sdn.Sigma"
 

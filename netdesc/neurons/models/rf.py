@@ -52,6 +52,7 @@ class Resonator(NeuronSection):
     most 4095/4096. ``PERIODS`` and ``DECAYS`` bound the same values.
     """
 
+    net_options = ()
     input_names = ("x", "y")
     log_spaced = ("period",)
 

@@ -88,7 +88,7 @@ class Neurons(nn.Module):
         """Those that can take over the division of a norm."""
         self._is_foldable = self.section.type_name() != "equations"
         self._halves: list[_Equations] = []
-        norm = getattr(self.section, "norm", None)
+        norm = self.section.norm
         if norm is not None:
             self._halves = [_Equations.of(each) for each in split_at_norm(definition)]
         self._modules["norm"] = None if norm is None else NORMS[norm](units)
@@ -132,7 +132,7 @@ class Neurons(nn.Module):
         norm = self.norm
         if self.training:
             return norm is None and not self.dropout
-        return not self.section.keeps_states and (norm is None or norm.is_bias)
+        return not self.section.persistent_state and (norm is None or norm.is_bias)
 
     def whole(self) -> tuple[_Equations, list[Tensor]]:
         """Returns the equations, not split at a norm, and their parameters."""
@@ -155,7 +155,7 @@ class Neurons(nn.Module):
         ``inputs_TBN`` are the synaptic inputs, one for each input of the equations. Dropout
         multiplies them: a neuron gets nothing for all steps of a sample, or more.
         """
-        if self.section.keeps_states and not self.training:
+        if self.section.persistent_state and not self.training:
             run = self.resume(inputs_TBN, self.kept)
             self.kept = run.states
             return run.out_TBN, run.notes

@@ -45,7 +45,7 @@ TWO_INPUTS = {
 NARROWER = {"type": "geometric", "start": 1.0, "end": 0.2}
 CASES: dict[str, dict[str, Any]] = {
     "cuba": {"threshold": 0.3, "current_decay": [0.3, 0.6], "voltage_decay": 0.2, "norm": "mean",
-             "learn": ["current_decay", "voltage_decay"], "tau_grad": 0.01},
+             "learn": ["threshold", "current_decay", "voltage_decay"], "tau_grad": 0.01},
     "lif": LEAKY | {"learn": ["threshold", "voltage_decay"], "reset": "subtract_delayed",
                     "reset_gradient": "exact",
                     "surrogate": {"width": NARROWER, "shape": "atan"}, "norm": "mean_variance"},

@@ -46,7 +46,7 @@ CASES = [
     ("/layers/1/from", "3", "ND103", "/layers/1/from", "a string or a list or null"),
     ("/loss/type", '"spike_tme"', "ND104", "/loss/type", 'did you mean "spike_time"?'),
     ("/neurons/cuba/type", '"kub"', "ND104", "/neurons/cuba/type", "allowed: adrf"),
-    ("/neurons/cuba/threshold", "0", "ND106", "/neurons/cuba/threshold", "greater than 0"),
+    ("/neurons/cuba/scale_grad", "0", "ND106", "/neurons/cuba/scale_grad", "greater than 0"),
     ("/neurons/cuba/voltage_decay", "-1", "ND106", "/neurons/cuba/voltage_decay", "at least 0"),
     ("/neurons/cuba/dropout", "1", "ND106", "/neurons/cuba/dropout", "less than 1"),
     ("/time/steps", "9000000", "ND106", "/time/steps", "at most 1000000"),
@@ -160,8 +160,8 @@ oxford.json:12:30: error[ND101]: unknown field "treshold" in neuron "cuba" [*]
    |
 12 |     "cuba": {"type": "cuba", "treshold": 1, "current_decay": 1, "voltage_decay": 0.1}
    |                              ^^^^^^^^^^ did you mean "threshold"?
-   = allowed: type, threshold, current_decay, voltage_decay, dropout, learn, norm, \
-per_channel, scale_grad, tau_grad
+   = allowed: type, threshold, current_decay, voltage_decay, dropout, graded, learn, norm, \
+per_channel, persistent_state, reset_gradient, scale_grad, surrogate, tau_grad
    = help: netdesc explain ND101
 oxford.json: 1 error, 1 can be fixed with netdesc validate --fix"""
     )

@@ -47,7 +47,7 @@ def test_values_units_and_ranges_are_those_of_the_document() -> None:
     )  # fmt: skip
     assert "gain = -0.5 (factor; unit: 1; -1 to 1)" in neuron_text(neuron, is_example=False)
     cuba = neuron_record(example_neuron("cuba"))
-    assert cuba["parameters"]["threshold"]["range"] == "> 0, ≤ 32768"
+    assert cuba["parameters"]["threshold"]["range"] == "0 to 32768"
     assert cuba["parameters"]["voltage_decay"]["unit"] == "share per step"
     assert cuba["states"] == {"u": "wraps", "v": "is clipped"}
     assert neuron_record(example_neuron("sigma_delta"))["state_unit"] == 2**-18

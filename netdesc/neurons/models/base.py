@@ -64,8 +64,6 @@ class NeuronSection(Section):
     it can hold no neurons of this type."""
     net_way_out: ClassVar[str] = "train with a neuron that these files can hold, such as cuba"
     """What to do if ``net_options`` is None."""
-    lacks: ClassVar[tuple[str, ...]] = ()
-    """Common fields that a document cannot set. They have their default values."""
 
     tau_grad: TauGrad = field(
         "Width of the surrogate gradient, relative to 100·threshold; or an object that changes the "
@@ -112,8 +110,6 @@ class NeuronSection(Section):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Puts common fields behind the neuron's own, and lists what can be learnt in ``learn``."""
-        for name in cls.lacks:
-            setattr(cls, name, cls.__pydantic_fields__.pop(name).default)
         order = {"type": -2} | {name: at for at, name in enumerate(NeuronSection.model_fields)}
         known = cls.__pydantic_fields__
         names = [name for name, info in known.items() if _extra(info).get("x-learnt-range")]
@@ -232,11 +228,6 @@ class NeuronSection(Section):
     def width_schedule(self) -> float | TauGradSchedule | None:
         """The field that sets the width of the surrogate gradient, and may change it over a run."""
         return self.tau_grad if self.surrogate is None else self.surrogate.width
-
-    @property
-    def keeps_states(self) -> bool:
-        """Whether the states stay from one call to the next, outside training."""
-        return self.persistent_state
 
     def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:
         """Returns peak and width of the surrogate gradient, in threshold units.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from netdesc.neurons.models.base import Equations, NeuronSection
-from netdesc.neurons.models.fields import MAX_LEVEL, Decay, decay_field, parameter_field
+from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
 from netdesc.sections import field
 
 
@@ -19,19 +19,10 @@ class Cuba(NeuronSection):
 
     net_options = ()
     wrapped = ("u",)
-    lacks = ("surrogate", "persistent_state", "reset_gradient", "graded")
     source = "lava-dl, slayer.neuron.cuba; Davies et al. 2018 (Loihi)"
 
     type: Literal["cuba"] = field("Current-based leaky integrate-and-fire neuron.")
-    threshold: float = parameter_field(
-        "threshold",
-        "Voltage above which the neuron spikes. The device holds trunc(64·threshold).",
-        learnt_range=None,
-        unit="1",
-        gt=0,
-        le=MAX_LEVEL,
-        placeholder=1.0,
-    )
+    threshold: Threshold = threshold_field("Voltage above which the neuron spikes.")
     current_decay: Decay = decay_field(
         "Share of the current lost per step: 0 keeps it, 1 drops it at once.", example=1.0
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.neuron_text import neuron_text
+from netdesc.graph import DenseNode
 from netdesc.report.activity import LayerTraces
 from netdesc.report.format import join_words, number, plural
 from netdesc.report.plots import COLOURS, TICK_FORMAT, Plot, numbers
@@ -50,52 +51,55 @@ def neuron_views(run: RunData) -> list[NeuronView]:
             views[name] = NeuronView(name, neuron_text(layer.neuron, is_example=False, width=100))
         if name in views:
             found = traces.get(layer.name) if layer.name in run.plotted_layers else None
-            views[name].plots[layer.name] = (
-                [] if found is None else _plots(layer.name, layer.delay, found, run.graph.step_ms)
-            )
+            views[name].plots[layer.name] = _plots(layer, found, run.graph.step_ms)
     return list(views.values())
 
 
-def _plots(layer: str, delay: int, traces: LayerTraces, step_ms: float) -> list[Plot]:
-    return [
-        _plot(f"{layer}, neuron {neuron:,}", place, delay, traces, step_ms)
-        for place, neuron in enumerate(traces.neurons)
-    ]
+def _plots(layer: DenseNode, traces: LayerTraces | None, step_ms: float) -> list[Plot]:
+    if traces is None:
+        return []
+    return [_plot(layer, place, traces, step_ms) for place in range(len(traces.neurons))]
 
 
-def _plot(title: str, place: int, delay: int, traces: LayerTraces, step_ms: float) -> Plot:
-    """Plots the states, the threshold and the spikes of one neuron, and its inputs below them."""
-    steps = traces.output.shape[1]
-    states = {name: values[place] for name, values in traces.states.items()}
-    data = [_curve(*each, index, step_ms) for index, each in enumerate(states.items())]
+def _plot(layer: DenseNode, place: int, traces: LayerTraces, step_ms: float) -> Plot:
+    """Plots states, threshold and spikes, or graded output, of a neuron, and below them inputs."""
+    title = f"{layer.name}, neuron {traces.neurons[place]:,}"
+    output = traces.output[place]
+    curves = [(name, values[place]) for name, values in traces.states.items()]
+    is_spiking = layer.neuron.equations().spike is not None
+    if not is_spiking:
+        curves.append(("handed on", output))
+    data = [_curve(*each, index, step_ms) for index, each in enumerate(curves)]
+    level = np.zeros_like(output)
     if traces.threshold is not None:
-        curve = _curve("threshold", traces.threshold[place], 0, step_ms)
-        data.append(curve | {"line": {"color": "var(--soft)", "width": 1.5, "dash": "dot"}})
-        fired = np.flatnonzero(traces.output[place, delay:])
+        level = traces.threshold[place]
+        line = {"color": "var(--soft)", "width": 1.5, "dash": "dot"}
+        data.append(_curve("threshold", level, 0, step_ms) | {"line": line})
+    caption = ""
+    if is_spiking:
+        fired = np.flatnonzero(output[layer.delay :])
         data.append(
             {
                 "type": "scatter", "mode": "markers", "name": "spike", "hoverinfo": "skip",
-                "x": numbers(fired * step_ms), "y": numbers(traces.threshold[place, fired]),
+                "x": numbers(fired * step_ms), "y": numbers(level[fired]),
                 "marker": {"color": "var(--bad)", "size": 7, "symbol": "triangle-up"},
             }
         )  # fmt: skip
+        caption = f"{plural(len(fired), 'spike')} in {number(len(output) * step_ms)} ms."
     for index, (name, values) in enumerate(traces.inputs.items(), len(data)):
         curve = _curve(f"input {name}", values[place], index, step_ms)
         data.append(curve | {"yaxis": "y2", "showlegend": len(traces.inputs) > 1})
     layout = {
         "xaxis": {
             "title": {"text": "time (ms)"}, "tickformat": TICK_FORMAT, "anchor": "y2",
-            "range": [0, steps * step_ms],
+            "range": [0, len(output) * step_ms],
         },
         "yaxis": {"title": {"text": "states"}, "domain": [0.36, 1], "tickformat": TICK_FORMAT},
         "yaxis2": {"title": {"text": "input"}, "domain": [0, 0.26], "tickformat": TICK_FORMAT},
         "hovermode": "x unified",
         "showlegend": True,
     }  # fmt: skip
-    count = int(np.count_nonzero(traces.output[place]))
-    handed_on = "spike" if traces.threshold is not None else "value other than 0"
-    caption = f"{plural(count, handed_on)} in {number(steps * step_ms)} ms."
-    alt = f"Curves of the states {join_words(list(states))} and of the input of {title}."
+    alt = f"Curves of the states {join_words(list(traces.states))} and of the input of {title}."
     return Plot(title, caption, alt, data, layout, is_small=True)
 
 

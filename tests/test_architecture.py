@@ -105,16 +105,16 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 12_650,
-    "neurons": 3_560,
-    "graph": 900,
+    "neurons": 3_490,
+    "graph": 600,
     "events": 2_100,
     "runs": 400,
     "kernels": 10_500,
     "modules": 1_400,
     "losses": 600,
     "training": 5_080,
-    "exchange": 2_500,
-    "hardware": 1_000,
+    "exchange": 2_150,
+    "hardware": 650,
     "report": 3_800,
     "comparing": 600,
     "bench": 2_200,
@@ -123,8 +123,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 50_000
-MAX_TEST_LINES = 35_000
+MAX_PACKAGE_LINES = 49_500
+MAX_TEST_LINES = 34_600
 
 
 def line_count(folder: Path) -> int:

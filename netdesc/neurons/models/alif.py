@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from netdesc.neurons.models.base import Equations, NeuronSection
+from netdesc.neurons.models.cuba import CURRENT, VOLTAGE
 from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
 from netdesc.sections import field
 
@@ -64,12 +65,7 @@ class Alif(NeuronSection):
         is_refractory = self.reset == "refractory"
         level = "threshold + a + r" if is_refractory else "threshold + a"
         return Equations(
-            step=(
-                ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
-                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains u."),
-                ADAPT,
-                *([RECOVER] if is_refractory else []),
-            ),
+            step=(CURRENT, VOLTAGE, ADAPT, *([RECOVER] if is_refractory else [])),
             spike=(f"v >= {level}", "The neuron spikes at the raised threshold."),
             reset=_RESETS[self.reset],
             output=self.payload("v"),

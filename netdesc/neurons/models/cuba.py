@@ -8,6 +8,9 @@ from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
 from netdesc.sections import field
 
+CURRENT = ("u = decay(u, current_decay) + x", "The current leaks and gains the input.")
+VOLTAGE = ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains u.")
+
 
 class Cuba(NeuronSection):
     """Current-based leaky integrate-and-fire neuron.
@@ -32,10 +35,7 @@ class Cuba(NeuronSection):
 
     def equations(self) -> Equations:
         return Equations(
-            step=(
-                ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
-                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains u."),
-            ),
+            step=(CURRENT, VOLTAGE),
             spike=("v > threshold", "The neuron spikes above the threshold."),
             reset=(("v = 0", "A spike sets the voltage to 0."),),
             output=self.payload("v"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from netdesc.neurons.models.base import Equations, NeuronSection
+from netdesc.neurons.models.cuba import CURRENT, VOLTAGE
 from netdesc.neurons.models.fields import Decay, decay_field
 from netdesc.sections import field
 
@@ -26,10 +27,4 @@ class Integrator(NeuronSection):
     voltage_decay: Decay = decay_field("Share of the voltage lost per step.", default=0.0)
 
     def equations(self) -> Equations:
-        return Equations(
-            step=(
-                ("u = decay(u, current_decay) + x", "The current leaks and gains the input."),
-                ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains u."),
-            ),
-            output=("v", "The voltage is handed on."),
-        )
+        return Equations((CURRENT, VOLTAGE), output=("v", "The voltage is handed on."))

@@ -32,7 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "description", "graph", "events", "runs", "kernels", "modules", "losses", "training",
         "exchange", "hardware", "report",
     },
-    "bench": {"description", "graph", "kernels", "modules", "losses", "training", "api"},
+    "bench": {
+        "description", "neurons", "graph", "kernels", "modules", "losses", "training", "api",
+    },
     "cli": {
         "description", "graph", "events", "runs", "kernels", "modules", "losses", "training",
         "exchange", "hardware", "report", "comparing", "bench", "api",
@@ -117,9 +119,9 @@ LINE_BUDGETS = {
     "hardware": 650,
     "report": 3_800,
     "comparing": 600,
-    "bench": 2_200,
+    "bench": 1_970,
     "api": 1_150,
-    "cli": 4_550,
+    "cli": 4_600,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 

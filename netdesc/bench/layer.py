@@ -64,6 +64,7 @@ class LayerSize:
         shape = (self.steps, self.batch, self.inputs)
         settings = {
             "task": "layer",
+            "neuron_type": "cuba",
             "neuron": NEURON,
             "device": device,
             "repeats": repeats,

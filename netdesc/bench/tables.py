@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from netdesc.bench.layer import LayerComparison, Measurement
+from netdesc.bench.layer import LayerComparison, LayerSize, Measurement
+from netdesc.bench.neurons import NeuronComparison
 from netdesc.bench.sweep import Point, Sweep
 
 Rows = list[tuple[object, ...]]
@@ -15,6 +16,7 @@ _MAX_OTHER_LOAD = 0.1
 LAYER = (
     "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"
 )  # fmt: skip
+NEURONS = ("neuron", "forward ms", "backward ms", "learnt ms", "layer ms", "path", "spikes a step")
 SWEEP = (
     "median ms", "10% to 90%", "ns a value", "ns an event", "path", "spikes a step", "memory"
 )  # fmt: skip
@@ -39,11 +41,7 @@ def layer_rows(programs: Sequence[Measurement]) -> Rows:
 
 def layer_lines(comparison: LayerComparison) -> Iterator[str]:
     """Yields the lines below the table: sizes, timed work, versions, missing programs, machine."""
-    size = comparison.size
-    yield (
-        f"dense layer {size.inputs} to {size.neurons}, {size.steps} steps, batch {size.batch}, "
-        f"{size.rate:.3g} spikes a step of each input, seed {size.seed}"
-    )
+    yield _size_line(comparison.size)
     yield f"timed: {comparison.timed}"
     yield "units: 4 bytes per step, sample and neuron; memory beyond what was allocated before"
     for each in comparison.programs:
@@ -52,6 +50,47 @@ def layer_lines(comparison: LayerComparison) -> Iterator[str]:
             under = conditions(each.versions, each.device, each.threads)
             yield f"{each.name}: {each.what}{path}; {under}"
     yield from not_measured(comparison)
+    yield from machine_lines(comparison.machine)
+
+
+def _size_line(size: LayerSize) -> str:
+    return (
+        f"dense layer {size.inputs} to {size.neurons}, {size.steps} steps, batch {size.batch}, "
+        f"{size.rate:.3g} spikes a step of each input, seed {size.seed}"
+    )
+
+
+def neuron_rows(comparison: NeuronComparison) -> Rows:
+    """Formats a row with the columns ``NEURONS`` for each neuron, and for each program's layer."""
+
+    def with_ratio(each: Measurement | None) -> str:
+        return "" if each is None else f"{each.median_ms:.2f} ({each.ratio:.2f})"
+
+    rows: Rows = []
+    for neuron in comparison.neurons:
+        layer = neuron.passes["layer"]
+        times = map(with_ratio, map(neuron.passes.get, ("forward", "backward", "learnt", "layer")))
+        rows.append((neuron.neuron, *times, layer.path, f"{layer.spike_rate:.2%}"))
+        rows += [
+            (f"  {each.name}", "", "", "", with_ratio(each), "", f"{each.spike_rate:.2%}")
+            for each in neuron.peers
+            if each.status == "done"
+        ]
+    return rows
+
+
+def neuron_lines(comparison: NeuronComparison) -> Iterator[str]:
+    """Yields the lines below the table: columns, sizes, programs, versions, machine."""
+    yield _size_line(comparison.size)
+    yield "forward, backward: neurons without synapses; learnt: with gradients of all parameters"
+    yield "layer: forward and backward pass with synapses; no loss, no optimizer"
+    yield "in brackets: times CUBA; of other programs: times netdesc"
+    layer = comparison.neurons[0].passes["layer"]
+    yield f"netdesc: {conditions(layer.versions, layer.device, layer.threads)}"
+    for neuron in comparison.neurons:
+        for each in neuron.peers:
+            reason = f"{each.status}: {each.reason}"
+            yield f"{each.name}, {neuron.neuron}: {each.what or reason}"
     yield from machine_lines(comparison.machine)
 
 

@@ -24,6 +24,7 @@ Examples:
   netdesc bench oxford
   netdesc bench layer --against snntorch,norse
   netdesc bench layer --against all --peer-python lava-dl=../lava/bin/python --markdown
+  netdesc bench neurons alif rf
   netdesc bench sweep --json > sweep.json
   netdesc bench --device cuda
 """
@@ -60,6 +61,22 @@ def count_option(name: str, default: int, help: str = "", minimum: int = 1):
     return click.option(name, type=kind, default=default, show_default=True, help=help)
 
 
+def size_options(command: options.Command) -> options.Command:
+    """Adds the options for the size of a layer."""
+    rate = click.option(
+        "--rate",
+        type=click.FloatRange(min=0.0, min_open=True, max=1.0),
+        default=0.05,
+        show_default=True,
+        help="Share of the inputs that spike in a step.",
+    )
+    sizes = (("--inputs", 512, 1), ("--neurons", 512, 1), ("--steps", 500, 2), ("--batch", 16, 1))
+    command = rate(count_option("--seed", 0, minimum=0)(command))
+    for name, default, minimum in reversed(sizes):
+        command = count_option(name, default, minimum=minimum)(command)
+    return command
+
+
 @click.group(epilog=EXAMPLES, invoke_without_command=True)
 @click.option(
     "--device",
@@ -76,7 +93,7 @@ def bench(context: click.Context, device: str | None) -> None:
         context.ensure_object(Output).error(SafeText(context.get_help()))
         context.exit(USAGE)
     else:
-        for command in (oxford, layer, sweep):
+        for command in (oxford, layer, neurons, sweep):
             context.invoke(command, device=device)
 
 
@@ -145,18 +162,7 @@ def oxford(
     "  netdesc bench layer --against all --markdown\n"
     "  netdesc bench layer --steps 2000 --batch 1 --rate 0.01 --json",
 )
-@count_option("--inputs", 512)
-@count_option("--neurons", 512)
-@count_option("--steps", 500, minimum=2)
-@count_option("--batch", 16)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0.0, min_open=True, max=1.0),
-    default=0.05,
-    show_default=True,
-    help="Share of the inputs that spike in a step.",
-)
-@count_option("--seed", 0, minimum=0)
+@size_options
 @click.option("--input-gradient", is_flag=True, help="Also compute the gradient of the input.")
 @count_option("--repeats", 20, "Number of measurements; fewer if one is slow, more if it is fast.")
 @against_option("all, or a list of lava-dl, snntorch, spikingjelly, norse, spyx with commas")
@@ -209,6 +215,55 @@ def layer(
         rows = tables.layer_rows(comparison.programs)
         output.print_table(tables.LAYER, rows, right=tables.LAYER[1:])
         output.print(*tables.layer_lines(comparison))
+
+
+@bench.command(
+    short_help="Time the kinds of neurons beside CUBA, alone or beside other programs.",
+    epilog="\b\nExamples:\n  netdesc bench neurons\n  netdesc bench neurons alif rf --steps 2000\n"
+    "  netdesc bench neurons lif alif --against norse,spyx --peer-python ../peers/bin/python",
+)
+@click.argument("names", metavar="[NEURON]…", nargs=-1)
+@size_options
+@count_option("--repeats", 20, "Number of measurements; fewer if one is slow, more if it is fast.")
+@against_option("all, or a list of snntorch, spikingjelly, norse, spyx with commas")
+@peer_python
+@device
+@options.quiet
+@options.as_json
+@click.pass_obj
+def neurons(
+    output: Output,
+    names: tuple[str, ...],
+    against: str | None,
+    interpreters: tuple[str, ...],
+    device: str,
+    repeats: int,
+    **size: Any,
+) -> None:
+    """Time neurons of each kind, such as alif and rf, beside CUBA.
+
+    Without synapses, the forward pass, the backward pass and the backward pass with learnt
+    parameters are timed. With synapses, both passes of a dense layer are timed, also of the other
+    programs that have a similar neuron.
+    """
+    from netdesc.bench.programs import Interpreters, parse_peers
+
+    peers, pythons = parse_peers(against), Interpreters.parse(interpreters)
+    _prepare(device)
+    from netdesc.bench import tables
+    from netdesc.bench.layer import LayerSize
+    from netdesc.bench.neurons import choose_neurons, compare_neurons
+
+    chosen, settings = choose_neurons(names), {"device": device, "repeats": repeats}
+    comparison = compare_neurons(
+        chosen, LayerSize(**size), peers, pythons, **settings, report=output.info
+    )
+    if output.as_json:
+        output.print_json(comparison.record())
+        return
+    rows = tables.neuron_rows(comparison)
+    output.print_table(tables.NEURONS, rows, right={*tables.NEURONS} - {"neuron", "path"})
+    output.print(*tables.neuron_lines(comparison))
 
 
 @bench.command(

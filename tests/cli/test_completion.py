@@ -53,7 +53,7 @@ def test_commands_and_options_are_offered(tab: Tab) -> None:
     assert tab("train", "--engine", "") == ["auto", "reference", "cpu", "cuda"]
     assert tab("train", "--engine", "=", "r") == ["reference"]
     assert tab("init", "--template", "d") == ["digits"]
-    assert tab("bench", "") == ["layer", "oxford", "sweep"]
+    assert tab("bench", "") == ["layer", "neurons", "oxford", "sweep"]
     assert tab("explain", "nd10") == [code for code in sorted(ENTRIES) if code.startswith("ND10")]
     tab("nothing", "")  # no failure
 

@@ -15,12 +15,14 @@ class Program:
     """A program that can be measured.
 
     ``adapter`` is the module in this folder that measures it, ``module`` is the program's main
-    module. ``packages`` are the distributions whose versions are reported.
+    module. ``packages`` are the distributions whose versions are reported. ``neurons`` are those of
+    netdesc to which the program has a similar one.
     """
 
     adapter: str
     module: str
     packages: tuple[str, ...]
+    neurons: tuple[str, ...] = ("cuba",)
 
 
 ITSELF = "netdesc"
@@ -28,12 +30,17 @@ ITSELF = "netdesc"
 PROGRAMS: dict[str, Program] = {
     ITSELF: Program("itself", "netdesc", ("torch", "numba", "numpy")),
     "lava-dl": Program("lava_dl", "lava.lib.dl.slayer", ("lava-dl", "lava-nc", "torch", "numpy")),
-    "snntorch": Program("snntorch", "snntorch", ("snntorch", "torch", "numpy")),
+    "snntorch": Program("snntorch", "snntorch", ("snntorch", "torch", "numpy"), ("cuba", "lif")),
     "spikingjelly": Program(
-        "spikingjelly", "spikingjelly.activation_based", ("spikingjelly", "torch", "numpy")
+        "spikingjelly",
+        "spikingjelly.activation_based",
+        ("spikingjelly", "torch", "numpy"),
+        ("cuba", "lif"),
     ),
-    "norse": Program("norse", "norse.torch", ("norse", "torch", "numpy")),
-    "spyx": Program("spyx", "spyx", ("spyx", "jax", "jaxlib", "flax", "numpy")),
+    "norse": Program("norse", "norse.torch", ("norse", "torch", "numpy"), ("cuba", "lif", "alif")),
+    "spyx": Program(
+        "spyx", "spyx", ("spyx", "jax", "jaxlib", "flax", "numpy"), ("cuba", "lif", "alif")
+    ),
 }
 
 PEERS = tuple(name for name in PROGRAMS if name != ITSELF)

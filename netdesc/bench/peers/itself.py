@@ -1,4 +1,4 @@
-"""Measures netdesc: a network of one dense layer, built from a document."""
+"""Measures netdesc: a network of one dense layer, built from a document, or its neurons alone."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from netdesc import __version__
 from netdesc.bench.peers import torch_side
-from netdesc.bench.peers.measure import TimedLayer
+from netdesc.bench.peers.measure import TimedLayer, measure
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import build_graph
 from netdesc.kernels.cpu.runtime.memory_pool import trim
-from netdesc.modules import build
+from netdesc.modules import Network, build
 from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
 
 VERSION = __version__
@@ -21,20 +23,55 @@ VERSION = __version__
 
 def layer(work: Work) -> TimedLayer:
     """Builds the layer of ``work``. On a GPU, a step is a captured CUDA graph, as in training."""
-    document = Document.model_validate_json(json.dumps(_document(work)))
-    model = build(build_graph(document)).to(torch_side.device_of(work))
-    weight = torch_side.tensor(work.numbers["weight_OI"], work)
-    model.load_state_dict({"layers.layer.synapse.weight": weight}, strict=False)
-    (parameter,) = model.parameters()
+    model = _network(work)
+    weights = list(model.parameters())
+    for each in weights:
+        each.data.copy_(torch_side.tensor(work.numbers["weight_OI"], work))
     timed = torch_side.layer(
-        "dense layer of cuba neurons (8-bit weights, one step of delay)",
+        f"dense layer of {work.settings['neuron_type']} neurons (8-bit weights, one step of delay)",
         work,
         model,
-        parameter,
+        weights,
         release=trim,
         path=lambda: model.engine_report()[0].path,
     )
-    return capture(timed, CudaGraphs(parameter.device)) if parameter.is_cuda else timed
+    device = weights[0].device
+    return capture(timed, CudaGraphs(device)) if device.type == "cuda" else timed
+
+
+def neurons(work: Work) -> dict[str, Any]:
+    """Measures the neurons without synapses; returns an object for JSON."""
+    return measure(_neurons, work)
+
+
+def _neurons(work: Work) -> TimedLayer:
+    """Builds the neurons of the layer. A step is the pass that the settings name."""
+    (block,) = (block for _, block in _network(work).blocks())
+    weight_OI = torch_side.tensor(work.numbers["weight_OI"], work)
+    z_TBN = torch_side.tensor(work.dense("input"), work) @ weight_OI.T
+    inputs = [z_TBN.clone().requires_grad_() for _ in block.neuron.section.input_names]
+    upstream_TBN = torch_side.tensor(work.upstream(), work)
+
+    def forward() -> torch.Tensor:
+        return block.neuron(*inputs)[0]
+
+    out_TBN, leaves = forward(), [*inputs, *block.neuron.parameters()]
+
+    def backward() -> None:
+        torch.autograd.grad(out_TBN, leaves, upstream_TBN, retain_graph=True)
+
+    return TimedLayer(
+        f"{work.settings['neuron_type']} neurons",
+        {"forward": forward, "backward": backward}[work.settings["timed"]],
+        lambda: float(out_TBN.count_nonzero()) / out_TBN.numel(),
+        release=trim,
+        **torch_side.conditions_of(z_TBN.device),
+    )
+
+
+def _network(work: Work) -> Network:
+    document = Document.model_validate_json(json.dumps(_document(work)))
+    return build(build_graph(document)).to(torch_side.device_of(work))
 
 
 def capture(timed: TimedLayer, graphs: Graphs) -> TimedLayer:
@@ -66,7 +103,7 @@ def _document(work: Work) -> dict[str, Any]:
                 "name": "layer",
                 "type": "dense",
                 "units": len(work.numbers["weight_OI"]),
-                "neuron": {"type": "cuba", **work.settings["neuron"]},
+                "neuron": {"type": work.settings["neuron_type"], **work.settings["neuron"]},
             }
         ],
         "loss": {"type": "spike_time", "time_constant_ms": 2.0},

@@ -37,7 +37,7 @@ def layer(work: Work) -> TimedLayer:
         "slayer.block.cuba.Dense (8-bit weights, one step of delay)",
         work,
         block,
-        block.synapse.weight,
+        [block.synapse.weight],
         _batch_first,
     )
 

@@ -1,4 +1,4 @@
-"""Measures Norse: ``norse.torch.LIF``, which contains the loop over time.
+"""Measures Norse: ``LIF`` or ``LSNN``, which contain the loop over time, or ``LIFBoxCell`` in one.
 
 Norse's voltage, ``v + dt·τ_mem⁻¹·(i − v)``, is the other programs' voltage times the voltage decay.
 Therefore the threshold is multiplied by that decay; the weights are not changed.
@@ -18,26 +18,40 @@ from netdesc.bench.peers.work import Work
 
 _STEP_S = 0.001
 
+_NEURONS = {
+    "cuba": (norse.LIF, norse.LIFParameters),
+    "lif": (norse.LIFBoxCell, norse.LIFBoxParameters),
+    "alif": (norse.LSNN, norse.LSNNParameters),
+}
+
 
 def layer(work: Work) -> TimedLayer:
     neuron, device = work.settings["neuron"], torch_side.device_of(work)
+    build, parameters_of = _NEURONS[work.settings["neuron_type"]]
     synapse = torch_side.linear(work)
 
     def number(value: float) -> Tensor:
         return torch.tensor(value, device=device)
 
-    parameters = norse.LIFParameters(
-        tau_syn_inv=number(neuron["current_decay"] / _STEP_S),
+    rates = {"current_decay": "tau_syn_inv", "threshold_decay": "tau_adapt_inv"}
+    parameters = parameters_of(
+        **{name: number(neuron[key] / _STEP_S) for key, name in rates.items() if key in neuron},
         tau_mem_inv=number(neuron["voltage_decay"] / _STEP_S),
         v_leak=number(0.0),
         v_th=number(neuron["threshold"] * neuron["voltage_decay"]),
         v_reset=number(0.0),
         alpha=number(100.0),
     )
-    neurons = norse.LIF(parameters, dt=_STEP_S)
+    neurons = build(parameters, dt=_STEP_S)
 
     def forward(spikes_TBI: Tensor) -> Tensor:
-        return neurons(synapse(spikes_TBI))[0]
+        z_TBN, state, out = synapse(spikes_TBI), None, []
+        if build is not norse.LIFBoxCell:
+            return neurons(z_TBN)[0]
+        for z_BN in z_TBN:
+            spikes_BN, state = neurons(z_BN, state)
+            out.append(spikes_BN)
+        return torch.stack(out)
 
-    what = "torch.nn.Linear, then norse.torch.LIF (superspike)"
-    return torch_side.layer(what, work, forward, synapse.weight)
+    what = f"torch.nn.Linear, then norse.torch.{build.__name__} (superspike)"
+    return torch_side.layer(what, work, forward, [synapse.weight])

@@ -1,4 +1,4 @@
-"""Measures snnTorch: ``snntorch.Synaptic``, which users call in their own loop over time.
+"""Measures snnTorch: ``Synaptic`` or ``Leaky``, which users call in their own loop over time.
 
 The dense layer is computed for all steps before the loop. The reset subtracts the threshold, which
 is the default. A reset to zero would be slower, because snnTorch then computes each state twice.
@@ -16,24 +16,25 @@ from netdesc.bench.peers import torch_side
 from netdesc.bench.peers.measure import TimedLayer
 from netdesc.bench.peers.work import Work
 
+_NEURONS = {"cuba": "Synaptic", "lif": "Leaky"}
+
 
 def layer(work: Work) -> TimedLayer:
-    neuron = work.settings["neuron"]
+    neuron, name = work.settings["neuron"], _NEURONS[work.settings["neuron_type"]]
     synapse = torch_side.linear(work)
-    neurons = snntorch.Synaptic(
-        alpha=1 - neuron["current_decay"],
-        beta=1 - neuron["voltage_decay"],
-        threshold=neuron["threshold"],
+    decays = {"alpha": 1 - neuron["current_decay"]} if name == "Synaptic" else {}
+    neurons = getattr(snntorch, name)(
+        **decays, beta=1 - neuron["voltage_decay"], threshold=neuron["threshold"]
     ).to(torch_side.device_of(work))
 
     def forward(spikes_TBI: Tensor) -> Tensor:
         z_TBN = synapse(spikes_TBI)
-        current = voltage = torch.zeros_like(z_TBN[0])
+        states = [torch.zeros_like(z_TBN[0])] * (len(decays) + 1)
         out = []
         for z_BN in z_TBN:
-            spikes_BN, current, voltage = neurons(z_BN, current, voltage)
+            spikes_BN, *states = neurons(z_BN, *states)
             out.append(spikes_BN)
         return torch.stack(out)
 
-    what = "torch.nn.Linear, then snntorch.Synaptic (reset by subtraction) in a loop over time"
-    return torch_side.layer(what, work, forward, synapse.weight)
+    what = f"torch.nn.Linear, then snntorch.{name} (reset by subtraction) in a loop over time"
+    return torch_side.layer(what, work, forward, [synapse.weight])

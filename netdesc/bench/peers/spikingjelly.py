@@ -1,4 +1,4 @@
-"""Measures SpikingJelly: ``CUBALIFNode`` in multi-step mode, reset to zero, default surrogate."""
+"""Measures SpikingJelly: ``CUBALIFNode`` or ``LIFNode`` in multi-step mode, reset to zero."""
 
 # pyright: reportMissingImports=false
 
@@ -15,16 +15,21 @@ from netdesc.bench.peers.work import Work
 def layer(work: Work) -> TimedLayer:
     settings = work.settings["neuron"]
     synapse = torch_side.linear(work)
-    neurons = neuron.CUBALIFNode(
-        c_decay=1 - settings["current_decay"],
-        v_decay=1 - settings["voltage_decay"],
-        v_threshold=settings["threshold"],
-    ).to(torch_side.device_of(work))
+    if work.settings["neuron_type"] == "cuba":
+        neurons = neuron.CUBALIFNode(
+            c_decay=1 - settings["current_decay"],
+            v_decay=1 - settings["voltage_decay"],
+            v_threshold=settings["threshold"],
+        )
+    else:
+        tau = 1 / settings["voltage_decay"]
+        neurons = neuron.LIFNode(tau, decay_input=False, v_threshold=settings["threshold"])
+    neurons.to(torch_side.device_of(work))
     neurons.step_mode = "m"
 
     def forward(spikes_TBI: Tensor) -> Tensor:
         functional.reset_net(neurons)  # the state outlives a pass; users reset it
         return neurons(synapse(spikes_TBI))
 
-    what = "torch.nn.Linear, then neuron.CUBALIFNode (multi-step mode)"
-    return torch_side.layer(what, work, forward, synapse.weight)
+    what = f"torch.nn.Linear, then neuron.{type(neurons).__name__} (multi-step mode)"
+    return torch_side.layer(what, work, forward, [synapse.weight])

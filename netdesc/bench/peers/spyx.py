@@ -1,4 +1,4 @@
-"""Measures Spyx: ``spyx.nn.CuBaLIF`` run by ``spyx.nn.run``, forward and backward in one jax.jit.
+"""Measures Spyx: a neuron run by ``spyx.nn.run``, forward and backward in one jax.jit.
 
 The step is compiled before the measurement. The measured time ends when the results are ready.
 """
@@ -18,6 +18,13 @@ from netdesc.bench.peers.measure import TimedLayer
 from netdesc.bench.peers.memory import host_peak_bytes
 from netdesc.bench.peers.work import Work
 
+_NEURONS = {
+    "cuba": ("CuBaLIF", {"alpha": "current_decay", "beta": "voltage_decay"}),
+    "lif": ("LIF", {"beta": "voltage_decay"}),
+    "alif": ("ALIF", {"beta": "voltage_decay", "gamma": "threshold_decay"}),
+}
+"""The neurons' names in Spyx, and which arguments keep what a decay leaves."""
+
 
 def layer(work: Work) -> TimedLayer:
     neuron, with_input_gradient = work.settings["neuron"], work.settings["input_gradient"]
@@ -26,10 +33,10 @@ def layer(work: Work) -> TimedLayer:
     weight_IO = jax.device_put(weight_OI.T.copy(), device)
     spikes_TBI = jax.device_put(work.dense("input"), device)
     upstream_TBN = jax.device_put(work.upstream(), device)
-    neurons = spyx.nn.CuBaLIF(
+    name, decays = _NEURONS[work.settings["neuron_type"]]
+    neurons = getattr(spyx.nn, name)(
         (weight_OI.shape[0],),
-        alpha=1 - neuron["current_decay"],
-        beta=1 - neuron["voltage_decay"],
+        **{argument: 1 - neuron[decay] for argument, decay in decays.items()},
         threshold=neuron["threshold"],
         rngs=nnx.Rngs(0),
     )
@@ -51,7 +58,7 @@ def layer(work: Work) -> TimedLayer:
 
     on_gpu = device.platform != "cpu"
     return TimedLayer(
-        "dense product, then spyx.nn.CuBaLIF (reset by subtraction) by spyx.nn.run, in one jax.jit",
+        f"dense product, then spyx.nn.{name} (reset by subtraction) by spyx.nn.run, in one jax.jit",
         step=lambda: jax.block_until_ready(step(*arguments)),
         spike_rate=lambda: float(jnp.mean(jax.jit(forward)(weight_IO, spikes_TBI))),
         device=device.device_kind if on_gpu else "cpu",

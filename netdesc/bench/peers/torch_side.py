@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -34,14 +34,14 @@ def layer(
     what: str,
     work: Work,
     forward: Callable[[Tensor], Tensor],
-    weight: Tensor,
+    weights: Sequence[Tensor],
     arrange: Callable[[Tensor], Tensor] = lambda values_TBN: values_TBN,
     **more: Any,
 ) -> TimedLayer:
     """Builds a timed layer from ``forward``, which maps input spikes to output spikes.
 
     ``arrange`` reorders the axes of spikes and gradients from [steps, batch, neurons]. A step is a
-    forward pass, and a backward pass from the upstream gradient of the work to ``weight`` and, if
+    forward pass, and a backward pass from the upstream gradient of the work to ``weights`` and, if
     ``input_gradient`` of the work is True, to the input.
     """
     spikes = arrange(tensor(work.dense("input"), work)).contiguous()
@@ -49,24 +49,26 @@ def layer(
     spikes.requires_grad_(work.settings["input_gradient"])
 
     def step() -> None:
-        weight.grad = spikes.grad = None
+        for each in (*weights, spikes):
+            each.grad = None
         forward(spikes).backward(upstream)
 
     def spike_rate() -> float:
         with torch.no_grad():
             return forward(spikes).mean().item()
 
-    on_gpu = spikes.is_cuda
-    return TimedLayer(
-        what,
-        step,
-        spike_rate,
-        device=torch.cuda.get_device_name(spikes.device) if on_gpu else "cpu",
-        threads=None if on_gpu else torch.get_num_threads(),
-        peak_bytes=peak_bytes_on(spikes.device),
+    return TimedLayer(what, step, spike_rate, **conditions_of(spikes.device), **more)
+
+
+def conditions_of(device: torch.device) -> dict[str, Any]:
+    """Returns the arguments of ``TimedLayer`` that a device decides."""
+    on_gpu = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        "threads": None if on_gpu else torch.get_num_threads(),
+        "peak_bytes": peak_bytes_on(device),
         **({"wait": torch.cuda.synchronize} if on_gpu else {}),
-        **more,
-    )
+    }
 
 
 def peak_bytes_on(device: torch.device) -> Callable[[Callable[[], None]], int | None]:

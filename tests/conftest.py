@@ -32,13 +32,13 @@ settings.load_profile("netdesc")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compiles kernels before the whole suite, as workers would compile them once each."""
+    """Compiles common kernels before the whole suite; workers would compile them once each."""
     is_worker = hasattr(session.config, "workerinput")
     if is_worker or session.config.args != session.config.getini("testpaths"):
         return
     # In another process, so that this one forks its workers without Numba's threads.
-    code = "from netdesc.kernels.cpu.precompile import precompile; precompile()"
-    subprocess.run([sys.executable, "-c", code], check=False)
+    script = Path(__file__).parent / "support" / "kernel_compiler.py"
+    subprocess.run([sys.executable, str(script)], check=False)
 
 
 @pytest.fixture

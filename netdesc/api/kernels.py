@@ -19,10 +19,10 @@ from netdesc.training.setup import prepare
 _DEVICE = torch.device("cpu")
 
 
-def compile_kernels_for_cpu(progress: Style = "auto") -> None:
-    """Compiles all kernels of the CPU engine that are not cached, and shows how many are done."""
+def compile_kernels_for_cpu(compiled: Compiled, progress: Style = "auto") -> None:
+    """Compiles the kernels of the CPU engine that training needs, and shows how many are done."""
     with build_display(progress) as display:
-        compile_kernels(_DEVICE, display)
+        compile_kernels(compiled.model, _DEVICE, display)
 
 
 @torch.no_grad()

@@ -35,7 +35,7 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     compiled = compile_network(description)
     built = time.perf_counter()
     with use_engine(engine):
-        compile_kernels_for_cpu("quiet" if output.quiet else "auto")
+        compile_kernels_for_cpu(compiled, "quiet" if output.quiet else "auto")
         reports = layer_reports(description, compiled)
     done = time.perf_counter()
     if output.as_json:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from netdesc.graph import nodes
 from netdesc.kernels import operators
+from netdesc.kernels.needs import Need
 from netdesc.kernels.reference.windows import COSTS, CostParameters
 from netdesc.losses.loss import Loss
 from netdesc.losses.rates import expand_labels, flatten_neurons, rates
@@ -25,6 +26,10 @@ class _LabelLoss(Loss):
         self.costs, self.true_rate, self.false_rate = costs, true_rate, false_rate
         self.window_steps = loss.window_steps
         self.mean = loss.reduction == "mean"
+
+    def needs(self, steps: int) -> set[Need]:
+        """Returns what the loss of ``steps`` steps needs of the CPU engine."""
+        return set() if self.window_steps is None else {Need("window_loss")}
 
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
         """Returns the loss, a float32 scalar, of output spikes [steps, batch, *shape].

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from netdesc.kernels.needs import Need
+
 
 class Loss(nn.Module):
     """Maps an output [steps, batch, *shape] and its target to a float32 scalar.
@@ -14,6 +16,10 @@ class Loss(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor, /) -> Tensor:
         raise NotImplementedError
+
+    def needs(self, steps: int) -> set[Need]:
+        """Returns what the loss of ``steps`` steps needs of the CPU engine."""
+        return set()
 
     def filter(self, spikes: Tensor) -> Tensor:
         """Returns the filtered trace of spikes. ValueError if the loss compares no traces."""

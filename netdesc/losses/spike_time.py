@@ -15,6 +15,7 @@ from torch import Tensor
 from netdesc.graph import nodes
 from netdesc.kernels import operators
 from netdesc.kernels.checks import check_tensor
+from netdesc.kernels.needs import Need
 from netdesc.losses.loss import Loss
 
 
@@ -33,6 +34,10 @@ class SpikeTimeLoss(Loss):
         self.order = loss.filter_order
         self.length = loss.filter_steps
         self.mean = loss.reduction == "mean"
+
+    def needs(self, steps: int) -> set[Need]:
+        """Returns what the loss of ``steps`` steps needs of the CPU engine."""
+        return {Need("spike_time", (steps, self.decay, self.order, self.length))}
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Returns the loss, a float32 scalar.

@@ -15,6 +15,7 @@ from torch.nn.modules.module import _has_any_global_hook
 from netdesc.graph.nodes import DenseNode, FlattenNode
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
+from netdesc.kernels.needs import Need, neuron_needs
 from netdesc.modules.neuron import Neurons
 from netdesc.modules.synapse import ComplexSynapse, DenseSynapse
 
@@ -90,6 +91,13 @@ class DenseBlock(nn.Module):
             and neuron.recorder is None
         )
 
+    def needs(self) -> set[Need]:
+        """Returns what the block needs of the CPU engine in its present mode, and when recorded."""
+        needs = {Need("threads"), Need("linear")}
+        for text, learn in self.neuron.computed():
+            needs |= neuron_needs(text, learn, self.is_fused, keep=self.training)
+        return needs
+
     @property
     def has_hooks(self) -> bool:
         """Whether a hook is registered on this block, on one of its parts, or on all modules."""
@@ -138,11 +146,10 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
         block.begin_forward(spikes_TBI.device)
         neuron, synapse = block.neuron, block.synapse
         assert synapse.bits is not None, "the weights of a segment are on the grid"
-        equations, values = neuron.whole()
+        text, learns, values = neuron.whole()
         weights.append(synapse.parts[0].folded())
         parameters += values
-        definitions.append(equations.text)
-        learns = any(value.requires_grad for value in values)
+        definitions.append(text)
         numbers += [synapse.bits, neuron.delay, int(learns)]
     keep = torch.is_grad_enabled() and any(
         tensor.requires_grad for tensor in (spikes_TBI, *weights, *parameters)

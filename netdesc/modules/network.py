@@ -18,6 +18,7 @@ from netdesc.graph import INPUT, nodes
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
+from netdesc.kernels.needs import Need
 from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
 from netdesc.modules.recording import LayerRecording, record_neurons
 
@@ -243,6 +244,15 @@ class Network(nn.Module):
             )
         for _, block in self.blocks():
             block.neuron.set_width(fraction)
+
+    def needs(self) -> set[Need]:
+        """Returns what the network needs of the CPU engine, in training and outside of it."""
+        found, is_training = set[Need](), self.training
+        for mode in (True, False):
+            self.train(mode)
+            found |= {need for _, block in self.blocks() for need in block.needs()}
+        self.train(is_training)
+        return found
 
     def project(self) -> None:
         """Clamps learnt values of neurons to their ranges, such as decays to [0, 1].

@@ -134,10 +134,24 @@ class Neurons(nn.Module):
             return norm is None and not self.dropout
         return not self.section.persistent_state and (norm is None or norm.is_bias)
 
-    def whole(self) -> tuple[_Equations, list[Tensor]]:
-        """Returns the equations, not split at a norm, and their parameters."""
-        known = self._kernel_parameters()
-        return self._equations, [known[name] for name in self._equations.parameters]
+    def whole(self) -> tuple[str, bool, list[Tensor]]:
+        """Returns the text of the equations, whether they learn, and their parameters."""
+        known, equations = self._kernel_parameters(), self._equations
+        values = [known[name] for name in equations.parameters]
+        return equations.text, self._learns_in(equations), values
+
+    def computed(self) -> list[tuple[str, bool]]:
+        """Returns the texts that are computed in the present mode, and whether each learns."""
+        return [(each.text, self._learns_in(each)) for each in self._parts()]
+
+    def _parts(self) -> list[_Equations]:
+        return self._halves if self._is_split else [self._equations]
+
+    def _learns_in(self, equations: _Equations) -> bool:
+        """Whether training changes parameters of the equations."""
+        return self.learns and (
+            self._is_derived or not self._limits.keys().isdisjoint(equations.parameters)
+        )
 
     def set_width(self, fraction: float) -> None:
         """Sets the width of the surrogate gradient at a ``fraction`` of the run.
@@ -178,8 +192,7 @@ class Neurons(nn.Module):
                 "to begin with other samples, call reset_state(), or stream() without a state"
             )
         if not states:
-            parts = self._halves if self._is_split else [self._equations]
-            count = sum(len(part.states) + 1 for part in parts) + self.delay
+            count = sum(len(part.states) + 1 for part in self._parts()) + self.delay
             zeros = inputs_TBN[0].new_zeros((count, batch, units), dtype=torch.int32)
             states = list(zeros.unbind())
         with torch.no_grad():
@@ -242,12 +255,9 @@ class Neurons(nn.Module):
         if isinstance(self.norm, MeanVarianceNorm) and not self._is_split:
             known, inputs_TBN = self._fold(known, self.norm, inputs_TBN)
         parameters = [known[name] for name in equations.parameters]
-        learn = any(each.requires_grad for each in parameters)
-        keep = (
-            not states
-            and torch.is_grad_enabled()
-            and (learn or any(each.requires_grad for each in inputs_TBN))
-        )
+        learn = self._learns_in(equations)
+        needs_gradient = any(each.requires_grad for each in (*parameters, *inputs_TBN))
+        keep = not states and torch.is_grad_enabled() and needs_gradient
         inputs, text = list(inputs_TBN), equations.text
         out_TBN, notes, after, _ = operators.neurons(
             inputs, parameters, list(states), text, delay, learn, keep

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 
 from netdesc.kernels.engine import engine_for, engine_name
+from netdesc.kernels.needs import Need
+from netdesc.losses import build_loss
+from netdesc.modules import Network
 from netdesc.training.progress import Display
 
 NOTICE = "compiling kernels for this machine (once, up to a minute) …"
@@ -15,11 +18,11 @@ INTERPRETED = (
 )
 
 
-def compile_kernels(device: torch.device, display: Display) -> None:
-    """Compiles all kernels of the CPU engine that are not cached, and shows how many are done.
+def compile_kernels(network: Network, device: torch.device, display: Display) -> None:
+    """Compiles the kernels of the CPU engine that training a network needs, unless they are cached.
 
-    Triton compiles the kernels of the CUDA engine in the first epoch. If it interprets them,
-    ``INTERPRETED`` is shown. EngineError if Numba cannot be loaded.
+    Shows how many are compiled. Triton compiles the kernels of the CUDA engine in the first epoch.
+    If it interprets them, ``INTERPRETED`` is shown. EngineError if Numba cannot be loaded.
     """
     name = engine_name(device)
     if name == "cuda" and device.type == "cpu":
@@ -29,10 +32,19 @@ def compile_kernels(device: torch.device, display: Display) -> None:
     engine_for(device)  # raises EngineError if Numba cannot be loaded
     from netdesc.kernels.cpu.precompile import precompile
 
-    def report(done: int, total: int) -> None:
+    def report(done: int) -> None:
         if done:
-            display.show_text(f"compiled {done} of {total} kernels")
+            display.show_text(f"compiled {done} kernels")
         else:
             display.info(NOTICE)
 
-    precompile(report)
+    precompile(needs_of(network), report)
+
+
+def needs_of(network: Network) -> set[Need]:
+    """Returns what a network, its loss and its classifier need of the CPU engine."""
+    graph = network.graph
+    needs = network.needs() | build_loss(graph).needs(graph.steps)
+    if graph.classifier is not None and graph.classifier.window_steps is not None:
+        needs.add(Need("window_classes"))
+    return needs

@@ -126,7 +126,7 @@ class Session:
         stop = StopRequest()
         try:
             with stop:
-                compile_kernels(self.setup.device, self.display)
+                compile_kernels(self.setup.network, self.setup.device, self.display)
                 if "silence" not in self.record.fields:  # a new run, or a run of an older netdesc
                     self.record.update(silence=silent_losses(self.setup))
                 if self.saver.saved_epoch is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.modules_samples import dense, network
 from support.training_task import read_metrics, write_task
 
 from netdesc.description import load
@@ -114,7 +115,7 @@ def test_interpreted_kernels_give_a_warning(capsys: pytest.CaptureFixture[str]) 
     if not is_interpreted():
         pytest.skip("a GPU runs the kernels here")
     with use_engine("cuda"), build_display("plain") as display:
-        compile_kernels(torch.device("cpu"), display)
+        compile_kernels(network(dense("a", 2)), torch.device("cpu"), display)
     assert capsys.readouterr().err == f"{INTERPRETED}\n"
 
 

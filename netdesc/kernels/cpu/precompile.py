@@ -1,155 +1,240 @@
-"""Compiles all kernels before they are needed, in two processes that share Numba's cache.
+"""Compiles the kernels that a network needs, in two processes that share Numba's cache.
 
 Threads would not help, because Numba compiles under a lock. The kernels are called with small
-tensors, so that Numba compiles them for the types that training uses. Run as a module with the name
-of a part, this file compiles that part, and prints the name of each kernel when it is compiled.
+arrays, so that Numba compiles them for the types that training uses. Run as a module, this file
+reads needs from its input, a line of JSON each, compiles what they name, and prints the name of
+each kernel when it is compiled.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numba.core import event as numba_event
 
 import netdesc
-import netdesc.kernels.cpu.engine  # registers all kernels
-from netdesc.kernels import operators
+from netdesc.kernels.cpu.engine import (
+    linear,
+    linear_backward,
+    spike_time,
+    spike_time_backward,
+    window_classes,
+    window_loss,
+    window_loss_backward,
+)
+from netdesc.kernels.cpu.gemm.gemm import matmul
+from netdesc.kernels.cpu.neurons import layer_of
 from netdesc.kernels.cpu.runtime import kernel_cache
 from netdesc.kernels.cpu.runtime.openmp_contention import start_threads
+from netdesc.kernels.cpu.runtime.simd import LANES
+from netdesc.kernels.cpu.segment import source_of
 from netdesc.kernels.cpu.spikes.event_list import Events
-from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
-from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
-from netdesc.kernels.cpu.walk.generated import kernels_of
-from netdesc.kernels.engine import kernel_threads, use_engine
-from netdesc.kernels.neurons import compile_text
-from netdesc.neurons.models.cuba import Cuba
+from netdesc.kernels.cpu.spikes.events_by_input import order_by_input
+from netdesc.kernels.cpu.spikes.packed_spikes import bitmasks_of, packed_items, unpack
+from netdesc.kernels.cpu.synapses.weights import (
+    WeightMemory,
+    half_limits,
+    integer_vectors,
+    on_grid,
+    stop_at_clamped,
+)
+from netdesc.kernels.cpu.walk.layer_backward import (
+    backward_by_events,
+    backward_from_product,
+    backward_to_current,
+    upstream_from_values,
+)
+from netdesc.kernels.cpu.walk.layer_forward import (
+    LayerNeurons,
+    float_output,
+    forward_by_events,
+    forward_from_current,
+)
+from netdesc.kernels.engine import kernel_threads
+from netdesc.kernels.needs import Need
+from netdesc.kernels.neurons import compile_text, make_neurons
 
-Report = Callable[[int, int], None]
-"""Called with the number of kernels that are compiled, and the number of all kernels."""
+Report = Callable[[int], None]
+"""Called with the number of kernels that are compiled."""
 
 _STEPS, _BATCH, _INPUTS, _UNITS = 48, 2, 8, 192
-_DENSITIES = (0.05, 0.35, 0.9)
-"""Three shares of spiking inputs, for which a layer uses different kernels.
-
-With the first it adds events row by row, with the second it adds events ordered by input, and with
-the third it computes a matrix product.
-"""
-
-_CUBA = Cuba(type="cuba", threshold=1, current_decay=1, voltage_decay=1).definition().to_text()
+_OUT = _STEPS, _BATCH, _UNITS
+_BITS = 8
 
 
-def _spikes(density: float) -> torch.Tensor:
-    """Returns random spikes [steps, batch, inputs], which are the same at each call."""
-    random = np.random.default_rng(0)
-    values = random.random((_STEPS, _BATCH, _INPUTS), np.float32) < density
-    return torch.from_numpy(values.astype(np.float32))
+def _layer(definition: str, learn: bool) -> LayerNeurons:
+    values = [torch.tensor(0.5)] * len(compile_text(definition, learn)[1].parameters)
+    return layer_of(make_neurons(definition, learn, values, _UNITS, 1))
 
 
-def _parameters(learn: bool = True) -> list[torch.Tensor]:
-    """Returns the parameters of neurons; ``learn``: those that can be learnt are."""
-    kinds = compile_text(_CUBA, learn)[1].parameters.values()
-    return [torch.tensor(0.5, requires_grad=learn and kind != "real") for kind in kinds]
+def _spikes(every: int = 3) -> torch.Tensor:
+    """Returns spikes [steps, batch, inputs]; each ``every``-th number is 1."""
+    numbers = torch.arange(_STEPS * _BATCH * _INPUTS).reshape(_STEPS, _BATCH, _INPUTS)
+    return (numbers % every == 0).float()
 
 
-def _compile_segments() -> None:
-    """Compiles the kernels of ``operators.segment``, forward and backward."""
-    wide = torch.full((_UNITS, _INPUTS), 0.5, requires_grad=True)
-    narrow = torch.full((_INPUTS, _UNITS), 4.0, requires_grad=True)
-    for density in _DENSITIES:
-        for learn in (True, False):
-            input_TBI, numbers = _spikes(density).requires_grad_(), [8, 1, int(learn)] * 2
-            parameters, texts = _parameters(learn) * 2, f"{_CUBA}\n{_CUBA}"
-            out_TBN, _, _ = operators.segment(
-                input_TBI, [wide, narrow], parameters, texts, numbers, True
-            )
-            out_TBN.sum().backward()
+def _events() -> Events:
+    """Returns events, so many that ordering them by input pays."""
+    rows, each = _STEPS * _BATCH, _INPUTS // 2
+    sources = np.tile(np.arange(each, dtype=np.int32), rows)
+    return Events(_STEPS, _BATCH, np.arange(rows + 1) * each, sources)
 
 
-def _compile_synapses() -> None:
-    """Compiles the kernels of synapses without neurons."""
-    starts = np.arange(_STEPS * _BATCH + 1)
-    events = Events(_STEPS, _BATCH, starts, np.zeros(len(starts) - 1, np.int32))
-    weight_OI = np.ones((4, _INPUTS), np.float32)
-    weight_gradient_by_events(current_by_events(events, weight_OI), events, weight_OI)
+def _weight() -> np.ndarray:
+    return np.ones((_UNITS, _INPUTS), np.float32)
 
 
-def _compile_neurons() -> None:
-    """Compiles the kernels of neurons whose synaptic input is a tensor."""
-    for learn in (True, False):
-        inputs = [_spikes(0.5).requires_grad_()]
-        out_TBN, *_ = operators.neurons(inputs, _parameters(learn), [], _CUBA, 1, learn, True)
-        out_TBN.sum().backward()
+def _segment() -> None:
+    """What segments of all neurons use: packed spikes, lists of events, products and weights."""
+    _, packed = source_of(_spikes())
+    unpack(bitmasks_of(packed), (_STEPS, _BATCH, _INPUTS))
+    order_by_input(_events(), _INPUTS, _UNITS, _STEPS)
+    weight = _weight()
+    integer_vectors(weight, _BITS)
+    matmul(np.ones((_STEPS, _INPUTS), np.float32), on_grid(weight, _BITS).T)
+    stop_at_clamped(weight, weight, _BITS)
 
 
-def _compile_losses() -> None:
-    """Compiles the kernels of losses and classifiers."""
-    output_TBN = _spikes(0.5).requires_grad_()
-    for order, length in ((2, 10), (2, 100)):  # states of 64 and of 32 bits
-        loss, _ = operators.spike_time(output_TBN, _spikes(0.1), 0.6, order, length)
-        loss.backward()
-    labels_TB = torch.zeros(_STEPS, _BATCH, dtype=torch.int64)
-    operators.window_loss(output_TBN, labels_TB, 5, "softmax", 0.9, 0.1).backward()
-    operators.window_classes(output_TBN.detach(), 5)
+def _linear() -> None:
+    for every in (1, 3):  # as a product, and from events
+        linear(_spikes(every), torch.ones(_UNITS, _INPUTS))
 
 
-def _compile_runtime() -> None:
+def _linear_backward() -> None:
+    for every in (1, 3):
+        signal_TBI, weight_OI = _spikes(every), torch.ones(_UNITS, _INPUTS)
+        z_TBO, packed = linear(signal_TBI, weight_OI)
+        linear_backward(z_TBO, signal_TBI, packed, weight_OI, True)
+
+
+def _forward(definition: str, learn: bool) -> None:
+    layer = _layer(definition, learn)
+    inputs = [np.ones(_OUT, np.float32) for _ in layer.program.inputs]
+    forward_from_current(inputs, layer, float_output(_OUT), True)
+
+
+def _forward_by_events(definition: str, learn: bool) -> None:
+    layer = _layer(definition, learn)
+    forward_by_events(_events(), _weight(), _BITS, layer, float_output(_OUT), True)
+
+
+def _stored(layer: LayerNeurons) -> np.ndarray:
+    slots = len(layer.program.forward.stored)
+    return np.zeros(packed_items(_OUT) * LANES * _STEPS * slots, np.int32)
+
+
+_UPSTREAM = upstream_from_values(np.ones(_STEPS * _BATCH * _UNITS, np.float32), _BATCH * _UNITS)
+
+
+def _backward(definition: str, learn: bool) -> None:
+    layer = _layer(definition, learn)
+    backward_to_current(_UPSTREAM, layer, _stored(layer), _OUT)
+
+
+def _backward_of_layer(definition: str, learn: bool) -> None:
+    layer, weight = _layer(definition, learn), _weight()
+    weights = WeightMemory(weight, *half_limits(_BITS), np.empty_like(weight))
+    backward_by_events(_UPSTREAM, layer, _stored(layer), _events(), weights, True)
+    backward_from_product(_UPSTREAM, layer, _stored(layer), _OUT)
+
+
+def _spike_time(steps: int, decay: float, order: int, length: int) -> None:
+    output_TBN = torch.zeros(steps, 1, 1)
+    loss, filtered_TBN = spike_time(output_TBN, output_TBN, decay, order, length)
+    spike_time_backward(filtered_TBN, loss, decay, order, length)
+
+
+def _window_loss() -> None:
+    output_TBN, labels_TB = _spikes(), torch.zeros(_STEPS, _BATCH, dtype=torch.int64)
+    costs = 5, "softmax", 0.9, 0.1
+    loss = window_loss(output_TBN, labels_TB, *costs)
+    window_loss_backward(output_TBN, labels_TB, loss, *costs)
+
+
+def _window_classes() -> None:
+    window_classes(_spikes(), 5)
+
+
+def _threads() -> None:
     start_threads(np.zeros(2, np.int32))
 
 
-PARTS: dict[str, tuple[Callable[[], None], ...]] = {
-    "segments": (_compile_segments,),
-    "others": (_compile_losses, _compile_synapses, _compile_neurons, _compile_runtime),
+class _Part(NamedTuple):
+    call: Callable[..., None]
+    """Calls the part's kernels."""
+    seconds: int
+    """Time that one core takes to compile it."""
+    has_own_kernels: bool = True
+    """Whether no other part has the same kernels."""
+
+
+PARTS: Mapping[str, _Part] = {
+    "threads": _Part(_threads, 1, has_own_kernels=False),
+    "segment": _Part(_segment, 12, has_own_kernels=False),
+    "linear": _Part(_linear, 2, has_own_kernels=False),
+    "linear_backward": _Part(_linear_backward, 4, has_own_kernels=False),
+    "backward_of_layer": _Part(_backward_of_layer, 7),
+    "window_loss": _Part(_window_loss, 6),
+    "spike_time": _Part(_spike_time, 5),
+    "forward_by_events": _Part(_forward_by_events, 4),
+    "forward": _Part(_forward, 3),
+    "window_classes": _Part(_window_classes, 3),
+    "backward": _Part(_backward, 2),
 }
-"""The work of each of the two processes. Both take about as long."""
+"""Name of a part -> its kernels. Parts with more to compile come first."""
 
 
-def precompile(report: Report = lambda done, total: None) -> int:
-    """Compiles the kernels that the cache lacks, and returns the number of all kernels.
+def precompile(needs: Collection[Need], report: Report = lambda done: None) -> None:
+    """Compiles the kernels that the cache lacks.
 
     ``report`` is called at the start and after each kernel. If the cache has all kernels, it is not
     called.
     """
-    load_kernels()
-    total = len(kernel_cache.kernels())
-    if kernel_cache.is_complete():
-        return total
+    missing = [each for each in needs if not kernel_cache.is_complete(each)]
+    if not missing:
+        return
     compiled: set[str] = set()
 
     def add(name: str) -> None:
         compiled.add(name)
-        report(len(compiled), total)
+        report(len(compiled))
 
-    report(0, total)
-    own, other = PARTS
+    report(0)
+    own, other = _divide(missing)
     with _other_process(other, add) as wait:
         _compile(own, add)
         has_compiled = wait()
     if not has_compiled:
         _compile(other, add)
-    kernel_cache.mark_complete()
-    return total
 
 
-def load_kernels() -> None:
-    """Imports the modules of all kernels, and writes those of CUBA neurons if they are not there.
+def _divide(needs: Collection[Need]) -> tuple[list[Need], list[Need]]:
+    """Divides needs between two processes, which then take about as long.
 
-    Other neurons are compiled when they are first used.
+    Parts that share kernels stay in one process, so that no kernel is compiled twice.
     """
-    for learn in (False, True):
-        definition, program = compile_text(_CUBA, learn)
-        kernels_of(program, definition.unit_bits, "forward")
-        kernels_of(program, definition.unit_bits, "backward")
+    shares: tuple[list[Need], list[Need]] = [], []
+    seconds = [0, 0]
+    places = list(PARTS)
+    for need in sorted(needs, key=lambda each: (places.index(each.part), repr(each))):
+        part = PARTS[need.part]
+        share = int(part.has_own_kernels and seconds[1] < seconds[0])
+        shares[share].append(need)
+        seconds[share] += part.seconds
+    return shares
 
 
-def _compile(part: str, add: Callable[[str], None]) -> None:
-    """Compiles a part in this process, and calls ``add`` with the name of each kernel."""
+def _compile(needs: Iterable[Need], add: Callable[[str], None]) -> None:
+    """Compiles needs in this process, and calls ``add`` with the name of each kernel."""
 
     class Listener(numba_event.Listener):
         def on_start(self, event: numba_event.Event) -> None: ...
@@ -159,34 +244,41 @@ def _compile(part: str, add: Callable[[str], None]) -> None:
             if name is not None:
                 add(name)
 
-    with use_engine("cpu"), numba_event.install_listener("numba:compile", Listener()):
-        for compile_kernels in PARTS[part]:
-            compile_kernels()
+    with numba_event.install_listener("numba:compile", Listener()):
+        for need in needs:
+            PARTS[need.part].call(*need.arguments)
+            kernel_cache.mark_complete(need)
 
 
 @contextlib.contextmanager
-def _other_process(part: str, add: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """Compiles ``part`` in another process during the block, if there are several cores.
+def _other_process(
+    needs: Sequence[Need], add: Callable[[str], None]
+) -> Iterator[Callable[[], bool]]:
+    """Compiles ``needs`` in another process during the block, if there are several cores.
 
     Yields a function that waits for the end of the process and calls ``add`` with the name of each
-    kernel. It returns whether all kernels of the part are compiled; with one core, it returns False
-    at once. At the end of the block, the process is killed if it still runs.
+    kernel. It returns whether all needs are compiled; with one core, it returns False at once. At
+    the end of the block, the process is killed if it still runs.
     """
-    if kernel_threads() < 2 or not sys.executable:
+    if kernel_threads() < 2 or not sys.executable or not needs:
         yield lambda: False
         return
     home = str(Path(netdesc.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         # -P: a file in the working directory must not be imported instead of a package.
-        [sys.executable, "-P", "-m", __spec__.name, part],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-P", "-m", __spec__.name],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path},
         text=True,
         process_group=0,  # Ctrl-C reaches only the parent, which kills this process
     )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # then the process has ended with an error
+        process.stdin.writelines(f"{json.dumps(need)}\n" for need in needs)
+        process.stdin.close()
 
     def wait() -> bool:
         assert process.stdout is not None
@@ -201,5 +293,9 @@ def _other_process(part: str, add: Callable[[str], None]) -> Iterator[Callable[[
             process.kill()
 
 
+def _read_needs(lines: Iterable[str]) -> list[Need]:
+    return [Need(part, tuple(arguments)) for part, arguments in map(json.loads, lines)]
+
+
 if __name__ == "__main__":
-    _compile(sys.argv[1], lambda name: print(name, flush=True))
+    _compile(_read_needs(sys.stdin), lambda name: print(name, flush=True))

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numba
 
 _STAMP = "sources.sha256"
 _MARK_PREFIX = "complete-"
-"""Beginning of the name of a mark: a file in a folder that holds all its kernels for a machine."""
+"""Beginning of the name of a mark: a file that says that the cache holds some kernels."""
 _KERNELS = Path(__file__).parents[2]
 
 _by_name: dict[str, Any] = {}
@@ -75,46 +75,42 @@ def name_of(dispatcher: Any) -> str | None:
     return next((name for name, each in kernels().items() if each is dispatcher), None)
 
 
-def is_complete() -> bool:
-    """Whether the cache holds all kernels of the imported modules for this machine.
+def is_complete(need: tuple[object, ...]) -> bool:
+    """Whether the cache holds all kernels of ``need`` for this machine and these sources.
 
-    This is the case if ``mark_complete`` was called for the present sources, and no kernel has been
-    deleted since then. Kernels of neurons need no mark, because Numba compiles each for one set of
-    types, and their files serve one machine.
+    This is the case if ``mark_complete`` was called for it, and no kernel that there was has been
+    deleted since then.
     """
-    content = _mark_content()
     with contextlib.suppress(OSError):
-        are_marked = all(mark.read_bytes() == content for mark in _marks())
-        return are_marked and all(map(_is_cached, kernels().values()))
+        kernels = _mark_of(need).read_text(encoding="utf-8").splitlines()
+        return all(map(os.path.exists, kernels))
     return False
 
 
-def mark_complete() -> None:
-    """Writes marks into the cache, which say that it holds all kernels for this machine.
+def mark_complete(need: tuple[object, ...]) -> None:
+    """Writes a mark into the cache, which says that it holds all kernels of ``need``.
 
-    Does nothing if the cache cannot be written.
+    The mark lists the cached kernels that this process has used. Does nothing if the cache cannot
+    be written.
     """
+    used = (each for each in kernels().values() if each.signatures)
     with contextlib.suppress(OSError):
-        for mark in _marks():
-            mark.write_bytes(_mark_content())
+        text = "".join(f"{index}\n" for each in used for index in _cached_indices(each))
+        _mark_of(need).write_text(text, encoding="utf-8")
 
 
-def _marks() -> set[Path]:
-    """Returns the path of each folder's mark for this machine."""
-    machine = hashlib.sha256(repr(machine_facts()).encode()).hexdigest()[:16]
-    name = f"{_MARK_PREFIX}{machine}"
-    return {Path(each.stats.cache_path) / name for each in _by_name.values()}
+def _mark_of(need: tuple[object, ...]) -> Path:
+    """Returns the path of the mark of ``need``, for this machine and these sources."""
+    facts = source_digest().hex(), *machine_facts(), *need
+    folder = min(Path(each.stats.cache_path) for each in _by_name.values())
+    return folder / f"{_MARK_PREFIX}{hashlib.sha256(repr(facts).encode()).hexdigest()[:24]}"
 
 
-def _is_cached(dispatcher: Any) -> bool:
-    """Whether the file exists in which Numba lists the compiled versions of the kernel."""
+def _cached_indices(dispatcher: Any) -> Iterator[Path]:
+    """Yields the files in which Numba lists the compiled versions of the kernel."""
     function = dispatcher.py_func
     pattern = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"
-    return any(Path(dispatcher.stats.cache_path).glob(pattern))
-
-
-def _mark_content() -> bytes:
-    return f"{source_digest().hex()}\n".encode()
+    return Path(dispatcher.stats.cache_path).glob(pattern)
 
 
 @functools.cache

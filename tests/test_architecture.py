@@ -111,10 +111,10 @@ LINE_BUDGETS = {
     "graph": 600,
     "events": 2_100,
     "runs": 400,
-    "kernels": 10_500,
+    "kernels": 9_500,
     "modules": 1_400,
     "losses": 600,
-    "training": 5_080,
+    "training": 5_100,
     "exchange": 2_150,
     "hardware": 650,
     "report": 3_800,
@@ -125,7 +125,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 49_500
+MAX_PACKAGE_LINES = 49_700
 MAX_TEST_LINES = 34_600
 
 

@@ -93,7 +93,7 @@ def normed(folder: Path) -> Path:
 
 
 def resonating(folder: Path) -> Path:
-    """Neurons with two inputs, learnt parameters that are derived, and a graded output behind."""
+    """Neurons with two inputs and learnt parameters that are derived, then a graded output."""
     path = write_task(folder, epochs=2)
     document = json.loads(path.read_text())
     resonators = {"type": "rf", "threshold": 0.1, "period": 8.0, "decay": 0.1, "learn": ["period"]}
@@ -101,7 +101,9 @@ def resonating(folder: Path) -> Path:
         "rf": resonators,
         "sigma_delta": {"type": "sigma_delta", "threshold": 0.1},
     }
-    document["layers"][0]["neuron"], document["layers"][1]["neuron"] = "rf", "sigma_delta"
+    middle = document["layers"][0] | {"name": "middle", "neuron": "sigma_delta"}
+    document["layers"][0]["neuron"] = "rf"
+    document["layers"].insert(1, middle)
     path.write_text(json.dumps(document))
     return path
 

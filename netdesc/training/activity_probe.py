@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netdesc.graph import Graph
+from netdesc.kernels.engine import use_engine
 from netdesc.losses.rates import rates
 from netdesc.modules import build
 from netdesc.training.batches import Batch
@@ -126,9 +127,12 @@ class ActivityProbe:
 
     @torch.no_grad()
     def traces(self, batch: Batch) -> NamedArrays:
-        """Returns the arrays ``traced_<layer>`` and ``trace_<layer>`` of the first sample."""
+        """Returns the arrays ``traced_<layer>`` and ``trace_<layer>`` of the first sample.
+
+        The reference engine computes them, so that no kernels are compiled for so little.
+        """
         self._network.reset_state()
-        with self._network.record(self._traced_layers) as recordings:
+        with use_engine("reference"), self._network.record(self._traced_layers) as recordings:
             self._network(batch.input_TBN[:MAX_TRACED_STEPS, :1])
         self._hidden_TBN = {}
         arrays: NamedArrays = {}

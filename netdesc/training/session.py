@@ -126,12 +126,14 @@ class Session:
         stop = StopRequest()
         try:
             with stop:
-                compile_kernels(self.setup.device, self.display)
+                compile_kernels(self.setup.device, self.display, stop)
                 if "silence" not in self.record.fields:  # a new run, or a run of an older netdesc
                     self.record.update(silence=silent_losses(self.setup))
+                stop.check()
                 if self.saver.saved_epoch is None:
                     save(self.setup, self.progress, self.saver, self.metrics)
-                stop.waits_for_epoch = True
+                stop.check()
+                stop.is_training = True
                 fit(
                     self.setup,
                     self.progress,
@@ -146,9 +148,9 @@ class Session:
                 return self._end_done(hooks.finish)
         except Divergence as error:
             return self._end_diverged(error)
-        except KeyboardInterrupt:  # before the first epoch, or the second in the middle of one
+        except KeyboardInterrupt:  # before the first epoch, by a callback, or the second signal
             with contextlib.suppress(StorageError):  # resuming needs only the checkpoint
-                if stop.waits_for_epoch:  # otherwise nothing is new, and kernels may be missing
+                if stop.is_training:  # otherwise nothing is new, and kernels may be missing
                     self.saver.save_best(self.progress)
                 self.metrics.sync()
             return self._end_interrupted()

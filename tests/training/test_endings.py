@@ -140,25 +140,57 @@ def test_a_second_signal_quits_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert train(resume=run.path, progress="quiet").status == "done"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("epochs_before", [0, 3])
-def test_a_signal_before_the_first_epoch_quits_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, epochs_before: int
-) -> None:
-    def signal_then_compile(*_: object) -> None:
-        os.kill(os.getpid(), number)
-        raise AssertionError("the compilation went on")
+class SignalWhenDeleted:
+    """Gets the signal in its ``__del__``, where Python drops exceptions."""
 
-    if epochs_before:
-        at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
-        train_task(tmp_path)
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("phase", ["compile_kernels", "silent_losses", "save"])
+def test_a_signal_before_the_first_epoch_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, phase: str
+) -> None:
+    original = getattr(session, phase)
+
+    def signal_then_go_on(*arguments: Any) -> Any:
+        SignalWhenDeleted(number)
+        return original(*arguments)
+
     with monkeypatch.context() as patch:
-        patch.setattr(session, "compile_kernels", signal_then_compile)
-        patch.setattr(ActivityRecorder, "save", signal_then_compile)  # it would need the kernels
-        run = train(resume=tmp_path / "run") if epochs_before else train_task(tmp_path)
+        patch.setattr(session, phase, signal_then_go_on)
+        run = train_task(tmp_path, epochs=3)
     assert (run.status, run.exit_code) == ("interrupted", 130)
     assert f"netdesc train --resume {run.path}" in run.message
-    assert len(read_metrics(run.path)) == epochs_before
+    assert read_metrics(run.path) == []
+    assert train(resume=run.path, progress="quiet").status == "done"
+    assert len(read_metrics(run.path)) == 3
+
+
+def test_a_signal_before_the_first_epoch_of_a_resumed_run_needs_no_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_kernels = session.compile_kernels
+
+    def signal_then_compile(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        compile_kernels(*arguments)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the activity was computed")
+
+    at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    train_task(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "compile_kernels", signal_then_compile)
+        patch.setattr(ActivityRecorder, "save", fail)
+        run = train(resume=tmp_path / "run")
+    assert run.status == "interrupted"
+    assert len(read_metrics(run.path)) == 3
     assert train(resume=run.path, progress="quiet").status == "done"
 
 

@@ -2,7 +2,8 @@
 
 Threads would not help, because Numba compiles under a lock. The kernels are called with small
 tensors, so that Numba compiles them for the types that training uses. Run as a module with the name
-of a part, this file compiles that part, and prints the name of each kernel when it is compiled.
+of a part, this file compiles that part. It prints the name of each kernel when it is compiled, and
+an empty line before each pass of the compiler.
 """
 
 from __future__ import annotations
@@ -101,11 +102,15 @@ PARTS: dict[str, tuple[Callable[[], None], ...]] = {
 """The work of each of the two processes. Both take about as long, and have no kernel in common."""
 
 
-def precompile(report: Report = lambda done, total: None) -> int:
+def precompile(
+    report: Report = lambda done, total: None, check: Callable[[], None] = lambda: None
+) -> int:
     """Compiles the kernels that the cache lacks, and returns the number of all kernels.
 
-    ``report`` is called at the start and after each kernel. If the cache has all kernels, it is not
-    called.
+    ``report`` is called at the start and after each kernel, ``check`` before each pass of Numba's
+    compiler in either process. To stop, ``check`` raises an exception: unlike an exception of a
+    signal's handler, it leaves no lock of the compiler taken. If the cache has all kernels, neither
+    is called.
     """
     total = len(kernel_cache.kernels())
     if kernel_cache.is_complete():
@@ -118,38 +123,65 @@ def precompile(report: Report = lambda done, total: None) -> int:
 
     report(0, total)
     own, other = PARTS
-    with _other_process(other, add) as wait:
-        _compile(own, add)
+    with _other_process(other, add, check) as wait:
+        _compile(own, add, check)
         has_compiled = wait()
     if not has_compiled:
-        _compile(other, add)
+        _compile(other, add, check)
     kernel_cache.mark_complete()
     return total
 
 
-def _compile(part: str, add: Callable[[str], None]) -> None:
-    """Compiles a part in this process, and calls ``add`` with the name of each kernel."""
+class _OnStart(numba_event.Listener):
+    """Calls a function at the start of each event."""
 
-    class Listener(numba_event.Listener):
-        def on_start(self, event: numba_event.Event) -> None: ...
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function = function
 
-        def on_end(self, event: numba_event.Event) -> None:
-            name = kernel_cache.name_of((event.data or {}).get("dispatcher"))
-            if name is not None:
-                add(name)
+    def on_start(self, event: numba_event.Event) -> None:
+        self._function()
 
-    with use_engine("cpu"), numba_event.install_listener("numba:compile", Listener()):
+    def on_end(self, event: numba_event.Event) -> None: ...
+
+
+class _OnKernel(numba_event.Listener):
+    """Calls ``add`` with the name of each kernel that is compiled."""
+
+    def __init__(self, add: Callable[[str], None]) -> None:
+        self._add = add
+
+    def on_start(self, event: numba_event.Event) -> None: ...
+
+    def on_end(self, event: numba_event.Event) -> None:
+        name = kernel_cache.name_of((event.data or {}).get("dispatcher"))
+        if name is not None:
+            self._add(name)
+
+
+def _compile(part: str, add: Callable[[str], None], check: Callable[[], None]) -> None:
+    """Compiles a part in this process.
+
+    Calls ``add`` with the name of each kernel, and ``check`` before each pass of the compiler.
+    """
+    with (
+        use_engine("cpu"),
+        numba_event.install_listener("numba:compile", _OnKernel(add)),
+        numba_event.install_listener("numba:run_pass", _OnStart(check)),
+    ):
         for compile_kernels in PARTS[part]:
             compile_kernels()
 
 
 @contextlib.contextmanager
-def _other_process(part: str, add: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def _other_process(
+    part: str, add: Callable[[str], None], check: Callable[[], None]
+) -> Iterator[Callable[[], bool]]:
     """Compiles ``part`` in another process during the block, if there are several cores.
 
-    Yields a function that waits for the end of the process and calls ``add`` with the name of each
-    kernel. It returns whether all kernels of the part are compiled; with one core, it returns False
-    at once. At the end of the block, the process is killed if it still runs.
+    Yields a function that waits for the end of the process, and meanwhile calls ``add`` with the
+    name of each kernel, and ``check`` at least once a pass. It returns whether all kernels of the
+    part are compiled; with one core, it returns False at once. At the end of the block, the process
+    is killed if it still runs.
     """
     if kernel_threads() < 2 or not sys.executable:
         yield lambda: False
@@ -170,7 +202,9 @@ def _other_process(part: str, add: Callable[[str], None]) -> Iterator[Callable[[
     def wait() -> bool:
         assert process.stdout is not None
         for line in process.stdout:
-            add(line.strip())
+            check()
+            if name := line.strip():
+                add(name)
         return process.wait() == 0
 
     with process:
@@ -181,4 +215,4 @@ def _other_process(part: str, add: Callable[[str], None]) -> Iterator[Callable[[
 
 
 if __name__ == "__main__":
-    _compile(sys.argv[1], lambda name: print(name, flush=True))
+    _compile(sys.argv[1], lambda name: print(name, flush=True), lambda: print(flush=True))

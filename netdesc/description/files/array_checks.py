@@ -1,22 +1,25 @@
 """Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324, ND325).
 
-Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``.
-Training checks the other values when it reads them.
+Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``
+(inputs) or ``MAX_LIST_BYTES`` (labels and splits). Training checks the other values when it reads
+them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
 from netdesc.description.files.array_guess import guess_array
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
+from netdesc.description.files.input_values import find_input_problem
 from netdesc.description.files.npy import Header
 from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
+from netdesc.description.files.value_blocks import MAX_CHECKED_BYTES, Block
 from netdesc.description.models import (
     Arrays,
     Document,
@@ -29,8 +32,8 @@ from netdesc.description.shapes import INPUT, Shape
 from netdesc.description.source_map import RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, did_you_mean
 
-MAX_CHECKED_BYTES = 4 << 20
-"""The values of larger arrays are checked only when training reads them."""
+MAX_LIST_BYTES = 64 << 20
+"""The values of larger arrays of labels or splits are not checked."""
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
 _INPUTS_LOCATION = (RelatedPath(("data", "inputs"), "these values"),)
@@ -52,7 +55,8 @@ class ArrayChecks:
     """Checks the arrays that the section ``data`` of the document names.
 
     ``output_shape`` is the shape of the network's output, None if it is unknown. ``shape_trace`` is
-    a text that shows how this shape follows from the layers. ``run`` sets ``training_set``.
+    a text that shows how this shape follows from the layers. ``run`` sets ``training_set`` and
+    ``unchecked``, which names the arrays whose values are not checked because they are too large.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class ArrayChecks:
         self.classes = None if output_shape is None else math.prod(output_shape)
         self.diagnostics: list[Diagnostic] = []
         self.training_set = TrainingSet()
+        self.unchecked: list[str] = []
 
     def run(self, file: BinaryIO) -> list[Diagnostic]:
         """Returns the diagnostics of the arrays in the open file, and sets ``training_set``."""
@@ -171,17 +176,27 @@ class ArrayChecks:
         return f'write "{field}": {quote_name(best)}' if best is not None else ""
 
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
-        """Returns an array's values; ``None`` if it exceeds MAX_CHECKED_BYTES or is damaged.
+        """Returns an array's values; ``None`` if it exceeds ``MAX_LIST_BYTES`` or is damaged.
 
         A damaged array gets a diagnostic.
         """
-        if header.size * header.item_bytes > MAX_CHECKED_BYTES:
+        if self._is_too_large(name, header, MAX_LIST_BYTES):
             return None
         try:
             return self.npz.values(name)
         except NpzError as problem:
             self._add("ND309", field, f"{self.data.path} {problem}")
             return None
+
+    def _is_too_large(self, name: str, header: Header, limit: int) -> bool:
+        """Whether an array has more bytes than ``limit``; then ``unchecked`` names it."""
+        if header.bytes <= limit:
+            return False
+        self.unchecked.append(
+            f"the values of the array {quote_name(name)} of {self.data.path} were not checked: it "
+            f"has more than {limit >> 20:,} MiB"
+        )
+        return True
 
     def _has_other_order(self, inputs: Header, labels: Header | None) -> bool:
         """Returns True and adds a diagnostic if the axes have the order of another tool."""
@@ -225,35 +240,19 @@ class ArrayChecks:
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)
             self._add("ND313", "inputs", message, related=related)
         else:
-            values = self._values("inputs", self.data.inputs, header)
-            if values:
-                (self._check_spikes if is_spikes else self._check_range)(header, values)
+            self._check_input_values(header)
 
-    def _check_spikes(self, header: Header, values: Sequence[float]) -> None:
-        if {0, 1}.issuperset(values):
+    def _check_input_values(self, header: Header) -> None:
+        if self._is_too_large(self.data.inputs, header, MAX_CHECKED_BYTES):
             return
-        place, value, count = _bad_values(
-            self.data.inputs, header, values, lambda value: value not in (0, 1)
-        )
-        message = f"{place} is {value:g}; a spike is 1, and no spike is 0"
-        notes = (f"{count} of {len(values)} values are neither",)
-        self._add("ND321", "inputs", message, notes=notes)
-
-    def _check_range(self, header: Header, values: Sequence[float]) -> None:
-        low, high = (header.round_to_type(end) for end in self.data.range)
-        smallest, largest = min(values), max(values)
-        # min and max may miss a NaN, but a sum with a NaN is NaN.
-        if low >= high or (low <= smallest and largest <= high and not math.isnan(sum(values))):
+        try:
+            problem = find_input_problem(self.npz, self.data, header)
+        except NpzError as damage:
+            self._add("ND309", "inputs", f"{self.data.path} {damage}")
             return
-        place, value, count = _bad_values(
-            self.data.inputs, header, values, lambda value: not low <= value <= high
-        )
-        ends = self.data.range
-        message = f"{place} is {value:g}; data.range goes from {ends[0]:g} to {ends[1]:g}"
-        notes = (f"{count} of {len(values)} values lie outside",)
-        if math.isfinite(sum(values)):
-            notes += (f"the values go from {smallest:g} to {largest:g}",)
-        self._add("ND320", "range", message, notes=notes)
+        if problem is not None:
+            code, field, message, notes = problem
+            self._add(code, field, message, notes=notes)
 
     def _check_split(self, header: Header | None, samples: int) -> Sequence[float] | None:
         """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large.
@@ -278,8 +277,8 @@ class ArrayChecks:
         if values is None:
             return None
         if not {TRAIN, VALIDATION, TEST}.issuperset(values):
-            place, value, _ = _bad_values(
-                name, header, values, lambda value: not TRAIN <= value <= TEST
+            place, value, _ = Block(header, values, 0).bad_values(
+                name, lambda value: not TRAIN <= value <= TEST
             )
             self._add("ND318", "split", f"{place} is {value}", notes=(SPLIT_VALUES,))
             return None
@@ -315,8 +314,8 @@ class ArrayChecks:
             return None
         classes = self.classes
         if min(values) < 0 or max(values) >= classes:
-            place, value, count = _bad_values(
-                self.data.labels, header, values, lambda value: not 0 <= value < classes
+            place, value, count = Block(header, values, 0).bad_values(
+                self.data.labels, lambda value: not 0 <= value < classes
             )
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             notes = (
@@ -372,17 +371,6 @@ class ArrayChecks:
         # An empty set is stored as unknown, so that rules skip it: ND317 has reported it.
         has_validation = None if parts is None else VALIDATION in parts
         self.training_set = TrainingSet(count or None, labels or None, has_validation)
-
-
-def _bad_values(
-    name: str, header: Header, values: Sequence[float], is_bad: Callable[[float], bool]
-) -> tuple[str, float, int]:
-    """Returns the place of the first bad value, this value, and the number of bad values.
-
-    The place is a text such as ``inputs[0, 3]``. At least one value must be bad.
-    """
-    bad = [position for position, value in enumerate(values) if is_bad(value)]
-    return f"{name}[{_join(header.index(bad[0]))}]", values[bad[0]], len(bad)
 
 
 def _join(shape: Sequence[int]) -> str:

@@ -1,0 +1,62 @@
+"""Checks the values of an array of inputs, which may be large (ND320, ND321)."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+from netdesc.description.files.npy import Header
+from netdesc.description.files.npz import Npz
+from netdesc.description.files.value_blocks import Block, check_blocks, range_test, spike_test
+from netdesc.description.models import Arrays, SpikesEncoding
+
+
+class ValueProblem(NamedTuple):
+    """A diagnostic of wrong values, at the field ``field`` of the section ``data``."""
+
+    code: str
+    field: str
+    message: str
+    notes: tuple[str, ...]
+
+
+def find_input_problem(npz: Npz, data: Arrays, header: Header) -> ValueProblem | None:
+    """Returns what is wrong with the values of the array of inputs, or ``None``.
+
+    The numbers in the diagnostic end with the first block that has wrong values. NpzError if the
+    array is damaged.
+    """
+    if isinstance(data.encoding, SpikesEncoding):
+        test, find = spike_test(header), partial(_spikes, data)
+    else:
+        low, high = (header.round_to_type(end) for end in data.range)
+        if low >= high:
+            return None  # ND233
+        test, find = range_test(header, low, high), partial(_range, data, low, high)
+    return npz.read(data.inputs, lambda member: check_blocks(member, test, find))
+
+
+def _spikes(data: Arrays, block: Block) -> ValueProblem | None:
+    if {0, 1}.issuperset(block.values):
+        return None
+    place, value, count = block.bad_values(data.inputs, lambda value: value not in (0, 1))
+    message = f"{place} is {value:g}; a spike is 1, and no spike is 0"
+    return ValueProblem("ND321", "inputs", message, (f"{count} of {block.end} values are neither",))
+
+
+def _range(data: Arrays, low: float, high: float, block: Block) -> ValueProblem | None:
+    """Checks ``data.range``, whose ends ``low`` and ``high`` are rounded to the array's type."""
+    values = block.values
+    smallest, largest = min(values), max(values)
+    # min and max may miss a NaN, but a sum with a NaN is NaN.
+    if low <= smallest and largest <= high and not math.isnan(sum(values)):
+        return None
+    place, value, count = block.bad_values(data.inputs, lambda value: not low <= value <= high)
+    ends = data.range
+    message = f"{place} is {value:g}; data.range goes from {ends[0]:g} to {ends[1]:g}"
+    notes = (f"{count} of {block.end} values lie outside",)
+    if math.isfinite(sum(values)):
+        which = "the values" if block.is_whole else f"the {len(values)} values around it"
+        notes += (f"{which} go from {smallest:g} to {largest:g}",)
+    return ValueProblem("ND320", "range", message, notes)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netdesc.description import models
+from netdesc.description.delays import output_delay
 from netdesc.description.models import SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.shapes import Shape
 
@@ -174,6 +175,11 @@ class Graph:
     @property
     def output_shape(self) -> Shape:
         return self.layers[-1].output_shape
+
+    @property
+    def output_delay(self) -> int:
+        """The steps after which a spike of the input can first reach the output."""
+        return output_delay((layer.section, layer.inputs) for layer in self.layers)
 
     @property
     def classes(self) -> int | None:

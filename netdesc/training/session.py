@@ -212,7 +212,9 @@ class Session:
         report = self.display.warn if status == "diverged" else self.display.info
         self._record_end(status, message)
         report(message)
-        warnings = list(learning_problems(self.progress.last)) if status == "done" else []
+        warnings: list[str] = []
+        if status == "done":
+            warnings += learning_problems(self.setup.graph, self.progress.last)
         for warning in warnings:
             self.display.log(f"warning: {warning}")
         best, final = self.record.fields["best"], self.record.fields["final"]

@@ -100,7 +100,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 12_150,
+    "description": 12_200,
     "neurons": 2_200,
     "graph": 900,
     "events": 2_100,
@@ -114,7 +114,7 @@ LINE_BUDGETS = {
     "report": 4_400,
     "comparing": 600,
     "bench": 2_200,
-    "api": 1_150,
+    "api": 1_180,
     "cli": 4_500,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

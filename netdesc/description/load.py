@@ -64,7 +64,7 @@ class Description:
         provenance = replace(
             self.provenance,
             document=self.provenance.document.model_copy(update=removed),
-            overridden={**self.provenance.overridden, ("data",): "data"},
+            replaced=[("data",)],
         )
         document = self.document.model_copy(update=removed)
         return replace(self, document=document, provenance=provenance)
@@ -143,6 +143,9 @@ def _check_value(
     if isinstance(source, Diagnostic):
         return None, [source]
     description, found = check_text(source, Path(name), overrides, with_files=with_files)
+    if description is not None:
+        provenance = replace(description.provenance, source="Python")
+        description = replace(description, provenance=provenance)
     return description, [replace(each, fix=None) for each in found]  # no file can be repaired
 
 

@@ -106,7 +106,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 12_650,
+    "description": 13_000,
     "neurons": 3_490,
     "graph": 600,
     "events": 2_100,
@@ -114,19 +114,19 @@ LINE_BUDGETS = {
     "kernels": 9_500,
     "modules": 1_400,
     "losses": 600,
-    "training": 5_100,
+    "training": 5_180,
     "exchange": 2_150,
     "hardware": 650,
     "report": 3_800,
     "comparing": 600,
     "bench": 1_970,
-    "api": 1_150,
+    "api": 1_200,
     "cli": 4_600,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 49_700
-MAX_TEST_LINES = 34_500
+MAX_PACKAGE_LINES = 50_300
+MAX_TEST_LINES = 34_900
 
 
 def line_count(folder: Path) -> int:

@@ -14,6 +14,7 @@ import torch
 from netdesc.api.trained_run import Run
 from netdesc.description import Description, Document, load
 from netdesc.description.detect import is_net_file
+from netdesc.description.python_values import Overrides
 from netdesc.exchange import ImportedNetwork, import_net, read_weights
 from netdesc.exchange.importer import STEP_MS_ASSUMED
 from netdesc.graph import Graph, build_graph
@@ -51,7 +52,7 @@ Source = Description | ImportedNetwork | Run | Compiled | Mapping[str, Any] | st
 document as a dict, or the path of a document, of a ``.net`` file or of a run's folder."""
 
 
-def compile(network: Source) -> Compiled:
+def compile(network: Source, overrides: Overrides = ()) -> Compiled:
     """Builds the model and the loss of ``network``.
 
     ``network`` is a description, the file of a document or the document as a dict, a run or its
@@ -60,13 +61,26 @@ def compile(network: Source) -> Compiled:
     the document names in ``weights``, or else random initial weights from the document's seed.
     DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, TrainingError
     if weights are missing or do not fit, TypeError if ``network`` has another type. The data files
-    of a document are checked, too, but not those of a run.
+    of a document are checked, too, but not those of a run. ``overrides`` change values of a
+    document, the path or a dict, as in ``load``.
 
     >>> compiled = netdesc.compile("examples/oxford.json")
     >>> compiled.model(torch.zeros(1900, 1, 200)).shape
     torch.Size([1900, 1, 200])
     """
-    return open_network(network).compiled
+    return open_network(_override(network, overrides) if overrides else network).compiled
+
+
+def _override(network: Source, overrides: Overrides) -> Description:
+    """Loads a document with ``overrides``. TypeError if ``network`` is not the path or a dict."""
+    if isinstance(network, Mapping):
+        return load(network, overrides)
+    if isinstance(network, str | Path):
+        path = Path(network)
+        if not os.path.isdir(path) and not is_net_file(path):
+            return load(network, overrides)
+    kind = network if isinstance(network, str | Path) else type(network).__name__
+    raise TypeError(f"overrides change a document (the path of one, or a dict), not {kind}")
 
 
 class OpenedNetwork(NamedTuple):

@@ -88,8 +88,9 @@ def evaluate(
     part: Part | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """Measures a network on the split ``part`` of its data.
+    """Measures a network on the split ``part`` of its data: loss, spike rates and score.
 
+    The accuracy of a network that classifies is ``.score.accuracy`` of the result.
     ``run`` is a run or its folder, or a document: its description, its file, or a dict. A run is
     measured with its best weights; on ``validation``, the results equal those that training
     measured with these weights. ``part`` is by default the first of ``PARTS`` that has samples.

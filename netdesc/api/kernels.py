@@ -11,6 +11,7 @@ from netdesc.api.compile import Compiled, weight_readers
 from netdesc.description import Description
 from netdesc.kernels.engine import engine_name
 from netdesc.modules import LayerReport
+from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.progress import Style, build_display
 from netdesc.training.randomness import seeded_rng
@@ -20,9 +21,12 @@ _DEVICE = torch.device("cpu")
 
 
 def compile_kernels_for_cpu(compiled: Compiled, progress: Style = "auto") -> None:
-    """Compiles the kernels of the CPU engine that training needs, and shows how many are done."""
-    with build_display(progress) as display:
-        compile_kernels(compiled.model, _DEVICE, display)
+    """Compiles the kernels of the CPU engine that training needs, and shows how many are done.
+
+    KeyboardInterrupt after Ctrl-C or SIGTERM.
+    """
+    with build_display(progress) as display, StopRequest() as stop:
+        compile_kernels(compiled.model, _DEVICE, display, stop)
 
 
 @torch.no_grad()

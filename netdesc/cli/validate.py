@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 CI_FORMATS = {"github": diagnostics_ci.print_github, "sarif": diagnostics_ci.print_sarif}
 
+MAX_UNCHECKED_LINES = 3
+"""At most this many files are named whose values are not checked."""
+
 
 class Settings(NamedTuple):
     """The options of ``netdesc validate``. ``form`` is the value of ``--format``."""
@@ -86,6 +89,7 @@ def _validate(output: Output, files: Sequence[Path], settings: Settings) -> int:
         output.print_json(diagnostics_text.diagnostics_record(diagnostics, len(files)) | record)
     elif not settings.diff:  # with --diff, standard output is the diff only, for ``patch``
         _print_text(output, diagnostics, len(files))
+        _print_unchecked(output, record.get("unchecked", []))
     has_failed_strictly = settings.strict and bool(diagnostics)
     return code or diagnostics_text.exit_code(diagnostics) or int(has_failed_strictly)
 
@@ -112,8 +116,12 @@ def _check(
             with_files=with_files,
             as_text=settings.form == "text",
         )
-    results = [check(file, settings.overrides, with_files=with_files)[1] for file in files]
-    return [diagnostic for each in results for diagnostic in each], {}, 0
+    results = [check(file, settings.overrides, with_files=with_files) for file in files]
+    unchecked = [
+        each for description, _ in results if description for each in description.unchecked
+    ]
+    diagnostics = [diagnostic for _, found in results for diagnostic in found]
+    return diagnostics, {"unchecked": unchecked}, 0
 
 
 def _print_text(output: Output, diagnostics: Sequence[Diagnostic], files: int) -> None:
@@ -126,3 +134,10 @@ def _print_text(output: Output, diagnostics: Sequence[Diagnostic], files: int) -
         diagnostics, sys.stdout, fix_command="--fix", files=files
     )
     output.print(text)
+
+
+def _print_unchecked(output: Output, sentences: Sequence[str]) -> None:
+    for each in sentences[:MAX_UNCHECKED_LINES]:
+        output.info(f"note: {each}")
+    if len(sentences) > MAX_UNCHECKED_LINES:
+        output.info(f"note: {len(sentences) - MAX_UNCHECKED_LINES} more files were not checked")

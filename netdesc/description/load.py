@@ -48,6 +48,8 @@ class Description:
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     lock: Lock | None = None
     """The section ``lock`` if the file is the ``network.lock.json`` of a run."""
+    unchecked: list[str] = field(default_factory=list[str])
+    """Sentences about data files whose values were not checked, because they are too large."""
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
     """For a lock: its data and weights files by their paths in the document. Otherwise empty."""
 
@@ -62,7 +64,7 @@ class Description:
         provenance = replace(
             self.provenance,
             document=self.provenance.document.model_copy(update=removed),
-            overridden={**self.provenance.overridden, ("data",): "data"},
+            replaced=[("data",)],
         )
         document = self.document.model_copy(update=removed)
         return replace(self, document=document, provenance=provenance)
@@ -141,6 +143,9 @@ def _check_value(
     if isinstance(source, Diagnostic):
         return None, [source]
     description, found = check_text(source, Path(name), overrides, with_files=with_files)
+    if description is not None:
+        provenance = replace(description.provenance, source="Python")
+        description = replace(description, provenance=provenance)
     return description, [replace(each, fix=None) for each in found]  # no file can be repaired
 
 
@@ -327,6 +332,7 @@ def _check_document(
     checksums = {file.path: file.sha256 for file in lock.files} if lock is not None else {}
     files = FileChecks(document, source_map, description.resolve, checksums)
     of_files = files.run() if with_files else []
+    description = replace(description, unchecked=files.unchecked)
     later = check_rules(document, source_map, files.training_set) + of_files
     diagnostics += drop_unreliable(later, guessed, source_map)
     return description, diagnostics

@@ -1,4 +1,4 @@
-"""Finds the origin of each value of a document: file, migration, command line or default."""
+"""Finds the origin of each value of a document: file, program, migration, --set or default."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ class Provenance:
     """The ``--set`` arguments, by the path that each changed."""
     migrated: Collection[Parts] = ()
     """The paths of the values that a migration set or moved."""
+    replaced: Collection[Parts] = ()
+    """The paths of the values that a Python program replaced after the document was read."""
+    source: Origin = "file"
+    """The origin of the values that the document writes: ``file`` or ``Python``."""
 
     def origins(self) -> dict[str, Origin]:
         """Returns the origin of each scalar and of each empty object or list, by its JSON pointer.
@@ -34,14 +38,17 @@ class Provenance:
         locked = self.document.lock.origins if self.document.lock is not None else {}
         changed = {pointer(parts) for parts in self.overridden}
         migrated = {pointer(parts) for parts in self.migrated}
+        replaced = {pointer(parts) for parts in self.replaced}
         found: dict[str, Origin] = {}
         for at, is_set in _leaves(self.document.model_dump(mode="json"), self.data, ""):
-            if changed and any(place in changed for place in _enclosing(at)):
+            if at in replaced:
+                found[at] = "Python"
+            elif changed and any(place in changed for place in _enclosing(at)):
                 found[at] = "--set"
             elif at in migrated:
                 found[at] = "migration"
             else:
-                found[at] = locked.get(at, "file") if is_set else "default"
+                found[at] = locked.get(at, self.source) if is_set else "default"
         return found
 
 

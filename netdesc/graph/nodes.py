@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netdesc.description import models
+from netdesc.description.delays import delay_steps, output_delay
 from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.shapes import Shape
 from netdesc.neurons.compile import compile_neuron
@@ -88,6 +89,11 @@ class _LayerNode:
         return 0
 
     @property
+    def delay(self) -> int:
+        """The axonal delay of the output, 0 or 1 steps. By default, spikes have it."""
+        return 0
+
+    @property
     def synapses(self) -> int:
         return 0
 
@@ -131,9 +137,7 @@ class DenseNode(_LayerNode):
 
     @property
     def delay(self) -> int:
-        """The axonal delay of the output, 0 or 1 steps. By default, spikes have it."""
-        is_delayed = self.section.axonal_delay_step
-        return int(self.neuron.equations().spike is not None if is_delayed is None else is_delayed)
+        return delay_steps(self.section, self.neuron)
 
     @property
     def synapses(self) -> int:
@@ -196,6 +200,11 @@ class Graph:
     @property
     def output_shape(self) -> Shape:
         return self.layers[-1].output_shape
+
+    @property
+    def output_delay(self) -> int:
+        """The steps after which a spike of the input can first reach the output."""
+        return output_delay((each.name, each.delay, each.inputs) for each in self.layers)
 
     @property
     def classes(self) -> int | None:

@@ -8,6 +8,7 @@ from netdesc.kernels.engine import engine_for, engine_name
 from netdesc.kernels.needs import Need
 from netdesc.losses import build_loss
 from netdesc.modules import Network
+from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Display
 
 NOTICE = "compiling kernels for this machine (once, up to a minute) …"
@@ -18,16 +19,20 @@ INTERPRETED = (
 )
 
 
-def compile_kernels(network: Network, device: torch.device, display: Display) -> None:
+def compile_kernels(
+    network: Network, device: torch.device, display: Display, stop: StopRequest
+) -> None:
     """Compiles the kernels of the CPU engine that training a network needs, unless they are cached.
 
     Shows how many are compiled. Triton compiles the kernels of the CUDA engine in the first epoch.
-    If it interprets them, ``INTERPRETED`` is shown. EngineError if Numba cannot be loaded.
+    If it interprets them, ``INTERPRETED`` is shown. EngineError if Numba cannot be loaded,
+    KeyboardInterrupt if ``stop`` is requested.
     """
     name = engine_name(device)
     if name == "cuda" and device.type == "cpu":
         display.info(INTERPRETED)
     if name != "cpu":
+        stop.check()
         return
     engine_for(device)  # raises EngineError if Numba cannot be loaded
     from netdesc.kernels.cpu.precompile import precompile
@@ -38,7 +43,8 @@ def compile_kernels(network: Network, device: torch.device, display: Display) ->
         else:
             display.info(NOTICE)
 
-    precompile(needs_of(network), report)
+    precompile(needs_of(network), report, stop.check)
+    stop.check()
 
 
 def needs_of(network: Network) -> set[Need]:

@@ -142,7 +142,7 @@ def call_back(
         for callback in callbacks:
             if ends_training(callback, copy.deepcopy(setup.scale.shown(progress.last))):
                 saver.stopping.notes.by_callback = True
-    except (Exception, SystemExit):  # a callback may raise anything, or exit; it is passed on
+    except BaseException:  # Ctrl-C, too, as the epoch is complete; it is passed on
         with contextlib.suppress(Divergence, StorageError, LinkError):
             save(setup, progress, saver, metrics)
         raise

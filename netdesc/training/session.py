@@ -126,12 +126,14 @@ class Session:
         stop = StopRequest()
         try:
             with stop:
-                compile_kernels(self.setup.network, self.setup.device, self.display)
+                compile_kernels(self.setup.network, self.setup.device, self.display, stop)
                 if "silence" not in self.record.fields:  # a new run, or a run of an older netdesc
                     self.record.update(silence=silent_losses(self.setup))
+                stop.check()
                 if self.saver.saved_epoch is None:
                     save(self.setup, self.progress, self.saver, self.metrics)
-                stop.waits_for_epoch = True
+                stop.check()
+                stop.is_training = True
                 fit(
                     self.setup,
                     self.progress,
@@ -146,9 +148,9 @@ class Session:
                 return self._end_done(hooks.finish)
         except Divergence as error:
             return self._end_diverged(error)
-        except KeyboardInterrupt:  # before the first epoch, or the second in the middle of one
+        except KeyboardInterrupt:  # before the first epoch, by a callback, or the second signal
             with contextlib.suppress(StorageError):  # resuming needs only the checkpoint
-                if stop.waits_for_epoch:  # otherwise nothing is new, and kernels may be missing
+                if stop.is_training:  # otherwise nothing is new, and kernels may be missing
                     self.saver.save_best(self.progress)
                 self.metrics.sync()
             return self._end_interrupted()
@@ -210,7 +212,9 @@ class Session:
         report = self.display.warn if status == "diverged" else self.display.info
         self._record_end(status, message)
         report(message)
-        warnings = list(learning_problems(self.progress.last)) if status == "done" else []
+        warnings: list[str] = []
+        if status == "done":
+            warnings += learning_problems(self.setup.graph, self.progress.last)
         for warning in warnings:
             self.display.log(f"warning: {warning}")
         best, final = self.record.fields["best"], self.record.fields["final"]

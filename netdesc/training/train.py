@@ -47,10 +47,11 @@ def train(
     are bit-identical to the results of a run without interruption. ``data`` replaces the data that
     the document names; a run that began with it needs it to continue.
 
-    The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint; before the
-    first epoch, which may wait for the compilation of kernels, at once. Global settings of torch
-    are restored at the end. Raises TrainingError, which has an ``exit_code``, if the run cannot
-    start or continue, and ValueError unless exactly one of ``description`` and ``resume`` is given.
+    The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint; while
+    kernels are compiled, after the compiler's current pass. The second ends it at once. Global
+    settings of torch are restored at the end. Raises TrainingError, which has an ``exit_code``, if
+    the run cannot start or continue, and ValueError unless exactly one of ``description`` and
+    ``resume`` is given.
     """
     if (description is None) == (resume is None):
         raise ValueError("give either a network to train or a run to resume")

@@ -75,6 +75,17 @@ def test_every_name_exists_and_is_known_to_type_checkers() -> None:
     assert typed == set(netdesc.__all__) - {"__version__"} | {"events"}
 
 
+def test_compile_takes_overrides_of_a_document(document: Path, tmp_path: Path) -> None:
+    changes = {"layers.0.units": 4, "data": None}
+    for network in (document, str(document), DOCUMENT):
+        assert netdesc.compile(network, changes).graph.output_shape == (4,)
+    with pytest.raises(netdesc.DescriptionError, match="epoch"):
+        netdesc.compile(document, {"training.epoch": 3})
+    for network in (netdesc.load(document), tmp_path, netdesc.compile(document)):
+        with pytest.raises(TypeError, match="document"):
+            netdesc.compile(network, changes)
+
+
 def test_packages_are_attributes() -> None:
     code = (
         "import sys, netdesc\n"

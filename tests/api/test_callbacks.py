@@ -159,3 +159,17 @@ def test_an_error_of_a_callback_reaches_the_user_and_the_run_can_continue(
     run = netdesc.train(resume=tmp_path / "run", progress="quiet")
     whole = netdesc.train(task, run_dir=tmp_path / "whole", progress="quiet")
     assert weights_of(run.path) == weights_of(whole.path)
+
+
+def test_an_interrupt_in_a_callback_loses_no_epoch(task: Path, tmp_path: Path) -> None:
+    def interrupt(metrics: dict[str, Any]) -> None:
+        if metrics["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    run = netdesc.train(task, run_dir=tmp_path / "run", callbacks=[interrupt], progress="quiet")
+    assert (run.status, run.exit_code) == ("interrupted", 130)
+    assert "after 2 epochs is safe" in run.message
+    assert saved_epochs(run.path) == 2
+    run = netdesc.train(resume=run, progress="quiet")
+    whole = netdesc.train(task, run_dir=tmp_path / "whole", progress="quiet")
+    assert weights_of(run.path) == weights_of(whole.path)

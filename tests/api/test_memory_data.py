@@ -105,6 +105,9 @@ def test_the_files_of_the_document_are_not_read(tmp_path: Path) -> None:
     data = {"train": samples(12)}
     run = netdesc.train(content, run_dir=tmp_path / "run", data=data, progress="quiet")
     assert run.status == "done"
+    origins = netdesc.load(run.path / "network.lock.json").origins
+    assert origins["/data"] == "Python"
+    assert "--set" not in origins.values()
 
 
 def test_the_report_suggests_no_command_that_needs_the_arrays(tmp_path: Path) -> None:

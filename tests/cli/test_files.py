@@ -12,6 +12,9 @@ from support.classify_task import write_classify_task
 from support.cli_process import Netdesc
 from support.training_task import write_task
 
+from netdesc.cli.main import main
+from netdesc.description.files import array_checks
+
 
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
@@ -165,3 +168,15 @@ def test_a_pipe_in_place_of_data_is_not_waited_for(netdesc: Netdesc, tmp_path: P
     os.mkfifo(document.parent / "data.npz")
     assert netdesc("show", document).code == 0
     assert netdesc("validate", document).code == 3
+
+
+def test_validate_names_an_array_whose_values_it_did_not_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = write_classify_task(tmp_path)
+    for limit, is_named in ((1 << 30, False), (10, True)):
+        monkeypatch.setattr(array_checks, "MAX_CHECKED_BYTES", limit)
+        with pytest.raises(SystemExit) as ended:
+            main(["validate", str(document)])
+        assert ended.value.code == 0
+        assert ('values of the array "inputs"' in capsys.readouterr().err) == is_named

@@ -111,3 +111,14 @@ def test_a_damaged_lock_section_is_refused_at_its_position(project):
     path.write_text(path.read_text().replace('"versions"', '"version"'))
     (diagnostic,) = check(path)[1]
     assert (diagnostic.code, diagnostic.pointer) == ("ND101", "/lock/version")
+
+
+def test_values_of_a_dict_come_from_python(project, monkeypatch):
+    monkeypatch.chdir(project)
+    description = load(json.loads(BASE), {"training.seed": 3})
+    assert description.origins["/time/steps"] == "Python"
+    assert description.origins["/training/seed"] == "--set"
+    assert description.origins["/training/batch_size"] == "default"
+    assert description.without_data().origins["/data"] == "Python"
+    again = load(_write_lock(description, project / "runs/a"))
+    assert again.origins == description.origins

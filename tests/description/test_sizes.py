@@ -17,7 +17,7 @@ from support.description_samples import (
 )
 
 from netdesc.description import check
-from netdesc.description.files.array_checks import MAX_CHECKED_BYTES
+from netdesc.description.files import array_checks
 from netdesc.description.files.npz import MAX_BYTES_AT_ANY_RATIO
 
 SPLIT = labelled_data(split="split")
@@ -84,13 +84,14 @@ def test_without_files_nothing_is_counted(tmp_path):
     assert check(tmp_path / "network.json", with_files=False)[1] == []
 
 
-def test_large_arrays_are_left_to_training(tmp_path):
-    count = MAX_CHECKED_BYTES // 8
+def test_large_arrays_of_labels_are_left_to_training(tmp_path, monkeypatch):
+    count = 1 << 12
+    monkeypatch.setattr(array_checks, "MAX_LIST_BYTES", 8 * count)
     text = json.dumps(json.loads(SPLIT) | {"training": _training(batch_size=count + 1)})
     arrays = {"inputs": np.zeros((count, 4), dtype=np.uint8), "labels": np.full(count, 9)}
     found = array_findings(tmp_path, text, **arrays, split=np.zeros(count, dtype=int))
     assert sorted(codes(found)) == ["ND222", "ND316", "ND319"]
-    arrays = {"inputs": np.full((count + 1, 4), 9, np.uint16), "labels": np.full(count + 1, 9)}
+    arrays = {"inputs": np.ones((count + 1, 4), np.uint8), "labels": np.full(count + 1, 9)}
     assert array_findings(tmp_path, text, **arrays, split=np.ones(count + 1, int)) == []
 
 

@@ -23,6 +23,8 @@ from support.training_task import (
 )
 
 import netdesc
+from netdesc.description import load
+from netdesc.graph import build_graph
 from netdesc.training import Hooks, checkpoint, loop, session, train
 from netdesc.training import errors as kinds
 from netdesc.training.activity import ActivityRecorder
@@ -140,25 +142,57 @@ def test_a_second_signal_quits_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert train(resume=run.path, progress="quiet").status == "done"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("epochs_before", [0, 3])
-def test_a_signal_before_the_first_epoch_quits_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, epochs_before: int
-) -> None:
-    def signal_then_compile(*_: object) -> None:
-        os.kill(os.getpid(), number)
-        raise AssertionError("the compilation went on")
+class SignalWhenDeleted:
+    """Gets the signal in its ``__del__``, where Python drops exceptions."""
 
-    if epochs_before:
-        at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
-        train_task(tmp_path)
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("phase", ["compile_kernels", "silent_losses", "save"])
+def test_a_signal_before_the_first_epoch_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, phase: str
+) -> None:
+    original = getattr(session, phase)
+
+    def signal_then_go_on(*arguments: Any) -> Any:
+        SignalWhenDeleted(number)
+        return original(*arguments)
+
     with monkeypatch.context() as patch:
-        patch.setattr(session, "compile_kernels", signal_then_compile)
-        patch.setattr(ActivityRecorder, "save", signal_then_compile)  # it would need the kernels
-        run = train(resume=tmp_path / "run") if epochs_before else train_task(tmp_path)
+        patch.setattr(session, phase, signal_then_go_on)
+        run = train_task(tmp_path, epochs=3)
     assert (run.status, run.exit_code) == ("interrupted", 130)
     assert f"netdesc train --resume {run.path}" in run.message
-    assert len(read_metrics(run.path)) == epochs_before
+    assert read_metrics(run.path) == []
+    assert train(resume=run.path, progress="quiet").status == "done"
+    assert len(read_metrics(run.path)) == 3
+
+
+def test_a_signal_before_the_first_epoch_of_a_resumed_run_needs_no_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_kernels = session.compile_kernels
+
+    def signal_then_compile(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        compile_kernels(*arguments)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the activity was computed")
+
+    at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    train_task(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "compile_kernels", signal_then_compile)
+        patch.setattr(ActivityRecorder, "save", fail)
+        run = train(resume=tmp_path / "run")
+    assert run.status == "interrupted"
+    assert len(read_metrics(run.path)) == 3
     assert train(resume=run.path, progress="quiet").status == "done"
 
 
@@ -247,7 +281,16 @@ def test_layers_that_do_not_spike_or_learn_are_named_at_the_end(
     assert '"output"' in unreached, "its input has no spikes"
 
 
+def test_a_sample_that_ends_before_its_output_gets_no_advice_about_weights(tmp_path: Path) -> None:
+    changes = {"time.steps": 2, "training.epochs": 2}  # two layers delay a spike by one step each
+    network = netdesc.load(write_task(tmp_path / "task"), changes)
+    (warning,) = train(network, run_dir=tmp_path / "run", progress="quiet").warnings
+    assert "2 steps" in warning
+    assert "weight_scale" not in warning
+
+
 @pytest.mark.parametrize(("loss", "number"), [(3.0, 1), (0.0, 0)])
-def test_a_network_without_loss_needs_no_gradient(loss: float, number: int) -> None:
+def test_a_network_without_loss_needs_no_gradient(tmp_path: Path, loss: float, number: int) -> None:
+    graph = build_graph(load(write_task(tmp_path)).document)
     row = {"loss": loss, "spike_rates": {"only": 0.1}, "gradient_norms": {"only": 0.0}}
-    assert len(list(learning_problems(row))) == number
+    assert len(list(learning_problems(graph, row))) == number

@@ -18,6 +18,7 @@ from netdesc.description import load
 from netdesc.kernels.cuda.availability import is_interpreted
 from netdesc.kernels.engine import use_engine
 from netdesc.training import train
+from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import INTERPRETED, compile_kernels
 from netdesc.training.progress import Display, ProgressLine, build_display
 from netdesc.training.run_logs import Log
@@ -115,7 +116,7 @@ def test_interpreted_kernels_give_a_warning(capsys: pytest.CaptureFixture[str]) 
     if not is_interpreted():
         pytest.skip("a GPU runs the kernels here")
     with use_engine("cuda"), build_display("plain") as display:
-        compile_kernels(network(dense("a", 2)), torch.device("cpu"), display)
+        compile_kernels(network(dense("a", 2)), torch.device("cpu"), display, StopRequest())
     assert capsys.readouterr().err == f"{INTERPRETED}\n"
 
 

@@ -9,6 +9,12 @@ from netdesc.description.files.npz import (
     MAX_BYTES_AT_ANY_RATIO,
     MAX_LARGE_ARRAY_RATIO,
 )
+from netdesc.description.files.value_blocks import MAX_CHECKED_BYTES
+
+_LARGE = (
+    f"Only training looks at the values of an array of more than {MAX_CHECKED_BYTES >> 30} GiB; "
+    "validate then says that it did not."
+)
 
 ENTRIES = (
     Entry(
@@ -165,7 +171,7 @@ ENTRIES = (
         cause=(
             "data.range is [low, high]: the value low becomes 0, and the value high becomes 1. "
             "Some values lie outside the range, or they are NaN or infinite. Real-valued inputs "
-            "(constant and series) are cut off at ±512, with a warning."
+            "(constant and series) are cut off at ±512, with a warning. " + _LARGE
         ),
         fix="Write the smallest and the largest value into data.range, or correct the values.",
         at="/data/inputs",
@@ -178,7 +184,7 @@ ENTRIES = (
         title="spikes that are neither 0 nor 1",
         cause=(
             "Without an encoding the inputs are spikes: 1 means a spike in this step, and 0 means "
-            "none. Some values are neither 0 nor 1."
+            "none. Some values are neither 0 nor 1. " + _LARGE
         ),
         fix="Correct the array, or add data.encoding if its values should become spikes.",
         at="/data",

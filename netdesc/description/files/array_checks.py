@@ -1,7 +1,8 @@
 """Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324 to ND326).
 
-Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``.
-Training checks the other values when it reads them.
+Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``
+(inputs) or ``MAX_LIST_BYTES`` (labels and splits). Training checks the other values when it reads
+them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
 from netdesc.description.files.array_guess import guess_array
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
-from netdesc.description.files.array_values import bad_values, join_shape
-from netdesc.description.files.input_values import input_value_problem
+from netdesc.description.files.array_values import join_shape
+from netdesc.description.files.input_values import find_input_problem
 from netdesc.description.files.npy import Header
 from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
 from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
+from netdesc.description.files.value_blocks import MAX_CHECKED_BYTES, Block
 from netdesc.description.models import Arrays, Document, MeanSquaredError, RateClassifier
 from netdesc.description.models.loss import window_steps
 from netdesc.description.shape_trace import output_locations, shape_locations
@@ -27,8 +29,8 @@ from netdesc.description.shapes import INPUT, Shape
 from netdesc.description.source_map import RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, did_you_mean
 
-MAX_CHECKED_BYTES = 4 << 20
-"""The values of larger arrays are checked only when training reads them."""
+MAX_LIST_BYTES = 64 << 20
+"""The values of larger arrays of labels or splits are not checked."""
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
 _INPUTS_LOCATION = (RelatedPath(("data", "inputs"), "these values"),)
@@ -50,7 +52,8 @@ class ArrayChecks:
     """Checks the arrays that the section ``data`` of the document names.
 
     ``output_shape`` is the shape of the network's output, None if it is unknown. ``shape_trace`` is
-    a text that shows how this shape follows from the layers. ``run`` sets ``training_set``.
+    a text that shows how this shape follows from the layers. ``run`` sets ``training_set`` and
+    ``unchecked``, which names the arrays whose values are not checked because they are too large.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class ArrayChecks:
         self.classes = None if output_shape is None else math.prod(output_shape)
         self.diagnostics: list[Diagnostic] = []
         self.training_set = TrainingSet()
+        self.unchecked: list[str] = []
 
     def run(self, file: BinaryIO) -> list[Diagnostic]:
         """Returns the diagnostics of the arrays in the open file, and sets ``training_set``."""
@@ -177,17 +181,27 @@ class ArrayChecks:
         return f'write "{field}": {quote_name(best)}' if best is not None else ""
 
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
-        """Returns an array's values; ``None`` if it exceeds MAX_CHECKED_BYTES or is damaged.
+        """Returns an array's values; ``None`` if it exceeds ``MAX_LIST_BYTES`` or is damaged.
 
         A damaged array gets a diagnostic.
         """
-        if header.size * header.item_bytes > MAX_CHECKED_BYTES:
+        if self._is_too_large(name, header, MAX_LIST_BYTES):
             return None
         try:
             return self.npz.values(name)
         except NpzError as problem:
             self._add("ND309", field, f"{self.data.path} {problem}")
             return None
+
+    def _is_too_large(self, name: str, header: Header, limit: int) -> bool:
+        """Whether an array has more bytes than ``limit``; then ``unchecked`` names it."""
+        if header.bytes <= limit:
+            return False
+        self.unchecked.append(
+            f"the values of the array {quote_name(name)} of {self.data.path} were not checked: it "
+            f"has more than {limit >> 20:,} MiB"
+        )
+        return True
 
     def _has_other_order(self, inputs: Header, labels: Header | None) -> bool:
         """Returns True and adds a diagnostic if the axes have the order of another tool."""
@@ -239,11 +253,18 @@ class ArrayChecks:
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)
             self._add("ND313", "inputs", message, related=related)
         else:
-            values = self._values("inputs", self.data.inputs, header)
-            if values:
-                problem = input_value_problem(self.data, header, values)
-                if problem is not None:
-                    self._add(*problem)
+            self._check_input_values(header)
+
+    def _check_input_values(self, header: Header) -> None:
+        if self._is_too_large(self.data.inputs, header, MAX_CHECKED_BYTES):
+            return
+        try:
+            problem = find_input_problem(self.npz, self.data, header)
+        except NpzError as damage:
+            self._add("ND309", "inputs", f"{self.data.path} {damage}")
+            return
+        if problem is not None:
+            self._add(*problem)
 
     def _check_split(self, header: Header | None, samples: int) -> Sequence[float] | None:
         """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large.
@@ -268,8 +289,8 @@ class ArrayChecks:
         if values is None:
             return None
         if not {TRAIN, VALIDATION, TEST}.issuperset(values):
-            place, value, _ = bad_values(
-                name, header, values, lambda value: not TRAIN <= value <= TEST
+            place, value, _ = Block(header, values, 0).bad_values(
+                name, lambda value: not TRAIN <= value <= TEST
             )
             self._add("ND318", "split", f"{place} is {value}", notes=(SPLIT_VALUES,))
             return None
@@ -305,8 +326,8 @@ class ArrayChecks:
             return None
         classes = self.classes
         if min(values) < 0 or max(values) >= classes:
-            place, value, count = bad_values(
-                self.data.labels, header, values, lambda value: not 0 <= value < classes
+            place, value, count = Block(header, values, 0).bad_values(
+                self.data.labels, lambda value: not 0 <= value < classes
             )
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             notes = (
@@ -344,8 +365,8 @@ class ArrayChecks:
             return
         values = self._values("targets", name, header)
         if values and not math.isfinite(sum(values)):
-            place, value, count = bad_values(
-                name, header, values, lambda value: not math.isfinite(value)
+            place, value, count = Block(header, values, 0).bad_values(
+                name, lambda value: not math.isfinite(value)
             )
             notes = (f"{count} of {len(values)} values are no numbers",)
             self._add("ND326", "targets", f"{place} is {value:g}", notes=notes)

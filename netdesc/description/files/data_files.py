@@ -1,6 +1,6 @@
 """Checks that the files which a document names exist and that their contents fit (ND3xx).
 
-The contents of large files are checked only when training reads them.
+The contents of very large files are checked only when training reads them.
 """
 
 from __future__ import annotations
@@ -82,12 +82,15 @@ class FileChecks:
         self.wiring = wire(document)
         self.output_shape = self.wiring.outputs[-1]
         self.training_set = listed_training_set(document)
+        self.unchecked: list[str] = []
         self.names: dict[Path, list[str]] = {}
         self.valid: set[tuple[Any, ...]] = set()
 
     def run(self) -> list[Diagnostic]:
-        """Returns the diagnostics of all files, in the order of the document. Sets
-        ``training_set``.
+        """Returns the diagnostics of all files, in the order of the document.
+
+        Sets ``training_set``, and ``unchecked``: sentences about files whose values are not
+        checked, because they are too large.
         """
         diagnostics = (
             diagnostic
@@ -159,11 +162,14 @@ class FileChecks:
         with path.open("rb") as file:
             if isinstance(data, SpikeFiles):
                 checks = self._event_checks(data, parts)
-                return list(checks.run(file, path.suffix.lower(), size))
+                diagnostics = list(checks.run(file, path.suffix.lower(), size))
+                self.unchecked += checks.unchecked
+                return diagnostics
             trace = trace_shape(self.document, self.wiring, len(self.document.layers) - 1)
             checks = ArrayChecks(self.document, data, self.source_map, self.output_shape, trace)
             diagnostics = checks.run(file)
             self.training_set = checks.training_set
+            self.unchecked += checks.unchecked
             return diagnostics
 
     def _event_checks(self, data: SpikeFiles, parts: Parts) -> EventChecks:

@@ -40,7 +40,8 @@ class EventChecks:
 
     ``parts`` is the place of the file's path in the document. ``shape`` is the shape of the
     network's input (or output, for a target), None if unknown. Diagnostics show
-    ``shape_locations`` and ``shape_trace`` to explain this shape.
+    ``shape_locations`` and ``shape_trace`` to explain this shape. ``run`` sets ``unchecked``, which
+    says so if the events are not checked because the file is too large.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class EventChecks:
         self.is_target = parts[-2] == "target"
         self.shape_locations = shape_locations
         self.shape_trace = shape_trace
+        self.unchecked: list[str] = []
 
     def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
         """Yields the diagnostics of the open file of ``size`` bytes. Raises OSError."""
@@ -68,6 +70,9 @@ class EventChecks:
         try:
             opened = open_events(file, suffix, size)
             events = opened.read() if opened.count <= MAX_EVENTS else None
+            if events is None:
+                why = f"it has more than {MAX_EVENTS:,}"
+                self.unchecked.append(f"the events of {path} were not checked: {why}")
         except EventsError as problem:
             code = "ND304" if isinstance(problem, EventLengthError) else "ND322"
             hints = (problem.hint,) if problem.hint else ()

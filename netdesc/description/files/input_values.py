@@ -1,14 +1,15 @@
-"""Checks the values of an array of inputs."""
+"""Checks the values of an array of inputs, which may be large (ND320, ND321)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from netdesc.description.diagnostics.diagnostic import Severity
-from netdesc.description.files.array_values import bad_values
 from netdesc.description.files.npy import Header
+from netdesc.description.files.npz import Npz
+from netdesc.description.files.value_blocks import Block, check_blocks, range_test, spike_test
 from netdesc.description.models import Arrays
 from netdesc.description.models.arrays import MAX_REAL_INPUT
 
@@ -24,59 +25,60 @@ class ValueProblem(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def input_value_problem(
-    data: Arrays, header: Header, values: Sequence[float]
-) -> ValueProblem | None:
+def find_input_problem(npz: Npz, data: Arrays, header: Header) -> ValueProblem | None:
     """Returns what is wrong with the values of the array of inputs, or ``None``.
 
-    The array is not empty, and its shape fits the encoding.
+    The numbers in the diagnostic end with the first block that has wrong values. NpzError if the
+    array is damaged.
     """
     encoding = data.encoding
     if not encoding.is_real and "steps" in encoding.file_axes:
-        return _spikes(data, header, values)
-    return (_scaled if data.is_scaled else _real)(data, header, values)
+        test, find = spike_test(header), partial(_spikes, data)
+    elif data.is_scaled:
+        low, high = (header.round_to_type(end) for end in data.range)
+        if low >= high:
+            return None  # ND233
+        test, find = range_test(header, low, high), partial(_scaled, data, low, high)
+    else:
+        low, high = (header.round_to_type(end) for end in (-MAX_REAL_INPUT, MAX_REAL_INPUT))
+        test, find = range_test(header, low, high), partial(_real, data)
+    return npz.read(data.inputs, lambda member: check_blocks(member, test, find))
 
 
-def _spikes(data: Arrays, header: Header, values: Sequence[float]) -> ValueProblem | None:
-    if {0, 1}.issuperset(values):
+def _spikes(data: Arrays, block: Block) -> ValueProblem | None:
+    if {0, 1}.issuperset(block.values):
         return None
-    place, value, count = bad_values(data.inputs, header, values, lambda value: value not in (0, 1))
+    place, value, count = block.bad_values(data.inputs, lambda value: value not in (0, 1))
     message = f"{place} is {value:g}; a spike is 1, and no spike is 0"
-    notes = (f"{count} of {len(values)} values are neither",)
+    notes = (f"{count} of {block.end} values are neither",)
     return ValueProblem("ND321", "inputs", message, notes=notes)
 
 
-def _scaled(data: Arrays, header: Header, values: Sequence[float]) -> ValueProblem | None:
-    low, high = (header.round_to_type(end) for end in data.range)
+def _scaled(data: Arrays, low: float, high: float, block: Block) -> ValueProblem | None:
+    """Checks ``data.range``, whose ends ``low`` and ``high`` are rounded to the array's type."""
+    values = block.values
     smallest, largest = min(values), max(values)
     # min and max may miss a NaN, but a sum with a NaN is NaN.
-    if low >= high or (low <= smallest and largest <= high and not math.isnan(sum(values))):
+    if low <= smallest and largest <= high and not math.isnan(sum(values)):
         return None
-    place, value, count = bad_values(
-        data.inputs, header, values, lambda value: not low <= value <= high
-    )
+    place, value, count = block.bad_values(data.inputs, lambda value: not low <= value <= high)
     ends = data.range
     message = f"{place} is {value:g}; data.range goes from {ends[0]:g} to {ends[1]:g}"
-    notes = (f"{count} of {len(values)} values lie outside",)
+    notes = (f"{count} of {block.end} values lie outside",)
     if math.isfinite(sum(values)):
-        notes += (f"the values go from {smallest:g} to {largest:g}",)
+        which = "the values" if block.is_whole else f"the {len(values)} values around it"
+        notes += (f"{which} go from {smallest:g} to {largest:g}",)
     return ValueProblem("ND320", "range", message, notes=notes)
 
 
-def _real(data: Arrays, header: Header, values: Sequence[float]) -> ValueProblem | None:
-    if not all(map(math.isfinite, values)):
-        place, value, count = bad_values(data.inputs, header, values, _is_no_number)
-        notes = (f"{count} of {len(values)} values are NaN or infinite",)
+def _real(data: Arrays, block: Block) -> ValueProblem | None:
+    if not all(map(math.isfinite, block.values)):
+        place, value, count = block.bad_values(data.inputs, lambda value: not math.isfinite(value))
+        notes = (f"{count} of {block.end} values are NaN or infinite",)
         return ValueProblem("ND320", "inputs", f"{place} is {value:g}", notes=notes)
-    if max(map(abs, values)) <= MAX_REAL_INPUT:
+    if max(map(abs, block.values)) <= MAX_REAL_INPUT:
         return None
-    place, value, count = bad_values(
-        data.inputs, header, values, lambda value: abs(value) > MAX_REAL_INPUT
-    )
+    place, value, count = block.bad_values(data.inputs, lambda value: abs(value) > MAX_REAL_INPUT)
     message = f"{place} is {value:g}; inputs beyond ±{MAX_REAL_INPUT} are cut off"
-    notes = (f"{count} of {len(values)} values are beyond",)
+    notes = (f"{count} of {block.end} values are beyond",)
     return ValueProblem("ND320", "inputs", message, "warning", "scale the values", notes)
-
-
-def _is_no_number(value: float) -> bool:
-    return not math.isfinite(value)

@@ -79,7 +79,7 @@ class Header:
 
 
 def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
-    """Converts the bytes of an array to numbers in the order of the file.
+    """Converts bytes of an array to numbers in the order of the file.
 
     ``header.code`` must not be ``None``.
     """
@@ -87,7 +87,7 @@ def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
     assert code is not None
     if code == "e":
         order = ">" if header.is_big_endian else "<"
-        return array("f", struct.unpack(f"{order}{header.size}e", raw))
+        return array("f", struct.unpack(f"{order}{len(raw) // 2}e", raw))
     values = array("B" if code == "?" else code, raw)
     if header.is_big_endian != (sys.byteorder == "big"):
         values.byteswap()

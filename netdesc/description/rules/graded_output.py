@@ -14,9 +14,7 @@ from netdesc.description.source_map import RelatedPath
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     loss, last = context.document.loss, len(context.document.layers) - 1
     layer = context.document.layers[last]
-    neuron = layer.neuron if isinstance(layer, NEURON_LAYERS) else None
-    if isinstance(neuron, str):
-        neuron = context.document.neurons.get(neuron)
+    neuron = context.neuron_of(layer) if isinstance(layer, NEURON_LAYERS) else None
     if neuron is None or neuron.equations().output is None:
         return
     reason = hint = ""

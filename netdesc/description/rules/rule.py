@@ -78,6 +78,14 @@ class Context:
             if isinstance(layer, NEURON_LAYERS):
                 yield index, layer
 
+    def neuron_of(self, layer: Dense) -> NeuronSection | None:
+        """Returns the neuron of a layer; None if the document does not define it."""
+        return (
+            self.document.neurons.get(layer.neuron)
+            if isinstance(layer.neuron, str)
+            else layer.neuron
+        )
+
     def neurons(self) -> Iterator[tuple[Parts, NeuronSection]]:
         """Yields every neuron with its place: first the entries of ``neurons``, then the neurons
         that layers contain.

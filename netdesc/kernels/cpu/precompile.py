@@ -3,7 +3,7 @@
 Threads would not help, because Numba compiles under a lock. The kernels are called with small
 arrays, so that Numba compiles them for the types that training uses. Run as a module, this file
 reads needs from its input, a line of JSON each, compiles what they name, and prints the name of
-each kernel when it is compiled.
+each kernel when it is compiled, and an empty line before each pass of the compiler.
 """
 
 from __future__ import annotations
@@ -193,11 +193,17 @@ PARTS: Mapping[str, _Part] = {
 """Name of a part -> its kernels. Parts with more to compile come first."""
 
 
-def precompile(needs: Collection[Need], report: Report = lambda done: None) -> None:
+def precompile(
+    needs: Collection[Need],
+    report: Report = lambda done: None,
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Compiles the kernels that the cache lacks.
 
-    ``report`` is called at the start and after each kernel. If the cache has all kernels, it is not
-    called.
+    ``report`` is called at the start and after each kernel, ``check`` before each pass of Numba's
+    compiler in either process. To stop, ``check`` raises an exception: unlike an exception of a
+    signal's handler, it leaves no lock of the compiler taken. If the cache has all kernels, neither
+    is called.
     """
     missing = [each for each in needs if not kernel_cache.is_complete(each)]
     if not missing:
@@ -210,11 +216,11 @@ def precompile(needs: Collection[Need], report: Report = lambda done: None) -> N
 
     report(0)
     own, other = _divide(missing)
-    with _other_process(other, add) as wait:
-        _compile(own, add)
+    with _other_process(other, add, check) as wait:
+        _compile(own, add, check)
         has_compiled = wait()
     if not has_compiled:
-        _compile(other, add)
+        _compile(other, add, check)
 
 
 def _divide(needs: Collection[Need]) -> tuple[list[Need], list[Need]]:
@@ -233,18 +239,41 @@ def _divide(needs: Collection[Need]) -> tuple[list[Need], list[Need]]:
     return shares
 
 
-def _compile(needs: Iterable[Need], add: Callable[[str], None]) -> None:
-    """Compiles needs in this process, and calls ``add`` with the name of each kernel."""
+class _OnStart(numba_event.Listener):
+    """Calls a function at the start of each event."""
 
-    class Listener(numba_event.Listener):
-        def on_start(self, event: numba_event.Event) -> None: ...
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function = function
 
-        def on_end(self, event: numba_event.Event) -> None:
-            name = kernel_cache.name_of((event.data or {}).get("dispatcher"))
-            if name is not None:
-                add(name)
+    def on_start(self, event: numba_event.Event) -> None:
+        self._function()
 
-    with numba_event.install_listener("numba:compile", Listener()):
+    def on_end(self, event: numba_event.Event) -> None: ...
+
+
+class _OnKernel(numba_event.Listener):
+    """Calls ``add`` with the name of each kernel that is compiled."""
+
+    def __init__(self, add: Callable[[str], None]) -> None:
+        self._add = add
+
+    def on_start(self, event: numba_event.Event) -> None: ...
+
+    def on_end(self, event: numba_event.Event) -> None:
+        name = kernel_cache.name_of((event.data or {}).get("dispatcher"))
+        if name is not None:
+            self._add(name)
+
+
+def _compile(needs: Iterable[Need], add: Callable[[str], None], check: Callable[[], None]) -> None:
+    """Compiles needs in this process.
+
+    Calls ``add`` with the name of each kernel, and ``check`` before each pass of the compiler.
+    """
+    with (
+        numba_event.install_listener("numba:compile", _OnKernel(add)),
+        numba_event.install_listener("numba:run_pass", _OnStart(check)),
+    ):
         for need in needs:
             PARTS[need.part].call(*need.arguments)
             kernel_cache.mark_complete(need)
@@ -252,13 +281,14 @@ def _compile(needs: Iterable[Need], add: Callable[[str], None]) -> None:
 
 @contextlib.contextmanager
 def _other_process(
-    needs: Sequence[Need], add: Callable[[str], None]
+    needs: Sequence[Need], add: Callable[[str], None], check: Callable[[], None]
 ) -> Iterator[Callable[[], bool]]:
     """Compiles ``needs`` in another process during the block, if there are several cores.
 
-    Yields a function that waits for the end of the process and calls ``add`` with the name of each
-    kernel. It returns whether all needs are compiled; with one core, it returns False at once. At
-    the end of the block, the process is killed if it still runs.
+    Yields a function that waits for the end of the process, and meanwhile calls ``add`` with the
+    name of each kernel, and ``check`` at least once a pass. It returns whether all needs are
+    compiled; with one core, it returns False at once. At the end of the block, the process is
+    killed if it still runs.
     """
     if kernel_threads() < 2 or not sys.executable or not needs:
         yield lambda: False
@@ -283,7 +313,9 @@ def _other_process(
     def wait() -> bool:
         assert process.stdout is not None
         for line in process.stdout:
-            add(line.strip())
+            check()
+            if name := line.strip():
+                add(name)
         return process.wait() == 0
 
     with process:
@@ -298,4 +330,6 @@ def _read_needs(lines: Iterable[str]) -> list[Need]:
 
 
 if __name__ == "__main__":
-    _compile(_read_needs(sys.stdin), lambda name: print(name, flush=True))
+    _compile(
+        _read_needs(sys.stdin), lambda name: print(name, flush=True), lambda: print(flush=True)
+    )

@@ -67,6 +67,27 @@ with event.install_listener("numba:compile", Listener()):
     train(load(sys.argv[1]), run_dir=sys.argv[2], progress="plain")
 """
 
+STOPPED = """
+import signal
+import numba
+from netdesc.kernels.cpu.precompile import precompile
+from netdesc.training.interrupt import StopRequest
+
+compiled = []
+def interrupt(done, total):
+    compiled.append(done)
+    if done == 0:
+        signal.raise_signal(signal.SIGINT)
+
+with StopRequest() as stop:
+    try:
+        precompile(interrupt, stop.check)
+    except KeyboardInterrupt:
+        print("stopped", max(compiled) <= 1)
+print("result", numba.njit(lambda x: x + 1)(1))
+"""
+"""Presses Ctrl-C when compilation begins, and then compiles another function."""
+
 
 def documents(folder: Path) -> list[Path]:
     """Documents with sparse and dense spikes, dropout, a window, and wide layers."""
@@ -187,3 +208,9 @@ def test_a_cold_cache_is_filled_before_the_first_epoch(tmp_path: Path) -> None:
     (row,) = (row for row in json.loads(doctor.stdout)["rows"] if row["topic"] == "engine cpu")
     assert row["state"] == "ok"
     assert {path: path.stat().st_mtime_ns for path in cold.rglob("*.nb?")} == kernels
+
+
+def test_a_signal_stops_compilation_and_leaves_the_compiler_usable(tmp_path: Path) -> None:
+    out = run(STOPPED, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert out.splitlines()[-2:] == ["stopped True", "result 2"], out
+    assert not list((tmp_path / "cache").rglob("complete-*"))

@@ -92,8 +92,8 @@ def test_layers_of_any_neurons_with_one_input_are_computed_together(
         dense("a", 20),
         dense("b", 15, neuron=lif | {"learn": ["voltage_decay"]}),
         dense("c", 12, neuron={"type": "sigma_delta", "threshold": 0.05}),
-        dense("two_inputs", 9, neuron={"type": "rf", "threshold": 0.1, "period": 8, "decay": 0.1}),
         dense("keeping", 5, neuron=lif | {"persistent_state": True}),
+        dense("two_inputs", 9, neuron={"type": "rf", "threshold": 0.1, "period": 8, "decay": 0.1}),
     )
     sizes: list[int] = []
     segment = operators.segment
@@ -109,7 +109,7 @@ def test_layers_of_any_neurons_with_one_input_are_computed_together(
             output_TBN = model(input_TBN)
             grads = torch.autograd.grad(output_TBN.sum(), list(model.parameters()))
         results.append([output_TBN.detach(), *grads])
-    assert sizes == [3, 1]
+    assert sizes == [3, 1], "graded values end a segment"
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6 * float(one.abs().max()))
     assert results[0][0].any()

@@ -17,7 +17,7 @@ from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
 from netdesc.description.files.array_values import join_shape
 from netdesc.description.files.input_values import find_input_problem
-from netdesc.description.files.npy import Header
+from netdesc.description.files.npy import KIND_NAMES, Header
 from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
 from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
@@ -34,18 +34,6 @@ MAX_LIST_BYTES = 64 << 20
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
 _INPUTS_LOCATION = (RelatedPath(("data", "inputs"), "these values"),)
-
-_KIND_NAMES = {
-    "b": "booleans",
-    "i": "integers",
-    "u": "integers",
-    "f": "floats",
-    "c": "complex numbers",
-    "S": "bytes",
-    "U": "text",
-    "M": "dates",
-    "m": "times",
-}
 
 
 class ArrayChecks:
@@ -154,8 +142,8 @@ class ArrayChecks:
             self._add("ND311", field, message, hint="save it as an array of numbers")
             return None
         if header.kind not in kinds or header.code is None:
-            expected = " or ".join(dict.fromkeys(_KIND_NAMES[kind] for kind in kinds))
-            actual = _KIND_NAMES.get(header.kind, "records")
+            expected = " or ".join(dict.fromkeys(KIND_NAMES[kind] for kind in kinds))
+            actual = KIND_NAMES.get(header.kind, "records")
             if header.kind in kinds:
                 actual += f" of {header.item_bytes} bytes"
             hint = SPLIT_VALUES if field == "split" else ""

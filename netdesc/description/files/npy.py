@@ -25,6 +25,19 @@ _OBJECT_FIELD = re.compile(r"'[<>|=]?O'")
 _CODES = {"b": "?", "i": "bhiq", "u": "BHIQ", "f": "efd"}
 """Maps numpy's ``dtype.kind`` to type codes of the modules array and struct, smallest first."""
 
+KIND_NAMES = {
+    "b": "booleans",
+    "i": "integers",
+    "u": "integers",
+    "f": "floats",
+    "c": "complex numbers",
+    "S": "bytes",
+    "U": "text",
+    "M": "dates",
+    "m": "times",
+}
+"""Maps numpy's ``dtype.kind`` to a word for messages."""
+
 HEADER_ERRORS = (struct.error, EOFError, OSError, OverflowError, ValueError)
 """The exceptions that ``read_header`` raises if a file is damaged or is not an .npy file."""
 

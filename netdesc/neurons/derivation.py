@@ -52,6 +52,10 @@ class Derivation:
         self._rules = list(self._link_steps(neuron, step))
         for is_before in (False, True):
             self._rules += self._operations(step, is_before)
+        self._readers: dict[_Value, list[int]] = {}
+        for index, (_, sources, _) in enumerate(self._rules):
+            for source in dict.fromkeys(sources):
+                self._readers.setdefault(source, []).append(index)
 
     def _link_steps(self, neuron: Neuron, step: list[Expression]) -> Iterable[_Rule]:
         for a in step:
@@ -80,35 +84,61 @@ class Derivation:
                 others = arguments[:index] + arguments[index + 1 :]
                 yield arguments[index], ((a, is_before), *others), solve
 
-    def express(self, stored: Stored) -> list[Expression] | None:
-        """Returns the roots in terms of ``stored``, None if that does not suffice."""
-        known = self._derive(stored)
+    def suffices(self, stored: Stored) -> bool:
+        """Returns whether the roots follow from ``stored``."""
+        known = self._given(stored).keys() | {rule[0] for rule in self._applied(stored)}
+        expressed: set[Expression] = set()
+        for a in self._order:
+            if (a, False) in known or (
+                a.operation not in _OF_FORWARD_STEP and expressed.issuperset(a.arguments)
+            ):
+                expressed.add(a)
+        return expressed.issuperset(self._roots)
+
+    def express(self, stored: Stored) -> list[Expression]:
+        """Returns the roots in terms of ``stored``, which suffices."""
+        known = self._given(stored)
+        for value, sources, build in self._applied(stored):
+            known[value] = build(*(known[each] for each in sources))
         expressed: dict[Expression, Expression] = {}
         for a in self._order:
             if (a, False) in known:
                 expressed[a] = known[a, False]
-            elif a.operation not in _OF_FORWARD_STEP and expressed.keys() >= {*a.arguments}:
+            elif expressed.keys() >= {*a.arguments}:
                 expressed[a] = _remake(a, *(expressed[each] for each in a.arguments))
-        if not expressed.keys() >= {*self._roots}:
-            return None
         return [expressed[root] for root in self._roots]
 
-    def _derive(self, stored: Stored) -> dict[_Value, Expression]:
-        """Returns all that follows from ``stored``, each value by as few rules as possible."""
+    def _given(self, stored: Stored) -> dict[_Value, Expression]:
+        """Returns what is known before any rule: stored values and invariants of both steps."""
         known: dict[_Value, Expression] = {}
         for is_before, leaf in ((False, "stored"), (True, "stored_before")):
             known |= {(a, is_before): a for a in self._invariant}
             for slot, a in enumerate(stored):
                 known[self._plain[a], is_before] = expression(leaf, value=slot, type=GRID)
-        waiting, found = self._rules, known
-        while found:
-            found: dict[_Value, Expression] = {}
-            waiting = [each for each in waiting if each[0] not in known]
-            for value, sources, build in waiting:
-                if value not in found and all(each in known for each in sources):
-                    found[value] = build(*(known[each] for each in sources))
-            known |= found
         return known
+
+    def _applied(self, stored: Stored) -> Iterable[_Rule]:
+        """Yields a rule for each value that follows, so that it takes as few rules as possible.
+
+        Each rule is looked at once for each of its sources, for equations may have thousands.
+        """
+        known = set(self._given(stored))
+        missing = [len({*sources}) for _, sources, _ in self._rules]
+        ready = [index for index, count in enumerate(missing) if count == 0]
+        found: Iterable[_Value] = known.copy()
+        while found or ready:
+            for value in found:
+                for index in self._readers.get(value, ()):
+                    missing[index] -= 1
+                    if missing[index] == 0:
+                        ready.append(index)
+            found = []
+            for index in sorted(ready):
+                if (value := self._rules[index][0]) not in known:
+                    known.add(value)
+                    found.append(value)
+                    yield self._rules[index]
+            ready = []
 
 
 _OF_FORWARD_STEP = ("state", "fired_before", "input")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from functools import partial, reduce
+from itertools import islice
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import (
@@ -41,6 +42,10 @@ _TYPES: dict[ParameterKind, Type] = {
     "grid": GRID,
     "real": REAL,
 }
+
+MAX_EXPRESSIONS = 500
+"""Different expressions in the texts of a neuron, at most. Larger ones would compile for minutes.
+Built-in neurons have up to 31."""
 
 
 def read(definition: Definition) -> Neuron:
@@ -225,6 +230,9 @@ class _DefinitionReader:
         equations = [*self.step, *self.reset]
         self.mistakes += declared_mistakes(self.definition, self._added_parameters())
         self.mistakes += state_mistakes(self.definition, equations)
+        for place in islice(self.scope.places.values(), MAX_EXPRESSIONS, MAX_EXPRESSIONS + 1):
+            message = f"This is one expression too many; at most {MAX_EXPRESSIONS} are allowed."
+            self.mistakes.append(Mistake(place, message))
         if self.is_parsed and (self.spike or self.output) and self.step:
             explained = {each.suggestion for each in self.mistakes if each.suggestion}
             places = {each.place for each in self.mistakes}

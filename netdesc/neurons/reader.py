@@ -152,7 +152,7 @@ class Reader:
     def _constant(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.Constant)
         if type(node.value) not in (int, float):
-            return self.fail(node, f"{self.source.written(node)} is not a number.")
+            return self.fail(node, f"'{self.source.written(node)}' is not a number.")
         value = cast("int | float", node.value)
         if abs(value) > MAX_NUMBER:
             return self.fail(node, f"Numbers are within ±{MAX_NUMBER}, in threshold units.")

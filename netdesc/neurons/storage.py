@@ -40,7 +40,7 @@ def choose_stored(neuron: Neuron, backward: Backward) -> tuple[Stored, Backward]
     others = [*inputs, *flags]
     orders = ([*others, *differences, *states], [*others, *states, *differences])
     chosen = min((_shrunk(_storable(each), derivation) for each in orders), key=len)
-    made = iter(derivation.express(chosen) or ())
+    made = iter(derivation.express(chosen))
     return chosen, Backward(
         inputs={name: next(made) for name in backward.inputs},
         carries=tuple(next(made) for _ in backward.carries),
@@ -52,7 +52,7 @@ def _shrunk(stored: Stored, derivation: Derivation) -> Stored:
     """Returns what is left of a set that suffices if what can be left out is, one by one."""
     for a in stored:
         fewer = tuple(each for each in stored if each is not a)
-        if derivation.express(fewer) is not None:
+        if derivation.suffices(fewer):
             stored = fewer
     return stored
 

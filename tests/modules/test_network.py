@@ -17,7 +17,6 @@ from support.modules_samples import dense, graph, network, neuron, spikes
 from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import prune
 
-from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules import Network, build
@@ -78,46 +77,6 @@ def test_every_kind_of_hook_runs():
     for _ in range(2):  # the second step computes the weights anew
         assert torch.equal(model(spikes(40, 2, 10)), expected_TBO)
         model(spikes(40, 2, 10)).sum().backward()
-
-
-def test_layers_of_any_neurons_with_one_input_are_computed_together(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    """A graded layer ends a segment; states that stay from call to call stop one, outside training.
-
-    A recorded layer is computed alone. Both ways give the same output and the same gradients.
-    """
-    lif = {"type": "lif", "threshold": 0.3, "voltage_decay": 0.2}
-    model = network(
-        dense("a", 20),
-        dense("b", 15, neuron=lif | {"learn": ["voltage_decay"]}),
-        dense("c", 12, neuron={"type": "sigma_delta", "threshold": 0.05}),
-        dense("keeping", 5, neuron=lif | {"persistent_state": True}),
-        dense("two_inputs", 9, neuron={"type": "rf", "threshold": 0.1, "period": 8, "decay": 0.1}),
-    )
-    sizes: list[int] = []
-    segment = operators.segment
-
-    def counted(input_TBI: torch.Tensor, weights: list[torch.Tensor], *more: object) -> object:
-        sizes.append(len(weights))
-        return segment(input_TBI, weights, *more)
-
-    monkeypatch.setattr(operators, "segment", counted)
-    input_TBN, results = spikes(40, 2, 10, density=0.3), []
-    for names in ([], None):
-        with use_engine("reference"), model.record(names):
-            output_TBN = model(input_TBN)
-            grads = torch.autograd.grad(output_TBN.sum(), list(model.parameters()))
-        results.append([output_TBN.detach(), *grads])
-    assert sizes == [3, 1], "graded values end a segment"
-    for one, other in zip(*results, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-6 * float(one.abs().max()))
-    assert results[0][0].any()
-    assert results[0][1].any()
-    sizes.clear()
-    with use_engine("reference"), torch.no_grad():
-        model.eval()(input_TBN)
-    assert sizes == [3]
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,13 @@ def test_reading_ends_after_a_hundred_mistakes() -> None:
     assert 100 <= len(mistakes(step=(text,) * 64)) < 300
 
 
+def test_the_number_of_expressions_is_bounded() -> None:
+    sums = [f"u = {' + '.join(f'{30 * k + n} * u' for n in range(2, 32))}" for k in range(12)]
+    (found,) = mistakes(step=(*VALID.step, *sums))
+    assert found.place.part == "step"
+    assert 2 < found.place.index < len(sums)
+
+
 WORDS = st.sampled_from(
     [*"uvwx+-*/()<>=,.!& 019", "decay", "norm", "before", "spike", "where", "phase_spike", " and "]
 )

@@ -24,10 +24,11 @@ from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.kernels.cpu.walk.layer_forward import LayerNeurons
 from netdesc.kernels.cpu.walk.tiles import MAX_TILE, Blocks, BlockScratch, BlockWork, layer_shape
 
-RUN_STEPS = 256
+RUN_STEPS = 1024
 """Number of consecutive steps in a run. After each run, its events are added to ``grad_OI``.
 
-A vector's gradients of one run take 32 kB.
+A vector's gradients of one run take 128 kB. In long runs inputs spike often enough that ordering
+their events pays.
 """
 
 _MAX_BLOCK_VECTORS = 4

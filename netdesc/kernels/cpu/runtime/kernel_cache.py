@@ -79,8 +79,10 @@ def is_complete(need: tuple[object, ...]) -> bool:
     """Whether the cache holds all kernels of ``need`` for this machine and these sources.
 
     This is the case if ``mark_complete`` was called for it, and no kernel that there was has been
-    deleted since then.
+    deleted since then. There are no kernels if Numba must not compile (NUMBA_DISABLE_JIT).
     """
+    if not _by_name:
+        return True
     with contextlib.suppress(OSError):
         kernels = _mark_of(need).read_text(encoding="utf-8").splitlines()
         return all(map(os.path.exists, kernels))

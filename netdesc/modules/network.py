@@ -136,7 +136,7 @@ class Network(nn.Module):
         pieces of any length has the same output as in one call, without gradient. A network in
         training mode is refused, because dropout and the norms of batches would differ by piece.
         ``input`` and output are as those of a call of the network. Raises ValueError also if the
-        number of samples changes, and what a call raises.
+        number of samples changes or ``state`` is of another network, and what a call raises.
 
         >>> state = None
         >>> for chunk_TBN in input_TBN.split(100):
@@ -145,6 +145,7 @@ class Network(nn.Module):
         if self.training:
             raise ValueError("stream() needs a network outside training: call eval() first")
         self._check_input(input)
+        self._check_state(state)
         before, after = state or {}, State()
 
         def compute(names: list[str], total: Tensor) -> Tensor:
@@ -156,6 +157,13 @@ class Network(nn.Module):
             return out
 
         return self._walk(input, [[name] for name in self._inputs], compute), after
+
+    def _check_state(self, state: State | None) -> None:
+        """Raises ValueError if ``state`` is not that of the layers of this network."""
+        names = sorted(self._neuron_layers)
+        found = sorted(state) if isinstance(state, dict) else type(state).__name__
+        if state is not None and found != names:
+            raise ValueError(f"a state that stream() returned has the layers {names}, not {found}")
 
     def reset_state(self) -> None:
         """Lets neurons with ``persistent_state`` begin at 0 in the next call."""

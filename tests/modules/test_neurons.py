@@ -100,6 +100,12 @@ def test_states_that_stay_belong_to_a_number_of_samples():
         model.stream(first)
 
 
+@pytest.mark.parametrize("state", [[], {}, {"b": []}])
+def test_a_stream_goes_on_from_a_state_of_its_own_layers_alone(state):
+    with pytest.raises(ValueError, match="layers"):
+        of_kind(LIF).eval().stream(spikes(3, 2, 10, density=0.5), state)
+
+
 def test_values_are_drawn_or_spaced_and_thresholds_are_in_the_document():
     drawn = cells(RF | {"period": [4.0, 64.0], "decay": [0.1, 0.2], "per_channel": True})
     periods = drawn.value("period")

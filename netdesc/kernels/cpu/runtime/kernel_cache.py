@@ -11,6 +11,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,17 +19,42 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
+from numba.core.caching import FunctionCache
 
 _STAMP = "sources.sha256"
 _MARK_PREFIX = "complete-"
 """Beginning of the name of a mark: a file that says that the cache holds some kernels."""
 _KERNELS = Path(__file__).parents[2]
 
+_DAMAGE = (
+    EOFError, pickle.UnpicklingError, ArithmeticError, AttributeError, ImportError, LookupError,
+    MemoryError, TypeError, ValueError,
+)  # fmt: skip
+"""What unpickling a damaged file may raise."""
+
 _by_name: dict[str, Any] = {}
 """Maps ``module.name`` of each kernel to Numba's dispatcher, which is the compiled function."""
 
 _of_neurons: dict[str, Any] = {}
 """The same for kernels of neurons."""
+
+
+class _Cache(FunctionCache):
+    """Numba's cache of a kernel. Where a file is damaged or cannot be written, it compiles."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Returns the compiled kernel for a signature, None if there is none to load."""
+        try:
+            return super().load_overload(sig, target_context)
+        except _DAMAGE:
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Saves a compiled kernel if the folder is not full."""
+        with contextlib.suppress(OSError, *_DAMAGE):
+            super().save_overload(sig, data)
 
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -42,6 +68,7 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     compiled = numba.njit(**options)(function)
     stats = getattr(compiled, "stats", None)
     if stats is not None:  # None with NUMBA_DISABLE_JIT, which returns a plain function
+        compiled._cache = _Cache(function)
         _refresh(Path(stats.cache_path))
         _by_name[f"{function.__module__}.{function.__qualname__}"] = compiled
     return compiled
@@ -61,6 +88,7 @@ def neuron_kernel(function: Callable[..., Any]) -> Any:
     }
     compiled = numba.njit(**options)(function)
     if getattr(compiled, "stats", None) is not None:
+        compiled._cache = _Cache(function)
         _of_neurons[f"{function.__module__}.{function.__qualname__}"] = compiled
     return compiled
 

@@ -87,12 +87,14 @@ class OpenedNetwork(NamedTuple):
     """A compiled network, and its document; None for a ``.net`` file, which holds no document.
 
     ``folder`` is that of the run whose best weights the network has; None for other networks.
-    ``step_ms_is_assumed`` is True for a ``.net`` file that does not contain the length of a step.
+    ``is_imported`` is True for a ``.net`` file, ``step_ms_is_assumed`` for one that does not
+    contain the length of a step.
     """
 
     compiled: Compiled
     description: Description | None = None
     folder: Path | None = None
+    is_imported: bool = False
     step_ms_is_assumed: bool = False
 
     @property
@@ -154,7 +156,7 @@ def _open_dict(network: Mapping[str, Any], with_files: bool = True) -> OpenedNet
 @open_network.register(ImportedNetwork)
 def _open_imported(network: ImportedNetwork, with_files: bool = True) -> OpenedNetwork:
     compiled = compile_imported(network)
-    return OpenedNetwork(compiled, step_ms_is_assumed=network.step_ms_is_assumed)
+    return OpenedNetwork(compiled, is_imported=True, step_ms_is_assumed=network.step_ms_is_assumed)
 
 
 @open_network.register(Description)

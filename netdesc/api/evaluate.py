@@ -111,7 +111,7 @@ def evaluate(
         error = DataError if os.path.exists(run) else MissingDataError
         raise error(f"{run}: a .net file names no data; give a run or a document")
     opened = open_network(run, with_files=data is None)
-    compiled, description, folder, _ = opened
+    compiled, description, folder, *_ = opened
     if folder is not None and data is None:
         load(lock_of(folder), {"weights": None})  # checks the files; a run has its own weights
     if description is None and data is None:
@@ -120,6 +120,9 @@ def evaluate(
             'netdesc.evaluate(…, data={"test": (inputs, labels)})'
         )
     warnings = opened.warnings
+    if opened.is_imported:
+        kind = compiled.graph.loss.type
+        warnings.append(f"a .net file holds no loss: {kind} was assumed, with its defaults")
     memory = _memory_data(data, description, folder)
     found = _read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))

@@ -98,7 +98,7 @@ def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
                 f"netdesc run {folder} {inputs} -o integer.bs1 --arithmetic integer\n"
                 f"cmp output.bs1 integer.bs1",
             )
-    if all(layer.neuron.net_problem is None for layer in run.graph.neuron_layers):
+    if (run.path / NETWORK).exists():  # else the network has no such form, or no weights yet
         name = shlex.quote(f"{run.graph.name}.net")
         yield "Write the network as a .net file", f"netdesc export {folder} -o {name}"
 

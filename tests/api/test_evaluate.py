@@ -183,6 +183,14 @@ def test_nothing_to_evaluate(tmp_path: Path) -> None:
         netdesc.evaluate(document)
 
 
+def test_the_loss_of_a_net_file_is_named_as_assumed(tmp_path: Path) -> None:
+    net = tmp_path / "tiny.net"
+    netdesc.export_net(netdesc.compile(write_task(tmp_path)), net)
+    data = {"test": (np.ones((1, 40, 12)), np.ones((1, 40, 6)))}
+    (warning,) = netdesc.evaluate(net, data=data).warnings
+    assert "holds no loss" in warning
+
+
 def test_warnings_of_the_data_are_returned(tmp_path: Path) -> None:
     document = write_task(tmp_path, epochs=1)
     write_events(tmp_path / "input0.bs1", from_dense(np.ones((60, 12)), 1.0))

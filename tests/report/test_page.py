@@ -73,7 +73,6 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
         "netdesc train tiny.json --set 'training.epochs=30'",
         "2.9.0",
         '"origins"',
-        "netdesc export",
     ):
         assert words in elements.text
     images = elements.all("img")

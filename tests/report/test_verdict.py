@@ -257,12 +257,10 @@ def test_next_steps_fit_the_run(tmp_path: Path) -> None:
     ]
 
 
-def test_no_export_is_suggested_of_neurons_that_files_cannot_hold(tmp_path: Path) -> None:
-    lif = {"type": "lif", "threshold": 1, "voltage_decay": 0.1}
-    for neuron, is_held in ((lif, True), (lif | {"reset": "subtract"}, False)):
-        layers = [{"name": "output", "type": "dense", "units": 6, "neuron": neuron}]
-        steps = page_of(tmp_path / str(is_held), changes={"layers": layers, "neurons": {}}).steps
-        assert any(step.text.startswith("netdesc export") for step in steps) is is_held
+def test_no_export_is_suggested_of_a_network_that_files_cannot_hold(tmp_path: Path) -> None:
+    """Training has written no file then."""
+    steps = page_of(tmp_path).steps
+    assert not any(step.text.startswith("netdesc export") for step in steps)
 
 
 def test_a_run_that_diverged_gets_a_lower_rate(tmp_path: Path) -> None:

@@ -27,10 +27,10 @@ _MARK_PREFIX = "complete-"
 _KERNELS = Path(__file__).parents[2]
 
 _DAMAGE = (
-    EOFError, pickle.UnpicklingError, ArithmeticError, AttributeError, ImportError, LookupError,
-    MemoryError, TypeError, ValueError,
+    OSError, EOFError, pickle.UnpicklingError, ArithmeticError, AttributeError, ImportError,
+    LookupError, MemoryError, TypeError, ValueError,
 )  # fmt: skip
-"""What unpickling a damaged file may raise."""
+"""What reading a damaged file, or one of another user, may raise."""
 
 _by_name: dict[str, Any] = {}
 """Maps ``module.name`` of each kernel to Numba's dispatcher, which is the compiled function."""
@@ -53,7 +53,7 @@ class _Cache(FunctionCache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Saves a compiled kernel if the folder is not full."""
-        with contextlib.suppress(OSError, *_DAMAGE):
+        with contextlib.suppress(*_DAMAGE):
             super().save_overload(sig, data)
 
 

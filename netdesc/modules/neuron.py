@@ -150,7 +150,7 @@ class Neurons(nn.Module):
     def _learns_in(self, equations: _Equations) -> bool:
         """Whether training changes parameters of the equations."""
         return self.learns and (
-            self._is_derived or not self._limits.keys().isdisjoint(equations.parameters)
+            self._is_derived or any(name in self._limits for name in equations.parameters)
         )
 
     def set_width(self, fraction: float) -> None:

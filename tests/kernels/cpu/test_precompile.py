@@ -71,17 +71,18 @@ STOPPED = """
 import signal
 import numba
 from netdesc.kernels.cpu.precompile import precompile
+from netdesc.kernels.needs import Need
 from netdesc.training.interrupt import StopRequest
 
 compiled = []
-def interrupt(done, total):
+def interrupt(done):
     compiled.append(done)
     if done == 0:
         signal.raise_signal(signal.SIGINT)
 
 with StopRequest() as stop:
     try:
-        precompile(interrupt, stop.check)
+        precompile([Need("window_loss"), Need("spike_time")], interrupt, stop.check)
     except KeyboardInterrupt:
         print("stopped", max(compiled) <= 1)
 print("result", numba.njit(lambda x: x + 1)(1))

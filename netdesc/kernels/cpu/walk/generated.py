@@ -94,17 +94,25 @@ def _load(source: str, direction: Direction) -> ModuleType:
 
 
 def _write(name: str, source: str) -> Path:
-    """Writes a module atomically, unless it is there; returns its path."""
-    folder = _cache_folder()
+    """Writes a module, to a temporary folder if the disk is full, and returns its path."""
+    try:
+        return _write_to(_cache_folder(), name, source)
+    except OSError:
+        return _write_to(Path(_temporary_folder().name), name, source)
+
+
+def _write_to(folder: Path, name: str, source: str) -> Path:
+    """Writes a module into a folder atomically, unless it is there; returns its path."""
     path = folder / f"{name}.py"
     with contextlib.suppress(OSError):
         if path.read_text(encoding="utf-8") == source:
             _note_use(path)
             return path
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, delete=False) as part:
-        part.write(source)
-    _note_use(Path(part.name))
-    Path(part.name).replace(path)
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as part_folder:
+        part = Path(part_folder) / path.name
+        part.write_text(source, encoding="utf-8")
+        _note_use(part)
+        part.replace(path)
     delete_unused(folder, _MAX_MODULES)
     return path
 

@@ -103,7 +103,7 @@ def test_a_layer_is_completed_before_and_after_its_type_is_there():
 
 def test_types_are_completed_with_what_they_mean():
     offered = _offered(GOOD.replace('"type": "spike_time"', '"type": |'))
-    assert set(offered) == {'"spike_time"', '"spike_rate"', '"spike_max"'}
+    assert '"spike_time"' in offered
     said = offered['"spike_time"']["documentation"]
     assert "van Rossum" in said
     assert "likelihood" not in said, "what the other types mean"

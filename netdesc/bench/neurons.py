@@ -13,7 +13,7 @@ from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import BenchUsageError, Interpreters, run, run_itself
 from netdesc.neurons.models import NEURONS
 
-ALL = tuple(name for name in NEURONS if name != "equations")
+NEURON_NAMES = tuple(name for name in NEURONS if name != "equations")
 
 VALUES = {
     **NEURON,
@@ -23,7 +23,7 @@ VALUES = {
     "period": 10.0,
     "decay": 0.05,
 }
-"""The fields of all neurons by name. Without a current, the threshold is 1."""
+"""Field -> its value in all neurons that have it. Without a current, the threshold is 1."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class NeuronComparison:
 def choose_neurons(names: Sequence[str]) -> tuple[str, ...]:
     """Returns CUBA and the named neurons, or all. BenchUsageError if one is unknown."""
     for name in names:
-        if name not in ALL:
-            raise BenchUsageError(f'unknown neuron "{name}"; known are {", ".join(ALL)}')
-    return tuple(dict.fromkeys(("cuba", *(names or ALL))))
+        if name not in NEURON_NAMES:
+            raise BenchUsageError(f'unknown neuron "{name}"; known are {", ".join(NEURON_NAMES)}')
+    return tuple(dict.fromkeys(("cuba", *(names or NEURON_NAMES))))
 
 
 def compare_neurons(

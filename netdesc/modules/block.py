@@ -94,7 +94,7 @@ class DenseBlock(nn.Module):
     def needs(self) -> set[Need]:
         """Returns what the block needs of the CPU engine in its present mode, and when recorded."""
         needs = {Need("threads"), Need("linear")}
-        for text, learn in self.neuron.computed():
+        for text, learn in self.neuron.computed_equations():
             needs |= neuron_needs(text, learn, self.is_fused, keep=self.training)
         return needs
 
@@ -146,7 +146,7 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
         block.begin_forward(spikes_TBI.device)
         neuron, synapse = block.neuron, block.synapse
         assert synapse.bits is not None, "the weights of a segment are on the grid"
-        text, learns, values = neuron.whole()
+        text, learns, values = neuron.fused_arguments()
         weights.append(synapse.parts[0].folded())
         parameters += values
         definitions.append(text)

@@ -168,7 +168,7 @@ class Network(nn.Module):
     def reset_state(self) -> None:
         """Lets neurons with ``persistent_state`` begin at 0 in the next call."""
         for _, block in self.blocks():
-            block.neuron.kept = []
+            block.neuron.kept_states = []
 
     def _segments(self) -> list[list[str]]:
         """Groups the names of all layers, in order, into segments (see ``kernels.segments``).

@@ -1,4 +1,4 @@
-"""Neurons of a layer: their values, norm and dropout, for every kind of neuron."""
+"""Neurons of a layer, of any kind: their values, norm and dropout."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ class Neurons(nn.Module):
         self._thresholds = [name for name, kind in levels.items() if kind == "threshold"]
         """Those that can take over the division of a norm."""
         self._is_foldable = self.section.type_name() != "equations"
+        """Whether thresholds or inputs can take over the division of a norm."""
         self._halves: list[_Equations] = []
         norm = self.section.norm
         if norm is not None:
@@ -95,8 +96,8 @@ class Neurons(nn.Module):
         self._modules["surrogate"] = SurrogateWidth(self.section)
         self.recorder: Callable[[LayerRecording], None] | None = None
         """Called in each forward pass."""
-        self._known: _Known | None = None
-        self.kept: list[Tensor] = []
+        self._known_parameters: _KnownParameters | None = None
+        self.kept_states: list[Tensor] = []
         """States after the last call outside training, of neurons that keep them."""
 
     @property
@@ -125,23 +126,23 @@ class Neurons(nn.Module):
 
     @property
     def follows_equations(self) -> bool:
-        """Whether inputs and equations say all.
+        """Whether the inputs and the equations alone determine the output.
 
-        Otherwise dropout, statistics of a batch or states of an earlier call come in, too.
+        Otherwise it also depends on dropout, statistics of the batch, or states of an earlier call.
         """
         norm = self.norm
         if self.training:
             return norm is None and not self.dropout
         return not self.section.persistent_state and (norm is None or norm.is_bias)
 
-    def whole(self) -> tuple[str, bool, list[Tensor]]:
-        """Returns the text of the equations, whether they learn, and their parameters."""
+    def fused_arguments(self) -> tuple[str, bool, list[Tensor]]:
+        """Returns the text of the definition, whether parameters are learnt, and the parameters."""
         known, equations = self._kernel_parameters(), self._equations
         values = [known[name] for name in equations.parameters]
         return equations.text, self._learns_in(equations), values
 
-    def computed(self) -> list[tuple[str, bool]]:
-        """Returns the texts that are computed in the present mode, and whether each learns."""
+    def computed_equations(self) -> list[tuple[str, bool]]:
+        """Returns the definitions that the present mode computes, and whether each learns."""
         return [(each.text, self._learns_in(each)) for each in self._parts()]
 
     def _parts(self) -> list[_Equations]:
@@ -158,20 +159,20 @@ class Neurons(nn.Module):
 
         A captured CUDA graph and compiled code read the new width, too.
         """
-        if self.surrogate.set(fraction) and self._spikes and self._known is not None:
+        if self.surrogate.set(fraction) and self._spikes and self._known_parameters is not None:
             surrogate = self.surrogate.parameters_at(self._threshold())
             for name, tensor in surrogate.items():
-                self._known.parameters[name].copy_(tensor)
+                self._known_parameters.parameters[name].copy_(tensor)
 
     def forward(self, *inputs_TBN: Tensor) -> tuple[Tensor, Tensor]:
         """Returns output [steps, batch, units] and notes (see ``kernels.neurons``).
 
         ``inputs_TBN`` are the synaptic inputs, one for each input of the equations. Dropout
-        multiplies them: a neuron gets nothing for all steps of a sample, or more.
+        multiplies them by 0 or 1 / (1 − dropout), the same number for all steps of a sample.
         """
         if self.section.persistent_state and not self.training:
-            run = self.resume(inputs_TBN, self.kept)
-            self.kept = run.states
+            run = self.resume(inputs_TBN, self.kept_states)
+            self.kept_states = run.states
             return run.out_TBN, run.notes
         if self.training and self.dropout > 0:
             factors_1BN = nn.functional.dropout(torch.ones_like(inputs_TBN[0][:1]), self.dropout)
@@ -296,10 +297,12 @@ class Neurons(nn.Module):
             known = self._derive()
         else:
             width = self.surrogate.width
-            if self._known is None or not self._known.holds(values, width):
+            if self._known_parameters is None or not self._known_parameters.holds(values, width):
                 versions = [each._version for each in values]
-                self._known = _Known([*values, width], versions, self._derive())
-            known = self._known.parameters
+                self._known_parameters = _KnownParameters(
+                    [*values, width], versions, self._derive()
+                )
+            known = self._known_parameters.parameters
         norm = self.norm
         return known if norm is None or self.training else known | {"bias": norm.bias()}
 
@@ -325,7 +328,7 @@ class Neurons(nn.Module):
         return f"{self.section.type_name()}, dropout={self.dropout}"
 
 
-class _Known(NamedTuple):
+class _KnownParameters(NamedTuple):
     """Parameters of the equations, and what they were computed from."""
 
     sources: list[Tensor]

@@ -3,10 +3,10 @@
 All gradients are those of a loss with respect to a value in threshold units (a state), or to a
 share divided by 4096. Rounding and saturation count as the identity.
 
-What a step hands to the step before it are the adjoints of the *uses* of states: of each
-``times(state, share)`` there is, and of all other uses of a state together. The step before
-multiplies by the share: there, the product and the sum with what drives the state are one fused
-instruction, and the state that the gradient of the share needs is at hand.
+A step hands adjoints, called carries, to the step before it: one for each ``times(state, share)``,
+and one for all other uses of a state together. The step before multiplies a carry by the share.
+There, this product and the sum with the state's own gradient are one fused instruction, and the
+state that the gradient of the share needs is known.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from netdesc.neurons.program import Backward
 
 
 def differentiate(neuron: Neuron, learn: bool) -> Backward:
-    """Returns the step back. It reads values of the forward step, which are not yet derived from
-    what is stored. With ``learn``, it has gradients of all learnable parameters.
+    """Returns the step back. With ``learn``, it has gradients of all learnable parameters.
+
+    It reads values of the forward step; ``choose_stored`` derives them from stored values.
     """
     return _Adjoint(neuron, learn).backward()
 
@@ -49,7 +50,7 @@ class _Use:
 
 
 class _Sweep:
-    """Adjoints of one step. ``give`` adds to the adjoint of an expression."""
+    """Adjoints of one step. ``add`` adds to the adjoint of an expression."""
 
     def __init__(self, neuron: Neuron) -> None:
         self.adjoints: dict[Expression, Expression] = {}
@@ -57,7 +58,7 @@ class _Sweep:
         self._unit = constant(STATE_UNIT / 2**neuron.definition.unit_bits, REAL)
         self._per_unit = constant(2**neuron.definition.unit_bits / STATE_UNIT, REAL)
 
-    def give(self, a: Expression, gradient: Expression) -> None:
+    def add(self, a: Expression, gradient: Expression) -> None:
         if number(gradient) != 0:
             known = self.adjoints.get(a)
             self.adjoints[a] = gradient if known is None else known + gradient
@@ -158,10 +159,10 @@ class _Adjoint:
         kept = self._read_by_results(carries)
         numbered = dict.fromkeys(own, ZERO) | {a: _carry(slot) for slot, a in enumerate(kept)}
         sweep = self._sweep([_substitute(carry, numbered) for carry in carries])
-        handed_back = self._handed_back(sweep)
+        handed_on = self._carries_handed_on(sweep)
         return Backward(
             inputs=self._inputs(sweep),
-            carries=tuple(handed_back[own.index(carry)] for carry in kept),
+            carries=tuple(handed_on[own.index(carry)] for carry in kept),
             parameters=self._parameters(sweep),
         )
 
@@ -170,31 +171,31 @@ class _Adjoint:
         sweep = _Sweep(self._neuron)
         for use, carry in zip(self._uses, carried, strict=True):
             if use.share is None:
-                sweep.give(use.value, carry)
+                sweep.add(use.value, carry)
             elif number(carry) != 0:
                 to_state, to_share = _times(sweep, carry, use.value, use.share)
-                sweep.give(use.value, to_state)
-                sweep.give(use.share, to_share)
-        self._give_output(sweep)
+                sweep.add(use.value, to_state)
+                sweep.add(use.share, to_share)
+        self._add_output_gradient(sweep)
         states_times = {use.reads for use in self._uses if use.share is not None}
         for node in reversed(self._order):
             gradient = sweep.adjoints.get(node)
             if gradient is not None and node.arguments and node not in states_times:
                 gradients = _RULES[node.operation](sweep, node, gradient)
                 for argument, each in zip(node.arguments, gradients, strict=True):
-                    sweep.give(argument, each)
+                    sweep.add(argument, each)
         return sweep
 
-    def _give_output(self, sweep: _Sweep) -> None:
+    def _add_output_gradient(self, sweep: _Sweep) -> None:
         gradient = expression("output_gradient", type=REAL)
         spike, output = self._neuron.spike, self._neuron.output
         if spike is not None and output is not None:  # the payload, where the neuron fires
-            sweep.give(output, where(spike, gradient, ZERO))
-            sweep.give(spike, gradient * sweep.real(output))
+            sweep.add(output, where(spike, gradient, ZERO))
+            sweep.add(spike, gradient * sweep.real(output))
         elif handed_on := spike or output:
-            sweep.give(handed_on, gradient)
+            sweep.add(handed_on, gradient)
 
-    def _handed_back(self, sweep: _Sweep) -> list[Expression]:
+    def _carries_handed_on(self, sweep: _Sweep) -> list[Expression]:
         """Returns what a step hands to the step before it, by use."""
         return [sweep.adjoints.get(use.reads, ZERO) for use in self._uses]
 
@@ -209,7 +210,7 @@ class _Adjoint:
         for _ in range(len(own) + 1):
             known = {ZERO: ZERO}
             found: list[Expression] = []
-            values = self._handed_back(self._sweep(assumed))
+            values = self._carries_handed_on(self._sweep(assumed))
             for value, carry in zip(values, own, strict=True):
                 if value not in known:
                     known |= {-value: -carry, value: carry}  # x - x is both
@@ -222,14 +223,14 @@ class _Adjoint:
     def _read_by_results(self, carries: list[Expression]) -> list[Expression]:
         """Returns the carries on which a gradient of an input or of a parameter depends."""
         sweep = self._sweep(carries)
-        handed_back = self._handed_back(sweep)
+        handed_on = self._carries_handed_on(sweep)
         waiting = [*self._inputs(sweep).values(), *self._parameters(sweep).values()]
         read: dict[int, Expression] = {}
         while waiting:
             for leaf in in_order([waiting.pop()]):
                 if leaf.operation == "carry" and carries.index(leaf) not in read:
                     read[carries.index(leaf)] = leaf
-                    waiting.append(handed_back[carries.index(leaf)])
+                    waiting.append(handed_on[carries.index(leaf)])
         return [read[index] for index in sorted(read)]
 
     def _inputs(self, sweep: _Sweep) -> dict[str, Expression]:
@@ -238,7 +239,7 @@ class _Adjoint:
         return {name: sweep.adjoints.get(leaf, ZERO) for name, leaf in leaves.items()}
 
     def _parameters(self, sweep: _Sweep) -> dict[str, Expression]:
-        """Returns the gradients of learnable parameters. A decay is what a share loses."""
+        """Returns the gradients of learnable parameters. A decay has minus that of its share."""
         given = {a.value: each for a, each in sweep.adjoints.items() if a.operation == "parameter"}
         found = {name: given.get(name, ZERO) for name in self._learnt}
         return {

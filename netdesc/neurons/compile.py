@@ -94,10 +94,10 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
             f"With a norm, nothing behind norm(…) can read '{cut[0]}', which stands before it."
         )
         raise EquationError([Mistake(place, message)])
-    return _with_own_names(before), _with_own_names(behind)
+    return _without_unused_names(before), _without_unused_names(behind)
 
 
-def _with_own_names(part: Definition) -> Definition:
+def _without_unused_names(part: Definition) -> Definition:
     """Returns a part of a definition without the parameters and states that it does not use."""
     used = _names_read_by(part)
     states = {_parts(each)[0] for each in part.step}

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, cast
 
 ParameterKind = Literal["decay", "factor", "threshold", "grid", "real"]
-"""How a parameter p becomes an integer for the engines.
+"""How the engines round a parameter p.
 
 ``decay``: the share ``4096 - round(4096 * p)``; ``factor``: the share ``round(4096 * p)``;
-``threshold``: the state ``64 * trunc(64 * p)``; ``grid``: the state ``trunc(4096 * p)``; ``real``:
-p itself, which cannot be learnt. Rounding takes ties to even.
+``threshold``: ``trunc(64 * p) / 64`` threshold units; ``grid``: ``trunc(4096 * p) / 4096``
+threshold units; ``real``: p itself, which cannot be learnt. Shares round ties to even.
 """
 
 SurrogateShape = Literal["exponential", "fast_sigmoid", "atan", "triangle"]
@@ -19,13 +19,13 @@ SurrogateShape = Literal["exponential", "fast_sigmoid", "atan", "triangle"]
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """The equations of a neuron (DYNAMICS in the documentation of the language).
+    """The equations of a neuron. ``functions`` lists the functions that they may call.
 
     ``step`` and ``reset`` are equations ``state = expression``, read in order; ``spike`` is a
-    condition, ``output`` a graded value, at least one of both is not None. States start at 0.
+    condition, ``output`` a graded value; at least one of them is not None. States start at 0.
 
     A parameter's name stands for its value p: ``decay(v, p)`` keeps ``1 - p`` of a state, and
-    ``scaled(v, p)`` and ``v * p`` are p of it, whether p is a decay or a factor.
+    ``scaled(v, p)`` and ``v * p`` are p times the state, whether p is a decay or a factor.
     """
 
     parameters: tuple[tuple[str, ParameterKind], ...]

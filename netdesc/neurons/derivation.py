@@ -86,7 +86,8 @@ class Derivation:
 
     def suffices(self, stored: Stored) -> bool:
         """Returns whether the roots follow from ``stored``."""
-        known = self._given(stored).keys() | {rule[0] for rule in self._applied(stored)}
+        derived = {value for value, _, _ in self._rules_in_use(stored)}
+        known = self._known_at_first(stored).keys() | derived
         expressed: set[Expression] = set()
         for a in self._order:
             if (a, False) in known or (
@@ -97,8 +98,8 @@ class Derivation:
 
     def express(self, stored: Stored) -> list[Expression]:
         """Returns the roots in terms of ``stored``, which suffices."""
-        known = self._given(stored)
-        for value, sources, build in self._applied(stored):
+        known = self._known_at_first(stored)
+        for value, sources, build in self._rules_in_use(stored):
             known[value] = build(*(known[each] for each in sources))
         expressed: dict[Expression, Expression] = {}
         for a in self._order:
@@ -108,7 +109,7 @@ class Derivation:
                 expressed[a] = _remake(a, *(expressed[each] for each in a.arguments))
         return [expressed[root] for root in self._roots]
 
-    def _given(self, stored: Stored) -> dict[_Value, Expression]:
+    def _known_at_first(self, stored: Stored) -> dict[_Value, Expression]:
         """Returns what is known before any rule: stored values and invariants of both steps."""
         known: dict[_Value, Expression] = {}
         for is_before, leaf in ((False, "stored"), (True, "stored_before")):
@@ -117,12 +118,12 @@ class Derivation:
                 known[self._plain[a], is_before] = expression(leaf, value=slot, type=GRID)
         return known
 
-    def _applied(self, stored: Stored) -> Iterable[_Rule]:
+    def _rules_in_use(self, stored: Stored) -> Iterable[_Rule]:
         """Yields a rule for each value that follows, so that it takes as few rules as possible.
 
         Each rule is looked at once for each of its sources, for equations may have thousands.
         """
-        known = set(self._given(stored))
+        known = set(self._known_at_first(stored))
         missing = [len({*sources}) for _, sources, _ in self._rules]
         ready = [index for index, count in enumerate(missing) if count == 0]
         found: Iterable[_Value] = known.copy()

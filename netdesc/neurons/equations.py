@@ -32,7 +32,7 @@ from netdesc.neurons.neuron import Neuron, Norm
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
 from netdesc.neurons.reader import Operand, Reader, Scope, complete
-from netdesc.neurons.surrogates import Pairs, Surrogate, phase_condition
+from netdesc.neurons.surrogates import Pairs, SurrogateGradient, phase_condition
 from netdesc.neurons.usage import norm_mistakes, unread_mistakes
 
 _TYPES: dict[ParameterKind, Type] = {
@@ -66,7 +66,7 @@ class _DefinitionReader:
         self.definition = definition
         self.mistakes: list[Mistake] = []
         self.norm: Norm | None = None
-        self.surrogate = Surrogate(definition.surrogate, definition.unit_bits)
+        self.surrogate = SurrogateGradient(definition.surrogate, definition.unit_bits)
         self.step = self._equations("step", definition.step)
         self.reset = self._equations("reset", definition.reset)
         self.spike = self._expression("spike", definition.spike)
@@ -198,7 +198,7 @@ class _DefinitionReader:
         source = reader.source
         self.norm = Norm(source.place(node), source.place(node.args[0]))
         self.mistakes += norm_mistakes(
-            self.norm, source.written(node.args[0]), self.step, self.reset
+            self.norm, source.text_of(node.args[0]), self.step, self.reset
         )
         return argument + parameter("bias", GRID)
 

@@ -53,7 +53,7 @@ class Expression:
         self.arguments = arguments
         self.value = value
         self.type = type
-        # Asked for often, and equations may nest deeper than Python's stack allows.
+        # Stored: a property would recurse, and equations may nest deeper than Python's stack.
         self.is_invariant = operation in ("constant", "parameter") or (
             bool(arguments)
             and operation != "unless_first"
@@ -79,17 +79,17 @@ class Expression:
         return make("divide", self, other)
 
     def __repr__(self) -> str:
-        return self._shown(levels=4)
+        return self._to_text(levels=4)
 
-    def _shown(self, levels: int) -> str:
+    def _to_text(self, levels: int) -> str:
         """Returns the outer levels as text. All of them would be too long if much is shared."""
-        inner = [each._shown(levels - 1) if levels else "…" for each in self.arguments]
+        inner = [each._to_text(levels - 1) if levels else "…" for each in self.arguments]
         if self.value is not None:
             inner.insert(0, str(self.value))
         return f"{self.operation}({', '.join(inner)})" if inner else self.operation
 
 
-_known: weakref.WeakValueDictionary[Any, Expression] = weakref.WeakValueDictionary()
+_interned: weakref.WeakValueDictionary[Any, Expression] = weakref.WeakValueDictionary()
 
 
 def expression(
@@ -101,9 +101,9 @@ def expression(
     """
     assert operation in (LEAVES if not arguments else OPERATIONS), operation
     key = operation, arguments, value, isinstance(value, float), type
-    found = _known.get(key)
+    found = _interned.get(key)
     if found is None:
-        found = _known[key] = Expression(operation, arguments, value, type)
+        found = _interned[key] = Expression(operation, arguments, value, type)
     return found
 
 
@@ -279,7 +279,7 @@ def in_order(roots: Iterable[Expression], with_gradients: bool = True) -> list[E
     """Returns all expressions below ``roots`` once each, arguments before what is made of them.
 
     The order depends on the roots alone, so that generated source is the same in each process.
-    Without gradients, what only a ``with_gradient`` names as the gradient's way is left out.
+    If ``with_gradients`` is False, what only the gradient of a ``with_gradient`` reads is left out.
     """
     order: dict[Expression, None] = {}
     waiting = [(root, False) for root in reversed(list(roots))]

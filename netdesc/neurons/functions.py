@@ -1,4 +1,7 @@
-"""The functions that equations may call, apart from those that read the neuron's own record."""
+"""The functions that equations may call: their arguments, and the expressions they build.
+
+The reader of a neuron builds three of them itself (see ``READER_FUNCTIONS``).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from functools import partial
 from netdesc.neurons.expressions import ONE, Expression, make, rest, where, with_gradient
 
 
-class Wanted(Enum):
-    """What a function takes as an argument."""
+class ArgumentKind(Enum):
+    """The kind of a function's argument, in the words of messages."""
 
     VALUE = "a state or a real number"
     """All values of a call have one type."""
@@ -23,14 +26,14 @@ class Wanted(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function: the names of its arguments, what each must be, and the expression it makes."""
+    """A function: the names and kinds of its arguments, and what builds its expression."""
 
     arguments: tuple[str, ...]
-    wanted: tuple[Wanted, ...]
+    kinds: tuple[ArgumentKind, ...]
     build: Callable[..., Expression]
 
 
-_VALUE, _STATE, _CONDITION = Wanted.VALUE, Wanted.STATE, Wanted.CONDITION
+_VALUE, _STATE, _CONDITION = ArgumentKind.VALUE, ArgumentKind.STATE, ArgumentKind.CONDITION
 
 
 def _decay(state: Expression, lost: Expression) -> Expression:
@@ -46,8 +49,8 @@ def _straight_through(value: Expression, a: Expression) -> Expression:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "decay": Function(("state", "decay"), (_STATE, Wanted.DECAY), _decay),
-    "scaled": Function(("state", "factor"), (_STATE, Wanted.FACTOR), partial(make, "times")),
+    "decay": Function(("state", "decay"), (_STATE, ArgumentKind.DECAY), _decay),
+    "scaled": Function(("state", "factor"), (_STATE, ArgumentKind.FACTOR), partial(make, "times")),
     "where": Function(("condition", "a", "b"), (_CONDITION, _VALUE, _VALUE), where),
     "abs": Function(("a",), (_VALUE,), partial(make, "absolute")),
     "min": Function(("a", "b"), (_VALUE, _VALUE), partial(make, "minimum")),

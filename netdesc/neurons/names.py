@@ -11,8 +11,8 @@ from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS
 from netdesc.neurons.mistakes import Mistake, Part, Place
 from netdesc.neurons.parser import Equation
 
-_MOST: dict[Part, int] = {"parameters": 32, "inputs": 2, "step": 64, "reset": 64}
-"""Part -> the number of its texts, at most."""
+_MAX_TEXTS: dict[Part, int] = {"parameters": 32, "inputs": 2, "step": 64, "reset": 64}
+"""Part of a definition -> the largest number of its texts."""
 
 MAX_STATES = 32
 MAX_NAME_CHARACTERS = 100
@@ -25,7 +25,7 @@ SPIKE_PARAMETERS = ("peak", "width")
 
 def size_mistakes(definition: Definition) -> Iterator[Mistake]:
     """Yields mistakes of lists that are too long to be read."""
-    for part, most in _MOST.items():
+    for part, most in _MAX_TEXTS.items():
         count = len(getattr(definition, part))
         if count > most:
             word = "equations" if part in ("step", "reset") else part

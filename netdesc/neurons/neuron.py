@@ -11,12 +11,12 @@ from netdesc.neurons.mistakes import Place
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """The one use of ``norm(argument)``. The value behind it is ``argument + bias``."""
+    """The only call ``norm(argument)`` of a neuron. Its value is ``argument + bias``."""
 
     place: Place
     """The whole call, in ``step``."""
     argument_place: Place
-    """It depends on inputs, and on states whose equations stand before it, alone."""
+    """The argument. It depends only on inputs, and on states whose equations stand before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Neuron:
 
     definition: Definition
     parameters: dict[str, ParameterKind]
-    """The definition's, then ``bias`` if there is a norm, ``peak`` and ``width`` if a spike."""
+    """Those of the definition, ``bias`` if there is a norm, ``peak`` and ``width`` if a spike."""
     before_reset: dict[str, Expression]
     """State, in the order of its first assignment -> its value after the step; GRID."""
     after: dict[str, Expression]

@@ -13,7 +13,7 @@ class Type(Enum):
     """The type of an expression's value."""
 
     GRID = "a state"
-    """An integer state, 32 bits, in units of 1/4096 of a threshold unit."""
+    """An integer state, 32 bits. Its unit is ``2^-unit_bits`` of a threshold unit."""
     SHARE = "a decay or factor"
     """An integer multiplier in units of 1/4096."""
     REAL = "a real number"
@@ -25,7 +25,7 @@ class Type(Enum):
 GRID, SHARE, REAL, BOOL = Type.GRID, Type.SHARE, Type.REAL, Type.BOOL
 
 STATE_UNIT = 4096
-"""Number of state units in a threshold unit, and of parts in a share."""
+"""Number of state units in a threshold unit, if ``unit_bits`` is 12, and of parts in a share."""
 
 STATE_LIMIT = 1 << 29
 """States saturate at ± this number, and so does what an input brings."""
@@ -88,7 +88,9 @@ OPERATIONS = {
         lambda a: max(-STATE_LIMIT, min(STATE_LIMIT, a)),
     ),
     "rest": _operation(
-        "4096 - a, the share that a decay loses", "S>S", lambda share: STATE_UNIT - share
+        "4096 - a: the share kept if the share a is lost, and the reverse",
+        "S>S",
+        lambda share: STATE_UNIT - share,
     ),
     "multiply": _operation("a * b", "RR>R", operator.mul),
     "divide": _operation("a / b", "RR>R", float.__truediv__),

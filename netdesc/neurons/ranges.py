@@ -46,7 +46,7 @@ def _cut(interval: Interval, limit: int) -> Interval:
     return max(-limit, min(interval[0], limit)), min(limit, max(interval[1], -limit))
 
 
-_OF_KIND: dict[ParameterKind, Interval] = {
+_KIND_INTERVALS: dict[ParameterKind, Interval] = {
     "decay": (0, STATE_UNIT),
     "factor": _around_zero(STATE_UNIT),
     "threshold": _around_zero(PARAMETER_LIMIT),
@@ -77,7 +77,7 @@ class Ranges:
             assert isinstance(a.value, int)
             return a.value, a.value
         if a.operation == "parameter":
-            return _OF_KIND[self._parameters[str(a.value)]]
+            return _KIND_INTERVALS[self._parameters[str(a.value)]]
         if not a.arguments:
             return self._leaves[a.operation]
         arguments = [self[each] for each in a.arguments]

@@ -1,7 +1,7 @@
 """Trees of equations to expressions: types, numbers, operators and calls.
 
-A mistake is noted where it is found and the value becomes None. What is computed of None is None,
-so that one mistake is reported once, and all others of the text, too.
+A mistake is noted where it is found, and the value becomes None. What is computed from None is
+None, too. So each mistake of a text is reported, and none is reported twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 from netdesc.neurons.expressions import Expression, constant, make, rest, scale
-from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS, Wanted, signature
+from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS, ArgumentKind, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
 from netdesc.neurons.parser import Source
@@ -26,9 +26,9 @@ MAX_NUMBER = STATE_LIMIT // STATE_UNIT
 """Numbers beside states are within ± this, in threshold units, so that they are on the grid."""
 
 MAX_MISTAKES = 100
-"""Nothing more is read after so many: looking for suggestions would take minutes."""
+"""Reading stops after this number: the search for suggestions would take minutes."""
 
-_BOUNDS = {Wanted.DECAY: (0.0, 1.0), Wanted.FACTOR: (-1.0, 1.0)}
+_BOUNDS = {ArgumentKind.DECAY: (0.0, 1.0), ArgumentKind.FACTOR: (-1.0, 1.0)}
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Gt: "greater",
@@ -152,7 +152,7 @@ class Reader:
     def _constant(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.Constant)
         if type(node.value) not in (int, float):
-            return self.fail(node, f"'{self.source.written(node)}' is not a number.")
+            return self.fail(node, f"'{self.source.text_of(node)}' is not a number.")
         value = cast("int | float", node.value)
         if abs(value) > MAX_NUMBER:
             return self.fail(node, f"Numbers are within ±{MAX_NUMBER}, in threshold units.")
@@ -192,26 +192,29 @@ class Reader:
             known = [*FUNCTIONS, *READER_FUNCTIONS]
             message = f"There is no function '{name}'. There are {', '.join(sorted(known))}."
             return self.fail(called, message, closest(name, known))
-        if not self.has_arguments(node, name, len(function.wanted)):
+        if not self.has_arguments(node, name, len(function.kinds)):
             return None
-        wanted = list(zip(node.args, function.wanted, strict=True))
-        alike = [each for each, want in wanted if want is Wanted.VALUE]
+        arguments = list(zip(node.args, function.kinds, strict=True))
+        alike = [each for each, kind in arguments if kind is ArgumentKind.VALUE]
         same = iter(self.read_alike(*alike) or [None] * len(alike))
         values = complete(
-            [next(same) if want is Wanted.VALUE else self._wanted(n, want) for n, want in wanted]
+            [
+                next(same) if kind is ArgumentKind.VALUE else self._argument(each, kind)
+                for each, kind in arguments
+            ]
         )
         return None if values is None else function.build(*values)
 
-    def _wanted(self, node: ast.expr, wanted: Wanted) -> Expression | None:
+    def _argument(self, node: ast.expr, kind: ArgumentKind) -> Expression | None:
         value = self.read(node)
-        bounds = _BOUNDS.get(wanted)
+        bounds = _BOUNDS.get(kind)
         if bounds is None:
-            return self.of_type(node, value, BOOL if wanted is Wanted.CONDITION else GRID)
+            return self.of_type(node, value, BOOL if kind is ArgumentKind.CONDITION else GRID)
         low, high = bounds
         if isinstance(value, Expression) and value.type is not SHARE:
-            return self.fail(node, f"This must be {wanted.value}, and is {_a(value)}.")
+            return self.fail(node, f"This must be {kind.value}, and is {_a(value)}.")
         if isinstance(value, float) and not low <= value <= high:
-            return self.fail(node, f"This must be {wanted.value}.")
+            return self.fail(node, f"This must be {kind.value}.")
         return self.of_type(node, value, SHARE)
 
     def _unary(self, node: ast.expr) -> Operand:
@@ -250,7 +253,7 @@ class Reader:
         for a, b in itertools.pairwise([node.left, *node.comparators]):
             start, end = self.source.place(a).end_column, self.source.place(b).column
             sign = self.source.text[start:end].strip(" ()")
-            yield f"{self.source.written(a)} {sign} {self.source.written(b)}"
+            yield f"{self.source.text_of(a)} {sign} {self.source.text_of(b)}"
 
     def _binary(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.BinOp)
@@ -302,7 +305,7 @@ class Reader:
 
     def _not_whole(self, node: ast.BinOp, number: float, state: ast.expr) -> None:
         message = "A state is multiplied by whole numbers, decays and factors alone."
-        scaled = f"scaled({self.source.written(state)}, {number!r})" if abs(number) <= 1 else None
+        scaled = f"scaled({self.source.text_of(state)}, {number!r})" if abs(number) <= 1 else None
         return self.fail(node, message, scaled)
 
     _BINARY: ClassVar[dict[type[ast.operator], Callable[..., Operand]]] = {

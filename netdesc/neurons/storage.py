@@ -1,8 +1,8 @@
 """Storage: what the forward pass stores in each step, so that the step back can be computed.
 
 Memory is what limits a training step: each stored value is written and read once a neuron, step and
-sample. So few values are stored, and the others are derived from stored values of the same step and
-of the step before.
+sample. Therefore few values are stored, and the others are derived from stored values of the same
+step and of the step before.
 
 Solving a sum for its one unknown assumes that ``saturate`` did nothing. In a step in which a state
 did reach ± STATE_LIMIT (131,072 threshold units; 2,048 in the finer units of sigma_delta), what is
@@ -26,8 +26,7 @@ def choose_stored(neuron: Neuron, backward: Backward) -> tuple[Stored, Backward]
     """Returns what to store, and the step back in terms of it.
 
     From all states, inputs and what leaves the grid, which suffice, values are left out one by one.
-    That is done in two orders, and the smaller set is taken. In a tie states are kept, which users
-    look at, too.
+    That is done in two orders, and the smaller set is taken. In a tie, states are stored.
     """
     roots = [*backward.inputs.values(), *backward.carries, *backward.parameters.values()]
     derivation = Derivation(neuron, roots)

@@ -1,7 +1,7 @@
 """Spikes with their surrogate gradients.
 
-``peak`` and ``width`` are real parameters. A distance d is in threshold units. Between shapes only
-the bell differs, which is 1 at d = 0 and falls to 0 over about one ``width``.
+``peak`` and ``width`` are real parameters. A distance d is in threshold units. A shape is a bell: 1
+at d = 0, and falling toward 0 on the scale of ``width``. ``models.fields.Surrogate`` has the bells.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ Pairs = tuple[Expression, ...]
 """What gets a gradient, its factor, and so on: arguments of ``with_gradient``."""
 
 
-class Surrogate:
-    """The surrogate of one neuron: its shape, and the unit of its states."""
+class SurrogateGradient:
+    """The surrogate gradient of one neuron: its shape, and the unit of the neuron's states."""
 
     def __init__(self, shape: SurrogateShape, unit_bits: int) -> None:
         self._bell_of = _BELLS[shape]

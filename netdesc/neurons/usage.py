@@ -42,7 +42,7 @@ def unread_mistakes(
     """Yields mistakes of states, parameters and inputs that nothing reads.
 
     A state must be read by spike or output, or by a state that is. ``explained`` are names that
-    stand misspelt somewhere.
+    a misspelt name may stand for.
     """
     results = names_in(definition.spike or "", definition.output or "")
     pairs = [(each.state, each.source.expression) for each in equations]

@@ -1,4 +1,4 @@
-"""Compares weights and learned decays before and after training, in tables and histograms."""
+"""Compares weights and learned parameters of neurons before and after training."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ store, the report has a note."""
 BEFORE, AFTER = "before training", "best"
 
 Values = Mapping[str, NDArray[np.float64]]
-"""Weights or decays of a layer, float64 [values], under the keys ``BEFORE`` and ``AFTER``."""
+"""Weights or parameters of a layer, float64 [values], under the keys ``BEFORE`` and ``AFTER``."""
 
 
 @dataclass
 class WeightChange:
-    """Tables and figures of weights and learned decays. A table without rows is not shown.
+    """Tables and figures of weights and learned parameters. A table without rows is not shown.
 
     ``zeroed`` are the layers whose best weights are all 0 after quantisation. ``notes`` are
     sentences about weights and decays at a limit of their range. ``damaged`` are sentences about
@@ -38,9 +38,9 @@ class WeightChange:
     """
 
     weights: Table
-    decays: Table
+    parameters: Table
     weight_plots: list[Plot] = field(default_factory=list[Plot])
-    decay_plots: list[Plot] = field(default_factory=list[Plot])
+    parameter_plots: list[Plot] = field(default_factory=list[Plot])
     zeroed: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
     damaged: list[str] = field(default_factory=list[str])
@@ -57,7 +57,7 @@ def weight_change(run: RunData) -> WeightChange:
                     _values(layer, {} if file is None else {name: file})
         except ReportError as error:
             del paths[name]
-            damaged.append(f"{error}. The report leaves out the weights and decays of this file.")
+            damaged.append(f"{error}. The report leaves out the values of this file.")
     with contextlib.ExitStack() as stack:
         all_files = {name: stack.enter_context(open_weights(path)) for name, path in paths.items()}
         files = {name: file for name, file in all_files.items() if file is not None}
@@ -80,7 +80,7 @@ def _values(layer: DenseNode, files: Mapping[str, SavedWeights]) -> dict[str, Va
 
 
 def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
-    change = WeightChange(_weight_table(), _decay_table())
+    change = WeightChange(_weight_table(), _parameter_table())
     for layer in run.graph.neuron_layers if files else ():
         for kind, values in _values(layer, files).items():
             what = kind.replace("_", " ")
@@ -95,11 +95,11 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
             else:
                 is_decay = layer.neuron.value_kinds()[kind] == "decay"
                 step_ms = run.graph.step_ms if is_decay else None
-                change.decays.rows.append(_decay_row(layer, what, values, step_ms))
+                change.parameters.rows.append(_parameter_row(layer, what, values, step_ms))
                 change.notes += _decays_at_limit(layer, what, values) if is_decay else ()
                 title = f"{what.capitalize()} of {layer.name}"
                 unit = "share lost per step" if is_decay else what
-                plots = change.decay_plots
+                plots = change.parameter_plots
             if layer.name in run.plotted_layers and any(len(each) > 1 for each in values.values()):
                 series = [Histogram(name, each) for name, each in values.items()]
                 plots.append(histogram(title, series, unit=unit))
@@ -173,7 +173,7 @@ def _weight_row(layer: DenseNode, values: Values) -> list[str]:
     return [*cells, percent(change)]
 
 
-def _decay_table() -> Table:
+def _parameter_table() -> Table:
     return Table(
         caption="What training changed in neurons. A decay is the share lost per step, beside its "
         "time constant. If each neuron has its own: the mean, with the range in brackets.",
@@ -182,7 +182,7 @@ def _decay_table() -> Table:
     )
 
 
-def _decay_row(layer: DenseNode, what: str, values: Values, step_ms: float | None) -> list[str]:
+def _parameter_row(layer: DenseNode, what: str, values: Values, step_ms: float | None) -> list[str]:
     """Returns the cells of a learnt value. ``step_ms`` is None unless it is a decay."""
     cells = [layer.name, what]
     for name in (BEFORE, AFTER):

@@ -13,13 +13,13 @@ from support.grids import grid
 
 from netdesc.bench import tables
 from netdesc.bench.layer import LayerSize
-from netdesc.bench.neurons import ALL, compare_neurons
+from netdesc.bench.neurons import NEURON_NAMES, compare_neurons
 from netdesc.bench.programs import Interpreters
 
 SMALL = LayerSize(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
 
 
-@pytest.mark.parametrize("name", grid(ALL, ["cuba"]))
+@pytest.mark.parametrize("name", grid(NEURON_NAMES, ["cuba"]))
 def test_neurons_are_timed_alone_and_in_a_layer(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

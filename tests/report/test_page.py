@@ -67,7 +67,7 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
         "Silent",
         "3 (18.8 %)",
         "Weights of hidden",
-        "Learned decays",
+        "Learned parameters",
         "2.804 ms",
         "Median epoch",
         "netdesc train tiny.json --set 'training.epochs=30'",

@@ -1,4 +1,4 @@
-"""Checks that a decay is a range only if each neuron has its own decay (ND215)."""
+"""Checks that a parameter is a range only if each neuron has its own value (ND215)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
 
 ENTRY = Entry(
     code="ND215",
-    title="a range of decays without per_channel",
+    title="a range of a parameter without per_channel",
     cause=(
-        "A decay of the form [low, high] gives every neuron its own value. Without per_channel, "
-        "the neurons of a layer share one value."
+        "A parameter of the form [low, high] gives every neuron its own value. Without "
+        "per_channel, the neurons of a layer share one value."
     ),
     fix='Set "per_channel": true, or write one number.',
     at="/neurons/cuba",

@@ -1,4 +1,4 @@
-"""The backward time loop of all neurons in Triton: each program computes all steps of its columns.
+"""The backward time loop of any neuron in Triton: each program computes all steps of its columns.
 
 A column is one neuron of one sample, as in ``forward``. Loops count steps backward: their step 0 is
 the last step of the tensors. NaN and infinities propagate, so that training notices them.

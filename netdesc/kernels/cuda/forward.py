@@ -1,4 +1,4 @@
-"""The forward time loop of all neurons in Triton: each program computes all steps of its columns.
+"""The forward time loop of any neuron in Triton: each program computes all steps of its columns.
 
 A column is one neuron of one sample, so each step has ``columns`` = batch · neurons columns. The
 step of a neuron is a function that ``printer`` writes.
@@ -113,7 +113,7 @@ def run_steps(
             exists = existing_columns(column, columns, start + i, 0, steps)
             values = _states_of_row(rows, i, UNIT)
             after, new_fired, value, before_reset, kept = STEP(fixed, states, fired, values)
-            if len(final):  # not those behind the last step
+            if len(final):  # steps beyond the last one must not change the states
                 after = _choose_each(exists, after, states)
                 new_fired = tl.where(exists, new_fired, fired)
             states, fired = after, new_fired

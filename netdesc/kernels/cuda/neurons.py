@@ -1,4 +1,4 @@
-"""The CUDA engine's functions for all neurons; ``kernels.neurons`` says what they compute."""
+"""The CUDA engine's functions for any neurons; ``kernels.neurons`` says what they compute."""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ The text has four functions. Their values are blocks [BLOCK] of columns, and the
 
 ``prepare`` loads parameters from pointers [BLOCK] or [] (stride 0), and computes once what is the
 same in all steps. States, inputs, stored values and parameters are in the order of the program.
-``out`` is what the neuron hands on in state units, or 0 or 1. The program decides over all names,
-which are numbered in the order of the lines, so that equal programs give the same text in every
-process.
+``out`` is 0 or 1, or the graded output in state units. Values are numbered in the order of the
+lines, so that equal programs give the same text in every process.
 """
 
 from __future__ import annotations

@@ -7,11 +7,12 @@ from typing import Literal
 from netdesc.neurons.models.alif import ADAPT, RAISE, RECOVER, REFRACT
 from netdesc.neurons.models.base import Equations
 from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
-from netdesc.neurons.models.rf import PHASE_TEXT, ROTATION, Resonator
+from netdesc.neurons.models.rf import ROTATION, Resonator
 from netdesc.sections import field
 
 _STEP = (*ROTATION, ADAPT, RECOVER)
 _LEVEL = "threshold + a + r"
+_PHASE_TEXT = "The neuron spikes where im rises through 0 and re is at least the raised threshold."
 
 
 class AdaptiveResonator(Resonator):
@@ -37,7 +38,7 @@ class Adrf(AdaptiveResonator):
     type: Literal["adrf"] = field("Adaptive resonate-and-fire neuron that spikes by phase.")
 
     def equations(self) -> Equations:
-        spike = (f"phase_spike(re, im, {_LEVEL})", PHASE_TEXT)
+        spike = (f"phase_spike(re, im, {_LEVEL})", _PHASE_TEXT)
         return Equations(_STEP, spike, (RAISE, REFRACT), self.payload("re"))
 
 

@@ -26,7 +26,7 @@ class Alif(NeuronSection):
 
     Current and voltage are those of "cuba". A spike raises the threshold by threshold_step, and the
     rise loses the share threshold_decay per step. With the reset "refractory", a spike also adds
-    twice the threshold to a refractory state, and the voltage must reach the sum of both.
+    twice the raised threshold to a refractory state, and the voltage must reach the sum of both.
     """
 
     wrapped = ("u",)

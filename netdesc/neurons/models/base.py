@@ -58,7 +58,7 @@ class NeuronSection(Section):
     surrogate_factors: ClassVar[tuple[float, float]] = (100.0, 0.1)
     """slayer's constants: ``tau_grad`` is in units of the first, ``scale_grad`` of the second."""
     log_spaced: ClassVar[tuple[str, ...]] = ()
-    """Parameters whose ranges are divided by equal ratios; from others, values are drawn."""
+    """Parameters whose ranges are divided by equal ratios. From other ranges, values are drawn."""
     net_options: ClassVar[tuple[tuple[str, Any], ...] | None] = None
     """Fields, and the only value of each with which a ``.net`` file can hold the neurons. None if
     it can hold no neurons of this type."""
@@ -66,8 +66,8 @@ class NeuronSection(Section):
     """What to do if ``net_options`` is None."""
 
     tau_grad: TauGrad = field(
-        "Width of the surrogate gradient, relative to 100·threshold; or an object that changes the "
-        "width over the run.",
+        "Width of the surrogate gradient in units of 100·threshold, for rf and adrf of "
+        "threshold/2; or an object that changes the width over the run.",
         unit="1",
         default=1.0,
     )
@@ -92,7 +92,7 @@ class NeuronSection(Section):
         lt=1,
     )
     per_channel: bool = field(
-        "True gives each neuron its own decays; with false, the neurons of a layer share them.",
+        "True gives each neuron its own parameters; with false, the neurons of a layer share them.",
         default=False,
     )
     learn: tuple[str, ...] = field(

@@ -16,7 +16,10 @@ CUMULATIVE_TEXT = (
 
 
 def hold(value: str, is_cumulative: bool) -> tuple[Line, ...]:
-    """Returns the step that copies ``value`` to y where it is far from y, what was sent so far."""
+    """Returns the equations that set y, the sum of what was sent, to ``value``.
+
+    They set it where the difference, or the sum of differences, reaches the threshold.
+    """
     error = f"e + {value} - y" if is_cumulative else f"{value} - y"
     sends = (
         f"y = straight_through(where(abs({error}) >= threshold, {value}, y), {value})",

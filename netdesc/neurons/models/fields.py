@@ -115,9 +115,9 @@ def width_at(width: float | TauGradSchedule, fraction: float) -> float:
 class Surrogate(Section):
     """The derivative that training takes for that of a spike.
 
-    At the distance d of a voltage from the threshold it is peak·exp(-d/width) (exponential),
+    At the distance d of a state from its threshold it is peak·exp(-d/width) (exponential),
     peak/(1 + d/width)² (fast_sigmoid), peak/(1 + (d/width)²) (atan) or
-    peak·max(0, 1 - d/width) (triangle).
+    peak·max(0, 1 - d/width) (triangle). For rf and adrf, gradients are products of two such bells.
     """
 
     width: TauGrad | None = field(

@@ -33,7 +33,7 @@ ROTATION = (
     ),
     ("im = scaled(before(re), sine) + scaled(im, cosine) + y", "Its imaginary part gains y."),
 )
-PHASE_TEXT = "The neuron spikes where im rises through 0 and re is at least the threshold."
+_PHASE_TEXT = "The neuron spikes where im rises through 0 and re is at least the threshold."
 
 
 def _clamp(
@@ -49,7 +49,8 @@ class Resonator(NeuronSection):
     """Base class of resonators: a complex state that turns by 2π/period per step and decays.
 
     slayer clamps sines and cosines, learnt or not, to sine ≥ 1/4096, cosine ≥ 0 and a length of at
-    most 4095/4096. ``PERIODS`` and ``DECAYS`` bound the same values.
+    most 4095/4096. ``PERIODS`` and ``DECAYS`` are these bounds, except that the sine may be smaller
+    where the period is long and the decay is large.
     """
 
     net_options = ()
@@ -60,7 +61,8 @@ class Resonator(NeuronSection):
     period: Period = parameter_field(
         "real",
         "Steps in which the state turns once. The device holds the sine "
-        "round(4096·(1 - decay)·sin(2π/period)), and the cosine likewise." + RANGE_TEXT,
+        "round(4096·(1 - decay)·sin(2π/period)), and the cosine likewise. With per_channel also "
+        "[low, high], which the neurons divide by equal ratios, from high to low.",
         learnt_range=PERIODS,
         unit="steps",
         placeholder=10.0,
@@ -107,7 +109,7 @@ class Rf(Resonator):
     type: Literal["rf"] = field("Resonate-and-fire neuron that spikes by phase.")
 
     def equations(self) -> Equations:
-        spike = ("phase_spike(re, im, threshold)", PHASE_TEXT)
+        spike = ("phase_spike(re, im, threshold)", _PHASE_TEXT)
         return Equations(ROTATION, spike, output=self.payload("re"))
 
 

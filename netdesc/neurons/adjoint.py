@@ -31,9 +31,9 @@ from netdesc.neurons.program import Backward
 
 
 def differentiate(neuron: Neuron, learn: bool) -> Backward:
-    """Returns the step back. With ``learn``, it has gradients of all learnable parameters.
+    """Returns the step back, with gradients of all learnable parameters if ``learn``.
 
-    It reads values of the forward step; ``choose_stored`` derives them from stored values.
+    It reads values of the forward step, which ``choose_stored`` derives from what is stored.
     """
     return _Adjoint(neuron, learn).backward()
 

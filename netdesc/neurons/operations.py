@@ -87,11 +87,7 @@ OPERATIONS = {
         "G>G",
         lambda a: max(-STATE_LIMIT, min(STATE_LIMIT, a)),
     ),
-    "rest": _operation(
-        "4096 - a: the share kept if the share a is lost, and the reverse",
-        "S>S",
-        lambda share: STATE_UNIT - share,
-    ),
+    "rest": _operation("4096 - a, the other part", "S>S", lambda share: STATE_UNIT - share),
     "multiply": _operation("a * b", "RR>R", operator.mul),
     "divide": _operation("a / b", "RR>R", float.__truediv__),
     "fall": _operation(

@@ -32,7 +32,7 @@ class Source:
         """Returns the source of the expression that begins at ``column``, or behind blanks."""
         return cls(part, index, text, len(text) - len(text[column:].lstrip(" ")))
 
-    def place_between(self, column: int, end_column: int) -> Place:
+    def span(self, column: int, end_column: int) -> Place:
         """Returns the place of the characters from ``column`` up to ``end_column``."""
         return Place(self.part, self.index, column, end_column)
 
@@ -44,13 +44,13 @@ class Source:
     @property
     def expression_place(self) -> Place:
         """The place of the expression."""
-        return self.place_between(self.start, max(self.start, len(self.text.rstrip())))
+        return self.span(self.start, max(self.start, len(self.text.rstrip())))
 
     def place(self, node: ast.expr) -> Place:
         """Returns the place of a part of the tree that ``parse`` returned."""
         end = node.end_col_offset
         assert end is not None
-        return self.place_between(self.start + node.col_offset, self.start + end)
+        return self.span(self.start + node.col_offset, self.start + end)
 
     def text_of(self, node: ast.expr) -> str:
         """Returns the text of a part of the tree that ``parse`` returned."""
@@ -75,7 +75,7 @@ def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -
     found = _EQUATION.match(text)
     source = Source.of(part, index, text, found.end() if found else 0)
     if found is not None:
-        place = source.place_between(*found.span("state"))
+        place = source.span(*found.span("state"))
         return Equation(found["state"], place, source, parse(source, mistakes))
     if _fits(source, mistakes):
         form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
@@ -121,11 +121,9 @@ def _syntax_place(source: Source, error: SyntaxError) -> Place:
     """Returns where Python finds an error; it counts from 1, and says 0 for the end of the text."""
     start, end = source.start, source.expression_place.end_column
     if not error.offset:
-        return source.place_between(end, end)
+        return source.span(end, end)
     column = min(start + error.offset - 1, end)
-    return source.place_between(
-        column, min(max(column + 1, start + (error.end_offset or 0) - 1), end)
-    )
+    return source.span(column, min(max(column + 1, start + (error.end_offset or 0) - 1), end))
 
 
 def _fits(source: Source, mistakes: list[Mistake]) -> bool:
@@ -134,17 +132,17 @@ def _fits(source: Source, mistakes: list[Mistake]) -> bool:
         message = (
             f"The text has {len(source.text)} characters; at most {MAX_CHARACTERS} are allowed."
         )
-        place = source.place_between(MAX_CHARACTERS, len(source.text))
+        place = source.span(MAX_CHARACTERS, len(source.text))
         mistakes.append(Mistake(place, message))
         return False
     foreign = _FOREIGN.search(source.text)
     if foreign is not None:
         message = f"The character {foreign.group()!r} is not allowed in an equation."
-        mistakes.append(Mistake(source.place_between(*foreign.span()), message))
+        mistakes.append(Mistake(source.span(*foreign.span()), message))
         return False
     for each in _NUMBER_LIKE.finditer(source.text):
         if _NUMBER.fullmatch(each.group()) is None:
             message = f"'{each.group()}' is neither a number nor a name."
-            mistakes.append(Mistake(source.place_between(*each.span()), message))
+            mistakes.append(Mistake(source.span(*each.span()), message))
             return False
     return True

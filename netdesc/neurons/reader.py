@@ -194,14 +194,11 @@ class Reader:
             return self.fail(called, message, closest(name, known))
         if not self.has_arguments(node, name, len(function.kinds)):
             return None
-        arguments = list(zip(node.args, function.kinds, strict=True))
-        alike = [each for each, kind in arguments if kind is ArgumentKind.VALUE]
+        arguments, value = list(zip(node.args, function.kinds, strict=True)), ArgumentKind.VALUE
+        alike = [each for each, kind in arguments if kind is value]
         same = iter(self.read_alike(*alike) or [None] * len(alike))
         values = complete(
-            [
-                next(same) if kind is ArgumentKind.VALUE else self._argument(each, kind)
-                for each, kind in arguments
-            ]
+            [next(same) if kind is value else self._argument(n, kind) for n, kind in arguments]
         )
         return None if values is None else function.build(*values)
 

@@ -16,10 +16,7 @@ CUMULATIVE_TEXT = (
 
 
 def hold(value: str, is_cumulative: bool) -> tuple[Line, ...]:
-    """Returns the equations that set y, the sum of what was sent, to ``value``.
-
-    They set it where the difference, or the sum of differences, reaches the threshold.
-    """
+    """Returns the equations that set y, what was sent so far, to ``value`` where y is too far."""
     error = f"e + {value} - y" if is_cumulative else f"{value} - y"
     sends = (
         f"y = straight_through(where(abs({error}) >= threshold, {value}, y), {value})",

@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 13_000,
-    "neurons": 3_510,
+    "neurons": 3_520,
     "graph": 600,
     "events": 2_100,
     "runs": 400,

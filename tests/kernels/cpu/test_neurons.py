@@ -53,7 +53,7 @@ def check_random(definition: Definition, data: st.DataObject, seed: int) -> None
         case_of(data.draw(equations.cases(of)), data.draw(SEEDS) % 2).check_gradients("cpu", seed)
 
 
-@examples(3, 200)
+@examples(2, 200)
 def test_random_neurons_equal_the_reference(number: int) -> None:
     check_examples(number, check_random, equations.definitions(), st.data(), SEEDS)
 

@@ -65,7 +65,7 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     if function is None:
         return functools.partial(kernel, **options)
     options = {"parallel": True, "cache": True, "nogil": True} | options
-    compiled = numba.njit(**options)(function)
+    compiled: Any = numba.njit(**options)(function)
     stats = getattr(compiled, "stats", None)
     if stats is not None:  # None with NUMBA_DISABLE_JIT, which returns a plain function
         compiled._cache = _Cache(function)
@@ -86,7 +86,7 @@ def neuron_kernel(function: Callable[..., Any]) -> Any:
         "no_cfunc_wrapper": True,
         "error_model": "numpy",  # as in parallel kernels: divisions do not look for 0
     }
-    compiled = numba.njit(**options)(function)
+    compiled: Any = numba.njit(**options)(function)
     if getattr(compiled, "stats", None) is not None:
         compiled._cache = _Cache(function)
         _of_neurons[f"{function.__module__}.{function.__qualname__}"] = compiled

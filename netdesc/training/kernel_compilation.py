@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.kernels.engine import engine_for, engine_name
 from netdesc.kernels.needs import Need
 from netdesc.losses import build_loss
@@ -39,7 +40,7 @@ def compile_kernels(
 
     def report(done: int) -> None:
         if done:
-            display.show_text(f"compiled {done} kernels")
+            display.show_text(f"compiled {amount(done, 'kernel')}")
         else:
             display.info(NOTICE)
 

@@ -14,7 +14,7 @@ Types are asserted. Whoever reads equations checks types first, and reports mist
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Final
 
 from netdesc.neurons.operations import (
@@ -275,17 +275,22 @@ def remake(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
     return make(a.operation, *arguments)
 
 
-def in_order(roots: Iterable[Expression], with_gradients: bool = True) -> list[Expression]:
+def in_order(
+    roots: Iterable[Expression],
+    with_gradients: bool = True,
+    known: Container[Expression] = (),
+) -> list[Expression]:
     """Returns all expressions below ``roots`` once each, arguments before what is made of them.
 
     The order depends on the roots alone, so that generated source is the same in each process.
     If ``with_gradients`` is False, what only the gradient of a ``with_gradient`` reads is left out.
+    So is what is ``known``, and what only that reads.
     """
     order: dict[Expression, None] = {}
     waiting = [(root, False) for root in reversed(list(roots))]
     while waiting:
         each, has_arguments = waiting.pop()
-        if each in order:
+        if each in order or each in known:
             continue
         if has_arguments or not each.arguments:
             order[each] = None

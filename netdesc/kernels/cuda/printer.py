@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from netdesc.kernels.printing import invariants_read, value_of, values_in_order, write_tuple
 from netdesc.neurons.definition import ParameterKind
-from netdesc.neurons.expressions import Expression, constant, in_order, where
+from netdesc.neurons.expressions import Expression, constant, where
 from netdesc.neurons.operations import BOOL, GRID, REAL, STATE_UNIT
 from netdesc.neurons.program import Program
 
@@ -123,8 +124,6 @@ class _Lines:
     def compute(self, order: Iterable[Expression], leaf: Callable[[Expression], str]) -> None:
         """Adds lines for values whose arguments come before them. ``leaf`` names the leaves."""
         for a in order:
-            if a.operation == "with_gradient":
-                continue
             if a.arguments:
                 arguments = [self[each] for each in a.arguments]
                 self._names[a] = self.add(_text(a).format(*arguments, value=a.value))
@@ -138,12 +137,12 @@ class _Lines:
         return name
 
     def __getitem__(self, a: Expression) -> str:
-        return self._names[_value_of(a)]
+        return self._names[value_of(a)]
 
     def result(self, roots: Roots) -> str:
         """Returns the text of all values of ``roots``."""
-        return _tuple(
-            self[root] if isinstance(root, Expression) else _tuple(self[each] for each in root)
+        return write_tuple(
+            self[root] if isinstance(root, Expression) else write_tuple(self[each] for each in root)
             for root in roots
         )
 
@@ -153,23 +152,12 @@ def _text(a: Expression) -> str:
     return texts[a.operation]
 
 
-def _value_of(a: Expression) -> Expression:
-    while a.operation == "with_gradient":
-        a = a.arguments[0]
-    return a
-
-
-def _tuple(items: Iterable[str]) -> str:
-    items = list(items)
-    return f"({', '.join(items)}{',' * (len(items) == 1)})"
-
-
 def _functions(
     program: Program, state_unit: int, suffix: str, arguments: str, roots: Roots
 ) -> list[str]:
     """Returns the source of the function that computes ``roots``, and of what it prepares."""
     flat = [a for root in roots for a in ([root] if isinstance(root, Expression) else root)]
-    fixed = _read_invariants(flat)
+    fixed = invariants_read(flat)
     names = list(program.parameters)
 
     prepare = _Lines({})
@@ -183,7 +171,7 @@ def _functions(
         text = _LOADS[program.parameters[str(a.value)]]
         return prepare.add(text.format(at=at, unit=state_unit))
 
-    prepare.compute(in_order(fixed, with_gradients=False), load)
+    prepare.compute(values_in_order(fixed), load)
     places = {"state": program.states, "input": program.inputs}
 
     def leaf(a: Expression) -> str:
@@ -192,21 +180,11 @@ def _functions(
         return _LEAVES[a.operation].format(a.value)
 
     step = _Lines({a: f"fixed[{place}]" for place, a in enumerate(fixed)})
-    order = in_order(flat, with_gradients=False)
-    step.compute((a for a in order if not a.is_invariant), leaf)
+    step.compute((a for a in values_in_order(flat) if not a.is_invariant), leaf)
     return [
         _function(f"prepare{suffix}", "parameters, strides, neuron", prepare, fixed),
         _function(f"step{suffix}", f"fixed, {arguments}", step, roots),
     ]
-
-
-def _read_invariants(roots: Sequence[Expression]) -> list[Expression]:
-    """Returns the values that are the same in all steps, and that a step reads or returns."""
-    read = dict.fromkeys(map(_value_of, roots))
-    for a in in_order(roots, with_gradients=False):
-        if not a.is_invariant and a.operation != "with_gradient":
-            read |= dict.fromkeys(map(_value_of, a.arguments))
-    return [a for a in read if a.is_invariant]
 
 
 def _function(name: str, arguments: str, body: _Lines, roots: Roots) -> str:

@@ -7,9 +7,16 @@ the same text in every process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from netdesc.kernels.printing import (
+    argument_values,
+    invariants_read,
+    value_of,
+    values_in_order,
+    write_tuple,
+)
 from netdesc.neurons.expressions import Expression
 from netdesc.neurons.operations import BOOL, COMPARISONS, REAL, STATE_UNIT
 from netdesc.neurons.program import Backward, Forward, Program
@@ -57,33 +64,6 @@ _OUTPUT_BITS = 12
 """A graded output is in units of ``2^-12`` of a threshold unit."""
 
 
-def _inner(each: Expression) -> Expression:
-    """Returns the expression that a value is computed from, without what only gradients read."""
-    while each.operation == "with_gradient":
-        each = each.arguments[0]
-    return each
-
-
-def _arguments(each: Expression) -> tuple[Expression, ...]:
-    return tuple(map(_inner, each.arguments))
-
-
-def _in_order(roots: Iterable[Expression], known: Container[Expression] = ()) -> list[Expression]:
-    """Returns what ``roots`` are computed from, each after its arguments, except what is known."""
-    order: dict[Expression, None] = {}
-    waiting = [(_inner(root), False) for root in reversed(list(roots))]
-    while waiting:
-        each, has_arguments = waiting.pop()
-        if each in order or each in known:
-            continue
-        if has_arguments or not each.arguments:
-            order[each] = None
-        else:
-            waiting.append((each, True))
-            waiting += [(argument, False) for argument in reversed(_arguments(each))]
-    return list(order)
-
-
 def _literal(constant: Expression) -> str:
     assert constant.type is not BOOL, "conditions have no constants"
     number = "np.float32" if constant.type is REAL else "np.int32"
@@ -102,14 +82,14 @@ class _Lines:
     def compute(self, roots: Iterable[Expression]) -> list[str]:
         """Adds lines that compute ``roots`` from known values; returns the names of ``roots``."""
         roots = list(roots)
-        for each in _in_order(roots, self.names):
+        for each in values_in_order(roots, self.names):
             self.names[each] = self._name(each)
-        return [self.names[_inner(root)] for root in roots]
+        return [self.names[value_of(root)] for root in roots]
 
     def _name(self, each: Expression) -> str:
         if each.operation == "constant":
             return _literal(each)
-        arguments = [self.names[argument] for argument in _arguments(each)]
+        arguments = [self.names[argument] for argument in argument_values(each)]
         text = self.texts[each.operation].format(*arguments, value=each.value)
         return text if text in arguments else self.add(text)
 
@@ -120,14 +100,9 @@ class _Lines:
         return name
 
 
-def _tuple(items: Iterable[str]) -> str:
-    items = list(items)
-    return f"({', '.join(items)}{',' * (len(items) == 1)})"
-
-
 def _unpack(prefix: str, count: int, source: str) -> list[str]:
     """Returns the line that names the vectors of a tuple; none if the tuple is empty."""
-    return [f"{_tuple(_numbered(prefix, count))} = {source}"] if count else []
+    return [f"{write_tuple(_numbered(prefix, count))} = {source}"] if count else []
 
 
 def _numbered(prefix: str, count: int) -> list[str]:
@@ -144,7 +119,9 @@ def _name_leaves(
 ) -> dict[Expression, str]:
     """Returns the names of the leaves below ``roots`` whose operation is among ``namers``."""
     return {
-        each: namers[each.operation](each) for each in _in_order(roots) if each.operation in namers
+        each: namers[each.operation](each)
+        for each in values_in_order(roots)
+        if each.operation in namers
     }
 
 
@@ -153,11 +130,7 @@ def _constants(program: Program, roots: list[Expression]) -> tuple[str, dict[Exp
 
     They are the values that a step reads and that parameters alone decide, but for literals.
     """
-    read = {_inner(root): None for root in roots}
-    for each in _in_order(roots):
-        if not each.is_invariant:
-            read |= dict.fromkeys(_arguments(each))
-    shared = [each for each in read if each.is_invariant and each.operation != "constant"]
+    shared = [each for each in invariants_read(roots) if each.operation != "constant"]
     places = {name: at for at, name in enumerate(program.parameters)}
     names = _name_leaves(shared, {"parameter": lambda each: f"parameter_{each.value}"})
     loads = [
@@ -165,7 +138,7 @@ def _constants(program: Program, roots: list[Expression]) -> tuple[str, dict[Exp
         for leaf, name in names.items()
     ]
     printed = _Lines(names)
-    result = f"return {_tuple(printed.compute(shared))}"
+    result = f"return {write_tuple(printed.compute(shared))}"
     text = _function("constants_of", "parameters, first, count", [*loads, *printed.lines, result])
     return text, dict(zip(shared, _numbered("k", len(shared)), strict=True))
 
@@ -194,7 +167,7 @@ def forward_source(program: Program, unit_bits: int) -> str:
 
 def _to_states(inputs: int, unit_bits: int) -> str:
     unit = f"broadcast(np.float32({2.0**unit_bits!r}))"
-    states = _tuple(f"scale_to_state({name}, {unit})" for name in _numbered("x", inputs))
+    states = write_tuple(f"scale_to_state({name}, {unit})" for name in _numbered("x", inputs))
     return _function("to_states", "values", [*_unpack("x", inputs, "values"), f"return {states}"])
 
 
@@ -243,7 +216,7 @@ class _ForwardStep:
         largest += _numbered("m", extents)[len(sizes) :]
         after, stored = printed.compute(self._after), printed.compute(forward.stored)
         fired, output = self._emit(printed)
-        results = [_tuple([*after, fired]), output, _tuple(stored), _tuple(largest)]
+        results = [write_tuple([*after, fired]), output, write_tuple(stored), write_tuple(largest)]
         lines = [
             *_unpack("k", len(known), "constants"),
             *_unpack("x", inputs, "arrived"),
@@ -274,8 +247,8 @@ def _enlarged_by_reset(program: Program) -> Iterator[Expression]:
     """Yields the states after a reset that may be beyond the near limit though none was before."""
     forward = program.forward
     for name in program.states:
-        after, before = _inner(forward.after[name]), _inner(forward.before_reset[name])
-        branches = _arguments(after)[1:] if after.operation == "where" else (after,)
+        after, before = value_of(forward.after[name]), value_of(forward.before_reset[name])
+        branches = argument_values(after)[1:] if after.operation == "where" else (after,)
         if not all(each is before or _is_near(each, program.near_limit) for each in branches):
             yield after
 
@@ -324,9 +297,9 @@ def _adjoint(forward: Forward, roots: _Roots, known: Mapping[Expression, str]) -
     printed = _Lines({**known, **leaves})
     inputs, carries, parameters = map(printed.compute, roots)
     results = [
-        _tuple(inputs),
-        _tuple(f"flush_denormals({name})" for name in carries),
-        _tuple(f"g{at} + {name}" for at, name in enumerate(parameters)),
+        write_tuple(inputs),
+        write_tuple(f"flush_denormals({name})" for name in carries),
+        write_tuple(f"g{at} + {name}" for at, name in enumerate(parameters)),
     ]
     lines = [
         *_unpack("k", len(known), "constants"),

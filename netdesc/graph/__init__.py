@@ -10,7 +10,6 @@ from netdesc.graph.nodes import (
     Graph,
     Layer,
     Loss,
-    TauGrad,
     value_range,
 )
 from netdesc.graph.summary import SummaryRow, summary
@@ -28,7 +27,6 @@ __all__ = [
     "SpikeRate",
     "SpikeTime",
     "SummaryRow",
-    "TauGrad",
     "build_graph",
     "summary",
     "value_range",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from netdesc.description import models
 from netdesc.description.delays import delay_steps, output_delay
@@ -17,7 +16,6 @@ from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, Sp
 from netdesc.description.shapes import Shape
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.models import NeuronSection
-from netdesc.neurons.models.fields import width_at
 
 Loss = SpikeTime | SpikeRate | SpikeMax | MeanSquaredError
 
@@ -25,35 +23,6 @@ Loss = SpikeTime | SpikeRate | SpikeMax | MeanSquaredError
 def value_range(value: float | tuple[float, float]) -> tuple[float, float]:
     """Returns the lowest and the highest value that a parameter has in a layer's neurons."""
     return value if isinstance(value, tuple) else (value, value)
-
-
-@dataclass(frozen=True, slots=True)
-class TauGrad:
-    """The width of the surrogate gradient over the epochs (see ``width_schedule`` of sections).
-
-    ``linear`` and ``geometric`` go from ``start`` in the first epoch to ``end`` in the last. For
-    ``constant``, ``start`` and ``end`` are equal.
-    """
-
-    kind: Literal["constant", "linear", "geometric"]
-    start: float
-    end: float
-
-    @staticmethod
-    def of(neuron: NeuronSection) -> TauGrad:
-        """Returns the schedule of a neuron's section. Its width is 1 if it is the threshold."""
-        width = neuron.width_schedule
-        if isinstance(width, models.TauGradSchedule):
-            return TauGrad(width.type, width.start, width.end)
-        width = 1.0 if width is None else width
-        return TauGrad("constant", width, width)
-
-    def at(self, fraction: float) -> float:
-        """Returns the width at a ``fraction`` of the run; 0 is the first epoch, 1 is the last."""
-        if self.kind == "constant":
-            return self.start
-        schedule = models.TauGradSchedule(type=self.kind, start=self.start, end=self.end)
-        return width_at(schedule, fraction)
 
 
 @dataclass(frozen=True, slots=True)

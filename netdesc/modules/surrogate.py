@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from netdesc.graph.nodes import TauGrad
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.neurons.models import NeuronSection
+from netdesc.neurons.models.fields import width_at
 
 
 class SurrogateWidth(nn.Module):
@@ -24,13 +24,12 @@ class SurrogateWidth(nn.Module):
     def __init__(self, section: NeuronSection) -> None:
         super().__init__()
         self._section = section
-        self.schedule = TauGrad.of(section)
-        self.tau_grad = self.schedule.at(0.0)
+        self.tau_grad = width_at(section.width_schedule, 0.0)
         self.register_buffer("width", torch.tensor(self.tau_grad), persistent=False)
 
     def set(self, fraction: float) -> bool:
         """Sets the width at a ``fraction`` of the run. Returns whether it has changed."""
-        width = self.schedule.at(fraction)
+        width = width_at(self._section.width_schedule, fraction)
         if width == self.tau_grad:
             return False
         self.tau_grad = width

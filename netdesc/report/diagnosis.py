@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netdesc.description.delays import describe_late_output
-from netdesc.graph import DenseNode, TauGrad
+from netdesc.graph import DenseNode
 from netdesc.report.format import join_words, percent, plural
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
@@ -97,13 +97,15 @@ def _fixes(run: RunData, layer: DenseNode, *, is_silent: bool) -> list[tuple[str
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
     # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
     scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.input_shape)) / 8)
-    width = TauGrad.of(layer.neuron)
-    change, factor = ("narrower", 0.1) if width.start >= MIN_WIDE_TAU_GRAD else ("wider", 3)
+    schedule = layer.neuron.width_schedule
+    is_constant = isinstance(schedule, (int, float))
+    width = schedule if is_constant else schedule.start
+    change, factor = ("narrower", 0.1) if width >= MIN_WIDE_TAU_GRAD else ("wider", 3)
     is_own = getattr(layer.neuron, "surrogate", None) is not None
     place = f"{neuron}.{'surrogate.width' if is_own else 'tau_grad'}"
     surrogate = (
         f"Try a {change} surrogate gradient",
-        f"{place}{'' if width.kind == 'constant' else '.start'}={factor * width.start:.3g}",
+        f"{place}{'' if is_constant else '.start'}={factor * width:.3g}",
     )
     threshold = layer.neuron.values().get("threshold")
     batch = run.document.training.batch_size or run.record.samples.get("train", 1)

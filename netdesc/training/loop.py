@@ -63,9 +63,6 @@ def fit(
     warned_layers: set[str] = set()
     step = build_step(setup, epoch_sum, display.info)
     network.train()
-    schedules = [block.neuron.surrogate.schedule for _, block in network.blocks()]
-    surrogate_changes = any(schedule.kind != "constant" for schedule in schedules)
-    network.set_tau_grad(0.0)
 
     for epoch in range(progress.epoch, training.epochs):
         if stop.requested or saver.stopping.is_over:
@@ -74,8 +71,7 @@ def fit(
         began = time.perf_counter()
         rate = setup.schedule(epoch)
         set_learning_rate(optimizer, rate)
-        if surrogate_changes:
-            network.set_tau_grad(epoch / max(1, training.epochs - 1))
+        network.set_tau_grad(epoch / max(1, training.epochs - 1))
         is_first = True
         for batch in setup.train.shuffled(epoch):
             if not is_first:

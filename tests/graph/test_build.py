@@ -16,7 +16,6 @@ from netdesc.graph import (
     Classifier,
     DenseNode,
     FlattenNode,
-    TauGrad,
     build_graph,
     summary,
     value_range,
@@ -41,7 +40,7 @@ def test_the_base_document(tmp_path):
     assert (hidden.inputs, hidden.input_shape, hidden.output_shape) == (("input",), (4,), (8,))
     assert (output.inputs, output.input_shape, output.output_shape) == (("hidden",), (8,), (2,))
     assert (hidden.neuron.threshold, value_range(hidden.neuron.voltage_decay)) == (1.0, (0.1, 0.1))
-    assert TauGrad.of(hidden.neuron) == TauGrad("constant", 1.0, 1.0)
+    assert hidden.neuron.width_schedule == 1.0
     assert (hidden.neuron_name, hidden.bits) == ("cuba", 8)
     assert (graph.steps, graph.step_ms, graph.output_shape) == (100, 1.0, (2,))
     assert graph.synapses == graph.parameters == 4 * 8 + 8 * 2
@@ -133,7 +132,6 @@ def test_parameters_count_gains_and_learnt_decays():
     assert b.parameters == 8 * 3 + 2 * 3
     assert b.neuron_name == "b"
     assert value_range(b.neuron.current_decay) == (0.1, 0.2)
-    assert TauGrad.of(b.neuron).at(1.0) == pytest.approx(0.1)
 
 
 def test_the_rows_of_the_table():

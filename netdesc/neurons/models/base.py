@@ -225,9 +225,14 @@ class NeuronSection(Section):
         return (state, f"A spike carries {state}.") if self.graded else None
 
     @property
-    def width_schedule(self) -> float | TauGradSchedule | None:
-        """The field that sets the width of the surrogate gradient, and may change it over a run."""
-        return self.tau_grad if self.surrogate is None else self.surrogate.width
+    def width_schedule(self) -> float | TauGradSchedule:
+        """The field that sets the width of the surrogate gradient, and may change it over a run.
+
+        It is 1 if the threshold sets the width.
+        """
+        if self.surrogate is None:
+            return self.tau_grad
+        return 1.0 if self.surrogate.width is None else self.surrogate.width
 
     def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:
         """Returns peak and width of the surrogate gradient, in threshold units.

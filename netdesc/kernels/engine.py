@@ -73,6 +73,11 @@ def requested_engine() -> str:
     return _forced.get() or "auto"
 
 
+def assumed_engine(device: torch.device) -> str:
+    """Returns the name of the engine that compiled code will compute on, without checks."""
+    return _forced.get() or device.type
+
+
 def engine_for(device: torch.device) -> ModuleType:
     """Returns the module of the engine that will compute on ``device``.
 

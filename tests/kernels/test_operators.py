@@ -145,6 +145,15 @@ def test_tensors_that_do_not_fit_are_refused(case, engine):
         call()
 
 
+def test_tensors_that_another_engine_saved_are_refused():
+    """As in compiled code, which does not record the engine of the forward pass."""
+    with use_engine("reference"):
+        saved = saved_by_segment()
+    gradient, backward = SIGNAL[:, :, :4].contiguous(), torch.ops.netdesc.segment_backward
+    with use_engine("cpu"), pytest.raises(EngineError, match="another engine"):
+        backward(gradient, sparse(), *two_layers(), saved, True)
+
+
 class _NoGradient(torch.autograd.Function):
     """Returns no gradient."""
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
-from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
+from netdesc.kernels.engine import assumed_engine, engine_for, engine_name
 from netdesc.kernels.neurons import check_neurons, make_neurons, saved_shapes, state_names
 from netdesc.kernels.operators.parameters import (
+    check_saved,
     gradients_of_parameters,
     keep_for_backward,
     kept_for_backward,
@@ -56,16 +57,12 @@ def neurons_backward(
     """Returns gradients of the inputs, and of the learnable parameters, [neurons] each.
 
     The second list is empty unless ``learn``. Raises EngineError if another engine saved the
-    tensors. This can happen in compiled code, which does not record the engine.
+    tensors.
     """
     device = grad_out_TBN.device
     layer = make_neurons(definition, learn, parameters, grad_out_TBN.shape[2], delay)
     expected = saved_shapes(layer, grad_out_TBN.shape, engine_name(device))
-    if [each.shape for each in saved] != expected:
-        raise EngineError(
-            "the forward pass ran on another engine; with torch.compile, call forward and backward "
-            "pass in the same use_engine()"
-        )
+    check_saved(saved, expected)
     return tuple(engine_for(device).neurons_backward(grad_out_TBN, layer, saved))
 
 
@@ -81,9 +78,7 @@ def _(
 ) -> _Forward:
     first = inputs_TBN[0]
     layer = make_neurons(definition, learn, parameters, first.shape[2], delay)
-    forced = requested_engine()
-    engine = first.device.type if forced == "auto" else forced
-    shapes = saved_shapes(layer, first.shape, engine) if keep else []
+    shapes = saved_shapes(layer, first.shape, assumed_engine(first.device)) if keep else []
     final_states = state_names(layer) if states else []
     return (
         first.new_empty(first.shape),

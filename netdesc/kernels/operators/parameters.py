@@ -1,4 +1,4 @@
-"""Parameters of neurons between the forward and the backward pass of an operator."""
+"""Tensors of neurons between the forward and the backward pass of an operator."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from netdesc.kernels.engine import EngineError
 from netdesc.kernels.neurons import compile_text
 from netdesc.kernels.parameter_grid import parameter_gradient
 
@@ -36,6 +37,18 @@ def kept_for_backward(ctx: Any) -> tuple[list[Tensor], list[Any]]:
     saved = iter(ctx.saved_tensors)
     parameters = [next(saved) if real is None else real for real in ctx.real]
     return parameters, list(saved)
+
+
+def check_saved(saved: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raises EngineError unless ``saved`` has the shapes that the engine in use saves.
+
+    Another engine may have saved it in compiled code, which does not record the engine.
+    """
+    if [each.shape for each in saved] != shapes:
+        raise EngineError(
+            "the forward pass ran on another engine; with torch.compile, call forward and backward "
+            "pass in the same use_engine()"
+        )
 
 
 def gradients_of_parameters(

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
+from netdesc.kernels.engine import assumed_engine, engine_for, engine_name
 from netdesc.kernels.operators.parameters import (
+    check_saved,
     gradients_of_parameters,
     keep_for_backward,
     kept_for_backward,
@@ -61,18 +62,13 @@ def segment_backward(
     """Returns the gradients of the input, of the weights, and of learnable parameters.
 
     The input's gradient is empty unless ``want_input``. The input may be None if ``saved_tensors``
-    hold its spikes. Raises EngineError if another engine saved these tensors. This can happen in
-    compiled code, which does not record the engine.
+    hold its spikes. Raises EngineError if another engine saved these tensors.
     """
     device = grad_out_TBN.device
     layers = segment_layers(weights, parameters, definitions, numbers)
     shape = *grad_out_TBN.shape[:2], weights[0].shape[1]
     expected = [each for each, _ in segment_saved(layers, shape, engine_name(device))]
-    if [each.shape for each in saved_tensors] != expected:
-        raise EngineError(
-            "the forward pass ran on another engine; with torch.compile, call forward and backward "
-            "pass in the same use_engine()"
-        )
+    check_saved(saved_tensors, expected)
     engine = engine_for(device)
     gradients = engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
     return tuple(gradients)
@@ -89,8 +85,7 @@ def _(
 ) -> _Forward:
     layers = segment_layers(weights, parameters, definitions, numbers)
     steps, batch, _ = input_TBI.shape
-    forced = requested_engine()
-    engine = input_TBI.device.type if forced == "auto" else forced
+    engine = assumed_engine(input_TBI.device)
     saved = segment_saved(layers, input_TBI.shape, engine) if keep else []
     return (
         input_TBI.new_empty(steps, batch, len(weights[-1])),

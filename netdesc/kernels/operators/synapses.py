@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_float32, check_signal, check_weight
-from netdesc.kernels.engine import engine_for, requested_engine
+from netdesc.kernels.engine import assumed_engine, engine_for
 from netdesc.kernels.packing import holds_spikes, packed_size
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.registration import fake, gradient, operator
@@ -47,7 +47,7 @@ def linear_backward(
 @fake("linear")
 def _(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     steps, batch, inputs = signal_TBI.shape
-    packs = signal_TBI.device.type == "cpu" and requested_engine() in ("auto", "cpu")
+    packs = assumed_engine(signal_TBI.device) == "cpu"
     size = packed_size((steps, batch, inputs)) if packs else 0
     z_TBO = signal_TBI.new_empty(steps, batch, weight_OI.shape[0])
     return z_TBO, signal_TBI.new_empty(size, dtype=torch.int32)

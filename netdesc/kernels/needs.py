@@ -18,11 +18,10 @@ def neuron_needs(definition: str, learn: bool, is_fused: bool, keep: bool) -> se
     ``is_fused`` says whether they are computed with their synapses, as part of a segment, ``keep``
     whether a backward pass follows.
     """
-    needs = {Need("forward", (definition, learn)), Need("segment" if is_fused else "linear")}
     if is_fused:
-        needs.add(Need("forward_by_events", (definition, learn)))
-    if keep:
-        backward = "backward_of_layer" if is_fused else "backward"
-        needs |= {Need(backward, (definition, learn))}
-        needs |= set() if is_fused else {Need("linear_backward")}
-    return needs
+        shared = ["segment"]
+        own = ["forward", "forward_by_events", *["backward_of_layer"] * keep]
+    else:
+        shared = ["linear", *["linear_backward"] * keep]
+        own = ["forward", *["backward"] * keep]
+    return {Need(part) for part in shared} | {Need(part, (definition, learn)) for part in own}

@@ -10,8 +10,6 @@ from support.cuba_cases import Layer
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 
-EVENTS, PRODUCT = 1, 0
-
 
 def check_forward(layer: Layer, engine: str) -> int:
     """Compares the results of a forward pass with exact integers; returns the path in the notes."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 from support.cuba_cases import Layer, plain_layer
+from support.cuba_gradients import LEARNT
 
 from netdesc.kernels import operators
-
-LEARNT = ("spikes", "weight", "current_decay", "voltage_decay")
 
 
 def layer_of(density: float, batch: int = 2, neurons: int = 70) -> Layer:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.neurons.definition import ParameterKind, SurrogateShape
-from netdesc.neurons.expressions import PARAMETER_LIMIT, STATE_UNIT
+from netdesc.neurons.expressions import PARAMETER_LIMIT
+from netdesc.neurons.operations import STATE_UNIT
 from netdesc.sections import Section, field, form_tag
 
 MAX_LEVEL = PARAMETER_LIMIT // STATE_UNIT

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.cuba_cases import MAX_PARAMETER, Layer, plain_layer
-from support.forward_checks import EVENTS, check_forward, decay_of_all
+from support.forward_checks import check_forward, decay_of_all
 
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.state_arithmetic import MAX_NEAR_STATE, decay_near, decay_state
+from netdesc.kernels.neurons import EVENTS
 
 RUN_STEPS = 64
 """Steps between two checks of a forward loop."""

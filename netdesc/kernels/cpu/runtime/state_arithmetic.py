@@ -43,9 +43,9 @@ def decay_state(state, share):
 
 
 @numba.njit(inline="always")
-def decay_near(state, keep):
+def decay_near(state, share):
     """Computes ``decay_state`` of states within ± ``MAX_NEAR_STATE`` in half the instructions."""
-    product = state * keep
+    product = state * share
     return (product + ((product >> broadcast(_SIGN)) & broadcast(_LOW))) >> broadcast(_SHIFT)
 
 

@@ -63,11 +63,7 @@ class Derivation:
                 after = self._plain[neuron.after[str(a.value)]]
                 yield (a, False), ((after, True),), _UNLESS_FIRST
             elif a.operation == "fired_before" and neuron.spike is not None:
-                yield (
-                    (a, False),
-                    ((self._plain[neuron.spike], True),),
-                    _UNLESS_FIRST,
-                )
+                yield (a, False), ((self._plain[neuron.spike], True),), _UNLESS_FIRST
         if neuron.spike is not None:
             spike = self._plain[neuron.spike]
             for is_before in (False, True):

@@ -276,9 +276,7 @@ def remake(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
 
 
 def in_order(
-    roots: Iterable[Expression],
-    with_gradients: bool = True,
-    known: Container[Expression] = (),
+    roots: Iterable[Expression], with_gradients: bool = True, known: Container[Expression] = ()
 ) -> list[Expression]:
     """Returns all expressions below ``roots`` once each, arguments before what is made of them.
 

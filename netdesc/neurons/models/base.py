@@ -230,9 +230,8 @@ class NeuronSection(Section):
 
         It is 1 if the threshold sets the width.
         """
-        if self.surrogate is None:
-            return self.tau_grad
-        return 1.0 if self.surrogate.width is None else self.surrogate.width
+        width = self.tau_grad if self.surrogate is None else self.surrogate.width
+        return 1.0 if width is None else width
 
     def surrogate_at(self, threshold: Any, width: Any) -> tuple[Any, Any]:
         """Returns peak and width of the surrogate gradient, in threshold units.

@@ -13,13 +13,9 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
-    delays = {
-        index: delay_steps(layer, context.neuron_of(layer))
-        for index, layer in context.neuron_layers()
-    }
     delay = output_delay(
-        (layer.name, delays.get(index, 0), wiring.sources[index])
-        for index, layer in enumerate(document.layers)
+        (layer.name, delay_steps(layer, context.neuron_of(layer)), sources)
+        for layer, sources in zip(document.layers, wiring.sources, strict=True)
     )
     message = describe_late_output(delay, document.time.steps)
     if message is not None:

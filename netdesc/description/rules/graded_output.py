@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeMax, SpikeTime
-from netdesc.description.models.layers import NEURON_LAYERS
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
@@ -14,7 +13,7 @@ from netdesc.description.source_map import RelatedPath
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     loss, last = context.document.loss, len(context.document.layers) - 1
     layer = context.document.layers[last]
-    neuron = context.neuron_of(layer) if isinstance(layer, NEURON_LAYERS) else None
+    neuron = context.neuron_of(layer)
     if neuron is None or neuron.equations().output is None:
         return
     reason = hint = ""

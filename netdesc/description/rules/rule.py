@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from netdesc.description.codes.code import Entry
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Dense, Document, Pair, SpikeFiles
+from netdesc.description.models import Dense, Document, Layer, Pair, SpikeFiles
 from netdesc.description.models.layers import NEURON_LAYERS
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
@@ -78,13 +78,10 @@ class Context:
             if isinstance(layer, NEURON_LAYERS):
                 yield index, layer
 
-    def neuron_of(self, layer: Dense) -> NeuronSection | None:
-        """Returns the neuron of a layer; None if the document does not define it."""
-        return (
-            self.document.neurons.get(layer.neuron)
-            if isinstance(layer.neuron, str)
-            else layer.neuron
-        )
+    def neuron_of(self, layer: Layer) -> NeuronSection | None:
+        """Returns the neuron of a layer; None if it has none or the document does not have it."""
+        neuron = layer.neuron if isinstance(layer, NEURON_LAYERS) else None
+        return self.document.neurons.get(neuron) if isinstance(neuron, str) else neuron
 
     def neurons(self) -> Iterator[tuple[Parts, NeuronSection]]:
         """Yields every neuron with its place: first the entries of ``neurons``, then the neurons

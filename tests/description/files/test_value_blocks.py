@@ -61,12 +61,6 @@ SAMPLES = 4 * MAX_READ_BYTES // (8 * 400)
 LATE = (SAMPLES - 2, 7, 3)
 
 
-def late(array: np.ndarray, value: float) -> np.ndarray:
-    """The array with another value at ``LATE``, or in the row of that sample."""
-    array[LATE if array.ndim == 3 else (*LATE[:1], LATE[-1])] = value
-    return array
-
-
 @pytest.mark.parametrize("dtype", ["<f8", ">f4", "u1"])
 def test_a_late_value_that_is_no_spike_is_found(tmp_path, dtype: str) -> None:
     document = labelled_data(encoding={"type": "spikes"})
@@ -75,7 +69,8 @@ def test_a_late_value_that_is_no_spike_is_found(tmp_path, dtype: str) -> None:
     inputs[::3] = 1
     labels = np.arange(count) % 2
     assert array_findings(tmp_path, document, BATCH, inputs=inputs, labels=labels) == []
-    (found,) = array_findings(tmp_path, document, BATCH, inputs=late(inputs, 2), labels=labels)
+    inputs[LATE] = 2
+    (found,) = array_findings(tmp_path, document, BATCH, inputs=inputs, labels=labels)
     assert (found.code, found.pointer) == ("ND321", "/data/inputs")
     assert f"inputs[{', '.join(map(str, LATE))}] is 2" in found.message
     assert found.notes[0].startswith("1 of ")
@@ -85,8 +80,18 @@ def test_a_late_value_beyond_the_range_is_found(tmp_path) -> None:
     inputs = np.random.default_rng(0).random((100 * SAMPLES, 4))
     labels = np.arange(len(inputs)) % 2
     assert array_findings(tmp_path, labelled_data(), BATCH, inputs=inputs, labels=labels) == []
-    (found,) = array_findings(
-        tmp_path, labelled_data(), BATCH, inputs=late(inputs, np.nan), labels=labels
-    )
+    inputs[-2, 3] = np.nan
+    (found,) = array_findings(tmp_path, labelled_data(), BATCH, inputs=inputs, labels=labels)
     assert (found.code, found.pointer) == ("ND320", "/data/range")
-    assert f"inputs[{LATE[0]}, {LATE[-1]}] is nan" in found.message
+    assert f"inputs[{len(inputs) - 2}, 3] is nan" in found.message
+
+
+def test_a_value_that_is_cut_off_hides_no_later_error(tmp_path) -> None:
+    document = labelled_data(encoding={"type": "series"})
+    inputs, labels = np.zeros((SAMPLES, 100, 4)), np.arange(SAMPLES) % 2
+    inputs[0, 0, 0] = 600
+    for value, severity, words in ((600, "warning", "cut off"), (np.nan, "error", "is nan")):
+        inputs[LATE] = value
+        (found,) = array_findings(tmp_path, document, BATCH, inputs=inputs, labels=labels)
+        assert (found.code, found.severity) == ("ND320", severity)
+        assert words in found.message

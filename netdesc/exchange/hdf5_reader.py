@@ -193,18 +193,18 @@ class Group:
         return values.astype(np.int32)
 
     def integer(self, name: str) -> int:
-        values = self.integers(name)
-        if values.size != 1:
-            raise self.error(name, f"has shape {list(values.shape)}, not one number")
-        return int(values.item())
+        return int(self._single(name, self.integers(name)))
 
     def number(self, name: str) -> float:
         """Reads one number of any type. NetFileError if it is infinite or NaN."""
         values = self._numbers(name)
+        self._require(name, values, np.isfinite(values), "a finite number")
+        return float(self._single(name, values))
+
+    def _single(self, name: str, values: NDArray) -> Any:
         if values.size != 1:
             raise self.error(name, f"has shape {list(values.shape)}, not one number")
-        self._require(name, values, np.isfinite(values), "a finite number")
-        return float(values.item())
+        return values.item()
 
     def _numbers(self, name: str) -> NDArray:
         dataset = self._dataset(name)

@@ -54,6 +54,7 @@ class NeuronForm(NamedTuple):
     """Other datasets, with the only value that netdesc reads and writes."""
     is_complex: bool = False
     """Whether the weights have a real and an imaginary part."""
+    max_threshold: int = MAX_THRESHOLD
 
 
 _SPIKES = {"gradedSpike": 0}
@@ -66,7 +67,7 @@ FORMS = {
     "RF_IZHIKEVICH": NeuronForm("rf_iz", ("sinDecay", "cosDecay", "vThMant"), _SPIKES, True),
     "ADRF_PHASE": NeuronForm("adrf", ("sinDecay", "cosDecay", *_ADAPTIVE), _SPIKES, True),
     "ADRF_IZHIKEVICH": NeuronForm("adrf_iz", ("sinDecay", "cosDecay", *_ADAPTIVE), _SPIKES, True),
-    "SDNN": NeuronForm("sigma_delta", ("vThMant",), {}),
+    "SDNN": NeuronForm("sigma_delta", ("vThMant",), {}, max_threshold=MAX_DIFFERENCE * WEIGHT_UNIT),
 }
 """Type of a neuron in files -> its form."""
 
@@ -107,6 +108,6 @@ class NetNeuron:
                 needed = f"[{neurons}] is needed" if known.can_differ else "one number is needed"
                 problem = f"has shape {list(values.shape)}; the layer has {neurons} neurons, "
                 raise LayerError(dataset, f"{problem}so {needed}")
-            highest = MAX_DIFFERENCE * WEIGHT_UNIT if self.type == "SDNN" else known.highest
+            highest = min(known.highest, self.form.max_threshold)
             is_valid = (values >= known.lowest) & (values <= highest)
             require(dataset, values, is_valid, f"it is {known.lowest} to {highest}")

@@ -81,12 +81,7 @@ def test_the_command_prints_tables_or_one_object(
     netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The results of all programs, also of netdesc, are fake, so that nothing is measured."""
-    result = {
-        "status": "done", "what": "a fake layer", "versions": {"python": "3.11"},
-        "device": "cpu", "threads": 1, "seconds": [0.25, 0.5, 0.75], "spike_rate": 0.04,
-        "peak_bytes": 4000, "path": None,
-    }  # fmt: skip
-    python = bench_peers.interpreter(tmp_path / "python", json.dumps(result))
+    python = bench_peers.interpreter(tmp_path / "python", bench_peers.RESULT)
     monkeypatch.setattr(sys, "executable", str(python))
     sizes = ("--inputs", "9", "--neurons", "5", "--steps", "10", "--batch", "2")
     peers = ("--against", "norse,spyx", "--peer-python", python)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -41,15 +40,7 @@ def test_the_command_prints_a_table_or_one_object(
     netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The results of all programs, also of netdesc, are fake, so that nothing is measured."""
-    result = {
-        "status": "done", "what": "a fake layer", "versions": {"python": "3.11"},
-        "device": "cpu", "threads": 1, "seconds": [0.25, 0.5, 0.75], "spike_rate": 0.04,
-        "peak_bytes": 4000, "path": "events",
-    }  # fmt: skip
-    answers = {count: "\n".join([json.dumps(result)] * count) for count in (1, 3, 4)}
-    python = bench_peers.interpreter(tmp_path / "python", "")
-    by_count = f"import sys\nprint({answers!r}[len(sys.argv) - 3])\n"
-    python.write_text(f"#!{sys.executable}\n{by_count}", encoding="utf-8")
+    python = bench_peers.interpreter(tmp_path / "python", bench_peers.RESULT)
     monkeypatch.setattr(sys, "executable", str(python))
     command = ("bench", "neurons", "alif", "delta", "--steps", "9", "--batch", "2")
     peers = ("--against", "norse,snntorch", "--peer-python", python)

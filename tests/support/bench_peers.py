@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -66,8 +67,17 @@ def package(folder: Path, name: str, text: str) -> None:
     (place / "__init__.py").write_text(text, encoding="utf-8")
 
 
+RESULT = json.dumps({
+    "status": "done", "what": "a fake layer", "versions": {"python": "3.11"},
+    "device": "cpu", "threads": 1, "seconds": [0.25, 0.5, 0.75], "spike_rate": 0.04,
+    "peak_bytes": 4000, "path": "events",
+})  # fmt: skip
+"""The result of a measurement that takes 500 ms."""
+
+
 def interpreter(path: Path, answer: str) -> Path:
-    """A program in an interpreter's place that prints ``answer``, whatever it is told to run."""
-    path.write_text(f"#!{sys.executable}\nprint({answer!r})\n", encoding="utf-8")
+    """A program in an interpreter's place that prints ``answer`` for each work, unmeasured."""
+    code = f"import sys\nfor work in sys.argv[3:]:\n    print({answer!r})\n"
+    path.write_text(f"#!{sys.executable}\n{code}", encoding="utf-8")
     path.chmod(0o755)
     return path

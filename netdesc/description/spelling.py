@@ -28,7 +28,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name with the letters of ``name``, or fewest edits; else ``None``."""
+    """Returns the known name with the fewest edits from ``name``; ``None`` if none is close.
+
+    Names that differ only by case, hyphens or underscores come first.
+    """
     if len(name) > _MAX_NAME_LENGTH:
         return None
     known = list(itertools.islice(known, _MAX_COMPARED))

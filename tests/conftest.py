@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Tests run side by side. A thread that waits for another must sleep then, not hold its processor.
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from support.cli_process import Netdesc, Outcome
 
 from netdesc.cli import main
+from netdesc.kernels.engine import use_engine
 
 # Triton reads this when it is loaded. Its kernels are interpreted where no GPU can run them.
 if not torch.cuda.is_available():
@@ -39,6 +41,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     # In another process, so that this one forks its workers without Numba's threads.
     script = Path(__file__).parent / "support" / "kernel_compiler.py"
     subprocess.run([sys.executable, str(script)], check=False)
+
+
+@pytest.fixture(scope="module")
+def reference_engine() -> Iterator[None]:
+    """Computes without kernels, in tests of something else: they need not be compiled then."""
+    with use_engine("reference"):
+        yield
 
 
 @pytest.fixture

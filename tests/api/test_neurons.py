@@ -15,8 +15,9 @@ from support.neuron_definitions import example_fields
 import netdesc
 from netdesc.description.neuron_text import example_neuron
 from netdesc.events import Event
-from netdesc.kernels.engine import use_engine
 from netdesc.neurons.models import NEURONS
+
+pytestmark = pytest.mark.usefixtures("reference_engine")
 
 ADAPTION = {
     "threshold_step": [0.1, 0.3], "threshold_decay": [0.1, 0.3], "refractory_decay": 0.5,
@@ -90,13 +91,6 @@ def document(folder: Path, kind: str) -> dict[str, Any]:
     made["neurons"]["own"] = {"type": kind, "per_channel": True} | fields_of(kind)
     made["layers"][0] |= {"neuron": "own", "weight_norm": kind == "rf", "weight_scale": 3.0}
     return made
-
-
-@pytest.fixture(autouse=True)
-def on_the_reference_engine():
-    """The other engines are compared with it elsewhere, and would compile each neuron."""
-    with use_engine("reference"):
-        yield
 
 
 @pytest.mark.parametrize("kind", NEURONS)

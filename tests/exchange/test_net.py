@@ -27,6 +27,8 @@ from netdesc.exchange import (
 from netdesc.graph import build_graph
 from netdesc.modules import build
 
+pytestmark = pytest.mark.usefixtures("reference_engine")
+
 TWO = [dense("hidden", 5), dense("output", 3)]
 NORM = {"norm": "mean", "current_decay": 0.5}
 

@@ -27,6 +27,8 @@ from netdesc.hardware import HardwareError, layer_integers, runner, simulate
 from netdesc.hardware.neurons import IntegerNeurons
 from netdesc.neurons.models import NEURONS
 
+pytestmark = pytest.mark.usefixtures("reference_engine")
+
 TOP = 1 << 23
 
 

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from support.equation_interpreter import run_equations
 from support.modules_samples import dense, network, spikes
 
-from netdesc.kernels.engine import use_engine
 from netdesc.modules import Network
 from netdesc.modules.neuron import Neurons
+
+pytestmark = pytest.mark.usefixtures("reference_engine")
 
 ADAPTION = {"threshold_step": 0.2, "threshold_decay": 0.1, "refractory_decay": 0.4}
 RF = {"type": "rf", "threshold": 0.3, "period": 7.0, "decay": 0.1}
@@ -43,12 +44,6 @@ def of_kind(neuron: dict[str, Any], *, units: int = 6, delay: bool = True) -> Ne
 
 def cells(neuron: dict[str, Any], units: int = 5) -> Neurons:
     return network(dense("a", units, neuron=neuron)).layers["a"].neuron
-
-
-@pytest.fixture(autouse=True)
-def on_the_reference_engine():
-    with use_engine("reference"):
-        yield
 
 
 def with_statistics(model: Network) -> Network:

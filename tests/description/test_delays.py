@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,11 +24,13 @@ UNDELAYED = [layer("a", axonal_delay_step=False), layer("b"), layer("c")]
 FLATTENED = [{"name": "flat", "type": "flatten"}, *THREE]
 
 
+def document(layers: list[dict[str, object]], steps: int) -> dict[str, Any]:
+    changes = {"layers": layers, "time": {"steps": steps}, "data": None, "input": {"shape": [2]}}
+    return json.loads(LABELLED) | changes
+
+
 def found(folder: Path, layers: list[dict[str, object]], steps: int) -> list[Diagnostic]:
-    document = json.loads(LABELLED)
-    document |= {"layers": layers, "time": {"steps": steps}, "data": None}
-    document["input"] = {"shape": [2]}
-    return findings(folder, json.dumps(document))
+    return findings(folder, json.dumps(document(layers, steps)))
 
 
 @pytest.mark.parametrize(
@@ -43,10 +46,7 @@ def test_the_path_with_the_fewest_delays_counts(tmp_path: Path, layers, needed: 
 @pytest.mark.parametrize("layers", [THREE, SKIPPED, UNDELAYED])
 def test_the_output_spikes_exactly_if_nothing_is_said(tmp_path: Path, layers) -> None:
     for steps in range(1, 6):
-        document = json.loads(LABELLED)
-        document |= {"layers": layers, "time": {"steps": steps}, "data": None}
-        document["input"] = {"shape": [2]}
-        model = netdesc.compile(document).model
+        model = netdesc.compile(document(layers, steps)).model
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.fill_(4.0)

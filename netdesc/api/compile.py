@@ -75,11 +75,12 @@ def _override(network: Source, overrides: Overrides) -> Description:
     """Loads a document with ``overrides``. TypeError if ``network`` is not the path or a dict."""
     if isinstance(network, Mapping):
         return load(network, overrides)
-    if isinstance(network, str | Path):
-        path = Path(network)
-        if not os.path.isdir(path) and not is_net_file(path):
-            return load(network, overrides)
-    kind = network if isinstance(network, str | Path) else type(network).__name__
+    if not isinstance(network, str | Path):
+        kind = type(network).__name__
+    elif os.path.isdir(network) or is_net_file(Path(network)):
+        kind = network
+    else:
+        return load(network, overrides)
     raise TypeError(f"overrides change a document (the path of one, or a dict), not {kind}")
 
 

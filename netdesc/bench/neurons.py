@@ -100,16 +100,16 @@ def compare_neurons(
 
 def _works(name: str, size: LayerSize, device: str, repeats: int) -> dict[str, Work]:
     """Returns the work of each pass (see ``NeuronTimes``)."""
-    known = NEURONS[name].model_fields
-    fields = {field: value for field, value in VALUES.items() if field in known}
+    section = NEURONS[name]
+    fields = {field: value for field, value in VALUES.items() if field in section.model_fields}
     if "threshold" in fields and "current_decay" not in fields:
         fields["threshold"] = 1.0
-    learnable = list(NEURONS[name].model_validate({"type": name, **fields}).learnable())
+    learnable = list(section.model_validate({"type": name, **fields}).learnable())
     layer = size.work(device, repeats)
 
     def work_of(**settings: Any) -> Work:
-        known = {**layer.settings, "neuron_type": name, "neuron": fields}
-        return replace(layer, settings={**known, **settings})
+        neuron = {"neuron_type": name, "neuron": fields}
+        return replace(layer, settings={**layer.settings, **neuron, **settings})
 
     learnt = {"neuron": {**fields, "learn": learnable}}
     return {

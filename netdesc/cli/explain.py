@@ -55,14 +55,13 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         else:
             output.print(*(f"{each}  {title}" for each, title in titles().items()))
         return
-    if name is None and subject.endswith(".json"):
-        name = ""
-    if name is not None or subject in NEURONS:
-        neuron = example_neuron(subject) if name is None else _neuron_of(subject, name)
+    is_example = subject in NEURONS and name is None
+    if is_example or name is not None or subject.endswith(".json"):
+        neuron = example_neuron(subject) if is_example else _neuron_of(subject, name)
         if output.as_json:
             output.print_json(neuron_record(neuron))
         else:
-            output.print(SafeText(neuron_text(neuron, is_example=name is None)))
+            output.print(SafeText(neuron_text(neuron, is_example=is_example)))
         return
     try:
         text, entry = explain(subject), record(subject)
@@ -74,7 +73,7 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         output.print(SafeText(text))
 
 
-def _neuron_of(file: str, name: str) -> NeuronSection:
+def _neuron_of(file: str, name: str | None) -> NeuronSection:
     """Returns the neuron of a document that has a name, or that the layer of that name has."""
     from netdesc.description import load
 
@@ -85,7 +84,7 @@ def _neuron_of(file: str, name: str) -> NeuronSection:
         neuron = neurons[neuron] if isinstance(neuron, str) else neuron
         if neuron is not None:
             neurons.setdefault(layer.name, neuron)
-    if name not in neurons:
-        missing = f'has no neuron "{name}"' if name else "needs the name of a neuron"
+    if name is None or name not in neurons:
+        missing = "needs the name of a neuron" if name is None else f'has no neuron "{name}"'
         raise click.UsageError(f"{file} {missing}; it has {', '.join(neurons)}")
     return neurons[name]

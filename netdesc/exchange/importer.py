@@ -39,6 +39,12 @@ STEP_MS_ASSUMED = (
     f"steps of {DEFAULT_TIME.step_ms:g} ms are assumed: the file does not say how long a step is"
 )
 
+NOT_IN_FORMAT = (
+    "neurons that training does not change: the file does not say which values are learnt (learn)",
+    "no dropout (dropout)",
+)
+"""The sentences of ``ImportedNetwork.assumed`` for values that no ``.net`` file holds."""
+
 SPIKE_LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
 GRADED_LOSS = {"type": "spike_max", "mode": "softmax"}
 TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
@@ -201,13 +207,6 @@ def _describe(section: JsonObject) -> str:
         if name != "type"
     ]
     return f"{section['type']} with {' and '.join(values)}"
-
-
-NOT_IN_FORMAT = (
-    "neurons that training does not change: the file does not say which values are learnt (learn)",
-    "no dropout (dropout)",
-)
-"""The sentences of ``ImportedNetwork.assumed`` for values that no ``.net`` file holds."""
 
 
 def _require_range(name: str, value: float | None, largest: float) -> None:

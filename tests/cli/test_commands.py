@@ -118,7 +118,8 @@ def test_explain(netdesc: Netdesc) -> None:
     assert json.loads(netdesc("explain", "cuba", "--json").out)["reset"] == ["v = 0"]
     for name in ("cuba", "hidden"):
         assert "threshold = 0." in netdesc("explain", OXFORD, name).out
-    assert "hidden" in netdesc("explain", OXFORD, "hiden").err
+    for names in ([], ["hiden"]):
+        assert "it has cuba, hidden" in netdesc("explain", OXFORD, *names).err
 
 
 @pytest.mark.parametrize("command", ["validate", "show", "explain", "schema"])

@@ -122,7 +122,7 @@ def evaluate(
     warnings = opened.warnings
     if opened.is_imported:
         kind = compiled.graph.loss.type
-        warnings.append(f"a .net file holds no loss: {kind} was assumed, with its defaults")
+        warnings.append(f"a .net file holds no loss: {kind} is assumed, as imports write it")
     memory = _memory_data(data, description, folder)
     found = _read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))

@@ -37,8 +37,8 @@ class NeuronView:
 
     @property
     def title(self) -> str:
-        plural = "s" if len(self.plots) > 1 else ""
-        return f"{self.name}, in layer{plural} {join_words(list(self.plots))}"
+        layers = "layers" if len(self.plots) > 1 else "layer"
+        return f"{self.name}, in {layers} {join_words(list(self.plots))}"
 
 
 def neuron_views(run: RunData) -> list[NeuronView]:

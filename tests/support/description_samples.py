@@ -64,7 +64,7 @@ def npz(**arrays: Any) -> bytes:
 
 def base_of(entry: Entry) -> str:
     """The document of the examples of a code."""
-    return VALUED if entry.has_values else LABELLED if entry.is_labelled else BASE
+    return {"events": BASE, "labels": LABELLED, "values": VALUED}[entry.data]
 
 
 VALUES = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)

@@ -29,7 +29,7 @@ ENTRIES = (
         at="/data/path",
         wrong='"cut.npz"',
         right='"samples.npz"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND310",
@@ -41,7 +41,7 @@ ENTRIES = (
         at="/data/labels",
         wrong='"lables"',
         right='"labels"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND311",
@@ -56,7 +56,7 @@ ENTRIES = (
         at="/data/inputs",
         wrong='"pickled"',
         right='"inputs"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND312",
@@ -70,7 +70,7 @@ ENTRIES = (
         at="/data/labels",
         wrong='"labels_as_floats"',
         right='"labels"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND313",
@@ -84,7 +84,7 @@ ENTRIES = (
         at="/input",
         wrong='{"shape": [5]}',
         right='{"shape": [4]}',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND314",
@@ -101,7 +101,7 @@ ENTRIES = (
         at="/data/encoding",
         wrong='{"type": "spikes"}',
         right='{"type": "rate"}',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND315",
@@ -114,7 +114,7 @@ ENTRIES = (
         at="/data/labels",
         wrong='"labels_of_others"',
         right='"labels"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND316",
@@ -127,7 +127,7 @@ ENTRIES = (
         at="/data/labels",
         wrong='"labels_from_1"',
         right='"labels"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND317",
@@ -137,7 +137,7 @@ ENTRIES = (
         at="/data/split",
         wrong='"split_without_0"',
         right='"split"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND318",
@@ -150,7 +150,7 @@ ENTRIES = (
         at="/data/split",
         wrong='"split_with_3"',
         right='"split"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND319",
@@ -163,7 +163,7 @@ ENTRIES = (
         at="/data/split",
         wrong='"split_of_0"',
         right='"split"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND320",
@@ -177,7 +177,7 @@ ENTRIES = (
         at="/data/inputs",
         wrong='"inputs_to_16"',
         right='"inputs"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND321",
@@ -190,7 +190,7 @@ ENTRIES = (
         at="/data",
         wrong='{"type": "arrays", "path": "samples.npz", "inputs": "spikes_of_2", "split": null}',
         right='{"type": "arrays", "path": "samples.npz", "inputs": "spikes", "split": null}',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND324",
@@ -208,7 +208,7 @@ ENTRIES = (
         at="/data/path",
         wrong='"tight.npz"',
         right='"samples.npz"',
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND325",
@@ -225,7 +225,7 @@ ENTRIES = (
             '{"type": "arrays", "path": "samples.npz", "split": "split",\n'
             ' "encoding": {"type": "rate"}}'
         ),
-        is_labelled=True,
+        data="labels",
     ),
     Entry(
         code="ND326",
@@ -239,6 +239,6 @@ ENTRIES = (
         at="/data/targets",
         wrong='"targets_of_others"',
         right='"targets"',
-        has_values=True,
+        data="values",
     ),
 )

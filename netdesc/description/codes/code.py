@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from netdesc.description.diagnostics.diagnostic import Severity
+
+ExampleData = Literal["events", "labels", "values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +26,13 @@ class Entry:
     wrong: str
     right: str
     at: str
+    severity: Severity = "error"
+    data: ExampleData = "events"
+    """What the data of the examples' document are: event files with targets, or arrays with labels
+    or with target values.
+    """
     encoding: str = "utf-8"
     """The encoding in which the document of the wrong example is saved."""
-    severity: Severity = "error"
-    is_labelled: bool = False
-    """True if the document of the examples has labelled arrays, False if it has event files with
-    targets.
-    """
-
-    has_values: bool = False
-    """True if the document of the examples has arrays with target values."""
-
-    neuron: str = ""
-    """The type of the neuron in the examples. As long as documents have none, nothing has the code.
-    """
 
     @property
     def wrong_text(self) -> str:

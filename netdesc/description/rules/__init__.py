@@ -1,6 +1,6 @@
 """Rules about the meaning of a document (ND2xx).
 
-Each file holds one rule: the function ``check``, and ``ENTRY``, which explains its code.
+Each file holds one rule: a function ``check`` with the decorator ``rule``, which explains its code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from netdesc.description.models import Document
 from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
 from netdesc.description.source_map import SourceMap
-from netdesc.neurons.models import NEURONS
 
 MAX_DIAGNOSTICS_PER_RULE = 100
 """Largest number of diagnostics of one rule. A hostile document could have very many."""
@@ -24,16 +23,12 @@ MAX_DIAGNOSTICS_PER_RULE = 100
 
 def _load_rules() -> Iterator[Rule]:
     for info in pkgutil.iter_modules(__path__, f"{__name__}."):
-        module = importlib.import_module(info.name)
-        if hasattr(module, "ENTRY"):
-            yield Rule(module.ENTRY, module.check)
+        values = vars(importlib.import_module(info.name)).values()
+        yield from (value for value in values if isinstance(value, Rule))
 
 
-ALL_RULES = sorted(_load_rules(), key=lambda rule: rule.entry.code)
+RULES = sorted(_load_rules(), key=lambda rule: rule.entry.code)
 """The rules of all files in this folder, sorted by code."""
-
-RULES = [rule for rule in ALL_RULES if rule.entry.neuron in ("", *NEURONS)]
-"""The rules that apply to the neurons that documents have."""
 
 
 def check_rules(

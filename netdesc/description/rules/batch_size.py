@@ -1,15 +1,20 @@
-"""Warns if a batch is larger than the training set (ND222)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND222",
+    "the batch is larger than the training set",
+    at="/training/batch_size",
+    wrong="32",
+    right="1",
+    severity="warning",
+)
+def check(context: Context) -> Found:
+    """A batch holds each sample at most once, so no batch can have batch_size samples here.
+
+    Use a smaller batch_size, or leave it out to use the whole set.
+    """
     training = context.document.training
     if context.training_set.samples is None:
         return
@@ -26,19 +31,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 RelatedPath(("training", "validation_split"), "this share is set aside"),
             ),
         )
-
-
-ENTRY = Entry(
-    code="ND222",
-    title="the batch is larger than the training set",
-    cause="A batch holds each sample at most once, so no batch can have batch_size samples here.",
-    fix="Use a smaller batch_size, or leave it out to use the whole set.",
-    at="/training",
-    wrong=(
-        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n "batch_size": 32}'
-    ),
-    right=(
-        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n "batch_size": 1}'
-    ),
-    severity="warning",
-)

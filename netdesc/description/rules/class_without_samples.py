@@ -1,18 +1,25 @@
-"""Warns if a class has no training samples (ND235)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import output_locations
 
 MAX_LABELS_SHOWN = 5
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND235",
+    "a class without training samples",
+    at="/data/labels",
+    wrong='"labels_without_1"',
+    right='"labels"',
+    severity="warning",
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """The last layer has one neuron per class, counted from 0. Some classes have no training
+    sample, so the network cannot learn to recognise them.
+
+    Check the labels and the split, or give the last layer one unit per class.
+    """
     document, classes = context.document, context.classes
     labels = context.training_set.labels
     if labels is None or classes is None or document.loss.learns_from != "labels":
@@ -35,19 +42,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         on="key",
         related=output_locations(document),
     )
-
-
-ENTRY = Entry(
-    code="ND235",
-    title="a class without training samples",
-    cause=(
-        "The last layer has one neuron per class, counted from 0. Some classes have no training "
-        "sample, so the network cannot learn to recognise them."
-    ),
-    fix="Check the labels and the split, or give the last layer one unit per class.",
-    at="/data/labels",
-    wrong='"labels_without_1"',
-    right='"labels"',
-    is_labelled=True,
-    severity="warning",
-)

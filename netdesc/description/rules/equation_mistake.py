@@ -1,18 +1,25 @@
-"""Reports mistakes in the equations of a neuron, each at its place in a string (ND238)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.mistakes import EquationError, Place
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND238",
+    "a mistake in an equation",
+    at="/neurons/cuba",
+    wrong='{"type": "equations", "step": ["v = v + y"], "output": "v"}',
+    right='{"type": "equations", "step": ["v = v + x"], "output": "v"}',
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """An equation has a name that is unknown, types that do not fit together, something that
+    equations may not say, or a sum that 32 bits cannot hold. A name that an equation assigns is
+    a state. Other names are parameters and inputs of the neuron.
+
+    Change the marked part of the equation. netdesc explain equations lists all functions.
+    """
     for parts, neuron in context.neurons():
         if neuron.type_name() != "equations":
             continue  # tests read the equations of the others
@@ -37,27 +44,3 @@ def _path(place: Place, definition: Definition) -> Parts:
         names = [name for name, _ in definition.parameters]
         return (place.part, *names[place.index : place.index + 1])
     return (place.part,) if place.part in ("spike", "output") else (place.part, place.index)
-
-
-ENTRY = Entry(
-    code="ND238",
-    title="a mistake in an equation",
-    cause=(
-        "An equation has a name that is unknown, types that do not fit together, something that "
-        "equations may not say, or a sum that 32 bits cannot hold. A name that an equation assigns "
-        "is a state. Other names are parameters and inputs of the neuron."
-    ),
-    fix="Change the marked part of the equation. netdesc explain equations lists all functions.",
-    at="/neurons/cuba",
-    wrong=(
-        '{"type": "equations", "parameters": {"leak": {"kind": "decay", "value": 0.1}},\n'
-        ' "step": ["v = decay(v, leek) + x"], "spike": "v > 1", "reset": ["v = 0"],\n'
-        ' "surrogate": {"peak": 0.5}}'
-    ),
-    right=(
-        '{"type": "equations", "parameters": {"leak": {"kind": "decay", "value": 0.1}},\n'
-        ' "step": ["v = decay(v, leak) + x"], "spike": "v > 1", "reset": ["v = 0"],\n'
-        ' "surrogate": {"peak": 0.5}}'
-    ),
-    neuron="equations",
-)

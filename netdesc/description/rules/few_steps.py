@@ -1,15 +1,23 @@
-"""Warns if a sample ends before a spike of the input can reach the output (ND245)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.delays import delay_steps, describe_late_output, output_delay
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND245",
+    "a sample ends before its spikes reach the output",
+    at="/time/steps",
+    wrong="1",
+    right="100",
+    severity="warning",
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """Each layer with axonal_delay_step, which is the default, delays its spikes by one step. On
+    the way with the fewest delays, a spike of the first step reaches the output only after the
+    last step, so the output does not depend on the input, and nothing is learned.
+
+    Use more time.steps, or set "axonal_delay_step": false in layers.
+    """
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
@@ -21,20 +29,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
     if message is not None:
         hint = f'write at least {delay + 1}, or "axonal_delay_step": false in layers'
         yield RuleDiagnostic(("time", "steps"), message, hint=hint)
-
-
-ENTRY = Entry(
-    code="ND245",
-    title="a sample ends before its spikes reach the output",
-    cause=(
-        "Each layer with axonal_delay_step, which is the default, delays its spikes by one step. "
-        "On the way with the fewest delays, a spike of the first step reaches the output only "
-        "after the last step, so the output does not depend on the input, and nothing is learned."
-    ),
-    fix='Use more time.steps, or set "axonal_delay_step": false in layers.',
-    at="/time/steps",
-    wrong="1",
-    right="100",
-    severity="warning",
-    is_labelled=True,
-)

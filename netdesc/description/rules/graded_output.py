@@ -1,16 +1,23 @@
-"""Checks that the loss can read graded values if the output layer hands them on (ND243)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeMax, SpikeTime
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND243",
+    "a loss of spikes for graded values",
+    at="/neurons/cuba",
+    wrong='{"type": "integrator"}',
+    right='{"type": "lif", "threshold": 1, "voltage_decay": 0.1}',
+)
+def check(context: Context) -> Found:
+    """An integrator, or a neuron with graded output, hands on numbers that can be negative.
+    spike_time compares the times of spikes, and spike_max with the mode probability divides by a
+    sum of counts. spike_rate, and spike_max with the mode softmax, read the mean of the numbers
+    over the steps.
+
+    Use spike_rate, or spike_max with "mode": "softmax"; or an output neuron that spikes.
+    """
     loss, last = context.document.loss, len(context.document.layers) - 1
     layer = context.document.layers[last]
     neuron = context.neuron_of(layer)
@@ -30,19 +37,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
             hint=hint,
             related=(RelatedPath(("layers", last, "neuron"), "hands on graded values"),),
         )
-
-
-ENTRY = Entry(
-    code="ND243",
-    title="a loss of spikes for graded values",
-    cause=(
-        "An integrator, or a neuron with graded output, hands on numbers that can be negative. "
-        "spike_time compares the times of spikes, and spike_max with the mode probability divides "
-        "by a sum of counts. spike_rate, and spike_max with the mode softmax, read the mean of the "
-        "numbers over the steps."
-    ),
-    fix='Use spike_rate, or spike_max with "mode": "softmax"; or an output neuron that spikes.',
-    at="/neurons/cuba",
-    wrong='{"type": "integrator"}',
-    right='{"type": "lif", "threshold": 1, "voltage_decay": 0.1}',
-)

@@ -1,18 +1,29 @@
-"""Warns about ``data.range`` if the inputs are spikes already, which no range scales (ND246)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, SpikesEncoding
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 _DEFAULT = Arrays.model_fields["range"].default
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND246",
+    "a range that nothing uses",
+    at="/data",
+    wrong=(
+        '{"type": "arrays", "path": "samples.npz", "inputs": "spikes", "split": null,\n'
+        ' "range": [0, 255]}'
+    ),
+    right='{"type": "arrays", "path": "samples.npz", "inputs": "spikes", "split": null}',
+    severity="warning",
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """Encodings scale values by data.range before they make spikes of them. Without an encoding, or
+    with the encoding spikes, the inputs are spikes already, 0 or 1 in every step, so the range
+    has no effect.
+
+    Remove data.range, or write an encoding that makes spikes of the values.
+    """
     data = context.document.data
     if not isinstance(data, Arrays) or not isinstance(data.encoding, SpikesEncoding):
         return
@@ -23,23 +34,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         message = "data.range is not used, because the inputs are spikes"
         hint = 'remove it, or add an encoding such as {"type": "rate"}'
         yield RuleDiagnostic(("data", "range"), message, hint=hint, related=related)
-
-
-ENTRY = Entry(
-    code="ND246",
-    title="a range that nothing uses",
-    cause=(
-        "Encodings scale values by data.range before they make spikes of them. Without an "
-        "encoding, or with the encoding spikes, the inputs are spikes already, 0 or 1 in every "
-        "step, so the range has no effect."
-    ),
-    fix="Remove data.range, or write an encoding that makes spikes of the values.",
-    at="/data",
-    wrong=(
-        '{"type": "arrays", "path": "samples.npz", "inputs": "spikes", "split": null,\n'
-        ' "range": [0, 255]}'
-    ),
-    right='{"type": "arrays", "path": "samples.npz", "inputs": "spikes", "split": null}',
-    severity="warning",
-    is_labelled=True,
-)

@@ -1,15 +1,20 @@
-"""Checks that the inputs of dense layers have one dimension (ND207)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import shape_locations, trace_source
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND207",
+    "a dense layer needs an input of one dimension",
+    at="/input",
+    wrong='{"shape": [2, 2]}',
+    right='{"shape": [4]}',
+)
+def check(context: Context) -> Found:
+    """A dense layer connects every input with every unit, so its input must have one dimension.
+    Here it has several.
+
+    Add a layer of type flatten before it.
+    """
     for problem in context.wiring.problems:
         if problem.kind == "rank":
             document, wiring = context.document, context.wiring
@@ -22,17 +27,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 notes=(f"shapes: {trace_source(document, wiring, source)} → {name} dense",),
                 related=shape_locations(document, source, shape),
             )
-
-
-ENTRY = Entry(
-    code="ND207",
-    title="a dense layer needs an input of one dimension",
-    cause=(
-        "A dense layer connects every input with every unit, so its input must have one "
-        "dimension. Here it has several."
-    ),
-    fix="Add a layer of type flatten before it.",
-    at="/input",
-    wrong='{"shape": [2, 2]}',
-    right='{"shape": [4]}',
-)

@@ -1,15 +1,28 @@
-"""Checks that there is an output neuron for the label of each listed sample (ND229)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import output_locations, trace_shape
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND229",
+    "a label beyond the outputs",
+    at="/data",
+    wrong=(
+        '{"type": "spike_files",\n'
+        ' "train": [{"input": {"path": "input.bs1"}, "label": 1},\n'
+        '           {"input": {"path": "input.bs1"}, "label": 2}]}'
+    ),
+    right=(
+        '{"type": "spike_files",\n'
+        ' "train": [{"input": {"path": "input.bs1"}, "label": 0},\n'
+        '           {"input": {"path": "input.bs1"}, "label": 1}]}'
+    ),
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """A label is the index of an output neuron, counted from 0. The last layer has fewer.
+
+    Correct the label, or give the last layer one unit per class.
+    """
     classes = context.classes
     for parts, pair in context.pairs():
         if pair.label is not None and classes is not None and pair.label >= classes:
@@ -22,23 +35,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 notes=(f"shapes: {trace}",),
                 related=output_locations(context.document),
             )
-
-
-ENTRY = Entry(
-    code="ND229",
-    title="a label beyond the outputs",
-    cause="A label is the index of an output neuron, counted from 0. The last layer has fewer.",
-    fix="Correct the label, or give the last layer one unit per class.",
-    at="/data",
-    wrong=(
-        '{"type": "spike_files",\n'
-        ' "train": [{"input": {"path": "input.bs1"}, "label": 1},\n'
-        '           {"input": {"path": "input.bs1"}, "label": 2}]}'
-    ),
-    right=(
-        '{"type": "spike_files",\n'
-        ' "train": [{"input": {"path": "input.bs1"}, "label": 0},\n'
-        '           {"input": {"path": "input.bs1"}, "label": 1}]}'
-    ),
-    is_labelled=True,
-)

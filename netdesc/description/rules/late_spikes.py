@@ -1,16 +1,22 @@
-"""Checks that the latency encoding uses at most the steps of a sample (ND234)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, LatencyEncoding
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND234",
+    "spikes after the end of a sample",
+    at="/data/encoding",
+    wrong='{"type": "latency", "within_steps": 200}',
+    right='{"type": "latency", "within_steps": 50}',
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """Latency encoding spreads the spikes of a sample over within_steps steps; the smallest values
+    spike last. A sample has fewer steps.
+
+    Use a smaller within_steps, or null, which means all steps of a sample.
+    """
     data, steps = context.document.data, context.document.time.steps
     if not isinstance(data, Arrays) or not isinstance(data.encoding, LatencyEncoding):
         return
@@ -19,18 +25,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         message = f"spikes are spread over {within} steps, but a sample has {steps} steps"
         length = RelatedPath(("time", "steps"), "the length of a sample")
         yield RuleDiagnostic(("data", "encoding", "within_steps"), message, related=(length,))
-
-
-ENTRY = Entry(
-    code="ND234",
-    title="spikes after the end of a sample",
-    cause=(
-        "Latency encoding spreads the spikes of a sample over within_steps steps; the smallest "
-        "values spike last. A sample has fewer steps."
-    ),
-    fix="Use a smaller within_steps, or null, which means all steps of a sample.",
-    at="/data/encoding",
-    wrong='{"type": "latency", "within_steps": 200}',
-    right='{"type": "latency", "within_steps": 50}',
-    is_labelled=True,
-)

@@ -1,17 +1,22 @@
-"""Checks that each layer reads only the layers before it (ND206)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shapes import INPUT, InputProblem
 from netdesc.description.source_map import RelatedPath
 from netdesc.description.spelling import allowed_note
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND206",
+    '"from" names the layer itself or a later one',
+    at="/layers/0/from",
+    wrong='"output"',
+    right='"input"',
+)
+def check(context: Context) -> Found:
+    """Layers run in the order in which they are listed, so a layer can only read the layers before
+    it.
+
+    Change the order of the layers, or name an earlier one.
+    """
     layers = context.document.layers
     for problem in context.wiring.problems:
         name = layers[problem.layer].name
@@ -33,17 +38,3 @@ def _diagnostic(
     return RuleDiagnostic(
         problem.parts, message, notes=(allowed_note(sorted(earlier)),), related=(second,)
     )
-
-
-ENTRY = Entry(
-    code="ND206",
-    title='"from" names the layer itself or a later one',
-    cause=(
-        "Layers run in the order in which they are listed, so a layer can only read the layers "
-        "before it."
-    ),
-    fix="Change the order of the layers, or name an earlier one.",
-    at="/layers/0",
-    wrong='{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", "from": "output"}',
-    right='{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", "from": "input"}',
-)

@@ -1,20 +1,29 @@
-"""Reports names in ``learn`` that the neuron cannot learn (ND239)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import replace
 
-from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.spelling import did_you_mean
 from netdesc.neurons.compile import parameters_without_gradient
 from netdesc.neurons.mistakes import EquationError
 from netdesc.neurons.models import NeuronSection
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND239",
+    "a parameter that cannot be learnt",
+    at="/neurons/cuba",
+    wrong='{"type": "sigma_delta", "threshold": 0.1, "learn": ["threshold"]}',
+    right='{"type": "sigma_delta", "threshold": 0.1}',
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """learn names a parameter that the neuron does not have, or that has no gradient: a real number
+    of equations, a threshold of differences, or the decay of a state that the reset does
+    without. A parameter that only resets read, such as threshold_step, has a gradient with
+    "reset_gradient": "exact" alone.
+
+    Leave the name out, or let gradients pass through resets ("reset_gradient": "exact").
+    """
     for parts, neuron in context.neurons():
         known = list(neuron.learnable())
         for index, name in enumerate(neuron.learn):
@@ -28,7 +37,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         yield from _check_gradients(parts, neuron)
 
 
-def _check_gradients(parts: Parts, neuron: NeuronSection) -> Iterator[RuleDiagnostic]:
+def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
     """Yields a diagnostic for each learnt parameter whose gradient is always 0."""
     if not neuron.learn:
         return
@@ -46,21 +55,3 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Iterator[RuleDiagno
                 hint = 'add "reset_gradient": "exact", or leave it out'
             message = f'"{name}" has no gradient: {reason}'
             yield RuleDiagnostic((*parts, "learn", index), message, hint=hint)
-
-
-ENTRY = Entry(
-    code="ND239",
-    title="a parameter that cannot be learnt",
-    cause=(
-        "learn names a parameter that the neuron does not have, or that has no gradient: a real "
-        "number of equations, a threshold of differences, or the decay of a state that the reset "
-        "does without. A parameter that only resets read, such as threshold_step, has a gradient "
-        'with "reset_gradient": "exact" alone.'
-    ),
-    fix='Leave the name out, or let gradients pass through resets ("reset_gradient": "exact").',
-    at="/neurons/cuba",
-    wrong='{"type": "sigma_delta", "threshold": 0.1, "learn": ["threshold"]}',
-    right='{"type": "sigma_delta", "threshold": 0.1}',
-    is_labelled=True,
-    neuron="sigma_delta",
-)

@@ -1,18 +1,23 @@
-"""Checks that the windows of loss and classifier are at most as long as a sample (ND231)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import MovingWindowClassifier
 from netdesc.description.models.loss import window_steps
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND231",
+    "a window longer than a sample",
+    at="/loss",
+    wrong='{"type": "spike_rate", "window_steps": 200}',
+    right='{"type": "spike_rate", "window_steps": 20}',
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """A moving window covers the last window_steps steps. A sample has fewer steps.
+
+    Use a shorter window, or null, which means one rate over the whole sample.
+    """
     document = context.document
     windows: list[tuple[Parts, int | None]] = [
         (("loss", "window_steps"), window_steps(document.loss))
@@ -24,15 +29,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
             message = f"a window of {steps} steps is longer than a sample of {document.time.steps}"
             length = RelatedPath(("time", "steps"), "the length of a sample")
             yield RuleDiagnostic(parts, message, related=(length,))
-
-
-ENTRY = Entry(
-    code="ND231",
-    title="a window longer than a sample",
-    cause="A moving window covers the last window_steps steps. A sample has fewer steps.",
-    fix="Use a shorter window, or null, which means one rate over the whole sample.",
-    at="/loss",
-    wrong='{"type": "spike_rate", "window_steps": 200}',
-    right='{"type": "spike_rate", "window_steps": 20}',
-    is_labelled=True,
-)

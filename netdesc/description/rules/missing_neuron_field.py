@@ -1,36 +1,27 @@
-"""Reports fields that a neuron needs because of its other fields (ND241)."""
-
-from __future__ import annotations
-
 import json
-from collections.abc import Iterator
 
-from netdesc.description.codes.code import Entry
 from netdesc.description.model_structure import example, fields
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
-    for parts, neuron in context.neurons():
-        for name, reason in neuron.missing_fields().items():
-            value = json.dumps(example(fields(type(neuron))[name]))
-            message = f"{name} is missing: {reason}"
-            yield RuleDiagnostic(parts, message, hint=f'add "{name}": {value}')
-
-
-ENTRY = Entry(
-    code="ND241",
-    title="a field that a neuron needs because of another field",
-    cause=(
-        'The reset "refractory" of "alif" has a state that fades by refractory_decay, and the '
-        'spike of "equations" needs a surrogate gradient.'
-    ),
-    fix="Add the field.",
+@rule(
+    "ND241",
+    "a field that a neuron needs because of another field",
     at="/neurons/cuba",
     wrong='{"type": "equations", "step": ["v = v + x"], "spike": "v > 1", "reset": ["v = 0"]}',
     right=(
         '{"type": "equations", "step": ["v = v + x"], "spike": "v > 1", "reset": ["v = 0"],\n'
         ' "surrogate": {"width": 0.5}}'
     ),
-    neuron="equations",
 )
+def check(context: Context) -> Found:
+    """The reset "refractory" of "alif" has a state that fades by refractory_decay, and the spike of
+    "equations" needs a surrogate gradient.
+
+    Add the field.
+    """
+    for parts, neuron in context.neurons():
+        for name, reason in neuron.missing_fields().items():
+            value = json.dumps(example(fields(type(neuron))[name]))
+            message = f"{name} is missing: {reason}"
+            yield RuleDiagnostic(parts, message, hint=f'add "{name}": {value}')

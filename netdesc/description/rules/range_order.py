@@ -1,17 +1,23 @@
-"""Checks that the ends of a range are in order and not too far apart (ND216)."""
-
-from __future__ import annotations
-
 import math
-from collections.abc import Iterator
 
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND216",
+    "a range with its ends swapped or too far apart",
+    at="/neurons/cuba",
+    wrong='{"type": "lif", "threshold": 1, "voltage_decay": [0.2, 0.1], "per_channel": true}',
+    right='{"type": "lif", "threshold": 1, "voltage_decay": [0.1, 0.2], "per_channel": true}',
+)
+def check(context: Context) -> Found:
+    """A range is [low, high]. low must not be larger than high, and high - low must fit into a
+    64-bit float, so it must be less than 1.8e308.
+
+    Swap the two ends, or write the smallest and the largest value of data into data.range.
+    """
     for each in context.neuron_parameters():
         match each.value:
             case (low, high) if low > high:
@@ -29,23 +35,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         yield RuleDiagnostic(
             ("data", "range"), message, hint="write the smallest and the largest value"
         )
-
-
-ENTRY = Entry(
-    code="ND216",
-    title="a range with its ends swapped or too far apart",
-    cause=(
-        "A range is [low, high]. low must not be larger than high, and high - low must fit into "
-        "a 64-bit float, so it must be less than 1.8e308."
-    ),
-    fix="Swap the two ends, or write the smallest and the largest value of data into data.range.",
-    at="/neurons/cuba",
-    wrong=(
-        '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.2, 0.1],\n'
-        ' "per_channel": true}'
-    ),
-    right=(
-        '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2],\n'
-        ' "per_channel": true}'
-    ),
-)

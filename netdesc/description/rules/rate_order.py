@@ -1,16 +1,22 @@
-"""Checks that ``true_rate`` is larger than ``false_rate`` (ND232)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeRate
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND232",
+    "true_rate is not larger than false_rate",
+    at="/loss",
+    wrong='{"type": "spike_rate", "true_rate": 0.02, "false_rate": 0.03}',
+    right='{"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}',
+    data="labels",
+)
+def check(context: Context) -> Found:
+    """spike_rate trains the label's neuron to spike at true_rate and the other neurons to spike at
+    false_rate. The neuron that spikes most gives the class, so true_rate must be larger.
+
+    Make true_rate larger than false_rate.
+    """
     loss = context.document.loss
     if isinstance(loss, SpikeRate) and loss.true_rate <= loss.false_rate:
         yield RuleDiagnostic(
@@ -19,19 +25,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
             "the label's neuron would not spike most",
             related=(RelatedPath(("loss", "false_rate"), "the rate of the other neurons"),),
         )
-
-
-ENTRY = Entry(
-    code="ND232",
-    title="true_rate is not larger than false_rate",
-    cause=(
-        "spike_rate trains the label's neuron to spike at true_rate and the other neurons to "
-        "spike at false_rate. The neuron that spikes most gives the class, so true_rate must be "
-        "larger."
-    ),
-    fix="Make true_rate larger than false_rate.",
-    at="/loss",
-    wrong='{"type": "spike_rate", "true_rate": 0.02, "false_rate": 0.03}',
-    right='{"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}',
-    is_labelled=True,
-)

@@ -1,16 +1,20 @@
-"""Checks that no layer has the name of the network's input (ND204)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shapes import INPUT
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND204",
+    "a layer has a reserved name",
+    at="/layers/0/name",
+    wrong='"input"',
+    right='"hidden"',
+)
+def check(context: Context) -> Found:
+    """In "from", "input" means the network's input, so no layer can have this name.
+
+    Give the layer another name.
+    """
     for index, layer in enumerate(context.document.layers):
         if layer.name == INPUT:
             message = f'"{INPUT}" is the name of the network\'s input'
@@ -20,14 +24,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 hint="choose another name",
                 related=(RelatedPath(("input",), "the network's input", on="key"),),
             )
-
-
-ENTRY = Entry(
-    code="ND204",
-    title="a layer has a reserved name",
-    cause='In "from", "input" means the network\'s input, so no layer can have this name.',
-    fix="Give the layer another name.",
-    at="/layers/0/name",
-    wrong='"input"',
-    right='"hidden"',
-)

@@ -1,4 +1,4 @@
-"""The types of a rule: the rule itself, its input (``Context``) and its diagnostics."""
+"""What a rule is made of: its decorator, its input (``Context``) and its diagnostics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from netdesc.description.codes.code import Entry
+from netdesc.description.codes.code import Entry, ExampleData
+from netdesc.description.diagnostics.diagnostic import Severity
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Dense, Document, Layer, Pair, SpikeFiles
@@ -102,9 +103,34 @@ class Context:
                 yield NeuronParameter(path, parts, neuron, name, kinds[name], value)
 
 
+Found = Iterator[RuleDiagnostic]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A check, and the entry that explains its diagnostic code."""
 
     entry: Entry
-    check: Callable[[Context], Iterator[RuleDiagnostic]]
+    check: Callable[[Context], Found]
+
+
+def rule(
+    code: str,
+    title: str,
+    *,
+    at: str,
+    wrong: str,
+    right: str,
+    severity: Severity = "error",
+    data: ExampleData = "events",
+) -> Callable[[Callable[[Context], Found]], Rule]:
+    """Makes a rule of a check, whose docstring explains the code: its cause, then its fix.
+
+    The arguments are those of ``Entry``.
+    """
+
+    def make_rule(check: Callable[[Context], Found]) -> Rule:
+        cause, fix = (" ".join(each.split()) for each in (check.__doc__ or "\n\n").split("\n\n"))
+        return Rule(Entry(code, title, cause, fix, wrong, right, at, severity, data), check)
+
+    return make_rule

@@ -1,16 +1,21 @@
-"""Checks that the inputs which a layer sums have the same shape (ND208)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import shape_locations, trace_source
 from netdesc.description.shapes import INPUT
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND208",
+    "inputs of different shapes cannot be summed",
+    at="/layers/1/from",
+    wrong='["input", "hidden"]',
+    right='["hidden"]',
+)
+def check(context: Context) -> Found:
+    """A list in "from" adds the outputs of its layers, neuron by neuron, so their shapes must be
+    equal.
+
+    Give the layers the same shape, or read only one of them.
+    """
     for problem in context.wiring.problems:
         if problem.kind == "sum":
             document, wiring = context.document, context.wiring
@@ -30,22 +35,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                     *shape_locations(document, problem.source, other),
                 ),
             )
-
-
-ENTRY = Entry(
-    code="ND208",
-    title="inputs of different shapes cannot be summed",
-    cause=(
-        'A list in "from" adds the outputs of its layers, neuron by neuron, so their shapes must '
-        "be equal."
-    ),
-    fix="Give the layers the same shape, or read only one of them.",
-    at="/layers/1",
-    wrong=(
-        '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
-        ' "from": ["input", "hidden"]}'
-    ),
-    right=(
-        '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n "from": ["hidden"]}'
-    ),
-)

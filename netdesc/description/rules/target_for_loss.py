@@ -1,18 +1,24 @@
-"""Checks that the samples have the targets or the labels from which the loss learns (ND228)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import Arrays
 from netdesc.description.models.loss import Loss
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND228",
+    "the samples do not have what the loss learns from",
+    at="/data/train/0",
+    wrong='{"input": {"path": "input.bs1"}, "label": 1}',
+    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
+)
+def check(context: Context) -> Found:
+    """spike_time compares the output with target spikes, which event files hold. spike_rate and
+    spike_max compare it with labels. mean_squared_error compares it with the values of the array
+    that data.targets names.
+
+    Use a loss that fits the samples, or give the samples what the loss learns from.
+    """
     loss, data = context.document.loss, context.document.data
     if isinstance(data, Arrays):
         yield from _check_arrays(loss, data)
@@ -46,7 +52,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         )
 
 
-def _check_arrays(loss: Loss, data: Arrays) -> Iterator[RuleDiagnostic]:
+def _check_arrays(loss: Loss, data: Arrays) -> Found:
     found = "labels" if data.targets is None else "target values"
     if loss.learns_from == found:
         return
@@ -62,18 +68,3 @@ def _check_arrays(loss: Loss, data: Arrays) -> Iterator[RuleDiagnostic]:
         hint=hint,
         related=(RelatedPath(("data", "type" if data.targets is None else "targets"), found),),
     )
-
-
-ENTRY = Entry(
-    code="ND228",
-    title="the samples do not have what the loss learns from",
-    cause=(
-        "spike_time compares the output with target spikes, which event files hold. spike_rate and "
-        "spike_max compare it with labels. mean_squared_error compares it with the values of the "
-        "array that data.targets names."
-    ),
-    fix="Use a loss that fits the samples, or give the samples what the loss learns from.",
-    at="/data/train/0",
-    wrong='{"input": {"path": "input.bs1"}, "label": 1}',
-    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
-)

@@ -1,16 +1,21 @@
-"""Checks that a sample has either a target or a label (ND227)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.json_pointer import dotted
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND227",
+    "a sample needs either a target or a label",
+    at="/data/train/0",
+    wrong='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}, "label": 1}',
+    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
+)
+def check(context: Context) -> Found:
+    """A sample says what the network should do with its input: either the spikes that the last
+    layer should emit (target), or the index of the output neuron that should spike most (label).
+
+    Give what the loss learns from: targets for spike_time, labels for the other losses.
+    """
     for parts, pair in context.pairs():
         if pair.target is not None and pair.label is not None:
             message = f"{dotted(parts)} has both a target and a label"
@@ -24,18 +29,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         elif pair.target is None and pair.label is None:
             message = f"{dotted(parts)} has neither a target nor a label"
             yield RuleDiagnostic(parts, message, hint="add a target or a label")
-
-
-ENTRY = Entry(
-    code="ND227",
-    title="a sample needs either a target or a label",
-    cause=(
-        "A sample says what the network should do with its input: either the spikes that the last "
-        "layer should emit (target), or the index of the output neuron that should spike most "
-        "(label)."
-    ),
-    fix="Give what the loss learns from: targets for spike_time, labels for the other losses.",
-    at="/data/train/0",
-    wrong='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}, "label": 1}',
-    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
-)

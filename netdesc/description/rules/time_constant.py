@@ -1,16 +1,22 @@
-"""Warns if the time constant of the loss is longer than its filter (ND213)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeTime
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND213",
+    "the time constant is longer than the filter",
+    at="/loss",
+    wrong='{"type": "spike_time", "time_constant_ms": 200}',
+    right='{"type": "spike_time", "time_constant_ms": 200, "filter_steps": 1000}',
+    severity="warning",
+)
+def check(context: Context) -> Found:
+    """The loss cuts its exponential filter off after filter_steps steps. With a time constant
+    longer than that, most of the exponential is lost.
+
+    Increase filter_steps or reduce the time constant.
+    """
     loss = context.document.loss
     if not isinstance(loss, SpikeTime):
         return
@@ -26,18 +32,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 RelatedPath(("time", "step_ms"), "the length of a step"),
             ),
         )
-
-
-ENTRY = Entry(
-    code="ND213",
-    title="the time constant is longer than the filter",
-    cause=(
-        "The loss cuts its exponential filter off after filter_steps steps. With a time constant "
-        "longer than that, most of the exponential is lost."
-    ),
-    fix="Increase filter_steps or reduce the time constant.",
-    at="/loss",
-    wrong='{"type": "spike_time", "time_constant_ms": 200}',
-    right='{"type": "spike_time", "time_constant_ms": 200, "filter_steps": 1000}',
-    severity="warning",
-)

@@ -1,32 +1,6 @@
-"""Checks that a document with validation samples has no ``validation_split`` (ND218)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, SpikeFiles
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
-
-
-def check(context: Context) -> Iterator[RuleDiagnostic]:
-    split = context.document.training.validation_split
-    data = context.document.data
-    if split > 0 and isinstance(data, SpikeFiles) and data.validation:
-        message = "data.validation lists samples, and validation_split would take more"
-        yield _diagnostic(
-            message, RelatedPath(("data", "validation"), "validation samples", on="key")
-        )
-    elif split > 0 and isinstance(data, Arrays) and context.training_set.has_validation:
-        message = "data.split marks validation samples with 1, and validation_split would take more"
-        yield _diagnostic(message, RelatedPath(("data", "split"), "marks samples with 1"))
-
-
-def _diagnostic(message: str, other: RelatedPath) -> RuleDiagnostic:
-    at = ("training", "validation_split")
-    return RuleDiagnostic(at, message, hint="keep one of the two", related=(other,))
-
 
 _EXAMPLE = """\
 {"format": 1, "name": "example", "time": {"steps": 100},
@@ -43,19 +17,34 @@ _EXAMPLE = """\
  "training": {"epochs": 10, "validation_split": 0.5,
               "optimizer": {"type": "adam", "learning_rate": 0.001}}}"""
 
-ENTRY = Entry(
-    code="ND218",
-    title="validation samples and a validation split",
-    cause=(
-        "Validation samples are chosen in one of two ways: data.validation lists them (for arrays, "
-        "data.split marks them with 1), or training.validation_split takes them from the training "
-        "samples."
-    ),
-    fix=(
-        "Keep one of the two. Beside a data.split that marks samples with 0 and 2 only, "
-        "training.validation_split is allowed: it takes samples marked with 0."
-    ),
+
+@rule(
+    "ND218",
+    "validation samples and a validation split",
     at="",
     wrong=_EXAMPLE,
     right=_EXAMPLE.replace(' "validation_split": 0.5,', ""),
 )
+def check(context: Context) -> Found:
+    """Validation samples are chosen in one of two ways: data.validation lists them (for arrays,
+    data.split marks them with 1), or training.validation_split takes them from the training
+    samples.
+
+    Keep one of the two. Beside a data.split that marks samples with 0 and 2 only,
+    training.validation_split is allowed: it takes samples marked with 0.
+    """
+    split = context.document.training.validation_split
+    data = context.document.data
+    if split > 0 and isinstance(data, SpikeFiles) and data.validation:
+        message = "data.validation lists samples, and validation_split would take more"
+        yield _diagnostic(
+            message, RelatedPath(("data", "validation"), "validation samples", on="key")
+        )
+    elif split > 0 and isinstance(data, Arrays) and context.training_set.has_validation:
+        message = "data.split marks validation samples with 1, and validation_split would take more"
+        yield _diagnostic(message, RelatedPath(("data", "split"), "marks samples with 1"))
+
+
+def _diagnostic(message: str, other: RelatedPath) -> RuleDiagnostic:
+    at = ("training", "validation_split")
+    return RuleDiagnostic(at, message, hint="keep one of the two", related=(other,))

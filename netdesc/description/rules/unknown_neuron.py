@@ -1,16 +1,20 @@
-"""Checks that ``neurons`` defines each neuron that a layer names (ND201)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.spelling import allowed_note, certain_name, did_you_mean
 from netdesc.description.synonyms import hint_for_neuron
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND201",
+    "a layer names a neuron that is not defined",
+    at="/layers/0/neuron",
+    wrong='"cubs"',
+    right='"cuba"',
+)
+def check(context: Context) -> Found:
+    """A layer names a neuron that is not in "neurons".
+
+    Correct the name, add the neuron to "neurons", or write the neuron as an object in the layer.
+    """
     known = context.document.neurons
     for index, layer in context.neuron_layers():
         if isinstance(layer.neuron, str) and layer.neuron not in known:
@@ -21,17 +25,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 notes=(allowed_note(sorted(known)),) if known else ("neurons is empty",),
                 meant=certain_name(layer.neuron, known),
             )
-
-
-ENTRY = Entry(
-    code="ND201",
-    title="a layer names a neuron that is not defined",
-    cause='A layer names a neuron that is not in "neurons".',
-    fix=(
-        'Correct the name, add the neuron to "neurons", or write the neuron as an object in the '
-        "layer."
-    ),
-    at="/layers/0/neuron",
-    wrong='"cubs"',
-    right='"cuba"',
-)

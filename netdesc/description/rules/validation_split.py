@@ -1,16 +1,21 @@
-"""Checks that ``validation_split`` leaves samples to train on (ND217)."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeFiles
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND217",
+    "validation_split leaves nothing to train on",
+    at="/training/validation_split",
+    wrong="0.5",
+    right="0",
+)
+def check(context: Context) -> Found:
+    """validation_split sets a share of the training samples aside for validation: rounded, but at
+    least one sample. Here these are all samples.
+
+    Add samples, use a smaller share, or list validation samples in data.validation.
+    """
     training, samples = context.document.training, context.training_set.samples
     data = context.document.data
     if isinstance(data, SpikeFiles) and data.validation:
@@ -23,23 +28,3 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
             "train on",
             related=(RelatedPath(("data", "train"), f"{samples} {noun}", on="key"),),
         )
-
-
-ENTRY = Entry(
-    code="ND217",
-    title="validation_split leaves nothing to train on",
-    cause=(
-        "validation_split sets a share of the training samples aside for validation: rounded, "
-        "but at least one sample. Here these are all samples."
-    ),
-    fix="Add samples, use a smaller share, or list validation samples in data.validation.",
-    at="/training",
-    wrong=(
-        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-        ' "validation_split": 0.5}'
-    ),
-    right=(
-        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-        ' "validation_split": 0}'
-    ),
-)

@@ -1,19 +1,28 @@
-"""Warns if all initial weights of a layer become zero on the device (ND236)."""
-
-from __future__ import annotations
-
 import math
-from collections.abc import Iterator
 
-from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, RuleDiagnostic
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import shape_locations
 
 MAX_ZERO_WEIGHT = 1 / 64
 """The largest weight w for which 2·round(32·w) is 0; round(0.5) is 0."""
 
 
-def check(context: Context) -> Iterator[RuleDiagnostic]:
+@rule(
+    "ND236",
+    "initial weights that all become zero on the device",
+    at="/layers/0/weight_scale",
+    wrong="0.03",
+    right="1",
+    severity="warning",
+)
+def check(context: Context) -> Found:
+    """Initial weights are uniform in ±weight_scale/sqrt(inputs), and netdesc trains with their
+    values on the device's grid, 2·round(32·w). Weights up to 1/64 become 0 there, so the layer
+    would receive no input and learn nothing.
+
+    Use a larger weight_scale, set weight_norm to true, or set quantization to null if the layer
+    should stay in floating point.
+    """
     if context.document.weights is not None:
         return
     for index, layer in context.neuron_layers():
@@ -39,22 +48,3 @@ def _round_up(number: float) -> float:
     """Rounds the positive number up to three significant digits."""
     unit = 10.0 ** (math.floor(math.log10(number)) - 2)
     return round(math.ceil(number / unit) * unit, 12)
-
-
-ENTRY = Entry(
-    code="ND236",
-    title="initial weights that all become zero on the device",
-    cause=(
-        "Initial weights are uniform in ±weight_scale/sqrt(inputs), and netdesc trains with "
-        "their values on the device's grid, 2·round(32·w). Weights up to 1/64 become 0 there, so "
-        "the layer would receive no input and learn nothing."
-    ),
-    fix=(
-        "Use a larger weight_scale, set weight_norm to true, or set quantization to null if the "
-        "layer should stay in floating point."
-    ),
-    at="/layers/0/weight_scale",
-    wrong="0.03",
-    right="1",
-    severity="warning",
-)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.files.array_memory import MAX_INPUT_BYTES
+from netdesc.description.files.array_values import MAX_CHECKED_BYTES
 from netdesc.description.files.npz import (
     MAX_ARRAY_BYTES,
     MAX_BYTES_AT_ANY_RATIO,
     MAX_LARGE_ARRAY_RATIO,
 )
-from netdesc.description.files.value_blocks import MAX_CHECKED_BYTES
 
 _LARGE = (
-    f"Only training looks at the values of an array of more than {MAX_CHECKED_BYTES >> 30} GiB; "
+    f"Only training looks at the values of an array of more than {MAX_CHECKED_BYTES >> 20} MiB; "
     "validate then says that it did not."
 )
 

@@ -1,27 +1,28 @@
 """Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324 to ND326).
 
-Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``
-(inputs) or ``MAX_LIST_BYTES`` (labels and splits). Training checks the other values when it reads
-them.
+Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``.
+Training checks the other values when it reads them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, BinaryIO, TypeVar
 
-from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
-from netdesc.description.files.array_guess import guess_array
+from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
-from netdesc.description.files.array_values import join_shape
-from netdesc.description.files.input_values import find_input_problem
-from netdesc.description.files.npy import KIND_NAMES, Header
+from netdesc.description.files.array_values import (
+    MAX_CHECKED_BYTES,
+    find_input_problem,
+    first_wrong_value,
+)
+from netdesc.description.files.npy import KIND_NAMES, Header, join_shape
 from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
 from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
-from netdesc.description.files.value_blocks import MAX_CHECKED_BYTES, Block
 from netdesc.description.models import Arrays, Document, MeanSquaredError, RateClassifier
 from netdesc.description.models.loss import window_steps
 from netdesc.description.shape_trace import output_locations, shape_locations
@@ -29,11 +30,11 @@ from netdesc.description.shapes import INPUT, Shape
 from netdesc.description.source_map import RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, did_you_mean
 
-MAX_LIST_BYTES = 64 << 20
-"""The values of larger arrays of labels or splits are not checked."""
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
 _INPUTS_LOCATION = (RelatedPath(("data", "inputs"), "these values"),)
+
+Result = TypeVar("Result")
 
 
 class ArrayChecks:
@@ -64,56 +65,52 @@ class ArrayChecks:
 
     def run(self, file: BinaryIO) -> list[Diagnostic]:
         """Returns the diagnostics of the arrays in the open file, and sets ``training_set``."""
-        try:
-            self.npz = Npz(file)
-        except NpzError as problem:
-            self._add("ND309", "path", f"{self.data.path} {problem}")
-            return self.diagnostics
-        inputs = self._header("inputs", self.data.inputs, "biuf")
-        is_valued, goal = self.data.targets is not None, self.data.targets or self.data.labels
-        field, kinds = ("targets", "biuf") if is_valued else ("labels", "iu")
-        labels = None
-        if is_valued or self.document.loss.learns_from != "target values":  # ND228 reports others
-            labels = self._header(field, goal, kinds)
-        split = None
-        if self.data.split is not None:
-            split = self._header("split", self.data.split, "iu")
-        if inputs is not None and self._has_other_order(inputs, labels):
-            # All other diagnostics would be consequences of the transposed axes.
-            return self.diagnostics
-        if inputs is not None:
-            self._check_inputs(inputs)
-        axes = len(self.document.input.shape)
-        # With another number of axes, the first axis may not be the axis of the samples.
-        if inputs is not None and len(inputs.shape) in (axes + 1, axes + 2):
-            samples = inputs.shape[0]
-            parts = self._check_split(split, samples)
-            known = None
-            if labels is not None and is_valued:
-                self._check_targets(goal, labels, samples)
-            elif labels is not None:
-                known = self._check_labels(labels, samples, parts)
-            self._set_training_set(samples, parts, known)
-            if not any(each.is_error for each in self.diagnostics):
-                self._check_memory(inputs, self.training_set.samples or samples)
+        npz = self._read("path", lambda: Npz(file))
+        if npz is not None:
+            self.npz = npz
+            self._check_arrays()
         return self.diagnostics
 
-    def _add(
-        self,
-        code: str,
-        field: str,
-        message: str,
-        severity: Severity = "error",
-        hint: str = "",
-        notes: tuple[str, ...] = (),
-        related: tuple[RelatedPath, ...] = (),
-    ) -> None:
-        parts = ("data", field)
-        self.diagnostics.append(
-            self.source_map.diagnostic(
-                code, parts, message, hint=hint, notes=notes, severity=severity, related=related
-            )
-        )
+    def _check_arrays(self) -> None:
+        data = self.data
+        inputs = self._header("inputs", data.inputs, "biuf")
+        labels = targets = split = None
+        if data.targets is not None:
+            targets = self._header("targets", data.targets, "biuf")
+        elif self.document.loss.learns_from != "target values":  # else ND228
+            labels = self._header("labels", data.labels, "iu")
+        if data.split is not None:
+            split = self._header("split", data.split, "iu")
+        if inputs is None or self._has_other_order(inputs, targets or labels):
+            return  # other diagnostics would be consequences of the transposed axes
+        self._check_inputs(inputs)
+        axes = len(self.document.input.shape)
+        if len(inputs.shape) not in (axes + 1, axes + 2):
+            return  # the first axis may not be the axis of the samples
+        samples = inputs.shape[0]
+        parts = self._check_split(split, samples)
+        if data.targets is not None and targets is not None:
+            self._check_targets(data.targets, targets, samples)
+        known = self._check_labels(labels, samples, parts) if labels is not None else None
+        self._set_training_set(samples, parts, known)
+        if not any(each.is_error for each in self.diagnostics):
+            self._check_memory(inputs, self.training_set.samples or samples)
+
+    def _add(self, code: str, field: str, message: str, **details: Any) -> None:
+        """Adds a diagnostic at a field of ``data``. ``details`` are those of ``SourceMap``."""
+        diagnostic = self.source_map.diagnostic(code, ("data", field), message, **details)
+        self.diagnostics.append(diagnostic)
+
+    def _read(self, field: str, read: Callable[[], Result]) -> Result | None:
+        """Returns the result of ``read``; ``None``, and adds a diagnostic, if it fails."""
+        try:
+            return read()
+        except CompressionRatioError as problem:
+            hint = "if the data is correct, save the file with numpy.savez"
+            self._add("ND324", field, f"{self.data.path} {problem}", hint=hint)
+        except NpzError as problem:
+            self._add("ND309", field, f"{self.data.path} {problem}")
+        return None
 
     def _header(self, field: str, name: str, kinds: str) -> Header | None:
         """Returns the header of the array ``name``, whose numpy kind must be in ``kinds``.
@@ -123,37 +120,25 @@ class ArrayChecks:
         if name not in self.npz.names:
             note = allowed_note(sorted(self.npz.names)).replace("allowed", "its arrays")
             notes = (note if self.npz.names else "it has no arrays",)
-            hint = did_you_mean(name, self.npz.names) or self._guess_hint(field)
             message = f"{self.data.path} has no array {quote_name(name)}"
+            hint = did_you_mean(name, self.npz.names)
             self._add("ND310", field, message, hint=hint, notes=notes)
             return None
-        try:
-            header = self.npz.header(name)
-        except CompressionRatioError as problem:
-            hint = "if the data is correct, save the file with numpy.savez"
-            self._add("ND324", field, f"{self.data.path} {problem}", hint=hint)
-            return None
-        except NpzError as problem:
-            self._add("ND309", field, f"{self.data.path} {problem}")
-            return None
+        header = self._read(field, partial(self.npz.header, name))
+        if header is None or (header.kind in kinds and header.code is not None):
+            return header
         subject = f"the array {quote_name(name)} of {self.data.path}"
         if header.kind == "O":
             message = f"{subject} contains pickled Python objects, which netdesc never loads"
             self._add("ND311", field, message, hint="save it as an array of numbers")
             return None
-        if header.kind not in kinds or header.code is None:
-            expected = " or ".join(dict.fromkeys(KIND_NAMES[kind] for kind in kinds))
-            actual = KIND_NAMES.get(header.kind, "records")
-            if header.kind in kinds:
-                actual += f" of {header.item_bytes} bytes"
-            hint = SPLIT_VALUES if field == "split" else ""
-            if field == "labels":
-                hint = self._conversion_hint(name, header)
-            self._add(
-                "ND312", field, f"{subject} contains {actual}; expected: {expected}", hint=hint
-            )
-            return None
-        return header
+        expected = " or ".join(dict.fromkeys(KIND_NAMES[kind] for kind in kinds))
+        actual = KIND_NAMES.get(header.kind, "records")
+        if header.kind in kinds:
+            actual += f" of {header.item_bytes} bytes"
+        hint = {"split": SPLIT_VALUES, "labels": self._conversion_hint(name, header)}.get(field, "")
+        self._add("ND312", field, f"{subject} contains {actual}; expected: {expected}", hint=hint)
+        return None
 
     def _conversion_hint(self, name: str, header: Header) -> str:
         """Returns a hint with the numpy call that converts the array to labels; "" if unknown."""
@@ -161,33 +146,19 @@ class ArrayChecks:
             return f"for one column per class, {name}.argmax(axis=1) gives the labels"
         return f"{name}.astype(int) converts it" if header.kind in "fb" else ""
 
-    def _guess_hint(self, field: str) -> str:
-        """Returns a hint that names the array which ``field`` probably means, or ""."""
-        names = self.data.array_names
-        taken = [name for other, name in names.items() if other != field]
-        best = guess_array(self.npz, field, taken, self.document.input.shape)
-        return f'write "{field}": {quote_name(best)}' if best is not None else ""
-
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
-        """Returns an array's values; ``None`` if it exceeds ``MAX_LIST_BYTES`` or is damaged.
-
-        A damaged array gets a diagnostic.
-        """
-        if self._is_too_large(name, header, MAX_LIST_BYTES):
+        """Returns an array's values; ``None`` if it is too large, or damaged (with ND309)."""
+        if self._is_too_large(name, header):
             return None
-        try:
-            return self.npz.values(name)
-        except NpzError as problem:
-            self._add("ND309", field, f"{self.data.path} {problem}")
-            return None
+        return self._read(field, partial(self.npz.values, name))
 
-    def _is_too_large(self, name: str, header: Header, limit: int) -> bool:
-        """Whether an array has more bytes than ``limit``; then ``unchecked`` names it."""
-        if header.bytes <= limit:
+    def _is_too_large(self, name: str, header: Header) -> bool:
+        """Whether an array exceeds ``MAX_CHECKED_BYTES``; then ``unchecked`` names it."""
+        if header.bytes <= MAX_CHECKED_BYTES:
             return False
         self.unchecked.append(
             f"the values of the array {quote_name(name)} of {self.data.path} were not checked: it "
-            f"has more than {limit >> 20:,} MiB"
+            f"has more than {MAX_CHECKED_BYTES >> 20:,} MiB"
         )
         return True
 
@@ -200,59 +171,42 @@ class ArrayChecks:
             self._add_wrong_shape(inputs, hint)
         return bool(hint)
 
-    def _add_wrong_shape(self, inputs: Header, hint: str) -> None:
+    def _add_wrong_shape(self, inputs: Header, hint: str = "") -> None:
         axes = ", ".join(self.data.encoding.file_axes)
         expected = f"[{axes}, {join_shape(self.document.input.shape)}]"
-        message = (
-            f"the array {quote_name(self.data.inputs)} has the shape [{join_shape(inputs.shape)}]"
-        )
-        message += f"; expected: {expected}"
-        self._add(
-            "ND313", "inputs", message, hint=hint, related=shape_locations(self.document, INPUT)
-        )
+        actual = f"[{join_shape(inputs.shape)}]"
+        message = f"the array {quote_name(self.data.inputs)} has the shape {actual}; expected: "
+        related = shape_locations(self.document, INPUT)
+        self._add("ND313", "inputs", message + expected, hint=hint, related=related)
 
     def _check_inputs(self, header: Header) -> None:
         shape, steps = self.document.input.shape, self.document.time.steps
-        actual = header.shape
+        encoding, actual = self.data.encoding, header.shape
         has_steps = len(actual) == len(shape) + 2 and actual[2:] == shape
-        encoding = self.data.encoding.type
-        needs_steps = "steps" in self.data.encoding.file_axes
+        needs_steps = "steps" in encoding.file_axes
         subject = f"the array {quote_name(self.data.inputs)}"
         if needs_steps and actual[1:] == shape:
-            message = f"{subject} has one value per input, so it needs an encoding"
+            message = f'{subject} has one value per input, and "{encoding.type}" takes one per step'
             hint = 'add "encoding": {"type": "rate"}'
-            if self.data.encoding.is_real:
-                message = f'{subject} has one value per input, and "{encoding}" one per step'
-                hint = '"constant" repeats a value in every step'
+            hint = '"constant" repeats a value in every step' if encoding.is_real else hint
             self._add("ND314", "encoding", message, hint=hint, related=_INPUTS_LOCATION)
         elif not needs_steps and has_steps and 1 < actual[1] <= steps:
-            message = f"{subject} has one value per step, so it needs no encoding"
-            hint = f'"{encoding}" takes [samples, {join_shape(shape)}]'
-            if self.data.encoding.is_real:
-                message = f'{subject} has one value per step, and "{encoding}" one per sample'
-                hint = '"series" takes values of steps'
+            message = f'{subject} has one value per step, and "{encoding.type}" takes one per input'
+            hint = (
+                '"series" takes values of steps' if encoding.is_real else "spikes need no encoding"
+            )
             self._add("ND314", "encoding", message, hint=hint, related=_INPUTS_LOCATION)
         elif not (has_steps if needs_steps else actual[1:] == shape):
-            has_channel = not needs_steps and has_steps and actual[1] == 1
-            hint = f'write "shape": [{join_shape(actual[1:])}] in input' if has_channel else ""
-            self._add_wrong_shape(header, hint)
+            self._add_wrong_shape(header)
         elif needs_steps and not 1 <= actual[1] <= steps:
             message = f"{subject} has {actual[1]} steps; time.steps is {steps}"
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)
             self._add("ND313", "inputs", message, related=related)
-        else:
-            self._check_input_values(header)
-
-    def _check_input_values(self, header: Header) -> None:
-        if self._is_too_large(self.data.inputs, header, MAX_CHECKED_BYTES):
-            return
-        try:
-            problem = find_input_problem(self.npz, self.data, header)
-        except NpzError as damage:
-            self._add("ND309", "inputs", f"{self.data.path} {damage}")
-            return
-        if problem is not None:
-            self._add(*problem)
+        elif not self._is_too_large(self.data.inputs, header):
+            find = partial(find_input_problem, self.npz, self.data, header)
+            problem = self._read("inputs", find)
+            if problem is not None:
+                self._add(**problem._asdict())
 
     def _check_split(self, header: Header | None, samples: int) -> Sequence[float] | None:
         """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large.
@@ -265,7 +219,7 @@ class ArrayChecks:
             message = f'{self.data.path} has an array "split", which the document does not use, so '
             message += f"all {samples} samples are for training"
             hint = 'add "split": "split", or "split": null if all are for training'
-            self._add("ND325", "split", message, "warning", hint=hint)
+            self._add("ND325", "split", message, severity="warning", hint=hint)
         if header is None or name is None:
             return None
         subject = f"the array {quote_name(name)}"
@@ -276,9 +230,10 @@ class ArrayChecks:
         values = self._values("split", name, header)
         if values is None:
             return None
-        if not {TRAIN, VALIDATION, TEST}.issuperset(values):
-            place, value, _ = Block(header, values, 0).bad_values(
-                name, lambda value: not TRAIN <= value <= TEST
+        known = {TRAIN, VALIDATION, TEST}
+        if not known.issuperset(values):
+            place, value, _ = first_wrong_value(
+                name, header, values, lambda each: each not in known
             )
             self._add("ND318", "split", f"{place} is {value}", notes=(SPLIT_VALUES,))
             return None
@@ -287,7 +242,7 @@ class ArrayChecks:
             self._add("ND317", "split", message, hint="0 is for training")
         elif values and not any(values):
             message = f"{subject} marks all {samples} samples for training"
-            self._add("ND319", "split", message, "warning", hint="write null")
+            self._add("ND319", "split", message, severity="warning", hint="write null")
         return values
 
     def _check_labels(
@@ -298,33 +253,29 @@ class ArrayChecks:
         ``parts`` are the values of the array ``split``. The result is ``None`` if the labels are
         invalid, or unknown because an array is too large.
         """
-        steps = self.document.time.steps
-        subject = f"the array {quote_name(self.data.labels)}"
+        steps, name = self.document.time.steps, self.data.labels
+        subject = f"the array {quote_name(name)}"
         if header.shape not in ((samples,), (samples, steps)):
             expected = f"[{samples}], or [{samples}, {steps}] with one label per step"
             message = f"{subject} has the shape [{join_shape(header.shape)}]; expected: {expected}"
-            self._add("ND315", "labels", message, hint=self._one_hot(header))
+            self._add("ND315", "labels", message, hint=self._conversion_hint(name, header))
             return None
         if len(header.shape) == 2 and (hint := self._missing_window()):
             message = f"{subject} has one label per step, which only a moving window uses"
             self._add("ND315", "labels", message, hint=hint)
             return None
-        values = self._values("labels", self.data.labels, header)
+        values = self._values("labels", name, header)
         if not values or self.classes is None:
             return None
         classes = self.classes
         if min(values) < 0 or max(values) >= classes:
-            place, value, count = Block(header, values, 0).bad_values(
-                self.data.labels, lambda value: not 0 <= value < classes
+            place, value, count = first_wrong_value(
+                name, header, values, lambda each: not 0 <= each < classes
             )
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
-            notes = (
-                f"{count} of {len(values)} labels name no output",
-                f"shapes: {self.shape_trace}",
-            )
             message = f"{place} is {value}; the network has {outputs}"
-            related = output_locations(self.document)
-            self._add("ND316", "labels", message, notes=notes, related=related)
+            notes = (f"{count} of {len(values)} labels name no output",)
+            self._add_about_output("ND316", "labels", message, notes=notes)
             return None
         if self.data.split is None:
             return frozenset(map(int, values))
@@ -337,6 +288,22 @@ class ArrayChecks:
             if parts[at % samples if header.fortran_order else at // each] == TRAIN
         )
 
+    def _missing_window(self) -> str:
+        """Returns the change that makes the document use labels per step; "" if it needs none."""
+        loss, classifier = self.document.loss, self.document.classifier
+        if loss.learns_from != "labels":
+            return ""  # ND228: this loss uses no labels
+        if window_steps(loss) is None:
+            return 'add "window_steps" to the loss'
+        return "remove the classifier" if isinstance(classifier, RateClassifier) else ""
+
+    def _add_about_output(
+        self, code: str, field: str, message: str, hint: str = "", notes: tuple[str, ...] = ()
+    ) -> None:
+        notes = (*notes, f"shapes: {self.shape_trace}")
+        related = output_locations(self.document)
+        self._add(code, field, message, hint=hint, notes=notes, related=related)
+
     def _check_targets(self, name: str, header: Header, samples: int) -> None:
         """Checks the values that the output should have."""
         loss = self.document.loss
@@ -346,40 +313,25 @@ class ArrayChecks:
         problem = target_shape_problem(header.shape, samples, steps, self.output_shape)
         if problem is not None:
             message, hint = problem
-            notes = (f"shapes: {self.shape_trace}",)
-            related = output_locations(self.document)
-            message = f"the array {quote_name(name)} {message}"
-            self._add("ND326", "targets", message, hint=hint, notes=notes, related=related)
+            self._add_about_output(
+                "ND326", "targets", f"the array {quote_name(name)} {message}", hint
+            )
             return
         values = self._values("targets", name, header)
         if values and not math.isfinite(sum(values)):
-            place, value, count = Block(header, values, 0).bad_values(
-                name, lambda value: not math.isfinite(value)
+            place, value, count = first_wrong_value(
+                name, header, values, lambda each: not math.isfinite(each)
             )
             notes = (f"{count} of {len(values)} values are no numbers",)
             self._add("ND326", "targets", f"{place} is {value:g}", notes=notes)
 
-    def _one_hot(self, header: Header) -> str:
-        is_one_hot = len(header.shape) == 2 and header.shape[1] == self.classes
-        return self._conversion_hint(self.data.labels, header) if is_one_hot else ""
-
     def _check_memory(self, header: Header, samples: int) -> None:
         """Adds ND324 if the inputs do not fit into memory. ``samples`` counts training samples."""
-        training = self.document.training
-        batch = min(training.batch_size or samples, samples)
+        batch = min(self.document.training.batch_size or samples, samples)
         problem = memory_problem(header, self.data, self.document.time.steps, batch)
         if problem is not None:
             message, hint = problem
             self._add("ND324", "inputs", message, hint=hint)
-
-    def _missing_window(self) -> str:
-        """Returns the change that makes the document use labels per step; "" if it needs none."""
-        loss, classifier = self.document.loss, self.document.classifier
-        if loss.learns_from != "labels":
-            return ""  # ND228: this loss uses no labels
-        if window_steps(loss) is None:
-            return 'add "window_steps" to the loss'
-        return "remove the classifier" if isinstance(classifier, RateClassifier) else ""
 
     def _set_training_set(
         self, samples: int, parts: Sequence[float] | None, labels: frozenset[int] | None

@@ -13,6 +13,7 @@ import struct
 import sys
 import warnings
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
@@ -89,6 +90,11 @@ class Header:
             return struct.unpack(f"={self.code}", struct.pack(f"={self.code}", value))[0]
         except OverflowError:
             return math.copysign(math.inf, value)
+
+
+def join_shape(shape: Sequence[int]) -> str:
+    """Returns the lengths of a shape's axes, separated by commas."""
+    return ", ".join(map(str, shape))
 
 
 def numbers(header: Header, raw: bytes) -> array[int] | array[float]:

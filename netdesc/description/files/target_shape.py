@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netdesc.description.files.array_values import join_shape
+from netdesc.description.files.npy import join_shape
 from netdesc.description.shapes import Shape
 
 

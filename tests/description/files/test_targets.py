@@ -56,7 +56,7 @@ CASES = [
     (VALUED, {"targets": TARGETS * np.inf}, "ND326", "targets", "targets[0, 0] is -inf"),
     (VALUED, {"targets": TARGETS * 1j}, "ND312", "targets", "complex numbers"),
     (with_text("/data/targets", '"goals"', VALUED), {}, "ND310", "targets", 'no array "goals"'),
-    (with_text("/data/targets", '"z"', VALUED), {}, "ND310", "targets", '"targets": "targets"'),
+    (with_text("/data/targets", '"z"', VALUED), {}, "ND310", "targets", "its arrays: inputs"),
     (SERIES, {}, "ND314", "encoding", '"constant" repeats a value'),
     (CONSTANT, {"inputs": REAL}, "ND314", "encoding", '"series" takes values of steps'),
     (SERIES, {"inputs": REAL}, "ND320", "inputs", "is -600; inputs beyond ±512 are cut off"),

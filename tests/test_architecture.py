@@ -109,7 +109,7 @@ LINE_BUDGETS = {
     "description": 13_000,
     "neurons": 3_520,
     "graph": 600,
-    "events": 2_100,
+    "events": 2_120,
     "runs": 400,
     "kernels": 9_500,
     "modules": 1_400,

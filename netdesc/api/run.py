@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 from dataclasses import dataclass, replace
@@ -180,7 +181,7 @@ def _find_pair(description: Description | None, events: Path | None) -> Pair | N
     data = None if description is None else description.document.data
     if description is None or events is None or not isinstance(data, SpikeFiles):
         return None
-    for pair in (*data.train, *data.validation):
+    for pair in itertools.chain.from_iterable(data.parts.values()):
         path = description.resolve(pair.input.path)
         if os.path.exists(path) and path.samefile(events):
             return pair

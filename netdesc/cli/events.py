@@ -37,7 +37,8 @@ def events() -> None:
     """Convert, draw and animate spike files.
 
     A .bs1 file has neuron, polarity and time of each spike. A .bs2 file has x and y instead of the
-    neuron. A .npy file has rows of x, p, t or of x, y, p, t, with times in milliseconds.
+    neuron. A .npy file has rows of x, p, t, of x, y, p, t, or of x, y, p, t, payload, with times in
+    milliseconds.
     """
 
 

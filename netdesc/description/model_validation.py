@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from netdesc.description import model_structure as structure
 from netdesc.description.models import Document, Pair, SpikeFiles
+from netdesc.description.models.data import PARTS
 from netdesc.sections import Section
 
 MAX_ERRORS = 200
@@ -25,7 +26,6 @@ MAX_ERRORS = 200
 _PORTION = 2000
 """Number of entries validated together. In a valid document, only lists of samples have more."""
 
-_SAMPLES = ("train", "validation")
 _PAIRS = TypeAdapter[tuple[Pair, ...]](tuple[Pair, ...])
 
 
@@ -71,7 +71,7 @@ def _long_samples(data: Any) -> Iterator[tuple[str, list[Any]]]:
     if not isinstance(section, dict):
         return
     held = cast("dict[str, Any]", section)
-    for name in _SAMPLES if held.get("type") == "spike_files" else ():
+    for name in PARTS if held.get("type") == "spike_files" else ():
         samples = held.get(name)
         if isinstance(samples, list) and len(cast("list[Any]", samples)) > _PORTION:
             yield name, samples

@@ -13,6 +13,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.models.arrays import MAX_REAL_INPUT
+
 Rounding = Literal["nearest", "floor"]
 Duplicates = Literal["or", "sum"]
 
@@ -77,6 +79,15 @@ def cell_numbers(
     channels, height, width = shape
     is_inside = (p >= 0) & (p < channels) & (y >= 0) & (y < height) & (x >= 0) & (x < width)
     return (p * height + y) * width + x, is_inside
+
+
+def real_inputs(values: NDArray) -> NDArray[np.float32]:
+    """Rounds inputs to multiples of 1/64, halves to even, and cuts them off at ±512.
+
+    Products of weights with such inputs are exact.
+    """
+    rounded = np.rint(64 * values.astype(np.float64)) / 64
+    return np.clip(rounded, -MAX_REAL_INPUT, MAX_REAL_INPUT).astype(np.float32)
 
 
 def event_counts(values: NDArray) -> NDArray[np.int64]:

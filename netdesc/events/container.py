@@ -19,6 +19,7 @@ from netdesc.events.binning import (
     Rounding,
     cell_numbers,
     event_counts,
+    real_inputs,
     require_choice,
     step_numbers,
     step_starts_us,
@@ -62,6 +63,8 @@ class Event:
     """The polarity (the channel)."""
     t: NDArray[np.float64]
     """The time in milliseconds."""
+    payload: NDArray[np.float64] | None
+    """What each event carries; None if every event is a spike of size 1."""
 
     def __init__(
         self,
@@ -69,17 +72,21 @@ class Event:
         y: ArrayLike | None = None,
         p: ArrayLike | None = None,
         t: ArrayLike | None = None,
+        payload: ArrayLike | None = None,
     ) -> None:
         if t is None:
             raise TypeError("an Event needs t, the times of its events in milliseconds")
-        times = _column("t", t).astype(np.float64, copy=False)
-        if not np.isfinite(times).all():
-            raise ValueError("the column t of events must hold finite times")
+        times = _floats("t", t, "times")
         polarities = np.zeros(times.shape, np.int32) if p is None else _integers("p", p)
-        fields = {"x": _integers("x", x), "y": None if y is None else _integers("y", y)}
-        for name, column in {**fields, "p": polarities, "t": times}.items():
+        fields: dict[str, NDArray | None] = {
+            "x": _integers("x", x),
+            "y": None if y is None else _integers("y", y),
+        }
+        fields |= {"p": polarities, "t": times}
+        fields["payload"] = None if payload is None else _floats("payload", payload, "numbers")
+        for name, column in fields.items():
             object.__setattr__(self, name, column)  # the class is frozen
-        columns = [self.x, self.p, self.t] if self.y is None else [self.x, self.y, self.p, self.t]
+        columns = [column for column in fields.values() if column is not None]
         if any(column.ndim != 1 or len(column) != len(self.t) for column in columns):
             shapes = ", ".join(str(column.shape) for column in columns)
             raise ValueError(
@@ -105,11 +112,44 @@ class Event:
         The second value is the number of events outside. ``to_dense`` explains how the index is
         computed, and lists the errors.
         """
+        index, is_inside = self._cells(shape, steps, step_ms, rounding)
+        return index[is_inside], len(self) - int(is_inside.sum())
+
+    def _cells(
+        self, shape: tuple[int, ...], steps: int, step_ms: float, rounding: Rounding
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Returns the index of each event, and whether the event lies inside."""
         cell, is_inside = cell_numbers(self.x, self.y, self.p, shape)
         step = step_numbers(self.microseconds(), step_ms, rounding)
         is_inside &= (step >= 0) & (step < steps)
-        index = step[is_inside] * math.prod(shape) + cell[is_inside]
-        return index, len(self) - len(index)
+        return np.where(is_inside, step * math.prod(shape) + cell, 0), is_inside
+
+    def binned(
+        self,
+        shape: tuple[int, ...],
+        steps: int,
+        step_ms: float,
+        rounding: Rounding,
+        duplicates: Duplicates,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
+        """Returns the indices in ``[steps, *shape]`` of the cells with events, and their values.
+
+        The third value is the number of events outside. ``to_dense`` explains indices and values,
+        and lists the errors.
+        """
+        require_choice(duplicates, Duplicates)
+        every, is_inside = self._cells(shape, steps, step_ms, rounding)
+        index, inverse, count = np.unique(every[is_inside], return_inverse=True, return_counts=True)
+        value = count.astype(np.float32) if duplicates == "sum" else np.ones(len(index), np.float32)
+        if self.payload is not None:
+            payload = self.payload[is_inside]
+            total = np.zeros(len(index))
+            if duplicates == "sum":
+                np.add.at(total, inverse, payload)
+            else:
+                total[inverse] = payload  # numpy keeps the last one
+            value = real_inputs(total)
+        return index, value, len(self) - int(is_inside.sum())
 
     # The modules that draw import this one, so they are imported when they are needed.
 
@@ -206,29 +246,31 @@ class Event:
     ) -> torch.Tensor:
         """Bins the events into the given ``tensor``, [steps, *shape] of any dtype, and returns it.
 
-        With ``or``, a cell with events becomes 1 if it is 0, and keeps its value otherwise. With
-        ``sum``, the number of events is added to the cell. Events outside the tensor are left out
-        with the warning ``DroppedEvents``. ValueError under the conditions of ``to_tensor``, and if
-        the dtype cannot hold a sum exactly; the tensor then stays unchanged.
+        With ``or``, a cell with events becomes 1, or their last payload, if it is 0, and keeps its
+        value otherwise. With ``sum``, the number of events, or their payloads, are added to it.
+        Events outside the tensor are left out with the warning ``DroppedEvents``. ValueError under
+        the conditions of ``to_tensor``, and if the dtype cannot hold a sum or a payload exactly;
+        the tensor then stays unchanged.
         """
         import torch
 
-        require_choice(duplicates, Duplicates)
         if not tensor.ndim:
             raise ValueError("a tensor to fill has the shape [steps, *shape], not []")
         size = tuple(tensor.shape)
-        index, dropped = self.cells(size[1:], size[0], step_ms, rounding)
+        cell, value, dropped = self.binned(size[1:], size[0], step_ms, rounding, duplicates)
         self._warn_of(dropped, size)
-        if not len(index):
+        if not len(cell):
             return tensor
-        cell, count = np.unique(index, return_counts=True)
+        if self.payload is not None and not tensor.dtype.is_floating_point:
+            raise ValueError(f"{tensor.dtype} holds no payloads, which are real numbers")
         # One index per axis: a slice of another tensor may have no flat view.
         place = tuple(
             torch.from_numpy(axis).to(tensor.device) for axis in np.unravel_index(cell, size)
         )
-        present, added = tensor[place], torch.from_numpy(count).to(tensor.device)
+        numbers = value.astype(np.int64) if self.payload is None else value
+        present, added = tensor[place], torch.from_numpy(numbers).to(tensor.device)
         if duplicates == "or":
-            tensor[place] = torch.where(present == 0, torch.ones_like(present), present)
+            tensor[place] = torch.where(present == 0, added.to(tensor.dtype), present)
             return tensor
         largest = _max_exact_integer(tensor.dtype)
         if (present > largest - added).any():
@@ -264,6 +306,14 @@ def _column(name: str, values: ArrayLike) -> NDArray[Any]:
         raise ValueError(f"the column {name} of events: {error}") from error
 
 
+def _floats(name: str, values: ArrayLike, what: str) -> NDArray[np.float64]:
+    """Converts a column to floats. ValueError if one is not finite; ``what`` names them."""
+    column = _column(name, values).astype(np.float64, copy=False)
+    if not np.isfinite(column).all():
+        raise ValueError(f"the column {name} of events must hold finite {what}")
+    return column
+
+
 def _integers(name: str, column: ArrayLike) -> Integers:
     """Converts a column to integers. ValueError if it holds other numbers."""
     array = _column(name, column)
@@ -288,23 +338,20 @@ def to_dense(
     The step of an event is ``t / step_ms``, rounded to the nearest (half to even) or down. Its cell
     in ``shape`` is the row-major index ``x`` or, if the event has ``y``, ``[p, y, x]`` in the shape
     [channels, height, width]. A cell with several events becomes 1 (``or``) or their number
-    (``sum``).
+    (``sum``); of events with payloads, the last payload or the sum, as a multiple of 1/64 of at
+    most ±512.
 
     Returns the array and the number of events outside it. ValueError if events with ``y`` do not
     index the shape, if ``step_ms`` is not above 0 and at most 1e6, if there are more than a million
     steps, or if the array needs more memory than there is.
     """
-    require_choice(duplicates, Duplicates)
     steps, shape = within_limits(steps=steps)["steps"], shape_sizes(shape)
     try:
         dense = np.zeros(steps * math.prod(shape), dtype=np.float32)
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(f"an array {[steps, *shape]} needs more memory than there is") from error
-    index, dropped = event.cells(shape, steps, step_ms, rounding)
-    if duplicates == "or":
-        dense[index] = 1.0
-    else:
-        np.add.at(dense, index, np.float32(1.0))
+    index, value, dropped = event.binned(shape, steps, step_ms, rounding, duplicates)
+    dense[index] = value
     return dense.reshape(steps, *shape), dropped
 
 

@@ -61,7 +61,8 @@ def read_events(path: str | Path) -> Event:
         raise EventFileError(path, str(error)) from error
     t = np.asarray(columns.times, np.float64) / columns.times_per_ms
     y = None if columns.y is None else _int32(columns.y)
-    return Event(_int32(columns.x), y, _int32(columns.p), t)
+    payload = None if columns.payload is None else np.asarray(columns.payload, np.float64)
+    return Event(_int32(columns.x), y, _int32(columns.p), t, payload)
 
 
 def write_events(path: str | Path, event: Event) -> None:
@@ -128,6 +129,8 @@ def _encode_bs2(event: Event) -> bytes:
 
 
 def _encode_records(first: NDArray, second: NDArray, event: Event) -> bytes:
+    if event.payload is not None:
+        raise ValueError("events with payloads cannot be written as .bs1 or .bs2; use .npy")
     microseconds = _microseconds(event)
     _require_range("polarity", event.p, 1)
     _require_range("time in microseconds", microseconds, _MAX_RECORD_US)
@@ -137,8 +140,12 @@ def _encode_records(first: NDArray, second: NDArray, event: Event) -> bytes:
 
 
 def _encode_npy(event: Event) -> bytes:
-    columns = [event.x, event.p] if event.y is None else [event.x, event.y, event.p]
-    rows = np.stack([*columns, _microseconds(event) / 1000.0], axis=1).astype(np.float64)
+    y, payload = event.y, event.payload
+    if y is None and payload is not None:
+        y = np.zeros_like(event.x)  # only rows of five numbers have a payload
+    columns = [event.x, *([] if y is None else [y]), event.p, _microseconds(event) / 1000.0]
+    columns += [] if payload is None else [payload]
+    rows = np.stack(columns, axis=1).astype(np.float64)
     file = io.BytesIO()
     np.save(file, rows, allow_pickle=False)
     return file.getvalue()

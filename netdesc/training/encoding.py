@@ -24,6 +24,7 @@ from netdesc.description.models import (
     SpikesEncoding,
 )
 from netdesc.description.models.arrays import MAX_REAL_INPUT
+from netdesc.events.binning import real_inputs
 
 _MIN_USED_RANGE = 1 / 16
 """The user is warned if all values are in the lowest 1/16 of ``data.range``."""
@@ -198,8 +199,7 @@ class RealCode(_Analog):
         """Returns the inputs, [samples, cells] or [samples, file steps, cells]."""
         shape = (len(values), self.file_steps, -1) if self.file_steps else (len(values), -1)
         real = self.normalise(values) if self.is_scaled else values.astype(np.float64)
-        rounded = np.clip(np.rint(64 * real) / 64, -MAX_REAL_INPUT, MAX_REAL_INPUT)
-        return rounded.astype(np.float32).reshape(shape)
+        return real_inputs(real).reshape(shape)
 
     def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
         input_TBN = np.zeros((self.steps, len(compressed), compressed.shape[-1]), np.float32)

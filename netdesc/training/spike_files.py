@@ -29,7 +29,7 @@ class SparseSpikes:
     cell: NDArray[np.int32]
     """The row-major index of the neuron within ``shape``."""
     value: NDArray[np.float32]
-    """The number of spikes at this step and cell."""
+    """The number of spikes at this step and cell, or their payload."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class SpikeFileReader:
         self._files_with_dropped = 0
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
-        """Reads the samples of ``document.data.train`` or ``.validation``.
+        """Reads the samples of ``one part of ``document.data``.
 
         Raises DataError if a file is missing, damaged or does not fit, or a target or label is
         missing.
@@ -141,7 +141,9 @@ class SpikeFileReader:
         spec = self.spec
         try:
             event = read_events(path)
-            flat, dropped = event.cells(shape, spec.steps, spec.step_ms, file.rounding)
+            index, value, dropped = event.binned(
+                shape, spec.steps, spec.step_ms, file.rounding, file.duplicates
+            )
         except EventFileError as error:
             raise DataError(str(error)) from error
         except ValueError as error:
@@ -153,11 +155,8 @@ class SpikeFileReader:
                     f"{path}: {dropped} of {len(event)} events lie outside {spec.steps} steps of "
                     f"{spec.step_ms:g} ms and shape {list(shape)} and are left out"
                 )
-        # Computed from the events, because a dense tensor would be about 1000 times larger.
-        index, count = np.unique(flat, return_counts=True)
         step, cell = np.divmod(index, int(np.prod(shape)))
-        value = count if file.duplicates == "sum" else np.ones_like(count)
-        return SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value.astype(np.float32))
+        return SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value)
 
 
 def _dense(spikes: Sequence[SparseSpikes], steps: int, shape: Shape) -> NDArray[np.float32]:

@@ -86,7 +86,8 @@ def _read_spike_files(
     description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
 ) -> Splits:
     reader = SpikeFileReader(spec, description.resolve, warn)
-    splits = Splits(reader.read(data.train), reader.read(data.validation) or None, None)
+    train, *others = (reader.read(pairs) for pairs in data.parts.values())
+    splits = Splits(train, *(part or None for part in others))
     reader.warn_of_more_files()
     return splits
 

@@ -109,6 +109,24 @@ def test_checking_a_document_does_not_load_torch(document: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(document)], check=True)
 
 
+def test_graded_events_are_trained_tested_and_run(document: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    columns = {"x": random.integers(0, 5, 60), "t": random.integers(0, 30, 60)}
+    graded = Event(**columns, payload=random.normal(0, 2, 60))
+    write_events(tmp_path / "in.npy", graded)
+    pair = {"input": {"path": "in.npy"}, "target": {"path": "out.bs1"}}
+    data = {"type": "spike_files", "train": [pair], "test": [pair, pair]}
+    document.write_text(json.dumps({**DOCUMENT, "data": data}))
+    run = netdesc.train(document, run_dir=tmp_path / "run", progress="quiet")
+    assert netdesc.evaluate(run, part="test").samples == 2
+    result = netdesc.run(run, tmp_path / "in.npy")
+    assert result.comparison is not None
+    integer = netdesc.run(run, tmp_path / "in.npy", "integer")
+    assert np.array_equal(result.spikes_TN, integer.spikes_TN)
+    binary = netdesc.run(run, Event(**columns))
+    assert not np.array_equal(result.spikes_TN, binary.spikes_TN)
+
+
 def test_all_steps_from_python(document: Path, tmp_path: Path) -> None:
     description = netdesc.load(document)
     compiled = netdesc.compile(description)

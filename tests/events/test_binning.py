@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from support.event_samples import events_at
 
-from netdesc.events import from_dense, to_dense
+from netdesc.events import Event, from_dense, to_dense
 
 STEPS_MS = st.sampled_from([1.0, 0.1, 0.5, 0.3, 0.7, 2.0, 0.001, 2.5, 1 / 3, 0.125, 3.3333, 100.0])
 
@@ -110,6 +110,20 @@ def test_two_events_in_one_bin():
     event = events_at([3.0, 3.2, 2.9, 5.0], x=[1, 1, 1, 0])
     assert to_dense(event, (2,), 10, 1.0)[0][3, 1] == 1.0
     assert to_dense(event, (2,), 10, 1.0, duplicates="sum")[0][3, 1] == 3.0
+
+
+def test_payloads_arrive_as_multiples_of_1_64_and_the_last_one_or_their_sum_counts():
+    event = Event(x=[1, 0, 1, 1], t=[3, 4, 3, 3.2], payload=[5, -900.5, 0.25, 0.015])
+    last, _ = to_dense(event, (2,), 10, 1.0)
+    assert (last[3, 1], last[4, 0]) == (1 / 64, -512)
+    assert to_dense(event, (2,), 10, 1.0, duplicates="sum")[0][3, 1] == 5 + 1 / 4 + 1 / 64
+    filled = event.fill(torch.zeros(10, 2, dtype=torch.float64), duplicates="sum")
+    assert filled[3, 1] == 5 + 1 / 4 + 1 / 64
+    with pytest.raises(ValueError, match="holds no payloads"):
+        event.fill(torch.zeros(10, 2, dtype=torch.int64))
+    for wrong in ([1.0, float("nan")], [1.0]):
+        with pytest.raises(ValueError, match=r"payload|equally long"):
+            Event(x=[0, 1], t=[0, 1], payload=wrong)
 
 
 def test_places_in_a_shape_with_channels():

@@ -43,6 +43,19 @@ def test_events_come_back_exact_to_the_microsecond(tmp_path_factory, suffix, wit
     round_trip()
 
 
+@pytest.mark.parametrize("y", [None, [0, 2]])
+def test_payloads_are_written_as_a_fifth_column_and_only_to_npy(tmp_path, y):
+    event = Event(x=[3, 1], y=y, t=[0.5, 2.0], payload=[-2.5, 4.0])
+    write_events(tmp_path / "graded.npy", event)
+    back = read_events(tmp_path / "graded.npy")
+    assert (back.payload.tolist(), back.y.tolist()) == ([-2.5, 4.0], y or [0, 0])
+    with pytest.raises(EventFileError, match=r"use \.npy"):
+        write_events(tmp_path / ("graded.bs1" if y is None else "graded.bs2"), event)
+    np.save(tmp_path / "graded.npy", [[0, 0, 0, 1.0, 1.0], [0, 0, 0, 1.0, np.nan]])
+    with pytest.raises(EventFileError, match="payload nan in its row 1"):
+        read_events(tmp_path / "graded.npy")
+
+
 @settings(max_examples=40, deadline=None)
 @given(neuron=st.integers(0, 65535), polarity=st.integers(0, 1), time_us=TIMES_US)
 def test_bits_are_laid_out_as_documented(tmp_path_factory, neuron, polarity, time_us):

@@ -107,8 +107,9 @@ ENTRIES = (
         code="ND322",
         title="a .npy file without events",
         cause=(
-            "A .npy file of events has rows x, p, t or x, y, p, t. x, y and p are whole numbers, "
-            "and t is a time in milliseconds. This file is damaged, or it contains something else."
+            "A .npy file of events has rows x, p, t, or x, y, p, t, or x, y, p, t, payload. x, y "
+            "and p are whole numbers, t is a time in milliseconds, and a payload is a number. This "
+            "file is damaged, or it contains something else."
         ),
         fix="Save the array in this form with numpy.save.",
         at="/data/train/0/input/path",

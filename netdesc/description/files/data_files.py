@@ -173,8 +173,7 @@ class FileChecks:
             return diagnostics
 
     def _event_checks(self, data: SpikeFiles, parts: Parts) -> EventChecks:
-        samples = data.train if parts[1] == "train" else data.validation
-        sample = samples[int(parts[2])]
+        sample = data.parts[str(parts[1])][int(parts[2])]
         is_input = parts[-2] == "input"
         file = sample.input if is_input else sample.target
         assert file is not None

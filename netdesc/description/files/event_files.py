@@ -2,7 +2,8 @@
 
 A .bs1 file has no header and 5 bytes per event, big-endian: 16 bits neuron, 1 bit polarity, 23 bits
 time in microseconds. A .bs2 file has 8 bits x and 8 bits y instead of the neuron (the N-MNIST
-format). An .npy file is a numpy array with rows x, p, t or x, y, p, t, and times in milliseconds.
+format). An .npy file is a numpy array with rows x, p, t, or x, y, p, t, or x, y, p, t, payload, and
+times in milliseconds.
 
 The columns are buffers, which numpy can use without a copy.
 """
@@ -24,7 +25,7 @@ MAX_TIME_MS = 4e9
 
 _RECORD_BYTES = 5
 _MAX_INTEGER = (1 << 31) - 1
-_EXPECTED = "expected: rows of x, p, t or of x, y, p, t"
+_EXPECTED = "expected: rows of x, p, t, of x, y, p, t, or of x, y, p, t, payload"
 
 # Tables for bytes.translate: the highest byte of a time also contains the polarity.
 _TIME_BITS = bytes(each & 0x7F for each in range(256))
@@ -61,6 +62,8 @@ class Columns:
     p: Sequence[float]
     times: Sequence[float]
     times_per_ms: int
+    payload: Sequence[float] | None = None
+    """What each event carries, finite numbers; ``None`` if every event is a spike of size 1."""
 
     def microseconds(self) -> Sequence[float]:
         """Returns the times, rounded to whole microseconds."""
@@ -124,7 +127,7 @@ def _open_npy(file: BinaryIO, size: int) -> OpenedEvents:
         raise EventsError("is not an .npy file, or it is cut off or damaged") from problem
     if header.kind not in "iuf" or header.code is None:
         raise EventsError(f"holds no numbers of 1 to 8 bytes; {_EXPECTED}")
-    if len(header.shape) != 2 or header.shape[1] not in (3, 4):
+    if len(header.shape) != 2 or header.shape[1] not in (3, 4, 5):
         shape = ", ".join(map(str, header.shape))
         raise EventsError(f"has the shape [{shape}]; {_EXPECTED}")
     if start + header.bytes > size:
@@ -139,12 +142,16 @@ def _read_rows(file: BinaryIO, header: Header) -> Columns:
         columns = [values[column * count : (column + 1) * count] for column in range(width)]
     else:
         columns = [values[column::width] for column in range(width)]
+    payload = columns.pop() if width == 5 else None
     *places, times = columns
     for name, column in zip("xp" if width == 3 else "xyp", places, strict=True):
         _require_whole(name, column, header.kind == "f")
     _require_times(times)
-    y = places[1] if width == 4 else None
-    return Columns(places[0], y, places[-1], times, 1)
+    if payload is not None and not all(map(math.isfinite, payload)):
+        row = next(row for row, value in enumerate(payload) if not math.isfinite(value))
+        raise EventsError(f"has the payload {payload[row]} in its row {row}")
+    y = None if width == 3 else places[1]
+    return Columns(places[0], y, places[-1], times, 1, payload)
 
 
 def _require_whole(name: str, column: Sequence[float], is_float: bool) -> None:

@@ -12,6 +12,9 @@ PathText = Annotated[str, Field(min_length=1, max_length=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SHA256_EXAMPLE = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 
+PARTS = ("train", "validation", "test")
+"""The parts of the data."""
+
 
 class EventFile(Section):
     """A file of spike events and how they are binned to steps."""
@@ -32,7 +35,8 @@ class EventFile(Section):
         default="nearest",
     )
     duplicates: Literal["or", "sum"] = field(
-        "Two events of a neuron in one step become one spike (or), or a spike of size two (sum).",
+        "Two events of a neuron in one step become one spike (or), or a spike of size two (sum). "
+        "Of events with payloads, the last one in the file counts (or), or they add up (sum).",
         default="or",
     )
 
@@ -70,3 +74,13 @@ class SpikeFiles(Section):
         default=(),
         example=[{"input": {"path": "held_out.bs1"}, "label": 0}],
     )
+    test: tuple[Pair, ...] = field(
+        "The test samples, which only evaluate measures.",
+        default=(),
+        example=[{"input": {"path": "test.bs1"}, "label": 0}],
+    )
+
+    @property
+    def parts(self) -> dict[str, tuple[Pair, ...]]:
+        """The samples by part: train, validation and test."""
+        return {name: getattr(self, name) for name in PARTS}

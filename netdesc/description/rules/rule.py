@@ -69,7 +69,7 @@ class Context:
         """Yields every sample that the document lists, with its place in the document."""
         data = self.document.data
         if isinstance(data, SpikeFiles):
-            for part, pairs in (("train", data.train), ("validation", data.validation)):
+            for part, pairs in data.parts.items():
                 for index, pair in enumerate(pairs):
                     yield ("data", part, index), pair
 

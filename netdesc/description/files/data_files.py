@@ -5,14 +5,15 @@ The contents of very large files are checked only when training reads them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity, first_diagnostics
+from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
 from netdesc.description.files.array_checks import ArrayChecks
 from netdesc.description.files.event_checks import EventChecks
 from netdesc.description.files.file_references import FileReference, file_references
@@ -65,7 +66,8 @@ class FileChecks:
     """Checks all files of a document.
 
     ``resolve`` turns a path of the document into a path of the file system. ``locked`` maps a path
-    of the document to its SHA-256 in the section ``lock``.
+    of the document to its SHA-256 in the section ``lock``. ``run`` sets ``training_set``, and
+    ``unchecked``: sentences about files whose values are not checked, because they are too large.
     """
 
     def __init__(
@@ -80,18 +82,13 @@ class FileChecks:
         self.resolve = resolve
         self.locked = locked
         self.wiring = wire(document)
-        self.output_shape = self.wiring.outputs[-1]
         self.training_set = listed_training_set(document)
         self.unchecked: list[str] = []
         self.names: dict[Path, list[str]] = {}
         self.valid: set[tuple[Any, ...]] = set()
 
     def run(self) -> list[Diagnostic]:
-        """Returns the diagnostics of all files, in the order of the document.
-
-        Sets ``training_set``, and ``unchecked``: sentences about files whose values are not
-        checked, because they are too large.
-        """
+        """Returns the diagnostics of all files, in the order of the document."""
         diagnostics = (
             diagnostic
             for reference in file_references(self.document)
@@ -100,93 +97,73 @@ class FileChecks:
         )
         return first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
 
-    def _check_once(self, reference: FileReference) -> Iterator[Diagnostic]:
-        """Yields a file's diagnostics. A reference that equals a valid one is not checked again:
+    def _check_once(self, reference: FileReference) -> list[Diagnostic]:
+        """Returns a file's diagnostics. A reference that equals a valid one is not checked again:
         thousands of samples may name the same file.
         """
         parts = reference.parts
         key = (parts[0], parts[-2], *vars(reference.holder).values())
-        if key in self.valid:
-            return
-        is_valid = True
-        for diagnostic in self._check(reference, self.resolve(reference.path)):
-            is_valid = False
-            yield diagnostic
-        if is_valid:
+        found = (
+            self._check(reference, self.resolve(reference.path)) if key not in self.valid else []
+        )
+        if not found:
             self.valid.add(key)
+        return found
 
-    def _check(self, reference: FileReference, path: Path) -> Iterator[Diagnostic]:
+    def _check(self, reference: FileReference, path: Path) -> list[Diagnostic]:
         parts, name = reference.parts, reference.path
         data = self.document.data if parts[0] == "data" else None
         kind = "weights" if data is None else "arrays" if isinstance(data, Arrays) else "events"
-        suffix = path.suffix.lower()
+        suffix, diagnostic = path.suffix.lower(), self.source_map.diagnostic
         if suffix not in SUFFIXES[kind]:
             why = f"its name ends in {suffix}" if suffix else "its name has no suffix"
-            message = (
-                f"{name} is not a file of {kind}: {'it is a folder' if path.is_dir() else why}"
-            )
-            note = "allowed: " + ", ".join(SUFFIXES[kind])
-            yield self._diagnostic(
-                "ND305", parts, message, hint=_type_for(suffix, kind), notes=(note,)
-            )
-            return
+            why = "it is a folder" if path.is_dir() else why
+            message = f"{name} is not a file of {kind}: {why}"
+            notes = ("allowed: " + ", ".join(SUFFIXES[kind]),)
+            return [diagnostic("ND305", parts, message, hint=_type_for(suffix), notes=notes)]
         expected = getattr(reference.holder, "sha256", None) or self.locked.get(name, "")
         try:
             size = file_size(path)
             with path.open("rb") as file:
-                file.read(1)
-            digest = file_sha256(path) if expected else ""
-            diagnostics = self._check_contents(data, parts, path, size)
+                digest = hashlib.file_digest(file, "sha256").hexdigest() if expected else ""
+                file.seek(0)
+                found = list(self._check_contents(data, parts, file, suffix, size))
         except FileNotFoundError:
-            yield self._missing(parts, name, path, SUFFIXES[kind])
-            return
+            return [self._missing(parts, name, path, SUFFIXES[kind])]
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
-            yield self._diagnostic("ND302", parts, f"cannot read {name}: {reason}")
-            return
+            return [diagnostic("ND302", parts, f"cannot read {name}: {reason}")]
         if digest != expected:
             message = f"{name} has another SHA-256 than expected, so it is another file"
-            notes = (f"its SHA-256 is {digest}",)
-            yield self._diagnostic(
-                "ND303", parts, message, hint=self._way(parts, name), notes=notes
-            )
-            return
-        yield from diagnostics
+            hint, notes = self._way(parts, name), (f"its SHA-256 is {digest}",)
+            return [diagnostic("ND303", parts, message, hint=hint, notes=notes)]
+        return found
 
     def _check_contents(
-        self, data: Arrays | SpikeFiles | None, parts: Parts, path: Path, size: int
-    ) -> list[Diagnostic]:
-        """Returns the diagnostics of the contents of an existing file. Raises OSError."""
-        if data is None:
-            return []
-        with path.open("rb") as file:
-            if isinstance(data, SpikeFiles):
-                checks = self._event_checks(data, parts)
-                diagnostics = list(checks.run(file, path.suffix.lower(), size))
-                self.unchecked += checks.unchecked
-                return diagnostics
-            trace = trace_shape(self.document, self.wiring, len(self.document.layers) - 1)
-            checks = ArrayChecks(self.document, data, self.source_map, self.output_shape, trace)
-            diagnostics = checks.run(file)
-            self.training_set = checks.training_set
-            self.unchecked += checks.unchecked
-            return diagnostics
-
-    def _event_checks(self, data: SpikeFiles, parts: Parts) -> EventChecks:
-        sample = data.parts[str(parts[1])][int(parts[2])]
-        is_input = parts[-2] == "input"
-        file = sample.input if is_input else sample.target
-        assert file is not None
-        document, time = self.document, self.document.time
-        if is_input:
-            shape = document.input.shape
-            return EventChecks(
-                file, time, shape, self.source_map, parts, shape_locations(document, INPUT)
-            )
+        self, data: Arrays | SpikeFiles | None, parts: Parts, file: BinaryIO, suffix: str, size: int
+    ) -> Iterable[Diagnostic]:
+        """Returns the diagnostics of the contents of an open file. Raises OSError."""
+        document, outputs = self.document, self.wiring.outputs[-1]
         trace = trace_shape(document, self.wiring, len(document.layers) - 1)
-        return EventChecks(
-            file, time, self.output_shape, self.source_map, parts, output_locations(document), trace
-        )
+        if data is None:
+            file.read(1)  # raises OSError if it cannot be read
+            return
+        if isinstance(data, SpikeFiles):
+            sample = data.parts[str(parts[1])][int(parts[2])]
+            event_file = sample.input if parts[-2] == "input" else sample.target
+            assert event_file is not None
+            shape, locations = document.input.shape, shape_locations(document, INPUT)
+            if parts[-2] != "input":
+                shape, locations = outputs, output_locations(document)
+            checks = EventChecks(
+                event_file, document.time, shape, self.source_map, parts, locations, trace
+            )
+            yield from checks.run(file, suffix, size)
+        else:
+            checks = ArrayChecks(document, data, self.source_map, outputs, trace)
+            yield from checks.run(file)
+            self.training_set = checks.training_set
+        self.unchecked += checks.unchecked
 
     def _missing(
         self, parts: Parts, name: str, path: Path, suffixes: tuple[str, ...]
@@ -194,15 +171,14 @@ class FileChecks:
         """Returns ND301 for a missing file, and suggests a file with a similar name."""
         names = self._names_in(path.parent)
         best = closest_name(path.name, [each for each in names if each.lower().endswith(suffixes)])
-        hint = ""
-        if parts[0] == "weights":
-            hint = "if imported from a .net file, `netdesc import` or imported.save() writes it"
-        if name in self.locked:
-            hint = self._way(parts, name)
-        elif best is not None:
+        hint = self._way(parts, name)
+        if not hint and best is not None:
             hint = f'did you mean "{os.path.join(os.path.dirname(name), best)}"?'
+        elif not hint and parts[0] == "weights":
+            hint = "if imported from a .net file, `netdesc import` or imported.save() writes it"
         notes = (f"looked for {path.resolve()}",)
-        return self._diagnostic("ND301", parts, f"there is no file {name}", hint=hint, notes=notes)
+        message = f"there is no file {name}"
+        return self.source_map.diagnostic("ND301", parts, message, hint=hint, notes=notes)
 
     def _way(self, parts: Parts, name: str) -> str:
         """Returns what to do without a file of a run, whose path cannot be corrected; or ""."""
@@ -216,31 +192,14 @@ class FileChecks:
     def _names_in(self, directory: Path) -> list[str]:
         """Returns at most ``MAX_NAMES`` names in a directory, which is read only once."""
         if directory not in self.names:
-            try:
-                with os.scandir(directory) as entries:
-                    names = [each.name for each in itertools.islice(entries, MAX_NAMES)]
-            except OSError:
-                names = []
-            self.names[directory] = names
+            self.names[directory] = []
+            with contextlib.suppress(OSError), os.scandir(directory) as entries:
+                self.names[directory] = [each.name for each in itertools.islice(entries, MAX_NAMES)]
         return self.names[directory]
 
-    def _diagnostic(
-        self,
-        code: str,
-        parts: Parts,
-        message: str,
-        severity: Severity = "error",
-        *,
-        hint: str = "",
-        notes: tuple[str, ...] = (),
-    ) -> Diagnostic:
-        return self.source_map.diagnostic(
-            code, parts, message, hint=hint, notes=notes, severity=severity
-        )
 
-
-def _type_for(suffix: str, kind: str) -> str:
+def _type_for(suffix: str) -> str:
     """Returns a hint with the type of data that reads files with this suffix, or ""."""
     types = {"events": "spike_files", "arrays": "arrays"}
-    fitting = [other for other in types if suffix in SUFFIXES[other] and other != kind]
-    return f'data of "type": "{types[fitting[0]]}" reads {suffix} files' if fitting else ""
+    fitting = [types[kind] for kind in types if suffix in SUFFIXES[kind]]
+    return f'data of "type": "{fitting[0]}" reads {suffix} files' if fitting else ""

@@ -5,14 +5,15 @@ An event counts as outside if binning (netdesc.events.binning) would drop it.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import BinaryIO
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
 from netdesc.description.files.event_files import (
+    MICROSECONDS_HINT,
     Columns,
     EventLengthError,
     EventsError,
@@ -26,7 +27,6 @@ from netdesc.description.source_map import RelatedPath, SourceMap
 MAX_EVENTS = 200_000
 """The events of larger files are checked only when training reads them."""
 
-_MICROSECONDS_HINT = "are the times in µs? .npy times are milliseconds"
 _MIN_UNIT_RATIO = 100
 """Times are taken to be microseconds if their median is at least this many sample durations.
 
@@ -35,6 +35,7 @@ milliseconds, and at 1000 sample durations if it is in microseconds.
 """
 
 
+@dataclass(slots=True)
 class EventChecks:
     """Checks one event file of the document.
 
@@ -44,25 +45,18 @@ class EventChecks:
     says so if the events are not checked because the file is too large.
     """
 
-    def __init__(
-        self,
-        file: EventFile,
-        time: Time,
-        shape: Shape | None,
-        source_map: SourceMap,
-        parts: Parts,
-        shape_locations: tuple[RelatedPath, ...] = (),
-        shape_trace: str = "",
-    ) -> None:
-        self.file = file
-        self.time = time
-        self.shape = shape
-        self.source_map = source_map
-        self.parts = parts
-        self.is_target = parts[-2] == "target"
-        self.shape_locations = shape_locations
-        self.shape_trace = shape_trace
-        self.unchecked: list[str] = []
+    file: EventFile
+    time: Time
+    shape: Shape | None
+    source_map: SourceMap
+    parts: Parts
+    shape_locations: tuple[RelatedPath, ...] = ()
+    shape_trace: str = ""
+    unchecked: list[str] = field(default_factory=list[str])
+
+    @property
+    def is_target(self) -> bool:
+        return self.parts[-2] == "target"
 
     def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
         """Yields the diagnostics of the open file of ``size`` bytes. Raises OSError."""
@@ -70,17 +64,16 @@ class EventChecks:
         try:
             opened = open_events(file, suffix, size)
             events = opened.read() if opened.count <= MAX_EVENTS else None
-            if events is None:
-                why = f"it has more than {MAX_EVENTS:,}"
-                self.unchecked.append(f"the events of {path} were not checked: {why}")
         except EventsError as problem:
             code = "ND304" if isinstance(problem, EventLengthError) else "ND322"
-            hints = (problem.hint,) if problem.hint else ()
-            yield self._diagnostic(code, f"{path} {problem}", hints=hints)
+            yield self._diagnostic(code, f"{path} {problem}", [problem.hint])
             return
-        if not opened.count:
+        if events is None:
+            why = f"it has more than {MAX_EVENTS:,}"
+            self.unchecked.append(f"the events of {path} were not checked: {why}")
+        elif not opened.count:
             yield self._without_events(f"{path} has no events")
-        elif events is not None and self.shape is not None:
+        elif self.shape is not None:
             yield from self._outside_events(events, self.shape, suffix)
 
     def _outside_events(self, events: Columns, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
@@ -90,41 +83,39 @@ class EventChecks:
             return
         columns = (events.x,) if len(indexed) == 1 else _planes(events)
         times = events.microseconds()
-        count = len(times)
-        first, last = _time_limits_us(self.time, self.file.rounding)
-        bounds = [(times, first, last)]
+        bounds = [(times, *_time_limits_us(self.time, self.file.rounding))]
         bounds += [(column, 0, size - 1) for column, size in zip(columns, indexed, strict=True)]
         outside = _count_outside(bounds)
         if not outside:
             return
-        where = f"of {self.file.path} lie outside {self._extent(shape)}"
         needed = _smallest_shape(columns)
         is_larger = any(size > limit for size, limit in zip(needed, indexed, strict=True))
-        hints = self._hints(sorted(times), shape, suffix, needed if is_larger else None)
-        related = (
-            self.shape_locations
-            if is_larger
-            else (RelatedPath(("time", "steps"), "the length of a sample"),)
-        )
-        if is_larger and self.is_target:
-            hints = (*hints, f"shapes: {self.shape_trace} → target {list(needed)}")
-        if outside == count:
-            yield self._without_events(f"all {count} events {where}", hints, related)
+        hints = self._time_hints(sorted(times), suffix)
+        related = (RelatedPath(("time", "steps"), "the length of a sample"),)
+        if is_larger:
+            hints, related = [self._size_hint(needed, shape), *hints], self.shape_locations
+            if self.is_target:
+                hints.append(f"shapes: {self.shape_trace} → target {list(needed)}")
+        side, size = "outputs" if self.is_target else "inputs", " x ".join(map(str, shape))
+        extent = f"the {size} {side} and {self.time.steps * self.time.step_ms:g} ms of the network"
+        where = f"of {self.file.path} lie outside {extent}"
+        if outside == len(times):
+            yield self._without_events(f"all {outside} events {where}", hints, related)
         else:
-            message = f"{outside} of {count} events {where}"
-            hints = (*hints, "training drops them")
-            yield self._diagnostic("ND308", message, "warning", hints, related)
+            message = f"{outside} of {len(times)} events {where}"
+            hints.append("training drops them")
+            yield self._diagnostic("ND308", message, hints, related, "warning")
 
     def _without_events(
-        self, message: str, hints: tuple[str, ...] = (), related: tuple[RelatedPath, ...] = ()
+        self, message: str, hints: Sequence[str] = (), related: tuple[RelatedPath, ...] = ()
     ) -> Diagnostic:
         """Returns the diagnostic of a file that has no event within the network.
 
         It is an error for a target, a warning for an input.
         """
         if self.is_target:
-            return self._diagnostic("ND306", message, "error", hints, related)
-        return self._diagnostic("ND307", message, "warning", hints, related)
+            return self._diagnostic("ND306", message, hints, related)
+        return self._diagnostic("ND307", message, hints, related, "warning")
 
     def _without_rows(self, events: Columns, shape: Shape) -> Diagnostic:
         side = "output" if self.is_target else "input.shape"
@@ -132,69 +123,47 @@ class EventChecks:
             f"{self.file.path} has events with x, y and polarity, which index a shape "
             f"[channels, height, width]; the network's {side} is {list(shape)}"
         )
+        hint = f'"shape": {list(_smallest_shape(_planes(events)))} has room for all of them'
         if self.is_target:
             hint = "the output has one axis: use x alone as the index of the neuron"
-        else:
-            hint = f'"shape": {list(_smallest_shape(_planes(events)))} has room for all of them'
-        return self._diagnostic("ND323", message, hints=(hint,), related=self.shape_locations)
+        return self._diagnostic("ND323", message, [hint], self.shape_locations)
 
-    def _hints(
-        self, times: Sequence[float], shape: Shape, suffix: str, needed: Shape | None
-    ) -> tuple[str, ...]:
-        """Returns hints about possible causes, the most likely first.
-
-        ``times`` are sorted, in microseconds. ``needed`` is the smallest shape with room for all
-        events if it is larger than ``shape``, else ``None``.
-        """
+    def _time_hints(self, times: Sequence[float], suffix: str) -> list[str]:
+        """Returns the hint about the unit or the last of the sorted ``times``, in microseconds."""
         duration_us = self.time.steps * self.time.step_ms * 1000
-        hints: list[str] = []
         if suffix == ".npy" and times[len(times) // 2] >= _MIN_UNIT_RATIO * duration_us:
-            hints.append(_MICROSECONDS_HINT)
-        elif times[-1] >= duration_us:
-            hints.append(f"the last event is at {times[-1] / 1000:g} ms")
-        if needed is not None:
-            hints.insert(0, self._larger_shape_hint(needed, shape))
-        return tuple(hints)
+            return [MICROSECONDS_HINT]
+        late = times[-1] >= duration_us
+        return [f"the last event is at {times[-1] / 1000:g} ms"] if late else []
 
-    def _larger_shape_hint(self, needed: Shape, shape: Shape) -> str:
+    def _size_hint(self, needed: Shape, shape: Shape) -> str:
         """Returns a hint that says which shape or how many units have room for all events."""
+        largest = f"the largest neuron is {needed[0] - 1}, which needs"
         if len(needed) == 3:
-            for order in itertools.permutations(shape):
-                if all(size <= limit for size, limit in zip(needed, order, strict=True)):
-                    return (
-                        f"the order is [channels, height, width]: {list(order)} has room for them"
-                    )
             p, y, x = (size - 1 for size in needed)
-            largest = f"the largest x, y and p are {x}, {y} and {p}"
-        else:
-            largest = f"the largest neuron is {needed[0] - 1}"
+            largest = f"the largest x, y and p are {x}, {y} and {p}, which need"
         if self.is_target:
-            return f"{largest}, which needs {math.prod(needed)} units"
+            return f"{largest} {math.prod(needed)} units"
         if len(needed) == 1 < len(shape):
-            return f"{largest}, which needs {needed[0]} inputs"
-        return f'{largest}, which {"needs" if len(needed) == 1 else "need"} "shape": {list(needed)}'
-
-    def _extent(self, shape: Shape) -> str:
-        size = " x ".join(map(str, shape))
-        side = "outputs" if self.is_target else "inputs"
-        return f"the {size} {side} and {self.time.steps * self.time.step_ms:g} ms of the network"
+            return f"{largest} {needed[0]} inputs"
+        return f'{largest} "shape": {list(needed)}'
 
     def _diagnostic(
         self,
         code: str,
         message: str,
-        severity: Severity = "error",
-        hints: tuple[str, ...] = (),
+        hints: Sequence[str],
         related: tuple[RelatedPath, ...] = (),
+        severity: Severity = "error",
     ) -> Diagnostic:
         """Returns a diagnostic, with the first hint beside the caret and further hints as notes."""
-        hint = hints[0] if hints else ""
+        hint, *notes = hints or ("",)
         return self.source_map.diagnostic(
             code,
             self.parts,
             message,
             hint=hint,
-            notes=hints[1:],
+            notes=tuple(notes),
             severity=severity,
             related=related,
         )

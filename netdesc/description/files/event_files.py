@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
+from netdesc.description.files.npy import HEADER_ERRORS, Header, join_shape, numbers, read_header
 
 MAX_TIME_MS = 4e9
 """46 days. Later times, in microseconds, could overflow 64 bits when they are binned."""
+
+MICROSECONDS_HINT = "are the times in µs? .npy times are milliseconds"
 
 _RECORD_BYTES = 5
 _MAX_INTEGER = (1 << 31) - 1
@@ -128,8 +130,7 @@ def _open_npy(file: BinaryIO, size: int) -> OpenedEvents:
     if header.kind not in "iuf" or header.code is None:
         raise EventsError(f"holds no numbers of 1 to 8 bytes; {_EXPECTED}")
     if len(header.shape) != 2 or header.shape[1] not in (3, 4, 5):
-        shape = ", ".join(map(str, header.shape))
-        raise EventsError(f"has the shape [{shape}]; {_EXPECTED}")
+        raise EventsError(f"has the shape [{join_shape(header.shape)}]; {_EXPECTED}")
     if start + header.bytes > size:
         raise EventsError("is cut off: it is shorter than its header says")
     return OpenedEvents(header.shape[0], partial(_read_rows, file, header))
@@ -174,5 +175,5 @@ def _require_times(times: Sequence[float]) -> None:
         raise EventsError(f"has the time {times[row]} in its row {row}")
     raise EventsError(
         f"has the time {times[row]:,.10g} ms in its row {row}; at most 46 days are possible",
-        "are the times in µs? .npy times are milliseconds",
+        MICROSECONDS_HINT,
     )

@@ -86,7 +86,7 @@ def test_without_files_nothing_is_counted(tmp_path):
 
 def test_large_arrays_of_labels_are_left_to_training(tmp_path, monkeypatch):
     count = 1 << 12
-    monkeypatch.setattr(array_checks, "MAX_LIST_BYTES", 8 * count)
+    monkeypatch.setattr(array_checks, "MAX_CHECKED_BYTES", 8 * count)
     text = json.dumps(json.loads(SPLIT) | {"training": _training(batch_size=count + 1)})
     arrays = {"inputs": np.zeros((count, 4), dtype=np.uint8), "labels": np.full(count, 9)}
     found = array_findings(tmp_path, text, **arrays, split=np.zeros(count, dtype=int))

@@ -114,7 +114,7 @@ LINE_BUDGETS = {
     "kernels": 9_500,
     "modules": 1_400,
     "losses": 600,
-    "training": 5_180,
+    "training": 5_600,
     "exchange": 2_150,
     "hardware": 650,
     "report": 3_800,

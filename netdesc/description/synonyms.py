@@ -102,6 +102,7 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     "step_size": (Suggestion("every_epochs"),),
     "gamma": (Suggestion("factor"),),
     "bs": (Suggestion("batch_size"),),
+    **dict.fromkeys(("augment", "augmentations", "transforms"), (Suggestion("augmentation"),)),
     "version": (Suggestion("format"),),
     "max_epochs": (Suggestion("epochs"),),
     **dict.fromkeys(("file", "filename", "file_name"), (Suggestion("path"),)),

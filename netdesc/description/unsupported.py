@@ -32,7 +32,6 @@ FIELDS = _by_name(
         _NIR: "nir",
         "a mask of synapses is not in this version": "mask sparsity density",
         "a layer that is not trained is not in this version": "trainable freeze frozen",
-        "augmentation of data is not in this version": "augmentation augment transforms",
         "a regularizer is not in this version": "regularizers regularizer regularization",
         "leave it out: it follows from what the layer reads": (
             "in_features in_neurons input_size in_channels num_inputs"

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from netdesc.description.models.augmentation import Augmentation
+from netdesc.training.augmentation import augment
 from netdesc.training.randomness import input_rng, sample_order
 from netdesc.training.samples import Indices, Samples
 
@@ -49,13 +51,14 @@ class Batches:
     If one batch holds all samples, it is built once and reused (``shuffled`` builds it again if
     inputs are random). Smaller batches are built when they are needed. On a GPU, samples that are
     not random stay on the device if they fit in ``MAX_RESIDENT_SHARE`` of its free memory; then
-    batches are selected there.
+    batches are selected there. ``augmentation`` changes the inputs of shuffled batches at random.
     """
 
     samples: Samples
     batch_size: int | None
     device: torch.device
     seed: int
+    augmentation: Augmentation = ()
 
     def in_order(self) -> Iterator[Batch]:
         """Yields batches of all samples in order. Random inputs depend only on the seed."""
@@ -67,17 +70,23 @@ class Batches:
     def shuffled(self, epoch: int) -> Iterator[Batch]:
         """Yields batches of all samples in random order.
 
-        The order and random inputs depend only on seed and epoch. If one batch holds all samples,
-        it is not shuffled, because its gradient does not depend on the order.
+        The order, random inputs and augmentation depend only on seed and epoch. If one batch holds
+        all samples, it is not shuffled, because its gradient does not depend on the order.
         """
-        if self._size == len(self.samples) and not self.samples.is_random:
+        if self._size == len(self.samples) and not self._is_random:
             yield self._single_batch
             return
         rng = input_rng(self.seed, f"epoch {epoch}")
+        changes = input_rng(self.seed, f"augmentation of epoch {epoch}")
         if self._size < len(self.samples):
-            yield from self._chunks(sample_order(len(self.samples), self.seed, epoch + 1), rng)
+            order = sample_order(len(self.samples), self.seed, epoch + 1)
+            yield from self._chunks(order, rng, changes)
         else:
-            yield self._build(self.samples, rng)
+            yield self._build(self.samples, rng, changes)
+
+    @property
+    def _is_random(self) -> bool:
+        return self.samples.is_random or bool(self.augmentation)
 
     @property
     def _size(self) -> int:
@@ -92,17 +101,22 @@ class Batches:
     def _single_batch(self) -> Batch:
         return self._build(self.samples, self._fixed_rng)
 
-    def _chunks(self, order: Indices, rng: np.random.Generator) -> Iterator[Batch]:
+    def _chunks(
+        self,
+        order: Indices,
+        rng: np.random.Generator,
+        changes: np.random.Generator | None = None,
+    ) -> Iterator[Batch]:
         if self._is_resident:
             for indices in torch.from_numpy(order).to(self.device).split(self._size):
                 yield self._select(indices)
             return
         for start in range(0, len(order), self._size):
-            yield self._build(self.samples[order[start : start + self._size]], rng)
+            yield self._build(self.samples[order[start : start + self._size]], rng, changes)
 
     @cached_property
     def _is_resident(self) -> bool:
-        if self.device.type != "cuda" or self.samples.is_random:
+        if self.device.type != "cuda" or self._is_random:
             return False
         input_TBN, target = self.samples[:1].dense(self._fixed_rng)
         needed = (input_TBN.nbytes + target.nbytes) * len(self.samples)
@@ -131,8 +145,16 @@ class Batches:
         target = whole.target.index_select(_sample_axis(whole.target), indices)
         return Batch(whole.input_TBN.index_select(1, indices), target)
 
-    def _build(self, samples: Samples, rng: np.random.Generator) -> Batch:
+    def _build(
+        self,
+        samples: Samples,
+        rng: np.random.Generator,
+        changes: np.random.Generator | None = None,
+    ) -> Batch:
+        """Builds a batch. ``changes`` draws the augmentation, which there is none of without it."""
         input_TBN, target = samples.dense(rng)
+        if changes is not None and self.augmentation:
+            augment(input_TBN, self.augmentation, changes)
         return Batch(self._tensor(input_TBN), self._tensor(target))
 
     def _tensor(self, array: NDArray) -> torch.Tensor:

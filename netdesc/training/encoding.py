@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from netdesc.description.models import (
     Arrays,
     ConstantEncoding,
+    DeltaEncoding,
     LatencyEncoding,
     RateEncoding,
     SeriesEncoding,
@@ -90,11 +91,15 @@ class SpikeCode:
 
 @dataclass(frozen=True)
 class _Analog:
-    """Base class of codes for real numbers from ``low`` to ``high``."""
+    """Base class of codes for real numbers from ``low`` to ``high``.
+
+    These become the ends of ``to``.
+    """
 
     steps: int
     low: float
     high: float
+    to: tuple[float, float]
 
     @property
     def values(self) -> str:
@@ -111,10 +116,15 @@ class _Analog:
         return f"{text}: its values hardly cause a spike"
 
     def normalise(self, values: NDArray) -> NDArray[np.float64]:
-        """Scales values from [``low``, ``high``] to [0, 1]. Returns [samples, cells]."""
+        """Scales values from [``low``, ``high``] to ``to``. Returns [samples, cells]."""
+        below, above, width = self._distances(values)
+        return (below * self.to[1] + above * self.to[0]) / width
+
+    def _distances(self, values: NDArray) -> tuple[NDArray, NDArray, float]:
+        """Returns the distances of values from the two ends, [samples, cells], and their own."""
         low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
-        return (wide - low) / (high - low)
+        return wide - low, high - wide, high - low
 
 
 @dataclass(frozen=True)
@@ -152,10 +162,10 @@ class LatencyCode(_Analog):
 
     def compress(self, values: NDArray) -> NDArray[np.signedinteger]:
         """Returns the step of each cell's spike, [samples, cells]; -1 if it never spikes."""
-        low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
-        wide = values.reshape(len(values), -1).astype(np.float64)
+        below, above, width = self._distances(values)
         # Multiplication comes before division, so that ``rint`` receives an exact half unrounded.
-        step = np.rint((high - wide) * (self.within_steps - 1) / (high - low))
+        lateness = above * (1 - self.to[0]) + below * (1 - self.to[1])
+        step = np.rint(lateness * (self.within_steps - 1) / width)
         step[self.normalise(values) <= _rounded_as(values, self.silent_below)] = -1
         return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
 
@@ -172,8 +182,8 @@ class LatencyCode(_Analog):
 class RealCode(_Analog):
     """Inputs that are real numbers: one value in every step, or one for each of ``file_steps``.
 
-    They are rounded to multiples of 1/64, halves to even, and cut off at ±``MAX_REAL_INPUT``. If
-    ``is_scaled``, ``low`` becomes 0 and ``high`` 1. Steps after the last one of the file are 0.
+    They are rounded to multiples of 1/64, halves to even, and cut off at ±``MAX_REAL_INPUT``. They
+    are scaled if ``is_scaled``. Steps after the last one of the file are 0.
     """
 
     is_scaled: bool
@@ -195,11 +205,15 @@ class RealCode(_Analog):
             return ""
         return f"has values beyond ±{MAX_REAL_INPUT}, which are cut off: scale the values"
 
-    def compress(self, values: NDArray) -> NDArray[np.float32]:
-        """Returns the inputs, [samples, cells] or [samples, file steps, cells]."""
+    def real(self, values: NDArray) -> NDArray[np.float64]:
+        """Returns the scaled values, [samples, cells] or [samples, file steps, cells]."""
         shape = (len(values), self.file_steps, -1) if self.file_steps else (len(values), -1)
         real = self.normalise(values) if self.is_scaled else values.astype(np.float64)
-        return real_inputs(real).reshape(shape)
+        return real.reshape(shape)
+
+    def compress(self, values: NDArray) -> NDArray:
+        """Returns the inputs, [samples, cells] or [samples, file steps, cells]."""
+        return real_inputs(self.real(values))
 
     def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
         input_TBN = np.zeros((self.steps, len(compressed), compressed.shape[-1]), np.float32)
@@ -208,6 +222,26 @@ class RealCode(_Analog):
         else:
             input_TBN[:] = compressed
         return input_TBN
+
+
+@dataclass(frozen=True)
+class DeltaCode(RealCode):
+    """Encodes a rise of a scaled value by at least ``threshold`` in a step as a spike.
+
+    With ``off_spikes``, a fall is a spike of size -1.
+    """
+
+    threshold: float
+    off_spikes: bool
+
+    def warning(self, lowest: float, largest: float) -> str:
+        return ""
+
+    def compress(self, values: NDArray) -> NDArray[np.int8]:
+        """Returns the spikes, [samples, file steps, cells]."""
+        rise = np.diff(self.real(values), axis=1, prepend=0)
+        spikes = (rise >= self.threshold).astype(np.int8)
+        return spikes - (rise <= -self.threshold) if self.off_spikes else spikes
 
 
 def _rounded_as(values: NDArray, number: float) -> float:
@@ -228,7 +262,7 @@ def build_code(data: Arrays, steps: int, file_steps: int, cells: int) -> Code:
 
 def _build_rate(data: Arrays, steps: int, _file_steps: int, _cells: int) -> Code:
     encoding: Any = data.encoding
-    return RateCode(steps, *data.range, encoding.max_rate)
+    return RateCode(steps, *data.range, data.to, encoding.max_rate)
 
 
 def _build_latency(data: Arrays, steps: int, _file_steps: int, _cells: int) -> Code:
@@ -236,7 +270,7 @@ def _build_latency(data: Arrays, steps: int, _file_steps: int, _cells: int) -> C
     within = encoding.within_steps or steps
     if within > steps:
         raise ValueError(f"within_steps is {within}, but the network runs {steps} steps")
-    return LatencyCode(steps, *data.range, encoding.silent_below, within)
+    return LatencyCode(steps, *data.range, data.to, encoding.silent_below, within)
 
 
 def _build_spikes(_data: Arrays, steps: int, file_steps: int, cells: int) -> Code:
@@ -244,7 +278,13 @@ def _build_spikes(_data: Arrays, steps: int, file_steps: int, cells: int) -> Cod
 
 
 def _build_real(data: Arrays, steps: int, file_steps: int, _cells: int) -> Code:
-    return RealCode(steps, *data.range, data.is_scaled, file_steps)
+    return RealCode(steps, *data.range, data.to, data.is_scaled, file_steps)
+
+
+def _build_delta(data: Arrays, steps: int, file_steps: int, _cells: int) -> Code:
+    encoding: Any = data.encoding
+    scale = (*data.range, data.to, data.is_scaled)
+    return DeltaCode(steps, *scale, file_steps, encoding.threshold, encoding.off_spikes)
 
 
 _BUILDERS: dict[type, Callable[[Arrays, int, int, int], Code]] = {
@@ -253,4 +293,5 @@ _BUILDERS: dict[type, Callable[[Arrays, int, int, int], Code]] = {
     SpikesEncoding: _build_spikes,
     ConstantEncoding: _build_real,
     SeriesEncoding: _build_real,
+    DeltaEncoding: _build_delta,
 }

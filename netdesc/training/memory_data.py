@@ -26,7 +26,12 @@ from netdesc.training.errors import DataError, ResumeError
 from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.spike_files import SparseSpikes, SpikeSamples
 
-_SETTINGS = {"encoding": '{"type": "rate"}', "range": "(0, 1)"}
+_SETTINGS = {
+    "encoding": '{"type": "rate"}',
+    "range": "(0, 1)",
+    "to": "(-1, 1)",
+    "augmentation": '[{"type": "time_shift", "max_steps": 5}]',
+}
 """The settings, each with an example."""
 _SPIKES = Arrays(type="arrays", path="memory")
 
@@ -38,8 +43,8 @@ class MemoryData:
     Inputs are spikes or a series [samples, steps, *input shape], or values [samples, *input shape]
     for other encodings. Labels are integers [samples] or [samples, steps]; targets are spikes
     [samples, steps, *output shape], or values of this shape or [samples, *output shape].
-    ``encoding`` and ``range`` in ``given`` mean the same as in the section ``data`` of a document;
-    what is not given is taken from ``defaults``.
+    ``_SETTINGS`` in ``given`` mean the same as in the section ``data`` of a document; what is not
+    given is taken from ``defaults``.
     """
 
     parts: Mapping[str, tuple[NDArray, NDArray]]
@@ -61,7 +66,7 @@ class MemoryData:
         return cls(pairs, {name: data[name] for name in _SETTINGS if name in data})
 
     def with_defaults(self, section: object) -> MemoryData:
-        """Takes encoding and range from the ``data`` of a document, if it has arrays."""
+        """Takes the settings from the ``data`` of a document, if it has arrays."""
         return replace(self, defaults=section) if isinstance(section, Arrays) else self
 
     @property

@@ -11,6 +11,7 @@ from torch import nn
 
 from netdesc.description import Description
 from netdesc.description.models import Training
+from netdesc.description.models.augmentation import Augmentation
 from netdesc.graph import Graph, build_graph
 from netdesc.graph.dependencies import needed_for_output
 from netdesc.kernels.engine import engine_for
@@ -117,10 +118,13 @@ def prepare(
     for _, block in network.blocks():
         block.warns = False  # the metrics of an epoch detect NaN weights
 
-    def batches(samples: Samples) -> Batches:
+    section = document.data if data is None else data.settings
+    augmentation = () if section is None else section.augmentation
+
+    def batches(samples: Samples, augmentation: Augmentation = ()) -> Batches:
         # Validation takes no larger batches than training, whose memory was checked.
         size = training.batch_size or len(splits.train)
-        return Batches(samples, size, device, training.seed)
+        return Batches(samples, size, device, training.seed, augmentation)
 
     return Setup(
         graph=graph,
@@ -130,7 +134,7 @@ def prepare(
         classifier=None if graph.classifier is None else build_classifier(graph),
         optimizer=build_optimizer(training.optimizer, network),
         schedule=build_schedule(training),
-        train=batches(splits.train),
+        train=batches(splits.train, augmentation),
         validation=None if splits.validation is None else batches(splits.validation),
         device=device,
     )

@@ -148,7 +148,7 @@ def test_labels_of_spike_files(tmp_path: Path) -> None:
 
 def rate_samples(count: int = 20) -> ArraySamples:
     values, labels = samples(count)
-    code = RateCode(STEPS, 0, 4, 1.0)
+    code = RateCode(STEPS, 0, 4, (0, 1), 1.0)
     return ArraySamples(code, (CELLS,), code.compress(values), labels.astype(np.int32))
 
 
@@ -182,12 +182,27 @@ def test_labels_stay_with_their_samples() -> None:
         assert (brightest == batch.target).float().mean() > 0.8
 
 
-@pytest.mark.parametrize("size", [None, 8])
+CHANGES = [
+    {"type": "time_shift", "max_steps": 2},
+    {"type": "spatial_shift", "max_pixels": 1},
+    {"type": "drop_events", "probability": 0.1},
+    {"type": "time_jitter", "max_steps": 1},
+]
+
+
+@pytest.mark.parametrize(("size", "augmentation"), [(None, []), (8, CHANGES)])
 def test_a_resumed_run_with_random_inputs_is_bit_identical(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None
+    start: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int | None,
+    augmentation: list[dict[str, Any]],
 ) -> None:
-    training = {"epochs": 6, "batch_size": size}
-    uninterrupted = start("uninterrupted", training=training)
+    changes = {
+        "training": {"epochs": 6, "batch_size": size},
+        "data": {"augmentation": augmentation},
+    }
+    uninterrupted = start("uninterrupted", **changes)
     shuffled = Batches.shuffled
 
     def stop_in_the_third(self: Batches, epoch: int):
@@ -196,7 +211,7 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
         return shuffled(self, epoch)
 
     monkeypatch.setattr(Batches, "shuffled", stop_in_the_third)
-    assert start("halted", training=training).status == "interrupted"
+    assert start("halted", **changes).status == "interrupted"
     monkeypatch.setattr(Batches, "shuffled", shuffled)
     again = train(resume=tmp_path / "halted", progress="quiet")
     assert again.status == "done"

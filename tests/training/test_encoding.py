@@ -18,8 +18,8 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def build(chosen: dict, steps: int = 10, file_steps: int = 0, cells: int = 4):
-    data = Arrays.model_validate({"type": "arrays", "path": "a.npz", "encoding": chosen})
+def build(chosen: dict, steps: int = 10, file_steps: int = 0, cells: int = 4, **more):
+    data = Arrays.model_validate({"type": "arrays", "path": "a.npz", "encoding": chosen, **more})
     return build_code(data, steps, file_steps, cells)
 
 
@@ -49,7 +49,7 @@ def test_spikes_survive_compression(seed, samples, file_steps, cells, dtype):
 def test_latency_is_exact_in_fractions(values, within, silent):
     """Rounding half to even of exact fractions; floats would round some the other way."""
     low, high = -7, 40
-    code = LatencyCode(20, low, high, silent, within)
+    code = LatencyCode(20, low, high, (0, 1), silent, within)
     spikes = code.inputs(code.compress(values), generator())
     target = np.zeros((20, 3, 5), np.float32)
     for (sample, cell), value in np.ndenumerate(values):
@@ -66,10 +66,37 @@ def test_latency_by_hand():
     assert list(zip(step, cell, strict=True)) == [(0, 0), (2, 1), (3, 2)]
 
 
+def test_range_is_scaled_to_other_ends():
+    values = np.array([[0, 64, 128, 192, 256]])
+    scale = {"range": (0, 256), "to": (1, -1)}
+    real = build({"type": "constant"}, steps=2, **scale)
+    inputs = real.inputs(real.compress(values), generator())
+    assert inputs.tolist() == [[[1, 0.5, 0, -0.5, -1]]] * 2
+    scale["to"] = (0.5, 0)
+    assert build({"type": "rate"}, **scale).compress(values)[0].tolist() == [
+        0.5,
+        0.375,
+        0.25,
+        0.125,
+        0,
+    ]
+    late = build({"type": "latency"}, steps=9, **scale).compress(values)
+    assert late[0].tolist() == [4, 5, 6, 7, -1]
+
+
+@pytest.mark.parametrize("off", [False, True])
+def test_delta_spikes_where_a_value_rises_or_falls_by_the_threshold(off):
+    """As snntorch.spikegen.delta does with its default padding."""
+    series = np.array([[[0.5, 0.0], [0.5, 0.25], [0.75, 0.0], [0.25, 0.375]]])
+    code = build({"type": "delta", "threshold": 0.25, "off_spikes": off}, 5, file_steps=4, cells=2)
+    spikes = code.inputs(code.compress(series), generator())[:, 0]
+    assert spikes.tolist() == [[1, 0], [0, 1], [1, -off], [-off, 1], [0, 0]]
+
+
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5), min_size=1, max_size=6))
 def test_random_spikes_do_not_depend_on_the_batches(seed: int, sizes: list[int]):
     values = generator(seed).random((sum(sizes), 3))
-    code = RateCode(7, 0.0, 1.0, 1.0)
+    code = RateCode(7, 0.0, 1.0, (0, 1), 1.0)
     compressed = code.compress(values)
     whole = code.inputs(compressed, generator(1))
     rng, parts, start = generator(1), [], 0
@@ -103,7 +130,7 @@ def test_the_highest_value_may_spike_always_and_the_lowest_never():
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float32, np.float64])
 def test_all_types_of_numbers_give_equal_results(dtype):
     values = np.array([[0, 4, 8, 16]], dtype)
-    for code in (RateCode(6, 0, 16, 1.0), LatencyCode(6, 0, 16, 0.0, 6)):
+    for code in (RateCode(6, 0, 16, (0, 1), 1.0), LatencyCode(6, 0, 16, (0, 1), 0.0, 6)):
         compressed = code.compress(values)
         assert np.array_equal(compressed, code.compress(values.astype(np.float64)))
 
@@ -112,7 +139,7 @@ def test_all_types_of_numbers_give_equal_results(dtype):
 def test_values_outside_the_range_are_found(wrong: float):
     values = np.full((3, 2, 2), 0.5)
     values[1, 0, 1] = wrong
-    for code in (RateCode(5, 0, 1, 1.0), LatencyCode(5, 0, 1, 0.0, 5)):
+    for code in (RateCode(5, 0, 1, (0, 1), 1.0), LatencyCode(5, 0, 1, (0, 1), 0.0, 5)):
         assert code.is_valid(values).tolist() == [True, False, True]
 
 
@@ -134,14 +161,14 @@ def test_latency_within_the_sample_only():
 def test_the_ends_of_the_range_are_exact_in_any_precision(dtype):
     """0.1 in float32 is above 0.1; without rounding, an image's background would spike."""
     values = np.array([[0.1, 0.3, 0.9]], dtype)
-    code = LatencyCode(9, 0.1, 0.9, 0.0, 9)
+    code = LatencyCode(9, 0.1, 0.9, (0, 1), 0.0, 9)
     assert code.compress(values).tolist() == [[-1, 6, 0]]
-    assert RateCode(9, 0.1, 0.9, 1.0).compress(values)[0, [0, 2]].tolist() == [0.0, 1.0]
+    assert RateCode(9, 0.1, 0.9, (0, 1), 1.0).compress(values)[0, [0, 2]].tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_a_value_at_the_threshold_is_silent_in_any_precision(dtype):
-    code = LatencyCode(9, 0.0, 1.0, 0.3, 9)
+    code = LatencyCode(9, 0.0, 1.0, (0, 1), 0.3, 9)
     assert code.compress(np.array([[0.3, 0.31]], dtype)).tolist() == [[-1, 6]]
 
 

@@ -13,7 +13,6 @@ from netdesc.description.diagnostics.diagnostic import Severity
 from netdesc.description.files.npy import Header, join_shape, numbers, read_header
 from netdesc.description.files.npz import MAX_READ_BYTES, Npz
 from netdesc.description.models import Arrays
-from netdesc.description.models.arrays import MAX_REAL_INPUT
 
 MAX_CHECKED_BYTES = 64 << 20
 """The values of larger arrays are not checked: Python compares some ten million in a second."""
@@ -125,7 +124,8 @@ def _input_checks(data: Arrays, header: Header) -> Iterator[_ValueCheck]:
     else:
         largest, note = sys.float_info.max, "are NaN or infinite"
         yield _ValueCheck(-largest, largest, "ND320", "inputs", "inputs are numbers", note)
-        limit, message = MAX_REAL_INPUT, f"inputs beyond ±{MAX_REAL_INPUT} are cut off"
+        limit = data.encoding.largest
+        message = f"inputs beyond ±{limit} are cut off"
         yield _ValueCheck(
             -limit, limit, "ND320", "inputs", message, "are beyond", "warning", "scale the values"
         )

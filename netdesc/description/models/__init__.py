@@ -3,6 +3,7 @@
 from netdesc.description.models.arrays import (
     Arrays,
     ConstantEncoding,
+    DeltaEncoding,
     LatencyEncoding,
     RateEncoding,
     SeriesEncoding,
@@ -35,6 +36,7 @@ __all__ = [
     "ConstantSchedule",
     "CosineSchedule",
     "Cuba",
+    "DeltaEncoding",
     "Dense",
     "Document",
     "EarlyStopping",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
 from netdesc.sections import Section, field, type_tag
 
 MAX_REAL_INPUT = 512
 """Real-valued inputs beyond this magnitude are cut off, so that weights times inputs are exact."""
 
+Scaled = Annotated[float, Field(ge=-MAX_REAL_INPUT, le=MAX_REAL_INPUT)]
 Member = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -21,7 +24,9 @@ class EncodingSection(Section):
     file_axes: ClassVar[tuple[str, ...]] = ("samples",)
     """The axes of the array of inputs that come before the axes of the input's shape."""
     is_real: ClassVar[bool] = False
-    """Whether inputs are real numbers instead of spikes."""
+    """Whether values are taken as they are unless ``range`` or ``to`` scales them."""
+    largest: ClassVar[float] = math.inf
+    """Inputs beyond this magnitude are cut off."""
 
 
 class SpikesEncoding(EncodingSection):
@@ -74,6 +79,7 @@ class ConstantEncoding(EncodingSection):
     """A value arrives in every step, rounded to a multiple of 1/64."""
 
     is_real = True
+    largest = MAX_REAL_INPUT
 
     type: Literal["constant"] = field(
         "A value arrives in every step, rounded to a multiple of 1/64."
@@ -85,9 +91,32 @@ class SeriesEncoding(EncodingSection):
 
     file_axes = ("samples", "steps")
     is_real = True
+    largest = MAX_REAL_INPUT
 
     type: Literal["series"] = field(
         "Each step has its own values, which arrive rounded to multiples of 1/64."
+    )
+
+
+class DeltaEncoding(EncodingSection):
+    """A spike in each step in which a value has risen by a threshold since the step before."""
+
+    file_axes = ("samples", "steps")
+    is_real = True
+
+    type: Literal["delta"] = field(
+        "A spike in each step in which a value has risen by a threshold since the step before."
+    )
+    threshold: float = field(
+        "Smallest rise that gives a spike. The value before the first step is 0.",
+        unit="of the values, after range and to",
+        default=0.1,
+        gt=0,
+        le=1e9,
+    )
+    off_spikes: bool = field(
+        "Whether a fall by the threshold gives a spike of size -1. If not, it gives none.",
+        default=False,
     )
 
 
@@ -96,7 +125,8 @@ Encoding = Annotated[
     | Annotated[RateEncoding, Tag("<rate>")]
     | Annotated[LatencyEncoding, Tag("<latency>")]
     | Annotated[ConstantEncoding, Tag("<constant>")]
-    | Annotated[SeriesEncoding, Tag("<series>")],
+    | Annotated[SeriesEncoding, Tag("<series>")]
+    | Annotated[DeltaEncoding, Tag("<delta>")],
     Discriminator(type_tag),
 ]
 
@@ -139,17 +169,26 @@ class Arrays(Section):
         example="split",
     )
     range: tuple[float, float] = field(
-        "Lowest and highest possible value, which become 0 and 1. A value outside is an error. The "
-        "encodings constant and series take values as they are if this is [0, 1].",
+        "Lowest and highest possible value, which become the ends of to. A value outside is an "
+        "error. The encodings constant, series and delta take values as they are if range and to "
+        "are [0, 1].",
         unit="of the values",
         default=(0.0, 1.0),
         example=[0, 255],
+    )
+    to: tuple[Scaled, Scaled] = field(
+        "What the low and the high end of range become. The encodings rate and latency need "
+        "numbers from 0 to 1.",
+        unit="1",
+        default=(0.0, 1.0),
+        example=[-1, 1],
     )
     encoding: Encoding = field(
         "How the values become inputs.",
         default=SpikesEncoding(type="spikes"),
         example={"type": "rate"},
     )
+    augmentation: Augmentation = augmentation_field()
 
     @property
     def array_names(self) -> dict[str, str]:
@@ -160,5 +199,5 @@ class Arrays(Section):
 
     @property
     def is_scaled(self) -> bool:
-        """Whether ``range`` becomes 0 to 1, so that values outside are errors."""
-        return not self.encoding.is_real or self.range != (0.0, 1.0)
+        """Whether ``range`` becomes ``to``, so that values outside are errors."""
+        return not self.encoding.is_real or not self.range == self.to == (0.0, 1.0)

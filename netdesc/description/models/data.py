@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.sections import Section, field
 
 PathText = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -79,6 +80,7 @@ class SpikeFiles(Section):
         default=(),
         example=[{"input": {"path": "test.bs1"}, "label": 0}],
     )
+    augmentation: Augmentation = augmentation_field()
 
     @property
     def parts(self) -> dict[str, tuple[Pair, ...]]:

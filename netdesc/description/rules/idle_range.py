@@ -2,7 +2,7 @@ from netdesc.description.models import Arrays, SpikesEncoding
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.source_map import RelatedPath
 
-_DEFAULT = Arrays.model_fields["range"].default
+_FIELDS = ("range", "to")
 
 
 @rule(
@@ -27,10 +27,12 @@ def check(context: Context) -> Found:
     data = context.document.data
     if not isinstance(data, Arrays) or not isinstance(data.encoding, SpikesEncoding):
         return
-    if data.range != _DEFAULT:  # a lock contains the default
+    for name in _FIELDS:
+        if getattr(data, name) == Arrays.model_fields[name].default:  # a lock contains the default
+            continue
         related: tuple[RelatedPath, ...] = ()
         if "encoding" in data.model_fields_set:
             related = (RelatedPath(("data", "encoding"), "takes spikes, which are 0 or 1"),)
-        message = "data.range is not used, because the inputs are spikes"
+        message = f"data.{name} is not used, because the inputs are spikes"
         hint = 'remove it, or add an encoding such as {"type": "rate"}'
-        yield RuleDiagnostic(("data", "range"), message, hint=hint, related=related)
+        yield RuleDiagnostic(("data", name), message, hint=hint, related=related)

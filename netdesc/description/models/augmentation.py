@@ -1,0 +1,89 @@
+"""Random changes of the inputs of training samples."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Tag
+
+from netdesc.sections import Section, field, type_tag
+
+
+class TimeShift(Section):
+    """Moves a sample's inputs to earlier or later steps, all by the same number."""
+
+    type: Literal["time_shift"] = field(
+        "Moves a sample's inputs to earlier or later steps, all by the same number."
+    )
+    max_steps: int = field(
+        "The number of steps is drawn from -max_steps to max_steps. What leaves the sample is "
+        "lost.",
+        unit="steps",
+        example=5,
+        ge=1,
+        le=1_000_000,
+    )
+
+
+class SpatialShift(Section):
+    """Moves a sample's inputs along the last two axes of input.shape, or along its only axis."""
+
+    type: Literal["spatial_shift"] = field(
+        "Moves a sample's inputs along the last two axes of input.shape, or along its only axis."
+    )
+    max_pixels: int = field(
+        "For each axis, the number of pixels (or neurons) is drawn from -max_pixels to max_pixels. "
+        "What leaves the sample is lost.",
+        unit="pixels",
+        example=2,
+        ge=1,
+        le=1 << 20,
+    )
+
+
+class DropEvents(Section):
+    """Removes each event, or each value that is not 0, with the same probability."""
+
+    type: Literal["drop_events"] = field(
+        "Removes each event, or each value that is not 0, with the same probability."
+    )
+    probability: float = field(
+        "Probability with which an event is removed.", unit="1", example=0.1, gt=0, lt=1
+    )
+
+
+class TimeJitter(Section):
+    """Moves each event, or each value that is not 0, to an earlier or later step of its own."""
+
+    type: Literal["time_jitter"] = field(
+        "Moves each event, or each value that is not 0, to an earlier or later step of its own."
+    )
+    max_steps: int = field(
+        "The number of steps is drawn from -max_steps to max_steps. What leaves the sample is "
+        "lost; of values that meet, the largest magnitude stays.",
+        unit="steps",
+        example=1,
+        ge=1,
+        le=1_000_000,
+    )
+
+
+AugmentationStep = Annotated[
+    Annotated[TimeShift, Tag("<time_shift>")]
+    | Annotated[SpatialShift, Tag("<spatial_shift>")]
+    | Annotated[DropEvents, Tag("<drop_events>")]
+    | Annotated[TimeJitter, Tag("<time_jitter>")],
+    Discriminator(type_tag),
+]
+Augmentation = tuple[AugmentationStep, ...]
+
+
+def augmentation_field() -> Any:
+    """Returns the field ``augmentation``, which all types of data have."""
+    return field(
+        "Random changes of the inputs of training samples, one after the other, drawn anew in "
+        "every epoch from training.seed. Labels and targets stay.",
+        default=(),
+        example=[{"type": "time_shift", "max_steps": 5}],
+        max_length=100,
+    )

@@ -1,0 +1,106 @@
+"""Augmentation moves and drops the inputs of training samples, drawn from the seed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from netdesc.description.models.augmentation import Augmentation
+from netdesc.training.augmentation import augment
+from netdesc.training.batches import Batches
+from netdesc.training.samples import SampleSpec
+from netdesc.training.spike_files import SparseSpikes, SpikeSamples
+
+ALL = [
+    {"type": "time_shift", "max_steps": 3},
+    {"type": "spatial_shift", "max_pixels": 1},
+    {"type": "drop_events", "probability": 0.3},
+    {"type": "time_jitter", "max_steps": 1},
+]
+
+
+def steps(*chosen: dict[str, Any]) -> Augmentation:
+    return TypeAdapter(Augmentation).validate_json(json.dumps(chosen))
+
+
+def changed(inputs: np.ndarray, *chosen: dict[str, Any], seed: int = 0) -> np.ndarray:
+    result = inputs.copy()
+    augment(result, steps(*chosen), np.random.default_rng(seed))
+    return result
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_shift_moves_the_whole_sample(seed: int) -> None:
+    inputs = np.random.default_rng(seed).random((6, 2, 3, 4, 5)).astype(np.float32)
+    moved = changed(inputs, {"type": "time_shift", "max_steps": 2}, seed=seed)
+    for sample, before in zip(moved.swapaxes(0, 1), inputs.swapaxes(0, 1), strict=True):
+        padded = np.pad(before, [(2, 2), (0, 0), (0, 0), (0, 0)])
+        assert any(np.array_equal(sample, padded[start : start + 6]) for start in range(5))
+    moved = changed(inputs, {"type": "spatial_shift", "max_pixels": 1}, seed=seed)
+    for sample, before in zip(moved.swapaxes(0, 1), inputs.swapaxes(0, 1), strict=True):
+        padded = np.pad(before, [(0, 0), (0, 0), (1, 1), (1, 1)])
+        places = [(row, column) for row in range(3) for column in range(3)]
+        assert any(np.array_equal(sample, padded[:, :, r : r + 4, c : c + 5]) for r, c in places)
+
+
+def test_all_draws_occur_and_inputs_of_one_axis_are_shifted_too() -> None:
+    inputs = np.zeros((7, 400, 5), np.float32)
+    inputs[3, :, 2] = 1
+    step, _, cell = np.nonzero(changed(inputs, *ALL[:2]))
+    assert (set(step), set(cell)) == (set(range(7)), {1, 2, 3})
+
+
+def test_events_are_dropped_and_moved_one_by_one() -> None:
+    inputs = (np.random.default_rng(0).random((50, 3, 40)) < 0.2).astype(np.float32) * 2.5
+    dropped = changed(inputs, ALL[2])
+    assert np.array_equal(dropped[dropped != 0], inputs[dropped != 0])
+    assert 0.65 < np.count_nonzero(dropped) / np.count_nonzero(inputs) < 0.75
+    single = np.zeros((9, 1, 3000), np.float32)
+    single[4] = -1.5
+    jittered = changed(single, {"type": "time_jitter", "max_steps": 2})
+    assert (np.count_nonzero(jittered, axis=0) == 1).all()
+    assert np.bincount(np.nonzero(jittered)[0], minlength=9)[2:7].min() > 500
+    assert jittered.sum() == single.sum()
+
+
+def test_where_values_meet_the_largest_magnitude_stays() -> None:
+    inputs = np.zeros((3, 1, 2000), np.float32)
+    inputs[0], inputs[2] = -2, 1
+    middle = changed(inputs, {"type": "time_jitter", "max_steps": 1})[1, 0]
+    assert set(middle) == {-2.0, 0.0, 1.0}
+    assert (middle == -2).mean() == pytest.approx(1 / 3, abs=0.05)
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=5))
+def test_changes_do_not_depend_on_the_batches(sizes: list[int]) -> None:
+    inputs = (np.random.default_rng(1).random((8, sum(sizes), 2, 4)) < 0.3).astype(np.float32)
+    whole, rng, start = changed(inputs, *ALL), np.random.default_rng(0), 0
+    for size in sizes:
+        part = inputs[:, start : start + size].copy()
+        augment(part, steps(*ALL), rng)
+        assert np.array_equal(part, whole[:, start : start + size])
+        start += size
+
+
+def test_only_shuffled_batches_are_changed_and_each_epoch_in_its_own_way() -> None:
+    rng = np.random.default_rng(0)
+    values = [np.arange(30, dtype=np.int32) for _ in range(20)]
+    inputs = [SparseSpikes(t, t % 4, rng.random(30, np.float32)) for t in values]
+    spec = SampleSpec(steps=30, step_ms=1.0, input_shape=(4,), output_shape=(3,), classes=3)
+    samples = SpikeSamples(spec, inputs, np.zeros(20, np.int64))
+    batches, plain = (
+        Batches(samples, 7, torch.device("cpu"), 0, each) for each in (steps(*ALL), ())
+    )
+    in_order = [batch.input_TBN for batch in batches.in_order()]
+    assert all(map(torch.equal, in_order, (batch.input_TBN for batch in plain.in_order())))
+    epochs = [torch.cat([b.input_TBN for b in batches.shuffled(e)], 1) for e in (0, 1, 0)]
+    assert torch.equal(epochs[0], epochs[2])
+    assert not torch.equal(epochs[0], torch.cat([b.input_TBN for b in plain.shuffled(0)], 1))
+    assert not torch.equal(epochs[0].sort(1)[0], epochs[1].sort(1)[0])

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from netdesc.description.diagnostics.wording import amount
-from netdesc.description.models import Layer
-from netdesc.description.models.layers import NEURON_LAYERS
+from netdesc.description.models.layers import LayerSection, SynapticSection
 from netdesc.description.shapes import INPUT
 from netdesc.neurons.models import NeuronSection
 
 
-def delay_steps(layer: Layer, neuron: NeuronSection | None) -> int:
+def delay_steps(layer: LayerSection, neuron: NeuronSection | None) -> int:
     """Returns the steps, 0 or 1, by which a layer delays the output of its neurons.
 
     By default, neurons that spike have a delay. ``neuron`` is None if it is not known.
     """
-    if not isinstance(layer, NEURON_LAYERS):
+    if not isinstance(layer, SynapticSection):
         return 0
     if layer.axonal_delay_step is not None:
         return int(layer.axonal_delay_step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Document
-from netdesc.description.shapes import INPUT, SHAPE_RULES, Shape, Wiring
+from netdesc.description.shapes import INPUT, Shape, Wiring
 from netdesc.description.source_map import RelatedPath
 
 _FIRST_SHOWN, _LAST_SHOWN = 2, 3
@@ -56,7 +56,7 @@ def shape_locations(
     """
     for index, layer in enumerate(document.layers):
         if layer.name == source != INPUT:
-            at: Parts = ("layers", index, SHAPE_RULES[type(layer)].size_field or "name")
+            at: Parts = ("layers", index, layer.size_field or "name")
             shown = list(shape) if shape is not None else "this shape"
             return (RelatedPath(at, f'"{source}" gives {shown}'),)
     message = f"the input has the shape {list(document.input.shape)}"
@@ -66,7 +66,7 @@ def shape_locations(
 def output_locations(document: Document) -> tuple[RelatedPath, ...]:
     """Returns the path of the field with the number of outputs, else of the last layer's name."""
     index, layer = len(document.layers) - 1, document.layers[-1]
-    field = SHAPE_RULES[type(layer)].size_field
+    field = layer.size_field
     if field is None:
         return (RelatedPath(("layers", index, "name"), "the last layer"),)
     count = getattr(layer, field)

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Dense, Document, Flatten, Layer
+from netdesc.description.models import Document, Layer
+from netdesc.description.models.layers import Shape, ShapeError
 from netdesc.description.spelling import certain_name
 
 INPUT = "input"
@@ -20,8 +20,7 @@ INPUT = "input"
 MAX_PROBLEMS = 200
 """Largest number of problems. After that, unknown sources are not reported."""
 
-Shape = tuple[int, ...]
-InputProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
+InputProblemKind = Literal["unknown", "later", "itself", "shape", "sum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,8 @@ class InputProblem:
     """For an unknown source: the known name that it misspells; ``None`` if none is certain."""
     first: str = ""
     """For a sum: the name of the source with the shape ``shapes[0]``."""
+    error: ShapeError | None = None
+    """For a shape that the layer cannot take: what its section says."""
 
     @property
     def parts(self) -> Parts:
@@ -67,7 +68,7 @@ def wire(document: Document) -> Wiring:
         wiring.sources.append(sources)
         shape = _input_shape(index, layer, sources, names, known, wiring.problems)
         wiring.inputs.append(shape)
-        wiring.outputs.append(SHAPE_RULES[type(layer)].infer(index, layer, shape, wiring.problems))
+        wiring.outputs.append(_output_shape(index, layer, shape, wiring.problems))
         if layer.name != INPUT:
             known[layer.name] = wiring.outputs[-1]
         before = layer.name
@@ -126,31 +127,13 @@ def _unknown_source(
     return InputProblem("unknown", index, position, source, correction=certain_name(source, known))
 
 
-def _flatten(
-    _index: int, _layer: Flatten, shape: Shape | None, _problems: list[InputProblem]
+def _output_shape(
+    index: int, layer: Layer, shape: Shape | None, problems: list[InputProblem]
 ) -> Shape | None:
-    return None if shape is None else (math.prod(shape),)
-
-
-def _dense(index: int, layer: Dense, shape: Shape | None, problems: list[InputProblem]) -> Shape:
-    if shape is not None and len(shape) != 1:
-        problems.append(InputProblem("rank", index, None, "", (shape,)))
-    return (layer.units,)
-
-
-class ShapeRule(NamedTuple):
-    """The output shape of a kind of layer.
-
-    ``infer`` takes the layer's index, the layer, its input shape and the list of problems. It
-    returns the output shape and appends problems to the list. ``size_field`` names the field with
-    the number of outputs; ``None`` if the output shape follows from the input.
-    """
-
-    infer: Callable[..., Shape | None]
-    size_field: str | None
-
-
-SHAPE_RULES: dict[type[Layer], ShapeRule] = {
-    Dense: ShapeRule(_dense, "units"),
-    Flatten: ShapeRule(_flatten, None),
-}
+    if shape is None:
+        return layer.output_shape_of_any
+    try:
+        return layer.output_shape(shape)
+    except ShapeError as error:
+        problems.append(InputProblem("shape", index, None, "", (shape,), error=error))
+        return layer.output_shape_of_any

@@ -18,7 +18,7 @@ from netdesc.exchange.net_record import (
     Simulation,
 )
 from netdesc.exchange.net_writer import write_net
-from netdesc.graph import INPUT, DenseNode, FlattenNode
+from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
 from netdesc.hardware.integers import fold_into_weights
 
@@ -40,7 +40,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
             if layer.inputs != (previous,):
                 problem = f"reads {' and '.join(layer.inputs)}, not the layer before it"
                 raise LayerError("", problem, hint="train with a chain of layers")
-            records.append(EXPORTERS[type(layer)](layer, weights, reads_graded))
+            records.append(EXPORTERS[type(layer.section)](layer, weights, reads_graded))
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
             problem += error.hint and f": {error.hint}"
@@ -69,11 +69,11 @@ def require_suffix(path: str | Path) -> None:
         raise NetFileNameError(path, f"{what}netdesc exports .net files; use {name}")
 
 
-def _export_flatten(layer: FlattenNode, _weights: Weights, _reads_graded: bool) -> FlattenLayer:
+def _export_flatten(layer: LayerNode, _weights: Weights, _reads_graded: bool) -> FlattenLayer:
     return FlattenLayer(math.prod(layer.output_shape))
 
 
-def _export_dense(layer: DenseNode, weights: Weights, reads_graded: bool) -> DenseLayer:
+def _export_dense(layer: SynapticNode, weights: Weights, reads_graded: bool) -> DenseLayer:
     divided = layer_integers(layer, weights)
     integers = fold_into_weights(divided)
     if integers is None:
@@ -90,14 +90,14 @@ def _export_dense(layer: DenseNode, weights: Weights, reads_graded: bool) -> Den
     return DenseLayer(integers.weights, neuron, integers.bias)
 
 
-def hands_on_numbers(layer: DenseNode) -> bool:
+def hands_on_numbers(layer: SynapticNode) -> bool:
     """Whether the output is graded. slayer delays it by no step."""
     return layer.neuron.definition().output is not None
 
 
 EXPORTERS: dict[type, Callable[[Any, Weights, bool], NetLayer]] = {
-    FlattenNode: _export_flatten,
-    DenseNode: _export_dense,
+    layers.Flatten: _export_flatten,
+    layers.Dense: _export_dense,
 }
-"""Class of a node -> what makes the record of its layer. The last argument says whether the layer's
-input is graded."""
+"""Class of a section -> what makes the record of its layer. The last argument says whether the
+layer's input is graded."""

@@ -24,8 +24,9 @@ from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.import_neurons import Values, import_neuron
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, Simulation
-from netdesc.graph import DenseNode, Graph
-from netdesc.hardware.integers import WEIGHT_NAMES, Integers
+from netdesc.graph import Graph, SynapticNode
+from netdesc.graph.nodes import WEIGHT_NAMES
+from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.neurons.models import NEURONS, NeuronSection
 
@@ -240,7 +241,7 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
     return weights
 
 
-def _layer_state(layer: DenseNode, record: DenseLayer) -> dict[str, NDArray[np.float32]]:
+def _layer_state(layer: SynapticNode, record: DenseLayer) -> dict[str, NDArray[np.float32]]:
     """Returns the state dict of ``layer``, as far as ``record`` has its values.
 
     Adds what a ``.net`` file lacks: the gains of a weight norm (the norms of the weights' rows) and

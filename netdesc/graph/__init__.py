@@ -1,15 +1,14 @@
 """The graph of a document: nodes with inferred shapes and resolved parameters."""
 
-from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime, layers
 from netdesc.description.shapes import INPUT
 from netdesc.graph.build import build_graph
 from netdesc.graph.nodes import (
     Classifier,
-    DenseNode,
-    FlattenNode,
     Graph,
-    Layer,
+    LayerNode,
     Loss,
+    SynapticNode,
     value_range,
 )
 from netdesc.graph.summary import SummaryRow, summary
@@ -17,17 +16,17 @@ from netdesc.graph.summary import SummaryRow, summary
 __all__ = [
     "INPUT",
     "Classifier",
-    "DenseNode",
-    "FlattenNode",
     "Graph",
-    "Layer",
+    "LayerNode",
     "Loss",
     "MeanSquaredError",
     "SpikeMax",
     "SpikeRate",
     "SpikeTime",
     "SummaryRow",
+    "SynapticNode",
     "build_graph",
+    "layers",
     "summary",
     "value_range",
 ]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from netdesc.description import models
-from netdesc.description.models import Document, MovingWindowClassifier
+from netdesc.description.models import Document, MovingWindowClassifier, SynapticSection
 from netdesc.description.models.loss import window_steps
-from netdesc.description.shapes import Shape, wire
-from netdesc.graph.nodes import Classifier, DenseNode, FlattenNode, Graph, Layer
+from netdesc.description.shapes import wire
+from netdesc.graph.nodes import Classifier, Graph, LayerNode, SynapticNode
+from netdesc.neurons.models import NeuronSection
 
 
 def build_graph(document: Document) -> Graph:
@@ -21,11 +19,17 @@ def build_graph(document: Document) -> Graph:
     if wiring.problems:
         layer = document.layers[wiring.problems[0].layer]
         raise ValueError(f'the input of layer "{layer.name}" does not fit: check the description')
-    layers: list[Layer] = []
-    for section, sources, *shapes in zip(
+    layers: list[LayerNode] = []
+    for section, sources, shape, output_shape in zip(
         document.layers, wiring.sources, wiring.inputs, wiring.outputs, strict=True
     ):
-        layers.append(BUILDERS[type(section)](document, section, sources, *shapes))
+        assert shape is not None, "a wiring without problems knows all shapes"
+        assert output_shape is not None
+        if isinstance(section, SynapticSection):
+            neuron = _neuron(document, section)
+            layers.append(SynapticNode(section, sources, shape, output_shape, neuron))
+        else:
+            layers.append(LayerNode(section, sources, shape, output_shape))
     return Graph(
         name=document.name,
         steps=document.time.steps,
@@ -50,29 +54,9 @@ def _classifier(document: Document) -> Classifier | None:
     return Classifier(section.window_steps if isinstance(section, MovingWindowClassifier) else None)
 
 
-def _flatten(
-    _document: Document, section: models.Flatten, sources: tuple[str, ...], *shapes: Shape
-) -> FlattenNode:
-    return FlattenNode(section, sources, *shapes)
-
-
-def _dense(
-    document: Document, section: models.Dense, sources: tuple[str, ...], *shapes: Shape
-) -> DenseNode:
-    neuron = section.neuron
-    if isinstance(neuron, str):
-        if neuron not in document.neurons:
-            raise ValueError(f'layer "{section.name}" has the unknown neuron "{neuron}"')
-        neuron = document.neurons[neuron]
-    return DenseNode(section, sources, *shapes, neuron=neuron)
-
-
-BUILDERS: dict[type[models.Layer], Callable[..., Layer]] = {
-    models.Flatten: _flatten,
-    models.Dense: _dense,
-}
-"""Maps the class of a layer's section to the function that builds the layer's node.
-
-The function takes the document, the section, the names of the input layers, the input shape and the
-output shape.
-"""
+def _neuron(document: Document, section: SynapticSection) -> NeuronSection:
+    if not isinstance(section.neuron, str):
+        return section.neuron
+    if section.neuron not in document.neurons:
+        raise ValueError(f'layer "{section.name}" has the unknown neuron "{section.neuron}"')
+    return document.neurons[section.neuron]

@@ -5,7 +5,7 @@ The estimate is the sum of
 - per trained number: 4 bytes (float32), and in training 4 more for its gradient, 4 for its best
   value so far, and 4 for each of the optimizer's states (Adam has two);
 - per neuron, time step and sample: 4 bytes for each value that the neuron's program stores, and 8
-  for the output and its gradient (``DenseNode.numbers_per_neuron``);
+  for the output and its gradient (``SynapticNode.numbers_per_neuron``);
 - per value of a batch's inputs and target spikes: 4 bytes.
 
 It leaves out Python, torch and compiled kernels (about 500 MB together), samples that are not in
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from netdesc.description.models import Training
 from netdesc.description.shapes import INPUT
-from netdesc.graph.nodes import Graph, Layer
+from netdesc.graph.nodes import Graph, LayerNode
 
 FLOAT_BYTES = 4
 
@@ -81,7 +81,7 @@ def estimate_memory(graph: Graph, training: Training, samples: int | None) -> Me
     return MemoryEstimate(batch, layers)
 
 
-def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMemory:
+def layer_memory(graph: Graph, layer: LayerNode, batch: int, states: int) -> LayerMemory:
     """Estimates the memory of ``layer`` in training with batches of ``batch`` samples.
 
     ``states`` is the number of the optimizer's states per trained number (2 for Adam).

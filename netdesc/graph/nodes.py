@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from netdesc.description import models
 from netdesc.description.delays import delay_steps, output_delay
 from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
-from netdesc.description.shapes import Shape
+from netdesc.description.models.layers import LayerSection, Shape, SynapticSection
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.models import NeuronSection
 
@@ -26,13 +25,14 @@ def value_range(value: float | tuple[float, float]) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _LayerNode:
-    """The base class of all layers.
+class LayerNode:
+    """A layer without synapses and neurons, and the base class of the others.
 
-    A layer's input is the sum of the outputs of the layers that ``inputs`` names.
+    A layer's input is the sum of the outputs of the layers that ``inputs`` names. The tables of
+    other rooms find what belongs to a kind of layer by the class of ``section``.
     """
 
-    section: models.Layer
+    section: LayerSection
     inputs: tuple[str, ...]
     input_shape: Shape
     output_shape: Shape
@@ -64,6 +64,7 @@ class _LayerNode:
 
     @property
     def synapses(self) -> int:
+        """The number of connections from a value of the input to a neuron."""
         return 0
 
     @property
@@ -77,18 +78,19 @@ class _LayerNode:
         return 0
 
 
-@dataclass(frozen=True, slots=True)
-class FlattenNode(_LayerNode):
-    """Flattens ``input_shape`` in row-major order. It has no parameters and no delay."""
-
-    section: models.Flatten
+WEIGHT_NAMES = {1: ("synapse.weight",), 2: ("synapse.real.weight", "synapse.imag.weight")}
+"""Number of the neurons' inputs -> names of a layer's weights in the state dict."""
 
 
 @dataclass(frozen=True, slots=True)
-class DenseNode(_LayerNode):
-    """Fully connected synapses, followed by neurons. ``neuron`` is the section of the neurons."""
+class SynapticNode(LayerNode):
+    """Synapses into neurons. ``neuron`` is the section of the neurons.
 
-    section: models.Dense
+    The first axis of the output are the channels. Neurons of a channel share the weights, and the
+    parameters of neurons that are per channel.
+    """
+
+    section: SynapticSection
     neuron: NeuronSection
 
     @property
@@ -105,21 +107,33 @@ class DenseNode(_LayerNode):
         return math.prod(self.output_shape)
 
     @property
+    def channels(self) -> int:
+        return self.output_shape[0]
+
+    @property
     def delay(self) -> int:
         return delay_steps(self.section, self.neuron)
 
     @property
+    def weight_shape(self) -> Shape:
+        """The shape of the weights for one input of the neurons."""
+        return self.section.weight_shape(self.input_shape)
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        """The names of the weights in the layer's state dict, one for each input of the neurons."""
+        return WEIGHT_NAMES[len(self.neuron.definition().inputs)]
+
+    @property
     def synapses(self) -> int:
-        """The number of weights; a neuron with two inputs has a weight for each of them."""
-        return len(self.neuron.definition().inputs) * math.prod(self.input_shape) * self.neurons
+        return len(self.weight_names) * self.section.synapses(self.input_shape)
 
     @property
     def parameters(self) -> int:
         """The number of weights, weight-norm gains and learnt values of the neurons."""
-        inputs = len(self.neuron.definition().inputs)
-        gains = inputs * self.neurons if self.section.weight_norm else 0
-        learnt = len(self.neuron.learn) * (self.neurons if self.neuron.per_channel else 1)
-        return self.synapses + gains + learnt
+        weights = math.prod(self.weight_shape) + self.weight_shape[0] * self.section.weight_norm
+        learnt = len(self.neuron.learn) * (self.channels if self.neuron.per_channel else 1)
+        return len(self.weight_names) * weights + learnt
 
     @property
     def numbers_per_neuron(self) -> int:
@@ -129,12 +143,6 @@ class DenseNode(_LayerNode):
         """
         program = compile_neuron(self.neuron.definition(), bool(self.neuron.learn))
         return len(program.forward.stored) + 2
-
-
-Layer = DenseNode | FlattenNode
-
-NEURON_LAYERS = (DenseNode,)
-"""Classes of the layers that have synapses and neurons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +164,15 @@ class Graph:
     steps: int
     step_ms: float
     input_shape: Shape
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerNode, ...]
     loss: Loss
     classifier: Classifier | None
     """None if the loss compares the output with targets, so that there are no classes."""
 
     @property
-    def neuron_layers(self) -> list[DenseNode]:
+    def neuron_layers(self) -> list[SynapticNode]:
         """The layers that have synapses and neurons, in the order in which they run."""
-        return [layer for layer in self.layers if isinstance(layer, NEURON_LAYERS)]
+        return [layer for layer in self.layers if isinstance(layer, SynapticNode)]
 
     @property
     def output_shape(self) -> Shape:

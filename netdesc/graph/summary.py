@@ -30,7 +30,7 @@ def summary(graph: Graph) -> list[SummaryRow]:
         *(
             SummaryRow(
                 name=layer.name,
-                type=layer.section.type,
+                type=layer.section.type_name(),
                 inputs=layer.inputs,
                 input_shape=layer.input_shape,
                 output_shape=layer.output_shape,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import DenseNode, Graph
+from netdesc.graph import Graph, SynapticNode
 from netdesc.kernels.fixed_point import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT, weight_limits
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.fields import MAX_LEVEL
@@ -23,12 +23,6 @@ BIAS_BITS = 8
 
 WEIGHT_BITS = 6
 """The unit of weights, biases and thresholds is 2⁻⁶ of a threshold unit."""
-
-WEIGHT_NAMES = {
-    1: ("synapse.weight",),
-    2: ("synapse.real.weight", "synapse.imag.weight"),
-}
-"""Number of a neuron's inputs -> names of a layer's weights in the state dict."""
 
 
 class FoldedModel(Protocol):
@@ -51,12 +45,12 @@ class HardwareError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class LayerIntegers:
-    """Parameters of a dense layer and its neurons, in the device's integers.
+    """Parameters of a layer's synapses and neurons, in the device's integers.
 
-    ``weights`` are [outputs, inputs], one for each input of the neuron, in units of 1/64.
-    ``parameters`` are those of the definition, [outputs], or [] if all neurons share one value:
+    ``weights`` are those of the layer, one for each input of the neuron, in units of 1/64.
+    ``parameters`` are those of the definition, [channels], or [] if all neurons share one value:
     decays, factors and levels (``grid``) in units of 1/4096, thresholds in units of 1/64.
-    ``bias`` [outputs] is in units of 1/64. What arrives, and the bias, are divided by
+    ``bias`` [channels] is in units of 1/64. What arrives, and the bias, are divided by
     2^``exponent``.
     """
 
@@ -66,10 +60,6 @@ class LayerIntegers:
     bias: Integers | None = None
     exponent: int = 0
 
-    @property
-    def outputs(self) -> int:
-        return len(self.weights[0])
-
     def on_grid(self) -> dict[str, NDArray[Any]]:
         """Returns the parameters and the bias as the equations compute with them."""
         kinds, bits = dict(self.definition.parameters), self.definition.unit_bits
@@ -78,7 +68,7 @@ class LayerIntegers:
         return found | {"bias": _ON_GRID["threshold"](bias, bits - self.exponent)}
 
 
-def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
+def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
     """Converts the parameters of ``layer`` to integers.
 
     Raises HardwareError if the layer's weights are not quantised, or a parameter is NaN.
@@ -106,7 +96,7 @@ def layer_integers(layer: DenseNode, weights: Weights) -> LayerIntegers:
         bias = -quantize(read("neuron.norm.running_mean"), BIAS_BITS)
     integers = LayerIntegers(
         definition=definition,
-        weights=tuple(quantize(read(name), bits) for name in WEIGHT_NAMES[len(definition.inputs)]),
+        weights=tuple(quantize(read(name), bits) for name in layer.weight_names),
         parameters=integer_parameters(definition, derived),
         bias=bias,
     )

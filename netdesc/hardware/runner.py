@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import INPUT, DenseNode, FlattenNode, Graph, Layer
+from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
 from netdesc.hardware.integers import WEIGHT_BITS, Weights, layer_integers
 from netdesc.hardware.neurons import PAYLOAD_BITS, IntegerNeurons, shift
 from netdesc.kernels.fixed_point import STATE_UNIT
@@ -70,7 +71,7 @@ def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
     counts: list[LayerCounts] = []
     for layer in graph.layers:
         total = _sum([signals[name] for name in layer.inputs])
-        signals[layer.name] = RUNNERS[type(layer)](layer, weights, total, counts)
+        signals[layer.name] = RUNNERS[type(layer.section)](layer, weights, total, counts)
     output_TN, bits = signals[graph.layers[-1].name]
     return IntegerRun(output_TN / (1 << bits) if bits else output_TN, counts)
 
@@ -118,26 +119,41 @@ def _fits(values_TN: NDArray, unit: int) -> NDArray[np.bool_]:
     return (np.abs(values_TN) <= MAX_SPIKE * unit) & (values_TN == np.trunc(values_TN))
 
 
-def _run_flatten(
-    _layer: FlattenNode, _weights: Weights, input_TN: Signal, _counts: object
-) -> Signal:
+def _run_flatten(_layer: LayerNode, _weights: Weights, input_TN: Signal, _counts: object) -> Signal:
     return input_TN
 
 
-def _run_dense(
-    layer: DenseNode, weights: Weights, input_TN: Signal, counts: list[LayerCounts]
+SynapticInput = Callable[[SynapticNode, NDArray[Any], NDArray[np.int32]], NDArray[np.int64]]
+"""Returns what arrives at the neurons, exactly: [steps, neurons].
+
+Arguments are the layer, its input [steps, inputs] and its weights."""
+
+
+def _run_synaptic(
+    synaptic_input: SynapticInput,
+    layer: SynapticNode,
+    weights: Weights,
+    input_TN: Signal,
+    counts: list[LayerCounts],
 ) -> Signal:
     integers = layer_integers(layer, weights)
-    definition = integers.definition
-    neurons = IntegerNeurons(definition, integers.on_grid(), integers.outputs)
+    definition, count = integers.definition, layer.neurons
+    per_neuron = count // layer.channels
+    on_grid = {
+        name: np.repeat(value, per_neuron) if value.size == layer.channels else value
+        for name, value in integers.on_grid().items()
+    }
+    neurons = IntegerNeurons(definition, on_grid, count)
     steps = len(input_TN.values_TN)
     is_graded = definition.output is not None
     kind = np.int64 if is_graded else np.bool_
-    output_TN = np.zeros((steps + layer.delay, integers.outputs), kind)
+    output_TN = np.zeros((steps + layer.delay, count), kind)
     bits = definition.unit_bits - WEIGHT_BITS - input_TN.bits - integers.exponent
     for first in range(0, steps, CHUNK_STEPS):
         chunk_TN = input_TN.values_TN[first : first + CHUNK_STEPS]
-        arriving = [shift(_synaptic_input(chunk_TN, weight), bits) for weight in integers.weights]
+        arriving = [
+            shift(synaptic_input(layer, chunk_TN, weight), bits) for weight in integers.weights
+        ]
         for step, inputs in enumerate(zip(*arriving, strict=True), first + layer.delay):
             output_TN[step] = neurons.step(*inputs)
     output_TN = output_TN[:steps]
@@ -146,7 +162,9 @@ def _run_dense(
     return Signal(output_TN, PAYLOAD_BITS if is_graded else 0)
 
 
-def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[np.int64]:
+def _dense(
+    _layer: SynapticNode, input_TI: NDArray[Any], weight_OI: NDArray[np.int32]
+) -> NDArray[np.int64]:
     """Returns the exact matrix product ``input_TI @ weight_OI.T``, [steps, outputs].
 
     If float64 is exact for these numbers, computes in float64, which is faster; otherwise in int64.
@@ -158,8 +176,9 @@ def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[
     return (float_TI @ weight_OI.T.astype(np.float64)).astype(np.int64)
 
 
-RUNNERS: dict[type[Layer], Callable[..., Signal]] = {
-    FlattenNode: _run_flatten,
-    DenseNode: _run_dense,
+RUNNERS: dict[type[layers.LayerSection], Callable[..., Signal]] = {
+    layers.Flatten: _run_flatten,
+    layers.Dense: functools.partial(_run_synaptic, _dense),
 }
-"""Maps a node class to the function that computes a node's output and appends to the counts."""
+"""Maps the class of a section to the function that computes a layer's output and appends to the
+counts."""

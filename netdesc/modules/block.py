@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
-from netdesc.graph.nodes import DenseNode, FlattenNode
+from netdesc.graph import LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.needs import Need, neuron_needs
 from netdesc.modules.neuron import Neurons
-from netdesc.modules.synapse import ComplexSynapse, DenseSynapse
+from netdesc.modules.synapse import ComplexSynapse, Synapse
 
 
 def _is_hooked(module: nn.Module) -> bool:
@@ -29,8 +29,46 @@ def _is_hooked(module: nn.Module) -> bool:
     )
 
 
-class DenseBlock(nn.Module):
-    """Dense synapses into neurons: float32 [steps, batch, inputs] to [steps, batch, units].
+def _dense(
+    _section: layers.LayerSection, signal_TBI: Tensor, weight_OI: Tensor
+) -> tuple[Tensor, Tensor]:
+    return operators.linear(signal_TBI, weight_OI)
+
+
+ARRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
+    layers.Dense: _dense,
+}
+"""Maps the class of a section to the function that computes its synapses.
+
+It takes the section, the signal [steps, batch, *input shape] and the weights. It returns what
+arrives at the neurons, float32 [steps, batch, neurons], and the packed spikes of the signal (see
+``operators.linear``), which are empty if the kind of synapses packs none.
+"""
+
+FUSED = (layers.Dense,)
+"""Sections of the layers that the operator ``segment`` can compute."""
+
+
+class Block(nn.Module):
+    """The module of a layer.
+
+    It maps float32 [steps, batch, *input shape] to [steps, batch, *output shape].
+    """
+
+    has_states = False
+    """Whether ``stream`` needs states of the steps before."""
+
+    def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Goes on from the ``states`` that an earlier call returned; from 0 if empty.
+
+        Returns the output, without gradient, and the states after it. Raises ValueError if the
+        states are those of another number of samples.
+        """
+        return self(signal), []
+
+
+class SynapticBlock(Block):
+    """Synapses into neurons.
 
     Neurons with two inputs have two synapses, which read the same spikes. ``engine`` is the name of
     the engine that computed the last forward pass, or empty if torch compiled that pass. ``notes``
@@ -39,40 +77,47 @@ class DenseBlock(nn.Module):
     would have to wait for the device.
     """
 
-    def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
+    has_states = True
+
+    def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
         super().__init__()
         self._name = layer.name
         self.units = layer.neurons
+        self._output_shape = layer.output_shape
+        self._section = layer.section
+        self._arrive_by = ARRIVE[type(layer.section)]
+        self._is_fusable = isinstance(layer.section, FUSED)
         is_complex = len(layer.neuron.definition().inputs) == 2
-        self.synapse = (ComplexSynapse if is_complex else DenseSynapse)(layer, generator)
+        self.synapse = (ComplexSynapse if is_complex else Synapse)(layer, generator)
         self.neuron = Neurons(layer, generator)
         self.warns = True
         self.engine = ""
         self.notes: Tensor | None = None
 
-    def forward(self, spikes_TBI: Tensor) -> Tensor:
+    def forward(self, signal: Tensor) -> Tensor:
         if self.is_fused and not (_is_hooked(self.synapse) or _is_hooked(self.neuron)):
-            return run_segment([self], spikes_TBI)
-        inputs_TBN, packed = self._arrive(spikes_TBI)
+            return run_segment([self], signal)
+        inputs_TBN, packed = self._arrive(signal)
         out_TBN, notes = self.neuron(*inputs_TBN)
         self._note(notes, packed)
-        return out_TBN
+        return self._shaped(out_TBN)
 
-    def stream(self, spikes_TBI: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Goes on from the neurons' ``states``, which an earlier call returned; from 0 if empty.
-
-        Returns the output [steps, batch, units], without gradient, and the states after it. Raises
-        ValueError if the states are those of another number of samples.
-        """
-        inputs_TBN, packed = self._arrive(spikes_TBI)
+    def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        inputs_TBN, packed = self._arrive(signal)
         run = self.neuron.resume(inputs_TBN, states)
         self._note(run.notes, packed)
-        return run.out_TBN, run.states
+        return self._shaped(run.out_TBN), run.states
 
-    def _arrive(self, spikes_TBI: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Returns the neurons' inputs [steps, batch, units], and the packed spikes."""
-        self.begin_forward(spikes_TBI.device)
-        arrived = [operators.linear(spikes_TBI, weight_OI) for weight_OI in self.synapse.weights()]
+    def _shaped(self, out_TBN: Tensor) -> Tensor:
+        shape = self._output_shape
+        return out_TBN if len(shape) == 1 else out_TBN.unflatten(2, shape)
+
+    def _arrive(self, signal: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Returns the neurons' inputs [steps, batch, neurons], and the packed spikes."""
+        self.begin_forward(signal.device)
+        arrived = [
+            self._arrive_by(self._section, signal, weight) for weight in self.synapse.weights()
+        ]
         return [z_TBN for z_TBN, _ in arrived], arrived[0][1]
 
     def _note(self, notes: Tensor, packed: Tensor) -> None:
@@ -85,7 +130,8 @@ class DenseBlock(nn.Module):
         """Whether the operator ``segment`` can compute synapses and neurons together."""
         neuron = self.neuron
         return (
-            self.synapse.bits is not None
+            self._is_fusable
+            and self.synapse.bits is not None
             and len(self.synapse.paths) == 1
             and neuron.follows_equations
             and neuron.recorder is None
@@ -131,12 +177,12 @@ class DenseBlock(nn.Module):
             )
 
 
-def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
+def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
     """Computes consecutive blocks with one operator, ``segment``. Returns the last block's output.
 
     The first block reads ``spikes_TBI`` [steps, batch, inputs]; the result is [steps, batch,
-    units]. All blocks must be fused (see ``DenseBlock.is_fused``), and only the last may hand on a
-    graded output.
+    units]. All blocks must be fused (see ``SynapticBlock.is_fused``), and only the last may hand on
+    a graded output.
     """
     weights: list[Tensor] = []
     parameters: list[Tensor] = []
@@ -162,18 +208,21 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
     return out
 
 
-class FlattenBlock(nn.Module):
-    """Reshapes spikes [steps, batch, *shape] to [steps, batch, neurons], in row-major order."""
+class Flatten(Block):
+    """Reshapes a signal [steps, batch, *shape] to [steps, batch, neurons], in row-major order."""
 
-    def forward(self, spikes: Tensor) -> Tensor:
-        return spikes.flatten(start_dim=2)
+    def forward(self, signal: Tensor) -> Tensor:
+        return signal.flatten(start_dim=2)
 
 
-BLOCKS: dict[type, Callable[[Any, torch.Generator | None], nn.Module]] = {
-    DenseNode: DenseBlock,
-    FlattenNode: lambda layer, generator: FlattenBlock(),
+PLAIN_BLOCKS: dict[type[layers.LayerSection], Callable[[LayerNode], Block]] = {
+    layers.Flatten: lambda layer: Flatten(),
 }
-"""Maps a node class to a function that builds a block from a node and a random generator.
+"""Maps the class of a section without synapses to a function that builds the layer's block."""
 
-The generator draws the initial weights and values of neurons.
-"""
+
+def make_block(layer: LayerNode, generator: torch.Generator | None) -> Block:
+    """Builds the block of a layer. ``generator`` draws initial weights and values of neurons."""
+    if isinstance(layer, SynapticNode):
+        return SynapticBlock(layer, generator)
+    return PLAIN_BLOCKS[type(layer.section)](layer)

@@ -19,11 +19,13 @@ from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.kernels.needs import Need
-from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
+from netdesc.modules.block import Block, SynapticBlock, make_block, run_segment
 from netdesc.modules.recording import LayerRecording, record_neurons
 
 State = dict[str, list[Tensor]]
-"""Name of a layer -> states of its neurons between two pieces of a stream, int32 [batch, units]."""
+"""Name of a layer -> its states between two pieces of a stream.
+
+Those of neurons are int32 [batch, neurons]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Network(nn.Module):
         self._readers = Counter(name for inputs in self._inputs.values() for name in inputs)
         self.layers = _Layers()
         for layer in graph.layers:
-            self.layers[layer.name] = BLOCKS[type(layer)](layer, generator)
+            self.layers[layer.name] = make_block(layer, generator)
         self._neuron_layers = [layer.name for layer in graph.neuron_layers]
 
     def forward(self, input: Tensor) -> Tensor:
@@ -103,7 +105,7 @@ class Network(nn.Module):
         def compute(names: list[str], total: Tensor) -> Tensor:
             if len(names) == 1:
                 return self.layers[names[0]](total)
-            return run_segment([cast(DenseBlock, self.layers[name]) for name in names], total)
+            return run_segment([cast(SynapticBlock, self.layers[name]) for name in names], total)
 
         return self._walk(input, self._segments(), compute)
 
@@ -150,17 +152,17 @@ class Network(nn.Module):
 
         def compute(names: list[str], total: Tensor) -> Tensor:
             (name,) = names
-            block = self.layers[name]
-            if name not in self._neuron_layers:
-                return block(total)
-            out, after[name] = cast(DenseBlock, block).stream(total, before.get(name, ()))
+            block = cast(Block, self.layers[name])
+            out, states = block.stream(total, before.get(name, ()))
+            if block.has_states:
+                after[name] = states
             return out
 
         return self._walk(input, [[name] for name in self._inputs], compute), after
 
     def _check_state(self, state: State | None) -> None:
         """Raises ValueError if ``state`` is not that of the layers of this network."""
-        names = sorted(self._neuron_layers)
+        names = sorted(name for name in self._inputs if cast(Block, self.layers[name]).has_states)
         found = sorted(state) if isinstance(state, dict) else type(state).__name__
         if state is not None and found != names:
             raise ValueError(f"a state that stream() returned has the layers {names}, not {found}")
@@ -181,7 +183,7 @@ class Network(nn.Module):
         segments: list[list[str]] = []
         is_open = False
         for name, inputs in self._inputs.items():
-            block = cast(DenseBlock, self.layers[name])
+            block = cast(SynapticBlock, self.layers[name])
             can_join = name in self._neuron_layers and block.is_fused and not block.has_hooks
             if can_join and is_open and inputs == (segments[-1][-1],):
                 segments[-1].append(name)
@@ -210,11 +212,11 @@ class Network(nn.Module):
                 stacklevel=5,
             )
 
-    def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
+    def blocks(self) -> Iterator[tuple[str, SynapticBlock]]:
         """Yields name and block of each layer with synapses and neurons, in the graph's order."""
         blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name in self._neuron_layers:
-            yield name, cast(DenseBlock, blocks[name])
+            yield name, cast(SynapticBlock, blocks[name])
 
     def record(
         self, layers: Iterable[str] | str | None = None

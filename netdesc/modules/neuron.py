@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from netdesc.graph.nodes import DenseNode
+from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.kernels.neurons import make_neurons
@@ -48,20 +48,22 @@ class _Equations(NamedTuple):
 
 
 class Neurons(nn.Module):
-    """The neurons [units] of a layer, of any kind.
+    """The neurons of a layer, of any kind.
 
     ``neuron`` is their section of the document. Its values, such as decays, have the shape [], or
-    [units] with ``per_channel``. Learnt values are parameters, others are buffers. A threshold that
-    is neither learnt nor drawn is not in the state dict, because the document says it.
+    [channels] with ``per_channel``. Learnt values are parameters, others are buffers. A threshold
+    that is neither learnt nor drawn is not in the state dict, because the document says it.
 
     The names of values may come from a document, and may be those of attributes. Therefore values
     are read from the dicts of parameters and buffers, and no other buffer has the name of a value.
     """
 
-    def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
+    def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
         super().__init__()
         self.section, self.delay = layer.neuron, layer.delay
-        units = layer.neurons
+        channels = layer.channels
+        self._per_channel = layer.neurons // channels
+        """The number of neurons in a channel."""
         self.dropout = self.section.dropout
         self._names = list(self.section.values())
         self._limits = {name: self.section.learnable()[name] for name in self.section.learn}
@@ -69,7 +71,7 @@ class Neurons(nn.Module):
         # Torch's compiler cannot trace the section's fields.
         self._is_derived = kinds.keys() != self.section.parameter_kinds().keys()
         for name, given in self.section.values().items():
-            count = units if self.section.per_channel else None
+            count = channels if self.section.per_channel else None
             is_spaced = name in self.section.log_spaced
             value = initial_value(given, count, generator, is_log_spaced=is_spaced)
             if name in self.section.learn:
@@ -92,7 +94,7 @@ class Neurons(nn.Module):
         norm = self.section.norm
         if norm is not None:
             self._halves = [_Equations.of(each) for each in split_at_norm(definition)]
-        self._modules["norm"] = None if norm is None else NORMS[norm](units)
+        self._modules["norm"] = None if norm is None else NORMS[norm](channels)
         self._modules["surrogate"] = SurrogateWidth(self.section)
         self.recorder: Callable[[LayerRecording], None] | None = None
         """Called in each forward pass."""
@@ -236,12 +238,23 @@ class Neurons(nn.Module):
         assert norm is not None
         count = len(before.states) + 1 if states else 0
         first = self._compute(before, inputs_TBN, 0, states[:count], traces)
-        normalised = [norm(first.out_TBN)]
+        normalised = [self._normalise(norm, first.out_TBN)]
         second = self._compute(behind, normalised, self.delay, states[count:], traces)
         peaks = dict(zip(before.states, first.notes[:-2].unbind(), strict=True))
         peaks |= dict(zip(behind.states, second.notes[:-2].unbind(), strict=True))
         notes = [*(peaks[name] for name in self._equations.states), *second.notes[-2:].unbind()]
         return NeuronsRun(second.out_TBN, torch.stack(notes), first.states + second.states)
+
+    def _normalise(self, norm: MeanNorm, values_TBN: Tensor) -> Tensor:
+        """Applies the norm of channels to neurons."""
+        values_TBSC = values_TBN.unflatten(2, (-1, self._per_channel)).movedim(2, 3)
+        return norm(values_TBSC).movedim(3, 2).flatten(2)
+
+    def _of_neurons(self, parameter: Tensor) -> Tensor:
+        """Repeats the values of channels for each of their neurons."""
+        if not parameter.dim() or self._per_channel == 1:
+            return parameter
+        return parameter.repeat_interleave(self._per_channel)
 
     def _compute(
         self,
@@ -255,7 +268,7 @@ class Neurons(nn.Module):
         known = self._kernel_parameters()
         if isinstance(self.norm, MeanVarianceNorm) and not self._is_split:
             known, inputs_TBN = self._fold(known, self.norm, inputs_TBN)
-        parameters = [known[name] for name in equations.parameters]
+        parameters = [self._of_neurons(known[name]) for name in equations.parameters]
         learn = self._learns_in(equations)
         needs_gradient = any(each.requires_grad for each in (*parameters, *inputs_TBN))
         keep = not states and torch.is_grad_enabled() and needs_gradient

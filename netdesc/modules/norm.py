@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -48,13 +49,13 @@ class MeanNorm(nn.Module):
         """Moves the running mean toward a batch's ``mean`` [channels]."""
         self.running_mean.lerp_(mean, MOMENTUM)
 
-    def forward(self, values_TBN: Tensor) -> Tensor:
-        """Normalises a batch [steps, batch, channels]; in training, updates the running mean."""
+    def forward(self, values_TBC: Tensor) -> Tensor:
+        """Normalises a batch [steps, batch, …, channels]; in training, updates the running mean."""
         if not self.training:
-            return values_TBN + self.bias()
-        mean = values_TBN.mean(dim=(0, 1))
+            return values_TBC + self.bias()
+        mean = values_TBC.mean(dim=tuple(range(values_TBC.dim() - 1)))
         self.update_running_mean(mean)
-        return values_TBN - operators.quantize_weight(mean, BIAS_BITS)
+        return values_TBC - operators.quantize_weight(mean, BIAS_BITS)
 
 
 class MeanVarianceNorm(MeanNorm):
@@ -101,15 +102,15 @@ class MeanVarianceNorm(MeanNorm):
         one = torch.ones_like(divisor)
         return torch.where(fits, divisor, one), torch.where(fits, one, 1 / divisor)
 
-    def forward(self, values_TBN: Tensor) -> Tensor:
-        """Normalises a batch [steps, batch, channels]; in training, updates the statistics."""
-        centred_TBN = super().forward(values_TBN)
+    def forward(self, values_TBC: Tensor) -> Tensor:
+        """Normalises a batch as ``MeanNorm`` does; in training, it updates the statistics."""
+        centred_TBC = super().forward(values_TBC)
         variance = self.running_var
         if self.training:
-            variance = values_TBN.detach().var(correction=0)
-            count = values_TBN.shape[0] * values_TBN.shape[1]
+            variance = values_TBC.detach().var(correction=0)
+            count = math.prod(values_TBC.shape[:-1])
             self.running_var.lerp_(variance * (count / (count + 1)), MOMENTUM)
-        return centred_TBN / self.divisor(variance)
+        return centred_TBC / self.divisor(variance)
 
 
 NORMS: dict[str, type[MeanNorm]] = {"mean": MeanNorm, "mean_variance": MeanVarianceNorm}

@@ -1,4 +1,4 @@
-"""Dense synapses: weights, weight norm and quantisation."""
+"""Synapses: weights, weight norm and quantisation."""
 
 from __future__ import annotations
 
@@ -7,46 +7,45 @@ import math
 import torch
 from torch import Tensor, nn
 
-from netdesc.graph.nodes import DenseNode
+from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 
 _MIN_NORM = 1e-12
 """Lower bound of the norms by which weights are divided, so that a row of zeros stays 0."""
 
 
-class DenseSynapse(nn.Module):
-    """Dense weights [units, inputs] in threshold units, initially uniform in ±scale/√inputs.
+class Synapse(nn.Module):
+    """Weights in threshold units, initially uniform in ±scale/√inputs of a neuron.
 
-    With ``weight_norm``, each row is ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With
-    ``bits``, the network computes with quantised weights; the gradient passes straight through, but
-    is 0 for clamped weights.
+    The first axis of the weights is the output channel. With ``weight_norm``, each row is
+    ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With ``bits``, the network computes with
+    quantised weights; the gradient passes straight through, but is 0 for clamped weights.
     """
 
     paths = ("synapse",)
     """Where ``parts`` stand in the state dict of a layer."""
 
-    def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
+    def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
         super().__init__()
-        inputs, units = math.prod(layer.input_shape), math.prod(layer.output_shape)
-        bound = layer.section.weight_scale / math.sqrt(inputs)
+        shape = layer.weight_shape
+        bound = layer.section.weight_scale / math.sqrt(math.prod(shape[1:]))
         self.bits = layer.bits
-        self.weight = nn.Parameter(
-            torch.empty(units, inputs).uniform_(-bound, bound, generator=generator)
-        )
+        self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
         self.gain = nn.Parameter(self._norms()) if layer.section.weight_norm else None
 
     def _norms(self) -> Tensor:
-        norms = torch.linalg.vector_norm(self.weight, dim=1, keepdim=True)
+        axes = tuple(range(1, self.weight.dim()))
+        norms = torch.linalg.vector_norm(self.weight, dim=axes, keepdim=True)
         return norms.clamp(min=_MIN_NORM)
 
     def folded(self) -> Tensor:
-        """Returns the real weights [units, inputs], with the weight norm applied."""
+        """Returns the real weights, with the weight norm applied."""
         if self.gain is None:
             return self.weight
         return self.weight * (self.gain / self._norms())
 
     @property
-    def parts(self) -> list[DenseSynapse]:
+    def parts(self) -> list[Synapse]:
         return [self]
 
     def weights(self) -> list[Tensor]:
@@ -54,29 +53,28 @@ class DenseSynapse(nn.Module):
         return [self()]
 
     def forward(self) -> Tensor:
-        """Returns the weights [units, inputs] that the network computes with."""
+        """Returns the weights that the network computes with."""
         weight = self.folded()
         return weight if self.bits is None else operators.quantize_weight(weight, self.bits)
 
     def extra_repr(self) -> str:
-        units, inputs = self.weight.shape
-        return f"inputs={inputs}, units={units}, bits={self.bits}"
+        return f"{list(self.weight.shape)}, bits={self.bits}"
 
 
 class ComplexSynapse(nn.Module):
-    """Two sets of dense weights, for neurons with two inputs: a real and an imaginary part."""
+    """Two sets of weights, for neurons with two inputs: a real and an imaginary part."""
 
     paths = ("synapse.real", "synapse.imag")
     """Where ``parts`` stand in the state dict of a layer."""
 
-    def __init__(self, layer: DenseNode, generator: torch.Generator | None) -> None:
+    def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
         super().__init__()
         self.bits = layer.bits
-        self.real = DenseSynapse(layer, generator)
-        self.imag = DenseSynapse(layer, generator)
+        self.real = Synapse(layer, generator)
+        self.imag = Synapse(layer, generator)
 
     @property
-    def parts(self) -> list[DenseSynapse]:
+    def parts(self) -> list[Synapse]:
         return [self.real, self.imag]
 
     def weights(self) -> list[Tensor]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.neuron_text import neuron_record
-from netdesc.graph import DenseNode, Graph
+from netdesc.graph import Graph, SynapticNode
 from netdesc.report.errors import ReportError
 from netdesc.report.npz import read_npz
 from netdesc.runs.files import ACTIVITY
@@ -204,7 +204,7 @@ class _Arrays(dict[str, NDArray[Any]]):
             raise ValueError(f"{name} is no list of values")
         return values
 
-    def traces(self, layer: DenseNode) -> LayerTraces:
+    def traces(self, layer: SynapticNode) -> LayerTraces:
         values, name = self[f"trace_{layer.name}"], f"traced_{layer.name}"
         neurons, cells = self.vector(name, "iu"), math.prod(layer.output_shape)
         if len(neurons) and not 0 <= neurons.min() <= neurons.max() < cells:

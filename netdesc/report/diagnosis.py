@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netdesc.description.delays import describe_late_output
-from netdesc.graph import DenseNode
+from netdesc.graph import SynapticNode
 from netdesc.report.format import join_words, percent, plural
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
@@ -90,7 +90,7 @@ def _guessing(run: RunData) -> Iterator[str]:
         )
 
 
-def _fixes(run: RunData, layer: DenseNode, *, is_silent: bool) -> list[tuple[str, str]]:
+def _fixes(run: RunData, layer: SynapticNode, *, is_silent: bool) -> list[tuple[str, str]]:
     """Suggests another surrogate gradient, smaller batches and, if silent, more input current."""
     section = next(each for each in run.document.layers if each.name == layer.name)
     is_named = isinstance(getattr(section, "neuron", None), str)

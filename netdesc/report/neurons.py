@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.neuron_text import neuron_text
-from netdesc.graph import DenseNode
+from netdesc.graph import SynapticNode
 from netdesc.report.activity import LayerTraces
 from netdesc.report.format import join_words, number, plural
 from netdesc.report.plots import COLOURS, TICK_FORMAT, Plot, numbers
@@ -55,13 +55,13 @@ def neuron_views(run: RunData) -> list[NeuronView]:
     return list(views.values())
 
 
-def _plots(layer: DenseNode, traces: LayerTraces | None, step_ms: float) -> list[Plot]:
+def _plots(layer: SynapticNode, traces: LayerTraces | None, step_ms: float) -> list[Plot]:
     if traces is None:
         return []
     return [_plot(layer, place, traces, step_ms) for place in range(len(traces.neurons))]
 
 
-def _plot(layer: DenseNode, place: int, traces: LayerTraces, step_ms: float) -> Plot:
+def _plot(layer: SynapticNode, place: int, traces: LayerTraces, step_ms: float) -> Plot:
     """Plots states, threshold and spikes, or graded output, of a neuron, and below them inputs."""
     title = f"{layer.name}, neuron {traces.neurons[place]:,}"
     output = traces.output[place]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netdesc.graph import DenseNode, summary, value_range
+from netdesc.graph import SynapticNode, summary, value_range
 from netdesc.report.coincidence import Coincidence
 from netdesc.report.format import (
     NOTHING,
@@ -69,7 +69,7 @@ def network_table(run: RunData) -> Table:
     )  # fmt: skip
 
 
-def _neuron_cells(layer: DenseNode | None, values: Sequence[str], step_ms: float) -> list[str]:
+def _neuron_cells(layer: SynapticNode | None, values: Sequence[str], step_ms: float) -> list[str]:
     if layer is None:
         return [NOTHING] * (2 + len(values))
     own, kinds = layer.neuron.values(), layer.neuron.value_kinds()

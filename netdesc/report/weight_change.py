@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import DenseNode
+from netdesc.graph import SynapticNode
 from netdesc.report.errors import ReportError
 from netdesc.report.format import NOTHING, number, percent, plural, spread, time_constant
 from netdesc.report.plots import Histogram, Plot, histogram
@@ -66,7 +66,7 @@ def weight_change(run: RunData) -> WeightChange:
     return change
 
 
-def _values(layer: DenseNode, files: Mapping[str, SavedWeights]) -> dict[str, Values]:
+def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> dict[str, Values]:
     """Reads the weights and the learnt values of a layer's neurons from ``files``.
 
     The result maps ``weight``, and the name of each learnt value, to the numbers. Raises
@@ -111,7 +111,7 @@ def _limits(bits: int) -> tuple[float, float]:
     return -(1 << (bits - 1)) / 32, ((1 << (bits - 1)) - 1) / 32
 
 
-def _quantized(layer: DenseNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _quantized(layer: SynapticNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the weights that the network computes with: rounded to 1/32 and clamped.
 
     Returns ``weights`` unchanged if the layer does not quantise.
@@ -121,7 +121,7 @@ def _quantized(layer: DenseNode, weights: NDArray[np.float64]) -> NDArray[np.flo
     return np.clip(np.rint(32 * weights) / 32, *_limits(layer.bits))
 
 
-def _weights_at_limit(layer: DenseNode, weights: NDArray[np.float64]) -> Iterator[str]:
+def _weights_at_limit(layer: SynapticNode, weights: NDArray[np.float64]) -> Iterator[str]:
     """Yields a sentence if many weights have the lowest or highest value of the device."""
     if layer.bits is None:
         return
@@ -136,7 +136,7 @@ def _weights_at_limit(layer: DenseNode, weights: NDArray[np.float64]) -> Iterato
         )
 
 
-def _decays_at_limit(layer: DenseNode, what: str, shares: Values) -> Iterator[str]:
+def _decays_at_limit(layer: SynapticNode, what: str, shares: Values) -> Iterator[str]:
     """Yields sentences about decays that training changed to 0 or 1 in the device's integers."""
     if not {BEFORE, AFTER} <= shares.keys():
         return
@@ -158,7 +158,7 @@ def _weight_table() -> Table:
     )
 
 
-def _weight_row(layer: DenseNode, values: Values) -> list[str]:
+def _weight_row(layer: SynapticNode, values: Values) -> list[str]:
     cells = [layer.name]
     for name in (BEFORE, AFTER):
         if name in values:
@@ -182,7 +182,9 @@ def _parameter_table() -> Table:
     )
 
 
-def _parameter_row(layer: DenseNode, what: str, values: Values, step_ms: float | None) -> list[str]:
+def _parameter_row(
+    layer: SynapticNode, what: str, values: Values, step_ms: float | None
+) -> list[str]:
     """Returns the cells of a learnt value. ``step_ms`` is None unless it is a decay."""
     cells = [layer.name, what]
     for name in (BEFORE, AFTER):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from netdesc.graph import DenseNode
+from netdesc.graph import SynapticNode
 from netdesc.report.errors import ReportError
 from netdesc.runs.utf8_path import utf8_path
 
@@ -29,7 +29,7 @@ class SavedWeights:
         self._file = file
         self._names = set(file.keys())
 
-    def synapses(self, layer: DenseNode) -> NDArray[np.float64]:
+    def synapses(self, layer: SynapticNode) -> NDArray[np.float64]:
         """Reads the weights of a layer, float64 [units, inputs], and applies weight norm.
 
         If the neurons have two inputs, the weights of the second stand behind those of the first.
@@ -47,7 +47,7 @@ class SavedWeights:
             parts.append(weight_UI)
         return np.concatenate(parts, axis=1) if is_complex else parts[0]
 
-    def learnt(self, layer: DenseNode, name: str) -> NDArray[np.float64]:
+    def learnt(self, layer: SynapticNode, name: str) -> NDArray[np.float64]:
         """Reads a learnt value of a layer's neurons, float64 [units] or [1].
 
         Raises ReportError if it is missing or has another shape.

@@ -14,8 +14,8 @@ from support.description_samples import BASE, LABELLED, UNHURRIED, write_files
 from netdesc.description import Document, load
 from netdesc.graph import (
     Classifier,
-    DenseNode,
-    FlattenNode,
+    LayerNode,
+    SynapticNode,
     build_graph,
     summary,
     value_range,
@@ -36,7 +36,7 @@ def test_the_base_document(tmp_path):
     graph = build_graph(load(tmp_path / "network.json").document)
     assert [layer.name for layer in graph.layers] == ["hidden", "output"]
     hidden, output = graph.layers
-    assert isinstance(hidden, DenseNode)
+    assert isinstance(hidden, SynapticNode)
     assert (hidden.inputs, hidden.input_shape, hidden.output_shape) == (("input",), (4,), (8,))
     assert (output.inputs, output.input_shape, output.output_shape) == (("hidden",), (8,), (2,))
     assert (hidden.neuron.threshold, value_range(hidden.neuron.voltage_decay)) == (1.0, (0.1, 0.1))
@@ -104,7 +104,7 @@ def test_flatten_sums_and_branches():
         )
     )
     flat, a, b, c = graph.layers
-    assert isinstance(flat, FlattenNode)
+    assert isinstance(flat, LayerNode)
     assert (flat.input_shape, flat.output_shape) == ((2, 3, 4), (24,))
     assert (a.inputs, b.inputs, c.inputs) == (("flat",), ("flat",), ("a", "b"))
     assert (b.input_shape, c.input_shape) == ((24,), (5,))
@@ -126,8 +126,8 @@ def test_parameters_count_gains_and_learnt_decays():
         )
     )
     a, b = graph.layers
-    assert isinstance(a, DenseNode)
-    assert isinstance(b, DenseNode)
+    assert isinstance(a, SynapticNode)
+    assert isinstance(b, SynapticNode)
     assert (a.parameters, a.synapses, a.bits) == (4 * 8 + 8, 4 * 8, None)
     assert b.parameters == 8 * 3 + 2 * 3
     assert b.neuron_name == "b"

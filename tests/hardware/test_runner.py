@@ -22,7 +22,7 @@ from support.neuron_definitions import CUBA, example_fields
 
 import netdesc
 from netdesc.description import Document
-from netdesc.graph import INPUT, DenseNode, Graph, build_graph
+from netdesc.graph import INPUT, Graph, SynapticNode, build_graph
 from netdesc.hardware import HardwareError, layer_integers, runner, simulate
 from netdesc.hardware.neurons import IntegerNeurons
 from netdesc.neurons.models import NEURONS
@@ -118,7 +118,7 @@ def test_every_layer_follows_its_definition(
     expected, counts = {INPUT: input_TN}, []
     for layer in graph.layers:
         total = sum(expected[name].astype(np.int64) for name in layer.inputs)
-        if isinstance(layer, DenseNode):
+        if isinstance(layer, SynapticNode):
             known = integers[layer.name]
             found = layer_integers(layer, weights)
             assert np.array_equal(found.weights, [known.weight])

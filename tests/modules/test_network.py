@@ -68,7 +68,7 @@ def test_every_kind_of_hook_runs():
     )
     model(spikes(40, 2, 10)).sum().backward()
     global_hook.remove()
-    assert seen.count("DenseBlock") == 2
+    assert seen.count("SynapticBlock") == 2
     assert "backward" in seen
 
     synapse = model.layers["first"].synapse

@@ -18,7 +18,7 @@ from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
 from netdesc.description.detect import is_net_file
 from netdesc.description.files.training_set import read_training_set
-from netdesc.graph import DenseNode, Graph, build_graph, summary, value_range
+from netdesc.graph import Graph, SynapticNode, build_graph, summary, value_range
 from netdesc.graph.memory import LayerMemory, estimate_memory
 from netdesc.graph.summary import SummaryRow
 from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
@@ -160,7 +160,7 @@ def _build_overview(
     return Overview(kind, text, graph, layers, samples, estimate.batch, run, notes, warnings)
 
 
-def _view_neuron(layer: DenseNode, step_ms: float, learnt: LearntValues) -> NeuronView:
+def _view_neuron(layer: SynapticNode, step_ms: float, learnt: LearntValues) -> NeuronView:
     neuron = layer.neuron
     kinds = neuron.value_kinds()
 

@@ -12,7 +12,7 @@ from netdesc.description.models.arrays import (
 from netdesc.description.models.classifier import MovingWindowClassifier, RateClassifier
 from netdesc.description.models.data import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import Document, Input, Time, Weights
-from netdesc.description.models.layers import Dense, Flatten, Layer, Quantization
+from netdesc.description.models.layers import Dense, Flatten, Layer, Quantization, SynapticSection
 from netdesc.description.models.lock import Lock, LockedFile, Origin
 from netdesc.description.models.loss import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.models.training import (
@@ -62,6 +62,7 @@ __all__ = [
     "SpikeTime",
     "SpikesEncoding",
     "StepSchedule",
+    "SynapticSection",
     "TauGradSchedule",
     "Time",
     "Training",

@@ -10,8 +10,8 @@ from netdesc.description.codes.code import Entry, ExampleData
 from netdesc.description.diagnostics.diagnostic import Severity
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Dense, Document, Layer, Pair, SpikeFiles
-from netdesc.description.models.layers import NEURON_LAYERS
+from netdesc.description.models import Document, Layer, Pair, SpikeFiles
+from netdesc.description.models.layers import SynapticSection
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
 from netdesc.neurons.definition import ParameterKind
@@ -73,15 +73,15 @@ class Context:
                 for index, pair in enumerate(pairs):
                     yield ("data", part, index), pair
 
-    def neuron_layers(self) -> Iterator[tuple[int, Dense]]:
+    def neuron_layers(self) -> Iterator[tuple[int, SynapticSection]]:
         """Yields every layer that has synapses and neurons, with its index."""
         for index, layer in enumerate(self.document.layers):
-            if isinstance(layer, NEURON_LAYERS):
+            if isinstance(layer, SynapticSection):
                 yield index, layer
 
     def neuron_of(self, layer: Layer) -> NeuronSection | None:
         """Returns the neuron of a layer; None if it has none or the document does not have it."""
-        neuron = layer.neuron if isinstance(layer, NEURON_LAYERS) else None
+        neuron = layer.neuron if isinstance(layer, SynapticSection) else None
         return self.document.neurons.get(neuron) if isinstance(neuron, str) else neuron
 
     def neurons(self) -> Iterator[tuple[Parts, NeuronSection]]:

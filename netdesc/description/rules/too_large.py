@@ -39,11 +39,11 @@ def check(context: Context) -> Found:
         shape = wiring.inputs[index]
         if shape is None:
             continue
-        synapses = math.prod(shape) * layer.units
+        synapses = math.prod(layer.weight_shape(shape))
         if synapses > MAX_SYNAPSES:
             yield RuleDiagnostic(
-                ("layers", index, "units"),
-                f'layer "{layer.name}" has {synapses:,} synapses; at most {MAX_SYNAPSES:,} are '
+                ("layers", index, layer.size_field or "name"),
+                f'layer "{layer.name}" has {synapses:,} weights; at most {MAX_SYNAPSES:,} are '
                 "possible",
                 notes=(f"shapes: {trace_shape(document, wiring, index)}",),
                 related=shape_locations(document, wiring.sources[index][0], shape),

@@ -29,7 +29,7 @@ def check(context: Context) -> Found:
         shape = context.wiring.inputs[index]
         if shape is None or layer.quantization is None or layer.weight_norm:
             continue
-        root = math.sqrt(math.prod(shape))
+        root = math.sqrt(math.prod(layer.weight_shape(shape)[1:]))
         bound = layer.weight_scale / root
         if bound <= MAX_ZERO_WEIGHT:
             least = _round_up(root * MAX_ZERO_WEIGHT)

@@ -1,0 +1,127 @@
+"""Base classes of the sections of layers: common fields, and the rules of shapes."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import Discriminator, Field, Tag
+
+from netdesc.description.models.neurons import Neuron
+from netdesc.sections import Name, Section, field, form_tag
+
+Shape = tuple[int, ...]
+
+From = Annotated[
+    Annotated[str, Tag("<plain>")]
+    | Annotated[Annotated[tuple[str, ...], Field(min_length=1)], Tag("<list>")],
+    Discriminator(form_tag),
+]
+
+NeuronOrName = Annotated[
+    Annotated[str, Tag("<plain>")] | Annotated[Neuron, Tag("<object>")], Discriminator(form_tag)
+]
+
+
+class ShapeError(ValueError):
+    """A layer cannot take its input; the message goes on after 'layer "name" '.
+
+    ``hint`` is a way out, ``field`` the field of the layer that does not fit the input's shape.
+    """
+
+    def __init__(self, message: str, hint: str = "", field: str = "type") -> None:
+        super().__init__(message)
+        self.hint, self.field = hint, field
+
+
+class LayerSection(Section):
+    """Base class of the sections of layers."""
+
+    size_field: ClassVar[str | None] = None
+    """The field with the number of outputs; None if their shape follows from the input."""
+
+    name: Name = field("Name of the layer, unique in the network.", example="hidden")
+    from_: From | None = field(
+        "Name of the layer whose output this layer reads, or a list of names whose outputs are "
+        'summed; "input" is the network\'s input. Null reads the layer before.',
+        default=None,
+        example="input",
+        alias="from",
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Puts common fields behind the layer's own; only the name and the type come first."""
+        common = [*SynapticSection.model_fields] if "SynapticSection" in globals() else []
+        order = {"name": -3, "type": -2, "from_": 0}
+        order |= {name: at for at, name in enumerate(common, 1) if name not in order}
+        known = cls.__pydantic_fields__
+        cls.__pydantic_fields__ = dict(
+            sorted(known.items(), key=lambda each: order.get(each[0], -1))
+        )
+        cls.model_rebuild(force=True)
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Returns the value of the field ``type``."""
+        return get_args(cls.model_fields["type"].annotation)[0]
+
+    @property
+    def output_shape_of_any(self) -> Shape | None:
+        """The shape of the output for any input; None if it depends on the input."""
+        return None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Returns the shape of the output for an input of ``shape``, both without time and batch.
+
+        Raises ShapeError if the layer cannot take such an input.
+        """
+        raise NotImplementedError
+
+
+class Quantization(Section):
+    """The grid of the device's weights: 2·round(32·w), clamped to -256..254."""
+
+    bits: Literal[8] = field("Bits of a weight on the device.", unit="bit", default=8)
+
+
+class SynapticSection(LayerSection):
+    """Base class of the layers with synapses into neurons."""
+
+    neuron: NeuronOrName = field(
+        'The layer\'s neuron: a name from "neurons", or an object in place.',
+        example="cuba",
+    )
+    weight_scale: float = field(
+        "Factor on the initial weights, which are uniform in ±1/sqrt(inputs of a neuron).",
+        unit="1",
+        default=1.0,
+        gt=0,
+        le=1e6,
+    )
+    weight_norm: bool = field(
+        "True trains direction and length of each neuron's weights separately (weight "
+        "normalisation).",
+        default=False,
+    )
+    quantization: Quantization | None = field(
+        "The device's grid of weights, which training uses as well; null trains with unquantised "
+        "weights.",
+        default=Quantization(),
+    )
+    axonal_delay_step: bool | None = field(
+        "True delays the layer's output by one step, as the device does with spikes; false hands "
+        "it on at once. Null is true for neurons that spike and false for others, such as "
+        '"integrator", "delta" and "sigma_delta".',
+        default=None,
+        example=False,
+    )
+
+    def weight_shape(self, shape: Shape) -> Shape:
+        """Returns the shape of the weights for an input of ``shape``. The first axis is the output
+        channel."""
+        raise NotImplementedError
+
+    def synapses(self, shape: Shape) -> int:
+        """Returns the number of connections from an input of ``shape``."""
+        return math.prod(self.weight_shape(shape))

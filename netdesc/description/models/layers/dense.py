@@ -1,0 +1,32 @@
+"""Dense layers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSection
+from netdesc.sections import field
+
+
+class Dense(SynapticSection):
+    """Fully connected synapses into neurons."""
+
+    size_field = "units"
+
+    type: Literal["dense"] = field("Fully connected synapses into neurons.")
+    units: int = field(
+        "Number of neurons.", unit="neurons", ge=1, le=1 << 20, placeholder=1, example=128
+    )
+
+    @property
+    def output_shape_of_any(self) -> Shape:
+        return (self.units,)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            hint = 'add a layer of type "flatten" before it'
+            raise ShapeError("needs an input of one dimension", hint)
+        return self.output_shape_of_any
+
+    def weight_shape(self, shape: Shape) -> Shape:
+        return (self.units, *shape)

@@ -14,7 +14,6 @@ from click.shell_completion import CompletionItem
 from netdesc.description import model_structure as structure
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, member, members
-from netdesc.description.models import Document
 from netdesc.description.overrides import indices_by_name
 
 _HIDDEN_FIELDS = {"$schema", "format", "lock"}
@@ -66,7 +65,7 @@ def _resolve_items(path: Sequence[str], data: Any) -> Parts:
 def _describe_members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str]]:
     """Maps each member that the value at ``parts`` may have to (its types, its description)."""
     value = lookup(data, parts)
-    annotations = structure.annotations_at(Document, parts, data)
+    annotations = structure.annotations_at(parts, data)
     members_by_name: dict[str, tuple[list[Any], str]] = {}
     for each in (kind for annotation in annotations for kind in structure.alternatives(annotation)):
         if get_origin(each) is dict and isinstance(value, dict):
@@ -74,7 +73,7 @@ def _describe_members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str
         elif _is_list_of_sections(each) and isinstance(value, list):
             names = indices_by_name(value) or map(str, members(value))
             members_by_name |= {name: ([get_args(each)[0]], "") for name in names}
-    candidates = structure.models_at(Document, parts, data)
+    candidates = structure.models_at(parts, data)
     chosen = structure.choose_model(candidates, value)
     for model in candidates if chosen is None else [chosen]:
         for name, info in structure.fields(model).items():
@@ -114,7 +113,7 @@ def _list_keys(parts: Parts, prefix: str, data: Any) -> dict[str, str]:
 def _list_values(parts: Parts, name: str, data: Any) -> list[str]:
     """Returns the values that a field may have: its words, true, false, null or neuron names."""
     if name == "type":
-        models = structure.models_at(Document, parts, data)
+        models = structure.models_at(parts, data)
         return [each for model in models for each in structure.type_names(model)]
     hints, _ = _describe_members(parts, data).get(name, ([], ""))
     kinds = [each for hint in hints for each in structure.alternatives(hint)]

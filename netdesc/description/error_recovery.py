@@ -14,17 +14,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pydantic.fields import FieldInfo
-
 from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, pointer
 from netdesc.description.model_validation import InvalidDocumentError, validate_document
 from netdesc.description.models import Document
-from netdesc.description.pydantic_errors import LocatedError, locate_errors
+from netdesc.description.pydantic_errors import LocatedError, locate_errors, types_with_field
 from netdesc.description.source_map import SourceMap
-from netdesc.description.wrong_type import types_with_field
 
 _MAX_ROUNDS = 5
 """Largest number of repair rounds. A value is checked only after its key is repaired."""
@@ -139,22 +136,12 @@ def _repair(
         if best is None and types_with_field(error, data):
             result.guessed += [error.parts, (*parent, "type")]
         return True
-    info = _field(parent, name, data)
-    if info is None:
-        return False
-    extra = cast("dict[str, Any]", info.json_schema_extra or {})
-    if not info.is_required():
+    info = structure.field_at(error.parts, data)
+    if info is not None and not info.is_required():
         section.pop(name, None)
-    elif "x-placeholder" in extra:
-        section[name] = extra["x-placeholder"]
+    elif info is not None and "x-placeholder" in structure.extra(info):
+        section[name] = structure.extra(info)["x-placeholder"]
     else:
         return False
     result.guessed.append(error.parts)
     return True
-
-
-def _field(parent: Parts, name: str, data: Any) -> FieldInfo | None:
-    model = structure.choose_model(
-        structure.models_at(Document, parent, data), lookup(data, parent)
-    )
-    return structure.fields(model).get(name) if model is not None else None

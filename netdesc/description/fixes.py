@@ -16,7 +16,6 @@ from netdesc.description import model_structure as structure
 from netdesc.description import unsupported
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, members
-from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.spelling import certain_name, normalise_name
 from netdesc.description.synonyms import FIELDS
@@ -81,7 +80,7 @@ def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
     """Returns the fix that renames a misspelt key; ``None`` if the name is uncertain or taken."""
     parent, old = parts[:-1], str(parts[-1])
     holder = lookup(data, parent)
-    candidates = structure.models_at(Document, parent, data)
+    candidates = structure.models_at(parent, data)
     model = structure.choose_model(candidates, holder)
     is_known = any(old in structure.fields(each) for each in candidates)
     if model is None or is_known or {normalise_name(old)} & {*FIELDS, *unsupported.FIELDS}:
@@ -103,7 +102,7 @@ def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
     if not isinstance(value, dict) or "type" in value:
         return None
     held = cast("dict[str, Any]", value)
-    candidates = structure.models_at(Document, parts, data)
+    candidates = structure.models_at(parts, data)
     known = {name for model in candidates for name in structure.fields(model)}
     found = [key for key in held if key not in known and certain_name(key, known) == "type"]
     return PathFix("rename", (*parts, "type"), old=found[0]) if len(found) == 1 else None
@@ -112,9 +111,7 @@ def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
 def _fix_type(parts: Parts, value: Any, data: Any) -> PathFix | None:
     name = lookup(value, ("type",))
     names = [
-        each
-        for model in structure.models_at(Document, parts, data)
-        for each in structure.type_names(model)
+        each for model in structure.models_at(parts, data) for each in structure.type_names(model)
     ]
     if not isinstance(name, str) or normalise_name(name) in unsupported.TYPES:
         return None
@@ -125,8 +122,7 @@ def _fix_type(parts: Parts, value: Any, data: Any) -> PathFix | None:
 def _fix_choice(parts: Parts, value: Any, data: Any) -> PathFix | None:
     if not isinstance(value, str):
         return None
-    annotations = structure.annotations_at(Document, parts, data)
-    values = [each for annotation in annotations for each in structure.literals(annotation)]
+    values = structure.literals_at(parts, data)
     best = certain_name(value, [each for each in values if isinstance(each, str)])
     if best is not None:
         return replace_value(parts, best)

@@ -1,4 +1,7 @@
-"""Finds the pydantic model and the type annotations that apply at a path of a document."""
+"""Finds the pydantic model and the type annotations that apply at a path of a document.
+
+The document is plain data, which may have errors.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from pydantic import Tag
 from pydantic.fields import FieldInfo
 
-from netdesc.description.json_pointer import member
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import lookup, member
+from netdesc.description.models import Document
 from netdesc.sections import Section
 
 Model = type[Section]
@@ -74,11 +79,15 @@ def type_names(model: Model) -> tuple[str, ...]:
     return tuple(get_args(info.annotation)) if info is not None else ()
 
 
+def extra(info: FieldInfo) -> dict[str, Any]:
+    """Returns what ``sections.field`` notes of a field: ``x-text``, ``x-unit``, ``x-example``, …"""
+    return cast("dict[str, Any]", info.json_schema_extra or {})
+
+
 def example(info: FieldInfo) -> Any:
     """Returns an example of a field's value, as plain data; ``None`` if no example is known."""
-    extra = cast("dict[str, Any]", info.json_schema_extra or {})
-    if "x-example" in extra:
-        return extra["x-example"]
+    if "x-example" in extra(info):
+        return extra(info)["x-example"]
     if info.is_required():
         return next(iter(literals(info.annotation)), None)
     return default(info)
@@ -132,18 +141,34 @@ def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:
     return None
 
 
-def annotations_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list[Any]:
-    """Returns the annotations at a path of plain data. ``root`` is the model of the whole data."""
-    current: list[Any] = [root]
+def annotations_at(parts: Parts, data: Any) -> list[Any]:
+    """Returns the annotations at a path of a document."""
+    current: list[Any] = [Document]
     for part in parts:
         current = [found for each in current for found in member_annotations(each, part, data)]
         data = member(data, part)
     return current
 
 
-def models_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list[Model]:
-    """Returns the models at a path of plain data; a union allows several."""
-    return [model for each in annotations_at(root, parts, data) for model in models(each)]
+def models_at(parts: Parts, data: Any) -> list[Model]:
+    """Returns the models at a path of a document; a union allows several."""
+    return [model for each in annotations_at(parts, data) for model in models(each)]
+
+
+def literals_at(parts: Parts, data: Any) -> list[Any]:
+    """Returns the values of the ``Literal`` types at a path of a document."""
+    return [value for each in annotations_at(parts, data) for value in literals(each)]
+
+
+def fields_at(parts: Parts, data: Any) -> Mapping[str, FieldInfo]:
+    """Returns the fields that the object at a path may have; empty if its type is not known."""
+    model = choose_model(models_at(parts, data), lookup(data, parts))
+    return fields(model) if model is not None else dict[str, FieldInfo]()
+
+
+def field_at(parts: Parts, data: Any) -> FieldInfo | None:
+    """Returns the field at a path of a document, or ``None`` if there is no such field."""
+    return fields_at(parts[:-1], data).get(str(parts[-1])) if parts else None
 
 
 def literals(annotation: Any) -> list[Any]:
@@ -169,9 +194,7 @@ def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
                 yield name, value
 
 
-def file_path_locations(
-    annotation: Any, value: Any, parts: tuple[str | int, ...] = ()
-) -> Iterator[tuple[str | int, ...]]:
+def file_path_locations(annotation: Any, value: Any, parts: Parts = ()) -> Iterator[Parts]:
     """Yields the place in the document of each file path in ``value``.
 
     ``parts`` is the place of ``value`` itself, and ``annotation`` its type annotation.
@@ -182,7 +205,7 @@ def file_path_locations(
         known = fields(model) if model is not None else dict[str, FieldInfo]()
         for key, member in members.items():
             if isinstance(member, str):
-                if key in known and "x-path" in cast("Any", known[key].json_schema_extra or {}):
+                if key in known and "x-path" in extra(known[key]):
                     yield (*parts, key)
             elif isinstance(member, dict | list):
                 for each in member_annotations(annotation, key, members):

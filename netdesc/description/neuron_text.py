@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -104,7 +104,7 @@ def _parameter_record(neuron: NeuronSection, name: str, kind: ParameterKind) -> 
     info = structure.fields(type(neuron)).get(name)
     own = info is None
     info = info or structure.fields(EquationParameter)["value"]
-    extra = cast("dict[str, Any]", info.json_schema_extra or {})
+    extra = structure.extra(info)
     limits = dict(_limits(info))
     if own and kind in RANGES:
         limits["ge"], limits["le"] = RANGES[kind]

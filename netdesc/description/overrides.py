@@ -18,7 +18,6 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, lookup, members
 from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
-from netdesc.description.pydantic_errors import known_fields
 from netdesc.description.source import Source
 from netdesc.description.spelling import allowed_note, certain_name, did_you_mean, normalise_name
 from netdesc.description.synonyms import FIELDS, suggest_field
@@ -178,12 +177,12 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Ove
         return int(part)
     if not isinstance(holder, dict):
         raise OverrideError("ND112", f"{where} has no parts: it is {json.dumps(holder)}")
-    if structure.annotations_at(Document, (*parts, part), data):
+    if structure.annotations_at((*parts, part), data):
         return part
     present = cast("dict[str, Any]", holder)
     if part in present and part != override.parts[-1]:
         return part
-    candidates = structure.models_at(Document, parts, data)
+    candidates = structure.models_at(parts, data)
     if structure.choose_model(candidates, holder) is None and any(
         part in structure.fields(model) for model in candidates
     ):
@@ -225,7 +224,7 @@ def find_keys(name: str, data: Any) -> list[str]:
     found: list[str] = []
     places: list[Parts] = [()]
     for place in places:
-        known = known_fields(place, data)
+        known = structure.fields_at(place, data)
         best = name if name in known else None
         if best is None and normalise_name(name) in FIELDS:
             suggestion = suggest_field(name, known)
@@ -250,14 +249,9 @@ def indices_by_name(items: Sequence[Any]) -> dict[str, int]:
 
 def _default(data: Any, parts: Parts) -> Any:
     """Returns the initial value of a missing section: its default, or an empty object."""
-    parent = structure.choose_model(
-        structure.models_at(Document, parts[:-1], data), lookup(data, parts[:-1])
-    )
-    info = structure.fields(parent).get(str(parts[-1])) if parent is not None else None
-    default = info.default if info is not None else None
-    if isinstance(default, tuple):
-        return list(cast("tuple[Any, ...]", default))
-    return default.model_dump(mode="json") if isinstance(default, structure.Section) else {}
+    info = structure.field_at(parts, data)
+    default: Any = structure.default(info) if info is not None else None
+    return copy.deepcopy(default) if type(default) in (dict, list) else {}
 
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:

@@ -12,7 +12,6 @@ from netdesc.description.fixes import PathFix, find_fix
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, members
 from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError
-from netdesc.description.models import Document
 from netdesc.description.synonyms import Suggestion, names_in_netdesc, suggest_field
 
 _LENGTH_KINDS = ("too_short", "too_long")
@@ -54,11 +53,14 @@ def locate_errors(invalid: InvalidDocumentError, data: Any) -> list[LocatedError
     return _with_fixes(_without_consequences(found), data)
 
 
-def known_fields(parts: Parts, data: Any) -> dict[str, Any]:
-    """Maps the name of each field that the object at a path may have to its ``FieldInfo``."""
-    candidates = structure.models_at(Document, parts, data)
-    chosen = structure.choose_model(candidates, lookup(data, parts))
-    return dict(structure.fields(chosen)) if chosen is not None else {}
+def types_with_field(error: LocatedError, data: Any) -> list[str]:
+    """Returns the values of ``type`` with which the object could have its unknown field."""
+    return [
+        name
+        for model in structure.models_at(error.parts[:-1], data)
+        if str(error.parts[-1]) in structure.fields(model)
+        for name in structure.type_names(model)
+    ]
 
 
 def _without_union_tags(location: Parts, data: Any) -> Parts:
@@ -70,7 +72,7 @@ def _without_union_tags(location: Parts, data: Any) -> Parts:
             is_tag = False
             continue
         parts = (*parts, part)
-        annotations = structure.annotations_at(Document, parts, data)
+        annotations = structure.annotations_at(parts, data)
         is_tag = any(structure.has_tags(annotation) for annotation in annotations)
     return parts
 
@@ -78,7 +80,7 @@ def _without_union_tags(location: Parts, data: Any) -> Parts:
 def _suggest_missing_field(parts: Parts, data: Any) -> Suggestion | None:
     """Returns the field that an unknown key probably means, if the object lacks that field."""
     present = members(lookup(data, parts[:-1]))
-    known = known_fields(parts[:-1], data)
+    known = structure.fields_at(parts[:-1], data)
     return suggest_field(str(parts[-1]), [name for name in known if name not in present])
 
 
@@ -97,10 +99,10 @@ def _find_field(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
     parent = parts[:-1]
     for length in range(len(parent), -1, -1):
         holder = parent[:length]
-        inner = ((*holder, name) for name in known_fields(holder, data))
+        inner = ((*holder, name) for name in structure.fields_at(holder, data))
         for place in (holder, *inner):
             place = _named_neuron(place, data)
-            known = known_fields(place, data) if place != parent else {}
+            known = () if place == parent else structure.fields_at(place, data)
             found = next((name for name in names if name in known), None)
             if found is not None:
                 return (*place, found) if not isinstance(lookup(data, place), list) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -115,7 +115,7 @@ def _section(model: Model, where: list[str]) -> str:
 
 
 def _cells(name: str, info: FieldInfo) -> list[str]:
-    extra = cast("dict[str, Any]", info.json_schema_extra or {})
+    extra = structure.extra(info)
     example = structure.example(info)
     limits = dict.fromkeys(
         [*_limits(info.metadata, info.annotation), *_inner_limits(info.annotation)]

@@ -109,7 +109,6 @@ FAULTS = [
     ("neurons.cuba.per_channel=True", "ND103", "write true"),
     ("training.batch_size=None", "ND103", "write null"),
     ("training.optimizer.learning_rate=0,5", "ND103", "write 0.5"),
-    ("input.shape=(4,)", "ND103", "write [4]"),
     ("time.steps.x=1", "ND112", "no parts"),
     ("training.seed.x=1", "ND112", "there is no field"),
     ("training.epochs=x", "ND103", 'not the string "x"'),

@@ -54,7 +54,7 @@ def _fields_with_paths(model: structure.Model) -> tuple[tuple[str, str, bool], .
     """Returns (name, JSON key, is_path) of each field that is a path or may contain one."""
     fields: list[tuple[str, str, bool]] = []
     for name, info in model.model_fields.items():
-        is_path = "x-path" in cast("dict[str, Any]", info.json_schema_extra or {})
+        is_path = "x-path" in structure.extra(info)
         if is_path or any(map(_fields_with_paths, _nested_models(info.annotation))):
             fields.append((name, info.alias or name, is_path))
     return tuple(fields)

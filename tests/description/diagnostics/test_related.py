@@ -129,7 +129,6 @@ FORMS = [
     ("/input/shape", "4", "write [4]"),
     ("/neurons/cuba/learn", '"voltage_decay"', 'write ["voltage_decay"]'),
     ("/neurons/cuba/learn", "true", 'such as ["voltage_decay"]'),
-    ("/neurons/cuba/learn", "false", "write []"),
     ("/training/schedule", '"cosine"', 'write {"type": "cosine"}'),
     ("/training/optimizer", '"sgd"', 'write {"type": "sgd", "learning_rate": null}'),
     ("/data/train/0/input", '"input.bs1"', 'write {"path": "input.bs1"}'),

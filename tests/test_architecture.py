@@ -111,7 +111,7 @@ LINE_BUDGETS = {
     "graph": 600,
     "events": 2_120,
     "runs": 400,
-    "kernels": 9_500,
+    "kernels": 9_600,
     "modules": 1_400,
     "losses": 600,
     "training": 5_600,

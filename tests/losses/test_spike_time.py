@@ -106,6 +106,15 @@ def test_nan_and_infinity_propagate_within_their_neuron(bad):
     assert torch.isfinite(output.grad[:, 0, ::2]).all()
 
 
+def test_gradients_are_zero_instead_of_denormal():
+    output, target = torch.zeros(2, 400, 1, 70)
+    target[-1] = 1
+    output.requires_grad_()
+    operators.spike_time(output, target, 0.6, 1, 1000)[0].backward()
+    assert output.grad[240:].all()
+    assert not output.grad[:220].any()
+
+
 def loss_of(**more) -> SpikeTimeLoss:
     return build_loss(graph(dense("only", 3), **more))
 

@@ -13,8 +13,9 @@ from netdesc.kernels.cpu.runtime.work_queue import next_position
 
 
 @jit_no_refcount
-def _count(calls, numbers, add, queue, thread):
+def _count(calls, numbers, floats, add, queue, thread):
     calls[thread] += add
+    floats[thread] *= np.float32(0.5)
     while True:
         position = next_position(queue)
         if position >= len(numbers):
@@ -26,19 +27,23 @@ _count_on_threads = on_threads_of(_count)
 
 
 @numba.njit(nogil=True)
-def _run(threads, calls, numbers, queue):
-    _count_on_threads(threads, (calls, numbers, 2, queue))
+def _run(threads, calls, numbers, floats, queue):
+    _count_on_threads(threads, (calls, numbers, floats, 2, queue))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_each_number_is_called_once(threads: int) -> None:
     calls, numbers = np.zeros(8, np.int64), np.zeros(1000, np.int64)
+    smallest = np.full(8, np.finfo(np.float32).tiny)
+    floats = smallest.copy()
 
     @on_threads
     def run() -> None:
         set_thread_count()
-        _run(threads, calls, numbers, np.zeros(1, np.int64))
+        _run(threads, calls, numbers, floats, np.zeros(1, np.int64))
 
     run()
     assert calls.tolist() == [2] * threads + [0] * (8 - threads)
     assert numbers.tolist() == list(range(1000))
+    assert not floats[:threads].any(), "denormal floats are rounded to 0"
+    assert (smallest * np.float32(0.5)).all(), "but not in the thread that has called"

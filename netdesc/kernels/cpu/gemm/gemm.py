@@ -31,6 +31,7 @@ from netdesc.kernels.cpu.gemm.gemm_packing import (
     left_tile,
     tiles_in,
 )
+from netdesc.kernels.cpu.runtime.denormals import flush_denormals, restore_denormals
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.layout import Matrix, matrix_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
@@ -232,6 +233,7 @@ def _multiply(left, right, shape, block, add, out):
     row_blocks = (rows + block[0] - 1) // block[0]
     column_blocks = (columns + block[1] - 1) // block[1]
     for item in numba.prange(row_blocks * column_blocks):
+        control = flush_denormals()
         row, column = item // column_blocks * block[0], item % column_blocks * block[1]
         right_columns = Matrix(
             right.numbers, right.start + column * right.by_column, right.by_row, right.by_column
@@ -239,6 +241,7 @@ def _multiply(left, right, shape, block, add, out):
         to = Matrix(out.numbers, out.start + row * out.by_row + column, out.by_row, 1)
         size = min(block[0], rows - row), terms, min(block[1], columns - column)
         multiply_block(at_row(left, row), right_columns, size, add, to)
+        restore_denormals(control)
 
 
 def matmul(

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from netdesc.kernels import van_rossum_coefficients
+from netdesc.kernels.cpu.runtime.denormals import flush_denormals, restore_denormals
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, flat, scalar
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
-from netdesc.kernels.cpu.runtime.state_arithmetic import flush_denormals
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
+from netdesc.kernels.cpu.walk.tiles import MAX_TILE
 from netdesc.kernels.reference import van_rossum as reference
 
 _STEPS_PER_SUM = 32
@@ -61,88 +62,97 @@ def _chain(x, decay, states, first, last):
     ``states[first:last]`` holds the vectors y₁, y₂…. Returns the last of them.
     """
     for at in range(first, last, LANES):
-        x = flush_denormals(broadcast(decay) * load(states, at, LANES) + x)
+        x = broadcast(decay) * load(states, at, LANES) + x
         store(states, at, x, LANES)
     return x
 
 
 @numba.njit(inline="always")
-def filter_step(x, delayed_x, decay, tail, states):
+def _filter_step(x, delayed_x, filter, states, first):
     """Computes one step of the filter, forward or backward in time.
 
     ``x`` is the signal of the step, ``delayed_x`` the signal ``length`` steps before (0 if that
-    step does not exist). ``states`` [order · LANES, or 2 · order · LANES with a tail] are zeros
-    before the first step. The result has the type of the states.
+    step does not exist). ``states[first:]`` are the vector's recurrences, then those of its tail,
+    which are zeros before the first step. The result has the type of the states.
     """
-    cut = len(states) - len(tail) * LANES
-    f = _chain(cast_like(x, broadcast(decay)), decay, states, 0, cut)
+    decay, order, _, tail = filter
+    cut = first + order * LANES
+    f = _chain(cast_like(x, broadcast(decay)), decay, states, first, cut)
     if len(tail) > 0:
-        _chain(cast_like(delayed_x, f), decay, states, cut, len(states))
-        for k in range(len(tail)):
+        _chain(cast_like(delayed_x, f), decay, states, cut, cut + order * LANES)
+        for k in range(order):
             f = f - broadcast(tail[k]) * load(states, cut + k * LANES, LANES)
     return f
 
 
 @numba.njit(inline="always")
-def gradient_step(f, delayed_f, scale, decay, tail, states):
-    """Computes the gradient of one step's output. Steps must be computed from last to first.
-
-    ``f`` is the filtered difference of the step, ``delayed_f`` the difference ``length`` steps
-    later (0 if that step does not exist). ``scale`` is two times the gradient of the loss.
-    """
-    return cast_like(filter_step(f, delayed_f, decay, tail, states), f) * broadcast(
-        np.float32(scale)
-    )
+def _slots(filter):
+    """Returns how many numbers the states of a vector are."""
+    return (filter.order + len(filter.tail)) * LANES
 
 
 @kernel
-def filter_difference(output, target, steps, filter, filtered, squares):
+def filter_difference(output, target, steps, tile, filter, filtered, squares):
     """Fills ``filtered`` with ``f = h ∗ (output − target)``, and ``squares`` with ``Σ f²``.
 
-    ``squares`` is float64 [columns].
+    ``squares`` is float64 [columns]. A thread takes ``tile`` columns.
     """
-    decay, order, length, tail = filter
-    columns = len(squares)
-    for item in numba.prange((columns + LANES - 1) // LANES):
-        lo = item * LANES
-        n = min(LANES, columns - lo)
-        states = np.zeros((order + len(tail)) * LANES, tail.dtype)
-        total = broadcast(np.float64(0))
-        for first in range(0, steps, _STEPS_PER_SUM):
-            partial = zeros_like(broadcast(decay))
-            for t in range(first, min(steps, first + _STEPS_PER_SUM)):
-                at = t * columns + lo
+    columns, past = len(squares), filter.length * len(squares)
+    for item in numba.prange((columns + tile - 1) // tile):
+        control, lo = flush_denormals(), item * tile
+        hi = min(columns, lo + tile)
+        states = np.zeros(tile // LANES * _slots(filter), filter.tail.dtype)
+        partial, totals = np.zeros(tile, filter.tail.dtype), np.zeros(tile)
+        for t in range(steps):
+            is_end = t % _STEPS_PER_SUM == _STEPS_PER_SUM - 1 or t == steps - 1
+            for left in range(lo, hi, LANES):
+                at, place, n = t * columns + left, left - lo, min(LANES, hi - left)
                 prefetch(output, at + PREFETCH_STEPS * columns)
                 prefetch(target, at + PREFETCH_STEPS * columns)
                 x = load(output, at, n) - load(target, at, n)
                 delayed_x = zeros_like(x)
-                if len(tail) > 0 and t >= length:
-                    past = at - length * columns
-                    delayed_x = load(output, past, n) - load(target, past, n)
-                f = filter_step(x, delayed_x, decay, tail, states)
+                if len(filter.tail) > 0 and t >= filter.length:
+                    delayed_x = load(output, at - past, n) - load(target, at - past, n)
+                f = _filter_step(x, delayed_x, filter, states, place // LANES * _slots(filter))
                 store(filtered, at, cast_like(f, x), n)
-                partial = partial + f * f
-            total = total + cast_like(partial, total)
-        store(squares, lo, total, n)
+                total = load(partial, place, LANES) + f * f
+                if is_end:
+                    whole = load(totals, place, LANES)
+                    store(totals, place, whole + cast_like(total, whole), LANES)
+                    total = zeros_like(total)
+                store(partial, place, total, LANES)
+        squares[lo:hi] = totals[: hi - lo]
+        restore_denormals(control)
 
 
 @kernel
-def filter_adjoint(filtered, scale, steps, filter, grad):
-    """Fills ``grad`` with the gradient of the output; ``scale`` is as in ``gradient_step``."""
-    decay, order, length, tail = filter
+def filter_adjoint(filtered, scale, steps, tile, filter, grad):
+    """Fills ``grad`` with the gradient of the output; ``scale`` is 2 times that of the loss."""
     columns = len(filtered) // steps
-    for item in numba.prange((columns + LANES - 1) // LANES):
-        lo = item * LANES
-        n = min(LANES, columns - lo)
-        states = np.zeros((order + len(tail)) * LANES, tail.dtype)
+    ahead = filter.length * columns
+    for item in numba.prange((columns + tile - 1) // tile):
+        control, lo = flush_denormals(), item * tile
+        hi = min(columns, lo + tile)
+        states = np.zeros(tile // LANES * _slots(filter), filter.tail.dtype)
         for t in range(steps - 1, -1, -1):
-            at = t * columns + lo
-            prefetch(filtered, at - PREFETCH_STEPS * columns)
-            f = load(filtered, at, n)
-            delayed_f = zeros_like(f)
-            if len(tail) > 0 and t + length < steps:
-                delayed_f = load(filtered, at + length * columns, n)
-            store(grad, at, gradient_step(f, delayed_f, scale, decay, tail, states), n)
+            for left in range(lo, hi, LANES):
+                at, n = t * columns + left, min(LANES, hi - left)
+                prefetch(filtered, at - PREFETCH_STEPS * columns)
+                f = load(filtered, at, n)
+                delayed_f = zeros_like(f)
+                if len(filter.tail) > 0 and t + filter.length < steps:
+                    delayed_f = load(filtered, at + ahead, n)
+                g = _filter_step(
+                    f, delayed_f, filter, states, (left - lo) // LANES * _slots(filter)
+                )
+                store(grad, at, cast_like(g, f) * broadcast(np.float32(scale)), n)
+        restore_denormals(control)
+
+
+def _tile(columns: int) -> int:
+    """Returns how many columns a thread takes at a time, so that all threads have about as many."""
+    vectors = -(-columns // LANES)
+    return LANES * max(1, min(MAX_TILE, -(-vectors // set_thread_count())))
 
 
 @on_threads
@@ -154,12 +164,12 @@ def spike_time(
     filter = make_filter(decay, order, length, steps)
     if filter is None:
         return reference.spike_time(output_TBN, target_TBN, decay, order, length)
-    set_thread_count()
     filtered = allocate((steps, batch, neurons), np.float32)
     squares = np.empty(batch * neurons)
     filter_difference(
-        flat(output_TBN), flat(target_TBN), steps, filter, filtered.reshape(-1), squares
-    )
+        flat(output_TBN), flat(target_TBN), steps, _tile(len(squares)), filter,
+        filtered.reshape(-1), squares,
+    )  # fmt: skip
     return scalar(squares.sum()), torch.from_numpy(filtered)
 
 
@@ -172,8 +182,9 @@ def spike_time_backward(
     filter = make_filter(decay, order, length, steps)
     if filter is None:
         return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
-    set_thread_count()
     grad = allocate((steps, batch, neurons), np.float32)
     scale = 2.0 * float(grad_loss)
-    filter_adjoint(flat(filtered_TBN), scale, steps, filter, grad.reshape(-1))
+    filter_adjoint(
+        flat(filtered_TBN), scale, steps, _tile(batch * neurons), filter, grad.reshape(-1)
+    )
     return torch.from_numpy(grad)

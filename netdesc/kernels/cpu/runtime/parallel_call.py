@@ -13,6 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from netdesc.kernels.cpu.runtime.denormals import build_flush, build_restore
 from netdesc.kernels.cpu.runtime.simd import intrinsic
 
 _BYTES, _INTEGER = ir.IntType(8).as_pointer(), ir.IntType(64)
@@ -31,7 +32,8 @@ def on_threads_of(function: Any) -> Any:
     """Builds a function that calls ``function(*arguments, thread)`` for each number of a thread.
 
     The built function is called in compiled code with the number of threads and the tuple
-    ``arguments``. ``function`` is compiled without reference counts (see ``jit_no_refcount``).
+    ``arguments``. ``function`` is compiled without reference counts (see ``jit_no_refcount``). The
+    threads round denormal floats to 0.
     """
 
     @intrinsic
@@ -72,10 +74,12 @@ def _item_of(context: Any, module: Any, compiled: Any, memory: ir.Type) -> Any:
     first = builder.ptrtoint(builder.load(addresses), _INTEGER)
     arguments = builder.load(builder.bitcast(place, memory))
     function = context.declare_function(module, compiled.fndesc)
+    control = build_flush(builder)
     with cgutils.for_range(builder, builder.load(counts)) as loop:
         context.call_conv.call_function(
             builder, function, types.none, compiled.signature.args,
             [*cgutils.unpack_tuple(builder, arguments), builder.add(first, loop.index)],
         )  # fmt: skip
+    build_restore(builder, control)
     builder.ret_void()
     return item

@@ -13,7 +13,6 @@ import numpy as np
 from netdesc.kernels.cpu.runtime.simd import (
     as_ints,
     broadcast,
-    cast_like,
     exp2_nonpositive,
     where,
     zeros_like,
@@ -25,7 +24,6 @@ MAX_NEAR_STATE = (1 << (31 - DECAY_BITS)) - 1
 """Largest state whose product with 4096 fits into 32 bits: 128 in threshold units."""
 _LIMIT = np.int32(STATE_LIMIT)
 _FLOAT_LIMIT = np.float32(STATE_LIMIT)
-_TINY = np.float32(1e-30)
 _MAX_DISTANCE, _LOG2_E = np.float32(60), np.float32(math.log2(math.e))
 
 
@@ -98,13 +96,3 @@ def minimum(a, b):
 def maximum(a, b):
     """Returns the larger of two vectors; ``b`` in a tie, or if one is NaN."""
     return where(a > b, a, b)
-
-
-@numba.njit(inline="always")
-def flush_denormals(value):
-    """Rounds floats to multiples of 1e-37, as arithmetic on denormal numbers is slow.
-
-    Adding 1e-30 changes no float above 2e-23, and cuts smaller ones to its own last bit.
-    """
-    tiny = cast_like(broadcast(_TINY), value)
-    return (value + tiny) - tiny

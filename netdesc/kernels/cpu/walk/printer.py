@@ -26,8 +26,7 @@ from netdesc.kernels.cpu.runtime.jit_no_refcount import step_function
 from netdesc.kernels.cpu.runtime.simd import as_floats, as_ints, broadcast, where, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import load
 from netdesc.kernels.cpu.runtime.state_arithmetic import (
-    decay_near, decay_state, fall, flush_denormals, magnitude, maximum, minimum, saturate,
-    scale_to_state,
+    decay_near, decay_state, fall, magnitude, maximum, minimum, saturate, scale_to_state,
 )
 
 """
@@ -298,7 +297,7 @@ def _adjoint(forward: Forward, roots: _Roots, known: Mapping[Expression, str]) -
     inputs, carries, parameters = map(printed.compute, roots)
     results = [
         write_tuple(inputs),
-        write_tuple(f"flush_denormals({name})" for name in carries),
+        write_tuple(carries),
         write_tuple(f"g{at} + {name}" for at, name in enumerate(parameters)),
     ]
     lines = [

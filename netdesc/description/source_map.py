@@ -115,7 +115,7 @@ class SourceMap:
         if self._override(parts) is not None:
             return False
         node = self.root.find(parts)
-        return node is not None and not node.children and node.start in self.guessed
+        return node is not None and not node.is_filled and node.start in self.guessed
 
     def span(self, parts: Parts, on: On) -> Span:
         """Returns the span of what ``on`` says of a path in the text.
@@ -123,25 +123,16 @@ class SourceMap:
         If the text lacks the path, the closest object or list around the path is used. The span of
         an object or list is that of its key, or of its first character if it has no key.
         """
-        node = self.root.find(parts)
-        parent = self.root.find(parts[:-1]) if parts else None
-        if on == "key" and parent is not None and parts[-1] in parent.keys:
-            return parent.keys[str(parts[-1])]
-        while node is None:
-            parts = parts[:-1]
-            node = self.root.find(parts)
-            if node is not None and node.children and parts:
-                return self._opening_span(node, parts)
-        if node.children:
-            return self._opening_span(node, parts)
+        node, parent = self.root.find(parts), self.root.find(parts[:-1])
+        key = parent.key_span(parts[-1]) if parent is not None and parts else None
+        if node is None:
+            return self.span(parts[:-1], "value")
+        if key is not None and (on == "key" or node.is_filled):
+            return key
+        if node.is_filled:
+            return node.start, node.start + 1
         span = node.start, node.end
         return self._inside(span, on) if isinstance(on, tuple) else span
-
-    def _opening_span(self, node: Node, parts: Parts) -> Span:
-        parent = self.root.find(parts[:-1]) if parts else None
-        if parent is not None and parts[-1] in parent.keys:
-            return parent.keys[str(parts[-1])]
-        return node.start, node.start + 1
 
     def _related(self, related: RelatedPath) -> Related | None:
         parts = self.path_in_text(related.parts)
@@ -171,7 +162,7 @@ class SourceMap:
         if parent is None:
             return None
         if path_fix.act == "rename":
-            span = parent.keys.get(path_fix.old)
+            span = parent.key_span(path_fix.old)
             text = f'"{path_fix.path[-1]}"'
         elif path_fix.act == "add":
             span, text = _insertion(self.source.text, parent, path_fix)
@@ -209,16 +200,17 @@ def _insertion(text: str, holder: Node, path_fix: PathFix) -> tuple[Span, str]:
     people expect on top. The white space before it is copied from the first member.
     """
     member = f'"{path_fix.path[-1]}": {path_fix.text}'
-    if not holder.keys:
-        return (holder.start + 1, holder.start + 1), member
-    key, (first, _) = next(iter(holder.keys.items()))
-    space = re.match(r"\s*", text[holder.start + 1 : first])
-    assert space is not None
+    at = holder.start + 1
+    if not holder.value:
+        return (at, at), member
+    key = next(iter(holder.value))
+    first, node = holder.key_span(key), holder.find((key,))
+    assert first is not None
+    assert node is not None
+    space = text[at : first[0]]
     if key == "$schema":
-        end = holder.children[key].end
-        return (end, end), f",{space[0] or ' '}{member}"
-    at = holder.start + 1 + len(space[0])
-    return (at, at), f"{member},{space[0] or ' '}"
+        return (node.end, node.end), f",{space or ' '}{member}"
+    return (first[0], first[0]), f"{member},{space or ' '}"
 
 
 def locate(place: Located, source: Source, span: Span) -> Located:

@@ -54,8 +54,6 @@ class _Frame:
     names: dict[str, Span] = field(default_factory=dict[str, Span])
     dropped: int | None = None
     """If the current key is a duplicate: index in ``Recovery.tokens`` of the comma before it."""
-    edits: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
-    """If this is a Python tuple: the edits inside it that turn it into a JSON list."""
 
 
 class Recovery:
@@ -185,10 +183,6 @@ class Recovery:
     def _repair(self, context: SyntaxErrorContext) -> None:
         """Repairs the error at an unexpected token. Raises Unrecoverable if that is impossible."""
         text, before, token = self._text, context.before, context.token
-        if before.kind == "," and text[token.start : token.end] == ")":  # a Python tuple
-            self._frames[-1].edits.append((*self._span(before), ""))
-            self._replace(before.start, before.end, " ")
-            return
         self._searches += 1
         unmatched = find_unmatched(text) if self._searches <= _MAX_SEARCHES else None
         if unmatched is None and self._is_unmatched(context):
@@ -232,13 +226,15 @@ class Recovery:
     def _accept(self, token: Token) -> None:
         """Writes the JSON form of a token that is valid at its place, and updates ``_frames``."""
         kind, span = token.kind, self._span(token)
+        if self._text[token.start : token.end] in ("(", ")"):
+            self._collector.add_notation("tuples", span, (*span, kind))
         if kind in CLOSING:
             self._write(kind, span)
             self._frames.append(_Frame(token, 0))
         elif kind in OPENING:
             self._drop()
             self._write(kind, span)
-            self._close(token)
+            self._last_value = self._frames.pop().opening
         elif kind == ",":
             self._drop()
             self._write(kind, span)
@@ -265,18 +261,6 @@ class Recovery:
         if frame.dropped is not None:
             del self.tokens[frame.dropped :]
             frame.dropped = None
-
-    def _close(self, token: Token) -> None:
-        frame = self._frames.pop()
-        self._last_value = opening = frame.opening
-        if self._text[opening.start] == "[" and self._text[token.start] == ")":
-            line = self._collector.text.count("\n", 0, self._place(opening.start)) + 1
-            message = f'")" cannot close the "[" of line {line}'
-            self._add("ND007", token, message, 'write "]"')
-        elif self._text[opening.start] == "(":
-            start, end = self._span(opening), self._span(token)
-            edits = [(*start, "["), *frame.edits, (*end, "]")]
-            self._collector.add_notation("tuples", start, *edits)
 
     def _accept_key(self, token: Token) -> None:
         frame, span = self._frames[-1], self._span(token)

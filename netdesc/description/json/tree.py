@@ -6,10 +6,9 @@ import bisect
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import accumulate, chain
-from typing import Any, cast
+from typing import Any
 
 from netdesc.description.json_pointer import member, members
 
@@ -24,6 +23,7 @@ MAX_INTEGER = (1 << 63) - 1
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SPAN_DECODER = json.JSONDecoder()
+_ABSENT = object()
 
 
 class ValidText:
@@ -38,10 +38,9 @@ class ValidText:
 
 
 class RepairedText(ValidText):
-    """JSON text joined from tokens, each with its span in the file."""
+    """JSON text joined from tokens, each (text, start in the file, end in the file)."""
 
     def __init__(self, tokens: Sequence[tuple[str, int, int]]) -> None:
-        """Joins tokens, each (text, start in the file, end in the file)."""
         super().__init__("".join(token[0] for token in tokens))
         self._tokens = tokens
         self._offsets = list(accumulate((len(token[0]) for token in tokens), initial=0))
@@ -52,110 +51,59 @@ class RepairedText(ValidText):
         return self._tokens[first][1], self._tokens[last][2]
 
 
-class Children(Mapping[str | int, "Node"]):
-    """The nodes of the values in an object or list, by key or index.
+class Node:
+    """A value, and its span ``start:end`` in the file.
 
-    A node is made on first access, by reading the text up to its value. Most are never accessed.
+    The nodes of the values in an object or list are made on first access, by reading the text up to
+    them. Most are never accessed.
     """
 
-    __slots__ = ("_at", "_found", "_read_text", "_spans", "_unread", "_value")
+    __slots__ = ("_at", "_key_spans", "_nodes", "_text", "_unread", "end", "start", "value")
 
-    def __init__(
-        self, value: dict[str | int, Any] | list[Any], text: ValidText, start: int
-    ) -> None:
-        self._value = value
-        self._read_text = text
-        self._found: dict[str | int, Node] = {}
-        self._spans: dict[str, Span] = {}
-        self._unread = iter(self)
+    def __init__(self, value: Any, text: ValidText, start: int, end: int) -> None:
+        """Makes the node of the value ``text.text[start:end]``."""
+        self.value = value
+        self.start, self.end = text.span(start, end)
+        self._text = text
+        self._nodes: dict[str | int, Node] = {}
+        self._key_spans: dict[str, Span] = {}
+        self._unread = iter(members(value))
         self._at = _after_space(text.text, start + 1)
 
-    def __len__(self) -> int:
-        return len(self._value)
-
-    def __iter__(self) -> Iterator[str | int]:
-        value = self._value
-        return iter(value if isinstance(value, dict) else range(len(value)))
-
-    def __contains__(self, part: object) -> bool:
-        value = self._value
-        if isinstance(value, dict):
-            return part in value
-        return isinstance(part, int) and 0 <= part < len(value)
-
-    def __getitem__(self, part: str | int) -> Node:
-        if part not in self:
-            raise KeyError(part)
-        while part not in self._found:
-            self._read(next(self._unread))
-        return self._found[part]
-
-    def key_span(self, key: str) -> Span:
-        """Returns the span of a key in the file. KeyError if the object does not have it."""
-        self[key]
-        return self._spans[key]
-
-    def _read(self, part: str | int) -> None:
-        """Reads the next value, whose key or index is ``part``, and adds its node to ``_found``."""
-        text, at = self._read_text.text, self._at
-        if isinstance(self._value, dict):
-            _, end = _SPAN_DECODER.raw_decode(text, at)
-            self._spans[str(part)] = self._read_text.span(at, end)
-            at = _after_space(text, _after_space(text, end) + 1)
-        _, end = _SPAN_DECODER.raw_decode(text, at)
-        self._found[part] = Node.read(member(self._value, part), self._read_text, at, end)
-        self._at = _after_space(text, _after_space(text, end) + 1)
-
-
-class Keys(Mapping[str, Span]):
-    """The spans of an object's keys."""
-
-    __slots__ = ("_children",)
-
-    def __init__(self, children: Children) -> None:
-        self._children = children
-
-    def __len__(self) -> int:
-        return len(self._children)
-
-    def __iter__(self) -> Iterator[str]:
-        return map(str, self._children)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._children
-
-    def __getitem__(self, key: str) -> Span:
-        return self._children.key_span(key)
-
-
-@dataclass(slots=True)
-class Node:
-    """A value, and its span ``start:end`` in the file."""
-
-    start: int
-    end: int
-    value: Any
-    children: Mapping[str | int, Node] = field(default_factory=dict[str | int, "Node"], repr=False)
-    """The nodes of the values in an object or list, by key or index."""
-    keys: Mapping[str, Span] = field(default_factory=dict[str, Span], repr=False)
-    """The spans of an object's keys."""
-
-    @classmethod
-    def read(cls, value: Any, read_text: ValidText, start: int, end: int) -> Node:
-        """Returns the node of the value ``read_text.text[start:end]``."""
-        node = cls(*read_text.span(start, end), value)
-        if isinstance(value, dict | list):
-            held = cast("dict[str | int, Any] | list[Any]", value)
-            node.children = children = Children(held, read_text, start)
-            node.keys = Keys(children) if isinstance(value, dict) else {}
-        return node
+    @property
+    def is_filled(self) -> bool:
+        """True for an object or list that is not empty."""
+        return bool(members(self.value))
 
     def find(self, parts: Sequence[str | int]) -> Node | None:
         """Returns the node at a path, or ``None`` if the tree does not have it."""
-        node: Node | None = self
+        node = self
         for part in parts:
-            node = node.children.get(part) if node is not None else None
+            if member(node.value, part, _ABSENT) is _ABSENT:
+                return None
+            while part not in node._nodes:
+                node._read_next()
+            node = node._nodes[part]
         return node
+
+    def key_span(self, key: str | int) -> Span | None:
+        """Returns the span of a key; ``None`` if this is no object that has it."""
+        return (
+            self._key_spans[str(key)]
+            if isinstance(self.value, dict) and self.find((key,))
+            else None
+        )
+
+    def _read_next(self) -> None:
+        """Reads the next value in this object or list, and adds its node."""
+        part, text, at = next(self._unread), self._text.text, self._at
+        if isinstance(part, str):
+            _, end = _SPAN_DECODER.raw_decode(text, at)
+            self._key_spans[part] = self._text.span(at, end)
+            at = _after_space(text, _after_space(text, end) + 1)
+        _, end = _SPAN_DECODER.raw_decode(text, at)
+        self._nodes[part] = Node(member(self.value, part), self._text, at, end)
+        self._at = _after_space(text, _after_space(text, end) + 1)
 
 
 def read_valid(text: str) -> Node | None:
@@ -173,7 +121,7 @@ def read_valid(text: str) -> Node | None:
         return None
     if _after_space(text, end) < len(text) or _is_too_deep(text, value):
         return None
-    return Node.read(value, ValidText(text), start, end)
+    return Node(value, ValidText(text), start, end)
 
 
 def _after_space(text: str, at: int) -> int:

@@ -96,10 +96,6 @@ BRACKETS = {
         swapped(('  ],\n  "loss"', '  },\n  "loss"')),
         (27, 3, '"}" cannot close the "[" of line 24', 'write "]"'),
     ),
-    "parenthesis": (
-        swapped(("[64]", "[64)")),
-        (14, 25, '")" cannot close the "[" of line 14', 'write "]"'),
-    ),
     "brace of a section without lines": (
         json.dumps(DATA).replace('"step_ms": 1.0}', '"step_ms": 1.0'),
         (1, len(json.dumps(DATA)) - 1, '"}" is missing: line 1 opens "{"', 'add "}" here'),

@@ -8,7 +8,7 @@ import re
 import pytest
 from support.damaged_samples import DATA, DIGITS, fixed, slips, swapped
 
-TUPLES = {**DATA, "input": {"shape": (64,)}, "data": {**DATA["data"], "range": (0, 16)}}
+TUPLES = {**DATA, "data": {**DATA["data"], "range": (0, 16)}}
 
 
 CERTAIN = {
@@ -127,10 +127,6 @@ CERTAIN = {
     "byte order mark": (
         "\ufeff" + DIGITS,
         ("\ufeff", "the file starts with a byte order mark", "save without BOM"),
-    ),
-    "code fence": (
-        f"```json\n{DIGITS}```\n",
-        ("```json", "a code fence of Markdown", "remove its lines"),
     ),
 }
 

@@ -13,6 +13,7 @@ from netdesc.description.json.collector import MAX_DIAGNOSTICS
 from netdesc.description.json.reader import parse
 from netdesc.description.json.scalars import MAX_IN_STRING
 from netdesc.description.json.tree import MAX_DEPTH, Node
+from netdesc.description.json_pointer import members
 from netdesc.description.source import Source
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -54,17 +55,17 @@ def test_repaired_text_keeps_the_positions_of_the_file(value, indent):
     assert [each.code for each in parsed.diagnostics] == ["ND008"]
     assert parsed.root is not None
     assert repr(parsed.root.value) == repr(json.loads(written))
-    for key in parsed.root.children:
-        _check_places(parsed.root.children[key], text)
+    for key in parsed.root.value:
+        _check_places(parsed.root.find((key,)), text)
 
 
 def _check_places(node: Node, text: str) -> None:
     """Every value and every key stands where the tree says."""
     assert repr(json.loads(text[node.start : node.end])) == repr(node.value)
-    for key, child in node.children.items():
+    for key in members(node.value):
         if isinstance(key, str):
-            assert json.loads(text[slice(*node.keys[key])]) == key
-        _check_places(child, text)
+            assert json.loads(text[slice(*node.key_span(key))]) == key
+        _check_places(node.find((key,)), text)
 
 
 @UNHURRIED
@@ -145,6 +146,10 @@ ERRORS = [
     ('{"a": [1}', "ND007", 7, 8),
     ('{"a": [1}, "b": 2}', "ND007", 8, 9),
     ('{"a": (1)}', "ND007", 6, 7),
+    ('{"a": [1)}', "ND007", 8, 9),
+    ("[1,\n<<<<<<< HEAD\n2,\n=======\n3\n>>>>>>> other\n]", "ND007", 4, 11),
+    ("[1\r\n  >>>>>>> other\r\n]", "ND007", 6, 13),
+    ('```json\n{"a": 1}\n```\n', "ND007", 0, 7),
     ('{"a": [1;2]}', "ND007", 8, 9),
     ('{"a" = 1}', "ND007", 5, 6),
     ('{"a": 0,5}', "ND013", 6, 9),
@@ -153,7 +158,7 @@ ERRORS = [
     ("{“a”: 1}", "ND012", 1, 4),
     ('{"a": [1], 2}', "ND007", 11, 12),
     ('{"a": [1]} {"b": 2}', "ND007", 11, 12),
-    ("x = [1]", "ND007", 0, 1),
+    ("x = [1]", "ND007", 0, 7),
     ('x = {"a": [1]}', "ND007", 0, 4),
     ("...", "ND007", 0, 3),
     ('["a" "b"]', "ND007", 3, 4),

@@ -192,7 +192,7 @@ def test_items_before_and_after_an_error_keep_their_positions():
         assert text[node.start : node.end] == str(number)
         parent = parsed.root.find((number,))
         assert parent is not None
-        start, end = parent.keys["b"]
+        start, end = parent.key_span("b")
         assert text[start:end] == '"b"'
 
 

@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
 MAX_PACKAGE_LINES = 50_300
-MAX_TEST_LINES = 34_900
+MAX_TEST_LINES = 35_500
 
 
 def line_count(folder: Path) -> int:

@@ -8,7 +8,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.files.npz import Npz, NpzError
+from netdesc.description.files.array_source import ArrayFileError
+from netdesc.description.files.npz import Npz
 from netdesc.report.errors import ReportError
 from netdesc.report.files import open_regular_file
 
@@ -26,7 +27,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
                     f"{path}: claims {npz.claimed_bytes:,} bytes, more than a run ever writes"
                 )
             return {name: npz.read(name, _read_array) for name in npz.names}
-    except NpzError as error:
+    except ArrayFileError as error:
         raise ReportError(f"{path}: {error}") from error
 
 

@@ -1,8 +1,9 @@
-"""Reads and checks the samples of an ``.npz`` file, and encodes them batch by batch."""
+"""Reads and checks the samples of a file of arrays, and encodes them batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
-from netdesc.description.files.npy import Header
+from netdesc.description.files.array_source import ArraySource
+from netdesc.description.files.npz import open_arrays
 from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.models import Arrays
-from netdesc.graph.nodes import Shape
 from netdesc.training.encoding import Code, build_code
 from netdesc.training.errors import DataError
 from netdesc.training.file_checksum import check_file
-from netdesc.training.npz import open_npz, read_numbers
+from netdesc.training.npz import array_errors, read_numbers
 from netdesc.training.samples import Indices, SampleSpec
 
 PARTS = ("train", "validation", "test")
@@ -29,17 +30,19 @@ _CHUNK_VALUES = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class ArraySamples:
-    """Samples with labels or values, in memory in a compact form; ``dense`` encodes the inputs.
+    """The samples ``rows`` of arrays, with labels or values; ``dense`` encodes the inputs.
 
-    ``compressed`` holds the inputs [samples, …]; ``code`` encodes them (see ``encoding``).
+    ``inputs`` [all samples, …] are in memory in the compact form of ``code`` (see ``encoding``) or,
+    if ``is_raw``, they are the values of a file that is mapped to memory.
     """
 
     code: Code
-    input_shape: Shape
-    compressed: NDArray
-    targets: NDArray[np.int32] | NDArray[np.float32]
-    """Labels, int32 [samples] or [samples, steps], or values, float32 [samples, 1 or steps, *output
-    shape]."""
+    spec: SampleSpec
+    inputs: NDArray
+    targets: NDArray
+    """Labels, int32 [all samples] or [all samples, steps], or values of the output."""
+    rows: Indices
+    is_raw: bool = False
 
     @property
     def is_random(self) -> bool:
@@ -47,20 +50,23 @@ class ArraySamples:
 
     @property
     def labels(self) -> NDArray | None:
-        return self.targets if self.targets.dtype == np.int32 else None
+        return self.targets[self.rows] if self.spec.learns_from == "labels" else None
 
     def __len__(self) -> int:
-        return len(self.compressed)
+        return len(self.rows)
 
     def __getitem__(self, which: slice | Indices) -> ArraySamples:
-        return replace(self, compressed=self.compressed[which], targets=self.targets[which])
+        return replace(self, rows=self.rows[which])
 
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """Encodes all samples (see ``samples.Samples``)."""
-        input_TBN = self.code.inputs(self.compressed, rng)
-        input_TBN = input_TBN.reshape(*input_TBN.shape[:2], *self.input_shape)
-        by_step = self.targets.swapaxes(0, 1) if self.targets.ndim > 1 else self.targets
-        return input_TBN, np.ascontiguousarray(by_step)
+        inputs, targets = self.inputs[self.rows], self.targets[self.rows]
+        input_TBN = self.code.inputs(self.code.compress(inputs) if self.is_raw else inputs, rng)
+        input_TBN = input_TBN.reshape(*input_TBN.shape[:2], *self.spec.input_shape)
+        if self.spec.learns_from != "labels":
+            targets = targets.astype(np.float32, copy=False)
+            targets = targets.reshape(len(targets), -1, *self.spec.output_shape)
+        return input_TBN, np.ascontiguousarray(targets.swapaxes(0, min(1, targets.ndim - 1)))
 
 
 @dataclass(frozen=True)
@@ -82,16 +88,19 @@ class ArrayEncoder:
         hint = hint_for_order(self.data, spec.input_shape, spec.steps, inputs.shape, samples)
         if hint:
             raise self.error(self.data.inputs, f"has shape {list(inputs.shape)}; {hint}")
-        code, compressed = self._compress_inputs(inputs)
+        code = self._check_inputs(inputs)
         check = self._check_labels if spec.learns_from == "labels" else self._check_targets
-        return ArraySamples(code, spec.input_shape, compressed, check(targets, len(compressed)))
+        targets, is_raw = check(targets, len(inputs)), is_file(inputs)
+        if not is_raw:
+            inputs = np.concatenate([code.compress(chunk) for _, chunk in _chunks(inputs)])
+        return ArraySamples(code, spec, inputs, targets, np.arange(len(inputs)), is_raw)
 
     def error(self, name: str, problem: str) -> DataError:
         """Returns the error that says what is wrong with the array ``name``."""
         return DataError(f'{self.source}: array "{name}" {problem}')
 
-    def _compress_inputs(self, values: NDArray) -> tuple[Code, NDArray]:
-        """Compresses inputs; returns (code, compressed). DataError if they cannot be encoded."""
+    def _check_inputs(self, values: NDArray) -> Code:
+        """Returns the code of the inputs. DataError if they cannot be encoded."""
         data, spec = self.data, self.spec
         axes = data.encoding.file_axes
         if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:
@@ -113,15 +122,14 @@ class ArrayEncoder:
             code = build_code(data, spec.steps, file_steps, int(np.prod(spec.input_shape)))
         except ValueError as error:
             raise DataError(f"{self.source}: {error}") from error
-        size = max(1, _CHUNK_VALUES // max(1, values[0].size))
-        chunks = [values[start : start + size] for start in range(0, len(values), size)]
-        for number, chunk in enumerate(chunks):
-            self._check_values(chunk, code, number * size)
-        lowest = float(min(chunk.min() for chunk in chunks))
-        warning = code.warning(lowest, float(max(chunk.max() for chunk in chunks)))
+        lowest, largest = math.inf, -math.inf
+        for start, chunk in _chunks(values):
+            self._check_values(chunk, code, start)
+            lowest, largest = min(lowest, float(chunk.min())), max(largest, float(chunk.max()))
+        warning = code.warning(lowest, largest)
         if warning:
             self.warn(f'{self.source}: the array "{data.inputs}" {warning}')
-        return code, np.concatenate([code.compress(chunk) for chunk in chunks])
+        return code
 
     def _check_values(self, values: NDArray, code: Code, first: int) -> None:
         valid = code.is_valid(values)
@@ -135,19 +143,21 @@ class ArrayEncoder:
             self.data.inputs, f"has {wrong} in sample {first + sample}, not {code.values}{analog}"
         )
 
-    def _check_targets(self, targets: NDArray, samples: int) -> NDArray[np.float32]:
-        """Converts values to [samples, 1 or steps, *output shape]; DataError if they do not fit."""
+    def _check_targets(self, targets: NDArray, samples: int) -> NDArray:
+        """Converts values to float32 unless a file holds them; DataError if they do not fit."""
         spec, name = self.spec, self.data.targets or "targets"
         steps = spec.steps if spec.labels_by_step else None
         problem = target_shape_problem(targets.shape, samples, steps, spec.output_shape)
         if problem is not None:
             raise self.error(name, f"{problem[0]}{f'; {problem[1]}' if problem[1] else ''}")
         with np.errstate(over="ignore"):
-            values = targets.astype(np.float32).reshape(samples, -1, *spec.output_shape)
-        if not np.isfinite(values).all():
-            sample = int(np.flatnonzero(~np.isfinite(values).reshape(samples, -1).all(1))[0])
-            raise self.error(name, f"holds NaN or too large numbers in sample {sample}")
-        return values
+            for start, chunk in _chunks(targets):
+                values = chunk.astype(np.float32).reshape(len(chunk), -1)
+                wrong = np.flatnonzero(~np.isfinite(values).all(1))
+                if len(wrong):
+                    sample = start + wrong[0]
+                    raise self.error(name, f"holds NaN or too large numbers in sample {sample}")
+        return targets if is_file(targets) else targets.astype(np.float32)
 
     def _check_labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
         spec, name = self.spec, self.data.labels
@@ -185,6 +195,21 @@ class ArrayEncoder:
         return labels.astype(np.int32)
 
 
+def is_file(values: NDArray) -> bool:
+    """Whether an array is a file that is mapped to memory, or a part of one."""
+    base: object = values
+    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+        base = base.base
+    return isinstance(base, np.memmap)
+
+
+def _chunks(values: NDArray) -> Iterator[tuple[int, NDArray]]:
+    """Yields parts of an array of samples, each with the number of its first sample."""
+    size = max(1, _CHUNK_VALUES // max(1, values[0].size))
+    for start in range(0, len(values), size):
+        yield start, values[start : start + size]
+
+
 def _label_hint(labels: NDArray, classes: int) -> str:
     """Returns how one-hot labels or floats become classes; empty if the labels are neither."""
     if labels.ndim == 2 and labels.shape[1] == classes:
@@ -196,7 +221,7 @@ def _label_hint(labels: NDArray, classes: int) -> str:
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """Reads the ``.npz`` file of a document's ``data``, and checks that it fits the network."""
+    """Reads the arrays of a document's ``data``, and checks that they fit the network."""
 
     path: Path
     data: Arrays
@@ -213,11 +238,11 @@ class ArrayFile:
         """
         data = self.data
         check_file(self.path, data.sha256)
-        with open_npz(self.path) as npz:
-            split = None if data.split is None else read_numbers(npz, data.split)
-            self._require_memory(npz.header(data.inputs), split)
-            inputs = read_numbers(npz, data.inputs)
-            targets = read_numbers(npz, data.targets or data.labels)
+        with array_errors(self.path), open_arrays(self.path) as source:
+            split = None if data.split is None else read_numbers(source, data.split)
+            self._require_memory(source, split)
+            inputs = read_numbers(source, data.inputs)
+            targets = read_numbers(source, data.targets or data.labels)
         encoder = ArrayEncoder(str(self.path), data, self.spec, self.warn)
         samples = encoder.encode(inputs, targets)
         if data.split is None or split is None:
@@ -225,15 +250,16 @@ class ArrayFile:
         part = _check_split(encoder, data.split, split, len(samples))
         return {name: samples[np.flatnonzero(part == n)] for n, name in enumerate(PARTS)}
 
-    def _require_memory(self, header: Header, split: NDArray | None) -> None:
+    def _require_memory(self, source: ArraySource, split: NDArray | None) -> None:
         """Raises DataError if the inputs and an encoded training batch need too much memory."""
+        header = source.header(self.data.inputs)
         axes = self.data.encoding.file_axes
         if header.shape[len(axes) :] != self.spec.input_shape:
             return
         samples = int((split == 0).sum()) if split is not None else 0
         samples = samples or header.shape[0]
         batch = min(self.batch_size or samples, samples)
-        found = memory_problem(header, self.data, self.spec.steps, batch)
+        found = memory_problem(source, self.data, self.spec.steps, batch)
         if found is not None:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+from netdesc.description.files.data_files import file_sha256
 from netdesc.training.errors import DataError, MissingDataError
 
 
@@ -14,12 +14,13 @@ def check_file(path: Path, expected: str | None) -> None:
     Raises MissingDataError if the file cannot be read, DataError if its SHA-256 differs.
     """
     try:
-        with path.open("rb") as file:
-            if expected is None:
-                return
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            path.open("rb").close()
+        found = expected and file_sha256(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise MissingDataError(f"{path}: cannot read this file: {reason}") from error
-    if found != expected.lower():
+    if expected is not None and found != expected.lower():
         raise DataError(f"{path}: the file has changed: its SHA-256 is {found}, not {expected}")

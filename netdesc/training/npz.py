@@ -1,40 +1,51 @@
-"""Reads numeric arrays from an .npz file."""
+"""Reads or maps the arrays of .npz files and of folders of .npy files."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.files.npz import MAX_ARRAY_BYTES, Npz, NpzError, quote_name
+from netdesc.description.files.array_source import (
+    MAX_ARRAY_BYTES,
+    ArrayFileError,
+    ArraySource,
+    is_mapped,
+    quote_name,
+)
+from netdesc.description.files.npz import open_arrays
 from netdesc.training.errors import DataError
 
 
 @contextmanager
-def open_npz(path: Path) -> Generator[Npz, None, None]:
-    """Opens an .npz file for the block.
-
-    Raises DataError if the file cannot be read, or the block raises NpzError or OSError.
-    """
+def array_errors(path: Path) -> Generator[None, None, None]:
+    """Converts ArrayFileError and OSError to DataError, whose message begins with ``path``."""
     try:
-        with path.open("rb") as file:
-            yield Npz(file)
-    except NpzError as error:
+        yield
+    except ArrayFileError as error:
         raise DataError(f"{path} {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot read this file: {error.strerror or error}") from error
 
 
-def read_numbers(npz: Npz, name: str) -> NDArray:
-    """Reads the array ``name``. Raises NpzError if it is missing, damaged or not numeric."""
-    header = npz.header(name)
+def read_numbers(source: ArraySource, name: str) -> NDArray:
+    """Reads the array ``name``, or maps it if training reads it batch by batch.
+
+    Raises ArrayFileError if it is missing, damaged or not numeric.
+    """
+    header = source.header(name)
     if header.kind not in "biufO":
-        raise NpzError(f"holds no numbers in its array {quote_name(name)}")
-    return npz.read(name, _read_array)
+        raise ArrayFileError(f"holds no numbers in its array {quote_name(name)}")
+    location = source.location(name) if is_mapped(source, name) else None
+    if location is None:
+        return source.read(name, _read_array)
+    dtype = np.dtype(f"{'>' if header.is_big_endian else '<'}{header.kind}{header.item_bytes}")
+    order: Literal["C", "F"] = "F" if header.fortran_order else "C"
+    return np.asarray(np.memmap(location.path, dtype, "r", location.offset, header.shape, order))
 
 
 def read_npz(
@@ -45,12 +56,14 @@ def read_npz(
     Raises DataError if the file cannot be read, or an array is missing or has more than ``largest``
     bytes.
     """
-    with open_npz(path) as npz:
-        present = [*names, *(name for name in optional if name in npz.names)]
+    with array_errors(path), open_arrays(path) as source:
+        present = [*names, *(name for name in optional if name in source.names)]
         for name in present:
-            if npz.header(name).bytes > largest:
-                raise NpzError(f"has more than {largest:,} bytes in its array {quote_name(name)}")
-        return {name: read_numbers(npz, name) for name in present}
+            if source.header(name).bytes > largest:
+                raise ArrayFileError(
+                    f"has more than {largest:,} bytes in its array {quote_name(name)}"
+                )
+        return {name: read_numbers(source, name) for name in present}
 
 
 def _read_array(file: IO[bytes]) -> NDArray:

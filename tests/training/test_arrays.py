@@ -131,9 +131,9 @@ def test_a_long_array_is_checked_and_compressed_in_chunks(
 ) -> None:
     arrays = good()
     np.savez(file, **arrays)
-    whole = read(file)["train"].compressed
+    whole = read(file)["train"].inputs
     monkeypatch.setattr("netdesc.training.arrays._CHUNK_VALUES", 13)
-    assert np.array_equal(read(file)["train"].compressed, whole)
+    assert np.array_equal(read(file)["train"].inputs, whole)
     arrays["inputs"][7, 1, 2] = 17
     np.savez(file, **arrays)
     fails(file, "has 17 in sample 7")
@@ -276,5 +276,5 @@ def test_a_damaged_file_is_read_correctly_or_is_an_error(
     if problem:
         assert problem.startswith(str(file))
     else:
-        assert np.array_equal(after.compressed, before.compressed)
+        assert np.array_equal(after.inputs, before.inputs)
         assert np.array_equal(after.labels, before.labels)

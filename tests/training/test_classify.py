@@ -26,6 +26,7 @@ from netdesc.training.arrays import ArraySamples
 from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter
 from netdesc.training.encoding import RateCode
+from netdesc.training.samples import SampleSpec
 
 CPU = torch.device("cpu")
 Start = Callable[..., Outcome]
@@ -149,7 +150,10 @@ def test_labels_of_spike_files(tmp_path: Path) -> None:
 def rate_samples(count: int = 20) -> ArraySamples:
     values, labels = samples(count)
     code = RateCode(STEPS, 0, 4, (0, 1), 1.0)
-    return ArraySamples(code, (CELLS,), code.compress(values), labels.astype(np.int32))
+    spec = SampleSpec(STEPS, 1.0, (CELLS,), (CLASSES,), CLASSES)
+    return ArraySamples(
+        code, spec, code.compress(values), labels.astype(np.int32), np.arange(count)
+    )
 
 
 def inputs(batches: Any) -> torch.Tensor:

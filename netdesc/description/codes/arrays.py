@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.files.array_memory import MAX_INPUT_BYTES
+from netdesc.description.files.array_source import MAX_ARRAY_BYTES
 from netdesc.description.files.array_values import MAX_CHECKED_BYTES
 from netdesc.description.files.npz import (
-    MAX_ARRAY_BYTES,
     MAX_BYTES_AT_ANY_RATIO,
     MAX_LARGE_ARRAY_RATIO,
 )

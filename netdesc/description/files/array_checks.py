@@ -9,18 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_order import hint_for_order
+from netdesc.description.files.array_source import (
+    ArrayFileError,
+    ArraySource,
+    array_values,
+    quote_name,
+)
 from netdesc.description.files.array_values import (
     MAX_CHECKED_BYTES,
     find_input_problem,
     first_wrong_value,
 )
 from netdesc.description.files.npy import KIND_NAMES, Header, join_shape
-from netdesc.description.files.npz import CompressionRatioError, Npz, NpzError, quote_name
+from netdesc.description.files.npz import CompressionRatioError
 from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
 from netdesc.description.models import Arrays, Document, MeanSquaredError, RateClassifier
@@ -63,12 +69,10 @@ class ArrayChecks:
         self.training_set = TrainingSet()
         self.unchecked: list[str] = []
 
-    def run(self, file: BinaryIO) -> list[Diagnostic]:
-        """Returns the diagnostics of the arrays in the open file, and sets ``training_set``."""
-        npz = self._read("path", lambda: Npz(file))
-        if npz is not None:
-            self.npz = npz
-            self._check_arrays()
+    def run(self, source: ArraySource) -> list[Diagnostic]:
+        """Returns the diagnostics of the arrays, and sets ``training_set``."""
+        self.source = source
+        self._check_arrays()
         return self.diagnostics
 
     def _check_arrays(self) -> None:
@@ -94,7 +98,7 @@ class ArrayChecks:
         known = self._check_labels(labels, samples, parts) if labels is not None else None
         self._set_training_set(samples, parts, known)
         if not any(each.is_error for each in self.diagnostics):
-            self._check_memory(inputs, self.training_set.samples or samples)
+            self._check_memory(self.training_set.samples or samples)
 
     def _add(self, code: str, field: str, message: str, **details: Any) -> None:
         """Adds a diagnostic at a field of ``data``. ``details`` are those of ``SourceMap``."""
@@ -108,7 +112,7 @@ class ArrayChecks:
         except CompressionRatioError as problem:
             hint = "if the data is correct, save the file with numpy.savez"
             self._add("ND324", field, f"{self.data.path} {problem}", hint=hint)
-        except NpzError as problem:
+        except ArrayFileError as problem:
             self._add("ND309", field, f"{self.data.path} {problem}")
         return None
 
@@ -117,14 +121,14 @@ class ArrayChecks:
 
         Returns ``None`` and adds a diagnostic if the array is missing or has another type.
         """
-        if name not in self.npz.names:
-            note = allowed_note(sorted(self.npz.names)).replace("allowed", "its arrays")
-            notes = (note if self.npz.names else "it has no arrays",)
+        if name not in self.source.names:
+            note = allowed_note(sorted(self.source.names)).replace("allowed", "its arrays")
+            notes = (note if self.source.names else "it has no arrays",)
             message = f"{self.data.path} has no array {quote_name(name)}"
-            hint = did_you_mean(name, self.npz.names)
+            hint = did_you_mean(name, self.source.names)
             self._add("ND310", field, message, hint=hint, notes=notes)
             return None
-        header = self._read(field, partial(self.npz.header, name))
+        header = self._read(field, partial(self.source.header, name))
         if header is None or (header.kind in kinds and header.code is not None):
             return header
         subject = f"the array {quote_name(name)} of {self.data.path}"
@@ -150,7 +154,7 @@ class ArrayChecks:
         """Returns an array's values; ``None`` if it is too large, or damaged (with ND309)."""
         if self._is_too_large(name, header):
             return None
-        return self._read(field, partial(self.npz.values, name))
+        return self._read(field, partial(array_values, self.source, name))
 
     def _is_too_large(self, name: str, header: Header) -> bool:
         """Whether an array exceeds ``MAX_CHECKED_BYTES``; then ``unchecked`` names it."""
@@ -203,7 +207,7 @@ class ArrayChecks:
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)
             self._add("ND313", "inputs", message, related=related)
         elif not self._is_too_large(self.data.inputs, header):
-            find = partial(find_input_problem, self.npz, self.data, header)
+            find = partial(find_input_problem, self.source, self.data, header)
             problem = self._read("inputs", find)
             if problem is not None:
                 self._add(**problem._asdict())
@@ -214,7 +218,7 @@ class ArrayChecks:
         Warns if the file has such an array and the document does not say whether it is used.
         """
         name = self.data.split
-        unused = {*self.npz.names} - {*self.data.array_names.values()}
+        unused = {*self.source.names} - {*self.data.array_names.values()}
         if "split" in unused and "split" not in self.data.model_fields_set:
             message = f'{self.data.path} has an array "split", which the document does not use, so '
             message += f"all {samples} samples are for training"
@@ -325,10 +329,13 @@ class ArrayChecks:
             notes = (f"{count} of {len(values)} values are no numbers",)
             self._add("ND326", "targets", f"{place} is {value:g}", notes=notes)
 
-    def _check_memory(self, header: Header, samples: int) -> None:
+    def _check_memory(self, samples: int) -> None:
         """Adds ND324 if the inputs do not fit into memory. ``samples`` counts training samples."""
         batch = min(self.document.training.batch_size or samples, samples)
-        problem = memory_problem(header, self.data, self.document.time.steps, batch)
+        steps = self.document.time.steps
+        problem = self._read(
+            "inputs", partial(memory_problem, self.source, self.data, steps, batch)
+        )
         if problem is not None:
             message, hint = problem
             self._add("ND324", "inputs", message, hint=hint)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from netdesc.description.files.npy import Header
-from netdesc.description.files.npz import quote_name
+from netdesc.description.files.array_source import ArraySource, is_mapped, quote_name
 from netdesc.description.models import Arrays, LatencyEncoding, SpikesEncoding
 
 MAX_INPUT_BYTES = 16 << 30
@@ -16,16 +15,20 @@ _MAX_INT16_STEPS = 1 << 15
 """A latency is stored in two bytes if a sample has at most this many steps, else in four."""
 
 
-def memory_problem(header: Header, data: Arrays, steps: int, batch: int) -> tuple[str, str] | None:
+def memory_problem(
+    source: ArraySource, data: Arrays, steps: int, batch: int
+) -> tuple[str, str] | None:
     """Returns message and hint if the inputs need more than ``MAX_INPUT_BYTES``, else ``None``.
 
-    ``header`` describes the array of inputs, whose shape fits the document. ``batch`` is the number
-    of samples in a batch.
+    The shape of the array of inputs fits the document. ``batch`` is the number of samples in a
+    batch. ArrayFileError if the array is damaged.
     """
-    axes = len(data.encoding.file_axes)
+    header, axes = source.header(data.inputs), len(data.encoding.file_axes)
     inputs = math.prod(header.shape[axes:])
-    file = header.size * header.item_bytes
-    encoded = math.prod(header.shape[:axes]) * _encoded_bytes(data, steps, inputs)
+    file = encoded = 0
+    if not is_mapped(source, data.inputs):
+        file = header.size * header.item_bytes
+        encoded = math.prod(header.shape[:axes]) * _encoded_bytes(data, steps, inputs)
     dense = 4 * steps * batch * inputs  # a float32 for each step, sample and input
     if file + encoded + dense <= MAX_INPUT_BYTES:
         return None

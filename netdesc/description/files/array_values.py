@@ -10,8 +10,8 @@ from functools import partial
 from typing import IO, NamedTuple
 
 from netdesc.description.diagnostics.diagnostic import Severity
+from netdesc.description.files.array_source import MAX_READ_BYTES, ArraySource
 from netdesc.description.files.npy import Header, join_shape, numbers, read_header
-from netdesc.description.files.npz import MAX_READ_BYTES, Npz
 from netdesc.description.models import Arrays
 
 MAX_CHECKED_BYTES = 64 << 20
@@ -100,13 +100,13 @@ class _ValueCheck:
         return None
 
 
-def find_input_problem(npz: Npz, data: Arrays, header: Header) -> ValueProblem | None:
+def find_input_problem(source: ArraySource, data: Arrays, header: Header) -> ValueProblem | None:
     """Returns what is wrong with the values of the array of inputs, or ``None``.
 
-    NpzError if the array is damaged.
+    ArrayFileError if the array is damaged.
     """
     for check in _input_checks(data, header):
-        problem = npz.read(data.inputs, partial(check.first_problem, data.inputs))
+        problem = source.read(data.inputs, partial(check.first_problem, data.inputs))
         if problem is not None:
             return problem
     return None

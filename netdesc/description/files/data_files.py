@@ -9,28 +9,25 @@ import contextlib
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple, cast
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
 from netdesc.description.files.array_checks import ArrayChecks
+from netdesc.description.files.array_source import ArrayFileError
 from netdesc.description.files.event_checks import EventChecks
 from netdesc.description.files.file_references import FileReference, file_references
+from netdesc.description.files.npz import open_arrays
 from netdesc.description.files.training_set import listed_training_set
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
+from netdesc.description.models import Arrays, Document, EventFile, Lock, SpikeFiles, Weights
 from netdesc.description.shape_trace import output_locations, shape_locations, trace_shape
 from netdesc.description.shapes import INPUT, wire
 from netdesc.description.source import file_size
 from netdesc.description.source_map import SourceMap
 from netdesc.description.spelling import closest_name
 
-SUFFIXES = {
-    "events": (".bs1", ".bs2", ".npy"),
-    "arrays": (".npz",),
-    "weights": (".net", ".safetensors"),
-}
 MAX_NAMES = 10_000
 """At most this many names of a directory are compared with the name of a missing file."""
 MAX_DIAGNOSTICS = 200
@@ -38,9 +35,20 @@ MAX_DIAGNOSTICS = 200
 
 
 def file_sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file in lower-case hexadecimal digits. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Returns the SHA-256 of a file in lower-case hexadecimal digits. Raises OSError.
+
+    That of a folder is the SHA-256 of the names and the SHA-256 of all files in it.
+    """
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for each in sorted(path.rglob("*")):
+        if each.is_file():
+            digest.update(
+                os.fsencode(f"{each.relative_to(path).as_posix()}\0{file_sha256(each)}\n")
+            )
+    return digest.hexdigest()
 
 
 def file_paths(document: Document) -> dict[Parts, str]:
@@ -112,24 +120,24 @@ class FileChecks:
 
     def _check(self, reference: FileReference, path: Path) -> list[Diagnostic]:
         parts, name = reference.parts, reference.path
-        data = self.document.data if parts[0] == "data" else None
-        kind = "weights" if data is None else "arrays" if isinstance(data, Arrays) else "events"
-        suffix, diagnostic = path.suffix.lower(), self.source_map.diagnostic
-        if suffix not in SUFFIXES[kind]:
+        kind = _KINDS[type(self.document.data) if parts[0] == "data" else Weights]
+        diagnostic = self.source_map.diagnostic
+        if not kind.allows(path):
+            suffix = path.suffix.lower()
             why = f"its name ends in {suffix}" if suffix else "its name has no suffix"
             why = "it is a folder" if path.is_dir() else why
-            message = f"{name} is not a file of {kind}: {why}"
-            notes = ("allowed: " + ", ".join(SUFFIXES[kind]),)
+            message = f"{name} is not {kind.noun}: {why}"
+            folder = ("a folder of .npy files",) if kind.may_be_folder else ()
+            notes = ("allowed: " + ", ".join((*kind.suffixes, *folder)),)
             return [diagnostic("ND305", parts, message, hint=_type_for(suffix), notes=notes)]
         expected = getattr(reference.holder, "sha256", None) or self.locked.get(name, "")
         try:
-            size = file_size(path)
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest() if expected else ""
-                file.seek(0)
-                found = list(self._check_contents(data, parts, file, suffix, size))
+            if not path.is_dir():
+                file_size(path)
+            digest = file_sha256(path) if expected else ""
+            found = list(kind.check(self, reference, path))
         except FileNotFoundError:
-            return [self._missing(parts, name, path, SUFFIXES[kind])]
+            return [self._missing(parts, name, path, kind.suffixes)]
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
             return [diagnostic("ND302", parts, f"cannot read {name}: {reason}")]
@@ -139,31 +147,10 @@ class FileChecks:
             return [diagnostic("ND303", parts, message, hint=hint, notes=notes)]
         return found
 
-    def _check_contents(
-        self, data: Arrays | SpikeFiles | None, parts: Parts, file: BinaryIO, suffix: str, size: int
-    ) -> Iterable[Diagnostic]:
-        """Returns the diagnostics of the contents of an open file. Raises OSError."""
-        document, outputs = self.document, self.wiring.outputs[-1]
-        trace = trace_shape(document, self.wiring, len(document.layers) - 1)
-        if data is None:
-            file.read(1)  # raises OSError if it cannot be read
-            return
-        if isinstance(data, SpikeFiles):
-            sample = data.parts[str(parts[1])][int(parts[2])]
-            event_file = sample.input if parts[-2] == "input" else sample.target
-            assert event_file is not None
-            shape, locations = document.input.shape, shape_locations(document, INPUT)
-            if parts[-2] != "input":
-                shape, locations = outputs, output_locations(document)
-            checks = EventChecks(
-                event_file, document.time, shape, self.source_map, parts, locations, trace
-            )
-            yield from checks.run(file, suffix, size)
-        else:
-            checks = ArrayChecks(document, data, self.source_map, outputs, trace)
-            yield from checks.run(file)
-            self.training_set = checks.training_set
-        self.unchecked += checks.unchecked
+    @property
+    def output_trace(self) -> str:
+        """A text that shows how the output's shape follows from the layers."""
+        return trace_shape(self.document, self.wiring, len(self.document.layers) - 1)
 
     def _missing(
         self, parts: Parts, name: str, path: Path, suffixes: tuple[str, ...]
@@ -198,8 +185,69 @@ class FileChecks:
         return self.names[directory]
 
 
+def _check_weights(checks: FileChecks, reference: FileReference, path: Path) -> list[Diagnostic]:
+    with path.open("rb") as file:
+        file.read(1)  # raises OSError if it cannot be read
+    return []
+
+
+def _check_events(checks: FileChecks, reference: FileReference, path: Path) -> Iterator[Diagnostic]:
+    document, parts = checks.document, reference.parts
+    shape, locations = document.input.shape, shape_locations(document, INPUT)
+    if parts[-2] == "target":
+        shape, locations = checks.wiring.outputs[-1], output_locations(document)
+    events = EventChecks(
+        cast("EventFile", reference.holder),
+        document.time,
+        shape,
+        checks.source_map,
+        parts,
+        locations,
+        checks.output_trace,
+    )
+    with path.open("rb") as file:
+        yield from events.run(file, path.suffix.lower(), file_size(path))
+    checks.unchecked += events.unchecked
+
+
+def _check_arrays(checks: FileChecks, reference: FileReference, path: Path) -> list[Diagnostic]:
+    data = cast("Arrays", reference.holder)
+    arrays = ArrayChecks(
+        checks.document, data, checks.source_map, checks.wiring.outputs[-1], checks.output_trace
+    )
+    try:
+        with open_arrays(path) as source:
+            found = arrays.run(source)
+    except ArrayFileError as problem:
+        message = f"{reference.path} {problem}"
+        return [checks.source_map.diagnostic("ND309", reference.parts, message)]
+    checks.training_set = arrays.training_set
+    checks.unchecked += arrays.unchecked
+    return found
+
+
+class _Kind(NamedTuple):
+    """What files of a section of the document are, and how their contents are checked."""
+
+    noun: str
+    suffixes: tuple[str, ...]
+    check: Callable[[FileChecks, FileReference, Path], Iterable[Diagnostic]]
+    may_be_folder: bool = False
+
+    def allows(self, path: Path) -> bool:
+        """Whether a file may have this name, or is a folder and may be one."""
+        return path.suffix.lower() in self.suffixes or (self.may_be_folder and path.is_dir())
+
+
+_KINDS: dict[type, _Kind] = {
+    SpikeFiles: _Kind("a file of events", (".bs1", ".bs2", ".npy"), _check_events),
+    Arrays: _Kind("a file of arrays", (".npz",), _check_arrays, may_be_folder=True),
+    Weights: _Kind("a file of weights", (".net", ".safetensors"), _check_weights),
+}
+
+
 def _type_for(suffix: str) -> str:
     """Returns a hint with the type of data that reads files with this suffix, or ""."""
-    types = {"events": "spike_files", "arrays": "arrays"}
-    fitting = [types[kind] for kind in types if suffix in SUFFIXES[kind]]
+    types = {SpikeFiles: "spike_files", Arrays: "arrays"}
+    fitting = [name for kind, name in types.items() if suffix in _KINDS[kind].suffixes]
     return f'data of "type": "{fitting[0]}" reads {suffix} files' if fitting else ""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from netdesc.description.files.npz import Npz, NpzError
+from netdesc.description.files.array_source import ArrayFileError, array_values
+from netdesc.description.files.npz import open_arrays
 from netdesc.description.models import Arrays, Document, SpikeFiles
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
@@ -55,19 +56,16 @@ def read_training_set(document: Document, resolve: Callable[[str], Path]) -> Tra
 
 
 def _count_in_arrays(path: Path, data: Arrays) -> TrainingSet:
-    if not path.is_file():  # opening a pipe would wait for its writer
-        return TrainingSet()
     try:
-        with path.open("rb") as file:
-            npz = Npz(file)
+        with open_arrays(path) as source:
             if data.split is None:
                 return TrainingSet(
-                    npz.header(data.targets or data.labels).shape[0], has_validation=False
+                    source.header(data.targets or data.labels).shape[0], has_validation=False
                 )
-            header = npz.header(data.split)
+            header = source.header(data.split)
             if header.kind not in "iu" or header.code is None:
                 return TrainingSet()
-            parts = npz.values(data.split)
+            parts = array_values(source, data.split)
             return TrainingSet(parts.count(TRAIN), has_validation=VALIDATION in parts)
-    except (OSError, NpzError, IndexError):
+    except (OSError, ArrayFileError, IndexError):
         return TrainingSet()

@@ -136,8 +136,9 @@ class Arrays(Section):
 
     type: Literal["arrays"] = field("Samples with labels or targets in one .npz file.")
     path: PathText = field(
-        "File of arrays: .npz, without pickles. Relative to the JSON file, and to the working "
-        "directory in --set.",
+        "File of arrays without pickles: .npz, or a folder with an .npy file for each array. "
+        "Arrays of more than 1 GiB are read batch by batch unless they are compressed. Relative to "
+        "the JSON file, and to the working directory in --set.",
         example="samples.npz",
         is_path=True,
     )

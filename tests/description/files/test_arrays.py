@@ -277,7 +277,10 @@ def test_a_damaged_array_is_named(tmp_path):
 
 def test_files_of_another_kind_and_none_at_all(tmp_path):
     (diagnostic,) = findings(tmp_path, with_text("/data/path", '"input.bs1"', LABELLED))
-    assert (diagnostic.code, diagnostic.notes) == ("ND305", ("allowed: .npz",))
+    assert (diagnostic.code, diagnostic.notes) == (
+        "ND305",
+        ("allowed: .npz, a folder of .npy files",),
+    )
     write_files(tmp_path)
     (tmp_path / "network.json").write_text(with_text("/data/path", '"absent.npz"', LABELLED))
     with pytest.raises(DescriptionError) as caught:

@@ -1,0 +1,141 @@
+"""Where arrays are: the interface of all files of arrays, and arrays that have a file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol, TypeVar
+
+from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
+from netdesc.description.source import file_size
+
+MAX_ARRAY_BYTES = 4 << 30
+"""The largest size of a compressed array, which training keeps in memory."""
+MAX_RESIDENT_BYTES = 1 << 30
+"""Training reads larger arrays batch by batch if their file does not compress them."""
+MAX_READ_BYTES = 1 << 20
+"""Largest number of bytes in one read. zipfile reads the whole table of contents in one read, so
+this limit allows thousands of arrays.
+"""
+
+Parsed = TypeVar("Parsed")
+
+
+class ArrayFileError(ValueError):
+    """A file of arrays or one of its arrays cannot be read.
+
+    The message is a predicate, such as "is damaged", which follows the name of the file.
+    """
+
+
+class Location(NamedTuple):
+    """Where the values of an array begin in a file that holds them as they are in memory."""
+
+    path: Path
+    offset: int
+
+
+class ArraySource(Protocol):
+    """A file or a folder of arrays. ArrayFileError is the only exception of its methods."""
+
+    @property
+    def names(self) -> list[str]: ...
+
+    def header(self, name: str) -> Header:
+        """Returns type and shape of an array, after checking that the file can hold its values."""
+        ...
+
+    def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
+        """Opens an array as an .npy file and returns ``parse(file)``.
+
+        An example of ``parse`` is ``numpy.lib.format.read_array``. Arrays of Python objects and of
+        records are refused.
+        """
+        ...
+
+    def location(self, name: str) -> Location | None:
+        """Returns where the values of an array are; None if they are compressed."""
+        ...
+
+
+def is_mapped(source: ArraySource, name: str) -> bool:
+    """Whether training reads an array batch by batch. ArrayFileError if the array is damaged."""
+    return source.header(name).bytes > MAX_RESIDENT_BYTES and source.location(name) is not None
+
+
+def array_values(source: ArraySource, name: str) -> Sequence[float]:
+    """Returns the numbers of an array in the order of the file. The ``code`` of its header must not
+    be ``None``. ArrayFileError if the array is damaged.
+    """
+    return source.read(name, _values)
+
+
+def quote_name(name: str) -> str:
+    """Returns the array's name in quotes, cut to 40 characters."""
+    return f'"{name if len(name) <= 40 else name[:39] + "…"}"'
+
+
+def missing_array(name: str, names: Sequence[str]) -> ArrayFileError:
+    """Returns the error that there is no array ``name``, which tells the ``names`` there are."""
+    known = ", ".join(each for each in names[:10] if each.isprintable())
+    return ArrayFileError(f"has no array {quote_name(name)}; its arrays: {known or 'none'}")
+
+
+def require_numbers(header: Header, name: str) -> None:
+    """Raises ArrayFileError if an array consists of Python objects or records."""
+    if header.kind == "O":
+        raise ArrayFileError(
+            f"holds pickled Python objects in its array {quote_name(name)}, which netdesc never "
+            "loads"
+        )
+    if header.kind == "V":
+        raise ArrayFileError(f"holds records in its array {quote_name(name)}")
+
+
+class NpyFolder:
+    """The .npy files of a folder, each of which holds one array (see ``ArraySource``)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths: Mapping[str, Path] = {}
+        try:
+            self._paths = {each.stem: each for each in sorted(folder.glob("*.npy"))}
+        except OSError as problem:
+            raise ArrayFileError(f"cannot be read: {problem.strerror}") from problem
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._paths)
+
+    def header(self, name: str) -> Header:
+        return self._open(name, lambda file: read_header(file)[0])
+
+    def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
+        require_numbers(self.header(name), name)
+        return self._open(name, parse)
+
+    def location(self, name: str) -> Location | None:
+        return Location(self._paths[name], self._open(name, lambda file: read_header(file)[1]))
+
+    def _open(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
+        path = self._paths.get(name)
+        if path is None:
+            raise missing_array(name, self.names)
+        try:
+            size = file_size(path)
+            with path.open("rb") as file:
+                header, start = read_header(file)
+                if header.kind not in "OV" and start + header.bytes != size:
+                    raise EOFError
+                file.seek(0)
+                return parse(file)
+        except HEADER_ERRORS as problem:
+            what = getattr(problem, "strerror", None) or "it is no .npy file, cut off or damaged"
+            raise ArrayFileError(f"is damaged in its array {quote_name(name)}: {what}") from problem
+
+
+def _values(member: IO[bytes]) -> Sequence[float]:
+    header, _ = read_header(member)
+    raw = b"".join(iter(lambda: member.read(MAX_READ_BYTES), b""))
+    if len(raw) != header.bytes:
+        raise EOFError
+    return numbers(header, raw)

@@ -1,0 +1,118 @@
+"""Large arrays are read batch by batch from the file, and never as a whole."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from netdesc.description.files import array_source
+from netdesc.description.models import Arrays
+from netdesc.training import arrays
+from netdesc.training.arrays import ArrayFile, ArraySamples, is_file
+from netdesc.training.batches import Batches
+from netdesc.training.errors import DataError
+from netdesc.training.samples import SampleSpec, split
+
+SAMPLES, STEPS, CELLS = 400, 20, 2000
+SPEC = SampleSpec(STEPS, 1.0, (CELLS,), (2,), classes=2)
+VALUES = replace(SPEC, classes=None, labels_by_step=True, learns_from="target values")
+
+
+@pytest.fixture(scope="module")
+def content() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        "inputs": (rng.random((SAMPLES, STEPS, CELLS), np.float32) < 0.1).astype(np.uint8),
+        "labels": np.arange(SAMPLES) % 2,
+        "split": np.arange(SAMPLES) % 3,
+        "targets": rng.normal(size=(SAMPLES, STEPS, 2)).astype(">f8"),
+    }
+
+
+def save_folder(path: Path, **content: np.ndarray) -> None:
+    path.mkdir()
+    for name, array in content.items():
+        np.save(path / name, np.asfortranarray(array) if name == "targets" else array)
+
+
+SAVERS = {"a.npz": np.savez, "folder": save_folder}
+
+
+def read(path: Path, spec: SampleSpec = SPEC, **data: Any) -> dict[str, ArraySamples]:
+    section = Arrays.model_validate({"type": "arrays", "path": path.name, "split": "split", **data})
+    return ArrayFile(path, section, spec, batch_size=4).read()
+
+
+@pytest.mark.parametrize("name", SAVERS)
+@pytest.mark.parametrize(
+    ("spec", "data"),
+    [(SPEC, {}), (SPEC, {"encoding": {"type": "delta"}}), (VALUES, {"targets": "targets"})],
+)
+def test_batches_are_the_same_from_memory_and_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any, name: str, spec: Any, data: Any
+) -> None:
+    SAVERS[name](tmp_path / name, **content)
+    resident = read(tmp_path / name, spec, **data)
+    monkeypatch.setattr(array_source, "MAX_RESIDENT_BYTES", 10_000)
+    mapped = read(tmp_path / name, spec, **data)
+    for part, samples in mapped.items():
+        assert is_file(samples.inputs)
+        assert not is_file(resident[part].inputs)
+        epochs = [
+            Batches(each, 7, torch.device("cpu"), 3).shuffled(1)
+            for each in (samples, resident[part])
+        ]
+        for batch, other in zip(*epochs, strict=True):
+            assert torch.equal(batch.input_TBN, other.input_TBN)
+            assert torch.equal(batch.target, other.target)
+    assert np.array_equal(mapped["train"].inputs, content["inputs"])
+    assert is_file(mapped["train"].targets) == ("targets" in data)
+
+
+@pytest.mark.parametrize("name", SAVERS)
+def test_an_epoch_allocates_a_small_part_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any, name: str
+) -> None:
+    SAVERS[name](tmp_path / name, **content)
+    monkeypatch.setattr(array_source, "MAX_RESIDENT_BYTES", 10_000)
+    monkeypatch.setattr(arrays, "_CHUNK_VALUES", 1 << 16)
+    size = content["inputs"].nbytes
+    tracemalloc.start()
+    train, _ = split(read(tmp_path / name)["train"], 0.25, 0)
+    for _ in Batches(train, 4, torch.device("cpu"), 0).shuffled(0):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < size / 6
+
+
+def test_a_compressed_array_is_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
+) -> None:
+    np.savez_compressed(tmp_path / "a.npz", **content)
+    monkeypatch.setattr(array_source, "MAX_RESIDENT_BYTES", 10_000)
+    assert not is_file(read(tmp_path / "a.npz")["train"].inputs)
+
+
+def test_values_of_a_file_are_checked_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
+) -> None:
+    monkeypatch.setattr(array_source, "MAX_RESIDENT_BYTES", 10_000)
+    monkeypatch.setattr(arrays, "_CHUNK_VALUES", 1 << 16)
+    inputs = content["inputs"].copy()
+    inputs[333, 4, 5] = 2
+    save_folder(tmp_path / "folder", **{**content, "inputs": inputs})
+    with pytest.raises(DataError, match="has 2 in sample 333, not 0 and 1"):
+        read(tmp_path / "folder")
+    (tmp_path / "folder/inputs.npy").write_bytes((tmp_path / "folder/inputs.npy").read_bytes()[:-1])
+    with pytest.raises(DataError, match='folder is damaged in its array "inputs"'):
+        read(tmp_path / "folder")
+    (tmp_path / "folder/inputs.npy").unlink()
+    with pytest.raises(DataError, match='has no array "inputs"; its arrays: labels, split'):
+        read(tmp_path / "folder")

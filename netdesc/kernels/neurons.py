@@ -54,9 +54,9 @@ PRODUCT, EVENTS = 0, 1
 """How a layer's input was computed: as a matrix product, or from the events of spikes."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # a frozen class takes microseconds for each new layer
 class Neurons:
-    """The neurons of one layer: their program and their parameters."""
+    """The neurons of one layer: their program and their parameters. Nobody may write to it."""
 
     definition: Definition
     program: Program
@@ -88,8 +88,13 @@ class Neurons:
     @property
     def learnable(self) -> list[int]:
         """Places of the parameters with gradients among all parameters; none unless ``learn``."""
-        kinds = self.program.parameters.values()
-        return [place for place, kind in enumerate(kinds) if self.learn and kind != "real"]
+        return learnable(self.program, self.learn)
+
+
+def learnable(program: Program, learn: bool) -> list[int]:
+    """Returns ``Neurons.learnable``."""
+    kinds = program.parameters.values()
+    return [place for place, kind in enumerate(kinds) if learn and kind != "real"]
 
 
 class NeuronsOutput(NamedTuple):
@@ -120,19 +125,16 @@ def compile_text(definition: str, learn: bool) -> tuple[Definition, Program]:
 def make_neurons(
     definition: str, learn: bool, parameters: Sequence[Tensor], count: int, delay: int
 ) -> Neurons:
-    """Returns the neurons of a layer. Raises ValueError if their parameters do not fit."""
+    """Returns the neurons of a layer. Raises ValueError if parameters are missing.
+
+    The forward pass checks the parameters themselves (see ``check_parameters``).
+    """
     parsed, program = compile_text(definition, learn)
     names = program.parameters
     if len(parameters) != len(names):
         raise ValueError(
             f"{len(parameters)} parameters do not fit; the neuron has {', '.join(names) or 'none'}"
         )
-    for name, value in zip(names, parameters, strict=True):
-        if value.dtype != torch.float32 or value.layout != torch.strided:
-            check_float32(f"the parameter '{name}'", value)
-        if value.dim() and value.shape != (count,):
-            shape = list(value.shape)
-            raise ValueError(f"the parameter '{name}' has shape {shape}; [] or [{count}] is needed")
     if delay not in (0, 1):
         raise ValueError(f"a delay of {delay} steps is not possible; only 0 and 1 are")
     return Neurons(parsed, program, learn, count, parameters, delay)
@@ -156,7 +158,7 @@ def check_neurons(
         if input_TBN.shape != first.shape:
             shapes = f"{list(first.shape)} and {list(input_TBN.shape)}"
             raise ValueError(f"the inputs have different shapes, {shapes}")
-    check_parameter_devices(neurons, device)
+    check_parameters(neurons, device)
     if states and keep:
         raise ValueError("neurons that continue from given states have no backward pass")
     if states:
@@ -175,10 +177,23 @@ def _check_states(states: Sequence[Tensor], neurons: Neurons, first_TBN: Tensor)
         _check_device("state", name, state_BN, first_TBN.device)
 
 
-def check_parameter_devices(neurons: Neurons, device: torch.device) -> None:
-    """Raises ValueError unless all parameters are on the device of the first input."""
-    for name, value in zip(neurons.program.parameters, neurons.real_parameters, strict=True):
-        _check_device("parameter", name, value, device)
+def check_parameters(neurons: Neurons, device: torch.device) -> None:
+    """Raises ValueError unless all parameters are float32 [] or [neurons], on ``device``."""
+    shape = (neurons.count,)
+    for place, value in enumerate(neurons.real_parameters):
+        if value.dtype != torch.float32 or value.layout != torch.strided:
+            check_float32(f"the parameter '{_name(neurons, place)}'", value)
+        if value.device != device:
+            _check_device("parameter", _name(neurons, place), value, device)
+        if value.dim() and value.shape != shape:
+            raise ValueError(
+                f"the parameter '{_name(neurons, place)}' has shape {list(value.shape)}; "
+                f"[] or [{neurons.count}] is needed"
+            )
+
+
+def _name(neurons: Neurons, place: int) -> str:
+    return list(neurons.program.parameters)[place]
 
 
 def _check_device(part: str, name: str, tensor: Tensor, device: torch.device) -> None:

@@ -26,13 +26,13 @@ def parameter_vector(kind: ParameterKind, value: Tensor, neurons: int, state_uni
     Nobody may write to the vector, because vectors of numbers that all neurons share are cached.
     """
     if not value.dim() and value.is_cpu:
-        return _shared_vector(kind, value.item(), neurons, state_unit)
+        return shared_vector(kind, value.item(), neurons, state_unit)
     return _VECTORS[kind](value.detach(), state_unit).expand(neurons).contiguous()
 
 
 @functools.lru_cache(maxsize=256)
-def _shared_vector(kind: ParameterKind, value: float, neurons: int, state_unit: int) -> Tensor:
-    """Computes ``parameter_vector`` of a number in the host's memory, for every forward pass."""
+def shared_vector(kind: ParameterKind, value: float, neurons: int, state_unit: int) -> Tensor:
+    """Returns ``parameter_vector`` of a number that all neurons share."""
     number = torch.tensor(value, dtype=torch.float32, device="cpu")
     return _VECTORS[kind](number, state_unit).expand(neurons).contiguous()
 

@@ -11,6 +11,7 @@ and gradients of parameters.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,8 +21,9 @@ from torch import Tensor
 from netdesc.kernels.checks import check_signal, check_weight
 from netdesc.kernels.neurons import (
     Neurons,
-    check_parameter_devices,
+    check_parameters,
     compile_text,
+    learnable,
     make_neurons,
     saved_shapes,
 )
@@ -64,6 +66,40 @@ class SegmentGradients(NamedTuple):
     """Float32 [neurons], in the order of ``learnable_places``."""
 
 
+class _Text(NamedTuple):
+    """What an operator's lists say of a layer, apart from its tensors."""
+
+    definition: str
+    bits: int
+    delay: int
+    learn: bool
+    places: slice
+    """Places of the layer's parameters among the parameters of all layers."""
+    learnable: list[int]
+    """Places of those that have gradients."""
+
+
+@functools.lru_cache(maxsize=64)
+def _read_layers(definitions: str, numbers: tuple[int, ...]) -> list[_Text]:
+    """Reads an operator's lists. Raises ValueError if a layer does not fit."""
+    layers: list[_Text] = []
+    texts, first = definitions.splitlines(), 0
+    for number, text in enumerate(texts):
+        at = NUMBERS_PER_LAYER * number
+        bits, delay, learn = numbers[at : at + NUMBERS_PER_LAYER]
+        definition, program = compile_text(text, bool(learn))
+        if len(definition.inputs) != 1:
+            names = ", ".join(definition.inputs)
+            raise ValueError(f"neurons with the inputs {names} do not fit; one input is needed")
+        if definition.output is not None and number < len(texts) - 1:
+            raise ValueError("only the last layer of a segment may hand on a graded output")
+        places = slice(first, first + len(program.parameters))
+        with_gradient = [first + place for place in learnable(program, bool(learn))]
+        layers.append(_Text(text, bits, delay, bool(learn), places, with_gradient))
+        first = places.stop
+    return layers
+
+
 def segment_layers(
     weights: Sequence[Tensor],
     parameters: Sequence[Tensor],
@@ -71,27 +107,15 @@ def segment_layers(
     numbers: Sequence[int],
 ) -> list[SegmentLayer]:
     """Builds the layers from an operator's lists. Raises ValueError if a layer does not fit."""
+    texts = _read_layers(definitions, tuple(numbers))
     layers: list[SegmentLayer] = []
-    first = 0
-    for number, (weight_OI, text) in enumerate(zip(weights, definitions.splitlines(), strict=True)):
-        at = NUMBERS_PER_LAYER * number
-        bits, delay, learn = numbers[at : at + NUMBERS_PER_LAYER]
-        definition, program = compile_text(text, bool(learn))
-        if len(definition.inputs) != 1:
-            names = ", ".join(definition.inputs)
-            raise ValueError(f"neurons with the inputs {names} do not fit; one input is needed")
-        if definition.output is not None and number < len(weights) - 1:
-            raise ValueError("only the last layer of a segment may hand on a graded output")
-        last = first + len(program.parameters)
-        values = parameters[first:last]
-        layers.append(
-            SegmentLayer(
-                weight_OI, bits, make_neurons(text, bool(learn), values, len(weight_OI), delay)
-            )
-        )
-        first = last
-    if first != len(parameters):
-        raise ValueError(f"{len(parameters)} parameters do not fit; the neurons have {first}")
+    for weight_OI, text in zip(weights, texts, strict=True):
+        values, count = parameters[text.places], weight_OI.shape[0]
+        neurons = make_neurons(text.definition, text.learn, values, count, text.delay)
+        layers.append(SegmentLayer(weight_OI, text.bits, neurons))
+    needed = texts[-1].places.stop
+    if len(parameters) != needed:
+        raise ValueError(f"{len(parameters)} parameters do not fit; the neurons have {needed}")
     return layers
 
 
@@ -101,18 +125,14 @@ def check_segment(input_TBI: Tensor, layers: Sequence[SegmentLayer]) -> None:
     steps, batch, inputs = input_TBI.shape
     for layer in layers:
         check_weight(layer.weight_OI, (steps, batch, inputs), input_TBI.device)
-        check_parameter_devices(layer.neurons, input_TBI.device)
+        check_parameters(layer.neurons, input_TBI.device)
         inputs = layer.neurons.count
 
 
-def learnable_places(layers: Sequence[SegmentLayer]) -> list[int]:
+def learnable_places(definitions: str, numbers: Sequence[int]) -> list[int]:
     """Returns places of the parameters with gradients among the parameters of all layers."""
-    places: list[int] = []
-    first = 0
-    for layer in layers:
-        places += [first + place for place in layer.neurons.learnable]
-        first += len(layer.neurons.program.parameters)
-    return places
+    layers = _read_layers(definitions, tuple(numbers))
+    return [place for layer in layers for place in layer.learnable]
 
 
 def segment_saved(

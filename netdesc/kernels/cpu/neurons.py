@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,13 +24,30 @@ from netdesc.kernels.cpu.walk.layer_forward import (
     forward_from_current,
 )
 from netdesc.kernels.neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput, state_names
+from netdesc.kernels.parameter_grid import shared_vector
+from netdesc.neurons.definition import ParameterKind
 
 
 def layer_of(neurons: Neurons) -> LayerNeurons:
     """Returns a layer's neurons with arrays of parameters."""
-    parameters = tuple(map(array_of, neurons.parameters))
-    unit_bits = neurons.definition.unit_bits
-    return LayerNeurons(neurons.program, unit_bits, parameters, neurons.delay)
+    program, values = neurons.program, neurons.real_parameters
+    if any(value.dim() for value in values):
+        parameters = tuple(map(array_of, neurons.parameters))
+    else:
+        kinds, numbers = tuple(program.parameters.values()), tuple(map(Tensor.item, values))
+        parameters = _shared_arrays(kinds, numbers, neurons.count, neurons.state_unit)
+    return LayerNeurons(program, neurons.definition.unit_bits, parameters, neurons.delay)
+
+
+@functools.lru_cache(maxsize=256)
+def _shared_arrays(
+    kinds: tuple[ParameterKind, ...], numbers: tuple[float, ...], neurons: int, state_unit: int
+) -> tuple[np.ndarray, ...]:
+    """Returns ``Neurons.parameters`` as arrays if all neurons of the layer share each number."""
+    return tuple(
+        shared_vector(kind, number, neurons, state_unit).numpy()
+        for kind, number in zip(kinds, numbers, strict=True)
+    )
 
 
 @on_threads

@@ -141,8 +141,7 @@ def _segment_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
     grad_input, grad_weights, found = segment_backward(
         grad_out, input_TBI, weights, parameters, *layers, saved_tensors, want_input
     )
-    places = learnable_places(segment_layers(weights, parameters, *layers))
-    grads = gradients_of_parameters(parameters, places, found)
+    grads = gradients_of_parameters(parameters, learnable_places(*layers), found)
     return grad_input if want_input else None, grad_weights, grads, None, None, None
 
 

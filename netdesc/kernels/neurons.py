@@ -180,20 +180,13 @@ def _check_states(states: Sequence[Tensor], neurons: Neurons, first_TBN: Tensor)
 def check_parameters(neurons: Neurons, device: torch.device) -> None:
     """Raises ValueError unless all parameters are float32 [] or [neurons], on ``device``."""
     shape = (neurons.count,)
-    for place, value in enumerate(neurons.real_parameters):
+    for name, value in zip(neurons.program.parameters, neurons.real_parameters, strict=True):
         if value.dtype != torch.float32 or value.layout != torch.strided:
-            check_float32(f"the parameter '{_name(neurons, place)}'", value)
-        if value.device != device:
-            _check_device("parameter", _name(neurons, place), value, device)
+            check_float32(f"the parameter '{name}'", value)
+        _check_device("parameter", name, value, device)
         if value.dim() and value.shape != shape:
-            raise ValueError(
-                f"the parameter '{_name(neurons, place)}' has shape {list(value.shape)}; "
-                f"[] or [{neurons.count}] is needed"
-            )
-
-
-def _name(neurons: Neurons, place: int) -> str:
-    return list(neurons.program.parameters)[place]
+            given = f"the parameter '{name}' has shape {list(value.shape)}"
+            raise ValueError(f"{given}; [] or [{neurons.count}] is needed")
 
 
 def _check_device(part: str, name: str, tensor: Tensor, device: torch.device) -> None:

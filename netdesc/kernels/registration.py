@@ -35,67 +35,53 @@ def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
     """Registers the gradient of an operator. It is computed on the engine of the forward pass.
 
-    ``setup_context(ctx, inputs, output)`` and ``backward(ctx, *grads)`` are as in
-    ``torch.autograd.Function``; for an input that is a list of tensors, ``backward`` returns a list
-    of gradients. ``torch.library.register_autograd`` is not used, because it adds a tenth of a
-    millisecond to every call, which slows small networks down.
+    ``setup_context(ctx, inputs, output)`` and ``backward(ctx, grad)`` are as in
+    ``torch.autograd.Function``. The first output alone has a gradient. For an input that is a list
+    of tensors, ``backward`` returns a list of gradients. ``torch.library.register_autograd`` is not
+    used, because it adds a tenth of a millisecond to every call, which slows small networks down.
     """
     registered = getattr(torch.ops.netdesc, name).default
+    are_lists = [str(each.type) == "List[Tensor]" for each in registered._schema.arguments]
+
+    def flatten(items: Sequence[Any]) -> list[Any]:
+        """Replaces lists by their tensors, as autograd does not track tensors in lists."""
+        pairs = zip(items, are_lists, strict=True)
+        return [each for item, is_list in pairs for each in ((item or ()) if is_list else (item,))]
 
     class Gradient(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, *flat_and_structure: Any) -> Any:
-            *flat, structure = flat_and_structure
-            inputs = structure.restore(flat)
+        def forward(ctx: Any, *flat_and_call: Any) -> Any:
+            call = flat_and_call[-1]
             with torch._C._AutoDispatchBelowAutograd():
-                output = registered(*inputs)
-            ctx.engine, ctx.inputs = requested_engine(), len(flat)
-            setup_context(ctx, inputs, output)
-            if not isinstance(output, tuple):
-                return output
-            structure.output_structure = _ListStructure(output)
-            return tuple(_flatten(output))
+                call.output = output = registered(*call.inputs)
+            ctx.engine, ctx.inputs = requested_engine(), len(flat_and_call)
+            ctx.set_materialize_grads(False)
+            setup_context(ctx, call.inputs, output)
+            return output[0] if isinstance(output, tuple) else output
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> Any:
+            (grad,) = grads
             if torch.is_grad_enabled():
                 raise NotImplementedError(f"netdesc::{name} has no second derivative")
-            if all(grad is None for grad in grads):  # no loss depends on the output
-                return (None,) * (ctx.inputs + 1)
+            if grad is None:  # no loss depends on the output
+                return (None,) * ctx.inputs
             if ctx.engine == requested_engine():
-                return *_flatten(backward(ctx, *grads)), None
+                return *flatten(backward(ctx, grad)), None
             with use_engine(ctx.engine):
-                return *_flatten(backward(ctx, *grads)), None
+                return *flatten(backward(ctx, grad)), None
 
     def apply(*inputs: Any) -> Any:
-        structure = _ListStructure(inputs)
-        output = Gradient.apply(*_flatten(inputs), structure)
-        output_structure = structure.output_structure
-        return output if output_structure is None else tuple(output_structure.restore(output))
+        call = _Call(inputs)
+        first = Gradient.apply(*flatten(inputs), call)
+        return (first, *call.output[1:]) if isinstance(call.output, tuple) else first
 
     _library.impl(name, apply, "Autograd")
 
 
-def _is_tensors(item: Any) -> bool:
-    return isinstance(item, list) and bool(item) and isinstance(item[0], torch.Tensor | None)
+class _Call:
+    """Inputs of an operator's call, and its output, which has no history for autograd."""
 
-
-def _flatten(items: Sequence[Any]) -> list[Any]:
-    """Replaces lists of tensors by their tensors, as autograd does not track tensors in lists."""
-    return [each for item in items for each in (item if _is_tensors(item) else (item,))]
-
-
-class _ListStructure:
-    """Remembers which items are lists of tensors, and their lengths, to undo ``_flatten``."""
-
-    def __init__(self, items: Sequence[Any]) -> None:
-        self._lengths = [len(item) if _is_tensors(item) else None for item in items]
-        self.output_structure: _ListStructure | None = None
-
-    def restore(self, flat: Sequence[Any]) -> list[Any]:
-        """Returns the items that ``_flatten`` turned into ``flat``."""
-        items, at = list[Any](), 0
-        for length in self._lengths:
-            items.append(flat[at] if length is None else list(flat[at : at + length]))
-            at += 1 if length is None else length
-        return items
+    def __init__(self, inputs: Sequence[Any]) -> None:
+        self.inputs = inputs
+        self.output: Any = None

@@ -29,6 +29,12 @@ def _is_hooked(module: nn.Module) -> bool:
     )
 
 
+def _has_hooks(module: nn.Module) -> bool:
+    """Whether a hook is registered on a module or on one of its parts."""
+    parts = module._modules.values()  # a module's method ``modules`` is slow
+    return _is_hooked(module) or any(_has_hooks(part) for part in parts if part is not None)
+
+
 def _dense(
     _section: layers.LayerSection, signal_TBI: Tensor, weight_OI: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -128,11 +134,11 @@ class SynapticBlock(Block):
     @property
     def is_fused(self) -> bool:
         """Whether the operator ``segment`` can compute synapses and neurons together."""
-        neuron = self.neuron
+        neuron, synapse = self.neuron, self.synapse
         return (
             self._is_fusable
-            and self.synapse.bits is not None
-            and len(self.synapse.paths) == 1
+            and synapse.bits is not None
+            and len(synapse.paths) == 1
             and neuron.follows_equations
             and neuron.recorder is None
         )
@@ -147,7 +153,7 @@ class SynapticBlock(Block):
     @property
     def has_hooks(self) -> bool:
         """Whether a hook is registered on this block, on one of its parts, or on all modules."""
-        return bool(_has_any_global_hook()) or any(_is_hooked(module) for module in self.modules())
+        return bool(_has_any_global_hook()) or _has_hooks(self)
 
     def begin_forward(self, device: torch.device) -> None:
         """Records the engine of a forward pass, and warns of NaN weights.

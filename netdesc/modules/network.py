@@ -182,8 +182,9 @@ class Network(nn.Module):
         """
         segments: list[list[str]] = []
         is_open = False
+        blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name, inputs in self._inputs.items():
-            block = cast(SynapticBlock, self.layers[name])
+            block = cast(SynapticBlock, blocks[name])
             can_join = name in self._neuron_layers and block.is_fused and not block.has_hooks
             if can_join and is_open and inputs == (segments[-1][-1],):
                 segments[-1].append(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import is_
 from typing import NamedTuple, cast
 
 import torch
@@ -70,6 +71,8 @@ class Neurons(nn.Module):
         kinds = self.section.value_kinds()
         # Torch's compiler cannot trace the section's fields.
         self._is_derived = kinds.keys() != self.section.parameter_kinds().keys()
+        self._is_kept = not self._limits or not (self._is_derived or "threshold" in self._limits)
+        """Whether training leaves all parameters of the equations but learnt values as they are."""
         for name, given in self.section.values().items():
             count = channels if self.section.per_channel else None
             is_spaced = name in self.section.log_spaced
@@ -300,24 +303,28 @@ class Neurons(nn.Module):
         return self.value("threshold") if "threshold" in self._names else None
 
     def _kernel_parameters(self) -> dict[str, Tensor]:
-        """Returns the parameters of the equations, by name. They are kept if nothing is learnt.
+        """Returns the parameters of the equations, by name.
 
-        What was kept is used as long as nobody has replaced a value or written to one.
+        Those that training does not change are kept, and used as long as nobody has replaced a
+        value or written to one.
         """
-        values = [self.value(name) for name in self._names]
-        is_traced = torch.compiler.is_compiling()
-        if self._limits or is_traced or any(each.is_inference() for each in values):
-            known = self._derive()
+        if self._is_kept and not torch.compiler.is_compiling():
+            known = self._kept_parameters() | {name: self.value(name) for name in self._limits}
         else:
-            width = self.surrogate.width
-            if self._known_parameters is None or not self._known_parameters.holds(values, width):
-                versions = [each._version for each in values]
-                self._known_parameters = _KnownParameters(
-                    [*values, width], versions, self._derive()
-                )
-            known = self._known_parameters.parameters
+            known = self._derive()
         norm = self.norm
         return known if norm is None or self.training else known | {"bias": norm.bias()}
+
+    def _kept_parameters(self) -> dict[str, Tensor]:
+        kept, width = self._known_parameters, self.surrogate.width
+        values = [self.value(name) for name in self._names if name not in self._limits]
+        if kept is not None and kept.holds(values, width):
+            return kept.parameters
+        parameters = self._derive()
+        if not any(each.is_inference() for each in (*values, *parameters.values())):
+            versions = [each._version for each in values]
+            self._known_parameters = _KnownParameters([*values, width], versions, parameters)
+        return parameters
 
     def _derive(self) -> dict[str, Tensor]:
         values = {name: self.value(name) for name in self._names}
@@ -350,8 +357,6 @@ class _KnownParameters(NamedTuple):
 
     def holds(self, values: Sequence[Tensor], width: Tensor) -> bool:
         """Whether nothing that the parameters were computed from has changed since."""
-        *known, known_width = self.sources
-        return known_width is width and all(
-            one is other and version == one._version
-            for one, other, version in zip(values, known, self.versions, strict=True)
-        )
+        return all(map(is_, self.sources, (*values, width))) and self.versions == [
+            each._version for each in values
+        ]

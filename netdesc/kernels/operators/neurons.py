@@ -106,13 +106,10 @@ def _(
 
 def _neurons_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
     _, parameters, _, ctx.definition, ctx.delay, ctx.learn, ctx.keep = inputs
-    _, notes, states, saved = output
-    ctx.mark_non_differentiable(notes, *states, *saved)
-    ctx.set_materialize_grads(False)
-    keep_for_backward(ctx, [ctx.definition], parameters, saved)
+    keep_for_backward(ctx, [ctx.definition], parameters, output[3])
 
 
-def _neurons_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
+def _neurons_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     if not ctx.keep:
         raise RuntimeError("neurons ran without keep, so that they have no backward pass")
     parameters, saved = kept_for_backward(ctx)

@@ -123,15 +123,13 @@ def _(
 
 def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
     input_TBI, weights, parameters, ctx.definitions, ctx.numbers, ctx.keep = inputs
-    _, notes, saved_tensors = output
-    ctx.mark_non_differentiable(*notes, *saved_tensors)
-    ctx.set_materialize_grads(False)
+    saved_tensors = output[2]
     needed = None if saved_tensors and holds_spikes(saved_tensors[0]) else input_TBI
     others = needed, *weights, *saved_tensors
     keep_for_backward(ctx, ctx.definitions.splitlines(), parameters, others)
 
 
-def _segment_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
+def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     if not ctx.keep:
         raise RuntimeError("a segment ran without keep, so that it has no backward pass")
     parameters, (input_TBI, *others) = kept_for_backward(ctx)

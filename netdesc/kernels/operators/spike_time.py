@@ -54,13 +54,10 @@ def _(filtered_TBN: Tensor, *_: Any) -> Tensor:
 
 def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     _, _, *ctx.filter = inputs
-    filtered_TBN = output[1]
-    ctx.mark_non_differentiable(filtered_TBN)
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(filtered_TBN)
+    ctx.save_for_backward(output[1])
 
 
-def _spike_time_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
     grad_output = spike_time_backward(*ctx.saved_tensors, grad_loss, *ctx.filter)
     grad_target = -grad_output if ctx.needs_input_grad[1] else None
     return grad_output, grad_target, None, None, None

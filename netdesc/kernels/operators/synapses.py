@@ -66,12 +66,10 @@ def _(
 
 def _linear_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]) -> None:
     (signal_TBI, weight_OI), packed = inputs, output[1]
-    ctx.mark_non_differentiable(packed)
-    ctx.set_materialize_grads(False)
     ctx.save_for_backward(None if holds_spikes(packed) else signal_TBI, packed, weight_OI)
 
 
-def _linear_gradient(ctx: Any, grad_z: Tensor, *_: Any) -> tuple[Tensor | None, Tensor]:
+def _linear_gradient(ctx: Any, grad_z: Tensor) -> tuple[Tensor | None, Tensor]:
     want_input = ctx.needs_input_grad[0]
     grad_input, grad_weight = linear_backward(grad_z, *ctx.saved_tensors, want_input)
     return grad_input if want_input else None, grad_weight

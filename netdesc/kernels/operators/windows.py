@@ -91,7 +91,6 @@ def _(output_TBN: Tensor, window: int) -> Tensor:
 
 def _window_loss_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     output_TBN, labels_TB, *ctx.costs = inputs
-    ctx.set_materialize_grads(False)
     ctx.save_for_backward(output_TBN, labels_TB)
 
 

@@ -88,13 +88,8 @@ class Neurons:
     @property
     def learnable(self) -> list[int]:
         """Places of the parameters with gradients among all parameters; none unless ``learn``."""
-        return learnable(self.program, self.learn)
-
-
-def learnable(program: Program, learn: bool) -> list[int]:
-    """Returns ``Neurons.learnable``."""
-    kinds = program.parameters.values()
-    return [place for place, kind in enumerate(kinds) if learn and kind != "real"]
+        kinds = self.program.parameters.values()
+        return [place for place, kind in enumerate(kinds) if self.learn and kind != "real"]
 
 
 class NeuronsOutput(NamedTuple):

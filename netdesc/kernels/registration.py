@@ -52,11 +52,13 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
         @staticmethod
         def forward(ctx: Any, *flat_and_call: Any) -> Any:
             call = flat_and_call[-1]
+            (inputs,) = call
             with torch._C._AutoDispatchBelowAutograd():
-                call.output = output = registered(*call.inputs)
+                output = registered(*inputs)
             ctx.engine, ctx.inputs = requested_engine(), len(flat_and_call)
             ctx.set_materialize_grads(False)
-            setup_context(ctx, call.inputs, output)
+            setup_context(ctx, inputs, output)
+            call.append(output)
             return output[0] if isinstance(output, tuple) else output
 
         @staticmethod
@@ -72,16 +74,9 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
                 return *flatten(backward(ctx, grad)), None
 
     def apply(*inputs: Any) -> Any:
-        call = _Call(inputs)
+        call: list[Any] = [inputs]
         first = Gradient.apply(*flatten(inputs), call)
-        return (first, *call.output[1:]) if isinstance(call.output, tuple) else first
+        output = call[1]
+        return (first, *output[1:]) if isinstance(output, tuple) else first
 
     _library.impl(name, apply, "Autograd")
-
-
-class _Call:
-    """Inputs of an operator's call, and its output, which has no history for autograd."""
-
-    def __init__(self, inputs: Sequence[Any]) -> None:
-        self.inputs = inputs
-        self.output: Any = None

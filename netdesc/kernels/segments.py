@@ -23,11 +23,11 @@ from netdesc.kernels.neurons import (
     Neurons,
     check_parameters,
     compile_text,
-    learnable,
     make_neurons,
     saved_shapes,
 )
 from netdesc.kernels.packing import packed_size
+from netdesc.neurons.definition import ParameterKind
 
 NUMBERS_PER_LAYER = 3
 """A layer has the numbers bits per weight, delay of the output in steps (0 or 1), and 1 or 0.
@@ -75,8 +75,7 @@ class _Text(NamedTuple):
     learn: bool
     places: slice
     """Places of the layer's parameters among the parameters of all layers."""
-    learnable: list[int]
-    """Places of those that have gradients."""
+    kinds: tuple[ParameterKind, ...]
 
 
 @functools.lru_cache(maxsize=64)
@@ -94,8 +93,8 @@ def _read_layers(definitions: str, numbers: tuple[int, ...]) -> list[_Text]:
         if definition.output is not None and number < len(texts) - 1:
             raise ValueError("only the last layer of a segment may hand on a graded output")
         places = slice(first, first + len(program.parameters))
-        with_gradient = [first + place for place in learnable(program, bool(learn))]
-        layers.append(_Text(text, bits, delay, bool(learn), places, with_gradient))
+        kinds = tuple(program.parameters.values())
+        layers.append(_Text(text, bits, delay, bool(learn), places, kinds))
         first = places.stop
     return layers
 
@@ -131,8 +130,17 @@ def check_segment(input_TBI: Tensor, layers: Sequence[SegmentLayer]) -> None:
 
 def learnable_places(definitions: str, numbers: Sequence[int]) -> list[int]:
     """Returns places of the parameters with gradients among the parameters of all layers."""
-    layers = _read_layers(definitions, tuple(numbers))
-    return [place for layer in layers for place in layer.learnable]
+    return [
+        place
+        for text in _read_layers(definitions, tuple(numbers))
+        for place, kind in enumerate(text.kinds, text.places.start)
+        if text.learn and kind != "real"
+    ]
+
+
+def parameter_kinds(definitions: str, numbers: Sequence[int]) -> list[ParameterKind]:
+    """Returns the kinds of the parameters of all layers."""
+    return [kind for text in _read_layers(definitions, tuple(numbers)) for kind in text.kinds]
 
 
 def segment_saved(

@@ -48,8 +48,8 @@ class EpochMetricsSum:
         self._parameters = parameters_by_layer(network)
         self._notes: dict[str, Tensor] = {}
         self._sizes: dict[str, int] = {}
-        self._divisors: dict[tuple[int, ...], Tensor] = {}
-        self._norms = torch.zeros(())
+        self._factors: dict[tuple[float, ...], Tensor] = {}
+        self._row: Tensor | None = None
         self._sum: Tensor | None = None
 
     def set_notes(self, name: str, notes: Tensor, size: int) -> None:
@@ -65,35 +65,33 @@ class EpochMetricsSum:
 
         ``share`` is the batch's share of all samples. ``loss_weight`` is the factor of its loss.
         """
-        weights = layer_norms(self._parameters)
-        self._norms = layer_norms(self._parameters, of_gradients=True)
-        sizes = tuple(self._sizes.values())
-        if sizes not in self._divisors:  # cached, because a copy to the device waits for the device
-            self._divisors[sizes] = torch.tensor(sizes, dtype=torch.float64, device=loss.device)
-        counts = torch.stack([notes[-1] for notes in self._notes.values()])
-        rates = counts / self._divisors[sizes]
-        row = torch.cat([loss.detach().double().reshape(1), self._norms, weights, rates])
-        row[0] *= loss_weight
-        row[1:] *= share
+        norms = layer_norms(self._parameters, of_gradients=True)
+        factors = loss_weight, share, *self._sizes.values()
+        if factors not in self._factors:  # kept, because a copy to the device waits for the device
+            numbers = [loss_weight, *[share] * len(norms), *(share / size for size in factors[2:])]
+            self._factors[factors] = torch.tensor(numbers, dtype=torch.float64, device=loss.device)
+        counts = [notes[-1] for notes in self._notes.values()]
+        self._row = torch.stack([loss.detach().double(), *norms, *counts])  # float64 as its first
         if self._sum is None:
-            self._sum = torch.zeros_like(row)
-        self._sum += row  # in place: a captured step writes to a fixed address
+            self._sum = torch.zeros_like(self._row)
+        self._sum.addcmul_(self._row, self._factors[factors])  # captured with a fixed address
 
     def gradient_norm(self) -> Tensor:
         """Returns the global L2 norm of the last batch's gradients, float32 on the device."""
-        return torch.linalg.vector_norm(self._norms).float()
+        assert self._row is not None, "no batch was added"
+        return torch.linalg.vector_norm(self._row[1 : 1 + len(self._parameters)]).float()
 
     def read_and_reset(self) -> MeasuredEpoch:
         """Returns the metrics since the last call, and sets the sums to 0. Waits for the device.
 
         The float64 sums are rounded to float32, so that the order of additions does not change a
-        loss. Numbers beyond the range of float32 become infinite.
+        loss. Numbers beyond the range of float32 become infinite. A NaN weight stays NaN, so
+        that the norms of the weights are computed here alone.
         """
         assert self._sum is not None, "no batch was added"
-        sums, counter = self._sum.float().double(), self.counter
-        loss, *values = (
-            sums if counter is None else torch.cat([sums, counter.pop_counts()])
-        ).tolist()
+        counter, counts = self.counter, [] if self.counter is None else [self.counter.pop_counts()]
+        sums = torch.cat([self._sum, torch.stack(layer_norms(self._parameters))]).float().double()
+        loss, *values = torch.cat([sums, *counts]).tolist()
         self._sum.zero_()
 
         def pop_values(layers: Collection[str]) -> dict[str, float]:
@@ -101,22 +99,24 @@ class EpochMetricsSum:
             del values[: len(layers)]
             return dict(zip(layers, popped, strict=True))
 
-        gradients, weights = pop_values(self._parameters), pop_values(self._parameters)
-        rates = pop_values(self._notes)
+        gradients, rates = pop_values(self._parameters), pop_values(self._notes)
+        weights = pop_values(self._parameters)
         score = None if counter is None else counter.score(values)
         return MeasuredEpoch(
             loss, gradients, rates, score, _find_non_finite(loss, gradients, weights)
         )
 
 
-def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool = False) -> Tensor:
-    """Computes the L2 norm of each layer's parameters or gradients, float64 [layers] on the device.
+def layer_norms(
+    layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool = False
+) -> list[Tensor]:
+    """Computes the L2 norm of each layer's parameters or gradients, float32 [] on the device.
 
     A norm is infinite or NaN if a number is infinite or NaN. It is also infinite if a number
     exceeds about 1e19, because the square exceeds the range of float32; this counts as divergence.
     On a CPU, torch's ``vector_norm``, unlike ``sum``, does not depend on the number of threads.
     """
-    norms = []
+    norms: list[Tensor] = []
     for parameters in layers.values():
         if of_gradients:
             tensors = [p.new_zeros(()) if p.grad is None else p.grad for p in parameters]
@@ -124,7 +124,7 @@ def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool
             tensors = [p.detach() for p in parameters]
         first, *others = [torch.linalg.vector_norm(tensor) for tensor in tensors]
         norms.append(torch.linalg.vector_norm(torch.stack([first, *others])) if others else first)
-    return torch.stack(norms).double()
+    return norms
 
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -141,7 +141,8 @@ def non_finite_weight(network: nn.Module) -> str | None:
     Returns None if there is no such layer.
     """
     layers = parameters_by_layer(network)
-    return _find_non_finite(0.0, {}, dict(zip(layers, layer_norms(layers).tolist(), strict=True)))
+    norms = torch.stack(layer_norms(layers)).tolist()
+    return _find_non_finite(0.0, {}, dict(zip(layers, norms, strict=True)))
 
 
 def _find_non_finite(

@@ -62,7 +62,7 @@ def _without_compiler(kind: type[Any]) -> type[Any]:
     return type(kind.__name__, (kind,), plain | {"step": torch.no_grad()(plain["step"])})
 
 
-_WRAPPED = ("add_param_group", "zero_grad", "step")
+_WRAPPED = ("add_param_group", "step")
 
 
 def _make_gradients_contiguous(optimizer: torch.optim.Optimizer, *_: object) -> None:

@@ -73,7 +73,8 @@ class EagerStep:
 
     def compute_gradients(self, batch: Batch) -> None:
         setup, epoch_sum = self._setup, self._epoch_sum
-        setup.optimizer.zero_grad()
+        for parameter in self._parameters:
+            parameter.grad = None
         output_TBN = setup.network(batch.input_TBN)
         loss = setup.loss(output_TBN, batch.target)
         if epoch_sum.counter is not None:

@@ -9,7 +9,13 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import assumed_engine, engine_for, engine_name
-from netdesc.kernels.neurons import check_neurons, make_neurons, saved_shapes, state_names
+from netdesc.kernels.neurons import (
+    check_neurons,
+    compile_text,
+    make_neurons,
+    saved_shapes,
+    state_names,
+)
 from netdesc.kernels.operators.parameters import (
     check_saved,
     gradients_of_parameters,
@@ -106,7 +112,8 @@ def _(
 
 def _neurons_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
     _, parameters, _, ctx.definition, ctx.delay, ctx.learn, ctx.keep = inputs
-    keep_for_backward(ctx, [ctx.definition], parameters, output[3])
+    _, program = compile_text(ctx.definition, False)
+    keep_for_backward(ctx, program.parameters.values(), parameters, output[3])
 
 
 def _neurons_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from netdesc.kernels.engine import EngineError
-from netdesc.kernels.neurons import compile_text
 from netdesc.kernels.parameter_grid import parameter_gradient
+from netdesc.neurons.definition import ParameterKind
 
 
 def keep_for_backward(
     ctx: Any,
-    definitions: Sequence[str],
+    kinds: Iterable[ParameterKind],
     parameters: Sequence[Tensor],
     others: Sequence[Tensor | None],
 ) -> None:
-    """Saves the parameters of layers of neurons, and other tensors, for ``kept_for_backward``.
+    """Saves parameters of neurons, of ``kinds``, and other tensors for ``kept_for_backward``.
 
     A schedule may change real parameters before the backward pass. They are not saved with the
     others, because autograd refuses saved tensors that have changed.
     """
-    programs = [compile_text(each, False)[1] for each in definitions]
-    kinds = [kind for program in programs for kind in program.parameters.values()]
     ctx.real = [
         each if kind == "real" else None for each, kind in zip(parameters, kinds, strict=True)
     ]

@@ -20,6 +20,7 @@ from netdesc.kernels.segments import (
     NUMBERS_PER_LAYER,
     check_segment,
     learnable_places,
+    parameter_kinds,
     segment_layers,
     segment_saved,
 )
@@ -126,7 +127,8 @@ def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> Non
     saved_tensors = output[2]
     needed = None if saved_tensors and holds_spikes(saved_tensors[0]) else input_TBI
     others = needed, *weights, *saved_tensors
-    keep_for_backward(ctx, ctx.definitions.splitlines(), parameters, others)
+    kinds = parameter_kinds(ctx.definitions, ctx.numbers)
+    keep_for_backward(ctx, kinds, parameters, others)
 
 
 def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:

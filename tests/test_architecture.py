@@ -111,7 +111,7 @@ LINE_BUDGETS = {
     "graph": 600,
     "events": 2_120,
     "runs": 400,
-    "kernels": 9_600,
+    "kernels": 10_100,
     "modules": 1_400,
     "losses": 600,
     "training": 5_600,
@@ -125,8 +125,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 50_300
-MAX_TEST_LINES = 35_500
+MAX_PACKAGE_LINES = 50_900
+MAX_TEST_LINES = 35_400
 
 
 def line_count(folder: Path) -> int:

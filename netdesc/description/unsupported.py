@@ -11,7 +11,7 @@ def _by_name(names_by_hint: Mapping[str, str]) -> dict[str, str]:
     return {name: hint for hint, names in names_by_hint.items() for name in names.split()}
 
 
-_CONVOLUTION = "convolution is not in this version"
+_CONVOLUTION_1D = 'write "conv" with an input of [channels, 1, length] and a kernel [1, k]'
 _RECURRENCE = (
     'recurrence is not in this version: a layer reads the input and layers before it ("from")'
 )
@@ -27,7 +27,6 @@ FIELDS = _by_name(
         _RECURRENCE: "recurrent recurrence all_to_all feedback recurrent_weight_scale",
         "a bias is not in this version: synapses have only weights": "bias use_bias",
         _DELAY: "delay delays max_delay synaptic_delay",
-        _CONVOLUTION: "kernel kernel_size stride padding dilation groups channels",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",
         "a mask of synapses is not in this version": "mask sparsity density",
@@ -47,13 +46,13 @@ FIELDS = _by_name(
 
 TYPES = _by_name(
     {
-        _CONVOLUTION: "conv conv1d conv2d conv3d convolution conv_transpose convtranspose2d",
+        _CONVOLUTION_1D: "conv1d convolution1d",
+        'write "conv": a kernel has a height and a width': "conv3d",
         _RECURRENCE: (
             "recurrent rnn rleaky rsynaptic lifrecurrent dense_rec lstm gru slstm winner_take_all"
         ),
-        "pooling is not in this version": (
-            "pool pooling sum_pool max_pool average_pool avg_pool maxpool2d avgpool2d unpool "
-            "upsample"
+        'this pooling is not in this version: "sum_pool" sums into neurons': (
+            "pooling max_pool average_pool avg_pool maxpool2d avgpool2d"
         ),
         _DELAY: "delay delays",
         _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",

@@ -89,7 +89,7 @@ def layer_memory(graph: Graph, layer: LayerNode, batch: int, states: int) -> Lay
     weights = FLOAT_BYTES * layer.parameters
     return LayerMemory(
         weights=weights,
-        device_bits=None if layer.bits is None else layer.bits * layer.synapses,
+        device_bits=None if layer.bits is None else layer.bits * layer.weights,
         training=(2 + states) * weights,
         activity=layer.numbers_per_neuron * FLOAT_BYTES * layer.neurons * graph.steps * batch,
     )

@@ -68,6 +68,11 @@ class LayerNode:
         return 0
 
     @property
+    def weights(self) -> int:
+        """The number of weights, which several connections may share."""
+        return 0
+
+    @property
     def parameters(self) -> int:
         """The number of trained parameters."""
         return 0
@@ -129,11 +134,15 @@ class SynapticNode(LayerNode):
         return len(self.weight_names) * self.section.synapses(self.input_shape)
 
     @property
+    def weights(self) -> int:
+        return len(self.weight_names) * math.prod(self.weight_shape)
+
+    @property
     def parameters(self) -> int:
         """The number of weights, weight-norm gains and learnt values of the neurons."""
-        weights = math.prod(self.weight_shape) + self.weight_shape[0] * self.section.weight_norm
+        gains = len(self.weight_names) * self.weight_shape[0] * self.section.weight_norm
         learnt = len(self.neuron.learn) * (self.channels if self.neuron.per_channel else 1)
-        return len(self.weight_names) * weights + learnt
+        return self.weights + gains + learnt
 
     @property
     def numbers_per_neuron(self) -> int:

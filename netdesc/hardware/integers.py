@@ -24,6 +24,9 @@ BIAS_BITS = 8
 WEIGHT_BITS = 6
 """The unit of weights, biases and thresholds is 2⁻⁶ of a threshold unit."""
 
+MAX_EXACT_FLOAT64 = 1 << 53
+"""float64 holds every integer up to this magnitude."""
+
 
 class FoldedModel(Protocol):
     """A model with its graph and its weights, such as the ``model`` that ``netdesc.compile`` makes.

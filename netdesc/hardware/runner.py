@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
-from netdesc.hardware.integers import WEIGHT_BITS, Weights, layer_integers
+from netdesc.hardware.convolution import convolve
+from netdesc.hardware.integers import MAX_EXACT_FLOAT64, WEIGHT_BITS, Weights, layer_integers
 from netdesc.hardware.neurons import PAYLOAD_BITS, IntegerNeurons, shift
 from netdesc.kernels.fixed_point import STATE_UNIT
 
@@ -22,9 +23,6 @@ MAX_SPIKE = 1 << 23
 
 CHUNK_STEPS = 256
 """Number of steps whose synaptic input is computed by one matrix product."""
-
-MAX_EXACT_FLOAT64 = 1 << 53
-"""float64 holds every integer up to this magnitude."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +177,10 @@ def _dense(
 RUNNERS: dict[type[layers.LayerSection], Callable[..., Signal]] = {
     layers.Flatten: _run_flatten,
     layers.Dense: functools.partial(_run_synaptic, _dense),
+    **dict.fromkeys(
+        (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample),
+        functools.partial(_run_synaptic, convolve),
+    ),
 }
 """Maps the class of a section to the function that computes a layer's output and appends to the
 counts."""

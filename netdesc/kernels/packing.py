@@ -6,6 +6,8 @@ A header precedes the bitmasks [batch, vectors of 32 neurons, steps]. A bitmask 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor
 
 NEURONS_PER_BITMASK = 32
@@ -16,6 +18,16 @@ HEADER_NUMBERS = 16
 The first number is 1 if the layer reads these spikes as events, 0 if it computes a matrix product.
 With events, the third and fourth number together are the number of spikes, an int64.
 """
+
+
+class SavedImages(NamedTuple):
+    """The input of a convolution, as it is kept for the backward pass."""
+
+    values_TBCHW: Tensor | None
+    """None if ``packed`` holds the spikes."""
+    packed: Tensor
+    shape: tuple[int, int, int]
+    """Channels, height and width."""
 
 
 def packed_size(shape: tuple[int, int, int]) -> int:

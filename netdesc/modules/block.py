@@ -15,6 +15,7 @@ from torch.nn.modules.module import _has_any_global_hook
 from netdesc.graph import LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
+from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.needs import Need, neuron_needs
 from netdesc.modules.neuron import Neurons
 from netdesc.modules.synapse import ComplexSynapse, Synapse
@@ -41,8 +42,33 @@ def _dense(
     return operators.linear(signal_TBI, weight_OI)
 
 
+def _convolution(
+    section: layers.KernelSection, signal_TBCHW: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    channels = signal_TBCHW.shape[2]
+    if weight.dim() == 1:  # one weight for all synapses of a pool
+        weight = weight.expand(channels, 1, *section.kernel_size)
+    numbers = kernel_shape(section, channels).to_numbers()
+    return operators.convolution(signal_TBCHW, weight, numbers)
+
+
+def kernel_shape(section: layers.KernelSection, channels: int) -> KernelShape:
+    """Returns how the kernel of a layer slides over an input of so many channels."""
+    return KernelShape(
+        section.strides,
+        section.paddings,
+        section.dilations,
+        section.output_paddings,
+        section.groups_of(channels),
+        section.is_transposed,
+    )
+
+
 ARRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
     layers.Dense: _dense,
+    **dict.fromkeys(
+        (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample), _convolution
+    ),
 }
 """Maps the class of a section to the function that computes its synapses.
 

@@ -28,9 +28,13 @@ class Synapse(nn.Module):
     def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
         super().__init__()
         shape = layer.weight_shape
-        bound = layer.section.weight_scale / math.sqrt(math.prod(shape[1:]))
+        scale = layer.section.weight_scale
+        weight = torch.full(shape, scale)
+        if layer.section.draws_weights:
+            bound = scale / math.sqrt(math.prod(shape[1:]))
+            weight.uniform_(-bound, bound, generator=generator)
         self.bits = layer.bits
-        self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
+        self.weight = nn.Parameter(weight)
         self.gain = nn.Parameter(self._norms()) if layer.section.weight_norm else None
 
     def _norms(self) -> Tensor:

@@ -96,7 +96,7 @@ def _fixes(run: RunData, layer: SynapticNode, *, is_silent: bool) -> list[tuple[
     is_named = isinstance(getattr(section, "neuron", None), str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
     # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
-    scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.input_shape)) / 8)
+    scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
     schedule = layer.neuron.width_schedule
     is_constant = isinstance(schedule, (int, float))
     width = schedule if is_constant else schedule.start

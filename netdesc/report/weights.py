@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,29 +29,31 @@ class SavedWeights:
         self._names = set(file.keys())
 
     def synapses(self, layer: SynapticNode) -> NDArray[np.float64]:
-        """Reads the weights of a layer, float64 [units, inputs], and applies weight norm.
+        """Reads the weights of a layer, float64 [rows, weights], and applies weight norm.
 
-        If the neurons have two inputs, the weights of the second stand behind those of the first.
-        Raises ReportError if the weights are missing or have another shape.
+        A row holds the weights of a unit or an output channel. If the neurons have two inputs, the
+        weights of the second stand behind those of the first. Raises ReportError if the weights are
+        missing or have another shape.
         """
-        units, inputs = math.prod(layer.output_shape), math.prod(layer.input_shape)
-        is_complex = len(layer.neuron.definition().inputs) == 2
+        shape = layer.weight_shape
         parts: list[NDArray[np.float64]] = []
-        for path in ("synapse.real", "synapse.imag") if is_complex else ("synapse",):
-            weight_UI = self._tensor(f"layers.{layer.name}.{path}.weight", (units, inputs))
+        for name in layer.weight_names:
+            path = f"layers.{layer.name}.{name}"
+            weight_RW = self._tensor(path, shape).reshape(shape[0], -1)
             if layer.section.weight_norm:
-                gain_U1 = self._tensor(f"layers.{layer.name}.{path}.gain", (units, 1))
-                norm_U1 = np.linalg.norm(weight_UI, axis=1, keepdims=True)
-                weight_UI = weight_UI * (gain_U1 / np.maximum(norm_U1, _MIN_NORM))
-            parts.append(weight_UI)
-        return np.concatenate(parts, axis=1) if is_complex else parts[0]
+                gains = (shape[0], *(1 for _ in shape[1:]))
+                gain = self._tensor(f"{path.removesuffix('weight')}gain", gains)
+                norm_R1 = np.linalg.norm(weight_RW, axis=1, keepdims=True)
+                weight_RW = weight_RW * (gain.reshape(-1, 1) / np.maximum(norm_R1, _MIN_NORM))
+            parts.append(weight_RW)
+        return np.concatenate(parts, axis=1)
 
     def learnt(self, layer: SynapticNode, name: str) -> NDArray[np.float64]:
-        """Reads a learnt value of a layer's neurons, float64 [units] or [1].
+        """Reads a learnt value of a layer's neurons, float64 [channels] or [1].
 
         Raises ReportError if it is missing or has another shape.
         """
-        shape = (math.prod(layer.output_shape),) if layer.neuron.per_channel else ()
+        shape = (layer.channels,) if layer.neuron.per_channel else ()
         return self._tensor(f"layers.{layer.name}.neuron.{name}", shape).reshape(-1)
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -253,8 +253,6 @@ def test_unsupported_fields_of_other_tools_get_a_hint(name, tmp_path):
 
 OTHER_TYPES = [
     # pointer, type, what the hint says
-    ("/layers/0/type", "conv", "convolution is not in this version"),
-    ("/layers/0/type", "Conv2d", "convolution is not in this version"),
     ("/layers/0/type", "recurrent", "recurrence is not in this version"),
     ("/layers/0/type", "Readout", '"integrator" is a type of neurons'),
     ("/layers/0/type", "input", '"input" of the document'),

@@ -24,6 +24,11 @@ def sparse() -> torch.Tensor:
 
 WEIGHT = torch.randn(7, 5, generator=torch.Generator().manual_seed(1))
 
+IMAGES = sparse().repeat(1, 1, 3)[..., :12].reshape(6, 2, 2, 2, 3).contiguous()
+KERNEL = torch.randn(2, 2, 2, 2, generator=torch.Generator().manual_seed(2))
+SLIDE = [1, 1, 0, 0, 1, 1, 0, 0, 1, 0]
+"""Numbers of a ``KernelShape``: a stride of 1, and no padding."""
+
 LABELS = torch.tensor([[0, 4]]).expand(6, 2)
 
 
@@ -47,6 +52,11 @@ def saved_by_segment() -> list[torch.Tensor]:
 
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "class_labels": lambda: (torch.tensor([0, 3, 1], dtype=torch.int32), 4),
+    "convolution": lambda: (leaf(IMAGES), leaf(KERNEL), SLIDE),
+    "convolution_backward": lambda: (
+        SIGNAL[..., :4].contiguous(), IMAGES, torch.empty(0, dtype=torch.int32), KERNEL, SLIDE,
+        [2, 2, 3], True
+    ),
     "linear": lambda: (leaf(sparse()), leaf(WEIGHT)),
     "linear_backward": lambda: (
         SIGNAL, sparse(), torch.empty(0, dtype=torch.int32), WEIGHT, True

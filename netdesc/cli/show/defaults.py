@@ -18,9 +18,12 @@ _MAX_NAMES = 6
 _LAYER = {
     "quantization/bits": "weights on the device's grid of {value} bits (quantization)",
     "weight_scale": "initial weights within ±{value:g}/√inputs (weight_scale)",
+    "sum_pool/weight_scale": "an initial weight of {value:g} (weight_scale)",
+    "upsample/weight_scale": "an initial weight of {value:g} (weight_scale)",
     "axonal_delay_step": "spikes, not other values, arrive one step late (axonal_delay_step)",
     "neuron/tau_grad": "surrogate gradient of width {value:g} (tau_grad)",
 }
+"""The sentence for each default of layers, by the path of its field, or by type and path."""
 _NEURON = {"tau_grad": "surrogate gradient of width {value:g} (tau_grad)"}
 _DOCUMENT = {
     "time/step_ms": "a step lasts {value:g} ms (time.step_ms)",
@@ -100,7 +103,8 @@ def _describe_shared(
     for key, entry in entries:
         for path, text in texts.items():
             if origins.get(f"/{section}/{key}/{path}") == "default":
-                sentence = text.format(value=lookup(entry, path.split("/")))
+                of_type = texts.get(f"{entry['type']}/{path}", text)
+                sentence = of_type.format(value=lookup(entry, path.split("/")))
                 names_by_sentence.setdefault(sentence, []).append(str(entry.get("name", key)))
     for sentence, names in names_by_sentence.items():
         yield f"{sentence}: {_join_names(names)}"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from netdesc.kernels.cpu.convolution import convolution, convolution_backward
 from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.losses.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.cpu.losses.window_loss import window_classes, window_loss, window_loss_backward
@@ -26,6 +27,8 @@ from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
 
 __all__ = [
+    "convolution",
+    "convolution_backward",
     "linear",
     "linear_backward",
     "neurons",

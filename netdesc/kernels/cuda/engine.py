@@ -1,8 +1,8 @@
 """The CUDA engine: the functions of ``reference.engine`` with Triton kernels.
 
 No function waits for the device or reads a tensor's numbers. Every layer computes a matrix
-product, so notes say ``PRODUCT``. ``linear`` is the reference's function: it is one matrix product,
-which torch computes as fast as Triton.
+product, so notes say ``PRODUCT``. ``linear`` and ``convolution`` are the reference's functions:
+they are matrix products, which torch computes as fast as Triton.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from netdesc.kernels.cuda import synapses
 from netdesc.kernels.cuda.launch import on_tensor_device
 from netdesc.kernels.cuda.neurons import neurons, neurons_backward
 from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
-from netdesc.kernels.reference.engine import linear, linear_backward
+from netdesc.kernels.reference.engine import (
+    convolution,
+    convolution_backward,
+    linear,
+    linear_backward,
+)
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import (
     LayerFunctions,
@@ -25,6 +30,8 @@ from netdesc.kernels.segment_by_layer import (
 from netdesc.kernels.segments import SegmentLayer
 
 __all__ = [
+    "convolution",
+    "convolution_backward",
     "linear",
     "linear_backward",
     "neurons",

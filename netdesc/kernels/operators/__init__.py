@@ -6,6 +6,7 @@ time-first. Floats are in threshold units, integer states are in units of 1/4096
 explains the statistics ``notes``.
 """
 
+from netdesc.kernels.operators.convolution import convolution
 from netdesc.kernels.operators.labels import class_labels
 from netdesc.kernels.operators.neurons import neurons
 from netdesc.kernels.operators.segment import segment
@@ -15,6 +16,7 @@ from netdesc.kernels.operators.windows import window_classes, window_loss
 
 __all__ = [
     "class_labels",
+    "convolution",
     "linear",
     "neurons",
     "quantize_weight",

@@ -11,7 +11,10 @@ import functools
 import torch
 from torch import Tensor
 
+from netdesc.kernels.kernel_shape import KernelShape
+from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.quantization import quantize, straight_through
+from netdesc.kernels.reference.convolution import convolve, convolve_backward
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
@@ -23,6 +26,8 @@ from netdesc.kernels.segment_by_layer import (
 from netdesc.kernels.segments import SegmentLayer
 
 __all__ = [
+    "convolution",
+    "convolution_backward",
     "linear",
     "linear_backward",
     "neurons",
@@ -75,6 +80,28 @@ def linear_backward(
     with torch.autocast(signal_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, signal_TBI).contiguous()
         return grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0), grad_weight
+
+
+def convolution(signal_TBCHW: Tensor, weight: Tensor, shape: KernelShape) -> tuple[Tensor, Tensor]:
+    """Returns ``W ∗ s`` of every step [steps, batch, neurons], and an empty tensor."""
+    steps, batch = signal_TBCHW.shape[:2]
+    z_TBN = convolve(signal_TBCHW.flatten(0, 1), weight, shape).reshape(steps, batch, -1)
+    return z_TBN, torch.empty(0, dtype=torch.int32, device=signal_TBCHW.device)
+
+
+def convolution_backward(
+    grad_z_TBN: Tensor, saved: SavedImages, weight: Tensor, shape: KernelShape, want_input: bool
+) -> tuple[Tensor, Tensor]:
+    """Returns gradients of the signal (empty unless ``want_input``) and of the weight."""
+    signal_TBCHW = saved.values_TBCHW
+    assert signal_TBCHW is not None, "only the CPU engine packs the input's spikes"
+    images = signal_TBCHW.flatten(0, 1)
+    kernel = weight.shape[2], weight.shape[3]
+    sizes = shape.output_size((images.shape[2], images.shape[3]), kernel)
+    grad = grad_z_TBN.reshape(len(images), len(weight), *sizes)
+    grad_images, grad_weight = convolve_backward(grad, images, weight, shape, want_input)
+    grad_signal = grad_images.reshape(signal_TBCHW.shape) if want_input else grad_images
+    return grad_signal, grad_weight
 
 
 _LAYER = LayerFunctions(dense, dense_backward, neurons, neurons_backward)

@@ -53,7 +53,8 @@ class LayerSection(Section):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Puts common fields behind the layer's own; only the name and the type come first."""
         common = [*SynapticSection.model_fields] if "SynapticSection" in globals() else []
-        order = {"name": -3, "type": -2, "from_": 0}
+        order = dict.fromkeys(("name", "type", "channels", "kernel", "stride"), 0)
+        order = {name: at - 9 for at, name in enumerate(order)} | {"from_": 0}
         order |= {name: at for at, name in enumerate(common, 1) if name not in order}
         known = cls.__pydantic_fields__
         cls.__pydantic_fields__ = dict(
@@ -87,6 +88,9 @@ class Quantization(Section):
 
 class SynapticSection(LayerSection):
     """Base class of the layers with synapses into neurons."""
+
+    draws_weights: ClassVar[bool] = True
+    """Whether the initial weights are drawn at random; otherwise all of them are weight_scale."""
 
     neuron: NeuronOrName = field(
         'The layer\'s neuron: a name from "neurons", or an object in place.',

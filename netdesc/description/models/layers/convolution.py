@@ -1,0 +1,301 @@
+"""Layers whose synapses are a kernel that slides over the height and the width of their input."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import Discriminator, Field, Tag
+
+from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSection
+from netdesc.sections import field, form_tag
+
+N = TypeVar("N")
+PerAxis = Annotated[
+    Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
+]
+"""A number for height and width, or [height, width]."""
+
+Count = PerAxis[Annotated[int, Field(ge=1, le=1 << 16)]]
+CountOrZero = PerAxis[Annotated[int, Field(ge=0, le=1 << 16)]]
+
+MAX_NEURONS = 1 << 24
+"""The largest number of neurons of a layer."""
+
+Pair = tuple[int, int]
+
+
+def both(value: int | Pair) -> Pair:
+    """Returns the values for height and width."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def _times(sizes: Pair) -> str:
+    return f"{sizes[0]}×{sizes[1]}"
+
+
+class KernelSection(SynapticSection):
+    """Base class of the layers with a kernel. Their input is [channels, height, width]."""
+
+    is_transposed: ClassVar[bool] = False
+    """Whether each input spreads the kernel over its output, and does not gather the kernel."""
+
+    kernel: Count = field(
+        "Height and width of the kernel: one number for both, or [height, width].",
+        unit="pixels",
+        placeholder=1,
+        example=3,
+    )
+    padding: CountOrZero = field(
+        "Rows and columns of zeros around the input, or those that are cut off a spread output: "
+        "one number for both, or [rows, columns].",
+        unit="pixels",
+        default=0,
+    )
+
+    @property
+    def kernel_size(self) -> Pair:
+        return both(self.kernel)
+
+    @property
+    def strides(self) -> Pair:
+        return 1, 1
+
+    @property
+    def paddings(self) -> Pair:
+        return both(self.padding)
+
+    @property
+    def dilations(self) -> Pair:
+        return 1, 1
+
+    @property
+    def output_paddings(self) -> Pair:
+        return 0, 0
+
+    def groups_of(self, channels: int) -> int:
+        """Returns the number of groups of channels, for so many channels of the input."""
+        raise NotImplementedError
+
+    def channels_of(self, channels: int) -> int:
+        """Returns the number of channels of the output."""
+        raise NotImplementedError
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 3:
+            raise ShapeError(
+                "needs an input of three dimensions, [channels, height, width]",
+                'give the input such a shape, or add a layer of type "reshape" before it',
+            )
+        channels = self.channels_of(shape[0])
+        height, width = (self._output_size(axis, shape[1:]) for axis in (0, 1))
+        if channels * height * width > MAX_NEURONS:
+            count = f"{channels * height * width:,} neurons; at most {MAX_NEURONS:,} are possible"
+            raise ShapeError(f"has {count}", "choose a larger stride or fewer channels")
+        return channels, height, width
+
+    def _span(self, axis: int) -> int:
+        """Returns the rows (columns) from the first to the last that a kernel reads."""
+        return self.dilations[axis] * (self.kernel_size[axis] - 1) + 1
+
+    def _output_size(self, axis: int, sizes: Shape) -> int:
+        stride, padding = self.strides[axis], self.paddings[axis]
+        span, size = self._span(axis), sizes[axis]
+        if self.is_transposed:
+            whole = (size - 1) * stride + span + self.output_paddings[axis]
+            if whole <= 2 * padding:
+                what = "row" if axis == 0 else "column"
+                hint = f"choose a padding of at most {(whole - 1) // 2}"
+                raise ShapeError(f"cuts off every {what} of its output", hint, "padding")
+            return whole - 2 * padding
+        if span > size + 2 * padding:
+            self._refuse_kernel(sizes)
+        return (size + 2 * padding - span) // stride + 1
+
+    def _refuse_kernel(self, sizes: Shape) -> None:
+        kernel = _times(self.kernel_size)
+        if self.dilations != (1, 1):
+            kernel += f", which its dilation makes {_times((self._span(0), self._span(1)))}"
+        padded = _times((sizes[0] + 2 * self.paddings[0], sizes[1] + 2 * self.paddings[1]))
+        which = "padded input" if any(self.paddings) else "input"
+        raise ShapeError(
+            f"has a kernel of {kernel}, larger than its {which} of {padded}",
+            "choose a smaller kernel or a larger padding",
+            "kernel",
+        )
+
+    def synapses(self, shape: Shape) -> int:
+        channels, *sizes = self.output_shape(shape)
+        pairs = channels * (shape[0] // self.groups_of(shape[0]))
+        return pairs * math.prod(
+            self._connections(axis, shape[1 + axis], sizes[axis]) for axis in (0, 1)
+        )
+
+    def _connections(self, axis: int, inputs: int, outputs: int) -> int:
+        """Counts pairs of a row (column) of the input and one of the output that reads it."""
+        stride, padding, dilation = self.strides[axis], self.paddings[axis], self.dilations[axis]
+        near, far = (inputs, outputs) if self.is_transposed else (outputs, inputs)
+        count = 0
+        for tap in range(self.kernel_size[axis]):
+            # near · stride − padding + tap · dilation is the index on the other side.
+            offset = tap * dilation - padding
+            first, last = max(0, -(offset // stride)), min(near - 1, (far - 1 - offset) // stride)
+            count += max(0, last - first + 1)
+        return count
+
+
+class Convolution(KernelSection):
+    """Base class of the convolutions, which have a kernel for each pair of channels."""
+
+    channels: int = field(
+        "Number of channels of the output.",
+        unit="channels",
+        ge=1,
+        le=1 << 16,
+        placeholder=1,
+        example=16,
+    )
+    stride: Count = field(
+        "Rows and columns from one kernel to the next: one number for both, or [rows, columns].",
+        unit="pixels",
+        default=1,
+    )
+    dilation: Count = field(
+        "Rows and columns from one weight of a kernel to the next: one number for both, or "
+        "[rows, columns].",
+        unit="pixels",
+        default=1,
+    )
+    groups: int = field(
+        "Number of groups into which the channels of input and output are divided; a channel of "
+        "the output reads only the channels of its group.",
+        unit="groups",
+        default=1,
+        ge=1,
+        le=1 << 16,
+    )
+
+    @property
+    def strides(self) -> Pair:
+        return both(self.stride)
+
+    @property
+    def dilations(self) -> Pair:
+        return both(self.dilation)
+
+    def groups_of(self, channels: int) -> int:
+        return self.groups
+
+    def channels_of(self, channels: int) -> int:
+        for count, what in ((channels, "its input"), (self.channels, "its output")):
+            if count % self.groups:
+                raise ShapeError(
+                    f"has {self.groups} groups, which do not divide the {count} channels of {what}",
+                    "choose a number of groups that divides both",
+                    "groups",
+                )
+        return self.channels
+
+    def weight_shape(self, shape: Shape) -> Shape:
+        return self.channels, shape[0] // self.groups, *self.kernel_size
+
+
+class Conv(Convolution):
+    """Convolution: each neuron reads a kernel's part of all channels of its group."""
+
+    type: Literal["conv"] = field(
+        "Convolution (cross-correlation): each neuron reads the part of the input that a kernel "
+        "covers. The last rows and columns are not read where the stride does not divide."
+    )
+
+
+class ConvTranspose(Convolution):
+    """Transposed convolution: each input spreads a kernel over the neurons."""
+
+    is_transposed = True
+
+    type: Literal["conv_transpose"] = field(
+        "Transposed convolution: each value of the input spreads a kernel over the neurons."
+    )
+    output_padding: CountOrZero = field(
+        "Rows and columns that are added at the end of the output, smaller than the stride or the "
+        "dilation: one number for both, or [rows, columns].",
+        unit="pixels",
+        default=0,
+    )
+
+    @property
+    def output_paddings(self) -> Pair:
+        return both(self.output_padding)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        limits = (max(pair) for pair in zip(self.strides, self.dilations, strict=True))
+        if any(extra >= limit for extra, limit in zip(self.output_paddings, limits, strict=True)):
+            raise ShapeError(
+                "has an output padding that is not smaller than its stride or dilation",
+                "choose a smaller output padding",
+                "output_padding",
+            )
+        return super().output_shape(shape)
+
+
+class OneWeight(KernelSection):
+    """Base class of the layers whose synapses share one weight. Channels do not mix."""
+
+    draws_weights = False
+
+    stride: Count | None = field(
+        "Rows and columns from one kernel to the next: one number for both, or [rows, columns]. "
+        "Null is the size of the kernel.",
+        unit="pixels",
+        default=None,
+        example=2,
+    )
+    weight_scale: float = field(
+        "Initial value of the one weight.", unit="1", default=1.0, gt=0, le=1e6
+    )
+
+    @property
+    def strides(self) -> Pair:
+        return self.kernel_size if self.stride is None else both(self.stride)
+
+    def groups_of(self, channels: int) -> int:
+        return channels
+
+    def channels_of(self, channels: int) -> int:
+        return channels
+
+    def weight_shape(self, shape: Shape) -> Shape:
+        return (1,)
+
+
+class SumPool(OneWeight):
+    """Sums what a kernel covers, times one weight, by channel, into neurons."""
+
+    type: Literal["sum_pool"] = field(
+        "Sums the part of a channel that a kernel covers, times one weight, into neurons."
+    )
+
+    def _output_size(self, axis: int, sizes: Shape) -> int:
+        outputs = super()._output_size(axis, sizes)
+        stride, padding, span = self.strides[axis], self.paddings[axis], self._span(axis)
+        rest = sizes[axis] + padding - ((outputs - 1) * stride + span)
+        if rest > 0:
+            what = ("row", "column")[axis] + ("s" if rest > 1 else "")
+            raise ShapeError(
+                f"has a stride of {stride}, which does not divide its input of {sizes[axis]} "
+                f"{('rows', 'columns')[axis]}: it would not read the last {rest} {what}",
+                "choose another kernel, stride or padding",
+                "stride" if self.stride is not None else "kernel",
+            )
+        return outputs
+
+
+class Upsample(OneWeight):
+    """Spreads each value over a kernel, times one weight, by channel, into neurons."""
+
+    is_transposed = True
+
+    type: Literal["upsample"] = field(
+        "Spreads each value of a channel over a kernel, times one weight, into neurons."
+    )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from netdesc.description.spelling import normalise_name
 
 
-def _by_name(names_by_hint: Mapping[str, str]) -> dict[str, str]:
+def by_name(names_by_hint: Mapping[str, str]) -> dict[str, str]:
+    """Maps each name, of names joined by spaces, to its hint."""
     return {name: hint for hint, names in names_by_hint.items() for name in names.split()}
 
 
@@ -19,7 +20,7 @@ _DELAY = 'a delay is not in this version, except for one step ("axonal_delay_ste
 _NORM = 'a norm is a field of the neuron, not of the layer: write "norm": "mean" in the neuron'
 _NIR = "NIR is not in this version"
 
-FIELDS = _by_name(
+FIELDS = by_name(
     {
         'spiking is the activation: "neuron" says which neurons a layer has': (
             "activation activation_fn nonlinearity"
@@ -44,7 +45,7 @@ FIELDS = _by_name(
 )
 """Maps the name of a field, in lower case, to a hint."""
 
-TYPES = _by_name(
+TYPES = by_name(
     {
         _CONVOLUTION_1D: "conv1d convolution1d",
         'write "conv": a kernel has a height and a width': "conv3d",

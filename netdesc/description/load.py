@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +76,10 @@ class Description:
         return known if known is not None else self.path.parent / path_in_document
 
 
+Checked = tuple[Description | None, list[Diagnostic]]
+"""A description, or ``None`` if it has an error, and all diagnostics."""
+
+
 def load(
     document: str | Path | Mapping[str, Any], overrides: Overrides = (), *, with_files: bool = True
 ) -> Description:
@@ -93,7 +95,7 @@ def load(
     >>> description.document.training.epochs
     20
     """
-    return _require_valid(*check(document, overrides, with_files=with_files))
+    return _valid(check(document, overrides, with_files=with_files))
 
 
 def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> Description:
@@ -106,13 +108,12 @@ def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> D
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"netdesc.loads reads a text (str), not {type(text).__name__}")
-    found = _check_value(text, "<text>", overrides, with_files)
-    return _require_valid(*found)
+    return _valid(_check_value(text, "<text>", overrides, with_files))
 
 
 def check(
     document: str | Path | Mapping[str, Any], overrides: Overrides = (), *, with_files: bool = True
-) -> tuple[Description | None, list[Diagnostic]]:
+) -> Checked:
     """Reads and checks a document or a lock as ``load`` does, but never raises DescriptionError.
 
     Returns the description, or ``None`` if there is an error, and all diagnostics in file order.
@@ -135,9 +136,7 @@ def check(
     return check_text(source, Path(document), overrides, with_files=with_files)
 
 
-def _check_value(
-    text: str, name: str, overrides: Overrides, with_files: bool
-) -> tuple[Description | None, list[Diagnostic]]:
+def _check_value(text: str, name: str, overrides: Overrides, with_files: bool) -> Checked:
     """Checks a text from memory, as if it were a file ``name`` in the working directory."""
     source = decode_source(text.encode("utf-8", "surrogatepass"), name)
     if isinstance(source, Diagnostic):
@@ -149,9 +148,8 @@ def _check_value(
     return description, [replace(each, fix=None) for each in found]  # no file can be repaired
 
 
-def _require_valid(
-    description: Description | None, diagnostics: Sequence[Diagnostic]
-) -> Description:
+def _valid(checked: Checked) -> Description:
+    description, diagnostics = checked
     if description is None:
         raise DescriptionError(diagnostics)
     return description
@@ -159,47 +157,25 @@ def _require_valid(
 
 def check_text(
     source: Source, path: Path, overrides: Overrides = (), *, with_files: bool = True
-) -> tuple[Description | None, list[Diagnostic]]:
+) -> Checked:
     """Checks a text as ``check`` does, as if it were the content of the file ``path``."""
-    with _without_garbage_collection(len(source.text)):
-        return _check_text(source, path, override_arguments(overrides), with_files)
-
-
-_MIN_LARGE_TEXT = 1 << 16
-
-
-@contextmanager
-def _without_garbage_collection(size: int) -> Generator[None]:
-    """Pauses the garbage collector for a large text, which becomes millions of objects."""
-    if size < _MIN_LARGE_TEXT or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def _check_text(
-    source: Source, path: Path, overrides: Sequence[str], with_files: bool
-) -> tuple[Description | None, list[Diagnostic]]:
+    arguments = override_arguments(overrides)
     parsed = parse(source)
     diagnostics = [locate_text_diagnostic(each, source) for each in parsed.diagnostics]
     if parsed.root is not None and migrations.is_older(parsed.root.value):
         if diagnostics:
             return None, diagnostics
-        return _check_older(source, parsed.root.value, path, overrides, with_files)
+        return _check_older(source, parsed.root.value, path, arguments, with_files)
     if len(diagnostics) > MAX_DIAGNOSTICS:  # the last one says that reading stopped
         diagnostics[-1] = replace(diagnostics[-1], ends_search=True)
     description: Description | None = None
     if parsed.root is not None:
-        description, more = _check_document(source, parsed, path.absolute(), overrides, with_files)
-        diagnostics = _without_refused_constants(diagnostics, more) + more
+        description, more = _check_document(source, parsed, path.absolute(), arguments, with_files)
+        diagnostics += more
     if _may_be_lock(source, parsed):
         diagnostics = [replace(each, fix=None) for each in diagnostics]
     diagnostics.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
-    if overrides and any(each.fix is not None for each in diagnostics):
+    if arguments and any(each.fix is not None for each in diagnostics):
         diagnostics = _with_file_fixes_only(diagnostics, source, path)
     if description is None or any(diagnostic.is_error for diagnostic in diagnostics):
         return None, diagnostics
@@ -212,13 +188,16 @@ def _check_older(
     path: Path,
     overrides: Sequence[str],
     with_files: bool,
-) -> tuple[Description | None, list[Diagnostic]]:
+) -> Checked:
     """Migrates a copy of an older document and checks it. The diagnostics have no positions."""
     data = migrations.migrate_data(old)
     migrated = Source(document_text(data), source.name)
-    description, diagnostics = _check_text(migrated, path, overrides, with_files)
+    description, diagnostics = check_text(migrated, path, overrides, with_files=with_files)
     note = f"this is format {old['format']}: netdesc migrate --write brings it to {FORMAT}"
-    diagnostics = [_without_position(each, note) for each in diagnostics]
+    nowhere = dict.fromkeys(("line", "column", "end_line", "end_column", "fix"))
+    diagnostics = [
+        replace(each, **nowhere, related=(), notes=(*each.notes, note)) for each in diagnostics
+    ]
     if description is not None:
         changed = frozenset(migrations.changed_paths(old, data))
         provenance = replace(description.provenance, migrated=changed)
@@ -226,47 +205,6 @@ def _check_older(
             description, text=source.text, provenance=provenance, warnings=diagnostics
         )
     return description, diagnostics
-
-
-def _without_position(diagnostic: Diagnostic, note: str) -> Diagnostic:
-    return replace(
-        diagnostic,
-        line=None,
-        column=None,
-        end_line=None,
-        end_column=None,
-        related=(),
-        fix=None,
-        notes=(*diagnostic.notes, note),
-    )
-
-
-_CONSTANTS = ("null", "true", "false")
-
-
-def _without_refused_constants(
-    of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]
-) -> list[Diagnostic]:
-    """Returns ``of_text`` without edits that write null, true or false into an unsuitable field.
-
-    For example, ``None`` is not fixed to ``null`` if the field cannot be ``null``. ``of_text`` are
-    diagnostics of the JSON reader, ``more`` are those of the later checks. If a diagnostic loses
-    all its edits, it is dropped too, because ``more`` reports the same place.
-    """
-    refused = {(each.line, each.column) for each in more if each.code == "ND103"}
-    left: list[Diagnostic] = []
-    for each in of_text:
-        edits = each.fix.edits if each.fix is not None else ()
-        allowed = tuple(
-            edit
-            for edit in edits
-            if edit.replacement not in _CONSTANTS or (edit.line, edit.column) not in refused
-        )
-        if len(allowed) < len(edits) and each.fix is not None:
-            each = replace(each, fix=replace(each.fix, edits=allowed) if allowed else None)
-        if allowed or not edits:
-            left.append(each)
-    return left
 
 
 def _may_be_lock(source: Source, parsed: Parsed) -> bool:
@@ -286,7 +224,7 @@ def _with_file_fixes_only(
 
 def _check_document(
     source: Source, parsed: Parsed, path: Path, overrides: Sequence[str], with_files: bool
-) -> tuple[Description | None, list[Diagnostic]]:
+) -> Checked:
     """Applies the overrides, then checks the structure (models), the rules and the files.
 
     Returns all diagnostics, and the description unless the structure cannot be repaired.

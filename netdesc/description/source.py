@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import itertools
 import os
 import re
 import stat
@@ -21,7 +20,6 @@ MAX_MARKS = 2_000_000
 """Largest number of commas, opening brackets and line feeds. Each adds an object in memory."""
 _MARKS = ",[{\n"
 
-_MAX_DIRECTORY_ENTRIES = 1000
 _HEAD_BYTES = 1 << 16
 """Number of bytes at the start of a file that are examined."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
@@ -111,7 +109,8 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
         reason = getattr(problem, "strerror", None) or str(problem)
-        hint = _document_inside(path, name) if isinstance(problem, IsADirectoryError) else ""
+        is_run = (path / LOCK).is_file() if isinstance(problem, IsADirectoryError) else False
+        hint = f'did you mean "{os.path.join(name, LOCK)}"?' if is_run else ""
         return Diagnostic("ND001", "error", name, f"cannot read the file: {reason}", hint=hint)
     return decode_source(raw, name)
 
@@ -130,66 +129,22 @@ def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
     for start, (what, hint) in _OTHER_FILES.items():
         if raw.startswith(start):
             return Diagnostic("ND003", "error", name, f"this is {what}, not a document", hint=hint)
-    if b"\0" in raw[:_HEAD_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _binary(raw, name)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Diagnostic("ND003", "error", name, "the file is UTF-16; save it as UTF-8")
+    if b"\0" in raw[:_HEAD_BYTES]:
+        hint = "a text with bytes of 0 at its end was not written completely"
+        message = "this is a binary file, not a document"
+        return Diagnostic("ND003", "error", name, message, hint=hint)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
         message = f"the file is not UTF-8: byte 0x{raw[problem.start]:02x} is not a character"
-        return _not_text_after(raw[: problem.start].decode("utf-8"), name, message)
+        before = Source(raw[: problem.start].decode("utf-8"), name)
+        line, column = before.place(len(before.text))
+        excerpt = before.line(line) + "\ufffd"
+        place = (line, column, line, column + 1)
+        return Diagnostic("ND003", "error", name, message, "", *place, excerpt=excerpt)
     if sum(text.count(mark) for mark in _MARKS) > MAX_MARKS:
         message = f"the document has more than {MAX_MARKS:,} values and lines"
         return Diagnostic("ND005", "error", name, message)
     return Source(text, name)
-
-
-def _not_text_after(before: str, name: str, message: str, hint: str = "") -> Diagnostic:
-    """Returns ND003 at the first byte that is not text; ``before`` is the text before it."""
-    source = Source(before, name)
-    line, column = source.place(len(before))
-    excerpt = source.line(line) + "\ufffd"
-    return Diagnostic(
-        "ND003", "error", name, message, "", line, column, line, column + 1, hint, excerpt=excerpt
-    )
-
-
-def _binary(raw: bytes, name: str) -> Diagnostic:
-    """Returns ND003 for a binary file, or for a text that contains NUL bytes."""
-    try:
-        before = raw[: raw.index(b"\0")].decode("utf-8")
-    except UnicodeDecodeError:
-        before = ""
-    if not before.lstrip("\ufeff \t\r\n").startswith("{"):
-        return Diagnostic("ND003", "error", name, "this is a binary file, not a document")
-    hint = "remove it; at the end of the file it means that the file was not written completely"
-    return _not_text_after(before, name, "a NUL byte: this is not text from here on", hint)
-
-
-def _document_inside(directory: Path, name: str) -> str:
-    """Returns a hint that names the ``network.lock.json`` in a directory, or its only document.
-
-    The hint is empty if there is no document or more than one, or if the directory cannot be read.
-    """
-    try:
-        with os.scandir(directory) as entries:
-            files = [
-                each.name
-                for each in itertools.islice(entries, _MAX_DIRECTORY_ENTRIES)
-                if each.name.endswith(".json") and each.is_file()
-            ]
-        if LOCK in files:  # a run, whose copy of the document has paths that are wrong here
-            return f'did you mean "{os.path.join(name, LOCK)}"?'
-        # The lock of a document may be in the same directory.
-        documents = [each for each in files if not each.endswith(".lock.json")]
-        found = [each for each in documents if _looks_like_document(directory / each)]
-    except OSError:
-        return ""
-    return f'did you mean "{os.path.join(name, found[0])}"?' if len(found) == 1 else ""
-
-
-def _looks_like_document(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(_HEAD_BYTES)
-    return all(key in start for key in (b'"format"', b'"layers"'))

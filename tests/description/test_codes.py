@@ -80,23 +80,11 @@ def test_a_pipe_is_not_opened_but_where_the_shell_did(tmp_path):
     assert diagnostic.code == "ND301"  # its files are looked for beside it
 
 
-def test_a_directory_with_one_document_names_it(tmp_path):
-    def hint(path=tmp_path):
-        (diagnostic,) = check(path)[1]
-        assert diagnostic.code == "ND001"
-        return diagnostic.hint
-
-    (tmp_path / "other.json").write_text('{"loss": 1}')
-    (tmp_path / "folder.json").mkdir()
-    assert hint() == ""
-    (tmp_path / "network.lock.json").write_text(BASE)
-    (tmp_path / "network.json").write_text(BASE)
-    assert hint() == f'did you mean "{tmp_path / "network.lock.json"}"?'
-    (tmp_path / "network.lock.json").unlink()
-    assert hint() == f'did you mean "{tmp_path / "network.json"}"?'
-    (tmp_path / "second.json").write_text(BASE)
-    assert hint() == ""
-    assert hint(tmp_path / "absent.json") == ""
+def test_the_folder_of_a_run_names_its_lock(tmp_path):
+    for expected in ("", f'did you mean "{tmp_path / "network.lock.json"}"?'):
+        (diagnostic,) = check(tmp_path)[1]
+        assert (diagnostic.code, diagnostic.hint) == ("ND001", expected)
+        (tmp_path / "network.lock.json").write_text(BASE)
 
 
 def test_utf_16_is_named(tmp_path):

@@ -83,15 +83,6 @@ def test_other_files_are_called_what_they_are(content, words, tmp_path):
     assert diagnostic.excerpt == ""
 
 
-def test_a_nul_byte_in_a_document_has_its_place(tmp_path):
-    (tmp_path / "a.json").write_bytes('{"é": 1,\r\n "b": \0 2}'.encode())
-    _, (diagnostic,) = check(tmp_path / "a.json")
-    assert (diagnostic.code, diagnostic.line, diagnostic.column) == ("ND003", 2, 7)
-    assert diagnostic.message == "a NUL byte: this is not text from here on"
-    assert diagnostic.excerpt == ' "b": \ufffd'
-    assert "remove it" in diagnostic.hint
-
-
 def test_events_outside_are_counted(tmp_path):
     inside, beyond, late = (3, 99.4), (4, 1), (0, 99.6)
     assert _with(tmp_path, "a.bs1", events(inside)) == []

@@ -57,7 +57,7 @@ def reference_text() -> str:
     for kind, heading in _KINDS.items():
         parts.append(f'<a id="{kind.lower()}"></a>\n\n## Codes {heading}\n')
         parts.append(_CODES)
-        parts += [_entry(ENTRIES[each]) for each in sorted(ENTRIES) if each.startswith(kind)]
+        parts += [_entry(ENTRIES[each]) for each in ENTRIES if each.startswith(kind)]
     return "\n".join(parts)
 
 

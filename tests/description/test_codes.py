@@ -17,8 +17,16 @@ from netdesc.cli.output import Output
 from netdesc.description import check, explain, render_text
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.description.detect import may_be_document
-from netdesc.description.rules import RULES
-from netdesc.description.source import MAX_BYTES
+from netdesc.description.files.array_memory import MAX_INPUT_BYTES
+from netdesc.description.files.array_values import MAX_CHECKED_BYTES
+from netdesc.description.files.npz import (
+    MAX_ARRAY_BYTES,
+    MAX_BYTES_AT_ANY_RATIO,
+    MAX_LARGE_ARRAY_RATIO,
+)
+from netdesc.description.json.tree import MAX_DEPTH
+from netdesc.description.models.arrays import MAX_REAL_INPUT
+from netdesc.description.source import MAX_BYTES, MAX_MARKS
 
 
 def _in_a_document(entry, text: str, encoding: str, directory: Path):
@@ -98,7 +106,25 @@ def test_every_code_in_the_source_is_explained():
     used = {
         code for path in folder.rglob("*.py") for code in re.findall(r"ND\d{3}", path.read_text())
     }
-    assert used == set(ENTRIES) | {rule.entry.code for rule in RULES}
+    assert used == set(ENTRIES)
+
+
+LIMITS = {
+    "ND005": (f"{MAX_BYTES >> 20} MiB", f"{MAX_MARKS:,} values"),
+    "ND006": (f"at most {MAX_DEPTH}",),
+    "ND309": (f"{MAX_ARRAY_BYTES >> 30} GiB",),
+    "ND320": (f"{MAX_CHECKED_BYTES >> 20} MiB", f"±{MAX_REAL_INPUT}"),
+    "ND321": (f"{MAX_CHECKED_BYTES >> 20} MiB",),
+    "ND324": (
+        f"{MAX_BYTES_AT_ANY_RATIO >> 20} MiB is over {MAX_LARGE_ARRAY_RATIO} times",
+        f"{MAX_INPUT_BYTES >> 30} GiB",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", LIMITS)
+def test_the_texts_have_the_limits_of_the_code(code):
+    assert all(limit in ENTRIES[code].cause for limit in LIMITS[code])
 
 
 @pytest.mark.parametrize("code", ENTRIES)

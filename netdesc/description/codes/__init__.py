@@ -1,1 +1,1 @@
-"""The catalogue of diagnostic codes: cause, example and fix of each."""
+"""Diagnostic codes and their explanations: of rules with the rule, of others in TOML files."""

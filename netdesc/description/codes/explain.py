@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
 
-from netdesc.description.codes import arrays as entries_arrays
-from netdesc.description.codes import files as entries_files
-from netdesc.description.codes import shape as entries_shape
-from netdesc.description.codes import text as entries_text
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules import RULES
 from netdesc.description.spelling import closest_name
 
+
+def _catalogue() -> Iterator[Entry]:
+    """Yields the entries of the files in this folder: the codes that are no rules'."""
+    for path in Path(__file__).parent.glob("*.toml"):
+        for code, fields in tomllib.loads(path.read_text("utf-8")).items():
+            texts = {name: " ".join(fields[name].split()) for name in ("cause", "fix")}
+            yield Entry(code, **(fields | texts))
+
+
 ENTRIES: dict[str, Entry] = {
     entry.code: entry
-    for entry in (
-        *entries_text.ENTRIES,
-        *entries_shape.ENTRIES,
-        *(rule.entry for rule in RULES),
-        *entries_files.ENTRIES,
-        *entries_arrays.ENTRIES,
+    for entry in sorted(
+        (*_catalogue(), *(rule.entry for rule in RULES)), key=lambda each: each.code
     )
 }
 
 _PLACES = {"": "", "--set": " with --set", "command": ", as a command"}
-_ENCODINGS = {"latin-1": "as Latin-1", "utf-8-sig": "with a byte order mark"}
+_ENCODINGS = {
+    "utf-8": "",
+    "latin-1": ", saved as Latin-1",
+    "utf-8-sig": ", saved with a byte order mark",
+}
 
 
 def titles() -> dict[str, str]:
-    """Maps every code to its title, sorted by code."""
-    return {code: ENTRIES[code].title for code in sorted(ENTRIES)}
+    """Maps every code to its title, in the order of the codes."""
+    return {code: entry.title for code, entry in ENTRIES.items()}
 
 
 def record(code: str) -> dict[str, str]:
     """Returns the entry of a code as an object for JSON. ValueError if the code is unknown."""
     entry = _entry(code)
-    return {
-        "code": entry.code,
-        "title": entry.title,
-        "severity": entry.severity,
-        "cause": entry.cause,
-        "at": entry.at,
-        "wrong": entry.wrong,
-        "right": entry.right,
-        "fix": entry.fix,
-    }
+    names = ("code", "title", "severity", "cause", "at", "wrong", "right", "fix")
+    return {name: getattr(entry, name) for name in names}
 
 
 def explain(code: str, width: int = 80) -> str:
@@ -73,6 +73,4 @@ def _entry(code: str) -> Entry:
 
 def example_place(entry: Entry) -> str:
     """Returns the place of the example, to print after "wrong", such as " at /time/steps"."""
-    if entry.encoding in _ENCODINGS:
-        return f", saved {_ENCODINGS[entry.encoding]}"
-    return _PLACES.get(entry.at, f" at {entry.at}")
+    return _PLACES.get(entry.at, f" at {entry.at}") + _ENCODINGS[entry.encoding]

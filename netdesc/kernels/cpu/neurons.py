@@ -71,7 +71,7 @@ def neurons(
 
 def notes_of(result: ForwardResult, path: int) -> Tensor:
     """Returns the notes of a layer; ``path`` is ``PRODUCT`` or ``EVENTS``."""
-    return torch.from_numpy(np.array([*result.extents, path, result.nonzero]))
+    return torch.from_numpy(np.array([*result.extents.tolist(), path, result.nonzero]))
 
 
 def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:

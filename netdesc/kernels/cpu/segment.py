@@ -8,7 +8,7 @@ saves the packed spikes that it has read, and what its neurons need.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -47,8 +47,7 @@ Source = Events | np.ndarray
 """Input of a layer: events, or an array with rows, [steps · batch, inputs]."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Layer:
+class _Layer(NamedTuple):
     """Weights and neurons of a layer, converted for the kernels."""
 
     weight_OI: np.ndarray

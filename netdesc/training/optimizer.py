@@ -15,20 +15,17 @@ def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
     Weight decay acts on synapses only. It must not act on the decays of neurons: a neuron whose
     decay shrinks toward 0 never forgets.
     """
-    synapses, neurons = [], []
+    by_decay: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        (synapses if ".synapse." in name else neurons).append(parameter)
-    groups = [
-        {"params": synapses, "weight_decay": spec.weight_decay},
-        {"params": neurons, "weight_decay": 0.0},
-    ]
+        weight_decay = spec.weight_decay if ".synapse." in name else 0.0
+        by_decay.setdefault(weight_decay, []).append(parameter)
     kind, options = _KINDS[spec.type]
     chosen = {option: getattr(spec, option) for option in options}
     rate = device_rate(next(network.parameters()).device, spec.learning_rate)
     if "betas" in chosen:
         chosen["capturable"] = isinstance(rate, torch.Tensor)
-    filled = [group for group in groups if group["params"]]
-    optimizer = _without_compiler(kind)(filled, lr=rate, fused=True, **chosen)
+    groups = [{"params": each, "weight_decay": decay} for decay, each in by_decay.items()]
+    optimizer = _without_compiler(kind)(groups, lr=rate, fused=True, **chosen)
     optimizer.register_step_pre_hook(_make_gradients_contiguous)
     return optimizer
 

@@ -172,8 +172,7 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Ove
             message = f"{where} has no item {part}"
             note = f"items are numbered from 0 to {size - 1}" if size else "the list is empty"
             note += f"; their names are {', '.join(names)}" if names else ""
-            hint = did_you_mean(part, names) or _suggest_item_paths(part, parts, items, override)
-            raise OverrideError("ND112", message, hint, note)
+            raise OverrideError("ND112", message, did_you_mean(part, names), note)
         return int(part)
     if not isinstance(holder, dict):
         raise OverrideError("ND112", f"{where} has no parts: it is {json.dumps(holder)}")
@@ -197,20 +196,6 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Ove
         hint,
         allowed_note(structure.required_first(known)) if known else "",
     )
-
-
-def _suggest_item_paths(part: str, parts: Parts, items: Sequence[Any], override: Override) -> str:
-    """Returns a hint with two paths of an item: by its index, and by its name if it has one.
-
-    The item is the one with the index ``part``, such as "01", or else the first.
-    """
-    if not items:
-        return ""
-    number = int(part) if re.fullmatch("0[0-9]{1,8}", part, re.ASCII) else 0
-    number = number if number < len(items) else 0
-    named = [name for name, index in indices_by_name(items).items() if index == number]
-    rest = override.parts[len(parts) + 1 :]
-    return "write " + " or ".join(dotted((*parts, each, *rest)) for each in (number, *named))
 
 
 def _did_you_mean_paths(name: str, data: Any) -> str:

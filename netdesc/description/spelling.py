@@ -35,16 +35,9 @@ def closest_name(name: str, known: Iterable[str]) -> str | None:
     if len(name) > _MAX_NAME_LENGTH:
         return None
     known = list(itertools.islice(known, _MAX_COMPARED))
-    written = normalise_name(name)
     if same := [each for each in known if _letters(each) == _letters(name) != ""]:
-        return min(same, key=lambda each: (normalise_name(each) != written, each))
-    best, fewest = None, max(1, len(written) // 3) + 1
-    for each in sorted(known):
-        limit = min(fewest - 1, _max_edits(written, normalise_name(each)))
-        edits = edit_distance(written, normalise_name(each), limit)
-        if edits <= limit:
-            best, fewest = each, edits
-    return best
+        return min(same, key=lambda each: (normalise_name(each) != normalise_name(name), each))
+    return next((each for _, each in _close_names(name, known)), None)
 
 
 def certain_name(name: str, known: Iterable[str]) -> str | None:
@@ -61,17 +54,22 @@ def certain_name(name: str, known: Iterable[str]) -> str | None:
     same = [each for each in known if _letters(each) == _letters(name)]
     if same:
         return same[0] if len(same) == 1 else None
-    written = normalise_name(name)
-    close: list[tuple[int, str]] = []
+    close = _close_names(name, known)
+    if not close or (len(close) > 1 and close[1][0] <= close[0][0] + 1):
+        return None
+    best = close[0][1]
+    return best if _is_typing_error(normalise_name(name), normalise_name(best)) else None
+
+
+def _close_names(name: str, known: Iterable[str]) -> list[tuple[int, str]]:
+    """Returns (edits, known name) of the known names that are close, the closest first."""
+    written, close = normalise_name(name), list[tuple[int, str]]()
     for each in known:
         limit = _max_edits(written, normalise_name(each))
         edits = edit_distance(written, normalise_name(each), limit)
         if edits <= limit:
             close.append((edits, each))
-    close.sort()
-    if not close or (len(close) > 1 and close[1][0] <= close[0][0] + 1):
-        return None
-    return close[0][1] if _is_typing_error(written, normalise_name(close[0][1])) else None
+    return sorted(close)
 
 
 def edit_distance(left: str, right: str, limit: int) -> int:
@@ -82,10 +80,9 @@ def edit_distance(left: str, right: str, limit: int) -> int:
     """
     if abs(len(left) - len(right)) > limit:
         return limit + 1
-    left, right = _strip_common_ends(left, right)
     beyond = limit + 1
     older: list[int] = []
-    old = [*range(min(len(right), limit) + 1), *[beyond] * (len(right) - limit)]
+    old = [min(j, beyond) for j in range(len(right) + 1)]
     for i, a in enumerate(left, 1):
         first, last = max(1, i - limit), min(len(right), i + limit)
         new = [beyond] * (len(right) + 1)
@@ -100,18 +97,6 @@ def edit_distance(left: str, right: str, limit: int) -> int:
             return beyond
         older, old = old, new
     return old[-1]
-
-
-def _strip_common_ends(left: str, right: str) -> tuple[str, str]:
-    """Removes the common prefix and suffix of two texts."""
-    shorter = min(len(left), len(right))
-    start = 0
-    while start < shorter and left[start] == right[start]:
-        start += 1
-    end = 0
-    while end < shorter - start and left[-1 - end] == right[-1 - end]:
-        end += 1
-    return left[start : len(left) - end], right[start : len(right) - end]
 
 
 def _max_edits(left: str, right: str) -> int:

@@ -36,6 +36,7 @@ from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.layout import Matrix, matrix_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import intrinsic
+from netdesc.kernels.cpu.runtime.simd_memory import prefetch
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 
 _VECTOR_FLOATS = 16
@@ -220,6 +221,8 @@ def multiply_block(left, right, shape, add, out):
                 height = min(TILE_ROWS, rows - row)
                 tile = left_tile(left, left_copy, row, term, depth)
                 at = out.start + row * out.by_row + column
+                for r in range(height):
+                    prefetch(out.numbers, at + r * out.by_row)
                 if height < TILE_ROWS or width < TILE_COLUMNS:
                     _multiply_edge(tile, panel, depth, (height, width), adds, out, at)
                 else:

@@ -20,6 +20,9 @@ _MAX_INT16 = 32_767
 _INPUTS_PER_ITEM = 256
 """Number of inputs in a work item: a thread quantises their weights to one vector of neurons."""
 
+_PER_ITEM = 1024
+"""Number of weights in a work item where one weight is computed like any other."""
+
 _INPUTS_PER_TRANSPOSE = 16
 """Number of inputs whose sums are transposed together.
 
@@ -103,11 +106,14 @@ def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int | None
         _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *half_limits(bits))
 
 
-@numba.njit(inline="always")
-def _is_inside(weight, low, high):
-    """Whether a weight is within the limits, so that the forward pass does not clamp it."""
-    half = np.rint(weight * np.float32(WEIGHT_UNIT / 2))
-    return (half >= low) & (half <= high)
+@numba.njit
+def _stop_in(grad, weight, low, high, first, last):
+    """Sets ``grad[first:last]`` to 0 where the forward pass clamps the weight, or it is NaN."""
+    for at in range(first, last, LANES):
+        count = min(LANES, last - at)
+        halves = nearest(load(weight, at, count) * broadcast(np.float32(WEIGHT_UNIT / 2)))
+        is_inside = (halves >= broadcast(low)) & (halves <= broadcast(high))
+        store(grad, at, where(is_inside, load(grad, at, count), broadcast(np.float32(0))), count)
 
 
 @numba.njit(inline="always")
@@ -121,10 +127,9 @@ def _halves(weights, low, high):
 
 @kernel
 def _stop_at_clamped(grad, weight, low, high):
-    for item in numba.prange((len(weight) + LANES - 1) // LANES):
-        for at in range(item * LANES, min(len(weight), (item + 1) * LANES)):
-            if not _is_inside(weight[at], low, high):
-                grad[at] = 0
+    for item in numba.prange((len(weight) + _PER_ITEM - 1) // _PER_ITEM):
+        first = item * _PER_ITEM
+        _stop_in(grad, weight, low, high, first, min(len(weight), first + _PER_ITEM))
 
 
 @kernel
@@ -172,8 +177,11 @@ def write_gradient(sums, weight_OI, low, high, first, grad_OI):
     The vector's first output is ``first``. Weights that the forward pass clamps get gradient 0.
     """
     outputs, inputs = weight_OI.shape
+    count, numbers = min(LANES, outputs - first), grad_OI.reshape(-1)
     for start in range(0, inputs, _INPUTS_PER_TRANSPOSE):
-        for i in range(min(LANES, outputs - first)):
+        for i in range(count):
+            to = (first + i) * inputs
             for j in range(start, min(inputs, start + _INPUTS_PER_TRANSPOSE)):
-                inside = _is_inside(weight_OI[first + i, j], low, high)
-                grad_OI[first + i, j] = sums[np.uint64(j * LANES + i)] if inside else np.float32(0)
+                numbers[np.uint64(to + j)] = sums[np.uint64(j * LANES + i)]
+    begin = first * inputs
+    _stop_in(numbers, weight_OI.reshape(-1), low, high, begin, begin + count * inputs)

@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "modules": 1_400,
     "losses": 600,
     "training": 5_600,
-    "exchange": 2_150,
+    "exchange": 2_400,
     "hardware": 650,
     "report": 3_800,
     "comparing": 600,
@@ -125,8 +125,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 50_900
-MAX_TEST_LINES = 35_400
+MAX_PACKAGE_LINES = 51_400
+MAX_TEST_LINES = 35_600
 
 
 def line_count(folder: Path) -> int:

@@ -10,7 +10,8 @@ from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export import export_net, require_suffix
 from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
 from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_synapses import DenseLayer, KernelLayer
 from netdesc.exchange.net_writer import write_net
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "FlattenLayer",
     "ImportedNetwork",
     "InputLayer",
+    "KernelLayer",
     "NetFile",
     "NetFileError",
     "export_net",

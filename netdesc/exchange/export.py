@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
 from netdesc.exchange.export_neurons import export_neuron, netx_problems
-from netdesc.exchange.net_record import (
-    DenseLayer,
-    FlattenLayer,
-    InputLayer,
-    NetFile,
-    NetLayer,
-    Simulation,
-)
+from netdesc.exchange.net_neurons import NetNeuron
+from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile, NetLayer, Simulation
+from netdesc.exchange.net_synapses import KERNEL_SECTIONS, DenseLayer, KernelLayer, swap_channels
 from netdesc.exchange.net_writer import write_net
 from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
-from netdesc.hardware.integers import fold_into_weights
+from netdesc.hardware.integers import LayerIntegers, fold_into_weights
 
 
 def export_net(model: FoldedModel, path: str | Path) -> list[str]:
@@ -74,6 +72,44 @@ def _export_flatten(layer: LayerNode, _weights: Weights, _reads_graded: bool) ->
 
 
 def _export_dense(layer: SynapticNode, weights: Weights, reads_graded: bool) -> DenseLayer:
+    integers, neuron = _export_synapses(layer, weights, reads_graded)
+    return DenseLayer(integers.weights, neuron, integers.bias)
+
+
+def _export_kernel(
+    kind: str, layer: SynapticNode, weights: Weights, reads_graded: bool
+) -> KernelLayer:
+    section: Any = layer.section
+    if any(section.output_paddings):
+        raise LayerError("", "has an output padding", hint='train with "output_padding": 0')
+    if len(layer.weight_names) > 1:
+        hint = 'train with neurons that have one input, such as "cuba"'
+        raise LayerError("", "has a kernel before resonators", hint=hint)
+    integers, neuron = _export_synapses(layer, weights, reads_graded)
+    groups = section.groups_of(layer.input_shape[0])
+    (weight,) = integers.weights
+    if not section.draws_weights:
+        weight, groups = np.broadcast_to(weight, (1, 1, *section.kernel_size)), 1
+    elif section.is_transposed:
+        weight = swap_channels(weight, groups)
+    return KernelLayer(
+        (weight,),
+        neuron,
+        integers.bias,
+        kind=kind,
+        input_shape=layer.input_shape,
+        output_shape=layer.output_shape,
+        stride=section.strides,
+        padding=section.paddings,
+        dilation=section.dilations,
+        groups=groups,
+    )
+
+
+def _export_synapses(
+    layer: SynapticNode, weights: Weights, reads_graded: bool
+) -> tuple[LayerIntegers, NetNeuron]:
+    """Returns a layer's integers, and its neurons. LayerError if a file cannot hold them."""
     divided = layer_integers(layer, weights)
     integers = fold_into_weights(divided)
     if integers is None:
@@ -87,7 +123,7 @@ def _export_dense(layer: SynapticNode, weights: Weights, reads_graded: bool) -> 
     if not hands_on_numbers(layer) and not layer.delay:
         hint = 'train with "axonal_delay_step": true'
         raise LayerError("", "has no axonal delay step", hint=hint)
-    return DenseLayer(integers.weights, neuron, integers.bias)
+    return integers, neuron
 
 
 def hands_on_numbers(layer: SynapticNode) -> bool:
@@ -98,6 +134,10 @@ def hands_on_numbers(layer: SynapticNode) -> bool:
 EXPORTERS: dict[type, Callable[[Any, Weights, bool], NetLayer]] = {
     layers.Flatten: _export_flatten,
     layers.Dense: _export_dense,
+    **{
+        section: functools.partial(_export_kernel, kind)
+        for kind, section in KERNEL_SECTIONS.items()
+    },
 }
 """Class of a section -> what makes the record of its layer. The last argument says whether the
 layer's input is graded."""

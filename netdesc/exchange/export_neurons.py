@@ -9,7 +9,7 @@ import numpy as np
 
 from netdesc.exchange.errors import LayerError
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, READOUT_THRESHOLD, NetNeuron
-from netdesc.exchange.net_record import DenseLayer
+from netdesc.exchange.net_synapses import NeuronLayer, SynapticLayer
 from netdesc.hardware.integers import Integers, LayerIntegers
 from netdesc.kernels.fixed_point import DECAY_ONE
 from netdesc.neurons.models import NeuronSection
@@ -85,8 +85,10 @@ EXPORTERS: dict[str, Callable[[Source], NetNeuron]] = {
 """Type of a neuron in a document -> what converts it. The others have a ``net_problem``."""
 
 
-def netx_problems(layer: DenseLayer) -> Iterator[str]:
+def netx_problems(layer: NeuronLayer) -> Iterator[str]:
     """Yields what netx (lava-dl's loader of ``.net`` files) makes of a layer that is not in it."""
+    if layer.kind in NETX_REFUSES:
+        yield f"netx does not load {layer.kind} layers"
     for name, weight in zip(layer.weight_datasets, layer.weights, strict=True):
         part = name.partition("/")[2]
         yield from _weight_problems(weight, f" of the {part} part" if part else "")
@@ -104,17 +106,21 @@ def _weight_problems(weight: Integers, of_part: str) -> Iterator[str]:
         )
 
 
-def _alif_problems(_layer: DenseLayer) -> Iterator[str]:
+NETX_REFUSES = ("convT", "pool", "unpool")
+"""Types of layers that netx knows and refuses."""
+
+
+def _alif_problems(_layer: SynapticLayer) -> Iterator[str]:
     yield "netx fails to load ALIF neurons"
 
 
-def _adaptive_problems(layer: DenseLayer) -> Iterator[str]:
+def _adaptive_problems(layer: SynapticLayer) -> Iterator[str]:
     kind = layer.neuron.type.removeprefix("AD")
     yield f"netx runs {layer.neuron.type} neurons as {kind}, whose threshold does not adapt"
     yield from _resonator_problems(layer)
 
 
-def _resonator_problems(layer: DenseLayer) -> Iterator[str]:
+def _resonator_problems(layer: SynapticLayer) -> Iterator[str]:
     """netx computes period and decay, and from them sine and cosine, which it rounds down."""
     sine, cosine = (layer.neuron.numbers[name] / DECAY_ONE for name in ("sinDecay", "cosDecay"))
     period = 1 / (np.arctan2(sine, cosine) / 2 / np.pi)
@@ -125,7 +131,7 @@ def _resonator_problems(layer: DenseLayer) -> Iterator[str]:
         yield "netx loads a sine or cosine of the neurons 1/4096 too small"
 
 
-def _difference_problems(layer: DenseLayer) -> Iterator[str]:
+def _difference_problems(layer: SynapticLayer) -> Iterator[str]:
     if layer.neuron.is_sum:
         yield (
             "netx adds up what arrives in 64 times finer units; the integrator cuts it to 1/4096 "
@@ -137,7 +143,7 @@ def _difference_problems(layer: DenseLayer) -> Iterator[str]:
         yield f'netx computes relu in place of the activation "{layer.neuron.activation}"'
 
 
-NETX: dict[str, Callable[[DenseLayer], Iterator[str]]] = {
+NETX: dict[str, Callable[[SynapticLayer], Iterator[str]]] = {
     "ALIF": _alif_problems,
     "RF_PHASE": _resonator_problems,
     "RF_IZHIKEVICH": _resonator_problems,

@@ -23,7 +23,8 @@ from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.import_neurons import Values, import_neuron
 from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, Simulation
+from netdesc.exchange.net_record import FlattenLayer, InputLayer, Simulation
+from netdesc.exchange.net_synapses import DenseLayer, KernelLayer, NeuronLayer, SynapticLayer
 from netdesc.graph import Graph, SynapticNode
 from netdesc.graph.nodes import WEIGHT_NAMES
 from netdesc.hardware.integers import Integers
@@ -230,9 +231,12 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
         raise NetFileError(path, problem)
     weights: dict[str, NDArray[np.float32]] = {}
     for (index, record), layer in zip(records, layers, strict=True):
-        shape = (math.prod(layer.output_shape), math.prod(layer.input_shape))
-        if record.weights[0].shape != shape:
-            problem = f"has shape {list(record.weights[0].shape)}; {layer.name} has {list(shape)}"
+        if record.section_type != layer.section.type_name():
+            problem = f"is {record.kind}; {layer.name} is {layer.section.type_name()}"
+            raise NetFileError(path, problem, index, "type")
+        weight, shape = record.state_weights[0], layer.weight_shape
+        if weight.shape != shape:
+            problem = f"has shape {list(weight.shape)}; {layer.name} has {list(shape)}"
             raise NetFileError(path, problem, index, record.weight_datasets[0])
         try:
             weights |= _layer_state(layer, record)
@@ -241,7 +245,7 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
     return weights
 
 
-def _layer_state(layer: SynapticNode, record: DenseLayer) -> dict[str, NDArray[np.float32]]:
+def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[np.float32]]:
     """Returns the state dict of ``layer``, as far as ``record`` has its values.
 
     Adds what a ``.net`` file lacks: the gains of a weight norm (the norms of the weights' rows) and
@@ -254,9 +258,10 @@ def _layer_state(layer: SynapticNode, record: DenseLayer) -> dict[str, NDArray[n
     if layer.section.weight_norm:
         for name, weight in weights.items():
             gain = f"synapse.{name.removesuffix('weight')}gain"
-            state[gain] = np.linalg.norm(weight, axis=1, keepdims=True)
+            axes = tuple(range(1, weight.ndim))
+            state[gain] = np.sqrt(np.square(weight).sum(axis=axes, keepdims=True))
     for name, value in _stored(neuron, values).items():
-        shape = (record.outputs,) if neuron.per_channel else value.shape
+        shape = (record.channels,) if neuron.per_channel else value.shape
         state[f"neuron.{name}"] = np.broadcast_to(value, shape).copy()
     norm = neuron.norm
     if norm or record.bias is not None:
@@ -296,11 +301,22 @@ def _import_flatten(name: str, _layer: FlattenLayer) -> LayerImport:
 
 
 def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
+    return _import_synapses(name, layer, {"units": layer.outputs})
+
+
+def _import_kernel(name: str, layer: KernelLayer) -> LayerImport:
+    lists = {
+        key: [*each] if isinstance(each, tuple) else each for key, each in layer.fields.items()
+    }
+    return _import_synapses(name, layer, lists)
+
+
+def _import_synapses(name: str, layer: NeuronLayer, fields: JsonObject) -> LayerImport:
     imported = import_neuron(layer.neuron)
     neuron: JsonObject = dict(imported.section)
     if layer.bias is not None:
         neuron["norm"] = "mean"
-    section = {"name": name, "type": "dense", "units": layer.outputs, "neuron": neuron}
+    section = {"name": name, "type": layer.section_type, **fields, "neuron": neuron}
     state = {f"synapse.{part}": weight for part, weight in _weights(layer).items()}
     parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
     for value, array in _stored(parsed, imported.values).items():
@@ -308,7 +324,7 @@ def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
     if layer.bias is not None:
         state["neuron.norm.running_mean"] = _mean(layer)
     weights = {f"layers.{name}.{part}": array for part, array in state.items()}
-    synapses = sum(weight.size for weight in layer.weights)
+    synapses = sum(weight.size for weight in layer.state_weights)
     return LayerImport(
         section, weights, neuron["type"], neuron.get("threshold"), synapses, imported.is_graded
     )
@@ -324,17 +340,17 @@ def _stored(neuron: NeuronSection, values: Values) -> Values:
     }
 
 
-def _weights(layer: DenseLayer) -> dict[str, NDArray[np.float32]]:
+def _weights(layer: SynapticLayer) -> dict[str, NDArray[np.float32]]:
     names = WEIGHT_NAMES[len(layer.weights)]
     return {
         name.removeprefix("synapse."): _to_float(weight)
-        for name, weight in zip(names, layer.weights, strict=True)
+        for name, weight in zip(names, layer.state_weights, strict=True)
     }
 
 
-def _mean(layer: DenseLayer) -> NDArray[np.float32]:
+def _mean(layer: SynapticLayer) -> NDArray[np.float32]:
     """Returns the running mean of which the bias is the negative."""
-    bias = np.zeros(layer.outputs, np.int32) if layer.bias is None else layer.bias
+    bias = np.zeros(layer.channels, np.int32) if layer.bias is None else layer.bias
     return _to_float(-bias)
 
 
@@ -366,4 +382,5 @@ IMPORTERS: dict[type, Callable[[str, Any], LayerImport]] = {
     InputLayer: _import_input,
     FlattenLayer: _import_flatten,
     DenseLayer: _import_dense,
+    KernelLayer: _import_kernel,
 }

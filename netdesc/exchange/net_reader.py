@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
-from netdesc.exchange.net_record import (
-    DenseLayer,
-    FlattenLayer,
-    InputLayer,
-    NetFile,
-    NetLayer,
-    Simulation,
-)
+from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile, NetLayer, Simulation
+from netdesc.exchange.net_synapses import KERNEL_SECTIONS, DenseLayer, KernelLayer
 from netdesc.exchange.unsupported import (
     NEURON_CONSTANTS,
     find_unsupported,
@@ -29,6 +25,10 @@ from netdesc.exchange.unsupported import (
     refuse,
 )
 from netdesc.kernels.fixed_point import DECAY_ONE
+from netdesc.kernels.kernel_shape import KernelShape
+
+MAX_PAIR = 1 << 16
+"""The largest stride, padding, dilation and number of groups, the same as in a document."""
 
 MAX_LAYERS = 1_000
 """The limit for the number of layers, the same as in a document."""
@@ -62,13 +62,22 @@ def read_net(path: str | Path) -> ReadResult:
                 for feature in find_unsupported(index, group, types[index] in READERS)
             ],
         )
-        records = tuple(_read_layer(kind, group) for kind, group in zip(types, groups, strict=True))
-        net = NetFile(records, _read_simulation(root))
+        records: list[NetLayer] = []
+        for kind, group in zip(types, groups, strict=True):
+            shape = records[-1].output_shape if records else None
+            records.append(_read_layer(kind, group, shape))
+        net = NetFile(tuple(records), _read_simulation(root))
         warnings = [
             f"{path}: layer {index}: {text}"
             for index, (kind, group) in enumerate(zip(types, groups, strict=True))
             for text in (*_warn_unknown_datasets(kind, group), *_warn_of_neuron(group))
         ]
+        if isinstance(records[0], KernelLayer):
+            shape = list(records[0].input_shape)
+            warnings.append(
+                f"{path}: layer 0: the file does not say the height and width of the input; "
+                f"{shape} is the smallest shape that fits"
+            )
     return ReadResult(net, warnings)
 
 
@@ -83,9 +92,9 @@ def _indices(layers: Group) -> range:
     return range(len(names))
 
 
-def _read_layer(kind: str, group: Group) -> NetLayer:
+def _read_layer(kind: str, group: Group, input_shape: Shape | None) -> NetLayer:
     try:
-        return READERS[kind].read(group)
+        return READERS[kind].read(group, input_shape)
     except LayerError as error:
         raise group.error(error.dataset, error.problem) from error
 
@@ -146,11 +155,12 @@ class LayerReader:
     ``known`` includes datasets that are ignored. Each other dataset of a layer causes a warning.
     """
 
-    read: Callable[[Group], NetLayer]
+    read: Callable[[Group, Shape | None], NetLayer]
+    """Its second argument is the output shape of the layer before; None for the first layer."""
     known: frozenset[str]
 
 
-def _sizes(group: Group, name: str) -> tuple[int, ...]:
+def _sizes(group: Group, name: str) -> Shape:
     sizes = group.integers(name)
     if sizes.ndim != 1 or not 1 <= sizes.size <= 8:
         raise group.error(name, f"has shape {list(sizes.shape)}, not a list of sizes")
@@ -159,15 +169,27 @@ def _sizes(group: Group, name: str) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-def _read_input(group: Group) -> InputLayer:
+def _pair(group: Group, name: str, default: tuple[int, int]) -> tuple[int, int]:
+    """Reads numbers for height and width; one number stands for both."""
+    if not group.has(name):
+        return default
+    values = group.integers(name).reshape(-1)
+    lowest = int(name != "padding")
+    if values.size not in (1, 2) or not ((values >= lowest) & (values <= MAX_PAIR)).all():
+        what = f"{name} is one or two numbers from {lowest} to {MAX_PAIR}"
+        raise group.error(name, f"is {values.tolist()[:8]}; {what}")
+    return int(values[0]), int(values[-1])
+
+
+def _read_input(group: Group, _before: Shape | None) -> InputLayer:
     return InputLayer(_sizes(group, "shape"))
 
 
-def _read_flatten(group: Group) -> FlattenLayer:
+def _read_flatten(group: Group, _before: Shape | None) -> FlattenLayer:
     return FlattenLayer(math.prod(_sizes(group, "shape")))
 
 
-def _read_dense(group: Group) -> DenseLayer:
+def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
     outputs = math.prod(_sizes(group, "shape"))
     neuron = _read_neuron(group.group("neuron"), outputs)
     datasets = ("weight/real", "weight/imag") if neuron.form.is_complex else ("weight",)
@@ -178,6 +200,41 @@ def _read_dense(group: Group) -> DenseLayer:
             raise group.error(name, f"is {group.integer(name)}, but the weight is for {size}")
     bias = group.integers("bias") if group.has("bias") else None
     return DenseLayer(weights, neuron, bias)
+
+
+def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
+    shape = _sizes(group, "shape")
+    if len(shape) != 3:
+        raise group.error("shape", f"is {list(shape)}, not [channels, height, width]")
+    neuron = _read_neuron(group.group("neuron"), shape[0])
+    weight = group.integers("weight")
+    while weight.ndim > 4 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    if weight.ndim != 4:
+        raise group.error("weight", f"has shape {list(weight.shape)}; four axes are needed")
+    kernel = weight.shape[2], weight.shape[3]
+    groups = group.integer("groups") if group.has("groups") else 1
+    if not 1 <= groups <= MAX_PAIR:
+        raise group.error("groups", f"is {groups}; it is 1 to {MAX_PAIR}")
+    slides = {
+        "stride": _pair(group, "stride", (1, 1) if kind.startswith("conv") else kernel),
+        "padding": _pair(group, "padding", (0, 0)),
+        "dilation": _pair(group, "dilation", (1, 1)),
+    }
+    if _pair(group, "kernelSize", kernel) != kernel:
+        raise group.error("kernelSize", f"does not fit the weight, whose kernel is {list(kernel)}")
+    channels = {"conv": weight.shape[1] * groups, "convT": weight.shape[0]}.get(kind, shape[0])
+    for name, size in (("inChannels", channels), ("outChannels", shape[0])):
+        if group.has(name) and group.integer(name) != size:
+            raise group.error(name, f"is {group.integer(name)}, but the layer has {size}")
+    bias = group.integers("bias") if group.has("bias") else None
+    more: dict[str, Any] = {"kind": kind, "output_shape": shape, "groups": groups, **slides}
+    if before is None:
+        gathers = kind in ("conv", "pool")
+        turned = KernelShape(**slides, output_padding=(0, 0), groups=1, is_transposed=gathers)
+        sizes = turned.output_size((shape[1], shape[2]), kernel)
+        before = (channels, *(max(1, each) for each in sizes))
+    return KernelLayer((weight,), neuron, bias, input_shape=before, **more)
 
 
 def _dense_weight(group: Group, path: str, outputs: int) -> NDArray[np.int32]:
@@ -231,13 +288,24 @@ _NEURON_IGNORED = frozenset(
 """Ignored datasets: parameters of surrogate gradients in old files, and an exponent, of which a
 warning tells."""
 
+_SYNAPSES = (
+    frozenset({"type", "shape", "weight", "bias", "delay"}) | _NEURON_KNOWN | _NEURON_IGNORED
+)
+_SLIDES = frozenset({"kernelSize", "stride", "padding", "dilation"})
+_CHANNELS = frozenset({"inChannels", "outChannels", "groups"})
+
 READERS = {
     "input": LayerReader(_read_input, frozenset({"type", "shape"})),
     "flatten": LayerReader(_read_flatten, frozenset({"type", "shape"})),
     "dense": LayerReader(
         _read_dense,
-        frozenset({"type", "shape", "inFeatures", "outFeatures", "weight", "bias", "delay"})
-        | _NEURON_KNOWN
-        | _NEURON_IGNORED,
+        _SYNAPSES | {"inFeatures", "outFeatures"},
     ),
+    **{
+        kind: LayerReader(
+            functools.partial(_read_kernel, kind),
+            _SYNAPSES | _SLIDES | (_CHANNELS if kind.startswith("conv") else frozenset()),
+        )
+        for kind in KERNEL_SECTIONS
+    },
 }

@@ -6,19 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from netdesc.description.models.document import MAX_STEP_MS, MAX_STEPS
-from netdesc.exchange.errors import LayerError, require
-from netdesc.exchange.net_neurons import NetNeuron
-from netdesc.hardware.integers import Integers
-from netdesc.kernels.fixed_point import weight_limits
-
-MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
-MAX_BIAS = 1 << 17
-MAX_AXIS_SIZE = 1 << 20
-"""The largest number of neurons of a layer, and the largest size of an axis of the input."""
-MAX_INPUTS = 1 << 24
+from netdesc.description.models.layers import Shape
+from netdesc.exchange.errors import LayerError
+from netdesc.exchange.net_synapses import (
+    MAX_AXIS_SIZE,
+    MAX_INPUTS,
+    NeuronLayer,
+    SynapticLayer,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +22,7 @@ class InputLayer:
     """Holds the shape of the input; computes nothing. Only the first layer can be of this type."""
 
     kind: ClassVar[str] = "input"
+    reads_one_axis: ClassVar[bool] = False
     inputs: ClassVar[None] = None
     input_shape: tuple[int, ...]
 
@@ -43,12 +40,17 @@ class InputLayer:
     def outputs(self) -> int:
         return math.prod(self.input_shape)
 
+    @property
+    def output_shape(self) -> Shape:
+        return self.input_shape
+
 
 @dataclass(frozen=True)
 class FlattenLayer:
     """Flattens its input to ``size`` neurons in row-major order, without delay."""
 
     kind: ClassVar[str] = "flatten"
+    reads_one_axis: ClassVar[bool] = False
     size_dataset: ClassVar[str] = "shape"
     size: int
 
@@ -68,72 +70,12 @@ class FlattenLayer:
     def outputs(self) -> int:
         return self.size
 
-
-@dataclass(frozen=True, eq=False)
-class DenseLayer:
-    """Fully connected synapses into neurons, with one step of axonal delay behind spikes.
-
-    ``weights`` [outputs, inputs] hold even integers from -256 to 254; there are two of them, real
-    and imaginary, if the form of the neurons is complex. ``bias`` is [outputs], or None. LayerError
-    if a number is out of range.
-    """
-
-    kind: ClassVar[str] = "dense"
-    size_dataset: ClassVar[str] = "weight"
-
-    weights: tuple[Integers, ...]
-    neuron: NetNeuron
-    bias: Integers | None = None
-
-    def __post_init__(self) -> None:
-        first = self.weights[0]
-        for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
-            shape = list(weight.shape)
-            if weight.ndim != 2 or 0 in weight.shape:
-                raise LayerError(dataset, f"has shape {shape}, not [outputs, inputs]")
-            if weight.shape[0] > MAX_AXIS_SIZE or weight.shape[1] > MAX_INPUTS:
-                raise LayerError(dataset, f"has shape {shape}, which is too large")
-            if weight.shape != first.shape:
-                raise LayerError(dataset, f"has shape {shape}; the real part has {first.shape}")
-            require(
-                dataset,
-                weight,
-                (weight >= MIN_WEIGHT) & (weight <= MAX_WEIGHT) & (weight % 2 == 0),
-                f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}",
-            )
-        self.neuron.check(self.outputs)
-        if self.bias is None:
-            return
-        if self.bias.shape != (self.outputs,):
-            raise LayerError(
-                "bias",
-                f"has shape {list(self.bias.shape)}; the layer has {self.outputs} neurons, "
-                f"so [{self.outputs}] is needed",
-            )
-        is_valid = np.abs(self.bias) <= MAX_BIAS
-        require("bias", self.bias, is_valid, f"biases are -{MAX_BIAS} to {MAX_BIAS}")
-
     @property
-    def weight_datasets(self) -> tuple[str, ...]:
-        return ("weight/real", "weight/imag") if self.neuron.form.is_complex else ("weight",)
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        return (self.inputs,)
-
-    @property
-    def inputs(self) -> int:
-        return self.weights[0].shape[1]
-
-    @property
-    def outputs(self) -> int:
-        return self.weights[0].shape[0]
+    def output_shape(self) -> Shape:
+        return (self.size,)
 
 
-NetLayer = InputLayer | FlattenLayer | DenseLayer
-
-NEURON_LAYERS = (DenseLayer,)
-"""Classes of the layers that have synapses and neurons."""
+NetLayer = InputLayer | FlattenLayer | NeuronLayer
 
 
 @dataclass(frozen=True)
@@ -182,33 +124,43 @@ class NetFile:
     def __post_init__(self) -> None:
         if not self.neuron_layers:
             raise LayerError("", "there is no layer of neurons in it")
-        size: int | None = None
+        before: NetLayer | None = None
         for index, layer in enumerate(self.layers):
             if layer.inputs is None:
                 if index:
                     raise LayerError("type", "is input, but only the first layer can be", index)
-            elif size not in (None, layer.inputs):
-                problem = f"is for {layer.inputs} inputs, but the layer before has {size} neurons"
-                raise LayerError(layer.size_dataset, problem, index)
-            size = layer.outputs
+            elif before is not None:
+                _check_input(index, layer, before)
+            before = layer
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The network's input shape.
 
-        If the file begins with an input layer and a flatten layer, this is the shape of the input
-        layer. Otherwise it has one axis, the number of input neurons.
+        If a dense layer reads the input, it has one axis, the number of input neurons. Otherwise
+        this is the shape of the input layer, or of what the first layer reads.
         """
         first = self.layers[0]
         reader = self.layers[1] if first.inputs is None else first
         shape = first.input_shape
-        return shape if reader.kind == "flatten" else (math.prod(shape),)
+        return (math.prod(shape),) if reader.reads_one_axis else shape
 
     @property
-    def neuron_layers(self) -> list[tuple[int, DenseLayer]]:
+    def neuron_layers(self) -> list[tuple[int, NeuronLayer]]:
         """(Index in the file, layer) of each layer that has synapses and neurons."""
         return [
             (index, layer)
             for index, layer in enumerate(self.layers)
-            if isinstance(layer, NEURON_LAYERS)
+            if isinstance(layer, SynapticLayer)
         ]
+
+
+def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
+    """Raises LayerError if the layer cannot read the layer before it."""
+    if layer.inputs != before.outputs:
+        problem = f"is for {layer.inputs} inputs, but the layer before has {before.outputs} neurons"
+        raise LayerError(layer.size_dataset, problem, index)
+    has_axes = before.inputs is not None and len(before.output_shape) > 1
+    if layer.reads_one_axis and has_axes:
+        problem = f"reads {list(before.output_shape)}; a flatten layer is needed before it"
+        raise LayerError("", problem, index)

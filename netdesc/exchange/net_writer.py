@@ -15,7 +15,8 @@ import numpy as np
 from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.exchange.errors import NetFileAccessError, NetFileError
 from netdesc.exchange.net_neurons import NetNeuron
-from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_synapses import DenseLayer, KernelLayer, SynapticLayer
 from netdesc.hardware.integers import Integers
 
 
@@ -62,6 +63,22 @@ def _write_dense(group: h5py.Group, layer: DenseLayer) -> None:
     group["shape"] = np.array([layer.outputs], dtype=np.int64)
     group["inFeatures"] = np.int64(layer.inputs)
     group["outFeatures"] = np.int64(layer.outputs)
+    _write_synapses(group, layer)
+
+
+def _write_kernel(group: h5py.Group, layer: KernelLayer) -> None:
+    sizes = {"kernelSize": layer.weights[0].shape[2:], "stride": layer.stride}
+    sizes |= {"shape": layer.output_shape, "padding": layer.padding, "dilation": layer.dilation}
+    for name, values in sizes.items():
+        group[name] = np.array(values, dtype=np.int64)
+    if not layer.has_one_weight:
+        group["inChannels"] = np.int64(layer.input_shape[0])
+        group["outChannels"] = np.int64(layer.channels)
+        group["groups"] = np.int64(layer.groups)
+    _write_synapses(group, layer)
+
+
+def _write_synapses(group: h5py.Group, layer: SynapticLayer) -> None:
     for dataset, weight in zip(layer.weight_datasets, layer.weights, strict=True):
         group[dataset] = weight.astype(np.float32)
     if layer.bias is not None:
@@ -90,4 +107,5 @@ WRITERS: dict[type, Callable[[h5py.Group, Any], None]] = {
     InputLayer: _write_input,
     FlattenLayer: _write_flatten,
     DenseLayer: _write_dense,
+    KernelLayer: _write_kernel,
 }

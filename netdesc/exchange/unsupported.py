@@ -9,7 +9,7 @@ from typing import NamedTuple
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.hdf5_reader import Group
 from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES
-from netdesc.exchange.net_record import MAX_WEIGHT, MIN_WEIGHT
+from netdesc.exchange.net_synapses import MAX_WEIGHT, MIN_WEIGHT
 
 NEURON_CONSTANTS = {
     "refDelay": (1, "refractory periods"),
@@ -89,6 +89,17 @@ def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
         yield "weight", "complex weights of neurons other than resonators"
 
 
+def _find_resonators(group: Group) -> Iterator[tuple[str, str]]:
+    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
+    if form is not None and form.is_complex:
+        yield "neuron/type", "kernels before resonators"
+
+
+def _find_dilation(group: Group) -> Iterator[tuple[str, str]]:
+    if group.has("dilation") and (group.integers("dilation") != 1).any():
+        yield "dilation", "pools with a dilation"
+
+
 def _find_delay(group: Group) -> Iterator[tuple[str, str]]:
     if group.has("delay") and group.integers("delay").any():
         yield "delay", "delays"
@@ -139,7 +150,10 @@ def neuron_type(neuron: Group) -> str:
     return OLD_TYPES.get(kind, kind)
 
 
+_SYNAPSES = (_find_delay, _find_missing_neuron, _find_neuron, _find_bias)
 _CHECKS: dict[str, tuple[Check, ...]] = {
     "input": (_find_input_neuron,),
-    "dense": (_find_complex_weight, _find_delay, _find_missing_neuron, _find_neuron, _find_bias),
+    "dense": (_find_complex_weight, *_SYNAPSES),
+    **dict.fromkeys(("conv", "convT"), (_find_resonators, *_SYNAPSES)),
+    **dict.fromkeys(("pool", "unpool"), (_find_resonators, _find_dilation, *_SYNAPSES)),
 }

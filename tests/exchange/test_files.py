@@ -206,9 +206,9 @@ def test_the_error_names_the_dataset_of_an_invalid_layer(
 def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.net"
     layers = [
-        {"type": np.array([b"conv"], "S10"), "neuron/type": "LIF"},
+        {"type": np.array([b"concat"], "S10"), "neuron/type": "LIF"},
         {"neuron/type": "SDNN", "neuron/activation": "tanh"},
-        {"type": np.array([b"conv"], "S10"), "delay": np.ones(2)},
+        {"type": np.array([b"concat"], "S10"), "delay": np.ones(2)},
         {"delay": np.ones(2), "neuron/type": "LIF", "neuron/gradedSpike": True},
         NO_NEURON | {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT},
         {"bias": np.array([2, 3]), "neuron/vThMant": 0},
@@ -220,7 +220,7 @@ def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
         import_net(path)
     message = str(raised.value)
     for words in (
-        "conv layers (layers 0, 2)",
+        "concat layers (layers 0, 2)",
         "neurons of type LIF (layers 0, 3)",
         "the activation tanh (layer 1)",
         "delays (layers 2, 3)",
@@ -238,7 +238,7 @@ def test_many_layers_of_a_kind_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.net"
     with h5py.File(path, "w") as file:
         for index in range(30):
-            write_dense(file.create_group(f"layer/{index}"), type=np.array([b"conv"], "S10"))
+            write_dense(file.create_group(f"layer/{index}"), type=np.array([b"concat"], "S10"))
     with pytest.raises(NetFileError, match=r"layers 0, .*, 9 and 20 more"):
         import_net(path)
 

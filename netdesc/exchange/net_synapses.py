@@ -1,0 +1,226 @@
+"""Layers of a ``.net`` file that have synapses and neurons, as plain integers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netdesc.description.models import layers
+from netdesc.description.models.layers import Shape, ShapeError
+from netdesc.exchange.errors import LayerError, require
+from netdesc.exchange.net_neurons import NetNeuron
+from netdesc.hardware.integers import Integers
+from netdesc.kernels.fixed_point import weight_limits
+
+MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
+MAX_BIAS = 1 << 17
+MAX_AXIS_SIZE = 1 << 20
+"""The largest number of neurons of a dense layer, and the largest size of an axis of the input."""
+MAX_INPUTS = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class SynapticLayer:
+    """Synapses into neurons, with one step of axonal delay behind spikes.
+
+    ``weights`` hold even integers from -256 to 254; there are two of them, real and imaginary, if
+    the form of the neurons is complex. ``bias`` is [channels], or None; the channels of a dense
+    layer are its neurons. LayerError if a number is out of range.
+    """
+
+    reads_one_axis: ClassVar[bool] = False
+    """Whether the layer's input has one axis, the neurons of the layer before."""
+
+    weights: tuple[Integers, ...]
+    neuron: NetNeuron
+    bias: Integers | None = None
+
+    @property
+    def channels(self) -> int:
+        raise NotImplementedError
+
+    def check(self) -> None:
+        for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
+            require(
+                dataset,
+                weight,
+                (weight >= MIN_WEIGHT) & (weight <= MAX_WEIGHT) & (weight % 2 == 0),
+                f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}",
+            )
+        self.neuron.check(self.channels)
+        if self.bias is None:
+            return
+        if self.bias.shape != (self.channels,):
+            raise LayerError(
+                "bias",
+                f"has shape {list(self.bias.shape)}; the layer has {self.channels} neurons, "
+                f"so [{self.channels}] is needed",
+            )
+        is_valid = np.abs(self.bias) <= MAX_BIAS
+        require("bias", self.bias, is_valid, f"biases are -{MAX_BIAS} to {MAX_BIAS}")
+
+    @property
+    def weight_datasets(self) -> tuple[str, ...]:
+        return ("weight/real", "weight/imag") if self.neuron.form.is_complex else ("weight",)
+
+    @property
+    def state_weights(self) -> tuple[Integers, ...]:
+        """The weights in the layout of a network's state dict."""
+        return self.weights
+
+
+@dataclass(frozen=True, eq=False)
+class DenseLayer(SynapticLayer):
+    """Fully connected synapses into neurons. ``weights`` are [outputs, inputs]."""
+
+    kind: ClassVar[str] = "dense"
+    section_type: ClassVar[str] = "dense"
+    reads_one_axis: ClassVar[bool] = True
+    size_dataset: ClassVar[str] = "weight"
+
+    def __post_init__(self) -> None:
+        first = self.weights[0]
+        for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
+            shape = list(weight.shape)
+            if weight.ndim != 2 or 0 in weight.shape:
+                raise LayerError(dataset, f"has shape {shape}, not [outputs, inputs]")
+            if weight.shape[0] > MAX_AXIS_SIZE or weight.shape[1] > MAX_INPUTS:
+                raise LayerError(dataset, f"has shape {shape}, which is too large")
+            if weight.shape != first.shape:
+                raise LayerError(dataset, f"has shape {shape}; the real part has {first.shape}")
+        self.check()
+
+    @property
+    def channels(self) -> int:
+        return self.outputs
+
+    @property
+    def input_shape(self) -> Shape:
+        return (self.inputs,)
+
+    @property
+    def output_shape(self) -> Shape:
+        return (self.outputs,)
+
+    @property
+    def inputs(self) -> int:
+        return self.weights[0].shape[1]
+
+    @property
+    def outputs(self) -> int:
+        return self.weights[0].shape[0]
+
+
+KERNEL_SECTIONS: dict[str, type[layers.KernelSection]] = {
+    "conv": layers.Conv,
+    "convT": layers.ConvTranspose,
+    "pool": layers.SumPool,
+    "unpool": layers.Upsample,
+}
+"""Type of a layer with a kernel in files -> the class of its section."""
+
+
+@dataclass(frozen=True, eq=False)
+class KernelLayer(SynapticLayer):
+    """A kernel that slides over height and width. ``input_shape`` and ``output_shape`` are
+    [channels, height, width].
+
+    ``weights`` are [out, in / groups, height, width] in ``conv``, [in, out / groups, height, width]
+    in ``convT``, and [1, 1, height, width] in ``pool`` and ``unpool``, all equal. LayerError also
+    if the shapes do not fit.
+    """
+
+    size_dataset: ClassVar[str] = "shape"
+
+    kind: str = field(kw_only=True)
+    input_shape: Shape = field(kw_only=True)
+    output_shape: Shape = field(kw_only=True)
+    stride: tuple[int, int] = field(kw_only=True, default=(1, 1))
+    padding: tuple[int, int] = field(kw_only=True, default=(0, 0))
+    dilation: tuple[int, int] = field(kw_only=True, default=(1, 1))
+    groups: int = field(kw_only=True, default=1)
+
+    def __post_init__(self) -> None:
+        weight = self.weights[0]
+        if weight.ndim != 4 or 0 in weight.shape:
+            raise LayerError("weight", f"has shape {list(weight.shape)}, which has not four axes")
+        if self.has_one_weight and (weight.shape[:2] != (1, 1) or (weight != weight.flat[0]).any()):
+            raise LayerError("weight", f"of {self.kind} layers is one number for all of the kernel")
+        try:
+            section = KERNEL_SECTIONS[self.kind].model_validate(
+                {"name": "a", "type": self.section_type, "neuron": "n", **self.fields}
+            )
+            shape = section.output_shape(self.input_shape)
+        except ShapeError as error:
+            raise LayerError("shape", f"does not fit: the layer {error}") from error
+        needed = section.weight_shape(self.input_shape)
+        if shape != self.output_shape:
+            problem = f"is {list(self.output_shape)}; {list(shape)} follows from the kernel"
+            raise LayerError("shape", f"{problem} and an input of {list(self.input_shape)}")
+        if self.state_weights[0].shape != needed:
+            problem = f"has shape {list(weight.shape)}, which does not fit {self.groups} groups"
+            raise LayerError("weight", f"{problem} of {self.input_shape[0]} channels")
+        self.check()
+
+    @property
+    def section_type(self) -> str:
+        return KERNEL_SECTIONS[self.kind].type_name()
+
+    @property
+    def has_one_weight(self) -> bool:
+        return not KERNEL_SECTIONS[self.kind].draws_weights
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the layer's section that are not the default."""
+        kernel = self.weights[0].shape[2], self.weights[0].shape[3]
+        values: dict[str, Any] = {"kernel": kernel, "stride": self.stride, "padding": self.padding}
+        defaults: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0)}
+        if self.has_one_weight:
+            defaults["stride"] = kernel
+        else:
+            values = {"channels": self.channels, **values}
+            values |= {"dilation": self.dilation, "groups": self.groups}
+            defaults |= {"dilation": (1, 1), "groups": 1}
+        kept = {name: each for name, each in values.items() if each != defaults.get(name)}
+        return {
+            name: each[0] if isinstance(each, tuple) and each[0] == each[1] else each
+            for name, each in kept.items()
+        }
+
+    @property
+    def channels(self) -> int:
+        return self.output_shape[0]
+
+    @property
+    def state_weights(self) -> tuple[Integers, ...]:
+        if self.has_one_weight:
+            return tuple(weight.reshape(-1)[:1] for weight in self.weights)
+        if self.kind == "conv":
+            return self.weights
+        return tuple(swap_channels(weight, self.groups) for weight in self.weights)
+
+    @property
+    def inputs(self) -> int:
+        return math.prod(self.input_shape)
+
+    @property
+    def outputs(self) -> int:
+        return math.prod(self.output_shape)
+
+
+NeuronLayer = DenseLayer | KernelLayer
+
+
+def swap_channels(weight: Integers, groups: int) -> Integers:
+    """Exchanges the channels of input and output, [in, out / groups, …] and [out, in / groups, …].
+
+    Returns the weight unchanged if its first axis does not divide into the groups.
+    """
+    if weight.shape[0] % groups:
+        return weight
+    grouped = weight.reshape(groups, -1, *weight.shape[1:])
+    return grouped.swapaxes(1, 2).reshape(-1, grouped.shape[1], *weight.shape[2:])

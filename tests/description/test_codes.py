@@ -115,11 +115,9 @@ LIMITS = {
     "ND309": (f"{MAX_ARRAY_BYTES >> 30} GiB",),
     "ND320": (f"{MAX_CHECKED_BYTES >> 20} MiB", f"±{MAX_REAL_INPUT}"),
     "ND321": (f"{MAX_CHECKED_BYTES >> 20} MiB",),
-    "ND324": (
-        f"{MAX_BYTES_AT_ANY_RATIO >> 20} MiB is over {MAX_LARGE_ARRAY_RATIO} times",
-        f"{MAX_INPUT_BYTES >> 30} GiB",
-    ),
-}
+    "ND324": (f"{MAX_BYTES_AT_ANY_RATIO >> 20} MiB is over {MAX_LARGE_ARRAY_RATIO} times",
+     f"{MAX_INPUT_BYTES >> 30} GiB"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("code", LIMITS)

@@ -51,13 +51,8 @@ CASES = [
     ("/neurons/cuba/dropout", "1", "ND106", "/neurons/cuba/dropout", "less than 1"),
     ("/time/steps", "9000000", "ND106", "/time/steps", "at most 1000000"),
     ("/neurons/cuba/norm", '"max"', "ND107", "/neurons/cuba/norm", "allowed: mean"),
-    (
-        "/layers/0/quantization",
-        '{"bits": 4}',
-        "ND107",
-        "/layers/0/quantization/bits",
-        "cannot be 4",
-    ),
+    ("/layers/0/quantization", '{"bits": 4}', "ND107", "/layers/0/quantization/bits",
+     "cannot be 4"),
     ("/neurons/cuba/learn", '["decay"]', "ND107", "/neurons/cuba/learn/0", "current_decay"),
     ("/layers", "[]", "ND108", "/layers", "layers is empty"),
     ("/name", '""', "ND109", "/name", "a file name"),
@@ -72,15 +67,10 @@ CASES = [
     ("/layers/0/from", '"hidden"', "ND206", "/layers/0/from", "reads itself"),
     ("/layers/0/from", '["input", "output"]', "ND206", "/layers/0/from/1", "after it"),
     ("/layers/1/from", '["imput"]', "ND205", "/layers/1/from/0", '"input"?'),
-    (
-        "/layers/0/neuron",
-        CUBA.replace("1,", "0.01,", 1),
-        "ND211",
-        "/layers/0/neuron/threshold",
-        "0",
-    ),
+    ("/layers/0/neuron", CUBA.replace("1,", "0.01,", 1), "ND211", "/layers/0/neuron/threshold",
+     "0"),
     ("/neurons/cuba/voltage_decay", "0.99999", "ND212", "/neurons/cuba/voltage_decay", "4096"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("pointer", "text", "code", "at", "words"), CASES)

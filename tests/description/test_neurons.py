@@ -61,10 +61,7 @@ NEURONS = {
     "shared": (ALIF | {"threshold": [1, 2]}, ["ND215 /threshold"]),
     "on zero": (ALIF | {"threshold": 0.01}, ["ND211 /threshold"]),
     "learn": (OWN | {"learn": ["v"]}, ["ND239 /learn/0"]),
-    "no gradient": (
-        ALIF | {"learn": ["threshold", "threshold_step"]},
-        ["ND239 /learn/1"],
-    ),
+    "no gradient": (ALIF | {"learn": ["threshold", "threshold_step"]}, ["ND239 /learn/1"]),
     "exact": (ALIF | {"learn": ["threshold_step"], "reset_gradient": "exact"}, []),
     "beyond kernels": (ALIF | {"threshold_step": 32769}, ["ND106 /threshold_step"]),
     "fine units": ({"type": "sigma_delta", "threshold": 513}, ["ND106 /threshold"]),
@@ -72,16 +69,12 @@ NEURONS = {
     "integrator": ({"type": "integrator", "graded": True}, ["ND240 /graded"]),
     "delta": ({"type": "delta", "threshold": 0, "norm": "mean"}, ["ND240 /norm"]),
     "period": ({"type": "rf", "threshold": 1, "period": 3, "decay": 0}, ["ND106 /period"]),
-    "two mistakes": (
-        OWN | {"step": ["v = v + x + y", "v = v * v"]},
-        ["ND238 /step/0", "ND238 /step/1"],
-    ),
-    "names": (
-        OWN | {"parameters": LEAK},
-        ["ND238 /parameters/leak", "ND242 /parameters/leak/value"],
-    ),
+    "two mistakes": (OWN | {"step": ["v = v + x + y", "v = v * v"]},
+     ["ND238 /step/0", "ND238 /step/1"]),
+    "names": (OWN | {"parameters": LEAK},
+     ["ND238 /parameters/leak", "ND242 /parameters/leak/value"]),
     "three inputs": (OWN | {"inputs": ["x", "y", "z"]}, ["ND108 /inputs"]),
-}
+}  # fmt: skip
 FOREIGN = {
     "graded_spike": (ALIF | {"graded_spike": True}, "graded"),
     "spike_grad": (ALIF | {"spike_grad": 1}, '{"width": 0.5'),

@@ -114,12 +114,9 @@ FAULTS = [
     ("training.epochs=0", "ND106", "at least 1"),
     ("layers.0.neuron=cubs", "ND201", "did you mean"),
     ("layers.0={}", "ND102", '"type" is missing'),
-    (
-        'training={"epochs": 1, "optimiser": {"type": "sgd", "learning_rate": 1}}',
-        "ND101",
-        "optimizer",
-    ),
-]
+    ('training={"epochs": 1, "optimiser": {"type": "sgd", "learning_rate": 1}}', "ND101",
+     "optimizer"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("argument", "code", "words"), FAULTS)

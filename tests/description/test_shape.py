@@ -37,19 +37,14 @@ def test_null_instead_of_a_value_gives_one_diagnostic(member, tmp_path):
 
 TYPES = {
     # what is done: the line and the column, the message, the hint, and the second places
-    "another loss": (
-        swapped(('"spike_rate"', '"spike_max"')),
-        (28, 33, 'fields "true_rate" and "false_rate" belong to type "spike_rate"'),
-        'leave them out, or use the type "spike_rate"',
-        ["/loss/type", "/loss/false_rate"],
-    ),
-    "a layer": (
-        swapped(('"hidden", "type": "dense"', '"hidden", "type": "flatten"')),
-        (25, 43, 'fields "units", "neuron" and "weight_scale" belong to type "dense"'),
-        'leave them out, or use the type "dense"',
-        ["/layers/0/type", "/layers/0/neuron", "/layers/0/weight_scale"],
-    ),
-}
+    "another loss": (swapped(('"spike_rate"', '"spike_max"')),
+     (28, 33, 'fields "true_rate" and "false_rate" belong to type "spike_rate"'),
+     'leave them out, or use the type "spike_rate"', ["/loss/type", "/loss/false_rate"]),
+    "a layer": (swapped(('"hidden", "type": "dense"', '"hidden", "type": "flatten"')),
+     (25, 43, 'fields "units", "neuron" and "weight_scale" belong to type "dense"'),
+     'leave them out, or use the type "dense"',
+     ["/layers/0/type", "/layers/0/neuron", "/layers/0/weight_scale"]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -80,35 +75,24 @@ def test_the_hint_states_the_fix(tmp_path):
 RATE = ', "learning_rate": 0.01'
 ELSEWHERE = {
     # what is done: the fields, their line, and the hint
-    "a field of an inner object": (
-        swapped((RATE, ""), ('"seed": 0', f'"seed": 0{RATE}')),
-        [("learning_rate", 31, "it belongs in training.optimizer")],
-    ),
-    "a field that is there, too": (
-        swapped(('"seed": 0', f'"seed": 0{RATE}')),
-        [("learning_rate", 31, "training.optimizer has it already")],
-    ),
+    "a field of an inner object": (swapped((RATE, ""), ('"seed": 0', f'"seed": 0{RATE}')),
+     [("learning_rate", 31, "it belongs in training.optimizer")]),
+    "a field that is there, too": (swapped(('"seed": 0', f'"seed": 0{RATE}')),
+     [("learning_rate", 31, "training.optimizer has it already")]),
     "a field of an inner object by another tool's name": (
-        swapped((RATE, ""), ('"seed": 0', '"seed": 0, "lr": 0.01')),
-        [("lr", 31, 'it belongs in training.optimizer as "learning_rate"')],
-    ),
-    "such a field that is there, too": (
-        swapped(('"seed": 0', '"seed": 0, "lr": 0.01')),
-        [("lr", 31, 'training.optimizer has "learning_rate" already')],
-    ),
+     swapped((RATE, ""), ('"seed": 0', '"seed": 0, "lr": 0.01')),
+     [("lr", 31, 'it belongs in training.optimizer as "learning_rate"')]),
+    "such a field that is there, too": (swapped(('"seed": 0', '"seed": 0, "lr": 0.01')),
+     [("lr", 31, 'training.optimizer has "learning_rate" already')]),
     "a field of the outer object": (
-        swapped(('    "seed": 0,\n', ""), (RATE, f'{RATE}, "seed": 0')),
-        [("seed", 32, "it belongs in training")],
-    ),
+     swapped(('    "seed": 0,\n', ""), (RATE, f'{RATE}, "seed": 0')),
+     [("seed", 32, "it belongs in training")]),
     "fields of an object that is not there": (
-        swapped(('"time": {"steps": 24, "step_ms": 1.0}', '"steps": 24, "step_ms": 1.0')),
-        [("steps", 6, "it belongs in time"), ("step_ms", 6, "it belongs in time")],
-    ),
-    "a field of the neuron": (
-        swapped(('"units": 128', '"units": 128, "threshold": 1')),
-        [("threshold", 25, 'neuron "cuba" has it already')],
-    ),
-}
+     swapped(('"time": {"steps": 24, "step_ms": 1.0}', '"steps": 24, "step_ms": 1.0')),
+     [("steps", 6, "it belongs in time"), ("step_ms", 6, "it belongs in time")]),
+    "a field of the neuron": (swapped(('"units": 128', '"units": 128, "threshold": 1')),
+     [("threshold", 25, 'neuron "cuba" has it already')]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)

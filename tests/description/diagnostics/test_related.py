@@ -21,16 +21,13 @@ CASES = [
     ("/layers/1/from", '["hidden", "hidden"]', "ND209", ['"hidden"']),
     ("/loss", '{"type": "spike_time", "time_constant_ms": 9, "filter_steps": 5}', "ND213", ["5"]),
     ("/neurons/cuba/voltage_decay", "[0.2, 0.1]", "ND216", ["0.1"]),
-    (
-        "/training",
-        TRAINING.format("adam", "", ', "schedule": {"type": "cosine", "warmup_epochs": 10}'),
-        "ND219",
-        ["10"],
-    ),
+    ("/training",
+     TRAINING.format("adam", "", ', "schedule": {"type": "cosine", "warmup_epochs": 10}'), "ND219",
+     ["10"]),
     ("/training/optimizer/momentum", "0.5", "ND105", ['"adam"']),
     ("/data/train/0/label", "1", "ND227", ['"target"']),
     ("/layers/1/units", "1", "ND308", ["1"]),
-]
+]  # fmt: skip
 OF_LABELS = [
     ("/loss", '{"type": "spike_rate", "window_steps": 200}', "ND231", ["100"]),
     ("/data/range", "[1, 0]", "ND233", ["1"]),

@@ -22,14 +22,11 @@ FLOATS_ONLY = (math.nan, math.inf, -math.inf)
 KINDS = {
     "spikes": ({"encoding": {"type": "spikes"}}, lambda each: np.isin(each, (0, 1)), "ND321"),
     "rate": ({"encoding": {"type": "rate"}}, lambda each: (each >= 0) & (each <= 1), "ND320"),
-    "scaled": (
-        {"encoding": {"type": "constant"}, "range": [-1, 100]},
-        lambda each: (each >= -1) & (each <= 100),
-        "ND320",
-    ),
+    "scaled": ({"encoding": {"type": "constant"}, "range": [-1, 100]},
+     lambda each: (each >= -1) & (each <= 100), "ND320"),
     "real": ({"encoding": {"type": "series"}}, np.isfinite, "ND320"),
     "cut off": ({"encoding": {"type": "series"}}, lambda each: abs(each) <= 512, "ND320"),
-}
+}  # fmt: skip
 
 
 @st.composite

@@ -66,16 +66,11 @@ CASES = [
     ("a.npy", npy([[0.5, 1, 1]]), [4], "ND322", "the x 0.5 in its row 0, not a whole number"),
     ("a.npy", npy([[0, 1, 1], [0, np.nan, 1]]), [4], "ND322", "the p nan in its row 1"),
     ("a.npy", npy([[0, 1, np.nan]]), [4], "ND322", "the time nan in its row 0"),
-    (
-        "a.npy",
-        npy([[0, 1, 1.7e15]]),
-        [4],
-        "ND322",
-        "at most 46 days are possible | are the times in µs?",
-    ),
+    ("a.npy", npy([[0, 1, 1.7e15]]), [4], "ND322",
+     "at most 46 days are possible | are the times in µs?"),
     ("a.npy", npy([[0, 1, 1.0]])[:-1], [4], "ND322", "is cut off"),
     ("a.npy", b"", [4], "ND322", "is not an .npy file"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "raw", "shape", "code", "words"), CASES)

@@ -19,23 +19,16 @@ LABELLED_PAIRS = [
     (_pairs(INPUT | {"label": 0}, INPUT | {"label": 1}), [], []),
     (_pairs(INPUT | {"label": 1}, INPUT | {"label": 1}), ["ND235"], ["/data/train"]),
     (_pairs(INPUT | {"label": 2}), ["ND229"], ["/data/train/0/label"]),
-    (
-        _pairs(INPUT | {"label": 0}, INPUT | {"label": 1}, validation=[INPUT | {"label": 7}]),
-        ["ND229"],
-        ["/data/validation/0/label"],
-    ),
-    (
-        _pairs(INPUT | {"label": 0}, INPUT, INPUT | {"label": 1}),
-        ["ND227"],
-        ["/data/train/1"],
-    ),
+    (_pairs(INPUT | {"label": 0}, INPUT | {"label": 1}, validation=[INPUT | {"label": 7}]),
+     ["ND229"], ["/data/validation/0/label"]),
+    (_pairs(INPUT | {"label": 0}, INPUT, INPUT | {"label": 1}), ["ND227"], ["/data/train/1"]),
     (_pairs(TARGET, TARGET), ["ND228"], ["/data/train/0/target"]),
     (_pairs(INPUT | {"label": 0}, TARGET), ["ND228"], ["/data/train/1/target"]),
     (_pairs(TARGET | {"label": 0}, INPUT | {"label": 1}), ["ND227"], ["/data/train/0/label"]),
     (_pairs(INPUT | {"label": -1}, INPUT | {"label": 1}), ["ND106"], ["/data/train/0/label"]),
     (_pairs(INPUT | {"label": 1.5}, INPUT | {"label": 1}), ["ND103"], ["/data/train/0/label"]),
     (_pairs(INPUT | {"label": True}, INPUT | {"label": 1}), ["ND103"], ["/data/train/0/label"]),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "expected", "places"), LABELLED_PAIRS)

@@ -16,124 +16,58 @@ from netdesc.description import check
 from netdesc.description.json.reader import parse
 from netdesc.description.source import Source
 
-ONE = {
-    # what is done: line and column, the message and its hint
-    "neither quotes nor colon": (
-        swapped(('"loss":', "loss")),
-        (28, 3, 'a name in double quotes belongs here, not "loss"', 'write "loss":'),
-    ),
-    "no name": (
-        swapped(('"units": 128', "128")),
-        (25, 41, 'a name in double quotes belongs here, not "128"', ""),
-    ),
-    "no name and no colon": (
-        swapped(('"loss": ', "")),
-        (28, 3, 'a name is missing before "{"', ""),
-    ),
-    "quote behind a number": (swapped(("24,", '24",')), (6, 23, "a quote too many", "remove")),
-    "quote twice": (swapped(('"hidden"', '"hidden""')), (25, 22, "a quote too many", "remove")),
-    "no closing quote in a line": (
-        swapped(('"hidden",', '"hidden,')),
-        (25, 14, "a string that is not closed", 'write "hidden"'),
-    ),
-    "no opening quote": (
-        swapped(('"hidden",', 'hidden",')),
-        (25, 14, "a string without its first quote", 'write "hidden"'),
-    ),
-    "no closing quote of a name in a line": (
-        swapped(('"steps":', '"steps:')),
-        (6, 12, "a string that is not closed", 'write "steps"'),
-    ),
-    "first quote late": (
-        swapped(('"time"', 't"ime"')),
-        (6, 3, "t stands before the first quote", 'write "time"'),
-    ),
-    "a raw string of Python": (
-        swapped(('"../data/digits/digits.npz"', 'r"../data/digits/digits.npz"')),
-        (9, 13, "r stands before the first quote", 'write "r../data/digits/digits.npz"'),
-    ),
-    "last quote early": (
-        swapped(('"hidden"', '"hidde"n')),
-        (25, 14, "n stands after the last quote", 'write "hidden"'),
-    ),
-    "quotes inside": (
-        swapped(("handwritten", '"handwritten"')),
-        (5, 24, "a quote inside a string", 'write \\" for it'),
-    ),
-    "line break inside": (
-        swapped(("apart: a", "apart:\n  a")),
-        (5, 18, "a line break inside a string", "write \\n for it"),
-    ),
-    "comments": (
-        swapped(('"seed": 0,', '"seed": 0, // none'), ('  "input"', '  /* 8 x 8\n */ "input"')),
-        (14, 3, "a comment, and 1 more", "JSON has no comments"),
-    ),
-    "a comment after dashes": (
-        swapped(('"seed": 0,', '"seed": 0, -- none')),
-        (31, 16, "a comment", "JSON has no comments"),
-    ),
-    "value without quotes": (
-        swapped(('"type": "cuba"', '"type": cuba')),
-        (17, 15, "cuba without quotes", 'write "cuba"'),
-    ),
-    "no value": (
-        swapped(('"seed": 0', '"seed": ')),
-        (31, 13, 'a value is missing before ","', ""),
-    ),
-    "no colon and no value": (
-        swapped(('"seed": 0', '"seed"')),
-        (31, 10, '"seed" has no value', 'add ":" and a value'),
-    ),
-    "a unit": (
-        swapped(('"step_ms": 1.0', '"step_ms": 1ms')),
-        (6, 36, "1ms is not a number in JSON", "the names of fields state the units"),
-    ),
-    "a unit behind a space": (
-        swapped(('"step_ms": 1.0', '"step_ms": 1 ms')),
-        (6, 38, '"ms" does not belong here', '"," or "}" follows a value'),
-    ),
-    "zeros": (swapped(('"seed": 0', '"seed": 007')), (31, 13, "007 is not a number", "write 7")),
-    "not a number": (swapped(("0.03", "NaN")), (21, 19, "JSON has no number NaN", "finite")),
-    "two documents": (
-        DIGITS + DIGITS,
-        (37, 1, "a second document begins here", "a file holds one document"),
-    ),
-    "cut off in a string": (
-        DIGITS[:900],
-        (32, 7, 'the file ends, and the "{" of line 29 is not closed', "add }}"),
-    ),
-    "cut off behind a section": (
-        DIGITS[: DIGITS.index('"neurons"')],
-        (14, 27, 'the file ends, and the "{" of line 1 is not closed', "add }"),
-    ),
-    "assignment": (
-        "network = " + DIGITS,
-        (1, 1, 'a document begins with "{", not with network =', ""),
-    ),
-    "dots": (
-        swapped(('"seed": 0,', "...")),
-        (31, 5, 'a name in double quotes belongs here, not "..."', ""),
-    ),
-    "a type alone": (
-        swapped(('{"type": "rate"}', '{"rate"}')),
-        (12, 23, '"rate" has no value', 'add ":" and a value'),
-    ),
-    "a percentage": (
-        swapped(('"true_rate": 0.9', '"true_rate": 90%')),
-        (28, 49, '"%" does not belong here', '"," or "}" follows a value'),
-    ),
-    "a path of Windows": (
-        swapped(("../data/digits/digits", r"..\data\digits\digits")),
-        (9, 16, r"\d is not an escape sequence", 'a path takes "/" on every system'),
-    ),
-    "html": ("<!DOCTYPE html>\n<p>{}\n", (1, 1, 'a document begins with "{", not with <', "")),
-    "yaml": ("format: 1\ntime:\n  steps: 3\n", (1, 1, 'a document begins with "{"', "")),
-}
+ONE = [
+    # text, line, column, start of the message, part of the hint
+    (swapped(('"loss":', "loss")), 28, 3, 'a name in double quotes belongs here, not "loss"',
+     'write "loss":'),
+    (swapped(('"units": 128', "128")), 25, 41, 'a name in double quotes belongs here, not "128"',
+     ""),
+    (swapped(('"loss": ', "")), 28, 3, 'a name is missing before "{"', ""),
+    (swapped(("24,", '24",')), 6, 23, "a quote too many", "remove"),
+    (swapped(('"hidden"', '"hidden""')), 25, 22, "a quote too many", "remove"),
+    (swapped(('"hidden",', '"hidden,')), 25, 14, "a string that is not closed", 'write "hidden"'),
+    (swapped(('"hidden",', 'hidden",')), 25, 14, "a string without its first quote",
+     'write "hidden"'),
+    (swapped(('"steps":', '"steps:')), 6, 12, "a string that is not closed", 'write "steps"'),
+    (swapped(('"time"', 't"ime"')), 6, 3, "t stands before the first quote", 'write "time"'),
+    (swapped(('"../data/digits/digits.npz"', 'r"../data/digits/digits.npz"')), 9, 13,
+     "r stands before the first quote", 'write "r../data/digits/digits.npz"'),
+    (swapped(('"hidden"', '"hidde"n')), 25, 14, "n stands after the last quote", 'write "hidden"'),
+    (swapped(("handwritten", '"handwritten"')), 5, 24, "a quote inside a string",
+     'write \\" for it'),
+    (swapped(("apart: a", "apart:\n  a")), 5, 18, "a line break inside a string",
+     "write \\n for it"),
+    (swapped(('"seed": 0,', '"seed": 0, // none'), ('  "input"', '  /* 8 x 8\n */ "input"')), 14,
+     3, "a comment, and 1 more", "JSON has no comments"),
+    (swapped(('"seed": 0,', '"seed": 0, -- none')), 31, 16, "a comment", "JSON has no comments"),
+    (swapped(('"type": "cuba"', '"type": cuba')), 17, 15, "cuba without quotes", 'write "cuba"'),
+    (swapped(('"seed": 0', '"seed": ')), 31, 13, 'a value is missing before ","', ""),
+    (swapped(('"seed": 0', '"seed"')), 31, 10, '"seed" has no value', 'add ":" and a value'),
+    (swapped(('"step_ms": 1.0', '"step_ms": 1ms')), 6, 36, "1ms is not a number in JSON",
+     "the names of fields state the units"),
+    (swapped(('"step_ms": 1.0', '"step_ms": 1 ms')), 6, 38, '"ms" does not belong here',
+     '"," or "}" follows a value'),
+    (swapped(('"seed": 0', '"seed": 007')), 31, 13, "007 is not a number", "write 7"),
+    (swapped(("0.03", "NaN")), 21, 19, "JSON has no number NaN", "finite"),
+    (DIGITS + DIGITS, 37, 1, "a second document begins here", "a file holds one document"),
+    (DIGITS[:900], 32, 7, 'the file ends, and the "{" of line 29 is not closed', "add }}"),
+    (DIGITS[: DIGITS.index('"neurons"')], 14, 27,
+     'the file ends, and the "{" of line 1 is not closed', "add }"),
+    ("network = " + DIGITS, 1, 1, 'a document begins with "{", not with network =', ""),
+    (swapped(('"seed": 0,', "...")), 31, 5, 'a name in double quotes belongs here, not "..."', ""),
+    (swapped(('{"type": "rate"}', '{"rate"}')), 12, 23, '"rate" has no value',
+     'add ":" and a value'),
+    (swapped(('"true_rate": 0.9', '"true_rate": 90%')), 28, 49, '"%" does not belong here',
+     '"," or "}" follows a value'),
+    (swapped(("../data/digits/digits", r"..\data\digits\digits")), 9, 16,
+     r"\d is not an escape sequence", 'a path takes "/" on every system'),
+    ("<!DOCTYPE html>\n<p>{}\n", 1, 1, 'a document begins with "{", not with <', ""),
+    ("format: 1\ntime:\n  steps: 3\n", 1, 1, 'a document begins with "{"', ""),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ONE)
-def test_one_error_gives_one_diagnostic(name, tmp_path):
-    text, (line, column, message, hint) = ONE[name]
+@pytest.mark.parametrize(("text", "line", "column", "message", "hint"), ONE)
+def test_one_error_gives_one_diagnostic(text, line, column, message, hint, tmp_path):
     (diagnostic,) = slips(text, tmp_path)
     assert (diagnostic.line, diagnostic.column, diagnostic.fix) == (line, column, None)
     assert diagnostic.message.startswith(message)

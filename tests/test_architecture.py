@@ -112,11 +112,11 @@ LINE_BUDGETS = {
     "events": 2_120,
     "runs": 400,
     "kernels": 10_100,
-    "modules": 1_400,
+    "modules": 2_000,
     "losses": 600,
     "training": 5_600,
     "exchange": 2_400,
-    "hardware": 650,
+    "hardware": 1_000,
     "report": 3_800,
     "comparing": 600,
     "bench": 1_970,
@@ -125,8 +125,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 51_400
-MAX_TEST_LINES = 35_600
+MAX_PACKAGE_LINES = 54_000
+MAX_TEST_LINES = 37_500
 
 
 def line_count(folder: Path) -> int:

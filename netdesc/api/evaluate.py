@@ -224,6 +224,6 @@ def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[Layer
     shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
     neurons = {name: math.prod(shapes[name]) for name in shapes if name in spikes}
     return [
-        LayerRate(name, n, spikes[name] / (n * graph.steps * samples))
+        LayerRate(name, n, spikes[name] / (n * graph.lengths[name] * samples))
         for name, n in neurons.items()
     ]

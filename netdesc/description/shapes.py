@@ -49,11 +49,13 @@ class InputProblem:
 
 @dataclass(slots=True)
 class Wiring:
-    """The sources, input shape and output shape of each layer. An unknown shape is ``None``."""
+    """The sources, shapes and steps of each layer. An unknown shape is ``None``."""
 
     sources: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     inputs: list[Shape | None] = field(default_factory=list["Shape | None"])
     outputs: list[Shape | None] = field(default_factory=list["Shape | None"])
+    steps: list[int] = field(default_factory=list[int])
+    """The number of steps of each layer's output."""
     problems: list[InputProblem] = field(default_factory=list[InputProblem])
 
 
@@ -61,6 +63,7 @@ def wire(document: Document) -> Wiring:
     """Resolves every ``from`` and infers all shapes, layer by layer. Problems are in the result."""
     wiring = Wiring()
     known: dict[str, Shape | None] = {INPUT: document.input.shape}
+    steps = {INPUT: document.time.steps}
     names = {layer.name for layer in document.layers}
     before = INPUT
     for index, layer in enumerate(document.layers):
@@ -69,8 +72,10 @@ def wire(document: Document) -> Wiring:
         shape = _input_shape(index, layer, sources, names, known, wiring.problems)
         wiring.inputs.append(shape)
         wiring.outputs.append(_output_shape(index, layer, shape, wiring.problems))
+        lengths = {steps[name]: name for name in sources if name in steps}
+        wiring.steps.append(_output_steps(index, layer, lengths, document, wiring.problems))
         if layer.name != INPUT:
-            known[layer.name] = wiring.outputs[-1]
+            known[layer.name], steps[layer.name] = wiring.outputs[-1], wiring.steps[-1]
         before = layer.name
     return wiring
 
@@ -93,6 +98,7 @@ def _input_shape(
     listed = isinstance(layer.from_, tuple)
     first: tuple[str, Shape] | None = None
     is_known = fits = True
+    shapes: list[Shape] = []
     for position, source in enumerate(sources):
         at = position if listed else None
         if source not in known:
@@ -103,13 +109,21 @@ def _input_shape(
         shape = known[source] if source is not None else None
         if source is None or shape is None:
             is_known = False
-        elif first is None:
+            continue
+        shapes.append(shape)
+        if first is None:
             first = (source, shape)
-        elif shape != first[1] and fits:
-            shapes = (first[1], shape)
-            problems.append(InputProblem("sum", index, at, source, shapes, first=first[0]))
+        elif layer.sums_inputs and shape != first[1] and fits:
+            pair = (first[1], shape)
+            problems.append(InputProblem("sum", index, at, source, pair, first=first[0]))
             fits = False
-    return first[1] if first is not None and is_known and fits else None
+    if not (shapes and is_known and fits):
+        return None
+    try:
+        return layer.input_shape(shapes)
+    except ShapeError as error:
+        problems.append(InputProblem("shape", index, None, "", error=error))
+        return None
 
 
 def _unknown_source(
@@ -137,3 +151,22 @@ def _output_shape(
     except ShapeError as error:
         problems.append(InputProblem("shape", index, None, "", (shape,), error=error))
         return layer.output_shape_of_any
+
+
+def _output_steps(
+    index: int,
+    layer: Layer,
+    lengths: Mapping[int, str],
+    document: Document,
+    problems: list[InputProblem],
+) -> int:
+    """Returns the steps of the output. ``lengths`` maps those of the inputs to a name each."""
+    steps = next(iter(lengths), document.time.steps)
+    try:
+        if len(lengths) > 1:
+            shown = " and ".join(f'{each} steps of "{name}"' for each, name in lengths.items())
+            raise ShapeError(f"cannot join {shown}", "join layers of equal steps", "from")
+        return layer.output_steps(steps)
+    except ShapeError as error:
+        problems.append(InputProblem("shape", index, None, "", error=error))
+        return steps

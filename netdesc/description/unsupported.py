@@ -26,6 +26,7 @@ FIELDS = by_name(
             "activation activation_fn nonlinearity"
         ),
         _RECURRENCE: "recurrent recurrence all_to_all feedback recurrent_weight_scale",
+        "a bias is not in this version: synapses have only weights": "bias use_bias",
         _DELAY: "delay delays max_delay synaptic_delay",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",
@@ -51,19 +52,11 @@ TYPES = by_name(
         _RECURRENCE: (
             "recurrent rnn rleaky rsynaptic lifrecurrent dense_rec lstm gru slstm winner_take_all"
         ),
-        'this pooling is not in this version: "sum_pool" sums into neurons': (
-            "pooling max_pool average_pool avg_pool maxpool2d avgpool2d"
-        ),
         _DELAY: "delay delays",
         _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",
         _NIR: "nir",
         'leave the layer out: "input" of the document has the shape': "input",
-        'concatenation is not in this version: "from" adds up several layers': "concat concatenate",
-        "reshaping is not in this version, except by a flatten layer": "reshape view",
         "a layer of neurons without synapses is not in this version": "neurons",
-        "an average over neurons or steps is not in this version": (
-            "population_average time_decimation"
-        ),
         "a loss for several labels per sample is not in this version": "spike_moid spikemoid",
         'this format is not in this version: "arrays" reads .npz, "spike_files" .bs1 and .bs2': (
             "event_folders idx tonic mnist nmnist n_mnist"

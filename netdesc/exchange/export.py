@@ -38,7 +38,10 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
             if layer.inputs != (previous,):
                 problem = f"reads {' and '.join(layer.inputs)}, not the layer before it"
                 raise LayerError("", problem, hint="train with a chain of layers")
-            records.append(EXPORTERS[type(layer.section)](layer, weights, reads_graded))
+            exporter = EXPORTERS.get(type(layer.section))
+            if exporter is None:
+                raise LayerError("", f'is of type "{layer.section.type_name()}"')
+            records.append(exporter(layer, weights, reads_graded))
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
             problem += error.hint and f": {error.hint}"

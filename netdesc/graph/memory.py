@@ -91,7 +91,7 @@ def layer_memory(graph: Graph, layer: LayerNode, batch: int, states: int) -> Lay
         weights=weights,
         device_bits=None if layer.bits is None else layer.bits * layer.weights,
         training=(2 + states) * weights,
-        activity=layer.numbers_per_neuron * FLOAT_BYTES * layer.neurons * graph.steps * batch,
+        activity=layer.numbers_per_neuron * FLOAT_BYTES * layer.neurons * layer.steps * batch,
     )
 
 
@@ -100,10 +100,10 @@ def batch_memory(graph: Graph, batch: int) -> int:
 
     ``batch`` is the number of samples. A network that learns from labels has no targets.
     """
-    cells = math.prod(graph.input_shape)
+    cells = math.prod(graph.input_shape) * graph.steps
     if graph.classifier is None:  # the network learns from targets
-        cells += math.prod(graph.output_shape)
-    return FLOAT_BYTES * cells * graph.steps * batch
+        cells += math.prod(graph.output_shape) * graph.output_steps
+    return FLOAT_BYTES * cells * batch
 
 
 def format_bytes(count: float) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from netdesc.description.delays import delay_steps, output_delay
 from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.models.layers import LayerSection, Shape, SynapticSection
+from netdesc.description.shapes import INPUT
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.models import NeuronSection
 
@@ -36,6 +37,8 @@ class LayerNode:
     inputs: tuple[str, ...]
     input_shape: Shape
     output_shape: Shape
+    steps: int
+    """The number of steps of the output, for an input of ``Graph.steps``."""
 
     @property
     def name(self) -> str:
@@ -138,17 +141,10 @@ class SynapticNode(LayerNode):
         return len(self.weight_names) * math.prod(self.weight_shape)
 
     @property
-    def learnt_shapes(self) -> dict[str, Shape]:
-        """Names in the layer's state dict of all that is learnt beside weights -> shapes."""
-        shape = (self.channels,) if self.neuron.per_channel else ()
-        shapes = {f"neuron.{name}": shape for name in self.neuron.learn}
-        return shapes | ({"neuron.bias": (self.channels,)} if self.section.bias else {})
-
-    @property
     def parameters(self) -> int:
-        """The number of weights, weight-norm gains, biases and learnt values of the neurons."""
+        """The number of weights, weight-norm gains and learnt values of the neurons."""
         gains = len(self.weight_names) * self.weight_shape[0] * self.section.weight_norm
-        learnt = sum(math.prod(shape) for shape in self.learnt_shapes.values())
+        learnt = len(self.neuron.learn) * (self.channels if self.neuron.per_channel else 1)
         return self.weights + gains + learnt
 
     @property
@@ -157,8 +153,7 @@ class SynapticNode(LayerNode):
 
         They are what the neuron's program stores, its output and the gradient of the output.
         """
-        learns = bool(self.neuron.learn) or self.section.bias
-        program = compile_neuron(self.neuron.definition(), learns)
+        program = compile_neuron(self.neuron.definition(), bool(self.neuron.learn))
         return len(program.forward.stored) + 2
 
 
@@ -179,6 +174,7 @@ class Graph:
 
     name: str
     steps: int
+    """The number of steps of the input."""
     step_ms: float
     input_shape: Shape
     layers: tuple[LayerNode, ...]
@@ -194,6 +190,23 @@ class Graph:
     @property
     def output_shape(self) -> Shape:
         return self.layers[-1].output_shape
+
+    @property
+    def output_steps(self) -> int:
+        return self.layers[-1].steps
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The number of steps of the input and of each layer's output, by name."""
+        return {INPUT: self.steps} | {layer.name: layer.steps for layer in self.layers}
+
+    @property
+    def decimation(self) -> int:
+        """The number of steps of the input in a step of the output."""
+        factors = {INPUT: 1}
+        for layer in self.layers:
+            factors[layer.name] = factors[layer.inputs[0]] * layer.section.decimation
+        return factors[self.layers[-1].name]
 
     @property
     def output_delay(self) -> int:

@@ -68,18 +68,30 @@ def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
     signals = {INPUT: _flat_input(input_TN, graph.input_shape)}
     counts: list[LayerCounts] = []
     for layer in graph.layers:
-        total = _sum([signals[name] for name in layer.inputs])
+        total = _join(layer, [signals[name] for name in layer.inputs])
         signals[layer.name] = RUNNERS[type(layer.section)](layer, weights, total, counts)
     output_TN, bits = signals[graph.layers[-1].name]
     return IntegerRun(output_TN / (1 << bits) if bits else output_TN, counts)
 
 
-def _sum(signals: Sequence[Signal]) -> Signal:
+def _join(layer: LayerNode, signals: Sequence[Signal]) -> Signal:
     if len(signals) == 1:
         return signals[0]
     bits = max(signal.bits for signal in signals)
     aligned = [each.values_TN.astype(np.int64) << (bits - each.bits) for each in signals]
-    return Signal(reduce(np.add, aligned), bits)
+    join = JOINS.get(type(layer.section))
+    return Signal(reduce(np.add, aligned) if join is None else join(layer, aligned), bits)
+
+
+def _concat(layer: LayerNode, signals: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    assert isinstance(layer.section, layers.Concat)
+    axis, shape = layer.section.axis, layer.input_shape
+    shaped = [each.reshape(len(each), *shape[:axis], -1, *shape[axis + 1 :]) for each in signals]
+    return np.concatenate(shaped, axis=1 + axis).reshape(len(signals[0]), -1)
+
+
+JOINS: dict[type[layers.LayerSection], Callable[..., NDArray[np.int64]]] = {layers.Concat: _concat}
+"""Maps the class of a section to the function that joins its inputs, where that is not a sum."""
 
 
 def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> Signal:
@@ -117,8 +129,46 @@ def _fits(values_TN: NDArray, unit: int) -> NDArray[np.bool_]:
     return (np.abs(values_TN) <= MAX_SPIKE * unit) & (values_TN == np.trunc(values_TN))
 
 
-def _run_flatten(_layer: LayerNode, _weights: Weights, input_TN: Signal, _counts: object) -> Signal:
+def _run_view(_layer: LayerNode, _weights: Weights, input_TN: Signal, _counts: object) -> Signal:
     return input_TN
+
+
+def _mean(total: NDArray[np.int64], count: int, bits: int) -> Signal:
+    """Returns the total divided by ``count``, cut toward zero to a multiple of 2^-PAYLOAD_BITS."""
+    units = total << (PAYLOAD_BITS - bits)
+    return Signal(np.sign(units) * (np.abs(units) // count), PAYLOAD_BITS)
+
+
+def _run_pool(layer: LayerNode, _weights: Weights, signal: Signal, _counts: object) -> Signal:
+    section = layer.section
+    assert isinstance(section, layers.MaxPool | layers.AveragePool)
+    kernel, stride, padding = section.window
+    is_mean = isinstance(section, layers.AveragePool)
+    image = signal.values_TN.astype(np.int64).reshape(-1, *layer.input_shape)
+    # Padding is no value of a maximum.
+    edge = 0 if is_mean else np.iinfo(np.int64).min
+    pads = ((0, 0), (0, 0), *((pad, pad) for pad in padding))
+    padded = np.pad(image, pads, constant_values=edge)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
+    windows = windows[:, :, :: stride[0], :: stride[1]]
+    steps = len(image)
+    if is_mean:
+        total = windows.sum(axis=(4, 5)).reshape(steps, -1)
+        return _mean(total, kernel[0] * kernel[1], signal.bits)
+    return Signal(windows.max(axis=(4, 5)).reshape(steps, -1), signal.bits)
+
+
+def _run_average(layer: LayerNode, _weights: Weights, signal: Signal, _counts: object) -> Signal:
+    values, (units,) = signal.values_TN.astype(np.int64), layer.output_shape
+    groups = values.reshape(len(values), units, -1)
+    return _mean(groups.sum(axis=2), groups.shape[2], signal.bits)
+
+
+def _run_decimation(layer: LayerNode, _weights: Weights, signal: Signal, _counts: object) -> Signal:
+    assert isinstance(layer.section, layers.TimeDecimation)
+    factor, values = layer.section.factor, signal.values_TN.astype(np.int64)
+    padded = np.pad(values, ((0, -len(values) % factor), (0, 0)))
+    return _mean(padded.reshape(-1, factor, values.shape[1]).sum(axis=1), factor, signal.bits)
 
 
 SynapticInput = Callable[[SynapticNode, NDArray[Any], NDArray[np.int32]], NDArray[np.int64]]
@@ -175,7 +225,10 @@ def _dense(
 
 
 RUNNERS: dict[type[layers.LayerSection], Callable[..., Signal]] = {
-    layers.Flatten: _run_flatten,
+    **dict.fromkeys((layers.Flatten, layers.Reshape, layers.Concat), _run_view),
+    **dict.fromkeys((layers.MaxPool, layers.AveragePool), _run_pool),
+    layers.PopulationAverage: _run_average,
+    layers.TimeDecimation: _run_decimation,
     layers.Dense: functools.partial(_run_synaptic, _dense),
     **dict.fromkeys(
         (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample),

@@ -1,4 +1,4 @@
-"""Blocks, which are the torch modules of layers, and a table that says how to build them."""
+"""Blocks, which are the torch modules of layers: those with synapses and neurons."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from netdesc.kernels.engine import engine_name
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.needs import Need, neuron_needs
 from netdesc.modules.neuron import Neurons
+from netdesc.modules.plain import PLAIN_BLOCKS, Block
 from netdesc.modules.synapse import ComplexSynapse, Synapse
 
 
@@ -81,24 +82,6 @@ FUSED = (layers.Dense,)
 """Sections of the layers that the operator ``segment`` can compute."""
 
 
-class Block(nn.Module):
-    """The module of a layer.
-
-    It maps float32 [steps, batch, *input shape] to [steps, batch, *output shape].
-    """
-
-    has_states = False
-    """Whether ``stream`` needs states of the steps before."""
-
-    def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Goes on from the ``states`` that an earlier call returned; from 0 if empty.
-
-        Returns the output, without gradient, and the states after it. Raises ValueError if the
-        states are those of another number of samples.
-        """
-        return self(signal), []
-
-
 class SynapticBlock(Block):
     """Synapses into neurons.
 
@@ -114,7 +97,8 @@ class SynapticBlock(Block):
     def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
         super().__init__()
         self._name = layer.name
-        self.units = layer.neurons
+        self.cells = layer.neurons * layer.steps
+        """The number of output values of a sample."""
         self._output_shape = layer.output_shape
         self._section = layer.section
         self._arrive_by = ARRIVE[type(layer.section)]
@@ -240,21 +224,8 @@ def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
     return out
 
 
-class Flatten(Block):
-    """Reshapes a signal [steps, batch, *shape] to [steps, batch, neurons], in row-major order."""
-
-    def forward(self, signal: Tensor) -> Tensor:
-        return signal.flatten(start_dim=2)
-
-
-PLAIN_BLOCKS: dict[type[layers.LayerSection], Callable[[LayerNode], Block]] = {
-    layers.Flatten: lambda layer: Flatten(),
-}
-"""Maps the class of a section without synapses to a function that builds the layer's block."""
-
-
 def make_block(layer: LayerNode, generator: torch.Generator | None) -> Block:
     """Builds the block of a layer. ``generator`` draws initial weights and values of neurons."""
     if isinstance(layer, SynapticNode):
         return SynapticBlock(layer, generator)
-    return PLAIN_BLOCKS[type(layer.section)](layer)
+    return PLAIN_BLOCKS[type(layer.section)](layer.section)

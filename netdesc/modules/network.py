@@ -19,7 +19,8 @@ from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.kernels.needs import Need
-from netdesc.modules.block import Block, SynapticBlock, make_block, run_segment
+from netdesc.modules.block import SynapticBlock, make_block, run_segment
+from netdesc.modules.plain import Block
 from netdesc.modules.recording import LayerRecording, record_neurons
 
 State = dict[str, list[Tensor]]
@@ -124,9 +125,10 @@ class Network(nn.Module):
                 unread[name] -= 1
                 if not unread[name]:  # frees memory that no later layer reads
                     del values[name]
-            total = signals.pop(0)
-            while signals:
-                total = total + signals.pop(0)
+            total = signals[0]
+            if len(signals) > 1:
+                total = cast(Block, self.layers[names[0]]).join(signals)
+            signals.clear()
             values[names[-1]] = compute(names, total)
         return values[self._output]
 

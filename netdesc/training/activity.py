@@ -152,15 +152,18 @@ class ActivityRecorder:
             for name, counts in snapshot.spikes.items():
                 spikes[name] = spikes.get(name, 0) + counts
         arrays = {name: each for of_sample in shown.values() for name, each in of_sample.items()}
-        steps = number * self.graph.steps
-        rates = {f"rate_{name}": np.float32(each / steps) for name, each in spikes.items()}
+        rates = {
+            f"rate_{name}": np.float32(each / (number * self.graph.lengths[name]))
+            for name, each in spikes.items()
+        }
         return arrays | traces | rates
 
 
 def _values_per_sample(graph: Graph) -> int:
     """Returns the number of values of the input and all layers, over all steps of a sample."""
-    shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
-    return graph.steps * sum(map(math.prod, shapes))
+    return graph.steps * math.prod(graph.input_shape) + sum(
+        layer.steps * math.prod(layer.output_shape) for layer in graph.layers
+    )
 
 
 def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:

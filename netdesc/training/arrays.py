@@ -146,7 +146,7 @@ class ArrayEncoder:
     def _check_targets(self, targets: NDArray, samples: int) -> NDArray:
         """Converts values to float32 unless a file holds them; DataError if they do not fit."""
         spec, name = self.spec, self.data.targets or "targets"
-        steps = spec.steps if spec.labels_by_step else None
+        steps = spec.output_steps if spec.labels_by_step else None
         problem = target_shape_problem(targets.shape, samples, steps, spec.output_shape)
         if problem is not None:
             raise self.error(name, f"{problem[0]}{f'; {problem[1]}' if problem[1] else ''}")
@@ -178,10 +178,11 @@ class ArrayEncoder:
                 f"has shape {list(labels.shape)}; only a loss with window_steps takes a label "
                 f"a step{hint}",
             )
-        if by_step and labels.shape[1] != spec.steps:
+        if by_step and labels.shape[1] != spec.output_steps:
             raise self.error(
                 name,
-                f"has {labels.shape[1]} labels a sample; the network runs {spec.steps} steps{hint}",
+                f"has {labels.shape[1]} labels a sample; the output has {spec.output_steps} "
+                f"steps{hint}",
             )
         wrong = (labels < 0) | (labels >= spec.classes)
         if wrong.any():

@@ -183,7 +183,7 @@ def _with_spikes(encoder: ArrayEncoder, inputs: NDArray, targets: NDArray) -> Sa
             "learns from labels (a .net file holds no loss: import it, and set one)"
         )
     found = _sparse(f"{source}: inputs", inputs, spec.steps, spec.input_shape)
-    wanted = _sparse(f"{source}: targets", targets, spec.steps, spec.output_shape)
+    wanted = _sparse(f"{source}: targets", targets, spec.output_steps, spec.output_shape)
     if len(found) != len(wanted) or not found:
         raise DataError(f"{source}: there are {len(found)} inputs and {len(wanted)} targets")
     silent = next((number for number, each in enumerate(wanted) if not len(each.step)), None)

@@ -32,6 +32,12 @@ class SampleSpec:
     labels_by_step: bool = False
     """Whether samples may have a label, or values, in every step."""
     learns_from: Literal["labels", "target spikes", "target values"] = "labels"
+    decimation: int = 1
+    """The number of steps of the input in a step of the output."""
+
+    @property
+    def output_steps(self) -> int:
+        return -(-self.steps // self.decimation)
 
     @classmethod
     def of(cls, graph: Graph) -> SampleSpec:
@@ -45,6 +51,7 @@ class SampleSpec:
             window_steps(graph.loss) is not None
             or getattr(graph.loss, "over", None) == "each_step",
             graph.loss.learns_from,
+            graph.decimation,
         )
 
 

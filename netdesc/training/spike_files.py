@@ -66,7 +66,7 @@ class SpikeSamples:
         inputs_TBN = _dense(self.inputs, spec.steps, spec.input_shape)
         if isinstance(targets, np.ndarray):
             return inputs_TBN, targets
-        return inputs_TBN, _dense(targets, spec.steps, spec.output_shape)
+        return inputs_TBN, _dense(targets, spec.output_steps, spec.output_shape)
 
 
 @dataclass
@@ -83,7 +83,7 @@ class SpikeFileReader:
     warn: Callable[[str], None]
 
     def __post_init__(self) -> None:
-        self._seen: dict[tuple[Path, Shape, str, str], SparseSpikes] = {}
+        self._seen: dict[tuple[Path, Shape, int, str, str], SparseSpikes] = {}
         self._files_with_dropped = 0
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
@@ -119,7 +119,7 @@ class SpikeFileReader:
         if pair.target is None:
             path = self.resolve(pair.input.path)
             raise DataError(f"{path}: this input has no target; the loss needs one")
-        target = self._spikes(pair.target, self.spec.output_shape)
+        target = self._spikes(pair.target, self.spec.output_shape, self.spec.decimation)
         if not len(target.step):
             spec = self.spec
             raise DataError(
@@ -129,20 +129,21 @@ class SpikeFileReader:
             )
         return target
 
-    def _spikes(self, file: Any, shape: Shape) -> SparseSpikes:
+    def _spikes(self, file: Any, shape: Shape, decimation: int = 1) -> SparseSpikes:
         path = self.resolve(file.path)
         check_file(path, file.sha256)
-        key = (path, shape, file.rounding, file.duplicates)
+        key = (path, shape, decimation, file.rounding, file.duplicates)
         if key not in self._seen:
-            self._seen[key] = self._bin(path, file, shape)
+            self._seen[key] = self._bin(path, file, shape, decimation)
         return self._seen[key]
 
-    def _bin(self, path: Path, file: Any, shape: Shape) -> SparseSpikes:
+    def _bin(self, path: Path, file: Any, shape: Shape, decimation: int) -> SparseSpikes:
         spec = self.spec
+        steps, step_ms = -(-spec.steps // decimation), spec.step_ms * decimation
         try:
             event = read_events(path)
             index, value, dropped = event.binned(
-                shape, spec.steps, spec.step_ms, file.rounding, file.duplicates
+                shape, steps, step_ms, file.rounding, file.duplicates
             )
         except EventFileError as error:
             raise DataError(str(error)) from error
@@ -152,8 +153,8 @@ class SpikeFileReader:
             self._files_with_dropped += 1
             if self._files_with_dropped <= MAX_FILE_WARNINGS:
                 self.warn(
-                    f"{path}: {dropped} of {len(event)} events lie outside {spec.steps} steps of "
-                    f"{spec.step_ms:g} ms and shape {list(shape)} and are left out"
+                    f"{path}: {dropped} of {len(event)} events lie outside {steps} steps of "
+                    f"{step_ms:g} ms and shape {list(shape)} and are left out"
                 )
         step, cell = np.divmod(index, int(np.prod(shape)))
         return SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value)

@@ -80,10 +80,10 @@ class EagerStep:
         if epoch_sum.counter is not None:
             epoch_sum.counter.add(output_TBN, batch.target)
         # Not in forward hooks, because a layer with hooks is not computed together with others.
-        steps, size = batch.input_TBN.shape[:2]
+        size = batch.input_TBN.shape[1]
         for name, block in self._blocks:
             assert block.notes is not None, "the forward pass sets them"
-            epoch_sum.set_notes(name, block.notes, steps * size * block.units)
+            epoch_sum.set_notes(name, block.notes, size * block.cells)
         loss.backward()
         loss_weight = batch.loss_weight(setup.graph.loss.reduction, self._samples)
         epoch_sum.add_batch(loss, batch.size / self._samples, loss_weight)

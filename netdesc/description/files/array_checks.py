@@ -46,9 +46,10 @@ Result = TypeVar("Result")
 class ArrayChecks:
     """Checks the arrays that the section ``data`` of the document names.
 
-    ``output_shape`` is the shape of the network's output, None if it is unknown. ``shape_trace`` is
-    a text that shows how this shape follows from the layers. ``run`` sets ``training_set`` and
-    ``unchecked``, which names the arrays whose values are not checked because they are too large.
+    ``output_shape`` and ``output_steps`` are those of the network's output; the shape is None if
+    it is unknown. ``shape_trace`` is a text that shows how this shape follows from the layers.
+    ``run`` sets ``training_set`` and ``unchecked``, which names the arrays whose values are not
+    checked because they are too large.
     """
 
     def __init__(
@@ -57,13 +58,14 @@ class ArrayChecks:
         data: Arrays,
         source_map: SourceMap,
         output_shape: Shape | None,
+        output_steps: int,
         shape_trace: str = "",
     ) -> None:
         self.document = document
         self.data = data
         self.source_map = source_map
         self.shape_trace = shape_trace
-        self.output_shape = output_shape
+        self.output_shape, self.output_steps = output_shape, output_steps
         self.classes = None if output_shape is None else math.prod(output_shape)
         self.diagnostics: list[Diagnostic] = []
         self.training_set = TrainingSet()
@@ -257,7 +259,7 @@ class ArrayChecks:
         ``parts`` are the values of the array ``split``. The result is ``None`` if the labels are
         invalid, or unknown because an array is too large.
         """
-        steps, name = self.document.time.steps, self.data.labels
+        steps, name = self.output_steps, self.data.labels
         subject = f"the array {quote_name(name)}"
         if header.shape not in ((samples,), (samples, steps)):
             expected = f"[{samples}], or [{samples}, {steps}] with one label per step"
@@ -313,7 +315,7 @@ class ArrayChecks:
         loss = self.document.loss
         if self.output_shape is None or not isinstance(loss, MeanSquaredError):
             return  # ND228 reports other losses
-        steps = self.document.time.steps if loss.over == "each_step" else None
+        steps = self.output_steps if loss.over == "each_step" else None
         problem = target_shape_problem(header.shape, samples, steps, self.output_shape)
         if problem is not None:
             message, hint = problem

@@ -19,14 +19,16 @@ def check(context: Context) -> Found:
     for problem in context.wiring.problems:
         if problem.error is not None:
             document, wiring, error = context.document, context.wiring, problem.error
-            layer, shape = document.layers[problem.layer], problem.shapes[0]
-            source = wiring.sources[problem.layer][0]
+            layer, source = document.layers[problem.layer], wiring.sources[problem.layer][0]
             trace = trace_source(document, wiring, source)
+            message = f'{layer.type} layer "{layer.name}" {error}'
+            shape = problem.shapes[0] if problem.shapes else None
+            if shape is not None:
+                message += f", and its input has the shape {list(shape)}"
             yield RuleDiagnostic(
                 ("layers", problem.layer, error.field),
-                f'{layer.type} layer "{layer.name}" {error}, and its input has the shape '
-                f"{list(shape)}",
+                message,
                 hint=error.hint,
                 notes=(f"shapes: {trace} → {layer.name} {layer.type}",),
-                related=shape_locations(document, source, shape),
+                related=() if shape is None else shape_locations(document, source, shape),
             )

@@ -21,10 +21,18 @@ from netdesc.description.models.layers.convolution import (
     Upsample,
 )
 from netdesc.description.models.layers.dense import Dense
-from netdesc.description.models.layers.views import Flatten
+from netdesc.description.models.layers.pools import (
+    AveragePool,
+    MaxPool,
+    PopulationAverage,
+    TimeDecimation,
+)
+from netdesc.description.models.layers.views import Concat, Flatten, Reshape
 from netdesc.sections import type_tag
 
 __all__ = [
+    "AveragePool",
+    "Concat",
     "Conv",
     "ConvTranspose",
     "Dense",
@@ -32,11 +40,15 @@ __all__ = [
     "KernelSection",
     "Layer",
     "LayerSection",
+    "MaxPool",
+    "PopulationAverage",
     "Quantization",
+    "Reshape",
     "Shape",
     "ShapeError",
     "SumPool",
     "SynapticSection",
+    "TimeDecimation",
     "Upsample",
 ]
 
@@ -46,6 +58,12 @@ Layer = Annotated[
     | Annotated[ConvTranspose, Tag("<conv_transpose>")]
     | Annotated[SumPool, Tag("<sum_pool>")]
     | Annotated[Upsample, Tag("<upsample>")]
-    | Annotated[Flatten, Tag("<flatten>")],
+    | Annotated[MaxPool, Tag("<max_pool>")]
+    | Annotated[AveragePool, Tag("<average_pool>")]
+    | Annotated[PopulationAverage, Tag("<population_average>")]
+    | Annotated[TimeDecimation, Tag("<time_decimation>")]
+    | Annotated[Flatten, Tag("<flatten>")]
+    | Annotated[Reshape, Tag("<reshape>")]
+    | Annotated[Concat, Tag("<concat>")],
     Discriminator(type_tag),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
@@ -37,6 +38,9 @@ class ShapeError(ValueError):
 class LayerSection(Section):
     """Base class of the sections of layers."""
 
+    sums_inputs: ClassVar[bool] = True
+    """Whether the outputs of several layers in ``from`` are added up, so that they have one shape.
+    """
     size_field: ClassVar[str | None] = None
     """The field with the number of outputs; None if their shape follows from the input."""
 
@@ -72,6 +76,22 @@ class LayerSection(Section):
         """The shape of the output for any input; None if it depends on the input."""
         return None
 
+    def input_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Returns the shape of the joined outputs of the layers in ``from``; of sums, the first.
+
+        Raises ShapeError if they cannot be joined.
+        """
+        return shapes[0]
+
+    @property
+    def decimation(self) -> int:
+        """The number of steps of the input in a step of the output."""
+        return 1
+
+    def output_steps(self, steps: int) -> int:
+        """Returns the number of steps of the output; ShapeError if the input has too few."""
+        return steps
+
     def output_shape(self, shape: Shape) -> Shape:
         """Returns the shape of the output for an input of ``shape``, both without time and batch.
 
@@ -95,11 +115,6 @@ class SynapticSection(LayerSection):
     neuron: NeuronOrName = field(
         'The layer\'s neuron: a name from "neurons", or an object in place.',
         example="cuba",
-    )
-    bias: bool = field(
-        "True learns a bias for each channel, which is added where norm(…) stands in the neuron's "
-        "equations. The device holds round(64·bias), from -256 to 256.",
-        default=False,
     )
     weight_scale: float = field(
         "Factor on the initial weights, which are uniform in ±1/sqrt(inputs of a neuron).",

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal, TypeVar
-
-from pydantic import Discriminator, Field, Tag
+from typing import ClassVar, Literal
 
 from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSection
-from netdesc.sections import field, form_tag
-
-N = TypeVar("N")
-PerAxis = Annotated[
-    Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
-]
-"""A number for height and width, or [height, width]."""
-
-Count = PerAxis[Annotated[int, Field(ge=1, le=1 << 16)]]
-CountOrZero = PerAxis[Annotated[int, Field(ge=0, le=1 << 16)]]
+from netdesc.description.models.layers.windows import (
+    Count,
+    CountOrZero,
+    Pair,
+    both,
+    require_image,
+    span,
+    window_counts,
+)
+from netdesc.sections import field
 
 MAX_NEURONS = 1 << 24
 """The largest number of neurons of a layer."""
-
-Pair = tuple[int, int]
-
-
-def both(value: int | Pair) -> Pair:
-    """Returns the values for height and width."""
-    return value if isinstance(value, tuple) else (value, value)
-
-
-def _times(sizes: Pair) -> str:
-    return f"{sizes[0]}×{sizes[1]}"
 
 
 class KernelSection(SynapticSection):
@@ -82,47 +69,28 @@ class KernelSection(SynapticSection):
         raise NotImplementedError
 
     def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 3:
-            raise ShapeError(
-                "needs an input of three dimensions, [channels, height, width]",
-                'give the input such a shape, or add a layer of type "reshape" before it',
-            )
+        require_image(shape)
         channels = self.channels_of(shape[0])
-        height, width = (self._output_size(axis, shape[1:]) for axis in (0, 1))
+        height, width = self._output_size((shape[1], shape[2]))
         if channels * height * width > MAX_NEURONS:
             count = f"{channels * height * width:,} neurons; at most {MAX_NEURONS:,} are possible"
             raise ShapeError(f"has {count}", "choose a larger stride or fewer channels")
         return channels, height, width
 
-    def _span(self, axis: int) -> int:
-        """Returns the rows (columns) from the first to the last that a kernel reads."""
-        return self.dilations[axis] * (self.kernel_size[axis] - 1) + 1
-
-    def _output_size(self, axis: int, sizes: Shape) -> int:
-        stride, padding = self.strides[axis], self.paddings[axis]
-        span, size = self._span(axis), sizes[axis]
-        if self.is_transposed:
-            whole = (size - 1) * stride + span + self.output_paddings[axis]
-            if whole <= 2 * padding:
-                what = "row" if axis == 0 else "column"
+    def _output_size(self, size: Pair) -> Pair:
+        if not self.is_transposed:
+            return window_counts(
+                size, self.kernel_size, self.strides, self.paddings, self.dilations
+            )
+        spans = span(self.kernel_size, self.dilations)
+        lengths: list[int] = []
+        for axis, what in enumerate(("row", "column")):
+            whole = (size[axis] - 1) * self.strides[axis] + spans[axis] + self.output_paddings[axis]
+            lengths.append(whole - 2 * self.paddings[axis])
+            if lengths[axis] < 1:
                 hint = f"choose a padding of at most {(whole - 1) // 2}"
                 raise ShapeError(f"cuts off every {what} of its output", hint, "padding")
-            return whole - 2 * padding
-        if span > size + 2 * padding:
-            self._refuse_kernel(sizes)
-        return (size + 2 * padding - span) // stride + 1
-
-    def _refuse_kernel(self, sizes: Shape) -> None:
-        kernel = _times(self.kernel_size)
-        if self.dilations != (1, 1):
-            kernel += f", which its dilation makes {_times((self._span(0), self._span(1)))}"
-        padded = _times((sizes[0] + 2 * self.paddings[0], sizes[1] + 2 * self.paddings[1]))
-        which = "padded input" if any(self.paddings) else "input"
-        raise ShapeError(
-            f"has a kernel of {kernel}, larger than its {which} of {padded}",
-            "choose a smaller kernel or a larger padding",
-            "kernel",
-        )
+        return lengths[0], lengths[1]
 
     def synapses(self, shape: Shape) -> int:
         channels, *sizes = self.output_shape(shape)
@@ -276,18 +244,19 @@ class SumPool(OneWeight):
         "Sums the part of a channel that a kernel covers, times one weight, into neurons."
     )
 
-    def _output_size(self, axis: int, sizes: Shape) -> int:
-        outputs = super()._output_size(axis, sizes)
-        stride, padding, span = self.strides[axis], self.paddings[axis], self._span(axis)
-        rest = sizes[axis] + padding - ((outputs - 1) * stride + span)
-        if rest > 0:
-            what = ("row", "column")[axis] + ("s" if rest > 1 else "")
-            raise ShapeError(
-                f"has a stride of {stride}, which does not divide its input of {sizes[axis]} "
-                f"{('rows', 'columns')[axis]}: it would not read the last {rest} {what}",
-                "choose another kernel, stride or padding",
-                "stride" if self.stride is not None else "kernel",
-            )
+    def _output_size(self, size: Pair) -> Pair:
+        outputs, spans = super()._output_size(size), span(self.kernel_size, self.dilations)
+        for axis, (length, count) in enumerate(zip(size, outputs, strict=True)):
+            stride = self.strides[axis]
+            rest = length + self.paddings[axis] - ((count - 1) * stride + spans[axis])
+            if rest > 0:
+                what = ("row", "column")[axis] + ("s" if rest > 1 else "")
+                raise ShapeError(
+                    f"has a stride of {stride}, which does not divide its input of {length} "
+                    f"{('rows', 'columns')[axis]}: it would not read the last {rest} {what}",
+                    "choose another kernel, stride or padding",
+                    "stride" if self.stride is not None else "kernel",
+                )
         return outputs
 
 

@@ -1,0 +1,117 @@
+"""Layers without neurons that reduce their input: pools of windows, means of neurons and steps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdesc.description.models.layers.base import LayerSection, Shape, ShapeError
+from netdesc.description.models.layers.windows import (
+    Count,
+    CountOrZero,
+    Pair,
+    both,
+    require_image,
+    window_counts,
+)
+from netdesc.sections import field
+
+
+class Pooling(LayerSection):
+    """Base class of the layers that hand on one value of each window of a channel."""
+
+    kernel: Count = field(
+        "Height and width of the window: one number for both, or [height, width].",
+        unit="pixels",
+        placeholder=1,
+        example=2,
+    )
+    stride: Count | None = field(
+        "Distance of neighbouring windows. Null is the size of the window.",
+        unit="pixels",
+        default=None,
+        example=2,
+    )
+    padding: CountOrZero = field(
+        "Rows and columns that are added at each edge; at most half of the kernel.",
+        unit="pixels",
+        default=0,
+    )
+
+    @property
+    def window(self) -> tuple[Pair, Pair, Pair]:
+        """Kernel, stride and padding as pairs of rows and columns."""
+        stride = self.kernel if self.stride is None else self.stride
+        return both(self.kernel), both(stride), both(self.padding)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        require_image(shape)
+        kernel, stride, padding = self.window
+        if any(2 * pad > window for pad, window in zip(padding, kernel, strict=True)):
+            raise ShapeError("has a padding above half of its kernel", field="padding")
+        return shape[0], *window_counts((shape[1], shape[2]), kernel, stride, padding, (1, 1))
+
+
+class MaxPool(Pooling):
+    """Hands on the largest value of each window; of spikes, whether there is one."""
+
+    type: Literal["max_pool"] = field(
+        "Hands on the largest value of each window; of spikes, whether there is one."
+    )
+
+
+class AveragePool(Pooling):
+    """Hands on the mean of each window, cut to a multiple of 1/4096; padding counts as 0."""
+
+    type: Literal["average_pool"] = field(
+        "Hands on the mean of each window, cut to a multiple of 1/4096; padding counts as 0."
+    )
+
+
+class PopulationAverage(LayerSection):
+    """Hands on the means of groups of consecutive neurons, cut to multiples of 1/4096."""
+
+    size_field = "units"
+
+    type: Literal["population_average"] = field(
+        "Hands on the means of groups of consecutive neurons, cut to multiples of 1/4096."
+    )
+    units: int = field(
+        "Number of groups of equal size.", unit="values", ge=1, le=1 << 20, example=10
+    )
+
+    @property
+    def output_shape_of_any(self) -> Shape:
+        return (self.units,)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            hint = 'add a layer of type "flatten" before it'
+            raise ShapeError("needs an input of one dimension", hint)
+        if shape[0] % self.units:
+            raise ShapeError(f"cannot divide {shape[0]} neurons into {self.units}", "", "units")
+        return (self.units,)
+
+
+class TimeDecimation(LayerSection):
+    """Hands on the mean of each group of consecutive steps, cut to a multiple of 1/4096.
+
+    Missing steps of the last group count as 0.
+    """
+
+    type: Literal["time_decimation"] = field(
+        "Hands on the mean of each group of consecutive steps, cut to a multiple of 1/4096; "
+        "missing steps of the last group count as 0."
+    )
+    factor: int = field("Number of steps in a group.", unit="steps", ge=1, le=1_000_000, example=4)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    @property
+    def decimation(self) -> int:
+        return self.factor
+
+    def output_steps(self, steps: int) -> int:
+        if self.factor > steps:
+            raise ShapeError(f"needs {self.factor} steps; its input has {steps}", "", "factor")
+        return -(-steps // self.factor)

@@ -1,0 +1,61 @@
+"""Windows that slide over the height and the width of an input: fields and shape rule."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import Discriminator, Field, Tag
+
+from netdesc.description.models.layers.base import Shape, ShapeError
+from netdesc.sections import form_tag
+
+N = TypeVar("N")
+PerAxis = Annotated[
+    Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
+]
+"""A number for height and width, or [height, width]."""
+
+Count = PerAxis[Annotated[int, Field(ge=1, le=1 << 16)]]
+CountOrZero = PerAxis[Annotated[int, Field(ge=0, le=1 << 16)]]
+
+Pair = tuple[int, int]
+
+
+def both(value: int | Pair) -> Pair:
+    """Returns the values for height and width."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def require_image(shape: Shape) -> None:
+    """Raises ShapeError unless the input has channels, height and width."""
+    if len(shape) != 3:
+        raise ShapeError(
+            "needs an input of three dimensions, [channels, height, width]",
+            'give the input such a shape, or add a layer of type "reshape" before it',
+        )
+
+
+def window_counts(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
+    """Returns the height and the width of the output. Raises ShapeError if no window fits."""
+    spans = span(kernel, dilation)
+    padded = size[0] + 2 * padding[0], size[1] + 2 * padding[1]
+    if spans[0] > padded[0] or spans[1] > padded[1]:
+        shown = times(kernel)
+        if spans != kernel:
+            shown += f", which its dilation makes {times(spans)}"
+        which = "padded input" if any(padding) else "input"
+        raise ShapeError(
+            f"has a kernel of {shown}, larger than its {which} of {times(padded)}",
+            "choose a smaller kernel or a larger padding",
+            "kernel",
+        )
+    return (padded[0] - spans[0]) // stride[0] + 1, (padded[1] - spans[1]) // stride[1] + 1
+
+
+def span(kernel: Pair, dilation: Pair) -> Pair:
+    """Returns the rows and columns from the first to the last that a kernel reads."""
+    return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
+
+
+def times(sizes: Pair) -> str:
+    return f"{sizes[0]}×{sizes[1]}"

@@ -1,0 +1,154 @@
+"""Blocks of layers without synapses and neurons: views, joins, pools and means."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netdesc.graph import layers
+from netdesc.kernels.fixed_point import STATE_UNIT
+
+
+class Block(nn.Module):
+    """The module of a layer.
+
+    It maps float32 [steps, batch, *input shape] to [steps, batch, *output shape].
+    """
+
+    has_states = False
+    """Whether ``stream`` needs states of the steps before."""
+
+    def join(self, signals: Sequence[Tensor]) -> Tensor:
+        """Returns the input of the layer from the outputs of the layers that it reads."""
+        return functools.reduce(torch.add, signals)
+
+    def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Goes on from the ``states`` that an earlier call returned; from 0 if empty.
+
+        Returns the output, without gradient, and the states after it. Raises ValueError if the
+        states are those of another number of samples.
+        """
+        return self(signal), []
+
+
+class Flatten(Block):
+    """Flattens a signal to [steps, batch, neurons], in row-major order."""
+
+    def __init__(self, _section: layers.Flatten) -> None:
+        super().__init__()
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return signal.flatten(start_dim=2)
+
+
+class Reshape(Block):
+    """Gives a signal other axes, in row-major order."""
+
+    def __init__(self, section: layers.Reshape) -> None:
+        super().__init__()
+        self._shape = section.shape
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return signal.reshape(*signal.shape[:2], *self._shape)
+
+
+class Concat(Block):
+    """Joins signals along an axis."""
+
+    def __init__(self, section: layers.Concat) -> None:
+        super().__init__()
+        self._axis = section.axis
+
+    def join(self, signals: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(signals), dim=2 + self._axis)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return signal
+
+
+class _Mean(torch.autograd.Function):
+    """``trunc(4096 · total / count) / 4096``, whose gradient is that of the division.
+
+    The total is a multiple of 1/4096 and below 2^19 in magnitude.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, total: Tensor, count: int) -> Tensor:
+        ctx.count = count
+        units = (total * STATE_UNIT).to(torch.int32)
+        return torch.div(units, count, rounding_mode="trunc") / STATE_UNIT
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return grads[0] / ctx.count, None
+
+
+def _mean(total: Tensor, count: int) -> Tensor:
+    return _Mean.apply(total, count)
+
+
+class Pool(Block):
+    """Applies a function to the windows of each channel of a signal [steps, batch, C, H, W]."""
+
+    def __init__(self, section: layers.MaxPool | layers.AveragePool) -> None:
+        super().__init__()
+        self._kernel, self._stride, self._padding = section.window
+        self._is_mean = isinstance(section, layers.AveragePool)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        images, window = signal.flatten(0, 1), (self._kernel, self._stride, self._padding)
+        if self._is_mean:
+            totals = nn.functional.avg_pool2d(images, *window, divisor_override=1)
+            pooled = _mean(totals, self._kernel[0] * self._kernel[1])
+        else:
+            pooled = nn.functional.max_pool2d(images, *window)
+        return pooled.unflatten(0, signal.shape[:2])
+
+
+class PopulationAverage(Block):
+    """Averages groups of consecutive neurons."""
+
+    def __init__(self, section: layers.PopulationAverage) -> None:
+        super().__init__()
+        self._units = section.units
+
+    def forward(self, signal: Tensor) -> Tensor:
+        groups = signal.unflatten(2, (self._units, -1))
+        return _mean(groups.sum(dim=3), groups.shape[3])
+
+
+class TimeDecimation(Block):
+    """Averages groups of ``factor`` consecutive steps; missing steps of the last group are 0."""
+
+    def __init__(self, section: layers.TimeDecimation) -> None:
+        super().__init__()
+        self._factor = section.factor
+
+    def forward(self, signal: Tensor) -> Tensor:
+        if missing := -len(signal) % self._factor:
+            signal = torch.cat([signal, signal.new_zeros(missing, *signal.shape[1:])])
+        return _mean(signal.unflatten(0, (-1, self._factor)).sum(dim=1), self._factor)
+
+    def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        if len(signal) % self._factor:
+            raise ValueError(
+                f"a piece of a stream has {len(signal)} steps; a layer of type time_decimation "
+                f"needs a multiple of {self._factor}"
+            )
+        return self(signal), []
+
+
+PLAIN_BLOCKS: dict[type[layers.LayerSection], Callable[[Any], Block]] = {
+    layers.Flatten: Flatten,
+    layers.Reshape: Reshape,
+    layers.Concat: Concat,
+    layers.MaxPool: Pool,
+    layers.AveragePool: Pool,
+    layers.PopulationAverage: PopulationAverage,
+    layers.TimeDecimation: TimeDecimation,
+}
+"""Maps the class of a section without synapses to the block of its layers."""

@@ -1,0 +1,71 @@
+"""What layers cannot take: each fault is one ND207 at the field that does not fit."""
+
+import pytest
+
+from netdesc.description import check
+
+DENSE = {"name": "out", "type": "dense", "units": 2, "neuron": {"type": "integrator"}}
+
+
+def faults(shape, *layers, steps=10):
+    """Returns pairs of pointer and message of the ND207 in a network with these layers."""
+    named = [{"name": f"a{at}", **layer} for at, layer in enumerate(layers)]
+    document = {
+        "format": 1,
+        "name": "net",
+        "time": {"steps": steps, "step_ms": 1},
+        "input": {"shape": shape},
+        "layers": [*named, {"name": "flat", "type": "flatten"}, DENSE],
+        "loss": {"type": "spike_max", "mode": "softmax"},
+        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
+    }
+    _, found = check(document)
+    errors = [each for each in found if each.severity == "error"]
+    assert all(each.code == "ND207" for each in errors), errors
+    return [(each.pointer, each.message) for each in errors]
+
+
+POOL = {"type": "max_pool", "kernel": 2}
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "field", "words"),
+    [
+        ([8], [POOL], "type", "[channels, height, width]"),
+        ([1, 4, 4], [{**POOL, "kernel": 5}], "kernel", "kernel of 5×5"),
+        ([1, 4, 4], [{**POOL, "padding": 2}], "padding", "half"),
+        ([8], [{"type": "reshape", "shape": [3, 3]}], "shape", "9 values, not 8"),
+        ([8], [{"type": "population_average", "units": 3}], "units", "8 neurons into 3"),
+        ([2, 4], [{"type": "population_average", "units": 2}], "type", "one dimension"),
+        ([8], [{"type": "time_decimation", "factor": 11}], "factor", "its input has 10"),
+        ([8], [{"type": "concat", "from": ["input"], "axis": 1}], "axis", "no such axis"),
+        (
+            [2, 4],
+            [{"type": "flatten"}, {"type": "concat", "from": ["input", "a0"]}],
+            "from",
+            "cannot join",
+        ),
+        (
+            [8],
+            [
+                {"type": "time_decimation", "factor": 2},
+                {"type": "flatten", "from": ["a0", "input"]},
+            ],
+            "from",
+            "10 steps",
+        ),
+    ],
+)
+def test_each_fault_is_told_once_at_its_field(shape, layers, field, words):
+    ((pointer, message),) = faults(shape, *layers)
+    assert pointer == f"/layers/{len(layers) - 1}/{field}"
+    assert words in message
+
+
+def test_shapes_that_fit_are_accepted():
+    layers = [
+        {"type": "reshape", "shape": [2, 4, 4]},
+        {**POOL, "stride": 1, "padding": [1, 0]},
+        {"type": "time_decimation", "factor": 10},
+    ]
+    assert not faults([32], *layers)

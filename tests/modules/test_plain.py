@@ -1,0 +1,69 @@
+"""Layers without synapses: values, gradients, and the run in integers."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.plain_layers import plain_documents
+from torch.nn import functional
+
+import netdesc
+from netdesc.graph import layers
+from netdesc.hardware.runner import simulate
+from netdesc.modules.plain import PLAIN_BLOCKS
+
+
+def block(kind, **fields):
+    return PLAIN_BLOCKS[kind](kind.model_validate({"name": "a", **fields}))
+
+
+def signal(*shape, seed=0):
+    """Multiples of 1/4096 of both signs, as a graded layer hands them on."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(-9000, 9000, shape, generator=generator) / 4096
+
+
+@settings(deadline=None, max_examples=12)
+@given(document=plain_documents(), seed=st.integers(0, 999), is_graded=st.booleans())
+def test_floats_integers_and_pieces_of_a_stream_agree(document, seed, is_graded):
+    compiled = netdesc.compile(document)
+    steps, (inputs,) = compiled.graph.steps, compiled.graph.input_shape
+    spikes = (torch.rand(steps, 2, inputs, generator=torch.manual_seed(seed)) < 0.4).float()
+    input_TBN = signal(steps, 2, inputs, seed=seed) if is_graded else spikes
+    output_TBN = compiled.model(input_TBN)
+    assert output_TBN.shape == (compiled.graph.output_steps, 2, 2)
+    run = simulate(compiled.graph, compiled.model.folded_state(), input_TBN[:, 1].numpy())
+    np.testing.assert_array_equal(run.output_TN, output_TBN[:, 1].detach().numpy())
+    factor = compiled.graph.decimation
+    if steps % factor == 0:
+        state, pieces = None, []
+        for piece in input_TBN.split(factor):
+            output, state = compiled.model.eval().stream(piece, state)
+            pieces.append(output)
+        assert torch.equal(torch.cat(pieces), output_TBN)
+
+
+def test_a_mean_is_cut_toward_zero_and_has_the_gradient_of_a_mean():
+    pool = block(layers.AveragePool, type="average_pool", kernel=3)
+    values = signal(4, 2, 2, 6, 9).requires_grad_()
+    mean = pool(values)
+    exact = functional.avg_pool2d(values.detach().double().flatten(0, 1), 3) * 4096
+    assert torch.equal(mean.detach().double().flatten(0, 1) * 4096, exact.trunc())
+    weight = torch.rand_like(mean)
+    mean.backward(weight)
+    expected = torch.repeat_interleave(torch.repeat_interleave(weight / 9, 3, 3), 3, 4)
+    torch.testing.assert_close(values.grad, expected)
+
+
+def test_padding_is_no_value_of_a_maximum():
+    pool = block(layers.MaxPool, type="max_pool", kernel=2, padding=1)
+    values = -1 - torch.rand(1, 1, 1, 2, 2)
+    assert torch.equal(pool(values), values)
+
+
+def test_missing_steps_of_the_last_group_are_zero():
+    decimation = block(layers.TimeDecimation, type="time_decimation", factor=4)
+    assert decimation(torch.ones(6, 1, 1)).flatten().tolist() == [1.0, 0.5]
+    with pytest.raises(ValueError, match="multiple of 4"):
+        decimation.stream(torch.ones(6, 1, 1), [])

@@ -67,6 +67,7 @@ _MEANINGS = (
     ("validation_split", "", "valid val dev val_split"),
     ("from", "", "parents prev previous source"),
     ("axonal_delay_step", "", "delay_shift axonal_delay"),
+    ("bias", "", "use_bias has_bias"),
     ("loss", "", "criterion loss_fn error"),
     ("schedule", "", "scheduler lr_scheduler"),
     ("seed", "", "random_seed manual_seed seeds"),

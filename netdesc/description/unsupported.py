@@ -26,7 +26,6 @@ FIELDS = by_name(
             "activation activation_fn nonlinearity"
         ),
         _RECURRENCE: "recurrent recurrence all_to_all feedback recurrent_weight_scale",
-        "a bias is not in this version: synapses have only weights": "bias use_bias",
         _DELAY: "delay delays max_delay synaptic_delay",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",

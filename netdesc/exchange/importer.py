@@ -249,8 +249,9 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
     """Returns the state dict of ``layer``, as far as ``record`` has its values.
 
     Adds what a ``.net`` file lacks: the gains of a weight norm (the norms of the weights' rows) and
-    the running mean and variance of a neuron norm (a mean of 0 if the file has no bias). Repeats a
-    shared value for each neuron if the layer has values per neuron.
+    the running mean and variance of a neuron norm. A file's bias is that of the layer; if it has
+    none, the mean of its norm. Repeats a shared value for each neuron if the layer has values per
+    neuron.
     """
     neuron = layer.neuron
     weights, values = _weights(record), import_neuron(record.neuron).values
@@ -263,9 +264,14 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
     for name, value in _stored(neuron, values).items():
         shape = (record.channels,) if neuron.per_channel else value.shape
         state[f"neuron.{name}"] = np.broadcast_to(value, shape).copy()
-    norm = neuron.norm
-    if norm or record.bias is not None:
-        state["neuron.norm.running_mean"] = _mean(record)
+    norm, bias = neuron.norm, _bias(record)
+    if layer.section.bias or (record.bias is not None and not norm):
+        state["neuron.bias"], bias = bias, np.zeros_like(bias)
+    if norm:
+        if (bias * (WEIGHT_UNIT // 2) % 1).any():
+            problem = f'has odd numbers, which a norm cannot hold: add "bias": true to {layer.name}'
+            raise LayerError("bias", problem)
+        state["neuron.norm.running_mean"] = -bias
     if norm == "mean_variance":
         state["neuron.norm.running_var"] = np.array(VARIANCE_OF_NO_SCALE, np.float32)
     return {f"layers.{layer.name}.{name}": value for name, value in state.items()}
@@ -313,16 +319,15 @@ def _import_kernel(name: str, layer: KernelLayer) -> LayerImport:
 
 def _import_synapses(name: str, layer: NeuronLayer, fields: JsonObject) -> LayerImport:
     imported = import_neuron(layer.neuron)
-    neuron: JsonObject = dict(imported.section)
-    if layer.bias is not None:
-        neuron["norm"] = "mean"
+    neuron = imported.section
     section = {"name": name, "type": layer.section_type, **fields, "neuron": neuron}
     state = {f"synapse.{part}": weight for part, weight in _weights(layer).items()}
     parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
     for value, array in _stored(parsed, imported.values).items():
         state[f"neuron.{value}"] = array
     if layer.bias is not None:
-        state["neuron.norm.running_mean"] = _mean(layer)
+        section["bias"] = True
+        state["neuron.bias"] = _bias(layer)
     weights = {f"layers.{name}.{part}": array for part, array in state.items()}
     synapses = sum(weight.size for weight in layer.state_weights)
     return LayerImport(
@@ -348,10 +353,10 @@ def _weights(layer: SynapticLayer) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _mean(layer: SynapticLayer) -> NDArray[np.float32]:
-    """Returns the running mean of which the bias is the negative."""
+def _bias(layer: SynapticLayer) -> NDArray[np.float32]:
+    """Returns the bias in threshold units, 0 if there is none."""
     bias = np.zeros(layer.channels, np.int32) if layer.bias is None else layer.bias
-    return _to_float(-bias)
+    return _to_float(bias)
 
 
 def _to_float(values: Integers) -> NDArray[np.float32]:

@@ -12,11 +12,10 @@ from netdesc.description.models import layers
 from netdesc.description.models.layers import Shape, ShapeError
 from netdesc.exchange.errors import LayerError, require
 from netdesc.exchange.net_neurons import NetNeuron
-from netdesc.hardware.integers import Integers
+from netdesc.hardware.integers import BIAS_LIMIT, Integers
 from netdesc.kernels.fixed_point import weight_limits
 
 MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
-MAX_BIAS = 1 << 17
 MAX_AXIS_SIZE = 1 << 20
 """The largest number of neurons of a dense layer, and the largest size of an axis of the input."""
 MAX_INPUTS = 1 << 24
@@ -59,8 +58,8 @@ class SynapticLayer:
                 f"has shape {list(self.bias.shape)}; the layer has {self.channels} neurons, "
                 f"so [{self.channels}] is needed",
             )
-        is_valid = np.abs(self.bias) <= MAX_BIAS
-        require("bias", self.bias, is_valid, f"biases are -{MAX_BIAS} to {MAX_BIAS}")
+        is_valid = np.abs(self.bias) <= BIAS_LIMIT
+        require("bias", self.bias, is_valid, f"biases are -{BIAS_LIMIT} to {BIAS_LIMIT}")
 
     @property
     def weight_datasets(self) -> tuple[str, ...]:

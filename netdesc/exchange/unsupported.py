@@ -9,7 +9,6 @@ from typing import NamedTuple
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.hdf5_reader import Group
 from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES
-from netdesc.exchange.net_synapses import MAX_WEIGHT, MIN_WEIGHT
 
 NEURON_CONSTANTS = {
     "refDelay": (1, "refractory periods"),
@@ -106,20 +105,12 @@ def _find_delay(group: Group) -> Iterator[tuple[str, str]]:
 
 
 def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
-    """Yields a feature unless each bias is the negative mean of a neuron norm.
-
-    netdesc has no other bias. Such a mean is an even number in the range of weights.
-    """
+    """Yields a feature if the equations have no place for a bias."""
     if not group.has("bias"):
         return
     form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
     if form is not None and form.is_complex:
         yield "bias", "biases of resonators"
-        return
-    mean = -group.integers("bias")
-    if ((mean % 2 != 0) | (mean < MIN_WEIGHT) | (mean > MAX_WEIGHT)).any():
-        limits = f"{-MAX_WEIGHT} to {-MIN_WEIGHT}"
-        yield "bias", f"biases except even numbers from {limits}, which come from a neuron norm"
 
 
 def _find_missing_neuron(group: Group) -> Iterator[tuple[str, str]]:

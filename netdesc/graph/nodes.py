@@ -141,10 +141,17 @@ class SynapticNode(LayerNode):
         return len(self.weight_names) * math.prod(self.weight_shape)
 
     @property
+    def learnt_shapes(self) -> dict[str, Shape]:
+        """Names in the layer's state dict of all that is learnt beside weights -> shapes."""
+        shape = (self.channels,) if self.neuron.per_channel else ()
+        shapes = {f"neuron.{name}": shape for name in self.neuron.learn}
+        return shapes | ({"neuron.bias": (self.channels,)} if self.section.bias else {})
+
+    @property
     def parameters(self) -> int:
-        """The number of weights, weight-norm gains and learnt values of the neurons."""
+        """The number of weights, weight-norm gains, biases and learnt values of the neurons."""
         gains = len(self.weight_names) * self.weight_shape[0] * self.section.weight_norm
-        learnt = len(self.neuron.learn) * (self.channels if self.neuron.per_channel else 1)
+        learnt = sum(math.prod(shape) for shape in self.learnt_shapes.values())
         return self.weights + gains + learnt
 
     @property
@@ -153,7 +160,8 @@ class SynapticNode(LayerNode):
 
         They are what the neuron's program stores, its output and the gradient of the output.
         """
-        program = compile_neuron(self.neuron.definition(), bool(self.neuron.learn))
+        learns = bool(self.neuron.learn) or self.section.bias
+        program = compile_neuron(self.neuron.definition(), learns)
         return len(program.forward.stored) + 2
 
 

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import Graph, SynapticNode
-from netdesc.kernels.fixed_point import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT, weight_limits
+from netdesc.kernels.fixed_point import (
+    DECAY_ONE,
+    MAX_BIAS,
+    STATE_UNIT,
+    WEIGHT_UNIT,
+    weight_limits,
+)
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.fields import MAX_LEVEL
 
@@ -19,7 +25,10 @@ Weights = Mapping[str, NDArray[np.float32]]
 """Maps a name in the state dict to the parameter. Weight norms are folded into the weights."""
 
 BIAS_BITS = 8
-"""Biases are quantised like weights of this number of bits."""
+"""Means are quantised like weights of this number of bits."""
+
+BIAS_LIMIT = int(MAX_BIAS * WEIGHT_UNIT)
+"""Largest magnitude of a bias, in units of 1/64."""
 
 WEIGHT_BITS = 6
 """The unit of weights, biases and thresholds is 2⁻⁶ of a threshold unit."""
@@ -94,9 +103,10 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
         if f"layers.{layer.name}.neuron.{name}" in weights:
             values[name] = read(f"neuron.{name}").astype(np.float64)
     derived = neuron.derive(np, values)
-    bias, norm = None, neuron.norm
+    bias, norm = _bias(read("neuron.bias")) if layer.section.bias else None, neuron.norm
     if norm is not None:
-        bias = -quantize(read("neuron.norm.running_mean"), BIAS_BITS)
+        mean = quantize(read("neuron.norm.running_mean"), BIAS_BITS)
+        bias = np.clip((0 if bias is None else bias) - mean, -BIAS_LIMIT, BIAS_LIMIT)
     integers = LayerIntegers(
         definition=definition,
         weights=tuple(quantize(read(name), bits) for name in layer.weight_names),
@@ -159,7 +169,9 @@ def fold_into_weights(integers: LayerIntegers) -> LayerIntegers | None:
     low, high = weight_limits(8)
     bias = np.zeros(1, np.int32) if integers.bias is None else integers.bias
     *weights, bias = (_scaled(each, -integers.exponent) for each in (*integers.weights, bias))
-    for each in (*weights, None if bias is None else -bias):
+    if bias is None:
+        return None
+    for each in weights:
         if each is None or (each % 2).any() or each.min() < low or each.max() > high:
             return None
     bias = None if integers.bias is None else bias
@@ -177,6 +189,11 @@ def quantize(values: NDArray[np.float32], bits: int) -> Integers:
     low, high = weight_limits(bits)
     bounded = np.clip(values, low / WEIGHT_UNIT, high / WEIGHT_UNIT)  # so that no product overflows
     return np.clip(2 * np.rint(bounded * (WEIGHT_UNIT / 2)), low, high).astype(np.int32)
+
+
+def _bias(values: NDArray[np.float32]) -> Integers:
+    bounded = np.clip(values, -MAX_BIAS, MAX_BIAS)
+    return np.rint(bounded * np.float32(WEIGHT_UNIT)).astype(np.int32)
 
 
 def _share(lowest: int) -> Callable[[Any], NDArray[Any]]:

@@ -11,6 +11,9 @@ WEIGHT_UNIT = 64
 STATE_UNIT = 4096
 """The integer state that stands for 1.0."""
 
+MAX_BIAS = 4.0
+"""Largest magnitude of a bias in threshold units. Its unit on the device is 1/64."""
+
 DECAY_BITS = 12
 DECAY_ONE = 1 << DECAY_BITS
 """An integer decay of 4096 sets the state to 0 in one step."""

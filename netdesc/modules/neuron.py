@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
-from netdesc.kernels.fixed_point import WEIGHT_UNIT
+from netdesc.kernels.fixed_point import MAX_BIAS, WEIGHT_UNIT
 from netdesc.kernels.neurons import make_neurons
 from netdesc.kernels.reference.neurons import Traces, trace
 from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm
@@ -53,7 +53,8 @@ class Neurons(nn.Module):
 
     ``neuron`` is their section of the document. Its values, such as decays, have the shape [], or
     [channels] with ``per_channel``. Learnt values are parameters, others are buffers. A threshold
-    that is neither learnt nor drawn is not in the state dict, because the document says it.
+    that is neither learnt nor drawn is not in the state dict, because the document says it. The
+    layer's ``bias`` is one of the parameters.
 
     The names of values may come from a document, and may be those of attributes. Therefore values
     are read from the dicts of parameters and buffers, and no other buffer has the name of a value.
@@ -83,6 +84,9 @@ class Neurons(nn.Module):
             self._buffers[name] = value
             if kinds[name] == "threshold" and not isinstance(given, tuple):
                 self._non_persistent_buffers_set.add(name)
+        if layer.section.bias:  # the equations have a norm(…), so that no value has this name
+            self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
+            self._parameters["bias"] = nn.Parameter(torch.zeros(channels))
         definition = self.section.definition()
         self._equations = _Equations.of(definition)
         self._spikes = definition.spike is not None
@@ -251,7 +255,7 @@ class Neurons(nn.Module):
     def _normalise(self, norm: MeanNorm, values_TBN: Tensor) -> Tensor:
         """Applies the norm of channels to neurons."""
         values_TBSC = values_TBN.unflatten(2, (-1, self._per_channel)).movedim(2, 3)
-        return norm(values_TBSC).movedim(3, 2).flatten(2)
+        return norm(values_TBSC, self._learnt_bias()).movedim(3, 2).flatten(2)
 
     def _of_neurons(self, parameter: Tensor) -> Tensor:
         """Repeats the values of channels for each of their neurons."""
@@ -313,7 +317,20 @@ class Neurons(nn.Module):
         else:
             known = self._derive()
         norm = self.norm
-        return known if norm is None or self.training else known | {"bias": norm.bias()}
+        if norm is not None and not self.training:
+            return known | {"bias": norm.bias(norm.running_mean, self._learnt_bias())}
+        return known | {"bias": self._learnt_bias()} if "bias" in self._limits else known
+
+    def _learnt_bias(self) -> Tensor:
+        """Returns the layer's bias on the device's grid, [channels]; 0 [] if it has none.
+
+        The gradient passes straight through the rounding.
+        """
+        if "bias" not in self._limits:
+            return torch.zeros_like(self.surrogate.width)
+        bias = self.value("bias").clamp(-MAX_BIAS, MAX_BIAS)
+        rounded = torch.round(bias.detach() * WEIGHT_UNIT) / WEIGHT_UNIT
+        return bias + (rounded - bias.detach())  # exact: the two are near each other
 
     def _kept_parameters(self) -> dict[str, Tensor]:
         kept, width = self._known_parameters, self.surrogate.width

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.kernels import operators
-from netdesc.kernels.fixed_point import WEIGHT_UNIT
+from netdesc.kernels.fixed_point import MAX_BIAS, WEIGHT_UNIT
 from netdesc.neurons.models.fields import MAX_LEVEL
 
 MOMENTUM = 0.1
@@ -40,22 +40,29 @@ class MeanNorm(nn.Module):
         super().__init__()
         self.register_buffer("running_mean", torch.zeros(channels))
 
-    def bias(self) -> Tensor:
-        """Returns the quantised bias that is added outside training, [channels]."""
-        return -operators.quantize_weight(self.running_mean, BIAS_BITS)
+    def bias(self, mean: Tensor, learnt_bias: Tensor) -> Tensor:
+        """Returns what is added in place of a ``mean`` [channels] that is subtracted.
+
+        ``learnt_bias``, [] or [channels], is a part of it.
+        """
+        total = learnt_bias - operators.quantize_weight(mean, BIAS_BITS)
+        return total.clamp(-MAX_BIAS, MAX_BIAS)
 
     @torch.no_grad()
     def update_running_mean(self, mean: Tensor) -> None:
         """Moves the running mean toward a batch's ``mean`` [channels]."""
         self.running_mean.lerp_(mean, MOMENTUM)
 
-    def forward(self, values_TBC: Tensor) -> Tensor:
-        """Normalises a batch [steps, batch, …, channels]; in training, updates the running mean."""
+    def forward(self, values_TBC: Tensor, learnt_bias: Tensor) -> Tensor:
+        """Normalises a batch [steps, batch, …, channels]; in training, updates the running mean.
+
+        ``learnt_bias`` is as in ``bias``.
+        """
         if not self.training:
-            return values_TBC + self.bias()
+            return values_TBC + self.bias(self.running_mean, learnt_bias)
         mean = values_TBC.mean(dim=tuple(range(values_TBC.dim() - 1)))
         self.update_running_mean(mean)
-        return values_TBC - operators.quantize_weight(mean, BIAS_BITS)
+        return values_TBC + self.bias(mean, learnt_bias)
 
 
 class MeanVarianceNorm(MeanNorm):
@@ -102,9 +109,12 @@ class MeanVarianceNorm(MeanNorm):
         one = torch.ones_like(divisor)
         return torch.where(fits, divisor, one), torch.where(fits, one, 1 / divisor)
 
-    def forward(self, values_TBC: Tensor) -> Tensor:
-        """Normalises a batch as ``MeanNorm`` does; in training, it updates the statistics."""
-        centred_TBC = super().forward(values_TBC)
+    def forward(self, values_TBC: Tensor, learnt_bias: Tensor) -> Tensor:
+        """Normalises a batch as ``MeanNorm`` does; in training, it updates the statistics.
+
+        The bias is divided, too.
+        """
+        centred_TBC = super().forward(values_TBC, learnt_bias)
         variance = self.running_var
         if self.training:
             variance = values_TBC.detach().var(correction=0)

@@ -66,16 +66,17 @@ def weight_change(run: RunData) -> WeightChange:
     return change
 
 
-def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> dict[str, Values]:
+def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[str, Values]:
     """Reads the weights and the learnt values of a layer's neurons from ``files``.
 
     The result maps ``weight``, and the name of each learnt value, to the numbers. Raises
     ReportError if a tensor is missing or damaged.
     """
-    weights = {name: file.synapses(layer).reshape(-1) for name, file in files.items()}
-    by_kind: dict[str, Values] = {"weight": weights}
-    for learnt in layer.neuron.learn:
-        by_kind[learnt] = {name: file.learnt(layer, learnt) for name, file in files.items()}
+    by_kind: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for name, file in files.items():
+        found = {"weight": file.synapses(layer).reshape(-1)} | file.learnt(layer)
+        for kind, values in found.items():
+            by_kind.setdefault(kind, {})[name] = values
     return by_kind
 
 
@@ -93,7 +94,7 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
                 unit = what if layer.bits is None else "weight before rounding"
                 title, plots = f"Weights of {layer.name}", change.weight_plots
             else:
-                is_decay = layer.neuron.value_kinds()[kind] == "decay"
+                is_decay = layer.neuron.value_kinds().get(kind) == "decay"
                 step_ms = run.graph.step_ms if is_decay else None
                 change.parameters.rows.append(_parameter_row(layer, what, values, step_ms))
                 change.notes += _decays_at_limit(layer, what, values) if is_decay else ()

@@ -48,13 +48,15 @@ class SavedWeights:
             parts.append(weight_RW)
         return np.concatenate(parts, axis=1)
 
-    def learnt(self, layer: SynapticNode, name: str) -> NDArray[np.float64]:
-        """Reads a learnt value of a layer's neurons, float64 [channels] or [1].
+    def learnt(self, layer: SynapticNode) -> dict[str, NDArray[np.float64]]:
+        """Reads the learnt values of a layer by their names, float64 [channels] or [1].
 
-        Raises ReportError if it is missing or has another shape.
+        Raises ReportError if one is missing or has another shape.
         """
-        shape = (layer.channels,) if layer.neuron.per_channel else ()
-        return self._tensor(f"layers.{layer.name}.neuron.{name}", shape).reshape(-1)
+        return {
+            path.rpartition(".")[2]: self._tensor(f"layers.{layer.name}.{path}", shape).reshape(-1)
+            for path, shape in layer.learnt_shapes.items()
+        }
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         if name not in self._names:

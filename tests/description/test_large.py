@@ -10,10 +10,7 @@ import pytest
 from support.grids import grid
 
 from netdesc.description import check
-from netdesc.description import model_structure as structure
-from netdesc.description.files.data_files import file_paths
 from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError, validate_document
-from netdesc.description.models import Document
 from netdesc.description.source import MAX_BYTES, MAX_MARKS
 
 OXFORD = json.loads((Path(__file__).parents[2] / "examples/oxford.json").read_text("utf-8"))
@@ -101,15 +98,6 @@ def test_hostile_documents(timed, name):
 def test_too_large_texts_are_refused_quickly(timed, text):
     (diagnostic,) = timed(text)
     assert diagnostic.code == "ND005"
-
-
-def test_the_names_of_files_are_those_that_the_models_mark(timed):
-    data = Document.model_validate_json(
-        json.dumps({**OXFORD, "weights": {"path": "w.net"}})
-    ).model_dump(mode="json")
-    marked = list(structure.file_path_locations(Document, data))
-    assert list(file_paths(Document.model_validate_json(json.dumps(data)))) == marked
-    assert len(marked) == 3
 
 
 def _with_train(samples: list) -> dict:

@@ -138,17 +138,14 @@ def test_an_error_shows_the_argument_instead_of_a_line(argument, code, words, ne
 
 LABELLED_VALUES = [
     (["classifier.type=rate"], lambda d: d.classifier.type, "rate"),
-    (
-        ["classifier.type=moving_window", "classifier.window_steps=3"],
-        lambda d: d.classifier.window_steps,
-        3,
-    ),
+    (["classifier.type=moving_window", "classifier.window_steps=3"],
+     lambda d: d.classifier.window_steps, 3),
     (["data.encoding.type=latency"], lambda d: d.data.encoding.type, "latency"),
     (["data.encoding.max_rate=0.5"], lambda d: d.data.encoding.max_rate, 0.5),
     (["data.range.1=16"], lambda d: d.data.range, (0.0, 16.0)),
     (["data.split=split"], lambda d: d.data.split, "split"),
     (["loss.type=spike_rate", "loss.window_steps=5"], lambda d: d.loss.window_steps, 5),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("arguments", "read", "value"), LABELLED_VALUES)

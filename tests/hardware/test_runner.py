@@ -40,6 +40,14 @@ class Cuba(NamedTuple):
     voltage_decay: np.ndarray
     threshold: int
     bias: np.ndarray | None = None
+    mean: np.ndarray | None = None
+
+    @property
+    def total_bias(self) -> np.ndarray | None:
+        """The learnt bias less the mean of the norm."""
+        parts = (self.bias, None if self.mean is None else -self.mean)
+        known = [each for each in parts if each is not None]
+        return np.clip(sum(known), -256, 256) if known else None
 
 
 def graph_of(shape: list[int], layers: list[dict[str, Any]]) -> Graph:
@@ -55,7 +63,9 @@ def weights_of(integers: Mapping[str, Cuba]) -> dict[str, np.ndarray]:
         weights[f"{state}.neuron.current_decay"] = np.float32(layer.current_decay / 4096)
         weights[f"{state}.neuron.voltage_decay"] = np.float32(layer.voltage_decay / 4096)
         if layer.bias is not None:
-            weights[f"{state}.neuron.norm.running_mean"] = np.float32(-layer.bias / 64)
+            weights[f"{state}.neuron.bias"] = np.float32(layer.bias / 64)
+        if layer.mean is not None:
+            weights[f"{state}.neuron.norm.running_mean"] = np.float32(layer.mean / 64)
     return weights
 
 
@@ -65,7 +75,7 @@ def run_layer(layer: Cuba, delay: int, input_TN: np.ndarray) -> tuple[np.ndarray
         "threshold": np.array(layer.threshold / 64),
         "current_decay": layer.current_decay / 4096,
         "voltage_decay": layer.voltage_decay / 4096,
-        "bias": np.array(0.0) if layer.bias is None else layer.bias / 64,
+        "bias": np.zeros(1) if layer.total_bias is None else layer.total_bias / 64,
     }
     spikes_TN, neurons = run_on_device(CUBA, parameters, [64 * input_TN @ layer.weight.T])
     return np.pad(spikes_TN, ((delay, 0), (0, 0)))[: len(input_TN)], neurons
@@ -87,17 +97,18 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, Cuba], li
         reads = draw(st.lists(known, min_size=1, max_size=3))
         units, name = draw(st.sampled_from([1, 4, 6])), f"l{index}"
         decay_shape = (units,) if units > 1 and draw(st.booleans()) else ()
-        has_bias = draw(st.booleans())
+        has_bias, has_norm = draw(st.booleans()), draw(st.booleans())
         threshold = draw(st.integers(1, 400))
-        neuron = {"threshold": threshold / 64, "norm": "mean" if has_bias else None}
-        delay = draw(st.booleans())
-        layers.append(dense(name, units, neuron=neuron, axonal_delay_step=delay, **{"from": reads}))
+        neuron = {"threshold": threshold / 64, "norm": "mean" if has_norm else None}
+        own = {"neuron": neuron, "axonal_delay_step": draw(st.booleans()), "bias": has_bias}
+        layers.append(dense(name, units, **own, **{"from": reads}))
         integers[name] = Cuba(
             weight=2 * random.integers(-128, 128, (units, inputs)),
             current_decay=random.integers(0, 4097, decay_shape) // random.choice([1, 4096]),
             voltage_decay=random.integers(0, 4097, decay_shape),
             threshold=threshold,
-            bias=2 * random.integers(-127, 129, units) if has_bias else None,
+            bias=random.integers(-256, 257, units) if has_bias else None,
+            mean=2 * random.integers(-128, 128, units) if has_norm else None,
         )
         sizes[name] = units
     return layers, integers, shape
@@ -122,7 +133,7 @@ def test_every_layer_follows_its_definition(
             known = integers[layer.name]
             found = layer_integers(layer, weights)
             assert np.array_equal(found.weights, [known.weight])
-            assert found.bias is known.bias or np.array_equal(found.bias, known.bias)
+            assert np.array_equal(found.bias, known.total_bias)
             for field, values in found.parameters.items():
                 np.testing.assert_array_equal(values, getattr(known, field))
             delay = int(layer.section.axonal_delay_step)
@@ -183,7 +194,8 @@ def layers_of(kind: str) -> list[dict[str, Any]]:
         *map(layers_of, NEURONS),
         [dense("a", 12), dense("b", 5)],
         [dense("a", 12, weight_norm=True), dense("b", 5, weight_scale=3.0)],
-        [dense("a", 12, neuron={"norm": "mean"}), dense("b", 5)],
+        [dense("a", 12, neuron={"norm": "mean"}), dense("b", 5, bias=True)],
+        [dense("a", 12, neuron={"norm": "mean"}, bias=True), dense("b", 5, weight_scale=3.0)],
         [dense("a", 12, neuron={"per_channel": True, "current_decay": [0.1, 0.9]})],
         [
             dense("a", 20, axonal_delay_step=False),
@@ -197,7 +209,7 @@ def test_the_output_is_that_of_the_float_network(layers: list) -> None:
     model = model_of(document([2, 10], layers, time={"steps": 300}))
     generator = torch.Generator().manual_seed(0)
     for name, value in model.state_dict().items():
-        if name.endswith(("running_mean", "gain")):
+        if name.endswith(("running_mean", "gain", "bias")):
             value += 0.1 * torch.randn(value.shape, generator=generator)
     model.eval()
     before = {key: value.clone() for key, value in model.state_dict().items()}
@@ -225,13 +237,14 @@ def test_a_norm_that_scales_is_folded_alike(
     for layer in layers:
         level = {"threshold": 0.5} if kind == "alif" else {}  # half of it is on the grid
         layer["neuron"] |= SCALED | level
+        layer["bias"] = not is_coarse or exponent == 2
     steps = 40 if kind in ("integrator", "sigma_delta") else 2000  # so that no sum leaves 24 bits
     model = model_of(document([10], layers, time={"steps": steps})).eval()
     random = torch.Generator().manual_seed(1)
     for name, value in model.state_dict().items():
         if name.endswith("running_var"):
             value.fill_(4.0 ** (exponent - 0.25))
-        elif name.endswith("running_mean"):
+        elif name.endswith(("running_mean", "bias")):
             value.copy_(torch.randint(-3, 2, value.shape, generator=random) / 8)
         elif is_coarse and name.endswith("weight"):
             value.copy_(torch.randint(-3, 4, value.shape, generator=random) / 8)

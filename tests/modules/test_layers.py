@@ -120,8 +120,9 @@ def test_dropout_comes_before_the_norm(engine):
     assert out.mean().item() == pytest.approx(0.5, abs=0.08)
 
 
-def with_norm(**more):
-    model = network(dense("a", 40, neuron=neuron(norm="mean", **more), weight_scale=6.0))
+def with_norm(*, bias: bool = False, **more):
+    own = neuron(norm="mean", **more)
+    model = network(dense("a", 40, neuron=own, bias=bias, weight_scale=6.0))
     return model, model.layers["a"].neuron
 
 
@@ -148,14 +149,15 @@ def test_the_norm_subtracts_the_mean_of_the_batch(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_after_training_the_running_mean_is_a_bias(engine, density):
     """With the batch's mean as running mean both modes give the same spikes."""
-    model, cell = with_norm()
+    model, cell = with_norm(bias=True)
+    cell.value("bias").data.copy_(torch.linspace(-0.4, 0.4, 40))
     input_TBN = spikes(50, 4, 10, density=density)
     with use_engine(engine):
         trained = model(input_TBN)
         cell.norm.running_mean.mul_(10)  # after one batch it holds a tenth of the mean
         running_mean = cell.norm.running_mean.clone()
         tested = model.eval()(input_TBN)
-    assert trained.sum() > 0
+    assert trained[..., 20:].sum() > 1.5 * trained[..., :20].sum()
     assert torch.equal(tested, trained)
     assert torch.equal(cell.norm.running_mean, running_mean)
     assert model.engine_report()[0].path == (
@@ -178,8 +180,37 @@ def test_the_norm_has_the_gradient_of_a_mean():
     norm = model.layers["a"].neuron.norm
     u = torch.randn(30, 2, 40, generator=torch.Generator().manual_seed(1)).requires_grad_()
     weights = torch.randn(30, 2, 40, generator=torch.Generator().manual_seed(2))
-    (norm(u) * weights).sum().backward()
+    (norm(u, torch.zeros(())) * weights).sum().backward()
     torch.testing.assert_close(u.grad, weights - weights.mean((0, 1)), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", ["cuba", "lif", "integrator"])
+def test_a_bias_is_the_weight_of_an_input_that_always_spikes(engine, kind):
+    """With a current decay of 1, it has the same effect and the same gradient."""
+    own = {"type": kind, "voltage_decay": 0.1}
+    own |= {"threshold": 0.7} if kind != "integrator" else {}
+    own |= {"current_decay": 1.0} if kind != "lif" else {}
+    plain = network(dense("a", 6, neuron=own), shape=(4,))
+    biased = network(dense("a", 6, neuron=own, bias=True), shape=(4,))
+    values = torch.tensor([8, 7, -3, 0, 3, 90]) / 32
+    weight, bias = plain.layers["a"].synapse.weight, biased.layers["a"].neuron.value("bias")
+    weight.data[:, 3] = values
+    biased.load_state_dict(plain.state_dict(), strict=False)
+    bias.data.copy_(values + 0.4 / 64)
+    outputs = []
+    for model, constant in ((plain, 1), (biased, 0)):
+        input_TBN = spikes(30, 3, 4, density=0.3)
+        input_TBN[..., 3] = constant
+        with use_engine(engine):
+            outputs.append(model(input_TBN))
+        (outputs[-1] * torch.linspace(-1, 2, 6)).sum().backward()
+    assert outputs[0].count_nonzero()
+    assert torch.equal(*outputs)
+    torch.testing.assert_close(bias.grad, weight.grad[:, 3], rtol=1e-5, atol=1e-7)
+    bias.data.fill_(7.0)
+    biased.project()
+    assert bias.max() == 4
 
 
 def test_integers_of_the_device():

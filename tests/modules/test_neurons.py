@@ -186,13 +186,14 @@ def test_the_norm_divides_by_a_power_of_two_near_the_deviation():
     values_TBN = torch.randn(40, 3, 5) * torch.tensor([1.0, 2, 3, 4, 5]) + 3
     mean = torch.round(32 * values_TBN.mean((0, 1))) / 32
     deviation = values_TBN.numpy().std()
-    expected = (values_TBN - mean) / 2 ** math.ceil(math.log2(deviation))
-    torch.testing.assert_close(neurons.norm(values_TBN), expected)
+    bias = torch.tensor([0.5, 0, 0, 0, -0.25])
+    expected = (values_TBN - mean + bias) / 2 ** math.ceil(math.log2(deviation))
+    torch.testing.assert_close(neurons.norm(values_TBN, bias), expected)
     running = neurons.norm.running_var.item()
     assert running == pytest.approx(0.1 * deviation**2 * 120 / 121, rel=1e-4)
     neurons.norm.running_var.fill_(float(deviation) ** 2)
     neurons.norm.running_mean.copy_(mean)
-    torch.testing.assert_close(neurons.norm.eval()(values_TBN), expected)
+    torch.testing.assert_close(neurons.norm.eval()(values_TBN, bias), expected)
 
 
 @pytest.mark.parametrize("kind", ["alif", "rf"])

@@ -253,18 +253,23 @@ def test_weights_of_another_network_are_refused(
 def test_weights_with_a_norm_are_what_the_synapses_have(tmp_path: Path) -> None:
     """Each row is of the length of its gain, whatever its own; a row of zeros stays zero."""
     normed = document()["layers"]
-    normed[0]["weight_norm"] = True
+    normed[0] |= {"weight_norm": True, "bias": True}
     folder = write_run(tmp_path / "run", changes={"layers": normed})
     tensors = weights(1)
     weight_UI = tensors["layers.hidden.synapse.weight"]
     weight_UI[3] = 0
     gain_U1 = np.arange(1, len(weight_UI) + 1, dtype=np.float32)[:, None]
     tensors["layers.hidden.synapse.gain"] = gain_U1
+    tensors["layers.hidden.neuron.bias"] = gain_U1[:, 0]
     path = folder / "checkpoints" / "best.safetensors"
     save_file(tensors, path)
     with open_weights(path) as file:
         assert file is not None
-        found_UI = file.synapses(read_run(folder).graph.neuron_layers[0])
+        layer = read_run(folder).graph.neuron_layers[0]
+        found_UI, learnt = file.synapses(layer), file.learnt(layer)
+    assert learnt.keys() == {"current_decay", "voltage_decay", "bias"}
+    assert learnt["bias"].tolist() == gain_U1[:, 0].tolist()
+    assert "bias" in [row[1] for row in build_page(read_run(folder)).weight_change.parameters.rows]
     lengths = np.linalg.norm(found_UI, axis=1)
     assert lengths[3] == 0
     assert np.delete(lengths, 3) == pytest.approx(np.delete(gain_U1[:, 0], 3))

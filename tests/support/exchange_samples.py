@@ -177,10 +177,9 @@ def dense_layers(draw: st.DrawFn, inputs: int, outputs: int) -> DenseLayer:
     neuron = draw(net_neurons(outputs))
     is_complex = neuron.form.is_complex
     weights = st.integers(-128, 127).map(lambda half: 2 * half)
-    means = st.integers(-128, 127).map(lambda half: -2 * half)
     has_bias = not is_complex and draw(st.booleans())
     return DenseLayer(
         tuple(_integers(draw, (outputs, inputs), weights) for _ in range(1 + is_complex)),
         neuron,
-        _integers(draw, (outputs,), means) if has_bias else None,
+        _integers(draw, (outputs,), st.integers(-256, 256)) if has_bias else None,
     )

@@ -120,7 +120,7 @@ def _learnt_values(graph: Graph, best: Path, warnings: list[str]) -> LearntValue
 
     If the weights cannot be read, the error is appended to ``warnings``.
     """
-    learning = [layer for layer in graph.neuron_layers if layer.neuron.learn]
+    learning = [layer for layer in graph.neuron_layers if layer.learnt_shapes]
     if not learning:
         return {}
     from netdesc.report import ReportError
@@ -132,8 +132,7 @@ def _learnt_values(graph: Graph, best: Path, warnings: list[str]) -> LearntValue
             if weights is None:
                 return {}
             for layer in learning:
-                for name in layer.neuron.learn:
-                    values = weights.learnt(layer, name)
+                for name, values in weights.learnt(layer).items():
                     learnt[layer.name, name] = float(values.min()), float(values.max())
     except ReportError as error:
         warnings.append(str(error))
@@ -174,7 +173,9 @@ def _view_neuron(layer: SynapticNode, step_ms: float, learnt: LearntValues) -> N
         return ValueView(kinds[name], value, device, constants, name in neuron.learn)
 
     values = {name: view(name, given) for name, given in neuron.values().items()}
-    return NeuronView(layer.neuron_name, neuron.type_name(), values)
+    bias = learnt.get((layer.name, "bias"), (0, 0))
+    own = {"bias": ValueView("grid", bias, None, None, True)} if layer.section.bias else {}
+    return NeuronView(layer.neuron_name, neuron.type_name(), values | own)
 
 
 def time_constant_ms(share: float, step_ms: float) -> float | None:

@@ -10,14 +10,15 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
 from netdesc.description.files.array_checks import ArrayChecks
 from netdesc.description.files.array_source import ArrayFileError
 from netdesc.description.files.event_checks import EventChecks
-from netdesc.description.files.file_references import FileReference, file_references
 from netdesc.description.files.npz import open_arrays
 from netdesc.description.files.training_set import listed_training_set
 from netdesc.description.json.tree import Parts
@@ -27,6 +28,7 @@ from netdesc.description.shapes import INPUT, wire
 from netdesc.description.source import file_size
 from netdesc.description.source_map import SourceMap
 from netdesc.description.spelling import closest_name
+from netdesc.sections import Section
 
 MAX_NAMES = 10_000
 """At most this many names of a directory are compared with the name of a missing file."""
@@ -49,6 +51,27 @@ def file_sha256(path: Path) -> str:
                 os.fsencode(f"{each.relative_to(path).as_posix()}\0{file_sha256(each)}\n")
             )
     return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class FileReference:
+    """A file that a document names.
+
+    ``parts`` is the place of ``path`` in the document, ``holder`` the section that contains it.
+    """
+
+    parts: Parts
+    path: str
+    holder: Section
+
+
+def file_references(document: Document) -> Iterator[FileReference]:
+    """Yields every file that the document names, in the order of the models' fields."""
+    for parts in structure.file_path_locations(Document, document.model_dump(mode="json")):
+        holder: Any = document
+        for part in parts[:-1]:
+            holder = getattr(holder, str(part)) if isinstance(holder, Section) else holder[part]
+        yield FileReference(parts, getattr(holder, str(parts[-1])), holder)
 
 
 def file_paths(document: Document) -> dict[Parts, str]:

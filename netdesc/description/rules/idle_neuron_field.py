@@ -10,8 +10,8 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 )
 def check(context: Context) -> Found:
     """A neuron without spikes has no surrogate gradient, no reset and no graded spikes. surrogate
-    stands in place of tau_grad and scale_grad. A norm acts where equations have norm(…), and
-    only the reset of refractory neurons has a refractory_decay.
+    stands in place of tau_grad and scale_grad. A norm, and the bias of a layer, act where
+    equations have norm(…), and only the reset of refractory neurons has a refractory_decay.
 
     Leave the field out.
     """
@@ -19,3 +19,8 @@ def check(context: Context) -> Found:
         for name, reason in neuron.idle_fields().items():
             message = f"{name} has no effect: {reason}"
             yield RuleDiagnostic((*parts, name), message, hint="leave it out", on="key")
+    for index, layer in context.neuron_layers():
+        neuron = context.neuron_of(layer)
+        if layer.bias and neuron is not None and not neuron.has_norm:
+            message = "bias has no effect: the equations of the neuron have no norm(…)"
+            yield RuleDiagnostic(("layers", index, "bias"), message, hint="leave it out", on="key")

@@ -10,8 +10,8 @@ from netdesc.description.codes.code import Entry, ExampleData
 from netdesc.description.diagnostics.diagnostic import Severity
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Document, Layer, Pair, SpikeFiles
-from netdesc.description.models.layers import SynapticSection
+from netdesc.description.models import Document, Pair, SpikeFiles
+from netdesc.description.models.layers import LayerSection, SynapticSection
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
 from netdesc.neurons.definition import ParameterKind
@@ -79,7 +79,7 @@ class Context:
             if isinstance(layer, SynapticSection):
                 yield index, layer
 
-    def neuron_of(self, layer: Layer) -> NeuronSection | None:
+    def neuron_of(self, layer: LayerSection) -> NeuronSection | None:
         """Returns the neuron of a layer; None if it has none or the document does not have it."""
         neuron = layer.neuron if isinstance(layer, SynapticSection) else None
         return self.document.neurons.get(neuron) if isinstance(neuron, str) else neuron

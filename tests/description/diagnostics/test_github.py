@@ -14,7 +14,6 @@ from support.description_samples import BASE, UNHURRIED, write_files
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.github import MAX_SUMMARY_BYTES, summary, workflow_commands
-from netdesc.description.diagnostics.markdown import escape_line
 from netdesc.description.diagnostics.wording import visible, within
 
 ROOT = Path("/checkout")
@@ -76,14 +75,6 @@ def test_a_finding_without_a_place_and_one_from_the_command_line():
     assert lines[1][2].startswith("--set a=1: no field\n")
 
 
-@pytest.mark.parametrize("name", ["50%.json", "a,b:c.json", "a\r\nb.json", "%0A.json", "Ü 日.json"])
-def test_a_file_keeps_its_name_whatever_is_in_it(name):
-    diagnostic = Diagnostic("ND101", "error", f"/checkout/nets/{name}", "m", line=1, column=1)
-    (line,) = workflow_commands([diagnostic], ROOT)
-    assert line.isprintable()
-    assert _parsed(line)[1]["file"] == f"nets/{name}"
-
-
 @UNHURRIED
 @given(message=ANY_TEXT, hint=ANY_TEXT, file=ANY_TEXT)
 def test_whatever_a_document_holds_it_makes_one_command(message, hint, file):
@@ -127,13 +118,6 @@ def test_the_table_shows_hostile_text_as_it_is(message, file):
     assert told == visible(f"<{message}>")
     inside = within(diagnostic.file, ROOT)
     assert place == visible(inside.as_posix() if inside else diagnostic.file) + ":1:2"
-
-
-@UNHURRIED
-@given(ANY_TEXT)
-def test_escaped_text_is_only_text(text):
-    (token,) = MarkdownIt("commonmark").parseInline(f"x{escape_line(text)}x")
-    assert "".join(child.content for child in token.children) == f"x{visible(text)}x"
 
 
 def test_the_table_holds_all_or_says_how_many_it_lacks():

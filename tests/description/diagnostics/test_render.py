@@ -74,20 +74,6 @@ def test_long_lines_are_cut_around_the_place():
     assert max(len(each) for each in whole.splitlines()) <= 60
 
 
-@UNHURRIED
-@given(
-    st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Mn", "Cf"]), max_size=300),
-    st.integers(0, 300),
-    st.integers(1, 50),
-    st.integers(40, 120),
-)
-def test_the_excerpt_fits_for_any_line(line, start, length, width):
-    start = min(start, len(line))
-    shown = render_text([_diagnostic(line, start, min(len(line), start + length))], width=width)
-    for each in shown.splitlines()[3:5]:
-        assert _columns(each) <= width
-
-
 def test_terminals_are_not_controlled():
     diagnostic = _diagnostic("\x1b[31m", 0, 1, hint="\x1b[0m\r\n", notes=("\x07",))
     assert not any(ord(each) < 32 and each != "\n" for each in render_text([diagnostic]))

@@ -116,6 +116,11 @@ class SynapticSection(LayerSection):
         'The layer\'s neuron: a name from "neurons", or an object in place.',
         example="cuba",
     )
+    bias: bool = field(
+        "True learns a bias for each channel, which is added where norm(…) stands in the neuron's "
+        "equations. The device holds round(64·bias), from -256 to 256.",
+        default=False,
+    )
     weight_scale: float = field(
         "Factor on the initial weights, which are uniform in ±1/sqrt(inputs of a neuron).",
         unit="1",

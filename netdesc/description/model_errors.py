@@ -265,8 +265,6 @@ def _must_be(
         hint = SPLIT_HINT
     elif isinstance(actual, float) and "an integer" in expected and actual.is_integer():
         hint = f"write {int(actual)}"
-    elif isinstance(actual, str) and _is_number(actual) and re.search("number|integer", expected):
-        hint = "write it without quotes"
     elif actual is None:
         hint = _hint_for_null(parts, source_map.data)
     else:
@@ -287,10 +285,6 @@ def _hint_for_null(parts: Parts, data: Any) -> str:
     default = structure.default(info)
     then = f" (its default is {_show(default)})" if isinstance(default, bool | int | float) else ""
     return f"leave the field out{then}, or give a value"
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text) is not None
 
 
 def _describe(value: Any) -> str:

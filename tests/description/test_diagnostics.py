@@ -36,7 +36,7 @@ CASES = [
     ("/loss", '{"type": "spike_time"}', "ND102", "/loss/time_constant_ms", '"time_constant_ms"'),
     ("/time/steps", "100.0", "ND103", "/time/steps", "write 100"),
     ("/time/steps", "true", "ND103", "/time/steps", "an integer, not true"),
-    ("/time/step_ms", '"1"', "ND103", "/time/step_ms", "without quotes"),
+    ("/time/step_ms", '"1"', "ND103", "/time/step_ms", "write 1"),
     ("/time", "[]", "ND103", "/time", "time must be an object, not a list"),
     ("/layers/0", "7", "ND103", "/layers/0", "an object, not 7"),
     ("/layers/0/neuron", "7", "ND103", "/layers/0/neuron", "a string or an object"),

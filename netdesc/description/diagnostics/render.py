@@ -106,7 +106,6 @@ def _origin(diagnostic: Diagnostic) -> str:
 class _Mark:
     """A range of a source line that is underlined with ``sign`` and labelled."""
 
-    file: str
     line: int
     start: int
     end: int
@@ -124,7 +123,7 @@ def _mark(spot: Diagnostic | Related, label: str, sign: str, colour: str) -> _Ma
     if spot.end_line == spot.line and spot.end_column is not None:
         end = spot.end_column - 1
     end = max(end, start + 1)
-    return _Mark(spot.file, spot.line, start, end, line, printable(label), sign, colour)
+    return _Mark(spot.line, start, end, line, printable(label), sign, colour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,20 +183,16 @@ class _Page:
 
         Marks in the line of the first mark come before the marks of other lines.
         """
-        main = marks[0]
-        marks = sorted(marks, key=lambda mark: (mark.file, mark.line) != (main.file, main.line))
+        marks = sorted(marks, key=lambda mark: mark.line != marks[0].line)
         gutter = self.paint(f"{margin} |", "dim")
         lines = [gutter]
         before: _Mark | None = None
         before_is_cut = False
         for mark in marks:
-            is_same = before is not None and (before.file, before.line) == (mark.file, mark.line)
+            step = 1 if before is None else mark.line - before.line
             text, start, length, is_cut = self._excerpt(mark, margin)
-            if not is_same or is_cut or before_is_cut:
-                if before is not None and mark.file != before.file:
-                    place = f"{printable(mark.file)}:{mark.line}:{mark.start + 1}"
-                    lines.append(self.paint(f"{margin}::: {place}", "dim"))
-                elif before is not None and mark.line - before.line not in (0, 1):
+            if step != 0 or is_cut or before_is_cut:
+                if step not in (0, 1):
                     lines.append(self.paint("...", "dim"))
                 number = str(mark.line).rjust(len(margin))
                 lines.append(f"{self.paint(f'{number} |', 'dim')} {text}")

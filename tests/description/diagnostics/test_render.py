@@ -121,12 +121,6 @@ def test_second_places_follow_the_first_with_their_labels():
     ]
 
 
-def test_second_places_of_other_files_are_named():
-    other = Related("there", "b.json", "", 3, 1, 3, 2, "x")
-    shown = render_text([_diagnostic("y", 0, 1, related=(other,))]).splitlines()
-    assert shown[5:8] == [" ::: b.json:3:1", "3 | x", "  | - there"]
-
-
 @UNHURRIED
 @given(
     st.integers(20, 80),

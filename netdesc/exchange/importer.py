@@ -30,6 +30,7 @@ from netdesc.graph.nodes import WEIGHT_NAMES
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.neurons.models import NEURONS, NeuronSection
+from netdesc.neurons.models.integrator import IDENTITY
 
 DEFAULT_TIME = Simulation(step_ms=1.0, sample_ms=1000.0)
 """The lengths of a step and of a sample if neither the file nor the caller gives them."""
@@ -285,7 +286,8 @@ class LayerImport:
     """The result of importing one layer of the file.
 
     ``section`` is the layer's section of the document, None for an input layer. ``weights`` have
-    the names of the state dict. ``neuron`` is the type of the neurons, empty if there are none.
+    the names of the state dict. ``neuron`` is the type of the neurons, "none" if the document's is
+    null, and empty for a layer without synapses.
     ``threshold`` is None if they have none. ``synapses`` is the number of weights. ``is_graded``
     says that the output is not spikes.
     """
@@ -323,6 +325,9 @@ def _import_synapses(name: str, layer: NeuronLayer, fields: JsonObject) -> Layer
     section = {"name": name, "type": layer.section_type, **fields, "neuron": neuron}
     state = {f"synapse.{part}": weight for part, weight in _weights(layer).items()}
     parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
+    kind = neuron["type"]
+    if parsed == IDENTITY:
+        section["neuron"], kind = None, "none"
     for value, array in _stored(parsed, imported.values).items():
         state[f"neuron.{value}"] = array
     if layer.bias is not None:
@@ -331,7 +336,7 @@ def _import_synapses(name: str, layer: NeuronLayer, fields: JsonObject) -> Layer
     weights = {f"layers.{name}.{part}": array for part, array in state.items()}
     synapses = sum(weight.size for weight in layer.state_weights)
     return LayerImport(
-        section, weights, neuron["type"], neuron.get("threshold"), synapses, imported.is_graded
+        section, weights, kind, neuron.get("threshold"), synapses, imported.is_graded
     )
 
 

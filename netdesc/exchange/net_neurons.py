@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from netdesc.exchange.errors import LayerError, require
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
@@ -111,3 +113,17 @@ class NetNeuron:
             highest = min(known.highest, self.form.max_threshold)
             is_valid = (values >= known.lowest) & (values <= highest)
             require(dataset, values, is_valid, f"it is {known.lowest} to {highest}")
+
+
+NO_NEURON = NetNeuron(
+    "CUBA",
+    {
+        name: np.array(value, np.int32)
+        for name, value in (
+            ("iDecay", DECAY_ONE),
+            ("vDecay", DECAY_ONE),
+            ("vThMant", READOUT_THRESHOLD),
+        )
+    },
+)
+"""Hands on what arrives, in netx as well."""

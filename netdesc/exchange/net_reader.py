@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
-from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
+from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
 from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile, NetLayer, Simulation
 from netdesc.exchange.net_synapses import KERNEL_SECTIONS, DenseLayer, KernelLayer
 from netdesc.exchange.unsupported import (
@@ -122,6 +122,8 @@ def _warn_unknown_datasets(kind: str, group: Group) -> Iterator[str]:
 def _warn_of_neuron(group: Group) -> Iterator[str]:
     """Yields a warning if the trained neurons differ from the neurons that the file describes."""
     if not group.has("neuron"):
+        if group.has("weight"):
+            yield "there is no neuron: slayer hands on what arrives, and netx adds it up"
         return
     neuron = group.group("neuron")
     exponents = neuron.integers("weight_exp") if neuron.has("weight_exp") else np.zeros(1)
@@ -191,7 +193,7 @@ def _read_flatten(group: Group, _before: Shape | None) -> FlattenLayer:
 
 def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
     outputs = math.prod(_sizes(group, "shape"))
-    neuron = _read_neuron(group.group("neuron"), outputs)
+    neuron = _read_neuron(group, outputs)
     datasets = ("weight/real", "weight/imag") if neuron.form.is_complex else ("weight",)
     weights = tuple(_dense_weight(group, name, outputs) for name in datasets)
     weight = weights[0]
@@ -206,7 +208,7 @@ def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
     shape = _sizes(group, "shape")
     if len(shape) != 3:
         raise group.error("shape", f"is {list(shape)}, not [channels, height, width]")
-    neuron = _read_neuron(group.group("neuron"), shape[0])
+    neuron = _read_neuron(group, shape[0])
     weight = group.integers("weight")
     while weight.ndim > 4 and weight.shape[-1] == 1:
         weight = weight[..., 0]
@@ -255,7 +257,10 @@ def _dense_weight(group: Group, path: str, outputs: int) -> NDArray[np.int32]:
     return weight
 
 
-def _read_neuron(group: Group, outputs: int) -> NetNeuron:
+def _read_neuron(layer: Group, outputs: int) -> NetNeuron:
+    if not layer.has("neuron"):
+        return NO_NEURON
+    group = layer.group("neuron")
     kind = neuron_type(group)
     form = FORMS[kind]
     numbers = {name: _read_number(group, name, outputs) for name in form.numbers}

@@ -113,11 +113,6 @@ def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
         yield "bias", "biases of resonators"
 
 
-def _find_missing_neuron(group: Group) -> Iterator[tuple[str, str]]:
-    if not group.has("neuron"):
-        yield "neuron", "layers without neurons"
-
-
 def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
     if not group.has("neuron"):
         return
@@ -141,7 +136,7 @@ def neuron_type(neuron: Group) -> str:
     return OLD_TYPES.get(kind, kind)
 
 
-_SYNAPSES = (_find_delay, _find_missing_neuron, _find_neuron, _find_bias)
+_SYNAPSES = (_find_delay, _find_neuron, _find_bias)
 _CHECKS: dict[str, tuple[Check, ...]] = {
     "input": (_find_input_neuron,),
     "dense": (_find_complex_weight, *_SYNAPSES),

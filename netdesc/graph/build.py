@@ -55,8 +55,7 @@ def _classifier(document: Document) -> Classifier | None:
 
 
 def _neuron(document: Document, section: SynapticSection) -> NeuronSection:
-    if not isinstance(section.neuron, str):
-        return section.neuron
-    if section.neuron not in document.neurons:
+    neuron = section.neuron_of(document.neurons)
+    if neuron is None:
         raise ValueError(f'layer "{section.name}" has the unknown neuron "{section.neuron}"')
-    return document.neurons[section.neuron]
+    return neuron

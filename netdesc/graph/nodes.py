@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from netdesc.description.delays import delay_steps, output_delay
 from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
@@ -46,8 +47,8 @@ class LayerNode:
 
     @property
     def neuron_name(self) -> str:
-        """The neuron's name in the document, the layer's name if the neuron has none, or "" for a
-        layer without neurons.
+        """The neuron's name in the document, the layer's name if the neuron has none, "none" if the
+        neuron is null, or "" for a layer without synapses.
         """
         return ""
 
@@ -104,11 +105,18 @@ class SynapticNode(LayerNode):
     @property
     def neuron_name(self) -> str:
         neuron = self.section.neuron
+        if neuron is None:
+            return "none"
         return neuron if isinstance(neuron, str) else self.name
 
     @property
     def bits(self) -> int | None:
         return self.section.quantization and self.section.quantization.bits
+
+    @property
+    def neuron_values(self) -> dict[str, Any]:
+        """The parameters that the document gives, as ``NeuronSection.values`` says."""
+        return {} if self.section.neuron is None else self.neuron.values()
 
     @property
     def neurons(self) -> int:

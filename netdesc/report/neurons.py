@@ -46,6 +46,8 @@ def neuron_views(run: RunData) -> list[NeuronView]:
     views: dict[str, NeuronView] = {}
     traces = run.activity.traces if run.activity is not None else {}
     for layer in run.graph.neuron_layers:
+        if layer.section.neuron is None:
+            continue
         name = layer.neuron_name
         if name not in views and len(views) < MAX_TEXTS:
             views[name] = NeuronView(name, neuron_text(layer.neuron, is_example=False, width=100))

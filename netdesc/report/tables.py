@@ -41,7 +41,7 @@ def network_table(run: RunData) -> Table:
     """Lists the layers with their shapes, neurons and parameters."""
     graph = run.graph
     layers = {layer.name: layer for layer in graph.neuron_layers}
-    values = list(dict.fromkeys(name for each in layers.values() for name in each.neuron.values()))
+    values = list(dict.fromkeys(name for each in layers.values() for name in each.neuron_values))
     rows = [
         [
             row.name,
@@ -72,7 +72,7 @@ def network_table(run: RunData) -> Table:
 def _neuron_cells(layer: SynapticNode | None, values: Sequence[str], step_ms: float) -> list[str]:
     if layer is None:
         return [NOTHING] * (2 + len(values))
-    own, kinds = layer.neuron.values(), layer.neuron.value_kinds()
+    own, kinds = layer.neuron_values, layer.neuron.value_kinds()
     return [
         layer.neuron_name,
         *(

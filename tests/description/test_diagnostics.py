@@ -284,8 +284,8 @@ def test_set_tells_of_unsupported_fields(tmp_path):
 
 
 def test_a_layer_without_neurons_suggests_the_neuron_that_there_is(tmp_path):
-    text = with_text("/layers/1/neuron", "null").replace('"cuba": {', '"mine": {')
-    text = text.replace('"neuron": "cuba"', '"neuron": "mine"')
+    text = BASE.replace('"neuron": "cuba"', '"neuron": "mine"', 1).replace('"cuba": {', '"mine": {')
+    text = text.replace(', "neuron": "cuba"', "")
     (diagnostic,) = findings(tmp_path, text)
     assert 'write "neuron": "mine"' in diagnostic.hint
 

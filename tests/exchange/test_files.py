@@ -69,6 +69,13 @@ def test_bias(tmp_path: Path) -> None:
     assert imported.weights["layers.dense0.neuron.bias"].tolist() == [4 / 64, -7 / 64]
 
 
+def test_a_layer_without_neurons(tmp_path: Path) -> None:
+    imported = import_net(write_file(tmp_path / "a.net", **NO_NEURON))
+    assert imported.description["layers"][0]["neuron"] is None
+    assert imported.table[0].neuron == "none"
+    assert any("netx adds it up" in each for each in imported.warnings)
+
+
 def test_the_time_of_the_file_is_imported(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.net")
     set_time(path, 2, 300)
@@ -163,7 +170,6 @@ BAD_LAYERS = [
     ("shape", np.array([-2])),
     ("shape", 2),
     ("shape", np.array([2**64 - 1], "u8")),
-    ("neuron", NO_NEURON),
     ("neuron", NO_NEURON | {"neuron": 3}),
     ("neuron/type", "LIF"),
     ("neuron/type", 3),
@@ -224,7 +230,6 @@ def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
         "delays (layers 2, 3)",
         "graded spikes (layer 3)",
         "complex weights of neurons other than resonators (layer 4)",
-        "layers without neurons (layer 4)",
         "thresholds of 0 (layer 5)",
     ):
         assert words in message

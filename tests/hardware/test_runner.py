@@ -197,6 +197,7 @@ def layers_of(kind: str) -> list[dict[str, Any]]:
         [dense("a", 12, neuron={"norm": "mean"}), dense("b", 5, bias=True)],
         [dense("a", 12, neuron={"norm": "mean"}, bias=True), dense("b", 5, weight_scale=3.0)],
         [dense("a", 12, neuron={"per_channel": True, "current_decay": [0.1, 0.9]})],
+        [dense("a", 12), dense("b", 5) | {"neuron": None, "bias": True}],
         [
             dense("a", 20, axonal_delay_step=False),
             dense("b", 20, **{"from": ["a", "flat", "a"]}),

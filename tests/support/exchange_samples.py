@@ -18,6 +18,7 @@ from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile
 from netdesc.exchange.net_neurons import (
     ACTIVATIONS,
     FORMS,
+    NO_NEURON,
     NUMBERS,
     READOUT_THRESHOLD,
     NetNeuron,
@@ -154,6 +155,8 @@ KINDS = [kind for kind, form in FORMS.items() if form.kind in NEURONS]
 @st.composite
 def net_neurons(draw: st.DrawFn, neurons: int, kinds: Sequence[str] = KINDS) -> NetNeuron:
     kind = draw(st.sampled_from(kinds))
+    if kind == "CUBA" and draw(st.integers(0, 5)) == 0:
+        return NO_NEURON
     shape = (neurons,) if neurons > 1 and draw(st.booleans()) else ()
     numbers = {}
     for name in FORMS[kind].numbers:

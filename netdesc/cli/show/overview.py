@@ -172,7 +172,7 @@ def _view_neuron(layer: SynapticNode, step_ms: float, learnt: LearntValues) -> N
             constants = time_constant_ms(low, step_ms), time_constant_ms(high, step_ms)
         return ValueView(kinds[name], value, device, constants, name in neuron.learn)
 
-    values = {name: view(name, given) for name, given in neuron.values().items()}
+    values = {name: view(name, given) for name, given in layer.neuron_values.items()}
     bias = learnt.get((layer.name, "bias"), (0, 0))
     own = {"bias": ValueView("grid", bias, None, None, True)} if layer.section.bias else {}
     return NeuronView(layer.neuron_name, neuron.type_name(), values | own)

@@ -81,8 +81,8 @@ class Context:
 
     def neuron_of(self, layer: LayerSection) -> NeuronSection | None:
         """Returns the neuron of a layer; None if it has none or the document does not have it."""
-        neuron = layer.neuron if isinstance(layer, SynapticSection) else None
-        return self.document.neurons.get(neuron) if isinstance(neuron, str) else neuron
+        neurons = self.document.neurons
+        return layer.neuron_of(neurons) if isinstance(layer, SynapticSection) else None
 
     def neurons(self) -> Iterator[tuple[Parts, NeuronSection]]:
         """Yields every neuron with its place: first the entries of ``neurons``, then the neurons
@@ -91,7 +91,7 @@ class Context:
         for name, neuron in self.document.neurons.items():
             yield ("neurons", name), neuron
         for index, layer in self.neuron_layers():
-            if not isinstance(layer.neuron, str):
+            if isinstance(layer.neuron, NeuronSection):
                 yield ("layers", index, "neuron"), layer.neuron
 
     def neuron_parameters(self) -> Iterator[NeuronParameter]:

@@ -28,3 +28,7 @@ class Integrator(NeuronSection):
 
     def equations(self) -> Equations:
         return Equations((CURRENT, VOLTAGE), output=("v", "The voltage is handed on."))
+
+
+IDENTITY = Integrator(type="integrator", current_decay=1.0, voltage_decay=1.0)
+"""Hands on what arrives, in the step in which it arrives."""

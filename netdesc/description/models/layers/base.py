@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.neurons import Neuron
+from netdesc.neurons.models import NeuronSection
+from netdesc.neurons.models.integrator import IDENTITY
 from netdesc.sections import Name, Section, field, form_tag
 
 Shape = tuple[int, ...]
@@ -112,8 +114,9 @@ class SynapticSection(LayerSection):
     draws_weights: ClassVar[bool] = True
     """Whether the initial weights are drawn at random; otherwise all of them are weight_scale."""
 
-    neuron: NeuronOrName = field(
-        'The layer\'s neuron: a name from "neurons", or an object in place.',
+    neuron: NeuronOrName | None = field(
+        'The layer\'s neuron: a name from "neurons", or an object in place. Null hands on what '
+        "arrives, rounded to 1/4096.",
         example="cuba",
     )
     bias: bool = field(
@@ -145,6 +148,12 @@ class SynapticSection(LayerSection):
         default=None,
         example=False,
     )
+
+    def neuron_of(self, neurons: Mapping[str, NeuronSection]) -> NeuronSection | None:
+        """Returns the layer's neuron, in a document with ``neurons``; None if it is not there."""
+        if self.neuron is None:
+            return IDENTITY
+        return neurons.get(self.neuron) if isinstance(self.neuron, str) else self.neuron
 
     def weight_shape(self, shape: Shape) -> Shape:
         """Returns the shape of the weights for an input of ``shape``. The first axis is the output

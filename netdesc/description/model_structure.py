@@ -6,6 +6,7 @@ The document is plain data, which may have errors.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
@@ -14,11 +15,15 @@ from pydantic import Tag
 from pydantic.fields import FieldInfo
 
 from netdesc.description.json.tree import Parts
-from netdesc.description.json_pointer import lookup, member
+from netdesc.description.json_pointer import lookup, member, members
 from netdesc.description.models import Document
 from netdesc.sections import Section
 
 Model = type[Section]
+
+_MAX_SEARCH_DEPTH = 2
+_MAX_SEARCHED_NEURONS = 3
+"""Limits of the search for a field by its name alone."""
 
 
 @functools.cache
@@ -169,6 +174,21 @@ def fields_at(parts: Parts, data: Any) -> Mapping[str, FieldInfo]:
 def field_at(parts: Parts, data: Any) -> FieldInfo | None:
     """Returns the field at a path of a document, or ``None`` if there is no such field."""
     return fields_at(parts[:-1], data).get(str(parts[-1])) if parts else None
+
+
+def find_fields(names: Sequence[str], data: Any) -> Iterator[Parts]:
+    """Yields the path of the first of some names in each object that has one, outer objects first.
+
+    Items of lists, objects more than two levels deep, and all but the first neurons are left out.
+    """
+    places: list[Parts] = [()]
+    for place in places:
+        known = fields_at(place, data)
+        yield from [(*place, name) for name in names if name in known][:1]
+        if len(place) < _MAX_SEARCH_DEPTH:
+            places += [(*place, key) for key in known if key != "lock"]
+            inner = members(lookup(data, place)) if place == ("neurons",) else {}
+            places += [(*place, key) for key in itertools.islice(inner, _MAX_SEARCHED_NEURONS)]
 
 
 def literals(annotation: Any) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import json
 import os
 import re
@@ -15,7 +14,7 @@ from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Parts
-from netdesc.description.json_pointer import dotted, lookup, members
+from netdesc.description.json_pointer import dotted, lookup
 from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.source import Source
@@ -23,10 +22,8 @@ from netdesc.description.spelling import allowed_note, certain_name, did_you_mea
 from netdesc.description.synonyms import FIELDS, suggest_field
 from netdesc.description.unsupported import hint_for_unsupported
 
-_MAX_DEPTH = 2
-_MAX_NEURONS = 3
 _MAX_SUGGESTIONS = 3
-"""Limits of the search for a field by its name alone: depth, neurons, and suggested paths."""
+"""Largest number of paths that are suggested for a field's name."""
 NUMBER_TOO_LARGE = "ND014"
 
 
@@ -206,20 +203,8 @@ def _did_you_mean_paths(name: str, data: Any) -> str:
 
 def find_keys(name: str, data: Any) -> list[str]:
     """Returns at most three dotted paths of fields that netdesc or another tool calls ``name``."""
-    found: list[str] = []
-    places: list[Parts] = [()]
-    for place in places:
-        known = structure.fields_at(place, data)
-        best = name if name in known else None
-        if best is None and normalise_name(name) in FIELDS:
-            suggestion = suggest_field(name, known)
-            best = suggestion.name if suggestion is not None else None
-        found += [dotted((*place, best))] if best is not None else []
-        if len(place) < _MAX_DEPTH:
-            places += [(*place, key) for key in known if key != "lock"]
-            inner = members(lookup(data, place)) if place == ("neurons",) else {}
-            places += [(*place, key) for key in itertools.islice(inner, _MAX_NEURONS)]
-    return found[:_MAX_SUGGESTIONS]
+    names = [name, *(each.name for each in FIELDS.get(normalise_name(name), ()))]
+    return [dotted(each) for each in structure.find_fields(names, data)][:_MAX_SUGGESTIONS]
 
 
 def indices_by_name(items: Sequence[Any]) -> dict[str, int]:

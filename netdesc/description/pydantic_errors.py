@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import eq
 from typing import Any
 
 from netdesc.description import model_structure as structure
@@ -87,32 +88,15 @@ def _suggest_missing_field(parts: Parts, data: Any) -> Suggestion | None:
 def _find_home(parts: Parts, data: Any) -> Parts | None:
     """Returns the path of a field in another object that an unknown key probably means.
 
-    The search goes outwards from the key's own object: first for a field with the name of the key,
-    then for fields that other tools call by this name. The document may lack the other object.
-    Returns ``None`` if no field is found.
+    The field has the name of the key, or else other tools call it by this name. Of several, the
+    closest is returned. The document may lack its object.
     """
-    key = str(parts[-1])
-    return _find_field(parts, [key], data) or _find_field(parts, names_in_netdesc(key), data)
-
-
-def _find_field(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
-    parent = parts[:-1]
-    for length in range(len(parent), -1, -1):
-        holder = parent[:length]
-        inner = ((*holder, name) for name in structure.fields_at(holder, data))
-        for place in (holder, *inner):
-            place = _named_neuron(place, data)
-            known = () if place == parent else structure.fields_at(place, data)
-            found = next((name for name in names if name in known), None)
-            if found is not None:
-                return (*place, found) if not isinstance(lookup(data, place), list) else None
+    key, parent = str(parts[-1]), parts[:-1]
+    for names in ([key], names_in_netdesc(key)):
+        found = [each for each in structure.find_fields(names, data) if each[:-1] != parent]
+        if found:
+            return max(found, key=lambda each: [*map(eq, each, parent)])
     return None
-
-
-def _named_neuron(place: Parts, data: Any) -> Parts:
-    """Returns the neuron in ``neurons`` if ``place`` holds its name, else ``place``."""
-    name = lookup(data, place)
-    return ("neurons", name) if place[-1:] == ("neuron",) and isinstance(name, str) else place
 
 
 def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:

@@ -1,0 +1,83 @@
+"""Random documents over the whole language of layers: neuron × layer × options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from support.kernel_layers import kernel_layers
+from support.neuron_definitions import example_fields
+
+from netdesc.description import check
+from netdesc.neurons.models import NEURONS
+
+COMPILED: tuple[dict[str, Any], ...] = (
+    example_fields("cuba"),
+    example_fields("alif") | {"learn": ["threshold_step"], "per_channel": True},
+    example_fields("rf"),
+    example_fields("integrator") | {"norm": "mean"},
+)
+"""The neurons that are drawn by default, so that few kernels are compiled."""
+
+
+@st.composite
+def any_neuron(draw: st.DrawFn) -> dict[str, Any]:
+    """A neuron of any type with any common options that its equations have a place for."""
+    kind = draw(st.sampled_from(sorted(NEURONS)))
+    fields = example_fields(kind)
+    section = NEURONS[kind].model_validate(fields)
+    learnable = sorted(section.learnable())
+    options: dict[str, Any] = {
+        "learn": draw(st.lists(st.sampled_from(learnable), unique=True)) if learnable else [],
+        "per_channel": draw(st.booleans()),
+        "dropout": draw(st.sampled_from((0.0, 0.5))),
+    }
+    if section.has_norm:
+        options["norm"] = draw(st.sampled_from((None, "mean", "mean_variance")))
+    if section.equations().spike is not None:
+        options["graded"] = draw(st.booleans())
+        options["reset_gradient"] = draw(st.sampled_from(("ignore", "exact")))
+    return fields | options
+
+
+OPTIONS: dict[str, st.SearchStrategy[Any]] = {
+    "bias": st.booleans(),
+    "weight_norm": st.booleans(),
+    "axonal_delay_step": st.sampled_from((None, True, False)),
+}
+"""Fields that all layers with synapses have."""
+
+
+@st.composite
+def networks(draw: st.DrawFn, neurons: st.SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
+    """Draws a document that netdesc accepts: a layer of any kind, and a dense layer behind it."""
+    layer, shape = draw(st.one_of(st.just(({"type": "dense", "units": 5}, (6,))), kernel_layers()))
+    chosen = {name: draw(values) for name, values in OPTIONS.items()}
+    first = {"name": "first", "neuron": draw(neurons), "weight_scale": 3.0, **layer, **chosen}
+    second = {"name": "last", "type": "dense", "units": 4, "weight_scale": 4.0}
+    document = {
+        "format": 1,
+        "name": "drawn",
+        "time": {"steps": 12, "step_ms": 1},
+        "input": {"shape": list(shape)},
+        "layers": [first, {"name": "flat", "type": "flatten"}, {**second, "neuron": COMPILED[0]}],
+        "loss": {"type": "spike_rate"},
+        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
+    }
+    return accepted(document)
+
+
+def accepted(document: dict[str, Any]) -> dict[str, Any]:
+    """Returns the document without the options of its first layer that the rules refuse."""
+    for _ in range(len(document["layers"][0])):
+        errors = [each for each in check(document)[1] if each.severity == "error"]
+        if not errors:
+            return document
+        first = {**document["layers"][0], "neuron": {**document["layers"][0]["neuron"]}}
+        for each in errors:
+            *path, name = each.pointer.split("/")[3:]
+            (first["neuron"] if path[:1] == ["neuron"] else first).pop(
+                path[1] if path[1:] else name
+            )
+        document = {**document, "layers": [first, *document["layers"][1:]]}
+    raise AssertionError([each.message for each in errors])

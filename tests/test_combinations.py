@@ -1,0 +1,84 @@
+"""Every combination that the language accepts computes the same everywhere."""
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from support.grids import check_examples, slow
+from support.networks import COMPILED, any_neuron, networks
+
+import netdesc
+from netdesc.exchange import NetFileError
+from netdesc.hardware import HardwareError
+from netdesc.hardware.runner import simulate
+from netdesc.kernels.engine import use_engine
+
+
+def computed(model, input, engine):
+    """Returns the output of a training pass, and the gradients of all that is trained."""
+    model.train()
+    torch.manual_seed(1)
+    leaf = input.clone().requires_grad_()
+    with use_engine(engine):
+        output = model(leaf)
+        weight = torch.linspace(0.5, 2, output.numel()).view_as(output)
+        model.zero_grad()
+        (output * weight).sum().backward()
+    named = {name: value.grad for name, value in model.named_parameters()}
+    return output.detach(), {"input": leaf.grad, **named}
+
+
+def check(document, seed, folder):
+    compiled = netdesc.compile(document)
+    model, graph = compiled.model, compiled.graph
+    generator = torch.Generator().manual_seed(seed)
+    input = (torch.rand(graph.steps, 2, *graph.input_shape, generator=generator) < 0.3).float()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    slow_output, slow_grads = computed(model, input, "reference")
+    model.load_state_dict(state)
+    output, grads = computed(model, input, "cpu")
+    assert torch.equal(output, slow_output)
+    for name, grad in slow_grads.items():
+        assert (grad is None) == (grads[name] is None), name
+        if grad is not None:
+            size = float(grad.abs().max())
+            torch.testing.assert_close(grads[name], grad, rtol=1e-4, atol=1e-5 * max(size, 1e-3))
+
+    model.eval()
+    output = model(input).detach()
+    pieces, carried = [], None
+    for piece in input.split(5):
+        out, carried = model.stream(piece, carried)
+        pieces.append(out)
+    assert torch.equal(torch.cat(pieces), output)
+    same_in_integers(model, graph, input, output)
+    path = folder / "drawn.net"
+    try:
+        netdesc.export_net(model, path)
+    except NetFileError:  # the format cannot hold it
+        return
+    imported = netdesc.compile(netdesc.import_net(path, steps=graph.steps)).model.eval()
+    shaped = input.reshape(*input.shape[:2], *imported.graph.input_shape)
+    assert torch.equal(imported(shaped).detach(), output)
+    same_in_integers(imported, imported.graph, shaped, output)
+
+
+def same_in_integers(model, graph, input, output):
+    try:
+        run = simulate(graph, model.folded_state(), input[:, 0].numpy())
+    except HardwareError:
+        return
+    np.testing.assert_array_equal(run.output_TN, output[:, 0].numpy())
+
+
+SEEDS = st.integers(0, 999)
+
+
+def test_any_layer_with_four_neurons(tmp_path):
+    drawn = networks(st.sampled_from(COMPILED))
+    check_examples(30, lambda document, seed: check(document, seed, tmp_path), drawn, SEEDS)
+
+
+@slow
+def test_any_layer_with_any_neuron(tmp_path):
+    drawn = networks(any_neuron())
+    check_examples(2000, lambda document, seed: check(document, seed, tmp_path), drawn, SEEDS)

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.files.array_memory import memory_problem
-from netdesc.description.files.array_order import hint_for_order
+from netdesc.description.files.array_shapes import hint_for_order, target_shape_problem
 from netdesc.description.files.array_source import ArraySource
 from netdesc.description.files.npz import open_arrays
-from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.models import Arrays
 from netdesc.training.encoding import Code, build_code
 from netdesc.training.errors import DataError

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.array_memory import memory_problem
-from netdesc.description.files.array_order import hint_for_order
+from netdesc.description.files.array_shapes import hint_for_order, target_shape_problem
 from netdesc.description.files.array_source import (
     ArrayFileError,
     ArraySource,
@@ -27,7 +27,6 @@ from netdesc.description.files.array_values import (
 )
 from netdesc.description.files.npy import KIND_NAMES, Header, join_shape
 from netdesc.description.files.npz import CompressionRatioError
-from netdesc.description.files.target_shape import target_shape_problem
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
 from netdesc.description.models import Arrays, Document, MeanSquaredError, RateClassifier
 from netdesc.description.models.loss import window_steps

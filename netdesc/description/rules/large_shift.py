@@ -1,6 +1,5 @@
 from netdesc.description.models.augmentation import SpatialShift, TimeJitter, TimeShift
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.description.source_map import RelatedPath
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 _FIELDS: dict[type, str] = {
     TimeShift: "max_steps",

@@ -1,8 +1,7 @@
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import MovingWindowClassifier
 from netdesc.description.models.loss import window_steps
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.description.source_map import RelatedPath
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
 @rule(

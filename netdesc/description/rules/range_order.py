@@ -1,8 +1,7 @@
 import math
 
 from netdesc.description.models import Arrays
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.description.source_map import RelatedPath
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
 @rule(

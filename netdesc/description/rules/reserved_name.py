@@ -1,6 +1,5 @@
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 from netdesc.description.shapes import INPUT
-from netdesc.description.source_map import RelatedPath
 
 
 @rule(

@@ -1,6 +1,5 @@
 from netdesc.description.models import MeanSquaredError
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.description.source_map import RelatedPath
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
 @rule(

@@ -1,8 +1,7 @@
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import Arrays
 from netdesc.description.models.loss import Loss
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.description.source_map import RelatedPath
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
 @rule(

@@ -1,6 +1,5 @@
 from netdesc.description.models import Arrays, SpikeFiles
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.description.source_map import RelatedPath
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 _EXAMPLE = """\
 {"format": 1, "name": "example", "time": {"steps": 100},

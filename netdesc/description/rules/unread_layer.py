@@ -1,5 +1,4 @@
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.description.source_map import RelatedPath
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 _SOURCE_PROBLEMS = ("unknown", "later", "itself")
 

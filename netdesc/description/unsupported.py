@@ -13,9 +13,7 @@ def by_name(names_by_hint: Mapping[str, str]) -> dict[str, str]:
 
 
 _CONVOLUTION_1D = 'write "conv" with an input of [channels, 1, length] and a kernel [1, k]'
-_RECURRENCE = (
-    'recurrence is not in this version: a layer reads the input and layers before it ("from")'
-)
+_RECURRENCE = 'a layer of type "recurrent" reads its own spikes of the step before'
 _DELAY = 'a delay is not in this version, except for one step ("axonal_delay_step")'
 _NORM = 'a norm is a field of the neuron, not of the layer: write "norm": "mean" in the neuron'
 _NIR = "NIR is not in this version"
@@ -25,7 +23,7 @@ FIELDS = by_name(
         'spiking is the activation: "neuron" says which neurons a layer has': (
             "activation activation_fn nonlinearity"
         ),
-        _RECURRENCE: "recurrent recurrence all_to_all feedback recurrent_weight_scale",
+        _RECURRENCE: "recurrent recurrence all_to_all feedback",
         _DELAY: "delay delays max_delay synaptic_delay",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",
@@ -48,8 +46,8 @@ TYPES = by_name(
     {
         _CONVOLUTION_1D: "conv1d convolution1d",
         'write "conv": a kernel has a height and a width': "conv3d",
-        _RECURRENCE: (
-            "recurrent rnn rleaky rsynaptic lifrecurrent dense_rec lstm gru slstm winner_take_all"
+        "gated cells are not in the language: write such a network as a loop in Python": (
+            "lstm gru slstm"
         ),
         _DELAY: "delay delays",
         _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",

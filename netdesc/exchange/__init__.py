@@ -11,7 +11,7 @@ from netdesc.exchange.export import export_net, require_suffix
 from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile
-from netdesc.exchange.net_synapses import DenseLayer, KernelLayer
+from netdesc.exchange.net_synapses import DenseLayer, KernelLayer, RecurrentLayer
 from netdesc.exchange.net_writer import write_net
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "KernelLayer",
     "NetFile",
     "NetFileError",
+    "RecurrentLayer",
     "export_net",
     "import_net",
     "read_net",

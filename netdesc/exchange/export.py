@@ -14,11 +14,19 @@ from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
 from netdesc.exchange.export_neurons import export_neuron, netx_problems
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile, NetLayer, Simulation
-from netdesc.exchange.net_synapses import KERNEL_SECTIONS, DenseLayer, KernelLayer, swap_channels
+from netdesc.exchange.net_synapses import (
+    KERNEL_SECTIONS,
+    DenseLayer,
+    KernelLayer,
+    RecurrentLayer,
+    swap_channels,
+)
 from netdesc.exchange.net_writer import write_net
 from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
 from netdesc.hardware.integers import LayerIntegers, fold_into_weights
+from netdesc.hardware.recurrent import recurrent_integers
+from netdesc.kernels.fixed_point import DECAY_ONE
 
 
 def export_net(model: FoldedModel, path: str | Path) -> list[str]:
@@ -79,6 +87,24 @@ def _export_dense(layer: SynapticNode, weights: Weights, reads_graded: bool) -> 
     return DenseLayer(integers.weights, neuron, integers.bias)
 
 
+def _export_recurrent(layer: SynapticNode, weights: Weights, reads_graded: bool) -> RecurrentLayer:
+    integers, neuron = _export_synapses(layer, weights, reads_graded)
+    own = recurrent_integers(layer, weights)
+    assert own is not None
+    bias = integers.bias
+    if own.drive.any():
+        # The drive is added to the current, and a file's bias to the voltage, which is the same
+        # only where the current decays at once.
+        decay = integers.parameters.get("current_decay", DECAY_ONE)
+        if layer.neuron.type_name() not in ("cuba", "lif") or np.any(decay != DECAY_ONE):
+            problem = "has winners, whose number acts on the current"
+            hint = 'train with the neuron "lif", or "current_decay": 1'
+            raise LayerError("", problem, hint=hint)
+        bias = np.zeros(layer.neurons, np.int32) if bias is None else bias
+        bias = bias + own.drive
+    return RecurrentLayer((integers.weights[0], own.weights[0]), neuron, bias)
+
+
 def _export_kernel(
     kind: str, layer: SynapticNode, weights: Weights, reads_graded: bool
 ) -> KernelLayer:
@@ -137,6 +163,8 @@ def hands_on_numbers(layer: SynapticNode) -> bool:
 EXPORTERS: dict[type, Callable[[Any, Weights, bool], NetLayer]] = {
     layers.Flatten: _export_flatten,
     layers.Dense: _export_dense,
+    layers.Recurrent: _export_recurrent,
+    layers.WinnerTakeAll: _export_recurrent,
     **{
         section: functools.partial(_export_kernel, kind)
         for kind, section in KERNEL_SECTIONS.items()

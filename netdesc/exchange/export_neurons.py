@@ -90,9 +90,17 @@ def netx_problems(layer: NeuronLayer) -> Iterator[str]:
     if layer.kind in NETX_REFUSES:
         yield f"netx does not load {layer.kind} layers"
     for name, weight in zip(layer.weight_datasets, layer.weights, strict=True):
-        part = name.partition("/")[2]
-        yield from _weight_problems(weight, f" of the {part} part" if part else "")
+        yield from _weight_problems(weight, _WEIGHTS_OF[name])
     yield from NETX.get(layer.neuron.type, lambda _: ())(layer)
+
+
+_WEIGHTS_OF = {
+    "weight": "",
+    "weight/real": " of the real part",
+    "weight/imag": " of the imag part",
+    "weight_rec": " from the layer's own spikes",
+}
+"""Dataset -> the words that follow "weights" or "weight"."""
 
 
 def _weight_problems(weight: Integers, of_part: str) -> Iterator[str]:

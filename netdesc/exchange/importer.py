@@ -24,9 +24,14 @@ from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.import_neurons import Values, import_neuron
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import FlattenLayer, InputLayer, Simulation
-from netdesc.exchange.net_synapses import DenseLayer, KernelLayer, NeuronLayer, SynapticLayer
+from netdesc.exchange.net_synapses import (
+    DenseLayer,
+    KernelLayer,
+    NeuronLayer,
+    RecurrentLayer,
+    SynapticLayer,
+)
 from netdesc.graph import Graph, SynapticNode
-from netdesc.graph.nodes import WEIGHT_NAMES
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.neurons.models import NEURONS, NeuronSection
@@ -256,10 +261,10 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
     """
     neuron = layer.neuron
     weights, values = _weights(record), import_neuron(record.neuron).values
-    state = {f"synapse.{name}": weight for name, weight in weights.items()}
+    state = dict(weights)
     if layer.section.weight_norm:
         for name, weight in weights.items():
-            gain = f"synapse.{name.removesuffix('weight')}gain"
+            gain = f"{name.removesuffix('weight')}gain"
             axes = tuple(range(1, weight.ndim))
             state[gain] = np.sqrt(np.square(weight).sum(axis=axes, keepdims=True))
     for name, value in _stored(neuron, values).items():
@@ -323,7 +328,7 @@ def _import_synapses(name: str, layer: NeuronLayer, fields: JsonObject) -> Layer
     imported = import_neuron(layer.neuron)
     neuron = imported.section
     section = {"name": name, "type": layer.section_type, **fields, "neuron": neuron}
-    state = {f"synapse.{part}": weight for part, weight in _weights(layer).items()}
+    state = _weights(layer)
     parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
     kind = neuron["type"]
     if parsed == IDENTITY:
@@ -351,11 +356,9 @@ def _stored(neuron: NeuronSection, values: Values) -> Values:
 
 
 def _weights(layer: SynapticLayer) -> dict[str, NDArray[np.float32]]:
-    names = WEIGHT_NAMES[len(layer.weights)]
-    return {
-        name.removeprefix("synapse."): _to_float(weight)
-        for name, weight in zip(names, layer.state_weights, strict=True)
-    }
+    """Returns the weights by their names in the state dict of a layer."""
+    pairs = zip(layer.weight_names, layer.state_weights, strict=True)
+    return {name: _to_float(weight) for name, weight in pairs}
 
 
 def _bias(layer: SynapticLayer) -> NDArray[np.float32]:
@@ -392,5 +395,6 @@ IMPORTERS: dict[type, Callable[[str, Any], LayerImport]] = {
     InputLayer: _import_input,
     FlattenLayer: _import_flatten,
     DenseLayer: _import_dense,
+    RecurrentLayer: _import_dense,
     KernelLayer: _import_kernel,
 }

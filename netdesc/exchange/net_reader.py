@@ -17,7 +17,7 @@ from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
 from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
 from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile, NetLayer, Simulation
-from netdesc.exchange.net_synapses import KERNEL_SECTIONS, DenseLayer, KernelLayer
+from netdesc.exchange.net_synapses import KERNEL_SECTIONS, DenseLayer, KernelLayer, RecurrentLayer
 from netdesc.exchange.unsupported import (
     NEURON_CONSTANTS,
     find_unsupported,
@@ -204,6 +204,12 @@ def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
     return DenseLayer(weights, neuron, bias)
 
 
+def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
+    dense = _read_dense(group, before)
+    weights = *dense.weights[:1], group.integers("weight_rec")
+    return RecurrentLayer(weights, dense.neuron, dense.bias)
+
+
 def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
     shape = _sizes(group, "shape")
     if len(shape) != 3:
@@ -299,13 +305,13 @@ _SYNAPSES = (
 _SLIDES = frozenset({"kernelSize", "stride", "padding", "dilation"})
 _CHANNELS = frozenset({"inChannels", "outChannels", "groups"})
 
+_DENSE = _SYNAPSES | {"inFeatures", "outFeatures"}
+
 READERS = {
     "input": LayerReader(_read_input, frozenset({"type", "shape"})),
     "flatten": LayerReader(_read_flatten, frozenset({"type", "shape"})),
-    "dense": LayerReader(
-        _read_dense,
-        _SYNAPSES | {"inFeatures", "outFeatures"},
-    ),
+    "dense": LayerReader(_read_dense, _DENSE),
+    "dense_rec": LayerReader(_read_recurrent, _DENSE | {"weight_rec"}),
     **{
         kind: LayerReader(
             functools.partial(_read_kernel, kind),

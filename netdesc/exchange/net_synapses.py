@@ -12,6 +12,7 @@ from netdesc.description.models import layers
 from netdesc.description.models.layers import Shape, ShapeError
 from netdesc.exchange.errors import LayerError, require
 from netdesc.exchange.net_neurons import NetNeuron
+from netdesc.graph.nodes import WEIGHT_NAMES
 from netdesc.hardware.integers import BIAS_LIMIT, Integers
 from netdesc.kernels.fixed_point import weight_limits
 
@@ -66,6 +67,11 @@ class SynapticLayer:
         return ("weight/real", "weight/imag") if self.neuron.form.is_complex else ("weight",)
 
     @property
+    def weight_names(self) -> tuple[str, ...]:
+        """The names of ``state_weights`` in the state dict of a layer."""
+        return WEIGHT_NAMES[len(self.weights)]
+
+    @property
     def state_weights(self) -> tuple[Integers, ...]:
         """The weights in the layout of a network's state dict."""
         return self.weights
@@ -81,16 +87,18 @@ class DenseLayer(SynapticLayer):
     size_dataset: ClassVar[str] = "weight"
 
     def __post_init__(self) -> None:
-        first = self.weights[0]
         for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
-            shape = list(weight.shape)
-            if weight.ndim != 2 or 0 in weight.shape:
-                raise LayerError(dataset, f"has shape {shape}, not [outputs, inputs]")
-            if weight.shape[0] > MAX_AXIS_SIZE or weight.shape[1] > MAX_INPUTS:
-                raise LayerError(dataset, f"has shape {shape}, which is too large")
-            if weight.shape != first.shape:
-                raise LayerError(dataset, f"has shape {shape}; the real part has {first.shape}")
+            self._check_shape(dataset, weight)
         self.check()
+
+    def _check_shape(self, dataset: str, weight: Integers) -> None:
+        shape, first = list(weight.shape), self.weights[0]
+        if weight.ndim != 2 or 0 in weight.shape:
+            raise LayerError(dataset, f"has shape {shape}, not [outputs, inputs]")
+        if weight.shape[0] > MAX_AXIS_SIZE or weight.shape[1] > MAX_INPUTS:
+            raise LayerError(dataset, f"has shape {shape}, which is too large")
+        if weight.shape != first.shape:
+            raise LayerError(dataset, f"has shape {shape}; the real part has {first.shape}")
 
     @property
     def channels(self) -> int:
@@ -111,6 +119,32 @@ class DenseLayer(SynapticLayer):
     @property
     def outputs(self) -> int:
         return self.weights[0].shape[0]
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentLayer(DenseLayer):
+    """A dense layer with weights from its own spikes one step later.
+
+    ``weights`` are [outputs, inputs], and [outputs, outputs] from the own spikes.
+    """
+
+    kind: ClassVar[str] = "dense_rec"
+    section_type: ClassVar[str] = "recurrent"
+    weight_datasets: ClassVar[tuple[str, ...]] = ("weight", "weight_rec")
+    weight_names: ClassVar[tuple[str, ...]] = ("synapse.weight", "recurrent.weight")
+
+    def __post_init__(self) -> None:
+        if self.neuron.type not in ("CUBA", "ALIF") or self.neuron.is_readout:
+            problem = "is recurrent, and its neurons are neither CUBA nor ALIF"
+            raise LayerError("", problem, hint="train with neurons such as cuba, or a dense layer")
+        super().__post_init__()
+
+    def _check_shape(self, dataset: str, weight: Integers) -> None:
+        if dataset == "weight":
+            super()._check_shape(dataset, weight)
+        elif weight.shape != (self.outputs, self.outputs):
+            needed = f"[{self.outputs}, {self.outputs}] is needed"
+            raise LayerError(dataset, f"has shape {list(weight.shape)}; {needed}")
 
 
 KERNEL_SECTIONS: dict[str, type[layers.KernelSection]] = {

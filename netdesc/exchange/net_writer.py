@@ -16,7 +16,7 @@ from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.exchange.errors import NetFileAccessError, NetFileError
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile
-from netdesc.exchange.net_synapses import DenseLayer, KernelLayer, SynapticLayer
+from netdesc.exchange.net_synapses import DenseLayer, KernelLayer, RecurrentLayer, SynapticLayer
 from netdesc.hardware.integers import Integers
 
 
@@ -107,5 +107,6 @@ WRITERS: dict[type, Callable[[h5py.Group, Any], None]] = {
     InputLayer: _write_input,
     FlattenLayer: _write_flatten,
     DenseLayer: _write_dense,
+    RecurrentLayer: _write_dense,
     KernelLayer: _write_kernel,
 }

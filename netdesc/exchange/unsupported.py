@@ -139,7 +139,7 @@ def neuron_type(neuron: Group) -> str:
 _SYNAPSES = (_find_delay, _find_neuron, _find_bias)
 _CHECKS: dict[str, tuple[Check, ...]] = {
     "input": (_find_input_neuron,),
-    "dense": (_find_complex_weight, *_SYNAPSES),
+    **dict.fromkeys(("dense", "dense_rec"), (_find_complex_weight, *_SYNAPSES)),
     **dict.fromkeys(("conv", "convT"), (_find_resonators, *_SYNAPSES)),
     **dict.fromkeys(("pool", "unpool"), (_find_resonators, _find_dilation, *_SYNAPSES)),
 }

@@ -131,6 +131,14 @@ class SynapticNode(LayerNode):
         return delay_steps(self.section, self.neuron)
 
     @property
+    def recurrent(self) -> SynapticNode | None:
+        """The trained synapses from the layer's own outputs, as a layer; None if there are none."""
+        section, shape = self.section.recurrent_synapses, self.output_shape
+        if section is None:
+            return None
+        return RecurrentNode(section, (self.name,), shape, shape, self.steps, self.neuron)
+
+    @property
     def weight_shape(self) -> Shape:
         """The shape of the weights for one input of the neurons."""
         return self.section.weight_shape(self.input_shape)
@@ -146,7 +154,17 @@ class SynapticNode(LayerNode):
 
     @property
     def weights(self) -> int:
-        return len(self.weight_names) * math.prod(self.weight_shape)
+        """The number of weights, with those from the layer's own outputs."""
+        recurrent = 0 if self.recurrent is None else self.recurrent.weights
+        return len(self.weight_names) * math.prod(self.weight_shape) + recurrent
+
+    @property
+    def gains(self) -> int:
+        """The number of gains of a weight norm, one for each row of weights."""
+        if not self.section.weight_norm:
+            return 0
+        recurrent = 0 if self.recurrent is None else self.recurrent.gains
+        return len(self.weight_names) * self.weight_shape[0] + recurrent
 
     @property
     def learnt_shapes(self) -> dict[str, Shape]:
@@ -158,9 +176,8 @@ class SynapticNode(LayerNode):
     @property
     def parameters(self) -> int:
         """The number of weights, weight-norm gains, biases and learnt values of the neurons."""
-        gains = len(self.weight_names) * self.weight_shape[0] * self.section.weight_norm
         learnt = sum(math.prod(shape) for shape in self.learnt_shapes.values())
-        return self.weights + gains + learnt
+        return self.weights + self.gains + learnt
 
     @property
     def numbers_per_neuron(self) -> int:
@@ -171,6 +188,16 @@ class SynapticNode(LayerNode):
         learns = bool(self.neuron.learn) or self.section.bias
         program = compile_neuron(self.neuron.definition(), learns)
         return len(program.forward.stored) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class RecurrentNode(SynapticNode):
+    """The trained synapses from a layer's own outputs to its neurons, seen as a dense layer."""
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        names = WEIGHT_NAMES[len(self.neuron.definition().inputs)]
+        return tuple(name.replace("synapse", "recurrent") for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,10 +92,7 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
         )
 
     def read(name: str) -> NDArray[np.float32]:
-        values = weights[f"layers.{layer.name}.{name}"]
-        if np.isnan(values).any():
-            raise HardwareError(f'layer "{layer.name}" has a {name} that is NaN')
-        return values
+        return read_values(layer, weights, name)
 
     definition = neuron.definition()
     values: dict[str, Any] = dict(neuron.values())
@@ -121,6 +118,14 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
             'does not have: train with "norm": "mean"'
         )
     return fold_scale(integers, norm_exponent(read("neuron.norm.running_var")))
+
+
+def read_values(layer: SynapticNode, weights: Weights, name: str) -> NDArray[np.float32]:
+    """Returns a tensor of a layer's state dict. Raises HardwareError if a value is NaN."""
+    values = weights[f"layers.{layer.name}.{name}"]
+    if np.isnan(values).any():
+        raise HardwareError(f'layer "{layer.name}" has a {name} that is NaN')
+    return values
 
 
 def integer_parameters(

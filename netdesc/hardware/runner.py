@@ -16,6 +16,7 @@ from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
 from netdesc.hardware.convolution import convolve
 from netdesc.hardware.integers import MAX_EXACT_FLOAT64, WEIGHT_BITS, Weights, layer_integers
 from netdesc.hardware.neurons import PAYLOAD_BITS, IntegerNeurons, shift
+from netdesc.hardware.recurrent import make_feedback
 from netdesc.kernels.fixed_point import STATE_UNIT
 
 MAX_SPIKE = 1 << 23
@@ -196,14 +197,17 @@ def _run_synaptic(
     is_graded = definition.output is not None
     kind = np.int64 if is_graded else np.bool_
     output_TN = np.zeros((steps + layer.delay, count), kind)
-    bits = definition.unit_bits - WEIGHT_BITS - input_TN.bits - integers.exponent
+    bits = definition.unit_bits - WEIGHT_BITS - integers.exponent
+    feedback = make_feedback(layer, weights, input_TN.bits, bits, is_graded=is_graded)
+    last_N = np.zeros(count, kind)
     for first in range(0, steps, CHUNK_STEPS):
         chunk_TN = input_TN.values_TN[first : first + CHUNK_STEPS]
-        arriving = [
-            shift(synaptic_input(layer, chunk_TN, weight), bits) for weight in integers.weights
-        ]
+        arriving = [synaptic_input(layer, chunk_TN, weight) for weight in integers.weights]
+        if feedback is None:
+            arriving = [shift(each_TN, bits - input_TN.bits) for each_TN in arriving]
         for step, inputs in enumerate(zip(*arriving, strict=True), first + layer.delay):
-            output_TN[step] = neurons.step(*inputs)
+            sums = inputs if feedback is None else feedback(inputs, last_N)
+            last_N = output_TN[step] = neurons.step(*sums)
     output_TN = output_TN[:steps]
     spikes = int(np.count_nonzero(output_TN))
     counts.append(LayerCounts(layer.name, spikes, neurons.wrapped, neurons.clipped))
@@ -234,6 +238,8 @@ RUNNERS: dict[type[layers.LayerSection], Callable[..., Signal]] = {
         (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample),
         functools.partial(_run_synaptic, convolve),
     ),
+    layers.Recurrent: functools.partial(_run_synaptic, _dense),
+    layers.WinnerTakeAll: functools.partial(_run_synaptic, _dense),
 }
 """Maps the class of a section to the function that computes a layer's output and appends to the
 counts."""

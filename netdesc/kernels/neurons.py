@@ -67,11 +67,18 @@ class Neurons:
     """Float32, [] or [count] each, in the program's order."""
     delay: int
     """0 or 1 steps, of the output."""
+    is_recurrent: bool = False
+    """Whether they read their own outputs (see ``kernels.recurrence``)."""
 
     @property
     def state_unit(self) -> int:
         """The number of state units in a threshold unit."""
         return 1 << self.definition.unit_bits
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether the output has other values than 0 and 1."""
+        return self.program.forward.output is not None
 
     @functools.cached_property
     def parameters(self) -> list[Tensor]:
@@ -118,7 +125,12 @@ def compile_text(definition: str, learn: bool) -> tuple[Definition, Program]:
 
 
 def make_neurons(
-    definition: str, learn: bool, parameters: Sequence[Tensor], count: int, delay: int
+    definition: str,
+    learn: bool,
+    parameters: Sequence[Tensor],
+    count: int,
+    delay: int,
+    is_recurrent: bool = False,
 ) -> Neurons:
     """Returns the neurons of a layer. Raises ValueError if parameters are missing.
 
@@ -132,7 +144,7 @@ def make_neurons(
         )
     if delay not in (0, 1):
         raise ValueError(f"a delay of {delay} steps is not possible; only 0 and 1 are")
-    return Neurons(parsed, program, learn, count, parameters, delay)
+    return Neurons(parsed, program, learn, count, parameters, delay, is_recurrent)
 
 
 def check_neurons(
@@ -193,7 +205,8 @@ def _check_device(part: str, name: str, tensor: Tensor, device: torch.device) ->
 
 def state_names(neurons: Neurons) -> list[str]:
     """Returns names of the tensors ``states``: the program's states and what follows them."""
-    return [*neurons.program.states, "fired before", *["output of the last step"] * neurons.delay]
+    keeps_output = bool(neurons.delay or neurons.is_recurrent)
+    return [*neurons.program.states, "fired before", *["output of the last step"] * keeps_output]
 
 
 def saved_shapes(neurons: Neurons, shape: Sequence[int], engine: str) -> list[tuple[int, ...]]:

@@ -19,7 +19,8 @@ from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.needs import Need, neuron_needs
 from netdesc.modules.neuron import Neurons
 from netdesc.modules.plain import PLAIN_BLOCKS, Block
-from netdesc.modules.synapse import ComplexSynapse, Synapse
+from netdesc.modules.recurrent import DRIVE, RECURRENT
+from netdesc.modules.synapse import Synapse, make_synapse
 
 
 def _is_hooked(module: nn.Module) -> bool:
@@ -70,6 +71,8 @@ ARRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor, Tensor], tuple[Te
     **dict.fromkeys(
         (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample), _convolution
     ),
+    layers.Recurrent: _dense,
+    layers.WinnerTakeAll: _dense,
 }
 """Maps the class of a section to the function that computes its synapses.
 
@@ -103,8 +106,11 @@ class SynapticBlock(Block):
         self._section = layer.section
         self._arrive_by = ARRIVE[type(layer.section)]
         self._is_fusable = isinstance(layer.section, FUSED)
-        is_complex = len(layer.neuron.definition().inputs) == 2
-        self.synapse = (ComplexSynapse if is_complex else Synapse)(layer, generator)
+        self.synapse = make_synapse(layer, generator)
+        kind = type(layer.section)
+        make_recurrent = RECURRENT.get(kind)
+        self.recurrent = None if make_recurrent is None else make_recurrent(layer, generator)
+        self._drive = DRIVE.get(kind)
         self.neuron = Neurons(layer, generator)
         self.warns = True
         self.engine = ""
@@ -114,13 +120,13 @@ class SynapticBlock(Block):
         if self.is_fused and not (_is_hooked(self.synapse) or _is_hooked(self.neuron)):
             return run_segment([self], signal)
         inputs_TBN, packed = self._arrive(signal)
-        out_TBN, notes = self.neuron(*inputs_TBN)
+        out_TBN, notes = self.neuron(*inputs_TBN, recurrent_NN=self._recurrent_weights())
         self._note(notes, packed)
         return self._shaped(out_TBN)
 
     def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         inputs_TBN, packed = self._arrive(signal)
-        run = self.neuron.resume(inputs_TBN, states)
+        run = self.neuron.resume(inputs_TBN, states, self._recurrent_weights())
         self._note(run.notes, packed)
         return self._shaped(run.out_TBN), run.states
 
@@ -134,7 +140,23 @@ class SynapticBlock(Block):
         arrived = [
             self._arrive_by(self._section, signal, weight) for weight in self.synapse.weights()
         ]
-        return [z_TBN for z_TBN, _ in arrived], arrived[0][1]
+        inputs_TBN = [z_TBN for z_TBN, _ in arrived]
+        if self._drive is not None:
+            drive = self._drive(self._section, self.neuron.value("threshold"))
+            inputs_TBN = [each_TBN + drive for each_TBN in inputs_TBN]
+        return inputs_TBN, arrived[0][1]
+
+    def _recurrent_weights(self) -> list[Tensor]:
+        return [] if self.recurrent is None else self.recurrent.weights()
+
+    @property
+    def synapses(self) -> dict[str, Synapse]:
+        """All trained synapses, by the paths of their tensors in the state dict of the layer."""
+        found = dict(zip(self.synapse.paths, self.synapse.parts, strict=True))
+        if self.recurrent is not None:
+            for path, part in zip(self.recurrent.paths, self.recurrent.parts, strict=True):
+                found[path.replace("synapse", "recurrent")] = part
+        return found
 
     def _note(self, notes: Tensor, packed: Tensor) -> None:
         if packed.numel():  # its first number is 1 if the inputs were computed from events
@@ -184,7 +206,8 @@ class SynapticBlock(Block):
     def _warn_of_nan(self) -> None:
         # Numpy adds on one thread. The sum is also NaN if it holds infinities of both signs.
         with np.errstate(invalid="ignore", over="ignore"):
-            total = sum(float(each.weight.detach().numpy().sum()) for each in self.synapse.parts)
+            synapses = self.synapses.values()
+            total = sum(float(each.weight.detach().numpy().sum()) for each in synapses)
         if math.isnan(total):
             warnings.warn(
                 f'a weight of layer "{self._name}" is NaN, or several are infinite: the network '

@@ -283,7 +283,7 @@ class Network(nn.Module):
         """
         state = self.state_dict()
         for name, block in self.blocks():
-            for path, part in zip(block.synapse.paths, block.synapse.parts, strict=True):
+            for path, part in block.synapses.items():
                 if part.gain is not None:
                     state[f"layers.{name}.{path}.weight"] = part.folded()
                     del state[f"layers.{name}.{path}.gain"]

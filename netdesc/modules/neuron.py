@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import is_
 from typing import NamedTuple, cast
 
 import torch
@@ -13,7 +12,9 @@ from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import MAX_BIAS, WEIGHT_UNIT
 from netdesc.kernels.neurons import make_neurons
+from netdesc.kernels.recurrence import arrivals
 from netdesc.kernels.reference.neurons import Traces, trace
+from netdesc.modules.known_parameters import KnownParameters
 from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
@@ -105,7 +106,7 @@ class Neurons(nn.Module):
         self._modules["surrogate"] = SurrogateWidth(self.section)
         self.recorder: Callable[[LayerRecording], None] | None = None
         """Called in each forward pass."""
-        self._known_parameters: _KnownParameters | None = None
+        self._known_parameters: KnownParameters | None = None
         self.kept_states: list[Tensor] = []
         """States after the last call outside training, of neurons that keep them."""
 
@@ -173,23 +174,32 @@ class Neurons(nn.Module):
             for name, tensor in surrogate.items():
                 self._known_parameters.parameters[name].copy_(tensor)
 
-    def forward(self, *inputs_TBN: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, *inputs_TBN: Tensor, recurrent_NN: Sequence[Tensor] = ()
+    ) -> tuple[Tensor, Tensor]:
         """Returns output [steps, batch, units] and notes (see ``kernels.neurons``).
 
         ``inputs_TBN`` are the synaptic inputs, one for each input of the equations. Dropout
         multiplies them by 0 or 1 / (1 − dropout), the same number for all steps of a sample.
+        ``recurrent_NN`` are weights from the neurons' own outputs, if they have any (see
+        ``kernels.recurrence``); dropout leaves alone what they add.
         """
         if self.section.persistent_state and not self.training:
-            run = self.resume(inputs_TBN, self.kept_states)
+            run = self.resume(inputs_TBN, self.kept_states, recurrent_NN)
             self.kept_states = run.states
             return run.out_TBN, run.notes
         if self.training and self.dropout > 0:
             factors_1BN = nn.functional.dropout(torch.ones_like(inputs_TBN[0][:1]), self.dropout)
             inputs_TBN = tuple(each_TBN * factors_1BN for each_TBN in inputs_TBN)
-        run = self._run(inputs_TBN)
+        run = self._run(inputs_TBN, (), recurrent_NN)
         return run.out_TBN, run.notes
 
-    def resume(self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor]) -> NeuronsRun:
+    def resume(
+        self,
+        inputs_TBN: Sequence[Tensor],
+        states: Sequence[Tensor],
+        recurrent_NN: Sequence[Tensor] = (),
+    ) -> NeuronsRun:
         """Goes on from ``states``, which an earlier call returned; from 0 if there are none.
 
         There is no gradient, and no dropout; a norm adds its bias. Raises ValueError if the states
@@ -202,11 +212,12 @@ class Neurons(nn.Module):
                 "to begin with other samples, call reset_state(), or stream() without a state"
             )
         if not states:
-            count = sum(len(part.states) + 1 for part in self._parts()) + self.delay
+            keeps_output = self.delay or len(recurrent_NN) > 0
+            count = sum(len(part.states) + 1 for part in self._parts()) + keeps_output
             zeros = inputs_TBN[0].new_zeros((count, batch, units), dtype=torch.int32)
             states = list(zeros.unbind())
         with torch.no_grad():
-            return self._run(inputs_TBN, states)
+            return self._run(inputs_TBN, states, recurrent_NN)
 
     @property
     def _is_split(self) -> bool:
@@ -219,13 +230,21 @@ class Neurons(nn.Module):
             return self.norm is not None
         return not (self.norm.is_bias or self._is_foldable)
 
-    def _run(self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor] = ()) -> NeuronsRun:
+    def _run(
+        self,
+        inputs_TBN: Sequence[Tensor],
+        states: Sequence[Tensor],
+        recurrent_NN: Sequence[Tensor],
+    ) -> NeuronsRun:
         traces: list[Traces] = []
         if self._is_split:
             run = self._run_split(inputs_TBN, states, traces)
         else:
-            run = self._compute(self._equations, inputs_TBN, self.delay, states, traces)
+            run = self._compute(
+                self._equations, inputs_TBN, self.delay, states, traces, recurrent_NN
+            )
         if self.recorder is not None:
+            inputs_TBN = traces[0].inputs_TBN if recurrent_NN else inputs_TBN
             traced = {name: each for part in traces for name, each in part.states.items()}
             inputs = (each_TBN.detach() for each_TBN in inputs_TBN)
             recording = LayerRecording(
@@ -270,6 +289,7 @@ class Neurons(nn.Module):
         delay: int,
         states: Sequence[Tensor],
         traces: list[Traces],
+        recurrent_NN: Sequence[Tensor] = (),
     ) -> NeuronsRun:
         """Runs equations. While neurons are recorded, adds what was traced to ``traces``."""
         known = self._kernel_parameters()
@@ -277,14 +297,18 @@ class Neurons(nn.Module):
             known, inputs_TBN = self._fold(known, self.norm, inputs_TBN)
         parameters = [self._of_neurons(known[name]) for name in equations.parameters]
         learn = self._learns_in(equations)
-        needs_gradient = any(each.requires_grad for each in (*parameters, *inputs_TBN))
+        used = (*parameters, *inputs_TBN, *recurrent_NN)
+        needs_gradient = any(each.requires_grad for each in used)
         keep = not states and torch.is_grad_enabled() and needs_gradient
-        inputs, text = list(inputs_TBN), equations.text
-        out_TBN, notes, after, _ = operators.neurons(
-            inputs, parameters, list(states), text, delay, learn, keep
-        )
+        inputs, weights, text = list(inputs_TBN), list(recurrent_NN), equations.text
+        others = parameters, list(states), text, delay, learn, keep
+        if weights:
+            out_TBN, notes, after, _ = operators.recurrent(inputs, weights, *others)
+        else:
+            out_TBN, notes, after, _ = operators.neurons(inputs, *others)
         if self.recorder is not None:
             neurons = make_neurons(text, False, parameters, out_TBN.shape[2], delay)
+            inputs = arrivals(inputs, weights, out_TBN, neurons, states) if weights else inputs
             traces.append(trace(inputs, neurons, states))
         return NeuronsRun(out_TBN, notes, after)
 
@@ -340,7 +364,7 @@ class Neurons(nn.Module):
         parameters = self._derive()
         if not any(each.is_inference() for each in (*values, *parameters.values())):
             versions = [each._version for each in values]
-            self._known_parameters = _KnownParameters([*values, width], versions, parameters)
+            self._known_parameters = KnownParameters([*values, width], versions, parameters)
         return parameters
 
     def _derive(self) -> dict[str, Tensor]:
@@ -363,17 +387,3 @@ class Neurons(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.section.type_name()}, dropout={self.dropout}"
-
-
-class _KnownParameters(NamedTuple):
-    """Parameters of the equations, and what they were computed from."""
-
-    sources: list[Tensor]
-    versions: list[int]
-    parameters: dict[str, Tensor]
-
-    def holds(self, values: Sequence[Tensor], width: Tensor) -> bool:
-        """Whether nothing that the parameters were computed from has changed since."""
-        return all(map(is_, self.sources, (*values, width))) and self.versions == [
-            each._version for each in values
-        ]

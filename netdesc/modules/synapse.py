@@ -84,3 +84,11 @@ class ComplexSynapse(nn.Module):
     def weights(self) -> list[Tensor]:
         """Returns what the network computes with for each input of the neurons."""
         return [self.real(), self.imag()]
+
+
+def make_synapse(
+    layer: SynapticNode, generator: torch.Generator | None
+) -> Synapse | ComplexSynapse:
+    """Returns the synapses of a layer, by the number of inputs of its neurons."""
+    is_complex = len(layer.neuron.definition().inputs) == 2
+    return (ComplexSynapse if is_complex else Synapse)(layer, generator)

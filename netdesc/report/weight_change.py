@@ -22,6 +22,8 @@ DECAY_ONE = 4096
 MIN_SHARE_AT_LIMIT = 0.001
 """If at least this share of a layer's weights has the lowest or highest value that the device can
 store, the report has a note."""
+RECURRENT = "recurrent weight"
+"""The kind of the weights from a layer's own spikes."""
 BEFORE, AFTER = "before training", "best"
 
 Values = Mapping[str, NDArray[np.float64]]
@@ -69,12 +71,14 @@ def weight_change(run: RunData) -> WeightChange:
 def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[str, Values]:
     """Reads the weights and the learnt values of a layer's neurons from ``files``.
 
-    The result maps ``weight``, and the name of each learnt value, to the numbers. Raises
-    ReportError if a tensor is missing or damaged.
+    The result maps ``weight``, ``RECURRENT`` if the layer has such weights, and the name of each
+    learnt value, to the numbers. Raises ReportError if a tensor is missing or damaged.
     """
     by_kind: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, file in files.items():
         found = {"weight": file.synapses(layer).reshape(-1)} | file.learnt(layer)
+        if layer.recurrent is not None:
+            found[RECURRENT] = file.synapses(layer.recurrent).reshape(-1)
         for kind, values in found.items():
             by_kind.setdefault(kind, {})[name] = values
     return by_kind
@@ -86,13 +90,15 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
         for kind, values in _values(layer, files).items():
             what = kind.replace("_", " ")
             best = values.get(AFTER, np.empty(0))
-            if kind == "weight":
-                change.weights.rows.append(_weight_row(layer, values))
+            if kind in ("weight", RECURRENT):
+                row = [layer.name if kind == "weight" else f"{layer.name}, recurrent"]
+                change.weights.rows.append(row + _weight_cells(layer, values))
                 change.notes += _weights_at_limit(layer, best)
-                if len(best) and layer.bits is not None and not _quantized(layer, best).any():
+                is_zero = len(best) and layer.bits is not None and not _quantized(layer, best).any()
+                if is_zero and kind == "weight":
                     change.zeroed.append(layer.name)
                 unit = what if layer.bits is None else "weight before rounding"
-                title, plots = f"Weights of {layer.name}", change.weight_plots
+                title, plots = f"{kind.capitalize()}s of {layer.name}", change.weight_plots
             else:
                 is_decay = layer.neuron.value_kinds().get(kind) == "decay"
                 step_ms = run.graph.step_ms if is_decay else None
@@ -159,8 +165,8 @@ def _weight_table() -> Table:
     )
 
 
-def _weight_row(layer: SynapticNode, values: Values) -> list[str]:
-    cells = [layer.name]
+def _weight_cells(layer: SynapticNode, values: Values) -> list[str]:
+    cells: list[str] = []
     for name in (BEFORE, AFTER):
         if name in values:
             each = _quantized(layer, values[name])

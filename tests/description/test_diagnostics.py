@@ -243,7 +243,8 @@ def test_unsupported_fields_of_other_tools_get_a_hint(name, tmp_path):
 
 OTHER_TYPES = [
     # pointer, type, what the hint says
-    ("/layers/0/type", "recurrent", "recurrence is not in this version"),
+    ("/layers/0/type", "RNN", 'did you mean "recurrent"?'),
+    ("/layers/0/type", "LSTM", "a loop in Python"),
     ("/layers/0/type", "Readout", '"integrator" is a type of neurons'),
     ("/layers/0/type", "input", '"input" of the document'),
     ("/layers/0/type", "ALIF", '"alif" is a type of neurons'),

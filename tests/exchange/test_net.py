@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from support.exchange_samples import DATA, datasets, dense, document, model_of, records
+from support.neuron_definitions import example_fields
 
 from netdesc.description import Document
 from netdesc.exchange import (
@@ -29,6 +30,9 @@ from netdesc.modules import build
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 
+RECURRENT = dense("a", 5) | {"type": "recurrent"}
+WINNERS = RECURRENT | {"type": "winner_take_all", "winners": 2, "inhibition": 0.25}
+WINNERS |= {"neuron": {"type": "lif", "threshold": 0.4, "voltage_decay": 0.1}}
 TWO = [dense("hidden", 5), dense("output", 3)]
 NORM = {"norm": "mean", "current_decay": 0.5}
 
@@ -126,6 +130,9 @@ NETWORKS = {
     "own decays": document(
         [4], [dense("a", 5, neuron={"per_channel": True, "current_decay": [0.1, 0.9]})]
     ),
+    "recurrent": document([4], [RECURRENT, dense("b", 3)]),
+    "recurrent with weight norm": document([4], [RECURRENT | {"weight_norm": True}]),
+    "winners": document([4], [WINNERS, dense("b", 3)]),
     "short steps": document([4], TWO, time={"steps": 40, "step_ms": 0.3}),
     "many": document([4], [dense(f"layer{i}", 2 + i % 3) for i in range(12)]),
 }
@@ -167,6 +174,18 @@ SCALED = {"type": "integrator", "norm": "mean_variance"}
     ("layers", "words"),
     [
         ([dense("a", 2, quantization=None)], 'layer "a" has weights that are not quantised'),
+        (
+            [WINNERS | {"neuron": dense("a", 5)["neuron"]}],
+            'layer "a" has winners, .*: train with the neuron "lif"',
+        ),
+        (
+            [RECURRENT | {"neuron": {"type": "integrator"}}],
+            'layer "a" is recurrent, and its neurons are neither CUBA nor ALIF',
+        ),
+        (
+            [RECURRENT | {"neuron": example_fields("rf") | {"type": "rf"}}],
+            "is recurrent",
+        ),
         ([dense("a", 2, axonal_delay_step=False)], 'layer "a" has no axonal delay step'),
         (
             [{"name": "a", "type": "dense", "units": 9, "neuron": SCALED}],

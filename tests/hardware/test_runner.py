@@ -181,6 +181,11 @@ NEURON_KINDS: dict[str, dict[str, Any]] = {
 """Type -> other fields of a neuron, in place of those of its example."""
 
 
+RECURRENT = {"type": "recurrent", "recurrent_weight_scale": 0.5}
+WINNERS = {"type": "winner_take_all", "winners": 2}
+LEAKY_READOUT = {"name": "a", "units": 6, "neuron": {"type": "integrator", "voltage_decay": 0.8}}
+
+
 def layers_of(kind: str) -> list[dict[str, Any]]:
     neuron = {"type": kind, **(NEURON_KINDS.get(kind) or example_fields(kind))}
     scale = 0.1 if kind == "sigma_delta" else 1.0  # so that no sum reaches 32
@@ -192,6 +197,10 @@ def layers_of(kind: str) -> list[dict[str, Any]]:
     "layers",
     [
         *map(layers_of, NEURONS),
+        [dense("a", 12) | RECURRENT, dense("b", 5) | RECURRENT],
+        [dense("a", 9) | RECURRENT | {"axonal_delay_step": False}, dense("b", 7) | WINNERS],
+        [layers_of("rf")[0] | RECURRENT, layers_of("lif")[1] | WINNERS],
+        [LEAKY_READOUT | RECURRENT, dense("b", 5)],
         [dense("a", 12), dense("b", 5)],
         [dense("a", 12, weight_norm=True), dense("b", 5, weight_scale=3.0)],
         [dense("a", 12, neuron={"norm": "mean"}), dense("b", 5, bias=True)],

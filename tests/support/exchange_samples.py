@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from netdesc.description import Document
 from netdesc.description.models.document import MAX_STEPS
-from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile, RecurrentLayer
 from netdesc.exchange.net_neurons import (
     ACTIVATIONS,
     FORMS,
@@ -181,8 +181,11 @@ def dense_layers(draw: st.DrawFn, inputs: int, outputs: int) -> DenseLayer:
     is_complex = neuron.form.is_complex
     weights = st.integers(-128, 127).map(lambda half: 2 * half)
     has_bias = not is_complex and draw(st.booleans())
-    return DenseLayer(
-        tuple(_integers(draw, (outputs, inputs), weights) for _ in range(1 + is_complex)),
+    spikes = neuron.type in ("CUBA", "ALIF") and not neuron.is_readout
+    is_recurrent = spikes and draw(st.booleans())
+    shapes = [(outputs, inputs), (outputs, outputs if is_recurrent else inputs)]
+    return (RecurrentLayer if is_recurrent else DenseLayer)(
+        tuple(_integers(draw, each, weights) for each in shapes[: 1 + is_complex + is_recurrent]),
         neuron,
         _integers(draw, (outputs,), st.integers(-256, 256)) if has_bias else None,
     )

@@ -1,5 +1,6 @@
 import math
 
+from netdesc.description.models.layers import Recurrent
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import shape_locations
 
@@ -29,19 +30,24 @@ def check(context: Context) -> Found:
         shape = context.wiring.inputs[index]
         if shape is None or layer.quantization is None or layer.weight_norm:
             continue
-        root = math.sqrt(math.prod(layer.weight_shape(shape)[1:]))
-        bound = layer.weight_scale / root
-        if bound <= MAX_ZERO_WEIGHT:
-            least = _round_up(root * MAX_ZERO_WEIGHT)
-            ample = _round_up(root * MAX_ZERO_WEIGHT * 4)
-            yield RuleDiagnostic(
-                ("layers", index, "weight_scale"),
-                f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, so all of '
-                "them become 2·round(32·w) = 0",
-                hint=f'use a "weight_scale" above {least:g}',
-                notes=(f"with {ample:g} three quarters of the weights are not 0",),
-                related=shape_locations(context.document, context.wiring.sources[index][0], shape),
-            )
+        scales = {"weight_scale": (layer.weight_scale, layer.weight_shape(shape)[1:])}
+        if isinstance(layer, Recurrent):
+            scales["recurrent_weight_scale"] = layer.recurrent_weight_scale, (layer.units,)
+        for field, (scale, inputs) in scales.items():
+            root = math.sqrt(math.prod(inputs))
+            bound = scale / root
+            if bound <= MAX_ZERO_WEIGHT:
+                least = _round_up(root * MAX_ZERO_WEIGHT)
+                ample = _round_up(root * MAX_ZERO_WEIGHT * 4)
+                source = context.wiring.sources[index][0]
+                yield RuleDiagnostic(
+                    ("layers", index, field),
+                    f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, so all '
+                    "of them become 2·round(32·w) = 0",
+                    hint=f'use a "{field}" above {least:g}',
+                    notes=(f"with {ample:g} three quarters of the weights are not 0",),
+                    related=shape_locations(context.document, source, shape),
+                )
 
 
 def _round_up(number: float) -> float:

@@ -25,6 +25,7 @@ from netdesc.kernels.cpu.segment import (
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
+from netdesc.kernels.reference.recurrent import recurrent, recurrent_backward
 
 __all__ = [
     "convolution",
@@ -33,6 +34,8 @@ __all__ = [
     "linear_backward",
     "neurons",
     "neurons_backward",
+    "recurrent",
+    "recurrent_backward",
     "segment",
     "segment_backward",
     "spike_time",

@@ -2,7 +2,8 @@
 
 No function waits for the device or reads a tensor's numbers. Every layer computes a matrix
 product, so notes say ``PRODUCT``. ``linear`` and ``convolution`` are the reference's functions:
-they are matrix products, which torch computes as fast as Triton.
+they are matrix products, which torch computes as fast as Triton. ``recurrent`` runs the kernel of
+neurons once a step, and ``recurrent_backward`` is the reference's, which is slow.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from netdesc.kernels.reference.engine import (
     linear,
     linear_backward,
 )
+from netdesc.kernels.reference.recurrent import recurrent_backward, recurrent_by_steps
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import (
     LayerFunctions,
@@ -36,6 +38,8 @@ __all__ = [
     "linear_backward",
     "neurons",
     "neurons_backward",
+    "recurrent",
+    "recurrent_backward",
     "segment",
     "segment_backward",
     "spike_time",
@@ -65,6 +69,8 @@ def dense_backward(
 
 
 _LAYER = LayerFunctions(dense, dense_backward, neurons, neurons_backward)
+
+recurrent = functools.partial(recurrent_by_steps, neurons)
 
 segment = functools.partial(segment_by_layer, _LAYER)
 segment_backward = functools.partial(segment_backward_by_layer, _LAYER)

@@ -16,6 +16,7 @@ from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.convolution import convolve, convolve_backward
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
+from netdesc.kernels.reference.recurrent import recurrent, recurrent_backward
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import (
@@ -32,6 +33,8 @@ __all__ = [
     "linear_backward",
     "neurons",
     "neurons_backward",
+    "recurrent",
+    "recurrent_backward",
     "segment",
     "segment_backward",
     "spike_time",

@@ -182,14 +182,20 @@ def _run(
     parameters: Sequence[Tensor],
     inputs_TBN: Sequence[Tensor],
     states: Sequence[Tensor],
+    arrive: Callable[[Sequence[Tensor], Tensor], Sequence[Tensor]] = lambda inputs, _: inputs,
 ) -> Iterator[_Step]:
-    """Yields the steps. ``states`` are the states before the first step, then who fired."""
+    """Yields the steps. ``states`` are the states before the first step, then who fired.
+
+    ``arrive`` adds to the inputs of a step what neurons read of their output in the step before.
+    """
     roots, shape = _step_roots(program), inputs_TBN[0].shape[1:]
     count = len(program.states)
     named = zip(program.parameters, parameters, strict=True)
     fixed: dict[tuple[str, Value], Tensor] = {("parameter", name): each for name, each in named}
     *states, fired = states
-    for inputs in zip(*inputs_TBN, strict=True):
+    out = fired
+    for each in zip(*inputs_TBN, strict=True):
+        inputs = arrive(each, out)
         leaves = {**fixed, ("fired_before", None): fired}
         leaves |= {("state", name): each for name, each in zip(program.states, states, strict=True)}
         leaves |= {("input", name): each for name, each in zip(program.inputs, inputs, strict=True)}
@@ -207,18 +213,19 @@ def neurons(
     grid_TBN = [truncate(each, neurons.state_unit) for each in inputs_TBN]
     before = _states_before(neurons, states, first)
     steps = list(_run_integers(neurons, grid_TBN, before))
-    is_graded = program.forward.output is not None
     output = [before[count + 1]] if neurons.delay else []
     notes = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
     for step in steps:
-        output.append(step.out // (neurons.state_unit // STATE_UNIT) if is_graded else step.out)
+        output.append(
+            step.out // (neurons.state_unit // STATE_UNIT) if neurons.is_graded else step.out
+        )
         for place, state in enumerate(step.before_reset):
             notes[place] = torch.maximum(notes[place], state.abs().max())
     out_TBN = torch.stack(output[: len(first)]).to(torch.float32)
     notes[count], notes[count + 1] = PRODUCT, out_TBN.count_nonzero()
     final = [*steps[-1].states, steps[-1].fired, *output[len(first) :]] if states else []
     return NeuronsOutput(
-        out_TBN / STATE_UNIT if is_graded else out_TBN,
+        out_TBN / STATE_UNIT if neurons.is_graded else out_TBN,
         notes,
         [each.to(torch.int32) for each in final],
         grid_TBN if keep else [],
@@ -232,6 +239,8 @@ class Traces(NamedTuple):
     """Each state before its reset."""
     threshold: Tensor | None
     """What a state must reach or exceed for a spike; None if the spike compares no single state."""
+    inputs_TBN: Sequence[Tensor]
+    """What arrived."""
 
 
 def trace(inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor]) -> Traces:
@@ -247,6 +256,7 @@ def trace(inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tenso
     return Traces(
         dict(zip(neurons.program.states, map(stack, by_state), strict=True)),
         stack(step.threshold for step in steps) if _threshold(neurons.program) else None,
+        inputs_TBN,
     )
 
 
@@ -274,6 +284,20 @@ def neurons_backward(
     grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor]
 ) -> NeuronsGradients:
     """Runs the neurons again in double precision, and returns the gradients of torch's autograd."""
+    inputs_TBN, _, parameters = differentiate(grad_out_TBN, neurons, saved, [])
+    return NeuronsGradients(inputs_TBN, parameters)
+
+
+def differentiate(
+    grad_out_TBN: Tensor,
+    neurons: Neurons,
+    saved: Sequence[Tensor],
+    weights_NN: Sequence[Tensor],
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """Returns gradients of inputs, of recurrent weights, and of learnable parameters.
+
+    ``saved`` are the inputs on the grid, with what came from the recurrent weights, if any.
+    """
     program, steps = neurons.program, grad_out_TBN.shape[0]
     kinds = list(program.parameters.values())
     units = {"decay": DECAY_ONE, "factor": DECAY_ONE, "real": 1}
@@ -283,30 +307,40 @@ def neurons_backward(
             _leaf(each_N, units.get(kind, neurons.state_unit))
             for kind, each_N in zip(kinds, neurons.parameters, strict=True)
         ]
+        weights = [_leaf(each, 1) for each in weights_NN]
         zeros = torch.zeros_like(inputs[0][0])
+
+        def arrive(inputs: Sequence[Tensor], out: Tensor) -> Sequence[Tensor]:
+            """The inputs already hold what the weights add, so only its gradient is added."""
+            if not weights:
+                return inputs
+            handed_on = _straight_through(torch.floor(out * STATE_UNIT) / STATE_UNIT, out)
+            fed_back = [handed_on @ weight.T for weight in weights]
+            return [a + (b - b.detach()) for a, b in zip(inputs, fed_back, strict=True)]
+
         run = _run(
             program,
             _real_arithmetic(neurons),
             parameters,
             inputs,
             [zeros] * (len(program.states) + 1),
+            arrive,
         )
         out_TBN = torch.stack([step.out for step in run])
         loss = (out_TBN[: steps - neurons.delay] * grad_out_TBN[neurons.delay :]).sum()
     learnable = [parameters[place] for place in neurons.learnable]
-    leaves = [*inputs, *learnable]
+    leaves = [*inputs, *weights, *learnable]
     if loss.requires_grad:
         grads = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
     else:
         grads = [torch.zeros_like(leaf) for leaf in leaves]
+    floats = [each.to(torch.float32) for each in grads]
+    found = floats[len(inputs) + len(weights) :]
     signed = [
         GRADIENT_SIGNS[kinds[place]] * grad_N
-        for place, grad_N in zip(neurons.learnable, grads[len(inputs) :], strict=True)
+        for place, grad_N in zip(neurons.learnable, found, strict=True)
     ]
-    return NeuronsGradients(
-        [each.to(torch.float32) for each in grads[: len(inputs)]],
-        [each.to(torch.float32) for each in signed],
-    )
+    return floats[: len(inputs)], floats[len(inputs) : len(inputs) + len(weights)], signed
 
 
 @contextlib.contextmanager

@@ -27,6 +27,11 @@ from netdesc.description.models.layers.pools import (
     PopulationAverage,
     TimeDecimation,
 )
+from netdesc.description.models.layers.recurrent import (
+    Recurrent,
+    RecurrentSection,
+    WinnerTakeAll,
+)
 from netdesc.description.models.layers.views import Concat, Flatten, Reshape
 from netdesc.sections import type_tag
 
@@ -43,6 +48,8 @@ __all__ = [
     "MaxPool",
     "PopulationAverage",
     "Quantization",
+    "Recurrent",
+    "RecurrentSection",
     "Reshape",
     "Shape",
     "ShapeError",
@@ -50,6 +57,7 @@ __all__ = [
     "SynapticSection",
     "TimeDecimation",
     "Upsample",
+    "WinnerTakeAll",
 ]
 
 Layer = Annotated[
@@ -58,6 +66,8 @@ Layer = Annotated[
     | Annotated[ConvTranspose, Tag("<conv_transpose>")]
     | Annotated[SumPool, Tag("<sum_pool>")]
     | Annotated[Upsample, Tag("<upsample>")]
+    | Annotated[Recurrent, Tag("<recurrent>")]
+    | Annotated[WinnerTakeAll, Tag("<winner_take_all>")]
     | Annotated[MaxPool, Tag("<max_pool>")]
     | Annotated[AveragePool, Tag("<average_pool>")]
     | Annotated[PopulationAverage, Tag("<population_average>")]

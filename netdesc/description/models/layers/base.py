@@ -155,6 +155,12 @@ class SynapticSection(LayerSection):
             return IDENTITY
         return neurons.get(self.neuron) if isinstance(self.neuron, str) else self.neuron
 
+    @property
+    def recurrent_synapses(self) -> SynapticSection | None:
+        """Trained synapses from the layer's own outputs, as a section of their own; None if there
+        are none."""
+        return None
+
     def weight_shape(self, shape: Shape) -> Shape:
         """Returns the shape of the weights for an input of ``shape``. The first axis is the output
         channel."""

@@ -1,4 +1,4 @@
-"""Dense layers."""
+"""Layers in which every input reaches every neuron."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSe
 from netdesc.sections import field
 
 
-class Dense(SynapticSection):
-    """Fully connected synapses into neurons."""
+class FullyConnected(SynapticSection):
+    """Base class of the layers in which every input reaches every neuron."""
 
     size_field = "units"
 
-    type: Literal["dense"] = field("Fully connected synapses into neurons.")
     units: int = field(
         "Number of neurons.", unit="neurons", ge=1, le=1 << 20, placeholder=1, example=128
     )
@@ -30,3 +29,9 @@ class Dense(SynapticSection):
 
     def weight_shape(self, shape: Shape) -> Shape:
         return (self.units, *shape)
+
+
+class Dense(FullyConnected):
+    """Fully connected synapses into neurons."""
+
+    type: Literal["dense"] = field("Fully connected synapses into neurons.")

@@ -1,0 +1,68 @@
+"""Layers whose neurons also read their own outputs of the step before."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from netdesc.description.models.layers.base import Shape, SynapticSection
+from netdesc.description.models.layers.dense import Dense, FullyConnected
+from netdesc.sections import field
+
+
+class RecurrentSection(FullyConnected):
+    """Base class of the layers in which every neuron reads all neurons of the layer, too.
+
+    What a neuron reads are the outputs of the step before, without an axonal delay.
+    """
+
+    def synapses(self, shape: Shape) -> int:
+        return super().synapses(shape) + self.units**2
+
+
+class Recurrent(RecurrentSection):
+    """A dense layer with trained weights from its own spikes, one step later."""
+
+    type: Literal["recurrent"] = field(
+        "A dense layer with trained weights from its own spikes, one step later."
+    )
+    recurrent_weight_scale: float = field(
+        "Factor on the initial recurrent weights, which are uniform in ±1/sqrt(units).",
+        unit="1",
+        default=1.0,
+        gt=0,
+        le=1e6,
+    )
+
+    @property
+    def recurrent_synapses(self) -> Dense:
+        fields: dict[str, Any] = {
+            name: getattr(self, name) for name in SynapticSection.model_fields
+        }
+        fields |= {"units": self.units, "weight_scale": self.recurrent_weight_scale}
+        return Dense.model_construct(None, type="dense", **fields)
+
+
+class WinnerTakeAll(RecurrentSection):
+    """A dense layer whose neurons inhibit one another, one step after they fire."""
+
+    type: Literal["winner_take_all"] = field(
+        "A dense layer whose neurons inhibit one another, one step after they fire."
+    )
+    winners: int = field(
+        "Number of neurons that should win. What arrives at each neuron is raised by "
+        "threshold·(units − 2·winners)/units.",
+        unit="neurons",
+        ge=1,
+        placeholder=1,
+        example=3,
+    )
+    self_excitation: float = field(
+        "Weight from a neuron to itself.", unit="1", default=0.5, ge=0, le=1
+    )
+    inhibition: float = field(
+        "Weight from a neuron to each other, which is subtracted.",
+        unit="1",
+        default=1.0,
+        ge=0,
+        le=4,
+    )

@@ -1,0 +1,39 @@
+from netdesc.description.models.layers import WinnerTakeAll
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
+
+
+@rule(
+    "ND261",
+    "neurons that cannot compete",
+    at="/layers/0",
+    wrong='{"name": "hidden", "type": "winner_take_all", "units": 32, "winners": 40,\n'
+    ' "neuron": "cuba"}',
+    right='{"name": "hidden", "type": "winner_take_all", "units": 32, "winners": 4,\n'
+    ' "neuron": "cuba"}',
+)
+def check(context: Context) -> Found:
+    """In a winner_take_all layer, neurons that spike inhibit the others, and the number of winners
+    is set by a current of threshold·(units − 2·winners)/units.
+
+    Use at most as many winners as there are units, and neurons that spike at a parameter named
+    threshold.
+    """
+    for index, layer in context.neuron_layers():
+        if not isinstance(layer, WinnerTakeAll):
+            continue
+        if layer.winners > layer.units:
+            yield RuleDiagnostic(
+                ("layers", index, "winners"),
+                f'layer "{layer.name}" has {layer.winners} winners and {layer.units} units',
+                hint=f"use at most {layer.units}",
+            )
+        neuron = context.neuron_of(layer)
+        if neuron is None:
+            continue
+        if neuron.equations().spike is None or "threshold" not in neuron.values():
+            yield RuleDiagnostic(
+                ("layers", index, "neuron"),
+                f'the neurons of layer "{layer.name}" do not spike at a "threshold", by which '
+                "winner_take_all scales its current",
+                hint='use neurons that spike, such as "cuba", or a layer of type "recurrent"',
+            )

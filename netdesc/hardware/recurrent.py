@@ -1,0 +1,94 @@
+"""Integers of what the neurons of recurrent layers read of their own outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.graph import SynapticNode, layers
+from netdesc.hardware.integers import BIAS_BITS, Integers, Weights, quantize, read_values
+from netdesc.hardware.neurons import PAYLOAD_BITS, shift
+
+
+class RecurrentIntegers(NamedTuple):
+    """What arrives at neurons besides the synaptic input of their layer, in units of 1/64."""
+
+    weights: list[Integers]
+    """From their own outputs of the step before, [neurons, neurons], one for each input."""
+    drive: Integers
+    """What arrives in every step, [] or [neurons]."""
+
+
+def _trained(layer: SynapticNode, weights: Weights, bits: int) -> RecurrentIntegers:
+    assert layer.recurrent is not None
+    values = [read_values(layer, weights, name) for name in layer.recurrent.weight_names]
+    return RecurrentIntegers([quantize(each, bits) for each in values], np.array(0, np.int32))
+
+
+def _inhibition(layer: SynapticNode, weights: Weights, bits: int) -> RecurrentIntegers:
+    section, count = layer.section, layer.neurons
+    assert isinstance(section, layers.WinnerTakeAll)
+    matrix = np.full((count, count), -section.inhibition, np.float32)
+    np.fill_diagonal(matrix, section.self_excitation)
+    name, threshold = "neuron.threshold", layer.neuron.values()["threshold"]
+    if f"layers.{layer.name}.{name}" in weights:
+        threshold = read_values(layer, weights, name)
+    # The engines of training compute in float32.
+    share = np.float32((section.units - 2 * section.winners) / section.units)
+    drive = quantize(np.asarray(np.float32(threshold) * share), BIAS_BITS)
+    return RecurrentIntegers([quantize(matrix, bits)], drive)
+
+
+_INTEGERS: dict[type[layers.LayerSection], Callable[..., RecurrentIntegers]] = {
+    layers.Recurrent: _trained,
+    layers.WinnerTakeAll: _inhibition,
+}
+"""Class of a section -> its integers, from the layer, the state dict and the bits of weights."""
+
+
+def recurrent_integers(layer: SynapticNode, weights: Weights) -> RecurrentIntegers | None:
+    """Returns the integers of a recurrent layer, which ``layer_integers`` accepts; else None.
+
+    Raises HardwareError if a weight is NaN.
+    """
+    find = _INTEGERS.get(type(layer.section))
+    return None if find is None else find(layer, weights, layer.bits)
+
+
+Feedback = Callable[[Sequence[NDArray[Any]], NDArray[Any]], list[NDArray[Any]]]
+"""Returns what arrives at neurons in a step, in state units, [neurons] for each input.
+
+Arguments are the sums over the layer's input, and the output of the step before.
+"""
+
+
+def make_feedback(
+    layer: SynapticNode, weights: Weights, input_bits: int, bits: int, *, is_graded: bool
+) -> Feedback | None:
+    """Returns what adds a recurrent layer's own outputs to its inputs; None for other layers.
+
+    The unit of the input is 2 to the power of -``input_bits``. A sum of weights, in units of 1/64,
+    becomes a state if it is multiplied by 2 to the power of ``bits``.
+    """
+    integers = recurrent_integers(layer, weights)
+    if integers is None:
+        return None
+    output_bits = PAYLOAD_BITS if is_graded else 0
+    finest = max(input_bits, output_bits)
+    matrices = [each.astype(np.int64) for each in integers.weights]
+    drive = integers.drive.astype(np.int64) << finest
+
+    def feedback(inputs: Sequence[NDArray[Any]], output_N: NDArray[Any]) -> list[NDArray[Any]]:
+        output_N = output_N.astype(np.int64) << (finest - output_bits)
+        return [
+            shift(
+                (each << (finest - input_bits)) + matrix @ output_N + drive,
+                bits - finest,
+            )
+            for each, matrix in zip(inputs, matrices, strict=True)
+        ]
+
+    return feedback

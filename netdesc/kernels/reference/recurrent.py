@@ -1,0 +1,80 @@
+"""The definition of the operator ``recurrent``: neurons step by step, in plain torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.neurons import Neurons, NeuronsOutput
+from netdesc.kernels.parameter_grid import truncate
+from netdesc.kernels.recurrence import RecurrentGradients, to_values
+from netdesc.kernels.reference.neurons import differentiate, neurons
+
+Run = Callable[[Sequence[Tensor], Neurons, Sequence[Tensor], bool], NeuronsOutput]
+
+
+def recurrent_by_steps(
+    run: Run,
+    inputs_TBN: Sequence[Tensor],
+    weights_NN: Sequence[Tensor],
+    neurons: Neurons,
+    states: Sequence[Tensor],
+    keep: bool,
+) -> NeuronsOutput:
+    """Runs neurons, as ``kernels.recurrence`` says, with the function ``neurons`` of an engine.
+
+    Saves what ``reference.recurrent_backward`` needs.
+    """
+    steps, *shape = inputs_TBN[0].shape
+    zeros = torch.zeros(shape, dtype=torch.int32, device=inputs_TBN[0].device)
+    count = len(neurons.program.states)
+    after = list(states) or [zeros] * (count + 2)
+    # With a delay, the states end with the output of the last step.
+    delayed = dataclasses.replace(neurons, delay=1)
+    peaks = torch.zeros(count, dtype=torch.int64, device=zeros.device)
+    saved: list[list[Tensor]] = []
+    out: list[Tensor] = [to_values(after[-1], neurons.is_graded)]
+    for t in range(steps):
+        pairs = zip(inputs_TBN, weights_NN, strict=True)
+        z_TBN = [each_TBN[t : t + 1] + out[-1] @ weight.T for each_TBN, weight in pairs]
+        result = run(z_TBN, delayed, after, False)
+        after = result.states
+        out.append(to_values(after[-1], neurons.is_graded))
+        peaks = torch.maximum(peaks, result.notes[:count])
+        if keep:
+            saved.append([truncate(each, neurons.state_unit)[0] for each in z_TBN])
+    out_TBN = torch.stack(out[:-1] if neurons.delay else out[1:])
+    path = result.notes[count : count + 1]
+    return NeuronsOutput(
+        out_TBN,
+        torch.cat([peaks, path, out_TBN.count_nonzero().reshape(1)]),
+        after if states else [],
+        [torch.stack(each) for each in zip(*saved, strict=True)],
+    )
+
+
+def recurrent(
+    inputs_TBN: Sequence[Tensor],
+    weights_NN: Sequence[Tensor],
+    layer: Neurons,
+    states: Sequence[Tensor],
+    keep: bool,
+) -> NeuronsOutput:
+    """See ``kernels.recurrence``."""
+    return recurrent_by_steps(neurons, inputs_TBN, weights_NN, layer, states, keep)
+
+
+def recurrent_backward(
+    grad_out_TBN: Tensor,
+    before_TBN: Tensor,
+    weights_NN: Sequence[Tensor],
+    layer: Neurons,
+    saved: Sequence[Tensor],
+    want_weights: bool,
+) -> RecurrentGradients:
+    """See ``kernels.recurrence``."""
+    inputs_TBN, weights, parameters = differentiate(grad_out_TBN, layer, saved, weights_NN)
+    return RecurrentGradients(inputs_TBN, weights if want_weights else [], parameters)

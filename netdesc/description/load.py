@@ -234,7 +234,7 @@ def _check_document(
     source_map = SourceMap(source, root, data, guessed=parsed.guessed)
     diagnostics: list[Diagnostic] = []
     if isinstance(data, dict):
-        refused = check_format(source_map)
+        refused = _check_format(source_map)
         if refused is not None:
             return None, [refused]
         data, changed, diagnostics = set_arguments.apply_overrides(
@@ -286,7 +286,7 @@ def _with_hidden_count(
     return [*others, end_search(last, note)]
 
 
-def check_format(source_map: SourceMap) -> Diagnostic | None:
+def _check_format(source_map: SourceMap) -> Diagnostic | None:
     """Returns ND110 if the document's format is not ``FORMAT``, else ``None``.
 
     Callers then skip all other checks, because another format may have other fields.

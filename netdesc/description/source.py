@@ -22,7 +22,6 @@ _MARKS = ",[{\n"
 
 _HEAD_BYTES = 1 << 16
 """Number of bytes at the start of a file that are examined."""
-_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 HDF5_START = b"\x89HDF"
 """The first bytes of an hdf5 file."""
@@ -50,18 +49,8 @@ class Source:
     name: str
 
     @cached_property
-    def with_line_feeds(self) -> str:
-        """The text with each lone carriage return replaced by a line feed."""
-        return _LONE_RETURN.sub("\n", self.text) if "\r" in self.text else self.text
-
-    @cached_property
     def _line_starts(self) -> list[int]:
-        starts = [0]
-        position = self.with_line_feeds.find("\n")
-        while position >= 0:
-            starts.append(position + 1)
-            position = self.with_line_feeds.find("\n", position + 1)
-        return starts
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     def place(self, offset: int) -> tuple[int, int]:
         """Returns the line and column of an offset, both counted from 1."""
@@ -74,7 +63,7 @@ class Source:
 
     @cached_property
     def _lines(self) -> list[str]:
-        return self.with_line_feeds.split("\n")
+        return self.text.split("\n")
 
     def line(self, number: int) -> str:
         """Returns the line with this number, counted from 1, without its line feed."""

@@ -35,7 +35,7 @@ class Parsed:
 
 def parse(source: Source) -> Parsed:
     """Parses JSON text. Errors become diagnostics, not exceptions."""
-    text, found = source.with_line_feeds, list[TextDiagnostic]()
+    text, found = source.text, list[TextDiagnostic]()
     if text.startswith("\ufeff"):
         message, fix = "the file starts with a byte order mark", edit("remove it", (0, 1, ""))
         found.append(TextDiagnostic("ND004", 0, 1, message, "save without BOM", fix))

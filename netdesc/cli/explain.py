@@ -21,9 +21,12 @@ def _complete_subject(
     from click.shell_completion import CompletionItem
 
     from netdesc.description.codes.explain import titles
+    from netdesc.description.kind_text import kinds
+    from netdesc.description.model_structure import doc_line
     from netdesc.description.neuron_text import NEURONS
 
     known = titles() | dict.fromkeys(NEURONS, "a neuron")
+    known |= {kind: doc_line(models[0]) for kind, models in kinds().items()}
     return [
         CompletionItem(name, help=title)
         for name, title in known.items()
@@ -33,20 +36,23 @@ def _complete_subject(
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc explain ND101\n  netdesc explain cuba\n"
-    "  netdesc explain examples/own_neuron.json mine\n  netdesc explain"
+    "  netdesc explain conv\n  netdesc explain examples/own_neuron.json mine\n  netdesc explain"
 )
 @click.argument("subject", required=False, shell_complete=_complete_subject)
 @click.argument("name", required=False)
 @options.as_json
 @click.pass_obj
 def explain(output: Output, subject: str | None, name: str | None) -> None:
-    """Print cause, example and fix of a diagnostic's code, or a neuron's equations.
+    """Print cause, example and fix of a diagnostic's code, a neuron's equations, or a type's
+    fields.
 
-    SUBJECT is a code, a type of neuron, or a document of which NAME is a neuron or a layer. Without
-    SUBJECT, list all codes.
+    SUBJECT is a code, a type of neuron, layer, loss or another object, or a document of which NAME
+    is a neuron or a layer. Without SUBJECT, list all codes.
     """
     from netdesc.description.codes.explain import explain, record, titles
+    from netdesc.description.kind_text import kind_record, kind_text, kinds
     from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
+    from netdesc.description.spelling import did_you_mean
 
     if subject is None:
         if output.as_json:
@@ -63,10 +69,14 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         else:
             output.print(SafeText(neuron_text(neuron, is_example=is_example)))
         return
-    try:
-        text, entry = explain(subject), record(subject)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    if subject in kinds():
+        text, entry = kind_text(subject), kind_record(subject)
+    else:
+        try:
+            text, entry = explain(subject), record(subject)
+        except ValueError as error:
+            hint = did_you_mean(subject, [*kinds(), *NEURONS])
+            raise click.UsageError(f"{error}, or type; {hint}" if hint else str(error)) from error
     if output.as_json:
         output.print_json(entry)
     else:

@@ -111,6 +111,41 @@ def doc_line(documented: object) -> str:
     return " ".join((documented.__doc__ or "").split())
 
 
+@functools.cache
+def model_paths() -> dict[Model, list[str]]:
+    """Maps each model to the paths where it may occur. A model comes before the models in it.
+
+    Nobody may change the result.
+    """
+    found: dict[Model, list[str]] = {}
+
+    def visit(model: Model, where: str) -> None:
+        if model in found:
+            if where not in found[model]:
+                found[model].append(where)
+            return
+        found[model] = [where]
+        for name, info in fields(model).items():
+            inner = f"{where}.{name}" if where else name
+            for each, more in _objects(info.annotation):
+                visit(each, inner + more)
+
+    visit(Document, "")
+    return found
+
+
+def _objects(annotation: Any) -> Iterator[tuple[Model, str]]:
+    """Yields the models in an annotation, each with the path to it, such as ``.NAME`` or ``[]``."""
+    for each in alternatives(annotation):
+        origin, arguments = get_origin(each), get_args(each)
+        if isinstance(each, type) and issubclass(each, Section):
+            yield each, ""
+        elif origin is dict:
+            yield from ((model, f".NAME{more}") for model, more in _objects(arguments[1]))
+        elif origin is tuple:
+            yield from ((model, f"[]{more}") for model, more in _objects(arguments[0]))
+
+
 def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any]:
     """Returns the annotations of a part (field, entry or item) of ``value``.
 

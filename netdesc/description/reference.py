@@ -18,7 +18,6 @@ from netdesc.description.codes.code import Entry
 from netdesc.description.codes.explain import ENTRIES, example_place
 from netdesc.description.diagnostics.markdown import code, code_block, prose, row
 from netdesc.description.model_structure import Model
-from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.sections import Section
 
@@ -49,7 +48,7 @@ examples: each wrong one gives its code, and no right one gives a diagnostic.
 
 def reference_text() -> str:
     """Returns the content of ``schemas/reference.md``."""
-    paths = _model_paths()
+    paths = structure.model_paths()
     contents = [f"- [{_title(model, where)}](#{_anchor(model)})" for model, where in paths.items()]
     contents += [f"- [Codes {heading}](#{kind.lower()})" for kind, heading in _KINDS.items()]
     parts = [_HEAD, "## Contents\n", "\n".join(contents) + "\n"]
@@ -59,37 +58,6 @@ def reference_text() -> str:
         parts.append(_CODES)
         parts += [_entry(ENTRIES[each]) for each in ENTRIES if each.startswith(kind)]
     return "\n".join(parts)
-
-
-def _model_paths() -> dict[Model, list[str]]:
-    """Maps each model to the paths where it may occur. A model comes before the models in it."""
-    found: dict[Model, list[str]] = {}
-
-    def visit(model: Model, where: str) -> None:
-        if model in found:
-            if where not in found[model]:
-                found[model].append(where)
-            return
-        found[model] = [where]
-        for name, info in structure.fields(model).items():
-            inner = f"{where}.{name}" if where else name
-            for each, more in _objects(info.annotation):
-                visit(each, inner + more)
-
-    visit(Document, "")
-    return found
-
-
-def _objects(annotation: Any) -> Iterator[tuple[Model, str]]:
-    """Yields the models in an annotation, each with the path to it, such as ``.NAME`` or ``[]``."""
-    for each in structure.alternatives(annotation):
-        origin, arguments = get_origin(each), get_args(each)
-        if isinstance(each, type) and issubclass(each, Section):
-            yield each, ""
-        elif origin is dict:
-            yield from ((model, f".NAME{more}") for model, more in _objects(arguments[1]))
-        elif origin is tuple:
-            yield from ((model, f"[]{more}") for model, more in _objects(arguments[0]))
 
 
 def _anchor(model: Model) -> str:

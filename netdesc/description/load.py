@@ -267,11 +267,11 @@ def _check_document(
         lock=lock,
         files=files,
     )
-    checksums = {file.path: file.sha256 for file in lock.files} if lock is not None else {}
-    files = FileChecks(document, source_map, description.resolve, checksums)
-    of_files = files.run() if with_files else []
-    description = replace(description, unchecked=files.unchecked)
-    later = check_rules(document, source_map, files.training_set) + of_files
+    checksums = {file.path: file.sha256 or "" for file in lock.files} if lock is not None else {}
+    checks = FileChecks(document, source_map, description.resolve, checksums)
+    of_files = checks.run() if with_files else []
+    description = replace(description, unchecked=checks.context.unchecked)
+    later = check_rules(document, source_map, checks.context.training_set) + of_files
     diagnostics += drop_unreliable(later, guessed, source_map)
     return description, diagnostics
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netdesc.description.files.data_files import file_paths, file_sha256
+from netdesc.description.files.data_files import file_sha256
+from netdesc.description.files.file_references import FileReference, file_references
 from netdesc.description.load import Description
 
 
@@ -20,9 +21,9 @@ def lock_text(description: Description, directory: str | Path, versions: Mapping
     file cannot be read, UnicodeEncodeError if its path relative to ``directory`` is not UTF-8 text.
     """
     base = Path(directory).absolute()
+    references = {each.path: each for each in file_references(description.document)}
     files = [
-        _locked_file(path, description.resolve(path), base)
-        for path in dict.fromkeys(file_paths(description.document).values())
+        _locked_file(each, description.resolve(path), base) for path, each in references.items()
     ]
     lock: dict[str, Any] = {
         "origins": dict(description.origins),
@@ -34,7 +35,7 @@ def lock_text(description: Description, directory: str | Path, versions: Mapping
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _locked_file(path_in_document: str, path: Path, base: Path) -> dict[str, str]:
+def _locked_file(reference: FileReference, path: Path, base: Path) -> dict[str, str | None]:
     absolute = Path(os.path.abspath(path))
     try:
         location = Path(os.path.relpath(absolute, base)).as_posix()
@@ -42,9 +43,9 @@ def _locked_file(path_in_document: str, path: Path, base: Path) -> dict[str, str
         location = absolute.as_posix()
     location.encode()  # raises UnicodeEncodeError, with the location as its object
     return {
-        "path": path_in_document,
+        "path": reference.path,
         "location": location,
         # This path is used only if the lock was moved, so bytes that are not UTF-8 are replaced.
         "absolute": absolute.as_posix().encode("utf-8", "backslashreplace").decode(),
-        "sha256": file_sha256(absolute),
+        "sha256": file_sha256(absolute) if hasattr(reference.holder, "sha256") else None,
     }

@@ -55,9 +55,6 @@ TYPES = by_name(
         'leave the layer out: "input" of the document has the shape': "input",
         "a layer of neurons without synapses is not in this version": "neurons",
         "a loss for several labels per sample is not in this version": "spike_moid spikemoid",
-        'this format is not in this version: "arrays" reads .npz, "spike_files" .bs1 and .bs2': (
-            "event_folders idx tonic mnist nmnist n_mnist"
-        ),
         "this optimizer is not in this version": "radam rmsprop adagrad adamax lbfgs",
         "this schedule is not in this version": (
             "milestones multistep multisteplr plateau reducelronplateau exponential onecycle"

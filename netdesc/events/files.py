@@ -39,7 +39,8 @@ class EventFileAccessError(EventFileError):
 
 
 def read_events(path: str | Path) -> Event:
-    """Reads a file of events in the format of its suffix: ``.bs1``, ``.bs2`` or ``.npy``.
+    """Reads a file of events in the format of its suffix: ``.bs1``, ``.bs2``, ``.bin`` or
+    ``.npy``.
 
     EventFileError if the file cannot be read or holds invalid events.
     """
@@ -170,5 +171,6 @@ def _microseconds(event: Event) -> NDArray[np.int64]:
 _ENCODERS: dict[str, Callable[[Event], bytes]] = {
     ".bs1": _encode_bs1,
     ".bs2": _encode_bs2,
+    ".bin": _encode_bs2,
     ".npy": _encode_npy,
 }

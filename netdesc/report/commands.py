@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from netdesc.description.models import SpikeFiles
 from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.loss_trend import could_stop_early, fall_at_end
 from netdesc.report.run import RunData
@@ -83,9 +84,9 @@ def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterat
 def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
     """Yields purpose and text of each command that uses the best weights."""
     yield "Measure the best weights", f"netdesc evaluate {folder}"
-    pairs = getattr(run.document.data, "train", None)
-    if pairs:  # files of spikes
-        path: str = pairs[0].input.path
+    data = run.document.data
+    if isinstance(data, SpikeFiles):
+        path = data.train[0].input.path
         inputs = _absolute(run.files[path] if path in run.files else run.path / path)
         yield (
             "Run the network on input spikes, save its output and draw it",

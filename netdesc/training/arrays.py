@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,13 +71,17 @@ class ArraySamples:
 
 @dataclass(frozen=True)
 class ArrayEncoder:
-    """Checks that arrays fit the network, and encodes them. ``source`` names them in messages."""
+    """Checks that arrays fit the network, and encodes them.
+
+    Messages name ``source``, or what ``sources`` has for the name of the array.
+    """
 
     source: str
     data: Arrays
     spec: SampleSpec
     warn: Callable[[str], None] = lambda text: None
     """Called with one line for each problem that is not an error."""
+    sources: Mapping[str, Path] = field(default_factory=dict)
 
     def encode(self, inputs: NDArray, targets: NDArray) -> ArraySamples:
         """Encodes inputs; ``targets`` are their labels, or values that the output should have.
@@ -96,7 +101,7 @@ class ArrayEncoder:
 
     def error(self, name: str, problem: str) -> DataError:
         """Returns the error that says what is wrong with the array ``name``."""
-        return DataError(f'{self.source}: array "{name}" {problem}')
+        return DataError(f'{self.sources.get(name, self.source)}: array "{name}" {problem}')
 
     def _check_inputs(self, values: NDArray) -> Code:
         """Returns the code of the inputs. DataError if they cannot be encoded."""
@@ -230,6 +235,9 @@ class ArrayFile:
     """The number of samples in a training batch; None means all samples."""
     warn: Callable[[str], None] = lambda text: None
     """Called with one line for each problem that is not an error."""
+    open_source: Callable[[Path], AbstractContextManager[ArraySource]] = open_arrays
+    labels_path: Path | None = None
+    """The file of the labels, if that is another one."""
 
     def read(self) -> dict[str, ArraySamples]:
         """Returns the samples of each split in ``PARTS``; validation and test may have no samples.
@@ -238,12 +246,16 @@ class ArrayFile:
         """
         data = self.data
         check_file(self.path, data.sha256)
-        with array_errors(self.path), open_arrays(self.path) as source:
+        goal = data.targets or data.labels
+        with array_errors(self.path), self.open_source(self.path) as source:
             split = None if data.split is None else read_numbers(source, data.split)
             self._require_memory(source, split)
             inputs = read_numbers(source, data.inputs)
-            targets = read_numbers(source, data.targets or data.labels)
-        encoder = ArrayEncoder(str(self.path), data, self.spec, self.warn)
+            with array_errors(self.labels_path or self.path):
+                targets = read_numbers(source, goal)
+        encoder = ArrayEncoder(
+            str(self.path), data, self.spec, self.warn, {goal: self.labels_path or self.path}
+        )
         samples = encoder.encode(inputs, targets)
         if data.split is None or split is None:
             return {"train": samples, "validation": samples[:0], "test": samples[:0]}

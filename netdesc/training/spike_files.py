@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events import EventFileError, read_events
+from netdesc.events import Event, EventFileError, read_events
 from netdesc.graph.nodes import Shape
 from netdesc.training.errors import DataError
 from netdesc.training.file_checksum import check_file
@@ -63,10 +63,10 @@ class SpikeSamples:
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """Converts all samples to dense arrays (see ``samples.Samples``); ``rng`` is not used."""
         spec, targets = self.spec, self.targets
-        inputs_TBN = _dense(self.inputs, spec.steps, spec.input_shape)
+        inputs_TBN = dense_spikes(self.inputs, spec.steps, spec.input_shape)
         if isinstance(targets, np.ndarray):
             return inputs_TBN, targets
-        return inputs_TBN, _dense(targets, spec.output_steps, spec.output_shape)
+        return inputs_TBN, dense_spikes(targets, spec.output_steps, spec.output_shape)
 
 
 @dataclass
@@ -142,9 +142,7 @@ class SpikeFileReader:
         steps, step_ms = -(-spec.steps // decimation), spec.step_ms * decimation
         try:
             event = read_events(path)
-            index, value, dropped = event.binned(
-                shape, steps, step_ms, file.rounding, file.duplicates
-            )
+            spikes, dropped = bin_event(event, (steps, *shape), step_ms, file)
         except EventFileError as error:
             raise DataError(str(error)) from error
         except ValueError as error:
@@ -156,11 +154,24 @@ class SpikeFileReader:
                     f"{path}: {dropped} of {len(event)} events lie outside {steps} steps of "
                     f"{step_ms:g} ms and shape {list(shape)} and are left out"
                 )
-        step, cell = np.divmod(index, int(np.prod(shape)))
-        return SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value)
+        return spikes
 
 
-def _dense(spikes: Sequence[SparseSpikes], steps: int, shape: Shape) -> NDArray[np.float32]:
+def bin_event(event: Event, size: Shape, step_ms: float, binning: Any) -> tuple[SparseSpikes, int]:
+    """Bins events to ``size``, [steps, *shape], as the section ``binning`` says.
+
+    Returns the number of events outside, too. ValueError if the events do not index the shape.
+    """
+    steps, *shape = size
+    index, value, dropped = event.binned(
+        tuple(shape), steps, step_ms, binning.rounding, binning.duplicates
+    )
+    step, cell = np.divmod(index, int(np.prod(shape)))
+    return SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value), dropped
+
+
+def dense_spikes(spikes: Sequence[SparseSpikes], steps: int, shape: Shape) -> NDArray[np.float32]:
+    """Converts samples to a dense array [steps, samples, *shape]."""
     dense_TBN = np.zeros((steps, len(spikes), int(np.prod(shape))), dtype=np.float32)
     for number, one in enumerate(spikes):
         dense_TBN[one.step, number, one.cell] = one.value

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netdesc.description import Description
-from netdesc.description.models import Arrays, SpikeFiles
+from netdesc.description.files.array_source import ArraySource
+from netdesc.description.files.idx import idx_files
+from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic
+from netdesc.description.models.idx import IdxPart
 from netdesc.training.arrays import ArrayFile
 from netdesc.training.errors import DataError, MissingDataError
+from netdesc.training.file_checksum import check_file
 from netdesc.training.memory_data import MemoryData
+from netdesc.training.recordings import RecordedSamples, read_folders, read_tonic
 from netdesc.training.samples import Samples, SampleSpec, split
 from netdesc.training.spike_files import SpikeFileReader
 
@@ -82,6 +89,27 @@ def _read_arrays(
     return Splits(found["train"], found["validation"] or None, found["test"] or None)
 
 
+def _read_idx(
+    description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
+) -> Splits:
+    resolve, batch_size = description.resolve, description.document.training.batch_size
+
+    def read(part: IdxPart) -> Samples:
+        images, labels = resolve(part.images.path), resolve(part.labels.path)
+        check_file(images, part.images.sha256)
+        check_file(labels, part.labels.sha256)
+
+        def open_source(path: Path) -> AbstractContextManager[ArraySource]:
+            return nullcontext(idx_files(path, labels, spec.input_shape))
+
+        section = data.arrays(part)
+        file = ArrayFile(images, section, spec, batch_size, warn, open_source, labels)
+        return file.read()["train"]
+
+    found = {name: read(part) for name, part in data.parts.items()}
+    return Splits(found["train"], found.get("validation"), found.get("test"))
+
+
 def _read_spike_files(
     description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
 ) -> Splits:
@@ -92,7 +120,23 @@ def _read_spike_files(
     return splits
 
 
+def _read_recordings(
+    read: Callable[[Any, Callable[[str], Path], SampleSpec], Mapping[str, RecordedSamples]],
+) -> Callable[[Description, Any, SampleSpec, Callable[[str], None]], Splits]:
+    def read_parts(
+        description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
+    ) -> Splits:
+        found = read(data, description.resolve, spec)
+        found["train"].warn_of_dropped(str(description.path), warn)
+        return Splits(found["train"], found.get("validation"), found.get("test"))
+
+    return read_parts
+
+
 _READERS: dict[type, Callable[[Description, Any, SampleSpec, Callable[[str], None]], Splits]] = {
     Arrays: _read_arrays,
     SpikeFiles: _read_spike_files,
+    Idx: _read_idx,
+    EventFolders: _read_recordings(read_folders),
+    Tonic: _read_recordings(read_tonic),
 }

@@ -121,6 +121,9 @@ def write_files(directory: Path) -> None:
     (directory / "tight.npz").write_bytes(tight())
     (directory / "cut.npz").write_bytes(samples()[:-10])
     (directory / "directory.bs1").mkdir(exist_ok=True)
+    for path in ("recordings/left/a.bs1", "recordings/right/b.bs1", "other_recordings/up/a.bs1"):
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_bytes(events((0, 5), (3, 50)))
 
 
 def parts_of(pointer: str) -> Parts:

@@ -1,4 +1,4 @@
-"""Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324 to ND326).
+"""Checks that arrays fit the document (ND309 to ND321, ND324 to ND326).
 
 Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``.
 Training checks the other values when it reads them.
@@ -7,7 +7,7 @@ Training checks the other values when it reads them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from netdesc.description.files.array_values import (
 from netdesc.description.files.npy import KIND_NAMES, Header, join_shape
 from netdesc.description.files.npz import CompressionRatioError
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
+from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, Document, MeanSquaredError, RateClassifier
 from netdesc.description.models.loss import window_steps
 from netdesc.description.shape_trace import output_locations, shape_locations
@@ -37,13 +38,15 @@ from netdesc.description.spelling import allowed_note, did_you_mean
 
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
-_INPUTS_LOCATION = (RelatedPath(("data", "inputs"), "these values"),)
-
 Result = TypeVar("Result")
 
 
 class ArrayChecks:
-    """Checks the arrays that the section ``data`` of the document names.
+    """Checks arrays, as the section ``data`` describes them.
+
+    ``files`` maps a field of ``data`` to its place in the document and to the name of the file that
+    holds its array. Other fields are in the document's section ``data``, and their arrays in
+    ``data.path``.
 
     ``output_shape`` and ``output_steps`` are those of the network's output; the shape is None if
     it is unknown. ``shape_trace`` is a text that shows how this shape follows from the layers.
@@ -59,11 +62,13 @@ class ArrayChecks:
         output_shape: Shape | None,
         output_steps: int,
         shape_trace: str = "",
+        files: Mapping[str, tuple[Parts, str]] | None = None,
     ) -> None:
         self.document = document
         self.data = data
         self.source_map = source_map
         self.shape_trace = shape_trace
+        self.files = files or {}
         self.output_shape, self.output_steps = output_shape, output_steps
         self.classes = None if output_shape is None else math.prod(output_shape)
         self.diagnostics: list[Diagnostic] = []
@@ -103,8 +108,16 @@ class ArrayChecks:
 
     def _add(self, code: str, field: str, message: str, **details: Any) -> None:
         """Adds a diagnostic at a field of ``data``. ``details`` are those of ``SourceMap``."""
-        diagnostic = self.source_map.diagnostic(code, ("data", field), message, **details)
-        self.diagnostics.append(diagnostic)
+        parts, _ = self._file(field)
+        self.diagnostics.append(self.source_map.diagnostic(code, parts, message, **details))
+
+    def _file(self, field: str) -> tuple[Parts, str]:
+        """Returns the place of a field in the document, and the name of its array's file."""
+        return self.files.get(field, (("data", field), self.data.path))
+
+    @property
+    def _values_location(self) -> tuple[RelatedPath, ...]:
+        return (RelatedPath(self._file("inputs")[0], "these values"),)
 
     def _read(self, field: str, read: Callable[[], Result]) -> Result | None:
         """Returns the result of ``read``; ``None``, and adds a diagnostic, if it fails."""
@@ -112,9 +125,9 @@ class ArrayChecks:
             return read()
         except CompressionRatioError as problem:
             hint = "if the data is correct, save the file with numpy.savez"
-            self._add("ND324", field, f"{self.data.path} {problem}", hint=hint)
+            self._add("ND324", field, f"{self._file(field)[1]} {problem}", hint=hint)
         except ArrayFileError as problem:
-            self._add("ND309", field, f"{self.data.path} {problem}")
+            self._add("ND309", field, f"{self._file(field)[1]} {problem}")
         return None
 
     def _header(self, field: str, name: str, kinds: str) -> Header | None:
@@ -125,14 +138,14 @@ class ArrayChecks:
         if name not in self.source.names:
             note = allowed_note(sorted(self.source.names)).replace("allowed", "its arrays")
             notes = (note if self.source.names else "it has no arrays",)
-            message = f"{self.data.path} has no array {quote_name(name)}"
+            message = f"{self._file(field)[1]} has no array {quote_name(name)}"
             hint = did_you_mean(name, self.source.names)
             self._add("ND310", field, message, hint=hint, notes=notes)
             return None
         header = self._read(field, partial(self.source.header, name))
         if header is None or (header.kind in kinds and header.code is not None):
             return header
-        subject = f"the array {quote_name(name)} of {self.data.path}"
+        subject = f"the array {quote_name(name)} of {self._file(field)[1]}"
         if header.kind == "O":
             message = f"{subject} contains pickled Python objects, which netdesc never loads"
             self._add("ND311", field, message, hint="save it as an array of numbers")
@@ -194,13 +207,13 @@ class ArrayChecks:
             message = f'{subject} has one value per input, and "{encoding.type}" takes one per step'
             hint = 'add "encoding": {"type": "rate"}'
             hint = '"constant" repeats a value in every step' if encoding.is_real else hint
-            self._add("ND314", "encoding", message, hint=hint, related=_INPUTS_LOCATION)
+            self._add("ND314", "encoding", message, hint=hint, related=self._values_location)
         elif not needs_steps and has_steps and 1 < actual[1] <= steps:
             message = f'{subject} has one value per step, and "{encoding.type}" takes one per input'
             hint = (
                 '"series" takes values of steps' if encoding.is_real else "spikes need no encoding"
             )
-            self._add("ND314", "encoding", message, hint=hint, related=_INPUTS_LOCATION)
+            self._add("ND314", "encoding", message, hint=hint, related=self._values_location)
         elif not (has_steps if needs_steps else actual[1:] == shape):
             self._add_wrong_shape(header)
         elif needs_steps and not 1 <= actual[1] <= steps:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, TypeVar
 
@@ -92,45 +94,71 @@ def require_numbers(header: Header, name: str) -> None:
         raise ArrayFileError(f"holds records in its array {quote_name(name)}")
 
 
-class NpyFolder:
-    """The .npy files of a folder, each of which holds one array (see ``ArraySource``)."""
+class OpenedArray(NamedTuple):
+    """An open file of one array. ``offset`` is where its values begin, None if compressed."""
 
-    def __init__(self, folder: Path) -> None:
-        self._paths: Mapping[str, Path] = {}
-        try:
-            self._paths = {each.stem: each for each in sorted(folder.glob("*.npy"))}
-        except OSError as problem:
-            raise ArrayFileError(f"cannot be read: {problem.strerror}") from problem
+    header: Header
+    offset: int | None
+    npy: IO[bytes]
+    """The array as an .npy file."""
+
+
+class ArrayFiles:
+    """Arrays with a file each (see ``ArraySource``).
+
+    ``open_array`` opens a file, after checking that it can hold the array.
+    """
+
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        open_array: Callable[[Path], AbstractContextManager[OpenedArray]],
+    ) -> None:
+        self._paths = paths
+        self._open_array = open_array
 
     @property
     def names(self) -> list[str]:
         return list(self._paths)
 
     def header(self, name: str) -> Header:
-        return self._open(name, lambda file: read_header(file)[0])
+        return self._open(name, lambda opened: opened.header)
 
     def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
         require_numbers(self.header(name), name)
-        return self._open(name, parse)
+        return self._open(name, lambda opened: parse(opened.npy))
 
     def location(self, name: str) -> Location | None:
-        return Location(self._paths[name], self._open(name, lambda file: read_header(file)[1]))
+        offset = self._open(name, lambda opened: opened.offset)
+        return None if offset is None else Location(self._paths[name], offset)
 
-    def _open(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
-        path = self._paths.get(name)
-        if path is None:
+    def _open(self, name: str, use: Callable[[OpenedArray], Parsed]) -> Parsed:
+        if name not in self._paths:
             raise missing_array(name, self.names)
         try:
-            size = file_size(path)
-            with path.open("rb") as file:
-                header, start = read_header(file)
-                if header.kind not in "OV" and start + header.bytes != size:
-                    raise EOFError
-                file.seek(0)
-                return parse(file)
-        except HEADER_ERRORS as problem:
-            what = getattr(problem, "strerror", None) or "it is no .npy file, cut off or damaged"
-            raise ArrayFileError(f"is damaged in its array {quote_name(name)}: {what}") from problem
+            with self._open_array(self._paths[name]) as opened:
+                return use(opened)
+        except ArrayFileError:
+            raise
+        except (*HEADER_ERRORS, zlib.error) as problem:
+            why = getattr(problem, "strerror", None) or "it is cut off or has another format"
+            raise ArrayFileError(f"is damaged in its array {quote_name(name)}: {why}") from problem
+
+
+def npy_folder(folder: Path) -> ArrayFiles:
+    """Returns the arrays of the .npy files in a folder. Raises OSError."""
+    return ArrayFiles({each.stem: each for each in sorted(folder.glob("*.npy"))}, _open_npy)
+
+
+@contextmanager
+def _open_npy(path: Path) -> Generator[OpenedArray, None, None]:
+    size = file_size(path)
+    with path.open("rb") as file:
+        header, start = read_header(file)
+        if header.kind not in "OV" and start + header.bytes != size:
+            raise EOFError
+        file.seek(0)
+        yield OpenedArray(header, start, file)
 
 
 def _values(member: IO[bytes]) -> Sequence[float]:

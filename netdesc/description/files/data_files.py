@@ -9,26 +9,20 @@ import contextlib
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any
 
-from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
-from netdesc.description.files.array_checks import ArrayChecks
-from netdesc.description.files.array_source import ArrayFileError
-from netdesc.description.files.event_checks import EventChecks
-from netdesc.description.files.npz import open_arrays
+from netdesc.description.files.file_kinds import KINDS, FileContext, FileKind
+from netdesc.description.files.file_references import FileReference, file_references
 from netdesc.description.files.training_set import listed_training_set
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Arrays, Document, EventFile, Lock, SpikeFiles, Weights
-from netdesc.description.shape_trace import output_locations, shape_locations, trace_shape
-from netdesc.description.shapes import INPUT, wire
+from netdesc.description.models import Arrays, Document, Lock, SpikeFiles, Weights
+from netdesc.description.shapes import wire
 from netdesc.description.source import file_size
 from netdesc.description.source_map import SourceMap
 from netdesc.description.spelling import closest_name
-from netdesc.sections import Section
 
 MAX_NAMES = 10_000
 """At most this many names of a directory are compared with the name of a missing file."""
@@ -51,27 +45,6 @@ def file_sha256(path: Path) -> str:
                 os.fsencode(f"{each.relative_to(path).as_posix()}\0{file_sha256(each)}\n")
             )
     return digest.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class FileReference:
-    """A file that a document names.
-
-    ``parts`` is the place of ``path`` in the document, ``holder`` the section that contains it.
-    """
-
-    parts: Parts
-    path: str
-    holder: Section
-
-
-def file_references(document: Document) -> Iterator[FileReference]:
-    """Yields every file that the document names, in the order of the models' fields."""
-    for parts in structure.file_path_locations(Document, document.model_dump(mode="json")):
-        holder: Any = document
-        for part in parts[:-1]:
-            holder = getattr(holder, str(part)) if isinstance(holder, Section) else holder[part]
-        yield FileReference(parts, getattr(holder, str(parts[-1])), holder)
 
 
 def file_paths(document: Document) -> dict[Parts, str]:
@@ -97,8 +70,8 @@ class FileChecks:
     """Checks all files of a document.
 
     ``resolve`` turns a path of the document into a path of the file system. ``locked`` maps a path
-    of the document to its SHA-256 in the section ``lock``. ``run`` sets ``training_set``, and
-    ``unchecked``: sentences about files whose values are not checked, because they are too large.
+    of the document to its SHA-256 in the section ``lock``. ``run`` sets what ``context`` has beside
+    diagnostics.
     """
 
     def __init__(
@@ -112,9 +85,8 @@ class FileChecks:
         self.source_map = source_map
         self.resolve = resolve
         self.locked = locked
-        self.wiring = wire(document)
-        self.training_set = listed_training_set(document)
-        self.unchecked: list[str] = []
+        training_set = listed_training_set(document)
+        self.context = FileContext(document, source_map, resolve, wire(document), training_set)
         self.names: dict[Path, list[str]] = {}
         self.valid: set[tuple[Any, ...]] = set()
 
@@ -143,24 +115,26 @@ class FileChecks:
 
     def _check(self, reference: FileReference, path: Path) -> list[Diagnostic]:
         parts, name = reference.parts, reference.path
-        kind = _KINDS[type(self.document.data) if parts[0] == "data" else Weights]
+        kind = KINDS[type(self.document.data) if parts[0] == "data" else Weights]
         diagnostic = self.source_map.diagnostic
         if not kind.allows(path):
             suffix = path.suffix.lower()
             why = f"its name ends in {suffix}" if suffix else "its name has no suffix"
             why = "it is a folder" if path.is_dir() else why
+            why = "it is a file" if kind.folder == "always" else why
             message = f"{name} is not {kind.noun}: {why}"
-            folder = ("a folder of .npy files",) if kind.may_be_folder else ()
-            notes = ("allowed: " + ", ".join((*kind.suffixes, *folder)),)
+            folder = ("a folder of .npy files",) if kind.folder == "maybe" else ()
+            allowed = ", ".join((*kind.suffixes, *folder))
+            notes = (f"allowed: {allowed}",) if allowed else ()
             return [diagnostic("ND305", parts, message, hint=_type_for(suffix), notes=notes)]
         expected = getattr(reference.holder, "sha256", None) or self.locked.get(name, "")
         try:
-            if not path.is_dir():
+            if kind.must_exist and not path.is_dir():
                 file_size(path)
             digest = file_sha256(path) if expected else ""
-            found = list(kind.check(self, reference, path))
+            found = list(kind.check(self.context, reference, path))
         except FileNotFoundError:
-            return [self._missing(parts, name, path, kind.suffixes)]
+            return [self._missing(reference, path, kind)]
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
             return [diagnostic("ND302", parts, f"cannot read {name}: {reason}")]
@@ -170,24 +144,20 @@ class FileChecks:
             return [diagnostic("ND303", parts, message, hint=hint, notes=notes)]
         return found
 
-    @property
-    def output_trace(self) -> str:
-        """A text that shows how the output's shape follows from the layers."""
-        return trace_shape(self.document, self.wiring, len(self.document.layers) - 1)
-
-    def _missing(
-        self, parts: Parts, name: str, path: Path, suffixes: tuple[str, ...]
-    ) -> Diagnostic:
+    def _missing(self, reference: FileReference, path: Path, kind: FileKind) -> Diagnostic:
         """Returns ND301 for a missing file, and suggests a file with a similar name."""
+        parts, name, suffixes = reference.parts, reference.path, kind.suffixes
         names = self._names_in(path.parent)
-        best = closest_name(path.name, [each for each in names if each.lower().endswith(suffixes)])
+        best = closest_name(
+            path.name, [each for each in names if not suffixes or each.lower().endswith(suffixes)]
+        )
         hint = self._way(parts, name)
         if not hint and best is not None:
             hint = f'did you mean "{os.path.join(os.path.dirname(name), best)}"?'
         elif not hint and parts[0] == "weights":
             hint = "if imported from a .net file, `netdesc import` or imported.save() writes it"
         notes = (f"looked for {path.resolve()}",)
-        message = f"there is no file {name}"
+        message = f"there is no {'folder' if kind.folder == 'always' else 'file'} {name}"
         return self.source_map.diagnostic("ND301", parts, message, hint=hint, notes=notes)
 
     def _way(self, parts: Parts, name: str) -> str:
@@ -208,74 +178,8 @@ class FileChecks:
         return self.names[directory]
 
 
-def _check_weights(checks: FileChecks, reference: FileReference, path: Path) -> list[Diagnostic]:
-    with path.open("rb") as file:
-        file.read(1)  # raises OSError if it cannot be read
-    return []
-
-
-def _check_events(checks: FileChecks, reference: FileReference, path: Path) -> Iterator[Diagnostic]:
-    document, parts = checks.document, reference.parts
-    shape, locations = document.input.shape, shape_locations(document, INPUT)
-    if parts[-2] == "target":
-        shape, locations = checks.wiring.outputs[-1], output_locations(document)
-    events = EventChecks(
-        cast("EventFile", reference.holder),
-        document.time,
-        shape,
-        checks.source_map,
-        parts,
-        locations,
-        checks.output_trace,
-    )
-    with path.open("rb") as file:
-        yield from events.run(file, path.suffix.lower(), file_size(path))
-    checks.unchecked += events.unchecked
-
-
-def _check_arrays(checks: FileChecks, reference: FileReference, path: Path) -> list[Diagnostic]:
-    data = cast("Arrays", reference.holder)
-    arrays = ArrayChecks(
-        checks.document,
-        data,
-        checks.source_map,
-        checks.wiring.outputs[-1],
-        checks.wiring.steps[-1],
-        checks.output_trace,
-    )
-    try:
-        with open_arrays(path) as source:
-            found = arrays.run(source)
-    except ArrayFileError as problem:
-        message = f"{reference.path} {problem}"
-        return [checks.source_map.diagnostic("ND309", reference.parts, message)]
-    checks.training_set = arrays.training_set
-    checks.unchecked += arrays.unchecked
-    return found
-
-
-class _Kind(NamedTuple):
-    """What files of a section of the document are, and how their contents are checked."""
-
-    noun: str
-    suffixes: tuple[str, ...]
-    check: Callable[[FileChecks, FileReference, Path], Iterable[Diagnostic]]
-    may_be_folder: bool = False
-
-    def allows(self, path: Path) -> bool:
-        """Whether a file may have this name, or is a folder and may be one."""
-        return path.suffix.lower() in self.suffixes or (self.may_be_folder and path.is_dir())
-
-
-_KINDS: dict[type, _Kind] = {
-    SpikeFiles: _Kind("a file of events", (".bs1", ".bs2", ".npy"), _check_events),
-    Arrays: _Kind("a file of arrays", (".npz",), _check_arrays, may_be_folder=True),
-    Weights: _Kind("a file of weights", (".net", ".safetensors"), _check_weights),
-}
-
-
 def _type_for(suffix: str) -> str:
     """Returns a hint with the type of data that reads files with this suffix, or ""."""
     types = {SpikeFiles: "spike_files", Arrays: "arrays"}
-    fitting = [name for kind, name in types.items() if suffix in _KINDS[kind].suffixes]
+    fitting = [name for kind, name in types.items() if suffix in KINDS[kind].suffixes]
     return f'data of "type": "{fitting[0]}" reads {suffix} files' if fitting else ""

@@ -1,4 +1,4 @@
-"""Reads files of spike events without numpy: .bs1, .bs2 and .npy.
+"""Reads files of spike events without numpy: .bs1, .bs2 (which N-MNIST calls .bin) and .npy.
 
 A .bs1 file has no header and 5 bytes per event, big-endian: 16 bits neuron, 1 bit polarity, 23 bits
 time in microseconds. A .bs2 file has 8 bits x and 8 bits y instead of the neuron (the N-MNIST
@@ -25,7 +25,9 @@ MAX_TIME_MS = 4e9
 
 MICROSECONDS_HINT = "are the times in µs? .npy times are milliseconds"
 
-_RECORD_BYTES = 5
+SUFFIXES = (".bs1", ".bs2", ".bin", ".npy")
+RECORD_BYTES = 5
+"""The number of bytes of an event in files of other formats than .npy."""
 _MAX_INTEGER = (1 << 31) - 1
 _EXPECTED = "expected: rows of x, p, t, of x, y, p, t, or of x, y, p, t, payload"
 
@@ -92,17 +94,17 @@ def open_events(file: BinaryIO, suffix: str, size: int) -> OpenedEvents:
     """
     if suffix == ".npy":
         return _open_npy(file, size)
-    if size % _RECORD_BYTES:
+    if size % RECORD_BYTES:
         raise EventLengthError(
-            f"has {size} bytes, which is no multiple of {_RECORD_BYTES}; it is cut off or has "
+            f"has {size} bytes, which is no multiple of {RECORD_BYTES}; it is cut off or has "
             "another format"
         )
-    return OpenedEvents(size // _RECORD_BYTES, partial(_read_records, file, suffix, size))
+    return OpenedEvents(size // RECORD_BYTES, partial(_read_records, file, suffix, size))
 
 
 def _read_records(file: BinaryIO, suffix: str, size: int) -> Columns:
     raw = file.read(size)
-    first, second, high, middle, low = (raw[byte::_RECORD_BYTES] for byte in range(_RECORD_BYTES))
+    first, second, high, middle, low = (raw[byte::RECORD_BYTES] for byte in range(RECORD_BYTES))
     times = _big_endian(high.translate(_TIME_BITS), middle, low)
     p = memoryview(high.translate(_POLARITY_BIT))
     if suffix == ".bs1":

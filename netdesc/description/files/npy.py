@@ -132,6 +132,18 @@ def read_header(member: IO[bytes]) -> tuple[Header, int]:
     return header, 8 + struct.calcsize(form) + length
 
 
+def npy_header(header: Header) -> bytes:
+    """Returns the beginning of an .npy file, before its values."""
+    order = ">" if header.is_big_endian else "<"
+    fields = {
+        "descr": f"{order}{header.kind}{header.item_bytes}",
+        "fortran_order": header.fortran_order,
+        "shape": header.shape,
+    }
+    text = f"{fields}\n".encode("latin-1")
+    return _MAGIC + b"\1\0" + struct.pack("<H", len(text)) + text
+
+
 def _parse_header(text: str) -> Header:
     """Parses the text of a header, which is a dictionary literal of Python. Raises ValueError."""
     try:

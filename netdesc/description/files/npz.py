@@ -21,9 +21,9 @@ from netdesc.description.files.array_source import (
     ArrayFileError,
     ArraySource,
     Location,
-    NpyFolder,
     Parsed,
     missing_array,
+    npy_folder,
     quote_name,
     require_numbers,
 )
@@ -143,7 +143,7 @@ class Npz:
 def open_arrays(path: Path) -> Generator[ArraySource, None, None]:
     """Opens an .npz file, or a folder of .npy files. Raises OSError, and ArrayFileError."""
     if path.is_dir():
-        yield NpyFolder(path)
+        yield npy_folder(path)
         return
     try:
         file_size(path)  # a pipe is not opened, which would wait for its writer

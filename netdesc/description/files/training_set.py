@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from netdesc.description.files.array_source import ArrayFileError, array_values
+from netdesc.description.files.event_folders import class_files
+from netdesc.description.files.idx import idx_files
 from netdesc.description.files.npz import open_arrays
-from netdesc.description.models import Arrays, Document, SpikeFiles
+from netdesc.description.models import Arrays, Document, EventFolders, Idx, SpikeFiles
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 """The values of the array ``split``: the set to which each sample belongs."""
@@ -50,22 +53,42 @@ def read_training_set(document: Document, resolve: Callable[[str], Path]) -> Tra
     if the file is missing or invalid.
     """
     data = document.data
-    if isinstance(data, Arrays):
-        return _count_in_arrays(resolve(data.path), data)
-    return listed_training_set(document)
-
-
-def _count_in_arrays(path: Path, data: Arrays) -> TrainingSet:
     try:
-        with open_arrays(path) as source:
-            if data.split is None:
-                return TrainingSet(
-                    source.header(data.targets or data.labels).shape[0], has_validation=False
-                )
-            header = source.header(data.split)
-            if header.kind not in "iu" or header.code is None:
-                return TrainingSet()
-            parts = array_values(source, data.split)
-            return TrainingSet(parts.count(TRAIN), has_validation=VALIDATION in parts)
+        count = _COUNTS.get(type(data))
+        return listed_training_set(document) if count is None else count(document, data, resolve)
     except (OSError, ArrayFileError, IndexError):
         return TrainingSet()
+
+
+_Resolve = Callable[[str], Path]
+
+
+def _count_in_idx(document: Document, data: Any, resolve: _Resolve) -> TrainingSet:
+    images, labels = resolve(data.images.path), resolve(data.labels.path)
+    header = idx_files(images, labels, document.input.shape).header("labels")
+    return TrainingSet(header.shape[0], has_validation=data.validation is not None)
+
+
+def _count_in_folders(document: Document, data: Any, resolve: _Resolve) -> TrainingSet:
+    found = class_files(resolve(data.train.path)).values()
+    return TrainingSet(sum(map(len, found)), has_validation=data.validation is not None)
+
+
+def _count_in_arrays(document: Document, data: Any, resolve: _Resolve) -> TrainingSet:
+    with open_arrays(resolve(data.path)) as source:
+        if data.split is None:
+            return TrainingSet(
+                source.header(data.targets or data.labels).shape[0], has_validation=False
+            )
+        header = source.header(data.split)
+        if header.kind not in "iu" or header.code is None:
+            return TrainingSet()
+        parts = array_values(source, data.split)
+        return TrainingSet(parts.count(TRAIN), has_validation=VALIDATION in parts)
+
+
+_COUNTS: dict[type, Callable[[Document, Any, _Resolve], TrainingSet]] = {
+    Arrays: _count_in_arrays,
+    Idx: _count_in_idx,
+    EventFolders: _count_in_folders,
+}

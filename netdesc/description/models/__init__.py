@@ -12,9 +12,11 @@ from netdesc.description.models.arrays import (
 from netdesc.description.models.classifier import MovingWindowClassifier, RateClassifier
 from netdesc.description.models.data import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import Document, Input, Time, Weights
+from netdesc.description.models.idx import Idx
 from netdesc.description.models.layers import Dense, Flatten, Layer, Quantization, SynapticSection
 from netdesc.description.models.lock import Lock, LockedFile, Origin
 from netdesc.description.models.loss import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.models.recordings import EventFolder, EventFolders, Tonic
 from netdesc.description.models.training import (
     Adam,
     AdamW,
@@ -27,6 +29,9 @@ from netdesc.description.models.training import (
 )
 from netdesc.neurons.models.cuba import Cuba
 from netdesc.neurons.models.fields import TauGradSchedule
+
+ValueData = Arrays | Idx
+"""Data of values that an encoding turns into inputs."""
 
 __all__ = [
     "Adam",
@@ -41,7 +46,10 @@ __all__ = [
     "Document",
     "EarlyStopping",
     "EventFile",
+    "EventFolder",
+    "EventFolders",
     "Flatten",
+    "Idx",
     "Input",
     "LatencyEncoding",
     "Layer",
@@ -65,6 +73,8 @@ __all__ = [
     "SynapticSection",
     "TauGradSchedule",
     "Time",
+    "Tonic",
     "Training",
+    "ValueData",
     "Weights",
 ]

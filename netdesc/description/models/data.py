@@ -13,6 +13,14 @@ PathText = Annotated[str, Field(min_length=1, max_length=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SHA256_EXAMPLE = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 
+Rounding = Literal["nearest", "floor"]
+ROUNDING_TEXT = (
+    "Rounding of an event's time to a step: to the nearest (halves to the even one) or down."
+)
+DUPLICATES_TEXT = (
+    "Two events of a neuron in one step become one spike (or), or a spike of size two (sum). Of "
+    "events with payloads, the last one in the file counts (or), or they add up (sum)."
+)
 PARTS = ("train", "validation", "test")
 """The parts of the data."""
 
@@ -21,7 +29,7 @@ class EventFile(Section):
     """A file of spike events and how they are binned to steps."""
 
     path: PathText = field(
-        "File of events: .bs1, .bs2 or .npy. Relative to the JSON file, and to the working "
+        "File of events: .bs1, .bs2, .bin or .npy. Relative to the JSON file, and to the working "
         "directory in --set.",
         example="input.bs1",
         is_path=True,
@@ -31,13 +39,12 @@ class EventFile(Section):
         default=None,
         example=SHA256_EXAMPLE,
     )
-    rounding: Literal["nearest", "floor"] = field(
-        "Rounding of an event's time to a step: to the nearest (halves to the even one) or down.",
+    rounding: Rounding = field(
+        ROUNDING_TEXT,
         default="nearest",
     )
     duplicates: Literal["or", "sum"] = field(
-        "Two events of a neuron in one step become one spike (or), or a spike of size two (sum). "
-        "Of events with payloads, the last one in the file counts (or), or they add up (sum).",
+        DUPLICATES_TEXT,
         default="or",
     )
 

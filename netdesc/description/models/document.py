@@ -9,10 +9,12 @@ from pydantic import Discriminator, Field, Tag
 from netdesc.description.models.arrays import Arrays
 from netdesc.description.models.classifier import Classifier
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256, SpikeFiles
+from netdesc.description.models.idx import Idx
 from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
 from netdesc.description.models.loss import Loss
 from netdesc.description.models.neurons import NEURON_EXAMPLE, Neuron
+from netdesc.description.models.recordings import EventFolders, Tonic
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
 from netdesc.sections import Name, Section, field, type_tag
 
@@ -69,7 +71,11 @@ class Weights(Section):
 
 
 Data = Annotated[
-    Annotated[SpikeFiles, Tag("<spike_files>")] | Annotated[Arrays, Tag("<arrays>")],
+    Annotated[SpikeFiles, Tag("<spike_files>")]
+    | Annotated[Arrays, Tag("<arrays>")]
+    | Annotated[Idx, Tag("<idx>")]
+    | Annotated[EventFolders, Tag("<event_folders>")]
+    | Annotated[Tonic, Tag("<tonic>")],
     Discriminator(type_tag),
 ]
 

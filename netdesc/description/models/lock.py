@@ -19,8 +19,11 @@ class LockedFile(Section):
     absolute: PathText = field(
         "The file's absolute path, used if the lock was moved.", example="/home/me/input.bs1"
     )
-    sha256: Sha256 = field(
-        "SHA-256 of the file, 64 lower-case hexadecimal digits.", example=SHA256_EXAMPLE
+    sha256: Sha256 | None = field(
+        "SHA-256 of the file, 64 lower-case hexadecimal digits. Null for a folder of Tonic, which "
+        "checks its own files.",
+        default=None,
+        example=SHA256_EXAMPLE,
     )
 
 

@@ -1,4 +1,4 @@
-from netdesc.description.models import Arrays
+from netdesc.description.models import ValueData
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import output_locations
 
@@ -34,7 +34,7 @@ def check(context: Context) -> Found:
     shown = ", ".join(map(str, missing[:MAX_LABELS_SHOWN]))
     count = classes - len(labels)
     more = f" and {count - MAX_LABELS_SHOWN} more" if count > MAX_LABELS_SHOWN else ""
-    field = "labels" if isinstance(document.data, Arrays) else "train"
+    field = "labels" if isinstance(document.data, ValueData) else "train"
     noun = "label" if count == 1 else "labels"
     yield RuleDiagnostic(
         ("data", field),

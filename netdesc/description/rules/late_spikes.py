@@ -1,4 +1,4 @@
-from netdesc.description.models import Arrays, LatencyEncoding
+from netdesc.description.models import LatencyEncoding, ValueData
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -17,7 +17,7 @@ def check(context: Context) -> Found:
     Use a smaller within_steps, or null, which means all steps of a sample.
     """
     data, steps = context.document.data, context.document.time.steps
-    if not isinstance(data, Arrays) or not isinstance(data.encoding, LatencyEncoding):
+    if not isinstance(data, ValueData) or not isinstance(data.encoding, LatencyEncoding):
         return
     within = data.encoding.within_steps
     if within is not None and within > steps:

@@ -1,6 +1,6 @@
 import math
 
-from netdesc.description.models import Arrays
+from netdesc.description.models import ValueData
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -27,7 +27,7 @@ def check(context: Context) -> Found:
             case _:
                 pass
     data = context.document.data
-    if isinstance(data, Arrays) and math.isinf(data.range[1] - data.range[0]):
+    if isinstance(data, ValueData) and math.isinf(data.range[1] - data.range[0]):
         # If the width of the range is infinite, every value is encoded as 0, so no input spikes.
         low, high = data.range
         message = f"data.range goes from {low:g} to {high:g}, too far apart for a 64-bit float"

@@ -1,4 +1,4 @@
-from netdesc.description.models import Arrays
+from netdesc.description.models import ValueData
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 
 
@@ -24,7 +24,7 @@ def check(context: Context) -> Found:
     Write two different numbers from 0 to 1, or use the encoding constant, which takes any numbers.
     """
     data = context.document.data
-    if not isinstance(data, Arrays):
+    if not isinstance(data, ValueData):
         return
     ends, encoding = data.to, data.encoding
     if ends[0] == ends[1]:

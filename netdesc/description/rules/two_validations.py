@@ -1,4 +1,4 @@
-from netdesc.description.models import Arrays, SpikeFiles
+from netdesc.description.models import Arrays
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 _EXAMPLE = """\
@@ -34,8 +34,8 @@ def check(context: Context) -> Found:
     """
     split = context.document.training.validation_split
     data = context.document.data
-    if split > 0 and isinstance(data, SpikeFiles) and data.validation:
-        message = "data.validation lists samples, and validation_split would take more"
+    if split > 0 and getattr(data, "validation", None):
+        message = "data.validation names samples, and validation_split would take more"
         yield _diagnostic(
             message, RelatedPath(("data", "validation"), "validation samples", on="key")
         )

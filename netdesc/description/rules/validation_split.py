@@ -1,4 +1,3 @@
-from netdesc.description.models import SpikeFiles
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -16,8 +15,7 @@ def check(context: Context) -> Found:
     Add samples, use a smaller share, or list validation samples in data.validation.
     """
     training, samples = context.document.training, context.training_set.samples
-    data = context.document.data
-    if isinstance(data, SpikeFiles) and data.validation:
+    if getattr(context.document.data, "validation", None):
         return  # ND218 reports a validation split that is used beside such samples
     if samples is not None and training.held_out(samples) >= samples:
         noun = "sample" if samples == 1 else "samples"

@@ -1,4 +1,4 @@
-from netdesc.description.models import Arrays
+from netdesc.description.models import ValueData
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -16,7 +16,7 @@ def check(context: Context) -> Found:
     Write the smaller number first.
     """
     data = context.document.data
-    if isinstance(data, Arrays) and data.range[0] >= data.range[1]:
+    if isinstance(data, ValueData) and data.range[0] >= data.range[1]:
         low, high = data.range
         message = f"data.range goes from {low:g} to {high:g}: the first must be smaller"
         first = RelatedPath(("data", "range", 0), "the low end")

@@ -1,0 +1,115 @@
+"""Data as idx files, the format of MNIST and Fashion-MNIST."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Tag
+
+from netdesc.description.models.arrays import (
+    Arrays,
+    ConstantEncoding,
+    LatencyEncoding,
+    RateEncoding,
+    Scaled,
+)
+from netdesc.description.models.augmentation import Augmentation, augmentation_field
+from netdesc.description.models.data import PARTS, SHA256_EXAMPLE, PathText, Sha256
+from netdesc.sections import Section, field, type_tag
+
+_IMAGES = {"path": "train-images-idx3-ubyte.gz"}
+_LABELS = {"path": "train-labels-idx1-ubyte.gz"}
+
+
+class IdxFile(Section):
+    """An idx file, which may be compressed with gzip."""
+
+    path: PathText = field(
+        "Idx file, as it is or compressed with gzip. Relative to the JSON file, and to the working "
+        "directory in --set.",
+        example="train-images-idx3-ubyte.gz",
+        is_path=True,
+    )
+    sha256: Sha256 | None = field(
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
+        default=None,
+        example=SHA256_EXAMPLE,
+    )
+
+
+class IdxPart(Section):
+    """Images with their labels."""
+
+    images: IdxFile = field("The values of the samples.", example=_IMAGES)
+    labels: IdxFile = field("The class of each sample, counted from 0.", example=_LABELS)
+
+
+ValueEncoding = Annotated[
+    Annotated[RateEncoding, Tag("<rate>")]
+    | Annotated[LatencyEncoding, Tag("<latency>")]
+    | Annotated[ConstantEncoding, Tag("<constant>")],
+    Discriminator(type_tag),
+]
+
+
+class Idx(Section):
+    """Images with labels in idx files, the format of MNIST and Fashion-MNIST."""
+
+    type: Literal["idx"] = field(
+        "Images with labels in idx files, the format of MNIST and Fashion-MNIST."
+    )
+    images: IdxFile = field(
+        "The values of the training samples. An image has as many values as input.shape, and takes "
+        "its shape.",
+        example=_IMAGES,
+    )
+    labels: IdxFile = field("The class of each training sample, counted from 0.", example=_LABELS)
+    validation: IdxPart | None = field(
+        "The validation samples, which choose the best weights and are never trained on.",
+        default=None,
+        example={"images": _IMAGES, "labels": _LABELS},
+    )
+    test: IdxPart | None = field(
+        "The test samples, which only evaluate measures.",
+        default=None,
+        example={"images": _IMAGES, "labels": _LABELS},
+    )
+    range: tuple[float, float] = field(
+        "Lowest and highest possible value, which become the ends of to. A value outside is an "
+        "error.",
+        unit="of the values",
+        default=(0.0, 255.0),
+    )
+    to: tuple[Scaled, Scaled] = field(
+        "What the low and the high end of range become. The encodings rate and latency need "
+        "numbers from 0 to 1.",
+        unit="1",
+        default=(0.0, 1.0),
+        example=[-1, 1],
+    )
+    encoding: ValueEncoding = field(
+        "How the values become inputs.",
+        default=RateEncoding(type="rate"),
+        example={"type": "constant"},
+    )
+    augmentation: Augmentation = augmentation_field()
+
+    @property
+    def parts(self) -> dict[str, IdxPart]:
+        """The files of each part that there is: train, validation and test."""
+        train = IdxPart(images=self.images, labels=self.labels)
+        known = dict(zip(PARTS, (train, self.validation, self.test), strict=True))
+        return {name: part for name, part in known.items() if part is not None}
+
+    def arrays(self, part: IdxPart) -> Arrays:
+        """Returns the section of arrays that means the same as this one does for a part."""
+        return Arrays(
+            type="arrays",
+            path=part.images.path,
+            inputs="images",
+            labels="labels",
+            split=None,
+            range=self.range,
+            to=self.to,
+            encoding=self.encoding,
+        )

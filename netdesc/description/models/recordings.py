@@ -1,0 +1,99 @@
+"""Data as recordings of events with a class each: folders of event files, and datasets of Tonic."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from netdesc.description.models.augmentation import Augmentation, augmentation_field
+from netdesc.description.models.data import (
+    DUPLICATES_TEXT,
+    PARTS,
+    ROUNDING_TEXT,
+    SHA256_EXAMPLE,
+    PathText,
+    Rounding,
+    Sha256,
+)
+from netdesc.sections import Section, field
+
+
+def _rounding() -> Any:
+    return field(ROUNDING_TEXT, default="nearest")
+
+
+def _duplicates() -> Any:
+    return field(DUPLICATES_TEXT, default="or")
+
+
+class EventFolder(Section):
+    """A folder with a folder of event files for each class."""
+
+    path: PathText = field(
+        "Folder with a folder for each class, which holds the event files of this class: .bin or "
+        ".bs2 (N-MNIST), .bs1 or .npy. Relative to the JSON file, and to the working directory in "
+        "--set.",
+        example="NMNIST/Train",
+        is_path=True,
+    )
+    sha256: Sha256 | None = field(
+        "SHA-256 that the folder must have, 64 lower-case hexadecimal digits: that of the names "
+        "and SHA-256 of all its files, as the lock of a run has it.",
+        default=None,
+        example=SHA256_EXAMPLE,
+    )
+
+
+class EventFolders(Section):
+    """Recordings in folders, one for each class. Batches are read from the files one by one."""
+
+    type: Literal["event_folders"] = field(
+        "Recordings in folders, one for each class. Batches are read from the files one by one."
+    )
+    train: EventFolder = field(
+        "The training samples. Their folders, sorted by name (numbers by value), are the classes "
+        "0, 1, …",
+        example={"path": "NMNIST/Train"},
+    )
+    validation: EventFolder | None = field(
+        "The validation samples, which choose the best weights and are never trained on. Their "
+        "folders have the names of those in train.",
+        default=None,
+        example={"path": "NMNIST/Validation"},
+    )
+    test: EventFolder | None = field(
+        "The test samples, which only evaluate measures. Their folders have the names of those in "
+        "train.",
+        default=None,
+        example={"path": "NMNIST/Test"},
+    )
+    rounding: Rounding = _rounding()
+    duplicates: Literal["or", "sum"] = _duplicates()
+    augmentation: Augmentation = augmentation_field()
+
+    @property
+    def parts(self) -> dict[str, EventFolder]:
+        """The folder of each part that there is: train, validation and test."""
+        known = {name: getattr(self, name) for name in PARTS}
+        return {name: folder for name, folder in known.items() if folder is not None}
+
+
+class Tonic(Section):
+    """A dataset of the package Tonic, which loads or downloads it: pip install "netdesc[tonic]"."""
+
+    type: Literal["tonic"] = field(
+        'A dataset of the package Tonic, which loads or downloads it: pip install "netdesc[tonic]".'
+    )
+    dataset: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)] = field(
+        "Name of the dataset's class in tonic.datasets.", example="NMNIST"
+    )
+    path: PathText = field(
+        "Folder in which Tonic keeps its datasets, and into which it downloads them. Relative to "
+        "the JSON file, and to the working directory in --set.",
+        example="tonic",
+        is_path=True,
+    )
+    rounding: Rounding = _rounding()
+    duplicates: Literal["or", "sum"] = _duplicates()
+    augmentation: Augmentation = augmentation_field()

@@ -1,0 +1,198 @@
+"""Each kind of data is validated, trained on, resumed, evaluated and locked."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.idx_samples import recording, write_images, write_recordings
+
+import netdesc
+from netdesc.training import DataError
+from netdesc.training.errors import MissingDataError
+from netdesc.training.samples import SampleSpec
+from netdesc.training.splits import read_splits
+
+COUNTS = {"train": 12, "test": 6}
+NEURON = {"type": "cuba", "threshold": 0.3, "current_decay": 0.5, "voltage_decay": 0.2}
+CLASSES = ("left", "right")
+
+
+class _Recordings:
+    """A stand-in for the datasets of Tonic: events in a structured array, times in microseconds."""
+
+    def __init__(self, save_to: str, train: bool = True) -> None:
+        self.folder, self.part = save_to, "train" if train else "test"
+        self.targets = [label for label in (0, 1) for _ in range(COUNTS[self.part])]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, Any]:
+        event = recording(self.targets[number], number % COUNTS[self.part])
+        rows = np.zeros(len(event), [("x", int), ("y", int), ("t", int), ("p", bool)])
+        assert event.y is not None
+        rows["x"], rows["y"], rows["p"] = event.x, event.y, event.p
+        rows["t"] = np.rint(event.t * 1000)
+        return rows, self.targets[number]
+
+
+class _Named(_Recordings):
+    """Classes have names, which only the samples have; parts are chosen by a word."""
+
+    def __init__(self, save_to: str, split: str = "train") -> None:
+        super().__init__(save_to, split == "train")
+        self.names, self.targets, self.length = self.targets, [], len(self.targets)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, Any]:
+        self.targets, kept = self.names, self.targets
+        events, label = super().__getitem__(number)
+        self.targets = kept
+        return events, CLASSES[label]
+
+
+class _Broken(_Recordings):
+    def __init__(self, save_to: str) -> None:
+        raise OSError("no network")
+
+
+@pytest.fixture
+def tonic(monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets: Any = types.ModuleType("tonic.datasets")
+    datasets.__all__ = ["Recordings", "Named", "Broken"]
+    datasets.Recordings, datasets.Named, datasets.Broken = _Recordings, _Named, _Broken
+    package = types.ModuleType("tonic")
+    package.__spec__ = importlib.machinery.ModuleSpec("tonic", None)
+    monkeypatch.setitem(sys.modules, "tonic", package)
+    monkeypatch.setitem(sys.modules, "tonic.datasets", datasets)
+
+
+def write_document(folder: Path, data: dict[str, Any], **more: Any) -> Path:
+    write_images(folder, COUNTS)
+    write_recordings(folder, COUNTS, CLASSES)
+    document = {
+        "format": 1,
+        "name": "kinds",
+        "time": {"steps": 12},
+        "data": data,
+        "input": {"shape": [1, 2, 3] if data["type"] == "idx" else [2, 2, 3]},
+        "layers": [
+            {"name": "flat", "type": "flatten"},
+            {"name": "output", "type": "dense", "units": 2, "neuron": NEURON, "weight_scale": 3},
+        ],
+        "loss": {"type": "spike_max", "mode": "softmax"},
+        "training": {
+            "epochs": 8,
+            "batch_size": 5,
+            "optimizer": {"type": "adam", "learning_rate": 0.05},
+        },
+    }
+    path = folder / "kinds.json"
+    path.write_text(json.dumps({**document, **more}))
+    return path
+
+
+def files(part: str) -> dict[str, Any]:
+    return {name: {"path": f"{part}-{name}"} for name in ("images", "labels")}
+
+
+FOLDERS = {part: {"path": part} for part in COUNTS}
+KINDS = {
+    "idx": {
+        "type": "idx",
+        **files("train"),
+        "test": files("test"),
+    },
+    "event_folders": {"type": "event_folders", **FOLDERS, "rounding": "floor"},
+    "tonic": {"type": "tonic", "dataset": "Recordings", "path": "data", "rounding": "floor"},
+    "tonic with names": {"type": "tonic", "dataset": "Named", "path": "data", "rounding": "floor"},
+}
+
+
+def loss(run: netdesc.Run) -> float:
+    assert run.final is not None
+    return run.final["loss"]
+
+
+@pytest.mark.parametrize("kind", ["idx", "event_folders", "tonic"])
+def test_data_are_trained_on_and_tested(kind: str, tmp_path: Path, tonic: None) -> None:
+    path = write_document(tmp_path, KINDS[kind])
+    assert netdesc.check(path)[1] == []
+    run = netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+    per_class = 1 if kind == "idx" else 2
+    for part, count in COUNTS.items():
+        found = netdesc.evaluate(run, part=part)
+        assert found.samples == per_class * count
+        assert found.score is not None
+        assert found.score.accuracy > 0.9
+    more = netdesc.train(
+        tmp_path / "run/network.lock.json", run_dir=tmp_path / "again", progress="quiet"
+    )
+    assert loss(more) == loss(run)
+
+
+def test_recordings_of_folders_and_of_tonic_are_the_same_samples(
+    tmp_path: Path, tonic: None
+) -> None:
+    spec = SampleSpec(12, 1.0, (2, 2, 3), (2,), classes=2)
+    rng = np.random.default_rng(0)
+    splits = {
+        kind: read_splits(netdesc.load(write_document(tmp_path, KINDS[kind])), spec, print)
+        for kind in ("event_folders", "tonic", "tonic with names")
+    }
+    assert splits["tonic with names"].validation is not None
+    assert splits["tonic"].validation is None
+    for part in COUNTS:
+        first, *others = (getattr(each, part).dense(rng) for each in splits.values())
+        for other in others:
+            assert all(map(np.array_equal, other, first))
+        assert first[0].sum() > 0
+
+
+def test_events_outside_are_told_and_a_damaged_recording_is_named(tmp_path: Path) -> None:
+    path = write_document(tmp_path, KINDS["event_folders"], time={"steps": 6})
+    found = netdesc.evaluate(path, part="train").warnings
+    assert any("24 of 24 recordings have events outside 6 steps" in each for each in found)
+    broken = tmp_path / "train/left/00003.bin"
+    broken.write_bytes(broken.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"00003\.bin: has 99 bytes"):
+        netdesc.evaluate(netdesc.load(path, with_files=False), part="train")
+
+
+def test_without_tonic_the_command_that_installs_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tonic", None)
+    monkeypatch.setitem(sys.modules, "tonic.datasets", None)
+    path = write_document(tmp_path, KINDS["tonic"])
+    with pytest.raises(MissingDataError, match=r'pip install "netdesc\[tonic\]"'):
+        netdesc.evaluate(netdesc.load(path, with_files=False))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ("Absent", "Tonic has no dataset Absent; it has Recordings, Named, Broken"),
+        ("Broken", "Tonic cannot load Broken in .*data: no network"),
+    ],
+)
+def test_what_tonic_does_not_have(dataset: str, message: str, tmp_path: Path, tonic: None) -> None:
+    path = write_document(tmp_path, {**KINDS["tonic"], "dataset": dataset})
+    with pytest.raises(DataError, match=message):
+        netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+
+
+def test_labels_of_an_idx_file_are_named_by_their_file(tmp_path: Path) -> None:
+    data = {**KINDS["idx"], "labels": {"path": "test-labels"}}
+    path = write_document(tmp_path, data)
+    with pytest.raises(DataError, match=r'test-labels: array "labels" has shape \[6\]'):
+        netdesc.evaluate(netdesc.load(path, with_files=False), part="train")

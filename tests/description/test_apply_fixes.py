@@ -128,6 +128,14 @@ def test_errors_revealed_by_a_fix_are_fixed_too():
     assert codes(result.left) == ["ND301", "ND301"]
 
 
+def test_a_dictionary_of_python_becomes_json():
+    data = json.loads(LABELLED)
+    data["data"] |= {"range": (0, 1), "split": None}
+    result = _fixed(repr(data).replace("[4]", "(4,)"))
+    assert json.loads(result.after.text) == json.loads(json.dumps(data))
+    assert {each.code for each in result.fixed} == {"ND007", "ND008", "ND012"}
+
+
 def test_byte_order_mark_is_accepted_and_line_breaks_stay():
     text = "\ufeff" + BASE.replace('"threshold"', '"treshold"').replace("\n", "\r\n")
     # The mark is a mistake of its own: all else is mended beside it.

@@ -58,19 +58,9 @@ def lines(diagnostic: Diagnostic) -> list[str]:
 
 def within(file: str, root: Path) -> PurePath | None:
     """Returns the path of the file relative to ``root``; ``None`` if it is not below ``root``."""
-    absolute = os.path.abspath(file)
-    for folder, path in (
-        (os.path.abspath(root), absolute),
-        (os.path.realpath(root), _resolve_folder(absolute)),
-    ):
-        if path.startswith(os.path.join(folder, "")):
-            return PurePath(os.path.relpath(path, folder))
-    return None
-
-
-def _resolve_folder(path: str) -> str:
-    """Resolves the links of the path's folder. The file itself may still be a link."""
-    if "\0" in path:  # realpath raises ValueError
-        return path
-    folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder), name)
+    folder, name = os.path.split(os.path.abspath(file))
+    if "\0" not in folder:  # realpath raises ValueError
+        folder = os.path.realpath(folder)
+    path, base = os.path.join(folder, name), os.path.realpath(root)
+    is_below = path.startswith(os.path.join(base, ""))
+    return PurePath(os.path.relpath(path, base)) if is_below else None

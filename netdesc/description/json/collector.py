@@ -24,7 +24,6 @@ _NOTATIONS = {
         "a string in apostrophes",
         "write double quotes, as json.dump does",
     ),
-    "backquotes": ("ND012", "a string in backquotes", "write strings in double quotes"),
     "typographic": ("ND012", "a string in typographic quotes", "write straight double quotes"),
     "names": ("ND007", "{raw} without quotes", 'write "{raw}"'),
     "constants": ("ND007", "JSON has no {raw}", "write true, false and null"),
@@ -32,7 +31,6 @@ _NOTATIONS = {
     "comments": ("ND009", "a comment", 'JSON has no comments; put remarks into "description"'),
     "spaces": ("ND007", "{character} outside of a string", "write a plain space, or nothing"),
 }
-_OF_PYTHON = ("apostrophes", "constants", "tuples")
 
 
 class Unrecoverable(Exception):
@@ -101,19 +99,8 @@ class Collector:
         return sorted([*self.found, *self._notation_diagnostics()], key=lambda each: each.start)
 
     def _notation_diagnostics(self) -> Iterator[TextDiagnostic]:
-        """Yields one diagnostic for each kind of notation, with all its places.
-
-        If a text has several kinds that are Python's, one diagnostic covers them together.
-        """
-        kinds = dict(self._notations)
-        of_python = [kind for kind in _OF_PYTHON if kind in kinds]
-        constants = {self.text[slice(*each.span)] for each in kinds.get("constants", ())}
-        if len(of_python) > 1 and constants <= {"True", "False", "None"}:
-            places = sorted(each for kind in of_python for each in kinds.pop(kind))
-            message = f"Python's notation, not JSON, here and in {len(places) - 1} more places"
-            hint = "in Python, json.dump writes JSON"
-            yield _summarise("ND007", message, hint, places)
-        for kind, places in kinds.items():
+        """Yields one diagnostic for each kind of notation, with all its places."""
+        for kind, places in self._notations.items():
             places.sort()
             code, message, hint = _NOTATIONS[kind]
             raw = self.text[slice(*places[0].span)]

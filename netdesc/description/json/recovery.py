@@ -40,7 +40,6 @@ _MAX_SEARCHES = 3
 _UNUSUAL = re.compile(r"[\x00-\x1f\\]")
 _DECIMAL_COMMA = re.compile(r'-?[0-9]{1,20},[0-9]{1,400}(?=\s*(?:[}\]]|,\s*"[^"\n]*"\s*[:=]))')
 _HAS_MORE_TEXT = re.compile(r'"|\n\s*\S')
-_QUOTES = {"'": "apostrophes", "`": "backquotes"}
 _START = Token("", 0, 0, "")
 
 
@@ -203,8 +202,6 @@ class Recovery:
             self._collector.is_lossy = True  # the string may be a value, not a name
         elif slip.repaired == "null":
             self._unreadable.add(slip.start + len(slip.repaired) - len("null"))
-        elif slip.kind == "late":  # the moved text may be a Python prefix
-            self._unreadable.add(slip.start)
 
     def _is_unmatched(self, context: SyntaxErrorContext) -> bool:
         """Returns True if a token closes no open bracket, or the text ends inside brackets."""
@@ -292,7 +289,8 @@ class Recovery:
         if token.group == "quoted":
             text = requote(raw)
             edits = [(*span, text)] if text is not None else []
-            self._collector.add_notation(_QUOTES.get(raw[0], "typographic"), span, *edits)
+            kind = "apostrophes" if raw[0] == "'" else "typographic"
+            self._collector.add_notation(kind, span, *edits)
             return text
         edits = [(span[0], span[0], '"'), (span[1], span[1], '"')] if token.kind == "k" else []
         self._collector.add_notation("names", span, *edits)

@@ -35,8 +35,6 @@ _FIRST_PATTERNS = (
     ("stray", r'(?<=[0-9])"(?=[ \t]*[,}\]\r\n])', ""),
     ("foreign", r"['‘’‚‛“”„‟`]", r'"'),
     ("separator", r'([,:])"', r'"\1'),
-    ("late", r'(?<![\w$.+/~-])([\w$.+/~-]{1,3})"', r'"\1'),
-    ("early", rf'"([\w.!?]{{1,3}}){_END}', r'\1"'),
 )
 _LAST_PATTERNS = (
     ("unclosed", r'(?<=[^\s,:\[{"])' + _END, '"'),
@@ -164,8 +162,6 @@ _QUOTES = {
     "opens": ("{old} opens no string", 'write "'),
     "closes": ("{old} closes no string", 'write "'),
     "separator": ("{old} stands inside the quotes", "move it out of the quotes"),
-    "late": ("{old} stands before the first quote", "write {written}"),
-    "early": ("{old} stands after the last quote", "write {written}"),
     "unopened": ("a string without its first quote", "write {written}"),
     "unclosed": ("a string that is not closed", "write {written}"),
     "unquoted": ("{old} without quotes", "write it in double quotes"),
@@ -187,7 +183,7 @@ def describe(slip: Slip, context: SyntaxErrorContext) -> TextDiagnostic:
     written = (text[first : slip.start] + slip.repaired + following)[: string.end]
     if kind == "foreign":
         kind = "opens" if slip.start == first else "closes"
-    elif kind in ("late", "early", "unopened", "unclosed"):  # the whole string is marked
+    elif kind in ("unopened", "unclosed"):  # the whole string is marked
         span = first, first + string.end - len(slip.repaired) + len(old)
     elif kind == "inside":
         second = slip.start + old.index('"', 1)

@@ -8,9 +8,6 @@ import re
 import pytest
 from support.damaged_samples import DATA, DIGITS, fixed, slips, swapped
 
-TUPLES = {**DATA, "data": {**DATA["data"], "range": (0, 16)}}
-
-
 CERTAIN = [
     # text, what is marked, start of the message, part of the hint
     (swapped(('"digits",', '"digits"')), '"', '"," or "}" is missing before "description"',
@@ -28,8 +25,6 @@ CERTAIN = [
     (swapped(('"seed":', '"seed",')), ",", '"," where a colon belongs', "write a colon"),
     (swapped(('"seed":', '"seed"::')), ":", "a colon too many", "remove the colon"),
     (DIGITS.replace('"', "'"), "'$schema'", "a string in apostrophes, and 63 more", "json.dump"),
-    (repr(TUPLES), "'$schema'", "Python's notation, not JSON, here and in 65 more places",
-     "json.dump"),
     (re.sub(r'"([^"\n]*)"', r"“\1”", DIGITS), "“$schema”",
      "a string in typographic quotes, and 63 more", "straight double quotes"),
     (swapped(('"hidden"', '"hidden”')), "”", "” closes no string", 'write "'),

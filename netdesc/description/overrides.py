@@ -18,7 +18,7 @@ from netdesc.description.json_pointer import dotted, lookup
 from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.source import Source
-from netdesc.description.spelling import allowed_note, certain_name, did_you_mean, normalise_name
+from netdesc.description.spelling import allowed_note, did_you_mean, normalise_name
 from netdesc.description.synonyms import FIELDS, suggest_field
 from netdesc.description.unsupported import hint_for_unsupported
 
@@ -132,7 +132,6 @@ def _set_value(data: dict[str, Any], override: Override) -> Parts:
         if isinstance(holder, dict):
             section = cast("dict[str, Any]", holder)
             if section.get(str(key)) is None:
-                _refuse_misspelt(str(key), parts, section)
                 section[str(key)] = _default(data, (*parts, key))
         holder = cast("Any", holder)[key]
         parts = (*parts, key)
@@ -144,14 +143,6 @@ def _set_value(data: dict[str, Any], override: Override) -> Parts:
     parts = (*parts, last)
     holder[last] = override.value
     return parts
-
-
-def _refuse_misspelt(name: str, parts: Parts, neurons: dict[str, Any]) -> None:
-    """Raises OverrideError if a new neuron's name probably misspells an existing name."""
-    best = certain_name(name, neurons) if parts == ("neurons",) else None
-    if best is not None:
-        message, hint = f'there is no neuron "{name}"', f'did you mean "{best}"?'
-        raise OverrideError("ND112", message, hint, allowed_note(neurons))
 
 
 def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Override) -> str | int:
@@ -186,19 +177,15 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Ove
     known = {name: info for model in candidates for name, info in structure.fields(model).items()}
     best = suggest_field(part, known)
     hint = "" if best is None else best.question
-    hint = hint or _did_you_mean_paths(part, data) or hint_for_unsupported(part)
+    if not hint and (paths := find_keys(part, data)):
+        hint = f"did you mean {' or '.join(paths)}?"
+    hint = hint or hint_for_unsupported(part)
     raise OverrideError(
         "ND112",
         f'there is no field "{part}" in {where}',
         hint,
         allowed_note(structure.required_first(known)) if known else "",
     )
-
-
-def _did_you_mean_paths(name: str, data: Any) -> str:
-    """Returns the hint ``did you mean …?`` with the paths of a field; empty if none is found."""
-    found = find_keys(name, data)
-    return f"did you mean {' or '.join(found)}?" if found else ""
 
 
 def find_keys(name: str, data: Any) -> list[str]:

@@ -111,15 +111,11 @@ def _is_typing_error(left: str, right: str) -> bool:
     words = left.split("_"), right.split("_")
     if len(words[0]) != len(words[1]):
         return _letters(left) == _letters(right)
-    return all(
-        edit_distance(one, other, limit := _max_typing_errors(max(len(one), len(other)))) <= limit
-        for one, other in zip(*words, strict=True)
-    )
-
-
-def _max_typing_errors(length: int) -> int:
-    """Returns the largest number of typing errors in a word; 0 for a short one such as ``max``."""
-    return 0 if length < 4 else 1 if length < 8 else 2
+    for one, other in zip(*words, strict=True):
+        limit = min(max(len(one), len(other)) // 4, 2)  # 0 for a short word such as max
+        if edit_distance(one, other, limit) > limit:
+            return False
+    return True
 
 
 def normalise_name(name: str) -> str:

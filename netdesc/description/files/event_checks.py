@@ -28,11 +28,7 @@ MAX_EVENTS = 200_000
 """The events of larger files are checked only when training reads them."""
 
 _MIN_UNIT_RATIO = 100
-"""Times are taken to be microseconds if their median is at least this many sample durations.
-
-Example: a recording twice as long as a sample has its median time at 1 sample duration if it is in
-milliseconds, and at 1000 sample durations if it is in microseconds.
-"""
+"""Times are taken to be microseconds if their median is at least this many sample durations."""
 
 
 @dataclass(slots=True)

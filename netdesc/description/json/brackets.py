@@ -107,9 +107,8 @@ def _penalty(
 ) -> tuple[int, ...]:
     """Returns the sort key of a slip. The most likely slip has the lowest key.
 
-    The key starts with the number of lines whose indentation is wrong. Its other numbers
-    break ties.
-    ``columns`` are the columns of the tokens, from ``_column``.
+    The key starts with the number of lines whose indentation is wrong. Its other numbers break
+    ties. ``columns`` are the columns of the tokens, from ``_column``.
     """
     inserted = [(kind, None) for kind in slip.kinds]
     if slip.kind == "wrong":

@@ -25,7 +25,7 @@ def check(context: Context) -> Found:
             ("training", "batch_size"),
             f"a batch of {training.batch_size} is larger than the training set of {samples}",
             related=(
-                RelatedPath(("data", "train"), "the training set", on="key"),
+                RelatedPath(("data", "train"), "the training set"),
                 RelatedPath(("data", "inputs"), "the training set"),
                 RelatedPath(("training", "validation_split"), "this share is set aside"),
             ),

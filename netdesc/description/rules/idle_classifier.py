@@ -17,9 +17,5 @@ def check(context: Context) -> Found:
     document = context.document
     if document.classifier is not None and document.loss.learns_from != "labels":
         message = f"the loss {document.loss.type} learns from targets, so there are no classes"
-        yield RuleDiagnostic(
-            ("classifier",),
-            message,
-            hint="remove the classifier",
-            related=(RelatedPath(("loss", "type"), "learns from targets"),),
-        )
+        learns = RelatedPath(("loss", "type"), "learns from targets")
+        yield RuleDiagnostic(("classifier",), message, "remove the classifier", related=(learns,))

@@ -17,11 +17,7 @@ def check(context: Context) -> Found:
     """
     optimizer = context.document.training.optimizer
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
-        message = "nesterov needs a momentum"
         at = ("training", "optimizer")
-        yield RuleDiagnostic(
-            (*at, "nesterov"),
-            message,
-            hint='add "momentum": 0.9',
-            related=(RelatedPath((*at, "momentum"), "momentum is 0"),),
-        )
+        momentum = RelatedPath((*at, "momentum"), "momentum is 0")
+        message, hint = "nesterov needs a momentum", 'add "momentum": 0.9'
+        yield RuleDiagnostic((*at, "nesterov"), message, hint, related=(momentum,))

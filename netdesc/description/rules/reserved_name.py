@@ -17,9 +17,6 @@ def check(context: Context) -> Found:
     for index, layer in enumerate(context.document.layers):
         if layer.name == INPUT:
             message = f'"{INPUT}" is the name of the network\'s input'
-            yield RuleDiagnostic(
-                ("layers", index, "name"),
-                message,
-                hint="choose another name",
-                related=(RelatedPath(("input",), "the network's input", on="key"),),
-            )
+            at, hint = ("layers", index, "name"), "choose another name"
+            own = RelatedPath(("input",), "the network's input")
+            yield RuleDiagnostic(at, message, hint, related=(own,))

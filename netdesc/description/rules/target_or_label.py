@@ -18,13 +18,9 @@ def check(context: Context) -> Found:
     for parts, pair in context.pairs():
         if pair.target is not None and pair.label is not None:
             message = f"{dotted(parts)} has both a target and a label"
-            yield RuleDiagnostic(
-                (*parts, "label"),
-                message,
-                hint="keep one of the two",
-                on="key",
-                related=(RelatedPath((*parts, "target"), "the target", on="key"),),
-            )
+            target = RelatedPath((*parts, "target"), "the target")
+            at, hint = (*parts, "label"), "keep one of the two"
+            yield RuleDiagnostic(at, message, hint, on="key", related=(target,))
         elif pair.target is None and pair.label is None:
             message = f"{dotted(parts)} has neither a target nor a label"
             yield RuleDiagnostic(parts, message, hint="add a target or a label")

@@ -36,9 +36,7 @@ def check(context: Context) -> Found:
     data = context.document.data
     if split > 0 and getattr(data, "validation", None):
         message = "data.validation names samples, and validation_split would take more"
-        yield _diagnostic(
-            message, RelatedPath(("data", "validation"), "validation samples", on="key")
-        )
+        yield _diagnostic(message, RelatedPath(("data", "validation"), "validation samples"))
     elif split > 0 and isinstance(data, Arrays) and context.training_set.has_validation:
         message = "data.split marks validation samples with 1, and validation_split would take more"
         yield _diagnostic(message, RelatedPath(("data", "split"), "marks samples with 1"))

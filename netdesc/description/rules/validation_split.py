@@ -23,5 +23,5 @@ def check(context: Context) -> Found:
             ("training", "validation_split"),
             f"validation_split {training.validation_split:g} leaves none of {samples} {noun} to "
             "train on",
-            related=(RelatedPath(("data", "train"), f"{samples} {noun}", on="key"),),
+            related=(RelatedPath(("data", "train"), f"{samples} {noun}"),),
         )

@@ -10,7 +10,6 @@ from support.description_samples import (
     BASE,
     LABELLED,
     codes,
-    events,
     findings,
     with_text,
     write_files,
@@ -81,27 +80,6 @@ def test_other_files_are_called_what_they_are(content, words, tmp_path):
     assert words in diagnostic.message
     assert diagnostic.message.endswith("not a document")
     assert diagnostic.excerpt == ""
-
-
-def test_events_outside_are_counted(tmp_path):
-    inside, beyond, late = (3, 99.4), (4, 1), (0, 99.6)
-    assert _with(tmp_path, "a.bs1", events(inside)) == []
-    (diagnostic,) = _with(tmp_path, "a.bs1", events(inside, beyond, late))
-    assert (diagnostic.code, diagnostic.severity) == ("ND308", "warning")
-    assert diagnostic.message.startswith("2 of 3 events")
-    assert "4 inputs and 100 ms" in diagnostic.message
-    (diagnostic,) = _with(tmp_path, "a.bs1", events(beyond))
-    assert (diagnostic.code, diagnostic.severity) == ("ND307", "warning")
-    (diagnostic,) = _with(tmp_path, "a.bs1", events((2, 1)), TARGET)
-    assert (diagnostic.code, diagnostic.severity) == ("ND306", "error")
-
-
-def test_rounding_decides_about_the_last_step(tmp_path):
-    floor = with_text("/data/train/0/input/rounding", '"floor"')
-    assert _with(tmp_path, "a.bs1", events((0, 1), (0, 99.6)), base=floor) == []
-    assert codes(_with(tmp_path, "a.bs1", events((0, 1), (0, 99.6)))) == ["ND308"]
-    # 99.5 rounds half to even, to step 100, which is one too many; 98.5 rounds to 98.
-    assert codes(_with(tmp_path, "a.bs1", events((0, 98.5), (0, 99.5)))) == ["ND308"]
 
 
 def test_sha256(tmp_path):

@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 600,
     "training": 5_600,
-    "exchange": 2_480,
+    "exchange": 2_500,
     "hardware": 1_000,
     "report": 3_800,
     "comparing": 600,

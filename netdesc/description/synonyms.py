@@ -69,6 +69,7 @@ _MEANINGS = (
     ("axonal_delay_step", "", "delay_shift axonal_delay"),
     ("bias", "", "use_bias has_bias"),
     ("winners", "", "num_winners"),
+    ("delay", '{{"learn": true}}', "delays max_delay axonal_delays"),
     ("loss", "", "criterion loss_fn error"),
     ("schedule", "", "scheduler lr_scheduler"),
     ("seed", "", "random_seed manual_seed seeds"),

@@ -14,7 +14,7 @@ def by_name(names_by_hint: Mapping[str, str]) -> dict[str, str]:
 
 _CONVOLUTION_1D = 'write "conv" with an input of [channels, 1, length] and a kernel [1, k]'
 _RECURRENCE = 'a layer of type "recurrent" reads its own spikes of the step before'
-_DELAY = 'a delay is not in this version, except for one step ("axonal_delay_step")'
+_DELAY = 'delays are those of neurons, not of synapses: write "delay": {"steps": 3}'
 _NORM = 'a norm is a field of the neuron, not of the layer: write "norm": "mean" in the neuron'
 _NIR = "NIR is not in this version"
 
@@ -24,7 +24,7 @@ FIELDS = by_name(
             "activation activation_fn nonlinearity"
         ),
         _RECURRENCE: "recurrent recurrence all_to_all feedback",
-        _DELAY: "delay delays max_delay synaptic_delay",
+        _DELAY: "synaptic_delay synaptic_delays dendritic_delay",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",
         "a mask of synapses is not in this version": "mask sparsity density",
@@ -49,7 +49,6 @@ TYPES = by_name(
         "gated cells are not in the language: write such a network as a loop in Python": (
             "lstm gru slstm"
         ),
-        _DELAY: "delay delays",
         _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",
         _NIR: "nir",
         'leave the layer out: "input" of the document has the shape': "input",

@@ -84,7 +84,7 @@ def _export_flatten(layer: LayerNode, _weights: Weights, _reads_graded: bool) ->
 
 def _export_dense(layer: SynapticNode, weights: Weights, reads_graded: bool) -> DenseLayer:
     integers, neuron = _export_synapses(layer, weights, reads_graded)
-    return DenseLayer(integers.weights, neuron, integers.bias)
+    return DenseLayer(integers.weights, neuron, integers.bias, integers.delays)
 
 
 def _export_recurrent(layer: SynapticNode, weights: Weights, reads_graded: bool) -> RecurrentLayer:
@@ -102,7 +102,7 @@ def _export_recurrent(layer: SynapticNode, weights: Weights, reads_graded: bool)
             raise LayerError("", problem, hint=hint)
         bias = np.zeros(layer.neurons, np.int32) if bias is None else bias
         bias = bias + own.drive
-    return RecurrentLayer((integers.weights[0], own.weights[0]), neuron, bias)
+    return RecurrentLayer((integers.weights[0], own.weights[0]), neuron, bias, integers.delays)
 
 
 def _export_kernel(
@@ -125,6 +125,7 @@ def _export_kernel(
         (weight,),
         neuron,
         integers.bias,
+        integers.delays,
         kind=kind,
         input_shape=layer.input_shape,
         output_shape=layer.output_shape,

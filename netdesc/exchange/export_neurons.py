@@ -91,6 +91,12 @@ def netx_problems(layer: NeuronLayer) -> Iterator[str]:
         yield f"netx does not load {layer.kind} layers"
     for name, weight in zip(layer.weight_datasets, layer.weights, strict=True):
         yield from _weight_problems(weight, _WEIGHTS_OF[name])
+    if layer.delay is not None and layer.kind == "dense_rec":
+        yield "netx fails to load the delays of such a layer"
+    elif layer.delay is not None and (layer.kind != "dense" or layer.neuron.form.is_complex):
+        yield "netx ignores the delays of such a layer"
+    elif layer.delay is not None and layer.bias is not None:
+        yield "netx delays what arrives at the neurons, and not their bias"
     yield from NETX.get(layer.neuron.type, lambda _: ())(layer)
 
 

@@ -100,3 +100,22 @@ def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
             problem = f"has the sine and cosine {numbers}, which no period and decay of at least "
             raise LayerError(f"neuron/{dataset}", f"{problem}1/4096 have")
     return found | others
+
+
+def name_neurons(layers: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Moves the ``neuron`` sections of layers into one table, where equal sections share a name.
+
+    Returns the table, and the layers with names instead of sections. ``layers`` stays unchanged.
+    """
+    neurons: dict[str, Any] = {}
+    named_layers = []
+    for layer in layers:
+        neuron = layer.get("neuron")
+        if neuron is not None:
+            name = next((name for name, known in neurons.items() if known == neuron), None)
+            if name is None:
+                name = f"{neuron['type']}{len(neurons) + 1}"
+                neurons[name] = neuron
+            layer = {**layer, "neuron": name}
+        named_layers.append(layer)
+    return neurons, named_layers

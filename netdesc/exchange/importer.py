@@ -21,7 +21,7 @@ from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
 from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.import_neurons import Values, import_neuron
+from netdesc.exchange.import_neurons import Values, import_neuron, name_neurons
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import FlattenLayer, InputLayer, Simulation
 from netdesc.exchange.net_synapses import (
@@ -160,7 +160,7 @@ def import_net(
         except LayerError as error:
             raise NetFileError(path, error.problem, index, error.dataset) from error
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
-    neurons, layers = _name_neurons([part.section for part in parts if part.section])
+    neurons, layers = name_neurons([part.section for part in parts if part.section])
     *_, last = (part for part in parts if part.neuron)
     loss = GRADED_LOSS if last.is_graded else SPIKE_LOSS
     description: JsonObject = {
@@ -278,6 +278,12 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
             problem = f'has odd numbers, which a norm cannot hold: add "bias": true to {layer.name}'
             raise LayerError("bias", problem)
         state["neuron.norm.running_mean"] = -bias
+    delay = record.delay if record.delay is not None else np.zeros(record.channels, np.int32)
+    if layer.section.delay is not None and layer.section.delay.steps is None:
+        state["neuron.axonal.delay"] = delay.astype(np.float32)
+    elif (delay != layer.section.own_delay).any():
+        problem = f'differs from the delay of {layer.name}: write "delay": {{"learn": true}}'
+        raise LayerError("delay", problem)
     if norm == "mean_variance":
         state["neuron.norm.running_var"] = np.array(VARIANCE_OF_NO_SCALE, np.float32)
     return {f"layers.{layer.name}.{name}": value for name, value in state.items()}
@@ -335,6 +341,12 @@ def _import_synapses(name: str, layer: NeuronLayer, fields: JsonObject) -> Layer
         section["neuron"], kind = None, "none"
     for value, array in _stored(parsed, imported.values).items():
         state[f"neuron.{value}"] = array
+    if layer.delay is not None:
+        low, high = int(layer.delay.min()), int(layer.delay.max())
+        section["delay"] = {"steps": low}
+        if low < high:
+            section["delay"] = {"learn": True, "initial_steps": [low, high]}
+            state["neuron.axonal.delay"] = layer.delay.astype(np.float32)
     if layer.bias is not None:
         section["bias"] = True
         state["neuron.bias"] = _bias(layer)
@@ -370,25 +382,6 @@ def _bias(layer: SynapticLayer) -> NDArray[np.float32]:
 def _to_float(values: Integers) -> NDArray[np.float32]:
     """Divides integers of 24 bits or less by the unit of weights, a power of two. Exact."""
     return np.asarray(np.divide(values, WEIGHT_UNIT, dtype=np.float32), order="C")
-
-
-def _name_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject]]:
-    """Moves the ``neuron`` sections of layers into one table, where equal sections share a name.
-
-    Returns the table, and the layers with names instead of sections. ``layers`` stays unchanged.
-    """
-    neurons: JsonObject = {}
-    named_layers = []
-    for layer in layers:
-        neuron = layer.get("neuron")
-        if neuron is not None:
-            name = next((name for name, known in neurons.items() if known == neuron), None)
-            if name is None:
-                name = f"{neuron['type']}{len(neurons) + 1}"
-                neurons[name] = neuron
-            layer = {**layer, "neuron": name}
-        named_layers.append(layer)
-    return neurons, named_layers
 
 
 IMPORTERS: dict[type, Callable[[str, Any], LayerImport]] = {

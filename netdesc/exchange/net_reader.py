@@ -200,14 +200,13 @@ def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
     for name, size in (("outFeatures", weight.shape[0]), ("inFeatures", weight.shape[1])):
         if group.has(name) and group.integer(name) != size:
             raise group.error(name, f"is {group.integer(name)}, but the weight is for {size}")
-    bias = group.integers("bias") if group.has("bias") else None
-    return DenseLayer(weights, neuron, bias)
+    return DenseLayer(weights, neuron, **_read_channels(group))
 
 
 def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
     dense = _read_dense(group, before)
     weights = *dense.weights[:1], group.integers("weight_rec")
-    return RecurrentLayer(weights, dense.neuron, dense.bias)
+    return RecurrentLayer(weights, dense.neuron, dense.bias, dense.delay)
 
 
 def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
@@ -235,14 +234,21 @@ def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
     for name, size in (("inChannels", channels), ("outChannels", shape[0])):
         if group.has(name) and group.integer(name) != size:
             raise group.error(name, f"is {group.integer(name)}, but the layer has {size}")
-    bias = group.integers("bias") if group.has("bias") else None
     more: dict[str, Any] = {"kind": kind, "output_shape": shape, "groups": groups, **slides}
     if before is None:
         gathers = kind in ("conv", "pool")
         turned = KernelShape(**slides, output_padding=(0, 0), groups=1, is_transposed=gathers)
         sizes = turned.output_size((shape[1], shape[2]), kernel)
         before = (channels, *(max(1, each) for each in sizes))
-    return KernelLayer((weight,), neuron, bias, input_shape=before, **more)
+    return KernelLayer((weight,), neuron, **_read_channels(group), input_shape=before, **more)
+
+
+def _read_channels(group: Group) -> dict[str, NDArray[np.int32]]:
+    """Reads what a layer has one number a channel of. Delays that are all 0 are none."""
+    found = {name: group.integers(name) for name in ("bias", "delay") if group.has(name)}
+    if "delay" in found and not found["delay"].any():
+        del found["delay"]
+    return found
 
 
 def _dense_weight(group: Group, path: str, outputs: int) -> NDArray[np.int32]:

@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
 from netdesc.description.models import layers
 from netdesc.description.models.layers import Shape, ShapeError
+from netdesc.description.models.layers.fields import MAX_DELAY
 from netdesc.exchange.errors import LayerError, require
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.graph.nodes import WEIGHT_NAMES
@@ -27,8 +26,9 @@ class SynapticLayer:
     """Synapses into neurons, with one step of axonal delay behind spikes.
 
     ``weights`` hold even integers from -256 to 254; there are two of them, real and imaginary, if
-    the form of the neurons is complex. ``bias`` is [channels], or None; the channels of a dense
-    layer are its neurons. LayerError if a number is out of range.
+    the form of the neurons is complex. ``bias`` and ``delay``, further steps of the output, are
+    [channels], or None; the channels of a dense layer are its neurons. LayerError if a number is
+    out of range.
     """
 
     reads_one_axis: ClassVar[bool] = False
@@ -37,6 +37,7 @@ class SynapticLayer:
     weights: tuple[Integers, ...]
     neuron: NetNeuron
     bias: Integers | None = None
+    delay: Integers | None = None
 
     @property
     def channels(self) -> int:
@@ -51,16 +52,19 @@ class SynapticLayer:
                 f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}",
             )
         self.neuron.check(self.channels)
-        if self.bias is None:
-            return
-        if self.bias.shape != (self.channels,):
-            raise LayerError(
-                "bias",
-                f"has shape {list(self.bias.shape)}; the layer has {self.channels} neurons, "
-                f"so [{self.channels}] is needed",
-            )
-        is_valid = np.abs(self.bias) <= BIAS_LIMIT
-        require("bias", self.bias, is_valid, f"biases are -{BIAS_LIMIT} to {BIAS_LIMIT}")
+        limits = {"bias": (-BIAS_LIMIT, BIAS_LIMIT), "delay": (0, MAX_DELAY)}
+        for name, (lowest, highest) in limits.items():
+            values: Integers | None = getattr(self, name)
+            if values is None:
+                continue
+            if values.shape != (self.channels,):
+                raise LayerError(
+                    name,
+                    f"has shape {list(values.shape)}; the layer has {self.channels} neurons, "
+                    f"so [{self.channels}] is needed",
+                )
+            is_valid = (values >= lowest) & (values <= highest)
+            require(name, values, is_valid, f"it is {lowest} to {highest}")
 
     @property
     def weight_datasets(self) -> tuple[str, ...]:

@@ -81,8 +81,9 @@ def _write_kernel(group: h5py.Group, layer: KernelLayer) -> None:
 def _write_synapses(group: h5py.Group, layer: SynapticLayer) -> None:
     for dataset, weight in zip(layer.weight_datasets, layer.weights, strict=True):
         group[dataset] = weight.astype(np.float32)
-    if layer.bias is not None:
-        group["bias"] = layer.bias.astype(np.float32)
+    for name, values in (("bias", layer.bias), ("delay", layer.delay)):
+        if values is not None:
+            group[name] = values.astype(np.float32)
     _write_neuron(group.create_group("neuron"), layer.neuron)
 
 

@@ -42,7 +42,7 @@ def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Featu
     checks = _CHECKS.get(kind, ())
     if not is_known:
         yield Feature(layer, "", f"{kind} layers")
-        checks = (_find_delay, _find_neuron)
+        checks = (_find_neuron,)
     for check in checks:
         for dataset, name in check(group):
             yield Feature(layer, dataset, name)
@@ -99,11 +99,6 @@ def _find_dilation(group: Group) -> Iterator[tuple[str, str]]:
         yield "dilation", "pools with a dilation"
 
 
-def _find_delay(group: Group) -> Iterator[tuple[str, str]]:
-    if group.has("delay") and group.integers("delay").any():
-        yield "delay", "delays"
-
-
 def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
     """Yields a feature if the equations have no place for a bias."""
     if not group.has("bias"):
@@ -136,7 +131,7 @@ def neuron_type(neuron: Group) -> str:
     return OLD_TYPES.get(kind, kind)
 
 
-_SYNAPSES = (_find_delay, _find_neuron, _find_bias)
+_SYNAPSES = (_find_neuron, _find_bias)
 _CHECKS: dict[str, tuple[Check, ...]] = {
     "input": (_find_input_neuron,),
     **dict.fromkeys(("dense", "dense_rec"), (_find_complex_weight, *_SYNAPSES)),

@@ -171,7 +171,9 @@ class SynapticNode(LayerNode):
         """Names in the layer's state dict of all that is learnt beside weights -> shapes."""
         shape = (self.channels,) if self.neuron.per_channel else ()
         shapes = {f"neuron.{name}": shape for name in self.neuron.learn}
-        return shapes | ({"neuron.bias": (self.channels,)} if self.section.bias else {})
+        has_delays = self.section.delay is not None and self.section.delay.learn
+        own = {"neuron.bias": self.section.bias, "neuron.axonal.delay": has_delays}
+        return shapes | {name: (self.channels,) for name, is_learnt in own.items() if is_learnt}
 
     @property
     def parameters(self) -> int:
@@ -254,7 +256,9 @@ class Graph:
     @property
     def output_delay(self) -> int:
         """The steps after which a spike of the input can first reach the output."""
-        return output_delay((each.name, each.delay, each.inputs) for each in self.layers)
+        return output_delay(
+            (each.name, each.delay + each.section.own_delay, each.inputs) for each in self.layers
+        )
 
     @property
     def classes(self) -> int | None:

@@ -63,7 +63,7 @@ class LayerIntegers:
     ``parameters`` are those of the definition, [channels], or [] if all neurons share one value:
     decays, factors and levels (``grid``) in units of 1/4096, thresholds in units of 1/64.
     ``bias`` [channels] is in units of 1/64. What arrives, and the bias, are divided by
-    2^``exponent``.
+    2^``exponent``. ``delays`` [channels] are the steps of the output beside the axonal step.
     """
 
     definition: Definition
@@ -71,6 +71,7 @@ class LayerIntegers:
     parameters: dict[str, NDArray[Any]]
     bias: Integers | None = None
     exponent: int = 0
+    delays: Integers | None = None
 
     def on_grid(self) -> dict[str, NDArray[Any]]:
         """Returns the parameters and the bias as the equations compute with them."""
@@ -109,6 +110,7 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
         weights=tuple(quantize(read(name), bits) for name in layer.weight_names),
         parameters=integer_parameters(definition, derived),
         bias=bias,
+        delays=_delays(layer, read),
     )
     if norm != "mean_variance":
         return integers
@@ -126,6 +128,17 @@ def read_values(layer: SynapticNode, weights: Weights, name: str) -> NDArray[np.
     if np.isnan(values).any():
         raise HardwareError(f'layer "{layer.name}" has a {name} that is NaN')
     return values
+
+
+def _delays(layer: SynapticNode, read: Callable[[str], NDArray[np.float32]]) -> Integers | None:
+    section = layer.section.delay
+    if section is None:
+        return None
+    if section.steps is None:
+        delays = np.clip(read("neuron.axonal.delay"), 0, section.most).astype(np.int32)
+    else:
+        delays = np.full(layer.channels, section.steps, np.int32)
+    return delays if delays.any() else None
 
 
 def integer_parameters(

@@ -209,9 +209,25 @@ def _run_synaptic(
             sums = inputs if feedback is None else feedback(inputs, last_N)
             last_N = output_TN[step] = neurons.step(*sums)
     output_TN = output_TN[:steps]
+    if integers.delays is not None:
+        output_TN = _later(output_TN, np.repeat(integers.delays, per_neuron))
     spikes = int(np.count_nonzero(output_TN))
     counts.append(LayerCounts(layer.name, spikes, neurons.wrapped, neurons.clipped))
     return Signal(output_TN, PAYLOAD_BITS if is_graded else 0)
+
+
+def _later(values_TN: NDArray[Any], steps_N: NDArray[np.int32]) -> NDArray[Any]:
+    """Returns each neuron's values ``steps_N`` steps later."""
+    sources = np.arange(len(values_TN))[:, None] - steps_N
+    values = np.take_along_axis(values_TN, np.maximum(sources, 0), axis=0)
+    values[sources < 0] = 0
+    return values
+
+
+def _run_delay(layer: LayerNode, _weights: Weights, signal: Signal, _counts: object) -> Signal:
+    assert isinstance(layer.section, layers.Delay)
+    steps_N = np.full(signal.values_TN.shape[1], layer.section.steps, np.int32)
+    return signal._replace(values_TN=_later(signal.values_TN, steps_N))
 
 
 def _dense(
@@ -233,6 +249,7 @@ RUNNERS: dict[type[layers.LayerSection], Callable[..., Signal]] = {
     **dict.fromkeys((layers.MaxPool, layers.AveragePool), _run_pool),
     layers.PopulationAverage: _run_average,
     layers.TimeDecimation: _run_decimation,
+    layers.Delay: _run_delay,
     layers.Dense: functools.partial(_run_synaptic, _dense),
     **dict.fromkeys(
         (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample),

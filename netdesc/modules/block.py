@@ -221,7 +221,7 @@ def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
 
     The first block reads ``spikes_TBI`` [steps, batch, inputs]; the result is [steps, batch,
     units]. All blocks must be fused (see ``SynapticBlock.is_fused``), and only the last may hand on
-    a graded output.
+    a graded output or have a delay.
     """
     weights: list[Tensor] = []
     parameters: list[Tensor] = []
@@ -244,7 +244,8 @@ def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
     )
     for block, noted in zip(blocks, notes, strict=True):
         block.__dict__["notes"] = noted  # setting an attribute of a module is slow
-    return out
+    axonal = blocks[-1].neuron.axonal
+    return out if axonal is None else axonal(out)
 
 
 def make_block(layer: LayerNode, generator: torch.Generator | None) -> Block:

@@ -193,6 +193,7 @@ class Network(nn.Module):
             else:
                 segments.append([name])
             is_open = can_join and self._readers[name] == 1 and not block.neuron.is_graded
+            is_open = is_open and block.neuron.axonal is None
         return segments
 
     def _check_input(self, input: Tensor) -> None:

@@ -14,13 +14,14 @@ from netdesc.kernels.fixed_point import MAX_BIAS, WEIGHT_UNIT
 from netdesc.kernels.neurons import make_neurons
 from netdesc.kernels.recurrence import arrivals
 from netdesc.kernels.reference.neurons import Traces, trace
+from netdesc.modules.delay import Delay
+from netdesc.modules.equations import Equations
 from netdesc.modules.known_parameters import KnownParameters
-from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm
+from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, round_bias
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
 from netdesc.modules.values import initial_value
-from netdesc.neurons.compile import compile_neuron, split_at_norm
-from netdesc.neurons.definition import Definition
+from netdesc.neurons.compile import split_at_norm
 from netdesc.neurons.models.base import Functions
 
 
@@ -34,19 +35,6 @@ class NeuronsRun(NamedTuple):
     out_TBN: Tensor
     notes: Tensor
     states: list[Tensor]
-
-
-class _Equations(NamedTuple):
-    """A definition as the operator ``neurons`` takes it."""
-
-    text: str
-    parameters: tuple[str, ...]
-    states: tuple[str, ...]
-
-    @classmethod
-    def of(cls, definition: Definition) -> _Equations:
-        program = compile_neuron(definition, False)
-        return cls(definition.to_text(), tuple(program.parameters), program.states)
 
 
 class Neurons(nn.Module):
@@ -89,7 +77,7 @@ class Neurons(nn.Module):
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
             self._parameters["bias"] = nn.Parameter(torch.zeros(channels))
         definition = self.section.definition()
-        self._equations = _Equations.of(definition)
+        self._equations = Equations.of(definition)
         self._spikes = definition.spike is not None
         self.is_graded = definition.output is not None
         """Whether the output has other values than 0 and 1."""
@@ -98,12 +86,14 @@ class Neurons(nn.Module):
         """Those that can take over the division of a norm."""
         self._is_foldable = self.section.type_name() != "equations"
         """Whether thresholds or inputs can take over the division of a norm."""
-        self._halves: list[_Equations] = []
+        self._halves: list[Equations] = []
         norm = self.section.norm
         if norm is not None:
-            self._halves = [_Equations.of(each) for each in split_at_norm(definition)]
+            self._halves = [Equations.of(each) for each in split_at_norm(definition)]
         self._modules["norm"] = None if norm is None else NORMS[norm](channels)
         self._modules["surrogate"] = SurrogateWidth(self.section)
+        later = layer.section.delay
+        self._modules["axonal"] = None if later is None else Delay(later, channels, generator)
         self.recorder: Callable[[LayerRecording], None] | None = None
         """Called in each forward pass."""
         self._known_parameters: KnownParameters | None = None
@@ -113,6 +103,11 @@ class Neurons(nn.Module):
     @property
     def norm(self) -> MeanNorm | None:
         return cast("MeanNorm | None", self._modules["norm"])
+
+    @property
+    def axonal(self) -> Delay | None:
+        """The delay of the output beside the axonal step."""
+        return cast("Delay | None", self._modules["axonal"])
 
     @property
     def surrogate(self) -> SurrogateWidth:
@@ -132,7 +127,7 @@ class Neurons(nn.Module):
     @property
     def learns(self) -> bool:
         """Whether training changes values of the neurons."""
-        return bool(self._limits)
+        return bool(self._limits) or (self.axonal is not None and self.axonal.delay is not None)
 
     @property
     def follows_equations(self) -> bool:
@@ -155,12 +150,12 @@ class Neurons(nn.Module):
         """Returns the definitions that the present mode computes, and whether each learns."""
         return [(each.text, self._learns_in(each)) for each in self._parts()]
 
-    def _parts(self) -> list[_Equations]:
+    def _parts(self) -> list[Equations]:
         return self._halves if self._is_split else [self._equations]
 
-    def _learns_in(self, equations: _Equations) -> bool:
+    def _learns_in(self, equations: Equations) -> bool:
         """Whether training changes parameters of the equations."""
-        return self.learns and (
+        return bool(self._limits) and (
             self._is_derived or any(name in self._limits for name in equations.parameters)
         )
 
@@ -216,6 +211,8 @@ class Neurons(nn.Module):
             count = sum(len(part.states) + 1 for part in self._parts()) + keeps_output
             zeros = inputs_TBN[0].new_zeros((count, batch, units), dtype=torch.int32)
             states = list(zeros.unbind())
+            if self.axonal is not None:
+                states.append(self.axonal.new_history(inputs_TBN[0]))
         with torch.no_grad():
             return self._run(inputs_TBN, states, recurrent_NN)
 
@@ -237,12 +234,18 @@ class Neurons(nn.Module):
         recurrent_NN: Sequence[Tensor],
     ) -> NeuronsRun:
         traces: list[Traces] = []
+        axonal, history = self.axonal, states[:0]
+        if axonal is not None:
+            states, history = states[:-1], states[-1:]
         if self._is_split:
             run = self._run_split(inputs_TBN, states, traces)
         else:
             run = self._compute(
                 self._equations, inputs_TBN, self.delay, states, traces, recurrent_NN
             )
+        if axonal is not None:
+            out_TBN, history = axonal.resume(run.out_TBN, history)
+            run = NeuronsRun(out_TBN, run.notes, [*run.states, *history])
         if self.recorder is not None:
             inputs_TBN = traces[0].inputs_TBN if recurrent_NN else inputs_TBN
             traced = {name: each for part in traces for name, each in part.states.items()}
@@ -284,7 +287,7 @@ class Neurons(nn.Module):
 
     def _compute(
         self,
-        equations: _Equations,
+        equations: Equations,
         inputs_TBN: Sequence[Tensor],
         delay: int,
         states: Sequence[Tensor],
@@ -346,15 +349,10 @@ class Neurons(nn.Module):
         return known | {"bias": self._learnt_bias()} if "bias" in self._limits else known
 
     def _learnt_bias(self) -> Tensor:
-        """Returns the layer's bias on the device's grid, [channels]; 0 [] if it has none.
-
-        The gradient passes straight through the rounding.
-        """
+        """Returns the layer's bias on the device's grid, [channels]; 0 [] if it has none."""
         if "bias" not in self._limits:
             return torch.zeros_like(self.surrogate.width)
-        bias = self.value("bias").clamp(-MAX_BIAS, MAX_BIAS)
-        rounded = torch.round(bias.detach() * WEIGHT_UNIT) / WEIGHT_UNIT
-        return bias + (rounded - bias.detach())  # exact: the two are near each other
+        return round_bias(self.value("bias"))
 
     def _kept_parameters(self) -> dict[str, Tensor]:
         kept, width = self._known_parameters, self.surrogate.width
@@ -384,6 +382,8 @@ class Neurons(nn.Module):
         """Clamps learnt values to their ranges."""
         for name, (lowest, highest) in self._limits.items():
             self.value(name).clamp_(lowest, highest)
+        if self.axonal is not None:
+            self.axonal.project()
 
     def extra_repr(self) -> str:
         return f"{self.section.type_name()}, dropout={self.dropout}"

@@ -25,6 +25,16 @@ EPSILON = 1e-5
 """Added to a variance, so that its logarithm is finite."""
 
 
+def round_bias(bias: Tensor) -> Tensor:
+    """Returns a learnt bias [channels] on the device's grid.
+
+    The gradient passes straight through the rounding.
+    """
+    bias = bias.clamp(-MAX_BIAS, MAX_BIAS)
+    rounded = torch.round(bias.detach() * WEIGHT_UNIT) / WEIGHT_UNIT
+    return bias + (rounded - bias.detach())  # exact: the two are near each other
+
+
 class MeanNorm(nn.Module):
     """Subtracts each neuron's mean over batch and time.
 

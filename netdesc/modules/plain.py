@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from netdesc.graph import layers
 from netdesc.kernels.fixed_point import STATE_UNIT
+from netdesc.modules.delay import Delay
 
 
 class Block(nn.Module):
@@ -142,6 +143,28 @@ class TimeDecimation(Block):
         return self(signal), []
 
 
+class DelayLayer(Block):
+    """Hands on a signal some steps later."""
+
+    has_states = True
+
+    def __init__(self, section: layers.Delay) -> None:
+        super().__init__()
+        self._delay = Delay(layers.AxonalDelay.model_construct(steps=section.steps), 1, None)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return self._delay(signal.flatten(2)).view_as(signal)
+
+    def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        flat_TBN = signal.flatten(2)
+        states = states or [self._delay.new_history(flat_TBN)]
+        if states[0].shape[1] != signal.shape[1]:
+            counts = f"{states[0].shape[1]} samples, and the input has {signal.shape[1]}"
+            raise ValueError(f"the states are those of {counts}")
+        out_TBN, history = self._delay.resume(flat_TBN, states)
+        return out_TBN.view_as(signal), history
+
+
 PLAIN_BLOCKS: dict[type[layers.LayerSection], Callable[[Any], Block]] = {
     layers.Flatten: Flatten,
     layers.Reshape: Reshape,
@@ -150,5 +173,6 @@ PLAIN_BLOCKS: dict[type[layers.LayerSection], Callable[[Any], Block]] = {
     layers.AveragePool: Pool,
     layers.PopulationAverage: PopulationAverage,
     layers.TimeDecimation: TimeDecimation,
+    layers.Delay: DelayLayer,
 }
 """Maps the class of a section without synapses to the block of its layers."""

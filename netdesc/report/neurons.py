@@ -78,8 +78,9 @@ def _plot(layer: SynapticNode, place: int, traces: LayerTraces, step_ms: float) 
         line = {"color": "var(--soft)", "width": 1.5, "dash": "dot"}
         data.append(_curve("threshold", level, 0, step_ms) | {"line": line})
     caption = ""
-    if is_spiking:
-        fired = np.flatnonzero(output[layer.delay :])
+    delay = layer.section.delay
+    if is_spiking and not (delay and delay.learn):  # learnt delays are not in the traces
+        fired = np.flatnonzero(output[layer.delay + layer.section.own_delay :])
         data.append(
             {
                 "type": "scatter", "mode": "markers", "name": "spike", "hoverinfo": "skip",

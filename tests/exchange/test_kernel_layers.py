@@ -111,7 +111,7 @@ DAMAGED = {
     "1/padding": ([[1, 2], [3, 4]], "layer 1: padding: is"),
     "1/dilation": (9, "layer 1: shape: does not fit: the layer has a kernel of 3×2, which its"),
     "1/weight": (np.zeros((4, 2, 3)), "layer 1: weight: .*four axes are needed"),
-    "1/delay": (np.ones(4), "layer 1: delay: netdesc does not read delays"),
+    "1/delay": (np.ones(3), r"layer 1: delay: has shape \[3\]"),
     "2/dilation": (2, "layer 2: dilation: netdesc does not read pools with a dilation"),
     "2/weight": (np.array([[[[2, 2], [2, 4]]]]), "layer 2: weight: .*one number"),
     "3/type": (np.array([b"dense"], "S10"), "layer 3: .*"),

@@ -28,6 +28,7 @@ def plain_documents(draw: st.DrawFn) -> dict[str, Any]:
         "time": {"steps": draw(st.integers(4, 9)), "step_ms": 1},
         "input": {"shape": [cells * draw(st.integers(1, 3))]},
         "layers": [
+            {"name": "later", "type": "delay", "steps": draw(st.integers(0, 5))},
             {"name": "group", "type": "population_average", "units": cells},
             {"name": "image", "type": "reshape", "shape": [channels, rows, columns]},
             {"name": "max", "type": "max_pool", "from": "image", **pool},

@@ -12,17 +12,18 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
     data="labels",
 )
 def check(context: Context) -> Found:
-    """Each layer with axonal_delay_step, which is the default, delays its spikes by one step. On
-    the way with the fewest delays, a spike of the first step reaches the output only after the
-    last step, so the output does not depend on the input, and nothing is learned.
+    """Each layer with axonal_delay_step, which is the default, delays its spikes by one step, and
+    delay adds further steps. On the way with the fewest delays, a spike of the first step reaches
+    the output only after the last step, so the output does not depend on the input, and nothing
+    is learned.
 
-    Use more time.steps, or set "axonal_delay_step": false in layers.
+    Use more time.steps, shorter delays, or set "axonal_delay_step": false in layers.
     """
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
     delay = output_delay(
-        (layer.name, delay_steps(layer, context.neuron_of(layer)), sources)
+        (layer.name, delay_steps(layer, context.neuron_of(layer)) + layer.own_delay, sources)
         for layer, sources in zip(document.layers, wiring.sources, strict=True)
     )
     message = describe_late_output(delay, document.time.steps)

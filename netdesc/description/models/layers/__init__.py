@@ -8,7 +8,6 @@ from pydantic import Discriminator, Tag
 
 from netdesc.description.models.layers.base import (
     LayerSection,
-    Quantization,
     Shape,
     ShapeError,
     SynapticSection,
@@ -21,6 +20,7 @@ from netdesc.description.models.layers.convolution import (
     Upsample,
 )
 from netdesc.description.models.layers.dense import Dense
+from netdesc.description.models.layers.fields import AxonalDelay, Quantization
 from netdesc.description.models.layers.pools import (
     AveragePool,
     MaxPool,
@@ -32,14 +32,16 @@ from netdesc.description.models.layers.recurrent import (
     RecurrentSection,
     WinnerTakeAll,
 )
-from netdesc.description.models.layers.views import Concat, Flatten, Reshape
+from netdesc.description.models.layers.views import Concat, Delay, Flatten, Reshape
 from netdesc.sections import type_tag
 
 __all__ = [
     "AveragePool",
+    "AxonalDelay",
     "Concat",
     "Conv",
     "ConvTranspose",
+    "Delay",
     "Dense",
     "Flatten",
     "KernelSection",
@@ -74,6 +76,7 @@ Layer = Annotated[
     | Annotated[TimeDecimation, Tag("<time_decimation>")]
     | Annotated[Flatten, Tag("<flatten>")]
     | Annotated[Reshape, Tag("<reshape>")]
-    | Annotated[Concat, Tag("<concat>")],
+    | Annotated[Concat, Tag("<concat>")]
+    | Annotated[Delay, Tag("<delay>")],
     Discriminator(type_tag),
 ]

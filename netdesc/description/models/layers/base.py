@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import Discriminator, Field, Tag
 
+from netdesc.description.models.layers.fields import AxonalDelay, Quantization
 from netdesc.description.models.neurons import Neuron
 from netdesc.neurons.models import NeuronSection
 from netdesc.neurons.models.integrator import IDENTITY
@@ -90,6 +91,11 @@ class LayerSection(Section):
         """The number of steps of the input in a step of the output."""
         return 1
 
+    @property
+    def own_delay(self) -> int:
+        """The fewest steps by which the output comes later, without the axonal step."""
+        return 0
+
     def output_steps(self, steps: int) -> int:
         """Returns the number of steps of the output; ShapeError if the input has too few."""
         return steps
@@ -100,12 +106,6 @@ class LayerSection(Section):
         Raises ShapeError if the layer cannot take such an input.
         """
         raise NotImplementedError
-
-
-class Quantization(Section):
-    """The grid of the device's weights: 2·round(32·w), clamped to -256..254."""
-
-    bits: Literal[8] = field("Bits of a weight on the device.", unit="bit", default=8)
 
 
 class SynapticSection(LayerSection):
@@ -148,6 +148,16 @@ class SynapticSection(LayerSection):
         default=None,
         example=False,
     )
+
+    delay: AxonalDelay | None = field(
+        "Further steps by which the output comes later, fixed or learnt.",
+        default=None,
+        example={"steps": 3},
+    )
+
+    @property
+    def own_delay(self) -> int:
+        return 0 if self.delay is None else self.delay.fewest
 
     def neuron_of(self, neurons: Mapping[str, NeuronSection]) -> NeuronSection | None:
         """Returns the layer's neuron, in a document with ``neurons``; None if it is not there."""

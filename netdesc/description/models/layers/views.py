@@ -1,4 +1,4 @@
-"""Layers that hand on the same values in another shape."""
+"""Layers that hand on the same values in another shape, or later."""
 
 from __future__ import annotations
 
@@ -80,6 +80,20 @@ class Concat(LayerSection):
                     "from",
                 )
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+
+class Delay(LayerSection):
+    """Hands on its input some steps later."""
+
+    type: Literal["delay"] = field("Hands on its input some steps later.")
+    steps: int = field("The steps.", unit="steps", ge=0, le=1 << 20, placeholder=1, example=3)
+
+    @property
+    def own_delay(self) -> int:
+        return self.steps
 
     def output_shape(self, shape: Shape) -> Shape:
         return shape

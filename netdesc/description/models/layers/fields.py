@@ -1,0 +1,56 @@
+"""Sections of the common fields of layers with synapses."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from netdesc.sections import Section, field
+
+MAX_DELAY = 62
+"""The longest delay of the device, in steps."""
+
+
+Steps = Annotated[float, Field(ge=0, le=MAX_DELAY)]
+
+
+class Quantization(Section):
+    """The grid of the device's weights: 2·round(32·w), clamped to -256..254."""
+
+    bits: Literal[8] = field("Bits of a weight on the device.", unit="bit", default=8)
+
+
+class AxonalDelay(Section):
+    """Whole steps by which the output of a layer comes later, beside the axonal step."""
+
+    steps: int | None = field(
+        "Delay of all neurons; null if it is learnt.",
+        unit="steps",
+        default=None,
+        ge=0,
+        le=MAX_DELAY,
+        example=3,
+    )
+    learn: bool = field(
+        "True learns a delay for each neuron, in layers with a kernel for each channel; the output "
+        "comes later by its whole steps.",
+        default=False,
+    )
+    max_steps: int = field(
+        "Longest learnt delay.", unit="steps", default=MAX_DELAY, ge=1, le=MAX_DELAY
+    )
+    initial_steps: tuple[Steps, Steps] = field(
+        "Range [low, high] from which learnt delays are drawn.", unit="steps", default=(0.0, 1.0)
+    )
+
+    @property
+    def fewest(self) -> int:
+        """The steps by which the output comes later at least, before training."""
+        return math.floor(self.initial_steps[0]) if self.steps is None else self.steps
+
+    @property
+    def most(self) -> int:
+        """The steps by which the output can come later."""
+        return self.max_steps if self.steps is None else self.steps

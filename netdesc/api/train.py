@@ -82,8 +82,9 @@ def train(
     ``data`` replaces the data that the document names: ``{"train": (inputs, labels)}``, also with
     ``"validation"`` and ``"test"``. Arrays or tensors begin with the axis of the samples: inputs
     are spikes [samples, steps, *input shape], labels integers [samples]. If the loss compares spike
-    trains, targets [samples, steps, *output shape] take the place of labels. With ``"encoding"``
-    and ``"range"``, which mean the same as in a document, inputs are values [samples, *input
+    trains, targets [samples, steps, *output shape] take the place of labels, or the text
+    ``"inputs"`` if they are the inputs. With ``"encoding"``, ``"range"``, ``"to"`` and
+    ``"augmentation"``, which mean the same as in a document, inputs may be values [samples, *input
     shape]. A run that is resumed or evaluated needs its arrays again.
 
     Each of ``callbacks``, or the only one, is called after each epoch with the epoch's metrics, a

@@ -39,8 +39,9 @@ class ArraySamples:
     code: Code
     spec: SampleSpec
     inputs: NDArray
-    targets: NDArray
-    """Labels, int32 [all samples] or [all samples, steps], or values of the output."""
+    targets: NDArray | None
+    """Labels, int32 [all samples] or [all samples, steps], or values or spikes of the output; None
+    if these are the inputs."""
     rows: Indices
     is_raw: bool = False
 
@@ -50,7 +51,9 @@ class ArraySamples:
 
     @property
     def labels(self) -> NDArray | None:
-        return self.targets[self.rows] if self.spec.learns_from == "labels" else None
+        if self.targets is None or self.spec.learns_from != "labels":
+            return None
+        return self.targets[self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -60,9 +63,12 @@ class ArraySamples:
 
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """Encodes all samples (see ``samples.Samples``)."""
-        inputs, targets = self.inputs[self.rows], self.targets[self.rows]
+        inputs = self.inputs[self.rows]
         input_TBN = self.code.inputs(self.code.compress(inputs) if self.is_raw else inputs, rng)
         input_TBN = input_TBN.reshape(*input_TBN.shape[:2], *self.spec.input_shape)
+        if self.targets is None:
+            return input_TBN, input_TBN
+        targets = self.targets[self.rows]
         if self.spec.learns_from != "labels":
             targets = targets.astype(np.float32, copy=False)
             targets = targets.reshape(len(targets), -1, *self.spec.output_shape)
@@ -83,21 +89,36 @@ class ArrayEncoder:
     """Called with one line for each problem that is not an error."""
     sources: Mapping[str, Path] = field(default_factory=dict)
 
-    def encode(self, inputs: NDArray, targets: NDArray) -> ArraySamples:
-        """Encodes inputs; ``targets`` are their labels, or values that the output should have.
+    def encode(self, inputs: NDArray, targets: NDArray | None) -> ArraySamples:
+        """Encodes inputs; ``targets`` are their labels, or what the output should be (None: the
+        inputs).
 
         DataError if they do not fit the network.
         """
-        spec, samples = self.spec, len(np.atleast_1d(targets))
+        spec, samples = self.spec, 0 if targets is None else len(np.atleast_1d(targets))
         hint = hint_for_order(self.data, spec.input_shape, spec.steps, inputs.shape, samples)
         if hint:
             raise self.error(self.data.inputs, f"has shape {list(inputs.shape)}; {hint}")
         code = self._check_inputs(inputs)
-        check = self._check_labels if spec.learns_from == "labels" else self._check_targets
-        targets, is_raw = check(targets, len(inputs)), is_file(inputs)
+        is_raw = is_file(inputs)
+        if targets is None:
+            self._check_autoencoder()
+        else:
+            check = self._check_labels if spec.learns_from == "labels" else self._check_targets
+            targets = check(targets, len(inputs))
         if not is_raw:
             inputs = np.concatenate([code.compress(chunk) for _, chunk in _chunks(inputs)])
         return ArraySamples(code, spec, inputs, targets, np.arange(len(inputs)), is_raw)
+
+    def _check_autoencoder(self) -> None:
+        """Raises DataError if the output cannot be compared with the inputs of each step."""
+        spec = self.spec
+        sizes = [(spec.steps, *spec.input_shape), (spec.output_steps, *spec.output_shape)]
+        if sizes[0] != sizes[1] or spec.learns_from == "labels" or not spec.takes_steps:
+            raise DataError(
+                f"{self.source}: the targets are the inputs {list(sizes[0])} of each step, which "
+                f"the loss cannot compare with outputs {list(sizes[1])} of the network"
+            )
 
     def error(self, name: str, problem: str) -> DataError:
         """Returns the error that says what is wrong with the array ``name``."""
@@ -150,17 +171,29 @@ class ArrayEncoder:
     def _check_targets(self, targets: NDArray, samples: int) -> NDArray:
         """Converts values to float32 unless a file holds them; DataError if they do not fit."""
         spec, name = self.spec, self.data.targets or "targets"
-        steps = spec.output_steps if spec.labels_by_step else None
-        problem = target_shape_problem(targets.shape, samples, steps, spec.output_shape)
+        are_spikes = spec.learns_from == "target spikes"
+        if are_spikes and targets.ndim == 1:
+            raise DataError(
+                f"{self.source}: the loss compares spikes, and labels were given; a loss such as "
+                "spike_rate learns from labels (a .net file holds no loss: import it, and set one)"
+            )
+        steps = spec.output_steps if spec.takes_steps else None
+        problem = target_shape_problem(targets.shape, samples, steps, spec.output_shape, are_spikes)
         if problem is not None:
             raise self.error(name, f"{problem[0]}{f'; {problem[1]}' if problem[1] else ''}")
-        with np.errstate(over="ignore"):
-            for start, chunk in _chunks(targets):
+        for start, chunk in _chunks(targets):
+            with np.errstate(over="ignore"):
                 values = chunk.astype(np.float32).reshape(len(chunk), -1)
-                wrong = np.flatnonzero(~np.isfinite(values).all(1))
-                if len(wrong):
-                    sample = start + wrong[0]
-                    raise self.error(name, f"holds NaN or too large numbers in sample {sample}")
+            wrong = ~np.isfinite(values)
+            what = "NaN or too large numbers"
+            if are_spikes:
+                wrong |= (values < 0) | (values != np.rint(values))
+                what = "other values than numbers of spikes"
+            found = np.flatnonzero(wrong.any(1))
+            if are_spikes and not len(found):
+                what, found = "no spike to learn", np.flatnonzero(~values.any(1))
+            if len(found):
+                raise self.error(name, f"holds {what} in sample {start + found[0]}")
         return targets if is_file(targets) else targets.astype(np.float32)
 
     def _check_labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
@@ -252,7 +285,7 @@ class ArrayFile:
             self._require_memory(source, split)
             inputs = read_numbers(source, data.inputs)
             with array_errors(self.labels_path or self.path):
-                targets = read_numbers(source, goal)
+                targets = None if data.is_autoencoder else read_numbers(source, goal)
         encoder = ArrayEncoder(
             str(self.path), data, self.spec, self.warn, {goal: self.labels_path or self.path}
         )

@@ -6,7 +6,6 @@ They become the compact samples that files become, so that training computes the
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +16,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from netdesc.description.models import Arrays
+from netdesc.description.models.arrays import NETWORK_INPUTS
 from netdesc.description.python_values import json_text
 from netdesc.events.numbers import number_array
-from netdesc.graph.nodes import Shape
 from netdesc.runs.files import RECORD
 from netdesc.training.arrays import PARTS, ArrayEncoder
 from netdesc.training.errors import DataError, ResumeError
 from netdesc.training.samples import Samples, SampleSpec
-from netdesc.training.spike_files import SparseSpikes, SpikeSamples
 
 _SETTINGS = {
     "encoding": '{"type": "rate"}',
@@ -42,12 +40,13 @@ class MemoryData:
 
     Inputs are spikes or a series [samples, steps, *input shape], or values [samples, *input shape]
     for other encodings. Labels are integers [samples] or [samples, steps]; targets are spikes
-    [samples, steps, *output shape], or values of this shape or [samples, *output shape].
+    [samples, steps, *output shape], or values of this shape or [samples, *output shape]; the text
+    "inputs" stands for the inputs themselves.
     ``_SETTINGS`` in ``given`` mean the same as in the section ``data`` of a document; what is not
     given is taken from ``defaults``.
     """
 
-    parts: Mapping[str, tuple[NDArray, NDArray]]
+    parts: Mapping[str, tuple[NDArray, NDArray | None]]
     given: Mapping[str, Any]
     defaults: Arrays = _SPIKES
 
@@ -87,9 +86,8 @@ class MemoryData:
     def samples(self, spec: SampleSpec, warn: Callable[[str], None]) -> dict[str, Samples]:
         """Returns the samples of each part. DataError if arrays do not fit the network."""
         settings = self.settings
-        build = _with_spikes if spec.learns_from == "target spikes" else ArrayEncoder.encode
         return {
-            name: build(ArrayEncoder(f'data["{name}"]', settings, spec, warn), *pair)
+            name: ArrayEncoder(f'data["{name}"]', settings, spec, warn).encode(*pair)
             for name, pair in self.parts.items()
         }
 
@@ -99,6 +97,8 @@ class MemoryData:
         digest = hashlib.sha256(repr(settings).encode())
         for name, pair in self.parts.items():
             for array in pair:
+                if array is None:
+                    continue
                 digest.update(f"{name} {array.dtype} {array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return {**settings, "sha256": digest.hexdigest()}
@@ -155,11 +155,12 @@ def _needed(*names: str) -> str:
     return f"settings are as in a document, such as {', '.join(examples)}"
 
 
-def _pair(name: str, value: Any) -> tuple[NDArray, NDArray]:
+def _pair(name: str, value: Any) -> tuple[NDArray, NDArray | None]:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DataError(f'data["{name}"] must be a pair of arrays: (inputs, labels)')
-    inputs, targets = (_array(name, each) for each in value)
-    return inputs, targets
+    inputs, targets = value
+    is_autoencoder = isinstance(targets, str) and targets == NETWORK_INPUTS
+    return _array(name, inputs), None if is_autoencoder else _array(name, targets)
 
 
 def _array(name: str, value: Any) -> NDArray:
@@ -171,42 +172,3 @@ def _array(name: str, value: Any) -> NDArray:
     if not array.ndim:
         raise DataError(f'data["{name}"]: an array of numbers is needed, not one number')
     return array
-
-
-def _with_spikes(encoder: ArrayEncoder, inputs: NDArray, targets: NDArray) -> Samples:
-    spec, source, encoding = encoder.spec, encoder.source, encoder.data.encoding.type
-    if encoding != "spikes":
-        raise DataError(f'{source}: a loss with target spikes takes no encoding "{encoding}"')
-    if targets.ndim == 1:
-        raise DataError(
-            f"{source}: the loss compares spikes, and labels were given; a loss such as spike_rate "
-            "learns from labels (a .net file holds no loss: import it, and set one)"
-        )
-    found = _sparse(f"{source}: inputs", inputs, spec.steps, spec.input_shape)
-    wanted = _sparse(f"{source}: targets", targets, spec.output_steps, spec.output_shape)
-    if len(found) != len(wanted) or not found:
-        raise DataError(f"{source}: there are {len(found)} inputs and {len(wanted)} targets")
-    silent = next((number for number, each in enumerate(wanted) if not len(each.step)), None)
-    if silent is not None:
-        raise DataError(f"{source}: the target of sample {silent} holds no spike to learn")
-    return SpikeSamples(spec, found, wanted)
-
-
-def _sparse(name: str, spikes: NDArray, steps: int, shape: Shape) -> list[SparseSpikes]:
-    """Converts spikes [samples, steps, *shape]. DataError for other shapes and for no numbers."""
-    if spikes.shape[1:] != (steps, *shape):
-        expected = ", ".join(map(str, ("samples", steps, *shape)))
-        problem = f"{name} have shape {list(spikes.shape)}; [{expected}] is needed"
-        if spikes.shape[:1] + spikes.shape[2:] == (steps, *shape):
-            problem += "; .transpose(0, 1) of a tensor, or .swapaxes(0, 1) of an array, gives it"
-        raise DataError(problem)
-    sparse: list[SparseSpikes] = []
-    for number, sample in enumerate(spikes.reshape(len(spikes), steps, math.prod(shape))):
-        step, cell = np.nonzero(sample)
-        value = sample[step, cell].astype(np.float32)
-        wrong = value[~((value > 0) & (value == np.rint(value)) & np.isfinite(value))]
-        if len(wrong):
-            problem = f"{wrong[0]:g} in sample {number}; numbers of spikes are needed"
-            raise DataError(f"{name} have {problem}")
-        sparse.append(SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value))
-    return sparse

@@ -36,6 +36,11 @@ class SampleSpec:
     """The number of steps of the input in a step of the output."""
 
     @property
+    def takes_steps(self) -> bool:
+        """Whether the loss compares each step with a target."""
+        return self.labels_by_step or self.learns_from == "target spikes"
+
+    @property
     def output_steps(self) -> int:
         return -(-self.steps // self.decimation)
 
@@ -77,7 +82,8 @@ class Samples(Protocol):
 
         Targets are float32 [steps, samples, *output shape] or, if they are values of whole
         samples, [1, samples, *output shape]; or labels [samples] or [steps, samples]. Random
-        inputs are drawn from ``rng``, sample by sample.
+        inputs are drawn from ``rng``, sample by sample. Targets that are the inputs are the same
+        array.
         """
         ...
 

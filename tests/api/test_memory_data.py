@@ -28,6 +28,8 @@ from netdesc.report.run import read_run
 from netdesc.training import DataError, TrainingError
 from netdesc.training.errors import ResumeError
 from netdesc.training.memory import MemoryShortageError
+from netdesc.training.memory_data import MemoryData
+from netdesc.training.samples import SampleSpec
 
 
 def parts(folder: Path) -> dict[str, Any]:
@@ -291,17 +293,18 @@ SPIKES[:, 3], TARGETS[:, 7] = 1, 1
 @pytest.mark.parametrize(
     ("pair", "problem"),
     [
+        ((SPIKES.swapaxes(0, 1), TARGETS), r"has shape \[40, 2, 12\]; .* inputs.swapaxes\(0, 1\)"),
         (
-            (SPIKES.swapaxes(0, 1), TARGETS),
-            r"inputs have shape \[40, 2, 12\]; \[samples, 40, 12\] .*\.transpose\(0, 1\)",
+            (SPIKES, TARGETS[:, :, :5]),
+            r'"targets" has the shape \[2, 40, 5\]; expected: \[2, 40, 6',
         ),
-        ((SPIKES, TARGETS[:, :, :5]), r"targets have shape \[2, 40, 5\]"),
         ((SPIKES, np.array([0, 1])), "labels were given; a loss such as spike_rate"),
-        ((SPIKES, TARGETS[:1]), "2 inputs and 1 targets"),
-        ((SPIKES[:0], TARGETS[:0]), "0 inputs"),
-        ((SPIKES, 0 * TARGETS), "sample 0 holds no spike"),
-        ((0.5 * SPIKES, TARGETS), "0.5 in sample 0"),
-        ((SPIKES, -TARGETS), "-1 in sample 0"),
+        ((SPIKES, TARGETS[:1]), r"has the shape \[1, 40, 6\]; expected: \[2, 40"),
+        ((SPIKES[:0], TARGETS[:0]), "holds no samples"),
+        ((SPIKES, 0 * TARGETS), "holds no spike to learn in sample 0"),
+        ((0.5 * SPIKES, TARGETS), "has 0.5 in sample 0, not 0 and 1"),
+        ((SPIKES, -TARGETS), "other values than numbers of spikes in sample 0"),
+        ((SPIKES, "inputs"), r"outputs \[40, 6\] of the network"),
     ],
 )
 def test_spike_arrays_that_do_not_fit(pair: Any, problem: str, tmp_path: Path) -> None:
@@ -322,7 +325,11 @@ def test_shapes_are_checked_before_the_memory(
     assert not (tmp_path / "run").exists()
 
 
-def test_spike_targets_take_no_encoding(tmp_path: Path) -> None:
-    data = {"train": (SPIKES, TARGETS), "encoding": {"type": "rate"}}
-    with pytest.raises(DataError, match='no encoding "rate"'):
-        netdesc.train(write_task(tmp_path), run_dir=tmp_path / "r", data=data, progress="quiet")
+def test_spike_targets_go_with_any_encoding_and_may_be_the_inputs() -> None:
+    spec = SampleSpec(40, 1.0, (12,), (12,), learns_from="target spikes")
+    values = np.linspace(0, 1, 24).reshape(2, 12)
+    data = {"train": (values, "inputs"), "encoding": {"type": "latency"}}
+    samples = MemoryData.of(data).samples(spec, print)["train"]
+    inputs, targets = samples.dense(np.random.default_rng(0))
+    assert targets is inputs
+    assert inputs.sum() == 23

@@ -123,7 +123,32 @@ def test_labels_by_step(file: Path) -> None:
     assert found.flags.c_contiguous
     fails(file, "only a loss with window_steps takes a label a step")
     np.savez(file, **good(labels=labels[:, :5]))
-    fails(file, "has 5 labels a sample; the network runs 6 steps", BY_STEP)
+    fails(file, "has 5 labels a sample; the output has 6 steps", BY_STEP)
+
+
+def test_targets_are_spikes_of_the_output_or_the_inputs(file: Path) -> None:
+    spec = replace(SPEC, classes=None, learns_from="target spikes")
+    spikes = np.random.default_rng(0).integers(0, 3, (SAMPLES, 6, 4))
+    np.savez(file, **good(targets=spikes))
+    found = read(file, spec, split=None, targets="targets")["train"]
+    assert found.labels is None
+    _, targets = found[[5, 2]].dense(np.random.default_rng(0))
+    assert np.array_equal(targets, spikes[[5, 2]].swapaxes(0, 1))
+    mirror = replace(spec, output_shape=spec.input_shape)
+    inputs, targets = read(file, mirror, targets="inputs")["train"].dense(np.random.default_rng(0))
+    assert targets is inputs
+    fails(file, r"outputs \[6, 4\] of the network", spec, targets="inputs")
+    for sample, value in ((3, -1), (4, 0.5)):
+        wrong = spikes.astype(float)
+        wrong[sample, 2, 1] = value
+        np.savez(file, **good(targets=wrong))
+        fails(
+            file, f"other values than numbers of spikes in sample {sample}", spec, targets="targets"
+        )
+    np.savez(file, **good(targets=spikes * (np.arange(SAMPLES) != 6)[:, None, None]))
+    fails(file, "no spike to learn in sample 6", spec, targets="targets")
+    np.savez(file, **good(targets=spikes[:, 0]))
+    fails(file, r"has the shape \[8, 4\]; expected: \[8, 6, 4\]", spec, targets="targets")
 
 
 def test_a_long_array_is_checked_and_compressed_in_chunks(

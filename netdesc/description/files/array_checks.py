@@ -29,7 +29,7 @@ from netdesc.description.files.npy import KIND_NAMES, Header, join_shape
 from netdesc.description.files.npz import CompressionRatioError
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Arrays, Document, MeanSquaredError, RateClassifier
+from netdesc.description.models import Arrays, Document, RateClassifier
 from netdesc.description.models.loss import window_steps
 from netdesc.description.shape_trace import output_locations, shape_locations
 from netdesc.description.shapes import INPUT, Shape
@@ -85,7 +85,9 @@ class ArrayChecks:
         data = self.data
         inputs = self._header("inputs", data.inputs, "biuf")
         labels = targets = split = None
-        if data.targets is not None:
+        if data.is_autoencoder:
+            self._check_autoencoder()
+        elif data.targets is not None:
             targets = self._header("targets", data.targets, "biuf")
         elif self.document.loss.learns_from != "target values":  # else ND228
             labels = self._header("labels", data.labels, "iu")
@@ -325,10 +327,11 @@ class ArrayChecks:
     def _check_targets(self, name: str, header: Header, samples: int) -> None:
         """Checks the values that the output should have."""
         loss = self.document.loss
-        if self.output_shape is None or not isinstance(loss, MeanSquaredError):
+        if self.output_shape is None or loss.learns_from == "labels":
             return  # ND228 reports other losses
-        steps = self.output_steps if loss.over == "each_step" else None
-        problem = target_shape_problem(header.shape, samples, steps, self.output_shape)
+        are_spikes = loss.learns_from == "target spikes"
+        steps = self.output_steps if getattr(loss, "over", "each_step") == "each_step" else None
+        problem = target_shape_problem(header.shape, samples, steps, self.output_shape, are_spikes)
         if problem is not None:
             message, hint = problem
             self._add_about_output(
@@ -336,12 +339,30 @@ class ArrayChecks:
             )
             return
         values = self._values("targets", name, header)
-        if values and not math.isfinite(sum(values)):
-            place, value, count = first_wrong_value(
-                name, header, values, lambda each: not math.isfinite(each)
-            )
-            notes = (f"{count} of {len(values)} values are no numbers",)
+        noun = "numbers of spikes" if are_spikes else "numbers"
+
+        def is_wrong(value: float) -> bool:
+            return not math.isfinite(value) or (are_spikes and (value < 0 or value % 1 != 0))
+
+        if any(map(is_wrong, values or ())):
+            place, value, count = first_wrong_value(name, header, values or (), is_wrong)
+            notes = (f"{count} of {len(values or ())} values are no {noun}",)
             self._add("ND326", "targets", f"{place} is {value:g}", notes=notes)
+
+    def _check_autoencoder(self) -> None:
+        """Checks that the output can be compared with the inputs, step by step."""
+        document, shape = self.document, self.output_shape
+        if shape is not None and shape != document.input.shape:
+            message = f"the output has the shape [{join_shape(shape)}], and the input "
+            message += f"[{join_shape(document.input.shape)}]; those of an autoencoder are equal"
+            self._add_about_output("ND326", "targets", message)
+        elif self.output_steps != document.time.steps:
+            message = f"the output has {self.output_steps} steps, and the input "
+            self._add_about_output("ND326", "targets", f"{message}{document.time.steps}")
+        elif getattr(document.loss, "over", "each_step") != "each_step":
+            hint = 'write "over": "each_step" in the loss'
+            message = "the inputs of each step are compared with one value of the output"
+            self._add_about_output("ND326", "targets", message, hint)
 
     def _check_memory(self, samples: int) -> None:
         """Adds ND324 if the inputs do not fit into memory. ``samples`` counts training samples."""

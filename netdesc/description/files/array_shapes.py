@@ -30,18 +30,20 @@ def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, sample
 
 
 def target_shape_problem(
-    actual: Shape, samples: int, steps: int | None, output: Shape
+    actual: Shape, samples: int, steps: int | None, output: Shape, are_spikes: bool = False
 ) -> tuple[str, str] | None:
     """Returns what is wrong with the shape ``actual`` of targets, and a hint; None if it fits.
 
     Each of ``samples`` samples has one target of the shape ``output`` or, unless ``steps`` is None,
-    one for each of ``steps`` steps.
+    one for each of ``steps`` steps, which spikes must have.
     """
     fitting = [(samples, *output)] + ([] if steps is None else [(samples, steps, *output)])
+    if are_spikes:
+        del fitting[0]
     if actual in fitting:
         return None
     expected = f"[{join_shape(fitting[0])}]"
-    if steps is not None:
+    if len(fitting) > 1:
         expected += f", or [{join_shape(fitting[1])}] with one target per step"
     hint = ""
     if output == (1,) and (*actual, 1) in fitting:

@@ -14,6 +14,9 @@ from netdesc.sections import Section, field, type_tag
 MAX_REAL_INPUT = 512
 """Real-valued inputs beyond this magnitude are cut off, so that weights times inputs are exact."""
 
+NETWORK_INPUTS = "inputs"
+"""The value of ``targets`` that stands for what enters the network, as an autoencoder has it."""
+
 Scaled = Annotated[float, Field(ge=-MAX_REAL_INPUT, le=MAX_REAL_INPUT)]
 Member = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -157,9 +160,10 @@ class Arrays(Section):
         default="labels",
     )
     targets: Member | None = field(
-        "Array of the values that the output should have, for mean_squared_error: "
-        "[samples, *output shape], or [samples, steps, *output shape] for values of steps. Labels "
-        "are then not read.",
+        "Array of what the output should be: for mean_squared_error values [samples, *output "
+        "shape], or [samples, steps, *output shape] for values of steps; for spike_time spikes "
+        '[samples, steps, *output shape]. "inputs" stands for what enters the network in each step '
+        "(an autoencoder), whatever the name of that array. Labels are then not read.",
         default=None,
         example="targets",
     )
@@ -195,8 +199,14 @@ class Arrays(Section):
     def array_names(self) -> dict[str, str]:
         """Maps the fields that name arrays to the names of the arrays that are read."""
         goal = {"labels": self.labels} if self.targets is None else {"targets": self.targets}
+        goal = {} if self.is_autoencoder else goal
         names = {"inputs": self.inputs, **goal}
         return names if self.split is None else {**names, "split": self.split}
+
+    @property
+    def is_autoencoder(self) -> bool:
+        """Whether the output should be what enters the network."""
+        return self.targets == NETWORK_INPUTS
 
     @property
     def is_scaled(self) -> bool:

@@ -1,5 +1,5 @@
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import Arrays
+from netdesc.description.models import Arrays, SpikeFiles
 from netdesc.description.models.loss import Loss
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
@@ -12,9 +12,9 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
     right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
 )
 def check(context: Context) -> Found:
-    """spike_time compares the output with target spikes, which event files hold. spike_rate and
-    spike_max compare it with labels. mean_squared_error compares it with the values of the array
-    that data.targets names.
+    """spike_time compares the output with target spikes, which event files or an array hold.
+    spike_rate and spike_max compare it with labels. mean_squared_error compares it with the values
+    of the array that data.targets names.
 
     Use a loss that fits the samples, or give the samples what the loss learns from.
     """
@@ -22,6 +22,13 @@ def check(context: Context) -> Found:
     if isinstance(data, Arrays):
         yield from _check_arrays(loss, data)
         return
+    if data is not None and not isinstance(data, SpikeFiles) and loss.learns_from != "labels":
+        yield RuleDiagnostic(
+            ("loss", "type"),
+            f"{loss.type} learns from {loss.learns_from}, and data of {data.type} have labels",
+            hint="use spike_rate or spike_max",
+            related=(RelatedPath(("data", "type"), "labels"),),
+        )
     pairs = list(context.pairs())
     if loss.learns_from == "target values":
         if pairs:
@@ -52,13 +59,14 @@ def check(context: Context) -> Found:
 
 
 def _check_arrays(loss: Loss, data: Arrays) -> Found:
-    found = "labels" if data.targets is None else "target values"
-    if loss.learns_from == found:
+    found = "labels" if data.targets is None else "targets"
+    if found.startswith(loss.learns_from.split()[0]):
         return
-    losses = "spike_rate or spike_max" if data.targets is None else "mean_squared_error"
+    losses = "mean_squared_error or spike_time"
+    losses = "spike_rate or spike_max" if data.targets is None else losses
     hint = f"use {losses}"
-    if loss.learns_from == "target values":
-        hint = 'add "targets" to data: the name of the array with the values of the output'
+    if data.targets is None:
+        hint = f'add "targets" to data: the name of the array with the {loss.learns_from}'
     elif loss.learns_from == "labels":
         hint += ', or remove "targets" from data'
     yield RuleDiagnostic(

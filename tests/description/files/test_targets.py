@@ -27,6 +27,9 @@ SERIES = valued(encoding={"type": "series"})
 SCALED = valued(encoding={"type": "series"}, range=[-600, 600])
 CONSTANT = valued(encoding={"type": "constant"})
 LAST = valued({"over": "last"})
+SPIKED = with_text("/loss", '{"type": "spike_time", "time_constant_ms": 2}', VALUED)
+MIRROR = valued(targets="inputs", inputs="x")
+WIDE = MIRROR.replace('"units": 2', '"units": 4')
 REAL = np.linspace(-600, 600, 2400).reshape(6, 100, 4)
 BY_STEP = np.repeat(TARGETS[:, None], 100, axis=1)
 
@@ -40,6 +43,9 @@ SOUND = [
     (SERIES, {"inputs": REAL[:, :60] / 2}),
     (CONSTANT, {"inputs": REAL[:, 0] / 2}),
     (SCALED, {"inputs": REAL}),
+    (SPIKED, {"targets": BY_STEP > 0}),
+    (SPIKED, {"targets": np.rint(abs(BY_STEP))}),
+    (WIDE, {"x": REAL[:, 0] / 600 / 2 + 0.5, "targets": ["not read"]}),
 ]
 
 
@@ -48,6 +54,7 @@ def test_sound_arrays_have_no_diagnostics(base, arrays, tmp_path):
     assert array_findings(tmp_path, base, **({"targets": TARGETS} | arrays)) == []
 
 
+VALUES_OF_X = np.full((6, 4), 0.5)
 CASES = [
     # document, arrays, code, pointer, words
     (VALUED, {"targets": TARGETS[:5]}, "ND326", "targets", "expected: [6, 2], or [6, 100, 2]"),
@@ -57,6 +64,16 @@ CASES = [
     (VALUED, {"targets": TARGETS * 1j}, "ND312", "targets", "complex numbers"),
     (with_text("/data/targets", '"goals"', VALUED), {}, "ND310", "targets", 'no array "goals"'),
     (with_text("/data/targets", '"z"', VALUED), {}, "ND310", "targets", "its arrays: inputs"),
+    (SPIKED, {}, "ND326", "targets", "has the shape [6, 2]; expected: [6, 100, 2]"),
+    (SPIKED, {"targets": BY_STEP}, "ND326", "targets", "values are no numbers of spikes"),
+    (MIRROR, {"x": VALUES_OF_X}, "ND326", "targets", "output has the shape [2], and the input [4]"),
+    (
+        WIDE.replace('"skip_steps"', '"over": "last", "skip_steps"'),
+        {"x": VALUES_OF_X},
+        "ND326",
+        "targets",
+        'write "over": "each_step"',
+    ),
     (SERIES, {}, "ND314", "encoding", '"constant" repeats a value'),
     (CONSTANT, {"inputs": REAL}, "ND314", "encoding", '"series" takes values of steps'),
     (SERIES, {"inputs": REAL}, "ND320", "inputs", "is -600; inputs beyond ±512 are cut off"),
@@ -77,9 +94,12 @@ VALUES = {"type": "mean_squared_error"}
 SPIKES = {"type": "spike_time", "time_constant_ms": 2}
 WITH_TARGETS = json.loads(VALUED)["data"]
 PAIRS = {"type": "spike_files", "train": [{"input": {"path": "input.bs1"}, "label": 0}]}
+FOLDERS = {"type": "event_folders", "train": {"path": "recordings"}}
 MISFITS = [
     ({"loss": VALUES}, "ND228", "/loss/type", 'add "targets" to data'),
-    ({"loss": SPIKES, "data": WITH_TARGETS}, "ND228", "/loss/type", "use mean_squared_error"),
+    ({"loss": SPIKES, "data": WITH_TARGETS}, "ND326", "/data/targets", ""),
+    ({"loss": SPIKES}, "ND228", "/loss/type", "with the target spikes"),
+    ({"loss": SPIKES, "data": FOLDERS}, "ND228", "/loss/type", "use spike_rate or spike_max"),
     ({"data": WITH_TARGETS}, "ND228", "/loss/type", 'or remove "targets" from data'),
     ({"loss": VALUES, "data": PAIRS}, "ND228", "/loss/type", "use spike_time, or data of the type"),
     ({"loss": VALUES, "data": WITH_TARGETS, "classifier": {"type": "rate"}}, "ND230", "/classifier",

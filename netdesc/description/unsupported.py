@@ -52,7 +52,6 @@ TYPES = by_name(
         _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",
         _NIR: "nir",
         'leave the layer out: "input" of the document has the shape': "input",
-        "a layer of neurons without synapses is not in this version": "neurons",
         "a loss for several labels per sample is not in this version": "spike_moid spikemoid",
         "this optimizer is not in this version": "radam rmsprop adagrad adamax lbfgs",
         "this schedule is not in this version": (

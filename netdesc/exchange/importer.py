@@ -271,7 +271,7 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
         shape = (record.channels,) if neuron.per_channel else value.shape
         state[f"neuron.{name}"] = np.broadcast_to(value, shape).copy()
     norm, bias = neuron.norm, _bias(record)
-    if layer.section.bias or (record.bias is not None and not norm):
+    if layer.section.learns_bias or (record.bias is not None and not norm):
         state["neuron.bias"], bias = bias, np.zeros_like(bias)
     if norm:
         if (bias * (WEIGHT_UNIT // 2) % 1).any():

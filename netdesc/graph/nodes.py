@@ -172,7 +172,7 @@ class SynapticNode(LayerNode):
         shape = (self.channels,) if self.neuron.per_channel else ()
         shapes = {f"neuron.{name}": shape for name in self.neuron.learn}
         has_delays = self.section.delay is not None and self.section.delay.learn
-        own = {"neuron.bias": self.section.bias, "neuron.axonal.delay": has_delays}
+        own = {"neuron.bias": self.section.learns_bias, "neuron.axonal.delay": has_delays}
         return shapes | {name: (self.channels,) for name, is_learnt in own.items() if is_learnt}
 
     @property
@@ -187,7 +187,7 @@ class SynapticNode(LayerNode):
 
         They are what the neuron's program stores, its output and the gradient of the output.
         """
-        learns = bool(self.neuron.learn) or self.section.bias
+        learns = bool(self.neuron.learn) or self.section.learns_bias
         program = compile_neuron(self.neuron.definition(), learns)
         return len(program.forward.stored) + 2
 

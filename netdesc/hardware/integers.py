@@ -101,7 +101,7 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
         if f"layers.{layer.name}.neuron.{name}" in weights:
             values[name] = read(f"neuron.{name}").astype(np.float64)
     derived = neuron.derive(np, values)
-    bias, norm = _bias(read("neuron.bias")) if layer.section.bias else None, neuron.norm
+    bias, norm = _bias(read("neuron.bias")) if layer.section.learns_bias else None, neuron.norm
     if norm is not None:
         mean = quantize(read("neuron.norm.running_mean"), BIAS_BITS)
         bias = np.clip((0 if bias is None else bias) - mean, -BIAS_LIMIT, BIAS_LIMIT)

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
 from netdesc.hardware.convolution import convolve
-from netdesc.hardware.integers import MAX_EXACT_FLOAT64, WEIGHT_BITS, Weights, layer_integers
+from netdesc.hardware.integers import (
+    MAX_EXACT_FLOAT64,
+    WEIGHT_BITS,
+    Weights,
+    layer_integers,
+    quantize,
+)
 from netdesc.hardware.neurons import PAYLOAD_BITS, IntegerNeurons, shift
 from netdesc.hardware.recurrent import make_feedback
 from netdesc.kernels.fixed_point import STATE_UNIT
@@ -244,6 +250,24 @@ def _dense(
     return (float_TI @ weight_OI.T.astype(np.float64)).astype(np.int64)
 
 
+def _run_neurons(
+    layer: SynapticNode, weights: Weights, signal: Signal, counts: list[LayerCounts]
+) -> Signal:
+    """Runs neurons that read one value each. The input of the network is rounded to the grid."""
+    values_TN, input_bits = signal
+    if INPUT in layer.inputs:
+        on_grid = quantize((values_TN / (1 << input_bits)).astype(np.float32), 8)
+        signal = Signal(on_grid, WEIGHT_BITS)
+
+    def scale_and_shift(
+        _layer: SynapticNode, chunk_TN: NDArray[Any], numbers: NDArray[np.int32]
+    ) -> NDArray[np.int64]:
+        weight, bias = numbers.astype(np.int64)
+        return chunk_TN.astype(np.int64) * weight + (bias << signal.bits)
+
+    return _run_synaptic(scale_and_shift, layer, weights, signal, counts)
+
+
 RUNNERS: dict[type[layers.LayerSection], Callable[..., Signal]] = {
     **dict.fromkeys((layers.Flatten, layers.Reshape, layers.Concat), _run_view),
     **dict.fromkeys((layers.MaxPool, layers.AveragePool), _run_pool),
@@ -255,6 +279,7 @@ RUNNERS: dict[type[layers.LayerSection], Callable[..., Signal]] = {
         (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample),
         functools.partial(_run_synaptic, convolve),
     ),
+    layers.Neurons: _run_neurons,
     layers.Recurrent: functools.partial(_run_synaptic, _dense),
     layers.WinnerTakeAll: functools.partial(_run_synaptic, _dense),
 }

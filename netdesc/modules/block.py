@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
-from netdesc.graph import LayerNode, SynapticNode, layers
+from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.kernel_shape import KernelShape
@@ -38,15 +38,22 @@ def _has_hooks(module: nn.Module) -> bool:
     return _is_hooked(module) or any(_has_hooks(part) for part in parts if part is not None)
 
 
-def _dense(
-    _section: layers.LayerSection, signal_TBI: Tensor, weight_OI: Tensor
-) -> tuple[Tensor, Tensor]:
+def _dense(_layer: SynapticNode, signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     return operators.linear(signal_TBI, weight_OI)
 
 
+def _neurons(layer: SynapticNode, signal: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Scales and shifts each value. The input of the network is rounded to the weights' grid."""
+    if INPUT in layer.inputs:
+        signal = operators.quantize_weight(signal, 8)
+    weight, bias = weights.unbind()
+    return (signal * weight + bias).flatten(2), signal.new_empty(0, dtype=torch.int32)
+
+
 def _convolution(
-    section: layers.KernelSection, signal_TBCHW: Tensor, weight: Tensor
+    layer: SynapticNode, signal_TBCHW: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor]:
+    section: Any = layer.section
     channels = signal_TBCHW.shape[2]
     if weight.dim() == 1:  # one weight for all synapses of a pool
         weight = weight.expand(channels, 1, *section.kernel_size)
@@ -71,12 +78,13 @@ ARRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor, Tensor], tuple[Te
     **dict.fromkeys(
         (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample), _convolution
     ),
+    layers.Neurons: _neurons,
     layers.Recurrent: _dense,
     layers.WinnerTakeAll: _dense,
 }
 """Maps the class of a section to the function that computes its synapses.
 
-It takes the section, the signal [steps, batch, *input shape] and the weights. It returns what
+It takes the layer, the signal [steps, batch, *input shape] and the weights. It returns what
 arrives at the neurons, float32 [steps, batch, neurons], and the packed spikes of the signal (see
 ``operators.linear``), which are empty if the kind of synapses packs none.
 """
@@ -103,7 +111,7 @@ class SynapticBlock(Block):
         self.cells = layer.neurons * layer.steps
         """The number of output values of a sample."""
         self._output_shape = layer.output_shape
-        self._section = layer.section
+        self._layer = layer
         self._arrive_by = ARRIVE[type(layer.section)]
         self._is_fusable = isinstance(layer.section, FUSED)
         self.synapse = make_synapse(layer, generator)
@@ -138,11 +146,11 @@ class SynapticBlock(Block):
         """Returns the neurons' inputs [steps, batch, neurons], and the packed spikes."""
         self.begin_forward(signal.device)
         arrived = [
-            self._arrive_by(self._section, signal, weight) for weight in self.synapse.weights()
+            self._arrive_by(self._layer, signal, weight) for weight in self.synapse.weights()
         ]
         inputs_TBN = [z_TBN for z_TBN, _ in arrived]
         if self._drive is not None:
-            drive = self._drive(self._section, self.neuron.value("threshold"))
+            drive = self._drive(self._layer.section, self.neuron.value("threshold"))
             inputs_TBN = [each_TBN + drive for each_TBN in inputs_TBN]
         return inputs_TBN, arrived[0][1]
 

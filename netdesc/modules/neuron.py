@@ -73,7 +73,9 @@ class Neurons(nn.Module):
             self._buffers[name] = value
             if kinds[name] == "threshold" and not isinstance(given, tuple):
                 self._non_persistent_buffers_set.add(name)
-        if layer.section.bias:  # the equations have a norm(…), so that no value has this name
+        if (
+            layer.section.learns_bias
+        ):  # the equations have a norm(…), so that no value has this name
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
             self._parameters["bias"] = nn.Parameter(torch.zeros(channels))
         definition = self.section.definition()

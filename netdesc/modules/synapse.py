@@ -27,12 +27,13 @@ class Synapse(nn.Module):
 
     def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
         super().__init__()
-        shape = layer.weight_shape
-        scale = layer.section.weight_scale
-        weight = torch.full(shape, scale)
-        if layer.section.draws_weights:
-            bound = scale / math.sqrt(math.prod(shape[1:]))
+        shape, section = layer.weight_shape, layer.section
+        weight = torch.empty(shape)
+        if section.draws_weights:
+            bound = section.weight_scale / math.sqrt(math.prod(shape[1:]))
             weight.uniform_(-bound, bound, generator=generator)
+        else:
+            weight = torch.tensor(section.given_weights, dtype=torch.float32)
         self.bits = layer.bits
         self.weight = nn.Parameter(weight)
         self.gain = nn.Parameter(self._norms()) if layer.section.weight_norm else None

@@ -67,3 +67,39 @@ def test_missing_steps_of_the_last_group_are_zero():
     assert decimation(torch.ones(6, 1, 1)).flatten().tolist() == [1.0, 0.5]
     with pytest.raises(ValueError, match="multiple of 4"):
         decimation.stream(torch.ones(6, 1, 1), [])
+
+
+NEURONS = {"type": "neurons", "weight": -1.5, "bias": 0.25, "axonal_delay_step": False}
+
+
+@pytest.mark.parametrize("graded", [False, True])
+def test_neurons_scale_and_shift_what_they_read(graded):
+    integrator = {"type": "integrator", "current_decay": 0.25, "voltage_decay": 0.5}
+    cuba = {"type": "cuba", "threshold": 0.5, "current_decay": 1, "voltage_decay": 0.1}
+    before = {"name": "before", "type": "dense", "units": 4, "weight_scale": 4}
+    read_by = [{**before, "neuron": integrator if graded else cuba}]
+    document = netdesc.load(
+        {
+            "format": 1,
+            "name": "scaled",
+            "time": {"steps": 8, "step_ms": 1},
+            "input": {"shape": [4]},
+            "layers": [
+                {"name": "first", **NEURONS, "neuron": None},
+                *read_by,
+                {"name": "last", **NEURONS, "neuron": integrator},
+            ],
+            "loss": {"type": "spike_max", "mode": "softmax"},
+            "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
+        }
+    )
+    compiled = netdesc.compile(document)
+    input_TBN = signal(8, 1, 4) * 3
+    with compiled.model.record("first") as recorded:
+        output_TBN = compiled.model(input_TBN)
+    rounded = torch.clamp(2 * torch.round(32 * input_TBN), -256, 254) / 64
+    assert torch.equal(recorded["first"].spikes, rounded * -1.5 + 0.25)
+    run = simulate(compiled.graph, compiled.model.folded_state(), input_TBN[:, 0].numpy())
+    np.testing.assert_array_equal(run.output_TN, output_TBN[:, 0].detach().numpy())
+    output_TBN.sum().backward()
+    assert compiled.model.layers["last"].synapse.weight.grad[1] != 0

@@ -174,7 +174,7 @@ def _view_neuron(layer: SynapticNode, step_ms: float, learnt: LearntValues) -> N
 
     values = {name: view(name, given) for name, given in layer.neuron_values.items()}
     bias = learnt.get((layer.name, "bias"), (0, 0))
-    own = {"bias": ValueView("grid", bias, None, None, True)} if layer.section.bias else {}
+    own = {"bias": ValueView("grid", bias, None, None, True)} if layer.section.learns_bias else {}
     return NeuronView(layer.neuron_name, neuron.type_name(), values | own)
 
 

@@ -21,6 +21,7 @@ from netdesc.description.models.layers.convolution import (
 )
 from netdesc.description.models.layers.dense import Dense
 from netdesc.description.models.layers.fields import AxonalDelay, Quantization
+from netdesc.description.models.layers.neurons import Neurons
 from netdesc.description.models.layers.pools import (
     AveragePool,
     MaxPool,
@@ -48,6 +49,7 @@ __all__ = [
     "Layer",
     "LayerSection",
     "MaxPool",
+    "Neurons",
     "PopulationAverage",
     "Quantization",
     "Recurrent",
@@ -70,6 +72,7 @@ Layer = Annotated[
     | Annotated[Upsample, Tag("<upsample>")]
     | Annotated[Recurrent, Tag("<recurrent>")]
     | Annotated[WinnerTakeAll, Tag("<winner_take_all>")]
+    | Annotated[Neurons, Tag("<neurons>")]
     | Annotated[MaxPool, Tag("<max_pool>")]
     | Annotated[AveragePool, Tag("<average_pool>")]
     | Annotated[PopulationAverage, Tag("<population_average>")]

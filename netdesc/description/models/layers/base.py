@@ -112,7 +112,7 @@ class SynapticSection(LayerSection):
     """Base class of the layers with synapses into neurons."""
 
     draws_weights: ClassVar[bool] = True
-    """Whether the initial weights are drawn at random; otherwise all of them are weight_scale."""
+    """Whether the initial weights are drawn at random; otherwise the neurons share the weights."""
 
     neuron: NeuronOrName | None = field(
         'The layer\'s neuron: a name from "neurons", or an object in place. Null hands on what '
@@ -170,6 +170,16 @@ class SynapticSection(LayerSection):
         """Trained synapses from the layer's own outputs, as a section of their own; None if there
         are none."""
         return None
+
+    @property
+    def learns_bias(self) -> bool:
+        """Whether there is a learnt bias for each channel."""
+        return self.bias
+
+    @property
+    def given_weights(self) -> tuple[float, ...]:
+        """The initial weights, unless they are drawn."""
+        return (self.weight_scale,)
 
     def weight_shape(self, shape: Shape) -> Shape:
         """Returns the shape of the weights for an input of ``shape``. The first axis is the output

@@ -1,0 +1,47 @@
+"""Layers of neurons that read one value each."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from netdesc.description.models.layers.base import Shape, SynapticSection
+from netdesc.sections import field
+
+INPUT_LIMITS = (-4.0, 254 / 64)
+"""The range of the grid to which such a layer rounds the input of the network."""
+
+
+class Neurons(SynapticSection):
+    """One neuron for each value that comes in, times one weight, plus one bias.
+
+    The input of the network is rounded to the grid of the device's weights, as slayer's Input block
+    does.
+    """
+
+    draws_weights = False
+
+    type: Literal["neurons"] = field(
+        "One neuron for each value that comes in, times one weight, plus one bias."
+    )
+    weight: float = field("Initial factor on what comes in.", unit="1", default=1.0, ge=-4, le=4)
+    bias: float = field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        "Initial number that is added to what arrives.", unit="1", default=0.0, ge=-4, le=4
+    )
+
+    @property
+    def learns_bias(self) -> bool:
+        return False
+
+    @property
+    def given_weights(self) -> tuple[float, ...]:
+        return self.weight, self.bias
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def weight_shape(self, shape: Shape) -> Shape:
+        return (2,)
+
+    def synapses(self, shape: Shape) -> int:
+        return math.prod(shape)

@@ -278,8 +278,6 @@ def _hint_for_null(parts: Parts, data: Any) -> str:
     info = structure.field_at(parts, data)
     if info is None:
         return "give a value"
-    if parts[-1] == "neuron" and (hint := _hint_for_neuron(data)):
-        return f"{hint}; a layer without neurons is not in this version"
     if info.is_required():
         return hint_for_missing_field(str(parts[-1]), info)[0] or "give a value"
     default = structure.default(info)

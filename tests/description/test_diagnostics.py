@@ -280,7 +280,7 @@ def test_a_neuron_of_other_tools_that_a_layer_names_gets_a_hint(name, hint, tmp_
 
 
 def test_set_tells_of_unsupported_fields(tmp_path):
-    (diagnostic,) = findings(tmp_path, BASE, "layers.0.recurrent=true")
+    (diagnostic,) = findings(tmp_path, BASE, "layers.0.nir=true")
     assert "not in this version" in diagnostic.hint
 
 

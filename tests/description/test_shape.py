@@ -18,7 +18,6 @@ NULLS = {
     '"schedule": {"type": "cosine"}': "leave the field out, or give a value",
     '"epochs": 100': 'write "epochs": 100',
     '"shape": [64]': 'write "shape": [64]',
-    '"neuron": "cuba"': 'write "neuron": "cuba"',
     '"loss": {"type": "spike_rate", "true_rate": 0.9, "false_rate": 0.1}': (
         'write "loss": {"type": "spike_time", "time_constant_ms": 2}'
     ),

@@ -114,6 +114,11 @@ class SynapticNode(LayerNode):
         return self.section.quantization and self.section.quantization.bits
 
     @property
+    def weight_step(self) -> float:
+        """The step of quantised weights in units of the device's, 1/32."""
+        return 1.0 if self.section.quantization is None else self.section.quantization.scale
+
+    @property
     def neuron_values(self) -> dict[str, Any]:
         """The parameters that the document gives, as ``NeuronSection.values`` says."""
         return {} if self.section.neuron is None else self.neuron.values()

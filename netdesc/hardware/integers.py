@@ -86,8 +86,8 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
 
     Raises HardwareError if the layer's weights are not quantised, or a parameter is NaN.
     """
-    bits, neuron = layer.bits, layer.neuron
-    if bits is None:
+    neuron = layer.neuron
+    if layer.bits is None:
         raise HardwareError(
             f'layer "{layer.name}" has weights that are not quantised, which the device needs'
         )
@@ -107,7 +107,7 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
         bias = np.clip((0 if bias is None else bias) - mean, -BIAS_LIMIT, BIAS_LIMIT)
     integers = LayerIntegers(
         definition=definition,
-        weights=tuple(quantize(read(name), bits) for name in layer.weight_names),
+        weights=tuple(quantize_weights(layer, read(name)) for name in layer.weight_names),
         parameters=integer_parameters(definition, derived),
         bias=bias,
         delays=_delays(layer, read),
@@ -201,6 +201,13 @@ def _scaled(values: NDArray[Any], exponent: int) -> NDArray[Any] | None:
     if exponent >= 0:
         return values << exponent
     return None if (values % (1 << -exponent)).any() else values >> -exponent
+
+
+def quantize_weights(layer: SynapticNode, values: NDArray[np.float32]) -> Integers:
+    """Returns weights of a layer, which has quantised ones, as integers."""
+    assert layer.bits is not None
+    step = int(layer.weight_step)
+    return quantize(values / np.float32(step), layer.bits) * step
 
 
 def quantize(values: NDArray[np.float32], bits: int) -> Integers:

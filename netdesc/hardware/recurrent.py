@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import SynapticNode, layers
-from netdesc.hardware.integers import BIAS_BITS, Integers, Weights, quantize, read_values
+from netdesc.hardware.integers import (
+    BIAS_BITS,
+    Integers,
+    Weights,
+    quantize,
+    quantize_weights,
+    read_values,
+)
 from netdesc.hardware.neurons import PAYLOAD_BITS, shift
 
 
@@ -22,13 +29,14 @@ class RecurrentIntegers(NamedTuple):
     """What arrives in every step, [] or [neurons]."""
 
 
-def _trained(layer: SynapticNode, weights: Weights, bits: int) -> RecurrentIntegers:
+def _trained(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
     assert layer.recurrent is not None
     values = [read_values(layer, weights, name) for name in layer.recurrent.weight_names]
-    return RecurrentIntegers([quantize(each, bits) for each in values], np.array(0, np.int32))
+    grid = [quantize_weights(layer, each) for each in values]
+    return RecurrentIntegers(grid, np.array(0, np.int32))
 
 
-def _inhibition(layer: SynapticNode, weights: Weights, bits: int) -> RecurrentIntegers:
+def _inhibition(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
     section, count = layer.section, layer.neurons
     assert isinstance(section, layers.WinnerTakeAll)
     matrix = np.full((count, count), -section.inhibition, np.float32)
@@ -39,14 +47,14 @@ def _inhibition(layer: SynapticNode, weights: Weights, bits: int) -> RecurrentIn
     # The engines of training compute in float32.
     share = np.float32((section.units - 2 * section.winners) / section.units)
     drive = quantize(np.asarray(np.float32(threshold) * share), BIAS_BITS)
-    return RecurrentIntegers([quantize(matrix, bits)], drive)
+    return RecurrentIntegers([quantize_weights(layer, matrix)], drive)
 
 
 _INTEGERS: dict[type[layers.LayerSection], Callable[..., RecurrentIntegers]] = {
     layers.Recurrent: _trained,
     layers.WinnerTakeAll: _inhibition,
 }
-"""Class of a section -> its integers, from the layer, the state dict and the bits of weights."""
+"""Class of a section -> its integers, from the layer and the state dict."""
 
 
 def recurrent_integers(layer: SynapticNode, weights: Weights) -> RecurrentIntegers | None:
@@ -55,7 +63,7 @@ def recurrent_integers(layer: SynapticNode, weights: Weights) -> RecurrentIntege
     Raises HardwareError if a weight is NaN.
     """
     find = _INTEGERS.get(type(layer.section))
-    return None if find is None else find(layer, weights, layer.bits)
+    return None if find is None else find(layer, weights)
 
 
 Feedback = Callable[[Sequence[NDArray[Any]], NDArray[Any]], list[NDArray[Any]]]

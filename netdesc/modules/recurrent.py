@@ -27,7 +27,7 @@ class LateralInhibition(nn.Module):
         matrix_NN = torch.full((count, count), -section.inhibition)
         matrix_NN.fill_diagonal_(section.self_excitation)
         if bits is not None:
-            matrix_NN = quantize(matrix_NN, bits)
+            matrix_NN = quantize(matrix_NN / layer.weight_step, bits) * layer.weight_step
         self.register_buffer("matrix", matrix_NN, persistent=False)
 
     def weights(self) -> list[Tensor]:

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 
+DEVICE_BITS = 8
+"""Bits of the device's weights."""
+
 _MIN_NORM = 1e-12
 """Lower bound of the norms by which weights are divided, so that a row of zeros stays 0."""
 
@@ -19,7 +22,8 @@ class Synapse(nn.Module):
 
     The first axis of the weights is the output channel. With ``weight_norm``, each row is
     ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With ``bits``, the network computes with
-    quantised weights; the gradient passes straight through, but is 0 for clamped weights.
+    quantised weights, all of which 8 bits hold; the gradient passes straight through, but is 0 for
+    clamped weights.
     """
 
     paths = ("synapse",)
@@ -34,7 +38,7 @@ class Synapse(nn.Module):
             weight.uniform_(-bound, bound, generator=generator)
         else:
             weight = torch.tensor(section.given_weights, dtype=torch.float32)
-        self.bits = layer.bits
+        self.bits, self._step = layer.bits, layer.weight_step
         self.weight = nn.Parameter(weight)
         self.gain = nn.Parameter(self._norms()) if layer.section.weight_norm else None
 
@@ -60,7 +64,15 @@ class Synapse(nn.Module):
     def forward(self) -> Tensor:
         """Returns the weights that the network computes with."""
         weight = self.folded()
-        return weight if self.bits is None else operators.quantize_weight(weight, self.bits)
+        if self.bits is None:
+            return weight
+        if self._step == 1:
+            return operators.quantize_weight(weight, self.bits)
+        return operators.quantize_weight(weight / self._step, self.bits) * self._step
+
+    def on_segment_grid(self) -> Tensor:
+        """Returns weights that are those of the network once 8 bits quantise them."""
+        return self.folded() if self.bits == DEVICE_BITS else self()
 
     def extra_repr(self) -> str:
         return f"{list(self.weight.shape)}, bits={self.bits}"

@@ -113,26 +113,28 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
     return change
 
 
-def _limits(bits: int) -> tuple[float, float]:
-    """Returns the smallest and the largest weight of ``bits`` bits, in threshold units."""
-    return -(1 << (bits - 1)) / 32, ((1 << (bits - 1)) - 1) / 32
+def _limits(layer: SynapticNode, bits: int) -> tuple[float, float]:
+    """Returns the smallest and the largest weight of a layer, in threshold units."""
+    step = layer.weight_step / 32
+    return -(1 << (bits - 1)) * step, ((1 << (bits - 1)) - 1) * step
 
 
 def _quantized(layer: SynapticNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the weights that the network computes with: rounded to 1/32 and clamped.
+    """Returns the weights that the network computes with: rounded to the grid and clamped.
 
     Returns ``weights`` unchanged if the layer does not quantise.
     """
     if layer.bits is None:
         return weights
-    return np.clip(np.rint(32 * weights) / 32, *_limits(layer.bits))
+    step = layer.weight_step / 32
+    return np.clip(np.rint(weights / step) * step, *_limits(layer, layer.bits))
 
 
 def _weights_at_limit(layer: SynapticNode, weights: NDArray[np.float64]) -> Iterator[str]:
     """Yields a sentence if many weights have the lowest or highest value of the device."""
     if layer.bits is None:
         return
-    low, high = _limits(layer.bits)
+    low, high = _limits(layer, layer.bits)
     used = _quantized(layer, weights)
     count = int(np.count_nonzero((used == low) | (used == high)))
     if count and count >= MIN_SHARE_AT_LIMIT * len(weights):

@@ -11,6 +11,7 @@ from support import cuba_oracle
 from support.cuba_cases import ENGINES
 from support.modules_samples import dense, network, neuron, spikes
 
+from netdesc import run_integer
 from netdesc.hardware import layer_integers
 from netdesc.kernels.engine import use_engine
 
@@ -31,6 +32,39 @@ def test_quantised_weights(seed, scale, weight_norm):
     nearest = cuba_oracle.integer_weight(real.numpy())
     assert np.abs(integers - nearest).max() <= (2 if weight_norm else 0)
     assert torch.equal(torch.from_numpy(integers) / 64, synapse())
+
+
+@given(
+    bits=st.integers(2, 8),
+    halvings=st.integers(0, 6),
+    engine=st.sampled_from(ENGINES),
+    kind=st.sampled_from(["dense", "recurrent"]),
+)
+@settings(max_examples=15, deadline=None)
+def test_weights_of_few_bits(bits, halvings, engine, kind):
+    """They are the nearest of their grid in all engines, and gradients stop where they clamp."""
+    limit = max(4 / 2**halvings, 2**bits / 64)
+    grid = {"bits": bits, "range": limit}
+    model = network(dense("a", 6, quantization=grid, type=kind, weight_scale=9.0), dense("b", 3))
+    step, synapse = 2 * limit / 2**bits, model.layers["a"].synapse
+    real = synapse.weight.detach()
+    expected = (torch.round(real / step) * step).clamp(-limit, limit - step)
+    assert torch.equal(synapse(), expected)
+    plain = network(dense("a", 6, type=kind), dense("b", 3))
+    plain.load_state_dict(model.state_dict())
+    plain.layers["a"].synapse.weight.data.copy_(expected)
+    if kind == "recurrent":
+        plain.layers["a"].recurrent.weight.data.copy_(model.layers["a"].recurrent())
+    input_TBN = spikes(30, 2, 10, density=0.4)
+    with use_engine(engine):
+        found, same = model(input_TBN), plain(input_TBN)
+    assert torch.equal(found, same)
+    for each in (found, same):
+        (each * torch.linspace(-1, 2, 3)).sum().backward()
+    is_inside = (torch.round(real / step) * step == expected).float()
+    wanted = plain.layers["a"].synapse.weight.grad * is_inside
+    torch.testing.assert_close(synapse.weight.grad, wanted, rtol=1e-4, atol=1e-7)
+    np.testing.assert_array_equal(run_integer(model, input_TBN[:, 1].numpy()), found[:, 1].detach())
 
 
 def test_weight_norm_starts_with_the_drawn_weights():

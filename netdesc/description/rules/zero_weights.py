@@ -4,9 +4,6 @@ from netdesc.description.models.layers import Recurrent
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import shape_locations
 
-MAX_ZERO_WEIGHT = 1 / 64
-"""The largest weight w for which 2·round(32·w) is 0; round(0.5) is 0."""
-
 
 @rule(
     "ND236",
@@ -18,8 +15,8 @@ MAX_ZERO_WEIGHT = 1 / 64
 )
 def check(context: Context) -> Found:
     """Initial weights are uniform in ±weight_scale/sqrt(inputs), and netdesc trains with their
-    values on the device's grid, 2·round(32·w). Weights up to 1/64 become 0 there, so the layer
-    would receive no input and learn nothing.
+    values on the grid of the layer's quantization, by default 2·round(32·w). Weights up to half a
+    step, by default 1/64, become 0 there, so the layer would receive no input and learn nothing.
 
     Use a larger weight_scale, set weight_norm to true, or set quantization to null if the layer
     should stay in floating point.
@@ -36,14 +33,15 @@ def check(context: Context) -> Found:
         for field, (scale, inputs) in scales.items():
             root = math.sqrt(math.prod(inputs))
             bound = scale / root
-            if bound <= MAX_ZERO_WEIGHT:
-                least = _round_up(root * MAX_ZERO_WEIGHT)
-                ample = _round_up(root * MAX_ZERO_WEIGHT * 4)
+            half_step = layer.quantization.scale / 64
+            if bound <= half_step:
+                least = _round_up(root * half_step)
+                ample = _round_up(root * half_step * 4)
                 source = context.wiring.sources[index][0]
                 yield RuleDiagnostic(
                     ("layers", index, field),
                     f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, so all '
-                    "of them become 2·round(32·w) = 0",
+                    f"of them become 0 on the grid of steps of {2 * half_step:g}",
                     hint=f'use a "{field}" above {least:g}',
                     notes=(f"with {ample:g} three quarters of the weights are not 0",),
                     related=shape_locations(context.document, source, shape),

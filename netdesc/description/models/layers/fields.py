@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -17,9 +17,24 @@ Steps = Annotated[float, Field(ge=0, le=MAX_DELAY)]
 
 
 class Quantization(Section):
-    """The grid of the device's weights: 2·round(32·w), clamped to -256..254."""
+    """The grid of weights: multiples of 2·range/2^bits from -range to below range.
 
-    bits: Literal[8] = field("Bits of a weight on the device.", unit="bit", default=8)
+    With 8 bits these are all weights of the device, 2·round(32·w) from -256 to 254.
+    """
+
+    bits: int = field("Bits of a weight.", unit="bit", default=8, ge=2, le=8)
+    range: float = field(
+        "Largest magnitude of a weight, a power of two from 2^bits/64 to 4.",
+        unit="1",
+        default=4.0,
+        gt=0,
+        le=4,
+    )
+
+    @property
+    def scale(self) -> float:
+        """The step in units of the device's, 1/32."""
+        return self.range * 64 / 2**self.bits
 
 
 class AxonalDelay(Section):

@@ -1,16 +1,16 @@
-"""Times one dense layer of CUBA neurons, and the most similar layer of each other program."""
+"""Times one layer of CUBA neurons, and the most similar layer of each other program."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
 from netdesc.bench.facts import machine
-from netdesc.bench.peers import ITSELF
+from netdesc.bench.peers import ITSELF, PROGRAMS
 from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, BenchUsageError, Interpreters, run, run_itself
 
@@ -33,6 +33,8 @@ much larger tensors are unclear."""
 class LayerSize:
     """The sizes of a layer and its input. ``rate``, in (0, 1], is spikes per step of each input."""
 
+    kind: ClassVar[str] = "dense"
+
     inputs: int = 512
     neurons: int = 512
     steps: int = 500
@@ -45,7 +47,7 @@ class LayerSize:
         if not 0 < self.rate <= 1:
             raise BenchUsageError(f"the rate is a share above 0 and up to 1, not {self.rate}")
         activity = self.steps * self.batch * max(self.inputs, self.neurons)
-        if max(activity, self.inputs * self.neurons) > MAX_NUMBERS:
+        if max(activity, math.prod(self.weight_shape)) > MAX_NUMBERS:
             raise BenchUsageError("these sizes need more than 4 TB; make one of them smaller")
 
     @property
@@ -53,17 +55,31 @@ class LayerSize:
         """The number of values of the layer's output: steps · batch · neurons."""
         return self.steps * self.batch * self.neurons
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return (self.inputs,)
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.neurons, self.inputs
+
+    @property
+    def text(self) -> str:
+        return f"dense layer {self.inputs} to {self.neurons}"
+
     def work(self, device: str, repeats: int, *, input_gradient: bool = False) -> Work:
-        """Draws input spikes [steps, batch, inputs], weights [neurons, inputs] and the gradient of
-        the output [neurons], with random numbers from ``seed``.
+        """Draws input spikes [steps, batch, inputs], weights and the gradient of the output
+        [neurons], with random numbers from ``seed``.
         """
         rng = np.random.default_rng(self.seed)
-        bound = WEIGHT_SPREAD / math.sqrt(self.inputs * self.rate)
-        weight_OI = rng.uniform(-bound, bound, (self.neurons, self.inputs))
+        bound = WEIGHT_SPREAD / math.sqrt(math.prod(self.weight_shape[1:]) * self.rate)
+        weight = rng.uniform(-bound, bound, self.weight_shape)
         upstream_N = rng.standard_normal(self.neurons)
         shape = (self.steps, self.batch, self.inputs)
         settings = {
             "task": "layer",
+            "kind": self.kind,
+            "input_shape": [*self.input_shape],
             "neuron_type": "cuba",
             "neuron": NEURON,
             "device": device,
@@ -74,10 +90,45 @@ class LayerSize:
             settings,
             {"input": rng.random(shape, dtype=np.float32) < self.rate},
             {
-                "weight_OI": weight_OI.astype(np.float32),
+                "weight": weight.astype(np.float32),
                 "upstream_N": upstream_N.astype(np.float32),
             },
         )
+
+
+@dataclass(frozen=True)
+class ConvSize(LayerSize):
+    """The sizes of a convolution without padding, by default those of N-MNIST's first layer.
+
+    ``shape`` is [channels, height, width] of the input, ``kernel`` the kernel's height and width.
+    """
+
+    kind: ClassVar[str] = "conv"
+
+    inputs: int = field(init=False)
+    neurons: int = field(init=False)
+    shape: tuple[int, int, int] = (2, 34, 34)
+    channels: int = 16
+    kernel: int = 5
+
+    def __post_init__(self) -> None:
+        height, width = (size - self.kernel + 1 for size in self.shape[1:])
+        object.__setattr__(self, "inputs", math.prod(self.shape))
+        object.__setattr__(self, "neurons", self.channels * height * width)
+        super().__post_init__()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.channels, self.shape[0], self.kernel, self.kernel
+
+    @property
+    def text(self) -> str:
+        shape = "×".join(map(str, self.shape))
+        return f"conv layer {shape} to {self.channels} channels {self.kernel}×{self.kernel}"
 
 
 @dataclass(frozen=True)
@@ -172,14 +223,16 @@ def compare(
 ) -> LayerComparison:
     """Measures netdesc, then each program of ``against``, with the same input and weights.
 
-    If a program is missing or fails, its measurement gives the reason. BenchError if the
-    measurement of netdesc fails.
+    If a program lacks the kind of layer, is missing or fails, its measurement gives the reason.
+    BenchError if the measurement of netdesc fails.
     """
     work, facts = size.work(device, repeats, input_gradient=input_gradient), machine()
     programs: list[Measurement] = []
     for name in (ITSELF, *against):
         report(f"measuring {name} …")
-        if name == ITSELF:
+        if size.kind not in PROGRAMS[name].kinds:
+            answer = Answer(name, "missing", f"it is not measured with {size.kind} layers")
+        elif name == ITSELF:
             (answer,) = run_itself(work)
         else:
             answer = run(name, work, interpreters.python_for(name))

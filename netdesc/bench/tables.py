@@ -55,7 +55,7 @@ def layer_lines(comparison: LayerComparison) -> Iterator[str]:
 
 def _size_line(size: LayerSize) -> str:
     return (
-        f"dense layer {size.inputs} to {size.neurons}, {size.steps} steps, batch {size.batch}, "
+        f"{size.text}, {size.steps} steps, batch {size.batch}, "
         f"{size.rate:.3g} spikes a step of each input, seed {size.seed}"
     )
 

@@ -156,11 +156,19 @@ def oxford(
 
 
 @bench.command(
-    short_help="Time one dense layer, alone or beside other programs.",
+    short_help="Time one layer, alone or beside other programs.",
     epilog="\b\nExamples:\n  netdesc bench layer\n"
     "  netdesc bench layer --against snntorch,norse --peer-python ../peers/bin/python\n"
     "  netdesc bench layer --against all --markdown\n"
+    "  netdesc bench layer --kind conv --steps 300 --rate 0.02 --against snntorch\n"
     "  netdesc bench layer --steps 2000 --batch 1 --rate 0.01 --json",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["dense", "conv"]),
+    default="dense",
+    show_default=True,
+    help="The layer; conv has N-MNIST's shape, 34×34×2 to 16 channels 5×5, for all sizes.",
 )
 @size_options
 @click.option("--input-gradient", is_flag=True, help="Also compute the gradient of the input.")
@@ -174,6 +182,7 @@ def oxford(
 @click.pass_obj
 def layer(
     output: Output,
+    kind: str,
     against: str | None,
     interpreters: tuple[str, ...],
     device: str,
@@ -182,7 +191,7 @@ def layer(
     markdown: bool,
     **size: Any,
 ) -> None:
-    """Time the forward and the backward pass of a dense layer of CUBA neurons.
+    """Time the forward and the backward pass of a layer of CUBA neurons.
 
     The backward pass starts from a given gradient of the output and computes the gradient of the
     weights, and with --input-gradient also of the input. Other programs use their most similar
@@ -194,10 +203,12 @@ def layer(
     peers, pythons = parse_peers(against), Interpreters.parse(interpreters)
     _prepare(device)
     from netdesc.bench import tables
-    from netdesc.bench.layer import LayerSize, compare
+    from netdesc.bench.layer import ConvSize, LayerSize, compare
 
+    if kind == "conv":
+        del size["inputs"], size["neurons"]
     comparison = compare(
-        LayerSize(**size),
+        ConvSize(**size) if kind == "conv" else LayerSize(**size),
         peers,
         pythons,
         device=device,

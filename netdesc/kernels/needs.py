@@ -12,16 +12,16 @@ class Need(NamedTuple):
     arguments: tuple[str | int | float | bool, ...] = ()
 
 
-def neuron_needs(definition: str, learn: bool, is_fused: bool, keep: bool) -> set[Need]:
+def neuron_needs(definition: str, learn: bool, synapses: str, keep: bool) -> set[Need]:
     """Returns the needs of neurons: their definition as a text, and how they are computed.
 
-    ``is_fused`` says whether they are computed with their synapses, as part of a segment, ``keep``
-    whether a backward pass follows.
+    ``synapses`` is the part that computes what arrives, ``segment`` if it computes the neurons,
+    too. ``keep`` says whether a backward pass follows.
     """
-    if is_fused:
+    if synapses == "segment":
         shared = ["segment"]
         own = ["forward", "forward_by_events", *["backward_of_layer"] * keep]
     else:
-        shared = ["linear", *["linear_backward"] * keep]
+        shared = [synapses, *[f"{synapses}_backward"] * keep]
         own = ["forward", *["backward"] * keep]
     return {Need(part) for part in shared} | {Need(part, (definition, learn)) for part in own}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -73,21 +73,33 @@ def kernel_shape(section: layers.KernelSection, channels: int) -> KernelShape:
     )
 
 
-ARRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
-    layers.Dense: _dense,
-    **dict.fromkeys(
-        (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample), _convolution
-    ),
-    layers.Neurons: _neurons,
-    layers.Recurrent: _dense,
-    layers.WinnerTakeAll: _dense,
-}
-"""Maps the class of a section to the function that computes its synapses.
+class _Synapses(NamedTuple):
+    """How a kind of synapses is computed."""
 
-It takes the layer, the signal [steps, batch, *input shape] and the weights. It returns what
-arrives at the neurons, float32 [steps, batch, neurons], and the packed spikes of the signal (see
-``operators.linear``), which are empty if the kind of synapses packs none.
-"""
+    compute: Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]
+    """Takes the layer, the signal [steps, batch, *input shape] and the weights.
+
+    It returns what arrives at the neurons, float32 [steps, batch, neurons], and the packed spikes
+    of the signal (see ``operators.linear``), which are empty if the kind of synapses packs none.
+    """
+    part: str
+    """The part of the CPU engine that computes them (see ``kernels.needs``)."""
+
+
+_LINEAR, _KERNEL = _Synapses(_dense, "linear"), _Synapses(_convolution, "convolution")
+_ONE_BY_ONE = _Synapses(_neurons, "linear")
+
+ARRIVE: dict[type[layers.LayerSection], _Synapses] = {
+    layers.Dense: _LINEAR,
+    layers.Conv: _KERNEL,
+    layers.ConvTranspose: _KERNEL,
+    layers.SumPool: _KERNEL,
+    layers.Upsample: _KERNEL,
+    layers.Neurons: _ONE_BY_ONE,
+    layers.Recurrent: _LINEAR,
+    layers.WinnerTakeAll: _LINEAR,
+}
+"""Maps the class of a section to what computes its synapses."""
 
 FUSED = (layers.Dense,)
 """Sections of the layers that the operator ``segment`` can compute."""
@@ -145,9 +157,8 @@ class SynapticBlock(Block):
     def _arrive(self, signal: Tensor) -> tuple[list[Tensor], Tensor]:
         """Returns the neurons' inputs [steps, batch, neurons], and the packed spikes."""
         self.begin_forward(signal.device)
-        arrived = [
-            self._arrive_by(self._layer, signal, weight) for weight in self.synapse.weights()
-        ]
+        compute, weights = self._arrive_by.compute, self.synapse.weights()
+        arrived = [compute(self._layer, signal, weight) for weight in weights]
         inputs_TBN = [z_TBN for z_TBN, _ in arrived]
         if self._drive is not None:
             drive = self._drive(self._layer.section, self.neuron.value("threshold"))
@@ -185,9 +196,11 @@ class SynapticBlock(Block):
 
     def needs(self) -> set[Need]:
         """Returns what the block needs of the CPU engine in its present mode, and when recorded."""
-        needs = {Need("threads"), Need("linear")}
+        alone = self._arrive_by.part
+        needs = {Need("threads"), Need(alone)}
+        synapses = "segment" if self.is_fused else alone
         for text, learn in self.neuron.computed_equations():
-            needs |= neuron_needs(text, learn, self.is_fused, keep=self.training)
+            needs |= neuron_needs(text, learn, synapses, keep=self.training)
         return needs
 
     @property

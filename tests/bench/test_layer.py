@@ -13,8 +13,8 @@ from support import bench_peers
 from support.cli_process import Netdesc
 
 from netdesc.bench import programs, tables
-from netdesc.bench.layer import LayerComparison, LayerSize, Measurement, compare
-from netdesc.bench.peers import PEERS
+from netdesc.bench.layer import ConvSize, LayerComparison, LayerSize, Measurement, compare
+from netdesc.bench.peers import PEERS, itself
 from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import BenchError, BenchUsageError, Interpreters, parse_peers
 
@@ -176,6 +176,18 @@ def test_work_survives_writing_and_reading(tmp_path: Path) -> None:
     again = Work.read(tmp_path / "work.npz")
     assert again.settings == work.settings
     assert np.array_equal(again.spikes["input"], work.spikes["input"])
-    assert np.array_equal(again.numbers["weight_OI"], work.numbers["weight_OI"])
+    assert np.array_equal(again.numbers["weight"], work.numbers["weight"])
     assert again.upstream().shape == (20, 2, 8)
     assert work.spikes["input"].mean() == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_convolution_has_the_shape_of_its_weights() -> None:
+    size = ConvSize(steps=3, batch=2, rate=0.5, shape=(2, 6, 5), channels=4, kernel=3)
+    work = size.work("cpu", 1)
+    assert work.numbers["weight"].shape == (4, 2, 3, 3)
+    assert work.spikes["input"].shape == (3, 2, 60)
+    timed = itself.layer(work)
+    timed.step()
+    assert work.upstream().shape == (3, 2, 4 * 4 * 3)
+    assert timed.path() == "product"
+    assert "conv layer 2×6×5 to 4 channels 3×3" in size.text

@@ -25,7 +25,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[LayerSize]:
 
     def answer(work: Work) -> Answer:
         steps, batch, inputs = work.spikes["input"].shape
-        neurons = len(work.numbers["weight_OI"])
+        neurons = len(work.numbers["weight"])
         measured.append(LayerSize(inputs, neurons, steps, batch))
         result = {
             "what": "a fake layer",

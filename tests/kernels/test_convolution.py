@@ -15,6 +15,7 @@ from torch.nn import functional
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.kernel_shape import KernelShape
+from netdesc.kernels.packing import holds_spikes
 
 ENGINES = ("reference", "cpu")
 
@@ -140,3 +141,31 @@ def test_a_kernel_that_does_not_fit_is_refused(signal, weight, groups) -> None:
     numbers = CONV.kernel_shape._replace(groups=groups).to_numbers()
     with pytest.raises(ValueError, match="do not fit an input of shape"):
         operators.convolution(torch.zeros(signal), torch.zeros(weight), numbers)
+
+
+@pytest.mark.parametrize(("density", "graded", "is_listed"), [
+    (0.0, False, True), (0.1, False, True), (0.6, False, False), (0.1, True, False),
+])  # fmt: skip
+def test_events_are_read_if_the_input_is_sparse(density, graded, is_listed) -> None:
+    """Then the input itself is not saved for the backward pass."""
+    problem = Problem(CONV.layer, CONV.shape, density=density, graded=graded)
+    signal, weight = problem.tensors()
+    numbers = problem.kernel_shape.to_numbers()
+    z, packed = operators.convolution(signal, weight.requires_grad_(), numbers)
+    assert holds_spikes(packed) == is_listed
+    assert (z.grad_fn.saved_tensors[0] is None) == is_listed
+
+
+@pytest.mark.parametrize("density", [0.1, 0.6])
+def test_the_number_of_threads_changes_nothing(density) -> None:
+    layer = {"type": "conv", "kernel": 3, "channels": 9}
+    problem = Problem(layer, (3, 9, 9), steps=200, batch=3, density=density)
+    number, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(run(problem, "cpu"))
+    finally:
+        torch.set_num_threads(number)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))

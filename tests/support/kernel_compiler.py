@@ -12,6 +12,6 @@ if __name__ == "__main__":
     needs = {Need(part) for part in ("threads", "window_loss", "window_classes")}
     needs |= {Need("spike_time", (200, 0.9, 2, length)) for length in (10, 100)}
     for learn in (False, True):
-        for is_fused in (False, True):
-            needs |= neuron_needs(CUBA, learn, is_fused, keep=True)
+        for synapses in ("segment", "linear", "convolution"):
+            needs |= neuron_needs(CUBA, learn, synapses, keep=True)
     precompile(needs)

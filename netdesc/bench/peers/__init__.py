@@ -16,13 +16,14 @@ class Program:
 
     ``adapter`` is the module in this folder that measures it, ``module`` is the program's main
     module. ``packages`` are the distributions whose versions are reported. ``neurons`` are those of
-    netdesc to which the program has a similar one.
+    netdesc to which the program has a similar one, ``kinds`` those of layers.
     """
 
     adapter: str
     module: str
     packages: tuple[str, ...]
     neurons: tuple[str, ...] = ("cuba",)
+    kinds: tuple[str, ...] = ("dense", "conv")
 
 
 ITSELF = "netdesc"
@@ -39,7 +40,11 @@ PROGRAMS: dict[str, Program] = {
     ),
     "norse": Program("norse", "norse.torch", ("norse", "torch", "numpy"), ("cuba", "lif", "alif")),
     "spyx": Program(
-        "spyx", "spyx", ("spyx", "jax", "jaxlib", "flax", "numpy"), ("cuba", "lif", "alif")
+        "spyx",
+        "spyx",
+        ("spyx", "jax", "jaxlib", "flax", "numpy"),
+        ("cuba", "lif", "alif"),
+        ("dense",),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Measures netdesc: a network of one dense layer, built from a document, or its neurons alone."""
+"""Measures netdesc: a network of one layer, built from a document, or its neurons alone."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ def layer(work: Work) -> TimedLayer:
     model = _network(work)
     weights = list(model.parameters())
     for each in weights:
-        each.data.copy_(torch_side.tensor(work.numbers["weight_OI"], work))
+        each.data.copy_(torch_side.tensor(work.numbers["weight"], work))
+    kind = f"{work.settings['kind']} layer of {work.settings['neuron_type']} neurons"
+    shape = (*work.spikes["input"].shape[:2], *work.settings["input_shape"])
     timed = torch_side.layer(
-        f"dense layer of {work.settings['neuron_type']} neurons (8-bit weights, one step of delay)",
+        f"{kind} (8-bit weights, one step of delay)",
         work,
-        model,
+        lambda spikes: model(spikes.view(shape)).flatten(2),
         weights,
         release=trim,
         path=lambda: model.engine_report()[0].path,
@@ -47,7 +49,7 @@ def neurons(work: Work) -> dict[str, Any]:
 def _neurons(work: Work) -> TimedLayer:
     """Builds the neurons of the layer. A step is the pass that the settings name."""
     (block,) = (block for _, block in _network(work).blocks())
-    weight_OI = torch_side.tensor(work.numbers["weight_OI"], work)
+    weight_OI = torch_side.tensor(work.numbers["weight"], work)
     z_TBN = torch_side.tensor(work.dense("input"), work) @ weight_OI.T
     inputs = [z_TBN.clone().requires_grad_() for _ in block.neuron.section.input_names]
     upstream_TBN = torch_side.tensor(work.upstream(), work)
@@ -90,19 +92,22 @@ def capture(timed: TimedLayer, graphs: Graphs) -> TimedLayer:
 
 
 def _document(work: Work) -> dict[str, Any]:
-    steps, _, inputs = work.spikes["input"].shape
+    steps, weight = len(work.spikes["input"]), work.numbers["weight"]
+    sizes: dict[str, Any] = {"units": len(weight)}
+    if work.settings["kind"] == "conv":
+        sizes = {"channels": len(weight), "kernel": [*weight.shape[2:]]}
     unread_file = {"path": "none.bs1"}
     return {
         "format": 1,
         "name": "layer",
         "time": {"steps": steps, "step_ms": 1.0},
         "data": {"type": "spike_files", "train": [{"input": unread_file, "target": unread_file}]},
-        "input": {"shape": [inputs]},
+        "input": {"shape": work.settings["input_shape"]},
         "layers": [
             {
                 "name": "layer",
-                "type": "dense",
-                "units": len(work.numbers["weight_OI"]),
+                "type": work.settings["kind"],
+                **sizes,
                 "neuron": {"type": work.settings["neuron_type"], **work.settings["neuron"]},
             }
         ],

@@ -1,4 +1,4 @@
-"""Measures slayer (lava-dl): ``slayer.block.cuba.Dense``, which has the same neurons as netdesc.
+"""Measures slayer (lava-dl): its blocks ``Dense`` and ``Conv`` of CUBA neurons, as in netdesc.
 
 Spikes in slayer are [batch, neurons, steps], and weights are [neurons, inputs, 1, 1, 1].
 """
@@ -31,12 +31,27 @@ def _block(neuron: dict[str, Any], weight_OI: Tensor) -> Any:
     return block
 
 
+def _conv_block(neuron: dict[str, Any], weight: Tensor) -> Any:
+    outputs, inputs, *kernel = weight.shape
+    options = {"weight_norm": False, "delay": False}
+    block = slayer.block.cuba.Conv(neuron, inputs, outputs, tuple(kernel), **options)
+    block.to(weight.device)
+    block.synapse.weight.data = weight[..., None].clone()
+    return block
+
+
 def layer(work: Work) -> TimedLayer:
-    block = _block(work.settings["neuron"], torch_side.tensor(work.numbers["weight_OI"], work))
+    weight, shape = torch_side.tensor(work.numbers["weight"], work), work.settings["input_shape"]
+    is_dense = weight.dim() == 2
+    block = (_block if is_dense else _conv_block)(work.settings["neuron"], weight)
+
+    def forward(spikes: Tensor) -> Tensor:
+        return block(spikes) if is_dense else block(spikes.unflatten(1, shape)).flatten(1, 3)
+
     return torch_side.layer(
-        "slayer.block.cuba.Dense (8-bit weights, one step of delay)",
+        f"slayer.block.cuba.{type(block).__name__} (8-bit weights, one step of delay)",
         work,
-        block,
+        forward,
         [block.synapse.weight],
         _batch_first,
     )

@@ -28,7 +28,7 @@ _NEURONS = {
 def layer(work: Work) -> TimedLayer:
     neuron, device = work.settings["neuron"], torch_side.device_of(work)
     build, parameters_of = _NEURONS[work.settings["neuron_type"]]
-    synapse = torch_side.linear(work)
+    synapse = torch_side.synapses(work)
 
     def number(value: float) -> Tensor:
         return torch.tensor(value, device=device)
@@ -53,5 +53,6 @@ def layer(work: Work) -> TimedLayer:
             out.append(spikes_BN)
         return torch.stack(out)
 
-    what = f"torch.nn.Linear, then norse.torch.{build.__name__} (superspike)"
+    synapses = torch_side.synapses_name(work)
+    what = f"{synapses}, then norse.torch.{build.__name__} (superspike)"
     return torch_side.layer(what, work, forward, [synapse.weight])

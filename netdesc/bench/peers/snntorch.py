@@ -21,7 +21,7 @@ _NEURONS = {"cuba": "Synaptic", "lif": "Leaky"}
 
 def layer(work: Work) -> TimedLayer:
     neuron, name = work.settings["neuron"], _NEURONS[work.settings["neuron_type"]]
-    synapse = torch_side.linear(work)
+    synapse = torch_side.synapses(work)
     decays = {"alpha": 1 - neuron["current_decay"]} if name == "Synaptic" else {}
     neurons = getattr(snntorch, name)(
         **decays, beta=1 - neuron["voltage_decay"], threshold=neuron["threshold"]
@@ -36,5 +36,6 @@ def layer(work: Work) -> TimedLayer:
             out.append(spikes_BN)
         return torch.stack(out)
 
-    what = f"torch.nn.Linear, then snntorch.{name} (reset by subtraction) in a loop over time"
+    synapses = torch_side.synapses_name(work)
+    what = f"{synapses}, then snntorch.{name} (reset by subtraction) in a loop over time"
     return torch_side.layer(what, work, forward, [synapse.weight])

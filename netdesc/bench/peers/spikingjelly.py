@@ -14,7 +14,7 @@ from netdesc.bench.peers.work import Work
 
 def layer(work: Work) -> TimedLayer:
     settings = work.settings["neuron"]
-    synapse = torch_side.linear(work)
+    synapse = torch_side.synapses(work)
     if work.settings["neuron_type"] == "cuba":
         neurons = neuron.CUBALIFNode(
             c_decay=1 - settings["current_decay"],
@@ -31,5 +31,6 @@ def layer(work: Work) -> TimedLayer:
         functional.reset_net(neurons)  # the state outlives a pass; users reset it
         return neurons(synapse(spikes_TBI))
 
-    what = f"torch.nn.Linear, then neuron.{type(neurons).__name__} (multi-step mode)"
+    synapses = torch_side.synapses_name(work)
+    what = f"{synapses}, then neuron.{type(neurons).__name__} (multi-step mode)"
     return torch_side.layer(what, work, forward, [synapse.weight])

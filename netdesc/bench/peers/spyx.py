@@ -29,7 +29,7 @@ _NEURONS = {
 def layer(work: Work) -> TimedLayer:
     neuron, with_input_gradient = work.settings["neuron"], work.settings["input_gradient"]
     device = jax.devices("gpu" if work.settings["device"] == "cuda" else "cpu")[0]
-    weight_OI = work.numbers["weight_OI"]
+    weight_OI = work.numbers["weight"]
     weight_IO = jax.device_put(weight_OI.T.copy(), device)
     spikes_TBI = jax.device_put(work.dense("input"), device)
     upstream_TBN = jax.device_put(work.upstream(), device)

@@ -22,12 +22,35 @@ def tensor(array: Any, work: Work) -> Tensor:
     return torch.from_numpy(array).to(device_of(work))
 
 
-def linear(work: Work) -> torch.nn.Linear:
-    """Builds a linear layer without bias that has the weights of the work."""
-    weight_OI = tensor(work.numbers["weight_OI"], work)
-    synapse = torch.nn.Linear(*weight_OI.shape[::-1], bias=False, device=weight_OI.device)
-    synapse.weight.data = weight_OI
+def synapses(work: Work) -> torch.nn.Module:
+    """Builds synapses without bias that have the weights of the work.
+
+    They map spikes [steps, batch, inputs] to what arrives, [steps, batch, neurons].
+    """
+    weight = tensor(work.numbers["weight"], work)
+    if weight.dim() == 2:
+        synapse = torch.nn.Linear(*weight.shape[::-1], bias=False, device=weight.device)
+    else:
+        synapse = FlatConv2d(work.settings["input_shape"], weight)
+    synapse.weight.data = weight
     return synapse
+
+
+class FlatConv2d(torch.nn.Conv2d):
+    """A convolution of flat neurons over time: all steps and samples are images of one batch."""
+
+    def __init__(self, shape: Sequence[int], weight: Tensor) -> None:
+        outputs, inputs, *kernel = weight.shape
+        super().__init__(inputs, outputs, tuple(kernel), bias=False, device=weight.device)
+        self._shape = tuple(shape)
+
+    def forward(self, input: Tensor) -> Tensor:
+        images = input.reshape(-1, *self._shape)
+        return super().forward(images).reshape(*input.shape[:2], -1)
+
+
+def synapses_name(work: Work) -> str:
+    return "torch.nn.Linear" if work.numbers["weight"].ndim == 2 else "torch.nn.Conv2d"
 
 
 def layer(

@@ -1,4 +1,4 @@
-"""Convolutions on the CPU, by torch's own convolution.
+"""Convolutions on the CPU: from events where spikes are sparse, else by torch's own convolution.
 
 Torch calls oneDNN, which adds the terms of a sum as they are. NNPACK's transforms are switched off,
 because their sums are not exact (see ``reference.convolution``).
@@ -7,6 +7,7 @@ because their sums are not exact (see ``reference.convolution``).
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,23 +17,39 @@ from torch.backends import nnpack
 
 from netdesc.kernels.cpu.runtime.memory_pool import array_of
 from netdesc.kernels.cpu.runtime.threads import on_threads
+from netdesc.kernels.cpu.spikes.event_list import events_of, mark_as_events
 from netdesc.kernels.cpu.spikes.packed_spikes import pack
+from netdesc.kernels.cpu.synapses.convolution import (
+    convolution_gradient,
+    convolve_events,
+    patches_of,
+)
 from netdesc.kernels.engine import kernel_threads
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.reference.convolution import swap_channels
 
+MAX_EVENT_DENSITY = 0.2
+"""Largest share of spiking inputs at which events are faster than torch's convolution."""
+
 
 @on_threads
 def convolution(signal_TBCHW: Tensor, weight: Tensor, shape: KernelShape) -> tuple[Tensor, Tensor]:
     """See ``reference.engine.convolution``; the second result is the packed spikes of the input."""
-    steps, batch = signal_TBCHW.shape[:2]
-    packed, _ = pack(array_of(signal_TBCHW.flatten(2)))
-    with _exact_torch():
-        z = torch.convolution(
-            signal_TBCHW.flatten(0, 1), _torch_weight(weight, shape), None, *_arguments(shape)
-        )
-    return z.reshape(steps, batch, -1), torch.from_numpy(packed)
+    steps, batch, channels, height, width = signal_TBCHW.shape
+    values_TBI = array_of(signal_TBCHW).reshape(steps, batch, -1)
+    packed, spikes = pack(values_TBI)
+    if spikes is not None and spikes <= MAX_EVENT_DENSITY * values_TBI.size:
+        mark_as_events(packed, spikes)
+    events = events_of(packed, values_TBI.shape)
+    if events is not None:
+        numbers = array_of(weight)
+        patches = patches_of(numbers, (channels, height, width), shape)
+        z_TBN = torch.from_numpy(convolve_events(events, numbers, patches))
+    else:
+        images = signal_TBCHW.flatten(0, 1)
+        z_TBN = _convolve(images, _torch_weight(weight, shape), shape).reshape(steps, batch, -1)
+    return z_TBN, torch.from_numpy(packed)
 
 
 @on_threads
@@ -40,22 +57,50 @@ def convolution_backward(
     grad_z_TBN: Tensor, saved: SavedImages, weight: Tensor, shape: KernelShape, want_input: bool
 ) -> tuple[Tensor, Tensor]:
     """See ``reference.engine.convolution_backward``."""
-    assert saved.values_TBCHW is not None, "the input is needed"
-    images = saved.values_TBCHW.flatten(0, 1)
-    kernel = weight.shape[2], weight.shape[3]
-    sizes = shape.output_size((images.shape[2], images.shape[3]), kernel)
-    grad = grad_z_TBN.reshape(len(images), len(weight), *sizes)
-    with _exact_torch():
-        grad_images, grad_weight, _ = torch.ops.aten.convolution_backward(
-            grad,
-            images,
-            _torch_weight(weight, shape),
-            None,
-            *_arguments(shape),
-            [want_input, True, False],
-        )
-    grad_signal = grad_images.reshape(saved.values_TBCHW.shape) if want_input else grad.new_empty(0)
-    return grad_signal, _torch_weight(grad_weight, shape).contiguous()
+    steps, batch, _ = grad_z_TBN.shape
+    events = events_of(saved.packed.numpy(), (steps, batch, math.prod(saved.shape)))
+    patches = patches_of(array_of(weight), saved.shape, shape)
+    grad = grad_z_TBN.reshape(steps * batch, len(weight), patches.height, patches.width)
+    if events is not None:
+        grad_weight = torch.from_numpy(convolution_gradient(array_of(grad_z_TBN), events, patches))
+    else:
+        assert saved.values_TBCHW is not None, "without events the input is needed"
+        images = saved.values_TBCHW.flatten(0, 1)
+        with _exact_torch(1):  # with more threads their number would change the order of additions
+            _, grad_weight, _ = torch.ops.aten.convolution_backward(
+                grad,
+                images,
+                _torch_weight(weight, shape),
+                None,
+                *_arguments(shape),
+                [False, True, False],
+            )
+        grad_weight = _torch_weight(grad_weight, shape).contiguous()
+    if not want_input:
+        return grad.new_empty(0), grad_weight
+    grad_images = _convolve_adjoint(grad, _torch_weight(weight, shape), saved.shape, shape)
+    return grad_images.reshape(steps, batch, *saved.shape), grad_weight
+
+
+def _convolve(images: Tensor, weight: Tensor, shape: KernelShape) -> Tensor:
+    with _exact_torch(kernel_threads()):
+        return torch.convolution(images, weight, None, *_arguments(shape))
+
+
+def _convolve_adjoint(
+    grad: Tensor, weight: Tensor, images: tuple[int, int, int], shape: KernelShape
+) -> Tensor:
+    """Returns the gradient of images of the shape ``images``, [channels, height, width].
+
+    It is the transposed convolution of a plain one, or the other way round, with torch's weights.
+    """
+    adjoint = shape._replace(is_transposed=not shape.is_transposed, output_padding=(0, 0))
+    height, width = adjoint.output_size(
+        (grad.shape[2], grad.shape[3]), (weight.shape[2], weight.shape[3])
+    )
+    rest = max(0, images[1] - height), max(0, images[2] - width)
+    found = _convolve(grad, weight, adjoint._replace(output_padding=rest))
+    return found[:, :, : images[1], : images[2]]
 
 
 def _torch_weight(weight: Tensor, shape: KernelShape) -> Tensor:
@@ -70,10 +115,10 @@ def _arguments(shape: KernelShape) -> tuple[Any, ...]:
 
 
 @contextlib.contextmanager
-def _exact_torch() -> Iterator[None]:
-    """Within the block, torch's convolution uses as many threads as kernels, 32 bits, no NNPACK."""
+def _exact_torch(number: int) -> Iterator[None]:
+    """Within the block, torch's convolution uses ``number`` threads, 32 bits, and not NNPACK."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(kernel_threads())
+    torch.set_num_threads(number)
     try:
         with nnpack.flags(enabled=False), torch.autocast("cpu", enabled=False):
             yield

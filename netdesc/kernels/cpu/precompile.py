@@ -23,6 +23,8 @@ from numba.core import event as numba_event
 
 import netdesc
 from netdesc.kernels.cpu.engine import (
+    convolution,
+    convolution_backward,
     linear,
     linear_backward,
     spike_time,
@@ -60,8 +62,10 @@ from netdesc.kernels.cpu.walk.layer_forward import (
     forward_from_current,
 )
 from netdesc.kernels.engine import kernel_threads
+from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.needs import Need
 from netdesc.kernels.neurons import compile_text, make_neurons
+from netdesc.kernels.packing import SavedImages
 
 Report = Callable[[int], None]
 """Called with the number of kernels that are compiled."""
@@ -114,6 +118,28 @@ def _linear_backward() -> None:
         signal_TBI, weight_OI = _spikes(every), torch.ones(_UNITS, _INPUTS)
         z_TBO, packed = linear(signal_TBI, weight_OI)
         linear_backward(z_TBO, signal_TBI, packed, weight_OI, True)
+
+
+_KERNEL_SHAPE = KernelShape((1, 1), (1, 1), (1, 1), (0, 0), 1, False)
+_IMAGES = 2, 2, 2
+"""Shape of the input of a convolution: channels, height and width."""
+
+
+def _convolve() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Computes a convolution from events. Returns weight, output and packed spikes."""
+    weight = torch.ones(_UNITS, _IMAGES[0], 3, 3)
+    images = _spikes(9).unflatten(2, _IMAGES)
+    return weight, *convolution(images, weight, _KERNEL_SHAPE)
+
+
+def _convolution() -> None:
+    _convolve()
+
+
+def _convolution_backward() -> None:
+    weight, z_TBN, packed = _convolve()
+    saved = SavedImages(None, packed, _IMAGES)
+    convolution_backward(z_TBN, saved, weight, _KERNEL_SHAPE, True)
 
 
 def _forward(definition: str, learn: bool) -> None:
@@ -180,6 +206,8 @@ class _Part(NamedTuple):
 PARTS: Mapping[str, _Part] = {
     "threads": _Part(_threads, 1, has_own_kernels=False),
     "segment": _Part(_segment, 12, has_own_kernels=False),
+    "convolution": _Part(_convolution, 6, has_own_kernels=False),
+    "convolution_backward": _Part(_convolution_backward, 6, has_own_kernels=False),
     "linear": _Part(_linear, 2, has_own_kernels=False),
     "linear_backward": _Part(_linear_backward, 4, has_own_kernels=False),
     "backward_of_layer": _Part(_backward_of_layer, 7),

@@ -130,6 +130,20 @@ def resonating(folder: Path) -> Path:
     return path
 
 
+def convolving(folder: Path) -> Path:
+    """Two layers with a kernel before the last layer."""
+    path = write_task(folder, epochs=2)
+    document = json.loads(path.read_text())
+    (size,) = document["input"]["shape"]
+    document["input"]["shape"] = [2, 2, size // 4]
+    first = {"name": "conv", "type": "conv", "channels": 3, "kernel": 2, "neuron": "cuba"}
+    second = {"name": "up", "type": "upsample", "kernel": 2, "neuron": "cuba"}
+    flat = {"name": "flat", "type": "flatten"}
+    document["layers"] = [first, second, flat, document["layers"][-1]]
+    path.write_text(json.dumps(document))
+    return path
+
+
 def change(path: Path, layers: Any = None, neuron: Any = None, **sections: Any) -> Path:
     """Changes layers by number, the neuron, and sections of a document."""
     document = json.loads(path.read_text())
@@ -182,8 +196,8 @@ def test_training_uses_no_kernel_that_is_not_compiled_before(tmp_path: Path) -> 
 
 
 @slow
-@pytest.mark.parametrize("write", [normed, resonating])
-def test_training_other_neurons_uses_no_kernel_that_is_not_compiled_before(
+@pytest.mark.parametrize("write", [normed, resonating, convolving])
+def test_training_other_networks_uses_no_kernel_that_is_not_compiled_before(
     tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:
     out = run(COMPARED, tmp_path, write(tmp_path / "task"))

@@ -107,7 +107,7 @@ SUGGESTIONS = {
 COMMANDS_BY_SUFFIX = {
     ".json": "compile-and-train",
     ".net": "show",
-    **dict.fromkeys((".bs1", ".bs2", ".npy"), "events show"),
+    **dict.fromkeys((".bs1", ".bs2", ".bin", ".npy"), "events show"),
 }
 """Suffixes of files, and the commands that use such files."""
 

@@ -71,7 +71,7 @@ def tonic(monkeypatch: pytest.MonkeyPatch) -> None:
     datasets.__all__ = ["Recordings", "Named", "Broken"]
     datasets.Recordings, datasets.Named, datasets.Broken = _Recordings, _Named, _Broken
     package = types.ModuleType("tonic")
-    package.__spec__ = importlib.machinery.ModuleSpec("tonic", None)
+    package.__spec__ = importlib.machinery.ModuleSpec("tonic", None, origin="tonic")
     monkeypatch.setitem(sys.modules, "tonic", package)
     monkeypatch.setitem(sys.modules, "tonic.datasets", datasets)
 
@@ -171,9 +171,12 @@ def test_events_outside_are_told_and_a_damaged_recording_is_named(tmp_path: Path
 def test_without_tonic_the_command_that_installs_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tonic", None)
-    monkeypatch.setitem(sys.modules, "tonic.datasets", None)
+    monkeypatch.delitem(sys.modules, "tonic", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "tonic").mkdir()  # a folder of datasets, which is no package
     path = write_document(tmp_path, KINDS["tonic"])
+    (found,) = netdesc.check(path)[1]
+    assert (found.code, found.hint) == ("ND329", 'pip install "netdesc[tonic]"')
     with pytest.raises(MissingDataError, match=r'pip install "netdesc\[tonic\]"'):
         netdesc.evaluate(netdesc.load(path, with_files=False))
 

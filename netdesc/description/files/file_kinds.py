@@ -179,7 +179,8 @@ def _check_folder(
 
 
 def _check_tonic(checks: FileContext, reference: FileReference, path: Path) -> Iterator[Diagnostic]:
-    if importlib.util.find_spec("tonic") is None:
+    spec = importlib.util.find_spec("tonic")
+    if spec is None or spec.origin is None:  # a folder of this name is no package
         message = "data of Tonic need the package tonic, which is not installed"
         hint = 'pip install "netdesc[tonic]"'
         yield checks.source_map.diagnostic("ND329", ("data", "type"), message, hint=hint)

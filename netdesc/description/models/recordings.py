@@ -91,7 +91,7 @@ class Tonic(Section):
     path: PathText = field(
         "Folder in which Tonic keeps its datasets, and into which it downloads them. Relative to "
         "the JSON file, and to the working directory in --set.",
-        example="tonic",
+        example="datasets",
         is_path=True,
     )
     rounding: Rounding = _rounding()

@@ -28,7 +28,6 @@ FIELDS = by_name(
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",
         "a mask of synapses is not in this version": "mask sparsity density",
-        "a layer that is not trained is not in this version": "trainable freeze frozen",
         "a regularizer is not in this version": "regularizers regularizer regularization",
         "leave it out: it follows from what the layer reads": (
             "in_features in_neurons input_size in_channels num_inputs"

@@ -86,11 +86,10 @@ def layer_memory(graph: Graph, layer: LayerNode, batch: int, states: int) -> Lay
 
     ``states`` is the number of the optimizer's states per trained number (2 for Adam).
     """
-    weights = FLOAT_BYTES * layer.parameters
     return LayerMemory(
-        weights=weights,
+        weights=FLOAT_BYTES * (layer.parameters + layer.fixed_weights),
         device_bits=None if layer.bits is None else layer.bits * layer.weights,
-        training=(2 + states) * weights,
+        training=(2 + states) * FLOAT_BYTES * layer.parameters,
         activity=layer.numbers_per_neuron * FLOAT_BYTES * layer.neurons * layer.steps * batch,
     )
 

@@ -82,6 +82,11 @@ class LayerNode:
         return 0
 
     @property
+    def fixed_weights(self) -> int:
+        """The number of weights, with gains, that training does not change."""
+        return 0
+
+    @property
     def numbers_per_neuron(self) -> int:
         """32-bit numbers that a training step keeps for each neuron, step and sample."""
         return 0
@@ -182,9 +187,13 @@ class SynapticNode(LayerNode):
 
     @property
     def parameters(self) -> int:
-        """The number of weights, weight-norm gains, biases and learnt values of the neurons."""
+        """The number of all that is trained: weights with gains, biases, values of neurons."""
         learnt = sum(math.prod(shape) for shape in self.learnt_shapes.values())
-        return self.weights + self.gains + learnt
+        return learnt + (self.weights + self.gains) * self.section.trainable
+
+    @property
+    def fixed_weights(self) -> int:
+        return 0 if self.section.trainable else self.weights + self.gains
 
     @property
     def numbers_per_neuron(self) -> int:

@@ -18,7 +18,7 @@ _MIN_NORM = 1e-12
 
 
 class Synapse(nn.Module):
-    """Weights in threshold units, initially uniform in ±scale/√inputs of a neuron.
+    """Weights in threshold units, initially drawn with the scale ``weight_scale`` / √inputs.
 
     The first axis of the weights is the output channel. With ``weight_norm``, each row is
     ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With ``bits``, the network computes with
@@ -34,13 +34,16 @@ class Synapse(nn.Module):
         shape, section = layer.weight_shape, layer.section
         weight = torch.empty(shape)
         if section.draws_weights:
-            bound = section.weight_scale / math.sqrt(math.prod(shape[1:]))
-            weight.uniform_(-bound, bound, generator=generator)
+            scale = section.weight_scale / math.sqrt(math.prod(shape[1:]))
+            if section.weight_init == "normal":
+                weight.normal_(0, scale, generator=generator)
+            else:
+                weight.uniform_(-scale, scale, generator=generator)
         else:
             weight = torch.tensor(section.given_weights, dtype=torch.float32)
         self.bits, self._step = layer.bits, layer.weight_step
-        self.weight = nn.Parameter(weight)
-        self.gain = nn.Parameter(self._norms()) if layer.section.weight_norm else None
+        self.weight = nn.Parameter(weight, section.trainable)
+        self.gain = nn.Parameter(self._norms(), section.trainable) if section.weight_norm else None
 
     def _norms(self) -> Tensor:
         axes = tuple(range(1, self.weight.dim()))

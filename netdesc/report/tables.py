@@ -79,7 +79,8 @@ def _neuron_cells(layer: SynapticNode | None, values: Sequence[str], step_ms: fl
             _value(value_range(own[name]), kinds[name], step_ms) if name in own else NOTHING
             for name in values
         ),
-        "real numbers" if layer.bits is None else f"{layer.bits} bits",
+        ("real numbers" if layer.bits is None else f"{layer.bits} bits")
+        + ("" if layer.section.trainable else ", not trained"),
     ]
 
 

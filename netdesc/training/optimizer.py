@@ -17,6 +17,8 @@ def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
     """
     by_decay: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         is_weight = {"synapse", "recurrent"} & {*name.split(".")[2:]}
         weight_decay = spec.weight_decay if is_weight else 0.0
         by_decay.setdefault(weight_decay, []).append(parameter)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,10 @@ from support.cuba_cases import ENGINES
 from support.modules_samples import dense, network, neuron, spikes
 
 from netdesc import run_integer
+from netdesc.description.models.training import Adam
 from netdesc.hardware import layer_integers
 from netdesc.kernels.engine import use_engine
+from netdesc.training.optimizer import build_optimizer
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.1, 1.0, 30.0]), st.booleans())
@@ -65,6 +69,35 @@ def test_weights_of_few_bits(bits, halvings, engine, kind):
     wanted = plain.layers["a"].synapse.weight.grad * is_inside
     torch.testing.assert_close(synapse.weight.grad, wanted, rtol=1e-4, atol=1e-7)
     np.testing.assert_array_equal(run_integer(model, input_TBN[:, 1].numpy()), found[:, 1].detach())
+
+
+def test_initial_weights_have_their_distribution():
+    model = network(dense("a", 900, weight_scale=3.0), dense("b", 900, weight_init="normal"))
+    uniform, normal = (model.layers[name].synapse.weight.detach() for name in "ab")
+    assert uniform.abs().max() == pytest.approx(3 / math.sqrt(10), rel=1e-3)
+    assert uniform.std() == pytest.approx(3 / math.sqrt(30), rel=0.05)
+    assert normal.std() == pytest.approx(1 / 30, rel=0.01)
+    assert ((normal.abs() < 1 / 30).float().mean() - 0.6827).abs() < 0.01
+
+
+@pytest.mark.parametrize("kind", ["dense", "recurrent"])
+def test_weights_that_are_not_trained_stay(kind):
+    fixed = dense("a", 6, trainable=False, bias=True, weight_norm=True, type=kind, weight_scale=4.0)
+    model = network(fixed, dense("b", 3, weight_scale=4.0))
+    first, second = model.graph.layers
+    assert (first.parameters, second.parameters) == (6, 18)
+    assert first.fixed_weights == sum(
+        each.numel() for name, each in model.layers["a"].named_parameters() if "bias" not in name
+    )
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    spec = Adam(type="adam", learning_rate=0.1, weight_decay=0.1)
+    optimizer = build_optimizer(spec, model)
+    model(spikes(30, 2, 10, density=0.4)).sum().backward()
+    optimizer.step()
+    changed = {
+        name for name, each in model.state_dict().items() if not torch.equal(each, before[name])
+    }
+    assert changed == {"layers.a.neuron.bias", "layers.b.synapse.weight"}
 
 
 def test_weight_norm_starts_with_the_drawn_weights():

@@ -17,7 +17,7 @@ _MAX_NAMES = 6
 
 _LAYER = {
     "quantization/bits": "weights on the device's grid of {value} bits (quantization)",
-    "weight_scale": "initial weights within ±{value:g}/√inputs (weight_scale)",
+    "weight_scale": "initial weights of scale {value:g}/√inputs (weight_scale)",
     "sum_pool/weight_scale": "an initial weight of {value:g} (weight_scale)",
     "upsample/weight_scale": "an initial weight of {value:g} (weight_scale)",
     "axonal_delay_step": "spikes, not other values, arrive one step late (axonal_delay_step)",

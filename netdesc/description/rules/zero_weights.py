@@ -27,6 +27,8 @@ def check(context: Context) -> Found:
         shape = context.wiring.inputs[index]
         if shape is None or layer.quantization is None or layer.weight_norm:
             continue
+        if layer.weight_init == "normal":
+            continue  # a few weights are far larger than the others
         scales = {"weight_scale": (layer.weight_scale, layer.weight_shape(shape)[1:])}
         if isinstance(layer, Recurrent):
             scales["recurrent_weight_scale"] = layer.recurrent_weight_scale, (layer.units,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
 
@@ -125,11 +125,22 @@ class SynapticSection(LayerSection):
         default=False,
     )
     weight_scale: float = field(
-        "Factor on the initial weights, which are uniform in ±1/sqrt(inputs of a neuron).",
+        "Factor on the initial weights, whose unit is 1/sqrt(inputs of a neuron).",
         unit="1",
         default=1.0,
         gt=0,
         le=1e6,
+    )
+    weight_init: Literal["uniform", "normal"] = field(
+        'Initial weights: "uniform" within ±weight_scale/sqrt(inputs), or "normal" with this '
+        "standard deviation.",
+        default="uniform",
+        example="normal",
+    )
+    trainable: bool = field(
+        "False keeps the weights as they are in training; a bias, a delay and what neurons learn "
+        "change nevertheless.",
+        default=True,
     )
     weight_norm: bool = field(
         "True trains direction and length of each neuron's weights separately (weight "

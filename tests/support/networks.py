@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -44,16 +45,28 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "bias": st.booleans(),
     "weight_norm": st.booleans(),
     "axonal_delay_step": st.sampled_from((None, True, False)),
+    "delay": st.none()
+    | st.builds(lambda steps: {"steps": steps}, st.integers(0, 4))
+    | st.just({"learn": True, "max_steps": 5, "initial_steps": [0, 3]}),
 }
 """Fields that all layers with synapses have."""
+
+DENSE: tuple[dict[str, Any], ...] = (
+    {"type": "dense", "units": 5},
+    {"type": "recurrent", "units": 5, "recurrent_weight_scale": 2.0},
+    {"type": "winner_take_all", "units": 5, "winners": 2},
+    {"type": "neurons", "weight": 0.75, "bias": -0.25},
+)
 
 
 @st.composite
 def networks(draw: st.DrawFn, neurons: st.SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
     """Draws a document that netdesc accepts: a layer of any kind, and a dense layer behind it."""
-    layer, shape = draw(st.one_of(st.just(({"type": "dense", "units": 5}, (6,))), kernel_layers()))
-    chosen = {name: draw(values) for name, values in OPTIONS.items()}
-    first = {"name": "first", "neuron": draw(neurons), "weight_scale": 3.0, **layer, **chosen}
+    flat = st.sampled_from(DENSE).map(lambda layer: (layer, (6,)))
+    layer, shape = draw(st.one_of(flat, kernel_layers()))
+    chosen = {name: draw(values) for name, values in OPTIONS.items() if name not in layer}
+    neuron = draw(st.none() | neurons)
+    first = {"name": "first", "neuron": neuron, "weight_scale": 3.0, **layer, **chosen}
     second = {"name": "last", "type": "dense", "units": 4, "weight_scale": 4.0}
     document = {
         "format": 1,
@@ -73,11 +86,14 @@ def accepted(document: dict[str, Any]) -> dict[str, Any]:
         errors = [each for each in check(document)[1] if each.severity == "error"]
         if not errors:
             return document
-        first = {**document["layers"][0], "neuron": {**document["layers"][0]["neuron"]}}
+        first = copy.deepcopy(document["layers"][0])
         for each in errors:
-            *path, name = each.pointer.split("/")[3:]
-            (first["neuron"] if path[:1] == ["neuron"] else first).pop(
-                path[1] if path[1:] else name
-            )
+            path = each.pointer.split("/")[3:]
+            if path == ["neuron"]:
+                first["neuron"] = COMPILED[0]
+            elif path[0] == "neuron":
+                first["neuron"].pop(path[1], None)
+            else:
+                first.pop(path[0], None)
         document = {**document, "layers": [first, *document["layers"][1:]]}
     raise AssertionError([each.message for each in errors])

@@ -15,8 +15,8 @@ def check(context: Context) -> Found:
     """In a winner_take_all layer, neurons that spike inhibit the others, and the number of winners
     is set by a current of threshold·(units − 2·winners)/units.
 
-    Use at most as many winners as there are units, and neurons that spike at a parameter named
-    threshold.
+    Use at most as many winners as there are units, and neurons that have one input and spike at a
+    parameter named threshold.
     """
     for index, layer in context.neuron_layers():
         if not isinstance(layer, WinnerTakeAll):
@@ -36,4 +36,11 @@ def check(context: Context) -> Found:
                 f'the neurons of layer "{layer.name}" do not spike at a "threshold", by which '
                 "winner_take_all scales its current",
                 hint='use neurons that spike, such as "cuba", or a layer of type "recurrent"',
+            )
+        elif len(neuron.definition().inputs) > 1:
+            yield RuleDiagnostic(
+                ("layers", index, "neuron"),
+                f'the neurons of layer "{layer.name}" have two inputs; those of winner_take_all '
+                "have one",
+                hint='use neurons such as "cuba", or a layer of type "recurrent"',
             )

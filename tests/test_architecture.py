@@ -106,7 +106,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_400,
+    "description": 13_600,
     "neurons": 3_520,
     "graph": 600,
     "events": 2_120,
@@ -121,7 +121,7 @@ LINE_BUDGETS = {
     "comparing": 600,
     "bench": 2_070,
     "api": 1_200,
-    "cli": 4_600,
+    "cli": 4_750,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 

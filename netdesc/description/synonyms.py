@@ -69,6 +69,8 @@ _MEANINGS = (
     ("axonal_delay_step", "", "delay_shift axonal_delay"),
     ("bias", "", "use_bias has_bias"),
     ("trainable", "not {}", "freeze frozen"),
+    ("mask", '{{"density": 1 - {}}}', "sparsity"),
+    ("mask", '{{"density": {}}}', "connectivity connection_probability"),
     ("trainable", "", "requires_grad learnable"),
     ("weight_init", "", "initializer kernel_initializer init"),
     ("winners", "", "num_winners"),

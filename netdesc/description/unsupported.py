@@ -27,7 +27,6 @@ FIELDS = by_name(
         _DELAY: "synaptic_delay synaptic_delays dendritic_delay",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",
-        "a mask of synapses is not in this version": "mask sparsity density",
         "a regularizer is not in this version": "regularizers regularizer regularization",
         "leave it out: it follows from what the layer reads": (
             "in_features in_neurons input_size in_channels num_inputs"

@@ -278,16 +278,16 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def folded_state(self) -> dict[str, NDArray[np.float32]]:
-        """Returns the state dict as arrays, with weight norms folded into the weights.
+        """Returns the state dict as arrays, with masks and weight norms folded into the weights.
 
         The arrays may share memory with the network's tensors.
         """
         state = self.state_dict()
         for name, block in self.blocks():
             for path, part in block.synapses.items():
-                if part.gain is not None:
+                if part.gain is not None or part.mask is not None:
                     state[f"layers.{name}.{path}.weight"] = part.folded()
-                    del state[f"layers.{name}.{path}.gain"]
+                    state.pop(f"layers.{name}.{path}.gain", None)
         return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
     def engine_report(self) -> list[LayerReport]:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from netdesc.graph import layers
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 
@@ -15,6 +16,21 @@ DEVICE_BITS = 8
 
 _MIN_NORM = 1e-12
 """Lower bound of the norms by which weights are divided, so that a row of zeros stays 0."""
+
+
+def _norms(weight: Tensor) -> Tensor:
+    axes = tuple(range(1, weight.dim()))
+    norms = torch.linalg.vector_norm(weight, dim=axes, keepdim=True)
+    return norms.clamp(min=_MIN_NORM)
+
+
+def _draw(shape: tuple[int, ...], mask: layers.Mask) -> Tensor:
+    """Returns 1 for the weights that exist, else 0. The document alone determines which."""
+    count = math.prod(shape)
+    places = torch.randperm(count, generator=torch.Generator().manual_seed(mask.seed))
+    exists = torch.zeros(count)
+    exists[places[: max(1, round(mask.density * count))]] = 1
+    return exists.view(shape)
 
 
 class Synapse(nn.Module):
@@ -42,19 +58,22 @@ class Synapse(nn.Module):
         else:
             weight = torch.tensor(section.given_weights, dtype=torch.float32)
         self.bits, self._step = layer.bits, layer.weight_step
+        self.mask: Tensor | None
+        mask = (
+            None
+            if section.mask is None or not section.draws_weights
+            else _draw(shape, section.mask)
+        )
+        self.register_buffer("mask", mask, persistent=False)
+        weight = weight if mask is None else weight * mask
         self.weight = nn.Parameter(weight, section.trainable)
-        self.gain = nn.Parameter(self._norms(), section.trainable) if section.weight_norm else None
-
-    def _norms(self) -> Tensor:
-        axes = tuple(range(1, self.weight.dim()))
-        norms = torch.linalg.vector_norm(self.weight, dim=axes, keepdim=True)
-        return norms.clamp(min=_MIN_NORM)
+        gain = nn.Parameter(_norms(weight), section.trainable) if section.weight_norm else None
+        self.gain = gain
 
     def folded(self) -> Tensor:
-        """Returns the real weights, with the weight norm applied."""
-        if self.gain is None:
-            return self.weight
-        return self.weight * (self.gain / self._norms())
+        """Returns the real weights, with the mask and the weight norm applied."""
+        weight = self.weight if self.mask is None else self.weight * self.mask
+        return weight if self.gain is None else weight * (self.gain / _norms(weight))
 
     @property
     def parts(self) -> list[Synapse]:

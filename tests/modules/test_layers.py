@@ -15,6 +15,7 @@ from support.modules_samples import dense, network, neuron, spikes
 
 from netdesc import run_integer
 from netdesc.description.models.training import Adam
+from netdesc.exchange import export_net, import_net
 from netdesc.hardware import layer_integers
 from netdesc.kernels.engine import use_engine
 from netdesc.training.optimizer import build_optimizer
@@ -98,6 +99,38 @@ def test_weights_that_are_not_trained_stay(kind):
         name for name, each in model.state_dict().items() if not torch.equal(each, before[name])
     }
     assert changed == {"layers.a.neuron.bias", "layers.b.synapse.weight"}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"weight_norm": True}, {"quantization": {"bits": 4, "range": 2}}, {"type": "recurrent"}],
+)
+def test_a_mask_holds_in_training_and_on_the_device(tmp_path, engine, more):
+    more = {"weight_scale": 6.0, "mask": {"density": 0.3, "seed": 5}} | more
+    model = network(dense("a", 8, **more), dense("b", 3, weight_scale=4.0), seed=1)
+    other = network(dense("a", 8, **more), dense("b", 3, weight_scale=4.0), seed=2)
+    synapse = model.layers["a"].synapse
+    mask = synapse.mask
+    assert mask.sum() == round(0.3 * 80)
+    assert torch.equal(mask, other.layers["a"].synapse.mask)
+    assert not synapse.weight.detach()[mask == 0].any()
+    input_TBN = spikes(30, 2, 10, density=0.4)
+    optimizer = build_optimizer(Adam(type="adam", learning_rate=0.1, weight_decay=0.1), model)
+    before = synapse.weight.detach().clone()
+    with use_engine(engine):
+        model(input_TBN).sum().backward()
+        optimizer.step()
+        assert not torch.equal(synapse.weight, before)
+        assert not synapse.weight.detach()[mask == 0].any()
+        with torch.no_grad():  # weights of another origin
+            synapse.weight += 0.5
+        output_TBN = model.eval()(input_TBN).detach()
+    assert not synapse().detach()[mask == 0].any()
+    np.testing.assert_array_equal(run_integer(model, input_TBN[:, 1].numpy()), output_TBN[:, 1])
+    export_net(model, tmp_path / "a.net")
+    first = next(iter(import_net(tmp_path / "a.net").weights.values()))
+    np.testing.assert_array_equal(first, synapse().detach())
 
 
 def test_weight_norm_starts_with_the_drawn_weights():

@@ -20,6 +20,12 @@ def check(context: Context) -> Found:
             message = f"{name} has no effect: {reason}"
             yield RuleDiagnostic((*parts, name), message, hint="leave it out", on="key")
     for index, layer in context.neuron_layers():
+        names = () if layer.draws_weights else ("weight_init", "mask")
+        for name in names:
+            if getattr(layer, name) != type(layer).model_fields[name].default:
+                message = f"{name} has no effect: the weights are not drawn"
+                parts = ("layers", index, name)
+                yield RuleDiagnostic(parts, message, hint="leave it out", on="key")
         neuron = context.neuron_of(layer)
         if layer.bias and neuron is not None and not neuron.has_norm:
             message = "bias has no effect: the equations of the neuron have no norm(…)"

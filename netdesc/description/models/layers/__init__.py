@@ -20,7 +20,7 @@ from netdesc.description.models.layers.convolution import (
     Upsample,
 )
 from netdesc.description.models.layers.dense import Dense
-from netdesc.description.models.layers.fields import AxonalDelay, Quantization
+from netdesc.description.models.layers.fields import AxonalDelay, Mask, Quantization
 from netdesc.description.models.layers.neurons import Neurons
 from netdesc.description.models.layers.pools import (
     AveragePool,
@@ -48,6 +48,7 @@ __all__ = [
     "KernelSection",
     "Layer",
     "LayerSection",
+    "Mask",
     "MaxPool",
     "Neurons",
     "PopulationAverage",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
 
-from netdesc.description.models.layers.fields import AxonalDelay, Quantization
+from netdesc.description.models.layers.fields import AxonalDelay, Mask, Quantization
 from netdesc.description.models.neurons import Neuron
 from netdesc.neurons.models import NeuronSection
 from netdesc.neurons.models.integrator import IDENTITY
@@ -151,6 +151,9 @@ class SynapticSection(LayerSection):
         "The device's grid of weights, which training uses as well; null trains with unquantised "
         "weights.",
         default=Quantization(),
+    )
+    mask: Mask | None = field(
+        "The weights that exist; null has all of them.", default=None, example={"density": 0.1}
     )
     axonal_delay_step: bool | None = field(
         "True delays the layer's output by one step, as the device does with spikes; false hands "

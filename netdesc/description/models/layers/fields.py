@@ -9,6 +9,8 @@ from pydantic import Field
 
 from netdesc.sections import Section, field
 
+MAX_SEED = (1 << 63) - 1
+
 MAX_DELAY = 62
 """The longest delay of the device, in steps."""
 
@@ -69,3 +71,17 @@ class AxonalDelay(Section):
     def most(self) -> int:
         """The steps by which the output can come later."""
         return self.max_steps if self.steps is None else self.steps
+
+
+class Mask(Section):
+    """The weights that exist; all others are 0, in training and on the device."""
+
+    density: float = field(
+        "Share of the weights that exist; which ones is drawn at random.",
+        unit="1",
+        gt=0,
+        le=1,
+        placeholder=0.5,
+        example=0.1,
+    )
+    seed: int = field("Seed of the drawing.", default=0, ge=0, le=MAX_SEED)

@@ -106,15 +106,15 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_600,
-    "neurons": 3_520,
-    "graph": 600,
+    "description": 14_100,
+    "neurons": 3_540,
+    "graph": 660,
     "events": 2_120,
     "runs": 400,
     "kernels": 10_800,
     "modules": 2_000,
-    "losses": 600,
-    "training": 5_600,
+    "losses": 730,
+    "training": 5_800,
     "exchange": 2_500,
     "hardware": 1_000,
     "report": 3_800,
@@ -125,7 +125,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 54_000
+MAX_PACKAGE_LINES = 55_200
 MAX_TEST_LINES = 37_500
 
 

@@ -18,7 +18,7 @@ from netdesc.description.python_values import Overrides
 from netdesc.exchange import ImportedNetwork, import_net, read_weights
 from netdesc.exchange.importer import STEP_MS_ASSUMED
 from netdesc.graph import Graph, build_graph
-from netdesc.losses import Loss, build_loss
+from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import read_state, resume_command
@@ -32,7 +32,8 @@ class Compiled:
 
     ``model`` maps float32 spikes ``[steps, batch, *input shape]`` to float32 spikes
     ``[steps, batch, *output shape]``. ``loss(output_TBN, target)`` returns a scalar. The target is
-    float32 of the output's shape, or int64 labels [batch] if the document has labels.
+    float32 of the output's shape, or int64 labels [batch] if the document has labels. Losses that
+    read more than the output of the last layer take ``model.signals(input_TBN)`` in its place.
 
     The model is in training mode, as every new torch module. Call ``model.eval()`` before you use
     it on other data than that of training: otherwise dropout acts, and a norm updates its mean.
@@ -43,7 +44,7 @@ class Compiled:
     """
 
     model: Network
-    loss: Loss
+    loss: TotalLoss
     graph: Graph
 
 

@@ -181,8 +181,8 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
     spikes: Counter[str] = Counter()
     met = target_spikes = 0
     errors = None
-    if isinstance(compiled.loss, MeanSquaredErrorLoss):
-        errors = ValueErrorSums(compiled.loss)
+    if isinstance(compiled.loss.main, MeanSquaredErrorLoss):
+        errors = ValueErrorSums(compiled.loss.main)
 
     def count(batch: Batch, output_TBN: torch.Tensor) -> None:
         nonlocal met, target_spikes
@@ -190,7 +190,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
         spikes.update({layer.name: layer.spikes for layer in compiled.model.engine_report()})
         if errors is not None:
             errors.add(output_TBN, batch.target)
-        elif graph.classes is None:
+        elif graph.loss.learns_from == "target spikes":
             target_spikes += int(batch.target.count_nonzero())
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
@@ -202,6 +202,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
     judged = None
     if samples.labels is not None:
         judged = "steps" if samples.labels.ndim == 2 else "samples"
+    learns_spikes = graph.loss.learns_from == "target spikes"
     summed = graph.loss.reduction == "sum"
     return Evaluation(
         part=part,
@@ -212,7 +213,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
         judged=judged,
         classifier=None if counter is None else "rate" if window is None else "moving_window",
         window_steps=window,
-        matched=TargetMatch(target_spikes, met) if score is None and errors is None else None,
+        matched=TargetMatch(target_spikes, met) if learns_spikes else None,
         errors=None if errors is None else errors.errors(),
         layers=_rates(compiled, spikes, len(samples)),
         warnings=warnings,

@@ -256,7 +256,7 @@ def _compare(
 ) -> TargetComparison:
     output_TBN = torch.from_numpy(spikes_TN.astype(np.float32)).unsqueeze(1)
     with torch.no_grad():
-        loss = compiled.loss(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
+        loss = compiled.loss.of_output(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
     return TargetComparison(
         loss=loss.item(),
         target_spikes=int(np.count_nonzero(target_TN)),

@@ -65,6 +65,7 @@ def _format_metrics(result: Evaluation) -> list[str]:
         window, of = result.window_steps, " of the steps" if has_step_labels else ""
         by = "spike rate" if window is None else f"spikes of the last {window} steps"
         metrics.append(f"accuracy {result.score.accuracy:.2%}{of} by {by}")
+        metrics.append(f"mean confidence {result.score.confidence:.2%}")
         if result.score.undecided:
             noun = "step " if result.score.undecided == 1 else "steps "
             noun = noun if has_step_labels else ""

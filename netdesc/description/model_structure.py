@@ -49,11 +49,19 @@ def branches(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def has_tags(annotation: Any) -> bool:
-    """Returns True for a union with tags. Pydantic adds the tag to the location of an error."""
-    return any(
-        isinstance(each, Tag) for branch in branches(annotation) for each in get_args(branch)[1:]
-    )
+def tagged_members(annotation: Any) -> dict[str | int, Any]:
+    """Maps the tags of a union to its members; empty for others. Pydantic adds the tag to the
+    location of an error.
+    """
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) not in (Union, UnionType):
+        return {}
+    found: dict[str | int, Any] = {}
+    for inner in get_args(annotation):
+        tags = [each.tag for each in get_args(inner) if isinstance(each, Tag)]
+        found |= dict.fromkeys(tags, inner) or tagged_members(inner)
+    return found
 
 
 @functools.cache

@@ -67,14 +67,14 @@ def types_with_field(error: LocatedError, data: Any) -> list[str]:
 def _without_union_tags(location: Parts, data: Any) -> Parts:
     """Removes the tags of unions from pydantic's location of an error."""
     parts: Parts = ()
-    is_tag = False
+    annotations: list[Any] = []
     for part in location:
-        if is_tag:
-            is_tag = False
+        tagged = [structure.tagged_members(each).get(part) for each in annotations]
+        if any(tagged):  # the member of a union may be a union, with another tag
+            annotations = [each for each in tagged if each is not None]
             continue
         parts = (*parts, part)
         annotations = structure.annotations_at(parts, data)
-        is_tag = any(structure.has_tags(annotation) for annotation in annotations)
     return parts
 
 

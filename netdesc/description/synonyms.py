@@ -75,7 +75,11 @@ _MEANINGS = (
     ("weight_init", "", "initializer kernel_initializer init"),
     ("winners", "", "num_winners"),
     ("delay", '{{"learn": true}}', "delays max_delay axonal_delays"),
-    ("loss", "", "criterion loss_fn error"),
+    ("loss", "", "criterion loss_fn error losses"),
+    ("regularizers", "", "regularizer regularization"),
+    ("groups", "", "param_groups parameter_groups"),
+    ("epochs", "", "milestones"),
+    ("weight", "", "lam lambda"),
     ("schedule", "", "scheduler lr_scheduler"),
     ("seed", "", "random_seed manual_seed seeds"),
     ("optimizer", "", "optim"),
@@ -138,12 +142,17 @@ TYPES = by_name(
         "adamw": "adam_w",
         "cosine": "cosineannealing cosine_annealing cosineannealinglr",
         "step": "steplr",
+        "milestones": "multistep multisteplr",
+        "plateau": "reducelronplateau reduce_on_plateau",
         "mean_squared_error": "mse mse_loss mseloss l2 squared_error",
         "spike_rate": "mse_count mse_count_loss spike_count",
-        "spike_max": (
-            "ce ce_loss cross_entropy cross_entropy_loss crossentropyloss ce_rate "
-            "ce_rate_loss ce_count_loss nll"
+        "spike_max": "nll spikemax",
+        "cross_entropy": (
+            "ce ce_loss cross_entropy_loss crossentropyloss ce_rate ce_rate_loss ce_count_loss "
+            "ce_max_membrane_loss"
         ),
+        "spike_moid": "spikemoid bce bce_loss bceloss bcewithlogitsloss",
+        "event_rate": "sparsity sparsityenforcer rate_regularizer",
         "spike_time": "spiketrain spike_train van_rossum vanrossum",
         "arrays": "npz",
         "idx": "mnist fashion_mnist fashionmnist ubyte",

@@ -27,7 +27,6 @@ FIELDS = by_name(
         _DELAY: "synaptic_delay synaptic_delays dendritic_delay",
         _NORM: "batch_norm batchnorm layer_norm",
         _NIR: "nir",
-        "a regularizer is not in this version": "regularizers regularizer regularization",
         "leave it out: it follows from what the layer reads": (
             "in_features in_neurons input_size in_channels num_inputs"
         ),
@@ -50,11 +49,8 @@ TYPES = by_name(
         _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",
         _NIR: "nir",
         'leave the layer out: "input" of the document has the shape': "input",
-        "a loss for several labels per sample is not in this version": "spike_moid spikemoid",
-        "this optimizer is not in this version": "radam rmsprop adagrad adamax lbfgs",
-        "this schedule is not in this version": (
-            "milestones multistep multisteplr plateau reducelronplateau exponential onecycle"
-        ),
+        "this optimizer is not in this version": "rmsprop adagrad adamax lbfgs",
+        "this schedule is not in this version": "exponential onecycle",
     }
 )
 """Maps the name of a type, in lower case, to a hint."""

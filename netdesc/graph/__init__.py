@@ -1,6 +1,6 @@
 """The graph of a document: nodes with inferred shapes and resolved parameters."""
 
-from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime, layers
+from netdesc.description.models import MeanSquaredError, SpikeTime, layers, loss
 from netdesc.description.shapes import INPUT
 from netdesc.graph.build import build_graph
 from netdesc.graph.nodes import (
@@ -20,13 +20,12 @@ __all__ = [
     "LayerNode",
     "Loss",
     "MeanSquaredError",
-    "SpikeMax",
-    "SpikeRate",
     "SpikeTime",
     "SummaryRow",
     "SynapticNode",
     "build_graph",
     "layers",
+    "loss",
     "summary",
     "value_range",
 ]

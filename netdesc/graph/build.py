@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from netdesc.description.models import Document, MovingWindowClassifier, SynapticSection
-from netdesc.description.models.loss import window_steps
+from functools import partial
+
+from netdesc.description.models import CrossEntropy, Document, SynapticSection
+from netdesc.description.models.loss import OUTPUT, window_steps
 from netdesc.description.shapes import wire
 from netdesc.graph.nodes import Classifier, Graph, LayerNode, SynapticNode
 from netdesc.neurons.models import NeuronSection
@@ -36,22 +38,31 @@ def build_graph(document: Document) -> Graph:
         step_ms=document.time.step_ms,
         input_shape=document.input.shape,
         layers=tuple(layers),
-        loss=document.loss,
-        classifier=_classifier(document),
+        losses=document.losses,
+        classifier=_classifier(document, layers[-1]),
+        regularizers=document.regularizers,
     )
 
 
-def _classifier(document: Document) -> Classifier | None:
-    """Returns the document's classifier; by default, a classifier with the window of the loss.
+def _classifier(document: Document, output: LayerNode) -> Classifier | None:
+    """Returns the document's classifier; by default, it decides by what the loss compares.
 
-    Returns None if the loss compares the output with targets.
+    Returns None if the loss compares the output with targets. States of neurons have no classes:
+    if the loss reads one, the rates of the output decide, as they do on the device.
     """
-    loss, section = document.loss, document.classifier
+    loss, section = document.main_loss, document.classifier
     if loss.learns_from != "labels":
         return None
-    if section is None:
-        return Classifier(window_steps(loss))
-    return Classifier(section.window_steps if isinstance(section, MovingWindowClassifier) else None)
+    neuron = getattr(output, "neuron", None)
+    is_graded = neuron is not None and neuron.equations().output is not None
+    is_softmax = isinstance(loss, CrossEntropy) or getattr(loss, "mode", "") == "softmax"
+    decide = partial(Classifier, is_softmax=is_softmax or is_graded)
+    if section is not None:
+        return decide(getattr(section, "window_steps", None))
+    over = getattr(loss, "over", "mean") if getattr(loss, "signal", OUTPUT) == OUTPUT else "mean"
+    if over == "each_step":
+        return decide(1)
+    return decide(window_steps(loss), over, loss.skip_steps)
 
 
 def _neuron(document: Document, section: SynapticSection) -> NeuronSection:

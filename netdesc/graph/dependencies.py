@@ -1,4 +1,4 @@
-"""Finds the layers on which the output of a graph depends."""
+"""Finds the layers on which the outputs of a graph depend."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from netdesc.graph.nodes import Graph
 
 
 def needed_for_output(graph: Graph) -> set[str]:
-    """Returns the names of the output layer and of all layers on which it depends.
+    """Returns the names of all layers that losses read, and of those on which they depend.
 
-    ``INPUT`` is one of the names if the output depends on the network's input.
+    ``INPUT`` is one of the names if an output depends on the network's input.
     """
-    needed = {graph.layers[-1].name}
+    needed = {name for name, _ in graph.signals}
     for layer in reversed(graph.layers):
         if layer.name in needed:
             needed.update(layer.inputs)

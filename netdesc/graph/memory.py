@@ -26,7 +26,7 @@ from netdesc.graph.nodes import Graph, LayerNode
 FLOAT_BYTES = 4
 
 
-_OPTIMIZER_STATES = {"adam": 2, "adamw": 2}
+_OPTIMIZER_STATES = {"adam": 2, "adamw": 2, "radam": 2}
 """Number of values that an optimizer stores per parameter. SGD: 1 with momentum, otherwise 0."""
 
 

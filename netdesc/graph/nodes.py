@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from netdesc.description.delays import delay_steps, output_delay
-from netdesc.description.models import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.models import EventRate
+from netdesc.description.models import OneLoss as Loss
 from netdesc.description.models.layers import LayerSection, Shape, SynapticSection
+from netdesc.description.models.loss import OUTPUT
 from netdesc.description.shapes import INPUT
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.models import NeuronSection
 
-Loss = SpikeTime | SpikeRate | SpikeMax | MeanSquaredError
+Signal = tuple[str, str]
+"""What a loss reads: the name of a layer, and ``"output"`` or the name of a state of its neurons.
+"""
 
 
 def value_range(value: float | tuple[float, float]) -> tuple[float, float]:
@@ -218,13 +222,18 @@ class RecurrentNode(SynapticNode):
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Predicts the class whose output neuron spikes most.
+    """Predicts the class whose output neuron spikes most, or has the largest values.
 
-    If ``window_steps`` is None, it predicts one class, from the spikes of the whole sample.
-    Otherwise it predicts a class in each step, from the spikes of the last ``window_steps`` steps.
+    If ``window_steps`` is None, it predicts one class, from what ``over`` says of the steps behind
+    the first ``skip_steps``. Otherwise it predicts a class in each step, from the last
+    ``window_steps`` steps. The confidence of a prediction is the class's share of the spikes or,
+    with ``is_softmax``, its softmax.
     """
 
     window_steps: int | None
+    over: str = "mean"
+    skip_steps: int = 0
+    is_softmax: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,14 +246,47 @@ class Graph:
     step_ms: float
     input_shape: Shape
     layers: tuple[LayerNode, ...]
-    loss: Loss
+    losses: tuple[Loss, ...]
+    """They add up, and all learn from the same labels or targets."""
     classifier: Classifier | None
-    """None if the loss compares the output with targets, so that there are no classes."""
+    """None if the losses compare the output with targets, so that there are no classes."""
+    regularizers: tuple[EventRate, ...] = ()
+
+    @property
+    def loss(self) -> Loss:
+        """The first loss that reads the last layer."""
+        return next(each for each in self.losses if self.signal_of(each)[0] == self.output[0])
+
+    @property
+    def takes_step_targets(self) -> bool:
+        """Whether samples may have a label or target in every step: all losses compare steps."""
+        return all(each.is_by_step for each in self.losses)
 
     @property
     def neuron_layers(self) -> list[SynapticNode]:
         """The layers that have synapses and neurons, in the order in which they run."""
         return [layer for layer in self.layers if isinstance(layer, SynapticNode)]
+
+    def signal_of(self, loss: Loss) -> Signal:
+        """Returns what a loss reads."""
+        return loss.from_ or self.layers[-1].name, getattr(loss, "signal", OUTPUT)
+
+    def regularized(self, regularizer: EventRate) -> list[Signal]:
+        """Returns the outputs that a regularizer reads."""
+        names = regularizer.layers or [layer.name for layer in self.neuron_layers]
+        return [(name, OUTPUT) for name in names]
+
+    @property
+    def output(self) -> Signal:
+        """The output of the last layer."""
+        return self.layers[-1].name, OUTPUT
+
+    @property
+    def signals(self) -> list[Signal]:
+        """What losses and regularizers read, and the output of the last layer; each once."""
+        found = [self.output, *map(self.signal_of, self.losses)]
+        found += [each for one in self.regularizers for each in self.regularized(one)]
+        return list(dict.fromkeys(found))
 
     @property
     def output_shape(self) -> Shape:

@@ -67,14 +67,11 @@ def outputs_before(
 def arrivals(
     inputs_TBN: Sequence[Tensor],
     weights_NN: Sequence[Tensor],
-    out_TBN: Tensor,
-    neurons: Neurons,
-    states: Sequence[Tensor],
+    before_TBN: Tensor,
 ) -> list[Tensor]:
-    """Returns what arrived at neurons in a run, from their inputs and the output of the run."""
-    before_TBN = outputs_before(out_TBN, neurons.delay, neurons.is_graded, states)
+    """Returns what arrived at neurons in a run, from their inputs and ``outputs_before``."""
     pairs = zip(inputs_TBN, weights_NN, strict=True)
-    return [(each_TBN + before_TBN @ weight_NN.T).detach() for each_TBN, weight_NN in pairs]
+    return [each_TBN + before_TBN @ weight_NN.T for each_TBN, weight_NN in pairs]
 
 
 def to_values(output: Tensor, is_graded: bool) -> Tensor:

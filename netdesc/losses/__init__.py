@@ -9,25 +9,32 @@
 from netdesc.losses.build import build_classifier, build_loss
 from netdesc.losses.classifiers import (
     SILENT,
+    Classifier,
     MostSpikes,
     MostSpikesInWindow,
     majority,
 )
-from netdesc.losses.label_loss import SpikeMaxLoss, SpikeRateLoss
+from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
 from netdesc.losses.mean_squared_error import MeanSquaredErrorLoss
+from netdesc.losses.spike_moid import SpikeMoidLoss
 from netdesc.losses.spike_time import SpikeTimeLoss
+from netdesc.losses.total import TotalLoss
 from netdesc.losses.value_errors import ValueErrors, ValueErrorSums
 
 __all__ = [
     "SILENT",
+    "Classifier",
+    "CrossEntropyLoss",
     "Loss",
     "MeanSquaredErrorLoss",
     "MostSpikes",
     "MostSpikesInWindow",
     "SpikeMaxLoss",
+    "SpikeMoidLoss",
     "SpikeRateLoss",
     "SpikeTimeLoss",
+    "TotalLoss",
     "ValueErrorSums",
     "ValueErrors",
     "build_classifier",

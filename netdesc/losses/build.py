@@ -5,35 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
-
+from netdesc.graph import loss as sections
 from netdesc.graph import nodes
-from netdesc.losses.classifiers import MostSpikes, MostSpikesInWindow
-from netdesc.losses.label_loss import SpikeMaxLoss, SpikeRateLoss
+from netdesc.losses.classifiers import Classifier, MostSpikes, MostSpikesInWindow
+from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
 from netdesc.losses.mean_squared_error import MeanSquaredErrorLoss
+from netdesc.losses.spike_moid import SpikeMoidLoss
 from netdesc.losses.spike_time import SpikeTimeLoss
+from netdesc.losses.total import TotalLoss
 
 _LOSSES: dict[type, Callable[[Any, float], Loss]] = {
-    nodes.SpikeTime: SpikeTimeLoss,
-    nodes.SpikeRate: lambda loss, step_ms: SpikeRateLoss(loss),
-    nodes.SpikeMax: lambda loss, step_ms: SpikeMaxLoss(loss),
-    nodes.MeanSquaredError: lambda loss, step_ms: MeanSquaredErrorLoss(loss),
+    sections.SpikeTime: SpikeTimeLoss,
+    sections.SpikeRate: lambda loss, step_ms: SpikeRateLoss(loss),
+    sections.SpikeMax: lambda loss, step_ms: SpikeMaxLoss(loss),
+    sections.SpikeMoid: lambda loss, step_ms: SpikeMoidLoss(loss),
+    sections.CrossEntropy: lambda loss, step_ms: CrossEntropyLoss(loss),
+    sections.MeanSquaredError: lambda loss, step_ms: MeanSquaredErrorLoss(loss),
 }
-"""Maps a node class to a function that builds the loss from a node and a step's length in ms."""
+"""Maps a section to a function that builds the loss from it and a step's length in ms."""
 
 
-def build_loss(graph: nodes.Graph) -> Loss:
-    """Builds the loss of a graph: ``loss(output, target)`` returns a float32 scalar.
+def build_loss(graph: nodes.Graph) -> TotalLoss:
+    """Builds the loss of a graph: ``loss(signals, target)`` returns a float32 scalar.
 
-    ``output`` is [steps, batch, *shape]. The target of ``spike_time`` has the same shape, that of
-    ``mean_squared_error`` this one or [batch, *shape]; the target of other losses is integer
-    labels, [batch] or [steps, batch].
+    ``signals`` are what ``Network.signals`` returns, or the output [steps, batch, *shape] if
+    nothing else is read. The target of ``spike_time`` has the shape of the output, that of
+    ``mean_squared_error`` and ``spike_moid`` this one or [batch, *shape]; the target of other
+    losses is integer labels, [batch] or [steps, batch].
     """
-    return _LOSSES[type(graph.loss)](graph.loss, graph.step_ms)
+    losses = [_LOSSES[type(each)](each, graph.step_ms) for each in graph.losses]
+    return TotalLoss(graph, losses)
 
 
-def build_classifier(graph: nodes.Graph) -> nn.Module:
+def build_classifier(graph: nodes.Graph) -> Classifier:
     """Builds the classifier of a graph.
 
     The classifier maps output spikes [steps, batch, *shape] to int64 classes, [batch] or [steps,
@@ -41,5 +46,5 @@ def build_classifier(graph: nodes.Graph) -> nn.Module:
     """
     if graph.classifier is None:
         raise ValueError(f'network "{graph.name}" learns from targets and has no classes')
-    window_steps = graph.classifier.window_steps
-    return MostSpikes() if window_steps is None else MostSpikesInWindow(window_steps)
+    kind = MostSpikes if graph.classifier.window_steps is None else MostSpikesInWindow
+    return kind(graph.classifier)

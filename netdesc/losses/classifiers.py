@@ -1,35 +1,76 @@
-"""Classifiers: torch modules that map output spikes to class indices.
+"""Classifiers: torch modules that map the output to class indices.
 
-A classifier predicts the class whose neuron spikes most. In a tie it predicts the first of these
-classes; if no neuron spikes, it predicts ``SILENT``.
+A classifier predicts the class whose neuron spikes most, or has the largest values. In a tie it
+predicts the first of these classes; if no neuron has a value above 0, it predicts ``SILENT``.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from netdesc.graph import nodes
 from netdesc.kernels import operators
-from netdesc.kernels.reference.windows import SILENT, most_active
-from netdesc.losses.rates import flatten_neurons, rates
+from netdesc.kernels.reference.windows import SILENT, most_active, window_rates
+from netdesc.losses.loss import OVER
+from netdesc.losses.rates import flatten_neurons
 
 
-class MostSpikes(nn.Module):
-    """Predicts the class whose neuron spikes most over the whole sample."""
+class Classifier(nn.Module):
+    """The base of all classifiers."""
+
+    def __init__(self, classifier: nodes.Classifier) -> None:
+        super().__init__()
+        self.is_softmax = classifier.is_softmax
+
+    def values(self, output: Tensor) -> Tensor:
+        """Returns what is compared of the output neurons, [batch, classes] or [steps, …]."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def confidence(self, output: Tensor) -> Tensor:
+        """Returns how sure the predictions are, 0 to 1, of the shape of the predictions.
+
+        It is the predicted class's share of the spikes, 0 of a silent output, or its softmax.
+        """
+        values = self.values(output)
+        if self.is_softmax:
+            return values.softmax(-1).amax(-1)
+        largest = values.amax(-1)
+        return torch.where(largest > 0, largest / values.sum(-1), 0.0)
+
+
+class MostSpikes(Classifier):
+    """Predicts the class whose neuron has the largest mean, sum, maximum or last value.
+
+    The first ``skip_steps`` steps of a sample do not count.
+    """
+
+    def __init__(self, classifier: nodes.Classifier) -> None:
+        super().__init__(classifier)
+        self.over, self.skip_steps = classifier.over, classifier.skip_steps
+
+    def values(self, output: Tensor) -> Tensor:
+        return OVER[self.over](flatten_neurons(output)[self.skip_steps :])[0]
 
     def forward(self, output: Tensor) -> Tensor:
         """Returns int64 predictions [batch] from spikes [steps, batch, *shape]."""
-        return most_active(rates(output))
+        return most_active(self.values(output))
 
 
-class MostSpikesInWindow(nn.Module):
+class MostSpikesInWindow(Classifier):
     """Predicts in each step the class whose neuron spiked most in a moving window.
 
     The window is the last ``window_steps`` steps.
     """
 
-    def __init__(self, window_steps: int) -> None:
-        super().__init__()
-        self.window_steps = window_steps
+    def __init__(self, classifier: nodes.Classifier) -> None:
+        super().__init__(classifier)
+        assert classifier.window_steps is not None
+        self.window_steps = classifier.window_steps
+
+    def values(self, output: Tensor) -> Tensor:
+        return window_rates(flatten_neurons(output), self.window_steps)
 
     def forward(self, output: Tensor) -> Tensor:
         """Returns int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from netdesc.graph import nodes
+from netdesc.graph import loss as sections
 from netdesc.kernels import operators
 from netdesc.kernels.needs import Need
 from netdesc.kernels.reference.windows import COSTS, CostParameters
-from netdesc.losses.loss import Loss
-from netdesc.losses.rates import expand_labels, flatten_neurons, rates
+from netdesc.losses.loss import OVER, Loss
+from netdesc.losses.rates import expand_labels, flatten_neurons
 
 
 class _LabelLoss(Loss):
-    """A loss that compares rates with labels; ``operators.window_loss`` explains ``costs``."""
+    """A loss that compares values with labels; ``operators.window_loss`` explains ``costs``."""
 
     def __init__(
         self,
         costs: str,
-        loss: nodes.SpikeRate | nodes.SpikeMax,
+        loss: sections.SpikeRate | sections.SpikeMax | sections.CrossEntropy,
         true_rate: float = 0.0,
         false_rate: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(loss)
         self.costs, self.true_rate, self.false_rate = costs, true_rate, false_rate
-        self.window_steps = loss.window_steps
-        self.mean = loss.reduction == "mean"
+        self.window_steps, self.over = getattr(loss, "window_steps", None), loss.over
 
     def needs(self, steps: int) -> set[Need]:
         """Returns what the loss of ``steps`` steps needs of the CPU engine."""
@@ -34,25 +33,27 @@ class _LabelLoss(Loss):
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
         """Returns the loss, a float32 scalar, of output spikes [steps, batch, *shape].
 
-        ``labels`` are integers [batch]; with a window, they may also be [steps, batch]. Raises
-        ValueError if shapes or types do not fit, TypeError if an argument is not a tensor.
+        ``labels`` are integers [batch]; with a window, or if each step is compared, they may also
+        be [steps, batch]. Raises ValueError if shapes or types do not fit, TypeError if an argument
+        is not a tensor.
         """
+        self.check(output)
         output_TBN = flatten_neurons(output)
         steps, batch, neurons = output_TBN.shape
+        is_by_step = self.window_steps is not None or self.over == "each_step"
+        labels = expand_labels(labels, (steps, batch) if is_by_step else (batch,), neurons)
+        if self.skip_steps:
+            output_TBN, steps = output_TBN[self.skip_steps :], steps - self.skip_steps
+            labels = labels[self.skip_steps :] if is_by_step else labels
         targets = self.true_rate, self.false_rate
         if self.window_steps is None:
-            cost_count = batch
-            index = expand_labels(labels, (batch,), neurons).unsqueeze(-1)
-            parameters = CostParameters(steps, *targets)
-            total = COSTS[self.costs].value(rates(output_TBN), index, parameters).sum()
-        else:
-            cost_count = steps * batch
-            labels_TB = expand_labels(labels, (steps, batch), neurons)
-            total = operators.window_loss(
-                output_TBN, labels_TB, self.window_steps, self.costs, *targets
-            )
-        costs = cost_count * neurons if COSTS[self.costs].are_by_neuron else cost_count
-        return total / costs if self.mean else total
+            values_VBN = OVER[self.over](output_TBN)
+            index = labels.reshape(-1, batch, 1)
+            parameters = CostParameters(steps if self.over == "mean" else 1, *targets)
+            return self.reduce(COSTS[self.costs].value(values_VBN, index, parameters))
+        total = operators.window_loss(output_TBN, labels, self.window_steps, self.costs, *targets)
+        cost_count = steps * batch * (neurons if COSTS[self.costs].are_by_neuron else 1)
+        return total / cost_count if self.mean else total
 
 
 class SpikeRateLoss(_LabelLoss):
@@ -63,7 +64,7 @@ class SpikeRateLoss(_LabelLoss):
     as in lava-dl's ``SpikeRate``.
     """
 
-    def __init__(self, loss: nodes.SpikeRate) -> None:
+    def __init__(self, loss: sections.SpikeRate) -> None:
         super().__init__("squares", loss, loss.true_rate, loss.false_rate)
 
 
@@ -78,5 +79,16 @@ class SpikeMaxLoss(_LabelLoss):
     at these values.
     """
 
-    def __init__(self, loss: nodes.SpikeMax) -> None:
+    def __init__(self, loss: sections.SpikeMax) -> None:
         super().__init__("softmax" if loss.mode == "softmax" else "likelihood", loss)
+
+
+class CrossEntropyLoss(_LabelLoss):
+    """The cost ``−log softmax(values)`` at the label.
+
+    The values are what ``over`` says of the steps. The loss is the sum or the mean over the batch
+    and, if each step is compared, over steps.
+    """
+
+    def __init__(self, loss: sections.CrossEntropy) -> None:
+        super().__init__("softmax", loss)

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from torch import Tensor, nn
 
+from netdesc.graph import loss as sections
+from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.needs import Need
+
+OVER: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "each_step": lambda signal: signal,
+    # The gradient of a sum is a view; the gradient of ``mean`` would be a new tensor.
+    "mean": lambda signal: signal.sum(0, keepdim=True) / signal.shape[0],
+    "sum": lambda signal: signal.sum(0, keepdim=True),
+    "max": lambda signal: signal.amax(0, keepdim=True),
+    "last": lambda signal: signal[-1:],
+}
+"""The value of ``over`` -> what is compared of a signal [steps, batch, *shape]."""
 
 
 class Loss(nn.Module):
-    """Maps an output [steps, batch, *shape] and its target to a float32 scalar.
+    """Maps what a loss reads, [steps, batch, *shape], and its target to a float32 scalar.
 
-    The target is spikes or values of the output's shape, values [batch, *shape], or integer labels
-    [batch] or [steps, batch].
+    The target is spikes or values of the signal's shape, values [batch, *shape], or integer labels
+    [batch] or [steps, batch]. The first ``skip_steps`` steps do not count. ``mean`` says that the
+    loss is a mean over the batch, else a sum.
     """
 
-    def forward(self, output: Tensor, target: Tensor, /) -> Tensor:
+    def __init__(self, loss: sections.OneLoss) -> None:
+        super().__init__()
+        self.skip_steps = loss.skip_steps
+        self.mean = loss.reduction == "mean"
+
+    def forward(self, signal: Tensor, target: Tensor, /) -> Tensor:
         raise NotImplementedError
 
     def needs(self, steps: int) -> set[Need]:
@@ -24,3 +44,45 @@ class Loss(nn.Module):
     def filter(self, spikes: Tensor) -> Tensor:
         """Returns the filtered trace of spikes. ValueError if the loss compares no traces."""
         raise ValueError(f"{type(self).__name__} compares no filtered spike trains")
+
+    def check(self, output: Tensor) -> None:
+        """Raises TypeError unless ``output`` is a tensor, ValueError unless it is
+        [steps, batch, *shape] and has steps that count.
+        """
+        check_tensor("the output", output)
+        if output.dim() < 3 or not output.numel():
+            raise ValueError(
+                f"the output has shape {list(output.shape)}; [steps, batch, *shape] is needed, "
+                "each at least 1"
+            )
+        if len(output) <= self.skip_steps:
+            raise ValueError(f"the output has {len(output)} steps; skip_steps is {self.skip_steps}")
+
+    def compare(self, signal: Tensor, target: Tensor, over: str) -> tuple[Tensor, Tensor]:
+        """Returns the values that a loss compares, float32, and their targets.
+
+        ``signal`` is [steps, batch, *shape]. ``target`` is [batch, *shape] or [1, batch, *shape]
+        or, if ``over`` is ``each_step``, [steps, batch, *shape]. Both results are [values, batch,
+        *shape], where the targets may have a first axis of length 1. Raises ValueError if the
+        shapes do not fit, TypeError if an argument is not a tensor.
+        """
+        self.check(signal)
+        check_tensor("the target", target)
+        steps = len(signal)
+        if target.shape == signal.shape[1:]:
+            target = target.unsqueeze(0)
+        lengths = (1, steps) if over == "each_step" else (1,)
+        if target.shape[1:] != signal.shape[1:] or target.shape[0] not in lengths:
+            by_step = f", or {list(signal.shape)} with one per step," if len(lengths) > 1 else ""
+            raise ValueError(
+                f"the target has shape {list(target.shape)}; {list(signal.shape[1:])}{by_step} is "
+                "needed"
+            )
+        values = OVER[over](signal[self.skip_steps :].float())
+        return values, target[-len(values) :].float()
+
+    def reduce(self, costs: Tensor) -> Tensor:
+        """Returns the sum or the mean of costs [values, batch, *shape]."""
+        # Sums over one axis, unlike sums over all, do not depend on the number of threads.
+        total = costs.flatten(2).sum(0).sum(0).sum()
+        return total / costs.numel() if self.mean else total

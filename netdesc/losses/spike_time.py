@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from netdesc.graph import nodes
+from netdesc.graph import loss as sections
 from netdesc.kernels import operators
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.needs import Need
@@ -28,12 +28,11 @@ class SpikeTimeLoss(Loss):
     losses can be compared with published results.
     """
 
-    def __init__(self, loss: nodes.SpikeTime, step_ms: float) -> None:
-        super().__init__()
+    def __init__(self, loss: sections.SpikeTime, step_ms: float) -> None:
+        super().__init__(loss)
         self.decay = math.exp(-step_ms / loss.time_constant_ms)
         self.order = loss.filter_order
         self.length = loss.filter_steps
-        self.mean = loss.reduction == "mean"
 
     def needs(self, steps: int) -> set[Need]:
         """Returns what the loss of ``steps`` steps needs of the CPU engine."""
@@ -45,22 +44,17 @@ class SpikeTimeLoss(Loss):
         ``output`` and ``target`` are spikes [steps, batch, *shape] of any type. Raises ValueError
         if their shapes differ or have fewer than 3 axes, TypeError if an argument is not a tensor.
         """
-        check_tensor("the output", output)
+        self.check(output)
         check_tensor("the target", target)
         if output.shape != target.shape:
             raise ValueError(
                 f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
             )
-        if output.dim() < 3:
-            raise ValueError(f"[steps, batch, *shape] is needed, not shape {list(output.shape)}")
-        total, _ = operators.spike_time(
-            output.flatten(2).to(torch.float32),
-            target.flatten(2).to(torch.float32),
-            self.decay,
-            self.order,
-            self.length,
+        output_TBN, target_TBN = (
+            each[self.skip_steps :].flatten(2).to(torch.float32) for each in (output, target)
         )
-        return total / output.numel() if self.mean else total
+        total, _ = operators.spike_time(output_TBN, target_TBN, self.decay, self.order, self.length)
+        return total / output_TBN.numel() if self.mean else total
 
     @torch.no_grad()
     def filter(self, spikes: Tensor) -> Tensor:

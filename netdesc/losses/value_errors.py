@@ -37,7 +37,9 @@ class ValueErrorSums:
     @torch.no_grad()
     def add(self, output: Tensor, target: Tensor) -> None:
         """Adds a batch; the arguments are those of the loss."""
-        values, targets = (each.double() for each in self._loss.compare(output, target))
+        values, targets = (
+            each.double() for each in self._loss.compare(output, target, self._loss.over)
+        )
         targets = targets.expand(values.shape)
         error = (values - targets).abs()
         scale = (values.abs() + targets.abs()) / 2

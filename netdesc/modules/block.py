@@ -135,6 +135,8 @@ class SynapticBlock(Block):
         self.warns = True
         self.engine = ""
         self.notes: Tensor | None = None
+        self.read_states: tuple[str, ...] = ()
+        """States of the neurons that losses read."""
 
     def forward(self, signal: Tensor) -> Tensor:
         if self.is_fused and not (_is_hooked(self.synapse) or _is_hooked(self.neuron)):
@@ -143,6 +145,16 @@ class SynapticBlock(Block):
         out_TBN, notes = self.neuron(*inputs_TBN, recurrent_NN=self._recurrent_weights())
         self._note(notes, packed)
         return self._shaped(out_TBN)
+
+    def forward_with_states(self, signal: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Returns the output, and ``read_states``, [steps, batch, *shape] each."""
+        inputs_TBN, packed = self._arrive(signal)
+        run, states = self.neuron.run_with_states(
+            inputs_TBN, self._recurrent_weights(), self.read_states
+        )
+        self._note(run.notes, packed)
+        shaped = {name: self._shaped(state_TBN) for name, state_TBN in states.items()}
+        return self._shaped(run.out_TBN), shaped
 
     def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         inputs_TBN, packed = self._arrive(signal)
@@ -188,6 +200,7 @@ class SynapticBlock(Block):
         neuron, synapse = self.neuron, self.synapse
         return (
             self._is_fusable
+            and not self.read_states
             and synapse.bits is not None
             and len(synapse.paths) == 1
             and neuron.follows_equations
@@ -199,7 +212,7 @@ class SynapticBlock(Block):
         alone = self._arrive_by.part
         needs = {Need("threads"), Need(alone)}
         synapses = "segment" if self.is_fused else alone
-        for text, learn in self.neuron.computed_equations():
+        for text, learn in self.neuron.computed_equations(self.read_states):
             needs |= neuron_needs(text, learn, synapses, keep=self.training)
         return needs
 

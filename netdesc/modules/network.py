@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netdesc.graph import INPUT, nodes
+from netdesc.graph.nodes import OUTPUT, Signal
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
@@ -79,12 +80,16 @@ class Network(nn.Module):
         super().__init__()
         self.graph = graph
         self._inputs = {layer.name: layer.inputs for layer in graph.layers}
-        self._output = graph.layers[-1].name
+        self._output, self._read = graph.layers[-1].name, graph.signals
         self._readers = Counter(name for inputs in self._inputs.values() for name in inputs)
+        self._readers.update(name for name, signal in graph.signals if signal == OUTPUT)
         self.layers = _Layers()
         for layer in graph.layers:
             self.layers[layer.name] = make_block(layer, generator)
         self._neuron_layers = [layer.name for layer in graph.neuron_layers]
+        for name, block in self.blocks():
+            states = [state for layer, state in graph.signals if layer == name and state != OUTPUT]
+            block.read_states = tuple(states)
 
     def forward(self, input: Tensor) -> Tensor:
         """Returns the output layer's spikes, float32 [steps, batch, *output shape].
@@ -94,19 +99,45 @@ class Network(nn.Module):
         another shape or is on another device than the network, EngineError if no engine can run on
         its device.
         """
+        return self._compute(input, None)[self._output]
+
+    def signals(self, input: Tensor) -> dict[Signal, Tensor]:
+        """Returns what the losses and regularizers of the document read, with gradient.
+
+        ``input`` and errors are those of a call of the network. The result maps (layer, "output")
+        to the layer's output, float32 [steps, batch, *shape], among them that of the last layer,
+        and (layer, state) to a state of its neurons before the reset, in threshold units. States
+        have no axonal delay.
+
+        >>> signals = compiled.model.signals(input_TBN)
+        >>> loss = compiled.loss(signals, target_TBN)
+        """
+        states: dict[Signal, Tensor] = {}
+        values = self._compute(input, states)
+        return {each: states[each] if each in states else values[each[0]] for each in self._read}
+
+    def _compute(self, input: Tensor, states: dict[Signal, Tensor] | None) -> dict[str, Tensor]:
+        """Returns the outputs that losses read. Unless it is None, adds states to ``states``."""
         self._check_input(input)
         device = input.device.type
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             # 16 bits cannot hold sums of quantised weights.
             with torch.autocast(device, enabled=False):
-                return self.forward(input)
+                return self._compute(input, states)
         if not torch.compiler.is_compiling():
-            self._warn_of_swapped_axes(input)
+            self._warn_of_swapped_axes(input, stacklevel=6 if states is None else 4)
 
         def compute(names: list[str], total: Tensor) -> Tensor:
-            if len(names) == 1:
-                return self.layers[names[0]](total)
-            return run_segment([cast(SynapticBlock, self.layers[name]) for name in names], total)
+            if len(names) > 1:
+                blocks = [cast(SynapticBlock, self.layers[name]) for name in names]
+                return run_segment(blocks, total)
+            (name,) = names
+            block = self.layers[name]
+            if states is None or not getattr(block, "read_states", ()):
+                return block(total)
+            out, found = cast(SynapticBlock, block).forward_with_states(total)
+            states.update({(name, state): value for state, value in found.items()})
+            return out
 
         return self._walk(input, self._segments(), compute)
 
@@ -115,8 +146,11 @@ class Network(nn.Module):
         input: Tensor,
         segments: list[list[str]],
         compute: Callable[[list[str], Tensor], Tensor],
-    ) -> Tensor:
-        """Calls ``compute`` for each segment with the sum of what it reads. Returns the output."""
+    ) -> dict[str, Tensor]:
+        """Calls ``compute`` for each segment with the sum of what it reads.
+
+        Returns the outputs of layers that losses read, and of the last layer.
+        """
         values, unread = {INPUT: input.to(torch.float32)}, dict(self._readers)
         for names in segments:
             inputs = self._inputs[names[0]]
@@ -130,7 +164,7 @@ class Network(nn.Module):
                 total = cast(Block, self.layers[names[0]]).join(signals)
             signals.clear()
             values[names[-1]] = compute(names, total)
-        return values[self._output]
+        return values
 
     @torch.no_grad()
     def stream(self, input: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -160,7 +194,8 @@ class Network(nn.Module):
                 after[name] = states
             return out
 
-        return self._walk(input, [[name] for name in self._inputs], compute), after
+        values = self._walk(input, [[name] for name in self._inputs], compute)
+        return values[self._output], after
 
     def _check_state(self, state: State | None) -> None:
         """Raises ValueError if ``state`` is not that of the layers of this network."""
@@ -180,7 +215,7 @@ class Network(nn.Module):
         One operator computes all layers of a segment. Each layer in it reads only the previous
         layer, whose spikes no other layer reads. A layer with a hook is computed alone,
         so that the hook receives the layer's input and output. A layer without neurons is computed
-        alone, too.
+        alone, too. A layer whose output a loss reads ends a segment.
         """
         segments: list[list[str]] = []
         is_open = False
@@ -206,14 +241,14 @@ class Network(nn.Module):
                 f"not {list(input.shape)}"
             )
 
-    def _warn_of_swapped_axes(self, input: Tensor) -> None:
+    def _warn_of_swapped_axes(self, input: Tensor, stacklevel: int) -> None:
         steps, (first, second) = self.graph.steps, input.shape[:2]
         if first != steps == second > 1:
             warnings.warn(
                 f"network '{self.graph.name}' reads an input of shape {list(input.shape)} as "
                 f"{first} steps of {steps} samples, but its document has {steps} steps: are the "
                 "axes in the wrong order? input.transpose(0, 1) exchanges them",
-                stacklevel=5,
+                stacklevel=stacklevel,
             )
 
     def blocks(self) -> Iterator[tuple[str, SynapticBlock]]:

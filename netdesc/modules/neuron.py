@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
-from netdesc.kernels.fixed_point import MAX_BIAS, WEIGHT_UNIT
+from netdesc.kernels.fixed_point import MAX_BIAS
 from netdesc.kernels.neurons import make_neurons
-from netdesc.kernels.recurrence import arrivals
+from netdesc.kernels.recurrence import arrivals, outputs_before
 from netdesc.kernels.reference.neurons import Traces, trace
 from netdesc.modules.delay import Delay
-from netdesc.modules.equations import Equations
+from netdesc.modules.equations import Equations, NeuronsRun, equations_of_state
 from netdesc.modules.known_parameters import KnownParameters
 from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, round_bias
 from netdesc.modules.recording import LayerRecording
@@ -23,18 +23,6 @@ from netdesc.modules.surrogate import SurrogateWidth
 from netdesc.modules.values import initial_value
 from netdesc.neurons.compile import split_at_norm
 from netdesc.neurons.models.base import Functions
-
-
-class NeuronsRun(NamedTuple):
-    """What a layer's neurons computed (see ``kernels.neurons``).
-
-    ``out_TBN`` is float32 [steps, batch, units], ``notes`` are int64 [states + 2]. ``states`` are
-    for the next steps; they are empty if none were given.
-    """
-
-    out_TBN: Tensor
-    notes: Tensor
-    states: list[Tensor]
 
 
 class Neurons(nn.Module):
@@ -148,9 +136,13 @@ class Neurons(nn.Module):
         values = [known[name] for name in equations.parameters]
         return equations.text, self._learns_in(equations), values
 
-    def computed_equations(self) -> list[tuple[str, bool]]:
-        """Returns the definitions that the present mode computes, and whether each learns."""
-        return [(each.text, self._learns_in(each)) for each in self._parts()]
+    def computed_equations(self, states: Sequence[str]) -> list[tuple[str, bool]]:
+        """Returns the definitions that the present mode computes, and whether each learns.
+
+        ``states`` are those that ``run_with_states`` returns.
+        """
+        parts = self._parts() + [self._equations_of_state(name)[0] for name in states]
+        return [(each.text, self._learns_in(each)) for each in parts]
 
     def _parts(self) -> list[Equations]:
         return self._halves if self._is_split else [self._equations]
@@ -181,15 +173,48 @@ class Neurons(nn.Module):
         ``recurrent_NN`` are weights from the neurons' own outputs, if they have any (see
         ``kernels.recurrence``); dropout leaves alone what they add.
         """
+        run, _ = self.run_with_states(inputs_TBN, recurrent_NN, ())
+        return run.out_TBN, run.notes
+
+    def run_with_states(
+        self,
+        inputs_TBN: Sequence[Tensor],
+        recurrent_NN: Sequence[Tensor],
+        names: Sequence[str],
+    ) -> tuple[NeuronsRun, dict[str, Tensor]]:
+        """Does what a call does. Returns the run, and states [steps, batch, units] by name.
+
+        States are those before their reset, in threshold units, with gradient. Each is computed by
+        a program of its own. They begin at 0, also for neurons that keep states between calls.
+        """
+        if self.training and self.dropout > 0:
+            factors_1BN = nn.functional.dropout(torch.ones_like(inputs_TBN[0][:1]), self.dropout)
+            inputs_TBN = [each_TBN * factors_1BN for each_TBN in inputs_TBN]
         if self.section.persistent_state and not self.training:
             run = self.resume(inputs_TBN, self.kept_states, recurrent_NN)
             self.kept_states = run.states
-            return run.out_TBN, run.notes
-        if self.training and self.dropout > 0:
-            factors_1BN = nn.functional.dropout(torch.ones_like(inputs_TBN[0][:1]), self.dropout)
-            inputs_TBN = tuple(each_TBN * factors_1BN for each_TBN in inputs_TBN)
-        run = self._run(inputs_TBN, (), recurrent_NN)
-        return run.out_TBN, run.notes
+        else:
+            run = self._run(inputs_TBN, (), recurrent_NN)
+        if recurrent_NN and names:
+            out_TBN = run.out_TBN if run.emitted_TBN is None else run.emitted_TBN
+            before_TBN = outputs_before(out_TBN, self.delay, self.is_graded)
+            inputs_TBN = arrivals(inputs_TBN, recurrent_NN, before_TBN)
+        states: dict[str, Tensor] = {}
+        for name in names:
+            equations, is_behind = self._equations_of_state(name)
+            arrived = run.normalised_TBN if is_behind else []
+            value_TBN = self._compute(equations, arrived or inputs_TBN, 0, (), []).out_TBN
+            if isinstance(self.norm, MeanVarianceNorm) and not self._is_split:
+                known = self._kernel_parameters()
+                scales = self.norm.fold([known[each].detach() for each in self._thresholds])
+                value_TBN = value_TBN / scales[0 if is_behind else 1]
+            states[name] = value_TBN
+        return run, states
+
+    def _equations_of_state(self, name: str) -> tuple[Equations, bool]:
+        """Returns the equations that hand on a state, and whether it stands behind the norm."""
+        has_norm = self.norm is not None
+        return equations_of_state(self.section.definition(), name, has_norm, self._is_split)
 
     def resume(
         self,
@@ -247,18 +272,13 @@ class Neurons(nn.Module):
             )
         if axonal is not None:
             out_TBN, history = axonal.resume(run.out_TBN, history)
-            run = NeuronsRun(out_TBN, run.notes, [*run.states, *history])
-        if self.recorder is not None:
-            inputs_TBN = traces[0].inputs_TBN if recurrent_NN else inputs_TBN
-            traced = {name: each for part in traces for name, each in part.states.items()}
-            inputs = (each_TBN.detach() for each_TBN in inputs_TBN)
-            recording = LayerRecording(
-                run.out_TBN.detach(),
-                {name: traced[name] for name in self._equations.states},
-                dict(zip(self.section.definition().inputs, inputs, strict=True)),
-                traces[-1].threshold,
+            run = run._replace(
+                out_TBN=out_TBN, states=[*run.states, *history], emitted_TBN=run.out_TBN
             )
-            self.recorder(recording)
+        if self.recorder is not None:
+            arrived_TBN = traces[0].inputs_TBN if recurrent_NN else inputs_TBN
+            inputs = dict(zip(self.section.definition().inputs, arrived_TBN, strict=True))
+            self.recorder(LayerRecording.of(run.out_TBN, traces, self.state_names, inputs))
         return run
 
     def _run_split(
@@ -274,7 +294,8 @@ class Neurons(nn.Module):
         peaks = dict(zip(before.states, first.notes[:-2].unbind(), strict=True))
         peaks |= dict(zip(behind.states, second.notes[:-2].unbind(), strict=True))
         notes = [*(peaks[name] for name in self._equations.states), *second.notes[-2:].unbind()]
-        return NeuronsRun(second.out_TBN, torch.stack(notes), first.states + second.states)
+        states = first.states + second.states
+        return NeuronsRun(second.out_TBN, torch.stack(notes), states, normalised)
 
     def _normalise(self, norm: MeanNorm, values_TBN: Tensor) -> Tensor:
         """Applies the norm of channels to neurons."""
@@ -299,7 +320,8 @@ class Neurons(nn.Module):
         """Runs equations. While neurons are recorded, adds what was traced to ``traces``."""
         known = self._kernel_parameters()
         if isinstance(self.norm, MeanVarianceNorm) and not self._is_split:
-            known, inputs_TBN = self._fold(known, self.norm, inputs_TBN)
+            known, scale = self.norm.fold_parameters(known, self._thresholds)
+            inputs_TBN = [each_TBN * scale for each_TBN in inputs_TBN]
         parameters = [self._of_neurons(known[name]) for name in equations.parameters]
         learn = self._learns_in(equations)
         used = (*parameters, *inputs_TBN, *recurrent_NN)
@@ -313,24 +335,11 @@ class Neurons(nn.Module):
             out_TBN, notes, after, _ = operators.neurons(inputs, *others)
         if self.recorder is not None:
             neurons = make_neurons(text, False, parameters, out_TBN.shape[2], delay)
-            inputs = arrivals(inputs, weights, out_TBN, neurons, states) if weights else inputs
+            if weights:
+                before_TBN = outputs_before(out_TBN, delay, neurons.is_graded, states)
+                inputs = [each.detach() for each in arrivals(inputs, weights, before_TBN)]
             traces.append(trace(inputs, neurons, states))
         return NeuronsRun(out_TBN, notes, after)
-
-    def _fold(
-        self, known: dict[str, Tensor], norm: MeanVarianceNorm, inputs_TBN: Sequence[Tensor]
-    ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Returns parameters and inputs that take over the division of a norm."""
-        thresholds = {name: known[name] for name in self._thresholds}
-        scale, input_scale = norm.fold([each.detach() for each in thresholds.values()])
-        folded = {"bias": known["bias"] * input_scale}
-        for name, threshold in thresholds.items():
-            # The device scales the threshold that it holds. The gradient passes straight through.
-            held = torch.trunc(threshold.detach() * WEIGHT_UNIT) / WEIGHT_UNIT
-            folded[name] = (threshold + (held - threshold.detach())) * scale
-        if self._spikes:
-            folded |= {"peak": known["peak"] / scale, "width": known["width"] * scale}
-        return known | folded, [each_TBN * input_scale for each_TBN in inputs_TBN]
 
     def _threshold(self) -> Tensor | None:
         return self.value("threshold") if "threshold" in self._names else None

@@ -119,6 +119,20 @@ class MeanVarianceNorm(MeanNorm):
         one = torch.ones_like(divisor)
         return torch.where(fits, divisor, one), torch.where(fits, one, 1 / divisor)
 
+    def fold_parameters(
+        self, known: dict[str, Tensor], thresholds: Sequence[str]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Returns parameters that take over the division, and the factor of inputs (``fold``)."""
+        scale, input_scale = self.fold([known[name].detach() for name in thresholds])
+        folded = {"bias": known["bias"] * input_scale}
+        for name in thresholds:
+            # The device scales the threshold that it holds. The gradient passes straight through.
+            held = torch.trunc(known[name].detach() * WEIGHT_UNIT) / WEIGHT_UNIT
+            folded[name] = (known[name] + (held - known[name].detach())) * scale
+        if "peak" in known:
+            folded |= {"peak": known["peak"] / scale, "width": known["width"] * scale}
+        return known | folded, input_scale
+
     def forward(self, values_TBC: Tensor, learnt_bias: Tensor) -> Tensor:
         """Normalises a batch as ``MeanNorm`` does; in training, it updates the statistics.
 

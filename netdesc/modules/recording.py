@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
+
+from netdesc.kernels.reference.neurons import Traces
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,23 @@ class LayerRecording:
     states: Mapping[str, Tensor]
     inputs: Mapping[str, Tensor]
     threshold: Tensor | None
+
+    @classmethod
+    def of(
+        cls,
+        out_TBN: Tensor,
+        traces: Sequence[Traces],
+        states: Sequence[str],
+        inputs: Mapping[str, Tensor],
+    ) -> LayerRecording:
+        """Returns the recording of a run, without gradients."""
+        traced = {name: each for part in traces for name, each in part.states.items()}
+        return cls(
+            out_TBN.detach(),
+            {name: traced[name] for name in states},
+            {name: each_TBN.detach() for name, each_TBN in inputs.items()},
+            traces[-1].threshold,
+        )
 
     @property
     def voltages(self) -> Tensor:

@@ -41,6 +41,13 @@ class Definition:
     """States that wrap at 24 bits on the device; the others are clipped."""
     unit_bits: int = 12
     """A state's unit is 2^-unit_bits of a threshold unit."""
+    signal: str | None = None
+    """The state that is handed on in each step, before its reset; None for spikes and output."""
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the states of valid equations, in the order of their first assignment."""
+        return tuple(dict.fromkeys(each.partition("=")[0].strip() for each in self.step))
 
     def to_text(self) -> str:
         """Returns the definition as JSON. Operators take it, and caches are named by it."""

@@ -11,6 +11,7 @@ from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import (
     ONE,
     Expression,
+    constant,
     expression,
     make,
     parameter,
@@ -42,6 +43,8 @@ _TYPES: dict[ParameterKind, Type] = {
     "grid": GRID,
     "real": REAL,
 }
+
+NOTHING = constant(0, GRID)
 
 MAX_EXPRESSIONS = 500
 """Different expressions in the texts of a neuron, at most. Larger ones would compile for minutes.
@@ -86,6 +89,12 @@ class _DefinitionReader:
         spike = self.spike and self._spike(*self.spike)
         output = self.output and self._reader(self.output[0]).read_as(self.output[1], GRID)
         after = self._after_reset(before_reset, spike)
+        if self.definition.signal is not None and spike is not None:
+            # Without a spike to hand on, a state remembers whether the neuron fired.
+            fired = where(spike, constant(1 << self.definition.unit_bits, GRID), NOTHING)
+            before_reset["spike"] = after["spike"] = fired
+        if self.definition.signal is not None:
+            spike, output = None, before_reset.get(self.definition.signal)
         self._check_names()
         if self.mistakes:
             raise EquationError(self.mistakes)
@@ -184,8 +193,12 @@ class _DefinitionReader:
             return reader.fail(named, message, closest(named.id, [*states, "spike"]))
         if self.definition.spike is None:
             return reader.fail(named, "The neuron has no spike.")
+        exact = self.definition.has_exact_reset
+        if self.definition.signal is not None:
+            state = _leaf("state", "spike")
+            return with_gradient(make("less", NOTHING, state), *((state, ONE) if exact else ()))
         fired = expression("fired_before", type=BOOL)
-        return fired if self.definition.has_exact_reset else with_gradient(fired)
+        return fired if exact else with_gradient(fired)
 
     def _norm(self, reader: Reader, node: ast.Call) -> Operand:
         argument = reader.read_as(node.args[0], GRID)

@@ -29,6 +29,8 @@ LIMITS = {
     "validation_loss": (-1e-3, MAX_LOSS),
     "accuracy": (0.0, 1.0),
     "validation_accuracy": (0.0, 1.0),
+    "confidence": (0.0, 1.0),
+    "validation_confidence": (0.0, 1.0),
     "seconds": (0.0, 1e10),
     "learning_rate": (0.0, math.inf),
 }
@@ -42,6 +44,7 @@ _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 class MetricsRow(EpochMetrics):
     """A line of the file: the metrics of one epoch."""
 
+    loss_terms: list[float | None] | None = None
     gradient_norms: dict[str, float | None] | None = None
     spike_rates: dict[str, float | None] | None = None
     confusion: list[list[_Count]] | None = None
@@ -106,7 +109,15 @@ class Metrics:
     @property
     def best_accuracy(self) -> float | None:
         """The accuracy of the best epoch."""
-        name = "validation_accuracy" if self.part == "validation" else "accuracy"
+        return self._best_of_part("accuracy")
+
+    @property
+    def best_confidence(self) -> float | None:
+        """The mean confidence of the classifier in the best epoch."""
+        return self._best_of_part("confidence")
+
+    def _best_of_part(self, metric: str) -> float | None:
+        name = f"validation_{metric}" if self.part == "validation" else metric
         return self.value_at(name, self.best)
 
     @property

@@ -128,15 +128,29 @@ def _facts(run: RunData) -> dict[str, str]:
     if metrics.has("accuracy") or metrics.has("validation_accuracy"):
         name = "Validation accuracy" if metrics.part == "validation" else "Accuracy"
         accuracy = {name: percent(metrics.best_accuracy)}
-    return accuracy | {
-        f"Best {what}{run.loss_unit}": number(
-            metrics.value_at(metrics.selection_metric, metrics.best)
-        ),
-        "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
-        "Training time": duration(_training_s(run)),
-        "Parameters": f"{run.graph.parameters:,}",
-        "Synapses": f"{run.graph.synapses:,}",
-    }
+        if metrics.best_confidence is not None:
+            accuracy["Mean confidence"] = percent(metrics.best_confidence)
+    graph, losses = run.graph, dict[str, str]()
+    if len(graph.losses) + len(graph.regularizers) > 1:
+        terms = [
+            f"{each.weight:g} × {each.type} of {'.'.join(graph.signal_of(each))}"
+            for each in graph.losses
+        ]
+        terms += [f"{each.weight:g} × {each.type}" for each in graph.regularizers]
+        losses = {"Loss": " + ".join(terms)}
+    return (
+        accuracy
+        | losses
+        | {
+            f"Best {what}{run.loss_unit}": number(
+                metrics.value_at(metrics.selection_metric, metrics.best)
+            ),
+            "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
+            "Training time": duration(_training_s(run)),
+            "Parameters": f"{run.graph.parameters:,}",
+            "Synapses": f"{run.graph.synapses:,}",
+        }
+    )
 
 
 def _describe_missing_files(run: RunData) -> str:

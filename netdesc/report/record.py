@@ -63,6 +63,8 @@ class EpochMetrics(_Part):
     validation_loss: float | None = None
     accuracy: float | None = None
     validation_accuracy: float | None = None
+    confidence: float | None = None
+    validation_confidence: float | None = None
     seconds: float | None = None
     learning_rate: float | None = None
 

@@ -170,7 +170,9 @@ class ArrayEncoder:
 
     def _check_targets(self, targets: NDArray, samples: int) -> NDArray:
         """Converts values to float32 unless a file holds them; DataError if they do not fit."""
-        spec, name = self.spec, self.data.targets or "targets"
+        spec, (field, name) = self.spec, self.data.goal
+        name = name if field != "labels" else "targets"  # of arrays in memory
+        is_hot = spec.learns_from == "multi-hot labels"
         are_spikes = spec.learns_from == "target spikes"
         if are_spikes and targets.ndim == 1:
             raise DataError(
@@ -186,6 +188,8 @@ class ArrayEncoder:
                 values = chunk.astype(np.float32).reshape(len(chunk), -1)
             wrong = ~np.isfinite(values)
             what = "NaN or too large numbers"
+            if is_hot:
+                wrong, what = (values != 0) & (values != 1), "other numbers than 0 and 1"
             if are_spikes:
                 wrong |= (values < 0) | (values != np.rint(values))
                 what = "other values than numbers of spikes"
@@ -212,8 +216,8 @@ class ArrayEncoder:
         if by_step and not spec.labels_by_step:
             raise self.error(
                 name,
-                f"has shape {list(labels.shape)}; only a loss with window_steps takes a label "
-                f"a step{hint}",
+                f"has shape {list(labels.shape)}; only losses of each step, or with "
+                f"window_steps, take a label a step{hint}",
             )
         if by_step and labels.shape[1] != spec.output_steps:
             raise self.error(
@@ -279,7 +283,7 @@ class ArrayFile:
         """
         data = self.data
         check_file(self.path, data.sha256)
-        goal = data.targets or data.labels
+        goal = data.goal[1]
         with array_errors(self.path), self.open_source(self.path) as source:
             split = None if data.split is None else read_numbers(source, data.split)
             self._require_memory(source, split)

@@ -30,6 +30,7 @@ from netdesc.training.activity import ActivityRecorder
 from netdesc.training.errors import ResumeError
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.run_directory import write_file
+from netdesc.training.schedule import Plateaus
 from netdesc.training.stopping import EarlyStoppingState, StoppingNotes
 
 STATE_FORMAT = 2
@@ -56,6 +57,7 @@ class Progress:
     best_epoch: Count | None = None
     best_accuracy: float | None = None
     """The share of correct predictions in ``best_epoch``; None without labels."""
+    plateaus: Plateaus = field(default_factory=Plateaus)
     last: dict[str, Any] = field(default_factory=dict)
     """The last epoch's line of ``metrics.jsonl``."""
 

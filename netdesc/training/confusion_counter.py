@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from netdesc.losses import SILENT, majority
+from netdesc.losses import SILENT, Classifier, majority
 
 MAX_MATRIX_CLASSES = 64
 """With more classes, only right, wrong and missing predictions are counted, without a matrix."""
@@ -24,6 +24,8 @@ class Score:
     """The share of correct predictions, 0 to 1; a missing prediction counts as wrong."""
     undecided: int
     """The number of missing predictions; a prediction is missing if the output is silent."""
+    confidence: float
+    """The mean confidence of the predictions, 0 to 1; of a missing prediction it is 0."""
     confusion: list[list[int]] | None
     """Counts by label (row) and predicted class (column); None above ``MAX_MATRIX_CLASSES``."""
     undecided_by_label: list[int] | None = None
@@ -37,13 +39,14 @@ class ConfusionCounter:
     the counts of right, wrong and missing predictions.
     """
 
-    def __init__(self, classifier: nn.Module, classes: int, device: torch.device) -> None:
+    def __init__(self, classifier: Classifier, classes: int, device: torch.device) -> None:
         self._classifier = classifier
         self._classes = classes
         self._has_matrix = classes <= MAX_MATRIX_CLASSES
         self._width = classes + 1  # the last column is for samples without a prediction
         size = classes * self._width if self._has_matrix else 3
-        self._counts = torch.zeros(size, dtype=torch.float64, device=device)
+        # The last two numbers are the sum of the confidences, and their number.
+        self._counts = torch.zeros(size + 2, dtype=torch.float64, device=device)
 
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
@@ -62,6 +65,9 @@ class ConfusionCounter:
             cells = torch.where(predictions == SILENT, _UNDECIDED, right)
         one = self._counts.new_ones(())  # ``bincount`` would wait for the device
         self._counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
+        confidence = self._classifier.confidence(output_TBN).double().flatten()
+        self._counts[-2] += confidence.sum()
+        self._counts[-1] += confidence.numel()
 
     def pop_counts(self) -> Tensor:
         """Returns the counts since the last call, and sets them to 0.
@@ -73,9 +79,10 @@ class ConfusionCounter:
         return counts
 
     def score(self, counts: Sequence[float]) -> Score:
-        total = sum(counts)
+        *counts, confidence, predictions = counts
+        total, confidence = sum(counts), confidence / predictions
         if not self._has_matrix:
-            return Score(counts[_RIGHT] / total, int(counts[_UNDECIDED]), None)
+            return Score(counts[_RIGHT] / total, int(counts[_UNDECIDED]), confidence, None)
         width = self._width
         rows = [
             [int(n) for n in counts[label * width : (label + 1) * width]]
@@ -83,7 +90,7 @@ class ConfusionCounter:
         ]
         right = sum(row[label] for label, row in enumerate(rows))
         undecided = [row.pop() for row in rows]
-        return Score(right / total, sum(undecided), rows, undecided)
+        return Score(right / total, sum(undecided), confidence, rows, undecided)
 
 
 def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:

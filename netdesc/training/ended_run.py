@@ -57,7 +57,7 @@ def read_outcome(path: Path) -> Outcome | None:
         return None
     message = f"{_EXPLANATIONS[fields['status']]} ({fields['message']})"
     samples = {"train": 1, "validation": 0} | fields.get("samples", {})
-    loss = load(path / LOCK, with_files=False).document.loss
+    loss = load(path / LOCK, with_files=False).document.main_loss
     scale = Scale.of(loss.reduction, samples["train"], samples["validation"])
     return Outcome(path, fields["status"], message, fields["best"], fields["final"], scale)
 

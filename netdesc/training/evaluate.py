@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from netdesc.graph import Graph
+from netdesc.losses import TotalLoss
 from netdesc.modules import Network
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import ConfusionCounter, Score
@@ -20,7 +21,7 @@ OnBatch = Callable[[Batch, Tensor], None]
 def measure(
     graph: Graph,
     network: Network,
-    loss: nn.Module,
+    loss: TotalLoss,
     batches: Batches,
     counter: ConfusionCounter | None = None,
     on_batch: OnBatch | None = None,
@@ -35,8 +36,9 @@ def measure(
     total = torch.zeros(1, device=batches.device)
     for batch in batches.in_order():
         network.reset_state()
-        output_TBN = network(batch.input_TBN)
-        value = loss(output_TBN, batch.target)
+        signals = network.signals(batch.input_TBN)
+        output_TBN = signals[graph.output]
+        value = loss(signals, batch.target)
         total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
         if counter is not None:
             counter.add(output_TBN, batch.target)

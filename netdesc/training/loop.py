@@ -69,7 +69,7 @@ def fit(
             break
         record_snapshot(saver, network, epoch)
         began = time.perf_counter()
-        rate = setup.schedule(epoch)
+        rate = setup.schedule(epoch, progress.plateaus.count)
         set_learning_rate(optimizer, rate)
         network.set_tau_grad(epoch / max(1, training.epochs - 1))
         is_first = True
@@ -86,7 +86,9 @@ def fit(
         step.update()
 
         score = epoch_metrics.score
-        row: dict[str, Any] = {"epoch": epoch, "loss": epoch_metrics.loss} | accuracy_field(score)
+        row: dict[str, Any] = {"epoch": epoch, "loss": epoch_metrics.loss} | score_fields(score)
+        if len(epoch_metrics.terms) > 1:
+            row["loss_terms"] = epoch_metrics.terms
         if setup.validation is not None:
             value, score = measure(
                 setup.graph, network, setup.loss, setup.validation, setup.build_counter()
@@ -94,7 +96,7 @@ def fit(
             if not math.isfinite(value):
                 cause = non_finite_weight(network) or f"the validation loss is {value}"
                 raise Divergence(epoch, cause)
-            row |= {"validation_loss": value} | accuracy_field(score, "validation_")
+            row |= {"validation_loss": value} | score_fields(score, "validation_")
             update_best(progress, saver, epoch, value, score)
         now = time.perf_counter()
         row |= confusion_fields(score) | {
@@ -104,7 +106,9 @@ def fit(
             "spike_rates": epoch_metrics.spike_rates,
         }
         metrics.append(row)
-        saver.stopping.update(row.get("validation_loss", epoch_metrics.loss))
+        watched = row.get("validation_loss", epoch_metrics.loss)
+        saver.stopping.update(watched)
+        progress.plateaus.update(watched, training.schedule)
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
         call_back(callbacks, setup, progress, saver, metrics)
@@ -154,12 +158,15 @@ def update_best(
         saver.best.copy_weights()
 
 
-def accuracy_field(score: Score | None, part: str = "") -> dict[str, float]:
-    """Returns the accuracy as the field ``<part>accuracy`` of ``metrics.jsonl``.
+def score_fields(score: Score | None, part: str = "") -> dict[str, float]:
+    """Returns accuracy and confidence as fields of ``metrics.jsonl``, whose names begin with
+    ``part``.
 
     Returns an empty dict if ``score`` is None.
     """
-    return {} if score is None else {f"{part}accuracy": score.accuracy}
+    if score is None:
+        return {}
+    return {f"{part}accuracy": score.accuracy, f"{part}confidence": score.confidence}
 
 
 def confusion_fields(score: Score | None) -> dict[str, Any]:

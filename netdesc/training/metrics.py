@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,13 +19,15 @@ from netdesc.training.confusion_counter import ConfusionCounter, Score
 
 @dataclass(frozen=True)
 class MeasuredEpoch:
-    """The loss of an epoch, and the gradient norm and spike rate of each layer.
+    """The loss of an epoch with its terms, and the gradient norm and spike rate of each layer.
 
     Gradient norms are L2 norms before clipping. Spike rates are spikes per neuron and step. Both
     are means over the batches, weighted by the number of samples.
     """
 
     loss: float
+    terms: list[float]
+    """The losses and regularizers that add up to the loss, in the order of the document."""
     gradient_norms: dict[str, float]
     spike_rates: dict[str, float]
     score: Score | None
@@ -50,6 +53,7 @@ class EpochMetricsSum:
         self._sizes: dict[str, int] = {}
         self._factors: dict[tuple[float, ...], Tensor] = {}
         self._row: Tensor | None = None
+        self._terms = 1
         self._sum: Tensor | None = None
 
     def set_notes(self, name: str, notes: Tensor, size: int) -> None:
@@ -60,18 +64,22 @@ class EpochMetricsSum:
         """
         self._notes[name], self._sizes[name] = notes, size
 
-    def add_batch(self, loss: Tensor, share: float, loss_weight: float) -> None:
+    def add_batch(self, terms: Sequence[Tensor], share: float, loss_weight: float) -> None:
         """Adds the metrics of a batch after its backward pass, without waiting for the device.
 
-        ``share`` is the batch's share of all samples. ``loss_weight`` is the factor of its loss.
+        ``terms`` add up to the loss of the batch, and ``loss_weight`` is their factor.
+        ``share`` is the batch's share of all samples.
         """
+        self._terms, device = len(terms), terms[0].device
         norms = layer_norms(self._parameters, of_gradients=True)
         factors = loss_weight, share, *self._sizes.values()
         if factors not in self._factors:  # kept, because a copy to the device waits for the device
-            numbers = [loss_weight, *[share] * len(norms), *(share / size for size in factors[2:])]
-            self._factors[factors] = torch.tensor(numbers, dtype=torch.float64, device=loss.device)
+            numbers = [loss_weight] * len(terms) + [share] * len(norms)
+            numbers += [share / size for size in factors[2:]]
+            self._factors[factors] = torch.tensor(numbers, dtype=torch.float64, device=device)
         counts = [notes[-1] for notes in self._notes.values()]
-        self._row = torch.stack([loss.detach().double(), *norms, *counts])  # float64 as its first
+        first, *others = [each.detach() for each in terms]
+        self._row = torch.stack([first.double(), *others, *norms, *counts])  # float64 as its first
         if self._sum is None:
             self._sum = torch.zeros_like(self._row)
         self._sum.addcmul_(self._row, self._factors[factors])  # captured with a fixed address
@@ -79,7 +87,7 @@ class EpochMetricsSum:
     def gradient_norm(self) -> Tensor:
         """Returns the global L2 norm of the last batch's gradients, float32 on the device."""
         assert self._row is not None, "no batch was added"
-        return torch.linalg.vector_norm(self._row[1 : 1 + len(self._parameters)]).float()
+        return torch.linalg.vector_norm(self._row[self._terms :][: len(self._parameters)]).float()
 
     def read_and_reset(self) -> MeasuredEpoch:
         """Returns the metrics since the last call, and sets the sums to 0. Waits for the device.
@@ -91,7 +99,9 @@ class EpochMetricsSum:
         assert self._sum is not None, "no batch was added"
         counter, counts = self.counter, [] if self.counter is None else [self.counter.pop_counts()]
         sums = torch.cat([self._sum, torch.stack(layer_norms(self._parameters))]).float().double()
-        loss, *values = torch.cat([sums, *counts]).tolist()
+        values = torch.cat([sums, *counts]).tolist()
+        terms, values = values[: self._terms], values[self._terms :]
+        loss = terms[0] if len(terms) == 1 else float(np.float32(sum(terms)))
         self._sum.zero_()
 
         def pop_values(layers: Collection[str]) -> dict[str, float]:
@@ -103,7 +113,7 @@ class EpochMetricsSum:
         weights = pop_values(self._parameters)
         score = None if counter is None else counter.score(values)
         return MeasuredEpoch(
-            loss, gradients, rates, score, _find_non_finite(loss, gradients, weights)
+            loss, terms, gradients, rates, score, _find_non_finite(loss, gradients, weights)
         )
 
 

@@ -8,38 +8,73 @@ from typing import Any
 import torch
 from torch import nn
 
+from netdesc.description.models import Training
+from netdesc.description.models.training import ParameterKind
+from netdesc.modules import Network
 
-def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
-    """Builds the optimizer that ``document.training.optimizer`` describes.
+
+def build_optimizer(training: Training, network: Network) -> torch.optim.Optimizer:
+    """Builds the optimizer that ``document.training`` describes, with its groups of parameters.
 
     Weight decay acts on synapses only. It must not act on the decays of neurons: a neuron whose
-    decay shrinks toward 0 never forgets.
+    decay shrinks toward 0 never forgets. Each group of the result has a ``rate``, its learning rate
+    in units of the optimizer's.
     """
-    by_decay: dict[float, list[nn.Parameter]] = {}
+    spec, device = training.optimizer, next(network.parameters()).device
+    members: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
+        rates = (
+            each.learning_rate
+            for each in training.groups
+            if each.has(*parameter_kind(name, network))
+        )
         is_weight = {"synapse", "recurrent"} & {*name.split(".")[2:]}
         weight_decay = spec.weight_decay if is_weight else 0.0
-        by_decay.setdefault(weight_decay, []).append(parameter)
-    kind, options = _KINDS[spec.type]
+        key = weight_decay, next(rates, spec.learning_rate)
+        members.setdefault(key, []).append(parameter)
+    groups: list[dict[str, Any]] = [
+        {
+            "params": parameters,
+            "weight_decay": weight_decay,
+            "lr": device_rate(device, rate),
+            "rate": rate / spec.learning_rate,
+        }
+        for (weight_decay, rate), parameters in members.items()
+    ]
+    kind, options, is_fused = _KINDS[spec.type]
     chosen = {option: getattr(spec, option) for option in options}
-    rate = device_rate(next(network.parameters()).device, spec.learning_rate)
     if "betas" in chosen:
-        chosen["capturable"] = isinstance(rate, torch.Tensor)
-    groups = [{"params": each, "weight_decay": decay} for decay, each in by_decay.items()]
-    optimizer = _without_compiler(kind)(groups, lr=rate, fused=True, **chosen)
+        chosen["capturable"] = device.type == "cuda"
+    chosen["fused" if is_fused else "foreach"] = is_fused or device.type == "cuda"
+    optimizer = _without_compiler(kind)(groups, **chosen)
     optimizer.register_step_pre_hook(_make_gradients_contiguous)
     return optimizer
 
 
 _ADAPTIVE = ("betas", "eps")
-_KINDS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
-    "adam": (torch.optim.Adam, _ADAPTIVE),
-    "adamw": (torch.optim.AdamW, _ADAPTIVE),
-    "sgd": (torch.optim.SGD, ("momentum", "nesterov")),
+_KINDS: dict[str, tuple[type[Any], tuple[str, ...], bool]] = {
+    "adam": (torch.optim.Adam, _ADAPTIVE, True),
+    "adamw": (torch.optim.AdamW, _ADAPTIVE, True),
+    "radam": (torch.optim.RAdam, _ADAPTIVE, False),
+    "sgd": (torch.optim.SGD, ("momentum", "nesterov"), True),
 }
-"""Maps a document's optimizer type to torch's class and the options that both have."""
+"""Maps a document's optimizer type to torch's class, the options that both have, and whether torch
+has a fused step."""
+
+
+def parameter_kind(name: str, network: Network) -> tuple[str, ParameterKind]:
+    """Returns the layer and the kind of the parameter ``name`` of a network."""
+    _, layer, part, *_, last = name.split(".")
+    if part == "neuron":
+        kinds = dict(network.blocks())[layer].neuron.section.value_kinds()
+        if last in kinds:
+            return layer, "thresholds" if kinds[last] == "threshold" else "decays"
+    return layer, _KIND_OF_NAME.get(last, "weights")
+
+
+_KIND_OF_NAME: dict[str, ParameterKind] = {"bias": "biases", "delay": "delays"}
 
 
 def device_rate(device: torch.device, rate: float) -> float | torch.Tensor:
@@ -78,11 +113,13 @@ def _make_gradients_contiguous(optimizer: torch.optim.Optimizer, *_: object) -> 
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Sets the learning rate ``rate``; groups with a rate of their own get theirs in proportion."""
     for group in optimizer.param_groups:
+        own = rate * group["rate"]
         if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
+            group["lr"].fill_(own)
         else:
-            group["lr"] = rate
+            group["lr"] = own
 
 
 def is_capturable(optimizer: torch.optim.Optimizer) -> bool:

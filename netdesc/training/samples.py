@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.models.loss import window_steps
+from netdesc.description.models.loss import LearnsFrom
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Shape
 from netdesc.training.errors import DataError
@@ -31,7 +31,7 @@ class SampleSpec:
     classes: int | None = None
     labels_by_step: bool = False
     """Whether samples may have a label, or values, in every step."""
-    learns_from: Literal["labels", "target spikes", "target values"] = "labels"
+    learns_from: LearnsFrom = "labels"
     decimation: int = 1
     """The number of steps of the input in a step of the output."""
 
@@ -53,8 +53,7 @@ class SampleSpec:
             graph.input_shape,
             graph.output_shape,
             graph.classes,
-            window_steps(graph.loss) is not None
-            or getattr(graph.loss, "over", None) == "each_step",
+            graph.takes_step_targets,
             graph.loss.learns_from,
             graph.decimation,
         )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from netdesc.description import Description
 from netdesc.description.models import Training
@@ -15,7 +14,7 @@ from netdesc.description.models.augmentation import Augmentation
 from netdesc.graph import Graph, build_graph
 from netdesc.graph.dependencies import needed_for_output
 from netdesc.kernels.engine import engine_for
-from netdesc.losses import build_classifier, build_loss
+from netdesc.losses import Classifier, TotalLoss, build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter
@@ -41,8 +40,8 @@ class Setup:
     graph: Graph
     training: Training
     network: Network
-    loss: nn.Module
-    classifier: nn.Module | None
+    loss: TotalLoss
+    classifier: Classifier | None
     optimizer: torch.optim.Optimizer
     schedule: LearningRateSchedule
     train: Batches
@@ -132,7 +131,7 @@ def prepare(
         network=network,
         loss=build_loss(graph),
         classifier=None if graph.classifier is None else build_classifier(graph),
-        optimizer=build_optimizer(training.optimizer, network),
+        optimizer=build_optimizer(training, network),
         schedule=build_schedule(training),
         train=batches(splits.train, augmentation),
         validation=None if splits.validation is None else batches(splits.validation),

@@ -35,6 +35,7 @@ def _silent_loss(setup: Setup, batches: Batches) -> float:
     """Returns the loss of a silent output over all samples of ``batches``."""
     total, reduction = torch.zeros((), device=batches.device), setup.graph.loss.reduction
     for batch in batches.in_order():
-        value = setup.loss(torch.zeros_like(batch.target), batch.target)
+        silence = torch.zeros_like(batch.target)
+        value = setup.loss(dict.fromkeys(setup.graph.signals, silence), batch.target)
         total += value * batch.loss_weight(reduction, len(batches.samples))
     return total.item()

@@ -13,6 +13,7 @@ import torch
 from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.kernels.engine import engine_name
+from netdesc.losses.total import add_up
 from netdesc.training.batches import Batch
 from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
 from netdesc.training.metrics import EpochMetricsSum
@@ -75,18 +76,18 @@ class EagerStep:
         setup, epoch_sum = self._setup, self._epoch_sum
         for parameter in self._parameters:
             parameter.grad = None
-        output_TBN = setup.network(batch.input_TBN)
-        loss = setup.loss(output_TBN, batch.target)
+        signals = setup.network.signals(batch.input_TBN)
+        terms = setup.loss.terms(signals, batch.target)
         if epoch_sum.counter is not None:
-            epoch_sum.counter.add(output_TBN, batch.target)
+            epoch_sum.counter.add(signals[setup.graph.output], batch.target)
         # Not in forward hooks, because a layer with hooks is not computed together with others.
         size = batch.input_TBN.shape[1]
         for name, block in self._blocks:
             assert block.notes is not None, "the forward pass sets them"
             epoch_sum.set_notes(name, block.notes, size * block.cells)
-        loss.backward()
+        add_up(terms).backward()
         loss_weight = batch.loss_weight(setup.graph.loss.reduction, self._samples)
-        epoch_sum.add_batch(loss, batch.size / self._samples, loss_weight)
+        epoch_sum.add_batch(terms, batch.size / self._samples, loss_weight)
 
     def update(self) -> None:
         setup, clip = self._setup, self._setup.training.gradient_clip

@@ -19,6 +19,8 @@ _TAGS = {
     "validation_loss": "loss/validation",
     "accuracy": "accuracy/train",
     "validation_accuracy": "accuracy/validation",
+    "confidence": "confidence/train",
+    "validation_confidence": "confidence/validation",
     "learning_rate": "learning_rate",
     "seconds": "seconds",
     "gradient_norms": "gradient_norm",

@@ -74,7 +74,7 @@ UNCERTAIN = [
     ("/loss/type", '"spike"'),
     ("/training/seeds", "3"),
     ("/training/sed", "[0, 1]"),
-    ("/training/optimizer/type", '"radam"'),
+    ("/training/optimizer/type", '"rmsprop"'),
     # Two keys that may both be the threshold:
     (
         "/neurons/cuba",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,18 @@ def test_outputs_states_and_notes_are_those_of_the_text(random: equations.Case, 
             np.testing.assert_array_equal(final[place][sample], run.after_TN[name][-1])
         np.testing.assert_array_equal(final[len(states)][sample], run.spikes_TN[-1])
     assert notes.tolist() == [*largest.values(), 0, out_TBN.count_nonzero()]
+
+
+@settings(max_examples=30)
+@given(random=equations.cases(RANDOM), data=st.data())
+def test_a_signal_is_a_state_before_its_reset(random: equations.Case, data: st.DataObject) -> None:
+    """It is handed on in place of spikes, which still reset states and are read by equations."""
+    name = data.draw(st.sampled_from(random.definition.states))
+    run = run_equations(random.definition, random.parameters, random.inputs_TN)
+    assume(max(np.abs(each).max() for each in run.before_reset_TN.values()) < NO_SATURATION)
+    case = case_of(replace(random, definition=replace(random.definition, signal=name)), 0)
+    expected_TN = (run.before_reset_TN[name] / 4096).astype(np.float32)
+    np.testing.assert_array_equal(case.run()[0][:, 0], expected_TN)
 
 
 @settings(max_examples=30)

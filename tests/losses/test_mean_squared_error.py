@@ -27,7 +27,7 @@ def loss_of(over: str = "each_step", skip: int = 0, reduction: str = "mean"):
     node = MeanSquaredError(
         type="mean_squared_error", over=over, skip_steps=skip, reduction=reduction
     )
-    return build_loss(replace(graph(dense("only", 3)), loss=node, classifier=None))
+    return build_loss(replace(graph(dense("only", 3)), losses=(node,), classifier=None))
 
 
 @given(
@@ -59,7 +59,7 @@ def test_loss_gradient_and_errors(seed, steps, skip, shape, over, reduction, by_
     if over == "each_step":
         gradient = 2 * error / (1 if reduction == "sum" else error.size)
         np.testing.assert_allclose(output_TBN.grad[skip:], gradient, rtol=1e-5, atol=1e-6)
-    sums = ValueErrorSums(loss)
+    sums = ValueErrorSums(loss.main)
     for sample in range(batch):
         chosen = slice(sample, sample + 1)
         of_sample = target[:, chosen] if by_step else target[chosen]
@@ -91,7 +91,7 @@ def test_shapes_that_do_not_fit(output, target, message):
 
 def test_there_is_no_classifier_and_no_filter():
     loss = loss_of()
-    assert isinstance(loss, MeanSquaredErrorLoss)
+    assert isinstance(loss.main, MeanSquaredErrorLoss)
     with pytest.raises(ValueError, match="no filtered"):
         loss.filter(torch.zeros(3))
     with pytest.raises(ValueError, match="has no classes"):

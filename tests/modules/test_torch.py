@@ -14,7 +14,7 @@ from support.modules_samples import dense, graph, network, neuron, spikes
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import netdesc
-from netdesc.graph import nodes
+from netdesc.description import models
 from netdesc.kernels.engine import use_engine
 from netdesc.losses import SpikeMaxLoss, SpikeRateLoss, build_loss
 from netdesc.modules import Network, build
@@ -113,15 +113,15 @@ def test_every_kind_of_layer_can_be_traced(kind):
 
 
 LABEL_LOSSES = [
-    SpikeRateLoss(nodes.SpikeRate(type="spike_rate", true_rate=0.5, false_rate=0.1)),
+    SpikeRateLoss(models.SpikeRate(type="spike_rate", true_rate=0.5, false_rate=0.1)),
     SpikeRateLoss(
-        nodes.SpikeRate(
+        models.SpikeRate(
             type="spike_rate", true_rate=0.5, false_rate=0.1, window_steps=5, reduction="mean"
         )
     ),
-    SpikeMaxLoss(nodes.SpikeMax(type="spike_max")),
+    SpikeMaxLoss(models.SpikeMax(type="spike_max")),
     SpikeMaxLoss(
-        nodes.SpikeMax(type="spike_max", mode="softmax", window_steps=5, reduction="mean")
+        models.SpikeMax(type="spike_max", mode="softmax", window_steps=5, reduction="mean")
     ),
 ]
 

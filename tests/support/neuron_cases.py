@@ -40,6 +40,7 @@ DEFINITIONS = neuron_definitions.DEFINITIONS | {
     "payload": replace(neuron_definitions.RF, output="re", surrogate="fast_sigmoid"),
     "mixed": MIXED,
     "mixed_exact": neuron_definitions.exact(MIXED),
+    "state": replace(neuron_definitions.exact(MIXED), signal="u"),
 }
 
 KNOWN = st.sampled_from(list(DEFINITIONS)).map(DEFINITIONS.__getitem__)

@@ -19,6 +19,7 @@ from support.training_task import read_metrics, read_record
 
 import netdesc
 from netdesc.events import from_dense, write_events
+from netdesc.graph import Classifier
 from netdesc.losses import SILENT, MostSpikes, MostSpikesInWindow
 from netdesc.report.run import read_run
 from netdesc.training import DataError, Outcome, train
@@ -281,16 +282,17 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
     window=st.one_of(st.none(), st.integers(1, 12)),
 )
 def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> None:
-    classifier = MostSpikes() if window is None else MostSpikesInWindow(window)
+    classifier = (MostSpikes if window is None else MostSpikesInWindow)(Classifier(window))
     counter = ConfusionCounter(classifier, classes, CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)
-    undecided, total = [0] * classes, 0
+    undecided, total, sure = [0] * classes, 0, []
     for number, batch in enumerate(sizes):
         output = random_outputs(seed + number, batch, classes)
         labels = rng.integers(0, classes, (10, batch) if by_step else batch)
         counter.add(output, torch.from_numpy(labels))
         predictions = classifier(output).numpy()
+        sure.append(classifier.confidence(output).numpy().ravel())
         for sample in range(batch):
             pairs = decided(predictions[..., sample], labels[..., sample], classes)
             for label, prediction in pairs:
@@ -301,6 +303,7 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
                     confusion[label, prediction] += 1
     score = counter.score(counter.pop_counts().tolist())
     assert score.accuracy == pytest.approx(np.trace(confusion) / total)
+    assert score.confidence == pytest.approx(np.concatenate(sure).mean())
     assert score.undecided == sum(undecided)
     assert score.undecided_by_label == (undecided if classes <= 64 else None)
     assert score.confusion == (confusion.tolist() if classes <= 64 else None)

@@ -52,7 +52,7 @@ def test_metrics_are_sums_over_batches_by_layer(
         norms = {"first": 0.0, "second": 0.0}
         for number, loss in enumerate(losses):
             run(root, epoch_sum, seed + number)
-            epoch_sum.add_batch(torch.tensor(loss), share, loss_share)
+            epoch_sum.add_batch([torch.tensor(loss)], share, loss_share)
             for name, block in root.layers.items():
                 flat = torch.cat([p.grad.flatten() for p in block.parameters()])
                 norms[name] += share * flat.norm().item()
@@ -74,11 +74,11 @@ def test_the_first_layer_that_is_not_finite_is_named(bad: float) -> None:
     """A sum beyond 32 bits counts as infinite, too."""
     root, epoch_sum = network_with_gradients()
     root.layers["second"].synapse.weight.grad[:, 1] = bad
-    epoch_sum.add_batch(torch.tensor(math.inf), 1.0, 1.0)
+    epoch_sum.add_batch([torch.tensor(math.inf)], 1.0, 1.0)
     assert epoch_sum.read_and_reset().non_finite == GRADIENT_MESSAGE
     with torch.no_grad():
         root.layers["first"].synapse.weight[0, :2] = bad
-    epoch_sum.add_batch(torch.tensor(math.inf), 1.0, 1.0)
+    epoch_sum.add_batch([torch.tensor(math.inf)], 1.0, 1.0)
     assert epoch_sum.read_and_reset().non_finite == non_finite_weight(root) == WEIGHT_MESSAGE
     assert non_finite_weight(small_network()) is None
 
@@ -89,7 +89,7 @@ def test_losses_that_differ_by_rounding_are_equal() -> None:
     for noise in (0.0, 1e-5, 5e-5):
         _, epoch_sum = network_with_gradients()
         for loss in (6000.25, 2547.0, noise):
-            epoch_sum.add_batch(torch.tensor(loss), 1.0, 1.0)
+            epoch_sum.add_batch([torch.tensor(loss)], 1.0, 1.0)
         found.add(epoch_sum.read_and_reset().loss)
     assert len(found) == 1
 
@@ -107,7 +107,7 @@ def test_norms_do_not_depend_on_the_number_of_threads(seed: int) -> None:
             torch.set_num_threads(threads)
             epoch_sum = EpochMetricsSum(root)
             epoch_sum.set_notes("one", torch.tensor([0, 0, 0, 3]), 10)
-            epoch_sum.add_batch(torch.tensor(1.0), 1.0, 1.0)
+            epoch_sum.add_batch([torch.tensor(1.0)], 1.0, 1.0)
             found.add(epoch_sum.gradient_norm().item())
     finally:
         torch.set_num_threads(before)

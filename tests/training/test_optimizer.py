@@ -12,13 +12,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.modules_samples import dense, graph, neuron
 from support.training_task import small_network, write_task
 from torch import nn
 
+from netdesc.description.models import Group
+from netdesc.description.rules.empty_group import trained_kinds
+from netdesc.modules import build
 from netdesc.training.optimizer import (
     build_optimizer,
     load_optimizer_tensors,
     optimizer_tensors,
+    parameter_kind,
     set_learning_rate,
 )
 
@@ -27,16 +32,22 @@ SGD = {"learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.0, "nesterov": F
 SPECS = [
     SimpleNamespace(type="adam", **ADAM),
     SimpleNamespace(type="adamw", **ADAM | {"weight_decay": 0.1}),
+    SimpleNamespace(type="radam", **ADAM | {"weight_decay": 0.1}),
     SimpleNamespace(type="sgd", **SGD | {"weight_decay": 0.1}),
     SimpleNamespace(type="sgd", **SGD | {"momentum": 0.9, "nesterov": True}),
 ]
 PLAIN = {
     "adam": lambda spec, groups: torch.optim.Adam(groups, spec.learning_rate, foreach=False),
     "adamw": lambda spec, groups: torch.optim.AdamW(groups, spec.learning_rate, foreach=False),
+    "radam": lambda spec, groups: torch.optim.RAdam(groups, spec.learning_rate, foreach=False),
     "sgd": lambda spec, groups: torch.optim.SGD(
         groups, spec.learning_rate, spec.momentum, nesterov=spec.nesterov, foreach=False
     ),
 }
+
+
+def training(optimizer: SimpleNamespace, *groups: Group) -> Any:
+    return SimpleNamespace(optimizer=optimizer, groups=groups)
 
 
 def give_gradients(root: nn.Module, seed: int, is_transposed: bool = False) -> None:
@@ -61,7 +72,10 @@ def test_steps_equal_those_of_torch_without_fusing(
         {"params": [block.synapse.weight for block in blocks]} | decay,
         {"params": [block.neuron.current_decay for block in blocks], "weight_decay": 0.0},
     ]
-    optimizer, plain = build_optimizer(spec, fused_network), PLAIN[spec.type](spec, groups)
+    optimizer, plain = (
+        build_optimizer(training(spec), fused_network),
+        PLAIN[spec.type](spec, groups),
+    )
     for seed, is_transposed in steps:
         for root, each, turns in (
             (fused_network, optimizer, is_transposed),
@@ -77,8 +91,8 @@ def test_steps_equal_those_of_torch_without_fusing(
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_optimizers_are_torch_classes_and_call_hooks(spec: SimpleNamespace) -> None:
-    optimizer = build_optimizer(spec, small_network())
-    assert isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD))
+    optimizer = build_optimizer(training(spec), small_network())
+    assert type(optimizer).__mro__[1].__module__.startswith("torch.optim.")
     called: list[str] = []
     optimizer.register_step_pre_hook(lambda *_: called.append("before"))
     optimizer.register_step_post_hook(lambda *_: called.append("after"))
@@ -109,7 +123,7 @@ def test_training_loads_no_compiler(tmp_path: Path) -> None:
 def test_restored_state_is_bit_identical(spec: SimpleNamespace, before: int, after: int) -> None:
     uninterrupted, first, second = small_network(), small_network(), small_network()
     steady, begun, resumed = (
-        build_optimizer(spec, root) for root in (uninterrupted, first, second)
+        build_optimizer(training(spec), root) for root in (uninterrupted, first, second)
     )
     for seed in range(before + after):
         give_gradients(uninterrupted, seed)
@@ -130,7 +144,7 @@ def test_restored_state_is_bit_identical(spec: SimpleNamespace, before: int, aft
 @pytest.mark.parametrize("damage", [lambda x: x[:1], lambda x: x.double(), lambda x: x.sum()])
 def test_state_that_does_not_fit_the_parameters_is_refused(damage: Any) -> None:
     root = small_network()
-    optimizer = build_optimizer(SPECS[0], root)
+    optimizer = build_optimizer(training(SPECS[0]), root)
     give_gradients(root, 0)
     optimizer.step()
     tensors = optimizer_tensors(optimizer, root)
@@ -140,6 +154,41 @@ def test_state_that_does_not_fit_the_parameters_is_refused(damage: Any) -> None:
 
 
 def test_the_rate_reaches_every_group() -> None:
-    optimizer = build_optimizer(SPECS[0], small_network())
+    optimizer = build_optimizer(training(SPECS[0]), small_network())
     set_learning_rate(optimizer, 0.25)
     assert {group["lr"] for group in optimizer.param_groups} == {0.25}
+
+
+def test_groups_have_their_own_rates_in_proportion() -> None:
+    """Each parameter is in the first group that has its kind and its layer; the rule about empty
+    groups knows the kinds, too.
+    """
+    learning = neuron(learn=["threshold", "voltage_decay"], per_channel=True)
+    graph_ = graph(dense("a", 4, neuron=learning, weight_norm=True), dense("b", 3))
+    root = build(graph_)
+    groups = (
+        Group(parameters=("decays",), layers=("a",), learning_rate=0.02),
+        Group(parameters=("decays", "weights"), layers=("a",), learning_rate=0.3),
+    )
+    optimizer = build_optimizer(training(SPECS[0], *groups), root)
+    names = {id(parameter): name for name, parameter in root.named_parameters()}
+    for rate, factor in ((0.1, 1), (0.05, 0.5)):
+        set_learning_rate(optimizer, rate)
+        found = {
+            names[id(parameter)].removeprefix("layers."): pytest.approx(group["lr"] / factor)
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+        }
+        assert found == {
+            "a.synapse.weight": 0.3,
+            "a.synapse.gain": 0.3,
+            "a.neuron.voltage_decay": 0.02,
+            "a.neuron.threshold": 0.1,
+            "b.synapse.weight": 0.1,
+        }
+    known = {each.name: set(trained_kinds(each.section, each.neuron)) for each in graph_.layers}
+    kinds: dict[str, set[str]] = {"a": set(), "b": set()}
+    for name, _ in root.named_parameters():
+        layer, kind = parameter_kind(name, root)
+        kinds[layer].add(kind)
+    assert kinds == known

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.training.schedule import build_schedule
+from netdesc.description.models import PlateauSchedule
+from netdesc.training.schedule import Plateaus, build_schedule
 from netdesc.training.stopping import EarlyStoppingState
 
 RATES = st.floats(1e-6, 10.0)
 
 
-def schedule_of(rate: float, epochs: int, **schedule: Any):
-    return build_schedule(
+def schedule_of(rate: float, last: int, /, **schedule: Any):
+    at = build_schedule(
         SimpleNamespace(
-            epochs=epochs,
+            epochs=last,
             optimizer=SimpleNamespace(learning_rate=rate),
             schedule=SimpleNamespace(**schedule),
         )
     )
+    return lambda epoch, plateaus=0: at(epoch, plateaus)
 
 
 @given(RATES, st.integers(1, 10_000), st.data())
@@ -61,12 +65,43 @@ def test_cosine_rises_to_the_rate_and_falls_toward_the_final_one(
         ),
         ({"type": "cosine", "warmup_epochs": 4, "final_rate": 0.0}, 100, [0.2, 0.4, 0.6, 0.8, 1]),
         ({"type": "step", "every_epochs": 3, "factor": 0.5}, 10, [1, 1, 1, 0.5, 0.5, 0.5, 0.25]),
+        ({"type": "milestones", "epochs": (1, 3), "factor": 0.1}, 10, [1, 0.1, 0.1, 0.01, 0.01]),
     ],
 )
 def test_rates_by_hand(schedule: dict[str, Any], epochs: int, rates: list[float]) -> None:
     """The cosine has half the rate in the middle; no epoch has rate 0."""
     at = schedule_of(1.0, epochs, **schedule)
     assert [at(epoch) for epoch in range(len(rates))] == pytest.approx(rates, rel=1e-4)
+
+
+@given(
+    st.lists(st.floats(0, 10), max_size=40),
+    st.integers(1, 5),
+    st.floats(0, 0.9),
+    st.floats(0.01, 0.9),
+    st.floats(0, 2),
+)
+def test_a_plateau_lowers_the_rate_as_in_torch(
+    losses: list[float], patience: int, min_delta: float, factor: float, final: float
+) -> None:
+    """Also if the state was stored after any epoch. torch waits one epoch longer."""
+    schedule = PlateauSchedule(
+        type="plateau",
+        factor=factor,
+        patience_epochs=patience,
+        min_delta=min_delta,
+        final_rate=final,
+    )
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, "min", factor, patience - 1, min_delta, "abs", min_lr=min(final, 1.0), eps=0
+    )
+    at, plateaus = schedule_of(1.0, 100, **schedule.model_dump()), Plateaus()
+    for epoch, loss in enumerate(losses):
+        plateaus = replace(plateaus)
+        plateaus.update(loss, schedule)
+        theirs.step(loss)
+        assert at(epoch, plateaus.count) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=50), st.integers(1, 5) | st.none(), st.floats(0, 10))

@@ -9,7 +9,6 @@ from typing import Any
 from netdesc.description import Document
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json_pointer import lookup
-from netdesc.description.models.loss import window_steps
 from netdesc.graph import Graph, build_graph
 
 _MAX_NAMES = 6
@@ -75,7 +74,9 @@ def _describe_inferred(document: Document) -> Iterable[str]:
 def _describe_classifier(graph: Graph) -> str:
     window = graph.classifier and graph.classifier.window_steps
     if not window:
-        return "the prediction is the class that spikes most in the sample"
+        over = getattr(graph.classifier, "over", "mean")
+        largest = {"max": "has the largest value", "last": "has the largest value in the last step"}
+        return f"the prediction is the class that {largest.get(over, 'spikes most in the sample')}"
     return (
         f"the prediction of a step is the class that spiked most in the last {window:,} steps; "
         "if a sample has one label, its prediction is the most frequent one of its steps"
@@ -84,11 +85,9 @@ def _describe_classifier(graph: Graph) -> str:
 
 def _loss_axes(document: Document) -> str:
     """Returns the names of the axes over which the loss is reduced, such as "steps and samples"."""
-    loss = document.loss
-    axes = ["samples"] if loss.type == "spike_max" else ["samples", "neurons"]
-    over = getattr(loss, "over", "")
-    if loss.type == "spike_time" or over == "each_step" or window_steps(loss):
-        axes = ["steps", *axes]
+    loss = document.main_loss
+    axes = ["samples"] if loss.type in ("spike_max", "cross_entropy") else ["samples", "neurons"]
+    axes = ["steps", *axes] if loss.is_by_step else axes
     return " and ".join(filter(None, [", ".join(axes[:-1]), axes[-1]]))
 
 

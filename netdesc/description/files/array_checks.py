@@ -30,7 +30,7 @@ from netdesc.description.files.npz import CompressionRatioError
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, Document, RateClassifier
-from netdesc.description.models.loss import window_steps
+from netdesc.description.models.arrays import LEARNT_FROM
 from netdesc.description.shape_trace import output_locations, shape_locations
 from netdesc.description.shapes import INPUT, Shape
 from netdesc.description.source_map import RelatedPath, SourceMap
@@ -85,12 +85,13 @@ class ArrayChecks:
         data = self.data
         inputs = self._header("inputs", data.inputs, "biuf")
         labels = targets = split = None
+        field, goal = data.goal
         if data.is_autoencoder:
             self._check_autoencoder()
-        elif data.targets is not None:
-            targets = self._header("targets", data.targets, "biuf")
-        elif self.document.loss.learns_from != "target values":  # else ND228
-            labels = self._header("labels", data.labels, "iu")
+        elif field != "labels":
+            targets = self._header(field, goal, "biuf")
+        elif self.document.main_loss.learns_from in ("labels", "target spikes"):  # else ND228
+            labels = self._header(field, goal, "iu")
         if data.split is not None:
             split = self._header("split", data.split, "iu")
         if inputs is None or self._has_other_order(inputs, targets or labels):
@@ -101,8 +102,8 @@ class ArrayChecks:
             return  # the first axis may not be the axis of the samples
         samples = inputs.shape[0]
         parts = self._check_split(split, samples)
-        if data.targets is not None and targets is not None:
-            self._check_targets(data.targets, targets, samples)
+        if targets is not None:
+            self._check_targets(field, goal, targets, samples)
         known = self._check_labels(labels, samples, parts) if labels is not None else None
         self._set_training_set(samples, parts, known)
         if not any(each.is_error for each in self.diagnostics):
@@ -281,7 +282,7 @@ class ArrayChecks:
             self._add("ND315", "labels", message, hint=self._conversion_hint(name, header))
             return None
         if len(header.shape) == 2 and (hint := self._missing_window()):
-            message = f"{subject} has one label per step, which only a moving window uses"
+            message = f"{subject} has one label per step, which only losses of each step use"
             self._add("ND315", "labels", message, hint=hint)
             return None
         values = self._values("labels", name, header)
@@ -310,11 +311,11 @@ class ArrayChecks:
 
     def _missing_window(self) -> str:
         """Returns the change that makes the document use labels per step; "" if it needs none."""
-        loss, classifier = self.document.loss, self.document.classifier
+        loss, classifier = self.document.main_loss, self.document.classifier
         if loss.learns_from != "labels":
             return ""  # ND228: this loss uses no labels
-        if window_steps(loss) is None:
-            return 'add "window_steps" to the loss'
+        if not self.document.takes_step_targets:
+            return 'write "over": "each_step" in the loss, or add "window_steps" to it'
         return "remove the classifier" if isinstance(classifier, RateClassifier) else ""
 
     def _add_about_output(
@@ -324,30 +325,34 @@ class ArrayChecks:
         related = output_locations(self.document)
         self._add(code, field, message, hint=hint, notes=notes, related=related)
 
-    def _check_targets(self, name: str, header: Header, samples: int) -> None:
-        """Checks the values that the output should have."""
-        loss = self.document.loss
-        if self.output_shape is None or loss.learns_from == "labels":
+    def _check_targets(self, field: str, name: str, header: Header, samples: int) -> None:
+        """Checks what the output should be: values, spikes, or labels that are 0 or 1."""
+        document = self.document
+        learns_from = document.main_loss.learns_from
+        if self.output_shape is None or learns_from not in LEARNT_FROM[field]:
             return  # ND228 reports other losses
-        are_spikes = loss.learns_from == "target spikes"
-        steps = self.output_steps if getattr(loss, "over", "each_step") == "each_step" else None
+        are_spikes = learns_from == "target spikes"
+        steps = self.output_steps if document.takes_step_targets else None
         problem = target_shape_problem(header.shape, samples, steps, self.output_shape, are_spikes)
         if problem is not None:
             message, hint = problem
-            self._add_about_output(
-                "ND326", "targets", f"the array {quote_name(name)} {message}", hint
-            )
+            message = f"the array {quote_name(name)} {message}"
+            self._add_about_output("ND326", field, message, hint)
             return
-        values = self._values("targets", name, header)
-        noun = "numbers of spikes" if are_spikes else "numbers"
+        values = self._values(field, name, header) or ()
+        is_hot = field == "multi_hot"
 
         def is_wrong(value: float) -> bool:
+            if is_hot:
+                return value not in (0, 1)
             return not math.isfinite(value) or (are_spikes and (value < 0 or value % 1 != 0))
 
-        if any(map(is_wrong, values or ())):
-            place, value, count = first_wrong_value(name, header, values or (), is_wrong)
-            notes = (f"{count} of {len(values or ())} values are no {noun}",)
-            self._add("ND326", "targets", f"{place} is {value:g}", notes=notes)
+        if any(map(is_wrong, values)):
+            place, value, count = first_wrong_value(name, header, values, is_wrong)
+            noun = "no numbers of spikes" if are_spikes else "no numbers"
+            problem = "neither 0 nor 1" if is_hot else noun
+            notes = (f"{count} of {len(values)} values are {problem}",)
+            self._add("ND326", field, f"{place} is {value:g}", notes=notes)
 
     def _check_autoencoder(self) -> None:
         """Checks that the output can be compared with the inputs, step by step."""
@@ -359,7 +364,7 @@ class ArrayChecks:
         elif self.output_steps != document.time.steps:
             message = f"the output has {self.output_steps} steps, and the input "
             self._add_about_output("ND326", "targets", f"{message}{document.time.steps}")
-        elif getattr(document.loss, "over", "each_step") != "each_step":
+        elif not document.takes_step_targets:
             hint = 'write "over": "each_step" in the loss'
             message = "the inputs of each step are compared with one value of the output"
             self._add_about_output("ND326", "targets", message, hint)

@@ -49,5 +49,5 @@ def target_shape_problem(
     if output == (1,) and (*actual, 1) in fitting:
         hint = "[…, None] adds the axis of the output"
     elif steps is None and len(actual) == len(output) + 2 and actual[2:] == output:
-        hint = 'only "over": "each_step" compares every step'
+        hint = 'only losses with "over": "each_step", or with a window, compare every step'
     return f"has the shape [{join_shape(actual)}]; expected: {expected}", hint

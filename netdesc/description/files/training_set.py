@@ -77,9 +77,7 @@ def _count_in_folders(document: Document, data: Any, resolve: _Resolve) -> Train
 def _count_in_arrays(document: Document, data: Any, resolve: _Resolve) -> TrainingSet:
     with open_arrays(resolve(data.path)) as source:
         if data.split is None:
-            return TrainingSet(
-                source.header(data.targets or data.labels).shape[0], has_validation=False
-            )
+            return TrainingSet(source.header(data.goal[1]).shape[0], has_validation=False)
         header = source.header(data.split)
         if header.kind not in "iu" or header.code is None:
             return TrainingSet()

@@ -15,7 +15,16 @@ from netdesc.description.models.document import Document, Input, Time, Weights
 from netdesc.description.models.idx import Idx
 from netdesc.description.models.layers import Dense, Flatten, Layer, Quantization, SynapticSection
 from netdesc.description.models.lock import Lock, LockedFile, Origin
-from netdesc.description.models.loss import MeanSquaredError, SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.models.loss import (
+    CrossEntropy,
+    EventRate,
+    MeanSquaredError,
+    OneLoss,
+    SpikeMax,
+    SpikeMoid,
+    SpikeRate,
+    SpikeTime,
+)
 from netdesc.description.models.recordings import EventFolder, EventFolders, Tonic
 from netdesc.description.models.training import (
     Adam,
@@ -23,6 +32,10 @@ from netdesc.description.models.training import (
     ConstantSchedule,
     CosineSchedule,
     EarlyStopping,
+    Group,
+    MilestonesSchedule,
+    PlateauSchedule,
+    RAdam,
     Sgd,
     StepSchedule,
     Training,
@@ -40,6 +53,7 @@ __all__ = [
     "ConstantEncoding",
     "ConstantSchedule",
     "CosineSchedule",
+    "CrossEntropy",
     "Cuba",
     "DeltaEncoding",
     "Dense",
@@ -48,7 +62,9 @@ __all__ = [
     "EventFile",
     "EventFolder",
     "EventFolders",
+    "EventRate",
     "Flatten",
+    "Group",
     "Idx",
     "Input",
     "LatencyEncoding",
@@ -56,16 +72,21 @@ __all__ = [
     "Lock",
     "LockedFile",
     "MeanSquaredError",
+    "MilestonesSchedule",
     "MovingWindowClassifier",
+    "OneLoss",
     "Origin",
     "Pair",
+    "PlateauSchedule",
     "Quantization",
+    "RAdam",
     "RateClassifier",
     "RateEncoding",
     "SeriesEncoding",
     "Sgd",
     "SpikeFiles",
     "SpikeMax",
+    "SpikeMoid",
     "SpikeRate",
     "SpikeTime",
     "SpikesEncoding",

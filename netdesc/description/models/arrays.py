@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
+from netdesc.description.models.loss import LearnsFrom
 from netdesc.sections import Section, field, type_tag
 
 MAX_REAL_INPUT = 512
@@ -19,6 +20,14 @@ NETWORK_INPUTS = "inputs"
 
 Scaled = Annotated[float, Field(ge=-MAX_REAL_INPUT, le=MAX_REAL_INPUT)]
 Member = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+LEARNT_FROM: dict[str, tuple[LearnsFrom, ...]] = {
+    "labels": ("labels",),
+    "multi_hot": ("multi-hot labels",),
+    "targets": ("target values", "target spikes"),
+}
+"""Maps the fields of data that name arrays of labels or targets to what losses learn from."""
 
 
 class EncodingSection(Section):
@@ -167,6 +176,13 @@ class Arrays(Section):
         default=None,
         example="targets",
     )
+    multi_hot: Member | None = field(
+        "Array of labels of which a sample may have several, for spike_moid: [samples, *output "
+        "shape], or [samples, steps, *output shape] for labels of steps, of 0 and 1. labels is "
+        "then not read.",
+        default=None,
+        example="multi_hot",
+    )
     split: Member | None = field(
         "Array that gives the part of each sample, [samples]: 0 training, 1 validation, 2 test. "
         "Null trains on all samples.",
@@ -196,11 +212,18 @@ class Arrays(Section):
     augmentation: Augmentation = augmentation_field()
 
     @property
+    def goal(self) -> tuple[str, str]:
+        """The field of ``LEARNT_FROM`` by which samples say what the network should give, and the
+        name of its array.
+        """
+        named = {"targets": self.targets, "multi_hot": self.multi_hot}
+        given = ((each, name) for each, name in named.items() if name is not None)
+        return next(given, ("labels", self.labels))
+
+    @property
     def array_names(self) -> dict[str, str]:
         """Maps the fields that name arrays to the names of the arrays that are read."""
-        goal = {"labels": self.labels} if self.targets is None else {"targets": self.targets}
-        goal = {} if self.is_autoencoder else goal
-        names = {"inputs": self.inputs, **goal}
+        names = dict([("inputs", self.inputs), *([] if self.is_autoencoder else [self.goal])])
         return names if self.split is None else {**names, "split": self.split}
 
     @property

@@ -12,7 +12,7 @@ from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256, Sp
 from netdesc.description.models.idx import Idx
 from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
-from netdesc.description.models.loss import Loss
+from netdesc.description.models.loss import EventRate, Loss, OneLoss
 from netdesc.description.models.neurons import NEURON_EXAMPLE, Neuron
 from netdesc.description.models.recordings import EventFolders, Tonic
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
@@ -125,7 +125,14 @@ class Document(Section):
         max_length=1000,
     )
     loss: Loss = field(
-        "The loss, which training minimises.", example={"type": "spike_time", "time_constant_ms": 2}
+        "The loss, which training minimises, or a list of losses that add up.",
+        example={"type": "spike_time", "time_constant_ms": 2},
+    )
+    regularizers: tuple[EventRate, ...] = field(
+        "Penalties that are added to the loss.",
+        default=(),
+        example=[{"type": "event_rate", "max_rate": 0.1}],
+        max_length=100,
     )
     classifier: Classifier | None = field(
         "The rule by which output spikes become a class, if the loss learns from labels. Null uses "
@@ -144,3 +151,19 @@ class Document(Section):
         default=None,
         exclude=True,
     )
+
+    @property
+    def losses(self) -> tuple[OneLoss, ...]:
+        """The losses that add up; at least one."""
+        return self.loss if isinstance(self.loss, tuple) else (self.loss,)
+
+    @property
+    def main_loss(self) -> OneLoss:
+        """The first loss that reads the last layer, from which the classes follow."""
+        last = (None, self.layers[-1].name)
+        return next((each for each in self.losses if each.from_ in last), self.losses[0])
+
+    @property
+    def takes_step_targets(self) -> bool:
+        """Whether samples may have a label or target in every step: all losses compare steps."""
+        return all(each.is_by_step for each in self.losses)

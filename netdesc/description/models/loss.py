@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator, Field, Tag
 
-from netdesc.sections import Section, field, type_tag
+from netdesc.sections import Section, field, form_tag, type_tag
 
 WINDOW_TEXT = (
     "Moving window: in every step, the rate over the last window_steps steps is compared with the "
@@ -14,11 +14,66 @@ WINDOW_TEXT = (
 )
 
 
-class LossSection(Section):
-    """Base class of the losses."""
+OUTPUT = "output"
+"""The value of ``signal`` that stands for what the layer hands on."""
 
-    learns_from: ClassVar[Literal["labels", "target spikes", "target values"]] = "labels"
+LearnsFrom = Literal["labels", "multi-hot labels", "target spikes", "target values"]
+
+
+class LossSection(Section):
+    """Base class of the losses, with the fields that all of them have."""
+
+    learns_from: ClassVar[LearnsFrom] = "labels"
     """What a sample has for the loss, beside its input."""
+
+    from_: str | None = field(
+        "Name of the layer that the loss reads. Null reads the last layer.",
+        default=None,
+        example="hidden",
+        alias="from",
+    )
+    skip_steps: int = field(
+        "Number of steps at the start of a sample that do not count.",
+        unit="steps",
+        default=0,
+        example=10,
+        ge=0,
+        le=1_000_000,
+    )
+    weight: float = field(
+        "Factor on the loss. The losses of a list add up.", unit="1", default=1.0, gt=0, le=1e9
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Puts the fields that losses share behind those of each loss."""
+        shared = [*LossSection.model_fields, "signal", "over"]
+        known = cls.__pydantic_fields__
+        cls.__pydantic_fields__ = dict(sorted(known.items(), key=lambda each: each[0] in shared))
+        cls.model_rebuild(force=True)
+
+    @property
+    def is_by_step(self) -> bool:
+        """Whether the loss compares every step, so that a sample may have a target in each."""
+        return getattr(self, "over", "each_step") == "each_step" or window_steps(self) is not None
+
+
+class SignalLoss(LossSection):
+    """Base class of the losses that reduce what a layer gives over the steps, before they compare
+    it.
+    """
+
+    signal: str = field(
+        'What the loss reads of its layer: "output", or the name of a state of its neurons, whose '
+        "values before their reset are read.",
+        default=OUTPUT,
+        example="v",
+    )
+    over: Literal["mean", "sum", "max", "last", "each_step"] = field(
+        "What is compared: one value a sample, which is the mean, the sum or the largest of its "
+        "steps, or the last of them, or the value of each step.",
+        default="mean",
+    )
 
 
 def window_steps(loss: LossSection) -> int | None:
@@ -56,7 +111,7 @@ class SpikeTime(LossSection):
     )
 
 
-class SpikeRate(LossSection):
+class SpikeRate(SignalLoss):
     """Squared difference of each output neuron's rate and its target rate."""
 
     type: Literal["spike_rate"] = field(
@@ -80,11 +135,11 @@ class SpikeRate(LossSection):
         WINDOW_TEXT, unit="steps", default=None, example=20, ge=1, le=1_000_000
     )
     reduction: Literal["sum", "mean"] = field(
-        "Sum or mean over batch, neurons and, with a window, steps.", default="sum"
+        "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"
     )
 
 
-class SpikeMax(LossSection):
+class SpikeMax(SignalLoss):
     """Negative log likelihood of the label, given the rates of the output neurons."""
 
     type: Literal["spike_max"] = field(
@@ -98,11 +153,52 @@ class SpikeMax(LossSection):
         WINDOW_TEXT, unit="steps", default=None, example=20, ge=1, le=1_000_000
     )
     reduction: Literal["sum", "mean"] = field(
-        "Sum or mean over batch and, with a window, steps.", default="sum"
+        "Sum or mean over batch and, with a window or each_step, steps.", default="sum"
     )
 
 
-class MeanSquaredError(LossSection):
+class SpikeMoid(SignalLoss):
+    """Binary cross-entropy of each output neuron's probability, which its rate gives."""
+
+    learns_from = "multi-hot labels"
+
+    type: Literal["spike_moid"] = field(
+        "Binary cross-entropy of each output neuron's probability, sigmoid((rate - theta) / alpha)."
+    )
+    alpha: float = field(
+        "Rate by which the probability rises from 1/2 to 73%.",
+        unit="spikes a step",
+        default=1.0,
+        gt=0,
+        le=1e6,
+    )
+    theta: float = field(
+        "Rate at which the probability is 1/2.",
+        unit="spikes a step",
+        default=0.0,
+        ge=-1e6,
+        le=1e6,
+    )
+    window_steps: int | None = field(
+        WINDOW_TEXT, unit="steps", default=None, example=20, ge=1, le=1_000_000
+    )
+    reduction: Literal["sum", "mean"] = field(
+        "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"
+    )
+
+
+class CrossEntropy(SignalLoss):
+    """Negative log likelihood of the label under the softmax of the output neurons' values."""
+
+    type: Literal["cross_entropy"] = field(
+        "Negative log likelihood of the label under the softmax of the output neurons' values."
+    )
+    reduction: Literal["sum", "mean"] = field(
+        "Sum or mean over batch and, for each_step, steps.", default="mean"
+    )
+
+
+class MeanSquaredError(SignalLoss):
     """Squared difference of the output and target values."""
 
     learns_from = "target values"
@@ -111,27 +207,48 @@ class MeanSquaredError(LossSection):
         "Squared difference of the output and target values."
     )
     over: Literal["each_step", "mean", "sum", "max", "last"] = field(
-        "What of the output is compared: the output of each step, or one value a sample, which is "
-        "the mean, the sum or the largest of its steps, or the last.",
+        "What is compared: the value of each step, or one value a sample, which is the mean, the "
+        "sum or the largest of its steps, or the last of them.",
         default="each_step",
-    )
-    skip_steps: int = field(
-        "Number of steps at the start of a sample that do not count.",
-        unit="steps",
-        default=0,
-        example=10,
-        ge=0,
-        le=1_000_000,
     )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and, for each_step, steps.", default="mean"
     )
 
 
-Loss = Annotated[
+OneLoss = Annotated[
     Annotated[SpikeTime, Tag("<spike_time>")]
     | Annotated[SpikeRate, Tag("<spike_rate>")]
     | Annotated[SpikeMax, Tag("<spike_max>")]
+    | Annotated[SpikeMoid, Tag("<spike_moid>")]
+    | Annotated[CrossEntropy, Tag("<cross_entropy>")]
     | Annotated[MeanSquaredError, Tag("<mean_squared_error>")],
     Discriminator(type_tag),
 ]
+
+Loss = Annotated[
+    Annotated[OneLoss, Tag("<object>")]
+    | Annotated[Annotated[tuple[OneLoss, ...], Field(min_length=1, max_length=100)], Tag("<list>")],
+    Discriminator(form_tag),
+]
+
+
+class EventRate(Section):
+    """Penalty on layers that spike too much or too little."""
+
+    type: Literal["event_rate"] = field(
+        "Squared distance of a layer's mean output from min_rate to max_rate, by magnitude, summed "
+        "over layers. It is added once to the loss of each batch."
+    )
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] | None = field(
+        "Names of the layers; null takes all layers that have neurons.",
+        default=None,
+        example=["hidden"],
+    )
+    max_rate: float = field(
+        "Highest mean that costs nothing.", unit="spikes a step", default=0.01, ge=0, le=1e6
+    )
+    min_rate: float = field(
+        "Lowest mean that costs nothing.", unit="spikes a step", default=0.0, ge=0, le=1e6
+    )
+    weight: float = field("Factor on the penalty.", unit="1", default=1.0, gt=0, le=1e9)

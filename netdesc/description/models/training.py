@@ -9,6 +9,10 @@ from pydantic import Discriminator, Field, Tag
 from netdesc.sections import Section, field, type_tag
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Milestone = Annotated[int, Field(ge=1, le=10_000_000)]
+
+ParameterKind = Literal["weights", "biases", "decays", "thresholds", "delays"]
+"""The kinds of trained numbers of a layer."""
 
 OPTIMIZER_EXAMPLE = {"type": "adam", "learning_rate": 0.001}
 RATE = "Learning rate. The schedule starts from it."
@@ -46,6 +50,24 @@ class AdamW(Section):
     )
 
 
+class RAdam(Section):
+    """Adam whose first steps are shorter, until the variance of the gradient is known."""
+
+    type: Literal["radam"] = field(
+        "Adam whose first steps are shorter, until the variance of the gradient is known."
+    )
+    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
+    weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
+    betas: tuple[Beta, Beta] = field(
+        "Shares of the running means of the gradient and of its square that are kept in each step.",
+        unit="1",
+        default=(0.9, 0.999),
+    )
+    eps: float = field(
+        "Number added to the denominator, so that it is never 0.", unit="1", default=1e-8, gt=0
+    )
+
+
 class Sgd(Section):
     """Stochastic gradient descent."""
 
@@ -61,6 +83,7 @@ class Sgd(Section):
 Optimizer = Annotated[
     Annotated[Adam, Tag("<adam>")]
     | Annotated[AdamW, Tag("<adamw>")]
+    | Annotated[RAdam, Tag("<radam>")]
     | Annotated[Sgd, Tag("<sgd>")],
     Discriminator(type_tag),
 ]
@@ -105,12 +128,81 @@ class StepSchedule(Section):
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
 
 
+class MilestonesSchedule(Section):
+    """The learning rate is multiplied by factor after each number of epochs in epochs."""
+
+    type: Literal["milestones"] = field(
+        "The learning rate is multiplied by factor after each number of epochs in epochs."
+    )
+    epochs: Annotated[tuple[Milestone, ...], Field(min_length=1, max_length=1000)] = field(
+        "Numbers of epochs after which the rate changes, in rising order.",
+        unit="epochs",
+        example=[30, 60],
+    )
+    factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
+
+
+class PlateauSchedule(Section):
+    """The learning rate is multiplied by factor whenever the loss has stopped falling."""
+
+    type: Literal["plateau"] = field(
+        "The learning rate is multiplied by factor whenever the loss has stopped falling."
+    )
+    factor: float = field("Factor on the learning rate.", unit="1", gt=0, lt=1, placeholder=0.5)
+    patience_epochs: int = field(
+        "The rate changes after this number of epochs without a better loss: the loss of the "
+        "validation samples if there are some, else of the training samples.",
+        unit="epochs",
+        default=10,
+        ge=1,
+        le=10_000_000,
+    )
+    min_delta: float = field(
+        "A loss counts as better if it is lower than the best one by more than this.",
+        unit="loss",
+        default=0.0,
+        ge=0,
+    )
+    final_rate: float = field("Lowest learning rate.", unit="1", default=0.0, ge=0)
+
+
 Schedule = Annotated[
     Annotated[ConstantSchedule, Tag("<constant>")]
     | Annotated[CosineSchedule, Tag("<cosine>")]
-    | Annotated[StepSchedule, Tag("<step>")],
+    | Annotated[StepSchedule, Tag("<step>")]
+    | Annotated[MilestonesSchedule, Tag("<milestones>")]
+    | Annotated[PlateauSchedule, Tag("<plateau>")],
     Discriminator(type_tag),
 ]
+
+
+class Group(Section):
+    """Trained numbers with a learning rate of their own."""
+
+    parameters: tuple[ParameterKind, ...] | None = field(
+        "Kinds of the trained numbers: weights (with the gains of weight_norm), biases, decays "
+        "(all learnt parameters of neurons that are no thresholds), thresholds and delays. Null "
+        "takes all.",
+        default=None,
+        example=["decays"],
+        min_length=1,
+    )
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] | None = field(
+        "Names of the layers; null takes all.", default=None, example=["hidden"]
+    )
+    learning_rate: float = field(
+        "Learning rate in place of that of the optimizer. The schedule changes it by the same "
+        "factor.",
+        unit="1",
+        gt=0,
+        placeholder=1e-4,
+    )
+
+    def has(self, layer: str, kind: ParameterKind) -> bool:
+        """Whether the trained numbers of this kind in a layer are in the group."""
+        return (self.layers is None or layer in self.layers) and (
+            self.parameters is None or kind in self.parameters
+        )
 
 
 class EarlyStopping(Section):
@@ -194,6 +286,13 @@ class Training(Section):
         "How the learning rate changes over the run.",
         default=ConstantSchedule(type="constant"),
         example={"type": "cosine"},
+    )
+    groups: tuple[Group, ...] = field(
+        "Trained numbers with learning rates of their own. Numbers that several groups have belong "
+        "to the first of them.",
+        default=(),
+        example=[{"parameters": ["decays"], "learning_rate": 0.0001}],
+        max_length=100,
     )
 
     def held_out(self, samples: int) -> int:

@@ -22,7 +22,7 @@ def check(context: Context) -> Found:
     """
     document, classes = context.document, context.classes
     labels = context.training_set.labels
-    if labels is None or classes is None or document.loss.learns_from != "labels":
+    if labels is None or classes is None or document.main_loss.learns_from != "labels":
         return
     if max(labels) >= classes or len(labels) == classes:
         return  # ND229 or ND316 reports a label beyond the outputs

@@ -10,12 +10,16 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 )
 def check(context: Context) -> Found:
     """A classifier turns output spikes into a class, which is compared with a label. Only
-    spike_rate and spike_max learn from labels.
+    spike_rate, spike_max and cross_entropy learn from labels.
 
-    Remove the classifier, or use the loss spike_rate or spike_max.
+    Remove the classifier, or use one of these losses.
     """
-    document = context.document
-    if document.classifier is not None and document.loss.learns_from != "labels":
-        message = f"the loss {document.loss.type} learns from targets, so there are no classes"
-        learns = RelatedPath(("loss", "type"), "learns from targets")
-        yield RuleDiagnostic(("classifier",), message, "remove the classifier", related=(learns,))
+    parts, loss = next(context.losses())
+    if context.document.classifier is not None and loss.learns_from != "labels":
+        message = f"the loss {loss.type} learns from {loss.learns_from}, so there are no classes"
+        yield RuleDiagnostic(
+            ("classifier",),
+            message,
+            hint="remove the classifier",
+            related=(RelatedPath((*parts, "type"), f"learns from {loss.learns_from}"),),
+        )

@@ -19,7 +19,7 @@ def check(context: Context) -> Found:
     """
     document = context.document
     windows: list[tuple[Parts, int | None]] = [
-        (("loss", "window_steps"), window_steps(document.loss))
+        ((*parts, "window_steps"), window_steps(loss)) for parts, loss in context.losses()
     ]
     if isinstance(document.classifier, MovingWindowClassifier):
         windows.append((("classifier", "window_steps"), document.classifier.window_steps))

@@ -16,11 +16,11 @@ def check(context: Context) -> Found:
 
     Make true_rate larger than false_rate.
     """
-    loss = context.document.loss
-    if isinstance(loss, SpikeRate) and loss.true_rate <= loss.false_rate:
-        yield RuleDiagnostic(
-            ("loss", "true_rate"),
-            f"true_rate {loss.true_rate:g} is not larger than false_rate {loss.false_rate:g}, so "
-            "the label's neuron would not spike most",
-            related=(RelatedPath(("loss", "false_rate"), "the rate of the other neurons"),),
-        )
+    for parts, loss in context.losses():
+        if isinstance(loss, SpikeRate) and loss.true_rate <= loss.false_rate:
+            yield RuleDiagnostic(
+                (*parts, "true_rate"),
+                f"true_rate {loss.true_rate:g} is not larger than false_rate {loss.false_rate:g}, "
+                "so the label's neuron would not spike most",
+                related=(RelatedPath((*parts, "false_rate"), "the rate of the other neurons"),),
+            )

@@ -1,7 +1,6 @@
 from netdesc.description.json.tree import Parts
 from netdesc.description.models.layers import Recurrent, WinnerTakeAll
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.description.source_map import RelatedPath
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
 @rule(

@@ -10,7 +10,7 @@ from netdesc.description.codes.code import Entry, ExampleData
 from netdesc.description.diagnostics.diagnostic import Severity
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Document, Pair, SpikeFiles
+from netdesc.description.models import Document, OneLoss, Pair, SpikeFiles
 from netdesc.description.models.layers import LayerSection, SynapticSection
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
@@ -72,6 +72,19 @@ class Context:
             for part, pairs in data.parts.items():
                 for index, pair in enumerate(pairs):
                     yield ("data", part, index), pair
+
+    def losses(self) -> Iterator[tuple[Parts, OneLoss]]:
+        """Yields every loss with its place."""
+        is_list = isinstance(self.document.loss, tuple)
+        for index, loss in enumerate(self.document.losses):
+            yield ("loss", index) if is_list else ("loss",), loss
+
+    def layer_of(self, loss: OneLoss) -> int | None:
+        """Returns the index of the layer that a loss reads; None if there is no such layer."""
+        names = [layer.name for layer in self.document.layers]
+        if loss.from_ is None or loss.from_ == names[-1]:
+            return len(names) - 1
+        return names.index(loss.from_) if loss.from_ in names else None
 
     def neuron_layers(self) -> Iterator[tuple[int, SynapticSection]]:
         """Yields every layer that has synapses and neurons, with its index."""

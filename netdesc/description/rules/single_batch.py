@@ -23,7 +23,7 @@ def check(context: Context) -> Found:
     training, samples = context.document.training, context.training_set.samples
     if training.batch_size is not None or samples is None:
         return
-    if context.document.loss.learns_from == "target spikes":
+    if context.document.main_loss.learns_from == "target spikes":
         return  # the samples are long, so that few of them are a batch
     samples -= training.held_out(samples)
     if samples >= MIN_SAMPLES:

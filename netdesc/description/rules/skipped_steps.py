@@ -1,4 +1,3 @@
-from netdesc.description.models import MeanSquaredError
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -15,8 +14,10 @@ def check(context: Context) -> Found:
 
     Skip fewer steps than time.steps.
     """
-    loss, steps = context.document.loss, context.document.time.steps
-    if isinstance(loss, MeanSquaredError) and loss.skip_steps >= steps:
-        message = f"the loss skips {loss.skip_steps} steps, and a sample has {steps}"
-        length = RelatedPath(("time", "steps"), "the length of a sample")
-        yield RuleDiagnostic(("loss", "skip_steps"), message, related=(length,))
+    for parts, loss in context.losses():
+        index = context.layer_of(loss)
+        steps = context.document.time.steps if index is None else context.wiring.steps[index]
+        if loss.skip_steps >= steps:
+            message = f"the loss skips {loss.skip_steps} steps, and a sample has {steps}"
+            length = RelatedPath(("time", "steps"), "the length of a sample")
+            yield RuleDiagnostic((*parts, "skip_steps"), message, related=(length,))

@@ -1,7 +1,15 @@
+from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import Arrays, SpikeFiles
-from netdesc.description.models.loss import Loss
+from netdesc.description.models import Arrays, OneLoss, SpikeFiles
+from netdesc.description.models.arrays import LEARNT_FROM
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+
+_LOSSES = {
+    "labels": "spike_rate, spike_max or cross_entropy",
+    "multi-hot labels": "spike_moid",
+    "target spikes": "spike_time",
+    "target values": "mean_squared_error",
+}
 
 
 @rule(
@@ -13,40 +21,53 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 )
 def check(context: Context) -> Found:
     """spike_time compares the output with target spikes, which event files or an array hold.
-    spike_rate and spike_max compare it with labels. mean_squared_error compares it with the values
-    of the array that data.targets names.
+    spike_rate, spike_max and cross_entropy compare it with labels, spike_moid with the array that
+    data.multi_hot names, mean_squared_error with the one that data.targets names. All losses of a
+    list learn from the same.
 
-    Use a loss that fits the samples, or give the samples what the loss learns from.
+    Use losses that fit the samples, or give the samples what the losses learn from.
     """
-    loss, data = context.document.loss, context.document.data
+    (parts, loss), *others = context.losses()
+    for place, other in others:
+        if other.learns_from != loss.learns_from:
+            yield RuleDiagnostic(
+                (*place, "type"),
+                f"{other.type} learns from {other.learns_from}, and the first loss of the list "
+                f"from {loss.learns_from}",
+                hint=f"use {_LOSSES[loss.learns_from]}",
+                related=(RelatedPath((*parts, "type"), f"learns from {loss.learns_from}"),),
+            )
+            return
+    data = context.document.data
     if isinstance(data, Arrays):
-        yield from _check_arrays(loss, data)
+        yield from _check_arrays(parts, loss, data)
         return
     if data is not None and not isinstance(data, SpikeFiles) and loss.learns_from != "labels":
         yield RuleDiagnostic(
-            ("loss", "type"),
+            (*parts, "type"),
             f"{loss.type} learns from {loss.learns_from}, and data of {data.type} have labels",
-            hint="use spike_rate or spike_max",
+            hint=f"use {_LOSSES['labels']}",
             related=(RelatedPath(("data", "type"), "labels"),),
         )
     pairs = list(context.pairs())
-    if loss.learns_from == "target values":
+    if loss.learns_from in ("target values", "multi-hot labels"):
         if pairs:
             yield RuleDiagnostic(
-                ("loss", "type"),
-                f"{loss.type} learns from target values, and event files hold spikes",
-                hint='use spike_time, or data of the type "arrays" with "targets"',
+                (*parts, "type"),
+                f"{loss.type} learns from {loss.learns_from}, and event files hold spikes or a "
+                "label",
+                hint=f'use spike_time, or data of the type "arrays" with {_field_of(loss)}',
                 related=(RelatedPath(("data", "type"), "samples of event files"),),
             )
         return
     learns_from_targets = loss.learns_from == "target spikes"
     needed, other = ("target", "label") if learns_from_targets else ("label", "target")
     unfit = [
-        parts
-        for parts, pair in pairs
+        place
+        for place, pair in pairs
         if getattr(pair, needed) is None and getattr(pair, other) is not None
     ]
-    losses = "spike_rate or spike_max" if learns_from_targets else "spike_time"
+    losses = _LOSSES["labels" if learns_from_targets else "target spikes"]
     if unfit:  # one diagnostic for all samples, because often the loss is wrong
         yield RuleDiagnostic(
             (*unfit[0], other),
@@ -54,24 +75,28 @@ def check(context: Context) -> Found:
             hint=f"add a {needed}, or use {losses}",
             notes=(f"{len(unfit)} of {len(pairs)} samples have no {needed}",),
             on="key",
-            related=(RelatedPath(("loss", "type"), f"learns from {needed}s"),),
+            related=(RelatedPath((*parts, "type"), f"learns from {needed}s"),),
         )
 
 
-def _check_arrays(loss: Loss, data: Arrays) -> Found:
-    found = "labels" if data.targets is None else "targets"
-    if found.startswith(loss.learns_from.split()[0]):
+def _field_of(loss: OneLoss) -> str:
+    """Returns the field of arrays from which a loss learns, in quotes."""
+    return next(f'"{field}"' for field, each in LEARNT_FROM.items() if loss.learns_from in each)
+
+
+def _check_arrays(parts: Parts, loss: OneLoss, data: Arrays) -> Found:
+    field, _ = data.goal
+    if loss.learns_from in LEARNT_FROM[field]:
         return
-    losses = "mean_squared_error or spike_time"
-    losses = "spike_rate or spike_max" if data.targets is None else losses
-    hint = f"use {losses}"
-    if data.targets is None:
-        hint = f'add "targets" to data: the name of the array with the {loss.learns_from}'
-    elif loss.learns_from == "labels":
-        hint += ', or remove "targets" from data'
+    found = "targets" if field == "targets" else LEARNT_FROM[field][0]
+    hint = f"use {' or '.join(_LOSSES[each] for each in LEARNT_FROM[field])}"
+    if loss.learns_from == "labels":
+        hint += f', or remove "{field}" from data'
+    elif field == "labels":
+        hint = f"add {_field_of(loss)} to data: the name of the array with the {loss.learns_from}"
     yield RuleDiagnostic(
-        ("loss", "type"),
+        (*parts, "type"),
         f"{loss.type} learns from {loss.learns_from}, and the samples of arrays have {found}",
         hint=hint,
-        related=(RelatedPath(("data", "type" if data.targets is None else "targets"), found),),
+        related=(RelatedPath(("data", "type" if field == "labels" else field), found),),
     )

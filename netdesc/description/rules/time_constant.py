@@ -16,18 +16,19 @@ def check(context: Context) -> Found:
 
     Increase filter_steps or reduce the time constant.
     """
-    loss = context.document.loss
-    if not isinstance(loss, SpikeTime):
-        return
-    length_ms = loss.filter_steps * context.document.time.step_ms
-    if loss.time_constant_ms > length_ms:
+    for parts, loss in context.losses():
+        if not isinstance(loss, SpikeTime):
+            continue
+        length_ms = loss.filter_steps * context.document.time.step_ms
+        if loss.time_constant_ms <= length_ms:
+            continue
         yield RuleDiagnostic(
-            ("loss", "time_constant_ms"),
+            (*parts, "time_constant_ms"),
             f"the time constant of {loss.time_constant_ms:g} ms is longer than the filter of "
             f"{length_ms:g} ms",
             hint="increase filter_steps",
             related=(
-                RelatedPath(("loss", "filter_steps"), f"{length_ms:g} ms"),
+                RelatedPath((*parts, "filter_steps"), f"{length_ms:g} ms"),
                 RelatedPath(("time", "step_ms"), "the length of a step"),
             ),
         )

@@ -127,7 +127,7 @@ CASES = [
     (LABELLED, {"labels": LABELS[:5]}, "ND315", "/data/labels", "the shape [5]; expected: [6]"),
     (LABELLED, {"labels": LABELS[:, None]}, "ND315", "/data/labels", "the shape [6, 1]"),
     (WINDOW, {"labels": LATE_LABEL[:, :99]}, "ND315", "/data/labels", "or [6, 100] with one"),
-    (LABELLED, {"labels": LATE_LABEL}, "ND315", "/data/labels", 'add "window_steps" to the loss'),
+    (LABELLED, {"labels": LATE_LABEL}, "ND315", "/data/labels", "each_step"),
     (LABELLED, {"labels": LABELS + 1}, "ND316", "/data/labels", "labels[1] is 2; the network has"),
     (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "labels[0] is -1"),
     (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "3 of 6 labels name no output"),

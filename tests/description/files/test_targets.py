@@ -30,6 +30,10 @@ LAST = valued({"over": "last"})
 SPIKED = with_text("/loss", '{"type": "spike_time", "time_constant_ms": 2}', VALUED)
 MIRROR = valued(targets="inputs", inputs="x")
 WIDE = MIRROR.replace('"units": 2', '"units": 4')
+HOT = labelled(
+    loss={"type": "spike_moid", "over": "each_step"},
+    data=json.loads(VALUED)["data"] | {"targets": None, "multi_hot": "hot"},
+)
 REAL = np.linspace(-600, 600, 2400).reshape(6, 100, 4)
 BY_STEP = np.repeat(TARGETS[:, None], 100, axis=1)
 
@@ -43,6 +47,8 @@ SOUND = [
     (SERIES, {"inputs": REAL[:, :60] / 2}),
     (CONSTANT, {"inputs": REAL[:, 0] / 2}),
     (SCALED, {"inputs": REAL}),
+    (HOT, {"hot": TARGETS > 0}),
+    (HOT, {"hot": BY_STEP > 0}),
     (SPIKED, {"targets": BY_STEP > 0}),
     (SPIKED, {"targets": np.rint(abs(BY_STEP))}),
     (WIDE, {"x": REAL[:, 0] / 600 / 2 + 0.5, "targets": ["not read"]}),
@@ -59,8 +65,11 @@ CASES = [
     # document, arrays, code, pointer, words
     (VALUED, {"targets": TARGETS[:5]}, "ND326", "targets", "expected: [6, 2], or [6, 100, 2]"),
     (VALUED, {"targets": BY_STEP[:, :99]}, "ND326", "targets", "has the shape [6, 99, 2]"),
-    (LAST, {"targets": BY_STEP}, "ND326", "targets", 'only "over": "each_step" compares'),
+    (LAST, {"targets": BY_STEP}, "ND326", "targets", 'only losses with "over": "each_step"'),
     (VALUED, {"targets": TARGETS * np.inf}, "ND326", "targets", "targets[0, 0] is -inf"),
+    (HOT, {"hot": np.full((6, 2), 2)}, "ND326", "multi_hot", "neither 0 nor 1"),
+    (HOT, {"hot": np.ones((6, 3))}, "ND326", "multi_hot", "expected: [6, 2], or [6, 100, 2]"),
+    (HOT, {}, "ND310", "multi_hot", 'no array "hot"'),
     (VALUED, {"targets": TARGETS * 1j}, "ND312", "targets", "complex numbers"),
     (with_text("/data/targets", '"goals"', VALUED), {}, "ND310", "targets", 'no array "goals"'),
     (with_text("/data/targets", '"z"', VALUED), {}, "ND310", "targets", "its arrays: inputs"),
@@ -99,7 +108,7 @@ MISFITS = [
     ({"loss": VALUES}, "ND228", "/loss/type", 'add "targets" to data'),
     ({"loss": SPIKES, "data": WITH_TARGETS}, "ND326", "/data/targets", ""),
     ({"loss": SPIKES}, "ND228", "/loss/type", "with the target spikes"),
-    ({"loss": SPIKES, "data": FOLDERS}, "ND228", "/loss/type", "use spike_rate or spike_max"),
+    ({"loss": SPIKES, "data": FOLDERS}, "ND228", "/loss/type", "use spike_rate"),
     ({"data": WITH_TARGETS}, "ND228", "/loss/type", 'or remove "targets" from data'),
     ({"loss": VALUES, "data": PAIRS}, "ND228", "/loss/type", "use spike_time, or data of the type"),
     ({"loss": VALUES, "data": WITH_TARGETS, "classifier": {"type": "rate"}}, "ND230", "/classifier",

@@ -1,0 +1,104 @@
+"""What training minimises: the sum of a document's losses and regularizers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from netdesc.graph.nodes import EventRate, Graph, Signal
+from netdesc.kernels.needs import Need
+from netdesc.losses.loss import Loss
+
+
+class EventRateRegularizer(nn.Module):
+    """The penalty ``Σ_layers relu(rate − max_rate)² + relu(min_rate − rate)²``.
+
+    A layer's rate is the mean magnitude of its output over steps, batch and neurons. The source is
+    ``SparsityEnforcer`` of lava-dl's slayer.
+    """
+
+    def __init__(self, regularizer: EventRate) -> None:
+        super().__init__()
+        self.max_rate, self.min_rate = regularizer.max_rate, regularizer.min_rate
+
+    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Returns the penalty, a float32 scalar, of outputs [steps, batch, *shape]."""
+        # Sums over one axis, unlike sums over all, do not depend on the number of threads.
+        rates = [each.abs().flatten(2).sum(0).sum(0).sum() / each.numel() for each in outputs]
+        rate = torch.stack(rates)
+        excess = (rate - self.max_rate).relu() + (self.min_rate - rate).relu()
+        return excess.square().sum()
+
+
+class TotalLoss(nn.Module):
+    """The weighted sum of losses and regularizers, which read outputs and states of layers.
+
+    ``losses`` and ``regularizers`` have the order of the document.
+    """
+
+    def __init__(self, graph: Graph, losses: Sequence[Loss]) -> None:
+        super().__init__()
+        self.losses = nn.ModuleList(losses)
+        self.regularizers = nn.ModuleList(map(EventRateRegularizer, graph.regularizers))
+        self._read = [graph.signal_of(each) for each in graph.losses]
+        self._regularized = [graph.regularized(each) for each in graph.regularizers]
+        self._weights = [each.weight for each in (*graph.losses, *graph.regularizers)]
+        self._output = graph.output
+        self._main = graph.losses.index(graph.loss)
+
+    @property
+    def main(self) -> Loss:
+        """The first loss that reads the last layer."""
+        return cast(Loss, self.losses[self._main])
+
+    def forward(self, signals: Mapping[Signal, Tensor] | Tensor, target: Tensor) -> Tensor:
+        """Returns the loss, a float32 scalar.
+
+        ``signals`` are those of ``Network.signals``. If losses and regularizers read nothing but
+        the output of the last layer, it is enough. All losses compare with the one ``target``.
+        Raises ValueError if a signal is missing, and what the losses raise.
+        """
+        return add_up(self.terms(signals, target))
+
+    def terms(self, signals: Mapping[Signal, Tensor] | Tensor, target: Tensor) -> list[Tensor]:
+        """Returns what adds up: the weighted losses, and then the weighted regularizers."""
+        if not isinstance(signals, Mapping):
+            signals = {self._output: signals}
+        for layer, signal in (*self._read, *(each for one in self._regularized for each in one)):
+            if (layer, signal) not in signals:
+                raise ValueError(
+                    f'the loss reads "{signal}" of layer "{layer}": call it with '
+                    "model.signals(input), not with the output of the last layer"
+                )
+        values = [
+            loss(signals[read], target) for loss, read in zip(self.losses, self._read, strict=True)
+        ]
+        values += [
+            regularizer([signals[each] for each in read])
+            for regularizer, read in zip(self.regularizers, self._regularized, strict=True)
+        ]
+        return [
+            value if weight == 1.0 else weight * value
+            for value, weight in zip(values, self._weights, strict=True)
+        ]
+
+    def of_output(self, output: Tensor, target: Tensor) -> Tensor:
+        """Returns the weighted main loss, which is known if only the output is."""
+        return self._weights[self._main] * self.main(output, target)
+
+    def needs(self, steps: int) -> set[Need]:
+        """Returns what the losses of ``steps`` steps need of the CPU engine."""
+        losses = (cast(Loss, each) for each in self.losses)
+        return {need for each in losses for need in each.needs(steps - each.skip_steps)}
+
+    def filter(self, spikes: Tensor) -> Tensor:
+        """Returns the filtered trace of spikes. ValueError if the main loss compares no traces."""
+        return self.main.filter(spikes)
+
+
+def add_up(terms: Sequence[Tensor]) -> Tensor:
+    """Returns the sum of scalars."""
+    return terms[0] if len(terms) == 1 else torch.stack(list(terms)).sum()

@@ -1,0 +1,58 @@
+"""Losses, regularizers and groups of parameters that a document cannot have."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from support.description_samples import LABELLED, findings, labelled
+
+MAX = {"type": "spike_max"}
+TRAINING = json.loads(LABELLED)["training"]
+
+
+def training(**more: Any) -> dict[str, Any]:
+    return {"training": TRAINING | more}
+
+
+def group(**more: Any) -> dict[str, Any]:
+    return training(groups=[{"learning_rate": 0.1} | more])
+
+
+RATE = {"type": "event_rate"}
+PLATEAU = {"type": "plateau", "factor": 0.5}
+MILESTONES = {"type": "milestones", "factor": 0.5}
+WRONG = [
+    # changes of the document, code and pointer, or None
+    ({"loss": [MAX, {"type": "spike_rate", "weight": 0.5}]}, None),
+    ({"loss": {"type": "cross_entropy", "signal": "v", "over": "max"}}, None),
+    ({"loss": MAX | {"from": "outputs"}}, "ND280 /loss/from"),
+    ({"loss": [MAX, MAX | {"from": "input"}]}, "ND280 /loss/1/from"),
+    ({"loss": {"type": "cross_entropy", "signal": "w"}}, "ND281 /loss/signal"),
+    ({"loss": [MAX, MAX | {"from": "hidden"}]}, "ND282 /loss/1/from"),
+    ({"loss": MAX | {"from": "hidden"}}, "ND283 /loss/from"),
+    ({"loss": [MAX, {"type": "cross_entropy"}]}, "ND284 /loss/1/reduction"),
+    ({"loss": MAX | {"window_steps": 5, "over": "last"}}, "ND285 /loss/over"),
+    ({"loss": MAX | {"signal": "v"}}, "ND243 /loss/type"),
+    ({"loss": MAX | {"skip_steps": 100}}, "ND244 /loss/skip_steps"),
+    ({"loss": [MAX, {"type": "spike_moid"}]}, "ND228 /loss/1/type"),
+    ({"loss": {"type": "spike_moid"}}, "ND228 /loss/type"),
+    ({"loss": []}, "ND108 /loss"),
+    ({"loss": "spike_max"}, "ND103 /loss"),
+    ({"regularizers": [RATE | {"layers": ["x"]}]}, "ND280 /regularizers/0/layers/0"),
+    ({"regularizers": [RATE | {"min_rate": 1}]}, "ND286 /regularizers/0/min_rate"),
+    (group(layers=["hidden"]), None),
+    (group(parameters=["thresholds"]), "ND288 /training/groups/0"),
+    (group(layers=["hiden"]), "ND280 /training/groups/0/layers/0"),
+    (training(groups=[{"learning_rate": 0.1}] * 2), "ND288 /training/groups/1"),
+    (training(schedule=PLATEAU), None),
+    (training(schedule=MILESTONES | {"epochs": [4, 2]}), "ND289 /training/schedule/epochs/1"),
+    (training(schedule=MILESTONES | {"epochs": [99]}), "ND289 /training/schedule/epochs/0"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), WRONG)
+def test_one_error_is_found_at_its_place(changes: dict[str, Any], expected: str | None, tmp_path):
+    found = [f"{each.code} {each.pointer}" for each in findings(tmp_path, labelled(**changes))]
+    assert found == ([] if expected is None else [expected])

@@ -29,8 +29,12 @@ from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.reference.convolution import swap_channels
 
-MAX_EVENT_DENSITY = 0.2
-"""Largest share of spiking inputs at which events are faster than torch's convolution."""
+MAX_EVENT_DENSITY = 0.1
+"""Largest share of spiking inputs at which events are faster than torch's convolution.
+
+Measured on a Xeon with AVX-512: at 2 % events took a fifth to a half of the time of kernels 3×3 and
+5×5 with 16 to 64 channels; both took the same at 10 to 30 %, with 4 channels at 4 %.
+"""
 
 
 @on_threads

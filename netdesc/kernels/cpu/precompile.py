@@ -128,7 +128,7 @@ _IMAGES = 2, 2, 2
 def _convolve() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Computes a convolution from events. Returns weight, output and packed spikes."""
     weight = torch.ones(_UNITS, _IMAGES[0], 3, 3)
-    images = _spikes(9).unflatten(2, _IMAGES)
+    images = _spikes(20).unflatten(2, _IMAGES)
     return weight, *convolution(images, weight, _KERNEL_SHAPE)
 
 

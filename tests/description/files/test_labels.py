@@ -43,7 +43,7 @@ def test_the_loss_is_named_where_arrays_meet_spike_time(tmp_path):
     text = labelled(data=data, loss={"type": "spike_time", "time_constant_ms": 2})
     (diagnostic,) = findings(tmp_path, text)
     assert (diagnostic.code, diagnostic.pointer) == ("ND228", "/loss/type")
-    assert diagnostic.hint == "use spike_rate, spike_max or cross_entropy"
+    assert "target spikes" in diagnostic.hint
 
 
 def test_samples_of_the_wrong_kind_are_named_once_and_counted(tmp_path):

@@ -29,6 +29,8 @@ def _draw(shape: tuple[int, ...], mask: layers.Mask) -> Tensor:
     count = math.prod(shape)
     places = torch.randperm(count, generator=torch.Generator().manual_seed(mask.seed))
     exists = torch.zeros(count)
+    if mask.density is None:  # training reads the file
+        return torch.ones(shape)
     exists[places[: max(1, round(mask.density * count))]] = 1
     return exists.view(shape)
 
@@ -74,6 +76,15 @@ class Synapse(nn.Module):
         """Returns the real weights, with the mask and the weight norm applied."""
         weight = self.weight if self.mask is None else self.weight * self.mask
         return weight if self.gain is None else weight * (self.gain / _norms(weight))
+
+    @torch.no_grad()
+    def set_mask(self, mask: Tensor) -> None:
+        """Replaces the mask of a layer that has one. Gains become the norms of what is left."""
+        assert self.mask is not None
+        self.mask.copy_(mask)
+        self.weight *= self.mask
+        if self.gain is not None:
+            self.gain.copy_(_norms(self.weight))
 
     @property
     def parts(self) -> list[Synapse]:

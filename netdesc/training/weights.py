@@ -13,9 +13,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from netdesc.description import Description
+from netdesc.description.models.layers import SynapticSection
 from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.errors import MissingWeightsError, WeightsError
 from netdesc.training.file_checksum import check_file
+from netdesc.training.npz import read_npz
 
 WeightReader = Callable[[Path], Mapping[str, np.ndarray | torch.Tensor]]
 """Function that reads a file, and maps names of the ``state_dict`` to arrays."""
@@ -24,11 +26,12 @@ WeightReader = Callable[[Path], Mapping[str, np.ndarray | torch.Tensor]]
 def load_initial_weights(
     description: Description, network: nn.Module, readers: Mapping[str, WeightReader]
 ) -> None:
-    """Copies the weights that a document names, if it names any, into the network.
+    """Copies the weights and the masks that a document names, if it names any, into the network.
 
     Raises the errors of ``load_weights``, and DataError if the file has another SHA-256 than the
     document says.
     """
+    _load_masks(description, network)
     weights = description.document.weights
     if weights is None:
         return
@@ -38,6 +41,22 @@ def load_initial_weights(
         raise MissingWeightsError(f"{path}: there is no such file; {way}")
     check_file(path, weights.sha256)
     load_weights(path, network, readers)
+
+
+def _load_masks(description: Description, network: nn.Module) -> None:
+    """Raises DataError if a file of a mask cannot be read, WeightsError if it does not fit."""
+    for layer in description.document.layers:
+        section = layer.mask if isinstance(layer, SynapticSection) else None
+        if section is None or section.path is None:
+            continue
+        path = description.resolve(section.path)
+        check_file(path, section.sha256)
+        mask = torch.from_numpy(read_npz(path, [section.name])[section.name] != 0)
+        for part in network.get_submodule(f"layers.{layer.name}").synapse.parts:
+            if mask.shape != part.mask.shape:
+                shapes = f"{list(mask.shape)}; the weights have {list(part.mask.shape)}"
+                raise WeightsError(f"{path}: the mask has shape {shapes}")
+            part.set_mask(mask)
 
 
 def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightReader]) -> None:

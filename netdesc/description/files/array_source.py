@@ -150,6 +150,11 @@ def npy_folder(folder: Path) -> ArrayFiles:
     return ArrayFiles({each.stem: each for each in sorted(folder.glob("*.npy"))}, _open_npy)
 
 
+def npy_file(path: Path) -> ArrayFiles:
+    """Returns the array of an .npy file, under the stem of its name."""
+    return ArrayFiles({path.stem: path}, _open_npy)
+
+
 @contextmanager
 def _open_npy(path: Path) -> Generator[OpenedArray, None, None]:
     size = file_size(path)

@@ -19,6 +19,7 @@ from netdesc.description.files.file_references import FileReference, file_refere
 from netdesc.description.files.training_set import listed_training_set
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles, Weights
+from netdesc.description.models.layers import Mask
 from netdesc.description.shapes import wire
 from netdesc.description.source import file_size
 from netdesc.description.source_map import SourceMap
@@ -105,7 +106,8 @@ class FileChecks:
         thousands of samples may name the same file.
         """
         parts = reference.parts
-        key = (parts[0], parts[-2], *vars(reference.holder).values())
+        place = parts[1] if parts[0] == "layers" else parts[-2]
+        key = (parts[0], place, *vars(reference.holder).values())
         found = (
             self._check(reference, self.resolve(reference.path)) if key not in self.valid else []
         )
@@ -115,7 +117,8 @@ class FileChecks:
 
     def _check(self, reference: FileReference, path: Path) -> list[Diagnostic]:
         parts, name = reference.parts, reference.path
-        kind = KINDS[type(self.document.data) if parts[0] == "data" else Weights]
+        kinds = {"data": type(self.document.data), "layers": Mask}
+        kind = KINDS[kinds.get(str(parts[0]), Weights)]
         diagnostic = self.source_map.diagnostic
         if not kind.allows(path):
             suffix = path.suffix.lower()

@@ -31,6 +31,7 @@ from netdesc.description.models import (
     Tonic,
     Weights,
 )
+from netdesc.description.models.layers import Mask, SynapticSection
 from netdesc.description.shape_trace import output_locations, shape_locations, trace_shape
 from netdesc.description.shapes import INPUT, Wiring
 from netdesc.description.source import file_size
@@ -186,11 +187,32 @@ def _check_tonic(checks: FileContext, reference: FileReference, path: Path) -> I
         yield checks.source_map.diagnostic("ND329", ("data", "type"), message, hint=hint)
 
 
+def _check_mask(checks: FileContext, reference: FileReference, path: Path) -> Iterator[Diagnostic]:
+    mask, index = cast("Mask", reference.holder), int(reference.parts[1])
+    layer, shape = checks.document.layers[index], checks.wiring.inputs[index]
+    assert isinstance(layer, SynapticSection)
+    message = ""
+    try:
+        with open_arrays(path) as source:
+            header = source.header(mask.name)
+            if shape is not None and header.shape != layer.weight_shape(shape):
+                needed = list(layer.weight_shape(shape))
+                message = f"has shape {list(header.shape)}; the weights have {needed}"
+            if header.kind not in "biuf":
+                message = "holds no numbers"
+    except ArrayFileError as problem:
+        message = str(problem)
+    if message:
+        text = f"{reference.path} {message}"
+        yield checks.source_map.diagnostic("ND309", reference.parts, text)
+
+
 KINDS: dict[type, FileKind] = {
     SpikeFiles: FileKind("a file of events", EVENT_SUFFIXES, _check_events),
     Arrays: FileKind("a file of arrays", (".npz",), _check_arrays, folder="maybe"),
     Idx: FileKind("an idx file", (), _check_idx),
     EventFolders: FileKind("a folder of event files", (), _check_folder, folder="always"),
     Tonic: FileKind("a folder", (), _check_tonic, folder="always", must_exist=False),
+    Mask: FileKind("a file of a mask", (".npy", ".npz"), _check_mask),
     Weights: FileKind("a file of weights", (".net", ".safetensors"), _check_weights),
 }

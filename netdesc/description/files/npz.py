@@ -23,6 +23,7 @@ from netdesc.description.files.array_source import (
     Location,
     Parsed,
     missing_array,
+    npy_file,
     npy_folder,
     quote_name,
     require_numbers,
@@ -141,7 +142,7 @@ class Npz:
 
 @contextmanager
 def open_arrays(path: Path) -> Generator[ArraySource, None, None]:
-    """Opens an .npz file, or a folder of .npy files. Raises OSError, and ArrayFileError."""
+    """Opens an .npz file, an .npy file, or a folder of them. Raises OSError, and ArrayFileError."""
     if path.is_dir():
         yield npy_folder(path)
         return
@@ -149,6 +150,9 @@ def open_arrays(path: Path) -> Generator[ArraySource, None, None]:
         file_size(path)  # a pipe is not opened, which would wait for its writer
     except ValueError as problem:
         raise ArrayFileError(f"cannot be read: {problem}") from problem
+    if path.suffix.lower() == ".npy":
+        yield npy_file(path)
+        return
     with path.open("rb") as file:
         yield Npz(file)
 

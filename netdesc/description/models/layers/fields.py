@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePath
 from typing import Annotated
 
 from pydantic import Field
 
+from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
 from netdesc.sections import Section, field
 
 MAX_SEED = (1 << 63) - 1
@@ -76,12 +78,31 @@ class AxonalDelay(Section):
 class Mask(Section):
     """The weights that exist; all others are 0, in training and on the device."""
 
-    density: float = field(
-        "Share of the weights that exist; which ones is drawn at random.",
+    path: PathText | None = field(
+        "File of an array of the shape of the weights, .npy or .npz; weights exist where it is not "
+        "0. Relative to the JSON file, and to the working directory in --set.",
+        default=None,
+        example="mask.npy",
+        is_path=True,
+    )
+    sha256: Sha256 | None = field(
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
+        default=None,
+        example=SHA256_EXAMPLE,
+    )
+    array: str = field("Name of the array in an .npz file.", default="mask")
+    density: float | None = field(
+        "Share of the weights that exist, drawn at random; null with a file.",
         unit="1",
+        default=None,
         gt=0,
         le=1,
-        placeholder=0.5,
         example=0.1,
     )
     seed: int = field("Seed of the drawing.", default=0, ge=0, le=MAX_SEED)
+
+    @property
+    def name(self) -> str:
+        """The name of the array in its file."""
+        path = PurePath(self.path or "")
+        return path.stem if path.suffix.lower() == ".npy" else self.array

@@ -14,11 +14,15 @@ from support.cuba_cases import ENGINES
 from support.modules_samples import dense, network, neuron, spikes
 
 from netdesc import run_integer
-from netdesc.description.models.training import Adam
+from netdesc.description.models import Training
 from netdesc.exchange import export_net, import_net
 from netdesc.hardware import layer_integers
 from netdesc.kernels.engine import use_engine
 from netdesc.training.optimizer import build_optimizer
+
+ADAM = Training.model_validate(
+    {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.1, "weight_decay": 0.1}}
+)
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.1, 1.0, 30.0]), st.booleans())
@@ -91,8 +95,7 @@ def test_weights_that_are_not_trained_stay(kind):
         each.numel() for name, each in model.layers["a"].named_parameters() if "bias" not in name
     )
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    spec = Adam(type="adam", learning_rate=0.1, weight_decay=0.1)
-    optimizer = build_optimizer(spec, model)
+    optimizer = build_optimizer(ADAM, model)
     model(spikes(30, 2, 10, density=0.4)).sum().backward()
     optimizer.step()
     changed = {
@@ -116,7 +119,7 @@ def test_a_mask_holds_in_training_and_on_the_device(tmp_path, engine, more):
     assert torch.equal(mask, other.layers["a"].synapse.mask)
     assert not synapse.weight.detach()[mask == 0].any()
     input_TBN = spikes(30, 2, 10, density=0.4)
-    optimizer = build_optimizer(Adam(type="adam", learning_rate=0.1, weight_decay=0.1), model)
+    optimizer = build_optimizer(ADAM, model)
     before = synapse.weight.detach().clone()
     with use_engine(engine):
         model(input_TBN).sum().backward()

@@ -23,6 +23,7 @@ class InputLayer:
 
     kind: ClassVar[str] = "input"
     reads_one_axis: ClassVar[bool] = False
+    size_dataset: ClassVar[str] = "shape"
     inputs: ClassVar[None] = None
     input_shape: tuple[int, ...]
 

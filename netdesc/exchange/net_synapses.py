@@ -134,8 +134,6 @@ class RecurrentLayer(DenseLayer):
 
     kind: ClassVar[str] = "dense_rec"
     section_type: ClassVar[str] = "recurrent"
-    weight_datasets: ClassVar[tuple[str, ...]] = ("weight", "weight_rec")
-    weight_names: ClassVar[tuple[str, ...]] = ("synapse.weight", "recurrent.weight")
 
     def __post_init__(self) -> None:
         if self.neuron.type not in ("CUBA", "ALIF") or self.neuron.is_readout:
@@ -149,6 +147,14 @@ class RecurrentLayer(DenseLayer):
         elif weight.shape != (self.outputs, self.outputs):
             needed = f"[{self.outputs}, {self.outputs}] is needed"
             raise LayerError(dataset, f"has shape {list(weight.shape)}; {needed}")
+
+    @property
+    def weight_datasets(self) -> tuple[str, ...]:
+        return "weight", "weight_rec"
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        return "synapse.weight", "recurrent.weight"
 
 
 KERNEL_SECTIONS: dict[str, type[layers.KernelSection]] = {

@@ -183,7 +183,7 @@ class SynapticBlock(Block):
     @property
     def synapses(self) -> dict[str, Synapse]:
         """All trained synapses, by the paths of their tensors in the state dict of the layer."""
-        found = dict(zip(self.synapse.paths, self.synapse.parts, strict=True))
+        found: dict[str, Synapse] = dict(zip(self.synapse.paths, self.synapse.parts, strict=True))
         if self.recurrent is not None:
             for path, part in zip(self.recurrent.paths, self.recurrent.parts, strict=True):
                 found[path.replace("synapse", "recurrent")] = part

@@ -111,7 +111,7 @@ LINE_BUDGETS = {
     "graph": 660,
     "events": 2_120,
     "runs": 400,
-    "kernels": 10_800,
+    "kernels": 11_150,
     "modules": 2_000,
     "losses": 730,
     "training": 5_800,
@@ -125,7 +125,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_200
+MAX_PACKAGE_LINES = 55_500
 MAX_TEST_LINES = 37_500
 
 

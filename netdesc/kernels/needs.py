@@ -12,16 +12,20 @@ class Need(NamedTuple):
     arguments: tuple[str | int | float | bool, ...] = ()
 
 
-def neuron_needs(definition: str, learn: bool, synapses: str, keep: bool) -> set[Need]:
+def neuron_needs(
+    definition: str, learn: bool, synapses: str, keep: bool, is_recurrent: bool = False
+) -> set[Need]:
     """Returns the needs of neurons: their definition as a text, and how they are computed.
 
     ``synapses`` is the part that computes what arrives, ``segment`` if it computes the neurons,
-    too. ``keep`` says whether a backward pass follows.
+    too. ``keep`` says whether a backward pass follows, ``is_recurrent`` whether the neurons read
+    their own outputs.
     """
     if synapses == "segment":
         shared = ["segment"]
         own = ["forward", "forward_by_events", *["backward_of_layer"] * keep]
     else:
         shared = [synapses, *[f"{synapses}_backward"] * keep]
-        own = ["forward", *["backward"] * keep]
+        suffix = "_with_feedback" if is_recurrent else ""
+        own = [f"forward{suffix}", *[f"backward{suffix}"] * keep]
     return {Need(part) for part in shared} | {Need(part, (definition, learn)) for part in own}

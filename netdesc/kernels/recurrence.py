@@ -82,5 +82,5 @@ def to_values(output: Tensor, is_graded: bool) -> Tensor:
 def recurrent_saved_shapes(
     neurons: Neurons, shape: Sequence[int], engine: str
 ) -> list[tuple[int, ...]]:
-    """Returns ``saved_shapes``. On all engines, the reference goes backward."""
-    return saved_shapes(neurons, shape, "reference")
+    """Returns ``saved_shapes``. On CUDA, too, the reference goes backward."""
+    return saved_shapes(neurons, shape, "cpu" if engine == "cpu" else "reference")

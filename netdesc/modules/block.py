@@ -213,7 +213,9 @@ class SynapticBlock(Block):
         needs = {Need("threads"), Need(alone)}
         synapses = "segment" if self.is_fused else alone
         for text, learn in self.neuron.computed_equations(self.read_states):
-            needs |= neuron_needs(text, learn, synapses, keep=self.training)
+            # States of recurrent neurons are computed by themselves, from what arrived.
+            for recurs in {self.recurrent is not None} | {False for _ in self.read_states}:
+                needs |= neuron_needs(text, learn, synapses, self.training, recurs)
         return needs
 
     @property

@@ -19,7 +19,7 @@ from support.recurrent_cases import RecurrentCase, recurrent_cases
 
 from netdesc.kernels.recurrence import outputs_before
 
-FEW = st.sampled_from(["cuba", "integrator", "rf"]).map(DEFINITIONS.__getitem__)
+FEW = st.sampled_from(["alif", "integrator", "rf"]).map(DEFINITIONS.__getitem__)
 """Neurons with spikes, with graded values, and with two inputs."""
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.modules_samples import dense, network, neuron, spikes
+from support.modules_samples import dense, document, network, neuron, spikes
 from support.neuron_definitions import example_fields
 
+from netdesc.description import check
 from netdesc.kernels.engine import use_engine
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
@@ -119,3 +120,20 @@ def test_weights_and_gains_learn_and_dropout_spares_the_own_spikes() -> None:
     graph = model.graph
     assert graph.parameters == sum(each.numel() for each in model.parameters())
     assert graph.synapses == 40 * (10 + 40)
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (recurrent("a", 3, neuron=neuron(norm="mean")), "cannot have a norm"),
+        (winners("a", 3, 1, neuron=neuron(norm="mean")), "cannot have a norm"),
+        (winners("a", 3, 4), "has 4 winners and 3 units"),
+        (winners("a", 3, 1, neuron={"type": "integrator"}), 'spike at a "threshold"'),
+        (winners("a", 3, 1, neuron=example_fields("rf") | {"type": "rf"}), "one input"),
+        (recurrent("a", 4097, weight_scale=9.0), "initial weights of layer"),
+        (recurrent("a", 65536), "4,294,967,296 weights"),
+    ],
+)
+def test_layers_that_the_rules_refuse_or_warn_of(layer: dict[str, Any], words: str) -> None:
+    _, found = check(document(layer))
+    assert any(words in each.message for each in found), [each.message for each in found]

@@ -21,8 +21,10 @@ def dense(name: str, units: int, **more: Any) -> dict[str, Any]:
     return {"name": name, "type": "dense", "units": units, "neuron": neuron(), **more}
 
 
-def graph(*layers: dict[str, Any], shape: tuple[int, ...] = (10,), **loss: Any) -> Graph:
-    document = {
+def document(
+    *layers: dict[str, Any], shape: tuple[int, ...] = (10,), **loss: Any
+) -> dict[str, Any]:
+    return {
         "format": 1,
         "name": "sample",
         "time": {"steps": 40, "step_ms": loss.pop("step_ms", 1.0)},
@@ -35,7 +37,11 @@ def graph(*layers: dict[str, Any], shape: tuple[int, ...] = (10,), **loss: Any) 
         "loss": {"type": "spike_time", "time_constant_ms": 2.0} | loss,
         "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.001}},
     }
-    return build_graph(Document.model_validate_json(json.dumps(document)))
+
+
+def graph(*layers: dict[str, Any], shape: tuple[int, ...] = (10,), **loss: Any) -> Graph:
+    content = document(*layers, shape=shape, **loss)
+    return build_graph(Document.model_validate_json(json.dumps(content)))
 
 
 def network(*layers: dict[str, Any], shape: tuple[int, ...] = (10,), seed: int = 0) -> Network:

@@ -30,12 +30,12 @@ def check(context: Context) -> Found:
         neuron = context.neuron_of(layer)
         if neuron is None:
             continue
-        if neuron.equations().spike is None or "threshold" not in neuron.values():
+        competes = neuron.equations().spike is not None and "threshold" in neuron.values()
+        if not competes or len(neuron.definition().inputs) > 1:
             yield RuleDiagnostic(
                 ("layers", index, "neuron"),
-                f'the neurons of layer "{layer.name}" do not spike at a "threshold", by which '
-                "winner_take_all scales its current",
-                hint='use neurons that spike, such as "cuba", or a layer of type "recurrent"',
+                f'layer "{layer.name}" needs neurons of one input that spike at a "threshold"',
+                hint='use neurons such as "cuba", or a layer of type "recurrent"',
             )
         elif len(neuron.definition().inputs) > 1:
             yield RuleDiagnostic(

@@ -14,6 +14,7 @@ from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.losses.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.cpu.losses.window_loss import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.cpu.neurons import neurons, neurons_backward
+from netdesc.kernels.cpu.recurrent import recurrent, recurrent_backward
 from netdesc.kernels.cpu.runtime.memory_pool import array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.segment import (
@@ -25,7 +26,6 @@ from netdesc.kernels.cpu.segment import (
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
-from netdesc.kernels.reference.recurrent import recurrent, recurrent_backward
 
 __all__ = [
     "convolution",

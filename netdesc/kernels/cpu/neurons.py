@@ -59,7 +59,7 @@ def neurons(
     shape = inputs[0].shape
     out, memory = float_output(shape), StateMemory()
     if states:
-        memory = _memory_of(states, (len(neurons.program.states) + 2, *shape[1:]))
+        memory = memory_of(states, (len(neurons.program.states) + 2, *shape[1:]))
     result = forward_from_current(inputs, layer_of(neurons), out, keep, memory)
     return NeuronsOutput(
         torch.from_numpy(out.values.reshape(shape)),
@@ -74,7 +74,7 @@ def notes_of(result: ForwardResult, path: int) -> Tensor:
     return torch.from_numpy(np.array([*result.extents.tolist(), path, result.nonzero]))
 
 
-def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
+def memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
     """Returns memory [states + 2, batch, neurons] that begins with ``states``, then zeros."""
     initial = np.zeros(shape, np.int32)
     for slot, state in enumerate(states):

@@ -53,13 +53,16 @@ from netdesc.kernels.cpu.walk.layer_backward import (
     backward_by_events,
     backward_from_product,
     backward_to_current,
+    backward_with_feedback,
     upstream_from_values,
 )
 from netdesc.kernels.cpu.walk.layer_forward import (
     LayerNeurons,
+    StateMemory,
     float_output,
     forward_by_events,
     forward_from_current,
+    forward_with_feedback,
 )
 from netdesc.kernels.engine import kernel_threads
 from netdesc.kernels.kernel_shape import KernelShape
@@ -173,6 +176,22 @@ def _backward_of_layer(definition: str, learn: bool) -> None:
     backward_from_product(_UPSTREAM, layer, _stored(layer), _OUT)
 
 
+def _weights_of(layer: LayerNeurons) -> list[np.ndarray]:
+    return [np.ones((_UNITS, _UNITS), np.float32) for _ in layer.program.inputs]
+
+
+def _forward_with_feedback(definition: str, learn: bool) -> None:
+    layer = _layer(definition, learn)
+    inputs = [np.ones(_OUT, np.float32) for _ in layer.program.inputs]
+    states = StateMemory()
+    forward_with_feedback(inputs, _weights_of(layer), layer, float_output(_OUT), True, states)
+
+
+def _backward_with_feedback(definition: str, learn: bool) -> None:
+    layer = _layer(definition, learn)
+    backward_with_feedback(_UPSTREAM, _weights_of(layer), layer, _stored(layer), _OUT)
+
+
 def _spike_time(steps: int, decay: float, order: int, length: int) -> None:
     output_TBN = torch.zeros(steps, 1, 1)
     loss, filtered_TBN = spike_time(output_TBN, output_TBN, decay, order, length)
@@ -214,6 +233,8 @@ PARTS: Mapping[str, _Part] = {
     "window_loss": _Part(_window_loss, 6),
     "spike_time": _Part(_spike_time, 5),
     "forward_by_events": _Part(_forward_by_events, 4),
+    "forward_with_feedback": _Part(_forward_with_feedback, 3),
+    "backward_with_feedback": _Part(_backward_with_feedback, 3),
     "forward": _Part(_forward, 3),
     "window_classes": _Part(_window_classes, 3),
     "backward": _Part(_backward, 2),

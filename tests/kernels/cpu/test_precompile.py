@@ -144,6 +144,11 @@ def convolving(folder: Path) -> Path:
     return path
 
 
+def recurring(folder: Path) -> Path:
+    layers = {0: {"type": "recurrent"}, 1: {"type": "winner_take_all", "winners": 2}}
+    return change(write_task(folder, epochs=2), layers=layers)
+
+
 def change(path: Path, layers: Any = None, neuron: Any = None, **sections: Any) -> Path:
     """Changes layers by number, the neuron, and sections of a document."""
     document = json.loads(path.read_text())
@@ -185,6 +190,9 @@ def test_a_document_needs_its_own_kernels_only(tmp_path: Path) -> None:
     assert parts(windowed(tmp_path / "window")) == plain | {
         ("window_loss", 1), ("window_classes", 1)
     }  # fmt: skip
+    recurrent = {("forward_with_feedback", 1), ("backward_with_feedback", 1), ("threads", 1)}
+    rest = {("linear", 1), ("linear_backward", 1), ("spike_time", 1)}
+    assert parts(recurring(tmp_path / "recurring")) == recurrent | rest
     halves = {("forward", 3), ("backward", 2)}  # and outside training the whole
     rest = {("forward", 1), ("backward", 1)}
     assert parts(normed(tmp_path / "normed")) == (unfused - rest) | halves | {("spike_time", 1)}
@@ -196,7 +204,7 @@ def test_training_uses_no_kernel_that_is_not_compiled_before(tmp_path: Path) -> 
 
 
 @slow
-@pytest.mark.parametrize("write", [normed, resonating, convolving])
+@pytest.mark.parametrize("write", [normed, resonating, convolving, recurring])
 def test_training_other_networks_uses_no_kernel_that_is_not_compiled_before(
     tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:

@@ -56,7 +56,7 @@ _INT64, _INT32 = ir.IntType(64), ir.IntType(32)
 
 
 @intrinsic
-def _multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth: Any, add: Any):
+def multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth: Any, add: Any):
     """Computes one tile: ``out (+)= left [rows, depth] @ right [depth, columns]``.
 
     ``left`` and ``out`` are ``Matrix``, ``right`` is a panel. The tile begins at element ``at`` of
@@ -190,7 +190,7 @@ def _multiply_edge(tile, panel, depth, size, add, out, at):
             source = np.uint64(tile.start + r * tile.by_row + k * tile.by_column)
             padded[r * depth + k] = tile.numbers[source]
     whole = Matrix(edge, 0, TILE_COLUMNS, 1)
-    _multiply_tile(Matrix(padded, 0, depth, 1), panel, whole, 0, depth, False)
+    multiply_tile(Matrix(padded, 0, depth, 1), panel, whole, 0, depth, False)
     for r in range(height):
         for c in range(width):
             to = np.uint64(at + r * out.by_row + c)
@@ -226,7 +226,7 @@ def multiply_block(left, right, shape, add, out):
                 if height < TILE_ROWS or width < TILE_COLUMNS:
                     _multiply_edge(tile, panel, depth, (height, width), adds, out, at)
                 else:
-                    _multiply_tile(tile, panel, out, at, depth, adds)
+                    multiply_tile(tile, panel, out, at, depth, adds)
 
 
 @kernel

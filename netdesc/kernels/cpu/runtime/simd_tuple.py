@@ -125,6 +125,30 @@ def _vectors_at(context: Any, builder: Any, kind: Any, arguments: Any) -> list[t
 
 
 @intrinsic
+def zeros_like_each(context: Any, lanes: Any) -> Any:
+    """Returns a tuple of vectors that are 0, of the types of ``lanes``."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zeros = [ir.Constant(each.type, None) for each in _unpack(builder, arguments[0])]
+        return _tuple_of(builder, context, signature.return_type, zeros)
+
+    return lanes(lanes), build
+
+
+@intrinsic
+def add_product(context: Any, lanes: Any, other: Any, factor: Any) -> Any:
+    """Returns ``lanes + other · factor`` of two tuples of ``Floats`` and one vector."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes, other, factor = arguments
+        pairs = zip(_unpack(builder, lanes), _unpack(builder, other), strict=True)
+        sums = [builder.fadd(a, builder.fmul(b, factor)) for a, b in pairs]
+        return _tuple_of(builder, context, signature.return_type, sums)
+
+    return lanes(lanes, other, factor), build
+
+
+@intrinsic
 def largest_magnitude(context: Any, lanes: Any) -> Any:
     """Returns the largest magnitude of a tuple of ``Ints``, lane by lane; 0 of no vectors."""
 

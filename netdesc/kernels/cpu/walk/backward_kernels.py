@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.gemm.gemm import multiply_block
+from netdesc.kernels.cpu.gemm.gemm import multiply_block, multiply_tile
+from netdesc.kernels.cpu.gemm.gemm_packing import TILE_COLUMNS
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
 from netdesc.kernels.cpu.runtime.layout import Matrix, Strided
@@ -277,3 +278,77 @@ def backward_of_layer(upstream, parameters, activity, synapses, work):
     ``BlockWork``.
     """
     _blocks_on_threads(work.shape.threads, (upstream, parameters, activity, synapses, work))
+
+
+@numba.njit
+def _multiply_feedback(feedback, grad_inputs, shape, row, block):
+    """Fills ``block`` [TILE_ROWS, columns] with what the weights hand back of gradients.
+
+    The gradients of inputs are those of ``TILE_ROWS`` samples from ``row`` on, in [steps · batch].
+    """
+    panels = len(feedback.weights[0])
+    out = Matrix(block, 0, panels * TILE_COLUMNS, 1)
+    for number in range(len(grad_inputs)):
+        left = Matrix(grad_inputs[number], row * shape.neurons, shape.neurons, 1)
+        for panel in range(panels):
+            weights, at = feedback.weights[number][panel], panel * TILE_COLUMNS
+            multiply_tile(left, weights, out, at, shape.neurons, number > 0)
+
+
+@numba.njit
+def _walk_samples(upstream, parameters, activity, grad_inputs, feedback, work, thread):
+    """Takes groups of samples from the queue, and walks each back, until it is empty.
+
+    In each step, all samples of a group take the product with the weights together.
+    """
+    shape, group = work.shape, work.blocks.samples
+    columns = len(feedback.weights[0]) * TILE_COLUMNS
+    block, state = feedback.numbers[thread], work.memory.state[thread]
+    while True:
+        first = next_position(work.queue) * group
+        if first >= shape.batch:
+            break
+        last = min(shape.batch, first + group)
+        _clear(state)
+        _clear(block)
+        for t in range(shape.steps - 1, -1, -1):
+            if t + 1 < shape.steps:
+                row = (t + 1) * shape.batch + first
+                _multiply_feedback(feedback, grad_inputs, shape, row, block)
+            for sample in range(first, last):
+                for vector in range(shape.vectors):
+                    place = place_of(shape, sample, vector)
+                    at = (sample - first) * columns + place.first
+                    start = sample * shape.neurons + place.first
+                    if t + shape.delay < shape.steps:
+                        later = start + (t + shape.delay) * upstream.stride
+                        given = load(upstream.values, later, place.size)
+                        store(block, at, load(block, at, place.size) + given, place.size)
+                    _walk(
+                        constants_of(parameters, place.first, place.size),
+                        Strided(block, at, 0, place.size),
+                        _stored_of(activity, shape, place),
+                        Deposit(grad_inputs, start, shape.batch * shape.neurons, place.size),
+                        Run(t, t + 1), 0, state,
+                        ((sample - first) * shape.vectors + vector) * SLOTS * LANES,
+                    )  # fmt: skip
+        for sample in range(first, last):
+            for vector in range(shape.vectors):
+                _write_sums(
+                    state, activity.grad_parameters, shape, place_of(shape, sample, vector),
+                    ((sample - first) * shape.vectors + vector) * SLOTS * LANES,
+                )  # fmt: skip
+
+
+_samples_on_threads = on_threads_of(_walk_samples)
+
+
+@neuron_kernel
+def backward_with_feedback(upstream, parameters, activity, grad_inputs, feedback, work):
+    """Computes ``backward_to_current`` of neurons that read their own outputs.
+
+    ``grad_inputs`` have ``TILE_ROWS`` more rows than [steps · batch]. ``upstream`` is not a
+    product; ``feedback`` and ``work`` are ``Feedback`` and ``BlockWork``.
+    """
+    arguments = upstream, parameters, activity, grad_inputs, feedback, work
+    _samples_on_threads(work.shape.threads, arguments)

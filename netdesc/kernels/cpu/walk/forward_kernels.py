@@ -19,19 +19,21 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.bitmask import count_bits, to_bitmask
+from netdesc.kernels.cpu.runtime.bitmask import count_bits, lowest_bit, to_bitmask
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
 from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
-from netdesc.kernels.cpu.runtime.simd_memory import first_lanes, load, store
+from netdesc.kernels.cpu.runtime.simd_memory import element, first_lanes, load, store
 from netdesc.kernels.cpu.runtime.simd_tuple import (
+    add_product,
     largest_magnitude,
     load_each,
     load_tuple,
     maximum_where,
     store_tuple,
     zero_tuple,
+    zeros_like_each,
 )
 from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 from netdesc.kernels.cpu.synapses.synaptic_input import gather_integer
@@ -77,6 +79,31 @@ def _arrive_by_events(source, place, t):
     events, weight_VIN, sums = source
     row = t * events.batch + place.sample
     return (gather_integer(events, row, weight_VIN[place.vector], place.size, sums),)
+
+
+class Outputs(NamedTuple):
+    """Where the neurons of the step before stand whose output is not 0, and all outputs."""
+
+    first: int
+    last: int
+    """In ``Feedback.sources``."""
+    values: int
+    """In ``Feedback.numbers``, floats [vectors · LANES]."""
+
+
+@numba.njit(inline="always")
+def _arrive_with_feedback(source, place, t):
+    inputs, feedback, outputs, shape = source
+    given = load_each(
+        inputs, (t * shape.batch + place.sample) * shape.neurons + place.first, place.size
+    )
+    sums = zeros_like_each(given)
+    for event in range(outputs.first, outputs.last):
+        neuron = np.int64(element(feedback.sources, event))
+        row = neuron * shape.vectors * LANES + place.first
+        value = element(feedback.numbers, outputs.values + neuron)
+        sums = add_product(sums, load_each(feedback.weights, row, LANES), broadcast(value))
+    return to_states(add_product(given, sums, broadcast(np.float32(1))))
 
 
 @numba.njit(inline="always")
@@ -213,6 +240,54 @@ def _tiles_of(arrive: Any) -> Any:
     return walk_tiles
 
 
+@jit_no_refcount
+def _list_outputs(feedback, shape, scratch, sample, values):
+    """Lists the last outputs of a sample, whose states begin at ``scratch.states``."""
+    first = values  # a thread's rows of both arrays begin at the same index
+    last = first
+    for vector in range(shape.vectors):
+        at = scratch.states + (vector * SLOTS + CARRIED) * LANES
+        output = load(scratch.memory, at, LANES)
+        store(feedback.numbers, values + vector * LANES, to_values(output), LANES)
+        bits = np.int64(to_bitmask(output != broadcast(np.int32(0))))
+        bits &= _lane_bits(place_of(shape, sample, vector))
+        while bits != 0:
+            feedback.sources[np.uint64(last)] = np.int32(vector * LANES + lowest_bit(bits))
+            last += 1
+            bits &= bits - 1
+    return Outputs(first, last, values)
+
+
+_walk_run_with_feedback = _run_of(_arrive_with_feedback)
+
+
+@jit_no_refcount
+def _walk_samples(inputs, feedback, parameters, activity, shape, queue, thread):
+    """Walks samples, with all their neurons, through all steps until the queue is empty."""
+    vectors = shape.vectors
+    notes = thread * (EXTENTS + 1 + vectors * SLOTS) * LANES
+    states = notes + (EXTENTS + 1) * LANES
+    while True:
+        sample = next_position(queue)
+        if sample >= shape.batch:
+            break
+        for vector in range(vectors):
+            scratch = Scratch(activity.scratch, notes, states + vector * SLOTS * LANES)
+            _begin(activity, shape, place_of(shape, sample, vector), scratch)
+        for t in range(shape.steps):
+            begin = Scratch(activity.scratch, notes, states)
+            outputs = _list_outputs(feedback, shape, begin, sample, thread * vectors * LANES)
+            source = inputs, feedback, outputs, shape
+            for vector in range(vectors):
+                place, run = place_of(shape, sample, vector), Run(t, t + 1)
+                scratch = Scratch(activity.scratch, notes, states + vector * SLOTS * LANES)
+                _walk_run_with_feedback(source, parameters, activity, shape, place, run, scratch)
+        for vector in range(vectors):
+            scratch = Scratch(activity.scratch, notes, states + vector * SLOTS * LANES)
+            _end(activity, shape, place_of(shape, sample, vector), scratch)
+
+
+_walk_with_feedback = on_threads_of(_walk_samples)
 _walk_from_current = on_threads_of(_tiles_of(_arrive_from_current))
 _walk_by_events = on_threads_of(_tiles_of(_arrive_by_events))
 
@@ -232,3 +307,13 @@ def forward_by_events(events, weight_VIN, sums, parameters, activity, shape, que
     """Fills ``activity`` from events and integer weights; ``sums`` are ``IntegerSums``."""
     source = events, weight_VIN, sums
     _walk_by_events(shape.threads, (source, parameters, activity, shape, queue))
+
+
+@neuron_kernel
+def forward_with_feedback(inputs, feedback, parameters, activity, shape, queue):
+    """Fills ``activity`` from the inputs and from the neurons' own outputs of the step before.
+
+    ``feedback`` is a ``Feedback``, the others are those of ``forward_from_current``.
+    """
+    arguments = inputs, feedback, parameters, activity, shape, queue
+    _walk_with_feedback(shape.threads, arguments)

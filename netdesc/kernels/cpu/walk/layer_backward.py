@@ -8,11 +8,12 @@ another. The whole product would take as much memory as the layer's activity.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from netdesc.kernels.cpu.gemm.gemm_packing import TILE_ROWS
+from netdesc.kernels.cpu.gemm.gemm_packing import TILE_COLUMNS, TILE_ROWS
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
@@ -22,7 +23,14 @@ from netdesc.kernels.cpu.spikes.packed_spikes import Shape
 from netdesc.kernels.cpu.synapses.weights import WeightMemory, half_limits
 from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.kernels.cpu.walk.layer_forward import LayerNeurons
-from netdesc.kernels.cpu.walk.tiles import MAX_TILE, Blocks, BlockScratch, BlockWork, layer_shape
+from netdesc.kernels.cpu.walk.tiles import (
+    MAX_TILE,
+    Blocks,
+    BlockScratch,
+    BlockWork,
+    Feedback,
+    layer_shape,
+)
 
 RUN_STEPS = 1024
 """Number of consecutive steps in a run. After each run, its events are added to ``grad_OI``.
@@ -136,6 +144,48 @@ def backward_to_current(
         upstream.values, upstream.stride, neurons.parameters, activity, flat, work, queue
     )
     return grads, parameters.gradients()
+
+
+def backward_with_feedback(
+    upstream: Upstream,
+    weights_NN: Sequence[np.ndarray],
+    neurons: LayerNeurons,
+    stored: np.ndarray,
+    shape: Shape,
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Computes ``backward_to_current`` of neurons that read their own outputs of the step before.
+
+    The gradients are those of the inputs with what came from the weights.
+    """
+    kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
+    steps, batch, count = shape
+    work = layer_shape(shape, neurons.delay, set_thread_count(), None)
+    group = min(TILE_ROWS, -(-batch // work.threads))
+    # A tile of the product reads whole rows behind those of its samples.
+    rows = [allocate((steps * batch + TILE_ROWS, count), np.float32) for _ in weights_NN]
+    slots = group * work.vectors * kernels.SLOTS * LANES
+    nothing = np.empty((work.threads, 0), np.float32)
+    memory = BlockScratch(nothing, nothing, allocate((work.threads, slots), np.float32), nothing)
+    parameters = _Parameters(neurons, shape)
+    panels = tuple(map(_panels, weights_NN))
+    block = TILE_ROWS * len(panels[0]) * TILE_COLUMNS
+    feedback = Feedback(panels, allocate((work.threads, block), np.float32), np.empty(0, np.int32))
+    kernels.backward_with_feedback(
+        upstream, neurons.parameters, parameters.activity(stored, _NO_VALUES),
+        tuple(each.reshape(-1) for each in rows), feedback,
+        BlockWork(work, Blocks(0, 0, group), memory, np.zeros(1, np.int64)),
+    )  # fmt: skip
+    return [each[: steps * batch].reshape(shape) for each in rows], parameters.gradients()
+
+
+def _panels(weight_NN: np.ndarray) -> np.ndarray:
+    """Copies a right factor into panels, [panels, terms · TILE_COLUMNS], the last with zeros."""
+    terms, columns = weight_NN.shape
+    count = -(-columns // TILE_COLUMNS)
+    padded = np.zeros((terms, count * TILE_COLUMNS), np.float32)
+    padded[:, :columns] = weight_NN
+    by_panel = padded.reshape(terms, count, TILE_COLUMNS).transpose(1, 0, 2)
+    return np.ascontiguousarray(by_panel).reshape(count, -1)
 
 
 def backward_by_events(

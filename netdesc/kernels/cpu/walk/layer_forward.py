@@ -15,7 +15,7 @@ from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
 from netdesc.kernels.cpu.synapses.weights import integer_sums, integer_vectors
 from netdesc.kernels.cpu.walk.generated import kernels_of
-from netdesc.kernels.cpu.walk.tiles import MAX_TILE, layer_shape
+from netdesc.kernels.cpu.walk.tiles import MAX_TILE, Feedback, layer_shape
 from netdesc.neurons.program import Program
 
 _NO_BITMASKS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)
@@ -110,6 +110,34 @@ def forward_from_current(
     return memory.result()
 
 
+def forward_with_feedback(
+    inputs_TBN: Sequence[np.ndarray],
+    weights_NN: Sequence[np.ndarray],
+    neurons: LayerNeurons,
+    out: Output,
+    keep: bool,
+    states: StateMemory,
+) -> ForwardResult:
+    """Computes ``forward_from_current`` of neurons that read their own outputs of the step before.
+
+    ``weights_NN`` hold a matrix for each input.
+    """
+    memory = _ForwardMemory(neurons, inputs_TBN[0].shape, out, keep, states, None)
+    inputs, count = tuple(each.reshape(-1) for each in inputs_TBN), inputs_TBN[0].shape[2]
+    width = -(-count // LANES) * LANES
+    rows = tuple(np.zeros((count, width), np.float32) for _ in weights_NN)
+    for each, weight_NN in zip(rows, weights_NN, strict=True):
+        each[:, :count] = weight_NN.T
+    threads = set_thread_count()
+    feedback = Feedback(
+        tuple(each.reshape(-1) for each in rows),
+        np.zeros(threads * width, np.float32),
+        np.zeros(threads * width, np.int32),
+    )
+    memory.kernels.forward_with_feedback(inputs, feedback, *memory.arguments)
+    return memory.result()
+
+
 def forward_by_events(
     events: Events,
     weight_OI: np.ndarray,
@@ -136,7 +164,7 @@ class _ForwardMemory:
         out: Output,
         keep: bool,
         states: StateMemory,
-        max_tile: int,
+        max_tile: int | None,
     ) -> None:
         self._program = neurons.program
         self.kernels = kernels_of(neurons.program, neurons.unit_bits, "forward")

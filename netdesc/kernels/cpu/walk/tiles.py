@@ -83,6 +83,19 @@ def place_of(shape, sample, vector):
     return Place(sample, vector, first, min(LANES, shape.neurons - first))
 
 
+class Feedback(NamedTuple):
+    """What neurons read of their own outputs in the step before."""
+
+    weights: tuple[np.ndarray, ...]
+    """A matrix for each input of the neurons. Forward, flat [neurons, vectors · LANES]: a row is
+    what the output of a neuron adds. Backward, [panels, neurons · TILE_COLUMNS] (see
+    ``gemm_packing``)."""
+    numbers: np.ndarray
+    """Scratch memory for floats; each thread has a row."""
+    sources: np.ndarray
+    """Scratch memory for the neurons whose output is not 0, flat; empty in a backward pass."""
+
+
 MAX_TILE = 16
 """Largest tile: its piece of a row takes 2 kB."""
 
@@ -90,13 +103,18 @@ _MAX_RUN, _RUN_VECTORS = 64, 128
 """Number of steps in a run, at most, and of steps times vectors of a tile."""
 
 
-def layer_shape(shape: tuple[int, int, int], delay: int, threads: int, max_tile: int) -> LayerShape:
+def layer_shape(
+    shape: tuple[int, int, int], delay: int, threads: int, max_tile: int | None
+) -> LayerShape:
     """Returns the ``LayerShape`` of a layer [steps, batch, neurons] with tiles up to ``max_tile``.
 
-    Tiles are smaller if threads would have too few of them to share them evenly.
+    Tiles are smaller if threads would have too few of them to share them evenly. Without
+    ``max_tile``, a tile holds all neurons of a sample.
     """
     steps, batch, neurons = shape
     vectors = -(-neurons // LANES)
+    if max_tile is None:
+        return LayerShape(steps, batch, neurons, vectors, delay, threads, vectors, 1)
     tile = max(1, min(max_tile, vectors, vectors * batch // (2 * threads)))
     run = min(_MAX_RUN, _RUN_VECTORS // tile)
     return LayerShape(steps, batch, neurons, vectors, delay, threads, tile, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 
 from netdesc.description import Description
 from netdesc.description.models.layers import SynapticSection
+from netdesc.modules.block import SynapticBlock
 from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.errors import MissingWeightsError, WeightsError
 from netdesc.training.file_checksum import check_file
@@ -52,7 +53,8 @@ def _load_masks(description: Description, network: nn.Module) -> None:
         path = description.resolve(section.path)
         check_file(path, section.sha256)
         mask = torch.from_numpy(read_npz(path, [section.name])[section.name] != 0)
-        for part in network.get_submodule(f"layers.{layer.name}").synapse.parts:
+        block = cast(SynapticBlock, network.get_submodule(f"layers.{layer.name}"))
+        for part in block.synapse.parts:
             if mask.shape != part.mask.shape:
                 shapes = f"{list(mask.shape)}; the weights have {list(part.mask.shape)}"
                 raise WeightsError(f"{path}: the mask has shape {shapes}")

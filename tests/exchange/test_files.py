@@ -145,6 +145,7 @@ def test_layers_are_sorted_as_numbers(tmp_path: Path) -> None:
 NO_NEURON = dict.fromkeys(
     f"neuron/{name}" for name in ("type", "iDecay", "vDecay", "vThMant", "refDelay", "gradedSpike")
 )
+RECURRENT = {"type": np.array([b"dense_rec"], "S10")}
 BAD_LAYERS = [
     # the dataset that the error names, and the changes of the file
     ("weight", WEIGHT + 1),
@@ -193,6 +194,10 @@ BAD_LAYERS = [
     ("bias", np.array([0.5, 0])),
     ("bias", np.array([2, 258])),
     ("type", None),
+    ("weight_rec", RECURRENT),
+    ("weight_rec", RECURRENT | {"weight_rec": np.zeros((2, 3))}),
+    ("weight_rec", RECURRENT | {"weight_rec": np.ones((2, 2))}),
+    ("weight_rec", RECURRENT | {"weight_rec": np.full((2, 2), np.nan)}),
 ]
 
 

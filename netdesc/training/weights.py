@@ -55,6 +55,7 @@ def _load_masks(description: Description, network: nn.Module) -> None:
         mask = torch.from_numpy(read_npz(path, [section.name])[section.name] != 0)
         block = cast(SynapticBlock, network.get_submodule(f"layers.{layer.name}"))
         for part in block.synapse.parts:
+            assert part.mask is not None, "the section has a mask"
             if mask.shape != part.mask.shape:
                 shapes = f"{list(mask.shape)}; the weights have {list(part.mask.shape)}"
                 raise WeightsError(f"{path}: the mask has shape {shapes}")

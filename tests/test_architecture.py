@@ -115,17 +115,17 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 730,
     "training": 5_800,
-    "exchange": 2_500,
+    "exchange": 2_520,
     "hardware": 1_000,
     "report": 3_800,
     "comparing": 600,
-    "bench": 2_070,
+    "bench": 2_090,
     "api": 1_200,
     "cli": 4_750,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_500
+MAX_PACKAGE_LINES = 55_600
 MAX_TEST_LINES = 37_500
 
 

@@ -97,6 +97,17 @@ class LayerSize:
 
 
 @dataclass(frozen=True)
+class RecurrentSize(LayerSize):
+    """The sizes of a layer that reads its own spikes, too, through small random weights."""
+
+    kind: ClassVar[str] = "recurrent"
+
+    @property
+    def text(self) -> str:
+        return f"recurrent layer {self.inputs} to {self.neurons}"
+
+
+@dataclass(frozen=True)
 class ConvSize(LayerSize):
     """The sizes of a convolution without padding, by default those of N-MNIST's first layer.
 

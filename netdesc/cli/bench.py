@@ -165,7 +165,7 @@ def oxford(
 )
 @click.option(
     "--kind",
-    type=click.Choice(["dense", "conv"]),
+    type=click.Choice(["dense", "recurrent", "conv"]),
     default="dense",
     show_default=True,
     help="The layer; conv has N-MNIST's shape, 34×34×2 to 16 channels 5×5, for all sizes.",
@@ -203,12 +203,13 @@ def layer(
     peers, pythons = parse_peers(against), Interpreters.parse(interpreters)
     _prepare(device)
     from netdesc.bench import tables
-    from netdesc.bench.layer import ConvSize, LayerSize, compare
+    from netdesc.bench.layer import ConvSize, LayerSize, RecurrentSize, compare
 
+    kinds = {"dense": LayerSize, "recurrent": RecurrentSize, "conv": ConvSize}
     if kind == "conv":
         del size["inputs"], size["neurons"]
     comparison = compare(
-        ConvSize(**size) if kind == "conv" else LayerSize(**size),
+        kinds[kind](**size),
         peers,
         pythons,
         device=device,

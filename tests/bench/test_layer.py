@@ -13,7 +13,14 @@ from support import bench_peers
 from support.cli_process import Netdesc
 
 from netdesc.bench import programs, tables
-from netdesc.bench.layer import ConvSize, LayerComparison, LayerSize, Measurement, compare
+from netdesc.bench.layer import (
+    ConvSize,
+    LayerComparison,
+    LayerSize,
+    Measurement,
+    RecurrentSize,
+    compare,
+)
 from netdesc.bench.peers import PEERS, itself
 from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import BenchError, BenchUsageError, Interpreters, parse_peers
@@ -179,6 +186,13 @@ def test_work_survives_writing_and_reading(tmp_path: Path) -> None:
     assert np.array_equal(again.numbers["weight"], work.numbers["weight"])
     assert again.upstream().shape == (20, 2, 8)
     assert work.spikes["input"].mean() == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_recurrent_layer_has_more_weights_than_it_is_given() -> None:
+    work = RecurrentSize(steps=3, batch=2, inputs=6, neurons=4, rate=0.5).work("cpu", 1)
+    timed = itself.layer(work)
+    timed.step()
+    assert "recurrent" in timed.what
 
 
 def test_a_convolution_has_the_shape_of_its_weights() -> None:

@@ -29,7 +29,9 @@ class Program:
 ITSELF = "netdesc"
 
 PROGRAMS: dict[str, Program] = {
-    ITSELF: Program("itself", "netdesc", ("torch", "numba", "numpy")),
+    ITSELF: Program(
+        "itself", "netdesc", ("torch", "numba", "numpy"), kinds=("dense", "recurrent", "conv")
+    ),
     "lava-dl": Program("lava_dl", "lava.lib.dl.slayer", ("lava-dl", "lava-nc", "torch", "numpy")),
     "snntorch": Program("snntorch", "snntorch", ("snntorch", "torch", "numpy"), ("cuba", "lif")),
     "spikingjelly": Program(

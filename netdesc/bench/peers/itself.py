@@ -25,8 +25,9 @@ def layer(work: Work) -> TimedLayer:
     """Builds the layer of ``work``. On a GPU, a step is a captured CUDA graph, as in training."""
     model = _network(work)
     weights = list(model.parameters())
-    for each in weights:
-        each.data.copy_(torch_side.tensor(work.numbers["weight"], work))
+    ((_, block),) = model.blocks()
+    for each in block.synapse.parts:
+        each.weight.data.copy_(torch_side.tensor(work.numbers["weight"], work))
     kind = f"{work.settings['kind']} layer of {work.settings['neuron_type']} neurons"
     shape = (*work.spikes["input"].shape[:2], *work.settings["input_shape"])
     timed = torch_side.layer(

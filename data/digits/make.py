@@ -51,8 +51,10 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def main(folder: Path) -> None:
     digits = load_digits()
     labels = digits.target.astype(np.uint8)
+    inputs = digits.data.astype(np.uint8)
     arrays = {
-        "inputs": digits.data.astype(np.uint8),
+        "inputs": inputs,
+        "images": inputs.reshape(-1, 1, 8, 8),
         "labels": labels,
         "split": choose_split(labels),
     }

@@ -1,7 +1,7 @@
 """Classifiers: torch modules that map the output to class indices.
 
 A classifier predicts the class whose neuron spikes most, or has the largest values. In a tie it
-predicts the first of these classes; if no neuron has a value above 0, it predicts ``SILENT``.
+predicts the first of these classes; if all values are 0, it predicts ``SILENT``.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parents[2] / "data" / "digits"
 # Of the arrays' bytes. Pinned, so that a change is also noticed without scikit-learn.
 SHA256 = {
     "inputs": "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3",
+    "images": "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3",
     "labels": "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0",
     "split": "3a026dddbb987ec111697c6b816242fde4eacd32f8664ad02ee50397e5748d84",
 }
@@ -31,6 +32,7 @@ def test_arrays_are_the_pinned_ones(arrays: dict[str, np.ndarray]) -> None:
 def test_arrays_are_as_documented(arrays: dict[str, np.ndarray]) -> None:
     inputs, labels, split = arrays["inputs"], arrays["labels"], arrays["split"]
     assert (inputs.dtype, inputs.shape) == (np.uint8, (1797, 64))
+    assert arrays["images"].shape == (1797, 1, 8, 8)
     assert (labels.dtype, labels.shape) == (np.uint8, (1797,))
     assert (split.dtype, split.shape) == (np.uint8, (1797,))
     assert (inputs.min(), inputs.max()) == (0, 16)

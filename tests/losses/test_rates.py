@@ -253,6 +253,12 @@ def test_the_class_that_spikes_most_wins(seed, shape, window, density):
     assert np.array_equal(found.numpy(), first[0] if window is None else first)
 
 
+def test_the_largest_value_wins_below_0_as_well():
+    output = torch.tensor([[[-3.0, -1.0, -2.0], [0.0, 0.0, 0.0]]])
+    classify = build_classifier(replace(PLAIN, classifier=nodes.Classifier(None)))
+    assert classify(output).tolist() == [1, SILENT]
+
+
 @given(
     st.integers(1, 4).flatmap(
         lambda batch: st.lists(

@@ -40,10 +40,10 @@ def window_rates(output_TBN: Tensor, window: int) -> Tensor:
 def most_active(amounts: Tensor) -> Tensor:
     """Returns the index of the largest number on the last axis, int64.
 
-    In a tie, it is the first such index. It is ``SILENT`` if no number is above 0.
+    In a tie, it is the first such index. It is ``SILENT`` if all numbers are 0.
     """
     # ``max`` would return both results, but wakes all threads, which can take milliseconds.
-    return amounts.argmax(-1).masked_fill(amounts.amax(-1) <= 0, SILENT)
+    return amounts.argmax(-1).masked_fill(~amounts.any(-1), SILENT)
 
 
 def window_classes(output_TBN: Tensor, window: int) -> Tensor:

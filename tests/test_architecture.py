@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 730,
     "training": 5_800,
-    "exchange": 2_520,
+    "exchange": 2_600,
     "hardware": 1_000,
     "report": 3_800,
     "comparing": 600,
@@ -125,8 +125,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_600
-MAX_TEST_LINES = 37_500
+MAX_PACKAGE_LINES = 56_000
+MAX_TEST_LINES = 38_000
 
 
 def line_count(folder: Path) -> int:

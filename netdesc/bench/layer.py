@@ -242,7 +242,7 @@ def compare(
     for name in (ITSELF, *against):
         report(f"measuring {name} …")
         if size.kind not in PROGRAMS[name].kinds:
-            answer = Answer(name, "missing", f"it is not measured with {size.kind} layers")
+            answer = Answer(name, "missing", f"it is not measured with {size.kind} layers", {})
         elif name == ITSELF:
             (answer,) = run_itself(work)
         else:

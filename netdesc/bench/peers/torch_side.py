@@ -22,7 +22,7 @@ def tensor(array: Any, work: Work) -> Tensor:
     return torch.from_numpy(array).to(device_of(work))
 
 
-def synapses(work: Work) -> torch.nn.Module:
+def synapses(work: Work) -> torch.nn.Linear | FlatConv2d:
     """Builds synapses without bias that have the weights of the work.
 
     They map spikes [steps, batch, inputs] to what arrives, [steps, batch, neurons].
@@ -40,8 +40,8 @@ class FlatConv2d(torch.nn.Conv2d):
     """A convolution of flat neurons over time: all steps and samples are images of one batch."""
 
     def __init__(self, shape: Sequence[int], weight: Tensor) -> None:
-        outputs, inputs, *kernel = weight.shape
-        super().__init__(inputs, outputs, tuple(kernel), bias=False, device=weight.device)
+        outputs, inputs, height, width = weight.shape
+        super().__init__(inputs, outputs, (height, width), bias=False, device=weight.device)
         self._shape = tuple(shape)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -59,8 +59,10 @@ def recurrent_backward(
 ) -> RecurrentGradients:
     """See ``kernels.recurrence``."""
     weights = [array_of(each) for each in weights_NN]
+    steps, batch, count = grad_out_TBN.shape
+    upstream, stored = upstream_of(grad_out_TBN), saved[0].numpy()
     grads, parameters = backward_with_feedback(
-        upstream_of(grad_out_TBN), weights, layer_of(neurons), saved[0].numpy(), grad_out_TBN.shape
+        upstream, weights, layer_of(neurons), stored, (steps, batch, count)
     )
     found: list[Tensor] = []
     if want_weights:

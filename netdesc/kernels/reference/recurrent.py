@@ -37,6 +37,7 @@ def recurrent_by_steps(
     peaks = torch.zeros(count, dtype=torch.int64, device=zeros.device)
     saved: list[list[Tensor]] = []
     out: list[Tensor] = [to_values(after[-1], neurons.is_graded)]
+    path = torch.zeros(1, dtype=torch.int64, device=zeros.device)
     for t in range(steps):
         pairs = zip(inputs_TBN, weights_NN, strict=True)
         z_TBN = [each_TBN[t : t + 1] + out[-1] @ weight.T for each_TBN, weight in pairs]
@@ -44,10 +45,10 @@ def recurrent_by_steps(
         after = result.states
         out.append(to_values(after[-1], neurons.is_graded))
         peaks = torch.maximum(peaks, result.notes[:count])
+        path = result.notes[count : count + 1]
         if keep:
             saved.append([truncate(each, neurons.state_unit)[0] for each in z_TBN])
     out_TBN = torch.stack(out[:-1] if neurons.delay else out[1:])
-    path = result.notes[count : count + 1]
     return NeuronsOutput(
         out_TBN,
         torch.cat([peaks, path, out_TBN.count_nonzero().reshape(1)]),

@@ -122,6 +122,14 @@ def test_weights_and_gains_learn_and_dropout_spares_the_own_spikes() -> None:
     assert graph.synapses == 40 * (10 + 40)
 
 
+def test_a_mask_is_one_of_the_weights_from_the_input() -> None:
+    model = network(recurrent("a", 20, mask={"density": 0.25}))
+    block = model.layers["a"]
+    assert int(block.synapse().count_nonzero()) <= 50
+    assert block.recurrent.mask is None
+    assert model(spikes(9, 2, 10)).shape == (9, 2, 20)
+
+
 @pytest.mark.parametrize(
     ("layer", "words"),
     [

@@ -39,6 +39,7 @@ class Recurrent(RecurrentSection):
             name: getattr(self, name) for name in SynapticSection.model_fields
         }
         fields |= {"units": self.units, "weight_scale": self.recurrent_weight_scale}
+        fields["mask"] = None  # a mask has the shape of the weights from the input
         return Dense.model_construct(None, type="dense", **fields)
 
 

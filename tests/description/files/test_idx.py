@@ -75,7 +75,7 @@ _HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize(("raw", "message"), _HOSTILE)
+@pytest.mark.parametrize(("raw", "message"), _HOSTILE, ids=range(len(_HOSTILE)))
 def test_damaged_and_hostile_files(tmp_path: Path, raw: bytes, message: str) -> None:
     (tmp_path / "images").write_bytes(raw)
     with pytest.raises(ArrayFileError, match=message):

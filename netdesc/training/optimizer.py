@@ -43,11 +43,12 @@ def build_optimizer(training: Training, network: Network) -> torch.optim.Optimiz
         }
         for (weight_decay, rate), parameters in members.items()
     ]
+    is_on_gpu = isinstance(groups[0]["lr"], torch.Tensor)
     kind, options, is_fused = _KINDS[spec.type]
     chosen = {option: getattr(spec, option) for option in options}
     if "betas" in chosen:
-        chosen["capturable"] = device.type == "cuda"
-    chosen["fused" if is_fused else "foreach"] = is_fused or device.type == "cuda"
+        chosen["capturable"] = is_on_gpu
+    chosen["fused" if is_fused else "foreach"] = is_fused or is_on_gpu
     optimizer = _without_compiler(kind)(groups, **chosen)
     optimizer.register_step_pre_hook(_make_gradients_contiguous)
     return optimizer

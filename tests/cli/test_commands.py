@@ -129,7 +129,7 @@ def test_light_commands_are_fast_and_leave_torch_alone(command: str) -> None:
     assert ended.code == 0
     assert "netdesc.description" in ended.loaded
     assert not {"torch", "numba", "h5py", "numpy"} & ended.loaded
-    assert ended.cpu_s < 0.5
+    assert ended.cpu_s < 1.0
 
 
 # compile and train

@@ -88,10 +88,10 @@ def test_keys_of_set_are_offered(tab: Tab) -> None:
 
 def test_values_of_set_are_offered_after_the_equals_sign(tab: Tab) -> None:
     key = ("train", str(OXFORD), "--set")
-    assert tab(*key, "training.optimizer.type", "=") == ["adam", "adamw", "sgd"]
+    assert tab(*key, "training.optimizer.type", "=") == ["adam", "adamw", "radam", "sgd"]
     assert tab(*key, "training.optimizer.type", "=", "ad") == ["adam", "adamw"]
     assert tab(*key, "layers.hidden.type", "=", "f") == ["flatten"]
-    assert tab(*key, "layers.0.neuron", "=") == ["cuba"]
+    assert tab(*key, "layers.0.neuron", "=") == ["null", "cuba"]
     assert tab(*key, "layers.0.weight_norm", "=") == ["true", "false"]
     assert tab(*key, "training.early_stopping", "=") == ["null"]
     assert tab(*key, "training.epochs", "=") == []
@@ -235,4 +235,4 @@ def test_a_tab_is_quick_and_leaves_torch_alone(
     ended = netdesc_timed()
     assert ended.code == 0
     assert not {"torch", "numpy", "numba", "h5py"} & ended.loaded
-    assert ended.cpu_s < 0.5
+    assert ended.cpu_s < 1.0

@@ -118,7 +118,7 @@ def test_converting_as_json(tmp_path, capsys):
         ([0, 256, 0, 0], ".bs2", "y 256"),
         ([0, 1, 0, 0], ".bs1", "use .bs2 or .npy"),
         ([0, 0, 0], ".bs2", "use .bs1 or .npy"),
-        ([0, 0, 0], ".csv", "known are .bs1, .bs2, .npy"),
+        ([0, 0, 0], ".csv", "known are .bs1, .bs2, .bin, .npy"),
     ],
 )
 def test_what_cannot_be_held_is_said_and_nothing_written(row, suffix, words, tmp_path, capsys):

@@ -99,7 +99,7 @@ class Payload:
 BAD_FILES = {
     "odd.bs1": (b"\0" * 7, "no multiple of 5"),
     "odd.bs2": (b"\0" * 11, "no multiple of 5"),
-    "kind.txt": (b"", ".bs1, .bs2, .npy"),
+    "kind.txt": (b"", ".bs1, .bs2, .bin, .npy"),
     "short.npy": (b"\x93NUM", "is not an .npy file"),
     "text.npy": (b"spikes, spikes, spikes, spikes", "is not an .npy file"),
     "huge.npy": (

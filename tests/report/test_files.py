@@ -211,7 +211,7 @@ def test_a_header_that_promises_too_much_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "activity.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("epoch.npy", content.getvalue())
-    with pytest.raises(ReportError, match="at most 4 GiB"):
+    with pytest.raises(ReportError, match="damaged"):
         read_npz(path)
 
 

@@ -114,7 +114,7 @@ def test_targets_of_steps_are_compared_step_by_step(tmp_path: Path) -> None:
     ("targets", "message"),
     [
         (TARGETS[:, 0], r"\[…, None\] adds the axis"),
-        (np.repeat(TARGETS[:, None], STEPS, axis=1), 'only "over": "each_step"'),
+        (np.repeat(TARGETS[:, None], STEPS, axis=1), 'with "over": "each_step"'),
         (TARGETS * np.nan, "NaN or too large numbers in sample 0"),
         (TARGETS * 1e60, "NaN or too large numbers in sample 0"),
     ],

@@ -308,6 +308,7 @@ PROBES = (
     _package("numba", "numba"),
     _package("torch", "torch"),
     _optional_package("tensorboard", "tensorboard", "train --tensorboard"),
+    _optional_package("tonic", "tonic", 'data of type "tonic"'),
     Probe("engine reference", _engine_reference, "repair torch first", needs=("torch", "pydantic")),
     Probe(
         "engine cpu",

@@ -288,9 +288,9 @@ def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, gra
 
 @numba.njit(inline="always")
 def _most_active(counts, neurons):
-    """Returns the first neuron with the largest count, or ``SILENT`` if no count is above 0."""
+    """Returns the first neuron with the largest count, or ``SILENT`` if all counts are 0."""
     top = _largest_rate(counts, neurons, 1.0)
-    if top > 0:
+    if top != 0 or np.any(counts[:neurons] != 0):
         for at in range(0, len(counts), LANES):
             equal = to_bitmask(_rates(counts, at, 1.0) == broadcast(np.float32(top)))
             if equal != 0:

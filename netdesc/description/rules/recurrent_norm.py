@@ -1,5 +1,4 @@
 from netdesc.description.json.tree import Parts
-from netdesc.description.models.layers import Recurrent, WinnerTakeAll
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -18,9 +17,9 @@ def check(context: Context) -> Found:
 
     Set norm to null in the neuron of a recurrent or winner_take_all layer.
     """
-    for index, layer in enumerate(context.document.layers):
+    for index, layer in context.neuron_layers():
         neuron = context.neuron_of(layer)
-        if isinstance(layer, Recurrent | WinnerTakeAll) and neuron is not None and neuron.norm:
+        if layer.feeds_back and neuron is not None and neuron.norm:
             parts: Parts = ("layers", index, "neuron")
             if isinstance(layer.neuron, str):
                 parts = ("neurons", layer.neuron)

@@ -1,6 +1,5 @@
 import math
 
-from netdesc.description.models.layers import RecurrentSection
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import shape_locations, trace_shape
 
@@ -41,8 +40,8 @@ def check(context: Context) -> Found:
         if shape is None:
             continue
         synapses = math.prod(layer.weight_shape(shape))
-        if isinstance(layer, RecurrentSection):
-            synapses = max(synapses, layer.units**2)
+        if layer.feeds_back:
+            synapses = max(synapses, math.prod(wiring.outputs[index] or ()) ** 2)
         if synapses > MAX_SYNAPSES:
             yield RuleDiagnostic(
                 ("layers", index, layer.size_field or "name"),

@@ -1,6 +1,5 @@
 import math
 
-from netdesc.description.models.layers import Recurrent
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shape_trace import shape_locations
 
@@ -30,8 +29,9 @@ def check(context: Context) -> Found:
         if layer.weight_init == "normal":
             continue  # a few weights are far larger than the others
         scales = {"weight_scale": (layer.weight_scale, layer.weight_shape(shape)[1:])}
-        if isinstance(layer, Recurrent):
-            scales["recurrent_weight_scale"] = layer.recurrent_weight_scale, (layer.units,)
+        own = layer.recurrent_synapses
+        if own is not None:
+            scales["recurrent_weight_scale"] = own.weight_scale, context.wiring.outputs[index] or ()
         for field, (scale, inputs) in scales.items():
             root = math.sqrt(math.prod(inputs))
             bound = scale / root

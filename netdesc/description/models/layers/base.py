@@ -111,6 +111,8 @@ class LayerSection(Section):
 class SynapticSection(LayerSection):
     """Base class of the layers with synapses into neurons."""
 
+    feeds_back: ClassVar[bool] = False
+    """Whether every neuron also reads all neurons of the layer, one step later."""
     draws_weights: ClassVar[bool] = True
     """Whether the initial weights are drawn at random; otherwise the neurons share the weights."""
 

@@ -15,6 +15,8 @@ class RecurrentSection(FullyConnected):
     What a neuron reads are the outputs of the step before, without an axonal delay.
     """
 
+    feeds_back = True
+
     def synapses(self, shape: Shape) -> int:
         return super().synapses(shape) + self.units**2
 

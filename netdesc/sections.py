@@ -28,6 +28,7 @@ class Section(BaseModel):
         validate_by_alias=True,
         validate_by_name=False,
         protected_namespaces=(),
+        defer_build=True,
     )
 
 

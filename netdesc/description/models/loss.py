@@ -50,7 +50,6 @@ class LossSection(Section):
         shared = [*LossSection.model_fields, "signal", "over"]
         known = cls.__pydantic_fields__
         cls.__pydantic_fields__ = dict(sorted(known.items(), key=lambda each: each[0] in shared))
-        cls.model_rebuild(force=True)
 
     @property
     def is_by_step(self) -> bool:

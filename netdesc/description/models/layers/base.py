@@ -67,7 +67,6 @@ class LayerSection(Section):
         cls.__pydantic_fields__ = dict(
             sorted(known.items(), key=lambda each: order.get(each[0], -1))
         )
-        cls.model_rebuild(force=True)
 
     @classmethod
     def type_name(cls) -> str:

@@ -7,8 +7,8 @@ from netdesc.description import check
 DENSE = {"name": "out", "type": "dense", "units": 2, "neuron": {"type": "integrator"}}
 
 
-def faults(shape, *layers, steps=10):
-    """Returns pairs of pointer and message of the ND207 in a network with these layers."""
+def errors_of(shape, *layers, steps=10):
+    """Returns the errors in a network with these layers."""
     named = [{"name": f"a{at}", **layer} for at, layer in enumerate(layers)]
     document = {
         "format": 1,
@@ -20,7 +20,12 @@ def faults(shape, *layers, steps=10):
         "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
     }
     _, found = check(document)
-    errors = [each for each in found if each.severity == "error"]
+    return [each for each in found if each.severity == "error"]
+
+
+def faults(shape, *layers):
+    """Returns pairs of pointer and message of the ND207 in a network with these layers."""
+    errors = errors_of(shape, *layers)
     assert all(each.code == "ND207" for each in errors), errors
     return [(each.pointer, each.message) for each in errors]
 
@@ -69,3 +74,20 @@ def test_shapes_that_fit_are_accepted():
         {"type": "time_decimation", "factor": 10},
     ]
     assert not faults([32], *layers)
+
+
+@pytest.mark.parametrize("kind", [{"type": "neurons"}, {"type": "sum_pool", "kernel": 2}])
+def test_fields_without_effect_where_neurons_share_their_weights(kind):
+    layer = {**kind, "neuron": {"type": "delta", "threshold": 0.1}}
+    assert not errors_of([1, 4, 4], layer)
+    for field, value in {"weight_init": "normal", "mask": {"density": 0.5}}.items():
+        (error,) = errors_of([1, 4, 4], {**layer, field: value})
+        assert (error.code, error.pointer) == ("ND240", f"/layers/0/{field}")
+
+
+def test_the_bias_of_neurons_needs_no_norm():
+    layer = {"type": "neurons", "bias": 0.5, "neuron": {"type": "delta", "threshold": 0.1}}
+    assert not errors_of([4], layer)
+    assert {each.pointer for each in errors_of([4], {**layer, "weight_scale": 2.0})} == {
+        "/layers/0/weight_scale"
+    }

@@ -3,7 +3,7 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 
 @rule(
     "ND240",
-    "a field of a neuron that has no effect",
+    "a field of a neuron or of a layer that has no effect",
     at="/neurons/cuba",
     wrong='{"type": "rf", "threshold": 1, "period": 10, "decay": 0.1, "norm": "mean"}',
     right='{"type": "rf", "threshold": 1, "period": 10, "decay": 0.1}',
@@ -11,7 +11,8 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 def check(context: Context) -> Found:
     """A neuron without spikes has no surrogate gradient, no reset and no graded spikes. surrogate
     stands in place of tau_grad and scale_grad. A norm, and the bias of a layer, act where
-    equations have norm(…), and only the reset of refractory neurons has a refractory_decay.
+    equations have norm(…), and only the reset of refractory neurons has a refractory_decay. Layers
+    whose neurons share their weights draw none, and have no mask.
 
     Leave the field out.
     """
@@ -20,13 +21,12 @@ def check(context: Context) -> Found:
             message = f"{name} has no effect: {reason}"
             yield RuleDiagnostic((*parts, name), message, hint="leave it out", on="key")
     for index, layer in context.neuron_layers():
-        names = () if layer.draws_weights else ("weight_init", "mask")
-        for name in names:
+        for name in layer.idle_fields:
             if getattr(layer, name) != type(layer).model_fields[name].default:
-                message = f"{name} has no effect: the weights are not drawn"
+                message = f"{name} has no effect: neurons of this type of layer share their weights"
                 parts = ("layers", index, name)
                 yield RuleDiagnostic(parts, message, hint="leave it out", on="key")
         neuron = context.neuron_of(layer)
-        if layer.bias and neuron is not None and not neuron.has_norm:
+        if layer.learns_bias and neuron is not None and not neuron.has_norm:
             message = "bias has no effect: the equations of the neuron have no norm(…)"
             yield RuleDiagnostic(("layers", index, "bias"), message, hint="leave it out", on="key")

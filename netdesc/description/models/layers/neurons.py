@@ -20,6 +20,7 @@ class Neurons(SynapticSection):
     """
 
     draws_weights = False
+    idle_fields = ("weight_init", "mask", "weight_scale", "weight_norm")
 
     type: Literal["neurons"] = field(
         "One neuron for each value that comes in, times one weight, plus one bias."

@@ -7,13 +7,13 @@ from netdesc.description import check
 DENSE = {"name": "out", "type": "dense", "units": 2, "neuron": {"type": "integrator"}}
 
 
-def errors_of(shape, *layers, steps=10):
+def errors_of(shape, *layers):
     """Returns the errors in a network with these layers."""
     named = [{"name": f"a{at}", **layer} for at, layer in enumerate(layers)]
     document = {
         "format": 1,
         "name": "net",
-        "time": {"steps": steps, "step_ms": 1},
+        "time": {"steps": 10, "step_ms": 1},
         "input": {"shape": shape},
         "layers": [*named, {"name": "flat", "type": "flatten"}, DENSE],
         "loss": {"type": "spike_max", "mode": "softmax"},

@@ -132,7 +132,8 @@ class NeuronCase:
         """Compares gradients of an engine with those of the reference.
 
         A parameter's gradient is a sum over steps and samples, whose terms may cancel. So its error
-        is measured by the largest of all gradients.
+        is measured by the largest of all gradients. Paths from an input to the output may cancel,
+        too: float32 then has errors of a few units in the last place of the output's gradient.
         """
         rng = np.random.default_rng(seed)
         grad_out_TBN = torch.from_numpy(rng.normal(size=self.shape)).float()
@@ -143,7 +144,8 @@ class NeuronCase:
         inputs = self.neurons().program.inputs
         for name, each in expected.items():
             size = float(each.abs().max()) if name in inputs else largest
-            assert (own[name].cpu() - each).abs().max() <= 1e-5 * size + 1e-12, name
+            error = float((own[name].cpu() - each).abs().max())
+            assert error <= 1e-5 * size + 2**-22 * float(grad_out_TBN.abs().max()), name
 
 
 @st.composite

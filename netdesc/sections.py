@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +18,14 @@ REQUIRED: Any = ...
 
 
 class Section(BaseModel):
-    """A JSON object of the document. It allows no unknown keys, conversions of types or changes."""
+    """A JSON object of the document. It allows no unknown keys, conversions of types or changes.
+
+    If it has a type, this and its name are its first fields. Those that a base class with
+    ``is_shared`` declares are the last ones.
+    """
+
+    is_shared: ClassVar[bool] = False
+    """Whether this class, not a subclass, is a base that holds the common fields of others."""
 
     model_config = ConfigDict(
         strict=True,
@@ -28,8 +36,26 @@ class Section(BaseModel):
         validate_by_alias=True,
         validate_by_name=False,
         protected_namespaces=(),
-        defer_build=True,
+        defer_build=True,  # so that validators have the order of fields
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Orders the fields of a section with a type."""
+        bases = [base for base in cls.__mro__ if base.__dict__.get("is_shared")]
+        shared = {name for base in bases for name in inspect.get_annotations(base)}
+        known = cls.__pydantic_fields__
+        if "type" in known:
+            cls.__pydantic_fields__ = dict(
+                sorted(known.items(), key=lambda each: _place(each[0], shared))
+            )
+
+
+def _place(name: str, shared: Collection[str]) -> int:
+    return _FIRST.index(name) - len(_FIRST) if name in _FIRST else int(name in shared)
+
+
+_FIRST = ("name", "type")
 
 
 def field(

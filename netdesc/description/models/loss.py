@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -23,6 +23,7 @@ LearnsFrom = Literal["labels", "multi-hot labels", "target spikes", "target valu
 class LossSection(Section):
     """Base class of the losses, with the fields that all of them have."""
 
+    is_shared = True
     learns_from: ClassVar[LearnsFrom] = "labels"
     """What a sample has for the loss, beside its input."""
 
@@ -44,13 +45,6 @@ class LossSection(Section):
         "Factor on the loss. The losses of a list add up.", unit="1", default=1.0, gt=0, le=1e9
     )
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Puts the fields that losses share behind those of each loss."""
-        shared = [*LossSection.model_fields, "signal", "over"]
-        known = cls.__pydantic_fields__
-        cls.__pydantic_fields__ = dict(sorted(known.items(), key=lambda each: each[0] in shared))
-
     @property
     def is_by_step(self) -> bool:
         """Whether the loss compares every step, so that a sample may have a target in each."""
@@ -61,6 +55,8 @@ class SignalLoss(LossSection):
     """Base class of the losses that reduce what a layer gives over the steps, before they compare
     it.
     """
+
+    is_shared = True
 
     signal: str = field(
         'What the loss reads of its layer: "output", or the name of a state of its neurons, whose '

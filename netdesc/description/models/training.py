@@ -18,53 +18,38 @@ OPTIMIZER_EXAMPLE = {"type": "adam", "learning_rate": 0.001}
 RATE = "Learning rate. The schedule starts from it."
 
 
-class Adam(Section):
+class Adaptive(Section):
+    """Base class of the optimizers that divide by the running size of a gradient."""
+
+    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
+    weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
+    betas: tuple[Beta, Beta] = field(
+        "Shares of the running means of the gradient and of its square that are kept in each step.",
+        unit="1",
+        default=(0.9, 0.999),
+    )
+    eps: float = field(
+        "Number added to the denominator, so that it is never 0.", unit="1", default=1e-8, gt=0
+    )
+
+
+class Adam(Adaptive):
     """Adam; weight decay is added to the gradient."""
 
     type: Literal["adam"] = field("Adam; weight decay is added to the gradient.")
-    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
-    weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
-    betas: tuple[Beta, Beta] = field(
-        "Shares of the running means of the gradient and of its square that are kept in each step.",
-        unit="1",
-        default=(0.9, 0.999),
-    )
-    eps: float = field(
-        "Number added to the denominator, so that it is never 0.", unit="1", default=1e-8, gt=0
-    )
 
 
-class AdamW(Section):
+class AdamW(Adaptive):
     """Adam whose weight decay acts on the weights themselves."""
 
     type: Literal["adamw"] = field("Adam whose weight decay acts on the weights themselves.")
-    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
-    weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
-    betas: tuple[Beta, Beta] = field(
-        "Shares of the running means of the gradient and of its square that are kept in each step.",
-        unit="1",
-        default=(0.9, 0.999),
-    )
-    eps: float = field(
-        "Number added to the denominator, so that it is never 0.", unit="1", default=1e-8, gt=0
-    )
 
 
-class RAdam(Section):
+class RAdam(Adaptive):
     """Adam whose first steps are shorter, until the variance of the gradient is known."""
 
     type: Literal["radam"] = field(
         "Adam whose first steps are shorter, until the variance of the gradient is known."
-    )
-    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
-    weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
-    betas: tuple[Beta, Beta] = field(
-        "Shares of the running means of the gradient and of its square that are kept in each step.",
-        unit="1",
-        default=(0.9, 0.999),
-    )
-    eps: float = field(
-        "Number added to the denominator, so that it is never 0.", unit="1", default=1e-8, gt=0
     )
 
 

@@ -49,6 +49,7 @@ class NeuronSection(Section):
     ``threshold_field`` and ``parameter_field`` are its parameters.
     """
 
+    is_shared = True
     source: ClassVar[str] = ""
     """The paper or the program that the equations are from."""
     input_names: ClassVar[tuple[str, ...]] = ("x",)
@@ -109,8 +110,8 @@ class NeuronSection(Section):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Puts common fields behind the neuron's own, and lists what can be learnt in ``learn``."""
-        order = {"type": -2} | {name: at for at, name in enumerate(NeuronSection.model_fields)}
+        """Lists what can be learnt in the field ``learn``."""
+        super().__pydantic_init_subclass__()
         known = cls.__pydantic_fields__
         names = [name for name, info in known.items() if _extra(info).get("x-learnt-range")]
         if names:
@@ -118,9 +119,6 @@ class NeuronSection(Section):
             learn.annotation = tuple[Literal[*names], ...]
             learn.json_schema_extra = cast("Any", _extra(learn) | {"x-example": names[-1:]})
             known["learn"] = learn
-        cls.__pydantic_fields__ = dict(
-            sorted(known.items(), key=lambda each: order.get(each[0], -1))
-        )
 
     @classmethod
     def type_name(cls) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
 
@@ -41,6 +41,7 @@ class ShapeError(ValueError):
 class LayerSection(Section):
     """Base class of the sections of layers."""
 
+    is_shared = True
     sums_inputs: ClassVar[bool] = True
     """Whether the outputs of several layers in ``from`` are added up, so that they have one shape.
     """
@@ -55,18 +56,6 @@ class LayerSection(Section):
         example="input",
         alias="from",
     )
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Puts common fields behind the layer's own; only the name and the type come first."""
-        common = [*SynapticSection.model_fields] if "SynapticSection" in globals() else []
-        order = dict.fromkeys(("name", "type", "channels", "kernel", "stride"), 0)
-        order = {name: at - 9 for at, name in enumerate(order)} | {"from_": 0}
-        order |= {name: at for at, name in enumerate(common, 1) if name not in order}
-        known = cls.__pydantic_fields__
-        cls.__pydantic_fields__ = dict(
-            sorted(known.items(), key=lambda each: order.get(each[0], -1))
-        )
 
     @classmethod
     def type_name(cls) -> str:
@@ -110,6 +99,7 @@ class LayerSection(Section):
 class SynapticSection(LayerSection):
     """Base class of the layers with synapses into neurons."""
 
+    is_shared = True
     feeds_back: ClassVar[bool] = False
     """Whether every neuron also reads all neurons of the layer, one step later."""
     draws_weights: ClassVar[bool] = True

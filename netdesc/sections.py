@@ -20,8 +20,8 @@ REQUIRED: Any = ...
 class Section(BaseModel):
     """A JSON object of the document. It allows no unknown keys, conversions of types or changes.
 
-    If it has a type, this and its name are its first fields. Those that a base class with
-    ``is_shared`` declares are the last ones.
+    If it has a type, its docstring describes the type. The type and the name are its first fields;
+    those that a base class with ``is_shared`` declares are the last ones.
     """
 
     is_shared: ClassVar[bool] = False
@@ -41,14 +41,19 @@ class Section(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Orders the fields of a section with a type."""
+        """Describes the type of a section that has one, and orders its fields."""
         bases = [base for base in cls.__mro__ if base.__dict__.get("is_shared")]
         shared = {name for base in bases for name in inspect.get_annotations(base)}
         known = cls.__pydantic_fields__
-        if "type" in known:
-            cls.__pydantic_fields__ = dict(
-                sorted(known.items(), key=lambda each: _place(each[0], shared))
-            )
+        if "type" not in known:
+            return
+        kind = known["type"]
+        if kind.description is None:
+            text = " ".join((cls.__doc__ or "").split())
+            kind.description, kind.json_schema_extra = f"{text} Required.", {"x-text": text}
+        cls.__pydantic_fields__ = dict(
+            sorted(known.items(), key=lambda each: _place(each[0], shared))
+        )
 
 
 def _place(name: str, shared: Collection[str]) -> int:

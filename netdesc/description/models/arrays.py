@@ -46,15 +46,13 @@ class SpikesEncoding(EncodingSection):
 
     file_axes = ("samples", "steps")
 
-    type: Literal["spikes"] = field("The inputs are spikes already: 0 or 1 in every step.")
+    type: Literal["spikes"]
 
 
 class RateEncoding(EncodingSection):
     """A value is the probability of a spike in each step, drawn anew in every epoch."""
 
-    type: Literal["rate"] = field(
-        "A value is the probability of a spike in each step, drawn anew in every epoch."
-    )
+    type: Literal["rate"]
     max_rate: float = field(
         "Probability of a spike in a step for the high end of the range.",
         unit="1",
@@ -67,9 +65,7 @@ class RateEncoding(EncodingSection):
 class LatencyEncoding(EncodingSection):
     """Each value gives one spike, which is earlier for a larger value."""
 
-    type: Literal["latency"] = field(
-        "Each value gives one spike, which is earlier for a larger value."
-    )
+    type: Literal["latency"]
     silent_below: float = field(
         "Values up to this one give no spike. 0 is the low end of the range, 1 the high end.",
         unit="1",
@@ -93,9 +89,7 @@ class ConstantEncoding(EncodingSection):
     is_real = True
     largest = MAX_REAL_INPUT
 
-    type: Literal["constant"] = field(
-        "A value arrives in every step, rounded to a multiple of 1/64."
-    )
+    type: Literal["constant"]
 
 
 class SeriesEncoding(EncodingSection):
@@ -105,9 +99,7 @@ class SeriesEncoding(EncodingSection):
     is_real = True
     largest = MAX_REAL_INPUT
 
-    type: Literal["series"] = field(
-        "Each step has its own values, which arrive rounded to multiples of 1/64."
-    )
+    type: Literal["series"]
 
 
 class DeltaEncoding(EncodingSection):
@@ -116,9 +108,7 @@ class DeltaEncoding(EncodingSection):
     file_axes = ("samples", "steps")
     is_real = True
 
-    type: Literal["delta"] = field(
-        "A spike in each step in which a value has risen by a threshold since the step before."
-    )
+    type: Literal["delta"]
     threshold: float = field(
         "Smallest rise that gives a spike. The value before the first step is 0.",
         unit="of the values, after range and to",
@@ -146,7 +136,7 @@ Encoding = Annotated[
 class Arrays(Section):
     """Samples with labels or targets in one .npz file."""
 
-    type: Literal["arrays"] = field("Samples with labels or targets in one .npz file.")
+    type: Literal["arrays"]
     path: PathText = field(
         "File of arrays without pickles: .npz, or a folder with an .npy file for each array. "
         "Arrays of more than 1 GiB are read batch by batch unless they are compressed. Relative to "

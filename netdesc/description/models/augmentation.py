@@ -12,9 +12,7 @@ from netdesc.sections import Section, field, type_tag
 class TimeShift(Section):
     """Moves a sample's inputs to earlier or later steps, all by the same number."""
 
-    type: Literal["time_shift"] = field(
-        "Moves a sample's inputs to earlier or later steps, all by the same number."
-    )
+    type: Literal["time_shift"]
     max_steps: int = field(
         "The number of steps is drawn from -max_steps to max_steps. What leaves the sample is "
         "lost.",
@@ -28,9 +26,7 @@ class TimeShift(Section):
 class SpatialShift(Section):
     """Moves a sample's inputs along the last two axes of input.shape, or along its only axis."""
 
-    type: Literal["spatial_shift"] = field(
-        "Moves a sample's inputs along the last two axes of input.shape, or along its only axis."
-    )
+    type: Literal["spatial_shift"]
     max_pixels: int = field(
         "For each axis, the number of pixels (or neurons) is drawn from -max_pixels to max_pixels. "
         "What leaves the sample is lost.",
@@ -44,9 +40,7 @@ class SpatialShift(Section):
 class DropEvents(Section):
     """Removes each event, or each value that is not 0, with the same probability."""
 
-    type: Literal["drop_events"] = field(
-        "Removes each event, or each value that is not 0, with the same probability."
-    )
+    type: Literal["drop_events"]
     probability: float = field(
         "Probability with which an event is removed.", unit="1", example=0.1, gt=0, lt=1
     )
@@ -55,9 +49,7 @@ class DropEvents(Section):
 class TimeJitter(Section):
     """Moves each event, or each value that is not 0, to an earlier or later step of its own."""
 
-    type: Literal["time_jitter"] = field(
-        "Moves each event, or each value that is not 0, to an earlier or later step of its own."
-    )
+    type: Literal["time_jitter"]
     max_steps: int = field(
         "The number of steps is drawn from -max_steps to max_steps. What leaves the sample is "
         "lost; of values that meet, the largest magnitude stays.",

@@ -12,21 +12,16 @@ from netdesc.sections import Section, field, type_tag
 class RateClassifier(Section):
     """The class whose neuron spikes most in the whole sample."""
 
-    type: Literal["rate"] = field("The class whose neuron spikes most in the whole sample.")
+    type: Literal["rate"]
 
 
 class MovingWindowClassifier(Section):
-    """The class of a step is the neuron that spiked most in the last window_steps steps.
-
-    If a sample has one label, its class is the most frequent class of its steps; silent steps are
-    not counted.
+    """The class of a step is the neuron that spiked most in the last window_steps steps. If a
+    sample has one label, its class is the most frequent class of its steps; silent steps are not
+    counted.
     """
 
-    type: Literal["moving_window"] = field(
-        "The class of a step is the neuron that spiked most in the last window_steps steps. If a "
-        "sample has one label, its class is the most frequent class of its steps; silent steps are "
-        "not counted."
-    )
+    type: Literal["moving_window"]
     window_steps: int = field(
         "Number of steps of the window.",
         unit="steps",

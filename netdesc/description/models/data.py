@@ -71,7 +71,7 @@ class Pair(Section):
 class SpikeFiles(Section):
     """Samples, each an event file with its target or label."""
 
-    type: Literal["spike_files"] = field("Samples, each an event file with its target or label.")
+    type: Literal["spike_files"]
     train: tuple[Pair, ...] = field(
         "The training samples.",
         example=[{"input": {"path": "input.bs1"}, "label": 0}],

@@ -55,9 +55,7 @@ ValueEncoding = Annotated[
 class Idx(Section):
     """Images with labels in idx files, the format of MNIST and Fashion-MNIST."""
 
-    type: Literal["idx"] = field(
-        "Images with labels in idx files, the format of MNIST and Fashion-MNIST."
-    )
+    type: Literal["idx"]
     images: IdxFile = field(
         "The values of the training samples. An image has as many values as input.shape, and takes "
         "its shape.",

@@ -81,9 +81,7 @@ class SpikeTime(LossSection):
 
     learns_from = "target spikes"
 
-    type: Literal["spike_time"] = field(
-        "Squared difference of output and target after an exponential filter (van Rossum distance)."
-    )
+    type: Literal["spike_time"]
     time_constant_ms: float = field(
         "Time constant of the exponential filter.", unit="ms", gt=0, le=1e6, placeholder=1.0
     )
@@ -109,9 +107,7 @@ class SpikeTime(LossSection):
 class SpikeRate(SignalLoss):
     """Squared difference of each output neuron's rate and its target rate."""
 
-    type: Literal["spike_rate"] = field(
-        "Squared difference of each output neuron's rate and its target rate."
-    )
+    type: Literal["spike_rate"]
     true_rate: float = field(
         "Target rate of the label's neuron.",
         unit="spikes a step",
@@ -137,9 +133,7 @@ class SpikeRate(SignalLoss):
 class SpikeMax(SignalLoss):
     """Negative log likelihood of the label, given the rates of the output neurons."""
 
-    type: Literal["spike_max"] = field(
-        "Negative log likelihood of the label, given the rates of the output neurons."
-    )
+    type: Literal["spike_max"]
     mode: Literal["probability", "softmax"] = field(
         "How rates become likelihoods: each rate's share of their sum, or their softmax.",
         default="probability",
@@ -153,13 +147,11 @@ class SpikeMax(SignalLoss):
 
 
 class SpikeMoid(SignalLoss):
-    """Binary cross-entropy of each output neuron's probability, which its rate gives."""
+    """Binary cross-entropy of each output neuron's probability, sigmoid((rate - theta) / alpha)."""
 
     learns_from = "multi-hot labels"
 
-    type: Literal["spike_moid"] = field(
-        "Binary cross-entropy of each output neuron's probability, sigmoid((rate - theta) / alpha)."
-    )
+    type: Literal["spike_moid"]
     alpha: float = field(
         "Rate by which the probability rises from 1/2 to 73%.",
         unit="spikes a step",
@@ -185,9 +177,7 @@ class SpikeMoid(SignalLoss):
 class CrossEntropy(SignalLoss):
     """Negative log likelihood of the label under the softmax of the output neurons' values."""
 
-    type: Literal["cross_entropy"] = field(
-        "Negative log likelihood of the label under the softmax of the output neurons' values."
-    )
+    type: Literal["cross_entropy"]
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch and, for each_step, steps.", default="mean"
     )
@@ -198,9 +188,7 @@ class MeanSquaredError(SignalLoss):
 
     learns_from = "target values"
 
-    type: Literal["mean_squared_error"] = field(
-        "Squared difference of the output and target values."
-    )
+    type: Literal["mean_squared_error"]
     over: Literal["each_step", "mean", "sum", "max", "last"] = field(
         "What is compared: the value of each step, or one value a sample, which is the mean, the "
         "sum or the largest of its steps, or the last of them.",
@@ -229,12 +217,11 @@ Loss = Annotated[
 
 
 class EventRate(Section):
-    """Penalty on layers that spike too much or too little."""
+    """Squared distance of a layer's mean output from min_rate to max_rate, by magnitude, summed
+    over layers. It is added once to the loss of each batch.
+    """
 
-    type: Literal["event_rate"] = field(
-        "Squared distance of a layer's mean output from min_rate to max_rate, by magnitude, summed "
-        "over layers. It is added once to the loss of each batch."
-    )
+    type: Literal["event_rate"]
     layers: Annotated[tuple[str, ...], Field(min_length=1)] | None = field(
         "Names of the layers; null takes all layers that have neurons.",
         default=None,

@@ -48,9 +48,7 @@ class EventFolder(Section):
 class EventFolders(Section):
     """Recordings in folders, one for each class. Batches are read from the files one by one."""
 
-    type: Literal["event_folders"] = field(
-        "Recordings in folders, one for each class. Batches are read from the files one by one."
-    )
+    type: Literal["event_folders"]
     train: EventFolder = field(
         "The training samples. Their folders, sorted by name (numbers by value), are the classes "
         "0, 1, …",
@@ -82,9 +80,7 @@ class EventFolders(Section):
 class Tonic(Section):
     """A dataset of the package Tonic, which loads or downloads it: pip install "netdesc[tonic]"."""
 
-    type: Literal["tonic"] = field(
-        'A dataset of the package Tonic, which loads or downloads it: pip install "netdesc[tonic]".'
-    )
+    type: Literal["tonic"]
     dataset: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)] = field(
         "Name of the dataset's class in tonic.datasets.", example="NMNIST"
     )

@@ -36,27 +36,25 @@ class Adaptive(Section):
 class Adam(Adaptive):
     """Adam; weight decay is added to the gradient."""
 
-    type: Literal["adam"] = field("Adam; weight decay is added to the gradient.")
+    type: Literal["adam"]
 
 
 class AdamW(Adaptive):
     """Adam whose weight decay acts on the weights themselves."""
 
-    type: Literal["adamw"] = field("Adam whose weight decay acts on the weights themselves.")
+    type: Literal["adamw"]
 
 
 class RAdam(Adaptive):
     """Adam whose first steps are shorter, until the variance of the gradient is known."""
 
-    type: Literal["radam"] = field(
-        "Adam whose first steps are shorter, until the variance of the gradient is known."
-    )
+    type: Literal["radam"]
 
 
 class Sgd(Section):
     """Stochastic gradient descent."""
 
-    type: Literal["sgd"] = field("Stochastic gradient descent.")
+    type: Literal["sgd"]
     learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
     weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     momentum: float = field(
@@ -77,15 +75,13 @@ Optimizer = Annotated[
 class ConstantSchedule(Section):
     """The learning rate stays the same in all epochs."""
 
-    type: Literal["constant"] = field("The learning rate stays the same in all epochs.")
+    type: Literal["constant"]
 
 
 class CosineSchedule(Section):
     """A linear warm-up, and then a fall to final_rate along half a cosine."""
 
-    type: Literal["cosine"] = field(
-        "A linear warm-up, and then a fall to final_rate along half a cosine."
-    )
+    type: Literal["cosine"]
     warmup_epochs: int = field(
         "Epochs in which the rate rises linearly to learning_rate.",
         unit="epochs",
@@ -99,9 +95,7 @@ class CosineSchedule(Section):
 class StepSchedule(Section):
     """The learning rate is multiplied by factor after every every_epochs epochs."""
 
-    type: Literal["step"] = field(
-        "The learning rate is multiplied by factor after every every_epochs epochs."
-    )
+    type: Literal["step"]
     every_epochs: int = field(
         "Number of epochs between two changes.",
         unit="epochs",
@@ -116,9 +110,7 @@ class StepSchedule(Section):
 class MilestonesSchedule(Section):
     """The learning rate is multiplied by factor after each number of epochs in epochs."""
 
-    type: Literal["milestones"] = field(
-        "The learning rate is multiplied by factor after each number of epochs in epochs."
-    )
+    type: Literal["milestones"]
     epochs: Annotated[tuple[Milestone, ...], Field(min_length=1, max_length=1000)] = field(
         "Numbers of epochs after which the rate changes, in rising order.",
         unit="epochs",
@@ -130,9 +122,7 @@ class MilestonesSchedule(Section):
 class PlateauSchedule(Section):
     """The learning rate is multiplied by factor whenever the loss has stopped falling."""
 
-    type: Literal["plateau"] = field(
-        "The learning rate is multiplied by factor whenever the loss has stopped falling."
-    )
+    type: Literal["plateau"]
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, lt=1, placeholder=0.5)
     patience_epochs: int = field(
         "The rate changes after this number of epochs without a better loss: the loss of the "

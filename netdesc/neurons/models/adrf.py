@@ -8,7 +8,6 @@ from netdesc.neurons.models.alif import ADAPT, RAISE, RECOVER, REFRACT
 from netdesc.neurons.models.base import Equations
 from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
 from netdesc.neurons.models.rf import ROTATION, Resonator
-from netdesc.sections import field
 
 _STEP = (*ROTATION, ADAPT, RECOVER)
 _LEVEL = "threshold + a + r"
@@ -35,7 +34,7 @@ class Adrf(AdaptiveResonator):
     surrogate_factors = (0.5, 10.0)
     source = "lava-dl, slayer.neuron.adrf, with the surrogate gradient of rf"
 
-    type: Literal["adrf"] = field("Adaptive resonate-and-fire neuron that spikes by phase.")
+    type: Literal["adrf"]
 
     def equations(self) -> Equations:
         spike = (f"phase_spike(re, im, {_LEVEL})", _PHASE_TEXT)
@@ -51,7 +50,7 @@ class AdrfIz(AdaptiveResonator):
 
     source = "lava-dl, slayer.neuron.adrf_iz: its functions dynamics and spike"
 
-    type: Literal["adrf_iz"] = field("Adaptive resonate-and-fire neuron, by its imaginary part.")
+    type: Literal["adrf_iz"]
 
     def equations(self) -> Equations:
         spike = (f"im >= {_LEVEL}", "The neuron spikes at the raised threshold.")

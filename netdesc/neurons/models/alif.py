@@ -33,7 +33,7 @@ class Alif(NeuronSection):
     net_options = (("reset", "refractory"),)
     source = "lava-dl, slayer.neuron.alif; Bellec et al. 2018"
 
-    type: Literal["alif"] = field("Adaptive leaky integrate-and-fire neuron.")
+    type: Literal["alif"]
     threshold: Threshold = threshold_field("Voltage at which the neuron spikes, at rest.")
     threshold_step: Threshold = threshold_field(
         "What a spike adds to the threshold.", learnt_range=(0.0, 2047.0)

@@ -6,7 +6,6 @@ from typing import Literal
 
 from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import Decay, Threshold, decay_field, threshold_field
-from netdesc.sections import field
 
 CURRENT = ("u = decay(u, current_decay) + x", "The current leaks and gains the input.")
 VOLTAGE = ("v = decay(v, voltage_decay) + norm(u)", "The voltage leaks and gains u.")
@@ -24,7 +23,7 @@ class Cuba(NeuronSection):
     wrapped = ("u",)
     source = "lava-dl, slayer.neuron.cuba; Davies et al. 2018 (Loihi)"
 
-    type: Literal["cuba"] = field("Current-based leaky integrate-and-fire neuron.")
+    type: Literal["cuba"]
     threshold: Threshold = threshold_field("Voltage above which the neuron spikes.")
     current_decay: Decay = decay_field(
         "Share of the current lost per step: 0 keeps it, 1 drops it at once.", example=1.0

@@ -40,7 +40,7 @@ class Delta(NeuronSection):
     net_way_out = "leave the layer out, and encode the input outside the network"
     source = "lava-dl, slayer.axon.delta.Delta; lava.proc.sdn.Delta"
 
-    type: Literal["delta"] = field("Encoder that hands on differences of its input.")
+    type: Literal["delta"]
     threshold: Threshold = threshold_field(
         "Difference that is handed on; 0 hands on all.", learnt_range=None
     )

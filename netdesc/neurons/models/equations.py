@@ -36,7 +36,7 @@ class EquationNeuron(NeuronSection):
 
     source = "the document"
 
-    type: Literal["equations"] = field("Neuron that is defined by equations.")
+    type: Literal["equations"]
     parameters: dict[str, EquationParameter] = field(
         "Parameters by the names that equations have for them.",
         default={},

@@ -7,7 +7,6 @@ from typing import Literal
 from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.cuba import CURRENT, VOLTAGE
 from netdesc.neurons.models.fields import Decay, decay_field
-from netdesc.sections import field
 
 
 class Integrator(NeuronSection):
@@ -22,7 +21,7 @@ class Integrator(NeuronSection):
     wrapped = ("u",)
     source = "lava-dl, slayer.block.cuba.Affine and lava.proc.sdn.Sigma"
 
-    type: Literal["integrator"] = field("Voltage that is handed on, without spikes.")
+    type: Literal["integrator"]
     current_decay: Decay = decay_field("Share of the current lost per step.", default=1.0)
     voltage_decay: Decay = decay_field("Share of the voltage lost per step.", default=0.0)
 

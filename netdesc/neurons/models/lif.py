@@ -26,7 +26,7 @@ class Lif(NeuronSection):
     net_options = (("reset", "zero"),)
     source = "Lapicque 1907; with subtract_delayed the default of snnTorch's Leaky"
 
-    type: Literal["lif"] = field("Leaky integrate-and-fire neuron.")
+    type: Literal["lif"]
     threshold: Threshold = threshold_field("Voltage above which the neuron spikes.")
     voltage_decay: Decay = decay_field(
         "Share of the voltage lost per step: 0 keeps it, 1 drops it at once."

@@ -18,7 +18,6 @@ from netdesc.neurons.models.fields import (
     parameter_field,
     threshold_field,
 )
-from netdesc.sections import field
 
 Period = OrRange[Annotated[float, Field(ge=4)]]
 
@@ -106,7 +105,7 @@ class Rf(Resonator):
     surrogate_factors = (0.5, 10.0)
     source = "lava-dl, slayer.neuron.rf; Frady et al. 2022"
 
-    type: Literal["rf"] = field("Resonate-and-fire neuron that spikes by phase.")
+    type: Literal["rf"]
 
     def equations(self) -> Equations:
         spike = ("phase_spike(re, im, threshold)", _PHASE_TEXT)
@@ -122,7 +121,7 @@ class RfIz(Resonator):
 
     source = "lava-dl, slayer.neuron.rf_iz; Izhikevich 2001"
 
-    type: Literal["rf_iz"] = field("Resonate-and-fire neuron with Izhikevich's reset.")
+    type: Literal["rf_iz"]
 
     def equations(self) -> Equations:
         spike = ("im >= threshold", "The neuron spikes at the threshold.")

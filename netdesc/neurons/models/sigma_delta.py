@@ -30,7 +30,7 @@ class SigmaDelta(NeuronSection):
     net_options = (("cumulative_error", False),)
     source = "lava-dl, slayer.neuron.sigma_delta; lava.proc.sdn.SigmaDelta"
 
-    type: Literal["sigma_delta"] = field("Sums differences, activates, hands on differences.")
+    type: Literal["sigma_delta"]
     threshold: OrRange[Annotated[float, Field(ge=0, le=MAX_DIFFERENCE)]] = threshold_field(
         "Difference that is handed on; 0 hands on all.", learnt_range=None
     )

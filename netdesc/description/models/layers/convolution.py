@@ -169,22 +169,19 @@ class Convolution(KernelSection):
 
 
 class Conv(Convolution):
-    """Convolution: each neuron reads a kernel's part of all channels of its group."""
+    """Convolution (cross-correlation): each neuron reads the part of the input that a kernel
+    covers. The last rows and columns are not read where the stride does not divide.
+    """
 
-    type: Literal["conv"] = field(
-        "Convolution (cross-correlation): each neuron reads the part of the input that a kernel "
-        "covers. The last rows and columns are not read where the stride does not divide."
-    )
+    type: Literal["conv"]
 
 
 class ConvTranspose(Convolution):
-    """Transposed convolution: each input spreads a kernel over the neurons."""
+    """Transposed convolution: each value of the input spreads a kernel over the neurons."""
 
     is_transposed = True
 
-    type: Literal["conv_transpose"] = field(
-        "Transposed convolution: each value of the input spreads a kernel over the neurons."
-    )
+    type: Literal["conv_transpose"]
     output_padding: CountOrZero = field(
         "Rows and columns that are added at the end of the output, smaller than the stride or the "
         "dilation: one number for both, or [rows, columns].",
@@ -239,11 +236,9 @@ class OneWeight(KernelSection):
 
 
 class SumPool(OneWeight):
-    """Sums what a kernel covers, times one weight, by channel, into neurons."""
+    """Sums the part of a channel that a kernel covers, times one weight, into neurons."""
 
-    type: Literal["sum_pool"] = field(
-        "Sums the part of a channel that a kernel covers, times one weight, into neurons."
-    )
+    type: Literal["sum_pool"]
 
     def _output_size(self, size: Pair) -> Pair:
         outputs, spans = super()._output_size(size), span(self.kernel_size, self.dilations)
@@ -262,10 +257,8 @@ class SumPool(OneWeight):
 
 
 class Upsample(OneWeight):
-    """Spreads each value over a kernel, times one weight, by channel, into neurons."""
+    """Spreads each value of a channel over a kernel, times one weight, into neurons."""
 
     is_transposed = True
 
-    type: Literal["upsample"] = field(
-        "Spreads each value of a channel over a kernel, times one weight, into neurons."
-    )
+    type: Literal["upsample"]

@@ -34,4 +34,4 @@ class FullyConnected(SynapticSection):
 class Dense(FullyConnected):
     """Fully connected synapses into neurons."""
 
-    type: Literal["dense"] = field("Fully connected synapses into neurons.")
+    type: Literal["dense"]

@@ -22,9 +22,7 @@ class Neurons(SynapticSection):
     draws_weights = False
     idle_fields = ("weight_init", "mask", "weight_scale", "weight_norm")
 
-    type: Literal["neurons"] = field(
-        "One neuron for each value that comes in, times one weight, plus one bias."
-    )
+    type: Literal["neurons"]
     weight: float = field("Initial factor on what comes in.", unit="1", default=1.0, ge=-4, le=4)
     bias: float = field(  # pyright: ignore[reportIncompatibleVariableOverride]
         "Initial number that is added to what arrives.", unit="1", default=0.0, ge=-4, le=4

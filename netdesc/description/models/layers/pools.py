@@ -54,17 +54,13 @@ class Pooling(LayerSection):
 class MaxPool(Pooling):
     """Hands on the largest value of each window; of spikes, whether there is one."""
 
-    type: Literal["max_pool"] = field(
-        "Hands on the largest value of each window; of spikes, whether there is one."
-    )
+    type: Literal["max_pool"]
 
 
 class AveragePool(Pooling):
     """Hands on the mean of each window, cut to a multiple of 1/4096; padding counts as 0."""
 
-    type: Literal["average_pool"] = field(
-        "Hands on the mean of each window, cut to a multiple of 1/4096; padding counts as 0."
-    )
+    type: Literal["average_pool"]
 
 
 class PopulationAverage(LayerSection):
@@ -72,9 +68,7 @@ class PopulationAverage(LayerSection):
 
     size_field = "units"
 
-    type: Literal["population_average"] = field(
-        "Hands on the means of groups of consecutive neurons, cut to multiples of 1/4096."
-    )
+    type: Literal["population_average"]
     units: int = field(
         "Number of groups of equal size.", unit="values", ge=1, le=1 << 20, example=10
     )
@@ -93,15 +87,11 @@ class PopulationAverage(LayerSection):
 
 
 class TimeDecimation(LayerSection):
-    """Hands on the mean of each group of consecutive steps, cut to a multiple of 1/4096.
-
-    Missing steps of the last group count as 0.
+    """Hands on the mean of each group of consecutive steps, cut to a multiple of 1/4096; missing
+    steps of the last group count as 0.
     """
 
-    type: Literal["time_decimation"] = field(
-        "Hands on the mean of each group of consecutive steps, cut to a multiple of 1/4096; "
-        "missing steps of the last group count as 0."
-    )
+    type: Literal["time_decimation"]
     factor: int = field("Number of steps in a group.", unit="steps", ge=1, le=1_000_000, example=4)
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -24,9 +24,7 @@ class RecurrentSection(FullyConnected):
 class Recurrent(RecurrentSection):
     """A dense layer with trained weights from its own spikes, one step later."""
 
-    type: Literal["recurrent"] = field(
-        "A dense layer with trained weights from its own spikes, one step later."
-    )
+    type: Literal["recurrent"]
     recurrent_weight_scale: float = field(
         "Factor on the initial recurrent weights, which are uniform in ±1/sqrt(units).",
         unit="1",
@@ -48,9 +46,7 @@ class Recurrent(RecurrentSection):
 class WinnerTakeAll(RecurrentSection):
     """A dense layer whose neurons inhibit one another, one step after they fire."""
 
-    type: Literal["winner_take_all"] = field(
-        "A dense layer whose neurons inhibit one another, one step after they fire."
-    )
+    type: Literal["winner_take_all"]
     winners: int = field(
         "Number of neurons that should win. What arrives at each neuron is raised by "
         "threshold·(units − 2·winners)/units.",

@@ -17,9 +17,7 @@ Size = Annotated[int, Field(ge=1, le=1 << 24)]
 class Flatten(LayerSection):
     """Turns an input with several axes into one axis; the last axis varies fastest."""
 
-    type: Literal["flatten"] = field(
-        "Turns an input with several axes into one axis; the last axis varies fastest."
-    )
+    type: Literal["flatten"]
 
     def output_shape(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
@@ -30,9 +28,7 @@ class Reshape(LayerSection):
 
     size_field = "shape"
 
-    type: Literal["reshape"] = field(
-        "Hands on the same values with other axes; the last axis varies fastest."
-    )
+    type: Literal["reshape"]
     shape: Annotated[tuple[Size, ...], Field(min_length=1, max_length=3)] = field(
         "Shape of the output, such as [channels, rows, columns].", example=[2, 8, 8]
     )
@@ -53,7 +49,7 @@ class Concat(LayerSection):
 
     sums_inputs = False
 
-    type: Literal["concat"] = field("Joins the outputs of several layers along an axis.")
+    type: Literal["concat"]
     from_: From | None = field(
         "Names of the layers whose outputs are joined, in this order.",
         default=None,
@@ -88,7 +84,7 @@ class Concat(LayerSection):
 class Delay(LayerSection):
     """Hands on its input some steps later."""
 
-    type: Literal["delay"] = field("Hands on its input some steps later.")
+    type: Literal["delay"]
     steps: int = field("The steps.", unit="steps", ge=0, le=1 << 20, placeholder=1, example=3)
 
     @property

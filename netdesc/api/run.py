@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -14,11 +11,17 @@ import torch
 from numpy.typing import NDArray
 
 from netdesc.api.compile import Compiled, OpenedNetwork, Source, open_network
-from netdesc.description import Description
+from netdesc.api.recording import (
+    Input,
+    Recording,
+    bin_events,
+    find_pair,
+    input_array,
+    read_recording,
+)
 from netdesc.description.detect import is_net_file
-from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MAX_STEPS
-from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
+from netdesc.events import Event, EventFileError
 from netdesc.events.binning import require_choice
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.graph import Graph
@@ -67,6 +70,8 @@ class Result:
     """
 
     graph: Graph
+    steps: int
+    """The number of steps of the input."""
     spikes_TN: NDArray[np.bool_]
     layers: list[LayerSpikes]
     comparison: TargetComparison | None
@@ -74,36 +79,31 @@ class Result:
     warnings: list[str]
 
 
-def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "float") -> Result:
-    """Runs a network on one recording: a file of events, or an ``Event``.
+def run(network: Source, input: Input, arithmetic: Arithmetic = "float") -> Result:
+    """Runs a network on one recording: a file of events or of an array, an ``Event``, or an array.
 
     ``network`` is anything that ``compile`` takes; a run has its best weights. If its document
-    names the file ``events`` as an input, the document sets how the events are binned, and the
+    names the file ``input`` as an input, the document sets how the events are binned, and the
     output is compared with the document's target or label; if the target cannot be read, a warning
     says so. Events outside the network's neurons or steps are left out with the warning
-    ``DroppedEvents``. Both are in ``warnings`` of the result. EventFileError (a ValueError) if the
-    events do not fit, ValueError if ``arithmetic`` is unknown, TypeError if ``events`` has another
-    type, the errors of ``compile`` if the network cannot be built.
+    ``DroppedEvents``. Both are in ``warnings`` of the result. An array is [steps, neurons] or
+    [steps, *input shape], of any number of steps, or [*input shape], such as an image that is held
+    for all steps. EventFileError (a ValueError) if the recording does not fit, ValueError if
+    ``arithmetic`` is unknown, TypeError if ``input`` has another type, the errors of ``compile`` if
+    the network cannot be built.
 
     >>> result = netdesc.run("examples/oxford.json", "data/oxford/input.bs1")
     >>> result.spikes_TN.shape, result.comparison.target_spikes
     ((1900, 200), 10458)
     """
     require_choice(arithmetic, Arithmetic)
-    recording = _read_recording(events)
-    opened = _open(network, recording)
+    recording = read_recording(input)
+    opened = open_for(network, recording)
     compiled, description, *_ = opened
     graph = compiled.graph
-    pair = _find_pair(description, recording.path)
-    event = recording.event
-    input_TN, dropped = _bin(recording, graph.input_shape, graph, pair.input if pair else None)
-    problems = opened.warnings
-    if dropped:
-        problems.append(
-            f"{recording.name}: {dropped} of {len(event)} events lie outside {graph.steps} steps "
-            f"of {graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
-        )
-        warnings.warn(problems[-1], DroppedEvents, stacklevel=2)
+    pair = find_pair(description, recording.path)
+    input_TN, left_out = input_array(recording, graph, pair.input if pair else None)
+    problems = opened.warnings + left_out
     spikes_TN, counts, range_warnings = _ENGINES[arithmetic](compiled, input_TN)
     layers = [LayerSpikes("input", input_TN[0].size, int(np.count_nonzero(input_TN)))]
     layers += [
@@ -114,39 +114,19 @@ def run(network: Source, events: str | Path | Event, arithmetic: Arithmetic = "f
     comparison = classification = None
     if description is not None and pair is not None and pair.target is not None:
         try:
-            target = _read_recording(description.resolve(pair.target.path))
-            target_TN, _ = _bin(target, graph.output_shape, graph, pair.target)
+            target = read_recording(description.resolve(pair.target.path))
+            target_TN, _ = bin_events(target, graph.output_shape, graph, pair.target)
         except EventFileError as error:
             problems.append(f"the output is not compared with the target: {error}")
         else:
             comparison = _compare(compiled, spikes_TN, target_TN)
     if graph.classes is not None:
         classification = _classify(graph, spikes_TN, pair and pair.label)
-    return Result(graph, spikes_TN, layers, comparison, classification, problems + range_warnings)
+    problems += range_warnings
+    return Result(graph, len(input_TN), spikes_TN, layers, comparison, classification, problems)
 
 
-class _Recording(NamedTuple):
-    event: Event
-    name: str
-    path: Path | None
-
-
-def _read_recording(events: str | Path | Event) -> _Recording:
-    if isinstance(events, Event):
-        return _Recording(events, "the events", None)
-    if not isinstance(events, str | Path):
-        raise TypeError(
-            f"a file of events or an Event is needed, not {type(events).__name__}; "
-            "netdesc.events.Event.from_tensor converts an array or a tensor [steps, *input shape]"
-        )
-    path = Path(events)
-    if path.suffix.lower() == ".npz":
-        problem = "holds samples, which netdesc evaluate measures; a run takes one recording"
-        raise EventFileError(path, problem)
-    return _Recording(read_events(path), str(path), path)
-
-
-def _open(network: Source, recording: _Recording) -> OpenedNetwork:
+def open_for(network: Source, recording: Recording) -> OpenedNetwork:
     """Compiles the network. That of a ``.net`` file gets steps enough for the recording."""
     imported = network
     if isinstance(network, str | Path) and is_net_file(Path(network)):
@@ -156,16 +136,17 @@ def _open(network: Source, recording: _Recording) -> OpenedNetwork:
     return open_network(network)
 
 
-def _with_enough_steps(imported: ImportedNetwork, recording: _Recording) -> ImportedNetwork:
+def _with_enough_steps(imported: ImportedNetwork, recording: Recording) -> ImportedNetwork:
     """Chooses enough steps for the last event to reach the output, if their number is not given.
 
     EventFileError if more than ``MAX_STEPS`` steps are needed.
     """
     if not imported.steps_are_assumed:
         return imported
-    event = recording.event
+    event, step_ms = recording.data, imported.description["time"]["step_ms"]
+    if not isinstance(event, Event):
+        return imported
     last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
-    step_ms = imported.description["time"]["step_ms"]
     steps = round(last_ms / step_ms) + 1 + len(imported.table)
     if steps > MAX_STEPS:
         raise EventFileError(
@@ -175,30 +156,6 @@ def _with_enough_steps(imported: ImportedNetwork, recording: _Recording) -> Impo
         )
     time = {"steps": steps, "step_ms": step_ms}
     return replace(imported, description=imported.description | {"time": time})
-
-
-def _find_pair(description: Description | None, events: Path | None) -> Pair | None:
-    data = None if description is None else description.document.data
-    if description is None or events is None or not isinstance(data, SpikeFiles):
-        return None
-    for pair in itertools.chain.from_iterable(data.parts.values()):
-        path = description.resolve(pair.input.path)
-        if os.path.exists(path) and path.samefile(events):
-            return pair
-    return None
-
-
-def _bin(
-    recording: _Recording, shape: tuple[int, ...], graph: Graph, file: EventFile | None
-) -> tuple[NDArray[np.float32], int]:
-    """Bins events as the document says. EventFileError if they do not fit the shape."""
-    event, steps, step_ms = recording.event, graph.steps, graph.step_ms
-    try:
-        if file is None:
-            return to_dense(event, shape, steps, step_ms)
-        return to_dense(event, shape, steps, step_ms, file.rounding, file.duplicates)
-    except ValueError as error:
-        raise EventFileError(recording.name, str(error)) from error
 
 
 class _ForwardResult(NamedTuple):

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 def run(
     output: Output, network: Path, events: Path, target: Path | None, arithmetic: Arithmetic
 ) -> None:
-    """Run a network on the events of the file INPUT and count the spikes of each layer.
+    """Run a network on the file INPUT and count the spikes of each layer.
+
+    INPUT holds events, or in .npy or .npz an array [steps, neurons], [steps, *shape], or one image
+    of the input's shape, which is held for all steps. An .npy of 3 to 5 columns holds events.
 
     The network is a run with its best weights, a document, or a .net file. If the document has a
     target or a label for INPUT, the output is compared with it. A .net file runs as many steps, and
@@ -52,7 +55,7 @@ def run(
         output.print_json(
             {
                 "arithmetic": arithmetic,
-                "steps": result.graph.steps,
+                "steps": result.steps,
                 "layers": [asdict(layer) for layer in result.layers],
                 "comparison": result.comparison and asdict(result.comparison),
                 "classification": result.classification and asdict(result.classification),
@@ -61,7 +64,7 @@ def run(
             }
         )
         return
-    output.print(f"{result.graph.steps:,} steps of {result.graph.step_ms:g} ms")
+    output.print(f"{result.steps:,} steps of {result.graph.step_ms:g} ms")
     output.print_table(
         ("layer", "neurons", "spikes"),
         [(layer.layer, layer.neurons, layer.spikes) for layer in result.layers],

@@ -240,9 +240,54 @@ def test_arguments_that_no_run_has(labelled: Path) -> None:
     wrong: Any = "int"
     with pytest.raises(ValueError, match="known are float, integer"):
         inference.run(labelled, labelled.with_name("2.bs1"), wrong)
-    wrong = np.zeros((STEPS, CELLS))
-    with pytest.raises(TypeError, match=r"an Event is needed, not ndarray.*Event\.from_tensor"):
+    wrong = [[0] * CELLS]
+    with pytest.raises(TypeError, match="an Event or an array is needed, not list"):
         inference.run(labelled, wrong)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_arrays_are_run(labelled: Path, tmp_path: Path, suffix: str) -> None:
+    """Of any number of steps; one value for each neuron is held for all steps."""
+    spikes_TN = np.random.default_rng(0).random((STEPS + 3, CELLS)) < 0.3
+    long, image = tmp_path / f"long{suffix}", tmp_path / f"image{suffix}"
+    save = np.save if suffix == ".npy" else np.savez
+    save(long, spikes_TN)
+    save(image, spikes_TN[0])
+    for arithmetic in ("float", "integer"):
+        found = inference.run(labelled, long, arithmetic)
+        assert (found.steps, found.layers[0].spikes) == (STEPS + 3, np.count_nonzero(spikes_TN))
+        part = inference.run(labelled, spikes_TN[:STEPS], arithmetic)
+        assert np.array_equal(part.spikes_TN, found.spikes_TN[:STEPS])
+        held = inference.run(labelled, image, arithmetic)
+        repeated = np.tile(spikes_TN[0], (STEPS, 1))
+        assert np.array_equal(
+            held.spikes_TN, inference.run(labelled, repeated, arithmetic).spikes_TN
+        )
+
+
+def test_values_of_arrays_are_on_the_grid_of_training(labelled: Path) -> None:
+    third, half = np.full(CELLS, 1 / 3), np.full(CELLS, 21 / 64)
+    found, expected = inference.run(labelled, third), inference.run(labelled, half)
+    assert np.array_equal(found.spikes_TN, expected.spikes_TN)
+    assert len(found.warnings) == len(expected.warnings) + 1
+
+
+@pytest.mark.parametrize(
+    ("array", "problem"),
+    [
+        (np.zeros((2, CELLS + 1)), rf"shape \[2, {CELLS + 1}\].*takes \[steps, {CELLS}\]"),
+        (np.zeros((0, CELLS)), "takes"),
+        (np.full(CELLS, np.nan), "finite numbers"),
+        (np.full(CELLS, "a"), "finite numbers"),
+    ],
+)
+def test_arrays_that_do_not_fit(labelled: Path, array: Any, problem: str) -> None:
+    with pytest.raises(EventFileError, match=problem):
+        inference.run(labelled, array)
+    file = labelled.with_name("two.npz")
+    np.savez(file, a=array[:0], b=array[:0])
+    with pytest.raises(EventFileError, match=r'a, b; .* "input"'):
+        inference.run(labelled, file)
 
 
 def test_silence_has_no_class_and_an_unknown_file_has_no_label(labelled: Path) -> None:

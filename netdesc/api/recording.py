@@ -1,0 +1,138 @@
+"""Reads what a network runs on: a file of events or of an array, an ``Event``, or an array."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netdesc.description import Description
+from netdesc.description.models import EventFile, Pair, SpikeFiles
+from netdesc.description.models.arrays import MAX_REAL_INPUT
+from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
+from netdesc.events.binning import real_inputs
+from netdesc.graph import Graph
+from netdesc.kernels.fixed_point import STATE_UNIT
+from netdesc.training.npz import array_errors, open_arrays, read_numbers
+
+EVENT_COLUMNS = (3, 4, 5)
+"""An .npy file of rows with so many numbers holds events."""
+
+Input = str | Path | Event | NDArray[Any] | torch.Tensor
+"""A file of events or of an array, events, or an array."""
+
+
+class Recording(NamedTuple):
+    """Events, or the values of an array, and the file that they are from."""
+
+    data: Event | NDArray[Any]
+    name: str
+    path: Path | None = None
+
+
+def read_recording(source: Input) -> Recording:
+    """Reads a file, or takes events or an array. TypeError for other types.
+
+    An ``.npz`` file holds one array, or one of the name ``input``. An ``.npy`` file holds events
+    if its rows have the length of events, and else an array. EventFileError or DataError if a file
+    cannot be read.
+    """
+    if isinstance(source, Event):
+        return Recording(source, "the events")
+    if isinstance(source, np.ndarray | torch.Tensor):
+        return Recording(np.asarray(source), "the array")
+    if not isinstance(source, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a file, an Event or an array is needed, not {type(source).__name__}")
+    path = Path(source)
+    suffix = path.suffix.lower()
+    if suffix == ".npz" or (suffix == ".npy" and path.is_file() and not _holds_events(path)):
+        return Recording(_read_array(path), str(path), path)
+    return Recording(read_events(path), str(path), path)
+
+
+def _holds_events(path: Path) -> bool:
+    with array_errors(path), open_arrays(path) as file:
+        shape = file.header(file.names[0]).shape
+    return len(shape) == 2 and shape[1] in EVENT_COLUMNS
+
+
+def _read_array(path: Path) -> NDArray[Any]:
+    with array_errors(path), open_arrays(path) as file:
+        if len(file.names) == 1 or "input" in file.names:
+            name = file.names[0] if len(file.names) == 1 else "input"
+            return np.array(read_numbers(file, name))
+        problem = (
+            f"holds the arrays {', '.join(file.names)}; a run takes one recording, which is "
+            'named "input"; netdesc evaluate measures samples'
+        )
+        raise EventFileError(path, problem)
+
+
+def find_pair(description: Description | None, file: Path | None) -> Pair | None:
+    """Returns the pair of the document's data whose input is this file; None if there is none."""
+    data = None if description is None else description.document.data
+    if description is None or file is None or not isinstance(data, SpikeFiles):
+        return None
+    for pair in itertools.chain.from_iterable(data.parts.values()):
+        path = description.resolve(pair.input.path)
+        if os.path.exists(path) and path.samefile(file):
+            return pair
+    return None
+
+
+def input_array(
+    recording: Recording, graph: Graph, file: EventFile | None = None
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Returns the input [steps, *input shape], and warnings about what it does not hold.
+
+    Events are binned as ``file``, a section of the document, says. An array [steps, neurons] or
+    [steps, *input shape] has its own number of steps; one of the input's shape is held for all
+    steps. EventFileError if the recording does not fit.
+    """
+    data, shape = recording.data, graph.input_shape
+    if isinstance(data, Event):
+        input_TN, dropped = bin_events(recording, shape, graph, file)
+        if not dropped:
+            return input_TN, []
+        problem = (
+            f"{recording.name}: {dropped} of {len(data)} events lie outside {graph.steps} steps "
+            f"of {graph.step_ms:g} ms and shape {list(shape)} and are left out"
+        )
+        warnings.warn(problem, DroppedEvents, stacklevel=3)
+        return input_TN, [problem]
+    if data.shape == shape:
+        data = np.broadcast_to(data, (graph.steps, *shape))
+    elif data.ndim < 2 or not len(data) or data.shape[1:] not in (shape, (math.prod(shape),)):
+        problem = (
+            f"has shape {list(data.shape)}; the network takes [steps, "
+            f"{', '.join(map(str, shape))}], or {list(shape)} for a value that every step has"
+        )
+        raise EventFileError(recording.name, problem)
+    if data.dtype.kind not in "biuf" or not np.isfinite(data).all():
+        raise EventFileError(recording.name, "does not hold finite numbers")
+    values = data.astype(np.float64).reshape(-1, *shape)
+    units = values * STATE_UNIT
+    if (units == np.rint(units)).all() and np.abs(values).max() <= MAX_REAL_INPUT:
+        return values.astype(np.float32), []
+    problem = f"values are rounded to multiples of 1/64 of at most ±{MAX_REAL_INPUT}, as data are"
+    return real_inputs(values), [f"{recording.name}: {problem}"]
+
+
+def bin_events(
+    recording: Recording, shape: tuple[int, ...], graph: Graph, file: EventFile | None
+) -> tuple[NDArray[np.float32], int]:
+    """Bins events as the document says. EventFileError if they do not fit the shape."""
+    if not isinstance(recording.data, Event):
+        raise EventFileError(recording.name, "holds no events")
+    rounding, duplicates = ("nearest", "or") if file is None else (file.rounding, file.duplicates)
+    try:
+        return to_dense(recording.data, shape, graph.steps, graph.step_ms, rounding, duplicates)
+    except ValueError as error:
+        raise EventFileError(recording.name, str(error)) from error

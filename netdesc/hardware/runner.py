@@ -65,7 +65,13 @@ class Signal(NamedTuple):
     bits: int
 
 
-def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
+Observer = Callable[[str, Signal], None]
+"""A function that gets the name of each layer and what it hands on, also in several pieces."""
+
+
+def simulate(
+    graph: Graph, weights: Weights, input_TN: NDArray, observe: Observer | None = None
+) -> IntegerRun:
     """Runs ``graph`` for all steps of the input. Returns the output and counts.
 
     ``input_TN`` holds spikes, whole numbers or multiples of 1/4096, [steps, neurons] or [steps,
@@ -77,6 +83,8 @@ def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
     for layer in graph.layers:
         total = _join(layer, [signals[name] for name in layer.inputs])
         signals[layer.name] = RUNNERS[type(layer.section)](layer, weights, total, counts)
+        if observe is not None:
+            observe(layer.name, signals[layer.name])
     output_TN, bits = signals[graph.layers[-1].name]
     return IntegerRun(output_TN / (1 << bits) if bits else output_TN, counts)
 

@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 730,
     "training": 5_800,
-    "exchange": 2_600,
+    "exchange": 3_000,
     "hardware": 1_000,
     "report": 3_800,
     "comparing": 600,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,20 @@ import numpy as np
 from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
 from netdesc.exchange.export_neurons import export_neuron, netx_problems
 from netdesc.exchange.net_neurons import NetNeuron
-from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile, NetLayer, Simulation
+from netdesc.exchange.net_record import (
+    AverageLayer,
+    FlattenLayer,
+    InputLayer,
+    NetFile,
+    NetLayer,
+    Simulation,
+)
 from netdesc.exchange.net_synapses import (
     KERNEL_SECTIONS,
     DenseLayer,
+    InputNeurons,
     KernelLayer,
+    NeuronLayer,
     RecurrentLayer,
     swap_channels,
 )
@@ -37,7 +46,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     require_suffix(path)
     records: list[NetLayer] = []
     graph, weights = model.graph, model.folded_state()
-    if len(graph.input_shape) > 1:
+    if len(graph.input_shape) > 1 and not isinstance(graph.layers[0].section, layers.Neurons):
         records.append(InputLayer(graph.input_shape))
     graded = {layer.name for layer in graph.neuron_layers if hands_on_numbers(layer)}
     previous, reads_graded = INPUT, False
@@ -64,8 +73,18 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     return [
         f'{path}: layer "{layer.name}": {problem}'
         for layer, (_, record) in zip(graph.neuron_layers, net.neuron_layers, strict=True)
-        for problem in netx_problems(record)
+        for problem in _problems(layer, record)
     ]
+
+
+def _problems(layer: SynapticNode, record: NeuronLayer) -> Iterator[str]:
+    if not isinstance(record, InputNeurons):
+        yield from netx_problems(record)
+    elif layer.delay:
+        yield (
+            "the file does not hold the axonal delay step of input neurons, so that netx and an "
+            'import of the file are one step earlier; train with "axonal_delay_step": false'
+        )
 
 
 def require_suffix(path: str | Path) -> None:
@@ -80,6 +99,24 @@ def require_suffix(path: str | Path) -> None:
 
 def _export_flatten(layer: LayerNode, _weights: Weights, _reads_graded: bool) -> FlattenLayer:
     return FlattenLayer(math.prod(layer.output_shape))
+
+
+def _export_average(layer: LayerNode, _weights: Weights, _reads_graded: bool) -> AverageLayer:
+    return AverageLayer(math.prod(layer.input_shape), math.prod(layer.output_shape))
+
+
+def _export_input(layer: SynapticNode, weights: Weights, reads_graded: bool) -> InputNeurons:
+    if layer.inputs != (INPUT,):
+        hint = 'train with such a layer at the input, or with "dense"'
+        raise LayerError("", "gives each value a neuron, and is not the first layer", hint=hint)
+    if len(layer.weight_names) > 1:
+        raise LayerError("", "has resonators at the input", hint='train with a "dense" layer')
+    integers, neuron = _export_synapses(layer, weights, reads_graded)
+    for name, values in (("delay", integers.delays), ("norm", integers.bias)):
+        if values is not None:
+            raise LayerError("", f"has a {name} at the input", hint=f"train without {name}")
+    (numbers,) = integers.weights
+    return InputNeurons((numbers[:1], numbers[1:]), neuron, input_shape=layer.input_shape)
 
 
 def _export_dense(layer: SynapticNode, weights: Weights, reads_graded: bool) -> DenseLayer:
@@ -150,7 +187,11 @@ def _export_synapses(
     if hands_on_numbers(layer) and layer.delay:
         hint = 'train with "axonal_delay_step": false'
         raise LayerError("", "has an axonal delay step behind neurons that do not spike", hint=hint)
-    if not hands_on_numbers(layer) and not layer.delay:
+    is_input = isinstance(layer.section, layers.Neurons)
+    if neuron.is_delta and not is_input:
+        hint = 'train with "delta" in a layer of type "neurons" at the input'
+        raise LayerError("", "has delta neurons behind synapses", hint=hint)
+    if not hands_on_numbers(layer) and not layer.delay and not is_input:
         hint = 'train with "axonal_delay_step": true'
         raise LayerError("", "has no axonal delay step", hint=hint)
     return integers, neuron
@@ -163,6 +204,8 @@ def hands_on_numbers(layer: SynapticNode) -> bool:
 
 EXPORTERS: dict[type, Callable[[Any, Weights, bool], NetLayer]] = {
     layers.Flatten: _export_flatten,
+    layers.PopulationAverage: _export_average,
+    layers.Neurons: _export_input,
     layers.Dense: _export_dense,
     layers.Recurrent: _export_recurrent,
     layers.WinnerTakeAll: _export_recurrent,

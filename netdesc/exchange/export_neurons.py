@@ -67,6 +67,11 @@ def _export_sigma_delta(source: Source) -> NetNeuron:
     return NetNeuron("SDNN", neuron.numbers, getattr(source.section, "activation", ""))
 
 
+def _export_delta(source: Source) -> NetNeuron:
+    """slayer names an activation of its delta encoders, which do not compute it."""
+    return NetNeuron("SDNN", _as("SDNN")(source).numbers, "relu", is_delta=True)
+
+
 def _export_integrator(source: Source) -> NetNeuron:
     """A sum of differences is the output layer of slayer's sigma-delta networks."""
     current, voltage = (source.integers[name] for name in ("current_decay", "voltage_decay"))
@@ -80,6 +85,7 @@ EXPORTERS: dict[str, Callable[[Source], NetNeuron]] = {
 } | {
     "lif": _as("CUBA", current_decay=DECAY_ONE),
     "sigma_delta": _export_sigma_delta,
+    "delta": _export_delta,
     "integrator": _export_integrator,
 }
 """Type of a neuron in a document -> what converts it. The others have a ``net_problem``."""

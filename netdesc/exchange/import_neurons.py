@@ -43,19 +43,18 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
     for dataset, integers in neuron.numbers.items():
         name = NUMBERS[dataset].parameter
         values[name] = np.asarray(integers / _UNITS.get(name, DECAY_ONE), np.float32)
-    kind = neuron.form.kind
+    kind = neuron.kind
     if neuron.is_readout:
-        kind = "integrator"
         del values["threshold"]
     if neuron.form.is_complex:
         values = _with_period(kind, neuron, values)
     section: dict[str, Any] = {"type": kind}
     section |= {name: _number_or_range(value) for name, value in values.items()}
-    if neuron.activation:
+    if neuron.activation and not neuron.is_delta:
         section["activation"] = neuron.activation
     if any(value.ndim for value in values.values()):
         section["per_channel"] = True
-    return ImportedNeuron(section, values, kind in ("integrator", "sigma_delta"))
+    return ImportedNeuron(section, values, kind in ("integrator", "sigma_delta", "delta"))
 
 
 def _integrator_of_sum() -> Values:

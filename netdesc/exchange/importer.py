@@ -7,10 +7,8 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +19,20 @@ from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
 from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.import_neurons import Values, import_neuron, name_neurons
-from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import FlattenLayer, InputLayer, Simulation
-from netdesc.exchange.net_synapses import (
-    DenseLayer,
-    KernelLayer,
-    NeuronLayer,
-    RecurrentLayer,
-    SynapticLayer,
+from netdesc.exchange.import_layers import (
+    IMPORTERS,
+    JsonObject,
+    LayerImport,
+    float_bias,
+    float_weights,
+    stored_values,
 )
+from netdesc.exchange.import_neurons import import_neuron, name_neurons
+from netdesc.exchange.net_reader import read_net
+from netdesc.exchange.net_record import Simulation
+from netdesc.exchange.net_synapses import NeuronLayer
 from netdesc.graph import Graph, SynapticNode
-from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
-from netdesc.neurons.models import NEURONS, NeuronSection
-from netdesc.neurons.models.integrator import IDENTITY
 
 DEFAULT_TIME = Simulation(step_ms=1.0, sample_ms=1000.0)
 """The lengths of a step and of a sample if neither the file nor the caller gives them."""
@@ -62,8 +59,6 @@ TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}
 
 VARIANCE_OF_NO_SCALE = 0.5
 """A running variance whose ``mean_variance`` norm multiplies by 1."""
-
-JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -161,8 +156,8 @@ def import_net(
             raise NetFileError(path, error.problem, index, error.dataset) from error
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     neurons, layers = name_neurons([part.section for part in parts if part.section])
-    *_, last = (part for part in parts if part.neuron)
-    loss = GRADED_LOSS if last.is_graded else SPIKE_LOSS
+    *_, is_graded = (part.is_graded for part in parts if part.is_graded is not None)
+    loss = GRADED_LOSS if is_graded else SPIKE_LOSS
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
@@ -260,17 +255,17 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
     neuron.
     """
     neuron = layer.neuron
-    weights, values = _weights(record), import_neuron(record.neuron).values
+    weights, values = float_weights(record), import_neuron(record.neuron).values
     state = dict(weights)
     if layer.section.weight_norm:
         for name, weight in weights.items():
             gain = f"{name.removesuffix('weight')}gain"
             axes = tuple(range(1, weight.ndim))
             state[gain] = np.sqrt(np.square(weight).sum(axis=axes, keepdims=True))
-    for name, value in _stored(neuron, values).items():
+    for name, value in stored_values(neuron, values).items():
         shape = (record.channels,) if neuron.per_channel else value.shape
         state[f"neuron.{name}"] = np.broadcast_to(value, shape).copy()
-    norm, bias = neuron.norm, _bias(record)
+    norm, bias = neuron.norm, float_bias(record)
     if layer.section.learns_bias or (record.bias is not None and not norm):
         state["neuron.bias"], bias = bias, np.zeros_like(bias)
     if norm:
@@ -287,107 +282,3 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
     if norm == "mean_variance":
         state["neuron.norm.running_var"] = np.array(VARIANCE_OF_NO_SCALE, np.float32)
     return {f"layers.{layer.name}.{name}": value for name, value in state.items()}
-
-
-# Layers
-
-
-@dataclass(frozen=True)
-class LayerImport:
-    """The result of importing one layer of the file.
-
-    ``section`` is the layer's section of the document, None for an input layer. ``weights`` have
-    the names of the state dict. ``neuron`` is the type of the neurons, "none" if the document's is
-    null, and empty for a layer without synapses.
-    ``threshold`` is None if they have none. ``synapses`` is the number of weights. ``is_graded``
-    says that the output is not spikes.
-    """
-
-    section: JsonObject | None = None
-    weights: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    neuron: str = ""
-    threshold: float | None = None
-    synapses: int = 0
-    is_graded: bool = False
-
-
-def _import_input(_name: str, _layer: InputLayer) -> LayerImport:
-    return LayerImport()
-
-
-def _import_flatten(name: str, _layer: FlattenLayer) -> LayerImport:
-    return LayerImport({"name": name, "type": "flatten"})
-
-
-def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
-    return _import_synapses(name, layer, {"units": layer.outputs})
-
-
-def _import_kernel(name: str, layer: KernelLayer) -> LayerImport:
-    lists = {
-        key: [*each] if isinstance(each, tuple) else each for key, each in layer.fields.items()
-    }
-    return _import_synapses(name, layer, lists)
-
-
-def _import_synapses(name: str, layer: NeuronLayer, fields: JsonObject) -> LayerImport:
-    imported = import_neuron(layer.neuron)
-    neuron = imported.section
-    section = {"name": name, "type": layer.section_type, **fields, "neuron": neuron}
-    state = _weights(layer)
-    parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
-    kind = neuron["type"]
-    if parsed == IDENTITY:
-        section["neuron"], kind = None, "none"
-    for value, array in _stored(parsed, imported.values).items():
-        state[f"neuron.{value}"] = array
-    if layer.delay is not None:
-        low, high = int(layer.delay.min()), int(layer.delay.max())
-        section["delay"] = {"steps": low}
-        if low < high:
-            section["delay"] = {"learn": True, "initial_steps": [low, high]}
-            state["neuron.axonal.delay"] = layer.delay.astype(np.float32)
-    if layer.bias is not None:
-        section["bias"] = True
-        state["neuron.bias"] = _bias(layer)
-    weights = {f"layers.{name}.{part}": array for part, array in state.items()}
-    synapses = sum(weight.size for weight in layer.state_weights)
-    return LayerImport(
-        section, weights, kind, neuron.get("threshold"), synapses, imported.is_graded
-    )
-
-
-def _stored(neuron: NeuronSection, values: Values) -> Values:
-    """Returns the values that are in a state dict: not thresholds that the document gives."""
-    kinds, given = neuron.value_kinds(), neuron.values()
-    return {
-        name: value
-        for name, value in values.items()
-        if kinds.get(name) != "threshold" or name in neuron.learn or isinstance(given[name], tuple)
-    }
-
-
-def _weights(layer: SynapticLayer) -> dict[str, NDArray[np.float32]]:
-    """Returns the weights by their names in the state dict of a layer."""
-    pairs = zip(layer.weight_names, layer.state_weights, strict=True)
-    return {name: _to_float(weight) for name, weight in pairs}
-
-
-def _bias(layer: SynapticLayer) -> NDArray[np.float32]:
-    """Returns the bias in threshold units, 0 if there is none."""
-    bias = np.zeros(layer.channels, np.int32) if layer.bias is None else layer.bias
-    return _to_float(bias)
-
-
-def _to_float(values: Integers) -> NDArray[np.float32]:
-    """Divides integers of 24 bits or less by the unit of weights, a power of two. Exact."""
-    return np.asarray(np.divide(values, WEIGHT_UNIT, dtype=np.float32), order="C")
-
-
-IMPORTERS: dict[type, Callable[[str, Any], LayerImport]] = {
-    InputLayer: _import_input,
-    FlattenLayer: _import_flatten,
-    DenseLayer: _import_dense,
-    RecurrentLayer: _import_dense,
-    KernelLayer: _import_kernel,
-}

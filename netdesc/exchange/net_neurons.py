@@ -85,17 +85,26 @@ class NetNeuron:
     """The neurons of a layer. ``check`` raises LayerError if a number is out of range.
 
     ``numbers`` map datasets to int32 [], or [neurons] where neurons differ. ``activation`` is that
-    of SDNN neurons, else empty. ``is_sum`` says of SDNN neurons that they hand on their sum.
+    of SDNN neurons, else empty. ``is_sum`` says of SDNN neurons that they hand on their sum,
+    ``is_delta`` that they hand on the differences of their input, as those of an input layer do.
     """
 
     type: str
     numbers: Mapping[str, Integers]
     activation: str = ""
     is_sum: bool = False
+    is_delta: bool = False
 
     @property
     def form(self) -> NeuronForm:
         return FORMS[self.type]
+
+    @property
+    def kind(self) -> str:
+        """The type of the neurons in a document."""
+        if self.is_delta:
+            return "delta"
+        return "integrator" if self.is_readout else self.form.kind
 
     @property
     def is_readout(self) -> bool:

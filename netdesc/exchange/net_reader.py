@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +16,28 @@ from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
 from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
-from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile, NetLayer, Simulation
-from netdesc.exchange.net_synapses import KERNEL_SECTIONS, DenseLayer, KernelLayer, RecurrentLayer
+from netdesc.exchange.net_record import (
+    AverageLayer,
+    FlattenLayer,
+    InputLayer,
+    NetFile,
+    NetLayer,
+    Simulation,
+)
+from netdesc.exchange.net_synapses import (
+    KERNEL_SECTIONS,
+    DenseLayer,
+    InputNeurons,
+    KernelLayer,
+    RecurrentLayer,
+)
 from netdesc.exchange.unsupported import (
     NEURON_CONSTANTS,
     find_unsupported,
     neuron_type,
     refuse,
 )
-from netdesc.kernels.fixed_point import DECAY_ONE
+from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
 from netdesc.kernels.kernel_shape import KernelShape
 
 MAX_PAIR = 1 << 16
@@ -183,12 +196,28 @@ def _pair(group: Group, name: str, default: tuple[int, int]) -> tuple[int, int]:
     return int(values[0]), int(values[-1])
 
 
-def _read_input(group: Group, _before: Shape | None) -> InputLayer:
-    return InputLayer(_sizes(group, "shape"))
+def _read_input(group: Group, _before: Shape | None) -> InputLayer | InputNeurons:
+    shape = _sizes(group, "shape")
+    if not group.has("neuron"):
+        return InputLayer(shape)
+    neuron = _read_neuron(group, shape[0])
+    if neuron.type == "SDNN":
+        neuron = replace(neuron, is_delta=True)
+    weights = tuple(
+        np.array([group.integer(name) if group.has(name) else default], np.int32)
+        for name, default in (("weight", WEIGHT_UNIT), ("bias", 0))
+    )
+    return InputNeurons(weights, neuron, input_shape=shape)
 
 
 def _read_flatten(group: Group, _before: Shape | None) -> FlattenLayer:
     return FlattenLayer(math.prod(_sizes(group, "shape")))
+
+
+def _read_average(group: Group, before: Shape | None) -> AverageLayer:
+    if before is None:
+        raise group.error("type", "is average, but the first layer cannot be")
+    return AverageLayer(math.prod(before), math.prod(_sizes(group, "shape")))
 
 
 def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
@@ -314,8 +343,9 @@ _CHANNELS = frozenset({"inChannels", "outChannels", "groups"})
 _DENSE = _SYNAPSES | {"inFeatures", "outFeatures"}
 
 READERS = {
-    "input": LayerReader(_read_input, frozenset({"type", "shape"})),
+    "input": LayerReader(_read_input, _SYNAPSES - {"delay"}),
     "flatten": LayerReader(_read_flatten, frozenset({"type", "shape"})),
+    "average": LayerReader(_read_average, frozenset({"type", "shape"})),
     "dense": LayerReader(_read_dense, _DENSE),
     "dense_rec": LayerReader(_read_recurrent, _DENSE | {"weight_rec"}),
     **{

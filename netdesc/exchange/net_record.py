@@ -10,10 +10,10 @@ from netdesc.description.models.document import MAX_STEP_MS, MAX_STEPS
 from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError
 from netdesc.exchange.net_synapses import (
-    MAX_AXIS_SIZE,
     MAX_INPUTS,
     NeuronLayer,
     SynapticLayer,
+    check_input_shape,
 )
 
 
@@ -28,14 +28,7 @@ class InputLayer:
     input_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.input_shape or any(not 1 <= size <= MAX_AXIS_SIZE for size in self.input_shape):
-            raise LayerError(
-                "shape", f"is {list(self.input_shape)}; sizes are 1 to {MAX_AXIS_SIZE}"
-            )
-        if self.outputs > MAX_INPUTS:
-            raise LayerError(
-                "shape", f"is {list(self.input_shape)}, more than {MAX_INPUTS} neurons"
-            )
+        check_input_shape(self.input_shape)
 
     @property
     def outputs(self) -> int:
@@ -76,7 +69,32 @@ class FlattenLayer:
         return (self.size,)
 
 
-NetLayer = InputLayer | FlattenLayer | NeuronLayer
+@dataclass(frozen=True)
+class AverageLayer:
+    """Hands on the means of ``outputs`` groups of consecutive neurons, without delay."""
+
+    kind: ClassVar[str] = "average"
+    reads_one_axis: ClassVar[bool] = True
+    size_dataset: ClassVar[str] = "shape"
+    inputs: int
+    outputs: int
+
+    def __post_init__(self) -> None:
+        if self.inputs % self.outputs:
+            raise LayerError(
+                "shape", f"has {self.outputs} groups, which do not divide {self.inputs} neurons"
+            )
+
+    @property
+    def input_shape(self) -> Shape:
+        return (self.inputs,)
+
+    @property
+    def output_shape(self) -> Shape:
+        return (self.outputs,)
+
+
+NetLayer = InputLayer | FlattenLayer | AverageLayer | NeuronLayer
 
 
 @dataclass(frozen=True)
@@ -161,7 +179,13 @@ def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
     if layer.inputs != before.outputs:
         problem = f"is for {layer.inputs} inputs, but the layer before has {before.outputs} neurons"
         raise LayerError(layer.size_dataset, problem, index)
-    has_axes = before.inputs is not None and len(before.output_shape) > 1
-    if layer.reads_one_axis and has_axes:
+    is_single = before.inputs is None and not _has_own_numbers(before)
+    if layer.reads_one_axis and len(before.output_shape) > 1 and not is_single:
         problem = f"reads {list(before.output_shape)}; a flatten layer is needed before it"
         raise LayerError("", problem, index)
+
+
+def _has_own_numbers(layer: NetLayer) -> bool:
+    """Whether the channels of a layer have numbers of their own, such as decays."""
+    numbers = layer.neuron.numbers.values() if isinstance(layer, SynapticLayer) else ()
+    return any(each.ndim for each in numbers)

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from netdesc.description.models import layers
 from netdesc.description.models.layers import Shape, ShapeError
 from netdesc.description.models.layers.fields import MAX_DELAY
@@ -13,7 +15,7 @@ from netdesc.exchange.errors import LayerError, require
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.graph.nodes import WEIGHT_NAMES
 from netdesc.hardware.integers import BIAS_LIMIT, Integers
-from netdesc.kernels.fixed_point import weight_limits
+from netdesc.kernels.fixed_point import WEIGHT_UNIT, weight_limits
 
 MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
 MAX_AXIS_SIZE = 1 << 20
@@ -41,6 +43,11 @@ class SynapticLayer:
 
     @property
     def channels(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the layer's section, with those that have defaults only if they differ."""
         raise NotImplementedError
 
     def check(self) -> None:
@@ -82,6 +89,63 @@ class SynapticLayer:
 
 
 @dataclass(frozen=True, eq=False)
+class InputNeurons(SynapticLayer):
+    """The input layer of a file with neurons, one for each value of the input.
+
+    ``weights`` are [1] and [1]: the factor on a value, and the number that is added to it. The
+    neurons hand on their spikes without axonal delay, as in netx; slayer delays them by one step.
+    """
+
+    kind: ClassVar[str] = "input"
+    section_type: ClassVar[str] = "neurons"
+    size_dataset: ClassVar[str] = "shape"
+    inputs: ClassVar[None] = None
+
+    input_shape: Shape = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_input_shape(self.input_shape)
+        self.check()
+
+    @property
+    def channels(self) -> int:
+        return self.input_shape[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.input_shape
+
+    @property
+    def outputs(self) -> int:
+        return math.prod(self.input_shape)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        weight, bias = (float(each.item()) / WEIGHT_UNIT for each in self.weights)
+        return {"weight": weight, "bias": bias, "axonal_delay_step": False}
+
+    @property
+    def weight_datasets(self) -> tuple[str, ...]:
+        return "weight", "bias"
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        return WEIGHT_NAMES[1]
+
+    @property
+    def state_weights(self) -> tuple[Integers, ...]:
+        return (np.concatenate(self.weights),)
+
+
+def check_input_shape(shape: Shape) -> None:
+    """Raises LayerError if the input of a network cannot have this shape."""
+    if not shape or any(not 1 <= size <= MAX_AXIS_SIZE for size in shape):
+        raise LayerError("shape", f"is {list(shape)}; sizes are 1 to {MAX_AXIS_SIZE}")
+    if math.prod(shape) > MAX_INPUTS:
+        raise LayerError("shape", f"is {list(shape)}, more than {MAX_INPUTS} neurons")
+
+
+@dataclass(frozen=True, eq=False)
 class DenseLayer(SynapticLayer):
     """Fully connected synapses into neurons. ``weights`` are [outputs, inputs]."""
 
@@ -107,6 +171,10 @@ class DenseLayer(SynapticLayer):
     @property
     def channels(self) -> int:
         return self.outputs
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return {"units": self.outputs}
 
     @property
     def input_shape(self) -> Shape:
@@ -218,7 +286,6 @@ class KernelLayer(SynapticLayer):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields of the layer's section that are not the default."""
         kernel = self.weights[0].shape[2], self.weights[0].shape[3]
         values: dict[str, Any] = {"kernel": kernel, "stride": self.stride, "padding": self.padding}
         defaults: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0)}
@@ -255,7 +322,7 @@ class KernelLayer(SynapticLayer):
         return math.prod(self.output_shape)
 
 
-NeuronLayer = DenseLayer | KernelLayer
+NeuronLayer = InputNeurons | DenseLayer | KernelLayer
 
 
 def swap_channels(weight: Integers, groups: int) -> Integers:

@@ -15,9 +15,16 @@ import numpy as np
 from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.exchange.errors import NetFileAccessError, NetFileError
 from netdesc.exchange.net_neurons import NetNeuron
-from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile
-from netdesc.exchange.net_synapses import DenseLayer, KernelLayer, RecurrentLayer, SynapticLayer
+from netdesc.exchange.net_record import AverageLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_synapses import (
+    DenseLayer,
+    InputNeurons,
+    KernelLayer,
+    RecurrentLayer,
+    SynapticLayer,
+)
 from netdesc.hardware.integers import Integers
+from netdesc.kernels.fixed_point import WEIGHT_UNIT
 
 
 def write_net(path: str | Path, net: NetFile) -> None:
@@ -51,12 +58,23 @@ def _whole_or_float(value: float) -> np.int64 | np.float64:
     return np.int64(value) if float(value).is_integer() else np.float64(value)
 
 
-def _write_input(group: h5py.Group, layer: InputLayer) -> None:
+def _write_input(group: h5py.Group, layer: InputLayer | InputNeurons) -> None:
     group["shape"] = np.array(layer.input_shape, dtype=np.int64)
 
 
-def _write_flatten(group: h5py.Group, layer: FlattenLayer) -> None:
-    group["shape"] = np.array([layer.size, 1, 1], dtype=np.int64)
+def _write_input_neurons(group: h5py.Group, layer: InputNeurons) -> None:
+    """slayer does not write a weight of 1 and a bias of 0 that nobody gave."""
+    _write_input(group, layer)
+    for name, value, default in zip(
+        layer.weight_datasets, layer.weights, (WEIGHT_UNIT, 0), strict=True
+    ):
+        if value.item() != default:
+            group[name] = value.astype(np.float32)
+    _write_neuron(group.create_group("neuron"), layer.neuron)
+
+
+def _write_column(group: h5py.Group, layer: FlattenLayer | AverageLayer) -> None:
+    group["shape"] = np.array([layer.outputs, 1, 1], dtype=np.int64)
 
 
 def _write_dense(group: h5py.Group, layer: DenseLayer) -> None:
@@ -106,7 +124,9 @@ def _number_or_list(values: Integers) -> np.ndarray:
 
 WRITERS: dict[type, Callable[[h5py.Group, Any], None]] = {
     InputLayer: _write_input,
-    FlattenLayer: _write_flatten,
+    InputNeurons: _write_input_neurons,
+    FlattenLayer: _write_column,
+    AverageLayer: _write_column,
     DenseLayer: _write_dense,
     RecurrentLayer: _write_dense,
     KernelLayer: _write_kernel,

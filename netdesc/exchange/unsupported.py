@@ -74,9 +74,12 @@ Check = Callable[[Group], Iterator[tuple[str, str]]]
 """A function that yields (dataset, name) of each unsupported feature of a layer."""
 
 
-def _find_input_neuron(group: Group) -> Iterator[tuple[str, str]]:
-    if group.has("neuron"):
-        yield "neuron", "input layers with neurons"
+def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
+    for name in ("weight", "bias"):
+        if group.has(name) and not group.has("neuron"):
+            yield name, "numbers of input layers without neurons"
+    if group.has("neuron") and group.group("neuron").has("sigma_output"):
+        yield "neuron/sigma_output", "input layers that hand on a sum"
 
 
 def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
@@ -91,7 +94,7 @@ def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
 def _find_resonators(group: Group) -> Iterator[tuple[str, str]]:
     form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
     if form is not None and form.is_complex:
-        yield "neuron/type", "kernels before resonators"
+        yield "neuron/type", f"{group.text('type')} layers of resonators"
 
 
 def _find_dilation(group: Group) -> Iterator[tuple[str, str]]:
@@ -133,7 +136,7 @@ def neuron_type(neuron: Group) -> str:
 
 _SYNAPSES = (_find_neuron, _find_bias)
 _CHECKS: dict[str, tuple[Check, ...]] = {
-    "input": (_find_input_neuron,),
+    "input": (_find_input_weight, _find_resonators, _find_neuron),
     **dict.fromkeys(("dense", "dense_rec"), (_find_complex_weight, *_SYNAPSES)),
     **dict.fromkeys(("conv", "convT"), (_find_resonators, *_SYNAPSES)),
     **dict.fromkeys(("pool", "unpool"), (_find_resonators, _find_dilation, *_SYNAPSES)),

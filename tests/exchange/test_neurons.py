@@ -98,7 +98,7 @@ def test_sums_of_differences_are_output_layers_of_sigma_delta_networks() -> None
 @pytest.mark.parametrize(
     ("kind", "more", "words"),
     [
-        ("delta", {}, 'neurons of type "delta"'),
+        ("delta", {"cumulative_error": True}, '"cumulative_error": true'),
         ("equations", {}, 'neurons of type "equations"'),
         ("rf", {"graded": True}, '"graded": true'),
         ("lif", {"reset": "subtract"}, '"reset": "subtract"'),

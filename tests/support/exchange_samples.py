@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from netdesc.exchange.net_neurons import (
     READOUT_THRESHOLD,
     NetNeuron,
 )
-from netdesc.exchange.net_record import Simulation
+from netdesc.exchange.net_record import AverageLayer, NetLayer, Simulation
+from netdesc.exchange.net_synapses import InputNeurons
 from netdesc.graph import build_graph
 from netdesc.modules import Network, build
 from netdesc.neurons.models import NEURONS
@@ -130,14 +132,23 @@ def set_time(path: Path, step: object, sample: object) -> None:
 def records(draw: st.DrawFn) -> NetFile:
     """Chains of layers that a document can express."""
     sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
-    layers: list[InputLayer | FlattenLayer | DenseLayer] = []
-    if draw(st.booleans()):
-        layers += [InputLayer((sizes[0], 2)), FlattenLayer(2 * sizes[0])]
+    layers: list[NetLayer] = []
+    first = draw(st.sampled_from(["dense", "flatten", "neurons", "image of neurons"]))
+    if first == "neurons":
+        layers.append(draw(input_neurons((sizes[0],))))
+    elif first != "dense":
+        shape = (sizes[0], 2)
+        is_plain = first == "flatten"
+        layers.append(InputLayer(shape) if is_plain else draw(input_neurons(shape)))
+        layers.append(FlattenLayer(2 * sizes[0]))
         sizes[0] *= 2
     for inputs, outputs in itertools.pairwise(sizes):
         layers.append(draw(dense_layers(inputs, outputs)))
         if draw(st.booleans()):
             layers.append(FlattenLayer(outputs))
+    if draw(st.booleans()):
+        groups = [n for n in range(1, sizes[-1] + 1) if sizes[-1] % n == 0]
+        layers.append(AverageLayer(sizes[-1], draw(st.sampled_from(groups))))
     step_ms = draw(st.sampled_from([0.1, 0.5, 1.0, 3.0]) | st.floats(1e-3, 1e6))
     return NetFile(tuple(layers), Simulation(step_ms, step_ms * draw(st.integers(1, MAX_STEPS))))
 
@@ -173,6 +184,16 @@ def net_neurons(draw: st.DrawFn, neurons: int, kinds: Sequence[str] = KINDS) -> 
     if kind == "CUBA" and "integrator" in NEURONS and draw(st.integers(0, 3)) == 0:
         numbers["vThMant"] = np.array(READOUT_THRESHOLD, np.int32)
     return NetNeuron(kind, numbers)
+
+
+@st.composite
+def input_neurons(draw: st.DrawFn, shape: tuple[int, ...]) -> InputNeurons:
+    neuron = draw(net_neurons(shape[0], ["CUBA", "ALIF", "SDNN"]))
+    if neuron.type == "SDNN":
+        neuron = replace(neuron, activation="relu", is_delta=True)
+    weights = st.integers(-128, 127).map(lambda half: 2 * half)
+    numbers = tuple(_integers(draw, (1,), weights) for _ in range(2))
+    return InputNeurons(numbers, neuron, input_shape=shape)
 
 
 @st.composite

@@ -37,7 +37,7 @@ class Delta(NeuronSection):
     A difference is handed on where it reaches the threshold. What is not handed on is kept.
     """
 
-    net_way_out = "leave the layer out, and encode the input outside the network"
+    net_options = (("cumulative_error", False),)
     source = "lava-dl, slayer.axon.delta.Delta; lava.proc.sdn.Delta"
 
     type: Literal["delta"]

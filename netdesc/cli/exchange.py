@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from netdesc.cli import options
 from netdesc.cli.diagnostics_text import load_document
 from netdesc.cli.output import Output
+
+if TYPE_CHECKING:
+    from netdesc.exchange.importer import ImportedLayer
+
+NOTES = ("inferred", "unknown")
+"""Headings of the columns that a table has only if a layer has such notes."""
 
 
 @click.command(
@@ -90,26 +97,29 @@ def import_command(
             }
         )
         return
-    output.print_table(
-        ("layer", "name", "type", "neuron", "input", "output", "threshold", "weights"),
-        [
-            (
-                row.layer,
-                row.name,
-                row.type,
-                row.neuron,
-                row.input_size,
-                row.output_size,
-                "" if row.threshold is None else f"{row.threshold:g}",
-                row.weights,
-            )
-            for row in imported.table
-        ],
-    )
-    output.print("", "assumed, because the file does not say:")
+    rows = [_row(layer) for layer in imported.table]
+    headings = [each for each in rows[0] if each not in NOTES or any(row[each] for row in rows)]
+    output.print_table(headings, [[row[each] for each in headings] for row in rows])
+    output.print("", "filled in for training, because the file does not say:")
     output.print(*(f"- {note}" for note in imported.assumed))
     output.print(
-        f"to change them, edit {document}, or use --set with train, for example "
-        '--set training.epochs=500; to train, add "data"'
+        f"to state other values, edit {document}, or give train the options in brackets with "
+        'other values; to train, add "data"'
     )
     output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")
+
+
+def _row(layer: ImportedLayer) -> dict[str, object]:
+    """Returns the cells of a layer by their headings."""
+    return {
+        "layer": layer.layer,
+        "name": layer.name,
+        "type": layer.type,
+        "neuron": layer.neuron,
+        "input": "×".join(map(str, layer.input_shape)),
+        "output": "×".join(map(str, layer.output_shape)),
+        "threshold": "" if layer.threshold is None else f"{layer.threshold:g}",
+        "weights": layer.weights,
+        "inferred": "; ".join(layer.inferred),
+        "unknown": ", ".join(layer.unknown),
+    }

@@ -27,6 +27,11 @@ from netdesc.neurons.models.integrator import IDENTITY
 
 JsonObject = dict[str, Any]
 
+SPIKE_LOSS: JsonObject = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
+CLASS_LOSS: JsonObject = {"type": "spike_max", "mode": "softmax"}
+VALUE_LOSS: JsonObject = {"type": "mean_squared_error"}
+"""The losses of imported documents. A document requires one, and a ``.net`` file has none."""
+
 
 @dataclass(frozen=True)
 class LayerImport:
@@ -35,8 +40,8 @@ class LayerImport:
     ``section`` is the layer's section of the document, None for an input layer. ``weights`` have
     the names of the state dict. ``neuron`` is the type of the neurons, "none" if the document's is
     null, and empty for a layer without synapses. ``threshold`` is None if they have none.
-    ``synapses`` is the number of weights. ``is_graded`` says that the output is not spikes; None
-    if it is like the input.
+    ``synapses`` is the number of weights. ``loss`` is for networks that end with the layer, None
+    if the layer before decides.
     """
 
     section: JsonObject | None = None
@@ -44,7 +49,7 @@ class LayerImport:
     neuron: str = ""
     threshold: float | None = None
     synapses: int = 0
-    is_graded: bool | None = None
+    loss: JsonObject | None = None
 
 
 def _import_input(_name: str, _layer: InputLayer) -> LayerImport:
@@ -57,7 +62,7 @@ def _import_flatten(name: str, _layer: FlattenLayer) -> LayerImport:
 
 def _import_average(name: str, layer: AverageLayer) -> LayerImport:
     section = {"name": name, "type": "population_average", "units": layer.outputs}
-    return LayerImport(section, is_graded=True)
+    return LayerImport(section, loss=_choose_loss(layer.outputs))
 
 
 def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
@@ -85,9 +90,17 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
         state["neuron.bias"] = float_bias(layer)
     weights = {f"layers.{name}.{part}": array for part, array in state.items()}
     synapses = sum(weight.size for weight in layer.state_weights)
-    return LayerImport(
-        section, weights, kind, neuron.get("threshold"), synapses, imported.is_graded
-    )
+    loss = SPIKE_LOSS
+    if imported.is_graded or layer.neuron.never_spikes:
+        loss = _choose_loss(layer.outputs)
+    if layer.neuron.never_spikes:
+        loss = loss | {"signal": "v"}
+    return LayerImport(section, weights, kind, neuron.get("threshold"), synapses, loss)
+
+
+def _choose_loss(outputs: int) -> JsonObject:
+    """Returns the loss of numbers: one is a value, and several are classes."""
+    return VALUE_LOSS if outputs == 1 else CLASS_LOSS
 
 
 def stored_values(neuron: NeuronSection, values: Values) -> Values:

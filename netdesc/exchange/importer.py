@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-import math
 import operator
 import re
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from safetensors.numpy import save
 from netdesc.description.canonical_layout import document_text
 from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
+from netdesc.description.models.layers import Shape
 from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.import_layers import (
@@ -33,6 +36,7 @@ from netdesc.exchange.net_record import Simulation
 from netdesc.exchange.net_synapses import NeuronLayer
 from netdesc.graph import Graph, SynapticNode
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
+from netdesc.neurons.models import NEURONS
 
 DEFAULT_TIME = Simulation(step_ms=1.0, sample_ms=1000.0)
 """The lengths of a step and of a sample if neither the file nor the caller gives them."""
@@ -44,18 +48,8 @@ STEP_MS_ASSUMED = (
     f"steps of {DEFAULT_TIME.step_ms:g} ms are assumed: the file does not say how long a step is"
 )
 
-NOT_IN_FORMAT = (
-    "neurons that training does not change: the file does not say which values are learnt (learn)",
-    "no dropout (dropout)",
-)
-"""The sentences of ``ImportedNetwork.assumed`` for values that no ``.net`` file holds."""
-
-SPIKE_LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
-GRADED_LOSS = {"type": "spike_max", "mode": "softmax"}
-TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
-"""The ``loss`` and ``training`` of imported documents. A document requires these fields, and a
-``.net`` file has no values for them.
-"""
+TRAINING: JsonObject = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
+"""The ``training`` of imported documents, which a ``.net`` file has no values for."""
 
 VARIANCE_OF_NO_SCALE = 0.5
 """A running variance whose ``mean_variance`` norm multiplies by 1."""
@@ -72,10 +66,14 @@ class ImportedLayer:
     type: str
     neuron: str
     """The type of the neurons in the document; empty for a layer without neurons."""
-    input_size: int
-    output_size: int
+    input_shape: Shape
+    output_shape: Shape
     threshold: float | None
     weights: int
+    inferred: tuple[str, ...]
+    """What stands in the document in place of what the file does not say, or says otherwise."""
+    unknown: tuple[str, ...]
+    """The datasets that were not read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +88,8 @@ class ImportedNetwork:
     warnings: list[str]
     """A warning for each difference between the file, or the network it is of, and the document."""
     assumed: list[str]
-    """A sentence for each value that the file does not hold and the import assumed."""
+    """A sentence for each value that the file does not hold and the import assumed, with the option
+    of ``netdesc train`` that states it."""
     steps_are_assumed: bool
     """Whether the number of steps is one of the assumed values."""
     step_ms_is_assumed: bool
@@ -145,7 +144,7 @@ def import_net(
     path = Path(path)
     _require_range("steps", steps, MAX_STEPS)
     _require_range("step_ms", step_ms, MAX_STEP_MS)
-    net, read_warnings = read_net(path)
+    net, read_warnings, notes = read_net(path)
     time = net.simulation or DEFAULT_TIME
     names = [f"{layer.kind}{index}" for index, layer in enumerate(net.layers)]
     parts: list[LayerImport] = []
@@ -156,8 +155,7 @@ def import_net(
             raise NetFileError(path, error.problem, index, error.dataset) from error
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     neurons, layers = name_neurons([part.section for part in parts if part.section])
-    *_, is_graded = (part.is_graded for part in parts if part.is_graded is not None)
-    loss = GRADED_LOSS if is_graded else SPIKE_LOSS
+    *_, loss = (part.loss for part in parts if part.loss is not None)
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
@@ -176,30 +174,56 @@ def import_net(
     weights = {key: value for part in parts for key, value in part.weights.items()}
     steps_are_assumed = net.simulation is None and steps is None
     step_ms_is_assumed = net.simulation is None and step_ms is None
-    assumed = [
-        *([f"{STEPS_ASSUMED} (time.steps)"] if steps_are_assumed else []),
-        *([f"{STEP_MS_ASSUMED} (time.step_ms)"] if step_ms_is_assumed else []),
-        f"loss {_describe(loss)} (loss)",
-        f"{TRAINING['epochs']} epochs (training.epochs)",
-        f"optimizer {_describe(TRAINING['optimizer'])} (training.optimizer)",
-        *NOT_IN_FORMAT,
-    ]
     table = [
         ImportedLayer(
             layer=index,
             name=names[index],
             type=layer.kind,
             neuron=parts[index].neuron,
-            input_size=math.prod(layer.input_shape),
-            output_size=layer.outputs,
+            input_shape=layer.input_shape,
+            output_shape=layer.output_shape,
             threshold=parts[index].threshold,
             weights=parts[index].synapses,
+            inferred=notes[index].inferred,
+            unknown=notes[index].unknown,
         )
         for index, layer in enumerate(net.layers)
+    ]
+    assumed = [
+        *(_name(STEPS_ASSUMED, description, "time.steps") if steps_are_assumed else ()),
+        *(_name(STEP_MS_ASSUMED, description, "time.step_ms") if step_ms_is_assumed else ()),
+        *_name(f"loss {_describe(loss)}", description, "loss"),
+        *_name(f"{TRAINING['epochs']} epochs", description, "training.epochs"),
+        *_name(f"optimizer {_describe(TRAINING['optimizer'])}", description, "training.optimizer"),
+        *_name_neuron_fields(description["neurons"]),
     ]
     return ImportedNetwork(
         description, weights, table, read_warnings, assumed, steps_are_assumed, step_ms_is_assumed
     )
+
+
+def _name(text: str, description: JsonObject, field: str) -> Iterator[str]:
+    """Yields ``text``, with the option that states the value of a field of the document."""
+    value = functools.reduce(operator.getitem, field.split("."), description)
+    yield f"{text} (--set {shlex.quote(f'{field}={json.dumps(value)}')})"
+
+
+def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
+    """Yields sentences for values of neurons that no ``.net`` file holds."""
+    for name, section in neurons.items():
+        learnable = NEURONS[section["type"]].model_validate_json(json.dumps(section)).learnable()
+        if learnable:
+            values = {"learn": [*learnable][-1:], "dropout": 0.1}
+            learn, dropout = (
+                f"--set {shlex.quote(f'neurons.{name}.{field}={json.dumps(value)}')}"
+                for field, value in values.items()
+            )
+            yield (
+                "neurons that training does not change: the file does not say which values are "
+                f"learnt ({learn})"
+            )
+            yield f"no dropout ({dropout})"
+            return
 
 
 def _describe(section: JsonObject) -> str:
@@ -209,7 +233,7 @@ def _describe(section: JsonObject) -> str:
         for name, value in section.items()
         if name != "type"
     ]
-    return f"{section['type']} with {' and '.join(values)}"
+    return " with ".join([section["type"], *([" and ".join(values)] if values else [])])
 
 
 def _require_range(name: str, value: float | None, largest: float) -> None:

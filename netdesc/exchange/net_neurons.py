@@ -21,6 +21,9 @@ unit, never reaches it."""
 READOUT_THRESHOLD = 262143
 """The threshold that slayer writes for a readout of voltages. No state of the device reaches it."""
 
+DEVICE_READOUT = 131071
+"""The threshold that slayerPytorch writes for such a readout."""
+
 
 class Number(NamedTuple):
     """A dataset of whole numbers, one for the layer, or one a neuron if ``can_differ``."""
@@ -111,6 +114,11 @@ class NetNeuron:
         """Whether the neurons hand on a state, without a spike."""
         is_endless = self.numbers["vThMant"] == READOUT_THRESHOLD
         return self.is_sum or (self.type == "CUBA" and bool(is_endless))
+
+    @property
+    def never_spikes(self) -> bool:
+        """Whether these are spiking neurons whose threshold no voltage of the device reaches."""
+        return self.kind == "cuba" and bool(self.numbers["vThMant"] >= DEVICE_READOUT)
 
     def check(self, neurons: int) -> None:
         for name, values in self.numbers.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
+from netdesc.exchange.hdf5_reader import Group, open_net
 from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
+from netdesc.exchange.net_notes import LayerNotes, note_layer
 from netdesc.exchange.net_record import (
     AverageLayer,
     FlattenLayer,
@@ -37,7 +38,7 @@ from netdesc.exchange.unsupported import (
     neuron_type,
     refuse,
 )
-from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
+from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.kernels.kernel_shape import KernelShape
 
 MAX_PAIR = 1 << 16
@@ -48,10 +49,17 @@ MAX_LAYERS = 1_000
 
 
 class ReadResult(NamedTuple):
-    """The record of a file, and one warning for each dataset or property that it leaves out."""
+    """The record of a file, and one warning for each dataset or property that it leaves out.
+
+    ``notes`` are of each layer.
+    """
 
     net: NetFile
     warnings: list[str]
+    notes: list[LayerNotes]
+
+
+NOT_READ = "{} is not known and was not read"
 
 
 def read_net(path: str | Path) -> ReadResult:
@@ -80,18 +88,18 @@ def read_net(path: str | Path) -> ReadResult:
             shape = records[-1].output_shape if records else None
             records.append(_read_layer(kind, group, shape))
         net = NetFile(tuple(records), _read_simulation(root))
-        warnings = [
-            f"{path}: layer {index}: {text}"
-            for index, (kind, group) in enumerate(zip(types, groups, strict=True))
-            for text in (*_warn_unknown_datasets(kind, group), *_warn_of_neuron(group))
-        ]
-        if isinstance(records[0], KernelLayer):
-            shape = list(records[0].input_shape)
-            warnings.append(
-                f"{path}: layer 0: the file does not say the height and width of the input; "
-                f"{shape} is the smallest shape that fits"
+        notes = [
+            note_layer(group, layer, READERS[kind].known, is_first=not index)
+            for index, (kind, group, layer) in enumerate(
+                zip(types, groups, net.layers, strict=True)
             )
-    return ReadResult(net, warnings)
+        ]
+    warnings = [
+        f"{path}: layer {index}: {text}"
+        for index, each in enumerate(notes)
+        for text in (*map(NOT_READ.format, each.unknown), *each.warnings)
+    ]
+    return ReadResult(net, warnings, notes)
 
 
 def _indices(layers: Group) -> range:
@@ -119,45 +127,6 @@ def _read_simulation(root: Group) -> Simulation | None:
     if not (group.has("Ts") or group.has("tSample")):
         return None
     return Simulation(step_ms=group.number("Ts"), sample_ms=group.number("tSample"))
-
-
-def _warn_unknown_datasets(kind: str, group: Group) -> Iterator[str]:
-    known = READERS[kind].known
-    names = group.names()
-    paths = [name for name in names if name != "neuron"]
-    if "neuron" in names:
-        paths += [f"neuron/{name}" for name in group.group("neuron").names()]
-    for name in paths:
-        if name not in known:
-            yield f"{escape_name(name)} is not known and was not read"
-
-
-def _warn_of_neuron(group: Group) -> Iterator[str]:
-    """Yields a warning if the trained neurons differ from the neurons that the file describes."""
-    if not group.has("neuron"):
-        if group.has("weight"):
-            yield "there is no neuron: slayer hands on what arrives, and netx adds it up"
-        return
-    neuron = group.group("neuron")
-    exponents = neuron.integers("weight_exp") if neuron.has("weight_exp") else np.zeros(1)
-    if exponents.any():
-        yield (
-            f"neuron/weight_exp is {exponents[exponents != 0][0]:g}, so this file does not hold "
-            "what was trained: a norm scaled the weights by this power of two, and the weights of "
-            "the file leave it out"
-        )
-    if neuron.has("sigma_output"):
-        yield (
-            "neuron/sigma_output: the integrator cuts what arrives in a step to 1/4096; the sum of "
-            "netx has 64 times finer units"
-        )
-    if neuron_type(neuron) == "ALIF" and group.has("bias"):
-        decays = neuron.integers("iDecay")
-        if (decays < DECAY_ONE).any():
-            yield (
-                f"bias is added to the voltage; slayer added it to the input, which is not the "
-                f"same where neuron/iDecay is below {DECAY_ONE}"
-            )
 
 
 # Layers

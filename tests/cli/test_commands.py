@@ -283,7 +283,7 @@ def test_an_imported_document_is_sound_and_runs(
     for step_ms in (0, "nan", 1e7):
         assert netdesc("import", trained / "network.net", "--step-ms", step_ms).code == 2
     halved = netdesc("import", trained / "network.net", "--step-ms", 0.5, "-o", "halved")
-    assert "steps" not in halved.out.partition("assumed")[2].partition("to change")[0]
+    assert "steps" not in halved.out.partition("filled in")[2].partition("to state")[0]
     time = json.loads(Path("halved/network.json").read_text())["time"]
     assert time == {"steps": STEPS, "step_ms": 0.5}
     assert netdesc("import", trained / "network.net").code == 0

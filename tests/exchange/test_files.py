@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from support.exchange_samples import WEIGHT, set_time, write_dense, write_file
+from support.exchange_samples import WEIGHT, WITHOUT_NEURON, set_time, write_dense, write_file
 
 from netdesc.exchange import DenseLayer, NetFileError, import_net, read_net
 
@@ -70,7 +69,7 @@ def test_bias(tmp_path: Path) -> None:
 
 
 def test_a_layer_without_neurons(tmp_path: Path) -> None:
-    imported = import_net(write_file(tmp_path / "a.net", **NO_NEURON))
+    imported = import_net(write_file(tmp_path / "a.net", **WITHOUT_NEURON))
     assert imported.description["layers"][0]["neuron"] is None
     assert imported.table[0].neuron == "none"
     assert any("netx adds it up" in each for each in imported.warnings)
@@ -82,7 +81,7 @@ def test_the_time_of_the_file_is_imported(tmp_path: Path) -> None:
     assert import_net(path).description["time"] == {"steps": 150, "step_ms": 2.0}
     changed = import_net(path, steps=7, step_ms=0.25)
     assert changed.description["time"] == {"steps": 7, "step_ms": 0.25}
-    assert not any("(time." in text for text in changed.assumed)
+    assert not any("time." in text for text in changed.assumed)
     for step, steps in ((np.float64(0.1), 3), (np.float64(0.7), 999_999), (np.float32(0.1), 1000)):
         set_time(path, step, np.float64(steps * float(str(step))))
         assert import_net(path).document.time.steps == steps
@@ -142,9 +141,6 @@ def test_layers_are_sorted_as_numbers(tmp_path: Path) -> None:
 
 # Layers and numbers that are not read
 
-NO_NEURON = dict.fromkeys(
-    f"neuron/{name}" for name in ("type", "iDecay", "vDecay", "vThMant", "refDelay", "gradedSpike")
-)
 RECURRENT = {"type": np.array([b"dense_rec"], "S10")}
 BAD_LAYERS = [
     # the dataset that the error names, and the changes of the file
@@ -171,7 +167,7 @@ BAD_LAYERS = [
     ("shape", np.array([-2])),
     ("shape", 2),
     ("shape", np.array([2**64 - 1], "u8")),
-    ("neuron", NO_NEURON | {"neuron": 3}),
+    ("neuron", WITHOUT_NEURON | {"neuron": 3}),
     ("neuron/type", "LIF"),
     ("neuron/type", 3),
     ("neuron/type", "C" * 300),
@@ -221,7 +217,7 @@ def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
         {"neuron/type": "SDNN", "neuron/activation": "tanh"},
         {"type": np.array([b"concat"], "S10")},
         {"neuron/type": "LIF", "neuron/gradedSpike": True},
-        NO_NEURON | {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT},
+        WITHOUT_NEURON | {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT},
         {"neuron/vThMant": 0},
     ]
     with h5py.File(path, "w") as file:
@@ -278,25 +274,6 @@ def test_what_differs_from_the_trained_network_is_named(
     for text in warnings:
         assert text.startswith(f"{path}: layer 0: ")
         assert all(word in text for word in words)
-
-
-def test_an_import_names_what_it_fills_in(tmp_path: Path) -> None:
-    path = write_file(tmp_path / "a.net")
-    imported = import_net(path, steps=7)
-    assert not imported.steps_are_assumed
-    for field in ("(loss)", "(training.epochs)", "(training.optimizer)", "(learn)", "(dropout)"):
-        assert sum(field in text for text in imported.assumed) == 1
-    assert str(imported.description["training"]["epochs"]) in " ".join(imported.assumed)
-    assert "(time.steps)" not in " ".join(imported.assumed)
-    assert "steps of 1 ms are assumed" in " ".join(imported.assumed)
-    imported = import_net(path, step_ms=0.5)
-    assert not imported.step_ms_is_assumed
-    assert imported.description["time"] == {"steps": 1000, "step_ms": 0.5}
-    assert "(time.steps)" in " ".join(imported.assumed)
-    assert "(time.step_ms)" not in " ".join(imported.assumed)
-    for wrong in ({"steps": 0}, {"steps": 10**7}, {"step_ms": -1.0}, {"step_ms": math.nan}):
-        with pytest.raises(ValueError, match=r"step.* is .*at most"):
-            import_net(path, **wrong)
 
 
 def test_layers_that_do_not_fit_together(tmp_path: Path) -> None:

@@ -296,7 +296,10 @@ def test_the_document_has_the_content_of_the_file(tmp_path: Path) -> None:
         "current_decay": 0.25,
         "voltage_decay": 123 / 4096,
     }
-    assert [(r.layer, r.type, r.input_size, r.output_size, r.weights) for r in imported.table] == [
+    assert [
+        (r.layer, r.type, math.prod(r.input_shape), math.prod(r.output_shape), r.weights)
+        for r in imported.table
+    ] == [
         (0, "input", 6, 6, 0),
         (1, "flatten", 6, 6, 0),
         (2, "dense", 6, 5, 30),

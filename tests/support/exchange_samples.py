@@ -100,6 +100,9 @@ def write_dense(group: h5py.Group, **changes) -> None:
             group[name] = value
 
 
+WITHOUT_NEURON = dict.fromkeys(
+    f"neuron/{name}" for name in ("type", "iDecay", "vDecay", "vThMant", "refDelay", "gradedSpike")
+)
 _CUBA_ALONE = ("neuron/iDecay", "neuron/vDecay", "neuron/refDelay")
 COMPLEX = {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT}
 _ADAPTIVE = {"neuron/thDecay": 409, "neuron/refDecay": 1638, "neuron/vThStep": 12}
@@ -116,6 +119,19 @@ FILES["ADRF_IZHIKEVICH"] = FILES["RF_PHASE"] | _ADAPTIVE
 def write_file(path: Path, **changes) -> Path:
     with h5py.File(path, "w") as file:
         write_dense(file.create_group("layer/0"), **changes)
+    return path
+
+
+def write_layers(path: Path, *layers: dict[str, Any]) -> Path:
+    """Writes layers; a change of None in one of type dense leaves a dataset of it out."""
+    with h5py.File(path, "w") as file:
+        for index, values in enumerate(layers):
+            group = file.create_group(f"layer/{index}")
+            if values.get("type", "dense") == "dense":
+                write_dense(group, **values)
+            else:
+                for name, value in values.items():
+                    group[name] = value
     return path
 
 

@@ -1,0 +1,117 @@
+"""What reading a layer of a ``.net`` file inferred, what it left out, and what it warns of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from netdesc.exchange.hdf5_reader import Group, escape_name
+from netdesc.exchange.net_neurons import NetNeuron
+from netdesc.exchange.net_record import NetLayer
+from netdesc.exchange.net_synapses import InputNeurons, KernelLayer, SynapticLayer
+from netdesc.exchange.unsupported import neuron_type
+from netdesc.kernels.fixed_point import DECAY_ONE
+
+
+class LayerNotes(NamedTuple):
+    """Sentences about one layer, without its index."""
+
+    inferred: tuple[str, ...]
+    """What stands in the document in place of what the file does not say, or says otherwise."""
+    unknown: tuple[str, ...]
+    """The datasets that are not known and were not read."""
+    warnings: tuple[str, ...]
+    """How the layer differs from the one that was trained, or that netx computes."""
+
+
+def note_layer(group: Group, layer: NetLayer, known: frozenset[str], is_first: bool) -> LayerNotes:
+    """Returns the notes of a layer that was read; ``known`` are the datasets of its type."""
+    inferred = list(_infer_input(layer)) if is_first else []
+    warnings = list(_warn_of_input(layer)) if is_first else []
+    if isinstance(layer, SynapticLayer):
+        inferred += [*_infer_fields(group, layer), *_infer_neuron(group, layer.neuron)]
+        warnings += _warn_of_neuron(group)
+    return LayerNotes(tuple(inferred), tuple(_unknown(group, known)), tuple(warnings))
+
+
+def _unknown(group: Group, known: frozenset[str]) -> Iterator[str]:
+    paths = [name for name in group.names() if name != "neuron"]
+    if group.has("neuron"):
+        paths += [f"neuron/{name}" for name in group.group("neuron").names()]
+    yield from (escape_name(name) for name in paths if name not in known)
+
+
+def _infer_input(layer: NetLayer) -> Iterator[str]:
+    if layer.inputs is not None:
+        suffix = ", the smallest that fits" if isinstance(layer, KernelLayer) else ""
+        yield f"input {list(layer.input_shape)}{suffix}"
+
+
+def _warn_of_input(layer: NetLayer) -> Iterator[str]:
+    if isinstance(layer, KernelLayer):
+        yield (
+            "the file does not say the height and width of the input; "
+            f"{list(layer.input_shape)} is the smallest shape that fits"
+        )
+
+
+def _infer_fields(group: Group, layer: SynapticLayer) -> Iterator[str]:
+    names: tuple[str, ...] = ()
+    if isinstance(layer, InputNeurons):
+        names = ("weight", "bias")
+        yield "no axonal delay step"
+    if isinstance(layer, KernelLayer):
+        slides = ("stride", "padding")
+        names = slides if layer.has_one_weight else (*slides, "dilation", "groups")
+    for name in names:
+        if not group.has(name):
+            value = layer.fields[name] if isinstance(layer, InputNeurons) else getattr(layer, name)
+            yield f"{name} {list(value) if isinstance(value, tuple) else f'{value:g}'}"
+    if layer.bias is not None:
+        yield "learns its bias"
+    if layer.delay is not None and (layer.delay != layer.delay[0]).any():
+        yield f"learns its delays, {layer.delay.min()} to {layer.delay.max()} steps"
+
+
+def _infer_neuron(group: Group, neuron: NetNeuron) -> Iterator[str]:
+    if not group.has("neuron"):
+        yield "no neuron"
+        return
+    kind = group.group("neuron").text("type")
+    if kind != neuron.type:
+        yield f"{kind} is {neuron.type}"
+    if neuron.form.is_complex:
+        yield "period and decay"
+    if neuron.is_sum:
+        yield "a sum, without vThMant"
+    if neuron.never_spikes:
+        yield "a readout: no voltage of the device reaches vThMant"
+
+
+def _warn_of_neuron(group: Group) -> Iterator[str]:
+    """Yields a warning if the trained neurons differ from the neurons that the file describes."""
+    if not group.has("neuron"):
+        yield "there is no neuron: slayer hands on what arrives, and netx adds it up"
+        return
+    neuron = group.group("neuron")
+    exponents = neuron.integers("weight_exp") if neuron.has("weight_exp") else np.zeros(1)
+    if exponents.any():
+        yield (
+            f"neuron/weight_exp is {exponents[exponents != 0][0]:g}, so this file does not hold "
+            "what was trained: a norm scaled the weights by this power of two, and the weights of "
+            "the file leave it out"
+        )
+    if neuron.has("sigma_output"):
+        yield (
+            "neuron/sigma_output: the integrator cuts what arrives in a step to 1/4096; the sum of "
+            "netx has 64 times finer units"
+        )
+    if neuron_type(neuron) == "ALIF" and group.has("bias"):
+        decays = neuron.integers("iDecay")
+        if (decays < DECAY_ONE).any():
+            yield (
+                f"bias is added to the voltage; slayer added it to the input, which is not the "
+                f"same where neuron/iDecay is below {DECAY_ONE}"
+            )

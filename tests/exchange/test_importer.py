@@ -1,0 +1,88 @@
+"""Files become documents, with a table that says what was inferred and what was filled in."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.exchange_samples import FILES, WITHOUT_NEURON, write_file, write_layers
+
+from netdesc.description import load
+from netdesc.exchange import import_net
+
+OLD_NEURON = {
+    "neuron/type": np.array(b"LOIHI", "S8"), "neuron/iDecay": 4096, "neuron/vDecay": 1024,
+    "neuron/vThMant": 25, "neuron/refDelay": 1, "neuron/wgtExp": 0, "neuron/theta": 1600,
+    "neuron/tauRho": 0.5, "neuron/scaleRho": 1.0,
+}  # fmt: skip
+OLD_INPUT = {"type": "input", "shape": [3, 1, 1], "weight": 36.0, "bias": [34.0], **OLD_NEURON}
+AVERAGE = {"type": np.array([b"average"], "S16"), "shape": [1, 1, 1]}
+DELTA = {"type": "input", "shape": [3], "neuron/type": "SDNN", "neuron/activation": "relu"}
+DELTA |= {"neuron/vThMant": 0}
+
+
+def test_input_layers_of_neurons_and_averages(tmp_path: Path) -> None:
+    path = write_layers(tmp_path / "a.net", OLD_INPUT, {"shape": [2, 1, 1]}, AVERAGE)
+    imported = import_net(path)
+    layers = imported.description["layers"]
+    assert imported.description["input"] == {"shape": [3]}
+    assert layers[0] == {
+        "name": "input0", "type": "neurons", "weight": 36 / 64, "bias": 34 / 64,
+        "axonal_delay_step": False, "neuron": "cuba1",
+    }  # fmt: skip
+    assert imported.weights["layers.input0.synapse.weight"].tolist() == [36 / 64, 34 / 64]
+    assert layers[2] == {"name": "average2", "type": "population_average", "units": 1}
+    assert imported.description["loss"]["type"] == "mean_squared_error"
+    assert imported.warnings == []
+    assert ["LOIHI is CUBA" in row.inferred for row in imported.table] == [True, False, False]
+    delta = import_net(write_layers(tmp_path / "b.net", DELTA, {})).description
+    assert delta["neurons"]["delta1"] == {"type": "delta", "threshold": 0.0}
+    assert (delta["layers"][0]["weight"], delta["layers"][0]["bias"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"neuron/vThMant": 131071}, {"a readout"}),
+        ({"neuron/sigma_output": True, **FILES["SDNN"], "neuron/type": "SDNN"}, {"a sum"}),
+        ({"bias": [2.0, 4.0], "delay": [3.0, 1.0]}, {"learns its bias", "1 to 3 steps"}),
+        (WITHOUT_NEURON, {"no neuron"}),
+    ],
+)
+def test_the_table_says_what_was_inferred(tmp_path: Path, changes: dict, words: set) -> None:
+    (row,) = import_net(write_file(tmp_path / "a.net", colour=3, **changes)).table
+    assert all(any(word in text for text in row.inferred) for word in words | {"input [3]"})
+    assert row.unknown == ("colour",)
+
+
+def test_what_was_filled_in_can_be_stated_as_named(tmp_path: Path) -> None:
+    imported = import_net(write_file(tmp_path / "a.net", **{"neuron/vThMant": 131071}))
+    path = imported.save(tmp_path)
+    options = [re.search(r"--set (.*)\)$", text) for text in imported.assumed]
+    values = [value for each in options if each for value in shlex.split(each[1])]
+    assert [value.partition("=")[0] for value in values] == [
+        "time.steps", "time.step_ms", "loss", "training.epochs", "training.optimizer",
+        "neurons.cuba1.learn", "neurons.cuba1.dropout",
+    ]  # fmt: skip
+    stated = load(path, values, with_files=False).document
+    assert stated.main_loss == imported.document.main_loss
+
+
+def test_an_import_names_what_it_fills_in(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.net")
+    imported = import_net(path, steps=7)
+    assert not imported.steps_are_assumed
+    assert "time.steps" not in " ".join(imported.assumed)
+    assert "steps of 1 ms are assumed" in " ".join(imported.assumed)
+    imported = import_net(path, step_ms=0.5)
+    assert not imported.step_ms_is_assumed
+    assert imported.description["time"] == {"steps": 1000, "step_ms": 0.5}
+    assert "time.steps" in " ".join(imported.assumed)
+    assert "time.step_ms" not in " ".join(imported.assumed)
+    for wrong in ({"steps": 0}, {"steps": 10**7}, {"step_ms": -1.0}, {"step_ms": math.nan}):
+        with pytest.raises(ValueError, match=r"step.* is .*at most"):
+            import_net(path, **wrong)

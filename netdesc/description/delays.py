@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from netdesc.description.diagnostics.wording import amount
+from netdesc.description.models import Document
 from netdesc.description.models.layers import LayerSection, SynapticSection
 from netdesc.description.shapes import INPUT
 from netdesc.neurons.models import NeuronSection
@@ -22,26 +22,20 @@ def delay_steps(layer: LayerSection, neuron: NeuronSection | None) -> int:
     return int(neuron is None or neuron.equations().spike is not None)
 
 
-def output_delay(layers: Iterable[tuple[str, int, Sequence[str]]]) -> int:
-    """Returns the steps after which a spike of the input can first reach the output.
+def earliest_steps(document: Document, sources: Iterable[Sequence[str]]) -> dict[str, int]:
+    """Returns the first step in which a layer can hand on what the input has in step 0, by name.
 
-    This is the number of delays on the path with the fewest. Of each layer, ``layers`` has the
-    name, its own delay, and the names of its sources. A layer comes after its sources. A source
-    that is not known has no delay.
+    This is the number of delays on the path with the fewest. ``sources`` has the names of each
+    layer's sources, which come before it. A source that is not known has no delay.
     """
-    delays, delay = {INPUT: 0}, 0
-    for name, own, sources in layers:
-        delay = own + min(delays.get(source, 0) for source in sources)
-        delays[name] = delay
-    return delay
+    steps = {INPUT: 0}
+    for layer, names in zip(document.layers, sources, strict=True):
+        steps[layer.name] = min(steps.get(name, 0) for name in names) + layer_delay(document, layer)
+    return steps
 
 
-def describe_late_output(delay: int, steps: int) -> str | None:
-    """Returns a sentence if a sample of ``steps`` ends before a spike can reach the output."""
-    if delay < steps:
-        return None
-    delayed, length = amount(delay, "step"), amount(steps, "step")
-    return (
-        f"no spike of the input reaches the output: the layers delay it by {delayed}, and a sample "
-        f"has {length}"
-    )
+def layer_delay(document: Document, layer: LayerSection) -> int:
+    """Returns the fewest steps by which a layer hands on its output later."""
+    neurons = document.neurons
+    neuron = layer.neuron_of(neurons) if isinstance(layer, SynapticSection) else None
+    return delay_steps(layer, neuron) + layer.own_delay

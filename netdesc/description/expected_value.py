@@ -69,6 +69,8 @@ def _rewrite(parts: Parts, expected: str, actual: Any, data: Any) -> str | None:
             return number
         case str() if "null" in expected and actual.lower() == "none":
             return "null"
+        case False if "null" in expected:
+            return "null"
         case str() | int() | float() if "a list" in expected and not isinstance(actual, bool):
             return _list_of_one(parts, actual, data)
         case _:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from netdesc.description.delays import delay_steps, output_delay
+from netdesc.description.delays import delay_steps
 from netdesc.description.models import EventRate
 from netdesc.description.models import OneLoss as Loss
 from netdesc.description.models.layers import LayerSection, Shape, SynapticSection
@@ -310,11 +310,10 @@ class Graph:
         return factors[self.layers[-1].name]
 
     @property
-    def output_delay(self) -> int:
-        """The steps after which a spike of the input can first reach the output."""
-        return output_delay(
-            (each.name, each.delay + each.section.own_delay, each.inputs) for each in self.layers
-        )
+    def input_limits(self) -> tuple[float, float] | None:
+        """The range of the grid to which a layer rounds the input; None if no layer does."""
+        readers = (each.section for each in self.layers if INPUT in each.inputs)
+        return next((each.input_limits for each in readers if each.input_limits), None)
 
     @property
     def classes(self) -> int | None:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from netdesc.description.delays import describe_late_output
 from netdesc.graph import SynapticNode
 from netdesc.report.format import join_words, percent, plural
 from netdesc.report.rates import LayerRates
@@ -38,11 +37,6 @@ def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -
     """
     if not len(run.metrics) or (run.activity is not None and not run.activity.epoch):
         return Diagnosis()
-    delay = run.graph.output_delay
-    too_short = describe_late_output(delay, run.graph.steps)
-    if too_short is not None:
-        sentence = f"{too_short[0].upper()}{too_short[1:]}."
-        return Diagnosis([sentence], [("Give a sample more steps", f"time.steps={delay + 1}")])
     dead = [each.name for each in rates if each.silent == each.neurons]
     layers = run.graph.neuron_layers
     if silence := list(_silence(run, dead, zeroed)):

@@ -147,12 +147,13 @@ class ArrayEncoder:
             code = build_code(data, spec.steps, file_steps, int(np.prod(spec.input_shape)))
         except ValueError as error:
             raise DataError(f"{self.source}: {error}") from error
-        lowest, largest = math.inf, -math.inf
+        lowest, largest, beyond = math.inf, -math.inf, ""
         for start, chunk in _chunks(values):
             self._check_values(chunk, code, start)
             lowest, largest = min(lowest, float(chunk.min())), max(largest, float(chunk.max()))
-        warning = code.warning(lowest, largest)
-        if warning:
+            if data.encoding.is_real and not beyond:
+                beyond = spec.beyond_limits(code.compress(chunk))
+        for warning in filter(None, (code.warning(lowest, largest), beyond)):
             self.warn(f'{self.source}: the array "{data.inputs}" {warning}')
         return code
 

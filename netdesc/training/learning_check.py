@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netdesc.description.delays import describe_late_output
-from netdesc.graph import Graph
 
-
-def learning_problems(graph: Graph, epoch_metrics: Mapping[str, Any]) -> Iterator[str]:
+def learning_problems(epoch_metrics: Mapping[str, Any]) -> Iterator[str]:
     """Yields sentences about layers without spikes and about layers without gradient.
-
-    If samples are so short that no spike can reach the output, yields only that.
 
     ``epoch_metrics`` is a line of ``metrics.jsonl``. Its spike rates cover all training samples. At
     a loss of 0 all gradients are 0, so nothing is said about gradients.
     """
-    too_short = describe_late_output(graph.output_delay, graph.steps)
-    if too_short is not None:
-        yield f"{too_short}; nothing was learned"
-        return
     silent = _layers_at_zero(epoch_metrics["spike_rates"])
     if silent:
         yield (

@@ -34,6 +34,8 @@ class SampleSpec:
     learns_from: LearnsFrom = "labels"
     decimation: int = 1
     """The number of steps of the input in a step of the output."""
+    limits: tuple[float, float] | None = None
+    """The range of the grid to which a layer rounds the input; None if no layer does."""
 
     @property
     def takes_steps(self) -> bool:
@@ -43,6 +45,15 @@ class SampleSpec:
     @property
     def output_steps(self) -> int:
         return -(-self.steps // self.decimation)
+
+    def beyond_limits(self, inputs: NDArray) -> str:
+        """Returns a warning if ``limits`` cut some of the inputs off, an empty text otherwise."""
+        if self.limits is None or not inputs.size:
+            return ""
+        low, high = self.limits
+        if low <= inputs.min() and inputs.max() <= high:
+            return ""
+        return f'has inputs outside of {low:g} to {high:.2f}, which a layer "neurons" cuts off'
 
     @classmethod
     def of(cls, graph: Graph) -> SampleSpec:
@@ -56,6 +67,7 @@ class SampleSpec:
             graph.takes_step_targets,
             graph.loss.learns_from,
             graph.decimation,
+            graph.input_limits,
         )
 
 

@@ -93,6 +93,10 @@ class SpikeFileReader:
         missing.
         """
         inputs = [self._spikes(pair.input, self.spec.input_shape) for pair in pairs]
+        for pair, spikes in zip(pairs, inputs, strict=True):
+            if beyond := self.spec.beyond_limits(spikes.value):
+                self.warn(f"{self.resolve(pair.input.path)}: {beyond}")
+                break
         if self.spec.classes is None:
             return SpikeSamples(self.spec, inputs, [self._target(pair) for pair in pairs])
         labels = np.array([self._label(pair) for pair in pairs], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Samples that end before a spike of the input can reach the output."""
+"""Samples that end before a spike can reach the output, and paths of different delays."""
 
 from __future__ import annotations
 
@@ -37,21 +37,47 @@ def found(folder: Path, layers: list[dict[str, object]], steps: int) -> list[Dia
     ("layers", "needed"), [(THREE, 4), (SKIPPED, 2), (UNDELAYED, 3), (FLATTENED, 4)]
 )
 def test_the_path_with_the_fewest_delays_counts(tmp_path: Path, layers, needed: int) -> None:
-    assert found(tmp_path, layers, needed) == []
-    (few,) = found(tmp_path, layers, needed - 1)
-    assert (few.code, few.severity, few.pointer) == ("ND245", "warning", "/time/steps")
+    assert not any(each.is_error for each in found(tmp_path, layers, needed))
+    few = found(tmp_path, layers, needed - 1)[0]
+    assert (few.code, few.severity, few.pointer) == ("ND245", "error", "/time/steps")
     assert f"at least {needed}" in few.hint
 
 
 @pytest.mark.parametrize("layers", [THREE, SKIPPED, UNDELAYED])
-def test_the_output_spikes_exactly_if_nothing_is_said(tmp_path: Path, layers) -> None:
-    for steps in range(1, 6):
-        model = netdesc.compile(document(layers, steps)).model
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.fill_(4.0)
+def test_the_output_spikes_in_the_first_number_of_steps_that_is_no_error(
+    tmp_path: Path, layers
+) -> None:
+    model = netdesc.compile(document(layers, 6)).model
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(4.0)
+        for steps in range(1, 6):
             spikes = model(torch.ones(steps, 1, 2))
-        assert bool(spikes.any()) == (codes(found(tmp_path, layers, steps)) == [])
+            assert bool(spikes.any()) == ("ND245" not in codes(found(tmp_path, layers, steps)))
+
+
+def test_a_loss_that_reads_a_voltage_needs_no_axonal_step(tmp_path: Path) -> None:
+    loss = {"type": "cross_entropy", "signal": "v"}
+    for steps, expected in ((3, []), (2, ["ND245"])):
+        text = json.dumps(document(THREE, steps) | {"loss": loss})
+        assert codes(findings(tmp_path, text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        (layer("b"), ["ND249"]),
+        (layer("b", axonal_delay_step=False), []),
+        (layer("b", axonal_delay_step=False, delay={"steps": 1}), ["ND249"]),
+        ({"name": "b", "type": "delay", "steps": 2}, ["ND249"]),
+    ],
+)
+def test_paths_that_join_have_equal_delays(tmp_path: Path, between, expected) -> None:
+    for join in (layer("c", **{"from": ["a", "b"]}), {"name": "c", "type": "concat"}):
+        layers = [layer("a"), between, join | {"from": ["a", "b"]}, layer("d")]
+        diagnostics = found(tmp_path, layers, 9)
+        assert codes(diagnostics) == expected
+        assert all(each.pointer == "/layers/2/from" for each in diagnostics)
 
 
 def test_an_unknown_source_hides_the_warning(tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ FAULTS = [
     ("threshold=2", "ND112", "did you mean neurons.cuba.threshold?"),
     ("neurons.cuba.per_channel=True", "ND103", "write true"),
     ("training.batch_size=None", "ND103", "write null"),
+    ("layers.0.quantization=false", "ND103", "write null"),
     ("training.optimizer.learning_rate=0,5", "ND103", "write 0.5"),
     ("time.steps.x=1", "ND112", "no parts"),
     ("training.seed.x=1", "ND112", "there is no field"),

@@ -136,8 +136,3 @@ def test_a_neuron_in_its_layer_is_set_there(tmp_path: Path) -> None:
     nothing = {f"output_{k}": NOTHING for k in range(2)}
     page = built(tmp_path, arrays=nothing, changes={"layers": [hidden, layer]})
     assert "layers.output.neuron.threshold=1" in settings(page)
-
-
-def test_too_few_steps_are_the_only_reason_and_the_only_advice(tmp_path: Path) -> None:
-    page = built(tmp_path, changes={"time": {"steps": 2}})
-    assert settings(page) == ["time.steps=3"]

@@ -83,6 +83,24 @@ def test_inputs_without_spikes_give_a_warning(spikes: int, file: Path) -> None:
     assert warned == [f'{file}: the array "inputs" holds no spike'] * (1 - spikes)
 
 
+@pytest.mark.parametrize(
+    ("data", "is_cut"),
+    [
+        ({"range": (0, 16), "to": (-4, 3.96875)}, False),
+        ({"range": (0, 16), "to": (-4, 4)}, True),
+        ({"range": (0, 16), "to": (3, -5)}, True),
+        ({"range": (0, 16), "to": (-4, 4), "encoding": {"type": "latency"}}, False),
+    ],
+)
+def test_inputs_beyond_the_grid_of_a_layer_give_a_warning(file: Path, data, is_cut: bool) -> None:
+    np.savez(file, **good())
+    for limits in (None, (-4.0, 254 / 64)):
+        warned: list[str] = []
+        data = {"encoding": {"type": "constant"}} | data
+        read(file, replace(SPEC, limits=limits), warned.append, **data)
+        assert len(warned) == (is_cut and limits is not None)
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_samples_go_to_their_splits(file: Path, save: Any) -> None:
     arrays = good()

@@ -1,4 +1,6 @@
-from netdesc.description.delays import delay_steps, describe_late_output, output_delay
+from netdesc.description.delays import earliest_steps, layer_delay
+from netdesc.description.diagnostics.wording import amount
+from netdesc.description.models.loss import OUTPUT
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 
 
@@ -8,25 +10,32 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
     at="/time/steps",
     wrong="1",
     right="100",
-    severity="warning",
     data="labels",
 )
 def check(context: Context) -> Found:
     """Each layer with axonal_delay_step, which is the default, delays its spikes by one step, and
     delay adds further steps. On the way with the fewest delays, a spike of the first step reaches
-    the output only after the last step, so the output does not depend on the input, and nothing
-    is learned.
+    what the losses read only after the last step, so the output does not depend on the input, and
+    nothing can be learned.
 
     Use more time.steps, shorter delays, or set "axonal_delay_step": false in layers.
     """
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
-    delay = output_delay(
-        (layer.name, delay_steps(layer, context.neuron_of(layer)) + layer.own_delay, sources)
-        for layer, sources in zip(document.layers, wiring.sources, strict=True)
-    )
-    message = describe_late_output(delay, document.time.steps)
-    if message is not None:
+    earliest, arrivals = earliest_steps(document, wiring.sources), list[int]()
+    for _, loss in context.losses():
+        index = context.layer_of(loss)
+        if index is None:
+            return  # a wrong "from" of the loss
+        layer = document.layers[index]
+        reads_state = getattr(loss, "signal", OUTPUT) != OUTPUT
+        arrivals.append(earliest[layer.name] - (layer_delay(document, layer) if reads_state else 0))
+    delay, steps = min(arrivals), document.time.steps
+    if delay >= steps:
+        message = (
+            "no spike of the input reaches the output: the layers delay it by "
+            f"{amount(delay, 'step')}, and a sample has {amount(steps, 'step')}"
+        )
         hint = f'write at least {delay + 1}, or "axonal_delay_step": false in layers'
         yield RuleDiagnostic(("time", "steps"), message, hint=hint)

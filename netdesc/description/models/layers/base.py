@@ -45,6 +45,9 @@ class LayerSection(Section):
     sums_inputs: ClassVar[bool] = True
     """Whether the outputs of several layers in ``from`` are added up, so that they have one shape.
     """
+    input_limits: ClassVar[tuple[float, float] | None] = None
+    """The range of the grid to which the layer rounds the input of the network; None if it does not
+    round it."""
     size_field: ClassVar[str | None] = None
     """The field with the number of outputs; None if their shape follows from the input."""
 

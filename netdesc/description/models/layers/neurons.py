@@ -8,9 +8,6 @@ from typing import Literal
 from netdesc.description.models.layers.base import Shape, SynapticSection
 from netdesc.sections import field
 
-INPUT_LIMITS = (-4.0, 254 / 64)
-"""The range of the grid to which such a layer rounds the input of the network."""
-
 
 class Neurons(SynapticSection):
     """One neuron for each value that comes in, times one weight, plus one bias.
@@ -20,6 +17,7 @@ class Neurons(SynapticSection):
     """
 
     draws_weights = False
+    input_limits = (-4.0, 254 / 64)
     idle_fields = ("weight_init", "mask", "weight_scale", "weight_norm")
 
     type: Literal["neurons"]

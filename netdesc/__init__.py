@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netdesc.api.run import run
     from netdesc.api.train import train
     from netdesc.api.trained_run import Run
+    from netdesc.api.verify import verify
     from netdesc.description import Description, DescriptionError, check, load, loads
     from netdesc.exchange import import_net
 
@@ -40,6 +41,7 @@ __all__ = [
     "run",
     "run_integer",
     "train",
+    "verify",
 ]
 
 _MODULES = {
@@ -54,6 +56,7 @@ _MODULES = {
     "Run": "netdesc.api.trained_run",
     "run": "netdesc.api.run",
     "train": "netdesc.api.train",
+    "verify": "netdesc.api.verify",
     "export_net": "netdesc.api.export",
     "import_net": "netdesc.exchange",
     "run_integer": "netdesc.api.integer_run",

@@ -124,7 +124,7 @@ def evaluate(
         kind = compiled.graph.loss.type
         warnings.append(f"a .net file holds no loss: {kind} is assumed, as imports write it")
     memory = _memory_data(data, description, folder)
-    found = _read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
+    found = read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))
     if chosen not in found:
         there, name = ", ".join(found), description.path if description else compiled.graph.name
@@ -160,11 +160,11 @@ def _memory_data(
     return MemoryData.of(data).with_defaults(section)
 
 
-def _read_parts(
+def read_parts(
     description: Description | None,
     spec: SampleSpec,
     warnings: list[str],
-    memory: MemoryData | None,
+    memory: MemoryData | None = None,
 ) -> dict[Part, Samples]:
     """Returns the samples of each part that has any, in the order of ``PARTS``."""
     parts: Mapping[str, Samples | None]

@@ -126,12 +126,12 @@ def run(network: Source, input: Input, arithmetic: Arithmetic = "float") -> Resu
     return Result(graph, len(input_TN), spikes_TN, layers, comparison, classification, problems)
 
 
-def open_for(network: Source, recording: Recording) -> OpenedNetwork:
+def open_for(network: Source, recording: Recording | None) -> OpenedNetwork:
     """Compiles the network. That of a ``.net`` file gets steps enough for the recording."""
     imported = network
     if isinstance(network, str | Path) and is_net_file(Path(network)):
         imported = import_net(network)
-    if isinstance(imported, ImportedNetwork):
+    if isinstance(imported, ImportedNetwork) and recording is not None:
         return open_network(_with_enough_steps(imported, recording))
     return open_network(network)
 

@@ -49,6 +49,9 @@ COMMANDS = {
         "netdesc.cli.evaluate:evaluate", "Measure accuracy, confusion matrix and spike rates."
     ),
     "run": CommandEntry("netdesc.cli.run:run", "Send spikes through a network."),
+    "verify": CommandEntry(
+        "netdesc.cli.verify:verify", "Prove that the export is what was trained."
+    ),
     "events": CommandEntry(
         "netdesc.cli.events:events", "Convert, draw and animate files of spikes."
     ),

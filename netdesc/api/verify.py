@@ -1,0 +1,310 @@
+"""Verifies that a network gives the same spikes in training, on the device and after an export."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netdesc.api.compile import OpenedNetwork, Source
+from netdesc.api.evaluate import Part, read_parts
+from netdesc.api.recording import Input, find_pair, input_array, read_recording
+from netdesc.api.run import open_for
+from netdesc.exchange import NetFileError, export_net, import_net
+from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
+from netdesc.hardware import Weights, layer_integers, simulate
+from netdesc.hardware.runner import Signal
+from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
+from netdesc.modules import Network
+from netdesc.training import DataError
+from netdesc.training.batches import Batches
+from netdesc.training.samples import SampleSpec
+
+RANDOM_STEPS, RANDOM_RATE, RANDOM_SEED = 300, 0.2, 0
+"""Random input spikes: at most so many steps, spikes a neuron and step, and the seed."""
+
+SAMPLED_PARTS: tuple[Part, ...] = ("validation", "test", "train")
+"""The input is the first sample of the first of these parts that has any."""
+
+MAX_SHIFT = 8
+"""Outputs that are equal so many steps earlier or later differ in timing only."""
+
+Outputs = dict[str, NDArray[Any]]
+"""Name of a layer -> its output [steps, neurons], bool, or float64 in threshold units."""
+
+
+class Place(NamedTuple):
+    """An output of a network."""
+
+    step: int
+    layer: LayerNode
+    neuron: int
+
+
+@dataclass(frozen=True)
+class VerifiedLayer:
+    """The numbers of outputs that are not 0 in a layer of neurons, over all steps.
+
+    ``exported`` is None if there is no export.
+    """
+
+    layer: str
+    neurons: int
+    float: int
+    integer: int
+    exported: int | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first step and layer in which two of the three runs part, and the first neuron there.
+
+    ``runs`` names the two runs, of ``float``, ``integer`` and ``exported``, ``values`` are their
+    outputs. ``reason`` is ``24-bit wrap``, ``24-bit clip``, ``timing``, ``file`` (the export holds
+    other integers) or ``rounding``; ``explanation`` is a sentence.
+    """
+
+    runs: tuple[str, str]
+    step: int
+    layer: str
+    neuron: int
+    values: tuple[float, float]
+    reason: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The comparison of the float run, the integer run, and the integer run of the export.
+
+    ``input`` says what the network ran on. ``export_problem`` says why there is no export; empty if
+    there is one. ``warnings`` are those of the network, of its input and of its export.
+    """
+
+    input: str
+    steps: int
+    layers: list[VerifiedLayer]
+    differences: list[Difference]
+    export_problem: str
+    warnings: list[str]
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether all runs gave the same outputs in every layer, step and neuron."""
+        return not self.differences
+
+    @property
+    def silent_layers(self) -> list[str]:
+        """The layers whose output was always 0, about which the comparison says little."""
+        return [each.layer for each in self.layers if not each.float]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The fields as JSON, as ``--json`` prints them and ``run.json`` holds them."""
+        return {"identical": self.is_identical, **asdict(self)}
+
+
+def verify(network: Source, input: Input | None = None) -> Verification:
+    """Runs a network in floats, in the device's integers, and as its ``.net`` file holds it.
+
+    ``network`` is anything that ``compile`` takes; a run has its best weights. The third run is an
+    integer run of what ``import_net`` reads from what ``export_net`` writes. ``input`` is what
+    ``run`` takes. Without it, the input is the first sample of the validation, test or training
+    data, or random spikes if there are no data. A network that no ``.net`` file can hold has two
+    runs. HardwareError if it has no integers, and the errors of ``compile`` and of ``run``.
+
+    >>> netdesc.verify("examples/oxford.json").is_identical
+    True
+    """
+    recording = None if input is None else read_recording(input)
+    opened = open_for(network, recording)
+    compiled, warnings = opened.compiled, opened.warnings
+    if recording is None:
+        name, input_TN, more = _own_input(opened)
+    else:
+        pair = find_pair(opened.description, recording.path)
+        name = recording.name
+        input_TN, more = input_array(recording, compiled.graph, pair and pair.input)
+    with tempfile.TemporaryDirectory(prefix="netdesc-") as folder:
+        path, problem = Path(folder, "network.net"), ""
+        try:
+            more += export_net(compiled.model, path)
+        except NetFileError as error:
+            path, problem = None, error.problem
+        found = compare(compiled.model, path, input_TN)
+    return replace(found, input=name, export_problem=problem, warnings=warnings + more)
+
+
+def _own_input(opened: OpenedNetwork) -> tuple[str, NDArray[np.float32], list[str]]:
+    """Returns the name of the input, its values [steps, *input shape], and warnings."""
+    graph, description = opened.compiled.graph, opened.description
+    warnings: list[str] = []
+    if description is not None and description.document.data is not None:
+        try:
+            parts = read_parts(description, SampleSpec.of(graph), warnings)
+        except DataError as error:
+            warnings.append(f"random spikes take the place of the data: {error}")
+        else:
+            part: Part = next(name for name in SAMPLED_PARTS if name in parts)
+            seed, cpu = description.document.training.seed, torch.device("cpu")
+            batch = next(Batches(parts[part][:1], 1, cpu, seed).in_order())
+            return f"{part} sample 0", batch.input_TBN[:, 0].numpy(), warnings
+    steps = min(graph.steps, RANDOM_STEPS)
+    random_TN = np.random.default_rng(RANDOM_SEED).random((steps, *graph.input_shape))
+    name = f"random spikes of seed {RANDOM_SEED}"
+    return name, (random_TN < RANDOM_RATE).astype(np.float32), warnings
+
+
+def compare(model: Network, exported: Path | None, input_TN: NDArray[np.float32]) -> Verification:
+    """Compares the runs of ``model`` and of its export on an input [steps, *input shape]."""
+    graph, weights = model.graph, model.folded_state()
+    runs = {"float": _run_float(model, input_TN), "integer": _run_integer(graph, weights, input_TN)}
+    copy = None
+    if exported is not None:
+        imported = import_net(exported)
+        copy = build_graph(imported.document), imported.weights
+        outputs = _run_integer(*copy, input_TN).values()
+        runs["exported"] = dict(zip(runs["integer"], outputs, strict=True))
+    differences: list[Difference] = []
+    for pair in itertools.pairwise(runs):
+        place = _first_difference(graph, runs[pair[0]], runs[pair[1]])
+        if place is not None:
+            step, layer, neuron = place
+            found_TN = runs[pair[0]][layer.name], runs[pair[1]][layer.name]
+            reason = (
+                _time_shift(*found_TN, pair)
+                or (copy and pair[1] == "exported" and _file_fault(graph, weights, copy, layer))
+                or (pair[0] == "float" and _device_range(model, input_TN, place))
+                or ("rounding", "The states are rounded differently.")
+            )
+            values = float(found_TN[0][step, neuron]), float(found_TN[1][step, neuron])
+            differences.append(Difference(pair, step, layer.name, neuron, values, *reason))
+    layers = [
+        VerifiedLayer(
+            layer.name,
+            layer.neurons,
+            *(int(np.count_nonzero(outputs[layer.name])) for outputs in runs.values()),
+        )
+        for layer in graph.neuron_layers
+    ]
+    return Verification("", len(input_TN), layers, differences, "", [])
+
+
+@torch.no_grad()
+def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:
+    """Runs the torch module outside training, on its device."""
+    outputs: Outputs = {}
+
+    def keep(name: str) -> Callable[[torch.nn.Module, object, torch.Tensor], None]:
+        def hook(_block: torch.nn.Module, _inputs: object, out_TBN: torch.Tensor) -> None:
+            outputs[name] = _compact(out_TBN.flatten(2)[:, 0].cpu().numpy())
+
+        return hook
+
+    was_training, device = model.training, next(model.parameters()).device
+    hooks = [
+        model.layers[layer.name].register_forward_hook(keep(layer.name))
+        for layer in model.graph.layers
+    ]
+    model.eval()
+    model.reset_state()
+    try:
+        model(torch.from_numpy(input_TN).unsqueeze(1).to(device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.train(was_training)
+    return outputs
+
+
+def _run_integer(graph: Graph, weights: Weights, input_TN: NDArray[np.float32]) -> Outputs:
+    pieces: dict[str, list[NDArray[Any]]] = {layer.name: [] for layer in graph.layers}
+
+    def keep(name: str, signal: Signal) -> None:
+        pieces[name].append(_compact(signal.values_TN / (1 << signal.bits)))
+
+    simulate(graph, weights, input_TN, keep)
+    return {name: np.concatenate(each) for name, each in pieces.items()}
+
+
+def _compact(values_TN: NDArray[Any]) -> NDArray[Any]:
+    """Returns spikes as bool, and other values unchanged."""
+    spikes_TN = values_TN.astype(np.bool_)
+    return spikes_TN if (values_TN == spikes_TN).all() else values_TN
+
+
+def _first_difference(graph: Graph, first: Outputs, second: Outputs) -> Place | None:
+    """Returns the first step in which outputs differ, the first layer in it, and its neuron."""
+    found: Place | None = None
+    for layer in graph.layers:
+        rows = np.argwhere(first[layer.name] != second[layer.name])
+        if len(rows) and (found is None or rows[0, 0] < found.step):
+            step, neuron = rows[0].tolist()
+            found = Place(step, layer, neuron)
+    return found
+
+
+def _time_shift(
+    first_TN: NDArray[Any], second_TN: NDArray[Any], names: tuple[str, str]
+) -> tuple[str, str] | None:
+    for shift in range(1, min(MAX_SHIFT, len(first_TN) - 1) + 1):
+        for late, early_TN, late_TN in (
+            (names[1], first_TN, second_TN),
+            (names[0], second_TN, first_TN),
+        ):
+            if not late_TN[:shift].any() and np.array_equal(early_TN[:-shift], late_TN[shift:]):
+                unit = "step" if shift == 1 else "steps"
+                return "timing", f"The {late} output is the same, {shift} {unit} later."
+    return None
+
+
+def _file_fault(
+    graph: Graph, weights: Weights, copy: tuple[Graph, Weights], layer: LayerNode
+) -> tuple[str, str] | None:
+    """Names the integers that the file holds otherwise; None if it holds the same."""
+    other = copy[0].layers[graph.layers.index(layer)]
+    if not isinstance(layer, SynapticNode) or not isinstance(other, SynapticNode):
+        return None
+    ours, theirs = (
+        {
+            **{f"weights {at}": each for at, each in enumerate(integers.weights)},
+            **integers.on_grid(),
+            "delays": np.zeros(1) if integers.delays is None else integers.delays,
+        }
+        for integers in (layer_integers(layer, weights), layer_integers(other, copy[1]))
+    )
+    names = [name for name in ours if (ours[name] != theirs.get(name)).any()]
+    return ("file", f"The file has other {' and '.join(names)}.") if names else None
+
+
+def _device_range(
+    model: Network, input_TN: NDArray[np.float32], place: Place
+) -> tuple[str, str] | None:
+    """Says which state of the neuron left the device's 24 bits, if any did so up to that step."""
+    step, layer, neuron = place
+    if not isinstance(layer, SynapticNode):
+        return None
+    part_TBN = torch.from_numpy(input_TN[: step + 1]).unsqueeze(1)
+    was_training = model.training
+    with torch.no_grad(), model.eval().record(layer.name) as recording:
+        model(part_TBN.to(next(model.parameters()).device))
+    model.train(was_training)
+    definition = layer.neuron.definition()
+    for name, states_TBN in recording[layer.name].states.items():
+        states_T = states_TBN.flatten(2)[:, 0, neuron].cpu().numpy()
+        beyond = np.flatnonzero(np.abs(states_T) * 2.0**definition.unit_bits > DEVICE_STATE_LIMIT)
+        if len(beyond):
+            rule = "wrap" if name in definition.wrapped else "clip"
+            most = DEVICE_STATE_LIMIT / 2**definition.unit_bits
+            return f"24-bit {rule}", (
+                f"State {name} is {states_T[beyond[0]]:,.6g} in step {beyond[0]}; the device holds "
+                f"up to {most:,.6g} and {rule}s what is beyond."
+            )
+    return None

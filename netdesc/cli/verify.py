@@ -1,0 +1,80 @@
+"""``netdesc verify``."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from netdesc.cli import options
+from netdesc.cli.output import Output
+
+if TYPE_CHECKING:
+    from netdesc.api.verify import Difference, Verification
+
+
+@click.command(
+    epilog="\b\nExamples:\n  netdesc verify runs/first\n"
+    "  netdesc verify runs/oxford.net --input data/oxford/input.bs1"
+)
+@click.argument("network", metavar="RUN|FILE.json|FILE.net", type=click.Path(path_type=Path))
+@click.option(
+    "--input",
+    metavar="INPUT",
+    type=click.Path(path_type=Path),
+    help="Events or an array, as in netdesc run. Default: the first sample of the validation, test "
+    "or training data; without data, random spikes that are always the same.",
+)
+@options.as_json
+@click.pass_obj
+def verify(output: Output, network: Path, input: Path | None) -> int:
+    """Prove that the network that was trained is the one that is exported.
+
+    The network runs in floats, as in training, in the integers of the device, and as "netdesc
+    import" reads it from its exported file. The exit code is 0 if all layers give the same in every
+    step, and else 1. Then the first step, layer and neuron where they part are printed, and why.
+    """
+    from netdesc.api.verify import verify as compare_runs
+    from netdesc.events import DroppedEvents
+
+    with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
+        found = compare_runs(network, input)
+    for warning in found.warnings:
+        output.error(f"warning: {warning}")
+    if output.as_json:
+        output.print_json({"network": str(network), **found.record})
+    else:
+        _print(output, network, found)
+    return 0 if found.is_identical else 1
+
+
+def _print(output: Output, network: Path, found: Verification) -> None:
+    output.print(f"{network}: {found.input}, {found.steps:,} steps; outputs that are not 0:")
+    exported = [] if found.export_problem else ["exported"]
+    rows = [
+        (each.layer, each.neurons, each.float, each.integer, each.exported) for each in found.layers
+    ]
+    headings = ("layer", "neurons", "float", "integer", *exported)
+    output.print_table(headings, [row[: len(headings)] for row in rows])
+    output.print("")
+    if found.export_problem:
+        output.print(f"There is no export to compare: {found.export_problem}")
+    if found.silent_layers:
+        names = ", ".join(f'"{name}"' for name in found.silent_layers)
+        output.print(f"Always 0, so that little is proven about them: {names}")
+    for difference in found.differences:
+        output.print(*describe(difference))
+    if found.is_identical:
+        output.print("identical in every layer, step and neuron")
+
+
+def describe(difference: Difference) -> tuple[str, str]:
+    """Says where two runs part, and why."""
+    (first, second), (value, other) = difference.runs, difference.values
+    return (
+        f"different: {first} and {second} part in step {difference.step}, layer "
+        f'"{difference.layer}", neuron {difference.neuron}: {value:g} and {other:g}',
+        f"{difference.reason}: {difference.explanation}",
+    )

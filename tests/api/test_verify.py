@@ -1,0 +1,143 @@
+"""``verify`` says whether three runs of a network agree, or where and why they part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.exchange_samples import dense, document, model_of
+from support.training_task import INPUTS, STEPS, write_task
+
+import netdesc
+from netdesc.api.verify import Verification, compare
+from netdesc.exchange import export_net
+from netdesc.modules import Network
+
+pytestmark = pytest.mark.usefixtures("reference_engine")
+
+INPUT_TN = (np.random.default_rng(3).random((60, 8)) < 0.4).astype(np.float32)
+
+
+def network(**neuron: Any) -> Network:
+    layers = [dense("first", 5, neuron=neuron), dense("last", 4, weight_scale=8)]
+    return model_of(document([8], layers))
+
+
+def compare_with(model: Network, other: Network, tmp_path: Path) -> Verification:
+    """Compares a model with the export of another one."""
+    export_net(other, tmp_path / "a.net")
+    return compare(model, tmp_path / "a.net", INPUT_TN)
+
+
+def test_three_runs_are_identical(tmp_path: Path) -> None:
+    model = network()
+    found = compare_with(model, model, tmp_path)
+    assert found.is_identical
+    with torch.no_grad():
+        output_TBN = model.eval()(torch.from_numpy(INPUT_TN).unsqueeze(1))
+    spikes = int(output_TBN.count_nonzero())
+    *_, last = found.layers
+    assert (last.float, last.integer, last.exported) == (spikes, spikes, spikes)
+    assert spikes
+
+
+@pytest.mark.parametrize(
+    ("reason", "neuron"),
+    [
+        ("24-bit wrap", {"current_decay": 0.0, "threshold": 1.0}),
+        ("24-bit clip", {"voltage_decay": 0.0, "threshold": 2100.0}),
+    ],
+)
+def test_a_state_beyond_24_bits_is_the_reason(
+    reason: str, neuron: dict[str, float], tmp_path: Path
+) -> None:
+    model = network(**neuron)
+    with torch.no_grad():
+        model.state_dict()["layers.first.synapse.weight"][:] = 0
+        model.state_dict()["layers.first.synapse.weight"][3] = 3.9
+    input_TN = np.ones((400, 8), np.float32)
+    export_net(model, tmp_path / "a.net")
+    found = compare(model, tmp_path / "a.net", input_TN)
+    (difference,) = found.differences
+    assert (difference.runs, difference.reason) == (("float", "integer"), reason)
+    assert (difference.layer, difference.neuron) == ("first", 3)
+    counts = simulate_until(model, input_TN, difference.step)
+    assert counts[0] == 0 < counts[1]
+
+
+def simulate_until(model: Network, input_TN: np.ndarray, step: int) -> list[int]:
+    """How often a state leaves 24 bits before the spike of ``step``, and in time for it."""
+    from netdesc.hardware import simulate
+
+    weights = model.folded_state()
+    found = []
+    for end in (step - 1, step):
+        first, _ = simulate(model.graph, weights, input_TN[:end]).counts
+        found.append(sum((first.wrapped | first.clipped).values()))
+    return found
+
+
+def test_other_numbers_in_the_file_are_the_reason(tmp_path: Path) -> None:
+    model, other = network(), network()
+    with torch.no_grad():
+        other.state_dict()["layers.last.synapse.weight"][3] = 3.9
+    (difference,) = compare_with(model, other, tmp_path).differences
+    assert difference.runs == ("integer", "exported")
+    assert (difference.layer, difference.neuron, difference.reason) == ("last", 3, "file")
+    assert "weights" in difference.explanation
+
+
+def test_later_spikes_are_a_matter_of_timing(tmp_path: Path) -> None:
+    late = document([8], [dense("first", 5), dense("last", 4, weight_scale=8, delay={"steps": 2})])
+    (difference,) = compare_with(network(), model_of(late), tmp_path).differences
+    assert (difference.layer, difference.reason) == ("last", "timing")
+    assert "2 steps" in difference.explanation
+    assert sorted(difference.values) == [0.0, 1.0]
+
+
+def test_the_first_step_counts_and_then_the_first_layer(tmp_path: Path) -> None:
+    """Where both layers differ, what reaches the second is not its own fault."""
+    model, other = network(), network()
+    with torch.no_grad():
+        for layer in ("first", "last"):
+            other.state_dict()[f"layers.{layer}.synapse.weight"][:] += 0.5
+    (difference,) = compare_with(model, other, tmp_path).differences
+    assert difference.layer == "first"
+
+
+def test_a_network_that_no_file_holds_has_two_runs(tmp_path: Path) -> None:
+    path = write_task(tmp_path)
+    content = json.loads(path.read_text())
+    content["layers"][0]["axonal_delay_step"] = False
+    path.write_text(json.dumps(content))
+    found = netdesc.verify(path)
+    assert found.is_identical
+    assert "axonal delay step" in found.export_problem
+    assert {each.exported for each in found.layers} == {None}
+
+
+def test_the_input_is_that_of_the_document_of_the_caller_or_random(tmp_path: Path) -> None:
+    path = write_task(tmp_path)
+    own = netdesc.verify(path)
+    given = netdesc.verify(path, tmp_path / "input0.bs1")
+    assert own.layers == given.layers
+    assert (own.input, given.input) == ("train sample 0", str(tmp_path / "input0.bs1"))
+    silent = netdesc.verify(path, np.zeros((STEPS, INPUTS)))
+    assert silent.silent_layers == ["hidden", "output"]
+    netdesc.export_net(path, tmp_path / "a.net")
+    random, again = (netdesc.verify(tmp_path / "a.net") for _ in range(2))
+    assert random.record == again.record
+    assert random.layers[0].float
+
+
+def test_lost_data_are_replaced_and_told(tmp_path: Path) -> None:
+    run = netdesc.train(write_task(tmp_path, epochs=1), run_dir=tmp_path / "run", progress="quiet")
+    (tmp_path / "input0.bs1").unlink()
+    found = netdesc.verify(run)
+    assert found.is_identical
+    assert "random" in found.input
+    assert any("input0.bs1" in each for each in found.warnings)

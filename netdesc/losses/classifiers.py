@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
-from netdesc.kernels import operators
-from netdesc.kernels.reference.windows import SILENT, most_active, window_rates
 from netdesc.losses.loss import OVER
 from netdesc.losses.rates import flatten_neurons
+from netdesc.losses.windows import SILENT, most_active, window_rates
 
 
 class Classifier(nn.Module):
@@ -74,7 +73,7 @@ class MostSpikesInWindow(Classifier):
 
     def forward(self, output: Tensor) -> Tensor:
         """Returns int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""
-        return operators.window_classes(flatten_neurons(output), self.window_steps)
+        return most_active(self.values(output))
 
 
 def majority(predictions_TB: Tensor, classes: int) -> Tensor:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from netdesc.graph import loss as sections
-from netdesc.kernels import operators
-from netdesc.kernels.needs import Need
-from netdesc.kernels.reference.windows import COSTS, CostParameters
 from netdesc.losses.loss import OVER, Loss
 from netdesc.losses.rates import expand_labels, flatten_neurons
+from netdesc.losses.windows import COSTS, CostParameters, window_rates
 
 
 class _LabelLoss(Loss):
-    """A loss that compares values with labels; ``operators.window_loss`` explains ``costs``."""
+    """A loss that compares values with labels; ``costs`` names one of ``COSTS``."""
 
     def __init__(
         self,
@@ -25,10 +23,6 @@ class _LabelLoss(Loss):
         super().__init__(loss)
         self.costs, self.true_rate, self.false_rate = costs, true_rate, false_rate
         self.window_steps, self.over = getattr(loss, "window_steps", None), loss.over
-
-    def needs(self, steps: int) -> set[Need]:
-        """Returns what the loss of ``steps`` steps needs of the CPU engine."""
-        return set() if self.window_steps is None else {Need("window_loss")}
 
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
         """Returns the loss, a float32 scalar, of output spikes [steps, batch, *shape].
@@ -45,15 +39,16 @@ class _LabelLoss(Loss):
         if self.skip_steps:
             output_TBN, steps = output_TBN[self.skip_steps :], steps - self.skip_steps
             labels = labels[self.skip_steps :] if is_by_step else labels
-        targets = self.true_rate, self.false_rate
-        if self.window_steps is None:
+        parameters = CostParameters(steps, self.true_rate, self.false_rate)
+        if self.window_steps is not None:
+            values_VBN = window_rates(output_TBN, self.window_steps)
+            parameters = parameters._replace(steps=self.window_steps)
+        else:
             values_VBN = OVER[self.over](output_TBN)
-            index = labels.reshape(-1, batch, 1)
-            parameters = CostParameters(steps if self.over == "mean" else 1, *targets)
-            return self.reduce(COSTS[self.costs].value(values_VBN, index, parameters))
-        total = operators.window_loss(output_TBN, labels, self.window_steps, self.costs, *targets)
-        cost_count = steps * batch * (neurons if COSTS[self.costs].are_by_neuron else 1)
-        return total / cost_count if self.mean else total
+            if self.over != "mean":
+                parameters = parameters._replace(steps=1)
+        index = labels.reshape(-1, batch, 1)
+        return self.reduce(COSTS[self.costs](values_VBN, index, parameters))
 
 
 class SpikeRateLoss(_LabelLoss):

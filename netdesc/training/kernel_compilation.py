@@ -49,9 +49,6 @@ def compile_kernels(
 
 
 def needs_of(network: Network) -> set[Need]:
-    """Returns what a network, its loss and its classifier need of the CPU engine."""
+    """Returns what a network and its loss need of the CPU engine."""
     graph = network.graph
-    needs = network.needs() | build_loss(graph).needs(graph.steps)
-    if graph.classifier is not None and graph.classifier.window_steps is not None:
-        needs.add(Need("window_classes"))
-    return needs
+    return network.needs() | build_loss(graph).needs(graph.steps)

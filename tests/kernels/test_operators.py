@@ -29,8 +29,6 @@ KERNEL = torch.randn(2, 2, 2, 2, generator=torch.Generator().manual_seed(2))
 SLIDE = [1, 1, 0, 0, 1, 1, 0, 0, 1, 0]
 """Numbers of a ``KernelShape``: a stride of 1, and no padding."""
 
-LABELS = torch.tensor([[0, 4]]).expand(6, 2)
-
 
 def leaf(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.clone().requires_grad_()
@@ -68,11 +66,6 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     ),
     "spike_time": lambda: (leaf(SIGNAL), torch.zeros_like(SIGNAL), 0.6, 2, 100),
     "spike_time_backward": lambda: (SIGNAL, torch.tensor(1.0), 0.6, 2, 100),
-    "window_classes": lambda: (sparse(), 3),
-    "window_loss": lambda: (leaf(sparse()), LABELS, 3, "softmax", 0.0, 0.0),
-    "window_loss_backward": lambda: (
-        sparse(), LABELS, torch.tensor(1.0), 3, "softmax", 0.0, 0.0
-    ),
 }  # fmt: skip
 
 
@@ -181,7 +174,6 @@ class _NoGradient(torch.autograd.Function):
     "loss",
     [
         lambda output: operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100)[0],
-        lambda output: operators.window_loss(output, LABELS, 3, "softmax", 0.0, 0.0),
         lambda output: dense(output).sum(),
     ],
 )

@@ -9,7 +9,7 @@ from netdesc.neurons.models.cuba import Cuba
 CUBA = Cuba(type="cuba", threshold=1, current_decay=1, voltage_decay=1).definition().to_text()
 
 if __name__ == "__main__":
-    needs = {Need(part) for part in ("threads", "window_loss", "window_classes")}
+    needs = {Need("threads")}
     needs |= {Need("spike_time", (200, 0.9, 2, length)) for length in (10, 100)}
     for learn in (False, True):
         for synapses in ("segment", "linear", "convolution"):

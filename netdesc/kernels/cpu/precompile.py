@@ -29,9 +29,6 @@ from netdesc.kernels.cpu.engine import (
     linear_backward,
     spike_time,
     spike_time_backward,
-    window_classes,
-    window_loss,
-    window_loss_backward,
 )
 from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.neurons import layer_of
@@ -198,17 +195,6 @@ def _spike_time(steps: int, decay: float, order: int, length: int) -> None:
     spike_time_backward(filtered_TBN, loss, decay, order, length)
 
 
-def _window_loss() -> None:
-    output_TBN, labels_TB = _spikes(), torch.zeros(_STEPS, _BATCH, dtype=torch.int64)
-    costs = 5, "softmax", 0.9, 0.1
-    loss = window_loss(output_TBN, labels_TB, *costs)
-    window_loss_backward(output_TBN, labels_TB, loss, *costs)
-
-
-def _window_classes() -> None:
-    window_classes(_spikes(), 5)
-
-
 def _threads() -> None:
     start_threads(np.zeros(2, np.int32))
 
@@ -230,13 +216,11 @@ PARTS: Mapping[str, _Part] = {
     "linear": _Part(_linear, 2, has_own_kernels=False),
     "linear_backward": _Part(_linear_backward, 4, has_own_kernels=False),
     "backward_of_layer": _Part(_backward_of_layer, 7),
-    "window_loss": _Part(_window_loss, 6),
     "spike_time": _Part(_spike_time, 5),
     "forward_by_events": _Part(_forward_by_events, 4),
     "forward_with_feedback": _Part(_forward_with_feedback, 3),
     "backward_with_feedback": _Part(_backward_with_feedback, 3),
     "forward": _Part(_forward, 3),
-    "window_classes": _Part(_window_classes, 3),
     "backward": _Part(_backward, 2),
 }
 """Name of a part -> its kernels. Parts with more to compile come first."""

@@ -23,7 +23,6 @@ from netdesc.kernels.reference.engine import (
     linear_backward,
 )
 from netdesc.kernels.reference.recurrent import recurrent_backward, recurrent_by_steps
-from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import (
     LayerFunctions,
     segment_backward_by_layer,
@@ -44,9 +43,6 @@ __all__ = [
     "segment_backward",
     "spike_time",
     "spike_time_backward",
-    "window_classes",
-    "window_loss",
-    "window_loss_backward",
 ]
 
 

@@ -13,7 +13,6 @@ from netdesc.kernels.operators.recurrent import recurrent
 from netdesc.kernels.operators.segment import segment
 from netdesc.kernels.operators.spike_time import spike_time
 from netdesc.kernels.operators.synapses import linear, quantize_weight
-from netdesc.kernels.operators.windows import window_classes, window_loss
 
 __all__ = [
     "class_labels",
@@ -24,6 +23,4 @@ __all__ = [
     "recurrent",
     "segment",
     "spike_time",
-    "window_classes",
-    "window_loss",
 ]

@@ -18,7 +18,6 @@ from netdesc.kernels.reference.convolution import convolve, convolve_backward
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
 from netdesc.kernels.reference.recurrent import recurrent, recurrent_backward
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
-from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import (
     LayerFunctions,
     segment_backward_by_layer,
@@ -39,9 +38,6 @@ __all__ = [
     "segment_backward",
     "spike_time",
     "spike_time_backward",
-    "window_classes",
-    "window_loss",
-    "window_loss_backward",
 ]
 
 

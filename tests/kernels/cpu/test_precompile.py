@@ -82,7 +82,7 @@ def interrupt(done):
 
 with StopRequest() as stop:
     try:
-        precompile([Need("window_loss"), Need("spike_time")], interrupt, stop.check)
+        precompile([Need("segment"), Need("linear")], interrupt, stop.check)
     except KeyboardInterrupt:
         print("stopped", max(compiled) <= 1)
 print("result", numba.njit(lambda x: x + 1)(1))
@@ -187,9 +187,7 @@ def test_a_document_needs_its_own_kernels_only(tmp_path: Path) -> None:
     unfused = fused | {("linear", 1), ("linear_backward", 1), ("backward", 1)}
     assert parts(write_task(tmp_path / "pairs")) == plain | {("spike_time", 1)}
     assert parts(write_task(tmp_path / "dropped", dropout=0.2)) == unfused | {("spike_time", 1)}
-    assert parts(windowed(tmp_path / "window")) == plain | {
-        ("window_loss", 1), ("window_classes", 1)
-    }  # fmt: skip
+    assert parts(windowed(tmp_path / "window")) == plain
     recurrent = {("forward_with_feedback", 1), ("backward_with_feedback", 1), ("threads", 1)}
     rest = {("linear", 1), ("linear_backward", 1), ("spike_time", 1)}
     assert parts(recurring(tmp_path / "recurring")) == recurrent | rest

@@ -206,10 +206,6 @@ def test_opcheck_accepts_the_operators() -> None:
             [tensors["spikes"]] * 2, [tensors["voltage_decay"]] * 5, [], RF.to_text(), 1, True, True
         ),
         "spike_time": (tensors["spikes"], torch.zeros_like(tensors["spikes"]), 0.6, 2, 100),
-        "window_classes": (tensors["spikes"], 3),
-        "window_loss": (
-            tensors["spikes"], tensors["spikes"].long().argmax(-1), 3, "softmax", 0.0, 0.0
-        ),
     }  # fmt: skip
     utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
     with use_engine("cuda"):

@@ -1,1 +1,1 @@
-"""Losses over time and their gradients: van Rossum distance and moving windows."""
+"""Losses over time and their gradients: the van Rossum distance."""

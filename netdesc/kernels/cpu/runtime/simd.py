@@ -233,48 +233,11 @@ def bits_of(context: Any, lanes: Any) -> Any:
     return Ints(lanes), build
 
 
-@intrinsic
-def sum_of(context: Any, lanes: Any) -> Any:
-    """Returns the sum of all lanes of ``Floats``, by adding halves until one lane is left."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (left,), count = arguments, LANES
-        while count > 1:
-            count //= 2
-            halves = [
-                ir.Constant(ir.VectorType(_INT32, count), list(range(first, first + count)))
-                for first in (0, count)
-            ]
-            undefined = ir.Constant(left.type, ir.Undefined)
-            low, high = (builder.shuffle_vector(left, undefined, half) for half in halves)
-            left = builder.fadd(low, high)
-        return builder.extract_element(left, _INT32(0))
-
-    return types.float32(lanes), build
-
-
 def name_of(vector: ir.VectorType) -> str:
     """Returns a vector type's suffix in the names of LLVM's intrinsics, such as ``v32f32``."""
     element = vector.element
     names = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}
     return f"v{LANES}{names.get(element) or element.intrinsic_name}"
-
-
-@intrinsic
-def largest(context: Any, lanes: Any) -> Any:
-    """Returns the largest lane of ``Ints`` or ``Floats``; NaN is ignored."""
-    number, symbol = {Ints: (types.int32, "smax"), Floats: (types.float32, "fmax")}[lanes]
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = lanes.vector
-        reduce = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(vector.element, [vector]),
-            f"llvm.vector.reduce.{symbol}.{name_of(vector)}",
-        )
-        return builder.call(reduce, arguments)
-
-    return number(lanes), build
 
 
 _EXPONENT = 23
@@ -284,42 +247,25 @@ _POWERS = (0.000938116473, 0.00918687438, 0.055278135, 0.240171588, 0.693142171,
 """Chebyshev polynomial for 2ˣ, x from −1 to 0, highest power first. The error is up to 2.4e-7."""
 
 
-def _exp2(builder: Any, x: Any, can_be_positive: bool) -> Any:
-    """Computes 2ˣ: the polynomial of x − ⌈x⌉, with ⌈x⌉ added to the exponent."""
+@intrinsic
+def exp2_nonpositive(context: Any, lanes: Any) -> Any:
+    """Computes ``2ˣ`` of ``Floats`` from −120 to 0.
+
+    It is the polynomial of x − ⌈x⌉, with ⌈x⌉ added to the exponent.
+    """
 
     def constant(number: float) -> Any:
         return ir.Constant(Floats.vector, [number] * LANES)
 
-    whole = builder.fptosi(x, Ints.vector)  # rounds toward 0
-    fraction = builder.fsub(x, builder.sitofp(whole, Floats.vector))
-    if can_be_positive:
-        is_positive = builder.fcmp_ordered(">", fraction, constant(0.0))
-        whole = builder.add(whole, builder.zext(is_positive, Ints.vector))
-        fraction = builder.fsub(fraction, builder.uitofp(is_positive, Floats.vector))
-    power = constant(_POWERS[0])
-    for coefficient in _POWERS[1:]:
-        product = builder.fmul(power, fraction, flags=_FAST)
-        power = builder.fadd(product, constant(coefficient), flags=_FAST)
-    shift = ir.Constant(Ints.vector, [_EXPONENT] * LANES)
-    raised = builder.add(builder.bitcast(power, Ints.vector), builder.shl(whole, shift))
-    return builder.bitcast(raised, Floats.vector)
-
-
-@intrinsic
-def exp2_nonpositive(context: Any, lanes: Any) -> Any:
-    """Computes ``2ˣ`` of ``Floats`` from −120 to 0."""
-
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _exp2(builder, arguments[0], can_be_positive=False)
-
-    return lanes(lanes), build
-
-
-@intrinsic
-def exp2(context: Any, lanes: Any) -> Any:
-    """Computes ``2ˣ`` of ``Floats`` from −120 to 120."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _exp2(builder, arguments[0], can_be_positive=True)
+        whole = builder.fptosi(arguments[0], Ints.vector)  # rounds toward 0
+        fraction = builder.fsub(arguments[0], builder.sitofp(whole, Floats.vector))
+        power = constant(_POWERS[0])
+        for coefficient in _POWERS[1:]:
+            product = builder.fmul(power, fraction, flags=_FAST)
+            power = builder.fadd(product, constant(coefficient), flags=_FAST)
+        shift = ir.Constant(Ints.vector, [_EXPONENT] * LANES)
+        raised = builder.add(builder.bitcast(power, Ints.vector), builder.shl(whole, shift))
+        return builder.bitcast(raised, Floats.vector)
 
     return lanes(lanes), build

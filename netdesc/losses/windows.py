@@ -1,4 +1,4 @@
-"""Losses and classes from spike counts in a moving window.
+"""Spike rates in a moving window, and the costs of rates that have a label.
 
 A rate is the number of spikes per step over the last ``window`` steps. Before the first step there
 are no spikes. All functions compute in the type of the output.
@@ -46,24 +46,13 @@ def most_active(amounts: Tensor) -> Tensor:
     return amounts.argmax(-1).masked_fill(~amounts.any(-1), SILENT)
 
 
-def window_classes(output_TBN: Tensor, window: int) -> Tensor:
-    """Returns the neuron that spiked most in each step's window, int64 [steps, batch].
-
-    Returns ``SILENT`` if no neuron spiked in the window.
-    """
-    return most_active(window_rates(output_TBN, window))
-
-
 def squared_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
     """Returns the squared distances of rates from their target rates.
 
     In this and the other cost functions, ``index`` holds the labels, with a last axis of length 1.
     """
-    return (rate - _one_hot(rate, index, parameters.true_rate, parameters.false_rate)).square()
-
-
-def _one_hot(rate: Tensor, index: Tensor, label_value: float, other_value: float) -> Tensor:
-    return torch.full_like(rate, other_value).scatter_(-1, index, label_value)
+    target = torch.full_like(rate, parameters.false_rate)
+    return (rate - target.scatter_(-1, index, parameters.true_rate)).square()
 
 
 def softmax_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
@@ -97,69 +86,9 @@ def _clamp_min(value: Tensor, bound: Tensor) -> Tensor:
     return value + difference
 
 
-def _squared_gradient(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
-    return (rate - _one_hot(rate, index, parameters.true_rate, parameters.false_rate)).mul_(2)
-
-
-def _softmax_gradient(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
-    return rate.softmax(-1).sub_(_one_hot(rate, index, 1.0, 0.0))
-
-
-def _likelihood_gradient(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
-    label_rate, total = _label_and_total(rate, index, parameters.steps)
-    return _one_hot(rate, index, -1.0, 0.0).div_(label_rate).add_(1 / total)
-
-
-class Costs(NamedTuple):
-    """Two functions of rates and labels. ``value`` returns the costs.
-
-    ``gradient`` returns the derivative of the costs with respect to the rates.
-    """
-
-    value: Callable[[Tensor, Tensor, CostParameters], Tensor]
-    gradient: Callable[[Tensor, Tensor, CostParameters], Tensor]
-    are_by_neuron: bool
-    """Whether each neuron has its own cost; otherwise there is one cost for all neurons."""
-
-
-COSTS = {
-    "squares": Costs(squared_costs, _squared_gradient, True),
-    "softmax": Costs(softmax_costs, _softmax_gradient, False),
-    "likelihood": Costs(likelihood_costs, _likelihood_gradient, False),
+COSTS: dict[str, Callable[[Tensor, Tensor, CostParameters], Tensor]] = {
+    "squares": squared_costs,
+    "softmax": softmax_costs,
+    "likelihood": likelihood_costs,
 }
-
-
-def window_loss(
-    output_TBN: Tensor,
-    labels_TB: Tensor,
-    window: int,
-    costs: str,
-    true_rate: float,
-    false_rate: float,
-) -> Tensor:
-    """Returns the sum of the costs of all steps and samples, a scalar."""
-    rate = window_rates(output_TBN, window)
-    parameters = CostParameters(window, true_rate, false_rate)
-    return COSTS[costs].value(rate, labels_TB.unsqueeze(-1), parameters).sum()
-
-
-def window_loss_backward(
-    output_TBN: Tensor,
-    labels_TB: Tensor,
-    grad_loss: Tensor,
-    window: int,
-    costs: str,
-    true_rate: float,
-    false_rate: float,
-) -> Tensor:
-    """Returns the gradient of the output: ``grad_loss`` times the gradient of the costs."""
-    rate = window_rates(output_TBN, window)
-    parameters = CostParameters(window, true_rate, false_rate)
-    grad_TBN = COSTS[costs].gradient(rate, labels_TB.unsqueeze(-1), parameters)
-    del rate
-    # A spike counts in ``window`` windows: the windows of its own and of the following steps.
-    sums_TBN = grad_TBN.flip(0).cumsum_(0)
-    torch.sub(sums_TBN[window:], sums_TBN[:-window], out=grad_TBN[window:])
-    grad_TBN[:window] = sums_TBN[:window]
-    del sums_TBN
-    return grad_TBN.flip(0).div_(window).mul_(grad_loss)
+"""Name -> the function that returns the costs of rates, one for each neuron or for all of them."""

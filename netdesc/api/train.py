@@ -13,6 +13,7 @@ import torch
 from netdesc import training
 from netdesc.api.compile import read_description, weight_readers
 from netdesc.api.trained_run import Run
+from netdesc.api.verify import verify_shortly
 from netdesc.description import Description, load
 from netdesc.description.models import Training
 from netdesc.description.spelling import did_you_mean
@@ -38,6 +39,7 @@ from netdesc.training.errors import StorageError
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.progress import Style
 from netdesc.training.run_directory import require_run
+from netdesc.training.session import Sample
 
 
 class RareOptions(TypedDict, total=False):
@@ -133,7 +135,9 @@ def train_network(
 ) -> Run:
     """Trains as ``train`` does, and calls ``warn`` in place of Python's warnings."""
 
-    def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
+    def finish(
+        folder: Path, graph: Graph, weights: dict[str, torch.Tensor], sample: Sample | None
+    ) -> dict[str, Any] | None:
         model = build(graph)
         model.load_state_dict(weights)
         try:
@@ -143,6 +147,11 @@ def train_network(
             raise StorageError(str(error)) from error
         except NetFileError as error:
             warn(f"no network.net is written: {error}")
+            return None
+        if sample is None:
+            return None
+        model.to(sample.input_TN.device)
+        return verify_shortly(model, folder / NETWORK, *sample).record
 
     resume, data = _folder(settings.resume), settings.data
     memory = None if data is None else MemoryData.of(data)

@@ -33,6 +33,9 @@ RANDOM_STEPS, RANDOM_RATE, RANDOM_SEED = 300, 0.2, 0
 SAMPLED_PARTS: tuple[Part, ...] = ("validation", "test", "train")
 """The input is the first sample of the first of these parts that has any."""
 
+SHORT_STEPS, SHORT_OPERATIONS = (10, 250), 200_000_000
+"""Least and most steps at the end of training, and the most operations if there are more steps."""
+
 MAX_SHIFT = 8
 """Outputs that are equal so many steps earlier or later differ in timing only."""
 
@@ -68,7 +71,7 @@ class Difference:
 
     ``runs`` names the two runs, of ``float``, ``integer`` and ``exported``, ``values`` are their
     outputs. ``reason`` is ``24-bit wrap``, ``24-bit clip``, ``timing``, ``file`` (the export holds
-    other integers) or ``rounding``; ``explanation`` is a sentence.
+    other integers) or ``rounding``; ``explanation`` is a sentence without its full stop.
     """
 
     runs: tuple[str, str]
@@ -106,9 +109,22 @@ class Verification:
         return [each.layer for each in self.layers if not each.float]
 
     @property
+    def summary(self) -> str:
+        """One or two clauses: all is identical, or where two runs part first, and why."""
+        if self.is_identical:
+            runs = "floats and integers" if self.export_problem else "floats, integers and export"
+            return f"{runs} give the same outputs in all {self.steps:,} steps of {self.input}"
+        return "; ".join(
+            f"{each.runs[0]} and {each.runs[1]} part in step {each.step} of {self.input}, layer "
+            f'"{each.layer}", neuron {each.neuron}: {each.values[0]:g} and {each.values[1]:g}; '
+            f"{each.reason}: {each.explanation}"
+            for each in self.differences
+        )
+
+    @property
     def record(self) -> dict[str, Any]:
         """The fields as JSON, as ``--json`` prints them and ``run.json`` holds them."""
-        return {"identical": self.is_identical, **asdict(self)}
+        return {"identical": self.is_identical, "summary": self.summary, **asdict(self)}
 
 
 def verify(network: Source, input: Input | None = None) -> Verification:
@@ -162,6 +178,18 @@ def _own_input(opened: OpenedNetwork) -> tuple[str, NDArray[np.float32], list[st
     return name, (random_TN < RANDOM_RATE).astype(np.float32), warnings
 
 
+def verify_shortly(
+    model: Network, exported: Path, name: str, sample_TN: torch.Tensor
+) -> Verification:
+    """Compares the runs of ``model`` and of its export on the first steps of the sample ``name``.
+
+    The steps are so few that this takes less than a second.
+    """
+    steps = max(SHORT_STEPS[0], min(SHORT_STEPS[1], SHORT_OPERATIONS // model.graph.synapses))
+    found = compare(model, exported, sample_TN[:steps].cpu().numpy())
+    return replace(found, input=name)
+
+
 def compare(model: Network, exported: Path | None, input_TN: NDArray[np.float32]) -> Verification:
     """Compares the runs of ``model`` and of its export on an input [steps, *input shape]."""
     graph, weights = model.graph, model.folded_state()
@@ -182,7 +210,7 @@ def compare(model: Network, exported: Path | None, input_TN: NDArray[np.float32]
                 _time_shift(*found_TN, pair)
                 or (copy and pair[1] == "exported" and _file_fault(graph, weights, copy, layer))
                 or (pair[0] == "float" and _device_range(model, input_TN, place))
-                or ("rounding", "The states are rounded differently.")
+                or ("rounding", "their states are rounded differently")
             )
             values = float(found_TN[0][step, neuron]), float(found_TN[1][step, neuron])
             differences.append(Difference(pair, step, layer.name, neuron, values, *reason))
@@ -261,7 +289,7 @@ def _time_shift(
         ):
             if not late_TN[:shift].any() and np.array_equal(early_TN[:-shift], late_TN[shift:]):
                 unit = "step" if shift == 1 else "steps"
-                return "timing", f"The {late} output is the same, {shift} {unit} later."
+                return "timing", f"the {late} output is the same, {shift} {unit} later"
     return None
 
 
@@ -281,7 +309,7 @@ def _file_fault(
         for integers in (layer_integers(layer, weights), layer_integers(other, copy[1]))
     )
     names = [name for name in ours if (ours[name] != theirs.get(name)).any()]
-    return ("file", f"The file has other {' and '.join(names)}.") if names else None
+    return ("file", f"the file has other {' and '.join(names)}") if names else None
 
 
 def _device_range(
@@ -304,7 +332,7 @@ def _device_range(
             rule = "wrap" if name in definition.wrapped else "clip"
             most = DEVICE_STATE_LIMIT / 2**definition.unit_bits
             return f"24-bit {rule}", (
-                f"State {name} is {states_T[beyond[0]]:,.6g} in step {beyond[0]}; the device holds "
-                f"up to {most:,.6g} and {rule}s what is beyond."
+                f"state {name} is {states_T[beyond[0]]:,.6g} in step {beyond[0]}, and the device "
+                f"holds up to {most:,.6g} and {rule}s what is beyond"
             )
     return None

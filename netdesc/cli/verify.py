@@ -12,7 +12,7 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.api.verify import Difference, Verification
+    from netdesc.api.verify import Verification
 
 
 @click.command(
@@ -64,17 +64,5 @@ def _print(output: Output, network: Path, found: Verification) -> None:
     if found.silent_layers:
         names = ", ".join(f'"{name}"' for name in found.silent_layers)
         output.print(f"Always 0, so that little is proven about them: {names}")
-    for difference in found.differences:
-        output.print(*describe(difference))
-    if found.is_identical:
-        output.print("identical in every layer, step and neuron")
-
-
-def describe(difference: Difference) -> tuple[str, str]:
-    """Says where two runs part, and why."""
-    (first, second), (value, other) = difference.runs, difference.values
-    return (
-        f"different: {first} and {second} part in step {difference.step}, layer "
-        f'"{difference.layer}", neuron {difference.neuron}: {value:g} and {other:g}',
-        f"{difference.reason}: {difference.explanation}",
-    )
+    verdict = "identical" if found.is_identical else "different"
+    output.print(f"{verdict}: {found.summary}")

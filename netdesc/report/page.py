@@ -58,6 +58,7 @@ class Page:
     training: list[Plot]
     confusion: ConfusionMatrix | None
     network: Table
+    verification: Table | None
     neurons: list[NeuronView]
     rates: Table | None
     rate_plot: Plot | None
@@ -80,13 +81,14 @@ def build_page(run: RunData) -> Page:
     status, rates, change = run_status(run), layer_rates(run), weight_change(run)
     diagnosis = diagnose(run, rates, change.zeroed)
     matches = coincidences(run.activity.samples) if run.activity is not None else []
-    counts = run.metrics.confusion
+    counts, verified = run.metrics.confusion, run.record.verification
     return Page(
         name=run.graph.name,
         description=_shorten(run.document.description, MAX_DESCRIPTION_CHARACTERS),
         status=status,
         headline=headline(run),
         notes=[
+            *([] if verified is None or verified.identical else [f"{verified.summary}."]),
             *diagnosis.problems,
             *loss_notes(run),
             *layer_notes(run, rates),
@@ -105,6 +107,7 @@ def build_page(run: RunData) -> Page:
         if counts is None
         else confusion_matrix(counts, run.classified_items, run.classified_unit),
         network=tables.network_table(run),
+        verification=verified and tables.verification_table(verified),
         neurons=neuron_views(run),
         rates=tables.rates_table(rates) if rates else None,
         rate_plot=training_plots.rate_plot(run),

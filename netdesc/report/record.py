@@ -41,6 +41,24 @@ class LayerExecution(_Part):
     peaks: dict[str, float] = {}
 
 
+class VerifiedLayer(_Part):
+    """The numbers of outputs of a layer that are not 0, in three runs of the network."""
+
+    layer: str
+    neurons: int
+    float: int
+    integer: int
+    exported: int
+
+
+class Verification(_Part):
+    """The comparison of the trained network with its export; ``summary`` says how it ended."""
+
+    identical: bool
+    summary: str
+    layers: list[VerifiedLayer]
+
+
 class Resumption(_Part):
     """The time at which the run was resumed, and the number of complete epochs at that time."""
 
@@ -101,6 +119,8 @@ class Record(_Part):
     stopped_by_callback: bool = False
     """Whether a callback of the user's Python program ended the run."""
     layers: list[LayerExecution] = []
+    verification: Verification | None = None
+    """None without an export, before the end, or in a run of an older netdesc."""
     best: EpochMetrics | None = None
     final: EpochMetrics | None = None
 

@@ -20,6 +20,7 @@ from netdesc.report.format import (
     time_constant,
 )
 from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates
+from netdesc.report.record import Verification
 from netdesc.report.run import RunData
 
 
@@ -91,6 +92,17 @@ def _value(limits: tuple[float, float], kind: str, step_ms: float) -> str:
         return numbers
     times = " to ".join(time_constant(each, step_ms) for each in values)
     return f"{numbers}\n({times})"
+
+
+def verification_table(found: Verification) -> Table:
+    """Lists how many outputs of each layer are not 0, in floats, in integers and after export."""
+    rows = [
+        [each.layer, *(f"{n:,}" for n in (each.neurons, each.float, each.integer, each.exported))]
+        for each in found.layers
+    ]
+    headings = ["Layer", "Neurons", "Floats", "Integers", "network.net"]
+    verdict = "Identical" if found.identical else "Different"
+    return Table(f"{verdict}: {found.summary}.", headings, rows)
 
 
 def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:

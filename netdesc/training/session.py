@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -39,11 +39,21 @@ from netdesc.training.weights import WeightReader
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
 
-Finish = Callable[[Path, Graph, dict[str, torch.Tensor]], None]
-"""Function of the run's folder, the graph and the best weights, called at the end of training.
+
+class Sample(NamedTuple):
+    """The first sample of a part of the data: its name and its input [steps, *input shape]."""
+
+    name: str
+    input_TN: torch.Tensor
+
+
+Finish = Callable[[Path, Graph, dict[str, torch.Tensor], Sample | None], dict[str, Any] | None]
+"""Function of the run's folder, the graph, the best weights and a sample, called at the end of
+training.
 
 It writes ``network.net`` if the format can hold the network, and raises StorageError if the file
-cannot be written."""
+cannot be written. With a sample, it returns the field ``verification`` of ``run.json``, in which
+``identical`` says whether the file holds what was trained, and ``summary`` is a sentence."""
 
 
 @dataclass(frozen=True)
@@ -180,9 +190,12 @@ class Session:
         )
 
     def _end_done(self, finish: Finish | None) -> Outcome:
+        verification = None
         if finish is not None:
             refuse_links(self.path)
-            finish(self.path, self.setup.graph, self.saver.best.tensors)
+            best, graph = self.saver.best.tensors, self.setup.graph
+            verification = finish(self.path, graph, best, self._first_sample())
+            self.record.fields["verification"] = verification  # written with the outcome
         assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
         scale, validated = self.setup.scale, self.setup.validation is not None
         loss = self.progress.best_loss / (scale.validation if validated else scale.train)
@@ -194,7 +207,21 @@ class Session:
         if self.progress.epoch < self.setup.training.epochs:
             by_callback = self.saver.stopping.notes.by_callback
             early = ", stopped by a callback" if by_callback else ", stopped early"
-        return self._end("done", f"done after {count_epochs(self.progress.epoch)}{early}: {best}")
+        done = f"done after {count_epochs(self.progress.epoch)}{early}: {best}"
+        outcome = self._end("done", done)
+        if verification is not None:
+            tell = self.display.info if verification["identical"] else self.display.warn
+            tell(verification["summary"])
+        return outcome
+
+    def _first_sample(self) -> Sample:
+        """Returns the first sample of the validation or training data."""
+        setup = self.setup
+        part, batches = ("train", setup.train)
+        if setup.validation is not None:
+            part, batches = ("validation", setup.validation)
+        batch = next(replace(batches, samples=batches.samples[:1]).in_order())
+        return Sample(f"{part} sample 0", batch.input_TBN[:, 0])
 
     def _end_interrupted(self) -> Outcome:
         return self._end("interrupted", f"interrupted; {self._resume_hint}")

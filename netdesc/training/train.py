@@ -137,7 +137,7 @@ def _complete(ended: Outcome, options: _Options) -> Outcome:
         display.attach_log(log)
         graph, best = _restore_files(path, options)
         if finish is not None and NETWORK in missing.writable:
-            finish(path, graph, best)
+            finish(path, graph, best, None)
         display.info(f"{ended.message}; these files were missing: {', '.join(missing.writable)}")
     return ended
 

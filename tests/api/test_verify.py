@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.exchange_samples import dense, document, model_of
-from support.training_task import INPUTS, STEPS, write_task
+from support.training_task import INPUTS, STEPS, read_record, write_task
 
 import netdesc
 from netdesc.api.verify import Verification, compare
@@ -134,8 +134,11 @@ def test_the_input_is_that_of_the_document_of_the_caller_or_random(tmp_path: Pat
     assert random.layers[0].float
 
 
-def test_lost_data_are_replaced_and_told(tmp_path: Path) -> None:
+def test_a_run_is_verified_at_its_end_and_also_without_its_data(tmp_path: Path) -> None:
     run = netdesc.train(write_task(tmp_path, epochs=1), run_dir=tmp_path / "run", progress="quiet")
+    recorded = read_record(run.path)["verification"]
+    whole = netdesc.verify(run)
+    assert (recorded["identical"], recorded["summary"]) == (True, whole.summary)
     (tmp_path / "input0.bs1").unlink()
     found = netdesc.verify(run)
     assert found.is_identical

@@ -80,6 +80,20 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
     assert all(image["alt"] and (image["src"] or "").startswith("data:image/") for image in images)
 
 
+@pytest.mark.parametrize("is_identical", [True, False])
+def test_the_page_says_whether_the_export_is_what_was_trained(
+    tmp_path: Path, is_identical: bool
+) -> None:
+    layer = {"layer": "hidden", "neurons": 16, "float": 1234, "integer": 1235, "exported": 1236}
+    verification = {"identical": is_identical, "summary": "They are <b>so</b>", "layers": [layer]}
+    folder = write_run(tmp_path / "run", verification=verification)
+    built, text = build_page(read_run(folder)), Elements(page(folder)).text
+    assert built.verification is not None
+    assert built.verification.rows == [["hidden", "16", "1,234", "1,235", "1,236"]]
+    assert ("They are <b>so</b>." in built.notes) is not is_identical
+    assert f"{'Identical' if is_identical else 'Different'}: They are <b>so</b>." in text
+
+
 def test_epochs_count_from_one(tmp_path: Path) -> None:
     built = build_page(read_run(write_run(tmp_path / "run")))
     assert built.part == "From 2 training samples with the best weights, those of epoch 30."

@@ -12,9 +12,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from support.training_task import read_metrics, read_record, train_task, weights_of
+from support.training_task import (
+    INPUTS,
+    STEPS,
+    read_metrics,
+    read_record,
+    train_task,
+    weights_of,
+)
 
 import netdesc
+from netdesc.events import read_events
 from netdesc.training import Hooks, TrainingError, train
 from netdesc.training import errors as kinds
 
@@ -120,7 +128,7 @@ def test_early_stopping_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_clipping_limits_the_step(tmp_path: Path) -> None:
-    def save_first(path: Path, graph: Any, best: dict[str, Any]) -> None:
+    def save_first(path: Path, graph: Any, best: dict[str, Any], sample: Any) -> None:
         save_file(numpy(best), path / "first")
 
     run = train_task(
@@ -145,13 +153,29 @@ def numpy(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
 def test_finish_sees_the_run_before_it_is_done(tmp_path: Path) -> None:
     seen = []
 
-    def finish(path: Path, graph: Any, best: dict[str, Any]) -> None:
+    def finish(path: Path, graph: Any, best: dict[str, Any], sample: Any) -> None:
         seen.append(
             (read_record(path)["status"], graph.name, "layers.hidden.synapse.weight" in best)
         )
 
     train_task(tmp_path, options={"hooks": Hooks(finish=finish)})
     assert seen == [("running", "tiny", True)]
+
+
+def test_an_export_that_is_another_network_is_a_warning(tmp_path: Path) -> None:
+    samples = []
+
+    def finish(path: Path, graph: Any, best: dict[str, Any], sample: Any) -> dict[str, Any]:
+        samples.append(sample)
+        return {"identical": False, "summary": "they part"}
+
+    run = train_task(tmp_path, pairs=2, options={"hooks": Hooks(finish=finish)})
+    assert run.status == "done"
+    assert read_record(run.path)["verification"] == {"identical": False, "summary": "they part"}
+    assert "warning: they part" in (run.path / "train.log").read_text()
+    (sample,) = samples
+    first = read_events(tmp_path / "task/input0.bs1").to_tensor((INPUTS,), steps=STEPS)
+    assert (sample.name, sample.input_TN.tolist()) == ("train sample 0", first.tolist())
 
 
 def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:

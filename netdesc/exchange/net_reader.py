@@ -198,7 +198,7 @@ def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
     for name, size in (("outFeatures", weight.shape[0]), ("inFeatures", weight.shape[1])):
         if group.has(name) and group.integer(name) != size:
             raise group.error(name, f"is {group.integer(name)}, but the weight is for {size}")
-    return DenseLayer(weights, neuron, **_read_channels(group))
+    return DenseLayer(weights, neuron, **_read_channels(group, len(weight)))
 
 
 def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
@@ -212,11 +212,7 @@ def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
     if len(shape) != 3:
         raise group.error("shape", f"is {list(shape)}, not [channels, height, width]")
     neuron = _read_neuron(group, shape[0])
-    weight = group.integers("weight")
-    while weight.ndim > 4 and weight.shape[-1] == 1:
-        weight = weight[..., 0]
-    if weight.ndim != 4:
-        raise group.error("weight", f"has shape {list(weight.shape)}; four axes are needed")
+    weight = _kernel_weight(kind, group, shape[0], before)
     kernel = weight.shape[2], weight.shape[3]
     groups = group.integer("groups") if group.has("groups") else 1
     if not 1 <= groups <= MAX_PAIR:
@@ -238,33 +234,58 @@ def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
         turned = KernelShape(**slides, output_padding=(0, 0), groups=1, is_transposed=gathers)
         sizes = turned.output_size((shape[1], shape[2]), kernel)
         before = (channels, *(max(1, each) for each in sizes))
-    return KernelLayer((weight,), neuron, **_read_channels(group), input_shape=before, **more)
+    return KernelLayer(
+        (weight,), neuron, **_read_channels(group, shape[0]), input_shape=before, **more
+    )
 
 
-def _read_channels(group: Group) -> dict[str, NDArray[np.int32]]:
-    """Reads what a layer has one number a channel of. Delays that are all 0 are none."""
+def _read_channels(group: Group, channels: int) -> dict[str, NDArray[np.int32]]:
+    """Reads what a layer has one number a channel of, in any shape, or one for all channels.
+
+    Delays that are all 0 are none.
+    """
     found = {name: group.integers(name) for name in ("bias", "delay") if group.has(name)}
     if "delay" in found and not found["delay"].any():
         del found["delay"]
-    return found
+    return {
+        name: np.full(channels, values) if values.size == 1 else values.reshape(-1)
+        for name, values in found.items()
+    }
 
 
 def _dense_weight(group: Group, path: str, outputs: int) -> NDArray[np.int32]:
-    """Reads the weight; returns [outputs, inputs].
-
-    In the file, the weight may also be one-dimensional, or have further axes of length 1 at the
-    end. NetFileError for other shapes.
-    """
+    """Reads the weight; returns [outputs, inputs]. In the file, it may also be flat."""
     folder, _, name = path.rpartition("/")
     group = group.group(folder) if folder else group
     weight = group.integers(name)
-    if weight.ndim == 1 and weight.size and weight.size % outputs == 0:
-        return weight.reshape(outputs, -1)
-    while weight.ndim > 2 and weight.shape[-1] == 1:
-        weight = weight[..., 0]
-    if weight.ndim != 2 or len(weight) != outputs:
-        raise group.error(name, f"has shape {list(weight.shape)}; [{outputs}, inputs] is needed")
-    return weight
+    shape = outputs, weight.size // outputs
+    if weight.shape == (math.prod(shape),):
+        return weight.reshape(shape)
+    return _fit(group, name, weight, shape)
+
+
+def _kernel_weight(
+    kind: str, group: Group, outputs: int, before: Shape | None
+) -> NDArray[np.int32]:
+    """Reads the weight of a layer with a kernel; returns four axes."""
+    weight = group.integers("weight")
+    if weight.ndim == 4:
+        return weight
+    inputs, _, *sizes = *weight.shape, 1, 1, 1, 1
+    kernel = _pair(group, "kernelSize", (sizes[0], sizes[1]))
+    first = {"conv": outputs, "convT": before[0] if before else inputs}.get(kind, 1)
+    second = weight.size // max(1, first * math.prod(kernel))
+    return _fit(group, "weight", weight, (first, second, *kernel))
+
+
+def _fit(group: Group, name: str, weight: NDArray[np.int32], shape: Shape) -> NDArray[np.int32]:
+    """Returns the weight with the ``shape``, which may differ in axes of length 1.
+
+    slayerPytorch leaves such axes out of some files, and adds some in others.
+    """
+    if [size for size in weight.shape if size != 1] != [size for size in shape if size != 1]:
+        raise group.error(name, f"has shape {list(weight.shape)}; {list(shape)} is needed")
+    return weight.reshape(shape)
 
 
 def _read_neuron(layer: Group, outputs: int) -> NetNeuron:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support.exchange_samples import datasets
+from support.exchange_samples import assert_same_network, datasets, restyle
 from support.kernel_layers import Case, kernel_layers
 from support.modules_samples import dense, graph, network, neuron, spikes
 
@@ -47,6 +48,9 @@ def test_a_file_holds_the_network(tmp_path_factory, case: Case, has_norm, seed) 
     assert datasets(folder / "first.net") == datasets(folder / "second.net")
     state = {name: torch.from_numpy(each) for name, each in
              read_weights(folder / "first.net", model.graph).items()}  # fmt: skip
+    same = import_net(folder / "first.net")
+    restyle(folder / "first.net", random.Random(seed))
+    assert_same_network(import_net(folder / "first.net"), same)
     other = network(*layers, shape=shape, seed=seed + 1).eval()
     other.load_state_dict(other.state_dict() | state)
     assert torch.equal(other(input_TBCHW), model(input_TBCHW))
@@ -110,7 +114,7 @@ DAMAGED = {
     "1/stride": ([0, 1], "layer 1: stride: is .*one or two numbers from 1"),
     "1/padding": ([[1, 2], [3, 4]], "layer 1: padding: is"),
     "1/dilation": (9, "layer 1: shape: does not fit: the layer has a kernel of 3×2, which its"),
-    "1/weight": (np.zeros((4, 2, 3)), "layer 1: weight: .*four axes are needed"),
+    "1/weight": (np.zeros((4, 2, 3)), r"layer 1: weight: .*\[4, 1, 3, 2\] is needed"),
     "1/delay": (np.ones(3), r"layer 1: delay: has shape \[3\]"),
     "2/dilation": (2, "layer 2: dilation: netdesc does not read pools with a dilation"),
     "2/weight": (np.array([[[[2, 2], [2, 4]]]]), "layer 2: weight: .*one number"),

@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from support.exchange_samples import DATA, datasets, dense, document, model_of, records
+from hypothesis import strategies as st
+from support.exchange_samples import (
+    DATA,
+    assert_same_network,
+    datasets,
+    dense,
+    document,
+    model_of,
+    records,
+    restyle,
+)
 from support.neuron_definitions import example_fields
 
 from netdesc.description import Document
@@ -165,6 +175,16 @@ def test_records_survive_file_document_and_model(tmp_path_factory, net: NetFile)
     write_net(folder / "a.net", net)
     export_net(imported_model(import_net(folder / "a.net")), folder / "b.net")
     assert datasets(folder / "a.net") == datasets(folder / "b.net")
+
+
+@settings(max_examples=60, deadline=None)
+@given(net=records(), chance=st.randoms(use_true_random=False))
+def test_other_forms_of_a_file_are_the_same_network(tmp_path_factory, net, chance) -> None:
+    path = tmp_path_factory.mktemp("net") / "a.net"
+    write_net(path, net)
+    same = import_net(path)
+    restyle(path, chance)
+    assert_same_network(import_net(path), same)
 
 
 SCALED = {"type": "integrator", "norm": "mean_variance"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,14 @@ from hypothesis import strategies as st
 
 from netdesc.description import Document
 from netdesc.description.models.document import MAX_STEPS
-from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile, RecurrentLayer
+from netdesc.exchange import (
+    DenseLayer,
+    FlattenLayer,
+    ImportedNetwork,
+    InputLayer,
+    NetFile,
+    RecurrentLayer,
+)
 from netdesc.exchange.net_neurons import (
     ACTIVATIONS,
     FORMS,
@@ -133,6 +141,52 @@ def write_layers(path: Path, *layers: dict[str, Any]) -> Path:
                 for name, value in values.items():
                     group[name] = value
     return path
+
+
+def restyle(path: Path, chance: random.Random) -> None:
+    """Rewrites a file's datasets in other forms that slayer, slayerPytorch and others use."""
+    with h5py.File(path, "a") as file:
+        names: list[str] = []
+        file.visit(names.append)
+        for name in names:
+            key, value = name.split("/", 2)[-1], file[name]
+            if chance.random() < 0.4 or not isinstance(value, h5py.Dataset):
+                continue
+            new = _restyled(key, value[()], chance)
+            if new is not value:
+                del file[name]
+            if new is not None:
+                file[name] = new
+        for name in names:
+            if name.endswith("/neuron") and chance.random() < 0.3:
+                file[f"{name}/theta"], file[f"{name}/tauRho"] = 1600, 0.5
+
+
+def _restyled(key: str, value: Any, chance: random.Random) -> Any:
+    """Returns a dataset in another form, or None to leave it out."""
+    if key.endswith("type"):
+        text = bytes(np.asarray(value).item()).replace(b"CUBA", chance.choice([b"CUBA", b"LOIHI"]))
+        forms = [text.decode(), np.array([text], "S20"), np.array(text, f"S{len(text)}")]
+        return chance.choice(forms)
+    if key in ("inFeatures", "outFeatures", "inChannels", "neuron/refDelay", "neuron/gradedSpike"):
+        return None
+    value = np.asarray(value)
+    if key == "shape" and value.size == 1:
+        return chance.choice([[*value, 1, 1], np.array(value, np.int32)])
+    if key.startswith("weight"):
+        squeezed = value.reshape([n for n in value.shape if n != 1])
+        return chance.choice([squeezed, value[..., None].astype(np.float64)])
+    if key in ("bias", "delay") or key in map("neuron/{}".format, NUMBERS):
+        forms = [value.reshape(-1, 1, 1), value.astype(np.float64)]
+        return chance.choice([*forms, value.reshape(())] if value.size == 1 else forms)
+    return value
+
+
+def assert_same_network(found: ImportedNetwork, expected: ImportedNetwork) -> None:
+    assert found.description == expected.description
+    assert found.weights.keys() == expected.weights.keys()
+    for name, values in expected.weights.items():
+        np.testing.assert_array_equal(found.weights[name], values)
 
 
 def set_time(path: Path, step: object, sample: object) -> None:

@@ -8,8 +8,7 @@ from support.networks import COMPILED, any_neuron, networks
 
 import netdesc
 from netdesc.exchange import NetFileError
-from netdesc.hardware import HardwareError
-from netdesc.hardware.runner import simulate
+from netdesc.hardware import HardwareError, simulate
 from netdesc.kernels.engine import use_engine
 
 

@@ -19,8 +19,7 @@ from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net
 from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
-from netdesc.hardware import Weights, layer_integers, simulate
-from netdesc.hardware.runner import Signal
+from netdesc.hardware import IntegerNetwork, Weights, layer_integers
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules import Network
 from netdesc.training import DataError
@@ -254,11 +253,9 @@ def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:
 
 def _run_integer(graph: Graph, weights: Weights, input_TN: NDArray[np.float32]) -> Outputs:
     pieces: dict[str, list[NDArray[Any]]] = {layer.name: [] for layer in graph.layers}
-
-    def keep(name: str, signal: Signal) -> None:
-        pieces[name].append(_compact(signal.values_TN / (1 << signal.bits)))
-
-    simulate(graph, weights, input_TN, keep)
+    for outputs in IntegerNetwork(graph, weights).stream(input_TN):
+        for name, values_TN in outputs.items():
+            pieces[name].append(_compact(values_TN))
     return {name: np.concatenate(each) for name, each in pieces.items()}
 
 

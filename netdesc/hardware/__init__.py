@@ -1,5 +1,6 @@
 """Simulates the hardware: runs networks in exact integers, as the device computes them."""
 
+from netdesc.hardware.clocks import Resets, Timing
 from netdesc.hardware.integers import (
     FoldedModel,
     HardwareError,
@@ -7,14 +8,17 @@ from netdesc.hardware.integers import (
     Weights,
     layer_integers,
 )
-from netdesc.hardware.runner import IntegerRun, LayerCounts, simulate
+from netdesc.hardware.network import IntegerNetwork, IntegerRun, LayerCounts, simulate
 
 __all__ = [
     "FoldedModel",
     "HardwareError",
+    "IntegerNetwork",
     "IntegerRun",
     "LayerCounts",
     "LayerIntegers",
+    "Resets",
+    "Timing",
     "Weights",
     "layer_integers",
     "simulate",

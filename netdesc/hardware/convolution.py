@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import SynapticNode
-from netdesc.hardware.integers import MAX_EXACT_FLOAT64
+from netdesc.hardware.integers import MAX_EXACT_FLOAT64, Integers
 
 
-def convolve(
-    layer: SynapticNode, input_TI: NDArray[Any], weight: NDArray[np.int32]
-) -> NDArray[np.int64]:
+def convolve(layer: SynapticNode, input_TI: NDArray[Any], weight: Integers) -> NDArray[np.int64]:
     """Returns the exact sums of a layer with a kernel, [steps, neurons].
 
     Adds one product for each weight of the kernel. Weights are [output channels, input channels /
@@ -42,7 +40,7 @@ def convolve(
             sources, targets = targets, sources
         read = images[:, :, :, *sources]
         out[:, :, :, *targets] += np.einsum("tgiyx,goi->tgoyx", read, factors[..., row, column])
-    return out.reshape(len(images), -1).astype(np.int64)
+    return out.reshape(len(images), layer.neurons).astype(np.int64)
 
 
 def _paired(near: int, far: int, section: Any, axis: int, tap: int) -> tuple[slice, slice]:

@@ -1,10 +1,15 @@
-"""Simulates the device's neurons in exact integers with 24-bit states, from their equations."""
+"""Simulates the device's neurons in exact integers with 24-bit states, from their equations.
+
+The time loop is written as source text for each neuron. The text runs in two ways, with the same
+results: compiled by Numba, where ``n`` is one neuron, or in Python, where ``n`` are all neurons and
+values are numpy arrays. Python needs no compiler, so it runs the first steps.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,64 +18,231 @@ from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMI
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import Expression, in_order
-from netdesc.neurons.operations import BOOL, REAL
+from netdesc.neurons.operations import COMPARISONS, REAL
 
 PAYLOAD_BITS = 12
 """Graded outputs are in units of 2⁻¹² of a threshold unit."""
 
-_MASK_24_BITS = (1 << 24) - 1
+MAX_PYTHON_STEPS = 1000
+"""Number of steps that a layer runs in Python before Numba compiles its neurons.
+
+Python takes about 0.1 ms a step. To load Numba takes about 0.3 s, and to compile a neuron, which is
+done once a machine, about 2 s.
+"""
 
 States = NDArray[np.int64]
 """A number for each neuron of a layer, [neurons]; states are in state units."""
 
+_SIGNS = dict(zip(COMPARISONS, (">", ">=", "<", "<="), strict=True))
 
-def shift(values: States, bits: int) -> States:
-    """Multiplies by 2 to the power of ``bits``. Rounds toward zero if ``bits`` is negative."""
-    if bits >= 0:
-        return values << bits
-    return (values + ((values >> 63) & ((1 << -bits) - 1))) >> -bits
-
-
-def _times(state: States, share: States) -> States:
-    """Returns ``share · state / 4096``, rounded toward zero."""
-    return shift(share * state, -DECAY_BITS)
-
-
-def _wrap(state: States) -> States:
-    """Wraps states into −2²³ < u ≤ 2²³, as the device's adders do."""
-    return ((state + DEVICE_STATE_LIMIT) & _MASK_24_BITS) - DEVICE_STATE_LIMIT
-
-
-def _clip(state: States) -> States:
-    return np.minimum(np.maximum(state, -DEVICE_STATE_LIMIT), DEVICE_STATE_LIMIT)
-
-
-_OPERATIONS: dict[str, Callable[..., Any]] = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "negate": np.negative,
-    "absolute": np.abs,
-    "minimum": np.minimum,
-    "maximum": np.maximum,
-    "where": np.where,
-    "times": _times,
-    "saturate": lambda a: a,  # a device rule follows where it is assigned
-    "rest": lambda a: DECAY_ONE - a,
-    "greater": np.greater,
-    "greater_equal": np.greater_equal,
-    "less": np.less,
-    "less_equal": np.less_equal,
-    "and": np.logical_and,
-    "or": np.logical_or,
-    "with_gradient": lambda a: a,
+_TEXTS = {
+    "add": "{} + {}",
+    "subtract": "{} - {}",
+    "negate": "-{}",
+    "absolute": "abs({})",
+    "minimum": "np.minimum({}, {})",
+    "maximum": "np.maximum({}, {})",
+    "where": "where({}, {}, {})",
+    "times": f"shift({{}} * {{}}, -{DECAY_BITS})",
+    "scale": "{} * {value}",
+    "saturate": "{}",  # a device rule follows where it is assigned
+    "rest": f"{DECAY_ONE} - {{}}",
+    "and": "{} & {}",
+    "or": "{} | {}",
+    "with_gradient": "{}",
+    **{name: f"{{}} {sign} {{}}" for name, sign in _SIGNS.items()},
 }
+"""Operation -> its text, whose arguments are names."""
+
+_LOOP = '''
+@step_function
+def shift(values, bits):
+    """Multiplies by 2 to the power of ``bits``. Rounds toward zero if ``bits`` is negative."""
+    left, right = max(bits, 0), max(-bits, 0)
+    return (values + ((values >> 63) & ((1 << right) - 1))) >> right << left
 
 
-_CONSTANTS: dict[Any, Any] = {BOOL: np.bool_, REAL: np.float32}
-"""Type of a constant -> that of numpy, if it is not int64."""
+@step_function
+def wrap(state):
+    """Wraps states into −2²³ < u ≤ 2²³, as the device's adders do."""
+    return ((state + {limit}) & 0xFFFFFF) - {limit}
 
-_LEAVES = ("state", "input", "fired_before")
-"""Operations without arguments whose values change from step to step."""
+
+@step_function
+def clip(state):
+    return np.minimum(np.maximum(state, -{limit}), {limit})
+
+
+@neuron_kernel
+def run(inputs, bits, parameters, states_SN, counts_S, resets_T, feedback, output_TN):
+    recurrent_IMN, drive_IN = feedback
+    for t in range(len(output_TN)):
+        if resets_T[t]:
+            states_SN[:-1] = 0
+        if recurrent_IMN.size:
+            for i in range(len(inputs)):
+                inputs[i][t] += drive_IN[i]
+                for m in range(output_TN.shape[1]):
+                    if states_SN[-1, m] != 0:
+                        inputs[i][t] += recurrent_IMN[i, m] * states_SN[-1, m]
+        {zeros}
+        for n in {neurons}:
+            {body}
+        {sums}
+'''
+
+_COMPILED = """\
+import numpy as np
+
+from netdesc.kernels.cpu.runtime.jit_no_refcount import step_function
+from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
+
+
+@step_function
+def where(condition, a, b):
+    return a if condition else b
+
+
+@step_function
+def count(a):
+    return int(a)
+
+"""
+
+_IN_PYTHON = {
+    "np": np,
+    "step_function": lambda function: function,
+    "neuron_kernel": lambda function: function,
+    "where": np.where,
+    "count": np.count_nonzero,
+}
+"""What the text of a loop calls, for numpy arrays."""
+
+
+_EACH_NEURON = "range(output_TN.shape[1])"
+"""In the text itself: Numba does not learn from a function that no index is below 0."""
+
+_ALL_NEURONS = "[np.arange(output_TN.shape[1])]"
+"""Indices, because reading by a slice would not copy states that are overwritten."""
+
+
+def loop_text(definition: Definition, neurons: str) -> str:
+    """Returns the source text of a neuron's time loop, the function ``run``."""
+    writer = _StepWriter(definition)
+    indent = "\n" + 12 * " "
+    return _LOOP.format(
+        limit=DEVICE_STATE_LIMIT,
+        neurons=neurons,
+        zeros="".join(f"c{at} = 0; " for at in range(len(writer.states))) or "pass",
+        body=indent.join(writer.lines),
+        sums="".join(f"counts_S[{at}] += c{at}; " for at in range(len(writer.states))) or "pass",
+    )
+
+
+class _StepWriter:
+    """Writes the lines of one step of neurons ``n``."""
+
+    def __init__(self, definition: Definition) -> None:
+        neuron = read(definition)
+        self.lines: list[str] = []
+        self.states = neuron.states
+        self._wrapped = definition.wrapped
+        self._names: dict[Expression, str] = {}
+        self._assigned: dict[Expression, str] = {}
+        self._rows = {**_rows(definition), **{state: at for at, state in enumerate(self.states)}}
+        for state, value in [*neuron.before_reset.items(), *neuron.after.items()]:
+            # Equal states are one expression, which has the device rule of the first.
+            self._assigned.setdefault(value, state)
+        for each in in_order(neuron.roots, with_gradients=False):
+            self._names[each] = self._write(each)
+        fired = "False" if neuron.spike is None else self._names[neuron.spike]
+        output = fired
+        if neuron.output is not None:
+            value = f"{self._names[neuron.output]} >> {definition.unit_bits - PAYLOAD_BITS}"
+            output = value if neuron.spike is None else f"where({fired}, {value}, 0)"
+        after = [self._names[neuron.after[state]] for state in self.states]
+        count = len(self.states)
+        self.lines += [
+            *(f"states_SN[{at}, n] = {name}" for at, name in enumerate(after)),
+            f"states_SN[{count}, n] = {fired}",
+            f"states_SN[{count + 1}, n] = output_TN[t, n] = {output}",
+        ]
+
+    def _write(self, each: Expression) -> str:
+        """Adds the lines that compute an expression. Returns the name of its value."""
+        if not each.arguments:
+            return self._leaf(each)
+        count = 1 if each.operation == "with_gradient" else None
+        arguments = [self._names[argument] for argument in each.arguments[:count]]
+        text = _TEXTS[each.operation].format(*arguments, value=each.value)
+        name = text if text in arguments else self._line(text)
+        state = self._assigned.get(each)
+        if state is None:
+            return name
+        held = self._line(f"{'wrap' if state in self._wrapped else 'clip'}({name})")
+        self.lines.append(f"c{self._rows[state]} += count({held} != {name})")
+        return held
+
+    def _leaf(self, each: Expression) -> str:
+        if each.operation == "constant":
+            return f"np.{'float32' if each.type is REAL else 'int64'}({each.value!r})"
+        if each.operation == "fired_before":
+            return self._line(f"states_SN[{len(self.states)}, n] != 0")
+        row = self._rows[str(each.value)]
+        if each.operation == "input":
+            return self._line(f"shift(inputs[{row}][t, n], bits)")
+        if each.operation == "state":
+            return self._line(f"states_SN[{row}, n]")
+        return self._line(f"parameters[{int(each.type is REAL)}][{row}, n]")
+
+    def _line(self, text: str) -> str:
+        name = f"e{len(self.lines)}"
+        self.lines.append(f"{name} = {text}")
+        return name
+
+
+def _rows(definition: Definition) -> dict[str, int]:
+    """Returns the row of each input and of each parameter, in the arrays of its type."""
+    reals = [name for name, kind in definition.parameters if kind == "real"]
+    integers = [name for name, kind in definition.parameters if kind != "real"]
+    return {
+        name: row
+        for names in (definition.inputs, reals, [*integers, "bias"])
+        for row, name in enumerate(names)
+    }
+
+
+@functools.cache
+def _loop_in_python(definition: Definition) -> Callable[..., None]:
+    names: dict[str, Any] = dict(_IN_PYTHON)
+    exec(compile(loop_text(definition, _ALL_NEURONS), "<neurons>", "exec"), names)
+    return names["run"]
+
+
+_compiled: dict[Definition, Callable[..., None]] = {}
+
+
+def has_compiled(definition: Definition) -> bool:
+    """Whether this process has loaded the compiled loop of a neuron."""
+    return definition in _compiled
+
+
+def _compiled_loop(definition: Definition) -> Callable[..., None]:
+    if definition not in _compiled:
+        from netdesc.kernels.cpu.walk.generated import load_module
+
+        source = _COMPILED + loop_text(definition, _EACH_NEURON)
+        _compiled[definition] = load_module(source, "integer").run
+    return _compiled[definition]
+
+
+class Feedback(NamedTuple):
+    """What arrives at neurons besides their synaptic input, in the unit of their inputs."""
+
+    recurrent_IMN: NDArray[np.int64]
+    """From output M of the step before, for each input; [inputs, 0, neurons] if there are none."""
+    drive_IN: NDArray[np.int64]
+    """In every step."""
 
 
 class IntegerNeurons:
@@ -80,70 +252,63 @@ class IntegerNeurons:
     says. ``wrapped`` and ``clipped`` map each state to the number of values that exceeded 24 bits.
     """
 
-    def __init__(self, definition: Definition, parameters: Mapping[str, Any], count: int) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        parameters: Mapping[str, Any],
+        count: int,
+        feedback: Feedback | None = None,
+    ) -> None:
         """``parameters`` are integers on the grid (see ``ParameterKind``), [] or [count]."""
-        self._neuron = neuron = read(definition)
-        self._assigned: dict[Expression, str] = {}
-        for state, value in [*neuron.before_reset.items(), *neuron.after.items()]:
-            # Equal states are one expression, which has the device rule of the first.
-            self._assigned.setdefault(value, state)
-        results = [*neuron.after.values(), neuron.spike, neuron.output]
-        order = in_order([each for each in results if each is not None], with_gradients=False)
-        self._leaves = [each for each in order if each.operation in _LEAVES]
-        self._operations = [
-            (each, _function(each), _arguments(each)) for each in order if each.arguments
-        ]
-        self._states = dict.fromkeys(neuron.states, np.zeros(count, np.int64))
-        self._fired = np.zeros(count, np.bool_)
-        self.wrapped = dict.fromkeys(definition.wrapped, 0)
-        self.clipped = {state: 0 for state in neuron.states if state not in self.wrapped}
-        self._fixed: dict[Expression, Any] = {}
-        for each in order:
-            if each.operation == "parameter":
-                self._fixed[each] = np.asarray(parameters[str(each.value)])
-            elif each.operation == "constant":
-                self._fixed[each] = np.array(each.value, _CONSTANTS.get(each.type, np.int64))
+        self.definition = definition
+        self.is_graded = definition.output is not None
+        kinds = dict(definition.parameters) | {"bias": "threshold"}
+        rows = {name: np.broadcast_to(parameters[name], count) for name in kinds}
+        reals = [row for name, row in rows.items() if kinds[name] == "real"]
+        integers = [row for name, row in rows.items() if kinds[name] != "real"]
+        self._parameters = (
+            np.array(integers, np.int64).reshape(-1, count),
+            np.array(reals, np.float32).reshape(-1, count),
+        )
+        self._names = definition.states
+        self._states_SN = np.zeros((len(self._names) + 2, count), np.int64)
+        """The states, whether the neuron fired in the step before, and its output then."""
+        self._counts_S = np.zeros(len(self._names), np.int64)
+        inputs = len(definition.inputs)
+        self._feedback = feedback or Feedback(
+            np.zeros((inputs, 0, count), np.int64), np.zeros((inputs, count), np.int64)
+        )
 
-    def step(self, *inputs: States) -> NDArray[Any]:
-        """Runs one step with the inputs, [neurons] in state units each. Returns the output.
+    @property
+    def wrapped(self) -> dict[str, int]:
+        return self._exceeded(is_wrapped=True)
 
-        The output is spikes, bool [neurons], or graded, int64 [neurons] in units of 1/4096.
+    @property
+    def clipped(self) -> dict[str, int]:
+        return self._exceeded(is_wrapped=False)
+
+    def _exceeded(self, *, is_wrapped: bool) -> dict[str, int]:
+        counts = zip(self._names, self._counts_S.tolist(), strict=True)
+        wrapped = self.definition.wrapped
+        return {state: count for state, count in counts if (state in wrapped) is is_wrapped}
+
+    def run(
+        self,
+        inputs: Sequence[NDArray[np.int64]],
+        bits: int,
+        resets_T: NDArray[np.bool_],
+        *,
+        is_compiled: bool = False,
+    ) -> NDArray[Any]:
+        """Runs the next steps. Returns spikes, bool [steps, neurons], or a graded output.
+
+        ``inputs`` [steps, neurons], one for each input, are in units of 2 to the power of ``bits``
+        state units; feedback is added to them. States are set to 0 before the steps that
+        ``resets_T`` marks. A graded output is int64 in units of 1/4096. Numba compiles the loop if
+        ``is_compiled``.
         """
-        neuron = self._neuron
-        arrived = dict(zip(neuron.definition.inputs, inputs, strict=True))
-        known = {"state": self._states, "input": arrived, "fired_before": {None: self._fired}}
-        values = dict(self._fixed)
-        for leaf in self._leaves:
-            values[leaf] = known[leaf.operation][leaf.value]
-        for each, function, arguments in self._operations:
-            value = function(*[values[argument] for argument in arguments])
-            state = self._assigned.get(each)
-            values[each] = value if state is None else self._hold(state, value)
-        shape = self._fired.shape
-        for state, after in neuron.after.items():
-            self._states[state] = np.broadcast_to(values[after], shape)
-        if neuron.spike is not None:
-            self._fired = np.broadcast_to(values[neuron.spike], shape)
-        if neuron.output is None:
-            return self._fired
-        below = neuron.definition.unit_bits - PAYLOAD_BITS
-        output = np.broadcast_to(values[neuron.output] >> below, shape)
-        return output if neuron.spike is None else np.where(self._fired, output, 0)
-
-    def _hold(self, state: str, value: States) -> States:
-        """Returns what 24 bits hold of values that are assigned to a state. Counts the others."""
-        counts, rule = (self.wrapped, _wrap) if state in self.wrapped else (self.clipped, _clip)
-        held = rule(value)
-        counts[state] += int(np.count_nonzero(held != value))
-        return held
-
-
-def _function(each: Expression) -> Callable[..., Any]:
-    if each.operation == "scale":
-        assert isinstance(each.value, int)
-        return functools.partial(np.multiply, each.value)
-    return _OPERATIONS[each.operation]
-
-
-def _arguments(each: Expression) -> tuple[Expression, ...]:
-    return each.arguments[:1] if each.operation == "with_gradient" else each.arguments
+        loop = (_compiled_loop if is_compiled else _loop_in_python)(self.definition)
+        output_TN = np.empty(inputs[0].shape, np.int64 if self.is_graded else np.bool_)
+        states = self._states_SN, self._counts_S
+        loop(tuple(inputs), bits, self._parameters, *states, resets_T, self._feedback, output_TN)
+        return output_TN

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netdesc.graph import SynapticNode, layers
 from netdesc.hardware.integers import (
@@ -17,7 +16,7 @@ from netdesc.hardware.integers import (
     quantize_weights,
     read_values,
 )
-from netdesc.hardware.neurons import PAYLOAD_BITS, shift
+from netdesc.hardware.neurons import PAYLOAD_BITS, Feedback
 
 
 class RecurrentIntegers(NamedTuple):
@@ -66,37 +65,12 @@ def recurrent_integers(layer: SynapticNode, weights: Weights) -> RecurrentIntege
     return None if find is None else find(layer, weights)
 
 
-Feedback = Callable[[Sequence[NDArray[Any]], NDArray[Any]], list[NDArray[Any]]]
-"""Returns what arrives at neurons in a step, in state units, [neurons] for each input.
-
-Arguments are the sums over the layer's input, and the output of the step before.
-"""
-
-
-def make_feedback(
-    layer: SynapticNode, weights: Weights, input_bits: int, bits: int, *, is_graded: bool
-) -> Feedback | None:
-    """Returns what adds a recurrent layer's own outputs to its inputs; None for other layers.
-
-    The unit of the input is 2 to the power of -``input_bits``. A sum of weights, in units of 1/64,
-    becomes a state if it is multiplied by 2 to the power of ``bits``.
-    """
+def make_feedback(layer: SynapticNode, weights: Weights, *, is_graded: bool) -> Feedback | None:
+    """Returns what a recurrent layer hands back to its neurons; None for other layers."""
     integers = recurrent_integers(layer, weights)
     if integers is None:
         return None
-    output_bits = PAYLOAD_BITS if is_graded else 0
-    finest = max(input_bits, output_bits)
-    matrices = [each.astype(np.int64) for each in integers.weights]
-    drive = integers.drive.astype(np.int64) << finest
-
-    def feedback(inputs: Sequence[NDArray[Any]], output_N: NDArray[Any]) -> list[NDArray[Any]]:
-        output_N = output_N.astype(np.int64) << (finest - output_bits)
-        return [
-            shift(
-                (each << (finest - input_bits)) + matrix @ output_N + drive,
-                bits - finest,
-            )
-            for each, matrix in zip(inputs, matrices, strict=True)
-        ]
-
-    return feedback
+    scale = 1 << PAYLOAD_BITS
+    recurrent_IMN = np.array([each.T for each in integers.weights], np.int64)
+    drive_IN = np.full((len(recurrent_IMN), layer.neurons), integers.drive, np.int64)
+    return Feedback(recurrent_IMN if is_graded else recurrent_IMN * scale, drive_IN * scale)

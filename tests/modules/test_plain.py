@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import netdesc
 from netdesc.graph import layers
-from netdesc.hardware.runner import simulate
+from netdesc.hardware import simulate
 from netdesc.modules.plain import PLAIN_BLOCKS
 
 

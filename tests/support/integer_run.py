@@ -25,4 +25,4 @@ def run_on_device(
         definition, weights, integer_parameters(definition, parameters), bias_N
     )
     neurons = IntegerNeurons(definition, integers.on_grid(), count)
-    return np.stack([neurons.step(*x_N) for x_N in zip(*inputs_TN, strict=True)]), neurons
+    return neurons.run(inputs_TN, 0, np.zeros(len(inputs_TN[0]), np.bool_)), neurons

@@ -38,6 +38,9 @@ _PRINTERS: Mapping[Direction, Callable[[Program, int], str]] = {
     "backward": lambda program, _: backward_source(program),
 }
 
+_KINDS = (*_PRINTERS, "integer")
+"""Kinds of modules; those of the integer run have loops of the hardware simulation."""
+
 _VERSIONS = llvmlite.__version__, netdesc.__version__
 
 _WRITTEN_AT = 1_000_000_000
@@ -59,7 +62,7 @@ def kernels_of(program: Program, unit_bits: int, direction: Direction) -> Module
     """
     key = program.key, unit_bits, direction
     if key not in _modules:
-        _modules[key] = _load(module_source(program, unit_bits, direction), direction)
+        _modules[key] = load_module(module_source(program, unit_bits, direction), direction)
     return _modules[key]
 
 
@@ -77,10 +80,11 @@ def module_source(program: Program, unit_bits: int, direction: Direction) -> str
     return "".join([*before, _PRINTERS[direction](program, unit_bits), "\n", *after])
 
 
-def _load(source: str, direction: Direction) -> ModuleType:
+def load_module(source: str, kind: str) -> ModuleType:
+    """Returns the module of a text; writes it unless it is there. ``kind`` begins its name."""
     digest = hashlib.sha256(source_digest())
     digest.update(repr([*_VERSIONS, *machine_facts(), source]).encode())
-    name = f"{direction}_{digest.hexdigest()[:24]}"
+    name = f"{kind}_{digest.hexdigest()[:24]}"
     full_name = f"netdesc_generated.{name}"
     if full_name in sys.modules:  # another program has the same kernels
         return sys.modules[full_name]
@@ -137,7 +141,7 @@ def delete_unused(folder: Path, keep: int) -> None:
 
 
 def _modules_in(folder: Path) -> list[Path]:
-    return [path for direction in _PRINTERS for path in folder.glob(f"{direction}_*.py")]
+    return [path for kind in _KINDS for path in folder.glob(f"{kind}_*.py")]
 
 
 @functools.cache

@@ -23,7 +23,8 @@ from support.neuron_definitions import CUBA, example_fields
 import netdesc
 from netdesc.description import Document
 from netdesc.graph import INPUT, Graph, SynapticNode, build_graph
-from netdesc.hardware import HardwareError, layer_integers, runner, simulate
+from netdesc.hardware import HardwareError, layer_integers, simulate
+from netdesc.hardware import layers as runs
 from netdesc.hardware.neurons import IntegerNeurons
 from netdesc.neurons.models import NEURONS
 
@@ -142,9 +143,7 @@ def test_every_layer_follows_its_definition(
             counts.append((layer.name, spikes, neurons.wrapped, neurons.clipped))
         else:
             expected[layer.name] = total
-    with mock.patch.object(
-        runner, "MAX_EXACT_FLOAT64", runner.MAX_EXACT_FLOAT64 * is_exact_in_float
-    ):
+    with mock.patch.object(runs, "MAX_EXACT_FLOAT64", runs.MAX_EXACT_FLOAT64 * is_exact_in_float):
         run = simulate(graph, weights, input_TN)
     np.testing.assert_array_equal(run.output_TN, expected[graph.layers[-1].name])
     assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts

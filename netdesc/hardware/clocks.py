@@ -1,0 +1,89 @@
+"""Steps on Lava: how many it is behind training in each layer, and when it resets neurons.
+
+Lava computes each layer with synapses one step after the layer before. In training the axonal step
+of spikes takes this time, but no step passes in front of the first layer. All neurons of Lava begin
+in its step 0, so that the biases of a layer act before the input reaches it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.graph import INPUT, Graph, SynapticNode, layers
+from netdesc.hardware.integers import HardwareError
+
+Timing = Literal["training", "lava"]
+"""Whether biases begin to act with the input, or as on Lava."""
+
+SYNAPTIC_STEPS: dict[type[layers.LayerSection], int] = {layers.Neurons: 0}
+"""Class of a section -> the steps that spikes take on Lava to its neurons, if not 1."""
+
+
+@dataclass(frozen=True)
+class Resets:
+    """When states of neurons are set to 0, as netx does with these two numbers.
+
+    In the n-th layer of neurons, from 0, this happens before each step t of Lava, from 0, with
+    (t + 1) mod ``interval`` = (``offset`` + 1 + n) mod ``interval``. Without an ``offset``, a
+    sample of ``interval`` steps begins with states that are 0 in all layers: it is 0 if the first
+    layer are input neurons, otherwise 1. ValueError if ``interval`` is not above 0.
+    """
+
+    interval: int | None = None
+    offset: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.interval is not None and self.interval < 1:
+            raise ValueError(f"the reset interval is {self.interval}; it is 1 or more")
+        if self.interval is None and self.offset is not None:
+            raise ValueError("a reset offset needs a reset interval")
+
+
+class Clock:
+    """The steps of one layer of neurons.
+
+    ``silent_steps`` is the number of steps before the input that its neurons compute; None if they
+    begin with the input.
+    """
+
+    def __init__(self, lag: int, timing: Timing, resets: Resets, phase: int) -> None:
+        """``lag`` is Lava's step less that of training."""
+        self.silent_steps = lag if timing == "lava" else None
+        self._next = 0 if timing == "lava" else lag
+        self._interval, self._phase = resets.interval, phase
+
+    def next_resets(self, steps: int) -> NDArray[np.bool_]:
+        """Returns before which of the next ``steps`` the states are set to 0."""
+        first, self._next = self._next, self._next + steps
+        if self._interval is None:
+            return np.zeros(steps, np.bool_)
+        return (np.arange(first, first + steps) - self._phase) % self._interval == 0
+
+
+def make_clocks(graph: Graph, timing: Timing, resets: Resets) -> dict[str, Clock]:
+    """Returns the clock of each layer of neurons by its name.
+
+    Raises HardwareError if Lava's steps are wanted and a layer has other steps than its input.
+    """
+    lags, depths, clocks = {INPUT: 0}, {INPUT: 0}, dict[str, Clock]()
+    offset = resets.offset
+    if offset is None and graph.neuron_layers:
+        offset = SYNAPTIC_STEPS.get(type(graph.neuron_layers[0].section), 1)
+    for layer in graph.layers:
+        lag = max(lags[name] for name in layer.inputs)
+        depth = max(depths[name] for name in layer.inputs)
+        if timing == "lava" and layer.section.decimation != 1:
+            raise HardwareError(
+                f'layer "{layer.name}" averages steps, which Lava does not: use the timing '
+                '"training"'
+            )
+        if isinstance(layer, SynapticNode):
+            lag += SYNAPTIC_STEPS.get(type(layer.section), 1)
+            clocks[layer.name] = Clock(lag, timing, resets, (offset or 0) + depth)
+            depth += 1
+        lags[layer.name], depths[layer.name] = lag - layer.delay, depth
+    return clocks

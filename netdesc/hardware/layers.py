@@ -1,0 +1,284 @@
+"""What each kind of layer computes of a chunk of steps, in integers, after the chunks before."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
+from netdesc.hardware.clocks import Clock
+from netdesc.hardware.convolution import convolve
+from netdesc.hardware.integers import (
+    MAX_EXACT_FLOAT64,
+    WEIGHT_BITS,
+    Integers,
+    Weights,
+    layer_integers,
+    quantize,
+)
+from netdesc.hardware.neurons import (
+    MAX_PYTHON_STEPS,
+    PAYLOAD_BITS,
+    IntegerNeurons,
+    has_compiled,
+)
+from netdesc.hardware.recurrent import make_feedback
+
+MAX_EXACT_FLOAT32 = 1 << 24
+"""float32 holds every integer up to this magnitude."""
+
+MAX_EVENT_SHARE = 0.2
+"""Share of inputs that are not 0, up to which to add weights is faster than a matrix product."""
+
+
+class Signal(NamedTuple):
+    """What a layer hands on [steps, neurons]: integers in units of 2 to the power of -``bits``."""
+
+    values_TN: NDArray[Any]
+    bits: int
+
+
+def align(signals: Sequence[Signal]) -> tuple[list[NDArray[Any]], int]:
+    """Returns the values of signals in the smallest of their units, and its bits."""
+    bits = max(signal.bits for signal in signals)
+    if all(signal.bits == bits for signal in signals):
+        return [signal.values_TN for signal in signals], bits
+    return [each.values_TN.astype(np.int64) << (bits - each.bits) for each in signals], bits
+
+
+def join(layer: LayerNode, signals: Sequence[Signal]) -> Signal:
+    """Returns the input of a layer that reads ``signals``."""
+    if len(signals) == 1:
+        return signals[0]
+    aligned, bits = align(signals)
+    joined = JOINS.get(type(layer.section))
+    if joined is None:
+        return Signal(reduce(np.add, [each.astype(np.int64) for each in aligned]), bits)
+    return Signal(joined(layer, aligned), bits)
+
+
+def _concat(layer: LayerNode, signals: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    assert isinstance(layer.section, layers.Concat)
+    axis, shape = layer.section.axis, layer.input_shape
+    before = math.prod(shape[:axis])
+    rows = [each.reshape(len(each), before, each.shape[1] // before) for each in signals]
+    return np.concatenate(rows, axis=2).reshape(len(signals[0]), math.prod(shape))
+
+
+JOINS: dict[type[layers.LayerSection], Callable[..., NDArray[Any]]] = {layers.Concat: _concat}
+"""Maps the class of a section to the function that joins its inputs, where that is not a sum."""
+
+
+LayerRun = Callable[[Signal, bool], Signal]
+"""Computes a layer's output of a chunk. The flag says whether it is the last one."""
+
+
+def _view(_layer: LayerNode, signal: Signal, _is_last: bool) -> Signal:
+    return signal
+
+
+def _mean(total: NDArray[np.int64], count: int, bits: int) -> Signal:
+    """Returns the total divided by ``count``, cut toward zero to a multiple of 2^-PAYLOAD_BITS."""
+    units = total << (PAYLOAD_BITS - bits)
+    return Signal(np.sign(units) * (np.abs(units) // count), PAYLOAD_BITS)
+
+
+def _pool(layer: LayerNode, signal: Signal, _is_last: bool) -> Signal:
+    section = layer.section
+    assert isinstance(section, layers.MaxPool | layers.AveragePool)
+    kernel, stride, padding = section.window
+    is_mean = isinstance(section, layers.AveragePool)
+    steps, count = len(signal.values_TN), math.prod(layer.output_shape)
+    image = signal.values_TN.astype(np.int64).reshape(steps, *layer.input_shape)
+    # Padding is no value of a maximum.
+    edge = 0 if is_mean else np.iinfo(np.int64).min
+    pads = ((0, 0), (0, 0), *((pad, pad) for pad in padding))
+    padded = np.pad(image, pads, constant_values=edge)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
+    windows = windows[:, :, :: stride[0], :: stride[1]]
+    if is_mean:
+        total = windows.sum(axis=(4, 5)).reshape(steps, count)
+        return _mean(total, kernel[0] * kernel[1], signal.bits)
+    return Signal(windows.max(axis=(4, 5)).reshape(steps, count), signal.bits)
+
+
+def _average(layer: LayerNode, signal: Signal, _is_last: bool) -> Signal:
+    values, (units,) = signal.values_TN.astype(np.int64), layer.output_shape
+    groups = values.reshape(len(values), units, values.shape[1] // units)
+    return _mean(groups.sum(axis=2), groups.shape[2], signal.bits)
+
+
+class _Decimation:
+    """Averages groups of steps. The steps of an incomplete group wait for the next chunk."""
+
+    def __init__(self, layer: LayerNode, _weights: Weights, _clock: Clock) -> None:
+        assert isinstance(layer.section, layers.TimeDecimation)
+        self._factor = layer.section.factor
+        self._waiting = Signal(np.zeros((0, math.prod(layer.output_shape)), np.int64), 0)
+
+    def __call__(self, signal: Signal, is_last: bool) -> Signal:
+        parts, bits = align([self._waiting, signal])
+        values = np.concatenate(parts).astype(np.int64)
+        if is_last:
+            values = np.pad(values, ((0, -len(values) % self._factor), (0, 0)))
+        end = len(values) // self._factor * self._factor
+        self._waiting = Signal(values[end:], bits)
+        groups = values[:end].reshape(-1, self._factor, values.shape[1])
+        return _mean(groups.sum(axis=1), self._factor, bits)
+
+
+class DelayLine:
+    """Hands on the values of each neuron some steps later."""
+
+    def __init__(self, steps_N: NDArray[Any]) -> None:
+        self._steps_N, self._most = steps_N, int(steps_N.max())
+        self._is_shared = bool((steps_N == self._most).all())
+        self._known = Signal(np.zeros((self._most, len(steps_N)), np.bool_), 0)
+
+    def __call__(self, signal: Signal, _is_last: bool = False) -> Signal:
+        if self._most == 0:
+            return signal
+        parts, bits = align([self._known, signal])
+        known, steps = np.concatenate(parts), len(signal.values_TN)
+        self._known = Signal(known[steps:], bits)
+        if self._is_shared:
+            return Signal(known[:steps], bits)
+        sources = np.arange(steps)[:, None] + (self._most - self._steps_N)
+        return Signal(np.take_along_axis(known, sources, axis=0), bits)
+
+
+def _delay(layer: LayerNode, _weights: Weights, _clock: Clock) -> DelayLine:
+    assert isinstance(layer.section, layers.Delay)
+    return DelayLine(np.full(math.prod(layer.output_shape), layer.section.steps))
+
+
+SynapticInput = Callable[[NDArray[Any], bool], NDArray[np.int64]]
+"""Returns what arrives at neurons, exactly, [steps, neurons], from the input [steps, inputs].
+
+The flag says whether Numba computes it, if it can.
+"""
+
+
+class SynapticRun:
+    """A layer of neurons: its synapses, its neurons and its delays."""
+
+    def __init__(
+        self,
+        make_input: Callable[[SynapticNode, Integers], SynapticInput],
+        layer: SynapticNode,
+        weights: Weights,
+        clock: Clock,
+    ) -> None:
+        integers = layer_integers(layer, weights)
+        definition, count = integers.definition, layer.neurons
+        per_neuron = count // layer.channels
+        on_grid = {
+            name: np.repeat(value, per_neuron) if value.size == layer.channels else value
+            for name, value in integers.on_grid().items()
+        }
+        feedback = make_feedback(layer, weights, is_graded=definition.output is not None)
+        self.neurons = IntegerNeurons(definition, on_grid, count, feedback)
+        self._inputs = [make_input(layer, weight) for weight in integers.weights]
+        self._bits = definition.unit_bits - WEIGHT_BITS - integers.exponent
+        self._has_feedback = feedback is not None
+        self._clock, self._steps = clock, 0
+        delays = np.zeros(count, np.int32)
+        if integers.delays is not None:
+            delays = np.repeat(integers.delays, per_neuron)
+        # Lava delays what arrives at neurons. In training, their output is delayed.
+        is_early = clock.silent_steps is not None
+        self._input_delays = [DelayLine(delays * is_early) for _ in integers.weights]
+        self._delay = DelayLine(delays * (not is_early) + layer.delay)
+
+    def __call__(self, signal: Signal, _is_last: bool) -> Signal:
+        steps, neurons = len(signal.values_TN), self.neurons
+        self._steps += steps
+        is_compiled = self._steps > MAX_PYTHON_STEPS or has_compiled(neurons.definition)
+        sums = [Signal(each(signal.values_TN, is_compiled), signal.bits) for each in self._inputs]
+        delayed = [delay(each) for delay, each in zip(self._input_delays, sums, strict=True)]
+        arriving, bits = align(delayed)
+        if self._has_feedback:
+            arriving, bits = [each << (PAYLOAD_BITS - bits) for each in arriving], PAYLOAD_BITS
+        output_TN = neurons.run(
+            arriving, self._bits - bits, self._clock.next_resets(steps), is_compiled=is_compiled
+        )
+        return self._delay(Signal(output_TN, PAYLOAD_BITS if neurons.is_graded else 0))
+
+
+class _Dense:
+    """The exact matrix product ``input_TI @ weight_OI.T``, [steps, outputs].
+
+    If few inputs are not 0, adds the weights of these. Otherwise, computes in floats, which is
+    faster, if they are exact for these numbers.
+    """
+
+    def __init__(self, _layer: SynapticNode, weight_OI: Integers) -> None:
+        self._weight_IO = np.ascontiguousarray(weight_OI.T)
+        self._most = float(np.abs(weight_OI).max()) * weight_OI.shape[1]
+
+    def __call__(self, input_TI: NDArray[Any], is_compiled: bool) -> NDArray[np.int64]:
+        if is_compiled and np.count_nonzero(input_TI) < MAX_EVENT_SHARE * input_TI.size:
+            from netdesc.hardware.event_kernel import add_weights
+
+            if input_TI.dtype != np.bool_:
+                input_TI = input_TI.astype(np.int64)
+            return add_weights(input_TI, self._weight_IO)
+        largest = float(np.abs(input_TI).max(initial=0)) * self._most
+        kind = np.float32 if largest <= MAX_EXACT_FLOAT32 else np.float64
+        if largest > MAX_EXACT_FLOAT64:
+            kind = np.int64
+        return (input_TI.astype(kind) @ self._weight_IO.astype(kind)).astype(np.int64)
+
+
+def _convolution(layer: SynapticNode, weight: Integers) -> SynapticInput:
+    return lambda input_TI, _is_compiled: convolve(layer, input_TI, weight)
+
+
+class _NeuronsRun(SynapticRun):
+    """Neurons that read one value each. The input of the network is rounded to the grid."""
+
+    def __init__(self, layer: SynapticNode, weights: Weights, clock: Clock) -> None:
+        super().__init__(self._one_to_one, layer, weights, clock)
+        self._layer, self._input_bits = layer, 0
+
+    def __call__(self, signal: Signal, is_last: bool) -> Signal:
+        if INPUT in self._layer.inputs:
+            values = (signal.values_TN / (1 << signal.bits)).astype(np.float32)
+            signal = Signal(quantize(values, 8), WEIGHT_BITS)
+        self._input_bits = signal.bits
+        return super().__call__(signal, is_last)
+
+    def _one_to_one(self, _layer: SynapticNode, numbers: Integers) -> SynapticInput:
+        weight, bias = numbers.astype(np.int64)
+        return lambda input_TN, _is_compiled: (
+            input_TN.astype(np.int64) * weight + (bias << self._input_bits)
+        )
+
+
+def _stateless(run: Callable[..., Signal]) -> Callable[..., LayerRun]:
+    return lambda layer, _weights, _clock: functools.partial(run, layer)
+
+
+RUNS: dict[type[layers.LayerSection], Callable[..., LayerRun]] = {
+    **dict.fromkeys((layers.Flatten, layers.Reshape, layers.Concat), _stateless(_view)),
+    **dict.fromkeys((layers.MaxPool, layers.AveragePool), _stateless(_pool)),
+    layers.PopulationAverage: _stateless(_average),
+    layers.TimeDecimation: _Decimation,
+    layers.Delay: _delay,
+    **dict.fromkeys(
+        (layers.Dense, layers.Recurrent, layers.WinnerTakeAll),
+        functools.partial(SynapticRun, _Dense),
+    ),
+    **dict.fromkeys(
+        (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample),
+        functools.partial(SynapticRun, _convolution),
+    ),
+    layers.Neurons: _NeuronsRun,
+}
+"""Maps the class of a section to what makes its run, from the layer, the weights and its clock."""

@@ -116,7 +116,7 @@ LINE_BUDGETS = {
     "losses": 820,
     "training": 5_800,
     "exchange": 3_000,
-    "hardware": 1_000,
+    "hardware": 1_350,
     "report": 3_800,
     "comparing": 600,
     "bench": 2_090,
@@ -125,7 +125,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_000
+MAX_PACKAGE_LINES = 56_400
 MAX_TEST_LINES = 38_000
 
 

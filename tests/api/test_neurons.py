@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.classify_task import CELLS, STEPS, classify_document, write_arrays
+from support.grids import grid
 from support.neuron_definitions import example_fields
 
 import netdesc
@@ -93,7 +94,7 @@ def document(folder: Path, kind: str) -> dict[str, Any]:
     return made
 
 
-@pytest.mark.parametrize("kind", NEURONS)
+@pytest.mark.parametrize("kind", grid(NEURONS, ["lif", "alif", "equations"]))
 def test_a_neuron_is_trained_resumed_evaluated_and_run(kind: str, tmp_path: Path) -> None:
     made = document(tmp_path, kind)
     quiet: dict[str, Any] = {"progress": "quiet", "engine": "reference"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.classify_task import classify_document, write_arrays
-from support.cli_process import Netdesc, netdesc_timed
+from support.cli_process import Netdesc, netdesc_process
 from support.training_task import INPUTS, STEPS, write_task
 
 import netdesc as package
@@ -123,13 +123,12 @@ def test_explain(netdesc: Netdesc) -> None:
 
 
 @pytest.mark.parametrize("command", ["validate", "show", "explain", "schema"])
-def test_light_commands_are_fast_and_leave_torch_alone(command: str) -> None:
+def test_light_commands_leave_torch_alone(command: str) -> None:
     argument = {"explain": ["ND101"], "schema": []}.get(command, [OXFORD])
-    ended = netdesc_timed(command, *argument)
+    ended = netdesc_process(command, *argument)
     assert ended.code == 0
     assert "netdesc.description" in ended.loaded
     assert not {"torch", "numba", "h5py", "numpy"} & ended.loaded
-    assert ended.cpu_s < 1.0
 
 
 # compile and train

@@ -54,7 +54,7 @@ def byte_colour(colour) -> list[int]:
 # Rasters
 
 
-@pytest.mark.parametrize(("steps", "neurons"), [(15, 10), (1500, 1000), (4000, 3000)])
+@pytest.mark.parametrize(("steps", "neurons"), [(15, 10), (1500, 1000)])
 def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neurons, tmp_path):
     rng = np.random.default_rng(0)
     step, neuron = rng.integers(0, steps, 40), rng.integers(0, neurons, 40)
@@ -164,7 +164,7 @@ def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
     assert len(list(root.iter(f"{NAMESPACE}use"))) < 50
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(name=st.text(max_size=30))
 @pytest.mark.filterwarnings("error")
 def test_any_name_is_text(tmp_path_factory, name):
@@ -177,7 +177,7 @@ def test_any_name_is_text(tmp_path_factory, name):
     assert f"only in {printable}".split() in [text.split() for text in texts(root)]
 
 
-@pytest.mark.parametrize("name", ["\udcff.bs1", "a\x00\x1b[31m", "_a", "a" * 10_000])
+@pytest.mark.parametrize("name", ["\udcffa\x00\x1b[31m.bs1", "a" * 10_000])
 @pytest.mark.parametrize("suffix", [".svg", ".pdf"])
 def test_hostile_names_are_drawn(name, suffix, tmp_path):
     save_picture(tmp_path / f"a{suffix}", picture([events_at([0], [0])], [name]))

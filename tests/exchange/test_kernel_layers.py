@@ -20,6 +20,8 @@ import netdesc
 from netdesc.exchange import NetFileError, export_net, import_net
 from netdesc.exchange.importer import read_weights
 
+pytestmark = pytest.mark.usefixtures("reference_engine")
+
 CONV = {"name": "a", "type": "conv", "kernel": [3, 2], "channels": 4, "neuron": neuron()}
 POOL = {"name": "b", "type": "sum_pool", "kernel": 2, "neuron": neuron()}
 

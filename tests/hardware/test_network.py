@@ -247,7 +247,7 @@ def test_a_norm_that_scales_is_folded_alike(
         level = {"threshold": 0.5} if kind == "alif" else {}  # half of it is on the grid
         layer["neuron"] |= SCALED | level
         layer["bias"] = not is_coarse or exponent == 2
-    steps = 40 if kind in ("integrator", "sigma_delta") else 2000  # so that no sum leaves 24 bits
+    steps = 40 if kind in ("integrator", "sigma_delta") else 400  # so that no sum leaves 24 bits
     model = model_of(document([10], layers, time={"steps": steps})).eval()
     random = torch.Generator().manual_seed(1)
     for name, value in model.state_dict().items():

@@ -103,9 +103,10 @@ def check(case: Case) -> list[int]:
         paths.append(path)
     largest_of_all = max(each.abs().max().item() for each in expected[first:])
     for number, (one, other) in enumerate(zip(found[first:], expected[first:], strict=True)):
-        # The terms of a single weight's gradient may cancel as well.
-        largest = max(other.abs().max().item(), 0.02 * largest_of_all)
-        tolerance = 2e-5 if other.dim() else 1e-3  # the terms of a shared parameter cancel
+        # The terms of a weight's gradient may cancel, and those of a parameter's in any case.
+        is_parameter = number > len(case.texts)
+        largest = max(other.abs().max().item(), (1.0 if is_parameter else 0.02) * largest_of_all)
+        tolerance = 2e-5 if other.dim() else 1e-3
         message = f"gradient {number}"
         torch.testing.assert_close(one, other, rtol=0, atol=tolerance * largest, msg=message)
     return paths
@@ -126,11 +127,12 @@ CASES = st.builds(
     bias=st.booleans(),
     seed=st.integers(0, 999),
     last=st.sampled_from([CUBA, CUBA, GRADED]),
-)
+).map(lambda case: replace(case, learn=case.learn or case.last == GRADED))
+"""Graded neurons always learn, so that they are compiled once."""
 
 
 @given(CASES)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @example(Case(sizes=(1, 1), steps=1, batch=1, density=1.0))
 @example(  # the terms of the weight's gradient cancel
     Case((1, 1), 62, 1, density=0.05, scale=0.5, per_neuron=False, learn=False, bias=True, seed=632)

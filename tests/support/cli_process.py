@@ -1,4 +1,4 @@
-"""Running the command line: in this process, or in one of its own for what it loads and costs."""
+"""Running the command line: in this process, or in one of its own for what it loads."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ class Ended(NamedTuple):
     out: str
     loaded: set[str]
     """Names of the modules that were loaded in the end."""
-    cpu_s: float
-    """Processor time."""
 
 
 def netdesc_process(*arguments: str | Path) -> Ended:
@@ -35,7 +33,6 @@ def netdesc_process(*arguments: str | Path) -> Ended:
 
     The first run in a new checkout makes them.
     """
-    before = os.times()
     result = subprocess.run(
         [sys.executable, "-c", _CODE, *map(str, arguments)],
         capture_output=True,
@@ -43,37 +40,8 @@ def netdesc_process(*arguments: str | Path) -> Ended:
         check=False,
         env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
     )
-    after = os.times()
     out, _, loaded = result.stdout.rpartition("LOADED")
-    cpu_s = _children_s(after) - _children_s(before)
-    return Ended(result.returncode, out, set(loaded.split()), cpu_s)
-
-
-def netdesc_timed(*arguments: str | Path) -> Ended:
-    """The same with the processor time that it takes where nobody disturbs it.
-
-    Two virtual cores may be one in truth, and then all takes up to twice its time. So how long a
-    known piece of work takes is measured before and after.
-    """
-    netdesc_process(*arguments)
-    before = _known_work_s()
-    ended = netdesc_process(*arguments)
-    slowness = min(before, _known_work_s()) / _KNOWN_WORK_S
-    return ended._replace(cpu_s=ended.cpu_s / max(1.0, slowness))
-
-
-_KNOWN_WORK_S = 0.12
-"""What ``_known_work_s`` takes on a core of a 2-GHz Xeon (2023) that is not disturbed."""
-
-
-def _known_work_s() -> float:
-    before = os.times()
-    subprocess.run([sys.executable, "-c", "import pydantic.main, click"], check=True)
-    return _children_s(os.times()) - _children_s(before)
-
-
-def _children_s(times: os.times_result) -> float:
-    return times.children_user + times.children_system
+    return Ended(result.returncode, out, set(loaded.split()))
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def check_forward(case: NeuronCase) -> None:
         assert torch.equal(own, each)
 
 
-@pytest.mark.parametrize("name", grid(DEFINITIONS, ["cuba", "payload", "sigma_delta"]))
+@pytest.mark.parametrize("name", grid(DEFINITIONS, ["cuba", "payload"]))
 @settings(max_examples=25)
 @given(data=st.data(), seed=SEEDS)
 def test_known_neurons_equal_the_reference(name: str, data: st.DataObject, seed: int) -> None:
@@ -53,7 +53,7 @@ def check_random(definition: Definition, data: st.DataObject, seed: int) -> None
         case_of(data.draw(equations.cases(of)), data.draw(SEEDS) % 2).check_gradients("cpu", seed)
 
 
-@examples(2, 200)
+@examples(1, 200)
 def test_random_neurons_equal_the_reference(number: int) -> None:
     check_examples(number, check_random, equations.definitions(), st.data(), SEEDS)
 

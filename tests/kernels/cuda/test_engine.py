@@ -184,7 +184,8 @@ def test_a_run_on_this_engine_is_the_run_of_the_reference(netdesc: Netdesc, tmp_
     losses = []
     for engine in ("cuda", "reference"):
         folder = tmp_path / engine
-        outcome = netdesc("compile-and-train", task, "--run-dir", folder, "--engine", engine)
+        short = ("--engine", engine, "--set", "time.steps=6")
+        outcome = netdesc("compile-and-train", task, "--run-dir", folder, *short)
         assert outcome.code == 0, outcome.err
         assert {layer["engine"] for layer in read_record(folder)["layers"]} == {engine}
         losses.append([epoch["loss"] for epoch in read_metrics(folder)])

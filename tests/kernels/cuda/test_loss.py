@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import strategies as st
 from support.cuba_cases import GPU
-from support.grids import check_examples, examples
+from support.grids import check_examples, examples, grid
 from support.van_rossum_oracle import check, random_spikes
 
 from netdesc.kernels import operators, van_rossum_coefficients
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@examples(8, 60)
+@examples(4, 60)
 def test_the_engine_convolves(number):
     def check_filter(seed: int, shape: tuple[int, int, int], decay: float, order: int, length: int):
         check(*random_spikes(seed, *shape), decay, order, length, ["cuda"])
@@ -49,11 +49,11 @@ def test_the_engine_convolves(number):
     ],
 )
 def test_slow_filters(decay, order, length):
-    assert van_rossum_coefficients.convolved(decay, order, length, 100) is None
-    check(*random_spikes(2, 100, 1, 5), decay, order, length, ["cuda"])
+    assert van_rossum_coefficients.convolved(decay, order, length, 60) is None
+    check(*random_spikes(2, 60, 1, 5), decay, order, length, ["cuda"])
 
 
-@pytest.mark.parametrize("neurons", [3, 40])
+@pytest.mark.parametrize("neurons", grid([3, 40], [3]))
 def test_filters_too_inexact_for_recurrences_are_convolved(neurons):
     slow = math.exp(-1 / 1000)
     assert van_rossum_coefficients.convolved(slow, 12, 5, 60) is not None

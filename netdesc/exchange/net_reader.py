@@ -203,7 +203,7 @@ def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
 
 def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
     dense = _read_dense(group, before)
-    weights = *dense.weights[:1], group.integers("weight_rec")
+    weights = *dense.weights[:1], _dense_weight(group, "weight_rec", dense.outputs)
     return RecurrentLayer(weights, dense.neuron, dense.bias, dense.delay)
 
 

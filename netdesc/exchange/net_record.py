@@ -186,6 +186,7 @@ def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
 
 
 def _has_own_numbers(layer: NetLayer) -> bool:
-    """Whether the channels of a layer have numbers of their own, such as decays."""
-    numbers = layer.neuron.numbers.values() if isinstance(layer, SynapticLayer) else ()
-    return any(each.ndim for each in numbers)
+    """Whether the channels of a layer have numbers of their own, and more than one neuron."""
+    if not isinstance(layer, SynapticLayer) or layer.outputs == layer.channels:
+        return False
+    return any(each.ndim for each in layer.neuron.numbers.values())

@@ -116,12 +116,19 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, Cuba], li
 
 
 @settings(max_examples=60, deadline=None)
-@given(networks(), st.integers(0, 99), st.sampled_from([1, 3, 900, TOP]), st.booleans())
+@given(
+    networks(),
+    st.integers(0, 99),
+    st.sampled_from([1, 3, 900, TOP]),
+    st.booleans(),
+    st.booleans(),
+)
 def test_every_layer_follows_its_definition(
     network: tuple[list[dict[str, Any]], dict[str, Cuba], list[int]],
     seed: int,
     largest: int,
     is_exact_in_float: bool,
+    is_long: bool,
 ) -> None:
     layers, integers, shape = network
     graph, weights = graph_of(shape, layers), weights_of(integers)
@@ -143,7 +150,9 @@ def test_every_layer_follows_its_definition(
             counts.append((layer.name, spikes, neurons.wrapped, neurons.clipped))
         else:
             expected[layer.name] = total
-    with mock.patch.object(runs, "MAX_EXACT_FLOAT64", runs.MAX_EXACT_FLOAT64 * is_exact_in_float):
+    limits = {"MAX_EXACT_FLOAT64": runs.MAX_EXACT_FLOAT64 * is_exact_in_float}
+    limits["MAX_PYTHON_STEPS"] = 0 if is_long else 1000
+    with mock.patch.multiple(runs, **limits):
         run = simulate(graph, weights, input_TN)
     np.testing.assert_array_equal(run.output_TN, expected[graph.layers[-1].name])
     assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts

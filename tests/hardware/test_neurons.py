@@ -18,7 +18,7 @@ from support.neuron_definitions import ALIF, CUBA, INTEGRATOR, LIF, RF_IZ, SIGMA
 
 from netdesc.hardware import LayerIntegers
 from netdesc.hardware.integers import fold_into_weights, fold_scale, integer_parameters
-from netdesc.hardware.neurons import IntegerNeurons
+from netdesc.hardware.neurons import Feedback, IntegerNeurons
 from netdesc.neurons.definition import Definition
 
 TOP = 1 << 23
@@ -118,3 +118,42 @@ def test_thresholds_or_weights_take_over_the_scale_of_a_norm(
         integers, weights=(np.full((4, 5), 254),), parameters={"threshold": np.array(1)}
     )
     assert fold_into_weights(fold_scale(replace(unfit, definition=LIF), -3)) is None
+
+
+MIXED = Definition(
+    parameters=(("leak", "decay"), ("top", "threshold"), ("level", "grid"), ("mark", "real")),
+    step=(
+        "v = decay(v, leak) + norm(min(x, 2 * top)) - y",
+        "w = where(mark > 0.5, abs(v), max(w, level)) - scaled(before(v), 0.25)",
+    ),
+    spike="v > top and w >= level",
+    output="v + w",
+    reset=("v = v - top",),
+    inputs=("x", "y"),
+    wrapped=("v",),
+)
+
+
+def test_compiled_loops_compute_what_python_does() -> None:
+    """With feedback and resets, for states that leave 24 bits, over several chunks."""
+    random = np.random.default_rng(0)
+    real = {"leak": 0.1, "top": 0.5, "level": 0.25, "mark": [0.0, 1.0, 0.0, 1.0, 1.0], "bias": 0.1}
+    parameters = integer_parameters(MIXED, {name: np.array(real[name]) for name in real})
+    grid = LayerIntegers(MIXED, (), parameters, np.full(5, 6, np.int32)).on_grid()
+    feedback = Feedback(random.integers(-40, 40, (2, 5, 5)), random.integers(-9, 9, (2, 5)))
+    inputs_ITN = random.integers(-9000, 9000, (2, 80, 5))
+    inputs_ITN[:, ::20] <<= 10
+    resets_T = random.random(80) < 0.1
+    runs = []
+    for is_compiled in (False, True):
+        neurons = IntegerNeurons(MIXED, grid, 5, feedback)
+        outputs = [
+            neurons.run([each[part].copy() for each in inputs_ITN], 2, resets_T[part],
+                        is_compiled=is_compiled)
+            for part in (slice(30), slice(30, 31), slice(31, None))
+        ]  # fmt: skip
+        runs.append((np.concatenate(outputs), neurons.wrapped, neurons.clipped))
+    np.testing.assert_array_equal(runs[0][0], runs[1][0])
+    assert runs[0][1:] == runs[1][1:]
+    assert runs[0][0].any()
+    assert sum(runs[0][1].values()) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ def any_neuron(draw: st.DrawFn) -> dict[str, Any]:
     """A neuron of any type with any common options that its equations have a place for."""
     kind = draw(st.sampled_from(sorted(NEURONS)))
     fields = example_fields(kind)
-    section = NEURONS[kind].model_validate(fields)
+    section = NEURONS[kind].model_validate_json(json.dumps(fields))
     learnable = sorted(section.learnable())
     options: dict[str, Any] = {
         "learn": draw(st.lists(st.sampled_from(learnable), unique=True)) if learnable else [],

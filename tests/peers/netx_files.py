@@ -11,35 +11,44 @@ of them. The comparison looks for the one shift at which all outputs are equal, 
 
 netx turns sine and cosine into period and decay and back, and cuts them. Half of the resonators
 have numbers that survive this, and must be equal; the others (``cut``) show how many spikes change.
-Networks have no biases, because netx applies a bias before the input arrives.
 
 Equal are all outputs but those of ``sdnn_sum``: our integrator cuts what arrives in a step to
-1/4096, netx sums in 2^-18. ``cuba_readout`` compares voltages.
+1/4096, netx sums in 2^-18. ``cuba_readout`` compares voltages. Files whose name begins with
+``warned`` are those that ``export_net`` warns of: they differ, or netx raises what is printed. So
+that a bias acts as early as on netx, the integer run of ``bias`` has the timing of Lava.
 """
 
 from __future__ import annotations
 
 import sys
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 STEPS, INPUTS, SIZES = 120, 12, (10, 7)
-MAX_SHIFT = 4
+IMAGE = (2, 6, 5)
+MAX_SHIFT = 8
 
 
 def write(folder: Path) -> None:
-    """Writes the files, their inputs [steps, neurons] and what our integer run gives."""
+    """Writes the files, their inputs [steps, *input shape] and what our integer run gives."""
     import netdesc
     from netdesc.exchange import NetFile, write_net
 
-    for name, layers in _networks().items():
+    for name, layers in {**_networks(), **_kernel_networks(), **_warned_networks()}.items():
         random = np.random.default_rng(5)
-        input_TN = (random.random((STEPS, INPUTS)) < 0.3).astype(np.float64)
+        net = NetFile(tuple(layers))
+        shape = (STEPS, *net.input_shape)
+        input_TN = (random.random(shape) < 0.3).astype(np.float64)
         if name.startswith("sdnn"):
-            input_TN = random.integers(-900, 1000, (STEPS, INPUTS)) / 4096
-        write_net(folder / f"{name}.net", NetFile(tuple(layers)))
-        output_TN = netdesc.run_integer(folder / f"{name}.net", input_TN)
+            input_TN = random.integers(-900, 1000, shape) / 4096
+        if "input" in name:  # an image
+            input_TN[:] = random.integers(0, 3, shape[1:])
+        write_net(folder / f"{name}.net", net)
+        timing = {}
+        output_TN = netdesc.run_integer(folder / f"{name}.net", input_TN, **timing)
         np.savez(folder / f"{name}.npz", input_TN=input_TN, output_TN=output_TN)
         print(f"{name}: {np.count_nonzero(output_TN)} outputs that are not 0")
 
@@ -86,6 +95,110 @@ def _networks() -> dict[str, list]:
     }
 
 
+CUBA = {"iDecay": 1024, "vDecay": 128, "vThMant": 80}
+
+
+def _neuron(**changes: object):
+    from netdesc.exchange.net_neurons import NetNeuron
+
+    return NetNeuron("CUBA", {k: np.asarray(v, np.int32) for k, v in (CUBA | changes).items()})
+
+
+def _weights(*shape: int, seed: int = 3) -> np.ndarray:
+    return 2 * np.random.default_rng(seed).integers(-20, 30, shape)
+
+
+def _kernel_networks() -> dict[str, list]:
+    """Networks of convolutions, recurrence, delays, biases and input neurons."""
+    from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, KernelLayer, RecurrentLayer
+    from netdesc.exchange.net_synapses import InputNeurons
+
+    own = np.random.default_rng(2)
+
+    def conv(channels: int, groups: int = 1, neuron=None, bias=None, delay=None, **form):
+        kernel = form.pop("kernel", (3, 2))
+        sizes = [
+            (size + 2 * pad - dilation * (width - 1) - 1) // stride + 1
+            for size, pad, dilation, width, stride in zip(
+                IMAGE[1:], form.get("padding", (0, 0)), form.get("dilation", (1, 1)), kernel,
+                form.get("stride", (1, 1)), strict=True,
+            )
+        ]  # fmt: skip
+        return KernelLayer(
+            (_weights(channels, IMAGE[0] // groups, *kernel),), neuron or _neuron(), bias, delay,
+            kind="conv", input_shape=IMAGE, output_shape=(channels, *sizes), groups=groups, **form,
+        )  # fmt: skip
+
+    def after(layer, *more) -> list:
+        count = layer.outputs
+        last = DenseLayer((_weights(7, count),), _neuron(vThMant=400), *more)
+        return [layer, FlattenLayer(count), last]
+
+    image = [InputLayer(IMAGE)]
+    form = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
+    first, last = _weights(10, INPUTS), _weights(7, 10, seed=4)
+
+    def dense(weights, delay=None, bias=None, **neuron) -> DenseLayer:
+        return DenseLayer((weights,), _neuron(**neuron), bias, delay)
+
+    biases = [own.integers(-20, 20, count).astype(np.int32) for count in (10, 7, 4)]
+    delays = [own.integers(0, 63, count).astype(np.int32) for count in (10, 7)]
+    inputs = InputNeurons(
+        (np.array([36]), np.array([34])), _neuron(iDecay=4096, vThMant=300), input_shape=IMAGE
+    )
+    return {
+        "conv": [*image, *after(conv(4, **form))],
+        "conv_groups": [*image, *after(conv(4, groups=2))],
+        "conv_own": [*image, *after(conv(4, neuron=_neuron(iDecay=[9, 4096, 500, 1024])))],
+        "conv_bias": [*image, *after(conv(4, bias=biases[2], **form), biases[1])],
+        "rec": [RecurrentLayer((first, _weights(10, 10)), _neuron()), dense(last)],
+        "rec_zero": [RecurrentLayer((first, 0 * _weights(10, 10)), _neuron()), dense(last)],
+        "rec_bias": [RecurrentLayer((first, _weights(10, 10)), _neuron(), biases[0]), dense(last)],
+        "bias": [dense(first, bias=biases[0]), dense(last, bias=biases[1])],
+        "delay": [dense(first, delays[0]), dense(last, delays[1])],
+        "delay_one": [dense(first, delays[0] % 2), dense(last)],
+        "delay_square": [
+            dense(_weights(INPUTS, INPUTS)),
+            dense(_weights(INPUTS, INPUTS), np.arange(INPUTS)),
+        ],
+        "input": [inputs, *after(conv(4, **form))],
+        "input_dense": [inputs, FlattenLayer(60), dense(_weights(7, 60), vThMant=400)],
+    }
+
+
+def _warned_networks() -> dict[str, list]:
+    from netdesc.exchange import DenseLayer, RecurrentLayer
+    from netdesc.exchange.net_record import AverageLayer
+
+    kinds = _kernel_networks()
+    first, last = _weights(10, INPUTS), _weights(7, 10, seed=4)
+    negative = -2 * np.random.default_rng(0).integers(0, 33, (10, INPUTS))
+    negative[0, 0] = -64
+
+    def dense(weights, **more) -> DenseLayer:
+        return DenseLayer((weights,), _neuron(), **more)
+
+    image, conv, flatten, final = kinds["conv"]
+    late = replace(conv, delay=np.array([0, 3, 7, 1], np.int32))
+    own = (first, _weights(10, 10))
+    inputs, *rest = kinds["input"]
+    return {
+        "warned_input": [replace(inputs, neuron=_neuron(vThMant=300)), *rest],
+        "warned_zero": [dense(0 * first), dense(last)],
+        "warned_negative": [
+            RecurrentLayer((negative, -2 * np.eye(10, dtype=int)), _neuron(), np.full(10, 200)),
+            dense(last),
+        ],
+        "warned_delayed_bias": [
+            dense(first, bias=np.full(10, 5), delay=np.arange(10)),
+            dense(last),
+        ],
+        "warned_delayed_conv": [image, late, flatten, final],
+        "warned_delayed_rec": [RecurrentLayer(own, _neuron(), None, np.arange(10)), dense(last)],
+        "warned_average": [dense(first), AverageLayer(10, 5)],
+    }
+
+
 def _resonators() -> list[tuple[int, int]]:
     """Returns a sine and cosine that netx loads unchanged, and some that it loads too small."""
     found: dict[bool, tuple[int, int]] = {}
@@ -105,10 +218,19 @@ def compare(folder: Path) -> None:
     for path in sorted(folder.glob("*.net")):
         arrays = np.load(path.with_suffix(".npz"))
         input_TN, output_TN = arrays["input_TN"], arrays["output_TN"].astype(np.float64)
-        found_TN = _run_netx(path, input_TN)
-        _report(f"{path.stem} in netx", output_TN, found_TN)
-        if path.stem in ("cuba", "lif"):
-            _report(f"{path.stem} in slayer.auto", output_TN, _run_auto(path, input_TN))
+        peers = {"netx": _run_netx}
+        if path.stem in ("cuba", "lif", "delay", "delay_one", "delay_square"):
+            peers["slayer.auto"] = _run_auto
+        for peer, run in peers.items():
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                try:
+                    _report(f"{path.stem} in {peer}", output_TN, run(path, input_TN))
+                except Exception as error:  # noqa: BLE001  (whatever the peer raises is printed)
+                    print(f"{path.stem} in {peer}: {type(error).__name__}: {error}")
+            for each in caught:
+                if issubclass(each.category, (UserWarning, RuntimeWarning)):
+                    print(f"    warns: {each.message}")
 
 
 def _run_netx(path: Path, input_TN: np.ndarray) -> np.ndarray:
@@ -120,11 +242,16 @@ def _run_netx(path: Path, input_TN: np.ndarray) -> np.ndarray:
 
     is_graded = path.stem.startswith("sdnn")
     steps = STEPS + MAX_SHIFT
-    padded_TN = np.vstack([input_TN * (4096 if is_graded else 1), np.zeros((MAX_SHIFT, INPUTS))])
+    pads = [(0, MAX_SHIFT), *[(0, 0)] * (input_TN.ndim - 1)]
+    padded_TN = np.pad(input_TN * (4096 if is_graded else 1), pads)
     net = netx.hdf5.Network(str(path), input_message_bits=16 if is_graded else 0)
-    source = Source(data=padded_TN.T.astype(np.int32))
     sink = Sink(shape=net.out.shape, buffer=steps)
-    source.s_out.connect(net.inp)
+    if hasattr(net.in_layer, "transform"):  # input neurons, which have their image as a bias
+        weight, bias = net.in_layer.transform["weight"], net.in_layer.transform["bias"]
+        net.in_layer.neuron.bias_mant.init = (input_TN[0].T * weight + bias).astype(np.int32)
+    else:
+        source = Source(data=padded_TN.T.astype(np.int32))
+        source.s_out.connect(net.inp)
     net.out.connect(sink.a_in)
     voltages = None
     if path.stem == "cuba_readout":
@@ -133,7 +260,7 @@ def _run_netx(path: Path, input_TN: np.ndarray) -> np.ndarray:
         voltages = Monitor()
         voltages.probe(net.out_layer.neuron.v, steps)
     net.run(condition=RunSteps(num_steps=steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
-    output_TN = sink.data.get().T.astype(np.float64)
+    output_TN = sink.data.get().T.reshape(steps, -1).astype(np.float64)
     if voltages is not None:
         output_TN = voltages.get_data()[net.out_layer.neuron.name]["v"] / 4096
     net.stop()

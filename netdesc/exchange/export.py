@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
-from netdesc.exchange.export_neurons import export_neuron, netx_problems
+from netdesc.exchange.export_neurons import export_neuron
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import (
     AverageLayer,
@@ -26,12 +26,12 @@ from netdesc.exchange.net_synapses import (
     DenseLayer,
     InputNeurons,
     KernelLayer,
-    NeuronLayer,
     RecurrentLayer,
     swap_channels,
 )
 from netdesc.exchange.net_writer import write_net
-from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
+from netdesc.exchange.netx import netx_problems
+from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
 from netdesc.hardware.integers import LayerIntegers, fold_into_weights
 from netdesc.hardware.recurrent import recurrent_integers
@@ -70,21 +70,24 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
             reads_graded = layer.name in graded
     net = NetFile(tuple(records), Simulation(graph.step_ms, graph.steps * graph.step_ms))
     write_net(path, net)
-    return [
-        f'{path}: layer "{layer.name}": {problem}'
-        for layer, (_, record) in zip(graph.neuron_layers, net.neuron_layers, strict=True)
-        for problem in _problems(layer, record)
-    ]
+    return [f"{path}: {text}" for text in _warnings(graph, net)]
 
 
-def _problems(layer: SynapticNode, record: NeuronLayer) -> Iterator[str]:
-    if not isinstance(record, InputNeurons):
-        yield from netx_problems(record)
-    elif layer.delay:
+def _warnings(graph: Graph, net: NetFile) -> Iterator[str]:
+    """Yields what the file lacks, and what netx makes of it, each with the names of the layers."""
+    first, skipped = graph.layers[0], len(net.layers) - len(graph.layers)
+    if isinstance(net.layers[0], InputNeurons) and isinstance(first, SynapticNode) and first.delay:
         yield (
-            "the file does not hold the axonal delay step of input neurons, so that netx and an "
-            'import of the file are one step earlier; train with "axonal_delay_step": false'
+            f'layer "{first.name}": the file does not hold the axonal delay step of input neurons, '
+            "so that netx and an import of the file are one step earlier; train with "
+            '"axonal_delay_step": false'
         )
+    layers: dict[str, list[str]] = {}
+    for problem in netx_problems(net):
+        name = graph.layers[problem.layer - skipped].name
+        layers.setdefault(problem.text, []).append(f'"{name}"')
+    for text, names in layers.items():
+        yield f"layer{'s' if len(names) > 1 else ''} {', '.join(names)}: {text}"
 
 
 def require_suffix(path: str | Path) -> None:

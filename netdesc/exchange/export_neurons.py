@@ -1,15 +1,14 @@
-"""Converts a layer's neurons to those of a ``.net`` file, and tells what netx makes of them."""
+"""Converts a layer's neurons to those of a ``.net`` file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from netdesc.exchange.errors import LayerError
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, READOUT_THRESHOLD, NetNeuron
-from netdesc.exchange.net_synapses import NeuronLayer, SynapticLayer
 from netdesc.hardware.integers import Integers, LayerIntegers
 from netdesc.kernels.fixed_point import DECAY_ONE
 from netdesc.neurons.models import NeuronSection
@@ -89,86 +88,3 @@ EXPORTERS: dict[str, Callable[[Source], NetNeuron]] = {
     "integrator": _export_integrator,
 }
 """Type of a neuron in a document -> what converts it. The others have a ``net_problem``."""
-
-
-def netx_problems(layer: NeuronLayer) -> Iterator[str]:
-    """Yields what netx (lava-dl's loader of ``.net`` files) makes of a layer that is not in it."""
-    if layer.kind in NETX_REFUSES:
-        yield f"netx does not load {layer.kind} layers"
-    for name, weight in zip(layer.weight_datasets, layer.weights, strict=True):
-        yield from _weight_problems(weight, _WEIGHTS_OF[name])
-    if layer.delay is not None and layer.kind == "dense_rec":
-        yield "netx fails to load the delays of such a layer"
-    elif layer.delay is not None and (layer.kind != "dense" or layer.neuron.form.is_complex):
-        yield "netx ignores the delays of such a layer"
-    elif layer.delay is not None and layer.bias is not None:
-        yield "netx delays what arrives at the neurons, and not their bias"
-    yield from NETX.get(layer.neuron.type, lambda _: ())(layer)
-
-
-_WEIGHTS_OF = {
-    "weight": "",
-    "weight/real": " of the real part",
-    "weight/imag": " of the imag part",
-    "weight_rec": " from the layer's own spikes",
-}
-"""Dataset -> the words that follow "weights" or "weight"."""
-
-
-def _weight_problems(weight: Integers, of_part: str) -> Iterator[str]:
-    largest, smallest = int(weight.max()), int(weight.min())
-    if largest == smallest == 0:
-        yield f"all weights{of_part} are 0; netx fails to load such a layer"
-    elif largest <= 0 and (-smallest).bit_count() == 1:
-        yield (
-            f"no weight{of_part} is above 0 and the smallest is {smallest}, a power of two; "
-            "netx loads the smallest weights of such a layer at half their value or less"
-        )
-
-
-NETX_REFUSES = ("convT", "pool", "unpool")
-"""Types of layers that netx knows and refuses."""
-
-
-def _alif_problems(_layer: SynapticLayer) -> Iterator[str]:
-    yield "netx fails to load ALIF neurons"
-
-
-def _adaptive_problems(layer: SynapticLayer) -> Iterator[str]:
-    kind = layer.neuron.type.removeprefix("AD")
-    yield f"netx runs {layer.neuron.type} neurons as {kind}, whose threshold does not adapt"
-    yield from _resonator_problems(layer)
-
-
-def _resonator_problems(layer: SynapticLayer) -> Iterator[str]:
-    """netx computes period and decay, and from them sine and cosine, which it rounds down."""
-    sine, cosine = (layer.neuron.numbers[name] / DECAY_ONE for name in ("sinDecay", "cosDecay"))
-    period = 1 / (np.arctan2(sine, cosine) / 2 / np.pi)
-    kept = 1 - (1 - np.sqrt(sine**2 + cosine**2))
-    angle = np.pi * 2 * 1 / period
-    loaded = [np.trunc(kept * wave(angle) * DECAY_ONE) for wave in (np.sin, np.cos)]
-    if (loaded[0] != sine * DECAY_ONE).any() or (loaded[1] != cosine * DECAY_ONE).any():
-        yield "netx loads a sine or cosine of the neurons 1/4096 too small"
-
-
-def _difference_problems(layer: SynapticLayer) -> Iterator[str]:
-    if layer.neuron.is_sum:
-        yield (
-            "netx adds up what arrives in 64 times finer units; the integrator cuts it to 1/4096 "
-            "in each step, so that outputs differ by more with each step"
-        )
-        if layer.bias is not None:
-            yield "netx fails to load a bias of neurons that hand on their sum"
-    if not layer.neuron.is_sum and layer.neuron.activation != "relu":
-        yield f'netx computes relu in place of the activation "{layer.neuron.activation}"'
-
-
-NETX: dict[str, Callable[[SynapticLayer], Iterator[str]]] = {
-    "ALIF": _alif_problems,
-    "RF_PHASE": _resonator_problems,
-    "RF_IZHIKEVICH": _resonator_problems,
-    "ADRF_PHASE": _adaptive_problems,
-    "ADRF_IZHIKEVICH": _adaptive_problems,
-    "SDNN": _difference_problems,
-}
-"""Type of a neuron in files -> what netx does not do as slayer does."""

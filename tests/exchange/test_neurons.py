@@ -1,9 +1,8 @@
-"""The form of each neuron in files: both directions, what has none, and what netx makes of it."""
+"""The form of each neuron in files: both directions, and what has none."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,12 @@ import pytest
 from hypothesis import example, given, settings
 from support.exchange_samples import COMPLEX, FILES, WEIGHT, net_neurons, write_file
 
-from netdesc.exchange import DenseLayer, NetFileError, import_net
+from netdesc.exchange import DenseLayer, NetFile, NetFileError, import_net
 from netdesc.exchange.errors import LayerError
-from netdesc.exchange.export_neurons import export_neuron, netx_problems
+from netdesc.exchange.export_neurons import export_neuron
 from netdesc.exchange.import_neurons import Values, import_neuron
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
+from netdesc.exchange.netx import netx_problems
 from netdesc.hardware import LayerIntegers
 from netdesc.hardware.integers import integer_parameters
 from netdesc.neurons.models import NEURONS
@@ -86,8 +86,8 @@ def test_sums_of_differences_are_output_layers_of_sigma_delta_networks() -> None
     assert exported("integrator", {}).is_readout
     neuron = exported("integrator", {}, reads_graded=True)
     assert (neuron.type, neuron.is_sum) == ("SDNN", True)
-    (problem,) = netx_problems(DenseLayer((WEIGHT.astype(np.int32),), neuron))
-    assert "finer units" in problem
+    (problem,) = netx_problems(NetFile((DenseLayer((WEIGHT.astype(np.int32),), neuron),)))
+    assert "finer units" in problem.text
     assert import_neuron(neuron).section["type"] == "integrator"
     assert exported("integrator", {"voltage_decay": 0.1}, reads_graded=True).type == "CUBA"
     assert shown(exported("lif", SECTIONS["lif"])) == shown(
@@ -126,28 +126,6 @@ def test_learnt_thresholds_of_neurons_must_be_equal(kind: str, name: str, datase
     assert f"one {name} for the layer" in raised.value.hint
     equal = exported(kind, fields, {name: np.float32([0.5, 0.5])})
     assert equal.numbers[dataset] == 32
-
-
-@pytest.mark.parametrize(
-    ("kind", "more", "words"),
-    [
-        ("cuba", {}, []),
-        ("alif", {}, ["netx fails to load ALIF"]),
-        ("rf", {"period": 4.0, "decay": 0.5}, []),
-        ("rf", {}, ["1/4096 too small"]),
-        ("adrf", {"period": 4.0, "decay": 0.5}, ["runs ADRF_PHASE neurons as RF_PHASE"]),
-        ("sigma_delta", {}, []),
-        ("sigma_delta", {"activation": "identity"}, ["netx computes relu"]),
-    ],
-)
-def test_what_netx_does_not_run(kind: str, more: dict[str, Any], words: list[str]) -> None:
-    neuron = exported(kind, SECTIONS[kind] | more)
-    layer = DenseLayer((WEIGHT.astype(np.int32),) * (1 + neuron.form.is_complex), neuron)
-    found = list(netx_problems(layer))
-    assert len(found) == len(words)
-    assert all(word in text for word, text in zip(words, found, strict=True))
-    silent = replace(layer, weights=tuple(0 * weight for weight in layer.weights))
-    assert "all weights" in next(netx_problems(silent))
 
 
 # Files

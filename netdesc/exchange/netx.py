@@ -1,0 +1,175 @@
+"""Tells what netx, lava-dl's loader of ``.net`` files, makes of the layers of a file.
+
+All of this was seen with lava-dl 0.6.0 (``tests/peers/netx_files.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from netdesc.exchange.net_record import AverageLayer, NetFile, NetLayer
+from netdesc.exchange.net_synapses import InputNeurons, KernelLayer, SynapticLayer
+from netdesc.hardware.integers import Integers
+from netdesc.kernels.fixed_point import DECAY_ONE
+
+Effect = Literal["fails", "differs"]
+"""netx does not load the layer, or runs another one."""
+
+Problem = tuple[Effect, str]
+
+
+def _fails(text: str) -> Problem:
+    return "fails", text
+
+
+def _differs(text: str) -> Problem:
+    return "differs", text
+
+
+class NetxProblem(NamedTuple):
+    """What netx makes of a layer that is not in it. ``layer`` is its index in the file."""
+
+    layer: int
+    effect: Effect
+    text: str
+
+
+def netx_problems(net: NetFile) -> list[NetxProblem]:
+    """Returns the problems of all layers, in their order."""
+    return [
+        NetxProblem(index, *problem)
+        for index, layer in enumerate(net.layers)
+        for check in CHECKS
+        for problem in check(layer, net)
+    ]
+
+
+def _type_problems(layer: NetLayer, net: NetFile) -> Iterator[Problem]:
+    if layer.kind in REFUSED:
+        yield _fails(f"netx does not load {layer.kind} layers")
+    if layer.kind == "conv" and layer is net.layers[0]:
+        yield _fails("netx needs an input layer before it, or input_shape as an argument")
+
+
+REFUSED = ("convT", "pool", "unpool", AverageLayer.kind)
+"""Types of layers that netx knows and refuses."""
+
+
+def _input_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+    if not isinstance(layer, InputNeurons):
+        return
+    yield _differs(
+        "netx does not read the input: set bias_mant of its neurons to what they receive"
+    )
+    if np.any(layer.neuron.numbers.get("iDecay", DECAY_ONE) != DECAY_ONE):
+        yield _differs("netx adds the input to the voltage, without the decay of the current")
+
+
+def _weight_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+    """netx packs the weights of dense layers, those of a recurrent layer together."""
+    if not isinstance(layer, SynapticLayer) or isinstance(layer, KernelLayer | InputNeurons):
+        return
+    pairs = list(zip(layer.weight_datasets, layer.weights, strict=True))
+    if layer.kind == "dense_rec":
+        pairs = [("weight", np.hstack(layer.weights))]
+    for name, weight in pairs:
+        yield from _packing_problems(weight, _PARTS.get(name, ""))
+
+
+_PARTS = {"weight/real": " of the real part", "weight/imag": " of the imag part"}
+"""Dataset -> the words that follow "weights" or "weight"."""
+
+
+def _packing_problems(weight: Integers, of_part: str) -> Iterator[Problem]:
+    largest, smallest = int(weight.max()), int(weight.min())
+    if largest == smallest == 0:
+        yield _fails(f"all weights{of_part} are 0; netx fails to load such a layer")
+    elif largest <= 0 and (-smallest).bit_count() == 1:
+        yield _differs(
+            f"no weight{of_part} is above 0 and the smallest is {smallest}, a power of two; "
+            "netx loads the smallest weights of such a layer too large"
+        )
+
+
+def _delay_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+    if not isinstance(layer, SynapticLayer) or layer.delay is None:
+        return
+    if layer.kind == "dense_rec":
+        yield _fails("netx fails to load the delays of such a layer")
+    elif layer.kind != "dense" or layer.neuron.form.is_complex:
+        yield _differs("netx ignores the delays of such a layer")
+    elif layer.bias is not None:
+        yield _differs("netx delays what arrives at the neurons, and not their bias")
+
+
+def _bias_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+    if isinstance(layer, SynapticLayer) and layer.bias is not None:
+        if layer.neuron.is_sum:
+            yield _fails("netx fails to load a bias of neurons that hand on their sum")
+        else:
+            yield _differs(
+                "netx adds the bias from the first step on, before the input arrives there; "
+                "netdesc run --timing lava does so, too"
+            )
+
+
+def _neuron_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+    if isinstance(layer, SynapticLayer):
+        yield from NEURONS.get(layer.neuron.type, lambda _: ())(layer)
+
+
+def _alif_problems(_layer: SynapticLayer) -> Iterator[Problem]:
+    yield _fails("netx fails to load ALIF neurons")
+
+
+def _adaptive_problems(layer: SynapticLayer) -> Iterator[Problem]:
+    kind = layer.neuron.type.removeprefix("AD")
+    yield _differs(
+        f"netx runs {layer.neuron.type} neurons as {kind}, whose threshold does not adapt"
+    )
+    yield from _resonator_problems(layer)
+
+
+def _resonator_problems(layer: SynapticLayer) -> Iterator[Problem]:
+    """netx computes period and decay, and from them sine and cosine, which it rounds down."""
+    sine, cosine = (layer.neuron.numbers[name] / DECAY_ONE for name in ("sinDecay", "cosDecay"))
+    period = 1 / (np.arctan2(sine, cosine) / 2 / np.pi)
+    kept = 1 - (1 - np.sqrt(sine**2 + cosine**2))
+    angle = np.pi * 2 * 1 / period
+    loaded = [np.trunc(kept * wave(angle) * DECAY_ONE) for wave in (np.sin, np.cos)]
+    if (loaded[0] != sine * DECAY_ONE).any() or (loaded[1] != cosine * DECAY_ONE).any():
+        yield _differs("netx loads a sine or cosine of the neurons 1/4096 too small")
+
+
+def _difference_problems(layer: SynapticLayer) -> Iterator[Problem]:
+    if layer.neuron.is_sum:
+        yield _differs(
+            "netx adds up what arrives in 64 times finer units; the integrator cuts it to 1/4096 "
+            "in each step, so that outputs differ by more with each step"
+        )
+    elif not layer.neuron.is_delta and layer.neuron.activation != "relu":
+        text = f'netx computes relu in place of the activation "{layer.neuron.activation}"'
+        yield _differs(text)
+
+
+NEURONS: dict[str, Callable[[SynapticLayer], Iterator[Problem]]] = {
+    "ALIF": _alif_problems,
+    "RF_PHASE": _resonator_problems,
+    "RF_IZHIKEVICH": _resonator_problems,
+    "ADRF_PHASE": _adaptive_problems,
+    "ADRF_IZHIKEVICH": _adaptive_problems,
+    "SDNN": _difference_problems,
+}
+"""Type of a neuron in files -> what netx does not do as slayer does."""
+
+CHECKS: tuple[Callable[[NetLayer, NetFile], Iterator[Problem]], ...] = (
+    _type_problems,
+    _input_problems,
+    _weight_problems,
+    _delay_problems,
+    _bias_problems,
+    _neuron_problems,
+)

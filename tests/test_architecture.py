@@ -125,7 +125,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_400
+MAX_PACKAGE_LINES = 56_700
 MAX_TEST_LINES = 38_000
 
 

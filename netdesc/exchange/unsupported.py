@@ -24,8 +24,7 @@ _MAX_NAMED_LAYERS = 10
 class Feature(NamedTuple):
     """A feature that netdesc does not support, and its place in the file.
 
-    ``layer`` is the layer's index. ``dataset`` is "" if the feature is the layer itself. ``name``
-    is a noun in the plural, such as "delays".
+    ``layer`` is the layer's index. ``name`` is a noun in the plural, such as "delays".
     """
 
     layer: int
@@ -41,7 +40,7 @@ def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Featu
     kind = group.text("type")
     checks = _CHECKS.get(kind, ())
     if not is_known:
-        yield Feature(layer, "", f"{kind} layers")
+        yield Feature(layer, "type", f"{kind} layers")
         checks = (_find_neuron,)
     for check in checks:
         for dataset, name in check(group):
@@ -49,21 +48,23 @@ def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Featu
 
 
 def refuse(path: str | Path, found: Sequence[Feature]) -> None:
-    """Raises a NetFileError that names all features and their layers, if ``found`` is not empty."""
-    layers: dict[str, list[int]] = {}
+    """Raises a NetFileError that names all features and their places, if ``found`` is not empty."""
+    layers: dict[tuple[str, str], list[int]] = {}
     for each in found:
-        layers.setdefault(each.name, []).append(each.layer)
+        layers.setdefault((each.name, each.dataset), []).append(each.layer)
     if len(found) == 1:
         (each,) = found
         problem = f"netdesc does not read {each.name} yet"
         raise NetFileError(path, problem, each.layer, each.dataset)
     if found:
-        names = ", ".join(f"{name} ({_name_layers(where)})" for name, where in layers.items())
+        names = ", ".join(
+            f"{name} ({dataset} of {_name_layers(where)})"
+            for (name, dataset), where in layers.items()
+        )
         raise NetFileError(path, f"netdesc does not read yet: {names}")
 
 
 def _name_layers(layers: Sequence[int]) -> str:
-    layers = list(dict.fromkeys(layers))
     named = ", ".join(map(str, layers[:_MAX_NAMED_LAYERS]))
     more = len(layers) - _MAX_NAMED_LAYERS
     word = "layer" if len(layers) == 1 else "layers"

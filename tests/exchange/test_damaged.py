@@ -9,16 +9,17 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.exchange_samples import FILES, write_dense, write_file
+from support.exchange_samples import FILES, datasets, records, write_dense, write_file
 from support.mutations import damage_bytes
 
-from netdesc.exchange import NetFileError, hdf5_reader, import_net, read_net
+from netdesc.exchange import NetFile, NetFileError, hdf5_reader, import_net, read_net, write_net
 from netdesc.exchange.hdf5_reader import open_net
 
 
@@ -217,6 +218,52 @@ def test_all_datasets_together_have_a_budget(tmp_path: Path, monkeypatch) -> Non
     monkeypatch.setattr(hdf5_reader, "MAX_FILE_BYTES", 100)
     with pytest.raises(NetFileError, match="is larger than 100 bytes"):
         read_net(path)
+
+
+WRONG_VALUES: list[Any] = [
+    None, 0.5, -3, 2**40, 3.0, np.nan, np.inf, "concat", "LIF\x1b[2J", b"\xff", [[1, 2]],
+    np.full((2, 3, 2), 6), np.full(7, 4), np.full((5, 5), -2), h5py.Empty("f4"), np.zeros(0),
+    "a group",
+]  # fmt: skip
+"""Values of a dataset; None takes it away."""
+
+
+def error_of(path: Path) -> NetFileError | None:
+    try:
+        import_net(path)
+    except NetFileError as error:
+        return error
+    return None
+
+
+@settings(max_examples=150, deadline=None)
+@given(net=records(), data=st.data())
+def test_one_wrong_dataset_is_a_network_or_named_with_its_layer(
+    tmp_path_factory, net: NetFile, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("net") / "a.net"
+    write_net(path, net)
+    name = data.draw(st.sampled_from([*datasets(path)]))
+    value = data.draw(st.sampled_from(WRONG_VALUES))
+    with h5py.File(path, "a") as file:
+        del file[name]
+        if isinstance(value, str) and value == "a group":
+            file.create_group(name)
+        elif value is not None:
+            file[name] = value
+    error = error_of(path)
+    if error is None:
+        return
+    text, (room, index, *_) = str(error), name.split("/")
+    assert text.isprintable()
+    assert text.count(str(path)) == 1
+    if room == "simulation":
+        assert error.dataset.startswith("simulation/")
+    elif "does not read yet: " in text:
+        assert f"of layer {index}" in text
+    else:
+        assert error.layer in (int(index), int(index) + 1)
+        assert error.dataset or "flatten layer is needed" in text
 
 
 # Damage that another process reads, because hdf5 is C and may crash

@@ -227,12 +227,12 @@ def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
         import_net(path)
     message = str(raised.value)
     for words in (
-        "concat layers (layers 0, 2)",
-        "neurons of type LIF (layers 0, 3)",
-        "the activation tanh (layer 1)",
-        "graded spikes (layer 3)",
-        "complex weights of neurons other than resonators (layer 4)",
-        "thresholds of 0 (layer 5)",
+        "concat layers (type of layers 0, 2)",
+        "neurons of type LIF (neuron/type of layers 0, 3)",
+        "the activation tanh (neuron/activation of layer 1)",
+        "graded spikes (neuron/gradedSpike of layer 3)",
+        "complex weights of neurons other than resonators (weight of layer 4)",
+        "thresholds of 0 (neuron/vThMant of layer 5)",
     ):
         assert words in message
     assert raised.value.layer is None

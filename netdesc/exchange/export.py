@@ -30,7 +30,7 @@ from netdesc.exchange.net_synapses import (
     swap_channels,
 )
 from netdesc.exchange.net_writer import write_net
-from netdesc.exchange.netx import netx_problems
+from netdesc.exchange.netx import netx_warnings
 from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
 from netdesc.hardware.integers import LayerIntegers, fold_into_weights
@@ -75,19 +75,14 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
 
 def _warnings(graph: Graph, net: NetFile) -> Iterator[str]:
     """Yields what the file lacks, and what netx makes of it, each with the names of the layers."""
-    first, skipped = graph.layers[0], len(net.layers) - len(graph.layers)
+    first = graph.layers[0]
     if isinstance(net.layers[0], InputNeurons) and isinstance(first, SynapticNode) and first.delay:
         yield (
             f'layer "{first.name}": the file does not hold the axonal delay step of input neurons, '
             "so that netx and an import of the file are one step earlier; train with "
             '"axonal_delay_step": false'
         )
-    layers: dict[str, list[str]] = {}
-    for problem in netx_problems(net):
-        name = graph.layers[problem.layer - skipped].name
-        layers.setdefault(problem.text, []).append(f'"{name}"')
-    for text, names in layers.items():
-        yield f"layer{'s' if len(names) > 1 else ''} {', '.join(names)}: {text}"
+    yield from netx_warnings(net, [layer.name for layer in graph.layers])
 
 
 def require_suffix(path: str | Path) -> None:

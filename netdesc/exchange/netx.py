@@ -5,7 +5,7 @@ All of this was seen with lava-dl 0.6.0 (``tests/peers/netx_files.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -44,6 +44,21 @@ def netx_problems(net: NetFile) -> list[NetxProblem]:
         for index, layer in enumerate(net.layers)
         for check in CHECKS
         for problem in check(layer, net)
+    ]
+
+
+def netx_warnings(net: NetFile, names: Sequence[str]) -> list[str]:
+    """Returns a sentence for each problem, with all layers that have it.
+
+    ``names`` are those of the last layers of the file, beginning after a layer of the input alone.
+    """
+    layers: dict[str, list[str]] = {}
+    for problem in netx_problems(net):
+        name = names[problem.layer - len(net.layers)]
+        layers.setdefault(problem.text, []).append(f'"{name}"')
+    return [
+        f"layer{'s' if len(each) > 1 else ''} {', '.join(each)}: {text}"
+        for text, each in layers.items()
     ]
 
 

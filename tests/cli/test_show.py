@@ -278,6 +278,29 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
     assert show(tmp_path / "b.hdf5", "--set", "time.steps=1").code == 2
 
 
+def test_what_netx_makes_of_layers_is_shown(show: Netdesc, tmp_path: Path) -> None:
+    """Of a ``.net`` file, and of that of a run, whose layers have other names."""
+    import netdesc
+
+    run = write_run(tmp_path / "run")
+    description = netdesc.load(run / "network.lock.json", with_files=False)
+    model = netdesc.compile(description.document.model_dump(mode="json")).model
+    assert show(run, "--json").record["netx"] is None
+    model.state_dict()["layers.output.synapse.weight"].zero_()
+    netdesc.export_net(model, run / "network.net")
+    for source, names in ((run, ["hidden", "output"]), (run / "network.net", ["dense0", "dense1"])):
+        netx = show(source, "--json").record["netx"]
+        assert netx["effects"] == dict(zip(names, ["loads", "fails"], strict=True))
+        (warning,) = netx["warnings"]
+        text = show(source).out
+        assert warning in text
+        assert re.search(rf"^{names[1]} .*fails$", text, re.MULTILINE)
+    (run / "network.net").write_bytes(b"no hdf5")
+    broken = show(run)
+    assert broken.code == 0
+    assert "network.net" in broken.err
+
+
 def test_json_holds_everything_and_only_json(show: Netdesc, tmp_path: Path) -> None:
     changed = document(depth=3)
     changed["layers"][0:1] = []

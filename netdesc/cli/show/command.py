@@ -32,7 +32,8 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
 
     A decay is the share lost per step, followed by its time constant. The memory table has the
     weights in training (float) and on the device; what training needs in addition, which is
-    gradients, optimizer and best weights; and the activity of one batch.
+    gradients, optimizer and best weights; and the activity of one batch. Of a .net file, also that
+    of a run, the column netx says whether lava-dl's netx loads and runs the same layers.
     """
     from netdesc.cli.show.overview import read_overview
     from netdesc.description.detect import is_net_file
@@ -54,7 +55,12 @@ def _print(output: Output, source: Path, overview: Overview) -> None:
         output.print(first, *(f"  {line}" for line in more))
     if overview.run is not None:
         output.print(f"run: {_format_status(source, overview.run)}")
-    print_graph(output, overview.graph)
+    netx = overview.netx
+    print_graph(output, overview.graph, netx and netx.effects)
+    if netx is not None and netx.warnings:
+        about = "differs: it runs another layer; fails: it does not load the file"
+        output.print("", f"netx, lava-dl's loader of .net files ({about}):")
+        output.print(*(f"- {warning}" for warning in netx.warnings))
     output.print("")
     neurons = {row.name: neuron for row, neuron, _ in overview.layers if neuron is not None}
     names = list(dict.fromkeys(name for each in neurons.values() for name in each.values))
@@ -133,6 +139,7 @@ def _record(overview: Overview) -> dict[str, Any]:
         "batch": overview.batch,
         "layers": layers,
         "run": overview.run and asdict(overview.run),
+        "netx": overview.netx and overview.netx._asdict(),
         "notes": overview.notes,
         "warnings": overview.warnings,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,14 @@ from netdesc.cli.output import Output
 if TYPE_CHECKING:
     from netdesc.graph import Graph
 
-HEADINGS = ("layer", "type", "from", "input", "output", "neuron", "parameters", "synapses")
+HEADINGS = ("layer", "type", "from", "input", "output", "neuron", "parameters", "synapses", "netx")
 
 
-def print_graph(output: Output, graph: Graph) -> None:
-    """Prints a line about the network, then a table of its layers with totals."""
+def print_graph(output: Output, graph: Graph, netx: Mapping[str, str] | None = None) -> None:
+    """Prints a line about the network, then a table of its layers with totals.
+
+    ``netx`` maps layers to what netx makes of them, which then has a column.
+    """
     from netdesc.graph import summary
 
     output.print(
@@ -31,10 +35,13 @@ def print_graph(output: Output, graph: Graph) -> None:
             row.neuron,
             row.parameters,
             row.synapses,
+            (netx or {}).get(row.name, ""),
         )
         for row in summary(graph)
     ]
-    output.print_table(HEADINGS, [*rows, ("all", *[""] * 5, graph.parameters, graph.synapses)])
+    total = ("all", *[""] * 5, graph.parameters, graph.synapses, "")
+    headings = HEADINGS if netx else HEADINGS[:-1]
+    output.print_table(headings, [row[: len(headings)] for row in (*rows, total)])
 
 
 def graph_record(graph: Graph) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from netdesc.graph import Graph, SynapticNode, build_graph, summary, value_range
 from netdesc.graph.memory import LayerMemory, estimate_memory
 from netdesc.graph.summary import SummaryRow
 from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
-from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
+from netdesc.runs.files import BEST, CHECKPOINTS, NETWORK, is_filled, lock_of
 from netdesc.runs.state import RunState, read_state
 
 Range = tuple[float, float]
@@ -61,13 +61,21 @@ class LayerView(NamedTuple):
     memory: LayerMemory
 
 
+class NetxView(NamedTuple):
+    """What netx, lava-dl's loader of ``.net`` files, makes of a network."""
+
+    effects: dict[str, str]
+    """Name of a layer -> ``loads``, ``differs`` (it runs another one) or ``fails``."""
+    warnings: list[str]
+
+
 @dataclass(frozen=True)
 class Overview:
     """The data that ``netdesc show`` prints.
 
     The first of ``layers`` is the input, with the memory of a batch of data. ``samples`` is the
     number of training samples, None if it is not known. ``batch`` is the number of samples in a
-    training batch, or 1 if this number is not known.
+    training batch, or 1 if this number is not known. ``netx`` is None without a ``.net`` file.
     """
 
     kind: str
@@ -79,6 +87,7 @@ class Overview:
     run: RunState | None
     notes: list[str]
     warnings: list[str]
+    netx: NetxView | None = None
 
 
 LearntValues = Mapping[tuple[str, str], Range]
@@ -92,15 +101,34 @@ def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     """
     if path.is_dir():
         description = load(lock_of(path), with_files=False)
-        return _from_description("run", description, read_state(path), path / CHECKPOINTS / BEST)
+        best = path / CHECKPOINTS / BEST
+        overview = _from_description("run", description, read_state(path), best)
+        return _add_netx(overview, path / NETWORK) if is_filled(path / NETWORK) else overview
     if not is_net_file(path):
         return _from_description("document", load(path, overrides, with_files=False), None)
-    from netdesc.exchange import import_net  # loads torch
+    from netdesc.exchange import import_net
 
     imported = import_net(path)
     document = Document.model_validate_json(json.dumps(imported.description))
     notes = [*imported.assumed, "a .net file does not describe data, loss and training"]
-    return _build_overview("net", document, None, None, notes, imported.warnings)
+    overview = _build_overview("net", document, None, None, notes, imported.warnings)
+    return _add_netx(overview, path)
+
+
+def _add_netx(overview: Overview, path: Path) -> Overview:
+    """Adds what netx makes of the layers of a ``.net`` file; a warning if it cannot be read."""
+    from netdesc.exchange import NetFileError, read_net
+    from netdesc.exchange.netx import netx_problems, netx_warnings
+
+    try:
+        net = read_net(path).net
+    except NetFileError as error:
+        return replace(overview, warnings=[*overview.warnings, str(error)])
+    names = [layer.name for layer in overview.graph.layers]
+    effects = dict.fromkeys(names, "loads")
+    for problem in sorted(netx_problems(net), key=lambda each: each.effect):
+        effects[names[problem.layer - len(net.layers)]] = problem.effect
+    return replace(overview, netx=NetxView(effects, netx_warnings(net, names)))
 
 
 def _from_description(

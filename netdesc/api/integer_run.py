@@ -1,4 +1,4 @@
-"""Runs a ``.net`` file or a model in the device's integers, without loading torch or Numba."""
+"""Runs a ``.net`` file or a model in the device's integers, without loading torch."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from numpy.typing import NDArray
 
 from netdesc.exchange import import_net
 from netdesc.graph import build_graph
-from netdesc.hardware import FoldedModel, simulate
+from netdesc.hardware import FoldedModel, Resets, Timing, simulate
 
 
-def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray[Any]:
+def run_integer(
+    network: str | Path | FoldedModel,
+    input_TN: NDArray[Any],
+    *,
+    timing: Timing = "training",
+    reset_interval: int | None = None,
+    reset_offset: int | None = None,
+) -> NDArray[Any]:
     """Computes the output with the device's integer arithmetic.
 
     ``network`` is a ``.net`` file, or the ``model`` that ``netdesc.compile`` returns. ``input_TN``
@@ -22,15 +29,23 @@ def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray
     if it is graded. NetFileError if the file is invalid, HardwareError if the device cannot hold
     the network, ValueError if the input does not fit, TypeError if ``network`` is something else.
 
+    With the ``timing`` "lava", biases act before the input reaches a layer, as on Lava. After each
+    ``reset_interval`` steps, all states are set to 0; ``reset_offset`` is as in netx, and by
+    default such that samples of so many steps do not touch each other. To run an input in chunks,
+    see ``netdesc.hardware.IntegerNetwork``.
+
     >>> netdesc.run_integer(compiled.model, input_TBN[:, 0].numpy()).shape
     (1900, 200)
     """
+    resets = Resets(reset_interval, reset_offset)
     if isinstance(network, str | Path):
         imported = import_net(network)
-        return simulate(build_graph(imported.document), imported.weights, input_TN).output_TN
-    if not hasattr(network, "folded_state"):
+        graph, weights = build_graph(imported.document), imported.weights
+    elif hasattr(network, "folded_state"):
+        graph, weights = network.graph, network.folded_state()
+    else:
         raise TypeError(
             f"a .net file or a model is needed, not {type(network).__name__}; "
             "netdesc.compile(…).model is the model of a run or of a document"
         )
-    return simulate(network.graph, network.folded_state(), input_TN).output_TN
+    return simulate(graph, weights, input_TN, timing, resets).output_TN

@@ -98,6 +98,12 @@ class IntegerNetwork:
         ]
 
     @property
+    def states(self) -> dict[str, dict[str, NDArray[np.int64]]]:
+        """The states of each layer after the last step, [neurons] each in state units."""
+        runs = self._runs.items()
+        return {name: run.neurons.states for name, run in runs if isinstance(run, SynapticRun)}
+
+    @property
     def chunk_steps(self) -> int:
         """The number of steps of a chunk that takes little memory and little time."""
         shapes = [self.graph.input_shape, *(each.output_shape for each in self.graph.layers)]

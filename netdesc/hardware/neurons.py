@@ -280,6 +280,11 @@ class IntegerNeurons:
         )
 
     @property
+    def states(self) -> dict[str, States]:
+        """The states after the last step and its reset, [neurons] in state units."""
+        return dict(zip(self._names, self._states_SN.copy(), strict=False))
+
+    @property
     def wrapped(self) -> dict[str, int]:
         return self._exceeded(is_wrapped=True)
 

@@ -29,7 +29,7 @@ class Case(NamedTuple):
     input_shape: tuple[int, ...]
     shift: int = 0
     """Steps by which Lava is later: behind layers without axonal step, one for each."""
-    resets: dict[str, int] = {}
+    resets: dict[str, int] | None = None
 
 
 def write(folder: Path) -> None:
@@ -48,14 +48,18 @@ def write(folder: Path) -> None:
             input_TN = np.broadcast_to(image, shape)
         path = folder / f"{name}.net"
         write_net(path, NetFile(tuple(case.layers)))
-        options = {f"reset_{key}": value for key, value in case.resets.items()}
+        resets = case.resets or {}
+        options = {f"reset_{key}": value for key, value in resets.items()}
         found = {
             timing: netdesc.run_integer(path, input_TN, timing=timing, **options)
             for timing in ("lava", "training")
         }
-        resets = [case.resets.get("interval", 0), case.resets.get("offset", 0)]
         np.savez(
-            path.with_suffix(".npz"), input_TN=input_TN, shift=case.shift, resets=resets, **found
+            path.with_suffix(".npz"),
+            input_TN=input_TN,
+            shift=case.shift,
+            resets=[resets.get(key, 0) for key in ("interval", "offset")],
+            **found,
         )
         print(f"{name}: {np.count_nonzero(found['lava'])} outputs that are not 0")
 

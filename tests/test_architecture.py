@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 820,
     "training": 5_800,
-    "exchange": 3_000,
+    "exchange": 3_150,
     "hardware": 1_350,
     "report": 3_800,
     "comparing": 600,

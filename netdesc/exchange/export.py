@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     Returns the warnings of ``api.export``, which also explains the errors, about layers.
     """
     require_suffix(path)
-    records: list[NetLayer] = []
+    records: list[Named] = []
     graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1 and not isinstance(graph.layers[0].section, layers.Neurons):
-        records.append(InputLayer(graph.input_shape))
+        records.append((INPUT, InputLayer(graph.input_shape)))
     graded = {layer.name for layer in graph.neuron_layers if hands_on_numbers(layer)}
     previous, reads_graded = INPUT, False
     for layer in graph.layers:
@@ -58,7 +59,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
             exporter = EXPORTERS.get(type(layer.section))
             if exporter is None:
                 raise LayerError("", f'is of type "{layer.section.type_name()}"')
-            records.append(exporter(layer, weights, reads_graded))
+            _add(records, layer.name, exporter(layer, weights, reads_graded))
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
             problem += error.hint and f": {error.hint}"
@@ -68,13 +69,21 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
         previous = layer.name
         if layer.neurons:
             reads_graded = layer.name in graded
-    net = NetFile(tuple(records), Simulation(graph.step_ms, graph.steps * graph.step_ms))
+    names, layers_of_file = zip(*records, strict=True)
+    if isinstance(layers_of_file[-1], InputNeurons) and layers_of_file[-1].only_delays:
+        problem = f'layer "{previous}" only delays the output; a .net file cannot hold that'
+        raise NetFileError(path, f"{problem}: train with the delay in the layer before")
+    net = NetFile(layers_of_file, Simulation(graph.step_ms, graph.steps * graph.step_ms))
     write_net(path, net)
-    return [f"{path}: {text}" for text in _warnings(graph, net)]
+    return [f"{path}: {text}" for text in _warnings(graph, net, names)]
 
 
-def _warnings(graph: Graph, net: NetFile) -> Iterator[str]:
-    """Yields what the file lacks, and what netx makes of it, each with the names of the layers."""
+Named = tuple[str, NetLayer]
+"""The name of a layer, and its record."""
+
+
+def _warnings(graph: Graph, net: NetFile, names: Sequence[str]) -> Iterator[str]:
+    """Yields what the file lacks, and what netx makes of it, each with the ``names`` of layers."""
     first = graph.layers[0]
     if isinstance(net.layers[0], InputNeurons) and isinstance(first, SynapticNode) and first.delay:
         yield (
@@ -82,7 +91,7 @@ def _warnings(graph: Graph, net: NetFile) -> Iterator[str]:
             "so that netx and an import of the file are one step earlier; train with "
             '"axonal_delay_step": false'
         )
-    yield from netx_warnings(net, [layer.name for layer in graph.layers])
+    yield from netx_warnings(net, names)
 
 
 def require_suffix(path: str | Path) -> None:
@@ -104,17 +113,36 @@ def _export_average(layer: LayerNode, _weights: Weights, _reads_graded: bool) ->
 
 
 def _export_input(layer: SynapticNode, weights: Weights, reads_graded: bool) -> InputNeurons:
+    if len(layer.weight_names) > 1:
+        raise LayerError("", "gives each value a resonator", hint='train with a "dense" layer')
+    integers, neuron = _export_synapses(layer, weights, reads_graded)
+    (numbers,) = integers.weights
+    record = InputNeurons(
+        (numbers[:1], numbers[1:]), neuron, delay=integers.delays, input_shape=layer.input_shape
+    )
+    if record.only_delays:
+        return record
     if layer.inputs != (INPUT,):
         hint = 'train with such a layer at the input, or with "dense"'
         raise LayerError("", "gives each value a neuron, and is not the first layer", hint=hint)
-    if len(layer.weight_names) > 1:
-        raise LayerError("", "has resonators at the input", hint='train with a "dense" layer')
-    integers, neuron = _export_synapses(layer, weights, reads_graded)
     for name, values in (("delay", integers.delays), ("norm", integers.bias)):
         if values is not None:
             raise LayerError("", f"has a {name} at the input", hint=f"train without {name}")
-    (numbers,) = integers.weights
-    return InputNeurons((numbers[:1], numbers[1:]), neuron, input_shape=layer.input_shape)
+    return record
+
+
+def _add(records: list[Named], name: str, record: NetLayer) -> None:
+    """Appends a layer. A layer before it that only delays becomes its delays."""
+    _, before = records[-1] if records else ("", None)
+    if isinstance(before, InputNeurons) and before.delay is not None:
+        is_free = isinstance(record, DenseLayer) and record.delay is None
+        if not is_free or record.inputs == record.outputs:
+            problem = "reads a layer that only delays, and is not dense with another number of "
+            hint = "train with the delay in the layer before"
+            raise LayerError("", f"{problem}outputs than inputs and no delay", hint=hint)
+        records.pop()
+        record = replace(record, delay=before.delay)
+    records.append((name, record))
 
 
 def _export_dense(layer: SynapticNode, weights: Weights, reads_graded: bool) -> DenseLayer:

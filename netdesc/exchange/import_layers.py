@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.import_neurons import Values, import_neuron
+from netdesc.exchange.net_neurons import NO_NEURON
 from netdesc.exchange.net_record import AverageLayer, FlattenLayer, InputLayer
 from netdesc.exchange.net_synapses import (
     DenseLayer,
@@ -41,7 +42,7 @@ class LayerImport:
     the names of the state dict. ``neuron`` is the type of the neurons, "none" if the document's is
     null, and empty for a layer without synapses. ``threshold`` is None if they have none.
     ``synapses`` is the number of weights. ``loss`` is for networks that end with the layer, None
-    if the layer before decides.
+    if the layer before decides. ``before`` is a further layer, which delays what arrives.
     """
 
     section: JsonObject | None = None
@@ -50,6 +51,7 @@ class LayerImport:
     threshold: float | None = None
     synapses: int = 0
     loss: JsonObject | None = None
+    before: LayerImport | None = None
 
 
 def _import_input(_name: str, _layer: InputLayer) -> LayerImport:
@@ -79,7 +81,10 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
         section["neuron"], kind = None, "none"
     for value, array in stored_values(parsed, imported.values).items():
         state[f"neuron.{value}"] = array
-    if layer.delay is not None:
+    before: LayerImport | None = None
+    if layer.delays_inputs:
+        before = _import_synapses(f"{name}_delay", hand_on(layer))
+    elif layer.delay is not None:
         low, high = int(layer.delay.min()), int(layer.delay.max())
         section["delay"] = {"steps": low}
         if low < high:
@@ -95,7 +100,13 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
         loss = _choose_loss(layer.outputs)
     if layer.neuron.never_spikes:
         loss = loss | {"signal": "v"}
-    return LayerImport(section, weights, kind, neuron.get("threshold"), synapses, loss)
+    return LayerImport(section, weights, kind, neuron.get("threshold"), synapses, loss, before)
+
+
+def hand_on(layer: NeuronLayer) -> InputNeurons:
+    """Returns a layer that hands on what arrives at another one, with that one's delays."""
+    weights = np.array([WEIGHT_UNIT], np.int32), np.array([0], np.int32)
+    return InputNeurons(weights, NO_NEURON, delay=layer.delay, input_shape=layer.input_shape)
 
 
 def _choose_loss(outputs: int) -> JsonObject:

@@ -154,7 +154,8 @@ def import_net(
         except LayerError as error:
             raise NetFileError(path, error.problem, index, error.dataset) from error
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
-    neurons, layers = name_neurons([part.section for part in parts if part.section])
+    all_parts = [each for part in parts for each in (part.before, part) if each]
+    neurons, layers = name_neurons([part.section for part in all_parts if part.section])
     *_, loss = (part.loss for part in parts if part.loss is not None)
     description: JsonObject = {
         "format": FORMAT,
@@ -171,7 +172,7 @@ def import_net(
         "training": TRAINING,
         "weights": {"path": f"{name}.safetensors"},
     }
-    weights = {key: value for part in parts for key, value in part.weights.items()}
+    weights = {key: value for part in all_parts for key, value in part.weights.items()}
     steps_are_assumed = net.simulation is None and steps is None
     step_ms_is_assumed = net.simulation is None and step_ms is None
     table = [

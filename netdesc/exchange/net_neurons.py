@@ -116,6 +116,12 @@ class NetNeuron:
         return self.is_sum or (self.type == "CUBA" and bool(is_endless))
 
     @property
+    def hands_on(self) -> bool:
+        """Whether these are the neurons of ``NO_NEURON``."""
+        same = (np.array_equal(self.numbers.get(k, ()), v) for k, v in NO_NEURON.numbers.items())
+        return self.type == NO_NEURON.type and all(same)
+
+    @property
     def never_spikes(self) -> bool:
         """Whether these are spiking neurons whose threshold no voltage of the device reaches."""
         return self.kind == "cuba" and bool(self.numbers["vThMant"] >= DEVICE_READOUT)

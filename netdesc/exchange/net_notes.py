@@ -71,6 +71,8 @@ def _infer_fields(group: Group, layer: SynapticLayer) -> Iterator[str]:
             yield f"{name} {list(value) if isinstance(value, tuple) else f'{value:g}'}"
     if layer.bias is not None:
         yield "learns its bias"
+    if layer.delays_inputs:
+        yield "delays what arrives, in a layer before"
     if layer.delay is not None and (layer.delay != layer.delay[0]).any():
         yield f"learns its delays, {layer.delay.min()} to {layer.delay.max()} steps"
 

@@ -198,7 +198,7 @@ def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
     for name, size in (("outFeatures", weight.shape[0]), ("inFeatures", weight.shape[1])):
         if group.has(name) and group.integer(name) != size:
             raise group.error(name, f"is {group.integer(name)}, but the weight is for {size}")
-    return DenseLayer(weights, neuron, **_read_channels(group, len(weight)))
+    return DenseLayer(weights, neuron, **_read_channels(group, *weight.shape))
 
 
 def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
@@ -239,16 +239,20 @@ def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
     )
 
 
-def _read_channels(group: Group, channels: int) -> dict[str, NDArray[np.int32]]:
+def _read_channels(group: Group, channels: int, inputs: int = 0) -> dict[str, NDArray[np.int32]]:
     """Reads what a layer has one number a channel of, in any shape, or one for all channels.
 
-    Delays that are all 0 are none.
+    Delays that are all 0 are none. One delay of a dense layer with one input is of this input.
     """
-    found = {name: group.integers(name) for name in ("bias", "delay") if group.has(name)}
+    found = {
+        name: group.integers(name).reshape(-1) for name in ("bias", "delay") if group.has(name)
+    }
     if "delay" in found and not found["delay"].any():
         del found["delay"]
     return {
-        name: np.full(channels, values) if values.size == 1 else values.reshape(-1)
+        name: values.repeat(channels)
+        if values.size == 1 and not (name == "delay" and inputs == 1)
+        else values
         for name, values in found.items()
     }
 

@@ -29,8 +29,9 @@ class SynapticLayer:
 
     ``weights`` hold even integers from -256 to 254; there are two of them, real and imaginary, if
     the form of the neurons is complex. ``bias`` and ``delay``, further steps of the output, are
-    [channels], or None; the channels of a dense layer are its neurons. LayerError if a number is
-    out of range.
+    [channels], or None; the channels of a dense layer are its neurons. If a dense layer's ``delay``
+    is [inputs], and that is another number, it is further steps of what arrives. LayerError if a
+    number is out of range.
     """
 
     reads_one_axis: ClassVar[bool] = False
@@ -64,7 +65,7 @@ class SynapticLayer:
             values: Integers | None = getattr(self, name)
             if values is None:
                 continue
-            if values.shape != (self.channels,):
+            if values.shape != (self.channels,) and not (name == "delay" and self.delays_inputs):
                 raise LayerError(
                     name,
                     f"has shape {list(values.shape)}; the layer has {self.channels} neurons, "
@@ -72,6 +73,11 @@ class SynapticLayer:
                 )
             is_valid = (values >= lowest) & (values <= highest)
             require(name, values, is_valid, f"it is {lowest} to {highest}")
+
+    @property
+    def delays_inputs(self) -> bool:
+        """Whether ``delay`` is of what arrives."""
+        return False
 
     @property
     def weight_datasets(self) -> tuple[str, ...]:
@@ -94,6 +100,7 @@ class InputNeurons(SynapticLayer):
 
     ``weights`` are [1] and [1]: the factor on a value, and the number that is added to it. The
     neurons hand on their spikes without axonal delay, as in netx; slayer delays them by one step.
+    Delays of what arrives at a dense layer are in a document such a layer, without neurons.
     """
 
     kind: ClassVar[str] = "input"
@@ -123,6 +130,12 @@ class InputNeurons(SynapticLayer):
     def fields(self) -> dict[str, Any]:
         weight, bias = (float(each.item()) / WEIGHT_UNIT for each in self.weights)
         return {"weight": weight, "bias": bias, "axonal_delay_step": False}
+
+    @property
+    def only_delays(self) -> bool:
+        """Whether the layer hands on what arrives, later."""
+        numbers = [each.item() for each in self.weights]
+        return self.delay is not None and numbers == [WEIGHT_UNIT, 0] and self.neuron.hands_on
 
     @property
     def weight_datasets(self) -> tuple[str, ...]:
@@ -167,6 +180,10 @@ class DenseLayer(SynapticLayer):
             raise LayerError(dataset, f"has shape {shape}, which is too large")
         if weight.shape != first.shape:
             raise LayerError(dataset, f"has shape {shape}; the real part has {first.shape}")
+
+    @property
+    def delays_inputs(self) -> bool:
+        return self.delay is not None and self.delay.shape == (self.inputs,) != (self.outputs,)
 
     @property
     def channels(self) -> int:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from support.exchange_samples import FILES, WITHOUT_NEURON, write_file, write_layers
 
+import netdesc
 from netdesc.description import load
 from netdesc.exchange import import_net
 
@@ -86,3 +88,16 @@ def test_an_import_names_what_it_fills_in(tmp_path: Path) -> None:
     for wrong in ({"steps": 0}, {"steps": 10**7}, {"step_ms": -1.0}, {"step_ms": math.nan}):
         with pytest.raises(ValueError, match=r"step.* is .*at most"):
             import_net(path, **wrong)
+
+
+def test_as_many_delays_as_inputs_delay_what_arrives(tmp_path: Path) -> None:
+    weight, delays = np.float32([[2, 4, 6], [-8, 10, 12]]), [0, 3, 1]
+    changes = dict.fromkeys(WITHOUT_NEURON) | {"weight": weight, "delay": delays}
+    imported = import_net(write_file(tmp_path / "a.net", **changes))
+    assert [layer["type"] for layer in imported.description["layers"]] == ["neurons", "dense"]
+    input_TI = np.random.default_rng(0).random((9, 3)) < 0.5
+    later_TI = np.zeros((9, 3))
+    for index, steps in enumerate(delays):
+        later_TI[steps:, index] = input_TI[: 9 - steps, index]
+    output_TBN = netdesc.compile(imported).model(torch.tensor(input_TI).float()[:, None])
+    np.testing.assert_array_equal(output_TBN[:, 0].detach(), later_TI @ weight.T / 64)

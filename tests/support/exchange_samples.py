@@ -275,8 +275,11 @@ def dense_layers(draw: st.DrawFn, inputs: int, outputs: int) -> DenseLayer:
     spikes = neuron.type in ("CUBA", "ALIF") and not neuron.is_readout
     is_recurrent = spikes and draw(st.booleans())
     shapes = [(outputs, inputs), (outputs, outputs if is_recurrent else inputs)]
+    # Delays of what arrives are as many as inputs.
+    delays = draw(st.sampled_from([0, 0, outputs, inputs]))
     return (RecurrentLayer if is_recurrent else DenseLayer)(
         tuple(_integers(draw, each, weights) for each in shapes[: 1 + is_complex + is_recurrent]),
         neuron,
         _integers(draw, (outputs,), st.integers(-256, 256)) if has_bias else None,
+        1 + _integers(draw, (delays,), st.integers(0, 61)) if delays else None,
     )

@@ -131,6 +131,12 @@ def _export_input(layer: SynapticNode, weights: Weights, reads_graded: bool) -> 
     return record
 
 
+def is_part_of_next(layer: LayerNode) -> bool:
+    """Whether a layer only delays, so that a file holds it as a part of the layer behind it."""
+    section = layer.section
+    return isinstance(section, layers.Neurons) and not (section.neuron or section.delay is None)
+
+
 def _add(records: list[Named], name: str, record: NetLayer) -> None:
     """Appends a layer. A layer before it that only delays becomes its delays."""
     _, before = records[-1] if records else ("", None)

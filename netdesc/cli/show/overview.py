@@ -118,14 +118,16 @@ def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
 def _add_netx(overview: Overview, path: Path) -> Overview:
     """Adds what netx makes of the layers of a ``.net`` file; a warning if it cannot be read."""
     from netdesc.exchange import NetFileError, read_net
+    from netdesc.exchange.export import is_part_of_next
     from netdesc.exchange.netx import netx_problems, netx_warnings
 
     try:
         net = read_net(path).net
     except NetFileError as error:
         return replace(overview, warnings=[*overview.warnings, str(error)])
-    names = [layer.name for layer in overview.graph.layers]
-    effects = dict.fromkeys(names, "loads")
+    layers = overview.graph.layers
+    names = [layer.name for layer in layers if not is_part_of_next(layer)]
+    effects = dict.fromkeys([layer.name for layer in layers], "loads")
     for problem in sorted(netx_problems(net), key=lambda each: each.effect):
         effects[names[problem.layer - len(net.layers)]] = problem.effect
     return replace(overview, netx=NetxView(effects, netx_warnings(net, names)))

@@ -83,7 +83,9 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
         state[f"neuron.{value}"] = array
     before: LayerImport | None = None
     if layer.delays_inputs:
-        before = _import_synapses(f"{name}_delay", hand_on(layer))
+        before = _import_synapses(f"{name}_delay", _hand_on(layer))
+        assert before.section is not None
+        before.section["trainable"] = False
     elif layer.delay is not None:
         low, high = int(layer.delay.min()), int(layer.delay.max())
         section["delay"] = {"steps": low}
@@ -103,7 +105,7 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
     return LayerImport(section, weights, kind, neuron.get("threshold"), synapses, loss, before)
 
 
-def hand_on(layer: NeuronLayer) -> InputNeurons:
+def _hand_on(layer: NeuronLayer) -> InputNeurons:
     """Returns a layer that hands on what arrives at another one, with that one's delays."""
     weights = np.array([WEIGHT_UNIT], np.int32), np.array([0], np.int32)
     return InputNeurons(weights, NO_NEURON, delay=layer.delay, input_shape=layer.input_shape)

@@ -15,9 +15,6 @@ from netdesc.cli.output import Output
 if TYPE_CHECKING:
     from netdesc.exchange.importer import ImportedLayer
 
-NOTES = ("inferred", "unknown")
-"""Headings of the columns that a table has only if a layer has such notes."""
-
 
 @click.command(
     epilog="Example: netdesc export runs/first -o runs/oxford.net",
@@ -98,7 +95,7 @@ def import_command(
         )
         return
     rows = [_row(layer) for layer in imported.table]
-    headings = [each for each in rows[0] if each not in NOTES or any(row[each] for row in rows)]
+    headings = [each for each in rows[0] if any(row[each] != "" for row in rows)]
     output.print_table(headings, [[row[each] for each in headings] for row in rows])
     output.print("", "filled in for training, because the file does not say:")
     output.print(*(f"- {note}" for note in imported.assumed))

@@ -28,7 +28,11 @@ if not torch.cuda.is_available():
 
 # The first example of a test may compile kernels, and machines that run tests are busy.
 settings.register_profile(
-    "netdesc", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "netdesc",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
 )
 settings.load_profile("netdesc")
 

@@ -237,9 +237,7 @@ def test_patterns_stand_on_lines_and_names_may_have_spaces(checkout):
     assert _check(checkout, "good.json\ngone.json").returncode == 3
 
 
-@pytest.mark.parametrize(
-    "hostile", ["$(touch owned)", "`touch owned`", "; touch owned", "--help", '"; touch owned; "']
-)
+@pytest.mark.parametrize("hostile", ["$(touch owned)`touch owned`", "--help", '"; touch owned; "'])
 def test_no_pattern_is_run(checkout, hostile):
     ended = _check(checkout, f"good.json\n{hostile}")
     assert ended.returncode == 3

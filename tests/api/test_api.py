@@ -19,6 +19,7 @@ from support.classify_task import CLASSES, classify_document, write_arrays
 import netdesc
 from netdesc.api.kernels import layer_reports
 from netdesc.events import Event, from_dense, write_events
+from netdesc.kernels.engine import use_engine
 from netdesc.report import ReportError
 
 DOCUMENT = {
@@ -90,7 +91,7 @@ def test_packages_are_attributes() -> None:
     code = (
         "import sys, netdesc\n"
         "assert 'events' in dir(netdesc) and 'netdesc.events' not in sys.modules\n"
-        "assert netdesc.events.read_events and netdesc.training.DataError\n"
+        "assert netdesc.events.read_events and netdesc.graph.build_graph\n"
         "assert not hasattr(netdesc, '__wrapped__')"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -109,6 +110,7 @@ def test_checking_a_document_does_not_load_torch(document: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(document)], check=True)
 
 
+@use_engine("reference")
 def test_graded_events_are_trained_tested_and_run(document: Path, tmp_path: Path) -> None:
     random = np.random.default_rng(2)
     columns = {"x": random.integers(0, 5, 60), "t": random.integers(0, 30, 60)}
@@ -117,7 +119,8 @@ def test_graded_events_are_trained_tested_and_run(document: Path, tmp_path: Path
     pair = {"input": {"path": "in.npy"}, "target": {"path": "out.bs1"}}
     data = {"type": "spike_files", "train": [pair], "test": [pair, pair]}
     document.write_text(json.dumps({**DOCUMENT, "data": data}))
-    run = netdesc.train(document, run_dir=tmp_path / "run", progress="quiet")
+    quiet = {"progress": "quiet", "engine": "reference"}
+    run = netdesc.train(document, run_dir=tmp_path / "run", **quiet)
     assert netdesc.evaluate(run, part="test").samples == 2
     result = netdesc.run(run, tmp_path / "in.npy")
     assert result.comparison is not None

@@ -24,6 +24,7 @@ from netdesc.bench.layer import (
 from netdesc.bench.peers import PEERS, itself
 from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import BenchError, BenchUsageError, Interpreters, parse_peers
+from netdesc.kernels.engine import use_engine
 
 SMALL = LayerSize(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
 
@@ -188,6 +189,7 @@ def test_work_survives_writing_and_reading(tmp_path: Path) -> None:
     assert work.spikes["input"].mean() == pytest.approx(0.2, abs=0.05)
 
 
+@use_engine("reference")
 def test_a_recurrent_layer_has_more_weights_than_it_is_given() -> None:
     work = RecurrentSize(steps=3, batch=2, inputs=6, neurons=4, rate=0.5).work("cpu", 1)
     timed = itself.layer(work)

@@ -18,7 +18,7 @@ from netdesc.bench.programs import Interpreters
 SMALL = LayerSize(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
 
 
-@pytest.mark.parametrize("name", grid(NEURON_NAMES, ["cuba"]))
+@pytest.mark.parametrize("name", grid(NEURON_NAMES, []))
 def test_neurons_are_timed_alone_and_in_a_layer(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

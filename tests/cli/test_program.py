@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 _CODE = """
 import atexit, gc, sys
 from netdesc.cli.program import program
@@ -20,18 +18,12 @@ program()
 """
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (["evaluate", "no-such-run"], 3),
-        (["compile", "examples/digits.json", "--engine", "reference", "--quiet"], 0),
-    ],
-)
-def test_loading_and_leaving_hardly_look_for_garbage(arguments, code):
+def test_loading_and_leaving_hardly_look_for_garbage():
+    arguments = ["compile", "examples/digits.json", "--engine", "reference", "--quiet"]
     result = subprocess.run(
         [sys.executable, "-c", _CODE, *arguments], capture_output=True, text=True, check=False
     )
-    assert result.returncode == code, result.stderr
+    assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
     left, times, enabled, frozen = result.stdout.split()[-4:]
     assert (left, enabled, frozen) == ("LEFT", "False", "True")

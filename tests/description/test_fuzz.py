@@ -1,6 +1,6 @@
 """Mutated documents: no traceback, no hang, and every error has a position.
 
-Runs 500 documents. For more: NETDESC_FUZZ=50000 pytest -n 2 tests/description/test_fuzz.py
+Runs 200 documents. For more: NETDESC_FUZZ=50000 pytest -n 2 tests/description/test_fuzz.py
 A document that fails is named by its seed: NETDESC_FUZZ_SEED=17 runs that one alone.
 """
 
@@ -22,8 +22,8 @@ from netdesc.description import check, render_text, to_json
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
 
-COUNT = int(os.environ.get("NETDESC_FUZZ", "500"))
-PARTS = 10
+COUNT = int(os.environ.get("NETDESC_FUZZ", "200"))
+PARTS = 4
 """Tests, so that processes share the work."""
 SECONDS = 10
 """No document takes so long; a tenth of it is normal for none."""

@@ -168,7 +168,7 @@ def test_export_import_export_is_one_file(tmp_path: Path, name: str) -> None:
         assert torch.equal(model(input_TBN), again(input_TBN))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(net=records())
 def test_records_survive_file_document_and_model(tmp_path_factory, net: NetFile) -> None:
     folder = tmp_path_factory.mktemp("net")
@@ -177,7 +177,7 @@ def test_records_survive_file_document_and_model(tmp_path_factory, net: NetFile)
     assert datasets(folder / "a.net") == datasets(folder / "b.net")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(net=records(), chance=st.randoms(use_true_random=False))
 def test_other_forms_of_a_file_are_the_same_network(tmp_path_factory, net, chance) -> None:
     path = tmp_path_factory.mktemp("net") / "a.net"

@@ -13,6 +13,8 @@ from netdesc.graph import layers
 from netdesc.hardware import simulate
 from netdesc.modules.plain import PLAIN_BLOCKS
 
+pytestmark = pytest.mark.usefixtures("reference_engine")
+
 
 def block(kind, **fields):
     return PLAIN_BLOCKS[kind](kind.model_validate({"name": "a", **fields}))

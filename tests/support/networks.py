@@ -16,10 +16,12 @@ from netdesc.neurons.models import NEURONS
 COMPILED: tuple[dict[str, Any], ...] = (
     example_fields("cuba"),
     example_fields("alif") | {"learn": ["threshold_step"], "per_channel": True},
-    example_fields("rf"),
-    example_fields("integrator") | {"norm": "mean"},
+    example_fields("rf") | {"learn": ["period"]},
+    example_fields("integrator") | {"learn": ["current_decay"], "norm": "mean"},
 )
-"""The neurons that are drawn by default, so that few kernels are compiled."""
+"""The neurons that are drawn by default, so that few kernels are compiled: those that other tests
+compile as well.
+"""
 
 
 @st.composite

@@ -1,6 +1,7 @@
 """Uses a type of neuron as a user would, from the document to the report.
 
-It is checked in a document, printed, trained on two engines, run in integers and reported.
+It is checked in a document, printed, computed on two engines, trained, run in integers and
+reported.
 """
 
 from __future__ import annotations
@@ -33,9 +34,8 @@ def check_language(kind: str, document: Path) -> None:
         netdesc.load(wrong)
 
 
-def train(document: Path, engine: str) -> tuple[netdesc.Run, torch.Tensor, dict[str, torch.Tensor]]:
-    """Trains for the document's epochs; returns the run, and spikes and gradients of one step."""
-    run = netdesc.train(document, run_dir=Path(engine), engine=engine, progress="quiet")
+def one_step(document: Path, engine: str) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Returns spikes and gradients of the first step of training."""
     compiled = netdesc.compile(document)
     random = torch.Generator().manual_seed(1)
     input_TBN = (torch.rand(STEPS, 4, CELLS, generator=random) < 0.4).float()
@@ -43,10 +43,9 @@ def train(document: Path, engine: str) -> tuple[netdesc.Run, torch.Tensor, dict[
         output_TBN = compiled.model(input_TBN)
         compiled.loss(output_TBN, torch.arange(4) % 3).backward()
     gradients = {name: each.grad for name, each in compiled.model.named_parameters()}
-    assert run.status == "done"
     assert output_TBN.any()
     assert all(each.isfinite().all() and each.any() for each in gradients.values())
-    return run, output_TBN, gradients
+    return output_TBN, gradients
 
 
 def use(kind: str) -> None:
@@ -58,13 +57,14 @@ def use(kind: str) -> None:
         Path("task"), neurons={"own": fields}, layers=layers, training={"epochs": 1}
     )
     check_language(kind, document)
-    expected, spikes_TBN, gradients = train(document, "reference")
-    run, own_spikes_TBN, own_gradients = train(document, "cpu")
+    spikes_TBN, gradients = one_step(document, "reference")
+    own_spikes_TBN, own_gradients = one_step(document, "cpu")
     assert torch.equal(own_spikes_TBN, spikes_TBN)
     assert {f"layers.hidden.neuron.{name}" for name in neuron.learnable()} <= gradients.keys()
     for name, each in gradients.items():
         assert (own_gradients[name] - each).abs().max() <= 1e-5 * each.abs().max(), name
-    assert abs(run.metrics["loss"][0] / expected.metrics["loss"][0] - 1) < 1e-5
+    run = netdesc.train(document, run_dir=Path("run"), engine="reference", progress="quiet")
+    assert run.status == "done"
     times = np.arange(STEPS, dtype=np.float64)
     event = Event(x=times.astype(int) % CELLS, t=times)
     found_TN = netdesc.run(run, event, arithmetic="integer").spikes_TN

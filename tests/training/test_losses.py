@@ -53,7 +53,7 @@ def run(folder: Path, document: dict[str, Any], **arrays: Any) -> Path:
     write_arrays(folder / "data.npz", **arrays)
     path = folder / "network.json"
     path.write_text(json.dumps(document))
-    train(netdesc.load(path), run_dir=folder / "run", progress="quiet")
+    train(netdesc.load(path), run_dir=folder / "run", engine="reference", progress="quiet")
     return folder / "run"
 
 

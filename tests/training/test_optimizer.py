@@ -60,7 +60,7 @@ def give_gradients(root: nn.Module, seed: int, is_transposed: bool = False) -> N
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @given(st.lists(st.tuples(st.integers(0, 99), st.booleans()), min_size=1, max_size=6))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=20)
 def test_steps_equal_those_of_torch_without_fusing(
     spec: SimpleNamespace, steps: list[tuple[int, bool]]
 ) -> None:
@@ -102,7 +102,7 @@ def test_optimizers_are_torch_classes_and_call_hooks(spec: SimpleNamespace) -> N
 
 def test_training_loads_no_compiler(tmp_path: Path) -> None:
     """Importing it would dominate the time of a short run."""
-    document = write_task(tmp_path / "task")
+    document = write_task(tmp_path / "task", epochs=1)
     code = (
         "import sys, netdesc\n"
         "run = netdesc.train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], progress='quiet')\n"
@@ -119,7 +119,7 @@ def test_training_loads_no_compiler(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @given(st.integers(0, 3), st.integers(1, 3))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=12)
 def test_restored_state_is_bit_identical(spec: SimpleNamespace, before: int, after: int) -> None:
     uninterrupted, first, second = small_network(), small_network(), small_network()
     steady, begun, resumed = (

@@ -50,7 +50,7 @@ def compile_parts(capability: str, parts: list[str], cache: Path) -> list[dict[s
 
 def test_the_kernels_of_a_neuron_compile(tmp_path: Path) -> None:
     """The compiler checks types that the interpreter does not."""
-    compilations = compile_parts("75", [DEFINITIONS["payload"].to_text()], tmp_path)
+    compilations = compile_parts("75", [DEFINITIONS["sigma_delta"].to_text()], tmp_path)
     assert {each["kernel"] for each in compilations} == {"run_steps", "run_steps_back"}
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from support.cuba_cases import CUBA, GPU, Layer, layers, plain_layer
 from support.cuba_gradients import LEARNT
-from support.grids import check_examples, examples
+from support.grids import check_examples, examples, grid
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
@@ -35,7 +35,7 @@ def check(layer: Layer) -> None:
         assert torch.equal(ours.cpu(), theirs)
 
 
-@examples(3, 40)
+@examples(2, 40)
 def test_layers_equal_the_reference(number: int) -> None:
     def check_layer(layer: Layer) -> None:
         check(layer)
@@ -84,7 +84,7 @@ def test_nan_and_infinite_weights_count_alike_on_engines():
         check(layer)
 
 
-@pytest.mark.parametrize("value", [0.5, 3.0, 1 / 3, 2049.0, 1e-7, -1.0])
+@pytest.mark.parametrize("value", grid([0.5, 3.0, 1 / 3, 2049.0, 1e-7, -1.0], [1 / 3, 2049.0]))
 def test_graded_spikes_among_others(value):
     """Several tiles of rows and inputs, one of which holds a value that is not binary."""
     layer = plain_layer(5, steps=35, batch=3, inputs=70, neurons=6, density=0.1)
@@ -94,8 +94,8 @@ def test_graded_spikes_among_others(value):
     check(layer)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3.4e38])
-@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("value", [math.nan, math.inf, 3.4e38])
+@pytest.mark.parametrize("count", grid([1, 5], [5]))
 def test_nan_and_infinite_inputs_count_as_in_the_reference(value, count):
     layer = plain_layer(6, steps=5, batch=3, density=0.3)
     layer.spikes[2, 1, :count] = value
@@ -103,7 +103,7 @@ def test_nan_and_infinite_inputs_count_as_in_the_reference(value, count):
     check(layer)
 
 
-@pytest.mark.parametrize("bits", [1, 4, 12, 13, 16])
+@pytest.mark.parametrize("bits", grid([1, 4, 12, 13, 16], [12, 13]))
 def test_weights_of_any_width(bits):
     """Above 12 bits, 16-bit floats do not hold the halves. Some weights are clamped."""
     from netdesc.kernels.cuda import synapses

@@ -25,7 +25,7 @@ def plain_documents(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "format": 1,
         "name": "plain",
-        "time": {"steps": draw(st.integers(4, 9)), "step_ms": 1},
+        "time": {"steps": draw(st.integers(6, 9)), "step_ms": 1},
         "input": {"shape": [cells * draw(st.integers(1, 3))]},
         "layers": [
             {"name": "later", "type": "delay", "steps": draw(st.integers(0, 5))},

@@ -30,6 +30,7 @@ OTHER_FORMS = {
     "flat weight": {"weight": WEIGHT.ravel()},
     "weights in float64": {"weight": WEIGHT.astype(np.float64)},
     "weights in int16": {"weight": WEIGHT.astype(np.int16)},
+    "weights in float16": {"weight": WEIGHT.astype(np.float16)},
     "big-endian weights": {"weight": WEIGHT.astype(">f4")},
     "no sizes": {"inFeatures": None, "outFeatures": None},
     "decay as a list of one": {"neuron/iDecay": np.array([1024])},

@@ -186,7 +186,7 @@ BAD_LAYERS = [
     ("neuron/vThMant", np.array([1, 2])),
     ("delay", np.array([0.0, 3.5])),
     ("delay", np.array([0, 63])),
-    ("delay", np.ones(3)),
+    ("delay", np.ones(4)),
     ("bias", np.zeros(3)),
     ("bias", np.array([0.5, 0])),
     ("bias", np.array([2, 258])),

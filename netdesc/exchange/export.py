@@ -230,8 +230,8 @@ def _export_synapses(
 
 
 def hands_on_numbers(layer: SynapticNode) -> bool:
-    """Whether the output is graded. slayer delays it by no step."""
-    return layer.neuron.definition().output is not None
+    """Whether the output is no spikes, but numbers. slayer delays them by no step."""
+    return layer.neuron.definition().spike is None
 
 
 EXPORTERS: dict[type, Callable[[Any, Weights, bool], NetLayer]] = {

@@ -49,7 +49,7 @@ def _as(kind: str, **more: int) -> Callable[[Source], NetNeuron]:
                     raise _differing(known.parameter)
                 values = values.flat[0]
             numbers[name] = np.asarray(values)
-        return NetNeuron(kind, numbers)
+        return NetNeuron(kind, numbers, is_graded=source.section.graded)
 
     return export
 

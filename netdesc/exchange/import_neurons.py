@@ -27,7 +27,7 @@ _UNITS = {"threshold": WEIGHT_UNIT, "threshold_step": WEIGHT_UNIT}
 class ImportedNeuron:
     """Neurons as a document has them. ``values`` are exact, also where the section has ranges.
 
-    ``is_graded`` says that they hand on a number in each step.
+    ``is_graded`` says that they hand on numbers.
     """
 
     section: dict[str, Any]
@@ -54,7 +54,10 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
         section["activation"] = neuron.activation
     if any(value.ndim for value in values.values()):
         section["per_channel"] = True
-    return ImportedNeuron(section, values, kind in ("integrator", "sigma_delta", "delta"))
+    if neuron.is_graded:
+        section["graded"] = True
+    is_graded = neuron.is_graded or kind in ("integrator", "sigma_delta", "delta")
+    return ImportedNeuron(section, values, is_graded)
 
 
 def _integrator_of_sum() -> Values:

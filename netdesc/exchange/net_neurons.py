@@ -56,7 +56,8 @@ class NeuronForm(NamedTuple):
     numbers: tuple[str, ...]
     """Datasets of ``NUMBERS`` that every neuron of this type has."""
     constants: Mapping[str, int]
-    """Other datasets, with the only value that netdesc reads and writes."""
+    """Other datasets, with the only value that netdesc reads and writes. Of ``gradedSpike`` it is
+    that of binary spikes."""
     is_complex: bool = False
     """Whether the weights have a real and an imaginary part."""
     max_threshold: int = MAX_THRESHOLD
@@ -90,6 +91,7 @@ class NetNeuron:
     ``numbers`` map datasets to int32 [], or [neurons] where neurons differ. ``activation`` is that
     of SDNN neurons, else empty. ``is_sum`` says of SDNN neurons that they hand on their sum,
     ``is_delta`` that they hand on the differences of their input, as those of an input layer do.
+    ``is_graded`` says of others that a spike carries the state that fired.
     """
 
     type: str
@@ -97,6 +99,7 @@ class NetNeuron:
     activation: str = ""
     is_sum: bool = False
     is_delta: bool = False
+    is_graded: bool = False
 
     @property
     def form(self) -> NeuronForm:

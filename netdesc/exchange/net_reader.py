@@ -306,7 +306,11 @@ def _read_neuron(layer: Group, outputs: int) -> NetNeuron:
         }
     is_sum = group.has("sigma_output") and group.integer("sigma_output") != 0
     activation = group.text("activation") if kind == "SDNN" else ""
-    return NetNeuron(kind, numbers, activation, is_sum)
+    neuron = NetNeuron(kind, numbers, activation, is_sum)
+    is_graded = "gradedSpike" in form.constants and group.has("gradedSpike")
+    if is_graded and group.integer("gradedSpike") and not neuron.is_readout:
+        neuron = replace(neuron, is_graded=True)
+    return neuron
 
 
 def _read_number(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
@@ -320,7 +324,8 @@ def _read_number(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
 
 
 _NEURON_KNOWN = frozenset(
-    f"neuron/{name}" for name in ("type", "activation", "sigma_output", *NUMBERS, *NEURON_CONSTANTS)
+    f"neuron/{name}"
+    for name in ("type", "activation", "sigma_output", "gradedSpike", *NUMBERS, *NEURON_CONSTANTS)
 )
 _NEURON_IGNORED = frozenset(
     f"neuron/{name}" for name in ("tauRho", "scaleRho", "theta", "weight_exp")

@@ -112,7 +112,7 @@ def _write_neuron(group: h5py.Group, neuron: NetNeuron) -> None:
     for name, values in neuron.numbers.items():
         group[name] = _number_or_list(values)
     for name, value in neuron.form.constants.items():
-        group[name] = np.bool_(value) if name == "gradedSpike" else np.int64(value)
+        group[name] = np.bool_(neuron.is_graded) if name == "gradedSpike" else np.int64(value)
     if neuron.is_sum:
         group["sigma_output"] = np.bool_(True)
 

@@ -133,6 +133,8 @@ def _bias_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
 
 def _neuron_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
     if isinstance(layer, SynapticLayer):
+        if layer.neuron.is_graded:
+            yield _differs("netx hands on 1 in place of what a graded spike carries")
         yield from NEURONS.get(layer.neuron.type, lambda _: ())(layer)
 
 

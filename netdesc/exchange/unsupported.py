@@ -12,8 +12,7 @@ from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES
 
 NEURON_CONSTANTS = {
     "refDelay": (1, "refractory periods"),
-    "gradedSpike": (0, "graded spikes"),
-    "messageBits": (0, "graded spikes"),
+    "messageBits": (0, "numbers of message bits"),
     "wgtExp": (0, "weight exponents"),
 }
 """Dataset of a neuron -> the only supported value, and the feature that other values need."""

@@ -175,7 +175,8 @@ BAD_LAYERS = [
     ("neuron/type", np.bytes_(b"C" * 300)),
     ("neuron/type", np.array([b"CUBA"] * 2)),
     ("neuron/type", "C\x1b[2J"),
-    ("neuron/gradedSpike", True),
+    ("neuron/gradedSpike", 0.5),
+    ("neuron/messageBits", 8),
     ("neuron/refDelay", 3),
     ("neuron/iDecay", -1),
     ("neuron/iDecay", np.zeros(3)),
@@ -217,7 +218,7 @@ def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
         {"type": np.array([b"concat"], "S10"), "neuron/type": "LIF"},
         {"neuron/type": "SDNN", "neuron/activation": "tanh"},
         {"type": np.array([b"concat"], "S10")},
-        {"neuron/type": "LIF", "neuron/gradedSpike": True},
+        {"neuron/type": "LIF", "neuron/refDelay": 2},
         WITHOUT_NEURON | {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT},
         {"neuron/vThMant": 0},
     ]
@@ -231,7 +232,7 @@ def test_all_that_is_not_read_is_named_at_once(tmp_path: Path) -> None:
         "concat layers (type of layers 0, 2)",
         "neurons of type LIF (neuron/type of layers 0, 3)",
         "the activation tanh (neuron/activation of layer 1)",
-        "graded spikes (neuron/gradedSpike of layer 3)",
+        "refractory periods (neuron/refDelay of layer 3)",
         "complex weights of neurons other than resonators (weight of layer 4)",
         "thresholds of 0 (neuron/vThMant of layer 5)",
     ):

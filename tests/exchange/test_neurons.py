@@ -56,7 +56,8 @@ def exported(
 
 def shown(neuron: NetNeuron) -> dict[str, Any]:
     numbers = {name: values.tolist() for name, values in neuron.numbers.items()}
-    return numbers | {"type": neuron.type, "activation": neuron.activation, "sum": neuron.is_sum}
+    roles = {"sum": neuron.is_sum, "graded": neuron.is_graded}
+    return numbers | roles | {"type": neuron.type, "activation": neuron.activation}
 
 
 @settings(max_examples=150, deadline=None)
@@ -100,7 +101,6 @@ def test_sums_of_differences_are_output_layers_of_sigma_delta_networks() -> None
     [
         ("delta", {"cumulative_error": True}, '"cumulative_error": true'),
         ("equations", {}, 'neurons of type "equations"'),
-        ("rf", {"graded": True}, '"graded": true'),
         ("lif", {"reset": "subtract"}, '"reset": "subtract"'),
         ("alif", {"reset": "zero", "refractory_decay": None}, '"reset": "zero"'),
         ("sigma_delta", {"cumulative_error": True}, '"cumulative_error": true'),
@@ -152,7 +152,7 @@ def test_files_as_slayer_writes_them(tmp_path: Path, kind: str) -> None:
         ("RF_PHASE", "weight/real", {"weight/real": WEIGHT + 1}),
         ("RF_PHASE", "weight", {"weight/real": None, "weight/imag": None, "weight": WEIGHT}),
         ("RF_PHASE", "bias", {"bias": np.zeros(2)}),
-        ("RF_PHASE", "neuron/gradedSpike", {"neuron/gradedSpike": True}),
+        ("RF_PHASE", "neuron/messageBits", {"neuron/messageBits": 8}),
         ("SDNN", "neuron/vThMant", {"neuron/vThMant": 512 * 64 + 1}),
         ("SDNN", "neuron/activation", {"neuron/activation": None}),
         ("SDNN", "neuron/activation", {"neuron/activation": "<lambda>"}),

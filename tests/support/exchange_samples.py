@@ -168,8 +168,10 @@ def _restyled(key: str, value: Any, chance: random.Random) -> Any:
         text = bytes(np.asarray(value).item()).replace(b"CUBA", chance.choice([b"CUBA", b"LOIHI"]))
         forms = [text.decode(), np.array([text], "S20"), np.array(text, f"S{len(text)}")]
         return chance.choice(forms)
-    if key in ("inFeatures", "outFeatures", "inChannels", "neuron/refDelay", "neuron/gradedSpike"):
+    if key in ("inFeatures", "outFeatures", "inChannels", "neuron/refDelay"):
         return None
+    if key == "neuron/gradedSpike":
+        return np.int64(1) if value else None
     value = np.asarray(value)
     if key == "shape" and value.size == 1:
         return chance.choice([[*value, 1, 1], np.array(value, np.int32)])
@@ -253,7 +255,8 @@ def net_neurons(draw: st.DrawFn, neurons: int, kinds: Sequence[str] = KINDS) -> 
         return NetNeuron(kind, numbers, draw(st.sampled_from(ACTIVATIONS)))
     if kind == "CUBA" and "integrator" in NEURONS and draw(st.integers(0, 3)) == 0:
         numbers["vThMant"] = np.array(READOUT_THRESHOLD, np.int32)
-    return NetNeuron(kind, numbers)
+        return NetNeuron(kind, numbers)
+    return NetNeuron(kind, numbers, is_graded=draw(st.sampled_from([False, False, True])))
 
 
 @st.composite

@@ -206,7 +206,7 @@ class NeuronSection(Section):
         """What a ``.net`` file cannot hold of the neurons, and the way out; None if it can."""
         if self.net_options is None:
             return f'has neurons of type "{self.type_name()}"', self.net_way_out
-        for name, value in (("graded", False), *self.net_options):
+        for name, value in self.net_options:
             if getattr(self, name) != value:
                 given, needed = (json.dumps(each) for each in (getattr(self, name), value))
                 return f'has "{name}": {given}', f'train with "{name}": {needed}'

@@ -28,6 +28,7 @@ from netdesc.exchange.net_synapses import (
     InputNeurons,
     KernelLayer,
     RecurrentLayer,
+    SynapticLayer,
     swap_channels,
 )
 from netdesc.exchange.net_writer import write_net
@@ -141,8 +142,8 @@ def _add(records: list[Named], name: str, record: NetLayer) -> None:
     """Appends a layer. A layer before it that only delays becomes its delays."""
     _, before = records[-1] if records else ("", None)
     if isinstance(before, InputNeurons) and before.delay is not None:
-        is_free = isinstance(record, DenseLayer) and record.delay is None
-        if not is_free or record.inputs == record.outputs:
+        is_free = isinstance(record, SynapticLayer) and record.delay is None
+        if not is_free or not record.reads_one_axis or record.inputs == record.outputs:
             problem = "reads a layer that only delays, and is not dense with another number of "
             hint = "train with the delay in the layer before"
             raise LayerError("", f"{problem}outputs than inputs and no delay", hint=hint)

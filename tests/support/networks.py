@@ -58,7 +58,8 @@ DENSE: tuple[dict[str, Any], ...] = (
     {"type": "dense", "units": 5},
     {"type": "recurrent", "units": 5, "recurrent_weight_scale": 2.0},
     {"type": "winner_take_all", "units": 5, "winners": 2},
-    {"type": "neurons", "weight": 0.75, "bias": -0.25},
+    # Files do not hold the axonal step of neurons at the input, of which the export warns.
+    {"type": "neurons", "weight": 0.75, "bias": -0.25, "axonal_delay_step": False},
 )
 
 

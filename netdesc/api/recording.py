@@ -18,12 +18,15 @@ from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.arrays import MAX_REAL_INPUT
 from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
 from netdesc.events.binning import real_inputs
-from netdesc.graph import Graph
-from netdesc.kernels.fixed_point import STATE_UNIT
+from netdesc.graph import INPUT, Graph, layers
+from netdesc.kernels.fixed_point import STATE_UNIT, WEIGHT_UNIT, weight_limits
 from netdesc.training.npz import array_errors, open_arrays, read_numbers
 
 EVENT_COLUMNS = (3, 4, 5)
 """An .npy file of rows with so many numbers holds events."""
+
+MAX_INPUT = -weight_limits(8)[0] // WEIGHT_UNIT
+"""Neurons at the input read what is on the grid of weights of 8 bits."""
 
 Input = str | Path | Event | NDArray[Any] | torch.Tensor
 """A file of events or of an array, events, or an array."""
@@ -118,11 +121,16 @@ def input_array(
     if data.dtype.kind not in "biuf" or not np.isfinite(data).all():
         raise EventFileError(recording.name, "does not hold finite numbers")
     values = data.astype(np.float64).reshape(-1, *shape)
-    units = values * STATE_UNIT
-    if (units == np.rint(units)).all() and np.abs(values).max() <= MAX_REAL_INPUT:
-        return values.astype(np.float32), []
-    problem = f"values are rounded to multiples of 1/64 of at most ±{MAX_REAL_INPUT}, as data are"
-    return real_inputs(values), [f"{recording.name}: {problem}"]
+    most, units, problems = np.abs(values).max(), values * STATE_UNIT, list[str]()
+    if most > MAX_INPUT and any(
+        INPUT in layer.inputs and isinstance(layer.section, layers.Neurons)
+        for layer in graph.layers
+    ):
+        problems.append(f"values beyond ±{MAX_INPUT}, which the neurons at the input cut off")
+    if (units != np.rint(units)).any() or most > MAX_REAL_INPUT:
+        values = real_inputs(values)
+        problems.append(f"values are rounded to multiples of 1/64, of at most ±{MAX_REAL_INPUT}")
+    return values.astype(np.float32), [f"{recording.name}: {problem}" for problem in problems]
 
 
 def bin_events(

@@ -32,8 +32,9 @@ RANDOM_STEPS, RANDOM_RATE, RANDOM_SEED = 300, 0.2, 0
 SAMPLED_PARTS: tuple[Part, ...] = ("validation", "test", "train")
 """The input is the first sample of the first of these parts that has any."""
 
-SHORT_STEPS, SHORT_OPERATIONS = (10, 250), 200_000_000
-"""Least and most steps at the end of training, and the most operations if there are more steps."""
+SHORT_STEPS, SHORT_OPERATIONS = (10, 250), 100_000_000
+"""At the end of training: the fewest steps of the last layer, the most steps, and the most
+operations if that leaves steps enough."""
 
 MAX_SHIFT = 8
 """Outputs that are equal so many steps earlier or later differ in timing only."""
@@ -103,16 +104,13 @@ class Verification:
         return not self.differences
 
     @property
-    def silent_layers(self) -> list[str]:
-        """The layers whose output was always 0, about which the comparison says little."""
-        return [each.layer for each in self.layers if not each.float]
-
-    @property
     def summary(self) -> str:
         """One or two clauses: all is identical, or where two runs part first, and why."""
         if self.is_identical:
             runs = "floats and integers" if self.export_problem else "floats, integers and export"
-            return f"{runs} give the same outputs in all {self.steps:,} steps of {self.input}"
+            text = f"{runs} give the same outputs in all {self.steps:,} steps of {self.input}"
+            silent = " and ".join(f'"{each.layer}"' for each in self.layers if not each.float)
+            return text + (silent and f", which are 0 in {silent}")
         return "; ".join(
             f"{each.runs[0]} and {each.runs[1]} part in step {each.step} of {self.input}, layer "
             f'"{each.layer}", neuron {each.neuron}: {each.values[0]:g} and {each.values[1]:g}; '
@@ -150,7 +148,8 @@ def verify(network: Source, input: Input | None = None) -> Verification:
     with tempfile.TemporaryDirectory(prefix="netdesc-") as folder:
         path, problem = Path(folder, "network.net"), ""
         try:
-            more += export_net(compiled.model, path)
+            texts = export_net(compiled.model, path)
+            more += [each.removeprefix(f"{path}: ") for each in texts]
         except NetFileError as error:
             path, problem = None, error.problem
         found = compare(compiled.model, path, input_TN)
@@ -184,7 +183,9 @@ def verify_shortly(
 
     The steps are so few that this takes less than a second.
     """
-    steps = max(SHORT_STEPS[0], min(SHORT_STEPS[1], SHORT_OPERATIONS // model.graph.synapses))
+    graph, (fewest, most) = model.graph, SHORT_STEPS
+    delay = sum(layer.delay for layer in graph.layers)
+    steps = max(delay + fewest, min(most, SHORT_OPERATIONS // graph.synapses))
     found = compare(model, exported, sample_TN[:steps].cpu().numpy())
     return replace(found, input=name)
 

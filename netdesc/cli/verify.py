@@ -61,8 +61,5 @@ def _print(output: Output, network: Path, found: Verification) -> None:
     output.print("")
     if found.export_problem:
         output.print(f"There is no export to compare: {found.export_problem}")
-    if found.silent_layers:
-        names = ", ".join(f'"{name}"' for name in found.silent_layers)
-        output.print(f"Always 0, so that little is proven about them: {names}")
     verdict = "identical" if found.is_identical else "different"
     output.print(f"{verdict}: {found.summary}")

@@ -76,9 +76,8 @@ REFUSED = ("convT", "pool", "unpool", AverageLayer.kind)
 def _input_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
     if not isinstance(layer, InputNeurons):
         return
-    yield _differs(
-        "netx does not read the input: set bias_mant of its neurons to what they receive"
-    )
+    way = "send it to a_in" if layer.neuron.is_delta else "set bias_mant to it"
+    yield _differs(f"netx does not connect the input, nor apply weight and bias: {way}")
     if np.any(layer.neuron.numbers.get("iDecay", DECAY_ONE) != DECAY_ONE):
         yield _differs("netx adds the input to the voltage, without the decay of the current")
 

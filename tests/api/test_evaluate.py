@@ -272,6 +272,17 @@ def test_values_of_arrays_are_on_the_grid_of_training(labelled: Path) -> None:
     assert len(found.warnings) == len(expected.warnings) + 1
 
 
+def test_images_that_neurons_at_the_input_cut_off_are_told(labelled: Path) -> None:
+    content = json.loads(labelled.read_text())
+    neurons = {"name": "first", "type": "neurons", "neuron": "cuba"}
+    content["layers"].insert(0, neurons)
+    labelled.write_text(json.dumps(content))
+    bright, cut = (inference.run(labelled, np.full(CELLS, level)) for level in (5, 254 / 64))
+    assert np.array_equal(bright.spikes_TN, cut.spikes_TN)
+    (problem,) = set(bright.warnings) - set(cut.warnings)
+    assert "±4" in problem
+
+
 @pytest.mark.parametrize(
     ("array", "problem"),
     [

@@ -120,7 +120,7 @@ LINE_BUDGETS = {
     "report": 3_800,
     "comparing": 600,
     "bench": 2_090,
-    "api": 1_620,
+    "api": 1_650,
     "cli": 4_750,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

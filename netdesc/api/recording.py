@@ -18,6 +18,7 @@ from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.arrays import MAX_REAL_INPUT
 from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
 from netdesc.events.binning import real_inputs
+from netdesc.events.files import EventFileAccessError
 from netdesc.graph import INPUT, Graph, layers
 from netdesc.kernels.fixed_point import STATE_UNIT, WEIGHT_UNIT, weight_limits
 from netdesc.training.npz import array_errors, open_arrays, read_numbers
@@ -55,6 +56,8 @@ def read_recording(source: Input) -> Recording:
         raise TypeError(f"a file, an Event or an array is needed, not {type(source).__name__}")
     path = Path(source)
     suffix = path.suffix.lower()
+    if suffix == ".npz" and not path.exists():
+        raise EventFileAccessError(path, "there is no such file")
     if suffix == ".npz" or (suffix == ".npy" and path.is_file() and not _holds_events(path)):
         return Recording(_read_array(path), str(path), path)
     return Recording(read_events(path), str(path), path)

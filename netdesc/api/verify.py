@@ -36,6 +36,9 @@ SHORT_STEPS, SHORT_OPERATIONS = (10, 250), 100_000_000
 """At the end of training: the fewest steps of the last layer, the most steps, and the most
 operations if that leaves steps enough."""
 
+ROUNDING = "rounding", "their states are rounded differently"
+"""The reason for a difference if there is no other, and its explanation."""
+
 MAX_SHIFT = 8
 """Outputs that are equal so many steps earlier or later differ in timing only."""
 
@@ -206,12 +209,12 @@ def compare(model: Network, exported: Path | None, input_TN: NDArray[np.float32]
         if place is not None:
             step, layer, neuron = place
             found_TN = runs[pair[0]][layer.name], runs[pair[1]][layer.name]
-            reason = (
-                _time_shift(*found_TN, pair)
-                or (copy and pair[1] == "exported" and _file_fault(graph, weights, copy, layer))
-                or (pair[0] == "float" and _device_range(model, input_TN, place))
-                or ("rounding", "their states are rounded differently")
-            )
+            reason = _time_shift(*found_TN, pair)
+            if reason is None and pair[0] == "float":
+                reason = _device_range(model, input_TN, place) or ROUNDING
+            elif reason is None and copy is not None:
+                reason = "file", _file_fault(graph, weights, copy, layer)
+            assert reason is not None
             values = float(found_TN[0][step, neuron]), float(found_TN[1][step, neuron])
             differences.append(Difference(pair, step, layer.name, neuron, values, *reason))
     layers = [
@@ -280,34 +283,35 @@ def _first_difference(graph: Graph, first: Outputs, second: Outputs) -> Place | 
 def _time_shift(
     first_TN: NDArray[Any], second_TN: NDArray[Any], names: tuple[str, str]
 ) -> tuple[str, str] | None:
+    """Says by how many steps one of two outputs is later; None if they differ in other ways."""
+    orders = (first_TN, second_TN, names[1]), (second_TN, first_TN, names[0])
     for shift in range(1, min(MAX_SHIFT, len(first_TN) - 1) + 1):
-        for late, early_TN, late_TN in (
-            (names[1], first_TN, second_TN),
-            (names[0], second_TN, first_TN),
-        ):
-            if not late_TN[:shift].any() and np.array_equal(early_TN[:-shift], late_TN[shift:]):
-                unit = "step" if shift == 1 else "steps"
-                return "timing", f"the {late} output is the same, {shift} {unit} later"
+        for early_TN, late_TN, late in orders:
+            is_shifted = np.array_equal(early_TN[:-shift], late_TN[shift:])
+            if is_shifted and early_TN[:-shift].any() and not late_TN[:shift].any():
+                steps = "1 step" if shift == 1 else f"{shift} steps"
+                return "timing", f"the {late} output is the same, {steps} later"
     return None
 
 
 def _file_fault(
     graph: Graph, weights: Weights, copy: tuple[Graph, Weights], layer: LayerNode
-) -> tuple[str, str] | None:
-    """Names the integers that the file holds otherwise; None if it holds the same."""
+) -> str:
+    """Names the integers of a layer that the file holds otherwise."""
     other = copy[0].layers[graph.layers.index(layer)]
-    if not isinstance(layer, SynapticNode) or not isinstance(other, SynapticNode):
-        return None
-    ours, theirs = (
-        {
-            **{f"weights {at}": each for at, each in enumerate(integers.weights)},
-            **integers.on_grid(),
-            "delays": np.zeros(1) if integers.delays is None else integers.delays,
-        }
-        for integers in (layer_integers(layer, weights), layer_integers(other, copy[1]))
-    )
-    names = [name for name in ours if (ours[name] != theirs.get(name)).any()]
-    return ("file", f"the file has other {' and '.join(names)}") if names else None
+    names: list[str] = []
+    if isinstance(layer, SynapticNode) and isinstance(other, SynapticNode):
+        ours, theirs = (
+            {
+                **dict(zip(each.weight_names, integers.weights, strict=True)),
+                **integers.on_grid(),
+                "delay": np.zeros(1) if integers.delays is None else integers.delays,
+            }
+            for each, state in ((layer, weights), (other, copy[1]))
+            for integers in (layer_integers(each, state),)
+        )
+        names = [name for name in ours if np.any(ours[name] != theirs.get(name))]
+    return f"the file has another {' and '.join(names) or 'layer'}"
 
 
 def _device_range(

@@ -88,7 +88,7 @@ def test_other_numbers_in_the_file_are_the_reason(tmp_path: Path) -> None:
     (difference,) = compare_with(model, other, tmp_path).differences
     assert difference.runs == ("integer", "exported")
     assert (difference.layer, difference.neuron, difference.reason) == ("last", 3, "file")
-    assert "weights" in difference.explanation
+    assert "another synapse.weight" in difference.explanation
 
 
 def test_later_spikes_are_a_matter_of_timing(tmp_path: Path) -> None:

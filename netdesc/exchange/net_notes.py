@@ -64,7 +64,9 @@ def _infer_fields(group: Group, layer: SynapticLayer) -> Iterator[str]:
         yield "no axonal delay step"
     if isinstance(layer, KernelLayer):
         slides = ("stride", "padding")
-        names = slides if layer.has_one_weight else (*slides, "dilation", "groups")
+        names = slides if layer.has_one_weight or layer.is_pool else (*slides, "dilation", "groups")
+    if isinstance(layer, KernelLayer) and layer.is_pool:
+        yield "a pool that adds rows or columns at the end, as conv"
     for name in names:
         if not group.has(name):
             value = layer.fields[name] if isinstance(layer, InputNeurons) else getattr(layer, name)

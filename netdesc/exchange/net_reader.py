@@ -234,9 +234,29 @@ def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
         turned = KernelShape(**slides, output_padding=(0, 0), groups=1, is_transposed=gathers)
         sizes = turned.output_size((shape[1], shape[2]), kernel)
         before = (channels, *(max(1, each) for each in sizes))
+    elif kind == "pool" and (slides["padding"], slides["stride"]) == ((0, 0), kernel):
+        ends = _missing_ends(before, shape, kernel)
+        if any(ends):
+            more |= {"kind": "conv", "groups": shape[0], "padding": ends, "is_pool": True}
+            padded = np.pad(weight, ((0, 0), (0, 0), *((end, 0) for end in ends)))
+            weight = padded.repeat(shape[0], axis=0)
     return KernelLayer(
         (weight,), neuron, **_read_channels(group, shape[0]), input_shape=before, **more
     )
+
+
+def _missing_ends(before: Shape, shape: Shape, kernel: tuple[int, int]) -> tuple[int, int]:
+    """Returns the rows and columns that slayer adds at the end so that the windows of a pool fit.
+
+    Returns 0, 0 if that does not explain the shape. A convolution whose kernel begins with as many
+    rows and columns of zeros adds them at both ends.
+    """
+    missing = [
+        count * size - axis
+        for count, size, axis in zip(shape[1:], kernel, before[1:], strict=False)
+    ]
+    fits = all(0 <= each < size for each, size in zip(missing, kernel, strict=False))
+    return (missing[0], missing[1]) if fits and len(missing) == 2 else (0, 0)
 
 
 def _read_channels(group: Group, channels: int, inputs: int = 0) -> dict[str, NDArray[np.int32]]:

@@ -258,7 +258,7 @@ class KernelLayer(SynapticLayer):
 
     ``weights`` are [out, in / groups, height, width] in ``conv``, [in, out / groups, height, width]
     in ``convT``, and [1, 1, height, width] in ``pool`` and ``unpool``, all equal. LayerError also
-    if the shapes do not fit.
+    if the shapes do not fit. ``is_pool`` says of ``conv`` that the file has a pool of this kernel.
     """
 
     size_dataset: ClassVar[str] = "shape"
@@ -270,6 +270,7 @@ class KernelLayer(SynapticLayer):
     padding: tuple[int, int] = field(kw_only=True, default=(0, 0))
     dilation: tuple[int, int] = field(kw_only=True, default=(1, 1))
     groups: int = field(kw_only=True, default=1)
+    is_pool: bool = field(kw_only=True, default=False)
 
     def __post_init__(self) -> None:
         weight = self.weights[0]
@@ -311,7 +312,8 @@ class KernelLayer(SynapticLayer):
         else:
             values = {"channels": self.channels, **values}
             values |= {"dilation": self.dilation, "groups": self.groups}
-            defaults |= {"dilation": (1, 1), "groups": 1}
+            values["trainable"] = not self.is_pool
+            defaults |= {"dilation": (1, 1), "groups": 1, "trainable": True}
         kept = {name: each for name, each in values.items() if each != defaults.get(name)}
         return {
             name: each[0] if isinstance(each, tuple) and each[0] == each[1] else each

@@ -108,6 +108,24 @@ def test_a_file_without_input_layer(tmp_path) -> None:
     assert any("height and width of the input" in each for each in imported.warnings)
 
 
+def test_a_pool_of_slayer_adds_a_last_column(tmp_path) -> None:
+    exported(tmp_path / "a.net", CONV, POOL)
+    with h5py.File(tmp_path / "a.net", "a") as file:
+        file["layer/0/shape"][:] = [2, 6, 8]
+        file["layer/1/shape"][:] = [4, 4, 7]
+        file["layer/2/shape"][:] = [4, 2, 4]
+    imported = import_net(tmp_path / "a.net")
+    weight = imported.weights["layers.conv2.synapse.weight"]
+    assert [layer["type"] for layer in imported.description["layers"]] == ["conv", "conv"]
+    image = torch.arange(28.0).reshape(1, 4, 7)
+    section = imported.document.layers[1]
+    found = torch.conv2d(
+        image.repeat(4, 1, 1), torch.tensor(weight), None, section.strides, section.paddings, 1, 4
+    )
+    padded = torch.nn.functional.pad(image, (0, 1))
+    assert torch.equal(found, torch.nn.functional.avg_pool2d(padded, 2).repeat(4, 1, 1) * 4)
+
+
 DAMAGED = {
     # layer/dataset -> a wrong value, and a part of the message
     "1/shape": ([4, 4, 5], r"layer 1: shape: is \[4, 4, 5\]; \[4, 4, 6\] follows"),

@@ -101,3 +101,36 @@ def test_as_many_delays_as_inputs_delay_what_arrives(tmp_path: Path) -> None:
         later_TI[steps:, index] = input_TI[: 9 - steps, index]
     output_TBN = netdesc.compile(imported).model(torch.tensor(input_TI).float()[:, None])
     np.testing.assert_array_equal(output_TBN[:, 0].detach(), later_TI @ weight.T / 64)
+
+
+def test_a_network_as_slayerpytorch_writes_them(tmp_path: Path) -> None:
+    """Weights are without axes of length 1, sizes are one number, and pools add a last row."""
+    rng = np.random.default_rng(3)
+
+    def weight(*shape: int) -> np.ndarray:
+        return np.float32(2 * rng.integers(-40, 60, shape)).squeeze()
+
+    pool = OLD_NEURON | {"type": "pool", "weight": np.full((2, 2), 60.0), "kernelSize": 2}
+    conv = OLD_NEURON | {"type": "conv", "weight": weight(3, 1, 3, 3, 1), "padding": 1}
+    path = write_layers(
+        tmp_path / "old.net",
+        {"type": "input", "shape": [1, 6, 6]},
+        conv | {"shape": [3, 6, 6], "kernelSize": 3, "stride": 1, "delay": [4.0, 0.0, 2.0]},
+        pool | {"shape": [3, 3, 3], "stride": 2},
+        pool | {"shape": [3, 2, 2], "stride": 2},
+        {"type": "flatten", "shape": [1, 1, 12]},
+        OLD_NEURON | {"shape": [4, 1, 1], "weight": weight(4, 12, 1, 1, 1), "inFeatures": 12,
+                      "outFeatures": 4, "neuron/gradedSpike": None},
+        {"type": "average", "shape": [2, 1, 1]},
+    )  # fmt: skip
+    imported = import_net(path)
+    assert [row.type for row in imported.table] == [
+        "input", "conv", "pool", "conv", "flatten", "dense", "average",
+    ]  # fmt: skip
+    netdesc.export_net(netdesc.compile(imported).model, tmp_path / "new.net")
+    input_TN = rng.random((40, 1, 6, 6)) < 0.3
+    output_TN = netdesc.run_integer(path, input_TN)
+    assert output_TN.any()
+    np.testing.assert_array_equal(netdesc.run_integer(tmp_path / "new.net", input_TN), output_TN)
+    forward_TBN = netdesc.compile(imported).model.eval()(torch.tensor(input_TN).float()[:, None])
+    np.testing.assert_array_equal(forward_TBN[:, 0].detach(), output_TN)

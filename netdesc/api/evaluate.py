@@ -109,7 +109,10 @@ def evaluate(
         raise TypeError(f"a part is one of {', '.join(PARTS)}; arrays are passed as data=…")
     if data is None and isinstance(run, str | Path) and is_net_file(Path(run)):
         error = DataError if os.path.exists(run) else MissingDataError
-        raise error(f"{run}: a .net file names no data; give a run or a document")
+        raise error(
+            f"{run}: a .net file names no data; give a run, or the document that netdesc import "
+            'writes, after adding "data" to it'
+        )
     opened = open_network(run, with_files=data is None)
     compiled, description, folder, *_ = opened
     if folder is not None and data is None:

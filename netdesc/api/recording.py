@@ -100,7 +100,8 @@ def input_array(
 
     Events are binned as ``file``, a section of the document, says. An array [steps, neurons] or
     [steps, *input shape] has its own number of steps; one of the input's shape is held for all
-    steps. EventFileError if the recording does not fit.
+    steps. Values that are no multiples of 1/4096 are rounded to 1/64, as those of data are.
+    EventFileError if the recording does not fit.
     """
     data, shape = recording.data, graph.input_shape
     if isinstance(data, Event):
@@ -124,16 +125,17 @@ def input_array(
     if data.dtype.kind not in "biuf" or not np.isfinite(data).all():
         raise EventFileError(recording.name, "does not hold finite numbers")
     values = data.astype(np.float64).reshape(-1, *shape)
-    most, units, problems = np.abs(values).max(), values * STATE_UNIT, list[str]()
-    if most > MAX_INPUT and any(
-        INPUT in layer.inputs and isinstance(layer.section, layers.Neurons)
-        for layer in graph.layers
+    limit = MAX_REAL_INPUT
+    if any(
+        INPUT in each.inputs and isinstance(each.section, layers.Neurons) for each in graph.layers
     ):
-        problems.append(f"values beyond ±{MAX_INPUT}, which the neurons at the input cut off")
+        limit = MAX_INPUT
+    most, units, problems = np.abs(values).max(), values * STATE_UNIT, list[str]()
+    if most > limit:
+        problems.append(f"{recording.name}: values beyond ±{limit} are cut off; scale the values")
     if (units != np.rint(units)).any() or most > MAX_REAL_INPUT:
         values = real_inputs(values)
-        problems.append(f"values are rounded to multiples of 1/64, of at most ±{MAX_REAL_INPUT}")
-    return values.astype(np.float32), [f"{recording.name}: {problem}" for problem in problems]
+    return values.astype(np.float32), problems
 
 
 def bin_events(

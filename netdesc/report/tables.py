@@ -102,7 +102,7 @@ def verification_table(found: Verification) -> Table:
     ]
     headings = ["Layer", "Neurons", "Floats", "Integers", "network.net"]
     verdict = "Identical" if found.identical else "Different"
-    return Table(f"{verdict}: {found.summary}.", headings, rows)
+    return Table(f"Outputs that are not 0. {verdict}: {found.summary}.", headings, rows)
 
 
 def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:

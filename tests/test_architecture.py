@@ -120,13 +120,13 @@ LINE_BUDGETS = {
     "report": 3_800,
     "comparing": 600,
     "bench": 2_090,
-    "api": 1_650,
-    "cli": 4_750,
+    "api": 1_830,
+    "cli": 4_800,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_700
-MAX_TEST_LINES = 38_000
+MAX_PACKAGE_LINES = 56_950
+MAX_TEST_LINES = 38_600
 
 
 def line_count(folder: Path) -> int:

@@ -16,7 +16,7 @@ from netdesc.description import Description, Document, load
 from netdesc.description.detect import is_net_file
 from netdesc.description.python_values import Overrides
 from netdesc.exchange import ImportedNetwork, import_net, read_weights
-from netdesc.exchange.importer import STEP_MS_ASSUMED
+from netdesc.exchange.importer import STEP_MS_WARNING
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
@@ -103,7 +103,7 @@ class OpenedNetwork(NamedTuple):
     def warnings(self) -> list[str]:
         """The warning that the document names no weights, or the file no step; or an empty list."""
         if self.step_ms_is_assumed:
-            return [f"{STEP_MS_ASSUMED}; to set it, import the file with step_ms (--step-ms)"]
+            return [STEP_MS_WARNING]
         description = self.description
         if description is None or self.folder is not None or description.document.weights:
             return []

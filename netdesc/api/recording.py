@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from netdesc.description import Description
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.arrays import MAX_REAL_INPUT
 from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
-from netdesc.events.binning import real_inputs
+from netdesc.events.binning import Duplicates, Rounding, real_inputs
 from netdesc.events.files import EventFileAccessError
 from netdesc.graph import INPUT, Graph, layers
 from netdesc.kernels.fixed_point import STATE_UNIT, WEIGHT_UNIT, weight_limits
@@ -29,7 +30,10 @@ EVENT_COLUMNS = (3, 4, 5)
 MAX_INPUT = -weight_limits(8)[0] // WEIGHT_UNIT
 """Neurons at the input read what is on the grid of weights of 8 bits."""
 
-Input = str | Path | Event | NDArray[Any] | torch.Tensor
+if TYPE_CHECKING:
+    import torch
+
+Input: TypeAlias = "str | Path | Event | NDArray[Any] | torch.Tensor"
 """A file of events or of an array, events, or an array."""
 
 
@@ -50,7 +54,7 @@ def read_recording(source: Input) -> Recording:
     """
     if isinstance(source, Event):
         return Recording(source, "the events")
-    if isinstance(source, np.ndarray | torch.Tensor):
+    if hasattr(source, "__array__"):
         return Recording(np.asarray(source), "the array")
     if not isinstance(source, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"a file, an Event or an array is needed, not {type(source).__name__}")
@@ -93,6 +97,40 @@ def find_pair(description: Description | None, file: Path | None) -> Pair | None
     return None
 
 
+def input_chunks(
+    recording: Recording, graph: Graph, file: EventFile | None, chunk_steps: int
+) -> tuple[Iterator[NDArray[np.float32]], list[str]]:
+    """Returns what ``input_array`` does, in chunks of steps; events need no array of all steps."""
+    event, shape, cells = recording.data, graph.input_shape, math.prod(graph.input_shape)
+    if not isinstance(event, Event):
+        input_TN, problems = input_array(recording, graph, file)
+        firsts = range(0, len(input_TN), chunk_steps)
+        return (input_TN[first : first + chunk_steps] for first in firsts), problems
+    with _event_errors(recording):
+        index, value, dropped = event.binned(shape, graph.steps, graph.step_ms, *_binning(file))
+
+    def chunks() -> Iterator[NDArray[np.float32]]:
+        for first in range(0, graph.steps, chunk_steps):
+            steps = min(chunk_steps, graph.steps - first)
+            low, high = np.searchsorted(index, [first * cells, (first + steps) * cells])
+            chunk_TN = np.zeros((steps, *shape), np.float32)
+            chunk_TN.reshape(-1)[index[low:high] - first * cells] = value[low:high]
+            yield chunk_TN
+
+    return chunks(), _warn_of_dropped(recording, graph, dropped)
+
+
+def _warn_of_dropped(recording: Recording, graph: Graph, dropped: int) -> list[str]:
+    if not dropped:
+        return []
+    problem = (
+        f"{recording.name}: {dropped} of {len(recording.data)} events lie outside {graph.steps} "
+        f"steps of {graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
+    )
+    warnings.warn(problem, DroppedEvents, stacklevel=4)
+    return [problem]
+
+
 def input_array(
     recording: Recording, graph: Graph, file: EventFile | None = None
 ) -> tuple[NDArray[np.float32], list[str]]:
@@ -106,14 +144,7 @@ def input_array(
     data, shape = recording.data, graph.input_shape
     if isinstance(data, Event):
         input_TN, dropped = bin_events(recording, shape, graph, file)
-        if not dropped:
-            return input_TN, []
-        problem = (
-            f"{recording.name}: {dropped} of {len(data)} events lie outside {graph.steps} steps "
-            f"of {graph.step_ms:g} ms and shape {list(shape)} and are left out"
-        )
-        warnings.warn(problem, DroppedEvents, stacklevel=3)
-        return input_TN, [problem]
+        return input_TN, _warn_of_dropped(recording, graph, dropped)
     if data.shape == shape:
         data = np.broadcast_to(data, (graph.steps, *shape))
     elif data.ndim < 2 or not len(data) or data.shape[1:] not in (shape, (math.prod(shape),)):
@@ -142,10 +173,20 @@ def bin_events(
     recording: Recording, shape: tuple[int, ...], graph: Graph, file: EventFile | None
 ) -> tuple[NDArray[np.float32], int]:
     """Bins events as the document says. EventFileError if they do not fit the shape."""
+    with _event_errors(recording) as event:
+        return to_dense(event, shape, graph.steps, graph.step_ms, *_binning(file))
+
+
+def _binning(file: EventFile | None) -> tuple[Rounding, Duplicates]:
+    return ("nearest", "or") if file is None else (file.rounding, file.duplicates)
+
+
+@contextlib.contextmanager
+def _event_errors(recording: Recording) -> Iterator[Event]:
+    """Yields the events. EventFileError if there are none, or if they do not fit."""
     if not isinstance(recording.data, Event):
         raise EventFileError(recording.name, "holds no events")
-    rounding, duplicates = ("nearest", "or") if file is None else (file.rounding, file.duplicates)
     try:
-        return to_dense(recording.data, shape, graph.steps, graph.step_ms, rounding, duplicates)
+        yield recording.data
     except ValueError as error:
         raise EventFileError(recording.name, str(error)) from error

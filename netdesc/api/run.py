@@ -1,85 +1,54 @@
-"""Runs a network on one recording of events, in floats or in the device's integers."""
+"""Runs a network on one recording of events, in floats or in the device's integers.
+
+Importing this module loads no torch, which the integer run of a ``.net`` file does not need.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from netdesc.api.compile import Compiled, OpenedNetwork, Source, open_network
 from netdesc.api.recording import (
     Input,
     Recording,
     bin_events,
     find_pair,
     input_array,
+    input_chunks,
     read_recording,
 )
+from netdesc.api.run_result import ForwardResult, LayerSpikes, Result
 from netdesc.description.detect import is_net_file
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import Event, EventFileError
 from netdesc.events.binning import require_choice
 from netdesc.exchange import ImportedNetwork, import_net
-from netdesc.graph import Graph
-from netdesc.hardware import simulate
-from netdesc.losses import SILENT, build_classifier
-from netdesc.training.confusion_counter import decide
+from netdesc.exchange.importer import STEP_MS_WARNING
+from netdesc.graph import build_graph
+from netdesc.hardware import IntegerNetwork, Resets, Timing
+
+if TYPE_CHECKING:
+    from netdesc.api.compile import OpenedNetwork, Source
+    from netdesc.description.models import Pair
 
 Arithmetic = Literal["float", "integer"]
 
 
-@dataclass(frozen=True)
-class LayerSpikes:
-    """The number of spikes of a layer, or of the input, over all neurons and steps."""
-
-    layer: str
-    neurons: int
-    spikes: int
-
-
-@dataclass(frozen=True)
-class TargetComparison:
-    """The comparison of the output with the document's target for this input."""
-
-    loss: float
-    target_spikes: int
-    met: int
-    """The number of target spikes that the output has in the same step and neuron."""
-
-
-@dataclass(frozen=True)
-class Classification:
-    """The class that the network predicts, and the document's label for this input."""
-
-    prediction: int | None
-    """The predicted class; None if the output is silent."""
-    label: int | None
-    """The label; None if the document has no label for this input."""
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """The output spikes of a network, bool [steps, *output shape], and measurements.
-
-    ``comparison`` is None if the document has no target for the input. ``classification`` is None
-    if the network does not classify. ``warnings`` give reasons why the output may be wrong.
-    """
-
-    graph: Graph
-    steps: int
-    """The number of steps of the input."""
-    spikes_TN: NDArray[np.bool_]
-    layers: list[LayerSpikes]
-    comparison: TargetComparison | None
-    classification: Classification | None
-    warnings: list[str]
-
-
-def run(network: Source, input: Input, arithmetic: Arithmetic = "float") -> Result:
+def run(
+    network: Source,
+    input: Input,
+    arithmetic: Arithmetic = "float",
+    *,
+    timing: Timing = "training",
+    reset_interval: int | None = None,
+    reset_offset: int | None = None,
+) -> Result:
     """Runs a network on one recording: a file of events or of an array, an ``Event``, or an array.
 
     ``network`` is anything that ``compile`` takes; a run has its best weights. If its document
@@ -88,143 +57,136 @@ def run(network: Source, input: Input, arithmetic: Arithmetic = "float") -> Resu
     says so. Events outside the network's neurons or steps are left out with the warning
     ``DroppedEvents``. Both are in ``warnings`` of the result. An array is [steps, neurons] or
     [steps, *input shape], of any number of steps, or [*input shape], such as an image that is held
-    for all steps. EventFileError (a ValueError) if the recording does not fit, ValueError if
-    ``arithmetic`` is unknown, TypeError if ``input`` has another type, the errors of ``compile`` if
-    the network cannot be built.
+    for all steps. ``timing``, ``reset_interval`` and ``reset_offset`` are those of ``run_integer``.
+    EventFileError (a ValueError) if the recording does not fit, ValueError if ``arithmetic`` is
+    unknown or has no such timing or resets, TypeError if ``input`` has another type, the errors of
+    ``compile`` if the network cannot be built.
 
     >>> result = netdesc.run("examples/oxford.json", "data/oxford/input.bs1")
     >>> result.spikes_TN.shape, result.comparison.target_spikes
     ((1900, 200), 10458)
     """
     require_choice(arithmetic, Arithmetic)
+    require_choice(timing, Timing)
+    resets, is_integer = Resets(reset_interval, reset_offset), arithmetic == "integer"
+    if not is_integer and (timing, reset_interval) != ("training", None):
+        raise ValueError('timing and resets are those of the device: choose arithmetic "integer"')
     recording = read_recording(input)
-    opened = open_for(network, recording)
-    compiled, description, *_ = opened
-    graph = compiled.graph
+    imported = _import(network)
+    opened = None
+    if is_integer and imported is not None:  # which needs no torch
+        graph, weights = build_graph(imported.document), imported.weights
+        graph = replace(graph, steps=_needed_steps(imported, recording) or graph.steps)
+        problems = [STEP_MS_WARNING] if imported.step_ms_is_assumed else []
+    else:
+        opened = open_for(imported or network, recording)
+        graph, problems = opened.compiled.graph, opened.warnings
+        weights = opened.compiled.model.folded_state() if is_integer else {}
+    description = opened and opened.description
     pair = find_pair(description, recording.path)
-    input_TN, left_out = input_array(recording, graph, pair.input if pair else None)
-    problems = opened.warnings + left_out
-    spikes_TN, counts, range_warnings = _ENGINES[arithmetic](compiled, input_TN)
-    layers = [LayerSpikes("input", input_TN[0].size, int(np.count_nonzero(input_TN)))]
+    file = pair.input if pair else None
+    if opened is None or is_integer:
+        device = IntegerNetwork(graph, weights, timing, resets)
+        chunks, left_out = input_chunks(recording, graph, file, device.chunk_steps)
+        found = _run_integer(device, chunks)
+    else:
+        from netdesc.api.float_run import run_float
+
+        input_TN, left_out = input_array(recording, graph, file)
+        found = run_float(opened.compiled, input_TN)
+    layers = [LayerSpikes("input", math.prod(graph.input_shape), found.input_spikes)]
     layers += [
-        LayerSpikes(layer.name, int(np.prod(layer.output_shape)), counts[layer.name])
-        for layer in graph.layers
-        if layer.name in counts
+        LayerSpikes(layer.name, layer.neurons, found.counts[layer.name])
+        for layer in graph.neuron_layers
     ]
-    comparison = classification = None
+    result = Result(graph, found.steps, found.output_index, layers, None, None, problems + left_out)
+    if opened is not None:
+        result = _judge(result, opened, pair)
+    return replace(result, warnings=result.warnings + found.range_warnings)
+
+
+def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
+    """Adds the comparison with the target, and the class, to the result of a network that is no
+    ``.net`` file; of such a file neither is known."""
+    from netdesc.api.float_run import classify, compare
+
+    graph, description = result.graph, opened.description
     if description is not None and pair is not None and pair.target is not None:
         try:
             target = read_recording(description.resolve(pair.target.path))
             target_TN, _ = bin_events(target, graph.output_shape, graph, pair.target)
         except EventFileError as error:
-            problems.append(f"the output is not compared with the target: {error}")
+            result.warnings.append(f"the output is not compared with the target: {error}")
         else:
-            comparison = _compare(compiled, spikes_TN, target_TN)
-    if graph.classes is not None:
-        classification = _classify(graph, spikes_TN, pair and pair.label)
-    problems += range_warnings
-    return Result(graph, len(input_TN), spikes_TN, layers, comparison, classification, problems)
+            comparison = compare(opened.compiled, result.spikes_TN, target_TN)
+            result = replace(result, comparison=comparison)
+    if graph.classes is None or opened.is_imported:
+        return result
+    classification = classify(graph, result.spikes_TN, pair and pair.label)
+    return replace(result, classification=classification)
 
 
-def open_for(network: Source, recording: Recording | None) -> OpenedNetwork:
-    """Compiles the network. That of a ``.net`` file gets steps enough for the recording."""
-    imported = network
-    if isinstance(network, str | Path) and is_net_file(Path(network)):
-        imported = import_net(network)
-    if isinstance(imported, ImportedNetwork) and recording is not None:
-        return open_network(_with_enough_steps(imported, recording))
-    return open_network(network)
+def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]]) -> ForwardResult:
+    steps = input_spikes = first = 0
+    output, found = network.graph.output[0], list[NDArray[np.int64]]()
 
+    def keep(output_TN: NDArray[Any]) -> None:
+        nonlocal first
+        found.append(np.flatnonzero(output_TN) + first)
+        first += output_TN.size
 
-def _with_enough_steps(imported: ImportedNetwork, recording: Recording) -> ImportedNetwork:
-    """Chooses enough steps for the last event to reach the output, if their number is not given.
-
-    EventFileError if more than ``MAX_STEPS`` steps are needed.
-    """
-    if not imported.steps_are_assumed:
-        return imported
-    event, step_ms = recording.data, imported.description["time"]["step_ms"]
-    if not isinstance(event, Event):
-        return imported
-    last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
-    steps = round(last_ms / step_ms) + 1 + len(imported.table)
-    if steps > MAX_STEPS:
-        raise EventFileError(
-            recording.name,
-            f"its last event is at {last_ms:,.10g} ms; the .net file does not say how long a "
-            f"sample is, and {MAX_STEPS:,} steps of {step_ms:g} ms are the most",
-        )
-    time = {"steps": steps, "step_ms": step_ms}
-    return replace(imported, description=imported.description | {"time": time})
-
-
-class _ForwardResult(NamedTuple):
-    spikes_TN: NDArray[np.bool_]
-    counts: dict[str, int]
-    """Name of a layer of neurons -> the number of its spikes."""
-    range_warnings: list[str]
-
-
-def _run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> _ForwardResult:
-    counts: dict[str, int] = {}
-
-    def count(name: str):
-        def hook(_block: torch.nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
-            counts[name] = int(torch.count_nonzero(spikes_TBN))
-
-        return hook
-
-    hooks = [block.register_forward_hook(count(name)) for name, block in compiled.model.blocks()]
-    was_training = compiled.model.training
-    compiled.model.eval()
-    compiled.model.reset_state()
-    with torch.no_grad():
-        output_TBN = compiled.model(torch.from_numpy(input_TN).unsqueeze(1))
-    compiled.model.train(was_training)
-    for hook in hooks:
-        hook.remove()
-    range_warnings = [
-        f'layer "{report.name}": a state leaves the 24 bits of the device, whose output can differ'
-        for report in compiled.model.engine_report()
-        if report.leaves_device_range
-    ]
-    return _ForwardResult(output_TBN[:, 0].numpy() != 0, counts, range_warnings)
-
-
-def _run_integer(compiled: Compiled, input_TN: NDArray[np.float32]) -> _ForwardResult:
-    integer = simulate(compiled.graph, compiled.model.folded_state(), input_TN)
+    for chunk_TN in chunks:
+        steps += len(chunk_TN)
+        input_spikes += int(np.count_nonzero(chunk_TN))
+        keep(network.run(chunk_TN))
+    keep(network.finish()[output])
     range_warnings = [
         f'layer "{run.layer}": state "{state}" left the 24 bits of the device {count} times; '
         "a float run, which has no such limit, can differ"
-        for run in integer.counts
+        for run in network.counts
         for state, count in (run.wrapped | run.clipped).items()
         if count
     ]
-    shape = (len(input_TN), *compiled.graph.output_shape)
-    counts = {run.layer: run.spikes for run in integer.counts}
-    return _ForwardResult((integer.output_TN != 0).reshape(shape), counts, range_warnings)
+    counts = {run.layer: run.spikes for run in network.counts}
+    return ForwardResult(steps, input_spikes, np.concatenate(found), counts, range_warnings)
 
 
-_ENGINES = {"float": _run_float, "integer": _run_integer}
+def _import(network: Source) -> ImportedNetwork | None:
+    """Returns the network of a ``.net`` file; None if it is another one."""
+    if isinstance(network, str | Path) and is_net_file(Path(network)):
+        return import_net(network)
+    return network if isinstance(network, ImportedNetwork) else None
 
 
-def _compare(
-    compiled: Compiled, spikes_TN: NDArray[np.bool_], target_TN: NDArray[np.float32]
-) -> TargetComparison:
-    output_TBN = torch.from_numpy(spikes_TN.astype(np.float32)).unsqueeze(1)
-    with torch.no_grad():
-        loss = compiled.loss.of_output(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
-    return TargetComparison(
-        loss=loss.item(),
-        target_spikes=int(np.count_nonzero(target_TN)),
-        met=int(np.count_nonzero((target_TN != 0) & spikes_TN)),
-    )
+def open_for(network: Source, recording: Recording | None) -> OpenedNetwork:
+    """Compiles the network. That of a ``.net`` file gets steps enough for the recording.
+
+    EventFileError if more than ``MAX_STEPS`` steps are needed.
+    """
+    from netdesc.api.compile import open_network
+
+    imported = _import(network)
+    steps = None
+    if imported is not None and recording is not None:
+        steps = _needed_steps(imported, recording)
+    if imported is None or recording is None or steps is None:
+        return open_network(network if imported is None else imported)
+    time = imported.description["time"] | {"steps": steps}
+    if steps > MAX_STEPS:
+        assert isinstance(recording.data, Event)
+        raise EventFileError(
+            recording.name,
+            f"its last event is at {recording.data.t.max():,.10g} ms; the .net file does not say "
+            f"how long a sample is, and {MAX_STEPS:,} steps of {time['step_ms']:g} ms are the most "
+            "outside the integer run",
+        )
+    return open_network(replace(imported, description=imported.description | {"time": time}))
 
 
-def _classify(graph: Graph, spikes_TN: NDArray[np.bool_], label: int | None) -> Classification:
-    """Predicts the class of the sample: if each step has a class, the class of most steps."""
-    assert graph.classes is not None
-    output_TBN = torch.from_numpy(spikes_TN).unsqueeze(1)
-    any_label = torch.zeros(1, dtype=torch.int64)
-    prediction = decide(build_classifier(graph)(output_TBN), any_label, graph.classes).item()
-    return Classification(None if prediction == SILENT else int(prediction), label)
+def _needed_steps(imported: ImportedNetwork, recording: Recording) -> int | None:
+    """Returns the steps until the last event can reach the output, if the file has no number."""
+    event, step_ms = recording.data, imported.description["time"]["step_ms"]
+    if not imported.steps_are_assumed or not isinstance(event, Event):
+        return None
+    last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
+    return round(last_ms / step_ms) + 1 + len(imported.table)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 
 import torch
 
-from netdesc import training
 from netdesc.api.compile import read_description, weight_readers
 from netdesc.api.trained_run import Run
 from netdesc.api.verify import verify_shortly
@@ -34,12 +33,13 @@ from netdesc.runs.files import (
     LinkError,
     is_filled,
 )
+from netdesc.training import train as training
 from netdesc.training.callbacks import Callback
 from netdesc.training.errors import StorageError
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.progress import Style
 from netdesc.training.run_directory import require_run
-from netdesc.training.session import Sample
+from netdesc.training.session import Hooks, Sample
 
 
 class RareOptions(TypedDict, total=False):
@@ -170,7 +170,7 @@ def train_network(
         engine=settings.engine,
         progress=settings.progress,
         data=memory,
-        hooks=training.Hooks(readers, settings.callbacks, finish, settings.ignore_memory),
+        hooks=Hooks(readers, settings.callbacks, finish, settings.ignore_memory),
     )
     _write_report(outcome.path, warn)
     for warning in outcome.warnings:

@@ -18,7 +18,7 @@ from netdesc.report.errors import ReportError
 from netdesc.report.metrics import read_metrics, read_rows
 from netdesc.report.record import read_record
 from netdesc.runs.files import LOCK, METRICS, REPORT
-from netdesc.training import Outcome
+from netdesc.training.session import Outcome
 
 SHOWN_METRICS = ("epoch", "loss", "validation_loss", "accuracy", "validation_accuracy")
 """The metrics of the best epoch that a notebook shows."""

@@ -22,8 +22,9 @@ from netdesc.bench.peers.torch_side import peak_bytes_on
 from netdesc.bench.programs import BenchError
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
-from netdesc.training import Hooks, Outcome, train
 from netdesc.training.record import environment
+from netdesc.training.session import Hooks, Outcome
+from netdesc.training.train import train
 
 WARM_UP = 20
 """The number of epochs at the start that are not timed: they load kernels and fill caches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,8 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.api.run import Arithmetic, Classification
+    from netdesc.api.run import Arithmetic
+    from netdesc.api.run_result import Classification
 
 
 @click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
@@ -27,10 +28,34 @@ if TYPE_CHECKING:
     show_default=True,
     help="float, as in training, or the 24-bit integers of the device.",
 )
+@click.option(
+    "--timing",
+    type=click.Choice(["training", "lava"]),
+    default="training",
+    show_default=True,
+    help="lava: in integers, biases act before the input reaches a layer, as on Lava.",
+)
+@click.option(
+    "--reset-interval",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help="In integers, set all states to 0 whenever a sample of so many steps begins.",
+)
+@click.option(
+    "--reset-offset",
+    type=int,
+    metavar="STEPS",
+    help="reset_offset of netx; by default, samples do not touch each other.",
+)
 @options.as_json
 @click.pass_obj
 def run(
-    output: Output, network: Path, events: Path, target: Path | None, arithmetic: Arithmetic
+    output: Output,
+    network: Path,
+    events: Path,
+    target: Path | None,
+    arithmetic: Arithmetic,
+    **device: Any,
 ) -> None:
     """Run a network on the file INPUT and count the spikes of each layer.
 
@@ -42,15 +67,20 @@ def run(
     of the length, as it says. If it does not say, it runs in steps of 1 ms until the last event of
     INPUT, and one more step for each layer.
     """
+    if device["reset_offset"] is not None and device["reset_interval"] is None:
+        raise click.UsageError("--reset-offset needs --reset-interval")
+    if arithmetic == "float" and (device["timing"] != "training" or device["reset_interval"]):
+        raise click.UsageError("--timing and --reset-interval need --arithmetic integer")
     from netdesc.api import run as inference
-    from netdesc.events import DroppedEvents, from_dense, write_events
+    from netdesc.events import DroppedEvents, from_index, write_events
 
     with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
-        result = inference.run(network, events, arithmetic)
+        result = inference.run(network, events, arithmetic, **device)
     for warning in result.warnings:
         output.error(f"warning: {warning}")
     if target is not None:
-        write_events(target, from_dense(result.spikes_TN, result.graph.step_ms))
+        graph = result.graph
+        write_events(target, from_index(result.output_index, graph.output_shape, graph.step_ms))
     if output.as_json:
         output.print_json(
             {

@@ -1,7 +1,7 @@
 """Spike events: their container, files and pictures, and the conversion to dense arrays."""
 
 from netdesc.events.atomic_write import atomic_path
-from netdesc.events.container import DroppedEvents, Event, from_dense, to_dense
+from netdesc.events.container import DroppedEvents, Event, from_dense, from_index, to_dense
 from netdesc.events.files import EventFileError, read_events, write_events
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "EventFileError",
     "atomic_path",
     "from_dense",
+    "from_index",
     "read_events",
     "to_dense",
     "write_events",

@@ -372,14 +372,19 @@ def from_dense(spikes_TN: object, step_ms: float = 1.0, duplicates: Duplicates =
     if spikes_TN.ndim == 0:
         raise ValueError("spikes need an axis of steps: [steps, *shape]")
     flat_TN = spikes_TN.reshape(len(spikes_TN), math.prod(spikes_TN.shape[1:]))
-    step, cell = np.nonzero(flat_TN)
+    index = np.flatnonzero(flat_TN)
     if duplicates == "sum":
-        count = event_counts(flat_TN[step, cell])
-        step, cell = step.repeat(count), cell.repeat(count)
-    t = step_starts_us(step.astype(np.int64), step_ms) / 1000.0
-    if spikes_TN.ndim != 4:
+        index = index.repeat(event_counts(flat_TN.reshape(-1)[index]))
+    return from_index(index, spikes_TN.shape[1:], step_ms)
+
+
+def from_index(index: NDArray[np.int64], shape: tuple[int, ...], step_ms: float) -> Event:
+    """Converts indices in ``[steps, *shape]`` to events, as ``from_dense`` does."""
+    step, cell = np.divmod(index, max(1, math.prod(shape)))
+    t = step_starts_us(step, step_ms) / 1000.0
+    if len(shape) != 3:
         return Event(cell.astype(np.int32), None, np.zeros(len(cell), np.int32), t)
-    p, y, x = (axis.astype(np.int32) for axis in np.unravel_index(cell, spikes_TN.shape[1:]))
+    p, y, x = (axis.astype(np.int32) for axis in np.unravel_index(cell, shape))
     return Event(x, y, p, t)
 
 

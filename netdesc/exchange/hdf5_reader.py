@@ -109,6 +109,10 @@ class Group:
         self._handle = handle
         self._layer = layer
         self._below = below
+        # What is opened and checked once, because readers and warnings ask for it several times.
+        self._children: dict[str, Any] = {}
+        self._datasets: dict[str, h5py.Dataset] = {}
+        self._groups: dict[tuple[str, int | None], Group] = {}
 
     def error(self, dataset: str, problem: str) -> NetFileError:
         place = self._below + escape_name(dataset) if dataset else self._below.rstrip("/")
@@ -142,12 +146,13 @@ class Group:
 
     def group(self, name: str, layer: int | None = None) -> Group:
         """Returns the group ``name``; ``layer`` is the layer's index if the group is a layer."""
-        child = self._child(name)
-        if not isinstance(child, h5py.Group):
-            raise self.error(name, "is not a group")
-        if layer is not None:
-            return Group(self._file, child, layer, "")
-        return Group(self._file, child, self._layer, f"{self._below}{name}/")
+        if (name, layer) not in self._groups:
+            child = self._child(name)
+            if not isinstance(child, h5py.Group):
+                raise self.error(name, "is not a group")
+            place = (self._layer, f"{self._below}{name}/") if layer is None else (layer, "")
+            self._groups[name, layer] = Group(self._file, child, *place)
+        return self._groups[name, layer]
 
     def is_group(self, name: str) -> bool:
         return isinstance(self._child(name), h5py.Group)
@@ -229,6 +234,8 @@ class Group:
             raise self.error(name, f"{place}is {values[tuple(wrong)]}, not {what}")
 
     def _dataset(self, name: str) -> h5py.Dataset:
+        if name in self._datasets:
+            return self._datasets[name]
         child = self._child(name)
         if not isinstance(child, h5py.Dataset):
             raise self.error(name, "is not a dataset")
@@ -243,9 +250,12 @@ class Group:
             problem = check_chunks(child)
             if problem:
                 raise self.error(name, problem)
+        self._datasets[name] = child
         return child
 
     def _child(self, name: str) -> h5py.Group | h5py.Dataset | h5py.Datatype:
+        if name in self._children:
+            return self._children[name]
         with self.explain(name):
             if not self.has(name):
                 raise self.error(name, "is missing")
@@ -253,7 +263,8 @@ class Group:
             problem = _LINK_PROBLEMS.get(type(link), "is a link of an unknown kind; refused")
             if problem:
                 raise self.error(name, problem)
-            return self._handle[name]
+            self._children[name] = self._handle[name]
+        return self._children[name]
 
 
 def escape_name(name: str) -> str:

@@ -48,6 +48,8 @@ STEP_MS_ASSUMED = (
     f"steps of {DEFAULT_TIME.step_ms:g} ms are assumed: the file does not say how long a step is"
 )
 
+STEP_MS_WARNING = f"{STEP_MS_ASSUMED}; to set it, import the file with step_ms (--step-ms)"
+
 TRAINING: JsonObject = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
 """The ``training`` of imported documents, which a ``.net`` file has no values for."""
 

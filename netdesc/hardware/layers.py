@@ -22,12 +22,7 @@ from netdesc.hardware.integers import (
     layer_integers,
     quantize,
 )
-from netdesc.hardware.neurons import (
-    MAX_PYTHON_STEPS,
-    PAYLOAD_BITS,
-    IntegerNeurons,
-    has_compiled,
-)
+from netdesc.hardware.neurons import PAYLOAD_BITS, IntegerNeurons, runs_compiled
 from netdesc.hardware.recurrent import make_feedback
 
 MAX_EXACT_FLOAT32 = 1 << 24
@@ -187,7 +182,7 @@ class SynapticRun:
         self._inputs = [make_input(layer, weight) for weight in integers.weights]
         self._bits = definition.unit_bits - WEIGHT_BITS - integers.exponent
         self._has_feedback = feedback is not None
-        self._clock, self._steps = clock, 0
+        self._clock = clock
         delays = np.zeros(count, np.int32)
         if integers.delays is not None:
             delays = np.repeat(integers.delays, per_neuron)
@@ -198,8 +193,7 @@ class SynapticRun:
 
     def __call__(self, signal: Signal, _is_last: bool) -> Signal:
         steps, neurons = len(signal.values_TN), self.neurons
-        self._steps += steps
-        is_compiled = self._steps > MAX_PYTHON_STEPS or has_compiled(neurons.definition)
+        is_compiled = runs_compiled(neurons.definition, steps)
         sums = [Signal(each(signal.values_TN, is_compiled), signal.bits) for each in self._inputs]
         delayed = [delay(each) for delay, each in zip(self._input_delays, sums, strict=True)]
         arriving, bits = align(delayed)

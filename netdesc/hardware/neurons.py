@@ -8,6 +8,7 @@ values are numpy arrays. Python needs no compiler, so it runs the first steps.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,11 +24,11 @@ from netdesc.neurons.operations import COMPARISONS, REAL
 PAYLOAD_BITS = 12
 """Graded outputs are in units of 2⁻¹² of a threshold unit."""
 
-MAX_PYTHON_STEPS = 1000
-"""Number of steps that a layer runs in Python before Numba compiles its neurons.
+MAX_PYTHON_STEPS = 4000
+"""Number of steps of layers of one neuron that Python runs before Numba compiles the neuron.
 
-Python takes about 0.1 ms a step. To load Numba takes about 0.3 s, and to compile a neuron, which is
-done once a machine, about 2 s.
+Python takes 0.07 ms a step. To load Numba takes as long as 4,000 steps of two layers; to compile a
+neuron, which is done once on a machine, takes 2 s.
 """
 
 States = NDArray[np.int64]
@@ -222,9 +223,13 @@ def _loop_in_python(definition: Definition) -> Callable[..., None]:
 _compiled: dict[Definition, Callable[..., None]] = {}
 
 
-def has_compiled(definition: Definition) -> bool:
-    """Whether this process has loaded the compiled loop of a neuron."""
-    return definition in _compiled
+_steps_in_python: Counter[Definition] = Counter()
+
+
+def runs_compiled(definition: Definition, steps: int) -> bool:
+    """Whether the next ``steps`` of a neuron are run compiled."""
+    _steps_in_python[definition] += steps
+    return definition in _compiled or _steps_in_python[definition] > MAX_PYTHON_STEPS
 
 
 def _compiled_loop(definition: Definition) -> Callable[..., None]:

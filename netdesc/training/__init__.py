@@ -8,10 +8,10 @@
 - ``splits``: reads the data, from ``arrays`` or ``spike_files``; ``batches``: batches as tensors
 - ``checkpoint``, ``record``, ``run_logs``, ``activity``: the files of the run
 - ``errors``: errors that the user can correct, each with its exit code
+
+Importing this package loads no torch, because reading arrays needs none.
 """
 
 from netdesc.training.errors import DataError, TrainingError
-from netdesc.training.session import Hooks, Outcome
-from netdesc.training.train import train
 
-__all__ = ["DataError", "Hooks", "Outcome", "TrainingError", "train"]
+__all__ = ["DataError", "TrainingError"]

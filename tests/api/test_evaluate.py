@@ -18,6 +18,7 @@ from netdesc import Run
 from netdesc.api import run as inference
 from netdesc.api.compile import compile
 from netdesc.api.evaluate import Evaluation
+from netdesc.api.run_result import Classification
 from netdesc.description import DescriptionError, load
 from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net
@@ -305,7 +306,7 @@ def test_silence_has_no_class_and_an_unknown_file_has_no_label(labelled: Path) -
     file = labelled.with_name("silence.bs1")
     write_events(file, from_dense(np.zeros((STEPS, CELLS)), 1.0))
     result = inference.run(labelled, file)
-    assert result.classification == inference.Classification(None, None)
+    assert result.classification == Classification(None, None)
 
 
 def test_events_that_do_not_fit_the_kind_of_shape(labelled: Path) -> None:

@@ -238,6 +238,19 @@ def test_integers_and_floats_agree_for_every_kind_of_network(
     assert Path("float.bs1").read_bytes() == Path("integer.bs1").read_bytes()
 
 
+def test_resets_and_timing_are_options_of_integers(
+    netdesc: Netdesc, document: Path, trained: Path
+) -> None:
+    command = ["run", trained / "network.net", document.parent / "input0.bs1", "--json"]
+    plain, reset = (
+        netdesc(*command, "--arithmetic", "integer", *more).record["layers"][-1]["spikes"]
+        for more in ([], ["--reset-interval", "3", "--reset-offset", "2", "--timing", "lava"])
+    )
+    assert reset != plain
+    for wrong in (["--timing", "lava"], ["--reset-interval", "5"], ["--reset-offset", "1"]):
+        assert netdesc(*command, *wrong).code == 2
+
+
 def test_run_compares_with_the_target_that_the_document_has(
     netdesc: Netdesc, document: Path, trained: Path
 ) -> None:

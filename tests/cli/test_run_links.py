@@ -12,10 +12,11 @@ from support.cli_process import Netdesc
 from support.training_task import at_epoch, read_record, train_task, weights_of, write_task
 
 from netdesc.runs.files import NAMES, LinkError, run_paths
-from netdesc.training import run_directory, train
+from netdesc.training import run_directory
 from netdesc.training.errors import ResumeError, StorageError
 from netdesc.training.loop import Divergence
 from netdesc.training.run_logs import Log, MetricsFile
+from netdesc.training.train import train
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links need a permission on Windows")
 

@@ -128,7 +128,7 @@ def test_every_layer_follows_its_definition(
     seed: int,
     largest: int,
     is_exact_in_float: bool,
-    is_long: bool,
+    is_compiled: bool,
 ) -> None:
     layers, integers, shape = network
     graph, weights = graph_of(shape, layers), weights_of(integers)
@@ -150,9 +150,11 @@ def test_every_layer_follows_its_definition(
             counts.append((layer.name, spikes, neurons.wrapped, neurons.clipped))
         else:
             expected[layer.name] = total
-    limits = {"MAX_EXACT_FLOAT64": runs.MAX_EXACT_FLOAT64 * is_exact_in_float}
-    limits["MAX_PYTHON_STEPS"] = 0 if is_long else 1000
-    with mock.patch.multiple(runs, **limits):
+    exact = runs.MAX_EXACT_FLOAT64 * is_exact_in_float
+    with (
+        mock.patch.object(runs, "MAX_EXACT_FLOAT64", exact),
+        mock.patch.object(runs, "runs_compiled", return_value=is_compiled),
+    ):
         run = simulate(graph, weights, input_TN)
     np.testing.assert_array_equal(run.output_TN, expected[graph.layers[-1].name])
     assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts
@@ -283,10 +285,13 @@ def test_a_norm_that_scales_is_folded_alike(
 def test_a_file_runs_without_torch(tmp_path: Path) -> None:
     model = model_of(document([2, 3], [{"name": "f", "type": "flatten"}, dense("a", 4)]))
     netdesc.export_net(model, tmp_path / "a.net")
-    input_TN = np.random.default_rng(0).integers(0, 9, (40, 6))
+    input_TN = np.random.default_rng(0).integers(0, 9, (600, 6))  # more than a chunk
     np.save(tmp_path / "in.npy", input_TN)
     code = (
         "import sys, numpy, netdesc; spikes = netdesc.run_integer('a.net', numpy.load('in.npy'));"
+        "result = netdesc.run('a.net', 'in.npy', 'integer');"
+        "assert (result.spikes_TN == spikes).all();"
+        "assert result.layers[-1].spikes == spikes.sum();"
         "assert not {'torch', 'numba'} & {*sys.modules}; numpy.save('out.npy', spikes)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

@@ -12,10 +12,10 @@ from support.training_task import read_record, write_task
 from netdesc.api.compile import compile
 from netdesc.description import load
 from netdesc.report.run import read_run
-from netdesc.training import train
 from netdesc.training.record import RunRecord, command
 from netdesc.training.samples import SampleSpec
 from netdesc.training.splits import read_splits
+from netdesc.training.train import train
 
 
 def test_a_run_notes_its_samples(tmp_path: Path) -> None:

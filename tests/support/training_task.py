@@ -14,7 +14,9 @@ from torch import nn
 
 from netdesc.description import load
 from netdesc.events import Event, write_events
-from netdesc.training import Outcome, loop, train
+from netdesc.training import loop
+from netdesc.training.session import Outcome
+from netdesc.training.train import train
 
 STEPS, INPUTS, OUTPUTS = 40, 12, 6
 

@@ -28,11 +28,12 @@ from netdesc.api.compile import compile_run
 from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
-from netdesc.training import activity, activity_probe, loop, train
+from netdesc.training import activity, activity_probe, loop
 from netdesc.training.activity import ActivityRecorder, frame_epochs, read_frames
 from netdesc.training.activity_probe import ActivitySnapshot, raster
 from netdesc.training.errors import DataError
 from netdesc.training.setup import prepare
+from netdesc.training.train import train
 
 
 def train_run(folder: Path, pairs: int = 1, **training: Any) -> Path:

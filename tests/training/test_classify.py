@@ -22,12 +22,14 @@ from netdesc.events import from_dense, write_events
 from netdesc.graph import Classifier
 from netdesc.losses import SILENT, MostSpikes, MostSpikesInWindow
 from netdesc.report.run import read_run
-from netdesc.training import DataError, Outcome, train
+from netdesc.training import DataError
 from netdesc.training.arrays import ArraySamples
 from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter
 from netdesc.training.encoding import RateCode
 from netdesc.training.samples import SampleSpec
+from netdesc.training.session import Outcome
+from netdesc.training.train import train
 
 CPU = torch.device("cpu")
 Start = Callable[..., Outcome]

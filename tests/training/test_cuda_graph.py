@@ -62,7 +62,7 @@ class Runner:
             source = {"resume": folder} if more.pop("resume", False) else {
                 "description": load(path, list(sets)), "run_dir": folder
             }  # fmt: skip
-            train(**source, **{"device": "cpu", "progress": "quiet"} | more)
+            train.train(**source, **{"device": "cpu", "progress": "quiet"} | more)
         return folder
 
 

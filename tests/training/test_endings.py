@@ -23,11 +23,13 @@ from support.training_task import (
 )
 
 import netdesc
-from netdesc.training import Hooks, checkpoint, loop, session, train
+from netdesc.training import checkpoint, loop, session
 from netdesc.training import errors as kinds
 from netdesc.training.activity import ActivityRecorder
 from netdesc.training.learning_check import learning_problems
 from netdesc.training.metrics import EpochMetricsSum
+from netdesc.training.session import Hooks
+from netdesc.training.train import train
 
 
 def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(

@@ -14,7 +14,8 @@ from support.classify_task import CLASSES, classify_document, samples, write_arr
 from support.training_task import at_epoch, read_metrics, weights_of
 
 import netdesc
-from netdesc.training import DataError, train
+from netdesc.training import DataError
+from netdesc.training.train import train
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 

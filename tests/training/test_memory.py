@@ -27,7 +27,7 @@ STEPS, SAMPLES, NEURONS = 1000, 24, 256
 TRAIN = """
 import sys
 from netdesc import load
-from netdesc.training import train
+from netdesc.training.train import train
 
 train(load(sys.argv[1]), run_dir=sys.argv[2], progress="quiet")
 # Not ru_maxrss, which a process inherits from the one that starts it.

@@ -17,11 +17,11 @@ from support.training_task import read_metrics, write_task
 from netdesc.description import load
 from netdesc.kernels.cuda.availability import is_interpreted
 from netdesc.kernels.engine import use_engine
-from netdesc.training import train
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import INTERPRETED, compile_kernels
 from netdesc.training.progress import Display, ProgressLine, build_display
 from netdesc.training.run_logs import Log
+from netdesc.training.train import train
 
 
 def line_of(

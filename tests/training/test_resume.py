@@ -16,8 +16,9 @@ from support.training_task import at_epoch, train_task
 
 from netdesc.description import load
 from netdesc.description.models.training import Training
-from netdesc.training import checkpoint, loop, train
+from netdesc.training import checkpoint, loop
 from netdesc.training import errors as kinds
+from netdesc.training.train import train
 
 
 def test_the_first_checkpoint_of_a_session_is_early(

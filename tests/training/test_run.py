@@ -23,8 +23,10 @@ from support.training_task import (
 
 import netdesc
 from netdesc.events import read_events
-from netdesc.training import Hooks, TrainingError, train
+from netdesc.training import TrainingError
 from netdesc.training import errors as kinds
+from netdesc.training.session import Hooks
+from netdesc.training.train import train
 
 
 def test_a_run_learns_and_writes_its_files(tmp_path: Path) -> None:

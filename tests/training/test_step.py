@@ -17,12 +17,12 @@ from support.training_task import read_metrics, write_task
 from netdesc.api.compile import compile
 from netdesc.description import load
 from netdesc.events import Event, read_events, write_events
-from netdesc.training import train
 from netdesc.training.errors import TrainingError
 from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.setup import Setup, prepare
 from netdesc.training.step import build_step
+from netdesc.training.train import train
 
 CPU = torch.device("cpu")
 EPOCHS = 3

@@ -26,7 +26,7 @@ from netdesc.api.compile import compile
 from netdesc.description import load
 from netdesc.kernels.cpu import precompile
 from netdesc.kernels.cpu.runtime.kernel_cache import kernels
-from netdesc.training import train
+from netdesc.training.train import train
 from netdesc.training.kernel_compilation import needs_of
 
 def signatures():
@@ -49,7 +49,8 @@ COLD = """
 import sys
 from numba.core import event
 from netdesc.description import load
-from netdesc.training import loop, train
+from netdesc.training import loop
+from netdesc.training.train import train
 from netdesc.training.progress import Display
 
 class Listener(event.Listener):

@@ -30,6 +30,9 @@ import numpy as np
 STEPS, INPUTS, SIZES = 120, 12, (10, 7)
 IMAGE = (2, 6, 5)
 MAX_SHIFT = 8
+AUTO = ("cuba", "lif", "delay", "delay_one", "delay_square", "warned_average")
+"""Networks that slayer.auto runs: dense layers of CUBA neurons, averages. It has no convolutions,
+ignores biases, and delays the spikes of input neurons by one step."""
 
 
 def write(folder: Path) -> None:
@@ -223,7 +226,7 @@ def compare(folder: Path) -> None:
         arrays = np.load(path.with_suffix(".npz"))
         input_TN, output_TN = arrays["input_TN"], arrays["output_TN"].astype(np.float64)
         peers = {"netx": _run_netx}
-        if path.stem in ("cuba", "lif", "delay", "delay_one", "delay_square"):
+        if path.stem in AUTO:
             peers["slayer.auto"] = _run_auto
         for peer, run in peers.items():
             with warnings.catch_warnings(record=True) as caught:

@@ -19,7 +19,7 @@ from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net
 from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
-from netdesc.hardware import IntegerNetwork, Weights, layer_integers
+from netdesc.hardware import IntegerNetwork, Weights, layer_integers, simulate
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules import Network
 from netdesc.training import DataError
@@ -156,7 +156,8 @@ def verify(network: Source, input: Input | None = None) -> Verification:
         except NetFileError as error:
             path, problem = None, error.problem
         found = compare(compiled.model, path, input_TN)
-    return replace(found, input=name, export_problem=problem, warnings=warnings + more)
+    warnings += [*more, *found.warnings]
+    return replace(found, input=name, export_problem=problem, warnings=warnings)
 
 
 def _own_input(opened: OpenedNetwork) -> tuple[str, NDArray[np.float32], list[str]]:
@@ -225,7 +226,20 @@ def compare(model: Network, exported: Path | None, input_TN: NDArray[np.float32]
         )
         for layer in graph.neuron_layers
     ]
-    return Verification("", len(input_TN), layers, differences, "", [])
+    warnings: list[str] = []
+    if exported is not None and any(_has_bias(layer, weights) for layer in graph.neuron_layers):
+        lava_TN = simulate(graph, weights, input_TN, "lava").output_TN
+        count = np.count_nonzero(lava_TN != runs["integer"][graph.layers[-1].name])
+        warnings.append(
+            f"on Lava biases act before the input arrives: {count:,} of {lava_TN.size:,} values of "
+            "the output are others there"
+        )
+    return Verification("", len(input_TN), layers, differences, "", warnings)
+
+
+def _has_bias(layer: SynapticNode, weights: Weights) -> bool:
+    bias = layer_integers(layer, weights).bias
+    return bias is not None and bool(bias.any())
 
 
 @torch.no_grad()

@@ -126,7 +126,7 @@ def _bias_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
         else:
             yield _differs(
                 "netx adds the bias from the first step on, before the input arrives there; "
-                "netdesc run --timing lava does so, too"
+                "netdesc run --arithmetic integer --timing lava does so, too"
             )
 
 

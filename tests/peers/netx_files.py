@@ -39,8 +39,6 @@ def write(folder: Path) -> None:
     """Writes the files, their inputs [steps, *input shape] and what our integer run gives."""
     import netdesc
     from netdesc.exchange import NetFile, write_net
-    from netdesc.graph import build_graph
-    from netdesc.hardware import simulate
 
     for name, layers in {**_networks(), **_kernel_networks(), **_warned_networks()}.items():
         random = np.random.default_rng(5)
@@ -52,10 +50,8 @@ def write(folder: Path) -> None:
         if "input" in name:  # an image
             input_TN[:] = random.integers(0, 3, shape[1:])
         write_net(folder / f"{name}.net", net)
-        imported = netdesc.import_net(folder / f"{name}.net")
         timing = "lava" if "bias" in name else "training"
-        graph = build_graph(imported.document)
-        output_TN = simulate(graph, imported.weights, input_TN, timing).output_TN
+        output_TN = netdesc.run_integer(folder / f"{name}.net", input_TN, timing=timing)
         np.savez(folder / f"{name}.npz", input_TN=input_TN, output_TN=output_TN)
         print(f"{name}: {np.count_nonzero(output_TN)} outputs that are not 0")
 

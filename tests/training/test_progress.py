@@ -123,8 +123,8 @@ def test_interpreted_kernels_give_a_warning(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_a_terminal_gets_one_line_without_colour(tmp_path: Path) -> None:
     document = write_task(tmp_path / "task", epochs=20)
-    script = "import sys, netdesc, netdesc.training as t\n"
-    script += "t.train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], engine='reference')"
+    script = "import sys, netdesc; from netdesc.training.train import train\n"
+    script += "train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], engine='reference')"
     reader, writer = os.openpty()
     environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm"}
     command = [sys.executable, "-c", script, document, tmp_path / "run"]

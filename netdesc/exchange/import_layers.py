@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
         state[f"neuron.{value}"] = array
     before: LayerImport | None = None
     if layer.delays_inputs:
-        before = _import_synapses(f"{name}_delay", _hand_on(layer))
+        before = _import_synapses(f"{name}_delay", split_delays(layer)[0])
         assert before.section is not None
         before.section["trainable"] = False
     elif layer.delay is not None:
@@ -105,10 +105,13 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
     return LayerImport(section, weights, kind, neuron.get("threshold"), synapses, loss, before)
 
 
-def _hand_on(layer: NeuronLayer) -> InputNeurons:
-    """Returns a layer that hands on what arrives at another one, with that one's delays."""
+def split_delays(layer: NeuronLayer) -> tuple[NeuronLayer, ...]:
+    """Returns the layer or, if it delays what arrives, one that only delays, and the layer."""
+    if not layer.delays_inputs:
+        return (layer,)
     weights = np.array([WEIGHT_UNIT], np.int32), np.array([0], np.int32)
-    return InputNeurons(weights, NO_NEURON, delay=layer.delay, input_shape=layer.input_shape)
+    delays = InputNeurons(weights, NO_NEURON, delay=layer.delay, input_shape=layer.input_shape)
+    return delays, replace(layer, delay=None)
 
 
 def _choose_loss(outputs: int) -> JsonObject:

@@ -28,6 +28,7 @@ from netdesc.exchange.import_layers import (
     LayerImport,
     float_bias,
     float_weights,
+    split_delays,
     stored_values,
 )
 from netdesc.exchange.import_neurons import import_neuron, name_neurons
@@ -253,7 +254,8 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
     """
     path = Path(path)
     net = read_net(path).net
-    records, layers = net.neuron_layers, graph.neuron_layers
+    records = [(index, part) for index, layer in net.neuron_layers for part in split_delays(layer)]
+    layers = graph.neuron_layers
     if len(records) != len(layers):
         problem = f"has {len(records)} layers of neurons; {graph.name} has {len(layers)}"
         raise NetFileError(path, problem)

@@ -14,7 +14,7 @@ from support.exchange_samples import FILES, WITHOUT_NEURON, write_file, write_la
 
 import netdesc
 from netdesc.description import load
-from netdesc.exchange import import_net
+from netdesc.exchange import import_net, read_weights
 
 OLD_NEURON = {
     "neuron/type": np.array(b"LOIHI", "S8"), "neuron/iDecay": 4096, "neuron/vDecay": 1024,
@@ -93,14 +93,20 @@ def test_an_import_names_what_it_fills_in(tmp_path: Path) -> None:
 def test_as_many_delays_as_inputs_delay_what_arrives(tmp_path: Path) -> None:
     weight, delays = np.float32([[2, 4, 6], [-8, 10, 12]]), [0, 3, 1]
     changes = dict.fromkeys(WITHOUT_NEURON) | {"weight": weight, "delay": delays}
-    imported = import_net(write_file(tmp_path / "a.net", **changes))
+    path = write_file(tmp_path / "a.net", **changes)
+    imported = import_net(path)
     assert [layer["type"] for layer in imported.description["layers"]] == ["neurons", "dense"]
     input_TI = np.random.default_rng(0).random((9, 3)) < 0.5
     later_TI = np.zeros((9, 3))
     for index, steps in enumerate(delays):
         later_TI[steps:, index] = input_TI[: 9 - steps, index]
-    output_TBN = netdesc.compile(imported).model(torch.tensor(input_TI).float()[:, None])
+    compiled = netdesc.compile(imported)
+    output_TBN = compiled.model(torch.tensor(input_TI).float()[:, None])
     np.testing.assert_array_equal(output_TBN[:, 0].detach(), later_TI @ weight.T / 64)
+    read = read_weights(path, compiled.graph)
+    assert {name: read[name].tolist() for name in imported.weights} == {
+        name: values.tolist() for name, values in imported.weights.items()
+    }
 
 
 def test_a_network_as_slayerpytorch_writes_them(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from support.exchange_samples import FILES, WITHOUT_NEURON, write_file, write_la
 
 import netdesc
 from netdesc.description import load
-from netdesc.exchange import import_net, read_weights
+from netdesc.exchange import NetFileError, import_net, read_weights
 
 OLD_NEURON = {
     "neuron/type": np.array(b"LOIHI", "S8"), "neuron/iDecay": 4096, "neuron/vDecay": 1024,
@@ -41,6 +41,10 @@ def test_input_layers_of_neurons_and_averages(tmp_path: Path) -> None:
     assert imported.description["loss"]["type"] == "mean_squared_error"
     assert imported.warnings == []
     assert ["LOIHI is CUBA" in row.inferred for row in imported.table] == [True, False, False]
+    assert "no axonal delay step" in imported.table[0].inferred
+    write_layers(path, {}, AVERAGE | {"shape": [3]})
+    with pytest.raises(NetFileError, match="layer 1: shape: has 3 groups, which do not divide 2"):
+        import_net(path)
     delta = import_net(write_layers(tmp_path / "b.net", DELTA, {})).description
     assert delta["neurons"]["delta1"] == {"type": "delta", "threshold": 0.0}
     assert (delta["layers"][0]["weight"], delta["layers"][0]["bias"]) == (1, 0)

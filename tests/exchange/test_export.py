@@ -1,0 +1,54 @@
+"""Layers that a file has only at its input, and those that are a part of another layer in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.exchange_samples import dense, document, model_of
+
+from netdesc.exchange import NetFileError, export_net, read_net
+
+CUBA = {"type": "cuba", "threshold": 0.5, "current_decay": 1.0, "voltage_decay": 0.1}
+EACH = {"name": "each", "type": "neurons", "neuron": CUBA, "axonal_delay_step": False}
+LATER = {"name": "later", "type": "neurons", "neuron": None, "delay": {"steps": 3}}
+DELTA = {"type": "delta", "threshold": 0.5}
+RESONATOR = {"type": "rf", "threshold": 1.0, "period": 10.0, "decay": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([dense("a", 2), EACH], '"each" gives each value a neuron, and is not the first'),
+        ([dense("a", 2) | {"neuron": DELTA}], '"a" has delta neurons behind synapses'),
+        ([EACH | {"neuron": RESONATOR}], '"each" gives each value a resonator'),
+        ([EACH | {"neuron": CUBA | {"norm": "mean"}}], '"each" has a norm at the input'),
+        ([EACH | {"delay": {"steps": 2}}], '"each" has a delay at the input'),
+        ([dense("a", 2), LATER], '"later" only delays the output'),
+        ([LATER, dense("a", 4)], '"a" reads a layer that only delays'),
+        ([LATER, dense("a", 2, delay={"steps": 1})], '"a" reads a layer that only delays'),
+    ],
+)
+def test_layers_without_a_form_are_named(
+    tmp_path: Path, layers: list[dict[str, Any]], words: str
+) -> None:
+    with pytest.raises(NetFileError, match=f"layer {words}.*: train with") as raised:
+        export_net(model_of(document([4], layers)), tmp_path / "a.net")
+    assert "a .net file cannot hold that" in str(raised.value)
+    assert not (tmp_path / "a.net").exists()
+
+
+def test_what_is_lost_of_input_neurons_is_warned_of(tmp_path: Path) -> None:
+    layers = [EACH | {"axonal_delay_step": True}, dense("a", 2)]
+    warnings = export_net(model_of(document([4], layers)), tmp_path / "a.net")
+    assert any('"each": the file does not hold the axonal delay step' in each for each in warnings)
+
+
+def test_warnings_name_the_layers_behind_one_that_only_delays(tmp_path: Path) -> None:
+    layers = [LATER, dense("a", 2, bias=True), dense("b", 3, bias=True)]
+    warnings = export_net(model_of(document([4], layers)), tmp_path / "a.net")
+    assert any('layers "a", "b": netx adds the bias' in each for each in warnings)
+    assert [layer.delay is None for _, layer in read_net(tmp_path / "a.net").net.neuron_layers] == [
+        False, True,
+    ]  # fmt: skip

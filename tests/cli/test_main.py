@@ -265,7 +265,6 @@ def test_a_full_disk_is_one_message() -> None:
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("validate nowhere.json >&-", 3),
         ("validate --format sarif nowhere.json >&- 2>&-", 3),
         ("explain ND101 >&-", 0),
         ("format - <&-", 1),

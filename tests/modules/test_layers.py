@@ -87,6 +87,7 @@ def test_initial_weights_have_their_distribution():
 
 
 @pytest.mark.parametrize("kind", ["dense", "recurrent"])
+@use_engine("reference")
 def test_weights_that_are_not_trained_stay(kind):
     fixed = dense("a", 6, trainable=False, bias=True, weight_norm=True, type=kind, weight_scale=4.0)
     model = network(fixed, dense("b", 3, weight_scale=4.0))

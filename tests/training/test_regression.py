@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import netdesc
 from netdesc.cli.evaluate import evaluate
 from netdesc.cli.output import Output
+from netdesc.kernels.engine import use_engine
 from netdesc.training import DataError
 
 STEPS, COUNT = 20, 24
@@ -62,16 +63,18 @@ def losses(run: Path) -> list[dict[str, float]]:
 
 @pytest.mark.filterwarnings("ignore:no network.net")
 @pytest.mark.parametrize("readout", ["cuba", "sum"])
+@use_engine("reference")
 def test_a_run_from_a_file_and_from_memory(tmp_path: Path, readout: str) -> None:
     path = write(tmp_path, readout=readout)
-    run = netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+    options = {"progress": "quiet", "engine": "reference"}
+    run = netdesc.train(path, run_dir=tmp_path / "run", **options)
     parts = {
         name: (INPUTS[part::3], TARGETS[part::3])
         for part, name in enumerate(("train", "validation", "test"))
     }
     data = parts | {"encoding": {"type": "series"}}
     in_memory = {key: value for key, value in document("mean", readout).items() if key != "data"}
-    netdesc.train(in_memory, run_dir=tmp_path / "memory", data=data, progress="quiet")
+    netdesc.train(in_memory, run_dir=tmp_path / "memory", data=data, **options)
     assert losses(tmp_path / "run") == losses(tmp_path / "memory")
 
     result = netdesc.evaluate(run)

@@ -17,8 +17,7 @@ from support.description_samples import (
 )
 
 from netdesc.description import check
-from netdesc.description.files import array_checks
-from netdesc.description.files.npz import MAX_BYTES_AT_ANY_RATIO
+from netdesc.description.files import array_checks, npz
 
 SPLIT = labelled_data(split="split")
 
@@ -110,19 +109,22 @@ def test_inputs_that_would_fill_the_memory_are_refused(tmp_path):
     assert array_findings(tmp_path, json.dumps(document), **arrays) == []
 
 
-def test_tight_arrays_are_refused_unless_they_are_small_or_unpacked(tmp_path):
+def test_tight_arrays_are_refused_unless_they_are_small_or_unpacked(tmp_path, monkeypatch):
+    limit = 1 << 20
+    monkeypatch.setattr(npz, "MAX_BYTES_AT_ANY_RATIO", limit)
+
     def found(count: int, save=np.savez_compressed):
         labels = np.arange(count, dtype=np.uint16) % 2
         save(tmp_path / "own.npz", inputs=np.zeros((count, 4), np.uint8), labels=labels)
         document = labelled_data(path="own.npz", encoding={"type": "latency"})
         return findings(tmp_path, document, "training.batch_size=8")
 
-    free = MAX_BYTES_AT_ANY_RATIO // 4
+    free = limit // 4
     (finding,) = found(free)
     assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
-    assert f"compresses {MAX_BYTES_AT_ANY_RATIO + 128:,} bytes to" in finding.message
+    assert f"compresses {limit + 128:,} bytes to" in finding.message
     assert (
-        'in its array "inputs"; the ratio must be at most 500 for more than 64 MiB'
+        'in its array "inputs"; the ratio must be at most 500 for more than 1 MiB'
         in finding.message
     )
     assert found(free - 32) == []

@@ -1,11 +1,13 @@
-"""One of the processes of a distributed pass: ``distributed_worker.py FOLDER RANK WORLD``.
+"""The processes of a distributed pass: ``distributed_worker.py FOLDER WORLD``.
 
-Reads ``case.pt`` (the document's file, inputs and targets), takes its share of the batch, and
-writes the gradients that DistributedDataParallel leaves, on rank 0.
+They are forks of one that has imported everything. Each reads ``case.pt`` (the document's file,
+inputs and targets) and takes its share of the batch. The process of rank 0 writes the gradients
+that DistributedDataParallel leaves.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from pathlib import Path
 
@@ -36,4 +38,11 @@ def main(folder: Path, rank: int, world: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    folder, world = Path(sys.argv[1]), int(sys.argv[2])
+    fork = multiprocessing.get_context("fork").Process
+    workers = [fork(target=main, args=(folder, rank, world)) for rank in range(world)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    sys.exit(any(worker.exitcode for worker in workers))

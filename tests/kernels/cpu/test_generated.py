@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -81,22 +82,32 @@ def test_a_second_process_compiles_what_is_damaged_alone(suffix: str, tmp_path: 
     assert damaged.stat().st_size > 100
 
 
-def test_the_folder_is_that_of_the_user(tmp_path: Path) -> None:
+FORKS = f"""
+import json, os, sys
+import netdesc.kernels.cpu.walk.generated, support.neuron_definitions
+
+for cache in json.loads(sys.argv.pop()):
+    if os.fork() == 0:
+        os.environ.update(cache)
+        exec({TEXTS!r})
+        os._exit(0)
+    assert os.wait()[1] == 0
+"""
+"""Writes the modules into several folders, each of which is that of another process."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
+def test_the_folder_is_that_of_the_user_if_it_can_be_written(tmp_path: Path) -> None:
     program = compile_neuron(DEFINITIONS["integrator"], learn=False)
     forward, backward = (
         Path(str(kernels_of(program, 12, direction).__file__)).name
         for direction in ("forward", "backward")
     )
     (tmp_path / "netdesc" / forward).mkdir(parents=True)  # cannot be written, as on a full disk
-    run(TEXTS, {"XDG_CACHE_HOME": str(tmp_path)})
-    assert (tmp_path / "netdesc" / backward).is_file()
-
-
-def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.touch()
-    run(TEXTS, {"NETDESC_CACHE": str(blocked)})
-    assert list(files_of(tmp_path)) == ["file"]
+    (tmp_path / "blocked").touch()
+    user = {"XDG_CACHE_HOME": str(tmp_path)}
+    run(FORKS, {}, json.dumps([user, user | {"NETDESC_CACHE": str(tmp_path / "blocked")}]))
+    assert set(files_of(tmp_path)) == {backward, "blocked"}
 
 
 def test_modules_that_were_not_used_for_long_are_deleted(tmp_path: Path) -> None:

@@ -93,13 +93,8 @@ def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
             f"netdesc run {folder} {inputs} -o output.bs1\n"
             f"netdesc events show output.bs1 -o output.png",
         )
-        if (run.path / NETWORK).exists():
-            yield (
-                "Run it with the device's integers; cmp prints nothing if both outputs are equal",
-                f"netdesc run {folder} {inputs} -o integer.bs1 --arithmetic integer\n"
-                f"cmp output.bs1 integer.bs1",
-            )
     if (run.path / NETWORK).exists():  # else the network has no such form, or no weights yet
+        yield "Verify that the .net file is what was trained", f"netdesc verify {folder}"
         name = shlex.quote(f"{run.graph.name}.net")
         yield "Write the network as a .net file", f"netdesc export {folder} -o {name}"
 

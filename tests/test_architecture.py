@@ -54,6 +54,7 @@ MUST_NOT_IMPORT = {
 
 LIGHT = {
     "netdesc": {"torch", "numpy", "pydantic", "click", "rich"},
+    "netdesc.api.run": {"torch", "numba"},
     "netdesc.bench": {"torch", "numpy"},
     "netdesc.bench.peers": {"torch", "numpy"},
     "netdesc.comparing": {"torch", "numpy"},

@@ -192,7 +192,7 @@ def _flat_input(input_TN: NDArray[Any], shape: tuple[int, ...], steps_before: in
         )
     if values.dtype.kind not in "biuf":
         raise ValueError(f"the input holds {values.dtype}, not spikes")
-    flat = values.reshape(len(values), neurons)
+    flat = np.ascontiguousarray(values.reshape(len(values), neurons))
     if values.dtype.kind == "b":
         return Signal(flat, 0)
     if _fits(flat, 1).all():

@@ -320,5 +320,6 @@ class IntegerNeurons:
         loop = (_compiled_loop if is_compiled else _loop_in_python)(self.definition)
         output_TN = np.empty(inputs[0].shape, np.int64 if self.is_graded else np.bool_)
         states = self._states_SN, self._counts_S
-        loop(tuple(inputs), bits, self._parameters, *states, resets_T, self._feedback, output_TN)
+        rows = tuple(map(np.ascontiguousarray, inputs))  # Numba compiles for each layout anew
+        loop(rows, bits, self._parameters, *states, resets_T, self._feedback, output_TN)
         return output_TN

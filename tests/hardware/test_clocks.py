@@ -80,6 +80,20 @@ def test_biases_act_one_step_early_in_lavas_timing(seed: int) -> None:
     np.testing.assert_array_equal(found_TN, simulate(graph, weights, padded_TN).output_TN[1:])
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 999))
+def test_timings_are_equal_without_biases(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    delays = {"learn": True, "initial_steps": [0, 3]}
+    kinds = {"delay": delays}, {"delay": {"steps": 2}}, {"axonal_delay_step": False}
+    layers = [each | {"bias": False} for each in spiking_layers(random, *kinds)]
+    graph, weights = network_of(document([6], layers), seed)
+    input_TN = random.random((40, 6)) < 0.4
+    found = [simulate(graph, weights, input_TN, timing) for timing in ("training", "lava")]
+    np.testing.assert_array_equal(found[0].output_TN, found[1].output_TN)
+    assert found[0].output_TN.any() or len(layers) > 2
+
+
 def test_the_spikes_of_a_bias_alone() -> None:
     """A neuron with bias 2 and threshold 9 of a silent input fires in steps 4, 9 and 14 on Lava."""
     neuron = {"type": "cuba", "threshold": 9 / 64, "current_decay": 1.0, "voltage_decay": 0.0}

@@ -86,7 +86,7 @@ class IntegerNetwork:
             for layer in graph.layers
         }
         self._spikes = dict.fromkeys(self._runs, 0)
-        self._steps = 0
+        self._steps, self._has_begun = 0, False
 
     @property
     def counts(self) -> list[LayerCounts]:
@@ -142,7 +142,7 @@ class IntegerNetwork:
         outputs: dict[str, NDArray[Any]] = {}
         for layer in self.graph.layers:
             steps, clock = max(silent[name] for name in layer.inputs), self._clocks.get(layer.name)
-            if self._steps == 0 and clock is not None and clock.silent_steps is not None:
+            if not self._has_begun and clock is not None and clock.silent_steps is not None:
                 steps = clock.silent_steps
             read = [_begin_earlier(signals[name], steps - silent[name]) for name in layer.inputs]
             found = self._runs[layer.name](join(layer, read), is_last)
@@ -150,6 +150,7 @@ class IntegerNetwork:
             values_TN, bits = found.values_TN[steps:], found.bits
             self._spikes[layer.name] += int(np.count_nonzero(values_TN))
             outputs[layer.name] = values_TN / (1 << bits) if bits else values_TN
+        self._has_begun = True
         return outputs
 
 

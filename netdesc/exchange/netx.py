@@ -41,9 +41,11 @@ def netx_problems(net: NetFile) -> list[NetxProblem]:
     """Returns the problems of all layers, in their order."""
     return [
         NetxProblem(index, *problem)
-        for index, layer in enumerate(net.layers)
+        for index, (before, layer) in enumerate(
+            zip((None, *net.layers[:-1]), net.layers, strict=True)
+        )
         for check in CHECKS
-        for problem in check(layer, net)
+        for problem in check(layer, before)
     ]
 
 
@@ -62,18 +64,21 @@ def netx_warnings(net: NetFile, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _type_problems(layer: NetLayer, net: NetFile) -> Iterator[Problem]:
+def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem]:
     if layer.kind in REFUSED:
         yield _fails(f"netx does not load {layer.kind} layers")
-    if layer.kind == "conv" and layer is net.layers[0]:
+    if layer.kind == "conv" and before is None:
         yield _fails("netx needs an input layer before it, or input_shape as an argument")
+    has_neurons = isinstance(before, SynapticLayer)
+    if layer.kind == "flatten" and has_neurons and len(before.output_shape) != 3:
+        yield _fails("netx flattens [channels, height, width] only, and fails to load the file")
 
 
 REFUSED = ("convT", "pool", "unpool", AverageLayer.kind)
 """Types of layers that netx knows and refuses."""
 
 
-def _input_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+def _input_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
     if not isinstance(layer, InputNeurons):
         return
     way = "send it to a_in" if layer.neuron.is_delta else "set bias_mant to it"
@@ -82,7 +87,7 @@ def _input_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
         yield _differs("netx adds the input to the voltage, without the decay of the current")
 
 
-def _weight_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+def _weight_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
     """netx packs the weights of dense layers, those of a recurrent layer together."""
     if not isinstance(layer, SynapticLayer) or isinstance(layer, KernelLayer | InputNeurons):
         return
@@ -108,7 +113,7 @@ def _packing_problems(weight: Integers, of_part: str) -> Iterator[Problem]:
         )
 
 
-def _delay_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+def _delay_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
     if not isinstance(layer, SynapticLayer) or layer.delay is None:
         return
     if layer.kind == "dense_rec":
@@ -119,7 +124,7 @@ def _delay_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
         yield _differs("netx delays what arrives at the neurons, and not their bias")
 
 
-def _bias_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+def _bias_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
     if isinstance(layer, SynapticLayer) and layer.bias is not None:
         if layer.neuron.is_sum:
             yield _fails("netx fails to load a bias of neurons that hand on their sum")
@@ -130,7 +135,7 @@ def _bias_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
             )
 
 
-def _neuron_problems(layer: NetLayer, _net: NetFile) -> Iterator[Problem]:
+def _neuron_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
     if isinstance(layer, SynapticLayer):
         if layer.neuron.is_graded:
             yield _differs("netx hands on 1 in place of what a graded spike carries")
@@ -181,7 +186,7 @@ NEURONS: dict[str, Callable[[SynapticLayer], Iterator[Problem]]] = {
 }
 """Type of a neuron in files -> what netx does not do as slayer does."""
 
-CHECKS: tuple[Callable[[NetLayer, NetFile], Iterator[Problem]], ...] = (
+CHECKS: tuple[Callable[[NetLayer, NetLayer | None], Iterator[Problem]], ...] = (
     _type_problems,
     _input_problems,
     _weight_problems,

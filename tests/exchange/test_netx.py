@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netdesc.exchange import DenseLayer, InputLayer, KernelLayer, NetFile, RecurrentLayer
+from netdesc.exchange import (
+    DenseLayer,
+    FlattenLayer,
+    InputLayer,
+    KernelLayer,
+    NetFile,
+    RecurrentLayer,
+)
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import AverageLayer
 from netdesc.exchange.net_synapses import InputNeurons
@@ -63,6 +70,8 @@ NEGATIVE = np.full((4, 4), -2, np.int32)
         ([IMAGE, conv(weight=0)], []),
         ([recurrent(own=0)], []),
         ([conv()], [(0, "fails", "input layer")]),
+        ([IMAGE, conv(), FlattenLayer(16)], []),
+        ([FlattenLayer(4), dense(), FlattenLayer(4)], [(2, "fails", "flattens")]),
         ([IMAGE, conv("pool")], [(1, "fails", "pool")]),
         ([dense(), AverageLayer(4, 2)], [(1, "fails", "average")]),
         ([inputs(iDecay=4096), dense()], [(0, "differs", "bias_mant")]),

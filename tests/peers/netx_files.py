@@ -170,7 +170,7 @@ def _kernel_networks() -> dict[str, list]:
 
 
 def _warned_networks() -> dict[str, list]:
-    from netdesc.exchange import DenseLayer, RecurrentLayer
+    from netdesc.exchange import DenseLayer, FlattenLayer, RecurrentLayer
     from netdesc.exchange.net_record import AverageLayer
 
     kinds = _kernel_networks()
@@ -198,6 +198,7 @@ def _warned_networks() -> dict[str, list]:
         ],
         "warned_delayed_conv": [image, late, flatten, final],
         "warned_delayed_rec": [RecurrentLayer(own, _neuron(), None, np.arange(10)), dense(last)],
+        "warned_flatten": [dense(first), FlattenLayer(10), dense(last)],
         "warned_average": [dense(first), AverageLayer(10, 5)],
     }
 

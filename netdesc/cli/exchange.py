@@ -72,8 +72,8 @@ def import_command(
 ) -> None:
     """Convert FILE.net to a document, NAME.json, and a file of weights, and show the layers.
 
-    The command fills in what the file does not hold, such as the loss, and lists it. It never
-    overwrites existing files.
+    The table says what was inferred and what is unknown of each layer. The command fills in what
+    the file does not hold, such as the loss, and lists it. It never overwrites existing files.
     """
     from netdesc.description.models.document import MAX_STEPS
     from netdesc.exchange import import_net

@@ -11,7 +11,6 @@ from netdesc.exchange.hdf5_reader import Group, escape_name
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import NetLayer
 from netdesc.exchange.net_synapses import InputNeurons, KernelLayer, SynapticLayer
-from netdesc.exchange.unsupported import neuron_type
 from netdesc.kernels.fixed_point import DECAY_ONE
 
 
@@ -32,7 +31,7 @@ def note_layer(group: Group, layer: NetLayer, known: frozenset[str], is_first: b
     warnings = list(_warn_of_input(layer)) if is_first else []
     if isinstance(layer, SynapticLayer):
         inferred += [*_infer_fields(group, layer), *_infer_neuron(group, layer.neuron)]
-        warnings += _warn_of_neuron(group)
+        warnings += _warn_of_neuron(group, layer.neuron)
     return LayerNotes(tuple(inferred), tuple(_unknown(group, known)), tuple(warnings))
 
 
@@ -94,7 +93,7 @@ def _infer_neuron(group: Group, neuron: NetNeuron) -> Iterator[str]:
         yield "a readout: no voltage of the device reaches vThMant"
 
 
-def _warn_of_neuron(group: Group) -> Iterator[str]:
+def _warn_of_neuron(group: Group, read: NetNeuron) -> Iterator[str]:
     """Yields a warning if the trained neurons differ from the neurons that the file describes."""
     if not group.has("neuron"):
         yield "there is no neuron: slayer hands on what arrives, and netx adds it up"
@@ -107,15 +106,13 @@ def _warn_of_neuron(group: Group) -> Iterator[str]:
             "what was trained: a norm scaled the weights by this power of two, and the weights of "
             "the file leave it out"
         )
-    if neuron.has("sigma_output"):
+    if read.is_sum:
         yield (
             "neuron/sigma_output: the integrator cuts what arrives in a step to 1/4096; the sum of "
             "netx has 64 times finer units"
         )
-    if neuron_type(neuron) == "ALIF" and group.has("bias"):
-        decays = neuron.integers("iDecay")
-        if (decays < DECAY_ONE).any():
-            yield (
-                f"bias is added to the voltage; slayer added it to the input, which is not the "
-                f"same where neuron/iDecay is below {DECAY_ONE}"
-            )
+    if read.type == "ALIF" and group.has("bias") and (read.numbers["iDecay"] < DECAY_ONE).any():
+        yield (
+            f"bias is added to the voltage; slayer added it to the input, which is not the "
+            f"same where neuron/iDecay is below {DECAY_ONE}"
+        )

@@ -78,7 +78,8 @@ def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
     for name in ("weight", "bias"):
         if group.has(name) and not group.has("neuron"):
             yield name, "numbers of input layers without neurons"
-    if group.has("neuron") and group.group("neuron").has("sigma_output"):
+    neuron = group.group("neuron") if group.has("neuron") else None
+    if neuron and neuron.has("sigma_output") and neuron.integer("sigma_output"):
         yield "neuron/sigma_output", "input layers that hand on a sum"
 
 

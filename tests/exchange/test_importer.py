@@ -50,6 +50,13 @@ def test_input_layers_of_neurons_and_averages(tmp_path: Path) -> None:
     assert (delta["layers"][0]["weight"], delta["layers"][0]["bias"]) == (1, 0)
 
 
+def test_a_sum_is_none_if_the_file_says_so(tmp_path: Path) -> None:
+    no_sum = {"neuron/type": "SDNN", "neuron/sigma_output": False}
+    imported = import_net(write_layers(tmp_path / "a.net", DELTA | no_sum, FILES["SDNN"] | no_sum))
+    assert imported.warnings == []
+    assert [row.neuron for row in imported.table] == ["delta", "sigma_delta"]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -67,7 +67,6 @@ def run(
     ((1900, 200), 10458)
     """
     require_choice(arithmetic, Arithmetic)
-    require_choice(timing, Timing)
     resets, is_integer = Resets(reset_interval, reset_offset), arithmetic == "integer"
     if not is_integer and (timing, reset_interval) != ("training", None):
         raise ValueError('timing and resets are those of the device: choose arithmetic "integer"')

@@ -8,7 +8,7 @@ in its step 0, so that the biases of a layer act before the input reaches it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +67,13 @@ class Clock:
 def make_clocks(graph: Graph, timing: Timing, resets: Resets) -> dict[str, Clock]:
     """Returns the clock of each layer of neurons by its name.
 
-    Raises HardwareError if Lava's steps are wanted and a layer has other steps than its input.
+    Raises HardwareError if Lava's steps are wanted and a layer has other steps than its input,
+    ValueError if ``timing`` is unknown.
     """
+    if timing not in get_args(Timing):
+        raise ValueError(
+            f'the timing "{timing}" is unknown; known are {", ".join(get_args(Timing))}'
+        )
     lags, depths, clocks = {INPUT: 0}, {INPUT: 0}, dict[str, Clock]()
     offset = resets.offset
     if offset is None and graph.neuron_layers:

@@ -147,3 +147,6 @@ def test_what_no_clock_has() -> None:
     graph = build_graph(Document.model_validate_json(json.dumps(content)))
     with pytest.raises(HardwareError, match='layer "slow" averages steps'):
         IntegerNetwork(graph, {}, "lava")
+    unknown: Any = "loihi"
+    with pytest.raises(ValueError, match="known are training, lava"):
+        IntegerNetwork(graph, {}, unknown)

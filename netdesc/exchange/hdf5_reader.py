@@ -31,6 +31,7 @@ An import needs 16 bytes of memory for each. Without this limit, a small file of
 could fill the memory.
 """
 MAX_TEXT_LENGTH = 256
+LFS_POINTER = b"version https://git-lfs"
 MAX_GROUP_ENTRIES = 20_000
 
 # The exceptions that h5py raises for damaged files.
@@ -80,9 +81,11 @@ def _check_file(path: Path) -> None:
         raise NetFileError(path, f"is larger than {MAX_FILE_BYTES} bytes")
     try:
         with path.open("rb") as file:
-            file.read(1)
+            start = file.read(len(LFS_POINTER))
     except OSError as error:
         raise NetFileAccessError(path, f"cannot be read: {_cause(error)}") from error
+    if start == LFS_POINTER:
+        raise NetFileError(path, "is a pointer of Git LFS, not the file; fetch it: git lfs pull")
     if not h5py.is_hdf5(path):
         raise NetFileError(path, "this is not an hdf5 file, as .net files are")
 

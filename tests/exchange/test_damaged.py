@@ -185,6 +185,7 @@ def test_a_hostile_file_is_one_clear_error(tmp_path: Path, make, monkeypatch) ->
         (None, "there is no such file"),
         (b"", "is not an hdf5 file"),
         (b'{"format": 1}', "is not an hdf5 file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:2a5\n", "git lfs pull"),
         ("folder", "is not a regular file"),
         (-100, "is damaged or truncated"),
     ],

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.modules_samples import dense, network
 
 from netdesc.events import Event, to_dense, write_events
 from netdesc.training.batches import Batches
@@ -75,6 +76,18 @@ def test_events_land_in_their_cells(read: Callable) -> None:
     assert batch.input_TBN.is_contiguous()
     assert batch.target.sum() == batch.target[5, 0, 2] == 1.0
     assert not warnings
+
+
+@pytest.mark.parametrize(("kind", "counted"), [("neurons", 4), ("neurons", 3), ("flatten", 4)])
+def test_counts_beyond_the_grid_of_input_neurons_give_one_warning(
+    folder: Path, read: Callable, kind: str, counted: int
+) -> None:
+    first = {"name": "first", "type": kind} | ({"neuron": None} if kind == "neurons" else {})
+    model = network(first, dense("last", 3), shape=(4,))
+    write(folder / "in.bs1", [3] * counted, [2.0] * counted)
+    spec = replace(SPEC, limits=SampleSpec.of(model.graph).limits)
+    _, warnings = read(pair(duplicates="sum"), pair(duplicates="sum"), spec=spec)
+    assert len(warnings) == ((kind, counted) == ("neurons", 4))
 
 
 def test_events_outside_are_counted_in_one_warning_a_file(folder: Path, read: Callable) -> None:

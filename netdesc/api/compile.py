@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from pathlib import Path
@@ -89,8 +89,8 @@ class OpenedNetwork(NamedTuple):
     """A compiled network, and its document; None for a ``.net`` file, which holds no document.
 
     ``folder`` is that of the run whose best weights the network has; None for other networks.
-    ``is_imported`` is True for a ``.net`` file, ``step_ms_is_assumed`` for one that does not
-    contain the length of a step.
+    ``is_imported`` is True for a ``.net`` file, which ``file_warnings`` are of, and
+    ``step_ms_is_assumed`` for one that does not contain the length of a step.
     """
 
     compiled: Compiled
@@ -98,12 +98,13 @@ class OpenedNetwork(NamedTuple):
     folder: Path | None = None
     is_imported: bool = False
     step_ms_is_assumed: bool = False
+    file_warnings: Sequence[str] = ()
 
     @property
     def warnings(self) -> list[str]:
-        """The warning that the document names no weights, or the file no step; or an empty list."""
-        if self.step_ms_is_assumed:
-            return [STEP_MS_WARNING]
+        """The warnings of a ``.net`` file, or that the document names no weights."""
+        if self.is_imported:
+            return [*self.file_warnings, *([STEP_MS_WARNING] if self.step_ms_is_assumed else [])]
         description = self.description
         if description is None or self.folder is not None or description.document.weights:
             return []
@@ -157,8 +158,8 @@ def _open_dict(network: Mapping[str, Any], with_files: bool = True) -> OpenedNet
 
 @open_network.register(ImportedNetwork)
 def _open_imported(network: ImportedNetwork, with_files: bool = True) -> OpenedNetwork:
-    compiled = compile_imported(network)
-    return OpenedNetwork(compiled, is_imported=True, step_ms_is_assumed=network.step_ms_is_assumed)
+    compiled, is_assumed = compile_imported(network), network.step_ms_is_assumed
+    return OpenedNetwork(compiled, None, None, True, is_assumed, network.warnings)
 
 
 @open_network.register(Description)

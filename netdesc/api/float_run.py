@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from netdesc.api.compile import Compiled
-from netdesc.api.run_result import Classification, ForwardResult, TargetComparison
+from netdesc.api.run_result import (
+    Classification,
+    ForwardResult,
+    TargetComparison,
+    nonzero_outputs,
+)
 from netdesc.graph import Graph
 from netdesc.losses import SILENT, build_classifier
 from netdesc.training.confusion_counter import decide
@@ -37,29 +44,29 @@ def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> ForwardResul
         for report in compiled.model.engine_report()
         if report.leaves_device_range
     ]
-    output_index = np.flatnonzero(output_TBN.numpy())
+    index, values = nonzero_outputs(output_TBN.numpy())
     spikes = int(np.count_nonzero(input_TN))
-    return ForwardResult(len(input_TN), spikes, output_index, counts, range_warnings)
+    return ForwardResult(len(input_TN), spikes, index, values, counts, range_warnings)
 
 
 def compare(
-    compiled: Compiled, spikes_TN: NDArray[np.bool_], target_TN: NDArray[np.float32]
+    compiled: Compiled, found_TN: NDArray[Any], target_TN: NDArray[np.float32]
 ) -> TargetComparison:
     """Compares an output with its target, [steps, *output shape] each."""
-    output_TBN = torch.from_numpy(spikes_TN.astype(np.float32)).unsqueeze(1)
+    output_TBN = torch.from_numpy(found_TN.astype(np.float32)).unsqueeze(1)
     with torch.no_grad():
         loss = compiled.loss.of_output(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
     return TargetComparison(
         loss=loss.item(),
         target_spikes=int(np.count_nonzero(target_TN)),
-        met=int(np.count_nonzero((target_TN != 0) & spikes_TN)),
+        met=int(np.count_nonzero((target_TN != 0) & (found_TN != 0))),
     )
 
 
-def classify(graph: Graph, spikes_TN: NDArray[np.bool_], label: int | None) -> Classification:
+def classify(graph: Graph, found_TN: NDArray[Any], label: int | None) -> Classification:
     """Predicts the class of the sample: if each step has a class, the class of most steps."""
     assert graph.classes is not None
-    output_TBN = torch.from_numpy(spikes_TN).unsqueeze(1)
+    output_TBN = torch.from_numpy(found_TN).unsqueeze(1)
     any_label = torch.zeros(1, dtype=torch.int64)
     prediction = decide(build_classifier(graph)(output_TBN), any_label, graph.classes).item()
     return Classification(None if prediction == SILENT else int(prediction), label)

@@ -106,6 +106,7 @@ def input_chunks(
         input_TN, problems = input_array(recording, graph, file)
         firsts = range(0, len(input_TN), chunk_steps)
         return (input_TN[first : first + chunk_steps] for first in firsts), problems
+    _require_events(recording, event, shape, file)
     with _event_errors(recording):
         index, value, dropped = event.binned(shape, graph.steps, graph.step_ms, *_binning(file))
 
@@ -118,6 +119,20 @@ def input_chunks(
             yield chunk_TN
 
     return chunks(), _warn_of_dropped(recording, graph, dropped)
+
+
+def _require_events(
+    recording: Recording, event: Event, shape: tuple[int, ...], file: EventFile | None
+) -> None:
+    """Raises EventFileError if the file may as well hold an array [steps, neurons]."""
+    columns = 3 if event.y is None else 4 if event.payload is None else 5
+    path = recording.path
+    if file is None and path and path.suffix.lower() == ".npy" and shape == (columns,):
+        problem = (
+            f"has rows of {columns} numbers, which may be events or steps of the {columns} inputs: "
+            "write events as .bs1, or the array as .npz"
+        )
+        raise EventFileError(recording.name, problem)
 
 
 def _warn_of_dropped(recording: Recording, graph: Graph, dropped: int) -> list[str]:
@@ -143,6 +158,7 @@ def input_array(
     """
     data, shape = recording.data, graph.input_shape
     if isinstance(data, Event):
+        _require_events(recording, data, shape, file)
         input_TN, dropped = bin_events(recording, shape, graph, file)
         return input_TN, _warn_of_dropped(recording, graph, dropped)
     if data.shape == shape:

@@ -23,7 +23,7 @@ from netdesc.api.recording import (
     input_chunks,
     read_recording,
 )
-from netdesc.api.run_result import ForwardResult, LayerSpikes, Result
+from netdesc.api.run_result import ForwardResult, LayerSpikes, Result, nonzero_outputs
 from netdesc.description.detect import is_net_file
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import Event, EventFileError
@@ -98,7 +98,8 @@ def run(
         LayerSpikes(layer.name, layer.neurons, found.counts[layer.name])
         for layer in graph.neuron_layers
     ]
-    result = Result(graph, found.steps, found.output_index, layers, None, None, problems + left_out)
+    output = found.output_index, found.output_values
+    result = Result(graph, found.steps, *output, layers, None, None, problems + left_out)
     if opened is not None:
         result = _judge(result, opened, pair)
     return replace(result, warnings=result.warnings + found.range_warnings)
@@ -117,21 +118,23 @@ def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
         except EventFileError as error:
             result.warnings.append(f"the output is not compared with the target: {error}")
         else:
-            comparison = compare(opened.compiled, result.spikes_TN, target_TN)
+            comparison = compare(opened.compiled, result.output_TN, target_TN)
             result = replace(result, comparison=comparison)
     if graph.classes is None or opened.is_imported:
         return result
-    classification = classify(graph, result.spikes_TN, pair and pair.label)
+    classification = classify(graph, result.output_TN, pair and pair.label)
     return replace(result, classification=classification)
 
 
 def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]]) -> ForwardResult:
     steps = input_spikes = first = 0
-    output, found = network.graph.output[0], list[NDArray[np.int64]]()
+    output, indices, values = network.graph.output[0], list[Any](), list[Any]()
 
     def keep(output_TN: NDArray[Any]) -> None:
         nonlocal first
-        found.append(np.flatnonzero(output_TN) + first)
+        index, value = nonzero_outputs(output_TN)
+        indices.append(index + first)
+        values.append(np.ones(len(index)) if value is None else value)
         first += output_TN.size
 
     for chunk_TN in chunks:
@@ -147,7 +150,10 @@ def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]])
         if count
     ]
     counts = {run.layer: run.spikes for run in network.counts}
-    return ForwardResult(steps, input_spikes, np.concatenate(found), counts, range_warnings)
+    value = np.concatenate(values)
+    graded = None if (value == 1).all() else value
+    index = np.concatenate(indices)
+    return ForwardResult(steps, input_spikes, index, graded, counts, range_warnings)
 
 
 def _import(network: Source) -> ImportedNetwork | None:

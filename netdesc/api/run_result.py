@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,8 @@ class ForwardResult(NamedTuple):
     input_spikes: int
     output_index: NDArray[np.int64]
     """The indices in [steps, *output shape] of the outputs that are not 0, in their order."""
+    output_values: NDArray[np.float64] | None
+    """These outputs, in threshold units; None if all of them are spikes."""
     counts: dict[str, int]
     """Name of a layer of neurons -> the number of its spikes."""
     range_warnings: list[str]
@@ -54,7 +56,7 @@ class ForwardResult(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The output spikes of a network, and measurements.
+    """The output of a network, and measurements.
 
     ``comparison`` is None if the document has no target for the input. ``classification`` is None
     if the network does not classify. ``warnings`` give reasons why the output may be wrong.
@@ -65,19 +67,32 @@ class Result:
     """The number of steps of the input."""
     output_index: NDArray[np.int64]
     """The indices in [steps, *output shape] of the outputs that are not 0, in their order."""
+    output_values: NDArray[np.float64] | None
+    """These outputs, in threshold units; None if all of them are spikes."""
     layers: list[LayerSpikes]
     comparison: TargetComparison | None
     classification: Classification | None
     warnings: list[str]
 
     @property
+    def output_TN(self) -> NDArray[Any]:
+        """The output [steps, *output shape]: bool, or float64 in threshold units."""
+        steps, values = -(-self.steps // self.graph.decimation), self.output_values
+        output_TN = np.zeros((steps, *self.graph.output_shape), bool if values is None else float)
+        output_TN.reshape(-1)[self.output_index] = True if values is None else values
+        return output_TN
+
+    @property
     def spikes_TN(self) -> NDArray[np.bool_]:
-        """The output spikes, bool [steps, *output shape]."""
-        return dense_spikes(self.graph, self.steps, self.output_index)
+        """Whether the output is not 0, bool [steps, *output shape]."""
+        return self.output_TN != 0
 
 
-def dense_spikes(graph: Graph, steps: int, index: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Returns the output of an input of so many steps; ``index`` is ``output_index``."""
-    spikes_TN = np.zeros((-(-steps // graph.decimation), *graph.output_shape), np.bool_)
-    spikes_TN.reshape(-1)[index] = True
-    return spikes_TN
+def nonzero_outputs(
+    output: NDArray[Any],
+) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+    """Returns the indices in the flat output of what is not 0, and its values unless they are 1."""
+    flat = output.reshape(-1)
+    index = np.flatnonzero(flat)
+    values = flat[index].astype(np.float64)
+    return index, None if (values == 1).all() else values

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
 @click.argument("network", metavar="RUN|FILE.json|FILE.net", type=click.Path(path_type=Path))
 @click.argument("events", metavar="INPUT", type=click.Path(path_type=Path))
-@options.output_path("OUT.bs1", "Write the output spikes to this file.")
+@options.output_path("OUT", "Write the output to this file: spikes, or in .npy graded ones, too.")
 @click.option(
     "--arithmetic",
     type=click.Choice(["float", "integer"]),
@@ -80,7 +80,8 @@ def run(
         output.error(f"warning: {warning}")
     if target is not None:
         graph = result.graph
-        write_events(target, from_index(result.output_index, graph.output_shape, graph.step_ms))
+        index, payload = result.output_index, result.output_values
+        write_events(target, from_index(index, graph.output_shape, graph.step_ms, payload))
     if output.as_json:
         output.print_json(
             {

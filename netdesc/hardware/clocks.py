@@ -19,6 +19,9 @@ from netdesc.hardware.integers import HardwareError
 Timing = Literal["training", "lava"]
 """Whether biases begin to act with the input, or as on Lava."""
 
+MAX_STEP = 1 << 40
+"""Largest interval and offset of resets."""
+
 SYNAPTIC_STEPS: dict[type[layers.LayerSection], int] = {layers.Neurons: 0}
 """Class of a section -> the steps that spikes take on Lava to its neurons, if not 1."""
 
@@ -30,13 +33,17 @@ class Resets:
     In the n-th layer of neurons, from 0, this happens before each step t of Lava, from 0, with
     (t + 1) mod ``interval`` = (``offset`` + 1 + n) mod ``interval``. Without an ``offset``, a
     sample of ``interval`` steps begins with states that are 0 in all layers: it is 0 if the first
-    layer are input neurons, otherwise 1. ValueError if ``interval`` is not above 0.
+    layer are input neurons, otherwise 1. ValueError if ``interval`` is not above 0, or if one of
+    them is larger than ``MAX_STEP``.
     """
 
     interval: int | None = None
     offset: int | None = None
 
     def __post_init__(self) -> None:
+        for name, value in (("interval", self.interval), ("offset", self.offset)):
+            if value is not None and abs(value) > MAX_STEP:
+                raise ValueError(f"the reset {name} is {value}; it is at most {MAX_STEP:,}")
         if self.interval is not None and self.interval < 1:
             raise ValueError(f"the reset interval is {self.interval}; it is 1 or more")
         if self.interval is None and self.offset is not None:

@@ -1,0 +1,65 @@
+"""``run`` hands on all of a network's output, and reads a file in one way only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.exchange_samples import document
+
+import netdesc
+from netdesc.cli import main
+from netdesc.events import EventFileError, read_events
+
+pytestmark = pytest.mark.usefixtures("reference_engine")
+
+INPUT_TN = (np.random.default_rng(1).random((40, 8)) < 0.4).astype(np.float32)
+
+
+def classes(inputs: int) -> dict[str, Any]:
+    readout = {"name": "only", "type": "dense", "units": 3, "neuron": None}
+    return document([inputs], [readout], data=None, loss={"type": "cross_entropy"})
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "integer"])
+def test_graded_outputs_keep_their_values(arithmetic) -> None:
+    compiled = netdesc.compile(classes(8))
+    with torch.no_grad():
+        expected_TN = compiled.model(torch.from_numpy(INPUT_TN).unsqueeze(1))[:, 0].numpy()
+    result = netdesc.run(compiled, INPUT_TN, arithmetic)
+    assert len(np.unique(expected_TN)) > 3
+    np.testing.assert_array_equal(result.output_TN, expected_TN)
+    np.testing.assert_array_equal(result.spikes_TN, expected_TN != 0)
+    assert result.classification is not None
+    assert result.classification.prediction == expected_TN.mean(0).argmax()
+
+
+def test_graded_outputs_are_written_with_their_values(tmp_path: Path) -> None:
+    compiled = netdesc.compile(classes(8))
+    netdesc.export_net(compiled.model, tmp_path / "a.net")
+    np.savez(tmp_path / "in.npz", INPUT_TN)
+    target = tmp_path / "out.npy"
+    with pytest.raises(SystemExit) as ended:
+        main(["run", f"{tmp_path}/a.net", f"{tmp_path}/in.npz", "-o", str(target)])
+    assert ended.value.code == 0
+    output_TN = netdesc.run(compiled, INPUT_TN).output_TN
+    np.testing.assert_array_equal(read_events(target).payload, output_TN[output_TN != 0])
+
+
+def test_rows_that_may_be_events_or_steps_are_refused(tmp_path: Path) -> None:
+    path, network = tmp_path / "in.npy", classes(3)
+    np.save(path, np.ones((20, 3)))
+    with pytest.raises(EventFileError, match=r"\.bs1.*\.npz"):
+        netdesc.run(network, path)
+    np.savez(tmp_path / "in.npz", np.ones((20, 3)))
+    assert netdesc.run(network, tmp_path / "in.npz").steps == 20
+
+
+@pytest.mark.parametrize("number", ["reset_interval", "reset_offset"])
+def test_resets_of_any_size_are_computed_or_refused(number: str) -> None:
+    resets = {"reset_interval": 5} | {number: 10**21}
+    with pytest.raises(ValueError, match=number.replace("_", " ")):
+        netdesc.run(classes(8), INPUT_TN, "integer", **resets)

@@ -117,11 +117,11 @@ LINE_BUDGETS = {
     "losses": 820,
     "training": 5_800,
     "exchange": 3_150,
-    "hardware": 1_350,
+    "hardware": 1_360,
     "report": 3_800,
     "comparing": 600,
     "bench": 2_090,
-    "api": 1_830,
+    "api": 1_860,
     "cli": 4_800,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

@@ -72,7 +72,7 @@ def run(
     if arithmetic == "float" and (device["timing"] != "training" or device["reset_interval"]):
         raise click.UsageError("--timing and --reset-interval need --arithmetic integer")
     from netdesc.api import run as inference
-    from netdesc.events import DroppedEvents, from_index, write_events
+    from netdesc.events import DroppedEvents, Event, from_index, write_events
 
     with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
         result = inference.run(network, events, arithmetic, **device)
@@ -80,8 +80,9 @@ def run(
         output.error(f"warning: {warning}")
     if target is not None:
         graph = result.graph
-        index, payload = result.output_index, result.output_values
-        write_events(target, from_index(index, graph.output_shape, graph.step_ms, payload))
+        event = from_index(result.output_index, graph.output_shape, graph.step_ms)
+        values = result.output_values
+        write_events(target, Event(event.x, event.y, event.p, event.t, values))
     if output.as_json:
         output.print_json(
             {

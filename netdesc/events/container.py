@@ -378,19 +378,14 @@ def from_dense(spikes_TN: object, step_ms: float = 1.0, duplicates: Duplicates =
     return from_index(index, spikes_TN.shape[1:], step_ms)
 
 
-def from_index(
-    index: NDArray[np.int64],
-    shape: tuple[int, ...],
-    step_ms: float,
-    payload: NDArray[np.float64] | None = None,
-) -> Event:
+def from_index(index: NDArray[np.int64], shape: tuple[int, ...], step_ms: float) -> Event:
     """Converts indices in ``[steps, *shape]`` to events, as ``from_dense`` does."""
     step, cell = np.divmod(index, max(1, math.prod(shape)))
     t = step_starts_us(step, step_ms) / 1000.0
     if len(shape) != 3:
-        return Event(cell.astype(np.int32), None, np.zeros(len(cell), np.int32), t, payload)
+        return Event(cell.astype(np.int32), None, np.zeros(len(cell), np.int32), t)
     p, y, x = (axis.astype(np.int32) for axis in np.unravel_index(cell, shape))
-    return Event(x, y, p, t, payload)
+    return Event(x, y, p, t)
 
 
 def _max_exact_integer(dtype: torch.dtype) -> int:

@@ -63,13 +63,15 @@ def _write_input(group: h5py.Group, layer: InputLayer | InputNeurons) -> None:
 
 
 def _write_input_neurons(group: h5py.Group, layer: InputNeurons) -> None:
-    """slayer does not write a weight of 1 and a bias of 0 that nobody gave."""
+    """slayer does not write a weight of 1 and a bias of 0 that nobody gave. It writes lists of one
+    number, of which NumPy warns in netx, where slayerPytorch writes numbers.
+    """
     _write_input(group, layer)
     for name, value, default in zip(
         layer.weight_datasets, layer.weights, (WEIGHT_UNIT, 0), strict=True
     ):
         if value.item() != default:
-            group[name] = value.astype(np.float32)
+            group[name] = np.float32(value.item())
     _write_neuron(group.create_group("neuron"), layer.neuron)
 
 

@@ -43,8 +43,7 @@ def test_some_mutations_of_each_kind_of_file(
     found = [
         problem
         for name in KINDS
-        for seed in range(2)
-        for problem in failures(commands, samples, tmp_path / "copy", name, seed, most=2)
+        for problem in failures(commands, samples, tmp_path / "copy", name, seed=0, most=2)
     ]
     assert not found, "\n\n".join(found)
 

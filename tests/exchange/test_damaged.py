@@ -237,7 +237,7 @@ def error_of(path: Path) -> NetFileError | None:
     return None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(net=records(), data=st.data())
 def test_one_wrong_dataset_is_a_network_or_named_with_its_layer(
     tmp_path_factory, net: NetFile, data: st.DataObject

@@ -15,6 +15,7 @@ from support.exchange_samples import FILES, WITHOUT_NEURON, write_file, write_la
 import netdesc
 from netdesc.description import load
 from netdesc.exchange import NetFileError, import_net, read_weights
+from netdesc.kernels.engine import use_engine
 
 OLD_NEURON = {
     "neuron/type": np.array(b"LOIHI", "S8"), "neuron/iDecay": 4096, "neuron/vDecay": 1024,
@@ -99,6 +100,7 @@ def test_steps_and_their_length_may_be_given(tmp_path: Path) -> None:
             import_net(path, **wrong)
 
 
+@use_engine("reference")
 def test_as_many_delays_as_inputs_delay_what_arrives(tmp_path: Path) -> None:
     weight, delays = np.float32([[2, 4, 6], [-8, 10, 12]]), [0, 3, 1]
     changes = dict.fromkeys(WITHOUT_NEURON) | {"weight": weight, "delay": delays}

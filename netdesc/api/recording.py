@@ -103,9 +103,7 @@ def input_chunks(
     """Returns what ``input_array`` does, in chunks of steps; events need no array of all steps."""
     event, shape, cells = recording.data, graph.input_shape, math.prod(graph.input_shape)
     if not isinstance(event, Event):
-        input_TN, problems = input_array(recording, graph, file)
-        firsts = range(0, len(input_TN), chunk_steps)
-        return (input_TN[first : first + chunk_steps] for first in firsts), problems
+        return _array_chunks(recording, graph, chunk_steps)
     _require_events(recording, event, shape, file)
     with _event_errors(recording):
         index, value, dropped = event.binned(shape, graph.steps, graph.step_ms, *_binning(file))
@@ -161,7 +159,17 @@ def input_array(
         _require_events(recording, data, shape, file)
         input_TN, dropped = bin_events(recording, shape, graph, file)
         return input_TN, _warn_of_dropped(recording, graph, dropped)
-    if data.shape == shape:
+    chunks, problems = _array_chunks(recording, graph, graph.steps)
+    return np.concatenate(list(chunks)), problems
+
+
+def _array_chunks(
+    recording: Recording, graph: Graph, chunk_steps: int
+) -> tuple[Iterator[NDArray[np.float32]], list[str]]:
+    """Returns the values of an array in chunks of steps, and warnings; makes no copy of it."""
+    data, shape = np.asarray(recording.data), graph.input_shape
+    is_held = data.shape == shape
+    if is_held:
         data = np.broadcast_to(data, (graph.steps, *shape))
     elif data.ndim < 2 or not len(data) or data.shape[1:] not in (shape, (math.prod(shape),)):
         problem = (
@@ -169,20 +177,28 @@ def input_array(
             f"{', '.join(map(str, shape))}], or {list(shape)} for a value that every step has"
         )
         raise EventFileError(recording.name, problem)
-    if data.dtype.kind not in "biuf" or not np.isfinite(data).all():
-        raise EventFileError(recording.name, "does not hold finite numbers")
-    values = data.astype(np.float64).reshape(-1, *shape)
+    if data.dtype.kind not in "biuf":
+        raise EventFileError(recording.name, f"holds {data.dtype}, not numbers")
     limit = MAX_REAL_INPUT
     if any(
         INPUT in each.inputs and isinstance(each.section, layers.Neurons) for each in graph.layers
     ):
         limit = MAX_INPUT
-    most, units, problems = np.abs(values).max(), values * STATE_UNIT, list[str]()
-    if most > limit:
-        problems.append(f"{recording.name}: values beyond ±{limit} are cut off; scale the values")
-    if (units != np.rint(units)).any() or most > MAX_REAL_INPUT:
-        values = real_inputs(values)
-    return values.astype(np.float32), problems
+
+    def parts() -> Iterator[NDArray[np.float64]]:
+        for first in range(0, len(data), chunk_steps):
+            yield data[first : first + chunk_steps].astype(np.float64).reshape(-1, *shape)
+
+    most, is_on_grid = 0.0, True
+    for values in itertools.islice(parts(), 1) if is_held else parts():
+        if not np.isfinite(values).all():
+            raise EventFileError(recording.name, "does not hold finite numbers")
+        most = max(most, float(np.abs(values).max()))
+        is_on_grid = is_on_grid and not (values * STATE_UNIT % 1).any()
+    is_kept = is_on_grid and most <= MAX_REAL_INPUT
+    problem = f"{recording.name}: values beyond ±{limit} are cut off; scale the values"
+    chunks = (values.astype(np.float32) if is_kept else real_inputs(values) for values in parts())
+    return chunks, [problem] if most > limit else []
 
 
 def bin_events(

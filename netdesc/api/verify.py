@@ -111,7 +111,7 @@ class Verification:
         """One or two clauses: all is identical, or where two runs part first, and why."""
         if self.is_identical:
             runs = "floats and integers" if self.export_problem else "floats, integers and export"
-            text = f"{runs} give the same outputs in all {self.steps:,} steps of {self.input}"
+            text = f"{runs} give the same outputs in {self.steps:,} steps of {self.input}"
             silent = " and ".join(f'"{each.layer}"' for each in self.layers if not each.float)
             return text + (silent and f", which are 0 in {silent}")
         return "; ".join(

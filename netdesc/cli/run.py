@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     "--reset-offset",
     type=int,
     metavar="STEPS",
-    help="reset_offset of netx; by default, samples do not touch each other.",
+    help="reset_offset of netx; by default, states are 0 when a sample begins.",
 )
 @options.as_json
 @click.pass_obj
@@ -60,7 +60,8 @@ def run(
     """Run a network on the file INPUT and count the spikes of each layer.
 
     INPUT holds events, or in .npy or .npz an array [steps, neurons], [steps, *shape], or one image
-    of the input's shape, which is held for all steps. An .npy of 3 to 5 columns holds events.
+    of the input's shape, which is held for all steps. An .npy of 3 to 5 columns holds events. If an
+    array has values that are no multiples of 1/4096, all are rounded to 1/64, as those of data are.
 
     The network is a run with its best weights, a document, or a .net file. If the document has a
     target or a label for INPUT, the output is compared with it. A .net file runs as many steps, and
@@ -71,6 +72,8 @@ def run(
         raise click.UsageError("--reset-offset needs --reset-interval")
     if arithmetic == "float" and (device["timing"] != "training" or device["reset_interval"]):
         raise click.UsageError("--timing and --reset-interval need --arithmetic integer")
+    if target is not None and target.exists() and events.exists() and target.samefile(events):
+        raise click.UsageError("-o names INPUT, which it would overwrite")
     from netdesc.api import run as inference
     from netdesc.events import DroppedEvents, Event, from_index, write_events
 

@@ -156,7 +156,8 @@ def _require_range(what: str, values: NDArray, largest: int) -> None:
     wrong = np.flatnonzero((values < 0) | (values > largest))
     if len(wrong):
         raise ValueError(
-            f"event {wrong[0]} has {what} {values[wrong[0]]}; this format holds 0 to {largest}"
+            f"event {wrong[0]} has {what} {values[wrong[0]]}; this format holds 0 to {largest}, "
+            ".npy holds more"
         )
 
 

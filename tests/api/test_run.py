@@ -63,3 +63,22 @@ def test_resets_of_any_size_are_computed_or_refused(number: str) -> None:
     resets = {"reset_interval": 5} | {number: 10**21}
     with pytest.raises(ValueError, match=number.replace("_", " ")):
         netdesc.run(classes(8), INPUT_TN, "integer", **resets)
+
+
+def test_arrays_are_read_in_chunks_as_a_whole(tmp_path: Path) -> None:
+    compiled, steps = netdesc.compile(classes(8)), 700
+    for values in (np.tile(INPUT_TN, (18, 1))[:steps] / 4096, np.linspace(-1, 1, 8)):
+        whole = netdesc.run(compiled, values)
+        netdesc.export_net(compiled.model, tmp_path / "a.net")
+        pieces = netdesc.run(netdesc.import_net(tmp_path / "a.net", steps=40), values, "integer")
+        assert whole.steps == pieces.steps == (steps if values.ndim == 2 else 40)
+        np.testing.assert_array_equal(whole.output_TN, pieces.output_TN)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_one_wrong_value_of_many_is_refused(wrong: float) -> None:
+    values = np.ones((700, 8))
+    values[600, 3] = wrong
+    for arithmetic in ("float", "integer"):
+        with pytest.raises(EventFileError, match="finite"):
+            netdesc.run(classes(8), values, arithmetic)

@@ -89,8 +89,8 @@ class OpenedNetwork(NamedTuple):
     """A compiled network, and its document; None for a ``.net`` file, which holds no document.
 
     ``folder`` is that of the run whose best weights the network has; None for other networks.
-    ``is_imported`` is True for a ``.net`` file, which ``file_warnings`` are of, and
-    ``step_ms_is_assumed`` for one that does not contain the length of a step.
+    ``is_imported`` is True for a ``.net`` file, ``step_ms_is_assumed`` for one without the length
+    of a step. ``file_warnings`` are of this file, or of one that a document names.
     """
 
     compiled: Compiled
@@ -102,12 +102,12 @@ class OpenedNetwork(NamedTuple):
 
     @property
     def warnings(self) -> list[str]:
-        """The warnings of a ``.net`` file, or that the document names no weights."""
+        """The warnings of a ``.net`` file, or of the weights that a document names or does not."""
         if self.is_imported:
             return [*self.file_warnings, *([STEP_MS_WARNING] if self.step_ms_is_assumed else [])]
         description = self.description
         if description is None or self.folder is not None or description.document.weights:
-            return []
+            return [*self.file_warnings]
         seed = description.document.training.seed
         return [
             f"these are the initial, untrained weights of seed {seed}: the document names no "
@@ -165,8 +165,9 @@ def _open_imported(network: ImportedNetwork, with_files: bool = True) -> OpenedN
 @open_network.register(Description)
 def _open_description(network: Description, with_files: bool = True) -> OpenedNetwork:
     compiled = _build(network.document)
-    load_initial_weights(network, compiled.model, weight_readers(compiled.graph))
-    return OpenedNetwork(compiled, network)
+    readers, warnings = weight_readers(compiled.graph), list[str]()
+    load_initial_weights(network, compiled.model, readers, warnings.append)
+    return OpenedNetwork(compiled, network, file_warnings=warnings)
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:
@@ -211,7 +212,7 @@ def read_description(
 
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:
     """Maps the suffix ``.net`` to a function that reads such a file's weights for ``graph``."""
-    return {".net": lambda path: read_weights(path, graph)}
+    return {".net": lambda path, warn: read_weights(path, graph, warn)}
 
 
 def _require_best_weights(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError
 from netdesc.exchange.net_neurons import NUMBERS, NetNeuron
-from netdesc.hardware.integers import INTEGERS
+from netdesc.hardware.integers import INTEGERS, integer_parameters
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
-from netdesc.neurons.models import NEURONS
+from netdesc.neurons.models import NEURONS, NeuronSection
 from netdesc.neurons.models.rf import DECAYS, PERIODS
 
 Values = dict[str, NDArray[np.float32]]
@@ -102,6 +103,39 @@ def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
             problem = f"has the sine and cosine {numbers}, which no period and decay of at least "
             raise LayerError(f"neuron/{dataset}", f"{problem}1/4096 have")
     return found | others
+
+
+def neuron_differences(neuron: NetNeuron, section: NeuronSection) -> Iterator[str]:
+    """Yields what neurons of a file and of a document differ in, and which the network has.
+
+    Values that are drawn or learnt are not compared: those of the file are initial ones.
+    """
+    imported, kinds, own = import_neuron(neuron), section.value_kinds(), section.values()
+    values, fields = imported.values, {"graded": False} | imported.section
+    if fields["type"] != section.type_name():
+        yield f'type "{section.type_name()}" as in the document (file: "{fields["type"]}")'
+        return
+    for name in ("graded", "activation"):
+        mine = getattr(section, name, None)
+        if name in fields and fields[name] != mine:
+            yield f"{name} {mine} as in the document (file: {fields[name]})"
+    free = {name for name, each in own.items() if isinstance(each, tuple) or name in section.learn}
+    given = own | {name: values[name] for name in values if name in free}
+    mine, theirs = (
+        integer_parameters(section.definition(), section.derive(np, each))
+        for each in (given, given | values)
+    )
+    differing = {name for name in mine if not (mine[name] == theirs[name]).all()}
+    for name in values:
+        # Sine and cosine are derived from values with other names.
+        if name in free or not (name in differing if name in mine else differing - values.keys()):
+            continue
+        low, high = values[name].min(), values[name].max()
+        in_file = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        if kinds[name] == "threshold":
+            yield f"{name} {own[name]:g} as in the document (file: {in_file})"
+        else:
+            yield f"{name} {in_file} as in the file (document: {own[name]:g})"
 
 
 def name_neurons(layers: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

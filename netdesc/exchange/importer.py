@@ -8,7 +8,7 @@ import json
 import operator
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from netdesc.exchange.import_layers import (
     split_delays,
     stored_values,
 )
-from netdesc.exchange.import_neurons import import_neuron, name_neurons
+from netdesc.exchange.import_neurons import import_neuron, name_neurons, neuron_differences
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import Simulation
 from netdesc.exchange.net_synapses import NeuronLayer
@@ -245,12 +245,15 @@ def _require_range(name: str, value: float | None, largest: float) -> None:
         raise ValueError(f"{name} is {value}; it is above 0 and at most {largest:,.0f}")
 
 
-def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32]]:
+def read_weights(
+    path: str | Path, graph: Graph, warn: Callable[[str], None] = lambda text: None
+) -> dict[str, NDArray[np.float32]]:
     """Reads the weights of a ``.net`` file as initial weights of ``graph``.
 
     Returns the weights by their names in the state dict. The n-th layer with neurons in the file
     belongs to the n-th layer with neurons in the graph; names are not compared. NetFileError if the
-    number of these layers or the shape of a weight differs.
+    number of these layers or the shape of a weight differs. If neurons differ, calls ``warn`` once,
+    with the layers, and what the file and the document have.
     """
     path = Path(path)
     net = read_net(path).net
@@ -260,6 +263,7 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
         problem = f"has {len(records)} layers of neurons; {graph.name} has {len(layers)}"
         raise NetFileError(path, problem)
     weights: dict[str, NDArray[np.float32]] = {}
+    differing: dict[str, list[str]] = {}
     for (index, record), layer in zip(records, layers, strict=True):
         if record.section_type != layer.section.type_name():
             problem = f"is {record.kind}; {layer.name} is {layer.section.type_name()}"
@@ -270,8 +274,14 @@ def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32
             raise NetFileError(path, problem, index, record.weight_datasets[0])
         try:
             weights |= _layer_state(layer, record)
+            differences = ", ".join(neuron_differences(record.neuron, layer.neuron))
+            differing.setdefault(differences, []).append(f'"{layer.name}"')
         except LayerError as error:
             raise NetFileError(path, error.problem, index, error.dataset) from error
+    differing.pop("", None)
+    if differing:
+        each = (f"{' and '.join(names)}: {text}" for text, names in differing.items())
+        warn(f"{path}: its neurons differ from those of the document: {'; '.join(each)}")
     return weights
 
 

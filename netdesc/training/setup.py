@@ -112,7 +112,7 @@ def prepare(
             "the output of this network depends on no weights, so there is nothing to train: its "
             'last layer must be a dense one, or read one (see "from")'
         )
-    load_initial_weights(description, network, readers)
+    load_initial_weights(description, network, readers, warn)
     network.to(device)
     for _, block in network.blocks():
         block.warns = False  # the metrics of an epoch detect NaN weights

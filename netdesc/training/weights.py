@@ -20,12 +20,17 @@ from netdesc.training.errors import MissingWeightsError, WeightsError
 from netdesc.training.file_checksum import check_file
 from netdesc.training.npz import read_npz
 
-WeightReader = Callable[[Path], Mapping[str, np.ndarray | torch.Tensor]]
-"""Function that reads a file, and maps names of the ``state_dict`` to arrays."""
+Warn = Callable[[str], None]
+WeightReader = Callable[[Path, Warn], Mapping[str, np.ndarray | torch.Tensor]]
+"""Function that reads a file, and maps names of the ``state_dict`` to arrays. It warns if the file
+is of another network."""
 
 
 def load_initial_weights(
-    description: Description, network: nn.Module, readers: Mapping[str, WeightReader]
+    description: Description,
+    network: nn.Module,
+    readers: Mapping[str, WeightReader],
+    warn: Warn,
 ) -> None:
     """Copies the weights and the masks that a document names, if it names any, into the network.
 
@@ -41,7 +46,7 @@ def load_initial_weights(
         way = "if imported from a .net file, `netdesc import` or imported.save() writes it"
         raise MissingWeightsError(f"{path}: there is no such file; {way}")
     check_file(path, weights.sha256)
-    load_weights(path, network, readers)
+    load_weights(path, network, readers, warn)
 
 
 def _load_masks(description: Description, network: nn.Module) -> None:
@@ -62,7 +67,12 @@ def _load_masks(description: Description, network: nn.Module) -> None:
             part.set_mask(mask)
 
 
-def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightReader]) -> None:
+def load_weights(
+    path: Path,
+    network: nn.Module,
+    readers: Mapping[str, WeightReader],
+    warn: Warn = lambda text: None,
+) -> None:
     """Copies the weights of a file into the network.
 
     ``readers`` maps suffixes in lower case to readers; a reader for ``.safetensors`` is built in.
@@ -73,14 +83,14 @@ def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightRea
     reader = all_readers.get(path.suffix.lower())
     if reader is None:
         raise WeightsError(f"{path}: weights are read from {', '.join(all_readers)} files only")
-    tensors = {name: torch.as_tensor(value) for name, value in reader(path).items()}
+    tensors = {name: torch.as_tensor(value) for name, value in reader(path, warn).items()}
     problems = _mismatches(tensors, network.state_dict())
     if problems:
         raise WeightsError(f"{path}: these weights do not fit the network: {'; '.join(problems)}")
     network.load_state_dict(tensors)
 
 
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+def _read_safetensors(path: Path, _warn: Warn) -> dict[str, torch.Tensor]:
     if path.exists() and not path.is_file():  # opening a pipe may wait for ever
         raise WeightsError(f"{path}: is not a regular file")
     try:

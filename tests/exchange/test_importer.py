@@ -13,6 +13,7 @@ import torch
 from support.exchange_samples import FILES, WITHOUT_NEURON, write_file, write_layers
 
 import netdesc
+from netdesc.api.compile import open_network
 from netdesc.description import load
 from netdesc.exchange import NetFileError, import_net, read_weights
 from netdesc.kernels.engine import use_engine
@@ -118,6 +119,16 @@ def test_as_many_delays_as_inputs_delay_what_arrives(tmp_path: Path) -> None:
     assert {name: read[name].tolist() for name in imported.weights} == {
         name: values.tolist() for name, values in imported.weights.items()
     }
+
+
+def test_a_document_with_other_neurons_than_its_weights_is_warned_of_once(tmp_path: Path) -> None:
+    path = write_layers(tmp_path / "a.net", {}, {"weight": np.full((2, 2), 4.0), "inFeatures": 2})
+    document = import_net(path).description | {"weights": {"path": str(path)}}
+    assert open_network(document).warnings == []
+    document["neurons"]["cuba1"]["voltage_decay"] = 0.75
+    (text,) = open_network(document).warnings
+    assert str(path) in text
+    assert '"dense0" and "dense1": voltage_decay' in text
 
 
 def test_a_network_as_slayerpytorch_writes_them(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from support.exchange_samples import COMPLEX, FILES, WEIGHT, net_neurons, write_
 from netdesc.exchange import DenseLayer, NetFile, NetFileError, import_net
 from netdesc.exchange.errors import LayerError
 from netdesc.exchange.export_neurons import export_neuron
-from netdesc.exchange.import_neurons import Values, import_neuron
+from netdesc.exchange.import_neurons import Values, import_neuron, neuron_differences
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
 from netdesc.exchange.netx import netx_problems
 from netdesc.hardware import LayerIntegers
@@ -52,6 +53,30 @@ def exported(
     integers = integer_parameters(definition, section.derive(np, known))
     layer = LayerIntegers(definition, (WEIGHT.astype(np.int32),), integers)
     return export_neuron(section, layer, reads_graded=reads_graded)
+
+
+LIF = NEURONS["lif"].model_validate({"type": "lif", **SECTIONS["lif"]})
+
+
+@pytest.mark.parametrize("kind", sorted({form.kind for form in FORMS.values()} | {"integrator"}))
+def test_what_neurons_of_a_file_and_of_a_document_differ_in(kind: str) -> None:
+    def differences(**changes: Any) -> str:
+        section = NEURONS[kind].model_validate({"type": kind, **SECTIONS[kind], **changes})
+        return "; ".join(neuron_differences(exported(kind, SECTIONS[kind]), section))
+
+    assert differences() == ""
+    decay = "period" if "rf" in kind else "current_decay"
+    if kind != "sigma_delta":
+        other = 7.0 if decay == "period" else 0.625
+        assert re.search(f"{decay} .*file .*document: {other:g}", differences(**{decay: other}))
+        drawn = {decay: (0.8 * other, other), "per_channel": True}
+        assert differences(**drawn) == differences(**{decay: other}, learn=(decay,)) == ""
+    if kind != "integrator":
+        in_file = SECTIONS[kind]["threshold"]
+        assert differences(threshold=3.0) == f"threshold 3 as in the document (file: {in_file:g})"
+        assert "graded" in differences(graded=True) or kind == "sigma_delta"
+    (text,) = neuron_differences(exported(kind, SECTIONS[kind]), LIF)
+    assert text.startswith("type")
 
 
 def shown(neuron: NetNeuron) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,28 +18,44 @@ from netdesc.api.run_result import (
 )
 from netdesc.graph import Graph
 from netdesc.losses import SILENT, build_classifier
+from netdesc.modules import Network
 from netdesc.training.confusion_counter import decide
 
 
+@torch.no_grad()
+def run_layers(
+    model: Network, input_TN: NDArray[np.float32], observe: Callable[[str, torch.Tensor], None]
+) -> torch.Tensor:
+    """Runs the torch module outside training, on its device, on an input [steps, *input shape].
+
+    Calls ``observe`` with the name and the output [steps, 1, *shape] of each layer. Returns the
+    output of the network.
+    """
+
+    def hook_of(name: str) -> Callable[[torch.nn.Module, object, torch.Tensor], None]:
+        return lambda _layer, _inputs, output_TBN: observe(name, output_TBN)
+
+    names = [layer.name for layer in model.graph.layers]
+    hooks = [model.layers[name].register_forward_hook(hook_of(name)) for name in names]
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    model.reset_state()
+    try:
+        return model(torch.from_numpy(input_TN).unsqueeze(1).to(device))
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+
+
 def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> ForwardResult:
-    """Runs the torch module outside training on an input [steps, *input shape]."""
+    """Runs the network outside training on an input [steps, *input shape]."""
     counts: dict[str, int] = {}
 
-    def count(name: str):
-        def hook(_block: torch.nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
-            counts[name] = int(torch.count_nonzero(spikes_TBN))
+    def count(name: str, output_TBN: torch.Tensor) -> None:
+        counts[name] = int(torch.count_nonzero(output_TBN))
 
-        return hook
-
-    hooks = [block.register_forward_hook(count(name)) for name, block in compiled.model.blocks()]
-    was_training = compiled.model.training
-    compiled.model.eval()
-    compiled.model.reset_state()
-    with torch.no_grad():
-        output_TBN = compiled.model(torch.from_numpy(input_TN).unsqueeze(1))
-    compiled.model.train(was_training)
-    for hook in hooks:
-        hook.remove()
+    output_TBN = run_layers(compiled.model, input_TN, count)
     range_warnings = [
         f'layer "{report.name}": a state leaves the 24 bits of the device, whose output can differ'
         for report in compiled.model.engine_report()
@@ -49,7 +66,7 @@ def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> ForwardResul
     return ForwardResult(len(input_TN), spikes, index, values, counts, range_warnings)
 
 
-def compare(
+def compare_with_target(
     compiled: Compiled, found_TN: NDArray[Any], target_TN: NDArray[np.float32]
 ) -> TargetComparison:
     """Compares an output with its target, [steps, *output shape] each."""

@@ -108,7 +108,7 @@ def run(
 def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
     """Adds the comparison with the target, and the class, to the result of a network that is no
     ``.net`` file; of such a file neither is known."""
-    from netdesc.api.float_run import classify, compare
+    from netdesc.api.float_run import classify, compare_with_target
 
     graph, description = result.graph, opened.description
     if description is not None and pair is not None and pair.target is not None:
@@ -118,7 +118,7 @@ def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
         except EventFileError as error:
             result.warnings.append(f"the output is not compared with the target: {error}")
         else:
-            comparison = compare(opened.compiled, result.output_TN, target_TN)
+            comparison = compare_with_target(opened.compiled, result.output_TN, target_TN)
             result = replace(result, comparison=comparison)
     if graph.classes is None or opened.is_imported:
         return result

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from netdesc.api.compile import OpenedNetwork, Source
 from netdesc.api.evaluate import Part, read_parts
+from netdesc.api.float_run import run_layers
 from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net
@@ -46,7 +47,7 @@ Outputs = dict[str, NDArray[Any]]
 """Name of a layer -> its output [steps, neurons], bool, or float64 in threshold units."""
 
 
-class Place(NamedTuple):
+class OutputPosition(NamedTuple):
     """An output of a network."""
 
     step: int
@@ -69,7 +70,7 @@ class VerifiedLayer:
 
 
 @dataclass(frozen=True)
-class Difference:
+class RunDifference:
     """The first step and layer in which two of the three runs part, and the first neuron there.
 
     ``runs`` names the two runs, of ``float``, ``integer`` and ``exported``, ``values`` are their
@@ -97,7 +98,7 @@ class Verification:
     input: str
     steps: int
     layers: list[VerifiedLayer]
-    differences: list[Difference]
+    differences: list[RunDifference]
     export_problem: str
     warnings: list[str]
 
@@ -155,7 +156,7 @@ def verify(network: Source, input: Input | None = None) -> Verification:
             more += [each.removeprefix(f"{path}: ") for each in texts]
         except NetFileError as error:
             path, problem = None, error.problem
-        found = compare(compiled.model, path, input_TN)
+        found = compare_runs(compiled.model, path, input_TN)
     warnings += [*more, *found.warnings]
     return replace(found, input=name, export_problem=problem, warnings=warnings)
 
@@ -190,34 +191,38 @@ def verify_shortly(
     graph, (fewest, most) = model.graph, SHORT_STEPS
     delay = sum(layer.delay for layer in graph.layers)
     steps = max(delay + fewest, min(most, SHORT_OPERATIONS // graph.synapses))
-    found = compare(model, exported, sample_TN[:steps].cpu().numpy())
+    found = compare_runs(model, exported, sample_TN[:steps].cpu().numpy())
     return replace(found, input=name)
 
 
-def compare(model: Network, exported: Path | None, input_TN: NDArray[np.float32]) -> Verification:
+def compare_runs(
+    model: Network, exported: Path | None, input_TN: NDArray[np.float32]
+) -> Verification:
     """Compares the runs of ``model`` and of its export on an input [steps, *input shape]."""
-    graph, weights = model.graph, model.folded_state()
+    graph, weights, warnings = model.graph, model.folded_state(), list[str]()
     runs = {"float": _run_float(model, input_TN), "integer": _run_integer(graph, weights, input_TN)}
-    copy = None
+    explain: dict[str, Callable[[OutputPosition], tuple[str, str]]] = {
+        "integer": lambda position: _device_range(model, input_TN, position) or ROUNDING
+    }
     if exported is not None:
         imported = import_net(exported)
         copy = build_graph(imported.document), imported.weights
         outputs = _run_integer(*copy, input_TN).values()
         runs["exported"] = dict(zip(runs["integer"], outputs, strict=True))
-    differences: list[Difference] = []
-    for pair in itertools.pairwise(runs):
-        place = _first_difference(graph, runs[pair[0]], runs[pair[1]])
-        if place is not None:
-            step, layer, neuron = place
-            found_TN = runs[pair[0]][layer.name], runs[pair[1]][layer.name]
-            reason = _time_shift(*found_TN, pair)
-            if reason is None and pair[0] == "float":
-                reason = _device_range(model, input_TN, place) or ROUNDING
-            elif reason is None and copy is not None:
-                reason = "file", _file_fault(graph, weights, copy, layer)
-            assert reason is not None
-            values = float(found_TN[0][step, neuron]), float(found_TN[1][step, neuron])
-            differences.append(Difference(pair, step, layer.name, neuron, values, *reason))
+        explain["exported"] = lambda position: _file_fault(graph, weights, copy, position.layer)
+        warnings += _lava_warnings(graph, weights, input_TN, runs["integer"])
+    differences: list[RunDifference] = []
+    for first, second in itertools.pairwise(runs):
+        position = _first_difference(graph, runs[first], runs[second])
+        if position is None:
+            continue
+        step, layer, neuron = position
+        first_TN, second_TN = runs[first][layer.name], runs[second][layer.name]
+        reason = _time_shift(first_TN, second_TN, (first, second)) or explain[second](position)
+        values = float(first_TN[step, neuron]), float(second_TN[step, neuron])
+        differences.append(
+            RunDifference((first, second), step, layer.name, neuron, values, *reason)
+        )
     layers = [
         VerifiedLayer(
             layer.name,
@@ -226,15 +231,21 @@ def compare(model: Network, exported: Path | None, input_TN: NDArray[np.float32]
         )
         for layer in graph.neuron_layers
     ]
-    warnings: list[str] = []
-    if exported is not None and any(_has_bias(layer, weights) for layer in graph.neuron_layers):
-        lava_TN = simulate(graph, weights, input_TN, "lava").output_TN
-        count = np.count_nonzero(lava_TN != runs["integer"][graph.layers[-1].name])
-        warnings.append(
-            f"on Lava biases act before the input arrives: {count:,} of {lava_TN.size:,} values of "
-            "the output are others there"
-        )
     return Verification("", len(input_TN), layers, differences, "", warnings)
+
+
+def _lava_warnings(
+    graph: Graph, weights: Weights, input_TN: NDArray[np.float32], outputs: Outputs
+) -> list[str]:
+    """Counts the outputs that biases change on Lava; an empty list if there are no biases."""
+    if not any(_has_bias(layer, weights) for layer in graph.neuron_layers):
+        return []
+    lava_TN = simulate(graph, weights, input_TN, "lava").output_TN
+    count = np.count_nonzero(lava_TN != outputs[graph.layers[-1].name])
+    return [
+        f"on Lava biases act before the input arrives: {count:,} of {lava_TN.size:,} values of the "
+        "output are others there"
+    ]
 
 
 def _has_bias(layer: SynapticNode, weights: Weights) -> bool:
@@ -242,30 +253,13 @@ def _has_bias(layer: SynapticNode, weights: Weights) -> bool:
     return bias is not None and bool(bias.any())
 
 
-@torch.no_grad()
 def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:
-    """Runs the torch module outside training, on its device."""
     outputs: Outputs = {}
 
-    def keep(name: str) -> Callable[[torch.nn.Module, object, torch.Tensor], None]:
-        def hook(_block: torch.nn.Module, _inputs: object, out_TBN: torch.Tensor) -> None:
-            outputs[name] = _compact(out_TBN.flatten(2)[:, 0].cpu().numpy())
+    def keep(name: str, output_TBN: torch.Tensor) -> None:
+        outputs[name] = _compact(output_TBN.flatten(2)[:, 0].cpu().numpy())
 
-        return hook
-
-    was_training, device = model.training, next(model.parameters()).device
-    hooks = [
-        model.layers[layer.name].register_forward_hook(keep(layer.name))
-        for layer in model.graph.layers
-    ]
-    model.eval()
-    model.reset_state()
-    try:
-        model(torch.from_numpy(input_TN).unsqueeze(1).to(device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        model.train(was_training)
+    run_layers(model, input_TN, keep)
     return outputs
 
 
@@ -283,14 +277,14 @@ def _compact(values_TN: NDArray[Any]) -> NDArray[Any]:
     return spikes_TN if (values_TN == spikes_TN).all() else values_TN
 
 
-def _first_difference(graph: Graph, first: Outputs, second: Outputs) -> Place | None:
+def _first_difference(graph: Graph, first: Outputs, second: Outputs) -> OutputPosition | None:
     """Returns the first step in which outputs differ, the first layer in it, and its neuron."""
-    found: Place | None = None
+    found: OutputPosition | None = None
     for layer in graph.layers:
         rows = np.argwhere(first[layer.name] != second[layer.name])
         if len(rows) and (found is None or rows[0, 0] < found.step):
             step, neuron = rows[0].tolist()
-            found = Place(step, layer, neuron)
+            found = OutputPosition(step, layer, neuron)
     return found
 
 
@@ -310,7 +304,7 @@ def _time_shift(
 
 def _file_fault(
     graph: Graph, weights: Weights, copy: tuple[Graph, Weights], layer: LayerNode
-) -> str:
+) -> tuple[str, str]:
     """Names the integers of a layer that the file holds otherwise."""
     other = copy[0].layers[graph.layers.index(layer)]
     names: list[str] = []
@@ -325,14 +319,14 @@ def _file_fault(
             for integers in (layer_integers(each, state),)
         )
         names = [name for name in ours if np.any(ours[name] != theirs.get(name))]
-    return f"the file has another {' and '.join(names) or 'layer'}"
+    return "file", f"the file has another {' and '.join(names) or 'layer'}"
 
 
 def _device_range(
-    model: Network, input_TN: NDArray[np.float32], place: Place
+    model: Network, input_TN: NDArray[np.float32], position: OutputPosition
 ) -> tuple[str, str] | None:
     """Says which state of the neuron left the device's 24 bits, if any did so up to that step."""
-    step, layer, neuron = place
+    step, layer, neuron = position
     if not isinstance(layer, SynapticNode):
         return None
     part_TBN = torch.from_numpy(input_TN[: step + 1]).unsqueeze(1)

@@ -36,11 +36,11 @@ def verify(output: Output, network: Path, input: Path | None) -> int:
     import" reads it from its exported file. The exit code is 0 if all layers give the same in every
     step, and else 1. Then the first step, layer and neuron where they part are printed, and why.
     """
-    from netdesc.api.verify import verify as compare_runs
+    from netdesc.api import verify as verification
     from netdesc.events import DroppedEvents
 
     with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
-        found = compare_runs(network, input)
+        found = verification.verify(network, input)
     for warning in found.warnings:
         output.error(f"warning: {warning}")
     if output.as_json:

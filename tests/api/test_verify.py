@@ -13,7 +13,7 @@ from support.exchange_samples import dense, document, model_of
 from support.training_task import INPUTS, STEPS, read_record, write_task
 
 import netdesc
-from netdesc.api.verify import Verification, compare
+from netdesc.api.verify import Verification, compare_runs
 from netdesc.exchange import export_net
 from netdesc.modules import Network
 
@@ -30,7 +30,7 @@ def network(**neuron: Any) -> Network:
 def compare_with(model: Network, other: Network, tmp_path: Path) -> Verification:
     """Compares a model with the export of another one."""
     export_net(other, tmp_path / "a.net")
-    return compare(model, tmp_path / "a.net", INPUT_TN)
+    return compare_runs(model, tmp_path / "a.net", INPUT_TN)
 
 
 def test_three_runs_are_identical(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_state_beyond_24_bits_is_the_reason(
         model.state_dict()["layers.first.synapse.weight"][3] = 3.9
     input_TN = np.ones((400, 8), np.float32)
     export_net(model, tmp_path / "a.net")
-    found = compare(model, tmp_path / "a.net", input_TN)
+    found = compare_runs(model, tmp_path / "a.net", input_TN)
     (difference,) = found.differences
     assert (difference.runs, difference.reason) == (("float", "integer"), reason)
     assert (difference.layer, difference.neuron) == ("first", 3)
@@ -103,7 +103,7 @@ def test_outputs_that_the_bias_changes_on_lava_are_counted(tmp_path: Path) -> No
     layers = [dense("first", 5), dense("last", 4, weight_scale=8, bias=True)]
     model = model_of(document([8], layers))
     export_net(model, tmp_path / "a.net")
-    assert compare(model, tmp_path / "a.net", INPUT_TN).warnings == []
+    assert compare_runs(model, tmp_path / "a.net", INPUT_TN).warnings == []
     model.state_dict()["layers.last.neuron.bias"][:] = 0.5
     found = compare_with(model, model, tmp_path)
     early, usual = (

@@ -58,10 +58,15 @@ def run(folder: Path, document: dict[str, Any], **arrays: Any) -> Path:
     return folder / "run"
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with all options that was not interrupted."""
+    return run(tmp_path_factory.mktemp("whole"), all_options())
+
+
 def test_a_list_of_losses_trains_and_resumes_to_the_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(tmp_path / "whole", all_options())
     with monkeypatch.context() as patch:
         at_epoch(patch, 7, lambda: os.kill(os.getpid(), signal.SIGINT))
         part = run(tmp_path / "part", all_options())
@@ -79,10 +84,9 @@ def test_a_list_of_losses_trains_and_resumes_to_the_bit(
     assert len({row["learning_rate"] for row in rows}) > 1
 
 
-def test_evaluation_has_the_loss_of_training_and_the_confidence(tmp_path: Path) -> None:
-    folder = run(tmp_path, all_options())
-    best = min(read_metrics(folder), key=lambda row: row["validation_loss"])
-    evaluation = netdesc.evaluate(folder, "validation")
+def test_evaluation_has_the_loss_of_training_and_the_confidence(whole: Path) -> None:
+    best = min(read_metrics(whole), key=lambda row: row["validation_loss"])
+    evaluation = netdesc.evaluate(whole, "validation")
     assert evaluation.loss == pytest.approx(best["validation_loss"], rel=1e-6)
     assert evaluation.score is not None
     assert evaluation.score.confidence == best["validation_confidence"]

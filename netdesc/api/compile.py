@@ -89,22 +89,19 @@ class OpenedNetwork(NamedTuple):
     """A compiled network, and its document; None for a ``.net`` file, which holds no document.
 
     ``folder`` is that of the run whose best weights the network has; None for other networks.
-    ``is_imported`` is True for a ``.net`` file, ``step_ms_is_assumed`` for one without the length
-    of a step. ``file_warnings`` are of this file, or of one that a document names.
+    ``is_imported`` is True for a ``.net`` file. ``file_warnings`` are those of this file, or of the
+    one that a document names.
     """
 
     compiled: Compiled
     description: Description | None = None
     folder: Path | None = None
     is_imported: bool = False
-    step_ms_is_assumed: bool = False
     file_warnings: Sequence[str] = ()
 
     @property
     def warnings(self) -> list[str]:
         """The warnings of a ``.net`` file, or of the weights that a document names or does not."""
-        if self.is_imported:
-            return [*self.file_warnings, *([STEP_MS_WARNING] if self.step_ms_is_assumed else [])]
         description = self.description
         if description is None or self.folder is not None or description.document.weights:
             return [*self.file_warnings]
@@ -158,8 +155,8 @@ def _open_dict(network: Mapping[str, Any], with_files: bool = True) -> OpenedNet
 
 @open_network.register(ImportedNetwork)
 def _open_imported(network: ImportedNetwork, with_files: bool = True) -> OpenedNetwork:
-    compiled, is_assumed = compile_imported(network), network.step_ms_is_assumed
-    return OpenedNetwork(compiled, None, None, True, is_assumed, network.warnings)
+    warnings = [*network.warnings, *([STEP_MS_WARNING] * network.step_ms_is_assumed)]
+    return OpenedNetwork(compile_imported(network), is_imported=True, file_warnings=warnings)
 
 
 @open_network.register(Description)

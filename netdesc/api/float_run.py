@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from netdesc.api.compile import Compiled
 from netdesc.api.run_result import (
     Classification,
-    ForwardResult,
+    Result,
     TargetComparison,
+    layer_spikes,
     nonzero_outputs,
 )
 from netdesc.graph import Graph
@@ -48,7 +49,7 @@ def run_layers(
             hook.remove()
 
 
-def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> ForwardResult:
+def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> Result:
     """Runs the network outside training on an input [steps, *input shape]."""
     counts: dict[str, int] = {}
 
@@ -62,8 +63,8 @@ def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> ForwardResul
         if report.leaves_device_range
     ]
     index, values = nonzero_outputs(output_TBN.numpy())
-    spikes = int(np.count_nonzero(input_TN))
-    return ForwardResult(len(input_TN), spikes, index, values, counts, range_warnings)
+    layers = layer_spikes(compiled.graph, int(np.count_nonzero(input_TN)), counts)
+    return Result(compiled.graph, len(input_TN), index, values, layers, range_warnings)
 
 
 def compare_with_target(

@@ -5,7 +5,6 @@ Importing this module loads no torch, which the integer run of a ``.net`` file d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from netdesc.api.recording import (
     input_chunks,
     read_recording,
 )
-from netdesc.api.run_result import ForwardResult, LayerSpikes, Result, nonzero_outputs
+from netdesc.api.run_result import Result, layer_spikes, nonzero_outputs
 from netdesc.description.detect import is_net_file
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import Event, EventFileError
@@ -76,7 +75,7 @@ def run(
     if is_integer and imported is not None:  # which needs no torch
         graph, weights = build_graph(imported.document), imported.weights
         graph = replace(graph, steps=_needed_steps(imported, recording) or graph.steps)
-        problems = [STEP_MS_WARNING] if imported.step_ms_is_assumed else []
+        problems = [*imported.warnings, *([STEP_MS_WARNING] * imported.step_ms_is_assumed)]
     else:
         opened = open_for(imported or network, recording)
         graph, problems = opened.compiled.graph, opened.warnings
@@ -87,22 +86,14 @@ def run(
     if opened is None or is_integer:
         device = IntegerNetwork(graph, weights, timing, resets)
         chunks, left_out = input_chunks(recording, graph, file, device.chunk_steps)
-        found = _run_integer(device, chunks)
+        result = _run_integer(device, chunks)
     else:
         from netdesc.api.float_run import run_float
 
         input_TN, left_out = input_array(recording, graph, file)
-        found = run_float(opened.compiled, input_TN)
-    layers = [LayerSpikes("input", math.prod(graph.input_shape), found.input_spikes)]
-    layers += [
-        LayerSpikes(layer.name, layer.neurons, found.counts[layer.name])
-        for layer in graph.neuron_layers
-    ]
-    output = found.output_index, found.output_values
-    result = Result(graph, found.steps, *output, layers, None, None, problems + left_out)
-    if opened is not None:
-        result = _judge(result, opened, pair)
-    return replace(result, warnings=result.warnings + found.range_warnings)
+        result = run_float(opened.compiled, input_TN)
+    result = replace(result, warnings=[*problems, *left_out, *result.warnings])
+    return result if opened is None else _judge(result, opened, pair)
 
 
 def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
@@ -126,7 +117,7 @@ def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
     return replace(result, classification=classification)
 
 
-def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]]) -> ForwardResult:
+def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]]) -> Result:
     steps = input_spikes = first = 0
     output, indices, values = network.graph.output[0], list[Any](), list[Any]()
 
@@ -150,10 +141,11 @@ def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]])
         if count
     ]
     counts = {run.layer: run.spikes for run in network.counts}
+    layers = layer_spikes(network.graph, input_spikes, counts)
     value = np.concatenate(values)
     graded = None if (value == 1).all() else value
     index = np.concatenate(indices)
-    return ForwardResult(steps, input_spikes, index, graded, counts, range_warnings)
+    return Result(network.graph, steps, index, graded, layers, range_warnings)
 
 
 def _import(network: Source) -> ImportedNetwork | None:

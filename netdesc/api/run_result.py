@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,20 +42,6 @@ class Classification:
     """The label; None if the document has no label for this input."""
 
 
-class ForwardResult(NamedTuple):
-    """What a run computes of its input."""
-
-    steps: int
-    input_spikes: int
-    output_index: NDArray[np.int64]
-    """The indices in [steps, *output shape] of the outputs that are not 0, in their order."""
-    output_values: NDArray[np.float64] | None
-    """These outputs, in threshold units; None if all of them are spikes."""
-    counts: dict[str, int]
-    """Name of a layer of neurons -> the number of its spikes."""
-    range_warnings: list[str]
-
-
 @dataclass(frozen=True, eq=False)
 class Result:
     """The output of a network, and measurements.
@@ -70,9 +58,9 @@ class Result:
     output_values: NDArray[np.float64] | None
     """These outputs, in threshold units; None if all of them are spikes."""
     layers: list[LayerSpikes]
-    comparison: TargetComparison | None
-    classification: Classification | None
     warnings: list[str]
+    comparison: TargetComparison | None = None
+    classification: Classification | None = None
 
     @property
     def output_TN(self) -> NDArray[Any]:
@@ -86,6 +74,14 @@ class Result:
     def spikes_TN(self) -> NDArray[np.bool_]:
         """Whether the output is not 0, bool [steps, *output shape]."""
         return self.output_TN != 0
+
+
+def layer_spikes(graph: Graph, input_spikes: int, counts: Mapping[str, int]) -> list[LayerSpikes]:
+    """Returns the spikes of the input and of each layer of neurons; ``counts`` has theirs."""
+    layers = [
+        LayerSpikes(each.name, each.neurons, counts[each.name]) for each in graph.neuron_layers
+    ]
+    return [LayerSpikes("input", math.prod(graph.input_shape), input_spikes), *layers]
 
 
 def nonzero_outputs(

@@ -41,7 +41,7 @@ class LayerExecution(_Part):
     peaks: dict[str, float] = {}
 
 
-class VerifiedLayer(_Part):
+class VerifiedLayerRecord(_Part):
     """The numbers of outputs of a layer that are not 0, in three runs of the network."""
 
     layer: str
@@ -51,12 +51,12 @@ class VerifiedLayer(_Part):
     exported: int
 
 
-class Verification(_Part):
+class VerificationRecord(_Part):
     """The comparison of the trained network with its export; ``summary`` says how it ended."""
 
     identical: bool
     summary: str
-    layers: list[VerifiedLayer]
+    layers: list[VerifiedLayerRecord]
 
 
 class Resumption(_Part):
@@ -119,7 +119,7 @@ class Record(_Part):
     stopped_by_callback: bool = False
     """Whether a callback of the user's Python program ended the run."""
     layers: list[LayerExecution] = []
-    verification: Verification | None = None
+    verification: VerificationRecord | None = None
     """None without an export, before the end, or in a run of an older netdesc."""
     best: EpochMetrics | None = None
     final: EpochMetrics | None = None

@@ -20,7 +20,7 @@ from netdesc.report.format import (
     time_constant,
 )
 from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates
-from netdesc.report.record import Verification
+from netdesc.report.record import VerificationRecord
 from netdesc.report.run import RunData
 
 
@@ -94,7 +94,7 @@ def _value(limits: tuple[float, float], kind: str, step_ms: float) -> str:
     return f"{numbers}\n({times})"
 
 
-def verification_table(found: Verification) -> Table:
+def verification_table(found: VerificationRecord) -> Table:
     """Lists how many outputs of each layer are not 0, in floats, in integers and after export."""
     rows = [
         [each.layer, *(f"{n:,}" for n in (each.neurons, each.float, each.integer, each.exported))]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.exchange_samples import WEIGHT, WITHOUT_NEURON, set_time, write_dense, write_file
 
+import netdesc
 from netdesc.api.compile import open_network
 from netdesc.exchange import DenseLayer, NetFileError, import_net, read_net
 
@@ -274,7 +275,9 @@ def test_what_differs_from_the_trained_network_is_named(
     path = write_file(tmp_path / "a.net", **changes)
     warnings = import_net(path).warnings
     assert len(warnings) == bool(words)
-    assert open_network(path).warnings[:-1] == warnings
+    input_TN = np.zeros((1, WEIGHT.shape[1]), np.float32)
+    for found in (open_network(path), netdesc.run(path, input_TN, "integer")):
+        assert found.warnings[:-1] == warnings
     for text in warnings:
         assert text.startswith(f"{path}: layer 0: ")
         assert all(word in text for word in words)

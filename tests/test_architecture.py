@@ -116,7 +116,7 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 820,
     "training": 5_800,
-    "exchange": 3_230,
+    "exchange": 3_260,
     "hardware": 1_360,
     "report": 3_800,
     "comparing": 600,

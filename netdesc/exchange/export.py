@@ -32,7 +32,7 @@ from netdesc.exchange.net_synapses import (
     swap_channels,
 )
 from netdesc.exchange.net_writer import write_net
-from netdesc.exchange.netx import netx_warnings
+from netdesc.exchange.netx import netx_problems, netx_warnings
 from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
 from netdesc.hardware.integers import LayerIntegers, fold_into_weights
@@ -92,7 +92,7 @@ def _warnings(graph: Graph, net: NetFile, names: Sequence[str]) -> Iterator[str]
             "so that netx and an import of the file are one step earlier; train with "
             '"axonal_delay_step": false'
         )
-    yield from netx_warnings(net, names)
+    yield from netx_warnings(net, netx_problems(net), names)
 
 
 def require_suffix(path: str | Path) -> None:

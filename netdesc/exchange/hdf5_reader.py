@@ -188,6 +188,12 @@ class Group:
         with self._file.path.open("rb") as file:
             return read_heap_text(file, offset, self._file.base, MAX_TEXT_LENGTH).rstrip(b"\0")
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Returns the shape of a dataset, whose numbers are not read."""
+        folder, _, name = name.rpartition("/")
+        group = self.group(folder) if folder else self
+        return group._dataset(name).shape or ()
+
     def integers(self, name: str) -> NDArray[np.int32]:
         """Reads numbers of any type as int32. NetFileError if one is not a 32-bit integer."""
         values = self._numbers(name)

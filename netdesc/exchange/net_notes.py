@@ -11,6 +11,7 @@ from netdesc.exchange.hdf5_reader import Group, escape_name
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import NetLayer
 from netdesc.exchange.net_synapses import InputNeurons, KernelLayer, SynapticLayer
+from netdesc.exchange.netx import Problem, stored_problems
 from netdesc.kernels.fixed_point import DECAY_ONE
 
 
@@ -23,6 +24,8 @@ class LayerNotes(NamedTuple):
     """The datasets that are not known and were not read."""
     warnings: tuple[str, ...]
     """How the layer differs from the one that was trained, or that netx computes."""
+    netx: tuple[Problem, ...]
+    """What netx makes of the way in which the file stores the layer."""
 
 
 def note_layer(group: Group, layer: NetLayer, known: frozenset[str], is_first: bool) -> LayerNotes:
@@ -32,7 +35,8 @@ def note_layer(group: Group, layer: NetLayer, known: frozenset[str], is_first: b
     if isinstance(layer, SynapticLayer):
         inferred += [*_infer_fields(group, layer), *_infer_neuron(group, layer.neuron)]
         warnings += _warn_of_neuron(group, layer.neuron)
-    return LayerNotes(tuple(inferred), tuple(_unknown(group, known)), tuple(warnings))
+    unknown, netx = tuple(_unknown(group, known)), tuple(stored_problems(group, layer))
+    return LayerNotes(tuple(inferred), unknown, tuple(warnings), netx)
 
 
 def _unknown(group: Group, known: frozenset[str]) -> Iterator[str]:

@@ -5,13 +5,15 @@ All of this was seen with lava-dl 0.6.0 (``tests/peers/netx_files.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from netdesc.exchange.hdf5_reader import Group
 from netdesc.exchange.net_record import AverageLayer, NetFile, NetLayer
-from netdesc.exchange.net_synapses import InputNeurons, KernelLayer, SynapticLayer
+from netdesc.exchange.net_synapses import DenseLayer, InputNeurons, KernelLayer, SynapticLayer
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -37,9 +39,14 @@ class NetxProblem(NamedTuple):
     text: str
 
 
-def netx_problems(net: NetFile) -> list[NetxProblem]:
-    """Returns the problems of all layers, in their order."""
-    return [
+def netx_problems(
+    net: NetFile, stored: Mapping[int, Sequence[Problem]] = MappingProxyType({})
+) -> list[NetxProblem]:
+    """Returns the problems of all layers, in their order, then those that are ``stored``.
+
+    ``stored`` maps layers of a file that was read to their ``stored_problems``.
+    """
+    found = [
         NetxProblem(index, *problem)
         for index, (before, layer) in enumerate(
             zip((None, *net.layers[:-1]), net.layers, strict=True)
@@ -47,15 +54,16 @@ def netx_problems(net: NetFile) -> list[NetxProblem]:
         for check in CHECKS
         for problem in check(layer, before)
     ]
+    return found + [NetxProblem(index, *each) for index in stored for each in stored[index]]
 
 
-def netx_warnings(net: NetFile, names: Sequence[str]) -> list[str]:
+def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence[str]) -> list[str]:
     """Returns a sentence for each problem, with all layers that have it.
 
     ``names`` are those of the last layers of the file, beginning after a layer of the input alone.
     """
     layers: dict[str, list[str]] = {}
-    for problem in netx_problems(net):
+    for problem in problems:
         name = names[problem.layer - len(net.layers)]
         layers.setdefault(problem.text, []).append(f'"{name}"')
     return [
@@ -65,8 +73,9 @@ def netx_warnings(net: NetFile, names: Sequence[str]) -> list[str]:
 
 
 def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem]:
-    if layer.kind in REFUSED:
-        yield _fails(f"netx does not load {layer.kind} layers")
+    kind = "pool" if isinstance(layer, KernelLayer) and layer.is_pool else layer.kind
+    if kind in REFUSED:
+        yield _fails(f"netx does not load {kind} layers")
     if layer.kind == "conv" and before is None:
         yield _fails("netx needs an input layer before it, or input_shape as an argument")
     has_neurons = isinstance(before, SynapticLayer)
@@ -76,6 +85,36 @@ def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem
 
 REFUSED = ("convT", "pool", "unpool", AverageLayer.kind)
 """Types of layers that netx knows and refuses."""
+
+
+def stored_problems(group: Group, layer: NetLayer) -> Iterator[Problem]:
+    """Yields what netx makes of the datasets of a layer in a file, which the record leaves out."""
+    yield from STORED.get(group.text("type"), lambda *_: ())(group, layer)
+
+
+def _stored_kernel(group: Group, _layer: NetLayer) -> Iterator[Problem]:
+    needed = ("neuron", "stride", "padding", "dilation", "groups")
+    missing = [name for name in needed if not group.has(name)]
+    if missing:
+        yield _fails(f"netx does not load a conv layer without {', '.join(missing)}")
+    if len(group.shape("weight")) < 4:
+        yield _fails("netx loads weights of conv layers with four axes only")
+    for name in needed[1:4]:
+        if group.has(name) and group.shape(name) == (1,):
+            yield _fails(f"netx fails to load a {name} of shape [1]")
+
+
+def _stored_dense(group: Group, layer: DenseLayer) -> Iterator[Problem]:
+    if not group.has("neuron"):
+        yield _differs("netx adds up what arrives at a layer without neuron, up to vth 131072")
+    shapes = [group.shape(name) for name in layer.weight_datasets]
+    if len(shapes[0]) != 1 and any(len(shape) != 2 for shape in shapes):
+        text = " and ".join(str(list(shape)) for shape in shapes)
+        yield _fails(f"the weights have shape {text}; netx loads [outputs, inputs] or flat ones")
+    if layer.kind == "dense" and not layer.neuron.form.is_complex and group.has("delay"):
+        shape = group.shape("delay")
+        if shape not in ((), (layer.inputs,), (layer.outputs,)):
+            yield _fails(f"netx fails to load delays of shape {list(shape)}")
 
 
 def _input_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
@@ -185,6 +224,13 @@ NEURONS: dict[str, Callable[[SynapticLayer], Iterator[Problem]]] = {
     "SDNN": _difference_problems,
 }
 """Type of a neuron in files -> what netx does not do as slayer does."""
+
+STORED: dict[str, Callable[[Group, Any], Iterator[Problem]]] = {
+    "conv": _stored_kernel,
+    "dense": _stored_dense,
+    "dense_rec": _stored_dense,
+}
+"""Type of a layer in files -> what netx makes of its datasets."""
 
 CHECKS: tuple[Callable[[NetLayer, NetLayer | None], Iterator[Problem]], ...] = (
     _type_problems,

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -295,6 +296,9 @@ def test_what_netx_makes_of_layers_is_shown(show: Netdesc, tmp_path: Path) -> No
         text = show(source).out
         assert warning in text
         assert re.search(rf"^{names[1]} .*fails$", text, re.MULTILINE)
+    with h5py.File(run / "network.net", "a") as file:
+        del file["layer/0/neuron"]
+    assert show(run, "--json").record["netx"]["effects"] == {"hidden": "differs", "output": "fails"}
     (run / "network.net").write_bytes(b"no hdf5")
     broken = show(run)
     assert broken.code == 0

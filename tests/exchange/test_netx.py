@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.exchange_samples import COMPLEX, FILES, WEIGHT, WITHOUT_NEURON, write_file
 
 from netdesc.exchange import (
     DenseLayer,
@@ -16,6 +18,7 @@ from netdesc.exchange import (
     RecurrentLayer,
 )
 from netdesc.exchange.net_neurons import NetNeuron
+from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import AverageLayer
 from netdesc.exchange.net_synapses import InputNeurons
 from netdesc.exchange.netx import netx_problems
@@ -106,3 +109,38 @@ def test_what_netx_makes_of_layers(layers: list[Any], found: list[tuple[int, str
     assert [each[:2] for each in problems] == [each[:2] for each in found]
     for problem, (*_, words) in zip(problems, found, strict=True):
         assert words in problem.text
+
+
+KERNEL = np.full((2, 1, 2, 2), 2.0)
+CONV = {"type": "conv", "shape": [2, 2, 2], "weight": KERNEL, "inFeatures": None}
+CONV |= {"outFeatures": None, "stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
+DEEP = WEIGHT[..., None]
+RESONATORS = {"neuron/type": "RF_PHASE"} | FILES["RF_PHASE"]
+OWN = {"type": "dense_rec", "weight_rec": np.full((2, 2), 2.0)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"weight": WEIGHT.ravel(), "delay": 3}, []),
+        (WITHOUT_NEURON, ["differs"]),
+        ({"weight": DEEP}, ["fails"]),
+        ({"delay": [3]}, ["fails"]),
+        ({"delay": [[3], [1]]}, ["fails"]),
+        ({"delay": [3, 1]}, []),
+        (RESONATORS, []),
+        (RESONATORS | dict.fromkeys(COMPLEX, DEEP) | {"weight": None}, ["fails"]),
+        (OWN | {"weight": WEIGHT.ravel()}, []),
+        (OWN | {"weight_rec": np.full(4, 2.0)}, ["fails"]),
+        (CONV | {"weight": KERNEL[..., None], "stride": 1}, []),
+        (CONV | WITHOUT_NEURON | {"groups": None}, ["fails"]),
+        (CONV | {"weight": KERNEL[:, 0], "stride": [1]}, ["fails", "fails"]),
+    ],
+)
+def test_what_netx_makes_of_the_form_of_a_file(
+    changes: dict[str, Any], found: list[str], tmp_path: Path
+) -> None:
+    """As lava-dl 0.6.0 does: it raises an exception where "fails" stands."""
+    net, _, (notes,) = read_net(write_file(tmp_path / "a.net", **changes))
+    stored = netx_problems(net, {0: notes.netx})[len(netx_problems(net)) :]
+    assert [each.effect for each in stored] == found

@@ -122,15 +122,16 @@ def _add_netx(overview: Overview, path: Path) -> Overview:
     from netdesc.exchange.netx import netx_problems, netx_warnings
 
     try:
-        net = read_net(path).net
+        net, _, notes = read_net(path)
     except NetFileError as error:
         return replace(overview, warnings=[*overview.warnings, str(error)])
     layers = overview.graph.layers
     names = [layer.name for layer in layers if not is_part_of_next(layer)]
     effects = dict.fromkeys([layer.name for layer in layers], "loads")
-    for problem in sorted(netx_problems(net), key=lambda each: each.effect):
+    problems = netx_problems(net, {index: each.netx for index, each in enumerate(notes)})
+    for problem in sorted(problems, key=lambda each: each.effect):
         effects[names[problem.layer - len(net.layers)]] = problem.effect
-    return replace(overview, netx=NetxView(effects, netx_warnings(net, names)))
+    return replace(overview, netx=NetxView(effects, netx_warnings(net, problems, names)))
 
 
 def _from_description(

@@ -71,7 +71,7 @@ class VerifiedLayer:
 
 @dataclass(frozen=True)
 class RunDifference:
-    """The first step and layer in which two of the three runs part, and the first neuron there.
+    """The first step and layer in which two of the three runs differ, and the first neuron there.
 
     ``runs`` names the two runs, of ``float``, ``integer`` and ``exported``, ``values`` are their
     outputs. ``reason`` is ``24-bit wrap``, ``24-bit clip``, ``timing``, ``file`` (the export holds
@@ -109,15 +109,16 @@ class Verification:
 
     @property
     def summary(self) -> str:
-        """One or two clauses: all is identical, or where two runs part first, and why."""
+        """One or two clauses: all is identical, or where two runs first differ, and why."""
         if self.is_identical:
             runs = "floats and integers" if self.export_problem else "floats, integers and export"
             text = f"{runs} give the same outputs in {self.steps:,} steps of {self.input}"
             silent = " and ".join(f'"{each.layer}"' for each in self.layers if not each.float)
             return text + (silent and f", which are 0 in {silent}")
         return "; ".join(
-            f"{each.runs[0]} and {each.runs[1]} part in step {each.step} of {self.input}, layer "
-            f'"{each.layer}", neuron {each.neuron}: {each.values[0]:g} and {each.values[1]:g}; '
+            f"{each.runs[0]} and {each.runs[1]} first differ in step {each.step} of {self.input}, "
+            f'in neuron {each.neuron} of layer "{each.layer}": {each.values[0]:g} and '
+            f"{each.values[1]:g}; "
             f"{each.reason}: {each.explanation}"
             for each in self.differences
         )

@@ -14,13 +14,15 @@ from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.api.run import Arithmetic
-    from netdesc.api.run_result import Classification
+    from netdesc.api.run_result import Classification, Result
 
 
 @click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
 @click.argument("network", metavar="RUN|FILE.json|FILE.net", type=click.Path(path_type=Path))
-@click.argument("events", metavar="INPUT", type=click.Path(path_type=Path))
-@options.output_path("OUT", "Write the output to this file: spikes, or in .npy graded ones, too.")
+@click.argument("input", metavar="INPUT", type=click.Path(path_type=Path))
+@options.output_path(
+    "OUT", "File for the output spikes. In .npy it has the values of graded outputs, too."
+)
 @click.option(
     "--arithmetic",
     type=click.Choice(["float", "integer"]),
@@ -33,52 +35,53 @@ if TYPE_CHECKING:
     type=click.Choice(["training", "lava"]),
     default="training",
     show_default=True,
-    help="lava: in integers, biases act before the input reaches a layer, as on Lava.",
+    help="lava: biases act before the input reaches a layer, as on Lava. For integers only.",
 )
 @click.option(
     "--reset-interval",
     type=click.IntRange(min=1),
     metavar="STEPS",
-    help="In integers, set all states to 0 whenever a sample of so many steps begins.",
+    help="Set all states to 0 whenever a sample of so many steps begins. For integers only.",
 )
 @click.option(
     "--reset-offset",
     type=int,
     metavar="STEPS",
-    help="reset_offset of netx; by default, states are 0 when a sample begins.",
+    help="The number reset_offset of netx. Default: states are 0 when a sample begins.",
 )
 @options.as_json
 @click.pass_obj
 def run(
     output: Output,
     network: Path,
-    events: Path,
+    input: Path,
     target: Path | None,
     arithmetic: Arithmetic,
     **device: Any,
 ) -> None:
     """Run a network on the file INPUT and count the spikes of each layer.
 
-    INPUT holds events, or in .npy or .npz an array [steps, neurons], [steps, *shape], or one image
-    of the input's shape, which is held for all steps. An .npy of 3 to 5 columns holds events. If an
-    array has values that are no multiples of 1/4096, all are rounded to 1/64, as those of data are.
+    INPUT holds events, or an array in .npy or .npz: [steps, neurons], [steps, *shape], or one image
+    of the input's shape, which is held for all steps. An .npy of 3 to 5 columns holds events. If
+    any value of an array is no multiple of 1/4096, all values are rounded to multiples of 1/64, as
+    those of data are.
 
     The network is a run with its best weights, a document, or a .net file. If the document has a
-    target or a label for INPUT, the output is compared with it. A .net file runs as many steps, and
-    of the length, as it says. If it does not say, it runs in steps of 1 ms until the last event of
-    INPUT, and one more step for each layer.
+    target or a label for INPUT, the output is compared with it. A .net file sets the number and the
+    length of the steps. If it has neither, a step takes 1 ms, and the run ends one step for each
+    layer after the last event of INPUT.
     """
     if device["reset_offset"] is not None and device["reset_interval"] is None:
         raise click.UsageError("--reset-offset needs --reset-interval")
     if arithmetic == "float" and (device["timing"] != "training" or device["reset_interval"]):
         raise click.UsageError("--timing and --reset-interval need --arithmetic integer")
-    if target is not None and target.exists() and events.exists() and target.samefile(events):
+    if target is not None and target.exists() and input.exists() and target.samefile(input):
         raise click.UsageError("-o names INPUT, which it would overwrite")
     from netdesc.api import run as inference
     from netdesc.events import DroppedEvents, Event, from_index, write_events
 
     with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
-        result = inference.run(network, events, arithmetic, **device)
+        result = inference.run(network, input, arithmetic, **device)
     for warning in result.warnings:
         output.error(f"warning: {warning}")
     if target is not None:
@@ -99,6 +102,12 @@ def run(
             }
         )
         return
+    _print(output, result)
+    if target is not None:
+        output.info(f"wrote {target}")
+
+
+def _print(output: Output, result: Result) -> None:
     output.print(f"{result.steps:,} steps of {result.graph.step_ms:g} ms")
     output.print_table(
         ("layer", "neurons", "spikes"),
@@ -112,8 +121,6 @@ def run(
         )
     if result.classification is not None:
         output.print(_format_classification(result.classification))
-    if target is not None:
-        output.info(f"wrote {target}")
 
 
 def _format_classification(classification: Classification) -> str:

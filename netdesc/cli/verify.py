@@ -33,8 +33,9 @@ def verify(output: Output, network: Path, input: Path | None) -> int:
     """Prove that the network that was trained is the one that is exported.
 
     The network runs in floats, as in training, in the integers of the device, and as "netdesc
-    import" reads it from its exported file. The exit code is 0 if all layers give the same in every
-    step, and else 1. Then the first step, layer and neuron where they part are printed, and why.
+    import" reads it from its exported file. The exit code is 0 if all layers give the same outputs
+    in every step, otherwise 1. In this case, the first step, layer and neuron in which two runs
+    differ are printed, with the reason.
     """
     from netdesc.api import verify as verification
     from netdesc.events import DroppedEvents

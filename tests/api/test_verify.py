@@ -1,4 +1,4 @@
-"""``verify`` says whether three runs of a network agree, or where and why they part."""
+"""``verify`` says whether three runs of a network agree, or where and why they differ."""
 
 from __future__ import annotations
 

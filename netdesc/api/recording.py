@@ -20,15 +20,12 @@ from netdesc.description.models.arrays import MAX_REAL_INPUT
 from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
 from netdesc.events.binning import Duplicates, Rounding, real_inputs
 from netdesc.events.files import EventFileAccessError
-from netdesc.graph import INPUT, Graph, layers
-from netdesc.kernels.fixed_point import STATE_UNIT, WEIGHT_UNIT, weight_limits
+from netdesc.graph import Graph
+from netdesc.kernels.fixed_point import STATE_UNIT
 from netdesc.training.npz import array_errors, open_arrays, read_numbers
 
 EVENT_COLUMNS = (3, 4, 5)
 """An .npy file of rows with so many numbers holds events."""
-
-MAX_INPUT = -weight_limits(8)[0] // WEIGHT_UNIT
-"""Neurons at the input read what is on the grid of weights of 8 bits."""
 
 if TYPE_CHECKING:
     import torch
@@ -179,26 +176,22 @@ def _array_chunks(
         raise EventFileError(recording.name, problem)
     if data.dtype.kind not in "biuf":
         raise EventFileError(recording.name, f"holds {data.dtype}, not numbers")
-    limit = MAX_REAL_INPUT
-    if any(
-        INPUT in each.inputs and isinstance(each.section, layers.Neurons) for each in graph.layers
-    ):
-        limit = MAX_INPUT
+    low, high = graph.input_limits or (-MAX_REAL_INPUT, MAX_REAL_INPUT)
 
     def parts() -> Iterator[NDArray[np.float64]]:
         for first in range(0, len(data), chunk_steps):
             yield data[first : first + chunk_steps].astype(np.float64).reshape(-1, *shape)
 
-    most, is_on_grid = 0.0, True
+    lowest, largest, is_on_grid = 0.0, 0.0, True
     for values in itertools.islice(parts(), 1) if is_held else parts():
         if not np.isfinite(values).all():
             raise EventFileError(recording.name, "does not hold finite numbers")
-        most = max(most, float(np.abs(values).max()))
+        lowest, largest = min(lowest, float(values.min())), max(largest, float(values.max()))
         is_on_grid = is_on_grid and not (values * STATE_UNIT % 1).any()
-    is_kept = is_on_grid and most <= MAX_REAL_INPUT
-    problem = f"{recording.name}: values beyond ±{limit} are cut off; scale the values"
+    is_kept = is_on_grid and max(-lowest, largest) <= MAX_REAL_INPUT
+    problem = f"{recording.name}: values outside of {low:g} to {high:g} are cut off; scale them"
     chunks = (values.astype(np.float32) if is_kept else real_inputs(values) for values in parts())
-    return chunks, [problem] if most > limit else []
+    return chunks, [problem] if lowest < low or largest > high else []
 
 
 def bin_events(

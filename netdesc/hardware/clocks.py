@@ -23,7 +23,7 @@ MAX_STEP = 1 << 40
 """Largest interval and offset of resets."""
 
 SYNAPTIC_STEPS: dict[type[layers.LayerSection], int] = {layers.Neurons: 0}
-"""Class of a section -> the steps that spikes take on Lava to its neurons, if not 1."""
+"""Class of a section -> the steps that spikes take on Lava to reach its neurons, if not 1."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Resets:
     """When states of neurons are set to 0, as netx does with these two numbers.
 
     In the n-th layer of neurons, from 0, this happens before each step t of Lava, from 0, with
-    (t + 1) mod ``interval`` = (``offset`` + 1 + n) mod ``interval``. Without an ``offset``, a
-    sample of ``interval`` steps begins with states that are 0 in all layers: it is 0 if the first
-    layer are input neurons, otherwise 1. ValueError if ``interval`` is not above 0, or if one of
-    them is larger than ``MAX_STEP``.
+    (t + 1) mod ``interval`` = (``offset`` + 1 + n) mod ``interval``. By default, ``offset`` is 0
+    if the first layer has input neurons, otherwise 1; samples of ``interval`` steps then begin with
+    states that are 0 in all layers. ValueError if ``interval`` is not above 0, or if one of them is
+    larger than ``MAX_STEP``.
     """
 
     interval: int | None = None

@@ -187,9 +187,9 @@ class SynapticRun:
         if integers.delays is not None:
             delays = np.repeat(integers.delays, per_neuron)
         # Lava delays what arrives at neurons. In training, their output is delayed.
-        is_early = clock.silent_steps is not None
-        self._input_delays = [DelayLine(delays * is_early) for _ in integers.weights]
-        self._delay = DelayLine(delays * (not is_early) + layer.delay)
+        on_lava = clock.silent_steps is not None
+        self._input_delays = [DelayLine(delays * on_lava) for _ in integers.weights]
+        self._delay = DelayLine(delays * (not on_lava) + layer.delay)
 
     def __call__(self, signal: Signal, _is_last: bool) -> Signal:
         steps, neurons = len(signal.values_TN), self.neurons
@@ -224,10 +224,10 @@ class _Dense:
                 input_TI = input_TI.astype(np.int64)
             return add_weights(input_TI, self._weight_IO)
         largest = float(np.abs(input_TI).max(initial=0)) * self._most
-        kind = np.float32 if largest <= MAX_EXACT_FLOAT32 else np.float64
+        dtype = np.float32 if largest <= MAX_EXACT_FLOAT32 else np.float64
         if largest > MAX_EXACT_FLOAT64:
-            kind = np.int64
-        return (input_TI.astype(kind) @ self._weight_IO.astype(kind)).astype(np.int64)
+            dtype = np.int64
+        return (input_TI.astype(dtype) @ self._weight_IO.astype(dtype)).astype(np.int64)
 
 
 def _convolution(layer: SynapticNode, weight: Integers) -> SynapticInput:

@@ -92,7 +92,7 @@ def run(inputs, bits, parameters, states_SN, counts_S, resets_T, feedback, outpu
         {sums}
 '''
 
-_COMPILED = """\
+_NUMBA_HEADER = """\
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.jit_no_refcount import step_function
@@ -110,7 +110,7 @@ def count(a):
 
 """
 
-_IN_PYTHON = {
+_NUMPY_NAMES = {
     "np": np,
     "step_function": lambda function: function,
     "neuron_kernel": lambda function: function,
@@ -214,14 +214,13 @@ def _rows(definition: Definition) -> dict[str, int]:
 
 
 @functools.cache
-def _loop_in_python(definition: Definition) -> Callable[..., None]:
-    names: dict[str, Any] = dict(_IN_PYTHON)
+def _python_loop(definition: Definition) -> Callable[..., None]:
+    names: dict[str, Any] = dict(_NUMPY_NAMES)
     exec(compile(loop_text(definition, _ALL_NEURONS), "<neurons>", "exec"), names)
     return names["run"]
 
 
-_compiled: dict[Definition, Callable[..., None]] = {}
-
+_compiled_loops: dict[Definition, Callable[..., None]] = {}
 
 _steps_in_python: Counter[Definition] = Counter()
 
@@ -229,16 +228,16 @@ _steps_in_python: Counter[Definition] = Counter()
 def runs_compiled(definition: Definition, steps: int) -> bool:
     """Whether the next ``steps`` of a neuron are run compiled."""
     _steps_in_python[definition] += steps
-    return definition in _compiled or _steps_in_python[definition] > MAX_PYTHON_STEPS
+    return definition in _compiled_loops or _steps_in_python[definition] > MAX_PYTHON_STEPS
 
 
 def _compiled_loop(definition: Definition) -> Callable[..., None]:
-    if definition not in _compiled:
+    if definition not in _compiled_loops:
         from netdesc.kernels.cpu.walk.generated import load_module
 
-        source = _COMPILED + loop_text(definition, _EACH_NEURON)
-        _compiled[definition] = load_module(source, "integer").run
-    return _compiled[definition]
+        source = _NUMBA_HEADER + loop_text(definition, _EACH_NEURON)
+        _compiled_loops[definition] = load_module(source, "integer").run
+    return _compiled_loops[definition]
 
 
 class Feedback(NamedTuple):
@@ -317,7 +316,7 @@ class IntegerNeurons:
         ``resets_T`` marks. A graded output is int64 in units of 1/4096. Numba compiles the loop if
         ``is_compiled``.
         """
-        loop = (_compiled_loop if is_compiled else _loop_in_python)(self.definition)
+        loop = (_compiled_loop if is_compiled else _python_loop)(self.definition)
         output_TN = np.empty(inputs[0].shape, np.int64 if self.is_graded else np.bool_)
         states = self._states_SN, self._counts_S
         rows = tuple(map(np.ascontiguousarray, inputs))  # Numba compiles for each layout anew

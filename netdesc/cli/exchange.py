@@ -75,6 +75,7 @@ def import_command(
     The table says what was inferred and what is unknown of each layer. The command fills in what
     the file does not hold, such as the loss, and lists it. It never overwrites existing files.
     """
+    from netdesc.description.models.arrays import DATA_EXAMPLE
     from netdesc.description.models.document import MAX_STEPS
     from netdesc.exchange import import_net
 
@@ -101,7 +102,7 @@ def import_command(
     output.print(*(f"- {note}" for note in imported.assumed))
     output.print(
         f"to state other values, edit {document}, or give train the options in brackets with "
-        'other values; to train, add "data"'
+        f"other values; to train, add data, such as {DATA_EXAMPLE}"
     )
     output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")
 

@@ -76,10 +76,13 @@ def _infer_fields(group: Group, layer: SynapticLayer) -> Iterator[str]:
             yield f"{name} {list(value) if isinstance(value, tuple) else f'{value:g}'}"
     if layer.bias is not None:
         yield "learns its bias"
-    if layer.delays_inputs:
-        yield "delays what arrives, in a layer before"
-    if layer.delay is not None and (layer.delay != layer.delay[0]).any():
-        yield f"learns its delays, {layer.delay.min()} to {layer.delay.max()} steps"
+    if layer.delay is not None:
+        low, high = layer.delay.min(), layer.delay.max()
+        steps = f"{low} to {high} steps" if low < high else f"{low} steps"
+        if layer.delays_inputs:
+            yield f"delays what arrives by {steps}, in a layer before"
+        else:
+            yield f"learns its delays, {steps}" if low < high else f"delays its output by {steps}"
 
 
 def _infer_neuron(group: Group, neuron: NetNeuron) -> Iterator[str]:

@@ -14,6 +14,7 @@ from netdesc.description import Description
 from netdesc.description.files.array_source import ArraySource
 from netdesc.description.files.idx import idx_files
 from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic
+from netdesc.description.models.arrays import DATA_EXAMPLE
 from netdesc.description.models.idx import IdxPart
 from netdesc.training.arrays import ArrayFile
 from netdesc.training.errors import DataError, MissingDataError
@@ -68,8 +69,8 @@ def _read(description: Description, spec: SampleSpec, warn: Callable[[str], None
     data = description.document.data
     if data is None:
         raise MissingDataError(
-            f'{description.path}: there is no "data"; add that section to the document, or pass '
-            "arrays in Python: data={…}"
+            f'{description.path}: there is no "data"; add that section to the document, such as '
+            f"{DATA_EXAMPLE}; or pass arrays in Python: data={{…}}"
         )
     return _READERS[type(data)](description, data, spec, warn)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from netdesc.api.compile import compile
 from netdesc.api.evaluate import Evaluation
 from netdesc.api.run_result import Classification
 from netdesc.description import DescriptionError, load
+from netdesc.description.models import Arrays
 from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net
 from netdesc.training import DataError, TrainingError
@@ -180,8 +182,11 @@ def test_nothing_to_evaluate(tmp_path: Path) -> None:
     content = json.loads(document.read_text())
     del content["data"]
     document.write_text(json.dumps(content))
-    with pytest.raises(TrainingError, match='there is no "data"'):
+    with pytest.raises(TrainingError, match='there is no "data"') as error:
         netdesc.evaluate(document)
+    example = re.search(r'such as "data": ({[^}]*})', str(error.value))
+    assert example is not None
+    Arrays.model_validate_json(example[1])
 
 
 def test_the_loss_of_a_net_file_is_named_as_assumed(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_a_sum_is_none_if_the_file_says_so(tmp_path: Path) -> None:
         ({"neuron/vThMant": 131071}, {"a readout"}),
         ({"neuron/sigma_output": True, **FILES["SDNN"], "neuron/type": "SDNN"}, {"a sum"}),
         ({"bias": [2.0, 4.0], "delay": [3.0, 1.0]}, {"learns its bias", "1 to 3 steps"}),
+        ({"delay": 3}, {"delays its output by 3 steps"}),
         (WITHOUT_NEURON, {"no neuron"}),
     ],
 )

@@ -208,7 +208,7 @@ class ArrayChecks:
         subject = f"the array {quote_name(self.data.inputs)}"
         if needs_steps and actual[1:] == shape:
             message = f'{subject} has one value per input, and "{encoding.type}" takes one per step'
-            hint = 'add "encoding": {"type": "rate"}'
+            hint = 'add "encoding": {"type": "rate"}, or "constant" before a "neurons" layer'
             hint = '"constant" repeats a value in every step' if encoding.is_real else hint
             self._add("ND314", "encoding", message, hint=hint, related=self._values_location)
         elif not needs_steps and has_steps and 1 < actual[1] <= steps:

@@ -133,6 +133,13 @@ Encoding = Annotated[
 ]
 
 
+DATA_EXAMPLE = (
+    '"data": {"type": "arrays", "path": "samples.npz", "inputs": "inputs", "labels": "labels"}, or '
+    '"targets" in place of "labels"'
+)
+"""What a message shows of data that a document lacks."""
+
+
 class Arrays(Section):
     """Samples with labels or targets in one .npz file."""
 

@@ -121,7 +121,7 @@ CASES = [
      "inputs.transpose(0, 3, 1, 2)"),
     (UNENCODED, {"inputs": np.zeros((100, 6, 4))}, "ND313", "/data/inputs",
      "inputs.swapaxes(0, 1)"),
-    (UNENCODED, {}, "ND314", "/data/encoding", '"encoding": {"type": "rate"}'),
+    (UNENCODED, {}, "ND314", "/data/encoding", '{"type": "rate"}, or "constant"'),
     (LABELLED, {"inputs": SPIKES}, "ND314", "/data/encoding", '"rate" takes one per input'),
     (LABELLED, {"inputs": SPIKES[:, :1]}, "ND313", "/data/inputs", "the shape [6, 1, 4]"),
     (LABELLED, {"labels": LABELS[:5]}, "ND315", "/data/labels", "the shape [5]; expected: [6]"),

@@ -37,8 +37,7 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     from netdesc.api import evaluate as evaluation
 
     result = evaluation.evaluate(network, part)
-    for warning in result.warnings:
-        output.error(f"warning: {warning}")
+    output.warn(*result.warnings)
     if output.as_json:
         output.print_json(_record(network, result))
         return

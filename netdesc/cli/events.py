@@ -253,7 +253,7 @@ def _warn_outside(output: Output, outside: int) -> None:
     if outside:
         events = "1 event is" if outside == 1 else f"{outside:,} events are"
         where = "it is" if outside == 1 else "they are"
-        output.error(f"warning: {events} not shown; {where} before time 0 or outside the picture")
+        output.warn(f"{events} not shown; {where} before time 0 or outside the picture")
 
 
 def _print_summaries(output: Output, paths: list[Path], summaries: list[Summary]) -> None:

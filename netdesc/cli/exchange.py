@@ -39,8 +39,7 @@ def export(output: Output, source: Path, target: Path) -> None:
     else:
         _, network = compiler.compile_run(source)
     warnings = export_net(network, target)
-    for warning in warnings:
-        output.error(f"warning: {warning}")
+    output.warn(*warnings)
     if output.as_json:
         output.print_json({"network": str(target), "warnings": warnings})
     else:
@@ -83,8 +82,7 @@ def import_command(
         raise click.UsageError(f"--steps: a sample has at most {MAX_STEPS:,} steps, not {steps:,}")
     imported = import_net(file, steps=steps, step_ms=step_ms)
     document = imported.save(folder)
-    for warning in imported.warnings:
-        output.error(f"warning: {warning}")
+    output.warn(*imported.warnings)
     if output.as_json:
         output.print_json(
             {

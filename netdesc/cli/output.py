@@ -64,8 +64,13 @@ class Output:
             self._write_lines(sys.stderr, lines)
 
     def error(self, *lines: str) -> None:
-        """Prints an error or a warning, a line for each argument, also with ``--quiet``."""
+        """Prints an error, a line for each argument, also with ``--quiet``."""
         self._write_lines(sys.stderr, lines)
+
+    def warn(self, *warnings: str) -> None:
+        """Prints a line for each warning, also with ``--quiet``."""
+        for warning in warnings:
+            self.error(f"warning: {warning}")
 
     def print_json(self, result: dict[str, Any]) -> None:
         """Prints the object of ``--json``.

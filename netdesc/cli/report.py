@@ -48,7 +48,7 @@ def report(
     """
     from netdesc.report import write_metrics_csv, write_report, write_slayer_logs
 
-    path = write_report(run, target, lambda text: output.error(f"warning: {text}"))
+    path = write_report(run, target, output.warn)
     logs = [write_metrics_csv(run)] if has_csv else []
     if has_slayer_logs:
         logs += write_slayer_logs(run)

@@ -82,8 +82,7 @@ def run(
 
     with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
         result = inference.run(network, input, arithmetic, **device)
-    for warning in result.warnings:
-        output.error(f"warning: {warning}")
+    output.warn(*result.warnings)
     if target is not None:
         graph = result.graph
         event = from_index(result.output_index, graph.output_shape, graph.step_ms)

@@ -126,7 +126,7 @@ def _train(
         run = train_network(
             description,
             Settings(resume=resume, progress=progress, **settings),
-            warn=lambda text: output.error(f"warning: {text}"),
+            warn=output.warn,
         )
     given = resume or settings["run_dir"]
     is_absolute = given is not None and given.is_absolute()

@@ -42,8 +42,7 @@ def verify(output: Output, network: Path, input: Path | None) -> int:
 
     with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
         found = verification.verify(network, input)
-    for warning in found.warnings:
-        output.error(f"warning: {warning}")
+    output.warn(*found.warnings)
     if output.as_json:
         output.print_json({"network": str(network), **found.record})
     else:

@@ -41,8 +41,7 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     if overrides and (source.is_dir() or is_net_file(source)):
         raise click.UsageError("--set changes documents, not a run or a .net file")
     overview = read_overview(source, overrides)
-    for warning in overview.warnings:
-        output.error(f"warning: {warning}")
+    output.warn(*overview.warnings)
     if output.as_json:
         output.print_json(_record(overview))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -31,11 +32,15 @@ def export(output: Output, source: Path, target: Path) -> None:
     """
     from netdesc.api import compile as compiler
     from netdesc.api.export import export_net
+    from netdesc.description.detect import is_net_file
     from netdesc.exchange import require_suffix
 
     require_suffix(target)
     if source.suffix.lower() == ".json" and not source.is_dir():
         network = load_document(output, source, ())
+    elif is_net_file(source):
+        way = f"import it first, and export its document: netdesc import {quote(str(source))}"
+        raise click.UsageError(f"{source} is a .net file; {way}")
     else:
         _, network = compiler.compile_run(source)
     warnings = export_net(network, target)

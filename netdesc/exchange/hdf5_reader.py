@@ -170,7 +170,7 @@ class Group:
         with self.explain(name):
             string = h5py.check_string_dtype(dataset.dtype)
             if string is None:
-                raise self.error(name, f"is {dataset.dtype}, not text")
+                raise self.error(name, f"holds {_type_name(dataset.dtype)}, not text")
             if dataset.size != 1 or (string.length or 0) > MAX_TEXT_LENGTH:
                 raise self.error(name, "is not one short text")
             text = self._read_text(name, dataset, string.length).decode("ascii")
@@ -225,7 +225,7 @@ class Group:
         dataset = self._dataset(name)
         with self.explain(name):
             if dataset.dtype.kind not in "iufb" or dataset.dtype.itemsize > 8:
-                raise self.error(name, f"is {dataset.dtype}, not numbers")
+                raise self.error(name, f"holds {_type_name(dataset.dtype)}, not numbers")
             if dataset.shape is None:
                 raise self.error(name, "holds nothing")
             size = math.prod(dataset.shape)
@@ -274,6 +274,12 @@ class Group:
                 raise self.error(name, problem)
             self._children[name] = self._handle[name]
         return self._children[name]
+
+
+def _type_name(dtype: np.dtype) -> str:
+    if h5py.check_string_dtype(dtype) is not None:
+        return "text"
+    return "references or lists" if dtype.kind == "O" else str(dtype)
 
 
 def escape_name(name: str) -> str:

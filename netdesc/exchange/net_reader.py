@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.hdf5_reader import Group, open_net
+from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
 from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
 from netdesc.exchange.net_notes import LayerNotes, note_layer
 from netdesc.exchange.net_record import (
@@ -109,7 +109,12 @@ def _indices(layers: Group) -> range:
     expected = {str(index) for index in range(len(names))}
     for name in names:
         if name not in expected:
-            raise layers.error(name, f"the layers are not numbered 0 to {len(names) - 1}")
+            found = ", ".join(
+                map(escape_name, sorted(names, key=lambda each: (len(each), each))[:10])
+            )
+            more = ", …" if len(names) > 10 else ""
+            problem = f"the layers are not numbered 0 to {len(names) - 1}; there are {found}{more}"
+            raise layers.error(name, problem)
     return range(len(names))
 
 
@@ -203,7 +208,7 @@ def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
 
 def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
     dense = _read_dense(group, before)
-    weights = *dense.weights[:1], _dense_weight(group, "weight_rec", dense.outputs)
+    weights = *dense.weights[:1], _dense_weight(group, "weight_rec", dense.outputs, dense.outputs)
     return RecurrentLayer(weights, dense.neuron, dense.bias, dense.delay)
 
 
@@ -277,13 +282,18 @@ def _read_channels(group: Group, channels: int, inputs: int = 0) -> dict[str, ND
     }
 
 
-def _dense_weight(group: Group, path: str, outputs: int) -> NDArray[np.int32]:
+def _dense_weight(
+    group: Group, path: str, outputs: int, inputs: int | None = None
+) -> NDArray[np.int32]:
     """Reads the weight; returns [outputs, inputs]. In the file, it may also be flat."""
     folder, _, name = path.rpartition("/")
     group = group.group(folder) if folder else group
     weight = group.integers(name)
-    shape = outputs, weight.size // outputs
-    if weight.shape == (math.prod(shape),):
+    if inputs is None:
+        is_table = weight.size % outputs and weight.ndim > 1
+        inputs = int(weight.shape[1]) if is_table else weight.size // outputs
+    shape = outputs, inputs
+    if weight.size and weight.shape == (math.prod(shape),):
         return weight.reshape(shape)
     return _fit(group, name, weight, shape)
 
@@ -308,7 +318,8 @@ def _fit(group: Group, name: str, weight: NDArray[np.int32], shape: Shape) -> ND
     slayerPytorch leaves such axes out of some files, and adds some in others.
     """
     if [size for size in weight.shape if size != 1] != [size for size in shape if size != 1]:
-        raise group.error(name, f"has shape {list(weight.shape)}; {list(shape)} is needed")
+        needed = ", ".join(str(size or "inputs") for size in shape)
+        raise group.error(name, f"has shape {list(weight.shape)}; [{needed}] is needed")
     return weight.reshape(shape)
 
 

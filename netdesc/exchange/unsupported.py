@@ -39,7 +39,9 @@ def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Featu
     kind = group.text("type")
     checks = _CHECKS.get(kind, ())
     if not is_known:
-        yield Feature(layer, "type", f"{kind} layers")
+        yield Feature(
+            layer, "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
+        )
         checks = (_find_neuron,)
     for check in checks:
         for dataset, name in check(group):
@@ -118,7 +120,7 @@ def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
     neuron = group.group("neuron")
     kind = neuron_type(neuron)
     if kind not in FORMS:
-        yield "neuron/type", f"neurons of type {kind}"
+        yield "neuron/type", f"neurons of {f'type {kind}' if kind.strip() else 'an empty type'}"
     is_sdnn = kind == "SDNN"
     for name, (value, meaning) in NEURON_CONSTANTS.items():
         if not is_sdnn and neuron.has(name) and neuron.integer(name) != value:

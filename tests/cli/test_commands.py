@@ -323,6 +323,9 @@ def test_export_names_the_format_that_it_has(netdesc: Netdesc, trained: Path) ->
     outcome = netdesc("export", trained, "-o", "tiny.nir")
     assert outcome.code == 2
     assert ".net" in outcome.err
+    outcome = netdesc("export", trained / "network.net", "-o", "tiny.net")
+    assert outcome.code == 2
+    assert "netdesc import" in outcome.err
     assert not Path("tiny.nir").exists()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -295,3 +297,21 @@ def test_layers_that_do_not_fit_together(tmp_path: Path) -> None:
         file["layer/1/shape"] = np.array([3, 1, 1])
     with pytest.raises(NetFileError, match="layer 1: shape: is for 3 inputs"):
         import_net(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"shape": [7], "weight": np.ones((6, 8))}, "weight: has shape [6, 8]; [7, 8] is needed"),
+        ({"shape": [2], "weight": np.ones((3, 2))}, "weight: has shape [3, 2]; [2, 3] is needed"),
+        ({"weight": 2.0}, "weight: has shape []; [2, inputs] is needed"),
+        ({"weight": np.ones(0)}, "weight: has shape [0]; [2, inputs] is needed"),
+        ({"type": "dense_rec", "weight_rec": np.ones((2, 3))}, "[2, 3]; [2, 2] is needed"),
+        ({"weight": "ab"}, "weight: holds text, not numbers"),
+        ({"type": np.array(b"", "S4")}, "does not read layers of an empty type yet"),
+        ({"neuron/type": " "}, "does not read neurons of an empty type yet"),
+    ],
+)
+def test_errors_name_what_is_needed(changes: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(NetFileError, match=re.escape(problem)):
+        read_net(write_file(tmp_path / "a.net", **changes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -134,25 +135,6 @@ def train_network(
     warn: Callable[[str], None],
 ) -> Run:
     """Trains as ``train`` does, and calls ``warn`` in place of Python's warnings."""
-
-    def finish(
-        folder: Path, graph: Graph, weights: dict[str, torch.Tensor], sample: Sample | None
-    ) -> dict[str, Any] | None:
-        model = build(graph)
-        model.load_state_dict(weights)
-        try:
-            for warning in export_net(model, folder / NETWORK):
-                warn(warning)
-        except NetFileAccessError as error:
-            raise StorageError(str(error)) from error
-        except NetFileError as error:
-            warn(f"no network.net is written: {error}")
-            return None
-        if sample is None:
-            return None
-        model.to(sample.input_TN.device)
-        return verify_shortly(model, folder / NETWORK, *sample).record
-
     resume, data = _folder(settings.resume), settings.data
     memory = None if data is None else MemoryData.of(data)
     trained = description = None
@@ -170,7 +152,9 @@ def train_network(
         engine=settings.engine,
         progress=settings.progress,
         data=memory,
-        hooks=Hooks(readers, settings.callbacks, finish, settings.ignore_memory),
+        hooks=Hooks(
+            readers, settings.callbacks, functools.partial(_finish, warn), settings.ignore_memory
+        ),
     )
     _write_report(outcome.path, warn)
     for warning in outcome.warnings:
@@ -185,6 +169,30 @@ def _folder(run: str | Path | Run | None) -> Path | None:
     if not isinstance(run, str | Path | None):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"resume is a run or its folder, not {type(run).__name__}")
     return None if run is None else Path(run)
+
+
+def _finish(
+    warn: Callable[[str], None],
+    folder: Path,
+    graph: Graph,
+    weights: dict[str, torch.Tensor],
+    sample: Sample | None,
+) -> dict[str, Any] | None:
+    """Writes the export of a run. Returns the record of its verification on the sample."""
+    model = build(graph)
+    model.load_state_dict(weights)
+    try:
+        for warning in export_net(model, folder / NETWORK):
+            warn(warning)
+    except NetFileAccessError as error:
+        raise StorageError(str(error)) from error
+    except NetFileError as error:
+        warn(f"no network.net is written: {error}")
+        return None
+    if sample is None:
+        return None
+    model.to(sample.input_TN.device)
+    return verify_shortly(model, folder / NETWORK, *sample).record
 
 
 def _write_report(folder: Path, warn: Callable[[str], None]) -> None:

@@ -27,12 +27,14 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     """
     description = diagnostics_text.load_document(output, file, overrides)
     output.info("loading torch …")
-    from netdesc.api.compile import compile as compile_network
+    from netdesc.api.compile import open_network
     from netdesc.api.kernels import compile_kernels_for_cpu, layer_reports
     from netdesc.kernels.engine import use_engine
 
     start = time.perf_counter()
-    compiled = compile_network(description)
+    opened = open_network(description)
+    compiled = opened.compiled
+    output.warn(*opened.file_warnings)
     built = time.perf_counter()
     with use_engine(engine):
         compile_kernels_for_cpu(compiled, "quiet" if output.quiet else "auto")

@@ -130,8 +130,10 @@ def evaluate(
     found = read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))
     if chosen not in found:
-        there, name = ", ".join(found), description.path if description else compiled.graph.name
-        raise DataError(f"{name}: its data has no samples for {chosen}; there are: {there}")
+        name = description.path if description else compiled.graph.name
+        raise DataError(
+            f"{name}: its data has no samples for {chosen}; there are: {', '.join(found)}"
+        )
     batch_size, seed = BATCH_SIZE, 0
     if description is not None:
         training = description.document.training

@@ -128,8 +128,8 @@ def _train(
             Settings(resume=resume, progress=progress, **settings),
             warn=output.warn,
         )
-    given = resume or settings["run_dir"]
-    is_absolute = given is not None and given.is_absolute()
+    folder = resume or settings["run_dir"]
+    is_absolute = folder is not None and folder.is_absolute()
     _print_result(output, run, run.path if is_absolute else Path(os.path.relpath(run.path)))
     return run.exit_code
 

@@ -61,8 +61,8 @@ class Delay(nn.Module):
     def forward(self, signal_TBN: Tensor) -> Tensor:
         """Delays a signal [steps, batch, neurons]. Before it began, it was 0."""
         if self.delay is None:
-            kept = max(0, len(signal_TBN) - self._most)
-            return nn.functional.pad(signal_TBN[:kept], (0, 0, 0, 0, len(signal_TBN) - kept, 0))
+            steps = max(0, len(signal_TBN) - self._most)
+            return nn.functional.pad(signal_TBN[:steps], (0, 0, 0, 0, len(signal_TBN) - steps, 0))
         delay_N = self.delay.clamp(0, self._most)
         delay_N = delay_N.repeat_interleave(signal_TBN.shape[2] // len(delay_N))
         return _LearntShift.apply(signal_TBN, delay_N)

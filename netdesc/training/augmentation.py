@@ -56,11 +56,11 @@ def _spatial_shift(sample: Sample, section: Any, rng: np.random.Generator) -> Sa
 
 
 def _drop_events(sample: Sample, section: Any, rng: np.random.Generator) -> Sample:
-    kept = sample.copy()
+    remaining = sample.copy()
     events = np.nonzero(sample)
     is_dropped = rng.random(len(events[0])) < section.probability
-    kept[tuple(axis[is_dropped] for axis in events)] = 0
-    return kept
+    remaining[tuple(axis[is_dropped] for axis in events)] = 0
+    return remaining
 
 
 def _time_jitter(sample: Sample, section: Any, rng: np.random.Generator) -> Sample:

@@ -122,8 +122,7 @@ def read_tonic(
             f'the dataset {data.dataset} needs Tonic ({error}): pip install "netdesc[tonic]"'
         ) from error
     if data.dataset not in known.__all__:
-        there = ", ".join(known.__all__)
-        raise DataError(f"Tonic has no dataset {data.dataset}; it has {there}")
+        raise DataError(f"Tonic has no dataset {data.dataset}; it has {', '.join(known.__all__)}")
     kind, folder = getattr(known, data.dataset), resolve(data.path)
     found: dict[str, RecordedSamples] = {}
     names: list[str] = []

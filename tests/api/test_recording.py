@@ -35,18 +35,6 @@ def test_chunks_are_parts_of_the_input(source: Any, chunk_steps: int) -> None:
     assert bool(problems) == isinstance(source, Event)
 
 
-@pytest.mark.parametrize(("kind", "high"), [("neurons", 254 / 64), ("dense", 512)])
-def test_values_that_are_cut_off_are_warned_of(kind: str, high: float) -> None:
-    layer = dense("a", 2) | {"type": kind}
-    if kind == "neurons":
-        del layer["units"]
-    content = document([2], [layer])
-    graph = build_graph(Document.model_validate_json(json.dumps(content)))
-    for value in (high, high + 1 / 64):
-        _, problems = input_array(read_recording(np.array([[0.0, value]])), graph)
-        assert bool(problems) == (value > high)
-
-
 def test_events_outside_are_warned_of() -> None:
     content = document([6], [dense("a", 2)])
     graph = build_graph(Document.model_validate_json(json.dumps(content)))

@@ -116,7 +116,7 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 820,
     "training": 5_800,
-    "exchange": 3_260,
+    "exchange": 3_280,
     "hardware": 1_360,
     "report": 3_800,
     "comparing": 600,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 57_100
+MAX_PACKAGE_LINES = 57_130
 MAX_TEST_LINES = 39_000
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from netdesc.exchange.hdf5_reader import Group, escape_name
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import NetLayer
-from netdesc.exchange.net_synapses import InputNeurons, KernelLayer, SynapticLayer
+from netdesc.exchange.net_synapses import KernelLayer, SynapticLayer
 from netdesc.exchange.netx import Problem, stored_problems
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -61,18 +61,10 @@ def _warn_of_input(layer: NetLayer) -> Iterator[str]:
 
 
 def _infer_fields(group: Group, layer: SynapticLayer) -> Iterator[str]:
-    names: tuple[str, ...] = ()
-    if isinstance(layer, InputNeurons):
-        names = ("weight", "bias")
-        yield "no axonal delay step"
-    if isinstance(layer, KernelLayer):
-        slides = ("stride", "padding")
-        names = slides if layer.has_one_weight or layer.is_pool else (*slides, "dilation", "groups")
-    if isinstance(layer, KernelLayer) and layer.is_pool:
-        yield "a pool that adds rows or columns at the end, as conv"
-    for name in names:
+    if layer.form:
+        yield layer.form
+    for name, value in layer.optional_datasets.items():
         if not group.has(name):
-            value = layer.fields[name] if isinstance(layer, InputNeurons) else getattr(layer, name)
             yield f"{name} {list(value) if isinstance(value, tuple) else f'{value:g}'}"
     if layer.bias is not None:
         yield "learns its bias"

@@ -51,6 +51,16 @@ class SynapticLayer:
         """The fields of the layer's section, with those that have defaults only if they differ."""
         raise NotImplementedError
 
+    @property
+    def optional_datasets(self) -> dict[str, Any]:
+        """Name of a dataset that a file may leave out -> the value that it then has."""
+        return {}
+
+    @property
+    def form(self) -> str:
+        """How the document's layer differs from the type of layer in the file; or empty."""
+        return ""
+
     def check(self) -> None:
         for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
             require(
@@ -130,6 +140,14 @@ class InputNeurons(SynapticLayer):
     def fields(self) -> dict[str, Any]:
         weight, bias = (float(each.item()) / WEIGHT_UNIT for each in self.weights)
         return {"weight": weight, "bias": bias, "axonal_delay_step": False}
+
+    @property
+    def optional_datasets(self) -> dict[str, Any]:
+        return {name: self.fields[name] for name in self.weight_datasets}
+
+    @property
+    def form(self) -> str:
+        return "no axonal delay step"
 
     @property
     def only_delays(self) -> bool:
@@ -297,6 +315,17 @@ class KernelLayer(SynapticLayer):
     @property
     def section_type(self) -> str:
         return KERNEL_SECTIONS[self.kind].type_name()
+
+    @property
+    def optional_datasets(self) -> dict[str, Any]:
+        names = ["stride", "padding"]
+        if not (self.has_one_weight or self.is_pool):
+            names += ["dilation", "groups"]
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def form(self) -> str:
+        return "a pool that adds rows or columns at the end, as conv" if self.is_pool else ""
 
     @property
     def has_one_weight(self) -> bool:

@@ -50,8 +50,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1 and not isinstance(graph.layers[0].section, layers.Neurons):
         records.append((INPUT, InputLayer(graph.input_shape)))
-    graded = {layer.name for layer in graph.neuron_layers if hands_on_numbers(layer)}
-    previous, reads_graded = INPUT, False
+    previous = INPUT
     for layer in graph.layers:
         try:
             if layer.inputs != (previous,):
@@ -60,7 +59,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
             exporter = EXPORTERS.get(type(layer.section))
             if exporter is None:
                 raise LayerError("", f'is of type "{layer.section.type_name()}"')
-            _add(records, layer.name, exporter(layer, weights, reads_graded))
+            _add(records, layer.name, exporter(layer, weights))
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
             problem += error.hint and f": {error.hint}"
@@ -68,8 +67,6 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
         except HardwareError as error:
             raise NetFileError(path, str(error)) from error
         previous = layer.name
-        if layer.neurons:
-            reads_graded = layer.name in graded
     names, layers_of_file = zip(*records, strict=True)
     if isinstance(layers_of_file[-1], InputNeurons) and layers_of_file[-1].only_delays:
         problem = f'layer "{previous}" only delays the output; a .net file cannot hold that'
@@ -105,18 +102,18 @@ def require_suffix(path: str | Path) -> None:
         raise NetFileNameError(path, f"{what}netdesc exports .net files; use {name}")
 
 
-def _export_flatten(layer: LayerNode, _weights: Weights, _reads_graded: bool) -> FlattenLayer:
+def _export_flatten(layer: LayerNode, _weights: Weights) -> FlattenLayer:
     return FlattenLayer(math.prod(layer.output_shape))
 
 
-def _export_average(layer: LayerNode, _weights: Weights, _reads_graded: bool) -> AverageLayer:
+def _export_average(layer: LayerNode, _weights: Weights) -> AverageLayer:
     return AverageLayer(math.prod(layer.input_shape), math.prod(layer.output_shape))
 
 
-def _export_input(layer: SynapticNode, weights: Weights, reads_graded: bool) -> InputNeurons:
+def _export_input(layer: SynapticNode, weights: Weights) -> InputNeurons:
     if len(layer.weight_names) > 1:
         raise LayerError("", "gives each value a resonator", hint='train with a "dense" layer')
-    integers, neuron = _export_synapses(layer, weights, reads_graded)
+    integers, neuron = _export_synapses(layer, weights)
     (numbers,) = integers.weights
     record = InputNeurons(
         (numbers[:1], numbers[1:]), neuron, delay=integers.delays, input_shape=layer.input_shape
@@ -152,13 +149,13 @@ def _add(records: list[Named], name: str, record: NetLayer) -> None:
     records.append((name, record))
 
 
-def _export_dense(layer: SynapticNode, weights: Weights, reads_graded: bool) -> DenseLayer:
-    integers, neuron = _export_synapses(layer, weights, reads_graded)
+def _export_dense(layer: SynapticNode, weights: Weights) -> DenseLayer:
+    integers, neuron = _export_synapses(layer, weights)
     return DenseLayer(integers.weights, neuron, integers.bias, integers.delays)
 
 
-def _export_recurrent(layer: SynapticNode, weights: Weights, reads_graded: bool) -> RecurrentLayer:
-    integers, neuron = _export_synapses(layer, weights, reads_graded)
+def _export_recurrent(layer: SynapticNode, weights: Weights) -> RecurrentLayer:
+    integers, neuron = _export_synapses(layer, weights)
     own = recurrent_integers(layer, weights)
     assert own is not None
     bias = integers.bias
@@ -175,16 +172,14 @@ def _export_recurrent(layer: SynapticNode, weights: Weights, reads_graded: bool)
     return RecurrentLayer((integers.weights[0], own.weights[0]), neuron, bias, integers.delays)
 
 
-def _export_kernel(
-    kind: str, layer: SynapticNode, weights: Weights, reads_graded: bool
-) -> KernelLayer:
+def _export_kernel(kind: str, layer: SynapticNode, weights: Weights) -> KernelLayer:
     section: Any = layer.section
     if any(section.output_paddings):
         raise LayerError("", "has an output padding", hint='train with "output_padding": 0')
     if len(layer.weight_names) > 1:
         hint = 'train with neurons that have one input, such as "cuba"'
         raise LayerError("", "has a kernel before resonators", hint=hint)
-    integers, neuron = _export_synapses(layer, weights, reads_graded)
+    integers, neuron = _export_synapses(layer, weights)
     groups = section.groups_of(layer.input_shape[0])
     (weight,) = integers.weights
     if not section.draws_weights:
@@ -206,9 +201,7 @@ def _export_kernel(
     )
 
 
-def _export_synapses(
-    layer: SynapticNode, weights: Weights, reads_graded: bool
-) -> tuple[LayerIntegers, NetNeuron]:
+def _export_synapses(layer: SynapticNode, weights: Weights) -> tuple[LayerIntegers, NetNeuron]:
     """Returns a layer's integers, and its neurons. LayerError if a file cannot hold them."""
     divided = layer_integers(layer, weights)
     integers = fold_into_weights(divided)
@@ -216,7 +209,7 @@ def _export_synapses(
         factor = 2.0**-divided.exponent
         problem = f"has a norm that multiplies by {factor:g}, which takes its weights off the grid"
         raise LayerError("", problem, hint='train with "norm": "mean"')
-    neuron = export_neuron(layer.neuron, integers, reads_graded=reads_graded)
+    neuron = export_neuron(layer.neuron, integers)
     if hands_on_numbers(layer) and layer.delay:
         hint = 'train with "axonal_delay_step": false'
         raise LayerError("", "has an axonal delay step behind neurons that do not spike", hint=hint)
@@ -235,7 +228,7 @@ def hands_on_numbers(layer: SynapticNode) -> bool:
     return layer.neuron.definition().spike is None
 
 
-EXPORTERS: dict[type, Callable[[Any, Weights, bool], NetLayer]] = {
+EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
     layers.Flatten: _export_flatten,
     layers.PopulationAverage: _export_average,
     layers.Neurons: _export_input,
@@ -247,5 +240,4 @@ EXPORTERS: dict[type, Callable[[Any, Weights, bool], NetLayer]] = {
         for kind, section in KERNEL_SECTIONS.items()
     },
 }
-"""Class of a section -> what makes the record of its layer. The last argument says whether the
-layer's input is graded."""
+"""Class of a section -> what makes the record of its layer."""

@@ -20,11 +20,9 @@ class Source(NamedTuple):
     section: NeuronSection
     integers: Mapping[str, Integers]
     """Parameters of the equations, [] or [neurons]."""
-    reads_graded: bool
-    """Whether what the layer reads is graded."""
 
 
-def export_neuron(section: NeuronSection, layer: LayerIntegers, *, reads_graded: bool) -> NetNeuron:
+def export_neuron(section: NeuronSection, layer: LayerIntegers) -> NetNeuron:
     """Converts neurons. ``layer`` holds their integers.
 
     LayerError if the format has no such neurons; its text goes on from the layer's name.
@@ -33,7 +31,7 @@ def export_neuron(section: NeuronSection, layer: LayerIntegers, *, reads_graded:
         problem, hint = section.net_problem
         raise LayerError("", problem, hint=hint)
     export = EXPORTERS[section.type_name()]
-    return export(Source(section, layer.parameters, reads_graded))
+    return export(Source(section, layer.parameters))
 
 
 def _as(kind: str, **more: int) -> Callable[[Source], NetNeuron]:
@@ -72,11 +70,14 @@ def _export_delta(source: Source) -> NetNeuron:
 
 
 def _export_integrator(source: Source) -> NetNeuron:
-    """A sum of differences is the output layer of slayer's sigma-delta networks."""
+    """A sum in fine units is the output layer of slayer's sigma-delta networks."""
+    if not getattr(source.section, "fine_units", False):
+        return _as("CUBA", threshold=READOUT_THRESHOLD)(source)
     current, voltage = (source.integers[name] for name in ("current_decay", "voltage_decay"))
-    if source.reads_graded and (current == DECAY_ONE).all() and not voltage.any():
-        return NetNeuron("SDNN", {"vThMant": np.array(0, np.int32)}, "identity", is_sum=True)
-    return _as("CUBA", threshold=READOUT_THRESHOLD)(source)
+    if (current != DECAY_ONE).any() or voltage.any():
+        hint = 'train with "current_decay": 1 and "voltage_decay": 0'
+        raise LayerError("", "has decays beside fine_units", hint=hint)
+    return NetNeuron("SDNN", {"vThMant": np.array(0, np.int32)}, "identity", is_sum=True)
 
 
 EXPORTERS: dict[str, Callable[[Source], NetNeuron]] = {

@@ -39,7 +39,11 @@ class ImportedNeuron:
 def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
     """Converts neurons. LayerError if a document cannot have neurons with these integers."""
     if neuron.is_sum:  # the sum of what arrives
-        return ImportedNeuron({"type": "integrator"}, _integrator_of_sum(), is_graded=True)
+        values = {
+            "current_decay": np.array(1, np.float32),
+            "voltage_decay": np.array(0, np.float32),
+        }
+        return ImportedNeuron({"type": "integrator", "fine_units": True}, values, is_graded=True)
     values: Values = {}
     for dataset, integers in neuron.numbers.items():
         name = NUMBERS[dataset].parameter
@@ -59,10 +63,6 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
         section["graded"] = True
     is_graded = neuron.is_graded or kind in ("integrator", "sigma_delta", "delta")
     return ImportedNeuron(section, values, is_graded)
-
-
-def _integrator_of_sum() -> Values:
-    return {"current_decay": np.array(1, np.float32), "voltage_decay": np.array(0, np.float32)}
 
 
 def _number_or_range(value: NDArray[np.float32]) -> float | list[float]:
@@ -111,12 +111,12 @@ def neuron_differences(neuron: NetNeuron, section: NeuronSection) -> Iterator[st
     Values that are drawn or learnt are not compared: those of the file are initial ones.
     """
     imported, kinds, own = import_neuron(neuron), section.value_kinds(), section.values()
-    values, fields = imported.values, {"graded": False} | imported.section
+    values, fields = imported.values, {"graded": False, "fine_units": False} | imported.section
     if fields["type"] != section.type_name():
         yield f'type "{section.type_name()}" as in the document (file: "{fields["type"]}")'
         return
-    for name in ("graded", "activation"):
-        mine = getattr(section, name, None)
+    for name in ("graded", "activation", "fine_units"):
+        mine = getattr(section, name, fields.get(name))
         if name in fields and fields[name] != mine:
             yield f"{name} {mine} as in the document (file: {fields[name]})"
     free = {name for name, each in own.items() if isinstance(each, tuple) or name in section.learn}

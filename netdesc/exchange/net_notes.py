@@ -105,11 +105,6 @@ def _warn_of_neuron(group: Group, read: NetNeuron) -> Iterator[str]:
             "what was trained: a norm scaled the weights by this power of two, and the weights of "
             "the file leave it out"
         )
-    if read.is_sum:
-        yield (
-            "neuron/sigma_output: the integrator cuts what arrives in a step to 1/4096; the sum of "
-            "netx has 64 times finer units"
-        )
     if read.type == "ALIF" and group.has("bias") and (read.numbers["iDecay"] < DECAY_ONE).any():
         yield (
             f"bias is added to the voltage; slayer added it to the input, which is not the "

@@ -48,13 +48,16 @@ def netx_problems(
     """
     found = [
         NetxProblem(index, *problem)
-        for index, (before, layer) in enumerate(
-            zip((None, *net.layers[:-1]), net.layers, strict=True)
-        )
+        for index, layer in enumerate(net.layers)
+        for before in [_last_but_flatten(net.layers[:index])]
         for check in CHECKS
         for problem in check(layer, before)
     ]
     return found + [NetxProblem(index, *each) for index in stored for each in stored[index]]
+
+
+def _last_but_flatten(layers: Sequence[NetLayer]) -> NetLayer | None:
+    return next((each for each in reversed(layers) if each.kind != "flatten"), None)
 
 
 def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence[str]) -> list[str]:
@@ -174,6 +177,13 @@ def _bias_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
             )
 
 
+def _graded_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem]:
+    if not isinstance(layer, SynapticLayer) or not isinstance(before, SynapticLayer):
+        return
+    if before.neuron.type == "SDNN" != layer.neuron.type:
+        yield _differs("netx hands on differences in units of 1/4096, which it reads here as units")
+
+
 def _neuron_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
     if isinstance(layer, SynapticLayer):
         if layer.neuron.is_graded:
@@ -205,14 +215,9 @@ def _resonator_problems(layer: SynapticLayer) -> Iterator[Problem]:
 
 
 def _difference_problems(layer: SynapticLayer) -> Iterator[Problem]:
-    if layer.neuron.is_sum:
-        yield _differs(
-            "netx adds up what arrives in 64 times finer units; the integrator cuts it to 1/4096 "
-            "in each step, so that outputs differ by more with each step"
-        )
-    elif not layer.neuron.is_delta and layer.neuron.activation != "relu":
-        text = f'netx computes relu in place of the activation "{layer.neuron.activation}"'
-        yield _differs(text)
+    neuron = layer.neuron
+    if not (neuron.is_sum or neuron.is_delta or neuron.activation == "relu"):
+        yield _differs(f'netx computes relu in place of the activation "{neuron.activation}"')
 
 
 NEURONS: dict[str, Callable[[SynapticLayer], Iterator[Problem]]] = {
@@ -238,5 +243,6 @@ CHECKS: tuple[Callable[[NetLayer, NetLayer | None], Iterator[Problem]], ...] = (
     _weight_problems,
     _delay_problems,
     _bias_problems,
+    _graded_problems,
     _neuron_problems,
 )

@@ -100,7 +100,11 @@ NEGATIVE = np.full((4, 4), -2, np.int32)
         ),
         (
             [dense(neuron("SDNN", {"vThMant": 0}, activation="identity", is_sum=True), bias=BIAS)],
-            [(0, "fails", "bias"), (0, "differs", "finer")],
+            [(0, "fails", "bias")],
+        ),
+        (
+            [dense(neuron("SDNN", {"vThMant": 6}, activation="relu")), FlattenLayer(4), dense()],
+            [(1, "fails", "flatten"), (2, "differs", "units of 1/4096")],
         ),
     ],
 )  # fmt: skip

@@ -13,12 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from support.exchange_samples import COMPLEX, FILES, WEIGHT, net_neurons, write_file
 
-from netdesc.exchange import DenseLayer, NetFile, NetFileError, import_net
+from netdesc.exchange import NetFileError, import_net
 from netdesc.exchange.errors import LayerError
 from netdesc.exchange.export_neurons import export_neuron
 from netdesc.exchange.import_neurons import Values, import_neuron, neuron_differences
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
-from netdesc.exchange.netx import netx_problems
 from netdesc.hardware import LayerIntegers
 from netdesc.hardware.integers import integer_parameters
 from netdesc.neurons.models import NEURONS
@@ -41,9 +40,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def exported(
-    kind: str, fields: dict[str, Any], values: Values | None = None, reads_graded: bool = False
-) -> NetNeuron:
+def exported(kind: str, fields: dict[str, Any], values: Values | None = None) -> NetNeuron:
     """Exports neurons of a document, of which ``values`` replace what the section has."""
     section = NEURONS[kind].model_validate_json(json.dumps({"type": kind, **fields}))
     known = section.values() | {
@@ -52,7 +49,7 @@ def exported(
     definition = section.definition()
     integers = integer_parameters(definition, section.derive(np, known))
     layer = LayerIntegers(definition, (WEIGHT.astype(np.int32),), integers)
-    return export_neuron(section, layer, reads_graded=reads_graded)
+    return export_neuron(section, layer)
 
 
 LIF = NEURONS["lif"].model_validate({"type": "lif", **SECTIONS["lif"]})
@@ -110,12 +107,11 @@ def test_a_period_and_a_decay_come_back_as_the_same_sine_and_cosine(
 
 def test_sums_of_differences_are_output_layers_of_sigma_delta_networks() -> None:
     assert exported("integrator", {}).is_readout
-    neuron = exported("integrator", {}, reads_graded=True)
+    neuron = exported("integrator", {"fine_units": True})
     assert (neuron.type, neuron.is_sum) == ("SDNN", True)
-    (problem,) = netx_problems(NetFile((DenseLayer((WEIGHT.astype(np.int32),), neuron),)))
-    assert "finer units" in problem.text
-    assert import_neuron(neuron).section["type"] == "integrator"
-    assert exported("integrator", {"voltage_decay": 0.1}, reads_graded=True).type == "CUBA"
+    assert import_neuron(neuron).section == {"type": "integrator", "fine_units": True}
+    with pytest.raises(LayerError, match="decays beside fine_units"):
+        exported("integrator", {"fine_units": True, "voltage_decay": 0.1})
     assert shown(exported("lif", SECTIONS["lif"])) == shown(
         exported("cuba", SECTIONS["lif"] | {"current_decay": 1.0})
     )
@@ -234,7 +230,7 @@ def test_a_damaged_number_of_any_neuron_is_one_error(
     [
         ("CUBA", {"neuron/vThMant": 262143}, "integrator", ""),
         ("SDNN", {"neuron/vThMant": 0}, "sigma_delta", ""),
-        ("SDNN", {"neuron/sigma_output": True}, "integrator", "sigma_output"),
+        ("SDNN", {"neuron/sigma_output": True}, "integrator", ""),
         ("ALIF", {"bias": np.zeros(2)}, "alif", "bias is added to the voltage"),
     ],
 )

@@ -195,6 +195,8 @@ RECURRENT = {"type": "recurrent", "recurrent_weight_scale": 0.5}
 WINNERS = {"type": "winner_take_all", "winners": 2}
 LEAKY_READOUT = {"name": "a", "units": 6, "neuron": {"type": "integrator", "voltage_decay": 0.8}}
 
+SUM = {"type": "integrator", "fine_units": True}
+
 
 def layers_of(kind: str) -> list[dict[str, Any]]:
     neuron = {"type": kind, **(NEURON_KINDS.get(kind) or example_fields(kind))}
@@ -211,6 +213,7 @@ def layers_of(kind: str) -> list[dict[str, Any]]:
         [dense("a", 9) | RECURRENT | {"axonal_delay_step": False}, dense("b", 7) | WINNERS],
         [layers_of("rf")[0] | RECURRENT, layers_of("lif")[1] | WINNERS],
         [LEAKY_READOUT | RECURRENT, dense("b", 5)],
+        [layers_of("sigma_delta")[0], dense("b", 5) | {"neuron": SUM}],
         [dense("a", 12), dense("b", 5)],
         [dense("a", 12, weight_norm=True), dense("b", 5, weight_scale=3.0)],
         [dense("a", 12, neuron={"norm": "mean"}), dense("b", 5, bias=True)],

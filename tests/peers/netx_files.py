@@ -12,8 +12,8 @@ of them. The comparison looks for the one shift at which all outputs are equal, 
 netx turns sine and cosine into period and decay and back, and cuts them. Half of the resonators
 have numbers that survive this, and must be equal; the others (``cut``) show how many spikes change.
 
-Equal are all outputs but those of ``sdnn_sum``: our integrator cuts what arrives in a step to
-1/4096, netx sums in 2^-18. ``cuba_readout`` compares voltages. Files whose name begins with
+All outputs are equal. ``cuba_readout`` compares voltages, and ``sdnn_sum`` the sums of netx, in
+units of 2^-18, after they are cut to 1/4096 as our outputs are. Files whose name begins with
 ``warned`` are those that ``export_net`` warns of: they differ, or netx raises what is printed. So
 that a bias acts as early as on netx, the integer run of ``bias`` has the timing of Lava.
 """
@@ -268,8 +268,9 @@ def _run_netx(path: Path, input_TN: np.ndarray) -> np.ndarray:
     if voltages is not None:
         output_TN = voltages.get_data()[net.out_layer.neuron.name]["v"] / 4096
     net.stop()
-    unit = {"sdnn_sum": 2**18, "sdnn": 2**12, "sdnn_all": 2**12}.get(path.stem, 1)
-    return output_TN / unit
+    if path.stem == "sdnn_sum":
+        output_TN = np.floor(output_TN / 64)
+    return output_TN / (4096 if is_graded else 1)
 
 
 def _run_auto(path: Path, input_TN: np.ndarray) -> np.ndarray:

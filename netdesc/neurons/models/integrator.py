@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
+from netdesc.neurons.definition import Definition
 from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.cuba import CURRENT, VOLTAGE
 from netdesc.neurons.models.fields import Decay, decay_field
+from netdesc.neurons.models.sigma_delta import UNIT_BITS
+from netdesc.sections import field
 
 
 class Integrator(NeuronSection):
-    """Voltage that is handed on in every step, without spikes: a readout.
-
-    With the default decays it is the running sum of what arrives. Products of weights and graded
-    values are cut to 1/4096 as they arrive; the sum of lava-dl's netx is 64 times finer, and its
-    range, of ±32, 64 times smaller.
-    """
+    """Voltage that is handed on in every step: a readout, by default the sum of what arrives."""
 
     net_options = ()
     wrapped = ("u",)
@@ -24,9 +23,17 @@ class Integrator(NeuronSection):
     type: Literal["integrator"]
     current_decay: Decay = decay_field("Share of the current lost per step.", default=1.0)
     voltage_decay: Decay = decay_field("Share of the voltage lost per step.", default=0.0)
+    fine_units: bool = field(
+        "True adds up the graded values of a sigma-delta network exactly, as netx does, up to 32 "
+        "on the device; false cuts what arrives in a step to 1/4096, up to 2048 on the device.",
+        default=False,
+    )
 
     def equations(self) -> Equations:
         return Equations((CURRENT, VOLTAGE), output=("v", "The voltage is handed on."))
+
+    def definition(self) -> Definition:
+        return replace(super().definition(), unit_bits=UNIT_BITS if self.fine_units else 12)
 
 
 IDENTITY = Integrator(type="integrator", current_decay=1.0, voltage_decay=1.0)

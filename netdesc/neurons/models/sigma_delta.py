@@ -12,8 +12,8 @@ from netdesc.neurons.models.delta import CUMULATIVE_TEXT, SENT, hold
 from netdesc.neurons.models.fields import OrRange, threshold_field
 from netdesc.sections import field
 
-_UNIT_BITS = 18
-MAX_DIFFERENCE = PARAMETER_LIMIT >> _UNIT_BITS
+UNIT_BITS = 18
+MAX_DIFFERENCE = PARAMETER_LIMIT >> UNIT_BITS
 """The largest threshold. Units are 64 times finer than those of other neurons."""
 
 _ACTIVATIONS = {"relu": "max(norm(s), 0)", "identity": "norm(s)"}
@@ -26,7 +26,7 @@ class SigmaDelta(NeuronSection):
     activation that reach the threshold. What is not handed on is kept.
     """
 
-    unit_bits = _UNIT_BITS
+    unit_bits = UNIT_BITS
     net_options = (("cumulative_error", False),)
     source = "lava-dl, slayer.neuron.sigma_delta; lava.proc.sdn.SigmaDelta"
 

@@ -148,10 +148,10 @@ class Measurement:
 
     Times in milliseconds are the median, 10th and 90th percentile of a forward and backward pass
     over the repeats. ``ratio`` is the median divided by netdesc's median. ``spike_rate`` is output
-    spikes per neuron and step. ``peak_bytes`` is roughly the peak memory of a pass minus the memory
-    allocated before (see ``peers.memory``); ``peak_units`` is ``peak_bytes`` divided by
-    (4 · steps · batch · neurons). ``path`` tells whether netdesc used event lists or a matrix
-    product.
+    spikes per neuron and step, None if the neurons do not spike. ``peak_bytes`` is roughly the peak
+    memory of a pass minus the memory allocated before (see ``peers.memory``); ``peak_units`` is
+    ``peak_bytes`` divided by (4 · steps · batch · neurons). ``path`` tells whether netdesc used
+    event lists or a matrix product.
     """
 
     name: str

@@ -70,9 +70,9 @@ def neuron_rows(comparison: NeuronComparison) -> Rows:
     for neuron in comparison.neurons:
         layer = neuron.passes["layer"]
         times = map(with_ratio, map(neuron.passes.get, ("forward", "backward", "learnt", "layer")))
-        rows.append((neuron.neuron, *times, layer.path, f"{layer.spike_rate:.2%}"))
+        rows.append((neuron.neuron, *times, layer.path, _format_known(layer.spike_rate, ".2%")))
         rows += [
-            (f"  {each.name}", "", "", "", with_ratio(each), "", f"{each.spike_rate:.2%}")
+            (f"  {each.name}", "", "", "", with_ratio(each), "", _format_known(each.spike_rate, ".2%"))
             for each in neuron.peers
             if each.status == "done"
         ]

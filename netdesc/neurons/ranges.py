@@ -104,7 +104,8 @@ def hold_in_32_bits(neuron: Neuron) -> Neuron:
     fit in 32 bits even so.
     """
     ranges = Ranges(neuron.parameters, STATE_LIMIT)
-    too_large: list[Expression] = []
+    too_large: set[Expression] = set()
+    reported: list[Expression] = []
 
     def saturated(a: Expression) -> Expression:
         return saturate(a) if a.type is GRID and _reach(ranges[a]) > STATE_LIMIT else a
@@ -116,15 +117,17 @@ def hold_in_32_bits(neuron: Neuron) -> Neuron:
         if _reach(ranges[made]) > MAX_INT:
             made = remake(a, tuple(map(saturated, arguments)))
             if _reach(ranges[made]) > MAX_INT:
-                too_large.append(a)
-                ranges.intervals[made] = _around_zero(MAX_INT)  # reported once, not above it again
+                if too_large.isdisjoint(a.arguments):  # a multiple of a multiple is reported once
+                    reported.append(a)
+                too_large.add(a)
+                ranges.intervals[made] = _around_zero(MAX_INT)
         return made
 
     roots = neuron.roots
     changed = rewrite(roots, change)
-    if too_large:
+    if reported:
         message = "The result may not fit in 32 bits: limit a state with clip before multiplying."
-        raise EquationError(Mistake(_place_of(a, neuron, roots), message) for a in too_large)
+        raise EquationError(Mistake(_place_of(a, neuron, roots), message) for a in reported)
     return replace(
         neuron,
         before_reset={name: changed[a] for name, a in neuron.before_reset.items()},

@@ -174,7 +174,7 @@ class Reader:
             f"'{name}' is neither a state nor a parameter nor an input. "
             f"A state needs an equation, '{name} = …', in step."
         )
-        return self.fail(node, message, closest(name, known))
+        return self.fail(node, message, closest(name, filter(str.isidentifier, known)))
 
     def _call(self, node: ast.expr) -> Operand:
         assert isinstance(node, ast.Call)

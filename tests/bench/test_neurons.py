@@ -29,6 +29,9 @@ def test_neurons_are_timed_alone_and_in_a_layer(
     has_learnt = name not in ("delta", "sigma_delta")
     assert list(neuron.passes) == ["forward", "backward", *["learnt"] * has_learnt, "layer"]
     assert all(each.median_ms > 0 for each in neuron.passes.values())
+    is_graded = name in ("delta", "sigma_delta", "integrator")
+    assert all((each.spike_rate is None) == is_graded for each in neuron.passes.values())
+    assert tables.neuron_rows(found)[-1][-1] == "" or not is_graded
     (peer,) = neuron.peers
     if name == "cuba":
         assert neuron.passes["forward"].spike_rate > 0

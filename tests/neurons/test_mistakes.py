@@ -192,6 +192,12 @@ def test_a_misspelt_name_is_not_reported_as_unread() -> None:
     assert only.suggestion == "threshold"
 
 
+def test_names_that_are_none_get_a_suggestion_and_are_none() -> None:
+    parameters = (("threshold", "threshold"), ("le ak", "decay"))
+    wrong, unknown = mistakes(parameters=parameters, step=("v = decay(v, leak) + x",))
+    assert (wrong.suggestion, unknown.suggestion) == ("le_ak", None)
+
+
 def test_reading_ends_after_a_hundred_mistakes() -> None:
     unknown = [f"where(q{n} > 0, 0, 0)" for n in range(35)]
     text = f"v = {' + '.join(unknown)}"

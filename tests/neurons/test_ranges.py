@@ -129,6 +129,7 @@ def test_the_operands_of_long_sums_saturate() -> None:
     [
         (("u = u + x", "v = decay(v, 0.5) + 9 * u"), "9 * u"),
         (("v = v + 4 * (x + x)",), "4 * (x + x)"),
+        (("v = v + 4 * x * 4 * 4",), "4 * x"),
     ],
 )
 def test_a_multiple_that_cannot_be_held_is_a_mistake(step: tuple[str, ...], at: str) -> None:

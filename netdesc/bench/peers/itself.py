@@ -38,6 +38,8 @@ def layer(work: Work) -> TimedLayer:
         release=trim,
         path=lambda: model.engine_report()[0].path,
     )
+    if block.neuron.section.equations().spike is None:
+        timed = replace(timed, spike_rate=lambda: None)
     device = weights[0].device
     return capture(timed, CudaGraphs(device)) if device.type == "cuda" else timed
 
@@ -66,7 +68,7 @@ def _neurons(work: Work) -> TimedLayer:
     return TimedLayer(
         f"{work.settings['neuron_type']} neurons",
         {"forward": forward, "backward": backward}[work.settings["timed"]],
-        lambda: float(out_TBN.count_nonzero()) / out_TBN.numel(),
+        lambda: out_TBN.mean().item() if block.neuron.section.equations().spike else None,
         release=trim,
         **torch_side.conditions_of(z_TBN.device),
     )

@@ -28,12 +28,13 @@ class TimedLayer:
 
     ``step`` runs a forward and backward pass; ``wait`` returns when the device has finished;
     ``release`` frees memory kept for the next step. ``spike_rate`` returns the output spikes per
-    neuron and step. ``peak_bytes`` runs its argument and returns the peak memory that this took.
+    neuron and step, None if the neurons do not spike. ``peak_bytes`` runs its argument and returns
+    the peak memory that this took.
     """
 
     what: str
     step: Callable[[], object]
-    spike_rate: Callable[[], float]
+    spike_rate: Callable[[], float | None]
     device: str
     threads: int | None
     wait: Callable[[], object] = _do_nothing

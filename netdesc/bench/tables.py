@@ -66,13 +66,16 @@ def neuron_rows(comparison: NeuronComparison) -> Rows:
     def with_ratio(each: Measurement | None) -> str:
         return "" if each is None else f"{each.median_ms:.2f} ({each.ratio:.2f})"
 
+    def rate(each: Measurement) -> str:
+        return _format_known(each.spike_rate, ".2%")
+
     rows: Rows = []
     for neuron in comparison.neurons:
         layer = neuron.passes["layer"]
         times = map(with_ratio, map(neuron.passes.get, ("forward", "backward", "learnt", "layer")))
-        rows.append((neuron.neuron, *times, layer.path, _format_known(layer.spike_rate, ".2%")))
+        rows.append((neuron.neuron, *times, layer.path, rate(layer)))
         rows += [
-            (f"  {each.name}", "", "", "", with_ratio(each), "", _format_known(each.spike_rate, ".2%"))
+            (f"  {each.name}", "", "", "", with_ratio(each), "", rate(each))
             for each in neuron.peers
             if each.status == "done"
         ]

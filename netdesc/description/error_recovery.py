@@ -84,7 +84,7 @@ def drop_unreliable(
     if any(parts[0] in ("time", "input", "layers") for parts in sections):
         sections |= {("data",), ("loss",), ("classifier",)}
     # The type of the loss decides whether samples need targets or labels.
-    if ("loss", "type") in guessed:
+    if not {("loss",), ("loss", "type")}.isdisjoint(guessed):
         sections |= {("data",), ("classifier",)}
     # Labels for single steps are allowed only with a window.
     if any(parts in (("loss", "window_steps"), ("classifier",)) for parts in guessed):

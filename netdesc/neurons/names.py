@@ -18,7 +18,6 @@ MAX_STATES = 32
 MAX_NAME_CHARACTERS = 100
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORD = re.compile(r"[A-Za-z0-9_]+")
 
 NORM_PARAMETERS = ("bias",)
 SPIKE_PARAMETERS = ("peak", "width")
@@ -64,9 +63,8 @@ def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterato
             yield Mistake(place, f"The name '{name}' is used twice.")
         elif _NAME.fullmatch(name) is None or len(name) > MAX_NAME_CHARACTERS:
             shown = repr(name[:MAX_NAME_CHARACTERS])
-            joined = "_".join(_WORD.findall(name))
-            meant = joined if _NAME.fullmatch(joined) else None
-            yield Mistake(place, f"{shown} is not a name of letters, digits and '_'.", meant)
+            message = f"{shown} is not a name of letters, digits and '_'."
+            yield Mistake(place, message, "_".join(_NAME.findall(name)) or None)
         elif place.part == "parameters" and name in added:
             message = f"The neuron has a parameter '{name}' already, for its norm or surrogate."
             yield Mistake(place, message, f"{name}_")

@@ -104,8 +104,7 @@ def hold_in_32_bits(neuron: Neuron) -> Neuron:
     fit in 32 bits even so.
     """
     ranges = Ranges(neuron.parameters, STATE_LIMIT)
-    too_large: set[Expression] = set()
-    reported: list[Expression] = []
+    too_large: list[Expression] = []
 
     def saturated(a: Expression) -> Expression:
         return saturate(a) if a.type is GRID and _reach(ranges[a]) > STATE_LIMIT else a
@@ -117,17 +116,16 @@ def hold_in_32_bits(neuron: Neuron) -> Neuron:
         if _reach(ranges[made]) > MAX_INT:
             made = remake(a, tuple(map(saturated, arguments)))
             if _reach(ranges[made]) > MAX_INT:
-                if too_large.isdisjoint(a.arguments):  # a multiple of a multiple is reported once
-                    reported.append(a)
-                too_large.add(a)
+                too_large.append(a)
                 ranges.intervals[made] = _around_zero(MAX_INT)
         return made
 
     roots = neuron.roots
     changed = rewrite(roots, change)
-    if reported:
+    if too_large:  # a multiple of a multiple is reported once
+        first = [a for a in too_large if not {*too_large} & {*a.arguments}]
         message = "The result may not fit in 32 bits: limit a state with clip before multiplying."
-        raise EquationError(Mistake(_place_of(a, neuron, roots), message) for a in reported)
+        raise EquationError(Mistake(_place_of(a, neuron, roots), message) for a in first)
     return replace(
         neuron,
         before_reset={name: changed[a] for name, a in neuron.before_reset.items()},

@@ -126,7 +126,7 @@ class Document(Section):
     )
     loss: Loss = field(
         "The loss, which training minimises, or a list of losses that add up.",
-        example={"type": "spike_time", "time_constant_ms": 2},
+        placeholder={"type": "spike_time", "time_constant_ms": 2},
     )
     regularizers: tuple[EventRate, ...] = field(
         "Penalties that are added to the loss.",
@@ -140,7 +140,7 @@ class Document(Section):
         default=None,
         example={"type": "rate"},
     )
-    training: Training = field("How the network is trained.", example=TRAINING_EXAMPLE)
+    training: Training = field("How the network is trained.", placeholder=TRAINING_EXAMPLE)
     weights: Weights | None = field(
         "Initial weights; null draws them at random from the seed.",
         default=None,

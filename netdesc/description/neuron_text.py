@@ -163,7 +163,7 @@ def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> 
         lines += [f"    {kind}: {text}" for kind, text in KIND_TEXTS.items()]
         lines += ["", "functions"]
         lines += [f"    {signature(name)}: {text}" for name, text in FUNCTION_TEXTS.items()]
-    return "\n".join([*lines, "", f"source: {record['source']}"])
+    return "\n".join([*lines, *(["", f"source: {record['source']}"] if record["source"] else [])])
 
 
 def _indented(text: str, width: int, indent: int = 8) -> list[str]:

@@ -146,7 +146,7 @@ def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> 
     lines += [
         f"    {name} {rule} at 24 bits on the device" for name, rule in record["states"].items()
     ]
-    lines += ["", "parameters"]
+    lines += ["", "parameters"] if record["parameters"] else []
     for name, each in record["parameters"].items():
         value = "" if is_example else f" = {json.dumps(each['value'])}"
         about = [each["kind"], f"unit: {each['unit']}", each["range"]]

@@ -73,6 +73,8 @@ NEURONS = {
      ["ND238 /step/0", "ND238 /step/1"]),
     "names": (OWN | {"parameters": LEAK},
      ["ND238 /parameters/leak", "ND242 /parameters/leak/value"]),
+    "read behind a norm": (OWN | {"step": ["u = u + x", "v = norm(u) + u"], "norm": "mean"},
+     ["ND238 /step/1"]),
     "three inputs": (OWN | {"inputs": ["x", "y", "z"]}, ["ND108 /inputs"]),
 }  # fmt: skip
 FOREIGN = {

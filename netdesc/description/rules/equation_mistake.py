@@ -1,6 +1,6 @@
 from netdesc.description.json.tree import Parts
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
-from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.compile import compile_neuron, split_at_norm
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.mistakes import EquationError, Place
 
@@ -25,7 +25,9 @@ def check(context: Context) -> Found:
             continue  # tests read the equations of the others
         definition = neuron.definition()
         try:
-            compile_neuron(definition, learn=True)
+            program = compile_neuron(definition, learn=True)
+            if neuron.norm is not None and "bias" in program.parameters:
+                split_at_norm(definition)
         except EquationError as error:
             for mistake in error.mistakes:
                 place, is_name = mistake.place, mistake.place.part == "parameters"

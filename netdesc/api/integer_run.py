@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from netdesc.exchange import import_net
 from netdesc.graph import build_graph
-from netdesc.hardware import FoldedModel, Resets, Timing, simulate
+from netdesc.hardware import FoldedModel, IntegerNetwork, Resets, Timing
 
 
 def run_integer(
@@ -31,8 +31,10 @@ def run_integer(
 
     With the ``timing`` "lava", biases act before the input reaches a layer, as on Lava. After each
     ``reset_interval`` steps, all states are set to 0; ``reset_offset`` is as in netx, and by
-    default such that samples of so many steps do not touch each other. To run an input in chunks,
-    see ``netdesc.hardware.IntegerNetwork``.
+    default such that this happens in each layer when a sample of so many steps begins. Spikes that
+    are delayed, or that a recurrent layer reads, still reach the next sample, as on Lava, and
+    biases act only after their layer's reset. To run an input in chunks, see
+    ``netdesc.hardware.IntegerNetwork``.
 
     >>> netdesc.run_integer(compiled.model, input_TBN[:, 0].numpy()).shape
     (1900, 200)
@@ -48,4 +50,4 @@ def run_integer(
             f"a .net file or a model is needed, not {type(network).__name__}; "
             "netdesc.compile(…).model is the model of a run or of a document"
         )
-    return simulate(graph, weights, input_TN, timing, resets).output_TN
+    return IntegerNetwork(graph, weights, timing, resets).run_all(input_TN)

@@ -168,11 +168,13 @@ def _array_chunks(
     is_held = data.shape == shape
     if is_held:
         data = np.broadcast_to(data, (graph.steps, *shape))
-    elif data.ndim < 2 or not len(data) or data.shape[1:] not in (shape, (math.prod(shape),)):
+    elif not _fits(data, shape):
         problem = (
             f"has shape {list(data.shape)}; the network takes [steps, "
             f"{', '.join(map(str, shape))}], or {list(shape)} for a value that every step has"
         )
+        if data.T.shape == shape or _fits(data.T, shape):
+            problem += ": write array.T, which fits; Lava's arrays have the axes in this order"
         raise EventFileError(recording.name, problem)
     if data.dtype.kind not in "biuf":
         raise EventFileError(recording.name, f"holds {data.dtype}, not numbers")
@@ -192,6 +194,11 @@ def _array_chunks(
     problem = f"{recording.name}: values outside of {low:g} to {high:g} are cut off; scale them"
     chunks = (values.astype(np.float32) if is_kept else real_inputs(values) for values in parts())
     return chunks, [problem] if lowest < low or largest > high else []
+
+
+def _fits(data: NDArray[Any], shape: tuple[int, ...]) -> bool:
+    """Whether an array is [steps, *shape], or [steps, neurons]."""
+    return data.ndim > 1 and len(data) > 0 and data.shape[1:] in (shape, (math.prod(shape),))
 
 
 def bin_events(

@@ -5,7 +5,6 @@ Importing this module loads no torch, which the integer run of a ``.net`` file d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,7 +33,7 @@ from netdesc.hardware import IntegerNetwork, Resets, Timing
 
 if TYPE_CHECKING:
     from netdesc.api.compile import OpenedNetwork, Source
-    from netdesc.description.models import Pair
+    from netdesc.description.models import EventFile, Pair
 
 Arithmetic = Literal["float", "integer"]
 
@@ -71,29 +70,25 @@ def run(
         raise ValueError('timing and resets are those of the device: choose arithmetic "integer"')
     recording = read_recording(input)
     imported = _import(network)
-    opened = None
     if is_integer and imported is not None:  # which needs no torch
-        graph, weights = build_graph(imported.document), imported.weights
+        graph = build_graph(imported.document)
         graph = replace(graph, steps=_needed_steps(imported, recording) or graph.steps)
         problems = [*imported.warnings, *([STEP_MS_WARNING] * imported.step_ms_is_assumed)]
-    else:
-        opened = open_for(imported or network, recording)
-        graph, problems = opened.compiled.graph, opened.warnings
-        weights = opened.compiled.model.folded_state() if is_integer else {}
-    description = opened and opened.description
-    pair = find_pair(description, recording.path)
+        device = IntegerNetwork(graph, imported.weights, timing, resets)
+        return _run_integer(device, recording, None, problems)
+    opened = open_for(imported or network, recording)
+    model, problems = opened.compiled.model, opened.warnings
+    pair = find_pair(opened.description, recording.path)
     file = pair.input if pair else None
-    if opened is None or is_integer:
-        device = IntegerNetwork(graph, weights, timing, resets)
-        chunks, left_out = input_chunks(recording, graph, file, device.chunk_steps)
-        result = _run_integer(device, chunks)
-    else:
-        from netdesc.api.float_run import run_float
+    if is_integer:
+        device = IntegerNetwork(model.graph, model.folded_state(), timing, resets)
+        return _judge(_run_integer(device, recording, file, problems), opened, pair)
+    from netdesc.api.float_run import run_float
 
-        input_TN, left_out = input_array(recording, graph, file)
-        result = run_float(opened.compiled, input_TN)
+    input_TN, left_out = input_array(recording, model.graph, file)
+    result = run_float(opened.compiled, input_TN)
     result = replace(result, warnings=[*problems, *left_out, *result.warnings])
-    return result if opened is None else _judge(result, opened, pair)
+    return _judge(result, opened, pair)
 
 
 def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
@@ -117,7 +112,10 @@ def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
     return replace(result, classification=classification)
 
 
-def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]]) -> Result:
+def _run_integer(
+    network: IntegerNetwork, recording: Recording, file: EventFile | None, problems: list[str]
+) -> Result:
+    chunks, left_out = input_chunks(recording, network.graph, file, network.chunk_steps)
     steps = input_spikes = first = 0
     output, indices, values = network.graph.output[0], list[Any](), list[Any]()
 
@@ -137,7 +135,7 @@ def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]])
         f'layer "{run.layer}": state "{state}" left the 24 bits of the device {count} times; '
         "a float run, which has no such limit, can differ"
         for run in network.counts
-        for state, count in (run.wrapped | run.clipped).items()
+        for state, count in run.exceeded.items()
         if count
     ]
     counts = {run.layer: run.spikes for run in network.counts}
@@ -145,7 +143,8 @@ def _run_integer(network: IntegerNetwork, chunks: Iterator[NDArray[np.float32]])
     value = np.concatenate(values)
     graded = None if (value == 1).all() else value
     index = np.concatenate(indices)
-    return Result(network.graph, steps, index, graded, layers, range_warnings)
+    warnings = [*problems, *left_out, *range_warnings]
+    return Result(network.graph, steps, index, graded, layers, warnings)
 
 
 def _import(network: Source) -> ImportedNetwork | None:

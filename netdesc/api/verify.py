@@ -20,7 +20,7 @@ from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net
 from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
-from netdesc.hardware import IntegerNetwork, Weights, layer_integers, simulate
+from netdesc.hardware import IntegerNetwork, Weights, layer_integers
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules import Network
 from netdesc.training import DataError
@@ -241,7 +241,7 @@ def _lava_warnings(
     """Counts the outputs that biases change on Lava; an empty list if there are no biases."""
     if not any(_has_bias(layer, weights) for layer in graph.neuron_layers):
         return []
-    lava_TN = simulate(graph, weights, input_TN, "lava").output_TN
+    lava_TN = IntegerNetwork(graph, weights, "lava").run_all(input_TN)
     count = np.count_nonzero(lava_TN != outputs[graph.layers[-1].name])
     return [
         f"on Lava biases act before the input arrives: {count:,} of {lava_TN.size:,} values of the "

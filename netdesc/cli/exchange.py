@@ -94,7 +94,7 @@ def import_command(
                 "document": str(document),
                 "layers": [asdict(row) for row in imported.table],
                 "warnings": imported.warnings,
-                "notes": imported.assumed,
+                "notes": imported.assumptions,
             }
         )
         return
@@ -102,7 +102,7 @@ def import_command(
     headings = [each for each in rows[0] if any(row[each] != "" for row in rows)]
     output.print_table(headings, [[row[each] for each in headings] for row in rows])
     output.print("", "filled in for training, because the file does not say:")
-    output.print(*(f"- {note}" for note in imported.assumed))
+    output.print(*(f"- {note}" for note in imported.assumptions))
     output.print(
         f"to state other values, edit {document}, or give train the options in brackets with "
         f"other values; to train, add data, such as {DATA_EXAMPLE}"

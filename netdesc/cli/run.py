@@ -41,13 +41,17 @@ if TYPE_CHECKING:
     "--reset-interval",
     type=click.IntRange(min=1),
     metavar="STEPS",
-    help="Set all states to 0 whenever a sample of so many steps begins. For integers only.",
+    help="Set all states to 0 whenever a sample of so many steps begins, as netx does. Spikes that "
+    "a layer delays, or that a recurrent layer reads, still reach the next sample, and a bias acts "
+    "only after its layer's reset, so that samples that are run alone can differ. For integers "
+    "only.",
 )
 @click.option(
     "--reset-offset",
     type=int,
     metavar="STEPS",
-    help="The number reset_offset of netx. Default: states are 0 when a sample begins.",
+    help="The number reset_offset of netx, less than the interval. Default: states are 0 when a "
+    "sample begins.",
 )
 @options.as_json
 @click.pass_obj
@@ -71,23 +75,17 @@ def run(
     length of the steps. If it has neither, a step takes 1 ms, and the run ends one step for each
     layer after the last event of INPUT.
     """
-    if device["reset_offset"] is not None and device["reset_interval"] is None:
-        raise click.UsageError("--reset-offset needs --reset-interval")
-    if arithmetic == "float" and (device["timing"] != "training" or device["reset_interval"]):
-        raise click.UsageError("--timing and --reset-interval need --arithmetic integer")
+    _require_device_options(arithmetic, **device)
     if target is not None and target.exists() and input.exists() and target.samefile(input):
         raise click.UsageError("-o names INPUT, which it would overwrite")
     from netdesc.api import run as inference
-    from netdesc.events import DroppedEvents, Event, from_index, write_events
+    from netdesc.events import DroppedEvents
 
     with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
         result = inference.run(network, input, arithmetic, **device)
     output.warn(*result.warnings)
     if target is not None:
-        graph = result.graph
-        event = from_index(result.output_index, graph.output_shape, graph.step_ms)
-        values = result.output_values
-        write_events(target, Event(event.x, event.y, event.p, event.t, values))
+        _write(target, result)
     if output.as_json:
         output.print_json(
             {
@@ -104,6 +102,27 @@ def run(
     _print(output, result)
     if target is not None:
         output.info(f"wrote {target}")
+
+
+def _require_device_options(
+    arithmetic: Arithmetic, timing: str, reset_interval: int | None, reset_offset: int | None
+) -> None:
+    from netdesc.hardware import Resets
+
+    if arithmetic == "float" and (timing != "training" or reset_interval):
+        raise click.UsageError("--timing and --reset-interval need --arithmetic integer")
+    try:
+        Resets(reset_interval, reset_offset)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _write(target: Path, result: Result) -> None:
+    from netdesc.events import Event, from_index, write_events
+
+    graph = result.graph
+    event = from_index(result.output_index, graph.output_shape, graph.step_ms)
+    write_events(target, Event(event.x, event.y, event.p, event.t, result.output_values))
 
 
 def _print(output: Output, result: Result) -> None:

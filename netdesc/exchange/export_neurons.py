@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,13 +12,10 @@ from netdesc.hardware.integers import Integers, LayerIntegers
 from netdesc.kernels.fixed_point import DECAY_ONE
 from netdesc.neurons.models import NeuronSection
 
+Parameters = Mapping[str, Integers]
+"""Parameters of the equations, [] or [neurons]."""
 
-class Source(NamedTuple):
-    """Neurons to export."""
-
-    section: NeuronSection
-    integers: Mapping[str, Integers]
-    """Parameters of the equations, [] or [neurons]."""
+Exporter = Callable[[NeuronSection, Parameters], NetNeuron]
 
 
 def export_neuron(section: NeuronSection, layer: LayerIntegers) -> NetNeuron:
@@ -31,23 +27,23 @@ def export_neuron(section: NeuronSection, layer: LayerIntegers) -> NetNeuron:
         problem, hint = section.net_problem
         raise LayerError("", problem, hint=hint)
     export = EXPORTERS[section.type_name()]
-    return export(Source(section, layer.parameters))
+    return export(section, layer.parameters)
 
 
-def _as(kind: str, **more: int) -> Callable[[Source], NetNeuron]:
+def _as(kind: str, **more: int) -> Exporter:
     """Returns what exports neurons as ``kind``. ``more`` are integers that the neurons lack."""
 
-    def export(source: Source) -> NetNeuron:
+    def export(section: NeuronSection, integers: Parameters) -> NetNeuron:
         numbers: dict[str, Integers] = {}
         for name in FORMS[kind].numbers:
             known = NUMBERS[name]
-            values = np.int32(more.get(known.parameter, source.integers.get(known.parameter, 0)))
+            values = np.int32(more.get(known.parameter, integers.get(known.parameter, 0)))
             if not known.can_differ and values.size:
                 if (values != values.flat[0]).any():
                     raise _differing(known.parameter)
                 values = values.flat[0]
             numbers[name] = np.asarray(values)
-        return NetNeuron(kind, numbers, is_graded=source.section.graded)
+        return NetNeuron(kind, numbers, is_graded=section.graded)
 
     return export
 
@@ -59,30 +55,28 @@ def _differing(parameter: str) -> LayerError:
     return LayerError("", f"has a {parameter} for each neuron", hint=hint)
 
 
-def _export_sigma_delta(source: Source) -> NetNeuron:
-    neuron = _as("SDNN")(source)
-    return NetNeuron("SDNN", neuron.numbers, getattr(source.section, "activation", ""))
+def _export_sigma_delta(section: NeuronSection, integers: Parameters) -> NetNeuron:
+    numbers = _as("SDNN")(section, integers).numbers
+    return NetNeuron("SDNN", numbers, getattr(section, "activation", ""))
 
 
-def _export_delta(source: Source) -> NetNeuron:
+def _export_delta(section: NeuronSection, integers: Parameters) -> NetNeuron:
     """slayer names an activation of its delta encoders, which do not compute it."""
-    return NetNeuron("SDNN", _as("SDNN")(source).numbers, "relu", is_delta=True)
+    return NetNeuron("SDNN", _as("SDNN")(section, integers).numbers, "relu", is_delta=True)
 
 
-def _export_integrator(source: Source) -> NetNeuron:
+def _export_integrator(section: NeuronSection, integers: Parameters) -> NetNeuron:
     """A sum in fine units is the output layer of slayer's sigma-delta networks."""
-    if not getattr(source.section, "fine_units", False):
-        return _as("CUBA", threshold=READOUT_THRESHOLD)(source)
-    current, voltage = (source.integers[name] for name in ("current_decay", "voltage_decay"))
+    if not getattr(section, "fine_units", False):
+        return _as("CUBA", threshold=READOUT_THRESHOLD)(section, integers)
+    current, voltage = (integers[name] for name in ("current_decay", "voltage_decay"))
     if (current != DECAY_ONE).any() or voltage.any():
         hint = 'train with "current_decay": 1 and "voltage_decay": 0'
         raise LayerError("", "has decays beside fine_units", hint=hint)
     return NetNeuron("SDNN", {"vThMant": np.array(0, np.int32)}, "identity", is_sum=True)
 
 
-EXPORTERS: dict[str, Callable[[Source], NetNeuron]] = {
-    form.kind: _as(kind) for kind, form in FORMS.items()
-} | {
+EXPORTERS: dict[str, Exporter] = {form.kind: _as(kind) for kind, form in FORMS.items()} | {
     "lif": _as("CUBA", current_decay=DECAY_ONE),
     "sigma_delta": _export_sigma_delta,
     "delta": _export_delta,

@@ -42,7 +42,7 @@ class LayerImport:
     the names of the state dict. ``neuron`` is the type of the neurons, "none" if the document's is
     null, and empty for a layer without synapses. ``threshold`` is None if they have none.
     ``synapses`` is the number of weights. ``loss`` is for networks that end with the layer, None
-    if the layer before decides. ``before`` is a further layer, which delays what arrives.
+    if the layer before decides. ``delay_layer`` is one in front of it that delays what arrives.
     """
 
     section: JsonObject | None = None
@@ -51,7 +51,12 @@ class LayerImport:
     threshold: float | None = None
     synapses: int = 0
     loss: JsonObject | None = None
-    before: LayerImport | None = None
+    delay_layer: LayerImport | None = None
+
+    @property
+    def layers(self) -> tuple[LayerImport, ...]:
+        """The layers of the document."""
+        return (self.delay_layer, self) if self.delay_layer else (self,)
 
 
 def _import_input(_name: str, _layer: InputLayer) -> LayerImport:
@@ -81,11 +86,11 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
         section["neuron"], kind = None, "none"
     for value, array in stored_values(parsed, imported.values).items():
         state[f"neuron.{value}"] = array
-    before: LayerImport | None = None
+    delay_layer: LayerImport | None = None
     if layer.delays_inputs:
-        before = _import_synapses(f"{name}_delay", split_delays(layer)[0])
-        assert before.section is not None
-        before.section["trainable"] = False
+        delay_layer = _import_synapses(f"{name}_delay", split_delays(layer)[0])
+        assert delay_layer.section is not None
+        delay_layer.section["trainable"] = False
     elif layer.delay is not None:
         low, high = int(layer.delay.min()), int(layer.delay.max())
         section["delay"] = {"steps": low}
@@ -102,7 +107,7 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
         loss = _choose_loss(layer.outputs)
     if layer.neuron.never_spikes:
         loss = loss | {"signal": "v"}
-    return LayerImport(section, weights, kind, neuron.get("threshold"), synapses, loss, before)
+    return LayerImport(section, weights, kind, neuron.get("threshold"), synapses, loss, delay_layer)
 
 
 def split_delays(layer: NeuronLayer) -> tuple[NeuronLayer, ...]:

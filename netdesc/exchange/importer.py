@@ -8,7 +8,7 @@ import json
 import operator
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +32,9 @@ from netdesc.exchange.import_layers import (
     stored_values,
 )
 from netdesc.exchange.import_neurons import import_neuron, name_neurons, neuron_differences
+from netdesc.exchange.net_notes import LayerNotes
 from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import Simulation
+from netdesc.exchange.net_record import NetFile, NetLayer, Simulation
 from netdesc.exchange.net_synapses import NeuronLayer
 from netdesc.graph import Graph, SynapticNode
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
@@ -90,7 +91,7 @@ class ImportedNetwork:
     table: list[ImportedLayer]
     warnings: list[str]
     """A warning for each difference between the file, or the network it is of, and the document."""
-    assumed: list[str]
+    assumptions: list[str]
     """A sentence for each value that the file does not hold and the import assumed, with the option
     of ``netdesc train`` that states it."""
     steps_are_assumed: bool
@@ -147,19 +148,14 @@ def import_net(
     path = Path(path)
     _require_range("steps", steps, MAX_STEPS)
     _require_range("step_ms", step_ms, MAX_STEP_MS)
-    net, read_warnings, notes = read_net(path)
+    net, warnings, notes = read_net(path)
+    is_assumed = {
+        name: net.simulation is None and given is None
+        for name, given in (("steps", steps), ("step_ms", step_ms))
+    }
     time = net.simulation or DEFAULT_TIME
-    names = [f"{layer.kind}{index}" for index, layer in enumerate(net.layers)]
-    parts: list[LayerImport] = []
-    for index, layer in enumerate(net.layers):
-        try:
-            parts.append(IMPORTERS[type(layer)](names[index], layer))
-        except LayerError as error:
-            raise NetFileError(path, error.problem, index, error.dataset) from error
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
-    all_parts = [each for part in parts for each in (part.before, part) if each]
-    neurons, layers = name_neurons([part.section for part in all_parts if part.section])
-    *_, loss = (part.loss for part in parts if part.loss is not None)
+    parts = _import_layers(path, net.layers)
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
@@ -169,47 +165,78 @@ def import_net(
             "step_ms": float(time.step_ms if step_ms is None else step_ms),
         },
         "input": {"shape": list(net.input_shape)},
-        "neurons": neurons,
-        "layers": layers,
-        "loss": loss,
+        **_describe_layers(list(parts.values())),
         "training": TRAINING,
         "weights": {"path": f"{name}.safetensors"},
     }
-    weights = {key: value for part in all_parts for key, value in part.weights.items()}
-    steps_are_assumed = net.simulation is None and steps is None
-    step_ms_is_assumed = net.simulation is None and step_ms is None
-    table = [
+    weights = {
+        key: value
+        for part in parts.values()
+        for each in part.layers
+        for key, value in each.weights.items()
+    }
+    table = _make_table(net, parts, notes)
+    assumptions = _list_assumptions(description, is_assumed)
+    return ImportedNetwork(description, weights, table, warnings, assumptions, *is_assumed.values())
+
+
+def _make_table(
+    net: NetFile, parts: dict[str, LayerImport], notes: Sequence[LayerNotes]
+) -> list[ImportedLayer]:
+    rows = enumerate(zip(net.layers, parts.items(), notes, strict=True))
+    return [
         ImportedLayer(
             layer=index,
-            name=names[index],
+            name=name,
             type=layer.kind,
-            neuron=parts[index].neuron,
+            neuron=part.neuron,
             input_shape=layer.input_shape,
             output_shape=layer.output_shape,
-            threshold=parts[index].threshold,
-            weights=parts[index].synapses,
-            inferred=notes[index].inferred,
-            unknown=notes[index].unknown,
+            threshold=part.threshold,
+            weights=part.synapses,
+            inferred=note.inferred,
+            unknown=note.unknown,
         )
-        for index, layer in enumerate(net.layers)
+        for index, (layer, (name, part), note) in rows
     ]
-    assumed = [
-        *(_name(STEPS_ASSUMED, description, "time.steps") if steps_are_assumed else ()),
-        *(_name(STEP_MS_ASSUMED, description, "time.step_ms") if step_ms_is_assumed else ()),
-        *_name(f"loss {_describe(loss)}", description, "loss"),
-        *_name(f"{TRAINING['epochs']} epochs", description, "training.epochs"),
-        *_name(f"optimizer {_describe(TRAINING['optimizer'])}", description, "training.optimizer"),
-        *_name_neuron_fields(description["neurons"]),
-    ]
-    return ImportedNetwork(
-        description, weights, table, read_warnings, assumed, steps_are_assumed, step_ms_is_assumed
-    )
 
 
-def _name(text: str, description: JsonObject, field: str) -> Iterator[str]:
-    """Yields ``text``, with the option that states the value of a field of the document."""
+def _import_layers(path: Path, layers: Sequence[NetLayer]) -> dict[str, LayerImport]:
+    """Returns the layers by their names in the document. NetFileError if it cannot have one."""
+    parts: dict[str, LayerImport] = {}
+    for index, layer in enumerate(layers):
+        name = f"{layer.kind}{index}"
+        try:
+            parts[name] = IMPORTERS[type(layer)](name, layer)
+        except LayerError as error:
+            raise NetFileError(path, error.problem, index, error.dataset) from error
+    return parts
+
+
+def _describe_layers(parts: Sequence[LayerImport]) -> JsonObject:
+    """Returns the sections ``neurons``, ``layers`` and ``loss`` of the document."""
+    sections = [each.section for part in parts for each in part.layers if each.section]
+    neurons, layers = name_neurons(sections)
+    *_, loss = (part.loss for part in parts if part.loss is not None)
+    return {"neurons": neurons, "layers": layers, "loss": loss}
+
+
+def _list_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> list[str]:
+    times = {"steps": STEPS_ASSUMED, "step_ms": STEP_MS_ASSUMED}
+    texts = {
+        **{f"time.{name}": times[name] for name in times if is_assumed[name]},
+        "loss": f"loss {_describe(description['loss'])}",
+        "training.epochs": f"{TRAINING['epochs']} epochs",
+        "training.optimizer": f"optimizer {_describe(TRAINING['optimizer'])}",
+    }
+    named = [_name(text, description, field) for field, text in texts.items()]
+    return [*named, *_name_neuron_fields(description["neurons"])]
+
+
+def _name(text: str, description: JsonObject, field: str) -> str:
+    """Returns ``text``, with the option that states the value of a field of the document."""
     value = functools.reduce(operator.getitem, field.split("."), description)
-    yield f"{text} (--set {shlex.quote(f'{field}={json.dumps(value)}')})"
+    return f"{text} (--set {shlex.quote(f'{field}={json.dumps(value)}')})"
 
 
 def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:

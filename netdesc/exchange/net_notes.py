@@ -30,8 +30,7 @@ class LayerNotes(NamedTuple):
 
 def note_layer(group: Group, layer: NetLayer, known: frozenset[str], is_first: bool) -> LayerNotes:
     """Returns the notes of a layer that was read; ``known`` are the datasets of its type."""
-    inferred = list(_infer_input(layer)) if is_first else []
-    warnings = list(_warn_of_input(layer)) if is_first else []
+    inferred, warnings = _note_input(layer) if is_first else ([], [])
     if isinstance(layer, SynapticLayer):
         inferred += [*_infer_fields(group, layer), *_infer_neuron(group, layer.neuron)]
         warnings += _warn_of_neuron(group, layer.neuron)
@@ -46,18 +45,15 @@ def _unknown(group: Group, known: frozenset[str]) -> Iterator[str]:
     yield from (escape_name(name) for name in paths if name not in known)
 
 
-def _infer_input(layer: NetLayer) -> Iterator[str]:
-    if layer.inputs is not None:
-        suffix = ", the smallest that fits" if isinstance(layer, KernelLayer) else ""
-        yield f"input {list(layer.input_shape)}{suffix}"
-
-
-def _warn_of_input(layer: NetLayer) -> Iterator[str]:
-    if isinstance(layer, KernelLayer):
-        yield (
-            "the file does not say the height and width of the input; "
-            f"{list(layer.input_shape)} is the smallest shape that fits"
-        )
+def _note_input(layer: NetLayer) -> tuple[list[str], list[str]]:
+    """Returns what was inferred of the input of the first layer, and warnings."""
+    shape = list(layer.input_shape)
+    if not isinstance(layer, KernelLayer):
+        return [] if layer.inputs is None else [f"input {shape}"], []
+    unknown = "the file does not say the height and width of the input; "
+    return [f"input {shape}, the smallest that fits"], [
+        f"{unknown}{shape} is the smallest that fits"
+    ]
 
 
 def _infer_fields(group: Group, layer: SynapticLayer) -> Iterator[str]:

@@ -12,6 +12,7 @@ from netdesc.exchange.errors import LayerError
 from netdesc.exchange.net_synapses import (
     MAX_INPUTS,
     NeuronLayer,
+    OneAxis,
     SynapticLayer,
     check_input_shape,
 )
@@ -40,37 +41,25 @@ class InputLayer:
 
 
 @dataclass(frozen=True)
-class FlattenLayer:
-    """Flattens its input to ``size`` neurons in row-major order, without delay."""
+class FlattenLayer(OneAxis):
+    """Flattens its input in row-major order, without delay."""
 
     kind: ClassVar[str] = "flatten"
     reads_one_axis: ClassVar[bool] = False
     size_dataset: ClassVar[str] = "shape"
-    size: int
+    inputs: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.size <= MAX_INPUTS:
-            raise LayerError("shape", f"has {self.size} neurons; it is 1 to {MAX_INPUTS}")
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        return (self.size,)
-
-    @property
-    def inputs(self) -> int:
-        return self.size
+        if not 1 <= self.inputs <= MAX_INPUTS:
+            raise LayerError("shape", f"has {self.inputs} neurons; it is 1 to {MAX_INPUTS}")
 
     @property
     def outputs(self) -> int:
-        return self.size
-
-    @property
-    def output_shape(self) -> Shape:
-        return (self.size,)
+        return self.inputs
 
 
 @dataclass(frozen=True)
-class AverageLayer:
+class AverageLayer(OneAxis):
     """Hands on the means of ``outputs`` groups of consecutive neurons, without delay."""
 
     kind: ClassVar[str] = "average"
@@ -81,17 +70,8 @@ class AverageLayer:
 
     def __post_init__(self) -> None:
         if self.inputs % self.outputs:
-            raise LayerError(
-                "shape", f"has {self.outputs} groups, which do not divide {self.inputs} neurons"
-            )
-
-    @property
-    def input_shape(self) -> Shape:
-        return (self.inputs,)
-
-    @property
-    def output_shape(self) -> Shape:
-        return (self.outputs,)
+            problem = f"has {self.outputs} groups, which do not divide {self.inputs} neurons"
+            raise LayerError("shape", problem)
 
 
 NetLayer = InputLayer | FlattenLayer | AverageLayer | NeuronLayer

@@ -23,6 +23,21 @@ MAX_AXIS_SIZE = 1 << 20
 MAX_INPUTS = 1 << 24
 
 
+class OneAxis:
+    """A layer whose input and output have one axis."""
+
+    inputs: Any
+    outputs: Any
+
+    @property
+    def input_shape(self) -> Shape:
+        return (self.inputs,)
+
+    @property
+    def output_shape(self) -> Shape:
+        return (self.outputs,)
+
+
 @dataclass(frozen=True, eq=False)
 class SynapticLayer:
     """Synapses into neurons, with one step of axonal delay behind spikes.
@@ -177,7 +192,7 @@ def check_input_shape(shape: Shape) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class DenseLayer(SynapticLayer):
+class DenseLayer(OneAxis, SynapticLayer):
     """Fully connected synapses into neurons. ``weights`` are [outputs, inputs]."""
 
     kind: ClassVar[str] = "dense"
@@ -210,14 +225,6 @@ class DenseLayer(SynapticLayer):
     @property
     def fields(self) -> dict[str, Any]:
         return {"units": self.outputs}
-
-    @property
-    def input_shape(self) -> Shape:
-        return (self.inputs,)
-
-    @property
-    def output_shape(self) -> Shape:
-        return (self.outputs,)
 
     @property
     def inputs(self) -> int:

@@ -5,6 +5,7 @@ All of this was seen with lava-dl 0.6.0 (``tests/peers/netx_files.py``).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -20,47 +21,40 @@ from netdesc.kernels.fixed_point import DECAY_ONE
 Effect = Literal["fails", "differs"]
 """netx does not load the layer, or runs another one."""
 
-Problem = tuple[Effect, str]
 
-
-def _fails(text: str) -> Problem:
-    return "fails", text
-
-
-def _differs(text: str) -> Problem:
-    return "differs", text
-
-
-class NetxProblem(NamedTuple):
+class Problem(NamedTuple):
     """What netx makes of a layer that is not in it. ``layer`` is its index in the file."""
 
-    layer: int
     effect: Effect
     text: str
+    layer: int = 0
+
+
+_fails, _differs = functools.partial(Problem, "fails"), functools.partial(Problem, "differs")
 
 
 def netx_problems(
     net: NetFile, stored: Mapping[int, Sequence[Problem]] = MappingProxyType({})
-) -> list[NetxProblem]:
+) -> list[Problem]:
     """Returns the problems of all layers, in their order, then those that are ``stored``.
 
     ``stored`` maps layers of a file that was read to their ``stored_problems``.
     """
     found = [
-        NetxProblem(index, *problem)
+        problem._replace(layer=index)
         for index, layer in enumerate(net.layers)
         for before in [_last_but_flatten(net.layers[:index])]
         for check in CHECKS
         for problem in check(layer, before)
     ]
-    return found + [NetxProblem(index, *each) for index in stored for each in stored[index]]
+    return found + [each._replace(layer=index) for index in stored for each in stored[index]]
 
 
 def _last_but_flatten(layers: Sequence[NetLayer]) -> NetLayer | None:
     return next((each for each in reversed(layers) if each.kind != "flatten"), None)
 
 
-def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence[str]) -> list[str]:
+def netx_warnings(net: NetFile, problems: Sequence[Problem], names: Sequence[str]) -> list[str]:
     """Returns a sentence for each problem, with all layers that have it.
 
     ``names`` are those of the last layers of the file, beginning after a layer of the input alone.
@@ -77,7 +71,7 @@ def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence
 
 def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem]:
     kind = "pool" if isinstance(layer, KernelLayer) and layer.is_pool else layer.kind
-    if kind in REFUSED:
+    if kind in REFUSED_TYPES:
         yield _fails(f"netx does not load {kind} layers")
     if layer.kind == "conv" and before is None:
         yield _fails("netx needs an input layer before it, or input_shape as an argument")
@@ -86,13 +80,13 @@ def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem
         yield _fails("netx flattens [channels, height, width] only, and fails to load the file")
 
 
-REFUSED = ("convT", "pool", "unpool", AverageLayer.kind)
+REFUSED_TYPES = ("convT", "pool", "unpool", AverageLayer.kind)
 """Types of layers that netx knows and refuses."""
 
 
 def stored_problems(group: Group, layer: NetLayer) -> Iterator[Problem]:
     """Yields what netx makes of the datasets of a layer in a file, which the record leaves out."""
-    yield from STORED.get(group.text("type"), lambda *_: ())(group, layer)
+    yield from DATASET_CHECKS.get(group.text("type"), lambda *_: ())(group, layer)
 
 
 def _stored_kernel(group: Group, _layer: NetLayer) -> Iterator[Problem]:
@@ -230,7 +224,7 @@ NEURONS: dict[str, Callable[[SynapticLayer], Iterator[Problem]]] = {
 }
 """Type of a neuron in files -> what netx does not do as slayer does."""
 
-STORED: dict[str, Callable[[Group, Any], Iterator[Problem]]] = {
+DATASET_CHECKS: dict[str, Callable[[Group, Any], Iterator[Problem]]] = {
     "conv": _stored_kernel,
     "dense": _stored_dense,
     "dense_rec": _stored_dense,

@@ -8,18 +8,16 @@ from netdesc.hardware.integers import (
     Weights,
     layer_integers,
 )
-from netdesc.hardware.network import IntegerNetwork, IntegerRun, LayerCounts, simulate
+from netdesc.hardware.network import IntegerNetwork, LayerCounts
 
 __all__ = [
     "FoldedModel",
     "HardwareError",
     "IntegerNetwork",
-    "IntegerRun",
     "LayerCounts",
     "LayerIntegers",
     "Resets",
     "Timing",
     "Weights",
     "layer_integers",
-    "simulate",
 ]

@@ -20,7 +20,7 @@ Timing = Literal["training", "lava"]
 """Whether biases begin to act with the input, or as on Lava."""
 
 MAX_STEP = 1 << 40
-"""Largest interval and offset of resets."""
+"""Largest interval of resets."""
 
 SYNAPTIC_STEPS: dict[type[layers.LayerSection], int] = {layers.Neurons: 0}
 """Class of a section -> the steps that spikes take on Lava to reach its neurons, if not 1."""
@@ -33,21 +33,24 @@ class Resets:
     In the n-th layer of neurons, from 0, this happens before each step t of Lava, from 0, with
     (t + 1) mod ``interval`` = (``offset`` + 1 + n) mod ``interval``. By default, ``offset`` is 0
     if the first layer has input neurons, otherwise 1; samples of ``interval`` steps then begin with
-    states that are 0 in all layers. ValueError if ``interval`` is not above 0, or if one of them is
-    larger than ``MAX_STEP``.
+    states that are 0 in all layers. ValueError if ``interval`` is not 1 to ``MAX_STEP``, or
+    ``offset`` not 0 to ``interval`` - 1.
     """
 
     interval: int | None = None
     offset: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("interval", self.interval), ("offset", self.offset)):
-            if value is not None and abs(value) > MAX_STEP:
-                raise ValueError(f"the reset {name} is {value}; it is at most {MAX_STEP:,}")
-        if self.interval is not None and self.interval < 1:
-            raise ValueError(f"the reset interval is {self.interval}; it is 1 or more")
-        if self.interval is None and self.offset is not None:
+        interval, offset = self.interval, self.offset
+        if interval is not None and not 1 <= interval <= MAX_STEP:
+            raise ValueError(f"the reset interval is {interval}; it is 1 to {MAX_STEP:,}")
+        if offset is None:
+            return
+        if interval is None:
             raise ValueError("a reset offset needs a reset interval")
+        if not 0 <= offset < interval:
+            known = f"with a reset interval of {interval:,} it is 0 to {interval - 1:,}"
+            raise ValueError(f"the reset offset is {offset}; {known}")
 
 
 class Clock:

@@ -32,26 +32,14 @@ NO_RESETS = Resets()
 class LayerCounts:
     """Totals over all neurons and steps of a layer.
 
-    ``spikes`` counts the outputs that are not 0. ``wrapped`` and ``clipped`` count for each state
-    how often it exceeded 24 bits, and wrapped around or was clamped. If one of these numbers is
-    above 0, the torch network can give other spikes, because its states have a larger range.
+    ``spikes`` counts the outputs that are not 0. ``exceeded`` counts for each state how often it
+    exceeded 24 bits, and wrapped around or was clipped. If one of these numbers is above 0, the
+    torch network can give other spikes, because its states have a larger range.
     """
 
     layer: str
     spikes: int
-    wrapped: dict[str, int]
-    clipped: dict[str, int]
-
-
-@dataclass(frozen=True, eq=False)
-class IntegerRun:
-    """The output and the counts of a simulated network."""
-
-    output_TN: NDArray[Any]
-    """The output [steps, neurons]: bool, whole numbers if it is a sum of layers, or float64 in
-    threshold units if it is graded."""
-    counts: list[LayerCounts]
-    """The counts of each layer of neurons, in the order of the graph."""
+    exceeded: dict[str, int]
 
 
 class IntegerNetwork:
@@ -92,7 +80,7 @@ class IntegerNetwork:
     def counts(self) -> list[LayerCounts]:
         """The counts of each layer of neurons so far, in the order of the graph."""
         return [
-            LayerCounts(name, self._spikes[name], run.neurons.wrapped, run.neurons.clipped)
+            LayerCounts(name, self._spikes[name], run.neurons.exceeded)
             for name, run in self._runs.items()
             if isinstance(run, SynapticRun)
         ]
@@ -110,7 +98,8 @@ class IntegerNetwork:
         return max(1, min(CHUNK_STEPS, MAX_CHUNK_NUMBERS // max(map(math.prod, shapes))))
 
     def run(self, input_TN: NDArray[Any]) -> NDArray[Any]:
-        """Runs the next steps of the input. Returns their output, as ``IntegerRun.output_TN`` says.
+        """Runs the next steps of the input. Returns their output [steps, neurons]: bool, whole
+        numbers if it is a sum of layers, or float64 in threshold units if it is graded.
 
         ``input_TN`` holds spikes, whole numbers or multiples of 1/4096, [steps, neurons] or [steps,
         *input shape]. Raises ValueError if it does not fit. If a layer averages groups of steps,
@@ -129,6 +118,11 @@ class IntegerNetwork:
         for first in range(0, max(1, len(values)), self.chunk_steps):
             yield self.run_layers(values[first : first + self.chunk_steps])
         yield self.finish()
+
+    def run_all(self, input_TN: NDArray[Any]) -> NDArray[Any]:
+        """Runs an input in chunks, and ``finish``. Returns the output, as ``run`` does."""
+        output = self.graph.layers[-1].name
+        return np.concatenate([outputs[output] for outputs in self.stream(input_TN)])
 
     def run_layers(self, input_TN: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Runs the next steps as ``run`` does. Returns the output of each layer by its name."""
@@ -162,22 +156,6 @@ def _begin_earlier(signal: Signal, steps: int) -> Signal:
     return Signal(np.pad(values_TN, ((steps, 0), (0, 0))), signal.bits)
 
 
-def simulate(
-    graph: Graph,
-    weights: Weights,
-    input_TN: NDArray[Any],
-    timing: Timing = "training",
-    resets: Resets = NO_RESETS,
-) -> IntegerRun:
-    """Runs ``graph`` for all steps of the input. Returns the output and counts.
-
-    Arguments and errors are those of ``IntegerNetwork`` and its ``run``.
-    """
-    network = IntegerNetwork(graph, weights, timing, resets)
-    chunks = [outputs[graph.layers[-1].name] for outputs in network.stream(input_TN)]
-    return IntegerRun(np.concatenate(chunks), network.counts)
-
-
 def _flat_input(input_TN: NDArray[Any], shape: tuple[int, ...], steps_before: int) -> Signal:
     """Reshapes the input to [steps, neurons].
 
@@ -187,10 +165,10 @@ def _flat_input(input_TN: NDArray[Any], shape: tuple[int, ...], steps_before: in
     values = np.asarray(input_TN)
     neurons = math.prod(shape)
     if values.ndim < 2 or values.shape[1:] not in (shape, (neurons,)):
-        raise ValueError(
-            f"the input has shape {list(values.shape)}; [steps, {', '.join(map(str, shape))}] "
-            "is needed"
-        )
+        problem = f"[steps, {', '.join(map(str, shape))}] is needed"
+        if values.T.shape[1:] in (shape, (neurons,)):
+            problem += ": use its transpose, which fits"
+        raise ValueError(f"the input has shape {list(values.shape)}; {problem}")
     if values.dtype.kind not in "biuf":
         raise ValueError(f"the input holds {values.dtype}, not spikes")
     flat = np.ascontiguousarray(values.reshape(len(values), neurons))

@@ -252,8 +252,7 @@ class Feedback(NamedTuple):
 class IntegerNeurons:
     """The neurons of one layer and their states.
 
-    Each state wraps or is clipped at 24 bits whenever it is assigned, as ``Definition.wrapped``
-    says. ``wrapped`` and ``clipped`` map each state to the number of values that exceeded 24 bits.
+    Each state wraps or is clipped at 24 bits when it is assigned, as ``Definition.wrapped`` says.
     """
 
     def __init__(
@@ -289,17 +288,9 @@ class IntegerNeurons:
         return dict(zip(self._names, self._states_SN.copy(), strict=False))
 
     @property
-    def wrapped(self) -> dict[str, int]:
-        return self._exceeded(is_wrapped=True)
-
-    @property
-    def clipped(self) -> dict[str, int]:
-        return self._exceeded(is_wrapped=False)
-
-    def _exceeded(self, *, is_wrapped: bool) -> dict[str, int]:
-        counts = zip(self._names, self._counts_S.tolist(), strict=True)
-        wrapped = self.definition.wrapped
-        return {state: count for state, count in counts if (state in wrapped) is is_wrapped}
+    def exceeded(self) -> dict[str, int]:
+        """State -> the number of values that exceeded 24 bits, and so wrapped or were clipped."""
+        return dict(zip(self._names, self._counts_S.tolist(), strict=True))
 
     def run(
         self,

@@ -58,6 +58,13 @@ def test_rows_that_may_be_events_or_steps_are_refused(tmp_path: Path) -> None:
     assert netdesc.run(network, tmp_path / "in.npz").steps == 20
 
 
+def test_arrays_in_the_order_of_lava_are_said_to_fit_transposed() -> None:
+    model = netdesc.compile(classes(8)).model
+    for network, run in ((classes(8), netdesc.run), (model, netdesc.run_integer)):
+        with pytest.raises(ValueError, match=r"shape \[8, 20\].*(array\.T|transpose)"):
+            run(network, np.ones((8, 20)))
+
+
 @pytest.mark.parametrize("number", ["reset_interval", "reset_offset"])
 def test_resets_of_any_size_are_computed_or_refused(number: str) -> None:
     resets = {"reset_interval": 5} | {number: 10**21}

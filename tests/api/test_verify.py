@@ -71,13 +71,15 @@ def test_a_state_beyond_24_bits_is_the_reason(
 
 def simulate_until(model: Network, input_TN: np.ndarray, step: int) -> list[int]:
     """How often a state leaves 24 bits before the spike of ``step``, and in time for it."""
-    from netdesc.hardware import simulate
+    from netdesc.hardware import IntegerNetwork
 
     weights = model.folded_state()
     found = []
     for end in (step - 1, step):
-        first, _ = simulate(model.graph, weights, input_TN[:end]).counts
-        found.append(sum((first.wrapped | first.clipped).values()))
+        network = IntegerNetwork(model.graph, weights)
+        network.run(input_TN[:end])
+        first, _ = network.counts
+        found.append(sum(first.exceeded.values()))
     return found
 
 

@@ -249,6 +249,11 @@ def test_resets_and_timing_are_options_of_integers(
     assert reset != plain
     for wrong in (["--timing", "lava"], ["--reset-interval", "5"], ["--reset-offset", "1"]):
         assert netdesc(*command, *wrong).code == 2
+    for offset in ("-1", "3"):
+        resets = ["--reset-interval", "3", "--reset-offset", offset]
+        outcome = netdesc(*command, "--arithmetic", "integer", *resets)
+        assert outcome.code == 2
+        assert "0 to 2" in outcome.err
 
 
 def test_run_compares_with_the_target_that_the_document_has(

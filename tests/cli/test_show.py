@@ -265,10 +265,18 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
 
     path = write(tmp_path / "a.json", document())
     netdesc.export_net(netdesc.compile(netdesc.load(path)).model, tmp_path / "a.net")
+    with h5py.File(tmp_path / "a.net", "a") as file:
+        layer = file[f"layer/{len(file['layer']) - 1}"]
+        layer["bias"], layer["neuron/tau"] = np.arange(8), 3
     outcome = show(tmp_path / "a.net")
     assert outcome.code == 0
+    assert "neuron/tau" in outcome.err
+    assert row(outcome.out, "dense2", 1)[-1] == "0 to 0.109375, learnt"
+    imported = netdesc.import_net(tmp_path / "a.net").save(tmp_path / "in")
+    assert row(show(imported).out, "dense2", 1)[-1] == "0 to 0.109375, learnt"
+    assert ("initial weights" in show(imported).out, "initial weights" in show(path).out) == (0, 1)
     assert row(outcome.out, "dense2", 1) == [
-        "dense2", "cuba1", "0.5", "0.25 (6.95 ms)", "0.5 (2.89 ms)",
+        "dense2", "cuba1", "0.5", "0.25 (6.95 ms)", "0.5 (2.89 ms)", "0 to 0.109375, learnt",
     ]  # fmt: skip
     notes = outcome.out.partition("filled in:")[2]
     assert "does not describe data" in notes

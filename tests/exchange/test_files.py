@@ -86,7 +86,7 @@ def test_the_time_of_the_file_is_imported(tmp_path: Path) -> None:
     assert import_net(path).description["time"] == {"steps": 150, "step_ms": 2.0}
     changed = import_net(path, steps=7, step_ms=0.25)
     assert changed.description["time"] == {"steps": 7, "step_ms": 0.25}
-    assert not any("time." in text for text in changed.assumed)
+    assert not any("time." in text for text in changed.assumptions)
     for step, steps in ((np.float64(0.1), 3), (np.float64(0.7), 999_999), (np.float32(0.1), 1000)):
         set_time(path, step, np.float64(steps * float(str(step))))
         assert import_net(path).document.time.steps == steps

@@ -78,7 +78,7 @@ def test_the_table_says_what_was_inferred(tmp_path: Path, changes: dict, words: 
 def test_what_was_filled_in_can_be_stated_as_named(tmp_path: Path) -> None:
     imported = import_net(write_file(tmp_path / "a.net", **{"neuron/vThMant": 131071}))
     path = imported.save(tmp_path)
-    options = [re.search(r"--set (.*)\)$", text) for text in imported.assumed]
+    options = [re.search(r"--set (.*)\)$", text) for text in imported.assumptions]
     values = [value for each in options if each for value in shlex.split(each[1])]
     assert [value.partition("=")[0] for value in values] == [
         "time.steps", "time.step_ms", "loss", "training.epochs", "training.optimizer",
@@ -95,7 +95,7 @@ def test_steps_and_their_length_may_be_given(tmp_path: Path) -> None:
         assert (imported.steps_are_assumed, imported.step_ms_is_assumed) == (
             assumed == "steps", assumed == "step_ms",
         )  # fmt: skip
-        (text,) = (each for each in imported.assumed if "time." in each)
+        (text,) = (each for each in imported.assumptions if "time." in each)
         assert f"time.{assumed}=" in text
     for wrong in ({"steps": 0}, {"steps": 10**7}, {"step_ms": -1.0}, {"step_ms": math.nan}):
         with pytest.raises(ValueError, match=r"step.* is .*at most"):

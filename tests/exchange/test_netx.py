@@ -110,7 +110,7 @@ NEGATIVE = np.full((4, 4), -2, np.int32)
 )  # fmt: skip
 def test_what_netx_makes_of_layers(layers: list[Any], found: list[tuple[int, str, str]]) -> None:
     problems = netx_problems(NetFile(tuple(layers)))
-    assert [each[:2] for each in problems] == [each[:2] for each in found]
+    assert [(each.layer, each.effect) for each in problems] == [each[:2] for each in found]
     for problem, (*_, words) in zip(problems, found, strict=True):
         assert words in problem.text
 

@@ -16,7 +16,7 @@ from support.plain_layers import plain_documents
 
 from netdesc.description import Document
 from netdesc.graph import build_graph
-from netdesc.hardware import HardwareError, IntegerNetwork, Resets, simulate
+from netdesc.hardware import HardwareError, IntegerNetwork, Resets
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 
@@ -47,14 +47,14 @@ def test_chunks_of_any_lengths_equal_one_run(
     quarters_TN = random.integers(1, 9, (20, *graph.input_shape)) / 4
     input_TN = quarters_TN * (random.random(quarters_TN.shape) < 0.4)
     try:
-        whole = simulate(graph, weights, input_TN, timing, resets)
+        whole = IntegerNetwork(graph, weights, timing, resets)
     except HardwareError:
         return
-    network = IntegerNetwork(graph, weights, timing, resets)
+    output_TN, network = whole.run_all(input_TN), IntegerNetwork(graph, weights, timing, resets)
     cuts = sorted(data.draw(st.lists(st.integers(0, 20), max_size=5)))
     pieces = [network.run(piece_TN) for piece_TN in np.split(input_TN, cuts)]
     pieces.append(network.finish()[graph.layers[-1].name])
-    np.testing.assert_array_equal(np.concatenate(pieces), whole.output_TN)
+    np.testing.assert_array_equal(np.concatenate(pieces), output_TN)
     assert network.counts == whole.counts
 
 
@@ -75,9 +75,10 @@ def test_biases_act_one_step_early_in_lavas_timing(seed: int) -> None:
     layers = spiking_layers(random, {"type": "recurrent"}, {"neuron": example_fields("alif")})
     graph, weights = network_of(document([6], layers), seed)
     input_TN = random.random((40, 6)) < 0.3
-    found_TN = simulate(graph, weights, input_TN, "lava").output_TN
+    found_TN = IntegerNetwork(graph, weights, "lava").run_all(input_TN)
     padded_TN = np.pad(input_TN, ((1, 0), (0, 0)))
-    np.testing.assert_array_equal(found_TN, simulate(graph, weights, padded_TN).output_TN[1:])
+    expected_TN = IntegerNetwork(graph, weights).run_all(padded_TN)[1:]
+    np.testing.assert_array_equal(found_TN, expected_TN)
 
 
 @settings(max_examples=25, deadline=None)
@@ -89,9 +90,11 @@ def test_timings_are_equal_without_biases(seed: int) -> None:
     layers = [each | {"bias": False} for each in spiking_layers(random, *kinds)]
     graph, weights = network_of(document([6], layers), seed)
     input_TN = random.random((40, 6)) < 0.4
-    found = [simulate(graph, weights, input_TN, timing) for timing in ("training", "lava")]
-    np.testing.assert_array_equal(found[0].output_TN, found[1].output_TN)
-    assert found[0].output_TN.any() or len(layers) > 2
+    found = [
+        IntegerNetwork(graph, weights, timing).run_all(input_TN) for timing in ("training", "lava")
+    ]
+    np.testing.assert_array_equal(*found)
+    assert found[0].any() or len(layers) > 2
 
 
 def test_the_spikes_of_a_bias_alone() -> None:
@@ -101,7 +104,7 @@ def test_the_spikes_of_a_bias_alone() -> None:
     graph, weights = network_of(document([1], [layer]), 0)
     weights["layers.a.neuron.bias"] = np.float32([2 / 64])
     for timing, steps in (("training", [4, 9, 14]), ("lava", [3, 8, 13])):
-        output_TN = simulate(graph, weights, np.zeros((15, 1)), timing).output_TN
+        output_TN = IntegerNetwork(graph, weights, timing).run_all(np.zeros((15, 1)))
         assert np.flatnonzero(output_TN).tolist() == steps
 
 
@@ -118,7 +121,7 @@ def test_a_reset_separates_samples(seed: int, has_input_neurons: bool, timing: A
     late = sum(layer.delay for layer in graph.neuron_layers)
     before_TN, sample_TN = random.random((2, 12, 8)) < 0.3
     found = [
-        simulate(graph, weights, np.concatenate(parts), timing, Resets(12)).output_TN
+        IntegerNetwork(graph, weights, timing, Resets(12)).run_all(np.concatenate(parts))
         for parts in ([before_TN, sample_TN, before_TN], [sample_TN, sample_TN, sample_TN])
     ]
     np.testing.assert_array_equal(*(each[12 + late : 24 + late] for each in found))
@@ -129,7 +132,7 @@ def test_another_offset_is_another_reset() -> None:
     graph, weights = network_of(document([6], [dense("a", 4), dense("b", 3)]), 1)
     input_TN = np.random.default_rng(0).random((60, 6)) < 0.3
     derived, given, other = (
-        simulate(graph, weights, input_TN, "training", Resets(10, offset)).output_TN
+        IntegerNetwork(graph, weights, "training", Resets(10, offset)).run_all(input_TN)
         for offset in (None, 1, 4)
     )
     np.testing.assert_array_equal(derived, given)

@@ -23,7 +23,7 @@ from support.neuron_definitions import CUBA, example_fields
 import netdesc
 from netdesc.description import Document
 from netdesc.graph import INPUT, Graph, SynapticNode, build_graph
-from netdesc.hardware import HardwareError, layer_integers, simulate
+from netdesc.hardware import HardwareError, IntegerNetwork, layer_integers
 from netdesc.hardware import layers as runs
 from netdesc.hardware.neurons import IntegerNeurons
 from netdesc.neurons.models import NEURONS
@@ -147,7 +147,7 @@ def test_every_layer_follows_its_definition(
             delay = int(layer.section.axonal_delay_step)
             expected[layer.name], neurons = run_layer(known, delay, total)
             spikes = int(expected[layer.name].sum())
-            counts.append((layer.name, spikes, neurons.wrapped, neurons.clipped))
+            counts.append((layer.name, spikes, neurons.exceeded))
         else:
             expected[layer.name] = total
     exact = runs.MAX_EXACT_FLOAT64 * is_exact_in_float
@@ -155,9 +155,10 @@ def test_every_layer_follows_its_definition(
         mock.patch.object(runs, "MAX_EXACT_FLOAT64", exact),
         mock.patch.object(runs, "runs_compiled", return_value=is_compiled),
     ):
-        run = simulate(graph, weights, input_TN)
-    np.testing.assert_array_equal(run.output_TN, expected[graph.layers[-1].name])
-    assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts
+        network = IntegerNetwork(graph, weights)
+        output_TN = network.run_all(input_TN)
+    np.testing.assert_array_equal(output_TN, expected[graph.layers[-1].name])
+    assert [(c.layer, c.spikes, c.exceeded) for c in network.counts] == counts
 
 
 ALIF = {"threshold": 0.4, "current_decay": 0.25, "voltage_decay": 0.03, "threshold_decay": 0.1}

@@ -52,8 +52,7 @@ def test_random_equations(case: Case, data: st.DataObject) -> None:
     output_TN, neurons = run_on_device(definition, case.parameters, case.inputs_TN)
     unit = 4096 if definition.output is None else 1
     np.testing.assert_array_equal(unit * output_TN, expected.output_TN)
-    assert neurons.wrapped.keys() == set(wrapped)
-    found = Counter(neurons.wrapped | neurons.clipped)
+    found = Counter(neurons.exceeded)
     assert +found == +Device.left
 
 
@@ -78,7 +77,7 @@ def test_states_wrap_or_are_clipped(name: str) -> None:
     parameters = {name: np.array([value]) for name, value in values.items()}
     inputs_TN = [np.full((3, 1), value) for value in inputs]
     output_TN, neurons = run_on_device(replace(definition, wrapped=wrapped), parameters, inputs_TN)
-    assert +Counter(neurons.wrapped | neurons.clipped) == Counter(left)
+    assert +Counter(neurons.exceeded) == Counter(left)
     assert output_TN[:, 0].tolist() == output
 
 
@@ -152,7 +151,7 @@ def test_compiled_loops_compute_what_python_does() -> None:
                         is_compiled=is_compiled)
             for part in (slice(30), slice(30, 31), slice(31, None))
         ]  # fmt: skip
-        runs.append((np.concatenate(outputs), neurons.wrapped, neurons.clipped))
+        runs.append((np.concatenate(outputs), neurons.exceeded))
     np.testing.assert_array_equal(runs[0][0], runs[1][0])
     assert runs[0][1:] == runs[1][1:]
     assert runs[0][0].any()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.kernel_layers import Case, expected_shape, kernel_layers
 from support.modules_samples import dense, network, neuron, spikes
 
-from netdesc.hardware import simulate
+from netdesc.hardware import IntegerNetwork
 from netdesc.kernels.engine import use_engine
 from netdesc.modules import Network
 
@@ -38,8 +38,9 @@ def test_engines_streams_and_integers_agree(case, has_norm, weight_norm, seed) -
         streamed, state = model.stream(piece, state)
         pieces.append(streamed)
     assert torch.equal(torch.cat(pieces), out)
-    run = simulate(model.graph, model.folded_state(), input_TBCHW[:, 0].numpy())
-    np.testing.assert_array_equal(run.output_TN, out[:, 0].detach().flatten(1).numpy())
+    network = IntegerNetwork(model.graph, model.folded_state())
+    output_TN = network.run_all(input_TBCHW[:, 0].numpy())
+    np.testing.assert_array_equal(output_TN, out[:, 0].detach().flatten(1).numpy())
 
 
 @pytest.mark.parametrize("kind", ["sum_pool", "upsample"])

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import netdesc
 from netdesc.graph import layers
-from netdesc.hardware import simulate
+from netdesc.hardware import IntegerNetwork
 from netdesc.modules.plain import PLAIN_BLOCKS
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
@@ -35,8 +35,9 @@ def test_floats_integers_and_pieces_of_a_stream_agree(document, seed, is_graded)
     input_TBN = signal(steps, 2, inputs, seed=seed) if is_graded else spikes
     output_TBN = compiled.model(input_TBN)
     assert output_TBN.shape == (compiled.graph.output_steps, 2, 2)
-    run = simulate(compiled.graph, compiled.model.folded_state(), input_TBN[:, 1].numpy())
-    np.testing.assert_array_equal(run.output_TN, output_TBN[:, 1].detach().numpy())
+    network = IntegerNetwork(compiled.graph, compiled.model.folded_state())
+    output_TN = network.run_all(input_TBN[:, 1].numpy())
+    np.testing.assert_array_equal(output_TN, output_TBN[:, 1].detach().numpy())
     factor = compiled.graph.decimation
     if steps % factor == 0:
         state, pieces = None, []
@@ -101,7 +102,8 @@ def test_neurons_scale_and_shift_what_they_read(graded):
         output_TBN = compiled.model(input_TBN)
     rounded = torch.clamp(2 * torch.round(32 * input_TBN), -256, 254) / 64
     assert torch.equal(recorded["first"].spikes, rounded * -1.5 + 0.25)
-    run = simulate(compiled.graph, compiled.model.folded_state(), input_TBN[:, 0].numpy())
-    np.testing.assert_array_equal(run.output_TN, output_TBN[:, 0].detach().numpy())
+    network = IntegerNetwork(compiled.graph, compiled.model.folded_state())
+    output_TN = network.run_all(input_TBN[:, 0].numpy())
+    np.testing.assert_array_equal(output_TN, output_TBN[:, 0].detach().numpy())
     output_TBN.sum().backward()
     assert compiled.model.layers["last"].synapse.weight.grad[1] != 0

@@ -130,6 +130,6 @@ def test_outputs_in_integers_of_the_device(name):
     states_TN = run_equations(case.definition, case.parameters, case.inputs_TN).before_reset_TN
     output_TN, neurons = run_on_device(case.definition, case.parameters, case.inputs_TN)
     is_within_24_bits = max(np.abs(each).max() for each in states_TN.values()) < 2**23
-    assert is_within_24_bits == (not any((neurons.wrapped | neurons.clipped).values()))
+    assert is_within_24_bits == (not any(neurons.exceeded.values()))
     if is_within_24_bits:
         np.testing.assert_array_equal(output_TN, case.arrays["output"])

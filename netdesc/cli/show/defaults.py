@@ -47,9 +47,11 @@ def describe_defaults(
     ``training_set`` still has the samples that ``validation_split`` sets aside.
     """
     data = document.model_dump(mode="json")
+    is_drawn = document.weights is None
+    layer = {path: _LAYER[path] for path in _LAYER if is_drawn or "weight_scale" not in path}
     return [
         *_describe_inferred(document),
-        *_describe_shared("layers", enumerate(data["layers"]), _LAYER, origins),
+        *_describe_shared("layers", enumerate(data["layers"]), layer, origins),
         *_describe_shared("neurons", data["neurons"].items(), _NEURON, origins),
         *(
             text.format(value=lookup(data, path.split("/")), axes=_loss_axes(document))

@@ -31,7 +31,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class ValueView:
-    """A value of neurons. It comes from the document, or, if it is learnt, from the best weights.
+    """A value of neurons. It comes from the document, or, if it is learnt, from the weights.
 
     ``device`` is a threshold as the device holds it, None for other kinds. ``time_constant_ms`` is
     that of a decay, which is the share lost per step: 0 if all is lost, None if nothing is.
@@ -110,8 +110,14 @@ def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
 
     imported = import_net(path)
     document = Document.model_validate_json(json.dumps(imported.description))
-    notes = [*imported.assumed, "a .net file does not describe data, loss and training"]
-    overview = _build_overview("net", document, None, None, notes, imported.warnings)
+    notes = [*imported.assumptions, "a .net file does not describe data, loss and training"]
+    learnt = {
+        (layer.name, name): (float(values.min()), float(values.max()))
+        for layer in build_graph(document).neuron_layers
+        for name in layer.neuron_values | {"bias": 0}
+        if (values := imported.weights.get(f"layers.{layer.name}.neuron.{name}")) is not None
+    }
+    overview = _build_overview("net", document, None, None, notes, imported.warnings, learnt)
     return _add_netx(overview, path)
 
 
@@ -142,12 +148,15 @@ def _from_description(
     notes = describe_defaults(document, description.origins, training_set)
     samples = document.training.without_held_out(training_set.samples)
     warnings = [each.message for each in description.warnings]
+    first = document.weights and description.resolve(document.weights.path)
+    if (best is None or not best.exists()) and first and first.suffix == ".safetensors":
+        best = first
     learnt = {} if best is None else _learnt_values(build_graph(document), best, warnings)
     return _build_overview(kind, document, samples, run, notes, warnings, learnt)
 
 
 def _learnt_values(graph: Graph, best: Path, warnings: list[str]) -> LearntValues:
-    """Reads the learnt values from a run's best weights; empty if the run has no best weights yet.
+    """Reads the learnt values from a file of weights; empty if there is no such file yet.
 
     If the weights cannot be read, the error is appended to ``warnings``.
     """

@@ -38,12 +38,8 @@ class NetFileError(ValueError):
     def __init__(
         self, path: str | Path, problem: str, layer: int | None = None, dataset: str = ""
     ) -> None:
-        places = [str(path)]
-        if layer is not None:
-            places.append(f"layer {layer}")
-        if dataset:
-            places.append(dataset)
-        super().__init__(f"{': '.join(places)}: {problem}")
+        places = [str(path), "" if layer is None else f"layer {layer}", dataset, problem]
+        super().__init__(": ".join(filter(None, places)))
         self.path = Path(path)
         self.problem = problem
         self.layer = layer

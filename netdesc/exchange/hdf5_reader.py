@@ -134,18 +134,15 @@ class Group:
     def names(self) -> list[str]:
         """Returns the names of all entries. A name that is not UTF-8 is decoded as Latin-1."""
         with self.explain(""):
-            if len(self._handle) > MAX_GROUP_ENTRIES:
-                raise self.error(
-                    "", f"has {len(self._handle)} entries; {MAX_GROUP_ENTRIES} are read"
-                )
+            count = len(self._handle)
+            if count > MAX_GROUP_ENTRIES:
+                raise self.error("", f"has {count} entries; {MAX_GROUP_ENTRIES} are read")
             names: list[Any] = list(self._handle)
         return [name if isinstance(name, str) else name.decode("latin-1") for name in names]
 
     def has(self, name: str) -> bool:
         with self.explain(name):
-            return self._handle.id.links.exists(
-                name.encode()
-            )  # the operator `in` would follow links
+            return self._handle.id.links.exists(name.encode())  # `in` would follow links
 
     def group(self, name: str, layer: int | None = None) -> Group:
         """Returns the group ``name``; ``layer`` is the layer's index if the group is a layer."""
@@ -251,9 +248,7 @@ class Group:
         with self.explain(name):
             layout = child.id.get_create_plist()
             if layout.get_layout() == h5py.h5d.VIRTUAL:
-                raise self.error(
-                    name, "is a virtual dataset, which could read other files; refused"
-                )
+                raise self.error(name, "is a virtual dataset, which may read other files; refused")
             if layout.get_external_count():
                 raise self.error(name, "is stored in another file; refused")
             problem = check_chunks(child)

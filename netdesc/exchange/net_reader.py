@@ -88,11 +88,10 @@ def read_net(path: str | Path) -> ReadResult:
             shape = records[-1].output_shape if records else None
             records.append(_read_layer(kind, group, shape))
         net = NetFile(tuple(records), _read_simulation(root))
+        rows = enumerate(zip(types, groups, net.layers, strict=True))
         notes = [
             note_layer(group, layer, READERS[kind].known, is_first=not index)
-            for index, (kind, group, layer) in enumerate(
-                zip(types, groups, net.layers, strict=True)
-            )
+            for index, (kind, group, layer) in rows
         ]
     warnings = [
         f"{path}: layer {index}: {text}"
@@ -109,11 +108,9 @@ def _indices(layers: Group) -> range:
     expected = {str(index) for index in range(len(names))}
     for name in names:
         if name not in expected:
-            found = ", ".join(
-                map(escape_name, sorted(names, key=lambda each: (len(each), each))[:10])
-            )
-            more = ", …" if len(names) > 10 else ""
-            problem = f"the layers are not numbered 0 to {len(names) - 1}; there are {found}{more}"
+            ordered = sorted(names, key=lambda each: (len(each), each))
+            found = ", ".join([*map(escape_name, ordered[:10]), *(["…"] * (len(names) > 10))])
+            problem = f"the layers are not numbered 0 to {len(names) - 1}; there are {found}"
             raise layers.error(name, problem)
     return range(len(names))
 

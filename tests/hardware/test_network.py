@@ -195,7 +195,6 @@ NEURON_KINDS: dict[str, dict[str, Any]] = {
 RECURRENT = {"type": "recurrent", "recurrent_weight_scale": 0.5}
 WINNERS = {"type": "winner_take_all", "winners": 2}
 LEAKY_READOUT = {"name": "a", "units": 6, "neuron": {"type": "integrator", "voltage_decay": 0.8}}
-
 SUM = {"type": "integrator", "fine_units": True}
 
 

@@ -8,9 +8,8 @@ Run it by hand, in two steps, because netdesc and lava-dl need different environ
 On Lava biases act before the input arrives, and a reset reaches each layer a step later. Networks
 are chains of dense layers (some recurrent, or with delays), of convolutions, behind input neurons,
 and of sigma-delta neurons, with random sizes, decays, thresholds and biases. Half of those without
-sigma-delta neurons reset their states. All outputs must be equal; with lava-nc 0.10.0 those of all
-46 networks were. The second column says how many outputs differ in the timing of training, so that
-one sees that the timing matters.
+sigma-delta neurons reset their states. All outputs must be equal, and were with lava-nc 0.10.0. The
+second column says how many differ in the timing of training, so that one sees that it matters.
 """
 
 from __future__ import annotations

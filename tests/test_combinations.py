@@ -45,10 +45,11 @@ def check(document, seed, folder):
     model.eval()
     output = model(input).detach()
     pieces, carried = [], None
-    for piece in input.split(5):
+    whole = graph.steps - graph.steps % graph.decimation
+    for piece in input[:whole].split(5):
         out, carried = model.stream(piece, carried)
         pieces.append(out)
-    assert torch.equal(torch.cat(pieces), output)
+    assert torch.equal(torch.cat(pieces), output[: whole // graph.decimation])
     same_in_integers(model, graph, input, output)
     path = folder / "drawn.net"
     try:

@@ -11,6 +11,7 @@ from support.kernel_layers import kernel_layers
 from support.neuron_definitions import example_fields
 
 from netdesc.description import check
+from netdesc.description.neuron_text import own_options
 from netdesc.neurons.models import NEURONS
 
 COMPILED: tuple[dict[str, Any], ...] = (
@@ -31,7 +32,8 @@ def any_neuron(draw: st.DrawFn) -> dict[str, Any]:
     fields = example_fields(kind)
     section = NEURONS[kind].model_validate_json(json.dumps(fields))
     learnable = sorted(section.learnable())
-    options: dict[str, Any] = {
+    own = {name: draw(st.sampled_from(each)) for name, each in own_options(type(section)).items()}
+    options: dict[str, Any] = own | {
         "learn": draw(st.lists(st.sampled_from(learnable), unique=True)) if learnable else [],
         "per_channel": draw(st.booleans()),
         "dropout": draw(st.sampled_from((0.0, 0.5))),
@@ -51,8 +53,25 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "delay": st.none()
     | st.builds(lambda steps: {"steps": steps}, st.integers(0, 4))
     | st.just({"learn": True, "max_steps": 5, "initial_steps": [0, 3]}),
+    "mask": st.none() | st.builds(lambda seed: {"density": 0.6, "seed": seed}, st.integers(0, 9)),
+    "quantization": st.just({})
+    | st.builds(lambda bits: {"bits": bits, "range": 4}, st.integers(2, 8))
+    | st.builds(lambda bits: {"bits": bits, "range": 2.0 ** (bits - 6)}, st.integers(2, 7))
+    | st.none(),
 }
 """Fields that all layers with synapses have."""
+
+VIEWS: tuple[dict[str, Any], ...] = (
+    {"type": "flatten"},
+    {"type": "delay", "steps": 2},
+    {"type": "time_decimation", "factor": 5},
+    {"type": "population_average", "units": 1},
+    {"type": "max_pool", "kernel": 2, "stride": 1, "padding": 1},
+    {"type": "average_pool", "kernel": 3, "stride": 2, "padding": 1},
+    {"type": "concat", "from": ["first", "input"]},
+    {"type": "concat", "axis": 2, "from": ["input", "first"]},
+)
+"""Layers without synapses."""
 
 DENSE: tuple[dict[str, Any], ...] = (
     {"type": "dense", "units": 5},
@@ -65,19 +84,22 @@ DENSE: tuple[dict[str, Any], ...] = (
 
 @st.composite
 def networks(draw: st.DrawFn, neurons: st.SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
-    """Draws a document that netdesc accepts: a layer of any kind, and a dense layer behind it."""
+    """Draws a document that netdesc accepts: a layer of any kind, one without synapses that fits it,
+    and a dense layer behind them.
+    """
     flat = st.sampled_from(DENSE).map(lambda layer: (layer, (6,)))
     layer, shape = draw(st.one_of(flat, kernel_layers()))
     chosen = {name: draw(values) for name, values in OPTIONS.items() if name not in layer}
     neuron = draw(st.none() | neurons)
     first = {"name": "first", "neuron": neuron, "weight_scale": 3.0, **layer, **chosen}
-    second = {"name": "last", "type": "dense", "units": 4, "weight_scale": 4.0}
+    view = {"name": "view", **draw(st.sampled_from(VIEWS))}
+    last = {"name": "last", "type": "dense", "units": 4, "weight_scale": 4.0, "neuron": COMPILED[0]}
     document = {
         "format": 1,
         "name": "drawn",
         "time": {"steps": 12, "step_ms": 1},
         "input": {"shape": list(shape)},
-        "layers": [first, {"name": "flat", "type": "flatten"}, {**second, "neuron": COMPILED[0]}],
+        "layers": [first, view, {"name": "flat", "type": "flatten"}, last],
         "loss": {"type": "spike_rate"},
         "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
     }
@@ -85,19 +107,23 @@ def networks(draw: st.DrawFn, neurons: st.SearchStrategy[dict[str, Any]]) -> dic
 
 
 def accepted(document: dict[str, Any]) -> dict[str, Any]:
-    """Returns the document without the options of its first layer that the rules refuse."""
+    """Returns the document without the options of its first layer that the rules refuse, and with a
+    view that fits.
+    """
     for _ in range(len(document["layers"][0])):
         errors = [each for each in check(document)[1] if each.severity == "error"]
         if not errors:
             return document
-        first = copy.deepcopy(document["layers"][0])
+        first, view, *rest = copy.deepcopy(document["layers"])
         for each in errors:
-            path = each.pointer.split("/")[3:]
-            if path == ["neuron"]:
+            index, *path = each.pointer.split("/")[2:]
+            if index != "0":
+                view = {"name": "view", "type": "flatten"}
+            elif path == ["neuron"]:
                 first["neuron"] = COMPILED[0]
             elif path[0] == "neuron":
                 first["neuron"].pop(path[1], None)
             else:
                 first.pop(path[0], None)
-        document = {**document, "layers": [first, *document["layers"][1:]]}
+        document = {**document, "layers": [first, view, *rest]}
     raise AssertionError([each.message for each in errors])

@@ -189,7 +189,8 @@ def _check_tonic(checks: FileContext, reference: FileReference, path: Path) -> I
 
 def _check_mask(checks: FileContext, reference: FileReference, path: Path) -> Iterator[Diagnostic]:
     mask, index = cast("Mask", reference.holder), int(reference.parts[1])
-    layer, shape = checks.document.layers[index], checks.wiring.inputs[index]
+    layer, wiring = checks.document.layers[index], checks.wiring
+    shape = None if wiring.outputs[index] is None else wiring.inputs[index]
     assert isinstance(layer, SynapticSection)
     message = ""
     try:

@@ -37,10 +37,3 @@ def check(context: Context) -> Found:
                 f'layer "{layer.name}" needs neurons of one input that spike at a "threshold"',
                 hint='use neurons such as "cuba", or a layer of type "recurrent"',
             )
-        elif len(neuron.definition().inputs) > 1:
-            yield RuleDiagnostic(
-                ("layers", index, "neuron"),
-                f'the neurons of layer "{layer.name}" have two inputs; those of winner_take_all '
-                "have one",
-                hint='use neurons such as "cuba", or a layer of type "recurrent"',
-            )

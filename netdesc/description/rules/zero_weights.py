@@ -23,15 +23,15 @@ def check(context: Context) -> Found:
     if context.document.weights is not None:
         return
     for index, layer in context.neuron_layers():
-        shape = context.wiring.inputs[index]
-        if shape is None or layer.quantization is None or layer.weight_norm:
+        shape, outputs = context.wiring.inputs[index], context.wiring.outputs[index]
+        if shape is None or outputs is None or layer.quantization is None or layer.weight_norm:
             continue
         if layer.weight_init == "normal":
             continue  # a few weights are far larger than the others
         scales = {"weight_scale": (layer.weight_scale, layer.weight_shape(shape)[1:])}
         own = layer.recurrent_synapses
         if own is not None:
-            scales["recurrent_weight_scale"] = own.weight_scale, context.wiring.outputs[index] or ()
+            scales["recurrent_weight_scale"] = own.weight_scale, outputs
         for field, (scale, inputs) in scales.items():
             root = math.sqrt(math.prod(inputs))
             bound = scale / root

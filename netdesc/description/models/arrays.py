@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
-from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
+from netdesc.description.models.data import PathText, Sha256, sha256_field
 from netdesc.description.models.loss import LearnsFrom
 from netdesc.sections import Section, field, type_tag
 
@@ -140,6 +140,16 @@ DATA_EXAMPLE = (
 """What a message shows of data that a document lacks."""
 
 
+def to_field() -> Any:
+    return field(
+        "What the low and the high end of range become. The encodings rate and latency need "
+        "numbers from 0 to 1.",
+        unit="1",
+        default=(0.0, 1.0),
+        example=[-1, 1],
+    )
+
+
 class Arrays(Section):
     """Samples with labels or targets in one .npz file."""
 
@@ -151,11 +161,7 @@ class Arrays(Section):
         example="samples.npz",
         is_path=True,
     )
-    sha256: Sha256 | None = field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
-        default=None,
-        example=SHA256_EXAMPLE,
-    )
+    sha256: Sha256 | None = sha256_field()
     inputs: Member = field(
         "Array of the inputs: spikes or a series [samples, steps, *input.shape], or values "
         "[samples, *input.shape].",
@@ -194,13 +200,7 @@ class Arrays(Section):
         default=(0.0, 1.0),
         example=[0, 255],
     )
-    to: tuple[Scaled, Scaled] = field(
-        "What the low and the high end of range become. The encodings rate and latency need "
-        "numbers from 0 to 1.",
-        unit="1",
-        default=(0.0, 1.0),
-        example=[-1, 1],
-    )
+    to: tuple[Scaled, Scaled] = to_field()
     encoding: Encoding = field(
         "How the values become inputs.",
         default=SpikesEncoding(type="spikes"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -14,18 +14,35 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SHA256_EXAMPLE = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 
 Rounding = Literal["nearest", "floor"]
-ROUNDING_TEXT = (
-    "Rounding of an event's time to a step: to the nearest (halves to the even one) or down."
-)
-DUPLICATES_TEXT = (
-    "Two events of a neuron in one step become one spike (or), or a spike of size two (sum). Of "
-    "events with payloads, the last one in the file counts (or), or they add up (sum)."
-)
 PARTS = ("train", "validation", "test")
 """The parts of the data."""
 
 
-class EventFile(Section):
+def sha256_field() -> Any:
+    return field(
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
+        default=None,
+        example=SHA256_EXAMPLE,
+    )
+
+
+class BinnedEvents(Section):
+    """Base class of the sections that say how events are binned to steps."""
+
+    is_shared = True
+
+    rounding: Rounding = field(
+        "Rounding of an event's time to a step: to the nearest (halves to the even one) or down.",
+        default="nearest",
+    )
+    duplicates: Literal["or", "sum"] = field(
+        "Two events of a neuron in one step become one spike (or), or a spike of size two (sum). "
+        "Of events with payloads, the last one in the file counts (or), or they add up (sum).",
+        default="or",
+    )
+
+
+class EventFile(BinnedEvents):
     """A file of spike events and how they are binned to steps."""
 
     path: PathText = field(
@@ -34,19 +51,7 @@ class EventFile(Section):
         example="input.bs1",
         is_path=True,
     )
-    sha256: Sha256 | None = field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
-        default=None,
-        example=SHA256_EXAMPLE,
-    )
-    rounding: Rounding = field(
-        ROUNDING_TEXT,
-        default="nearest",
-    )
-    duplicates: Literal["or", "sum"] = field(
-        DUPLICATES_TEXT,
-        default="or",
-    )
+    sha256: Sha256 | None = sha256_field()
 
 
 class Pair(Section):

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.arrays import Arrays
 from netdesc.description.models.classifier import Classifier
-from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256, SpikeFiles
+from netdesc.description.models.data import PathText, Sha256, SpikeFiles, sha256_field
 from netdesc.description.models.idx import Idx
 from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
@@ -63,11 +63,7 @@ class Weights(Section):
         example="weights.net",
         is_path=True,
     )
-    sha256: Sha256 | None = field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
-        default=None,
-        example=SHA256_EXAMPLE,
-    )
+    sha256: Sha256 | None = sha256_field()
 
 
 Data = Annotated[

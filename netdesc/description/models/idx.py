@@ -12,9 +12,10 @@ from netdesc.description.models.arrays import (
     LatencyEncoding,
     RateEncoding,
     Scaled,
+    to_field,
 )
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
-from netdesc.description.models.data import PARTS, SHA256_EXAMPLE, PathText, Sha256
+from netdesc.description.models.data import PARTS, PathText, Sha256, sha256_field
 from netdesc.sections import Section, field, type_tag
 
 _IMAGES = {"path": "train-images-idx3-ubyte.gz"}
@@ -30,11 +31,7 @@ class IdxFile(Section):
         example="train-images-idx3-ubyte.gz",
         is_path=True,
     )
-    sha256: Sha256 | None = field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
-        default=None,
-        example=SHA256_EXAMPLE,
-    )
+    sha256: Sha256 | None = sha256_field()
 
 
 class IdxPart(Section):
@@ -78,13 +75,7 @@ class Idx(Section):
         unit="of the values",
         default=(0.0, 255.0),
     )
-    to: tuple[Scaled, Scaled] = field(
-        "What the low and the high end of range become. The encodings rate and latency need "
-        "numbers from 0 to 1.",
-        unit="1",
-        default=(0.0, 1.0),
-        example=[-1, 1],
-    )
+    to: tuple[Scaled, Scaled] = to_field()
     encoding: ValueEncoding = field(
         "How the values become inputs.",
         default=RateEncoding(type="rate"),

@@ -8,12 +8,6 @@ from pydantic import Discriminator, Field, Tag
 
 from netdesc.sections import Section, field, form_tag, type_tag
 
-WINDOW_TEXT = (
-    "Moving window: in every step, the rate over the last window_steps steps is compared with the "
-    "label; steps before the sample count as silent. Null compares the rate over the whole sample."
-)
-
-
 OUTPUT = "output"
 """The value of ``signal`` that stands for what the layer hands on."""
 
@@ -71,6 +65,23 @@ class SignalLoss(LossSection):
     )
 
 
+class WindowLoss(SignalLoss):
+    """Base class of the losses that may compare rates in a moving window."""
+
+    is_shared = True
+
+    window_steps: int | None = field(
+        "Moving window: in every step, the rate over the last window_steps steps is compared with "
+        "the label; steps before the sample count as silent. Null compares the rate over the whole "
+        "sample.",
+        unit="steps",
+        default=None,
+        example=20,
+        ge=1,
+        le=1_000_000,
+    )
+
+
 def window_steps(loss: LossSection) -> int | None:
     """Returns the length of a loss's moving window; None if it has none."""
     return getattr(loss, "window_steps", None)
@@ -104,7 +115,7 @@ class SpikeTime(LossSection):
     )
 
 
-class SpikeRate(SignalLoss):
+class SpikeRate(WindowLoss):
     """Squared difference of each output neuron's rate and its target rate."""
 
     type: Literal["spike_rate"]
@@ -122,15 +133,12 @@ class SpikeRate(SignalLoss):
         ge=0,
         le=1,
     )
-    window_steps: int | None = field(
-        WINDOW_TEXT, unit="steps", default=None, example=20, ge=1, le=1_000_000
-    )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"
     )
 
 
-class SpikeMax(SignalLoss):
+class SpikeMax(WindowLoss):
     """Negative log likelihood of the label, given the rates of the output neurons."""
 
     type: Literal["spike_max"]
@@ -138,15 +146,12 @@ class SpikeMax(SignalLoss):
         "How rates become likelihoods: each rate's share of their sum, or their softmax.",
         default="probability",
     )
-    window_steps: int | None = field(
-        WINDOW_TEXT, unit="steps", default=None, example=20, ge=1, le=1_000_000
-    )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch and, with a window or each_step, steps.", default="sum"
     )
 
 
-class SpikeMoid(SignalLoss):
+class SpikeMoid(WindowLoss):
     """Binary cross-entropy of each output neuron's probability, sigmoid((rate - theta) / alpha)."""
 
     learns_from = "multi-hot labels"
@@ -165,9 +170,6 @@ class SpikeMoid(SignalLoss):
         default=0.0,
         ge=-1e6,
         le=1e6,
-    )
-    window_steps: int | None = field(
-        WINDOW_TEXT, unit="steps", default=None, example=20, ge=1, le=1_000_000
     )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"

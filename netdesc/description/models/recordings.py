@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.description.models.data import (
-    DUPLICATES_TEXT,
     PARTS,
-    ROUNDING_TEXT,
     SHA256_EXAMPLE,
+    BinnedEvents,
     PathText,
-    Rounding,
     Sha256,
 )
 from netdesc.sections import Section, field
-
-
-def _rounding() -> Any:
-    return field(ROUNDING_TEXT, default="nearest")
-
-
-def _duplicates() -> Any:
-    return field(DUPLICATES_TEXT, default="or")
 
 
 class EventFolder(Section):
@@ -45,7 +35,7 @@ class EventFolder(Section):
     )
 
 
-class EventFolders(Section):
+class EventFolders(BinnedEvents):
     """Recordings in folders, one for each class. Batches are read from the files one by one."""
 
     type: Literal["event_folders"]
@@ -66,8 +56,6 @@ class EventFolders(Section):
         default=None,
         example={"path": "NMNIST/Test"},
     )
-    rounding: Rounding = _rounding()
-    duplicates: Literal["or", "sum"] = _duplicates()
     augmentation: Augmentation = augmentation_field()
 
     @property
@@ -77,7 +65,7 @@ class EventFolders(Section):
         return {name: folder for name, folder in known.items() if folder is not None}
 
 
-class Tonic(Section):
+class Tonic(BinnedEvents):
     """A dataset of the package Tonic, which loads or downloads it: pip install "netdesc[tonic]"."""
 
     type: Literal["tonic"]
@@ -90,6 +78,4 @@ class Tonic(Section):
         example="datasets",
         is_path=True,
     )
-    rounding: Rounding = _rounding()
-    duplicates: Literal["or", "sum"] = _duplicates()
     augmentation: Augmentation = augmentation_field()

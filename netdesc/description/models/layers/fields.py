@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
+from netdesc.description.models.data import PathText, Sha256, sha256_field
 from netdesc.sections import Section, field
 
 MAX_SEED = (1 << 63) - 1
@@ -85,11 +85,7 @@ class Mask(Section):
         example="mask.npy",
         is_path=True,
     )
-    sha256: Sha256 | None = field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
-        default=None,
-        example=SHA256_EXAMPLE,
-    )
+    sha256: Sha256 | None = sha256_field()
     array: str = field("Name of the array in an .npz file.", default="mask")
     density: float | None = field(
         "Share of the weights that exist, drawn at random; null with a file.",

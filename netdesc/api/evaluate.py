@@ -16,11 +16,12 @@ from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.description import Description, load
 from netdesc.description.detect import is_net_file
 from netdesc.graph import INPUT
-from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums, build_classifier
+from netdesc.graph.nodes import Signal
+from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
 from netdesc.runs.files import RECORD, lock_of
 from netdesc.training import DataError
 from netdesc.training.batches import Batch, Batches
-from netdesc.training.confusion_counter import ConfusionCounter, Score
+from netdesc.training.confusion_counter import Score, build_counter
 from netdesc.training.errors import MissingDataError
 from netdesc.training.evaluate import measure
 from netdesc.training.memory_data import MemoryData, recorded_settings
@@ -61,12 +62,12 @@ class Evaluation:
     """The measurements on the samples of ``part``.
 
     ``loss`` is per sample. If ``summed``, the document's loss is a sum over samples, which is
-    divided by their number here; otherwise it is a mean already. ``score`` is None
-    unless the network classifies, ``matched`` unless it learns target spikes, ``errors`` unless it
-    learns target values. ``judged`` says what the score counts:
-    ``steps`` if each step has a label, ``samples`` if each sample has one, or None. ``classifier``
-    is the rule that predicts the class: most spikes in the sample (``rate``), or in the last
-    ``window_steps`` steps (``moving_window``).
+    divided by their number here; otherwise it is a mean already. ``score`` is None unless the
+    network learns labels, ``matched`` unless it learns target spikes, ``errors`` unless it learns
+    target values. ``judged`` says what the score counts: ``steps`` if each step has a label,
+    ``samples`` if each sample has one, or None. ``classifier`` is the rule that predicts the class:
+    most spikes in the sample (``rate``), or in the last ``window_steps`` steps (``moving_window``);
+    None without classes.
     """
 
     part: Part
@@ -189,24 +190,25 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
     if isinstance(compiled.loss.main, MeanSquaredErrorLoss):
         errors = ValueErrorSums(compiled.loss.main)
 
-    def count(batch: Batch, output_TBN: torch.Tensor) -> None:
+    def count(batch: Batch, signals: Mapping[Signal, torch.Tensor]) -> None:
         nonlocal met, target_spikes
+        output_TBN = signals[graph.output]
         spikes[INPUT] += int(batch.input_TBN.count_nonzero())
         spikes.update({layer.name: layer.spikes for layer in compiled.model.engine_report()})
         if errors is not None:
-            errors.add(output_TBN, batch.target)
+            errors.add(signals[graph.signal_of(graph.loss)], batch.target)
         elif graph.loss.learns_from == "target spikes":
             target_spikes += int(batch.target.count_nonzero())
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
-    counter = None
-    if graph.classes is not None:
-        counter = ConfusionCounter(build_classifier(graph), graph.classes, batches.device)
+    counter = build_counter(graph, compiled.loss, batches.device)
     loss, score = measure(graph, compiled.model, compiled.loss, batches, counter, on_batch=count)
     window = graph.classifier and graph.classifier.window_steps
     judged = None
-    if samples.labels is not None:
-        judged = "steps" if samples.labels.ndim == 2 else "samples"
+    if counter is not None:
+        labels = samples.labels
+        by_step = graph.loss.is_by_step if labels is None else labels.ndim == 2
+        judged = "steps" if by_step else "samples"
     learns_spikes = graph.loss.learns_from == "target spikes"
     summed = graph.loss.reduction == "sum"
     return Evaluation(
@@ -216,7 +218,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
         summed=summed,
         score=score,
         judged=judged,
-        classifier=None if counter is None else "rate" if window is None else "moving_window",
+        classifier=None if graph.classifier is None else "moving_window" if window else "rate",
         window_steps=window,
         matched=TargetMatch(target_spikes, met) if learns_spikes else None,
         errors=None if errors is None else errors.errors(),

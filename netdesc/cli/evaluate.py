@@ -63,7 +63,8 @@ def _format_metrics(result: Evaluation) -> list[str]:
         has_step_labels = result.judged == "steps"
         window, of = result.window_steps, " of the steps" if has_step_labels else ""
         by = "spike rate" if window is None else f"spikes of the last {window} steps"
-        metrics.append(f"accuracy {result.score.accuracy:.2%}{of} by {by}")
+        by = "(all labels right)" if result.classifier is None else f"by {by}"
+        metrics.append(f"accuracy {result.score.accuracy:.2%}{of} {by}")
         metrics.append(f"mean confidence {result.score.confidence:.2%}")
         if result.score.undecided:
             noun = "step " if result.score.undecided == 1 else "steps "

@@ -25,10 +25,17 @@ class SpikeMoidLoss(Loss):
 
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
         """Returns the loss, a float32 scalar; ``compare`` explains the arguments and errors."""
+        logits, labels = self.logits(output, labels)
+        return self.reduce(binary_cross_entropy_with_logits(logits, labels, reduction="none"))
+
+    def logits(self, output: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what the sigmoid takes, which is above 0 for predicted labels, and the labels.
+
+        Both are [1 or steps, batch, *shape].
+        """
         over = self.over if self.window_steps is None else "each_step"
         rates, labels = self.compare(output, labels, over)
         if self.window_steps is not None:
             rates = window_rates(rates, self.window_steps)
         logits = (rates - self.theta) / self.alpha
-        labels = labels.expand(logits.shape)
-        return self.reduce(binary_cross_entropy_with_logits(logits, labels, reduction="none"))
+        return logits, labels.expand(logits.shape)

@@ -1,4 +1,4 @@
-"""Counts the confusion matrix on the device, and computes the accuracy from it."""
+"""Counts predictions on the device, and computes accuracy and confusion matrix from the counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from netdesc.losses import SILENT, Classifier, majority
+from netdesc.graph import Graph
+from netdesc.graph.nodes import Signal
+from netdesc.losses import (
+    SILENT,
+    Classifier,
+    SpikeMoidLoss,
+    TotalLoss,
+    build_classifier,
+    majority,
+)
 
 MAX_MATRIX_CLASSES = 64
 """With more classes, only right, wrong and missing predictions are counted, without a matrix."""
@@ -18,7 +27,10 @@ _WRONG, _RIGHT, _UNDECIDED = range(3)
 
 @dataclass(frozen=True)
 class Score:
-    """The accuracy and the confusion matrix of a classifier on some samples (or on their steps)."""
+    """The accuracy and the confusion matrix of a classifier on some samples (or on their steps).
+
+    Of multi-hot labels, a prediction is correct if all labels are, and is never missing.
+    """
 
     accuracy: float
     """The share of correct predictions, 0 to 1; a missing prediction counts as wrong."""
@@ -27,26 +39,53 @@ class Score:
     confidence: float
     """The mean confidence of the predictions, 0 to 1; of a missing prediction it is 0."""
     confusion: list[list[int]] | None
-    """Counts by label (row) and predicted class (column); None above ``MAX_MATRIX_CLASSES``."""
+    """Counts by label (row) and predicted class (column); None above ``MAX_MATRIX_CLASSES``, and of
+    multi-hot labels."""
     undecided_by_label: list[int] | None = None
     """The number of missing predictions by label; None if ``confusion`` is None."""
 
 
-class ConfusionCounter:
-    """Counts the predictions for all batches, without waiting for the device.
+class Counter:
+    """The base of counters, which count the predictions for all batches without waiting for the
+    device. ``signal`` is what ``add`` takes of the network.
+    """
+
+    def __init__(self, signal: Signal, size: int, device: torch.device) -> None:
+        self.signal = signal
+        # The last two numbers are the sum of the confidences, and their number.
+        self._counts = torch.zeros(size + 2, dtype=torch.float64, device=device)
+
+    def add(self, output_TBN: Tensor, labels: Tensor) -> None:
+        raise NotImplementedError
+
+    def score(self, counts: Sequence[float]) -> Score:
+        raise NotImplementedError
+
+    def pop_counts(self) -> Tensor:
+        """Returns the counts since the last call, and sets them to 0.
+
+        They are float64 [counts] on the device; ``score`` computes a ``Score`` from them.
+        """
+        counts = self._counts.clone()
+        self._counts.zero_()  # in place: a captured step writes to a fixed address
+        return counts
+
+
+class ConfusionCounter(Counter):
+    """Counts predictions of classes.
 
     Each pair of label and prediction has its own count. Above ``MAX_MATRIX_CLASSES`` there are only
     the counts of right, wrong and missing predictions.
     """
 
-    def __init__(self, classifier: Classifier, classes: int, device: torch.device) -> None:
+    def __init__(
+        self, classifier: Classifier, classes: int, signal: Signal, device: torch.device
+    ) -> None:
         self._classifier = classifier
         self._classes = classes
         self._has_matrix = classes <= MAX_MATRIX_CLASSES
         self._width = classes + 1  # the last column is for samples without a prediction
-        size = classes * self._width if self._has_matrix else 3
-        # The last two numbers are the sum of the confidences, and their number.
-        self._counts = torch.zeros(size + 2, dtype=torch.float64, device=device)
+        super().__init__(signal, classes * self._width if self._has_matrix else 3, device)
 
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
@@ -69,15 +108,6 @@ class ConfusionCounter:
         self._counts[-2] += confidence.sum()
         self._counts[-1] += confidence.numel()
 
-    def pop_counts(self) -> Tensor:
-        """Returns the counts since the last call, and sets them to 0.
-
-        They are float64 [counts] on the device; ``score`` computes a ``Score`` from them.
-        """
-        counts = self._counts.clone()
-        self._counts.zero_()  # in place: a captured step writes to a fixed address
-        return counts
-
     def score(self, counts: Sequence[float]) -> Score:
         *counts, confidence, predictions = counts
         total, confidence = sum(counts), confidence / predictions
@@ -91,6 +121,38 @@ class ConfusionCounter:
         right = sum(row[label] for label, row in enumerate(rows))
         undecided = [row.pop() for row in rows]
         return Score(right / total, sum(undecided), confidence, rows, undecided)
+
+
+class MultiHotCounter(Counter):
+    """Counts samples, or steps if the loss compares steps, of which all labels are predicted.
+
+    A label is predicted if its probability is above 1/2. The confidence is the probability of all
+    predictions of a sample together.
+    """
+
+    def __init__(self, loss: SpikeMoidLoss, signal: Signal, device: torch.device) -> None:
+        super().__init__(signal, 1, device)
+        self._loss = loss
+
+    @torch.no_grad()
+    def add(self, output_TBN: Tensor, labels: Tensor) -> None:
+        logits, labels = self._loss.logits(output_TBN, labels)
+        right = ((logits > 0) == (labels > 0)).flatten(2).all(-1).double()
+        confidence = logits.double().abs().sigmoid().flatten(2).prod(-1)
+        self._counts += torch.stack([right.sum(), confidence.sum(), torch.ones_like(right).sum()])
+
+    def score(self, counts: Sequence[float]) -> Score:
+        right, confidence, predictions = counts
+        return Score(right / predictions, 0, confidence / predictions, None)
+
+
+def build_counter(graph: Graph, loss: TotalLoss, device: torch.device) -> Counter | None:
+    """Returns a new counter of predictions, or None if samples have no labels."""
+    if graph.classes is not None:
+        return ConfusionCounter(build_classifier(graph), graph.classes, graph.output, device)
+    if isinstance(loss.main, SpikeMoidLoss):
+        return MultiHotCounter(loss.main, graph.signal_of(graph.loss), device)
+    return None
 
 
 def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:

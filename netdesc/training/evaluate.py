@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
 from netdesc.graph import Graph
+from netdesc.graph.nodes import Signal
 from netdesc.losses import TotalLoss
 from netdesc.modules import Network
 from netdesc.training.batches import Batch, Batches
-from netdesc.training.confusion_counter import ConfusionCounter, Score
+from netdesc.training.confusion_counter import Counter, Score
 
-OnBatch = Callable[[Batch, Tensor], None]
-"""Function of a batch and the network's output for the batch, [steps, batch, *output shape]."""
+OnBatch = Callable[[Batch, Mapping[Signal, Tensor]], None]
+"""Function of a batch and of what ``Network.signals`` returns for it."""
 
 
 @torch.no_grad()
@@ -23,7 +24,7 @@ def measure(
     network: Network,
     loss: TotalLoss,
     batches: Batches,
-    counter: ConfusionCounter | None = None,
+    counter: Counter | None = None,
     on_batch: OnBatch | None = None,
 ) -> tuple[float, Score | None]:
     """Computes loss and score of the network, in evaluation mode, over all samples in order.
@@ -37,13 +38,12 @@ def measure(
     for batch in batches.in_order():
         network.reset_state()
         signals = network.signals(batch.input_TBN)
-        output_TBN = signals[graph.output]
         value = loss(signals, batch.target)
         total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
         if counter is not None:
-            counter.add(output_TBN, batch.target)
+            counter.add(signals[counter.signal], batch.target)
         if on_batch is not None:
-            on_batch(batch, output_TBN)
+            on_batch(batch, signals)
     network.train(was_training)
     if counter is None:
         return total.item(), None

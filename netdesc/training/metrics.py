@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netdesc.training.confusion_counter import ConfusionCounter, Score
+from netdesc.training.confusion_counter import Counter, Score
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class EpochMetricsSum:
     predictions; the caller adds each batch's output to the counter.
     """
 
-    def __init__(self, network: nn.Module, counter: ConfusionCounter | None = None) -> None:
+    def __init__(self, network: nn.Module, counter: Counter | None = None) -> None:
         self.counter = counter
         self._parameters = parameters_by_layer(network)
         self._notes: dict[str, Tensor] = {}

@@ -17,7 +17,7 @@ from netdesc.kernels.engine import engine_for
 from netdesc.losses import Classifier, TotalLoss, build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.batches import Batches
-from netdesc.training.confusion_counter import ConfusionCounter
+from netdesc.training.confusion_counter import Counter, build_counter
 from netdesc.training.errors import TrainingError
 from netdesc.training.memory import require_memory
 from netdesc.training.memory_data import MemoryData
@@ -54,11 +54,9 @@ class Setup:
         held_out = 0 if self.validation is None else len(self.validation.samples)
         return Scale.of(self.graph.loss.reduction, len(self.train.samples), held_out)
 
-    def build_counter(self) -> ConfusionCounter | None:
+    def build_counter(self) -> Counter | None:
         """Returns a new counter of predictions, or None if samples have no labels."""
-        if self.classifier is None or self.graph.classes is None:
-            return None
-        return ConfusionCounter(self.classifier, self.graph.classes, self.device)
+        return build_counter(self.graph, self.loss, self.device)
 
     def layer_records(self) -> list[dict[str, Any]]:
         """Describes each layer's last forward pass in a dict for ``run.json``.

@@ -79,7 +79,7 @@ class EagerStep:
         signals = setup.network.signals(batch.input_TBN)
         terms = setup.loss.terms(signals, batch.target)
         if epoch_sum.counter is not None:
-            epoch_sum.counter.add(signals[setup.graph.output], batch.target)
+            epoch_sum.counter.add(signals[epoch_sum.counter.signal], batch.target)
         # Not in forward hooks, because a layer with hooks is not computed together with others.
         size = batch.input_TBN.shape[1]
         for name, block in self._blocks:

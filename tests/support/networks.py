@@ -84,8 +84,8 @@ DENSE: tuple[dict[str, Any], ...] = (
 
 @st.composite
 def networks(draw: st.DrawFn, neurons: st.SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
-    """Draws a document that netdesc accepts: a layer of any kind, one without synapses that fits it,
-    and a dense layer behind them.
+    """Draws a document that netdesc accepts: a layer of any kind, one without synapses, and a dense
+    layer behind them.
     """
     flat = st.sampled_from(DENSE).map(lambda layer: (layer, (6,)))
     layer, shape = draw(st.one_of(flat, kernel_layers()))

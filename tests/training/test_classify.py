@@ -18,14 +18,15 @@ from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, 
 from support.training_task import read_metrics, read_record
 
 import netdesc
+from netdesc.description.models import SpikeMoid
 from netdesc.events import from_dense, write_events
 from netdesc.graph import Classifier
-from netdesc.losses import SILENT, MostSpikes, MostSpikesInWindow
+from netdesc.losses import SILENT, MostSpikes, MostSpikesInWindow, SpikeMoidLoss
 from netdesc.report.run import read_run
 from netdesc.training import DataError
 from netdesc.training.arrays import ArraySamples
 from netdesc.training.batches import Batches
-from netdesc.training.confusion_counter import ConfusionCounter
+from netdesc.training.confusion_counter import ConfusionCounter, MultiHotCounter
 from netdesc.training.encoding import RateCode
 from netdesc.training.samples import SampleSpec
 from netdesc.training.session import Outcome
@@ -285,7 +286,7 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
 )
 def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> None:
     classifier = (MostSpikes if window is None else MostSpikesInWindow)(Classifier(window))
-    counter = ConfusionCounter(classifier, classes, CPU)
+    counter = ConfusionCounter(classifier, classes, ("output", "output"), CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)
     undecided, total, sure = [0] * classes, 0, []
@@ -310,6 +311,33 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
     assert score.undecided_by_label == (undecided if classes <= 64 else None)
     assert score.confusion == (confusion.tolist() if classes <= 64 else None)
     assert counter.pop_counts().sum() == 0
+
+
+@pytest.mark.parametrize("by_step", [False, True])
+def test_a_prediction_of_multi_hot_labels_is_correct_if_all_labels_are(by_step: bool) -> None:
+    section = SpikeMoid(
+        type="spike_moid", alpha=0.1, theta=0.25, window_steps=4 if by_step else None
+    )
+    counter = MultiHotCounter(SpikeMoidLoss(section), ("output", "v"), CPU)
+    outputs = [random_outputs(seed, 5, 3) for seed in range(20)]
+    rates = [output.mean(0, keepdim=True) for output in outputs]
+    if by_step:
+        rates = [
+            torch.stack([each[max(0, t - 3) : t + 1].sum(0) / 4 for t in range(10)])
+            for each in outputs
+        ]
+    sure, right = [], []
+    for output, rate in zip(outputs, rates, strict=True):
+        probability = torch.sigmoid((rate - 0.25) / 0.1)
+        labels = (probability[-1] > 0.5).float()
+        labels[0, 1] = 1 - labels[0, 1]
+        counter.add(output, labels)
+        right.append(((probability > 0.5) == labels.bool()).all(-1).double().mean())
+        sure.append(torch.maximum(probability, 1 - probability).prod(-1).mean())
+    score = counter.score(counter.pop_counts().tolist())
+    assert score.accuracy == pytest.approx(np.mean(right))
+    assert 0 < score.accuracy < 1
+    assert score.confidence == pytest.approx(np.mean(sure), rel=1e-4)
 
 
 def decided(predictions: np.ndarray, labels: np.ndarray, classes: int) -> list[tuple[int, int]]:

@@ -103,10 +103,15 @@ def test_multi_hot_labels_are_learnt(tmp_path: Path) -> None:
     hot = np.eye(CLASSES)[labels] + np.eye(CLASSES)[(labels + 1) % CLASSES]
     rows = read_metrics(run(tmp_path, multi_hot_document(), hot=hot))
     assert rows[-1]["validation_loss"] < 0.5 * rows[0]["validation_loss"]
-    assert "accuracy" not in rows[-1]
+    assert rows[-1]["accuracy"] > rows[0]["accuracy"]
+    best = min(rows, key=lambda row: row["validation_loss"])
+    found = netdesc.evaluate(tmp_path / "run", "validation")
+    assert found.score is not None
+    assert (found.score.accuracy, found.judged) == (best["validation_accuracy"], "samples")
     by_step = multi_hot_document(over="each_step", theta=0.0)
     rows = read_metrics(run(tmp_path / "steps", by_step, hot=np.repeat(hot[:, None], 12, 1)))
     assert rows[-1]["loss"] < rows[0]["loss"]
+    assert netdesc.evaluate(tmp_path / "steps/run").judged == "steps"
     document = multi_hot_document() | {"data": None}
     arrays = {"train": (samples(60)[0], 2 * hot), "encoding": {"type": "rate"}, "range": (0, 4)}
     with pytest.raises(DataError, match="other numbers than 0 and 1"):

@@ -18,6 +18,7 @@ from netdesc.cli.output import Output
 from netdesc.kernels.engine import use_engine
 from netdesc.training import DataError
 
+LOSS = {"type": "mean_squared_error", "skip_steps": 2}
 STEPS, COUNT = 20, 24
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(size=(COUNT, STEPS, 2))
@@ -40,7 +41,7 @@ def document(over: str = "mean", readout: str = "cuba") -> dict[str, Any]:
         "input": {"shape": [2]},
         "neurons": {"cuba": cuba, "sum": {"type": "integrator", "voltage_decay": 0.2}},
         "layers": layers,
-        "loss": {"type": "mean_squared_error", "over": over, "skip_steps": 2},
+        "loss": LOSS | {"over": over},
         "training": {
             "epochs": 3,
             "batch_size": 4,
@@ -82,6 +83,9 @@ def test_a_run_from_a_file_and_from_memory(tmp_path: Path, readout: str) -> None
     errors = result.errors
     assert errors is not None
     assert errors.root_mean_squared_error**2 == pytest.approx(result.loss, rel=1e-5)
+    of_state = netdesc.evaluate(in_memory | {"loss": LOSS | {"signal": "v"}}, data=data)
+    assert of_state.errors is not None
+    assert of_state.errors.root_mean_squared_error**2 == pytest.approx(of_state.loss, rel=1e-5)
     compiled = netdesc.compile(run)
     compiled.model.eval()
     real = np.rint(64 * INPUTS[2::3]) / 64

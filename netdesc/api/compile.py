@@ -177,6 +177,9 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
     _require_best_weights(folder)
     compiled = _build(description.document)
     load_weights(folder / CHECKPOINTS / BEST, compiled.model, {})
+    for _, block in compiled.model.blocks():
+        for part in block.synapses.values():
+            part.restore_mask()
     return description, compiled
 
 

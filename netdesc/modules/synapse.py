@@ -86,6 +86,12 @@ class Synapse(nn.Module):
         if self.gain is not None:
             self.gain.copy_(_norms(self.weight))
 
+    @torch.no_grad()
+    def restore_mask(self) -> None:
+        """Takes a mask whose file was not read from trained weights, which are 0 where it is."""
+        if self.mask is not None and self.mask.all():
+            self.mask.copy_(self.weight != 0)
+
     @property
     def parts(self) -> list[Synapse]:
         return [self]

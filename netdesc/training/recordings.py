@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -126,12 +126,14 @@ def read_tonic(
     kind, folder = getattr(known, data.dataset), resolve(data.path)
     found: dict[str, RecordedSamples] = {}
     names: list[str] = []
-    for part, options in _part_options(kind).items():
+    for part, choice in _part_options(kind, data.options).items():
         try:
-            dataset = kind(save_to=str(folder), **options)
+            dataset = kind(save_to=str(folder), **choice, **data.options)
             labels = list(dataset.targets)
             if len(labels) != len(dataset):
                 labels = [dataset[number][1] for number in range(len(dataset))]
+        except TypeError as error:
+            raise DataError(f"{data.dataset} of Tonic needs other data.options: {error}") from error
         except (OSError, ValueError, RuntimeError) as error:
             raise MissingDataError(
                 f"Tonic cannot load {data.dataset} in {folder}: {error}"
@@ -143,9 +145,18 @@ def read_tonic(
     return found
 
 
-def _part_options(kind: type) -> dict[str, dict[str, Any]]:
-    """Returns the arguments that choose each part of one of Tonic's datasets."""
-    parameters = inspect.signature(kind).parameters
+def _part_options(kind: type, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns the arguments that choose each part of a dataset of Tonic, unless ``options`` do.
+
+    DataError if the dataset does not take the options.
+    """
+    known = inspect.signature(kind).parameters
+    allowed = [name for name in known if name != "save_to" and "transform" not in name]
+    unknown = next((name for name in options if name not in allowed), None)
+    if unknown is not None:
+        listed = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
+        raise DataError(f'{kind.__name__} of Tonic takes no option "{unknown}"; {listed}')
+    parameters = known.keys() - options
     if "split" in parameters:
         splits = {"train": "train", "validation": "valid", "test": "test"}
         return {part: {"split": name} for part, name in splits.items()}

@@ -27,9 +27,9 @@ CLASSES = ("left", "right")
 class _Recordings:
     """A stand-in for the datasets of Tonic: events in a structured array, times in microseconds."""
 
-    def __init__(self, save_to: str, train: bool = True) -> None:
+    def __init__(self, save_to: str, train: bool = True, copies: int = 1, transform=None) -> None:
         self.folder, self.part = save_to, "train" if train else "test"
-        self.targets = [label for label in (0, 1) for _ in range(COUNTS[self.part])]
+        self.targets = [label for label in (0, 1) for _ in range(COUNTS[self.part])] * copies
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -65,11 +65,17 @@ class _Broken(_Recordings):
         raise OSError("no network")
 
 
+class _Scenes(_Recordings):
+    def __init__(self, save_to: str, scene: str) -> None:
+        super().__init__(save_to)
+
+
 @pytest.fixture
 def tonic(monkeypatch: pytest.MonkeyPatch) -> None:
     datasets: Any = types.ModuleType("tonic.datasets")
-    datasets.__all__ = ["Recordings", "Named", "Broken"]
-    datasets.Recordings, datasets.Named, datasets.Broken = _Recordings, _Named, _Broken
+    kinds = {"Recordings": _Recordings, "Named": _Named, "Broken": _Broken, "Scenes": _Scenes}
+    datasets.__all__ = list(kinds)
+    vars(datasets).update(kinds)
     package = types.ModuleType("tonic")
     package.__spec__ = importlib.machinery.ModuleSpec("tonic", None, origin="tonic")
     monkeypatch.setitem(sys.modules, "tonic", package)
@@ -184,14 +190,30 @@ def test_without_tonic_the_command_that_installs_it_is_told(
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        ("Absent", "Tonic has no dataset Absent; it has Recordings, Named, Broken"),
+        ("Absent", "Tonic has no dataset Absent; it has Recordings, Named, Broken, Scenes"),
         ("Broken", "Tonic cannot load Broken in .*data: no network"),
+        ("Scenes", "Scenes of Tonic needs other data.options: .*'scene'"),
     ],
 )
 def test_what_tonic_does_not_have(dataset: str, message: str, tmp_path: Path, tonic: None) -> None:
     path = write_document(tmp_path, {**KINDS["tonic"], "dataset": dataset})
     with pytest.raises(DataError, match=message):
         netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+
+
+def test_options_are_arguments_of_a_dataset_of_tonic(tmp_path: Path, tonic: None) -> None:
+    def read(**options: Any) -> Any:
+        path = write_document(tmp_path, {**KINDS["tonic"], "options": options})
+        return read_splits(
+            netdesc.load(path), SampleSpec(12, 1.0, (2, 2, 3), (2,), classes=2), print
+        )
+
+    assert len(read(copies=3).train) == 3 * len(read().train)
+    only_test = read(train=False)
+    assert (len(only_test.train), only_test.test) == (len(read().test), None)
+    for name in ("transform", "save_to", "absent"):
+        with pytest.raises(DataError, match=f'no option "{name}"; it takes train, copies'):
+            read(**{name: 1})
 
 
 def test_labels_of_an_idx_file_are_named_by_their_file(tmp_path: Path) -> None:

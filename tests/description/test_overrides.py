@@ -161,7 +161,7 @@ def test_sections_of_several_types_can_be_created(arguments, read, value, networ
         ("classifier.window_steps=3", "ND102", '"type" is missing in classifier'),
         ("classifier.typ=rate", "ND112", 'did you mean "type"?'),
         ("data.range.2=1", "ND112", "0 to 1"),
-        ("data.range.1=0", "ND233", "from 0 to 0"),
+        ("data.range.1=0", "ND216", "from 0 to 0"),
         ("data.range.0=0.5", "ND320", "from 0.5 to 1"),
     ],
 )

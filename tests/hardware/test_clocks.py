@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from support.exchange_samples import dense, document, model_of
 from support.networks import any_neuron, networks
 from support.neuron_definitions import example_fields
-from support.plain_layers import plain_documents
 
 from netdesc.description import Document
 from netdesc.graph import build_graph
@@ -35,7 +34,7 @@ def network_of(content: dict[str, Any], seed: int) -> tuple[Any, Any]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(networks(any_neuron()) | plain_documents(), st.integers(0, 999), st.data())
+@given(networks(any_neuron()), st.integers(0, 999), st.data())
 def test_chunks_of_any_lengths_equal_one_run(
     content: dict[str, Any], seed: int, data: st.DataObject
 ) -> None:

@@ -3,9 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support.plain_layers import plain_documents
 from torch.nn import functional
 
 import netdesc
@@ -24,27 +21,6 @@ def signal(*shape, seed=0):
     """Multiples of 1/4096 of both signs, as a graded layer hands them on."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(-9000, 9000, shape, generator=generator) / 4096
-
-
-@settings(deadline=None, max_examples=12)
-@given(document=plain_documents(), seed=st.integers(0, 999), is_graded=st.booleans())
-def test_floats_integers_and_pieces_of_a_stream_agree(document, seed, is_graded):
-    compiled = netdesc.compile(document)
-    steps, (inputs,) = compiled.graph.steps, compiled.graph.input_shape
-    spikes = (torch.rand(steps, 2, inputs, generator=torch.manual_seed(seed)) < 0.4).float()
-    input_TBN = signal(steps, 2, inputs, seed=seed) if is_graded else spikes
-    output_TBN = compiled.model(input_TBN)
-    assert output_TBN.shape == (compiled.graph.output_steps, 2, 2)
-    network = IntegerNetwork(compiled.graph, compiled.model.folded_state())
-    output_TN = network.run_all(input_TBN[:, 1].numpy())
-    np.testing.assert_array_equal(output_TN, output_TBN[:, 1].detach().numpy())
-    factor = compiled.graph.decimation
-    if steps % factor == 0:
-        state, pieces = None, []
-        for piece in input_TBN.split(factor):
-            output, state = compiled.model.eval().stream(piece, state)
-            pieces.append(output)
-        assert torch.equal(torch.cat(pieces), output_TBN)
 
 
 def test_a_mean_is_cut_toward_zero_and_has_the_gradient_of_a_mean():

@@ -61,18 +61,6 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
 }
 """Fields that all layers with synapses have."""
 
-VIEWS: tuple[dict[str, Any], ...] = (
-    {"type": "flatten"},
-    {"type": "delay", "steps": 2},
-    {"type": "time_decimation", "factor": 5},
-    {"type": "population_average", "units": 1},
-    {"type": "max_pool", "kernel": 2, "stride": 1, "padding": 1},
-    {"type": "average_pool", "kernel": 3, "stride": 2, "padding": 1},
-    {"type": "concat", "from": ["first", "input"]},
-    {"type": "concat", "axis": 2, "from": ["input", "first"]},
-)
-"""Layers without synapses."""
-
 DENSE: tuple[dict[str, Any], ...] = (
     {"type": "dense", "units": 5},
     {"type": "recurrent", "units": 5, "recurrent_weight_scale": 2.0},
@@ -80,6 +68,26 @@ DENSE: tuple[dict[str, Any], ...] = (
     # Files do not hold the axonal step of neurons at the input, of which the export warns.
     {"type": "neurons", "weight": 0.75, "bias": -0.25, "axonal_delay_step": False},
 )
+
+
+@st.composite
+def views(draw: st.DrawFn) -> dict[str, Any]:
+    """A layer without synapses, which may not fit its input."""
+    kernel = draw(st.lists(st.integers(1, 3), min_size=2, max_size=2))
+    padding = [draw(st.integers(0, size // 2)) for size in kernel]
+    pool = {"kernel": kernel, "stride": draw(st.none() | st.integers(1, 3)), "padding": padding}
+    sources, axis = draw(st.permutations(["first", "input"])), draw(st.integers(0, 2))
+    number = draw(st.integers(1, 5))
+    kinds: list[dict[str, Any]] = [
+        {"type": "flatten"},
+        {"type": "delay", "steps": number},
+        {"type": "time_decimation", "factor": number},
+        {"type": "population_average", "units": number},
+        {"type": "max_pool", **pool},
+        {"type": "average_pool", **pool},
+        {"type": "concat", "from": sources, "axis": axis},
+    ]
+    return {"name": "view"} | draw(st.sampled_from(kinds))
 
 
 @st.composite
@@ -92,7 +100,7 @@ def networks(draw: st.DrawFn, neurons: st.SearchStrategy[dict[str, Any]]) -> dic
     chosen = {name: draw(values) for name, values in OPTIONS.items() if name not in layer}
     neuron = draw(st.none() | neurons)
     first = {"name": "first", "neuron": neuron, "weight_scale": 3.0, **layer, **chosen}
-    view = {"name": "view", **draw(st.sampled_from(VIEWS))}
+    view = draw(views())
     last = {"name": "last", "type": "dense", "units": 4, "weight_scale": 4.0, "neuron": COMPILED[0]}
     document = {
         "format": 1,

@@ -119,7 +119,7 @@ def _input_checks(data: Arrays, header: Header) -> Iterator[_ValueCheck]:
     elif data.is_scaled:
         low, high = (header.round_to_type(end) for end in data.range)
         message = f"data.range goes from {data.range[0]:g} to {data.range[1]:g}"
-        if low < high:  # else ND233
+        if low < high:  # else ND216
             yield _ValueCheck(low, high, "ND320", "range", message, "lie outside")
     else:
         largest, note = sys.float_info.max, "are NaN or infinite"

@@ -107,7 +107,7 @@ class FileChecks:
         """
         parts = reference.parts
         place = parts[1] if parts[0] == "layers" else parts[-2]
-        key = (parts[0], place, *vars(reference.holder).values())
+        key = (parts[0], place, repr(reference.holder))
         found = (
             self._check(reference, self.resolve(reference.path)) if key not in self.valid else []
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.description.models.data import (
@@ -65,6 +65,18 @@ class EventFolders(BinnedEvents):
         return {name: folder for name, folder in known.items() if folder is not None}
 
 
+def _scalar_tag(value: object) -> str:
+    if isinstance(value, bool):
+        return "<flag>"
+    return "<text>" if isinstance(value, str) else "<plain>"
+
+
+Option = Annotated[
+    Annotated[bool, Tag("<flag>")] | Annotated[str, Tag("<text>")] | Annotated[int, Tag("<plain>")],
+    Discriminator(_scalar_tag),
+]
+
+
 class Tonic(BinnedEvents):
     """A dataset of the package Tonic, which loads or downloads it: pip install "netdesc[tonic]"."""
 
@@ -77,5 +89,12 @@ class Tonic(BinnedEvents):
         "the JSON file, and to the working directory in --set.",
         example="datasets",
         is_path=True,
+    )
+    options: dict[str, Option] = field(
+        "Further arguments of the dataset's class, such as first_saccade_only of NMNIST. With the "
+        "one that chooses a part (train or split), all samples are for training.",
+        default={},
+        example={"first_saccade_only": True},
+        max_length=100,
     )
     augmentation: Augmentation = augmentation_field()

@@ -6,14 +6,15 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 
 @rule(
     "ND216",
-    "a range with its ends swapped or too far apart",
+    "a range with its ends swapped, equal or too far apart",
     at="/neurons/cuba",
     wrong='{"type": "lif", "threshold": 1, "voltage_decay": [0.2, 0.1], "per_channel": true}',
     right='{"type": "lif", "threshold": 1, "voltage_decay": [0.1, 0.2], "per_channel": true}',
 )
 def check(context: Context) -> Found:
-    """A range is [low, high]. low must not be larger than high, and high - low must fit into a
-    64-bit float, so it must be less than 1.8e308.
+    """A range is [low, high]. low must not be larger than high. The low end of data.range becomes 0
+    and the high end 1, so they must not be equal, and high - low must fit into a 64-bit float, so
+    it must be less than 1.8e308.
 
     Swap the two ends, or write the smallest and the largest value of data into data.range.
     """
@@ -27,10 +28,14 @@ def check(context: Context) -> Found:
             case _:
                 pass
     data = context.document.data
-    if isinstance(data, ValueData) and math.isinf(data.range[1] - data.range[0]):
-        # If the width of the range is infinite, every value is encoded as 0, so no input spikes.
-        low, high = data.range
+    if not isinstance(data, ValueData):
+        return
+    low, high = data.range
+    if low >= high:
+        message = f"data.range goes from {low:g} to {high:g}: the first must be smaller"
+        first = RelatedPath(("data", "range", 0), "the low end")
+        yield RuleDiagnostic(("data", "range", 1), message, related=(first,))
+    elif math.isinf(high - low):  # every value would be encoded as 0, so that no input spikes
         message = f"data.range goes from {low:g} to {high:g}, too far apart for a 64-bit float"
-        yield RuleDiagnostic(
-            ("data", "range"), message, hint="write the smallest and the largest value"
-        )
+        hint = "write the smallest and the largest value"
+        yield RuleDiagnostic(("data", "range"), message, hint=hint)

@@ -4,7 +4,7 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 
 @rule(
     "ND232",
-    "true_rate is not larger than false_rate",
+    "two rates in the wrong order",
     at="/loss",
     wrong='{"type": "spike_rate", "true_rate": 0.02, "false_rate": 0.03}',
     right='{"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}',
@@ -12,9 +12,10 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 )
 def check(context: Context) -> Found:
     """spike_rate trains the label's neuron to spike at true_rate and the other neurons to spike at
-    false_rate. The neuron that spikes most gives the class, so true_rate must be larger.
+    false_rate. The neuron that spikes most gives the class, so true_rate must be larger. The
+    regularizer event_rate costs nothing from min_rate to max_rate, so min_rate must not be larger.
 
-    Make true_rate larger than false_rate.
+    Exchange the rates, or change one of them.
     """
     for parts, loss in context.losses():
         if isinstance(loss, SpikeRate) and loss.true_rate <= loss.false_rate:
@@ -23,4 +24,11 @@ def check(context: Context) -> Found:
                 f"true_rate {loss.true_rate:g} is not larger than false_rate {loss.false_rate:g}, "
                 "so the label's neuron would not spike most",
                 related=(RelatedPath((*parts, "false_rate"), "the rate of the other neurons"),),
+            )
+    for index, each in enumerate(context.document.regularizers):
+        if each.min_rate > each.max_rate:
+            yield RuleDiagnostic(
+                ("regularizers", index, "min_rate"),
+                f"min_rate {each.min_rate:g} is larger than max_rate {each.max_rate:g}",
+                related=(RelatedPath(("regularizers", index, "max_rate"), "the highest rate"),),
             )

@@ -30,7 +30,7 @@ CASES = [
 ]  # fmt: skip
 OF_LABELS = [
     ("/loss", '{"type": "spike_rate", "window_steps": 200}', "ND231", ["100"]),
-    ("/data/range", "[1, 0]", "ND233", ["1"]),
+    ("/data/range", "[1, 0]", "ND216", ["1"]),
     ("/data/labels", '"labels_without_1"', "ND235", ["2"]),
     ("/data/labels", '"labels_from_1"', "ND316", ["2"]),
     ("/input/shape", "[5]", "ND313", ['"shape"']),

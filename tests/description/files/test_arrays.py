@@ -256,10 +256,7 @@ def test_a_range_that_is_too_wide_is_refused(tmp_path):
     assert (diagnostic.code, diagnostic.pointer) == ("ND216", "/data/range")
     assert "from -1e+308 to 1e+308" in diagnostic.message
     assert array_findings(tmp_path, labelled_data(range=[-8e307, 9e307])) == []
-    assert codes(array_findings(tmp_path, labelled_data(range=[1e308, -1e308]))) == [
-        "ND216",
-        "ND233",
-    ]
+    assert codes(array_findings(tmp_path, labelled_data(range=[1e308, -1e308]))) == ["ND216"]
 
 
 @UNHURRIED

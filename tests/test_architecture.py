@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 14_100,
+    "description": 13_780,
     "neurons": 3_540,
     "graph": 660,
     "events": 2_120,
@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "kernels": 10_500,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_800,
+    "training": 5_850,
     "exchange": 3_265,
     "hardware": 1_330,
     "report": 3_800,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 57_130
+MAX_PACKAGE_LINES = 57_120
 MAX_TEST_LINES = 39_000
 
 

@@ -67,18 +67,6 @@ def test_the_number_of_winners_has_an_effect() -> None:
     assert len(set(rates)) == 3
 
 
-def test_a_stream_in_pieces_is_the_whole() -> None:
-    for delay in (True, False):
-        model = network(*(each | {"axonal_delay_step": delay} for each in LAYERS)).eval()
-        input_TBN = spikes(40, 2, 10, density=0.3)
-        expected_TBN, state, parts = model(input_TBN), None, []
-        for piece_TBN in input_TBN.split([1, 7, 20, 12]):
-            out_TBN, state = model.stream(piece_TBN, state)
-            parts.append(out_TBN)
-        assert expected_TBN.any()
-        assert torch.equal(torch.cat(parts), expected_TBN)
-
-
 def test_persistent_states_include_the_last_spikes() -> None:
     kept = neuron(persistent_state=True)
     model = network(recurrent("a", 20, weight_scale=4.0, neuron=kept), seed=3).eval()

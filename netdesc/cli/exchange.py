@@ -103,9 +103,12 @@ def import_command(
     output.print_table(headings, [[row[each] for each in headings] for row in rows])
     output.print("", "filled in for training, because the file does not say:")
     output.print(*(f"- {note}" for note in imported.assumptions))
+    first, image = imported.description["layers"][0], ""
+    if first["type"] == "neurons" and first["neuron"]:
+        image = '; if a sample is one image, with "encoding": {"type": "constant"}'
     output.print(
         f"to state other values, edit {document}, or give train the options in brackets with "
-        f"other values; to train, add data, such as {DATA_EXAMPLE}"
+        f"other values; to train, add data, such as {DATA_EXAMPLE}{image}"
     )
     output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")
 

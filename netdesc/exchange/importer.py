@@ -243,7 +243,7 @@ def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
     """Yields sentences for values of neurons that no ``.net`` file holds."""
     for name, section in neurons.items():
         learnable = NEURONS[section["type"]].model_validate_json(json.dumps(section)).learnable()
-        if learnable:
+        if learnable and not section.get("fine_units"):
             values = {"learn": [*learnable][-1:], "dropout": 0.1}
             learn, dropout = (
                 f"--set {shlex.quote(f'neurons.{name}.{field}={json.dumps(value)}')}"

@@ -5,7 +5,8 @@ The estimate is the sum of
 - per trained number: 4 bytes (float32), and in training 4 more for its gradient, 4 for its best
   value so far, and 4 for each of the optimizer's states (Adam has two);
 - per neuron, time step and sample: 4 bytes for each value that the neuron's program stores, and 8
-  for the output and its gradient (``SynapticNode.numbers_per_neuron``);
+  for the output (``SynapticNode.numbers_per_neuron``), and for each state that a loss reads, and
+  their gradients;
 - per value of a batch's inputs and target spikes: 4 bytes.
 
 It leaves out Python, torch and compiled kernels (about 500 MB together), samples that are not in
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from netdesc.description.models import Training
+from netdesc.description.models.loss import OUTPUT
 from netdesc.description.shapes import INPUT
 from netdesc.graph.nodes import Graph, LayerNode
 
@@ -86,11 +88,13 @@ def layer_memory(graph: Graph, layer: LayerNode, batch: int, states: int) -> Lay
 
     ``states`` is the number of the optimizer's states per trained number (2 for Adam).
     """
+    states_read = sum(name == layer.name and read != OUTPUT for name, read in graph.signals)
+    numbers = layer.numbers_per_neuron + 2 * states_read
     return LayerMemory(
         weights=FLOAT_BYTES * (layer.parameters + layer.fixed_weights),
         device_bits=None if layer.bits is None else layer.bits * layer.weights,
         training=(2 + states) * FLOAT_BYTES * layer.parameters,
-        activity=layer.numbers_per_neuron * FLOAT_BYTES * layer.neurons * layer.steps * batch,
+        activity=numbers * FLOAT_BYTES * layer.neurons * layer.steps * batch,
     )
 
 

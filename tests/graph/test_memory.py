@@ -44,6 +44,13 @@ def test_activity_is_three_numbers_a_neuron_step_and_sample() -> None:
     assert activity == [4 * 3 * units * STEPS * 4 for units in (10, 20, 0)]
 
 
+def test_a_state_that_a_loss_reads_counts_with_its_gradient() -> None:
+    losses = [{"type": "cross_entropy"}, {"type": "cross_entropy", "signal": "v", "over": "max"}]
+    graph = graph_of([10, 20], {}, {}, losses)
+    activity = [layer_memory(graph, each, 4, 2).activity for each in graph.layers]
+    assert activity == [4 * 3 * 10 * STEPS * 4, 4 * 5 * 20 * STEPS * 4]
+
+
 def test_training_memory_has_gradients_states_and_best_values() -> None:
     graph = graph_of([10], {"learn": ["voltage_decay"]}, {"weight_norm": True})
     memory = layer_memory(graph, graph.layers[0], 4, 2)

@@ -315,19 +315,14 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
 
 @pytest.mark.parametrize("by_step", [False, True])
 def test_a_prediction_of_multi_hot_labels_is_correct_if_all_labels_are(by_step: bool) -> None:
-    section = SpikeMoid(
-        type="spike_moid", alpha=0.1, theta=0.25, window_steps=4 if by_step else None
-    )
+    window = 4 if by_step else None
+    section = SpikeMoid(type="spike_moid", alpha=0.1, theta=0.25, window_steps=window)
     counter = MultiHotCounter(SpikeMoidLoss(section), ("output", "v"), CPU)
-    outputs = [random_outputs(seed, 5, 3) for seed in range(20)]
-    rates = [output.mean(0, keepdim=True) for output in outputs]
-    if by_step:
-        rates = [
-            torch.stack([each[max(0, t - 3) : t + 1].sum(0) / 4 for t in range(10)])
-            for each in outputs
-        ]
     sure, right = [], []
-    for output, rate in zip(outputs, rates, strict=True):
+    for seed in range(20):
+        output = random_outputs(seed, 5, 3)
+        windows = [output[max(0, t - 3) : t + 1].sum(0) / 4 for t in range(10)]
+        rate = torch.stack(windows) if by_step else output.mean(0, keepdim=True)
         probability = torch.sigmoid((rate - 0.25) / 0.1)
         labels = (probability[-1] > 0.5).float()
         labels[0, 1] = 1 - labels[0, 1]

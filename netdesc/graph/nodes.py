@@ -289,6 +289,11 @@ class Graph:
         return list(dict.fromkeys(found))
 
     @property
+    def read_by_state(self) -> set[str]:
+        """The layers of which a loss reads a state: they need not spike."""
+        return {name for name, signal in self.signals if signal != OUTPUT}
+
+    @property
     def output_shape(self) -> Shape:
         return self.layers[-1].output_shape
 

@@ -38,6 +38,7 @@ def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -
     if not len(run.metrics) or (run.activity is not None and not run.activity.epoch):
         return Diagnosis()
     dead = [each.name for each in rates if each.silent == each.neurons]
+    dead = [name for name in dead if name not in run.graph.read_by_state]
     layers = run.graph.neuron_layers
     if silence := list(_silence(run, dead, zeroed)):
         silent = (each for each in layers if each.name in {*dead, *zeroed})
@@ -51,7 +52,7 @@ def _silence(run: RunData, dead: Sequence[str], zeroed: Sequence[str]) -> Iterat
     silent, count, what = 0, 0, "samples shown below"
     if confusion is not None:
         silent, count, what = int(confusion.undecided.sum()), confusion.total, run.classified_items
-    elif activity is not None and run.graph.classes is None:
+    elif activity is not None and run.graph.classes is None and not run.graph.read_by_state:
         outputs = [
             each.output
             for each in activity.samples

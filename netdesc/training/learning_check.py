@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 
-def learning_problems(epoch_metrics: Mapping[str, Any]) -> Iterator[str]:
+def learning_problems(
+    epoch_metrics: Mapping[str, Any], read_by_state: Collection[str] = ()
+) -> Iterator[str]:
     """Yields sentences about layers without spikes and about layers without gradient.
 
     ``epoch_metrics`` is a line of ``metrics.jsonl``. Its spike rates cover all training samples. At
-    a loss of 0 all gradients are 0, so nothing is said about gradients.
+    a loss of 0 all gradients are 0, so nothing is said about gradients. The layers
+    ``read_by_state`` need not spike.
     """
-    silent = _layers_at_zero(epoch_metrics["spike_rates"])
+    rates = epoch_metrics["spike_rates"]
+    silent = [layer for layer in _layers_at_zero(rates) if layer not in read_by_state]
     if silent:
         yield (
             f"no neuron of {_quote(silent)} spiked in the last epoch; a lower threshold or a "

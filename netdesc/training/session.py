@@ -241,7 +241,7 @@ class Session:
         report(message)
         warnings: list[str] = []
         if status == "done":
-            warnings += learning_problems(self.progress.last)
+            warnings += learning_problems(self.progress.last, self.setup.graph.read_by_state)
         for warning in warnings:
             self.display.log(f"warning: {warning}")
         best, final = self.record.fields["best"], self.record.fields["final"]

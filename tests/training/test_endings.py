@@ -283,5 +283,6 @@ def test_layers_that_do_not_spike_or_learn_are_named_at_the_end(
 
 @pytest.mark.parametrize(("loss", "number"), [(3.0, 1), (0.0, 0)])
 def test_a_network_without_loss_needs_no_gradient(loss: float, number: int) -> None:
-    row = {"loss": loss, "spike_rates": {"only": 0.1}, "gradient_norms": {"only": 0.0}}
-    assert len(list(learning_problems(row))) == number
+    row = {"loss": loss, "spike_rates": {"only": 0.0}, "gradient_norms": {"only": 0.0}}
+    assert len(list(learning_problems(row, {"only"}))) == number
+    assert len(list(learning_problems(row))) == number + 1

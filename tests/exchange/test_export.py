@@ -49,6 +49,5 @@ def test_warnings_name_the_layers_behind_one_that_only_delays(tmp_path: Path) ->
     layers = [LATER, dense("a", 2, bias=True), dense("b", 3, bias=True)]
     warnings = export_net(model_of(document([4], layers)), tmp_path / "a.net")
     assert any('layers "a", "b": netx adds the bias' in each for each in warnings)
-    assert [layer.delay is None for _, layer in read_net(tmp_path / "a.net").net.neuron_layers] == [
-        False, True,
-    ]  # fmt: skip
+    (_, first), (_, second) = read_net(tmp_path / "a.net").net.neuron_layers
+    assert (first.delay is None, second.delay is None) == (False, True)

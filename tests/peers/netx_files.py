@@ -290,10 +290,8 @@ def _report(name: str, expected_TN: np.ndarray, found_TN: np.ndarray) -> None:
         differences[steps] = np.abs(shifted_TN - expected_TN[: len(shifted_TN)])
     counts = {steps: np.count_nonzero(each) for steps, each in differences.items()}
     shift = min(differences, key=lambda steps: (counts[steps], differences[steps].max()))
-    unequal = counts[shift]
-    total = np.count_nonzero(expected_TN)
-    largest = differences[shift].max()
-    print(f"{name}: {unequal} of {total} outputs differ, by {largest:g}; shift {shift}")
+    total, largest = np.count_nonzero(expected_TN), differences[shift].max()
+    print(f"{name}: {counts[shift]} of {total} outputs differ, by {largest:g}; shift {shift}")
 
 
 if __name__ == "__main__":

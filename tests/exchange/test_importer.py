@@ -152,7 +152,7 @@ def test_a_network_as_slayerpytorch_writes_them(tmp_path: Path) -> None:
     )  # fmt: skip
     imported = import_net(path)
     kinds = [row.type for row in imported.table]
-    assert kinds == "input conv pool conv flatten dense average".split()
+    assert kinds == ["input", "conv", "pool", "conv", "flatten", "dense", "average"]
     netdesc.export_net(netdesc.compile(imported).model, tmp_path / "new.net")
     input_TN = rng.random((40, 1, 6, 6)) < 0.3
     output_TN = netdesc.run_integer(path, input_TN)

@@ -121,7 +121,7 @@ LINE_BUDGETS = {
     "report": 3_800,
     "comparing": 600,
     "bench": 2_090,
-    "api": 1_890,
+    "api": 1_895,
     "cli": 4_830,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

@@ -27,15 +27,18 @@ from netdesc.training import DataError
 from netdesc.training.batches import Batches
 from netdesc.training.samples import SampleSpec
 
-RANDOM_STEPS, RANDOM_RATE, RANDOM_SEED = 300, 0.2, 0
-"""Random input spikes: at most so many steps, spikes a neuron and step, and the seed."""
+RANDOM_RATE, RANDOM_SEED = 0.2, 0
+"""Random input spikes: spikes a neuron and step, and the seed."""
 
 SAMPLED_PARTS: tuple[Part, ...] = ("validation", "test", "train")
 """The input is the first sample of the first of these parts that has any."""
 
-SHORT_STEPS, SHORT_OPERATIONS = (10, 250), 100_000_000
-"""At the end of training: the fewest steps of the last layer, the most steps, and the most
-operations if that leaves steps enough."""
+FEWEST_STEPS = 10
+"""The fewest steps of the last layer, unless the sample is shorter."""
+
+RANDOM_LIMITS, SHORT_LIMITS = (300, 1_000_000_000), (250, 100_000_000)
+"""The most steps of random spikes, and at the end of training, and the most operations, if they
+leave steps enough."""
 
 ROUNDING = "rounding", "their states are rounded differently"
 """The reason for a difference if there is no other, and its explanation."""
@@ -176,7 +179,7 @@ def _own_input(opened: OpenedNetwork) -> tuple[str, NDArray[np.float32], list[st
             seed, cpu = description.document.training.seed, torch.device("cpu")
             batch = next(Batches(parts[part][:1], 1, cpu, seed).in_order())
             return f"{part} sample 0", batch.input_TBN[:, 0].numpy(), warnings
-    steps = min(graph.steps, RANDOM_STEPS)
+    steps = min(graph.steps, _limit_steps(graph, *RANDOM_LIMITS))
     random_TN = np.random.default_rng(RANDOM_SEED).random((steps, *graph.input_shape))
     name = f"random spikes of seed {RANDOM_SEED}"
     return name, (random_TN < RANDOM_RATE).astype(np.float32), warnings
@@ -189,11 +192,14 @@ def verify_shortly(
 
     The steps are so few that this takes less than a second.
     """
-    graph, (fewest, most) = model.graph, SHORT_STEPS
-    delay = sum(layer.delay for layer in graph.layers)
-    steps = max(delay + fewest, min(most, SHORT_OPERATIONS // graph.synapses))
+    steps = _limit_steps(model.graph, *SHORT_LIMITS)
     found = compare_runs(model, exported, sample_TN[:steps].cpu().numpy())
     return replace(found, input=name)
+
+
+def _limit_steps(graph: Graph, most: int, operations: int) -> int:
+    delay = sum(layer.delay for layer in graph.layers)
+    return max(delay + FEWEST_STEPS, min(most, operations // graph.synapses))
 
 
 def compare_runs(

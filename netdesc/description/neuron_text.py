@@ -16,7 +16,6 @@ from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.equations import read
 from netdesc.neurons.functions import signature
 from netdesc.neurons.models import NEURONS, NeuronSection
-from netdesc.neurons.models.base import Equations
 from netdesc.neurons.models.equations import EquationParameter
 
 KIND_TEXTS: dict[ParameterKind, str] = {
@@ -139,8 +138,12 @@ def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> 
     lines = textwrap.wrap(f"{record['type']}: {record['text']}", width)
     lines += ["", *_equation_lines(equations, width)]
     for title, other in _alternatives(neuron) if is_example else ():
-        changed = {part: each for part, each in asdict(other).items() if each != equations[part]}
-        lines += ["", title, *_equation_lines(changed, width)]
+        others, unit = (
+            asdict(other.equations()),
+            f"in units of 1/{1 << other.definition().unit_bits}",
+        )
+        changed = {part: each for part, each in others.items() if each != equations[part]}
+        lines += ["", title, *(_equation_lines(changed, width) if changed else ["states " + unit])]
     lines += ["", f"input{'s'[: len(record['inputs']) > 1]}: {', '.join(record['inputs'])}"]
     lines += ["", f"states, which begin at 0, in units of 1/{round(1 / record['state_unit'])}"]
     lines += [
@@ -178,10 +181,9 @@ def _equation_lines(parts: dict[str, Any], width: int) -> Iterator[str]:
             yield from _indented(sentence, width, 11)
 
 
-def _alternatives(neuron: NeuronSection) -> Iterator[tuple[str, Equations]]:
-    """Yields the equations of each other choice of the neuron's own options, with a title."""
+def _alternatives(neuron: NeuronSection) -> Iterator[tuple[str, NeuronSection]]:
+    """Yields the neuron with each other choice of its own options, and a title."""
     for name, choices in own_options(type(neuron)).items():
         for value in choices:
             if value != getattr(neuron, name):
-                other = neuron.model_copy(update={name: value})
-                yield f'with "{name}": {json.dumps(value)}', other.equations()
+                yield f'with "{name}": {json.dumps(value)}', neuron.model_copy(update={name: value})

@@ -51,6 +51,7 @@ def test_values_units_and_ranges_are_those_of_the_document() -> None:
     assert cuba["parameters"]["voltage_decay"]["unit"] == "share per step"
     assert cuba["states"] == {"u": "wraps", "v": "is clipped"}
     assert neuron_record(example_neuron("sigma_delta"))["state_unit"] == 2**-18
+    assert "1/262144" in neuron_text(example_neuron("integrator"), is_example=True)
 
 
 def test_all_functions_and_kinds_have_a_text() -> None:

@@ -98,9 +98,10 @@ def _object_from_word(parts: Parts, actual: str, data: Any) -> str | None:
 def _list_of_one(parts: Parts, actual: Any, data: Any) -> str | None:
     """Returns the JSON text of a list of a value, which becomes a number if the list takes some."""
     forms = structure.annotations_at((*parts, 0), data)
-    takes_text = any(
-        str in structure.alternatives(form) or actual in structure.literals(form) for form in forms
-    )
+    types = {each for form in forms for each in structure.alternatives(form)}
+    takes_text = str in types or any(actual in structure.literals(form) for form in forms)
+    if isinstance(actual, float) and float not in types:
+        return None
     if takes_text or not isinstance(actual, str):
         return _json([actual])
     number = plain_number(actual)

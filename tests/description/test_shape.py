@@ -154,6 +154,7 @@ WRITE = {
     # what is done: the hint
     "a number in a list": (('"units": 10', '"units": [10]'), "write 10"),
     "a text for numbers": (("[64]", '"64"'), "write [64]"),
+    "a fraction for integers": (("[64]", "6.5"), "such as [64]"),
     "a text that is no number": (("[0, 16]", '"0-16"'), "such as [0, 255]"),
     "a name with a space": (('"output"', '"out put"'), 'write "out_put"'),
     "a decay of a device": (('_decay": 0.1', '_decay": 410'), "write 0.100098 for 410 of 4096"),

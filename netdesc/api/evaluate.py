@@ -117,7 +117,7 @@ def evaluate(
     opened = open_network(run, with_files=data is None)
     compiled, description, folder, *_ = opened
     if folder is not None and data is None:
-        load(lock_of(folder), {"weights": None})  # checks the files; a run has its own weights
+        _check_data_files(folder, description)
     if description is None and data is None:
         raise TypeError(
             "a network that is compiled or imported names no data; pass it: "
@@ -142,6 +142,13 @@ def evaluate(
     device = next(compiled.model.parameters()).device
     batches = Batches(found[chosen], batch_size, device, seed)
     return _evaluate(compiled, chosen, batches, warnings)
+
+
+def _check_data_files(folder: Path, description: Description | None) -> None:
+    """Raises DescriptionError unless the data files of a run are there. It has its own weights."""
+    layers = enumerate(description.document.layers if description else ())
+    masks = [f"layers.{at}.mask" for at, layer in layers if getattr(layer, "mask", None)]
+    load(lock_of(folder), dict.fromkeys(["weights", *masks]))
 
 
 def _memory_data(

@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_775,
+    "description": 13_730,
     "neurons": 3_540,
     "graph": 660,
     "events": 2_120,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 57_120
+MAX_PACKAGE_LINES = 57_100
 MAX_TEST_LINES = 39_000
 
 

@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_730,
+    "description": 13_720,
     "neurons": 3_540,
     "graph": 660,
     "events": 2_120,
@@ -121,7 +121,7 @@ LINE_BUDGETS = {
     "report": 3_800,
     "comparing": 600,
     "bench": 2_090,
-    "api": 1_895,
+    "api": 1_905,
     "cli": 4_830,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

@@ -106,7 +106,6 @@ def test_multi_hot_labels_are_learnt(tmp_path: Path) -> None:
     assert rows[-1]["accuracy"] > rows[0]["accuracy"]
     best = min(rows, key=lambda row: row["validation_loss"])
     found = netdesc.evaluate(tmp_path / "run", "validation")
-    assert found.score is not None
     assert (found.score.accuracy, found.judged) == (best["validation_accuracy"], "samples")
     by_step = multi_hot_document(over="each_step", theta=0.0)
     rows = read_metrics(run(tmp_path / "steps", by_step, hot=np.repeat(hot[:, None], 12, 1)))

@@ -32,6 +32,7 @@ from netdesc.kernels.cpu.gemm.gemm_packing import (
     tiles_in,
 )
 from netdesc.kernels.cpu.runtime.denormals import flush_denormals, restore_denormals
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_for_kernels
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.layout import Matrix, matrix_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
@@ -175,7 +176,7 @@ def _broadcast(builder: Any, number: Any) -> Any:
     )
 
 
-@numba.njit
+@jit_for_kernels
 def _multiply_edge(tile, panel, depth, size, add, out, at):
     """Computes a tile at the edge of ``out``, which has only ``size`` rows and columns.
 
@@ -198,7 +199,7 @@ def _multiply_edge(tile, panel, depth, size, add, out, at):
             out.numbers[to] = old + edge[r * TILE_COLUMNS + c]
 
 
-@numba.njit
+@jit_for_kernels
 def multiply_block(left, right, shape, add, out):
     """Computes ``out (+)= left @ right`` on one thread; all three are ``Matrix``.
 

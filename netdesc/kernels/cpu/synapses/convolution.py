@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_for_kernels
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
@@ -149,7 +150,7 @@ def _add(source, source_at, target, target_at, count):
         store(target, target_at + first, total, n)
 
 
-@numba.njit
+@jit_for_kernels
 def _write_channels_first(values, patches, row):
     """Writes values [groups, positions, channels] to a row [groups, channels, positions], and sets
     them to 0.
@@ -168,7 +169,7 @@ def _write_channels_first(values, patches, row):
             store(values, at, broadcast(np.float32(0)), n)
 
 
-@numba.njit
+@jit_for_kernels
 def _write_channels_last(row, patches, values):
     """Writes a row [groups, channels, positions] to values [groups, positions, channels]."""
     count, positions = patches.outputs, patches.height * patches.width

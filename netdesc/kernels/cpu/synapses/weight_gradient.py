@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_for_kernels
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.layout import sample_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
@@ -32,7 +33,7 @@ def weight_gradient_by_events(
     return grad_OI
 
 
-@numba.njit
+@jit_for_kernels
 def _clear(numbers):
     """Sets all numbers to 0.
 

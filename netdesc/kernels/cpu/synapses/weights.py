@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels import quantization
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_for_kernels
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast, nearest, where
@@ -106,7 +107,7 @@ def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int | None
         _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *half_limits(bits))
 
 
-@numba.njit
+@jit_for_kernels
 def _stop_in(grad, weight, low, high, first, last):
     """Sets ``grad[first:last]`` to 0 where the forward pass clamps the weight, or it is NaN."""
     for at in range(first, last, LANES):
@@ -170,7 +171,7 @@ def _copy_all(weight_OI, weight_VIN):
                 weight_VIN[vector, np.uint64(j * count + i)] = weight_OI[lo + i, j]
 
 
-@numba.njit
+@jit_for_kernels
 def write_gradient(sums, weight_OI, low, high, first, grad_OI):
     """Writes a vector's ``sums``, flat [inputs · LANES], transposed to ``grad_OI``.
 

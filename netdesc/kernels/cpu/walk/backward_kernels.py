@@ -141,7 +141,7 @@ def backward_to_current(upstream, stride, parameters, activity, grad_inputs, sha
     _walk_on_threads(shape.threads, arguments)
 
 
-@numba.njit
+@jit_no_refcount
 def _clear(numbers):
     numbers[:] = 0
 
@@ -158,7 +158,7 @@ class Block(NamedTuple):
     run: Run
 
 
-@numba.njit
+@jit_no_refcount
 def _multiply_rows(upstream, shape, block, product):
     """Fills ``product`` with the gradient of the output of the block's neurons.
 
@@ -176,7 +176,7 @@ def _multiply_rows(upstream, shape, block, product):
     multiply_block(left, right, (rows, terms, width), False, Matrix(product, 0, width, 1))
 
 
-@numba.njit
+@jit_no_refcount
 def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch):
     """Computes the gradients of a block."""
     run, grad_z = block.run, synapses.grad_z
@@ -220,7 +220,7 @@ def _slot_of(block, sample, vector):
     return index * SLOTS * LANES
 
 
-@numba.njit
+@jit_no_refcount
 def _walk_blocks(upstream, parameters, activity, synapses, work, thread):
     """Takes blocks from the queue, and walks each back through all steps, until it is empty.
 
@@ -280,7 +280,7 @@ def backward_of_layer(upstream, parameters, activity, synapses, work):
     _blocks_on_threads(work.shape.threads, (upstream, parameters, activity, synapses, work))
 
 
-@numba.njit
+@jit_no_refcount
 def _multiply_feedback(feedback, grad_inputs, shape, row, block):
     """Fills ``block`` [TILE_ROWS, columns] with what the weights hand back of gradients.
 
@@ -295,7 +295,7 @@ def _multiply_feedback(feedback, grad_inputs, shape, row, block):
             multiply_tile(left, weights, out, at, shape.neurons, number > 0)
 
 
-@numba.njit
+@jit_no_refcount
 def _walk_samples(upstream, parameters, activity, grad_inputs, feedback, work, thread):
     """Takes groups of samples from the queue, and walks each back, until it is empty.
 

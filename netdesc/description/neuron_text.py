@@ -86,7 +86,7 @@ def neuron_record(neuron: NeuronSection) -> dict[str, Any]:
         "output": definition.output,
         "states": {
             name: "wraps" if name in definition.wrapped else "is clipped"
-            for name in read(definition).states
+            for name in read(definition).before_reset
         },
         "state_unit": 2.0**-definition.unit_bits,
         "parameters": {

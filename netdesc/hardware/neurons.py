@@ -146,7 +146,7 @@ class _StepWriter:
     def __init__(self, definition: Definition) -> None:
         neuron = read(definition)
         self.lines: list[str] = []
-        self.states = neuron.states
+        self.states = tuple(neuron.before_reset)
         self._wrapped = definition.wrapped
         self._names: dict[Expression, str] = {}
         self._assigned: dict[Expression, str] = {}

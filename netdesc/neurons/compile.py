@@ -31,7 +31,7 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
         key=hashlib.sha256(text.encode()).hexdigest()[:16],
         parameters=neuron.parameters,
         inputs=definition.inputs,
-        states=neuron.states,
+        states=tuple(neuron.before_reset),
         forward=Forward(
             after=neuron.after,
             before_reset=neuron.before_reset,

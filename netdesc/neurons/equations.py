@@ -15,8 +15,6 @@ from netdesc.neurons.expressions import (
     expression,
     make,
     parameter,
-    rest,
-    saturate,
     where,
     with_gradient,
 )
@@ -84,7 +82,7 @@ class _DefinitionReader:
         for each in self.step:
             value = self._reader(each.source).read_as(each.tree, GRID)
             if value is not None and each.state in self.scope.before:
-                values[each.state] = saturate(value)
+                values[each.state] = make("saturate", value)
         before_reset = {state: values[state] for state in self.scope.before}
         spike = self.spike and self._spike(*self.spike)
         output = self.output and self._reader(self.output[0]).read_as(self.output[1], GRID)
@@ -127,7 +125,7 @@ class _DefinitionReader:
             values[name] = parameter(name, _TYPES[kind])
             if kind == "decay":
                 # A name stands for its value: a decay is what it loses, its share what it keeps.
-                values[name] = rest(values[name])
+                values[name] = make("rest", values[name])
         assigned = dict.fromkeys(each.state for each in (*self.step, *self.reset))
         states = {name: _leaf("state", name) for name in assigned if name not in values}
         return Scope({**values, **states}, states, self.mistakes)
@@ -224,7 +222,7 @@ class _DefinitionReader:
             if value is None or spike is None or each.state not in before_reset:
                 continue
             state = before_reset[each.state]
-            after[each.state] = where(spike, saturate(value), state)
+            after[each.state] = where(spike, make("saturate", value), state)
             if not self.definition.has_exact_reset:
                 after[each.state] = with_gradient(after[each.state], state, ONE)
         return after

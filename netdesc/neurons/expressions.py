@@ -229,14 +229,6 @@ def where(condition: Expression, a: Expression, b: Expression) -> Expression:
     return a if a is b else make("where", condition, a, b)
 
 
-def saturate(a: Expression) -> Expression:
-    return make("saturate", a)
-
-
-def rest(share: Expression) -> Expression:
-    return make("rest", share)
-
-
 def to_real(a: Expression) -> Expression:
     return make("to_real", a)
 

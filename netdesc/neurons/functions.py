@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from netdesc.neurons.expressions import ONE, Expression, make, rest, where, with_gradient
+from netdesc.neurons.expressions import ONE, Expression, make, where, with_gradient
 
 
 class ArgumentKind(Enum):
@@ -37,7 +37,7 @@ _VALUE, _STATE, _CONDITION = ArgumentKind.VALUE, ArgumentKind.STATE, ArgumentKin
 
 
 def _decay(state: Expression, lost: Expression) -> Expression:
-    return state * rest(lost)
+    return state * make("rest", lost)
 
 
 def _clip(a: Expression, low: Expression, high: Expression) -> Expression:

@@ -43,11 +43,6 @@ class Neuron:
     """Where an expression is written, for mistakes that ranges find. Not every one is in it."""
 
     @property
-    def states(self) -> tuple[str, ...]:
-        """The states in the order of their first assignment."""
-        return tuple(self.before_reset)
-
-    @property
     def roots(self) -> list[Expression]:
         """All that a step computes, in the order in which it does."""
         values = (*self.before_reset.values(), self.spike, self.output, *self.after.values())

@@ -19,9 +19,9 @@ from netdesc.neurons.expressions import (
     PARAMETER_LIMIT,
     Expression,
     in_order,
+    make,
     remake,
     rewrite,
-    saturate,
 )
 from netdesc.neurons.mistakes import EquationError, Mistake, Place
 from netdesc.neurons.neuron import Neuron
@@ -107,7 +107,7 @@ def hold_in_32_bits(neuron: Neuron) -> Neuron:
     too_large: list[Expression] = []
 
     def saturated(a: Expression) -> Expression:
-        return saturate(a) if a.type is GRID and _reach(ranges[a]) > STATE_LIMIT else a
+        return make("saturate", a) if a.type is GRID and _reach(ranges[a]) > STATE_LIMIT else a
 
     def change(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
         if a.operation == "saturate" and _reach(ranges[arguments[0]]) <= STATE_LIMIT:

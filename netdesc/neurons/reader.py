@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
-from netdesc.neurons.expressions import Expression, constant, make, rest, scale
+from netdesc.neurons.expressions import Expression, constant, make, scale
 from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS, ArgumentKind, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
@@ -265,7 +265,7 @@ class Reader:
         if isinstance(a, float) and isinstance(b, float):
             return a + b if is_sum else a - b
         if a == 1.0 and not is_sum and isinstance(b, Expression) and b.type is SHARE:
-            return rest(b)
+            return make("rest", b)
         types = {each.type for each in (a, b) if isinstance(each, Expression)}
         if len(types) > 1 or types & {SHARE, BOOL}:
             hint = " Of decays and factors there is '1 - share' alone." if SHARE in types else ""

@@ -33,12 +33,12 @@ def check_steps(case: Case) -> None:
     program = SimpleNamespace(
         parameters=neuron.parameters,
         inputs=case.definition.inputs,
-        states=neuron.states,
+        states=tuple(neuron.before_reset),
         forward=step,
     )
     run = run_equations(case.definition, case.parameters, case.inputs_TN)
     for t, found in enumerate(run_case(program, case)[1]):
-        for state in neuron.states:
+        for state in neuron.before_reset:
             np.testing.assert_array_equal(
                 found.values[neuron.before_reset[state]], run.before_reset_TN[state][t]
             )

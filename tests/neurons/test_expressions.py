@@ -29,9 +29,9 @@ D = e.parameter("d", SHARE)
         (-(X - Y), Y - X),
         (e.scale(X, 0), constant(0, GRID)),
         (e.scale(X, -1), -X),
-        (e.saturate(e.saturate(X)), e.saturate(X)),
+        (e.make("saturate", e.make("saturate", X)), e.make("saturate", X)),
         (X * constant(4096, SHARE), X),
-        (e.rest(e.rest(D)), D),
+        (e.make("rest", e.make("rest", D)), D),
         (constant(2, REAL) * constant(3, REAL), constant(6, REAL)),
         (to_real(constant(2048, GRID)), constant(0.5, REAL)),
         (R * PEAK * WIDTH, R * (PEAK * WIDTH)),
@@ -71,7 +71,7 @@ def sums(draw: st.DrawFn, depth: int = 4) -> tuple[Expression, int]:
         (make("maximum", left, right), max(p, q)),
         (e.scale(left, 3), 3 * p),
         (e.scale(left, -1), -p),
-        (e.saturate(left), limited),
+        (e.make("saturate", left), limited),
         (e.where(make("less", left, right), left, right), p if p < q else q),
     ]
     return draw(st.sampled_from(options))

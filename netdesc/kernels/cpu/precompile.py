@@ -125,19 +125,15 @@ _IMAGES = 2, 2, 2
 """Shape of the input of a convolution: channels, height and width."""
 
 
-def _convolve() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _convolution() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Computes a convolution from events. Returns weight, output and packed spikes."""
     weight = torch.ones(_UNITS, _IMAGES[0], 3, 3)
     images = _spikes(20).unflatten(2, _IMAGES)
     return weight, *convolution(images, weight, _KERNEL_SHAPE)
 
 
-def _convolution() -> None:
-    _convolve()
-
-
 def _convolution_backward() -> None:
-    weight, z_TBN, packed = _convolve()
+    weight, z_TBN, packed = _convolution()
     saved = SavedImages(None, packed, _IMAGES)
     convolution_backward(z_TBN, saved, weight, _KERNEL_SHAPE, True)
 
@@ -200,7 +196,7 @@ def _threads() -> None:
 
 
 class _Part(NamedTuple):
-    call: Callable[..., None]
+    call: Callable[..., object]
     """Calls the part's kernels."""
     seconds: int
     """Time that one core takes to compile it."""
@@ -272,25 +268,14 @@ def _divide(needs: Collection[Need]) -> tuple[list[Need], list[Need]]:
     return shares
 
 
-class _OnStart(numba_event.Listener):
-    """Calls a function at the start of each event."""
+class _Listener(numba_event.Listener):
+    """Calls ``check`` as an event begins, and ``add`` with the name of each compiled kernel."""
 
-    def __init__(self, function: Callable[[], None]) -> None:
-        self._function = function
+    def __init__(self, add: Callable[[str], None], check: Callable[[], None]) -> None:
+        self._add, self._check = add, check
 
     def on_start(self, event: numba_event.Event) -> None:
-        self._function()
-
-    def on_end(self, event: numba_event.Event) -> None: ...
-
-
-class _OnKernel(numba_event.Listener):
-    """Calls ``add`` with the name of each kernel that is compiled."""
-
-    def __init__(self, add: Callable[[str], None]) -> None:
-        self._add = add
-
-    def on_start(self, event: numba_event.Event) -> None: ...
+        self._check()
 
     def on_end(self, event: numba_event.Event) -> None:
         name = kernel_cache.name_of((event.data or {}).get("dispatcher"))
@@ -303,9 +288,10 @@ def _compile(needs: Iterable[Need], add: Callable[[str], None], check: Callable[
 
     Calls ``add`` with the name of each kernel, and ``check`` before each pass of the compiler.
     """
+    listener = _Listener(add, check)
     with (
-        numba_event.install_listener("numba:compile", _OnKernel(add)),
-        numba_event.install_listener("numba:run_pass", _OnStart(check)),
+        numba_event.install_listener("numba:compile", listener),
+        numba_event.install_listener("numba:run_pass", listener),
     ):
         for need in needs:
             PARTS[need.part].call(*need.arguments)

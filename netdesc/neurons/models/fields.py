@@ -54,18 +54,12 @@ def parameter_field(
     return made
 
 
-def decay_field(
-    text: str,
-    *,
-    learnt_range: tuple[float, float] | None = LEARNT_RANGES["decay"],
-    example: float = 0.1,
-    **more: Any,
-) -> Any:
+def decay_field(text: str, *, example: float = 0.1, **more: Any) -> Any:
     """Returns the field of a decay, the share of a state that is lost in a step."""
     return parameter_field(
         "decay",
         text + " The device holds round(4096·decay)." + RANGE_TEXT,
-        learnt_range=learnt_range,
+        learnt_range=LEARNT_RANGES["decay"],
         unit="share per step",
         placeholder=0.5,
         example=example,

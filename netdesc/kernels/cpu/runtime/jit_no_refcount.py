@@ -19,7 +19,6 @@ from typing import Any
 import numba
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.cpu import CPUTargetOptions
 
 
 class _LinkedLibrary(JITCodeLibrary):
@@ -52,22 +51,20 @@ class _Compiler(Compiler):
 
 
 _FOR_KERNELS: Any = {
-    "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _Compiler
+    "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _Compiler, "_nrt": True
 }  # fmt: skip
-"""Leaves out what only Python and C could call."""
+"""Leaves out what only Python and C could call. Without ``_nrt``, callers decide about counts."""
 
-_HAS_NRT = hasattr(CPUTargetOptions, "_nrt")
-_COUNTS: Any = {"_nrt": True} if _HAS_NRT else {}
-_NO_COUNTS: Any = {"_nrt": False} if _HAS_NRT else {}
+_NO_COUNTS: Any = {**_FOR_KERNELS, "_nrt": False}
 
-jit_for_kernels: Any = numba.njit(**_FOR_KERNELS, **_COUNTS)
-"""Compiles a function that only kernels call, like ``numba.njit``."""
+jit_for_kernels: Any = numba.njit(**_FOR_KERNELS)
+"""Compiles a function that only kernels call, like ``numba.njit``. It may create arrays."""
 
-jit_no_refcount: Any = numba.njit(**_FOR_KERNELS, **_NO_COUNTS)
+jit_no_refcount: Any = numba.njit(**_NO_COUNTS)
 """Compiles a function that only kernels call, without reference counts.
 
 The options are not in Numba's manual. Without them the functions are slower, but compute the same.
 """
 
-step_function: Any = numba.njit(forceinline=True, **_FOR_KERNELS, **_NO_COUNTS)
+step_function: Any = numba.njit(forceinline=True, **_NO_COUNTS)
 """Compiles ``jit_no_refcount`` functions so that they become part of the loops that call them."""

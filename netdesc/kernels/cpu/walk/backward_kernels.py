@@ -141,11 +141,6 @@ def backward_to_current(upstream, stride, parameters, activity, grad_inputs, sha
     _walk_on_threads(shape.threads, arguments)
 
 
-@jit_no_refcount
-def _clear(numbers):
-    numbers[:] = 0
-
-
 class Block(NamedTuple):
     """A piece of a layer that is computed together."""
 
@@ -242,10 +237,10 @@ def _walk_blocks(upstream, parameters, activity, synapses, work, thread):
         item = item_at(position, count, shape.threads)
         first = item % groups * blocks.vectors
         last = min(shape.vectors, first + blocks.vectors)
-        _clear(scratch.sums)
+        scratch.sums[:] = 0
         start = item // groups * samples_per_item
         for sample in range(start, min(shape.batch, start + samples_per_item), blocks.samples):
-            _clear(scratch.state)
+            scratch.state[:] = 0
             end = min(shape.batch, sample + blocks.samples)
             for until in range(shape.steps, 0, -blocks.steps):
                 run = Run(max(0, until - blocks.steps), until)
@@ -309,8 +304,8 @@ def _walk_samples(upstream, parameters, activity, grad_inputs, feedback, work, t
         if first >= shape.batch:
             break
         last = min(shape.batch, first + group)
-        _clear(state)
-        _clear(block)
+        state[:] = 0
+        block[:] = 0
         for t in range(shape.steps - 1, -1, -1):
             if t + 1 < shape.steps:
                 row = (t + 1) * shape.batch + first

@@ -108,7 +108,7 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 13_720,
-    "neurons": 3_540,
+    "neurons": 3_520,
     "graph": 660,
     "events": 2_120,
     "runs": 400,

@@ -191,10 +191,6 @@ def _spike_time(steps: int, decay: float, order: int, length: int) -> None:
     spike_time_backward(filtered_TBN, loss, decay, order, length)
 
 
-def _threads() -> None:
-    start_threads(np.zeros(2, np.int32))
-
-
 class _Part(NamedTuple):
     call: Callable[..., object]
     """Calls the part's kernels."""
@@ -205,7 +201,7 @@ class _Part(NamedTuple):
 
 
 PARTS: Mapping[str, _Part] = {
-    "threads": _Part(_threads, 1, has_own_kernels=False),
+    "threads": _Part(lambda: start_threads(np.zeros(2, np.int32)), 1, has_own_kernels=False),
     "segment": _Part(_segment, 12, has_own_kernels=False),
     "convolution": _Part(_convolution, 6, has_own_kernels=False),
     "convolution_backward": _Part(_convolution_backward, 6, has_own_kernels=False),
@@ -344,11 +340,6 @@ def _other_process(
             process.kill()
 
 
-def _read_needs(lines: Iterable[str]) -> list[Need]:
-    return [Need(part, tuple(arguments)) for part, arguments in map(json.loads, lines)]
-
-
 if __name__ == "__main__":
-    _compile(
-        _read_needs(sys.stdin), lambda name: print(name, flush=True), lambda: print(flush=True)
-    )
+    given = [Need(part, tuple(arguments)) for part, arguments in map(json.loads, sys.stdin)]
+    _compile(given, lambda name: print(name, flush=True), lambda: print(flush=True))

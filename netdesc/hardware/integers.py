@@ -89,7 +89,8 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
     neuron = layer.neuron
     if layer.bits is None:
         raise HardwareError(
-            f'layer "{layer.name}" has weights that are not quantised, which the device needs'
+            f'layer "{layer.name}" has weights that are not quantised, which the device needs: '
+            'train with "quantization": {"bits": 8}'
         )
 
     def read(name: str) -> NDArray[np.float32]:

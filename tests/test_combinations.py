@@ -41,8 +41,9 @@ def check(document, seed, folder):
     for name, grad in slow_grads.items():
         assert (grad is None) == (grads[name] is None), name
         if grad is not None:
-            size = float(grad.abs().max())
-            torch.testing.assert_close(grads[name], grad, rtol=1e-4, atol=1e-5 * max(size, 1.0))
+            # Sums of real weights are rounded, which a layer that feeds back amplifies.
+            size = max(float(grad.abs().max()), 1.0) * (10 if graph.layers[0].bits is None else 1)
+            torch.testing.assert_close(grads[name], grad, rtol=1e-4, atol=1e-5 * size)
 
     model.eval()
     output = model(input).detach()

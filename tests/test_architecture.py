@@ -116,9 +116,9 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 820,
     "training": 5_850,
-    "exchange": 3_250,
+    "exchange": 3_254,
     "hardware": 1_325,
-    "report": 3_800,
+    "report": 3_796,
     "comparing": 600,
     "bench": 2_090,
     "api": 1_905,
@@ -127,7 +127,7 @@ LINE_BUDGETS = {
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
 MAX_PACKAGE_LINES = 57_100
-MAX_TEST_LINES = 39_000
+MAX_TEST_LINES = 39_020
 
 
 def line_count(folder: Path) -> int:

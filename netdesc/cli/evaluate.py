@@ -31,9 +31,8 @@ MAX_PRINTED_CLASSES = 20
 def evaluate(output: Output, network: Path, part: Part | None) -> None:
     """Measure a network on its data: loss, accuracy, confusion matrix and spike rates.
 
-    The network is a run with its best weights, or a document. A document has the weights of
-    the file that it names, or untrained weights if it names none. The table counts values
-    other than 0 as spikes. Without spikes, the class is that of the largest mean output.
+    The network is a run with its best weights, or a document. A document has the weights of the
+    file that it names, or untrained weights. Rates count values other than 0 as spikes.
     """
     from netdesc.api import evaluate as evaluation
 

@@ -63,17 +63,21 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
             problem += error.hint and f": {error.hint}"
-            raise NetFileError(path, problem) from error
+            raise _cannot_hold(path, problem) from error
         except HardwareError as error:
-            raise NetFileError(path, str(error)) from error
+            raise _cannot_hold(path, str(error)) from error
         previous = layer.name
     names, layers_of_file = zip(*records, strict=True)
     if isinstance(layers_of_file[-1], InputNeurons) and layers_of_file[-1].only_delays:
         problem = f'layer "{previous}" only delays the output; a .net file cannot hold that'
-        raise NetFileError(path, f"{problem}: train with the delay in the layer before")
+        raise _cannot_hold(path, f"{problem}: train with the delay in the layer before")
     net = NetFile(layers_of_file, Simulation(graph.step_ms, graph.steps * graph.step_ms))
     write_net(path, net)
     return [f"{path}: {text}" for text in _warnings(graph, net, names)]
+
+
+def _cannot_hold(path: str | Path, problem: str) -> NetFileError:
+    return NetFileError(path, f"{problem} (see netdesc explain ND401)")
 
 
 Named = tuple[str, NetLayer]

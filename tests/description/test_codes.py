@@ -7,11 +7,13 @@ import os
 import re
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from support.description_samples import BASE, base_of, codes, findings, with_text, write_files
 
+import netdesc
 from netdesc.cli.explain import explain as command
 from netdesc.cli.output import Output
 from netdesc.description import check, explain, render_text
@@ -27,6 +29,7 @@ from netdesc.description.files.npz import (
 from netdesc.description.json.tree import MAX_DEPTH
 from netdesc.description.models.arrays import MAX_REAL_INPUT
 from netdesc.description.source import MAX_BYTES, MAX_MARKS
+from netdesc.exchange import NetFileError
 
 
 def _in_a_document(entry, text: str, encoding: str, directory: Path):
@@ -46,7 +49,19 @@ def _by_a_command(text: str, directory: Path):
     return check(directory / name)[1]
 
 
+def _by_export(entry, text: str, directory: Path):
+    write_files(directory)
+    (directory / "network.json").write_text(with_text(entry.at, text))
+    try:
+        netdesc.export_net(directory / "network.json", directory / "network.net")
+    except NetFileError as error:
+        return [SimpleNamespace(code=str(error)[-6:-1], severity="error")]
+    return []
+
+
 def _example(entry, text: str, directory: Path, encoding: str = "utf-8"):
+    if entry.code.startswith("ND4"):
+        return _by_export(entry, text, directory)
     if entry.at == "command":
         return _by_a_command(text, directory)
     if entry.at == "--set":
@@ -102,7 +117,7 @@ def test_utf_16_is_named(tmp_path):
 
 
 def test_every_code_in_the_source_is_explained():
-    folder = Path(check.__code__.co_filename).parent
+    folder = Path(netdesc.__file__).parent
     used = {
         code for path in folder.rglob("*.py") for code in re.findall(r"ND\d{3}", path.read_text())
     }

@@ -115,14 +115,14 @@ LINE_BUDGETS = {
     "kernels": 10_500,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_850,
+    "training": 5_849,
     "exchange": 3_254,
     "hardware": 1_325,
     "report": 3_796,
     "comparing": 600,
     "bench": 2_090,
     "api": 1_905,
-    "cli": 4_830,
+    "cli": 4_831,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 

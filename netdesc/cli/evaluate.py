@@ -62,8 +62,9 @@ def _format_metrics(result: Evaluation) -> list[str]:
     if result.score is not None:
         has_step_labels = result.judged == "steps"
         window, of = result.window_steps, " of the steps" if has_step_labels else ""
-        by = "spike rate" if window is None else f"spikes of the last {window} steps"
-        by = "(all labels right)" if result.classifier is None else f"by {by}"
+        by = "by spike rate" if window is None else f"by spikes of the last {window} steps"
+        if result.classifier is None:
+            by = "(all labels right)"
         metrics.append(f"accuracy {result.score.accuracy:.2%}{of} {by}")
         metrics.append(f"mean confidence {result.score.confidence:.2%}")
         if result.score.undecided:

@@ -138,12 +138,10 @@ def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> 
     lines = textwrap.wrap(f"{record['type']}: {record['text']}", width)
     lines += ["", *_equation_lines(equations, width)]
     for title, other in _alternatives(neuron) if is_example else ():
-        others, unit = (
-            asdict(other.equations()),
-            f"in units of 1/{1 << other.definition().unit_bits}",
-        )
-        changed = {part: each for part, each in others.items() if each != equations[part]}
-        lines += ["", title, *(_equation_lines(changed, width) if changed else ["states " + unit])]
+        others = asdict(other.equations()).items()
+        changed = {part: each for part, each in others if each != equations[part]}
+        unit = f"states in units of 1/{1 << other.definition().unit_bits}"
+        lines += ["", title, *(_equation_lines(changed, width) if changed else [unit])]
     lines += ["", f"input{'s'[: len(record['inputs']) > 1]}: {', '.join(record['inputs'])}"]
     lines += ["", f"states, which begin at 0, in units of 1/{round(1 / record['state_unit'])}"]
     lines += [

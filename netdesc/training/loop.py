@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import math
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from torch import nn
 from netdesc.runs.files import LinkError
 from netdesc.training.callbacks import Callback, ends_training
 from netdesc.training.checkpoint import Progress, Saver
-from netdesc.training.confusion_counter import Score
+from netdesc.training.confusion_counter import Score, build_counter
 from netdesc.training.errors import StorageError
 from netdesc.training.evaluate import measure
 from netdesc.training.interrupt import StopRequest
@@ -59,7 +60,8 @@ def fit(
     before the exception is passed on.
     """
     network, optimizer, training = setup.network, setup.optimizer, setup.training
-    epoch_sum = EpochMetricsSum(network, setup.build_counter())
+    new_counter = functools.partial(build_counter, setup.graph, setup.loss, setup.device)
+    epoch_sum = EpochMetricsSum(network, new_counter())
     warned_layers: set[str] = set()
     step = build_step(setup, epoch_sum, display.info)
     network.train()
@@ -91,7 +93,7 @@ def fit(
             row["loss_terms"] = epoch_metrics.terms
         if setup.validation is not None:
             value, score = measure(
-                setup.graph, network, setup.loss, setup.validation, setup.build_counter()
+                setup.graph, network, setup.loss, setup.validation, new_counter()
             )
             if not math.isfinite(value):
                 cause = non_finite_weight(network) or f"the validation loss is {value}"

@@ -17,7 +17,6 @@ from netdesc.kernels.engine import engine_for
 from netdesc.losses import Classifier, TotalLoss, build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.batches import Batches
-from netdesc.training.confusion_counter import Counter, build_counter
 from netdesc.training.errors import TrainingError
 from netdesc.training.memory import require_memory
 from netdesc.training.memory_data import MemoryData
@@ -53,10 +52,6 @@ class Setup:
         """The divisors that turn summed losses into losses per sample for display."""
         held_out = 0 if self.validation is None else len(self.validation.samples)
         return Scale.of(self.graph.loss.reduction, len(self.train.samples), held_out)
-
-    def build_counter(self) -> Counter | None:
-        """Returns a new counter of predictions, or None if samples have no labels."""
-        return build_counter(self.graph, self.loss, self.device)
 
     def layer_records(self) -> list[dict[str, Any]]:
         """Describes each layer's last forward pass in a dict for ``run.json``.

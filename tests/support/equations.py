@@ -86,7 +86,9 @@ class _Builder:
             lambda: f"scaled({inner()}, {self.share()})",
             lambda: f"decay({inner()}, {self.choose('0.1', self.parameter('decay'))})",
             lambda: f"{self.draw(st.sampled_from(self.inputs))} * {self.parameter('factor')}",
-            lambda: f"{self.choose('2', '-1', '3')} * {inner()}",
+            # not a multiple of a multiple, which may be refused as one that does not fit in 32 bits
+            lambda: f"{self.choose('2', '-1', '3')} * {self.leaf()}",
+            lambda: f"{self.choose('2', '-1', '3')} * abs({inner()})",
             lambda: f"where({self.condition()}, {inner()}, {inner()})",
             lambda: f"{self.choose('min', 'max')}({inner()}, {inner()})",
             lambda: f"abs({inner()})",

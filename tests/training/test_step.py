@@ -17,6 +17,7 @@ from support.training_task import read_metrics, write_task
 from netdesc.api.compile import compile
 from netdesc.description import load
 from netdesc.events import Event, read_events, write_events
+from netdesc.training.confusion_counter import build_counter
 from netdesc.training.errors import TrainingError
 from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.randomness import seeded_rng
@@ -163,7 +164,7 @@ def test_the_reference_engine_trains_to_the_same_losses(name: str, tmp_path: Pat
 
 def test_a_label_that_is_no_class_is_an_error(tmp_path: Path) -> None:
     setup = setup_of(labels(tmp_path))
-    epoch_sum = EpochMetricsSum(setup.network, setup.build_counter())
+    epoch_sum = EpochMetricsSum(setup.network, build_counter(setup.graph, setup.loss, setup.device))
     (batch, *_) = setup.train.in_order()
     batch.target[0] = 3
     with pytest.raises(ValueError, match="a label is 3; with 3 classes, labels are 0 to 2"):

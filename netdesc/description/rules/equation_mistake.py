@@ -26,7 +26,7 @@ def check(context: Context) -> Found:
         definition = neuron.definition()
         try:
             program = compile_neuron(definition, learn=True)
-            if neuron.norm is not None and "bias" in program.parameters:
+            if neuron.norm is not None and "bias" in program.parameters:  # which norm(…) reads
                 split_at_norm(definition)
         except EquationError as error:
             for mistake in error.mistakes:

@@ -37,6 +37,7 @@ def write(folder: Path) -> None:
     import netdesc
     from netdesc.exchange import NetFile, write_net
 
+    folder.mkdir(parents=True, exist_ok=True)
     for name, case in _cases():
         random = np.random.default_rng(len(name))
         shape = STEPS, *case.input_shape

@@ -40,6 +40,7 @@ def write(folder: Path) -> None:
     import netdesc
     from netdesc.exchange import NetFile, write_net
 
+    folder.mkdir(parents=True, exist_ok=True)
     for name, layers in {**_networks(), **_kernel_networks(), **_warned_networks()}.items():
         random = np.random.default_rng(5)
         net = NetFile(tuple(layers))

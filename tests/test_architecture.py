@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "kernels": 10_500,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_849,
+    "training": 5_892,
     "exchange": 3_254,
     "hardware": 1_325,
     "report": 3_796,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 57_100
-MAX_TEST_LINES = 39_022
+MAX_PACKAGE_LINES = 57_140
+MAX_TEST_LINES = 39_060
 
 
 def line_count(folder: Path) -> int:

@@ -19,6 +19,7 @@ from netdesc.training import run_directory
 from netdesc.training.device import choose_device
 from netdesc.training.ended_run import MissingFiles, find_missing, read_outcome
 from netdesc.training.errors import DataError, DeviceUnavailableError, MissingDataError, ResumeError
+from netdesc.training.heap import keep_freed_memory
 from netdesc.training.memory_data import MemoryData, check_same_data
 from netdesc.training.progress import Display, Style, build_display, count_epochs
 from netdesc.training.randomness import seeded_rng
@@ -241,6 +242,7 @@ def _use_device(description: Description, device: str, engine: str) -> Iterator[
         stack.callback(torch.set_num_threads, threads)  # Numba changes torch's number of threads
         if engine_name(chosen) == "cpu":
             stack.enter_context(torch_on_one_thread())
+            stack.enter_context(keep_freed_memory())
         yield chosen
 
 

@@ -107,27 +107,27 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_720,
-    "neurons": 3_520,
+    "description": 13_660,
+    "neurons": 3_495,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
     "kernels": 10_500,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_892,
-    "exchange": 3_254,
-    "hardware": 1_325,
-    "report": 3_796,
+    "training": 5_860,
+    "exchange": 3_250,
+    "hardware": 1_320,
+    "report": 3_780,
     "comparing": 600,
-    "bench": 2_090,
-    "api": 1_905,
-    "cli": 4_831,
+    "bench": 2_085,
+    "api": 1_900,
+    "cli": 4_825,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 57_140
-MAX_TEST_LINES = 39_060
+MAX_PACKAGE_LINES = 56_920
+MAX_TEST_LINES = 39_000
 
 
 def line_count(folder: Path) -> int:

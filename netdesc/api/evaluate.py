@@ -85,9 +85,7 @@ class Evaluation:
 
 
 def evaluate(
-    run: Source,
-    part: Part | None = None,
-    data: Mapping[str, Any] | None = None,
+    run: Source, part: Part | None = None, data: Mapping[str, Any] | None = None
 ) -> Evaluation:
     """Measures a network on the split ``part`` of its data: loss, spike rates and score.
 

@@ -84,9 +84,7 @@ def layer_spikes(graph: Graph, input_spikes: int, counts: Mapping[str, int]) -> 
     return [LayerSpikes("input", math.prod(graph.input_shape), input_spikes), *layers]
 
 
-def nonzero_outputs(
-    output: NDArray[Any],
-) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+def nonzero_outputs(output: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
     """Returns the indices in the flat output of what is not 0, and its values unless they are 1."""
     flat = output.reshape(-1)
     index = np.flatnonzero(flat)

@@ -89,10 +89,7 @@ class LayerSize:
         return Work(
             settings,
             {"input": rng.random(shape, dtype=np.float32) < self.rate},
-            {
-                "weight": weight.astype(np.float32),
-                "upstream_N": upstream_N.astype(np.float32),
-            },
+            {"weight": weight.astype(np.float32), "upstream_N": upstream_N.astype(np.float32)},
         )
 
 

@@ -102,11 +102,7 @@ def convert(
 )
 @_BESIDE
 @click.option(
-    "--step-ms",
-    type=_STEP_MS,
-    default=1.0,
-    show_default=True,
-    help="Length of a time bin.",
+    "--step-ms", type=_STEP_MS, default=1.0, show_default=True, help="Length of a time bin."
 )
 @click.option(
     "--rounding",

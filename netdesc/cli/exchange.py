@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from netdesc.exchange.importer import ImportedLayer
 
 
-@click.command(
-    epilog="Example: netdesc export runs/first -o runs/oxford.net",
-)
+@click.command(epilog="Example: netdesc export runs/first -o runs/oxford.net")
 @click.argument("source", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
 @options.output_path("FILE.net", "The file to write.", required=True)
 @options.as_json

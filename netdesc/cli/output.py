@@ -97,10 +97,7 @@ class Output:
         self._write(stream, text)
 
     def print_table(
-        self,
-        headings: Sequence[str],
-        rows: Sequence[Sequence[object]],
-        right: Collection[str] = (),
+        self, headings: Sequence[str], rows: Sequence[Sequence[object]], right: Collection[str] = ()
     ) -> None:
         """Prints a result as a table. Numbers, and columns in ``right``, are right-aligned.
 

@@ -124,9 +124,7 @@ def _train(
             settings |= _log_for_tensorboard(description, resume, settings["run_dir"], stack)
         progress = "quiet" if output.quiet else "auto"
         run = train_network(
-            description,
-            Settings(resume=resume, progress=progress, **settings),
-            warn=output.warn,
+            description, Settings(resume=resume, progress=progress, **settings), warn=output.warn
         )
     folder = resume or settings["run_dir"]
     is_absolute = folder is not None and folder.is_absolute()

@@ -183,11 +183,7 @@ def check_text(
 
 
 def _check_older(
-    source: Source,
-    old: dict[str, Any],
-    path: Path,
-    overrides: Sequence[str],
-    with_files: bool,
+    source: Source, old: dict[str, Any], path: Path, overrides: Sequence[str], with_files: bool
 ) -> Checked:
     """Migrates a copy of an older document and checks it. The diagnostics have no positions."""
     data = migrations.migrate_data(old)

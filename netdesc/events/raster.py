@@ -45,12 +45,7 @@ class Raster:
 
     pixels = (1500, 1000)
 
-    def __init__(
-        self,
-        recordings: Sequence[Event],
-        names: Sequence[str],
-        grid: Grid,
-    ) -> None:
+    def __init__(self, recordings: Sequence[Event], names: Sequence[str], grid: Grid) -> None:
         assert 1 <= len(recordings) == len(names) <= 2
         self.grid = grid
         binned = [grid.bins(recording) for recording in recordings]

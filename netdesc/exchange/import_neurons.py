@@ -85,10 +85,7 @@ def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
     angle = np.where(is_long, (low + high) / 2, angle)
     decay = np.where(is_long, DECAYS[0], 1 - length / DECAY_ONE)
     period = np.clip(2 * math.pi / angle, *PERIODS)
-    found = {
-        "period": np.asarray(period, np.float32),
-        "decay": np.asarray(decay, np.float32),
-    }
+    found = {"period": np.asarray(period, np.float32), "decay": np.asarray(decay, np.float32)}
     others = {name: value for name, value in values.items() if name not in ("sine", "cosine")}
     back = (
         NEURONS[kind]

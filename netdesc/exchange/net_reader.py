@@ -32,12 +32,7 @@ from netdesc.exchange.net_synapses import (
     KernelLayer,
     RecurrentLayer,
 )
-from netdesc.exchange.unsupported import (
-    NEURON_CONSTANTS,
-    find_unsupported,
-    neuron_type,
-    refuse,
-)
+from netdesc.exchange.unsupported import NEURON_CONSTANTS, find_unsupported, neuron_type, refuse
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.kernels.kernel_shape import KernelShape
 

@@ -3,14 +3,7 @@
 from netdesc.description.models import MeanSquaredError, SpikeTime, layers, loss
 from netdesc.description.shapes import INPUT
 from netdesc.graph.build import build_graph
-from netdesc.graph.nodes import (
-    Classifier,
-    Graph,
-    LayerNode,
-    Loss,
-    SynapticNode,
-    value_range,
-)
+from netdesc.graph.nodes import Classifier, Graph, LayerNode, Loss, SynapticNode, value_range
 from netdesc.graph.summary import SummaryRow, summary
 
 __all__ = [

@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import Graph, SynapticNode
-from netdesc.kernels.fixed_point import (
-    DECAY_ONE,
-    MAX_BIAS,
-    STATE_UNIT,
-    WEIGHT_UNIT,
-    weight_limits,
-)
+from netdesc.kernels.fixed_point import DECAY_ONE, MAX_BIAS, STATE_UNIT, WEIGHT_UNIT, weight_limits
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.fields import MAX_LEVEL
 

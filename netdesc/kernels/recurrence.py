@@ -66,9 +66,7 @@ def outputs_before(
 
 
 def arrivals(
-    inputs_TBN: Sequence[Tensor],
-    weights_NN: Sequence[Tensor],
-    before_TBN: Tensor,
+    inputs_TBN: Sequence[Tensor], weights_NN: Sequence[Tensor], before_TBN: Tensor
 ) -> list[Tensor]:
     """Returns what arrived at neurons in a run, from their inputs and ``outputs_before``."""
     pairs = zip(inputs_TBN, weights_NN, strict=True)

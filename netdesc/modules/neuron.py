@@ -177,10 +177,7 @@ class Neurons(nn.Module):
         return run.out_TBN, run.notes
 
     def run_with_states(
-        self,
-        inputs_TBN: Sequence[Tensor],
-        recurrent_NN: Sequence[Tensor],
-        names: Sequence[str],
+        self, inputs_TBN: Sequence[Tensor], recurrent_NN: Sequence[Tensor], names: Sequence[str]
     ) -> tuple[NeuronsRun, dict[str, Tensor]]:
         """Does what a call does. Returns the run, and states [steps, batch, units] by name.
 
@@ -255,10 +252,7 @@ class Neurons(nn.Module):
         return not (self.norm.is_bias or self._is_foldable)
 
     def _run(
-        self,
-        inputs_TBN: Sequence[Tensor],
-        states: Sequence[Tensor],
-        recurrent_NN: Sequence[Tensor],
+        self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], recurrent_NN: Sequence[Tensor]
     ) -> NeuronsRun:
         traces: list[Traces] = []
         axonal, history = self.axonal, states[:0]

@@ -17,16 +17,7 @@ import weakref
 from collections.abc import Callable, Container, Iterable
 from typing import Any, Final
 
-from netdesc.neurons.operations import (
-    BOOL,
-    GRID,
-    LEAVES,
-    OPERATIONS,
-    REAL,
-    SHARE,
-    STATE_UNIT,
-    Type,
-)
+from netdesc.neurons.operations import BOOL, GRID, LEAVES, OPERATIONS, REAL, SHARE, STATE_UNIT, Type
 
 PARAMETER_LIMIT = 1 << 27
 """Parameters of type GRID are clamped to ± this number, so that few sums with them saturate."""

@@ -60,11 +60,7 @@ FUNCTIONS: dict[str, Function] = {
     "straight_through": Function(("value", "a"), (_STATE, _STATE), _straight_through),
 }
 
-READER_FUNCTIONS = {
-    "before": ("state",),
-    "norm": ("a",),
-    "phase_spike": ("re", "im", "threshold"),
-}
+READER_FUNCTIONS = {"before": ("state",), "norm": ("a",), "phase_spike": ("re", "im", "threshold")}
 """Functions that only the reader of a neuron can build -> the names of their arguments."""
 
 

@@ -83,9 +83,7 @@ OPERATIONS = {
     ),
     "scale": _operation("state a times the whole number ``value``", "G>G"),
     "saturate": _operation(
-        "state a, clamped to ± STATE_LIMIT",
-        "G>G",
-        lambda a: max(-STATE_LIMIT, min(STATE_LIMIT, a)),
+        "state a, clamped to ± STATE_LIMIT", "G>G", lambda a: max(-STATE_LIMIT, min(STATE_LIMIT, a))
     ),
     "rest": _operation("4096 - a, the other part", "S>S", lambda share: STATE_UNIT - share),
     "multiply": _operation("a * b", "RR>R", operator.mul),

@@ -15,14 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from netdesc.neurons.definition import ParameterKind
-from netdesc.neurons.expressions import (
-    PARAMETER_LIMIT,
-    Expression,
-    in_order,
-    make,
-    remake,
-    rewrite,
-)
+from netdesc.neurons.expressions import PARAMETER_LIMIT, Expression, in_order, make, remake, rewrite
 from netdesc.neurons.mistakes import EquationError, Mistake, Place
 from netdesc.neurons.neuron import Neuron
 from netdesc.neurons.operations import GRID, OPERATIONS, SHARE, STATE_LIMIT, STATE_UNIT
@@ -60,10 +53,7 @@ class Ranges:
     def __init__(self, parameters: dict[str, ParameterKind], state_limit: int) -> None:
         self.intervals: dict[Expression, Interval] = {}
         self._parameters = parameters
-        self._leaves = {
-            "state": _around_zero(state_limit),
-            "input": _around_zero(STATE_LIMIT),
-        }
+        self._leaves = {"state": _around_zero(state_limit), "input": _around_zero(STATE_LIMIT)}
 
     def __getitem__(self, a: Expression) -> Interval:
         """Returns the interval of ``a``, and (0, 0) if it is no integer."""

@@ -35,9 +35,7 @@ def names_behind(names: Iterable[str], equations: Iterable[tuple[str, str]]) -> 
 
 
 def unread_mistakes(
-    definition: Definition,
-    equations: Sequence[Equation],
-    explained: Collection[str],
+    definition: Definition, equations: Sequence[Equation], explained: Collection[str]
 ) -> Iterator[Mistake]:
     """Yields mistakes of states, parameters and inputs that nothing reads.
 

@@ -324,8 +324,7 @@ def _check_split(encoder: ArrayEncoder, name: str, part: NDArray, samples: int) 
     wrong = np.flatnonzero((part < 0) | (part >= len(PARTS)))
     if len(wrong):
         raise encoder.error(
-            name,
-            f"has {part[wrong[0]]} for sample {wrong[0]}; 0 is training, 1 validation, 2 test",
+            name, f"has {part[wrong[0]]} for sample {wrong[0]}; 0 is training, 1 validation, 2 test"
         )
     if not (part == 0).any():
         raise encoder.error(name, f"leaves none of the {samples} samples to train on: none is 0")

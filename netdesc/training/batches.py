@@ -102,10 +102,7 @@ class Batches:
         return self._build(self.samples, self._fixed_rng)
 
     def _chunks(
-        self,
-        order: Indices,
-        rng: np.random.Generator,
-        changes: np.random.Generator | None = None,
+        self, order: Indices, rng: np.random.Generator, changes: np.random.Generator | None = None
     ) -> Iterator[Batch]:
         if self._is_resident:
             for indices in torch.from_numpy(order).to(self.device).split(self._size):
@@ -146,10 +143,7 @@ class Batches:
         return Batch(whole.input_TBN.index_select(1, indices), target)
 
     def _build(
-        self,
-        samples: Samples,
-        rng: np.random.Generator,
-        changes: np.random.Generator | None = None,
+        self, samples: Samples, rng: np.random.Generator, changes: np.random.Generator | None = None
     ) -> Batch:
         """Builds a batch. ``changes`` draws the augmentation, which there is none of without it."""
         input_TBN, target = samples.dense(rng)

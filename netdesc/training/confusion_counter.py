@@ -10,14 +10,7 @@ from torch import Tensor
 
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
-from netdesc.losses import (
-    SILENT,
-    Classifier,
-    SpikeMoidLoss,
-    TotalLoss,
-    build_classifier,
-    majority,
-)
+from netdesc.losses import SILENT, Classifier, SpikeMoidLoss, TotalLoss, build_classifier, majority
 
 MAX_MATRIX_CLASSES = 64
 """With more classes, only right, wrong and missing predictions are counted, without a matrix."""

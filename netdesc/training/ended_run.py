@@ -27,10 +27,7 @@ from netdesc.training.progress import Scale
 from netdesc.training.record import RunRecord
 from netdesc.training.session import Outcome
 
-_EXPLANATIONS = {
-    "done": "this run is done already",
-    "diverged": "this run would diverge again",
-}
+_EXPLANATIONS = {"done": "this run is done already", "diverged": "this run would diverge again"}
 _FROM_STATE = (*(f"{CHECKPOINTS}/{name}" for name in (INITIAL, BEST, LAST)), ACTIVITY)
 _ONLY_FROM_TRAINING = (DOCUMENT, METRICS, LOG, f"{CHECKPOINTS}/{STATE}")
 

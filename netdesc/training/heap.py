@@ -1,8 +1,9 @@
 """Keeps freed memory in the process while a network is trained on a CPU.
 
-Each step frees large tensors, and allocates tensors of the same sizes. GNU's C library returns their
-memory to the system at once, and takes it back page by page. For ``examples/fashion_conv.json`` that
-was a third of the time of a step at 128 samples a batch, and nearly half of it at 256.
+Each step frees large tensors, and allocates tensors of the same sizes. GNU's C library returns
+their memory to the system at once, and takes it back page by page. For
+``examples/fashion_conv.json`` that was a third of the time of a step at 128 samples a batch, and
+nearly half of it at 256.
 """
 
 from __future__ import annotations

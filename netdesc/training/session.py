@@ -11,15 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from netdesc.graph import Graph
-from netdesc.runs.files import (
-    ACTIVITY,
-    CHECKPOINTS,
-    LOG,
-    METRICS,
-    STATE,
-    is_filled,
-    refuse_links,
-)
+from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS, STATE, is_filled, refuse_links
 from netdesc.runs.state import resume_command
 from netdesc.training.activity import ActivityRecorder
 from netdesc.training.callbacks import Callback
@@ -308,10 +300,7 @@ def open_session(
     saver = build_saver(path, setup, lock_sha256)
     has_trained = record.fields["epochs_done"] > 0 or is_filled(path / METRICS)
     progress, length = saver.restore(has_trained)
-    with (
-        Log(path / LOG) as log,
-        MetricsFile(path / METRICS, length) as metrics,
-    ):
+    with Log(path / LOG) as log, MetricsFile(path / METRICS, length) as metrics:
         display.attach_log(log)
         if metrics.is_short:
             display.warn(f"{METRICS} has lost lines that the run had written")

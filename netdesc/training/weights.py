@@ -27,10 +27,7 @@ is of another network."""
 
 
 def load_initial_weights(
-    description: Description,
-    network: nn.Module,
-    readers: Mapping[str, WeightReader],
-    warn: Warn,
+    description: Description, network: nn.Module, readers: Mapping[str, WeightReader], warn: Warn
 ) -> None:
     """Copies the weights and the masks that a document names, if it names any, into the network.
 

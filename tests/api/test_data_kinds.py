@@ -113,11 +113,7 @@ def files(part: str) -> dict[str, Any]:
 
 FOLDERS = {part: {"path": part} for part in COUNTS}
 KINDS = {
-    "idx": {
-        "type": "idx",
-        **files("train"),
-        "test": files("test"),
-    },
+    "idx": {"type": "idx", **files("train"), "test": files("test")},
     "event_folders": {"type": "event_folders", **FOLDERS, "rounding": "floor"},
     "tonic": {"type": "tonic", "dataset": "Recordings", "path": "data", "rounding": "floor"},
     "tonic with names": {"type": "tonic", "dataset": "Named", "path": "data", "rounding": "floor"},

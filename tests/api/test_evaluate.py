@@ -322,9 +322,7 @@ def test_events_that_do_not_fit_the_kind_of_shape(labelled: Path) -> None:
         inference.run(labelled, file)
 
 
-def test_a_network_file_without_time_has_a_limited_number_of_steps(
-    labelled: Path,
-) -> None:
+def test_a_network_file_without_time_has_a_limited_number_of_steps(labelled: Path) -> None:
     net, file = labelled.with_name("classes.net"), labelled.with_name("late.npy")
     export_net(compile(load(labelled)).model, net)
     set_time(net, None, None)

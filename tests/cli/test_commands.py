@@ -280,10 +280,7 @@ def test_export_import_export_is_the_same_network(netdesc: Netdesc, trained: Pat
     outcome = netdesc("import", "first.net", "-o", "networks")
     assert outcome.code == 0, outcome.err
     assert "dense0" in outcome.out
-    assert {path.name for path in Path("networks").iterdir()} == {
-        "first.json",
-        "first.safetensors",
-    }
+    assert {path.name for path in Path("networks").iterdir()} == {"first.json", "first.safetensors"}
     assert netdesc("export", "networks/first.json", "-o", "second.net").code == 0
     assert Path("second.net").read_bytes() == Path("first.net").read_bytes()
     before = Path("networks/first.json").read_bytes()

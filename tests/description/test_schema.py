@@ -82,9 +82,7 @@ def _parent(document, parts):
     return document
 
 
-CLASSIFYING = json.loads(LABELLED) | {
-    "classifier": {"type": "moving_window", "window_steps": 5},
-}
+CLASSIFYING = json.loads(LABELLED) | {"classifier": {"type": "moving_window", "window_steps": 5}}
 TYPO_PLACES = [
     (document, parts)
     for document in (json.loads(BASE), CLASSIFYING)

@@ -93,11 +93,7 @@ def test_a_comparison_has_three_colours_and_a_legend(tmp_path):
         np.abs(np.array(middles) - [byte_colour(each) for each in (INK, ORANGE, BLUE)]).max() <= 1
     )
     assert pixels[0, 0].tolist() == [255, 255, 255]
-    assert texts(svg_of(tmp_path, drawn))[-3:] == [
-        "only in b.bs1",
-        "only in a.bs1",
-        "in both",
-    ]
+    assert texts(svg_of(tmp_path, drawn))[-3:] == ["only in b.bs1", "only in a.bs1", "in both"]
 
 
 @pytest.mark.parametrize("y", [None, [1, 2]])

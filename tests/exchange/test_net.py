@@ -27,14 +27,7 @@ from support.exchange_samples import (
 from support.neuron_definitions import example_fields
 
 from netdesc.description import Document
-from netdesc.exchange import (
-    NetFile,
-    NetFileError,
-    export_net,
-    import_net,
-    read_weights,
-    write_net,
-)
+from netdesc.exchange import NetFile, NetFileError, export_net, import_net, read_weights, write_net
 from netdesc.graph import build_graph
 from netdesc.modules import build
 
@@ -202,10 +195,7 @@ SCALED = {"type": "integrator", "norm": "mean_variance"}
             [RECURRENT | {"neuron": {"type": "integrator"}}],
             'layer "a" is recurrent, and its neurons are neither CUBA nor ALIF',
         ),
-        (
-            [RECURRENT | {"neuron": example_fields("rf") | {"type": "rf"}}],
-            "is recurrent",
-        ),
+        ([RECURRENT | {"neuron": example_fields("rf") | {"type": "rf"}}], "is recurrent"),
         ([dense("a", 2, axonal_delay_step=False)], 'layer "a" has no axonal delay step'),
         (
             [{"name": "a", "type": "dense", "units": 9, "neuron": SCALED}],

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 from support.description_samples import BASE, LABELLED, UNHURRIED, write_files
 
 from netdesc.description import Document, load
-from netdesc.graph import (
-    Classifier,
-    LayerNode,
-    SynapticNode,
-    build_graph,
-    summary,
-    value_range,
-)
+from netdesc.graph import Classifier, LayerNode, SynapticNode, build_graph, summary, value_range
 
 
 def _document(**changes) -> Document:

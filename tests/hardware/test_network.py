@@ -117,11 +117,7 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, Cuba], li
 
 @settings(max_examples=60, deadline=None)
 @given(
-    networks(),
-    st.integers(0, 99),
-    st.sampled_from([1, 3, 900, TOP]),
-    st.booleans(),
-    st.booleans(),
+    networks(), st.integers(0, 99), st.sampled_from([1, 3, 900, TOP]), st.booleans(), st.booleans()
 )
 def test_every_layer_follows_its_definition(
     network: tuple[list[dict[str, Any]], dict[str, Cuba], list[int]],

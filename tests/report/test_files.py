@@ -292,8 +292,7 @@ def spoil(path: Path, damage: str) -> None:
 
 @pytest.mark.parametrize("damage", ["garbage", "folder", "pipe", "empty"])
 @pytest.mark.parametrize(
-    "name",
-    ["activity.npz", "checkpoints/best.safetensors", "checkpoints/initial.safetensors"],
+    "name", ["activity.npz", "checkpoints/best.safetensors", "checkpoints/initial.safetensors"]
 )
 def test_a_damaged_file_is_told_and_done_without(tmp_path: Path, name: str, damage: str) -> None:
     whole = build_page(read_run(write_run(tmp_path / "whole")))

@@ -169,9 +169,7 @@ KINDS = {
         ),
     ),
     "activity": Kind(
-        f"{PART}/activity.npz",
-        (damage_bytes, damage_npz, damage_npz),
-        (_RESUME, f"report {PART}"),
+        f"{PART}/activity.npz", (damage_bytes, damage_npz, damage_npz), (_RESUME, f"report {PART}")
     ),
 }
 

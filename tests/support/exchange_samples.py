@@ -247,8 +247,7 @@ def net_neurons(draw: st.DrawFn, neurons: int, kinds: Sequence[str] = KINDS) -> 
         # Thresholds that spikes reach, and a sine and cosine that a period and a decay have.
         highest = {"vThMant": 400, "vThStep": 400, "sinDecay": 2800, "cosDecay": 2800}
         elements = st.integers(
-            known.lowest + (name == "vThMant" and kind != "SDNN"),
-            highest.get(name, known.highest),
+            known.lowest + (name == "vThMant" and kind != "SDNN"), highest.get(name, known.highest)
         )
         numbers[name] = _integers(draw, shape if known.can_differ else (), elements)
     if kind == "SDNN":

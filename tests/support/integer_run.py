@@ -13,9 +13,7 @@ from netdesc.neurons.definition import Definition
 
 
 def run_on_device(
-    definition: Definition,
-    parameters: Mapping[str, np.ndarray],
-    inputs_TN: Sequence[np.ndarray],
+    definition: Definition, parameters: Mapping[str, np.ndarray], inputs_TN: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, IntegerNeurons]:
     """Returns output [T, N], and the neurons behind it. Arguments are as in ``run_equations``."""
     count = inputs_TN[0].shape[1]

@@ -117,9 +117,7 @@ def test_a_captured_run_is_bit_identical_to_an_eager_one(
     assert_same(runner.train(task, "plain", None, *sets), captured)
 
 
-def test_smaller_batches_and_validation_run_without_graphs(
-    runner: Runner,
-) -> None:
+def test_smaller_batches_and_validation_run_without_graphs(runner: Runner) -> None:
     runner.monkeypatch.setattr(  # labels are looked at on the CPU only
         "netdesc.losses.label_loss.expand_labels", lambda labels, shape, _: labels.expand(shape)
     )

@@ -34,12 +34,7 @@ def test_a_killed_and_resumed_run_is_bit_identical(
     )
     command = [sys.executable, KILLER, document, tmp_path, str(stride), str(moments)]
     result = subprocess.run(
-        command,
-        env=with_tests_on_path(),
-        capture_output=True,
-        text=True,
-        timeout=1200,
-        check=False,
+        command, env=with_tests_on_path(), capture_output=True, text=True, timeout=1200, check=False
     )
     assert result.returncode == 0, result.stderr
     outcomes = [json.loads(line) for line in result.stdout.splitlines()]

@@ -12,14 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from support.training_task import (
-    INPUTS,
-    STEPS,
-    read_metrics,
-    read_record,
-    train_task,
-    weights_of,
-)
+from support.training_task import INPUTS, STEPS, read_metrics, read_record, train_task, weights_of
 
 import netdesc
 from netdesc.events import read_events

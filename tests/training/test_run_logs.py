@@ -100,11 +100,7 @@ def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     mine.mkdir()
     (mine / "network.json").write_text("mine")
     before = contents(tmp_path)
-    refusals = {
-        run: "--resume continues",
-        mine: "is not empty",
-        mine / "network.json": "is a file",
-    }
+    refusals = {run: "--resume continues", mine: "is not empty", mine / "network.json": "is a file"}
     for path, message in refusals.items():
         with (
             pytest.raises(RunDirectoryError, match=message) as error,

@@ -19,11 +19,7 @@ _MAX_RELATED = 100
 
 _NOTATIONS = {
     # kind: code, message, hint
-    "apostrophes": (
-        "ND012",
-        "a string in apostrophes",
-        "write double quotes, as json.dump does",
-    ),
+    "apostrophes": ("ND012", "a string in apostrophes", "write double quotes, as json.dump does"),
     "typographic": ("ND012", "a string in typographic quotes", "write straight double quotes"),
     "names": ("ND007", "{raw} without quotes", 'write "{raw}"'),
     "constants": ("ND007", "JSON has no {raw}", "write true, false and null"),

@@ -120,18 +120,10 @@ class SpikeRate(WindowLoss):
 
     type: Literal["spike_rate"]
     true_rate: float = field(
-        "Target rate of the label's neuron.",
-        unit="spikes a step",
-        default=0.2,
-        ge=0,
-        le=1,
+        "Target rate of the label's neuron.", unit="spikes a step", default=0.2, ge=0, le=1
     )
     false_rate: float = field(
-        "Target rate of the other neurons.",
-        unit="spikes a step",
-        default=0.03,
-        ge=0,
-        le=1,
+        "Target rate of the other neurons.", unit="spikes a step", default=0.03, ge=0, le=1
     )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"
@@ -165,11 +157,7 @@ class SpikeMoid(WindowLoss):
         le=1e6,
     )
     theta: float = field(
-        "Rate at which the probability is 1/2.",
-        unit="spikes a step",
-        default=0.0,
-        ge=-1e6,
-        le=1e6,
+        "Rate at which the probability is 1/2.", unit="spikes a step", default=0.0, ge=-1e6, le=1e6
     )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"

@@ -7,13 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
-from netdesc.description.models.data import (
-    PARTS,
-    SHA256_EXAMPLE,
-    BinnedEvents,
-    PathText,
-    Sha256,
-)
+from netdesc.description.models.data import PARTS, SHA256_EXAMPLE, BinnedEvents, PathText, Sha256
 from netdesc.sections import Section, field
 
 

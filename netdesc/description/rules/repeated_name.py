@@ -2,13 +2,7 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
-@rule(
-    "ND203",
-    "a name is there twice",
-    at="/layers/0/name",
-    wrong='"output"',
-    right='"hidden"',
-)
+@rule("ND203", "a name is there twice", at="/layers/0/name", wrong='"output"', right='"hidden"')
 def check(context: Context) -> Found:
     """Two layers have the same name, or "from" or "learn" has an entry twice. A name identifies a
     layer in "from", in weights files and in reports. In "from" an output would be added twice.

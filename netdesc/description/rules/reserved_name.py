@@ -3,11 +3,7 @@ from netdesc.description.shapes import INPUT
 
 
 @rule(
-    "ND204",
-    "a layer has a reserved name",
-    at="/layers/0/name",
-    wrong='"input"',
-    right='"hidden"',
+    "ND204", "a layer has a reserved name", at="/layers/0/name", wrong='"input"', right='"hidden"'
 )
 def check(context: Context) -> Found:
     """In "from", "input" means the network's input, so no layer can have this name.

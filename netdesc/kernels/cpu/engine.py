@@ -16,12 +16,7 @@ from netdesc.kernels.cpu.neurons import neurons, neurons_backward
 from netdesc.kernels.cpu.recurrent import recurrent, recurrent_backward
 from netdesc.kernels.cpu.runtime.memory_pool import array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.segment import (
-    segment,
-    segment_backward,
-    source_for_backward,
-    source_of,
-)
+from netdesc.kernels.cpu.segment import segment, segment_backward, source_for_backward, source_of
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events

@@ -15,11 +15,7 @@ from netdesc.kernels.cpu.segment import source_of
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
 from netdesc.kernels.cpu.walk.layer_backward import backward_with_feedback
-from netdesc.kernels.cpu.walk.layer_forward import (
-    StateMemory,
-    float_output,
-    forward_with_feedback,
-)
+from netdesc.kernels.cpu.walk.layer_forward import StateMemory, float_output, forward_with_feedback
 from netdesc.kernels.neurons import PRODUCT, Neurons, NeuronsOutput, state_names
 from netdesc.kernels.recurrence import RecurrentGradients
 

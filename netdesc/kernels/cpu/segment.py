@@ -20,12 +20,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, new_packed, pack, unpack
-from netdesc.kernels.cpu.synapses.weights import (
-    WeightMemory,
-    half_limits,
-    on_grid,
-    stop_at_clamped,
-)
+from netdesc.kernels.cpu.synapses.weights import WeightMemory, half_limits, on_grid, stop_at_clamped
 from netdesc.kernels.cpu.walk.layer_backward import (
     Gradients,
     Upstream,

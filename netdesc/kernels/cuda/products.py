@@ -155,16 +155,7 @@ def weight_gradient_parts(
 
 
 @triton.jit
-def weight_gradient(
-    parts,
-    weight,
-    grad,
-    count,
-    weights,
-    low,
-    high,
-    BLOCK: tl.constexpr,
-):
+def weight_gradient(parts, weight, grad, count, weights, low, high, BLOCK: tl.constexpr):
     """Adds up ``count`` parts of the gradient, each [weights]. Clamped weights get gradient 0."""
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     exists = index < weights

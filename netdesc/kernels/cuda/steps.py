@@ -9,13 +9,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from netdesc.kernels.fixed_point import (
-    DECAY_BITS,
-    DECAY_ONE,
-    STATE_LIMIT,
-    STATE_UNIT,
-    WEIGHT_UNIT,
-)
+from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
 from netdesc.neurons.expressions import PARAMETER_LIMIT
 from netdesc.neurons.operations import MAX_FALL
 

@@ -158,9 +158,7 @@ def _threshold(program: Program) -> Expression | None:
 
 
 def _compute(
-    roots: Sequence[Expression],
-    arithmetic: _Arithmetic,
-    leaves: Mapping[tuple[str, Value], Tensor],
+    roots: Sequence[Expression], arithmetic: _Arithmetic, leaves: Mapping[tuple[str, Value], Tensor]
 ) -> list[Tensor]:
     """Computes ``roots``. The key of a leaf is its operation and its value."""
     values: dict[Expression, Tensor] = {}
@@ -289,10 +287,7 @@ def neurons_backward(
 
 
 def differentiate(
-    grad_out_TBN: Tensor,
-    neurons: Neurons,
-    saved: Sequence[Tensor],
-    weights_NN: Sequence[Tensor],
+    grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor], weights_NN: Sequence[Tensor]
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """Returns gradients of inputs, of recurrent weights, and of learnable parameters.
 

@@ -190,7 +190,7 @@ def test_addresses_are_encoded(file, uri):
 @UNHURRIED
 @given(
     st.text(max_size=30)
-    | st.sampled_from(["{0}", "[here](http://x)", "{", "a\nb", "\x1b[31m", "\ud800"]),
+    | st.sampled_from(["{0}", "[here](http://x)", "{", "a\nb", "\x1b[31m", "\ud800"])
 )
 def test_hostile_text_stays_text(text):
     diagnostic = Diagnostic("ND101", "error", "/checkout/a.json", f"x{text}", pointer=f"/{text}")

@@ -6,14 +6,7 @@ import hashlib
 import os
 
 import pytest
-from support.description_samples import (
-    BASE,
-    LABELLED,
-    codes,
-    findings,
-    with_text,
-    write_files,
-)
+from support.description_samples import BASE, LABELLED, codes, findings, with_text, write_files
 
 from netdesc.description import check
 

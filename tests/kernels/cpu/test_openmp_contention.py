@@ -200,8 +200,7 @@ print("idle threads started and ended")
 
 
 @pytest.mark.parametrize(
-    "decided",
-    grid([{}, {"OMP_WAIT_POLICY": "passive"}, {"GOMP_SPINCOUNT": "5000"}], [{}]),
+    "decided", grid([{}, {"OMP_WAIT_POLICY": "passive"}, {"GOMP_SPINCOUNT": "5000"}], [{}])
 )
 def test_kernels_poll_unless_the_user_has_decided(decided: dict[str, str]) -> None:
     others = {

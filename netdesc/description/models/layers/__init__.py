@@ -6,12 +6,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
-from netdesc.description.models.layers.base import (
-    LayerSection,
-    Shape,
-    ShapeError,
-    SynapticSection,
-)
+from netdesc.description.models.layers.base import LayerSection, Shape, ShapeError, SynapticSection
 from netdesc.description.models.layers.convolution import (
     Conv,
     ConvTranspose,
@@ -28,11 +23,7 @@ from netdesc.description.models.layers.pools import (
     PopulationAverage,
     TimeDecimation,
 )
-from netdesc.description.models.layers.recurrent import (
-    Recurrent,
-    RecurrentSection,
-    WinnerTakeAll,
-)
+from netdesc.description.models.layers.recurrent import Recurrent, RecurrentSection, WinnerTakeAll
 from netdesc.description.models.layers.views import Concat, Delay, Flatten, Reshape
 from netdesc.sections import type_tag
 

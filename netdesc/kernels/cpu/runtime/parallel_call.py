@@ -18,8 +18,7 @@ from netdesc.kernels.cpu.runtime.simd import intrinsic
 
 _BYTES, _INTEGER = ir.IntType(8).as_pointer(), ir.IntType(64)
 _ITEM = ir.FunctionType(
-    ir.VoidType(),
-    [_BYTES.as_pointer(), _INTEGER.as_pointer(), _INTEGER.as_pointer(), _BYTES],
+    ir.VoidType(), [_BYTES.as_pointer(), _INTEGER.as_pointer(), _INTEGER.as_pointer(), _BYTES]
 )
 """What a thread calls: addresses, counts and strides of arrays, and the address of the arguments.
 

@@ -12,13 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from netdesc.kernels.cpu.runtime.simd import (
-    LANES,
-    VECTOR_OF,
-    Bits,
-    intrinsic,
-    name_of,
-)
+from netdesc.kernels.cpu.runtime.simd import LANES, VECTOR_OF, Bits, intrinsic, name_of
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 

@@ -10,13 +10,7 @@ import math
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.simd import (
-    as_ints,
-    broadcast,
-    exp2_nonpositive,
-    where,
-    zeros_like,
-)
+from netdesc.kernels.cpu.runtime.simd import as_ints, broadcast, exp2_nonpositive, where, zeros_like
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT
 
 _SHIFT, _LOW, _SIGN = np.int32(DECAY_BITS), np.int32(DECAY_ONE - 1), np.int32(31)

@@ -14,11 +14,7 @@ import torch
 from numba.core import config
 from numba.np.ufunc import threading_layer
 
-from netdesc.kernels.cpu.runtime.openmp_contention import (
-    ContentionGuard,
-    is_decided,
-    team_sizes,
-)
+from netdesc.kernels.cpu.runtime.openmp_contention import ContentionGuard, is_decided, team_sizes
 from netdesc.kernels.engine import EngineError, kernel_threads
 
 _P = ParamSpec("_P")

@@ -139,12 +139,7 @@ def forward_with_feedback(
 
 
 def forward_by_events(
-    events: Events,
-    weight_OI: np.ndarray,
-    bits: int,
-    neurons: LayerNeurons,
-    out: Output,
-    keep: bool,
+    events: Events, weight_OI: np.ndarray, bits: int, neurons: LayerNeurons, out: Output, keep: bool
 ) -> ForwardResult:
     """Fills ``out``, computed from events and quantised weights, as ``forward_from_current``."""
     shape = events.steps, events.batch, len(weight_OI)

@@ -116,17 +116,17 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 820,
     "training": 5_860,
-    "exchange": 3_250,
+    "exchange": 3_265,
     "hardware": 1_320,
     "report": 3_780,
     "comparing": 600,
     "bench": 2_085,
-    "api": 1_900,
+    "api": 1_905,
     "cli": 4_825,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_920
+MAX_PACKAGE_LINES = 56_930
 MAX_TEST_LINES = 39_000
 
 

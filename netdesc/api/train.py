@@ -17,7 +17,7 @@ from netdesc.api.verify import verify_shortly
 from netdesc.description import Description, load
 from netdesc.description.models import Training
 from netdesc.description.spelling import did_you_mean
-from netdesc.exchange import NetFileError, export_net
+from netdesc.exchange import NetFileError, export_net, find_obstacle
 from netdesc.exchange.errors import NetFileAccessError
 from netdesc.graph import Graph, build_graph
 from netdesc.modules import build
@@ -143,7 +143,9 @@ def train_network(
     if resume is not None:
         require_run(resume)
         trained = load(resume / LOCK, with_files=False)
-    readers = {} if trained is None else weight_readers(build_graph(trained.document))
+    graph = None if trained is None else build_graph(trained.document)
+    if graph is not None and (obstacle := find_obstacle(build(graph))):
+        warn(f"no {NETWORK} will be written: {obstacle}")  # not only after hours of training
     outcome = training.train(
         description,
         run_dir=settings.run_dir,
@@ -153,7 +155,10 @@ def train_network(
         progress=settings.progress,
         data=memory,
         hooks=Hooks(
-            readers, settings.callbacks, functools.partial(_finish, warn), settings.ignore_memory
+            {} if graph is None else weight_readers(graph),
+            settings.callbacks,
+            functools.partial(_finish, warn),
+            settings.ignore_memory,
         ),
     )
     _write_report(outcome.path, warn)

@@ -46,6 +46,22 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     Returns the warnings of ``api.export``, which also explains the errors, about layers.
     """
     require_suffix(path)
+    net, names = _net_of(model, path)
+    write_net(path, net)
+    return [f"{path}: {text}" for text in _warnings(model.graph, net, names)]
+
+
+def find_obstacle(model: FoldedModel) -> str:
+    """Returns why no ``.net`` file can hold ``model``; empty if one can."""
+    try:
+        _net_of(model, "network.net")
+    except NetFileError as error:
+        return error.problem
+    return ""
+
+
+def _net_of(model: FoldedModel, path: str | Path) -> tuple[NetFile, Sequence[str]]:
+    """Returns the record of the file ``path`` that holds ``model``, and the names of its layers."""
     records: list[Named] = []
     graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1 and not isinstance(graph.layers[0].section, layers.Neurons):
@@ -71,9 +87,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     if isinstance(layers_of_file[-1], InputNeurons) and layers_of_file[-1].only_delays:
         problem = f'layer "{previous}" only delays the output; a .net file cannot hold that'
         raise _cannot_hold(path, f"{problem}: train with the delay in the layer before")
-    net = NetFile(layers_of_file, Simulation(graph.step_ms, graph.steps * graph.step_ms))
-    write_net(path, net)
-    return [f"{path}: {text}" for text in _warnings(graph, net, names)]
+    return NetFile(layers_of_file, Simulation(graph.step_ms, graph.steps * graph.step_ms)), names
 
 
 def _cannot_hold(path: str | Path, problem: str) -> NetFileError:

@@ -121,12 +121,12 @@ LINE_BUDGETS = {
     "report": 3_780,
     "comparing": 600,
     "bench": 2_085,
-    "api": 1_905,
+    "api": 1_910,
     "cli": 4_825,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_930
+MAX_PACKAGE_LINES = 56_940
 MAX_TEST_LINES = 39_000
 
 

@@ -20,7 +20,7 @@ from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import NetFileError, export_net, find_obstacle
 from netdesc.exchange.errors import NetFileAccessError
 from netdesc.graph import Graph, build_graph
-from netdesc.modules import build
+from netdesc.modules import Network, build
 from netdesc.report import ReportError, write_report
 from netdesc.runs.files import (
     ACTIVITY,
@@ -143,9 +143,7 @@ def train_network(
     if resume is not None:
         require_run(resume)
         trained = load(resume / LOCK, with_files=False)
-    graph = None if trained is None else build_graph(trained.document)
-    if graph is not None and (obstacle := find_obstacle(build(graph))):
-        warn(f"no {NETWORK} will be written: {obstacle}")  # not only after hours of training
+    readers = {} if trained is None else weight_readers(build_graph(trained.document))
     outcome = training.train(
         description,
         run_dir=settings.run_dir,
@@ -155,7 +153,8 @@ def train_network(
         progress=settings.progress,
         data=memory,
         hooks=Hooks(
-            {} if graph is None else weight_readers(graph),
+            readers,
+            functools.partial(_begin, warn),
             settings.callbacks,
             functools.partial(_finish, warn),
             settings.ignore_memory,
@@ -174,6 +173,12 @@ def _folder(run: str | Path | Run | None) -> Path | None:
     if not isinstance(run, str | Path | None):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"resume is a run or its folder, not {type(run).__name__}")
     return None if run is None else Path(run)
+
+
+def _begin(warn: Callable[[str], None], network: Network) -> None:
+    """Warns at the start of a run, and not after hours of training, if it cannot be exported."""
+    if obstacle := find_obstacle(network):
+        warn(f"no {NETWORK} will be written: {obstacle}")
 
 
 def _finish(

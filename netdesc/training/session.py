@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from netdesc.graph import Graph
+from netdesc.modules import Network
 from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS, STATE, is_filled, refuse_links
 from netdesc.runs.state import resume_command
 from netdesc.training.activity import ActivityRecorder
@@ -52,13 +53,14 @@ cannot be written. With a sample, it returns the field ``verification`` of ``run
 class Hooks:
     """The caller's functions for a training, and whether it begins with too little memory.
 
-    ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``callbacks`` are
-    called after each epoch (see ``callbacks``), ``finish`` at the end of training, before the
-    run is recorded as done. Unless ``ignore_memory``, training that needs more memory than is free
-    does not begin.
+    ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``begin`` is
+    called with the network before the first epoch of a new run, ``callbacks`` after each epoch (see
+    ``callbacks``), ``finish`` at the end of training, before the run is recorded as done. Unless
+    ``ignore_memory``, training that needs more memory than is free does not begin.
     """
 
     readers: Mapping[str, WeightReader] = field(default_factory=dict[str, WeightReader])
+    begin: Callable[[Network], None] = lambda network: None
     callbacks: Sequence[Callback] = ()
     finish: Finish | None = None
     ignore_memory: bool = False

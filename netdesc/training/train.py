@@ -99,6 +99,7 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
         ):
             epochs = count_epochs(setup.training.epochs)
             options.display.info(f"training {setup.graph.name} for {epochs} in {path}")
+            options.hooks.begin(setup.network)
             return session.run(options.hooks)
 
 

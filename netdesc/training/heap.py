@@ -27,7 +27,8 @@ _USUAL = {_TRIM_THRESHOLD: 64 << 20, _MMAP_THRESHOLD: 32 << 20, _MMAP_MAX: 65536
 def keep_freed_memory() -> Iterator[None]:
     """Within the block, freed memory stays in the process. After it, the system gets it back.
 
-    With another C library than GNU's, nothing changes.
+    With another C library than GNU's, nothing changes. In other threads than the first one, GNU's
+    keeps tensors of up to 64 MB only.
     """
     if platform.libc_ver()[0] != "glibc":
         yield

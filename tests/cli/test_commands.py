@@ -183,7 +183,8 @@ def test_a_run_that_a_net_file_cannot_hold_is_trained_and_warned_of_before_and_a
     assert outcome.code == 0
     assert outcome.record["network"] is None
     before, after = outcome.err.split("epoch 1/", 1)
-    assert "network.net" in before and "network.net" in after
+    assert "network.net" in before
+    assert "network.net" in after
 
 
 def test_training_from_a_lock_repeats_the_run(netdesc: Netdesc, trained: Path) -> None:

@@ -17,7 +17,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of ``mallopt``, from GNU's ``malloc.h``."""
 
 _KEEP_ALL = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
-"""Settings with which freed memory is never returned, and no tensor has memory of its own."""
+"""Settings with which memory is never returned, also that of the largest tensors."""
 
 _USUAL = {_TRIM_THRESHOLD: 64 << 20, _MMAP_THRESHOLD: 32 << 20, _MMAP_MAX: 65536}
 """Settings to which the C library adapts by itself in a program that frees large arrays."""

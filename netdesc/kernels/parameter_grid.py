@@ -7,8 +7,10 @@ through the rounding, and through the clamping, too.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,67 +19,70 @@ from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import PARAMETER_LIMIT
 
 
+class _Grid(NamedTuple):
+    """How a real number becomes an integer: scaled, clamped, rounded, and then in state units."""
+
+    scale: int
+    lowest: int
+    highest: int
+    rounds: bool
+    """Whether it is rounded to the nearest integer, ties to even; else toward zero."""
+    factor: int = 1
+    offset: int = 0
+
+
+@functools.cache
+def _grid(kind: ParameterKind, state_unit: int) -> _Grid | None:
+    """Returns the grid of a kind of parameter, None for real numbers."""
+    if kind == "decay":
+        return _Grid(DECAY_ONE, 0, DECAY_ONE, True, -1, DECAY_ONE)
+    if kind == "factor":
+        return _Grid(DECAY_ONE, -DECAY_ONE, DECAY_ONE, True)
+    if kind == "real":
+        return None
+    scale = WEIGHT_UNIT if kind == "threshold" else STATE_UNIT
+    units = state_unit // scale
+    return _Grid(scale, -(PARAMETER_LIMIT // units), PARAMETER_LIMIT // units, False, units)
+
+
 def parameter_vector(kind: ParameterKind, value: Tensor, neurons: int, state_unit: int) -> Tensor:
     """Returns one number for each neuron: int32 [neurons] on the grid, float32 if ``kind`` is real.
 
     ``value`` is float32, [] or [neurons]. ``state_unit`` is the number of state units in a
     threshold unit. ``ParameterKind`` says how a value is rounded. Before that, NaN becomes 0 and
     values are clamped: decays to 0..1, factors to −1..1, states to ± ``PARAMETER_LIMIT`` units.
-    Nobody may write to the vector, because vectors of numbers that all neurons share are cached.
     """
     if not value.dim() and value.is_cpu:
-        return shared_vector(kind, value.item(), neurons, state_unit)
-    return _VECTORS[kind](value.detach(), state_unit).expand(neurons).contiguous()
+        return torch.from_numpy(shared_vector(kind, value.item(), neurons, state_unit))
+    grid, value = _grid(kind, state_unit), value.detach()
+    if grid is not None:
+        value = (value * grid.scale).nan_to_num(0.0).clamp(grid.lowest, grid.highest)
+        value = value.round() if grid.rounds else value
+        value = value.to(torch.int32) * grid.factor + grid.offset
+    return value.expand(neurons).contiguous()
 
 
-@functools.lru_cache(maxsize=256)
-def shared_vector(kind: ParameterKind, value: float, neurons: int, state_unit: int) -> Tensor:
-    """Returns ``parameter_vector`` of a number that all neurons share."""
-    number = torch.tensor(value, dtype=torch.float32, device="cpu")
-    return _VECTORS[kind](number, state_unit).expand(neurons).contiguous()
+def shared_vector(kind: ParameterKind, value: float, neurons: int, state_unit: int) -> np.ndarray:
+    """Returns ``parameter_vector`` of a number that all neurons share.
+
+    Operations on tensors of one number would take longer than a layer's other preparations.
+    """
+    grid = _grid(kind, state_unit)
+    if grid is None:
+        return np.full(neurons, value, np.float32)
+    scaled = 0.0 if math.isnan(value) else value * grid.scale
+    clamped = min(max(scaled, grid.lowest), grid.highest)
+    number = round(clamped) if grid.rounds else int(clamped)
+    return np.full(neurons, number * grid.factor + grid.offset, np.int32)
 
 
-def _shares(value: Tensor, lowest: float) -> Tensor:
-    return torch.round(value.nan_to_num(0.0).clamp(lowest, 1.0) * DECAY_ONE).to(torch.int32)
-
-
-def _decay(value: Tensor, state_unit: int) -> Tensor:
-    return DECAY_ONE - _shares(value, 0.0)
-
-
-def _factor(value: Tensor, state_unit: int) -> Tensor:
-    return _shares(value, -1.0)
-
-
-def truncate(value: Tensor, unit: int, limit: int = STATE_LIMIT) -> Tensor:
-    """Returns ``trunc(unit · value)``, int32, clamped to ± ``limit``; NaN becomes 0.
+def truncate(value: Tensor, unit: int) -> Tensor:
+    """Returns ``trunc(unit · value)``, int32, clamped to ± ``STATE_LIMIT``; NaN becomes 0.
 
     ``unit`` is a power of two, so that the product is exact.
     """
-    return (value * unit).nan_to_num(0.0).clamp(-limit, limit).to(torch.int32)
+    return (value * unit).nan_to_num(0.0).clamp(-STATE_LIMIT, STATE_LIMIT).to(torch.int32)
 
-
-def _threshold(value: Tensor, state_unit: int) -> Tensor:
-    units = state_unit // WEIGHT_UNIT
-    return truncate(value, WEIGHT_UNIT, PARAMETER_LIMIT // units) * units
-
-
-def _grid(value: Tensor, state_unit: int) -> Tensor:
-    units = state_unit // STATE_UNIT
-    return truncate(value, STATE_UNIT, PARAMETER_LIMIT // units) * units
-
-
-def _real(value: Tensor, state_unit: int) -> Tensor:
-    return value
-
-
-_VECTORS: dict[ParameterKind, Callable[[Tensor, int], Tensor]] = {
-    "decay": _decay,
-    "factor": _factor,
-    "threshold": _threshold,
-    "grid": _grid,
-    "real": _real,
-}
 
 GRADIENT_SIGNS: dict[ParameterKind, int] = {"decay": -1, "factor": 1, "threshold": 1, "grid": 1}
 """Learnable kind -> the derivative of its number on the grid, as a share or in threshold units."""

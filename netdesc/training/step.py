@@ -69,6 +69,7 @@ class EagerStep:
         self._setup, self._epoch_sum = setup, epoch_sum
         self._parameters = list(setup.network.parameters())
         self._samples = len(setup.train.samples)
+        self._reduction = setup.graph.loss.reduction
         self._blocks = list(setup.network.blocks())
         self._learns_neurons = any(block.neuron.learns for _, block in self._blocks)
 
@@ -86,7 +87,7 @@ class EagerStep:
             assert block.notes is not None, "the forward pass sets them"
             epoch_sum.set_notes(name, block.notes, size * block.cells)
         add_up(terms).backward()
-        loss_weight = batch.loss_weight(setup.graph.loss.reduction, self._samples)
+        loss_weight = batch.loss_weight(self._reduction, self._samples)
         epoch_sum.add_batch(terms, batch.size / self._samples, loss_weight)
 
     def update(self) -> None:

@@ -45,7 +45,7 @@ def _shared_arrays(
 ) -> tuple[np.ndarray, ...]:
     """Returns ``Neurons.parameters`` as arrays if all neurons of the layer share each number."""
     return tuple(
-        shared_vector(kind, number, neurons, state_unit).numpy()
+        shared_vector(kind, number, neurons, state_unit)
         for kind, number in zip(kinds, numbers, strict=True)
     )
 

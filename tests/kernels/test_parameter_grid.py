@@ -1,0 +1,32 @@
+"""Parameters of neurons on the fixed-point grid."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from netdesc.kernels.parameter_grid import parameter_vector
+from netdesc.neurons.definition import ParameterKind
+
+KINDS: tuple[ParameterKind, ...] = ("decay", "factor", "threshold", "grid", "real")
+
+
+@pytest.mark.parametrize("unit_bits", [12, 18])
+@pytest.mark.parametrize("kind", KINDS)
+@given(value=st.floats(width=32) | st.floats(-2, 2, width=32))
+@example(math.nan)
+@example(-math.inf)
+@example(2.5 / 4096)
+@example(-1.001 / 64)
+def test_a_number_is_rounded_as_the_values_of_neurons(
+    kind: ParameterKind, unit_bits: int, value: float
+) -> None:
+    number = torch.tensor(value)
+    shared = parameter_vector(kind, number, 3, 1 << unit_bits)
+    own = parameter_vector(kind, number.expand(3), 3, 1 << unit_bits)
+    assert shared.dtype == own.dtype
+    assert torch.equal(shared.nan_to_num(1.0), own.nan_to_num(1.0))

@@ -280,6 +280,7 @@ def setup_on(device: str, optimizer: Any) -> Any:
         optimizer=optimizer,
         network=network,
         train=SimpleNamespace(samples=np.zeros(1)),
+        graph=SimpleNamespace(loss=SimpleNamespace(reduction="sum")),
     )
 
 

@@ -38,7 +38,7 @@ def doctor(output: Output) -> int:
     """
     from netdesc.cli.doctor.checks import run_all_probes
 
-    output.info("testing packages and engines; compiling kernels takes up to a minute …")
+    output.info("testing packages and engines; compiling kernels may take half a minute …")
     results = run_all_probes()
     states = {each.state for each in results.values()}
     worst = next(state for state in _VERDICTS if state in states)

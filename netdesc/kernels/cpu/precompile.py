@@ -194,28 +194,32 @@ def _spike_time(steps: int, decay: float, order: int, length: int) -> None:
 class _Part(NamedTuple):
     call: Callable[..., object]
     """Calls the part's kernels."""
-    seconds: int
+    seconds: float
     """Time that one core takes to compile it."""
     has_own_kernels: bool = True
     """Whether no other part has the same kernels."""
 
 
 PARTS: Mapping[str, _Part] = {
-    "threads": _Part(lambda: start_threads(np.zeros(2, np.int32)), 1, has_own_kernels=False),
-    "segment": _Part(_segment, 12, has_own_kernels=False),
-    "convolution": _Part(_convolution, 6, has_own_kernels=False),
-    "convolution_backward": _Part(_convolution_backward, 6, has_own_kernels=False),
-    "linear": _Part(_linear, 2, has_own_kernels=False),
-    "linear_backward": _Part(_linear_backward, 4, has_own_kernels=False),
-    "backward_of_layer": _Part(_backward_of_layer, 7),
-    "spike_time": _Part(_spike_time, 5),
-    "forward_by_events": _Part(_forward_by_events, 4),
-    "forward_with_feedback": _Part(_forward_with_feedback, 3),
-    "backward_with_feedback": _Part(_backward_with_feedback, 3),
-    "forward": _Part(_forward, 3),
-    "backward": _Part(_backward, 2),
+    "threads": _Part(lambda: start_threads(np.zeros(2, np.int32)), 0.3, has_own_kernels=False),
+    "segment": _Part(_segment, 3.2, has_own_kernels=False),
+    "convolution": _Part(_convolution, 1.0, has_own_kernels=False),
+    "convolution_backward": _Part(_convolution_backward, 0.7, has_own_kernels=False),
+    "linear": _Part(_linear, 0.4, has_own_kernels=False),
+    "linear_backward": _Part(_linear_backward, 1.0, has_own_kernels=False),
+    "backward_of_layer": _Part(_backward_of_layer, 3.5),
+    "forward_by_events": _Part(_forward_by_events, 2.0),
+    "forward_with_feedback": _Part(_forward_with_feedback, 2.0),
+    "backward_with_feedback": _Part(_backward_with_feedback, 2.0),
+    "spike_time": _Part(_spike_time, 1.4),
+    "forward": _Part(_forward, 1.2),
+    "backward": _Part(_backward, 0.9),
 }
 """Name of a part -> its kernels. Parts with more to compile come first."""
+
+
+_START_SECONDS = 2.0
+"""Time that another process takes until it compiles."""
 
 
 def precompile(
@@ -254,7 +258,7 @@ def _divide(needs: Collection[Need]) -> tuple[list[Need], list[Need]]:
     Parts that share kernels stay in one process, so that no kernel is compiled twice.
     """
     shares: tuple[list[Need], list[Need]] = [], []
-    seconds = [0, 0]
+    seconds = [0.0, _START_SECONDS]
     places = list(PARTS)
     for need in sorted(needs, key=lambda each: (places.index(each.part), repr(each))):
         part = PARTS[need.part]

@@ -20,10 +20,11 @@ from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import store
 from netdesc.kernels.cpu.runtime.state_arithmetic import decay_state, saturate
 
-@kernel(parallel=False)
-def halve(state, result):
+@kernel
+def halve(state, result, threads, thread):
     share = broadcast(np.int32(2048))
-    store(result, 0, saturate(decay_state(broadcast(np.int32(state)), share)), LANES)
+    if thread == 0:
+        store(result, 0, saturate(decay_state(broadcast(np.int32(state)), share)), LANES)
 """
 
 CALL = """

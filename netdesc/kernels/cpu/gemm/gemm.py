@@ -31,9 +31,8 @@ from netdesc.kernels.cpu.gemm.gemm_packing import (
     left_tile,
     tiles_in,
 )
-from netdesc.kernels.cpu.runtime.denormals import flush_denormals, restore_denormals
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_for_kernels
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.layout import Matrix, matrix_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import intrinsic
@@ -176,16 +175,39 @@ def _broadcast(builder: Any, number: Any) -> Any:
     )
 
 
-@jit_for_kernels
-def _multiply_edge(tile, panel, depth, size, add, out, at):
+@numba.njit(inline="always")
+def _memory_parts(terms):
+    """Returns where the panel ends in ``product_memory``, and then the memory for an edge.
+
+    Copies of the left factor follow.
+    """
+    depth = min(MAX_PANEL_TERMS, terms)
+    panel = (depth + 1) * TILE_COLUMNS
+    return panel, panel + TILE_ROWS * (TILE_COLUMNS + depth)
+
+
+def product_memory(threads: int, rows: int, terms: int, is_copied: bool) -> np.ndarray:
+    """Returns scratch memory for ``multiply_block``, [threads, numbers].
+
+    It is for blocks of ``rows`` rows. Copied are left factors whose rows are not contiguous.
+    """
+    _, size = _memory_parts.py_func(terms)
+    if is_copied:
+        size += tiles_in.py_func(rows) * TILE_ROWS * min(MAX_PANEL_TERMS, terms)
+    return allocate((threads, size), np.float32)
+
+
+@jit_no_refcount
+def _multiply_edge(tile, panel, depth, size, add, out, at, memory):
     """Computes a tile at the edge of ``out``, which has only ``size`` rows and columns.
 
     ``tile`` (rows of the left factor) is copied and padded to a whole tile. ``panel`` has the width
-    of a whole tile already.
+    of a whole tile already. ``memory`` holds a tile of the result, and then the copy.
     """
     height, width = size
-    padded = np.zeros(TILE_ROWS * depth, np.float32)
-    edge = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
+    edge, padded = memory[: TILE_ROWS * TILE_COLUMNS], memory[TILE_ROWS * TILE_COLUMNS :]
+    for number in range(height * depth, TILE_ROWS * depth):
+        padded[number] = 0
     for r in range(height):
         for k in range(depth):
             source = np.uint64(tile.start + r * tile.by_row + k * tile.by_column)
@@ -199,17 +221,17 @@ def _multiply_edge(tile, panel, depth, size, add, out, at):
             out.numbers[to] = old + edge[r * TILE_COLUMNS + c]
 
 
-@jit_for_kernels
-def multiply_block(left, right, shape, add, out):
+@jit_no_refcount
+def multiply_block(left, right, shape, add, out, memory):
     """Computes ``out (+)= left @ right`` on one thread; all three are ``Matrix``.
 
     The rows of ``out`` are contiguous. ``shape`` is the number of rows, terms and columns. With
-    ``add``, the product is added to ``out``.
+    ``add``, the product is added to ``out``. ``memory`` is a thread's row of ``product_memory``.
     """
     rows, terms, columns = shape
-    panel = np.empty((min(MAX_PANEL_TERMS, terms) + 1) * TILE_COLUMNS, np.float32)
     copy_terms = 0 if left.by_column == 1 else min(MAX_PANEL_TERMS, terms)
-    left_copy = np.empty(tiles_in(rows) * copy_terms * TILE_ROWS, np.float32)
+    panel_end, edge_end = _memory_parts(terms)
+    panel, edge, left_copy = memory[:panel_end], memory[panel_end:edge_end], memory[edge_end:]
     for term in range(0, terms, MAX_PANEL_TERMS):
         depth = min(MAX_PANEL_TERMS, terms - term)
         adds = add or term > 0
@@ -225,27 +247,28 @@ def multiply_block(left, right, shape, add, out):
                 for r in range(height):
                     prefetch(out.numbers, at + r * out.by_row)
                 if height < TILE_ROWS or width < TILE_COLUMNS:
-                    _multiply_edge(tile, panel, depth, (height, width), adds, out, at)
+                    _multiply_edge(tile, panel, depth, (height, width), adds, out, at, edge)
                 else:
                     multiply_tile(tile, panel, out, at, depth, adds)
 
 
 @kernel
-def _multiply(left, right, shape, block, add, out):
-    """Computes ``multiply_block`` on all threads, in blocks of ``block`` (rows, columns)."""
-    rows, terms, columns = shape
+def _multiply(left, right, size, add, out, memory, threads, thread):
+    """Computes ``multiply_block`` on all threads, in blocks.
+
+    ``size`` is the shape, and the number of rows and columns of a block.
+    """
+    (rows, terms, columns), block = size
     row_blocks = (rows + block[0] - 1) // block[0]
     column_blocks = (columns + block[1] - 1) // block[1]
-    for item in numba.prange(row_blocks * column_blocks):
-        control = flush_denormals()
+    for item in share_of(row_blocks * column_blocks, threads, thread):
         row, column = item // column_blocks * block[0], item % column_blocks * block[1]
         right_columns = Matrix(
             right.numbers, right.start + column * right.by_column, right.by_row, right.by_column
         )
         to = Matrix(out.numbers, out.start + row * out.by_row + column, out.by_row, 1)
-        size = min(block[0], rows - row), terms, min(block[1], columns - column)
-        multiply_block(at_row(left, row), right_columns, size, add, to)
-        restore_denormals(control)
+        part = min(block[0], rows - row), terms, min(block[1], columns - column)
+        multiply_block(at_row(left, row), right_columns, part, add, to, memory[thread])
 
 
 def matmul(
@@ -261,18 +284,20 @@ def matmul(
     if out is None:
         out = allocate((rows, columns), np.float32)
     left_matrix, right_matrix = matrix_of(left), matrix_of(right)
-    block = _block(rows, columns, is_copied=left_matrix.by_column != 1)
-    _multiply(left_matrix, right_matrix, (rows, terms, columns), block, add, matrix_of(out))
+    threads, is_copied = set_thread_count(), left_matrix.by_column != 1
+    block = _block(rows, columns, threads, is_copied)
+    memory = product_memory(threads, block[0], terms, is_copied)
+    size = (rows, terms, columns), block
+    _multiply(left_matrix, right_matrix, size, add, matrix_of(out), memory)
     return out
 
 
-def _block(rows: int, columns: int, is_copied: bool) -> tuple[int, int]:
+def _block(rows: int, columns: int, threads: int, is_copied: bool) -> tuple[int, int]:
     """Returns the number of rows and columns of a block.
 
     A block consists of whole tiles, and all threads get about the same number of blocks. If the
     left factor ``is_copied``, the rows are divided first, so that threads copy different rows.
     """
-    threads = set_thread_count()
     column_blocks = -(-columns // _MAX_BLOCK_COLUMNS)
     rows_per_thread = -(-rows * (1 if is_copied else column_blocks) // threads)
     blocks_per_thread = -(-rows_per_thread // _MAX_BLOCK_ROWS)

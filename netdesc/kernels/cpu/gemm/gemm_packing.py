@@ -11,7 +11,7 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_for_kernels
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.layout import Matrix
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 
@@ -40,7 +40,7 @@ def at_row(matrix, row):
     return Matrix(matrix.numbers, start, matrix.by_row, matrix.by_column)
 
 
-@jit_for_kernels
+@jit_no_refcount
 def copy_left(left, rows, term, depth, copy):
     """Copies terms ``term`` to ``term + depth - 1`` of the left factor into ``copy``.
 
@@ -68,7 +68,7 @@ def left_tile(left, copy, row, term, depth):
     return Matrix(left.numbers, start, left.by_row, left.by_column)
 
 
-@jit_for_kernels
+@jit_no_refcount
 def copy_panel(right, term, depth, column, width, panel):
     """Copies a part of the right factor into ``panel``.
 

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 
 from netdesc.kernels import van_rossum_coefficients
-from netdesc.kernels.cpu.runtime.denormals import flush_denormals, restore_denormals
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, flat, scalar
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
@@ -91,18 +90,42 @@ def _slots(filter):
     return (filter.order + len(filter.tail)) * LANES
 
 
+class _Scratch(NamedTuple):
+    """Scratch memory for a tile of columns; each thread has a row of every array."""
+
+    states: np.ndarray
+    """The states of each vector."""
+    sums: np.ndarray
+    """Sums of squares of some steps."""
+    totals: np.ndarray
+    """Sums of squares of all steps, float64."""
+
+    @classmethod
+    def of(cls, filter: Filter, columns: int) -> _Scratch:
+        """Returns memory for a tile of columns; all threads have about as many tiles."""
+        threads, kind = set_thread_count(), filter.tail.dtype
+        vectors = -(-columns // LANES)
+        tile = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
+        slots = tile // LANES * _slots.py_func(filter)
+        return cls(
+            np.empty((threads, slots), kind), np.empty((threads, tile), kind),
+            np.empty((threads, tile)),
+        )  # fmt: skip
+
+
 @kernel
-def filter_difference(output, target, steps, tile, filter, filtered, squares):
+def filter_difference(output, target, filter, scratch, filtered, squares, threads, thread):
     """Fills ``filtered`` with ``f = h ∗ (output − target)``, and ``squares`` with ``Σ f²``.
 
-    ``squares`` is float64 [columns]. A thread takes ``tile`` columns.
+    ``squares`` is float64 [columns].
     """
-    columns, past = len(squares), filter.length * len(squares)
-    for item in numba.prange((columns + tile - 1) // tile):
-        control, lo = flush_denormals(), item * tile
+    states, partial, totals = scratch.states[thread], scratch.sums[thread], scratch.totals[thread]
+    columns, past, tile = len(squares), filter.length * len(squares), len(totals)
+    steps = len(output) // columns
+    for item in share_of((columns + tile - 1) // tile, threads, thread):
+        lo = item * tile
         hi = min(columns, lo + tile)
-        states = np.zeros(tile // LANES * _slots(filter), filter.tail.dtype)
-        partial, totals = np.zeros(tile, filter.tail.dtype), np.zeros(tile)
+        states[:], partial[:], totals[:] = 0, 0, 0
         for t in range(steps):
             is_end = t % _STEPS_PER_SUM == _STEPS_PER_SUM - 1 or t == steps - 1
             for left in range(lo, hi, LANES):
@@ -121,19 +144,19 @@ def filter_difference(output, target, steps, tile, filter, filtered, squares):
                     store(totals, place, whole + cast_like(total, whole), LANES)
                     total = zeros_like(total)
                 store(partial, place, total, LANES)
-        squares[lo:hi] = totals[: hi - lo]
-        restore_denormals(control)
+        for column in range(lo, hi):
+            squares[column] = totals[column - lo]
 
 
 @kernel
-def filter_adjoint(filtered, scale, steps, tile, filter, grad):
+def filter_adjoint(filtered, scale, steps, filter, scratch, grad, threads, thread):
     """Fills ``grad`` with the gradient of the output; ``scale`` is 2 times that of the loss."""
-    columns = len(filtered) // steps
+    states, tile, columns = scratch.states[thread], scratch.totals.shape[1], len(filtered) // steps
     ahead = filter.length * columns
-    for item in numba.prange((columns + tile - 1) // tile):
-        control, lo = flush_denormals(), item * tile
+    for item in share_of((columns + tile - 1) // tile, threads, thread):
+        lo = item * tile
         hi = min(columns, lo + tile)
-        states = np.zeros(tile // LANES * _slots(filter), filter.tail.dtype)
+        states[:] = 0
         for t in range(steps - 1, -1, -1):
             for left in range(lo, hi, LANES):
                 at, n = t * columns + left, min(LANES, hi - left)
@@ -146,13 +169,6 @@ def filter_adjoint(filtered, scale, steps, tile, filter, grad):
                     f, delayed_f, filter, states, (left - lo) // LANES * _slots(filter)
                 )
                 store(grad, at, cast_like(g, f) * broadcast(np.float32(scale)), n)
-        restore_denormals(control)
-
-
-def _tile(columns: int) -> int:
-    """Returns how many columns a thread takes at a time, so that all threads have about as many."""
-    vectors = -(-columns // LANES)
-    return LANES * max(1, min(MAX_TILE, -(-vectors // set_thread_count())))
 
 
 @on_threads
@@ -166,10 +182,8 @@ def spike_time(
         return reference.spike_time(output_TBN, target_TBN, decay, order, length)
     filtered = allocate((steps, batch, neurons), np.float32)
     squares = np.empty(batch * neurons)
-    filter_difference(
-        flat(output_TBN), flat(target_TBN), steps, _tile(len(squares)), filter,
-        filtered.reshape(-1), squares,
-    )  # fmt: skip
+    scratch, filtered_all = _Scratch.of(filter, len(squares)), filtered.reshape(-1)
+    filter_difference(flat(output_TBN), flat(target_TBN), filter, scratch, filtered_all, squares)
     return scalar(squares.sum()), torch.from_numpy(filtered)
 
 
@@ -183,8 +197,6 @@ def spike_time_backward(
     if filter is None:
         return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
     grad = allocate((steps, batch, neurons), np.float32)
-    scale = 2.0 * float(grad_loss)
-    filter_adjoint(
-        flat(filtered_TBN), scale, steps, _tile(batch * neurons), filter, grad.reshape(-1)
-    )
+    scale, scratch = 2.0 * float(grad_loss), _Scratch.of(filter, batch * neurons)
+    filter_adjoint(flat(filtered_TBN), scale, steps, filter, scratch, grad.reshape(-1))
     return torch.from_numpy(grad)

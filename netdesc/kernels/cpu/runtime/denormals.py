@@ -11,10 +11,7 @@ import platform
 from typing import Any
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-
-from netdesc.kernels.cpu.runtime.simd import intrinsic
 
 _BYTES, _INT32, _INT64 = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
 
@@ -52,18 +49,3 @@ def build_restore(builder: Any, control: Any) -> None:
     elif _BITS == _ARM:
         kind = ir.FunctionType(ir.VoidType(), [_INT64])
         builder.asm(kind, "msr fpcr, $0", "r", [control], True)
-
-
-@intrinsic
-def flush_denormals(context: Any) -> Any:
-    """Begins to flush denormals in this thread; returns what ``restore_denormals`` needs."""
-    return types.int64(), lambda context, builder, signature, arguments: build_flush(builder)
-
-
-@intrinsic
-def restore_denormals(context: Any, control: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        build_restore(builder, arguments[0])
-        return context.get_dummy_value()
-
-    return types.void(control), build

@@ -5,7 +5,8 @@ it, with a function call each. In a time loop this happens at every step, and ve
 registers across the calls. This costs a tenth of a layer's time or more.
 
 A kernel holds its arrays for as long as it runs, so the functions that it calls need not count
-references. Such a function cannot create arrays: Numba refuses to compile it.
+references. Such a function cannot create arrays: Numba refuses to compile it. Callers in Python
+create them; so Numba need not compile, for a second, how it words the error of a wrong shape.
 
 Numba optimises a function and generates its machine code, and does both again, with the function
 that calls it, for each caller in turn. Functions that only kernels call leave both to the kernel.
@@ -50,15 +51,10 @@ class _Compiler(Compiler):
         super().__init__(typingctx, targetctx, library, *others)
 
 
-_FOR_KERNELS: Any = {
-    "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _Compiler, "_nrt": True
+_NO_COUNTS: Any = {
+    "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _Compiler, "_nrt": False
 }  # fmt: skip
-"""Leaves out what only Python and C could call. Without ``_nrt``, callers decide about counts."""
-
-_NO_COUNTS: Any = {**_FOR_KERNELS, "_nrt": False}
-
-jit_for_kernels: Any = numba.njit(**_FOR_KERNELS)
-"""Compiles a function that only kernels call, like ``numba.njit``. It may create arrays."""
+"""Leaves out what only Python and C could call, and counts of references."""
 
 jit_no_refcount: Any = numba.njit(**_NO_COUNTS)
 """Compiles a function that only kernels call, without reference counts.

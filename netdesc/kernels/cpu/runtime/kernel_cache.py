@@ -21,6 +21,9 @@ import llvmlite.binding as llvm
 import numba
 from numba.core.caching import FunctionCache
 
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
+from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of, thread_count
+
 _STAMP = "sources.sha256"
 _MARK_PREFIX = "complete-"
 """Beginning of the name of a mark: a file that says that the cache holds some kernels."""
@@ -44,6 +47,7 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Returns the compiled kernel for a signature, None if there is none to load."""
+        numba.get_num_threads()  # starts Numba's threads, which compiled code calls
         try:
             return super().load_overload(sig, target_context)
         except _DAMAGE:
@@ -56,22 +60,37 @@ class _Cache(FunctionCache):
         with contextlib.suppress(*_DAMAGE):
             super().save_overload(sig, data)
 
+    def indices(self) -> Iterator[Path]:
+        """Yields the files in which Numba lists the compiled versions of the kernel."""
+        function: Any = self._py_func
+        pattern = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"
+        return Path(self.cache_path).glob(pattern)
 
-def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """Decorates a function that Numba compiles for all threads and caches on disk.
 
-    ``options`` are further options of ``numba.njit``.
+def kernel(function: Callable[..., Any]) -> Any:
+    """Decorates ``function(*arguments, threads, thread)``, which becomes ``kernel(*arguments)``.
+
+    The kernel calls the function once on each of so many threads, with its number, and returns when
+    all have ended; ``share_of`` divides work among them. Numba compiles it and caches it on disk.
     """
-    if function is None:
-        return functools.partial(kernel, **options)
-    options = {"parallel": True, "cache": True, "nogil": True} | options
-    compiled: Any = numba.njit(**options)(function)
-    stats = getattr(compiled, "stats", None)
-    if stats is not None:  # None with NUMBA_DISABLE_JIT, which returns a plain function
+    call_all = on_threads_of(jit_no_refcount(function))
+
+    def call(*arguments: Any) -> None:
+        threads = thread_count()
+        call_all(threads, arguments + (threads,))  # noqa: RUF005  Numba cannot compile a star here
+
+    compiled: Any = numba.njit(**_OPTIONS)(call)
+    if hasattr(compiled, "stats"):  # not with NUMBA_DISABLE_JIT, which returns a plain function
         compiled._cache = _Cache(function)
-        _refresh(Path(stats.cache_path))
+        _refresh(Path(compiled.stats.cache_path))
         _by_name[f"{function.__module__}.{function.__qualname__}"] = compiled
     return compiled
+
+
+@numba.njit(inline="always")
+def share_of(items, threads, thread):
+    """Returns the range of the items that are those of a thread."""
+    return range(items * thread // threads, items * (thread + 1) // threads)
 
 
 def neuron_kernel(function: Callable[..., Any]) -> Any:
@@ -80,17 +99,19 @@ def neuron_kernel(function: Callable[..., Any]) -> Any:
     Numba caches it in the folder of the file, which is written for one neuron and one machine, and
     never changes.
     """
-    options: dict[str, Any] = {
-        "cache": True,
-        "nogil": True,
-        "no_cfunc_wrapper": True,
-        "error_model": "numpy",  # as in parallel kernels: divisions do not look for 0
-    }
-    compiled: Any = numba.njit(**options)(function)
-    if getattr(compiled, "stats", None) is not None:
+    compiled: Any = numba.njit(**_OPTIONS)(function)
+    if hasattr(compiled, "stats"):
         compiled._cache = _Cache(function)
         _of_neurons[f"{function.__module__}.{function.__qualname__}"] = compiled
     return compiled
+
+
+_OPTIONS: Mapping[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",  # divisions do not look for 0
+}
 
 
 def kernels() -> Mapping[str, Any]:
@@ -125,7 +146,7 @@ def mark_complete(need: tuple[object, ...]) -> None:
     """
     used = (each for each in kernels().values() if each.signatures)
     with contextlib.suppress(OSError):
-        text = "".join(f"{index}\n" for each in used for index in _cached_indices(each))
+        text = "".join(f"{index}\n" for each in used for index in each._cache.indices())
         _mark_of(need).write_text(text, encoding="utf-8")
 
 
@@ -134,13 +155,6 @@ def _mark_of(need: tuple[object, ...]) -> Path:
     facts = source_digest().hex(), *machine_facts(), *need
     folder = min(Path(each.stats.cache_path) for each in _by_name.values())
     return folder / f"{_MARK_PREFIX}{hashlib.sha256(repr(facts).encode()).hexdigest()[:24]}"
-
-
-def _cached_indices(dispatcher: Any) -> Iterator[Path]:
-    """Yields the files in which Numba lists the compiled versions of the kernel."""
-    function = dispatcher.py_func
-    pattern = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"
-    return Path(dispatcher.stats.cache_path).glob(pattern)
 
 
 @functools.cache

@@ -47,10 +47,10 @@ _CALM_S = 2.0
 
 
 @kernel
-def start_threads(numbers):
-    """Makes Numba start as many threads as ``numbers`` has elements, up to Numba's own limit."""
-    for i in numba.prange(len(numbers)):
-        numbers[i] = i
+def start_threads(numbers, threads, thread):
+    """Makes Numba start its threads; writes their numbers to ``numbers`` as far as it is long."""
+    if thread < len(numbers):
+        numbers[thread] = thread
 
 
 def is_decided(environment: Mapping[str, str]) -> bool:

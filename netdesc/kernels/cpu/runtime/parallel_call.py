@@ -1,14 +1,15 @@
 """Calls a compiled function on all of Numba's threads.
 
-A kernel with ``numba.prange`` takes Numba a second longer to compile than the loop in it, because
-the loop is compiled four times, each time with more code around it. Kernels that are compiled for
-each neuron do without: they pass a function and its arguments to Numba's threads by themselves.
+Numba's own ``prange`` takes a second longer to compile than the loop in it, because the loop is
+compiled four times, each time with more code around it. So kernels pass a function and its
+arguments to Numba's threads by themselves.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -16,7 +17,7 @@ from numba.core import cgutils
 from netdesc.kernels.cpu.runtime.denormals import build_flush, build_restore
 from netdesc.kernels.cpu.runtime.simd import intrinsic
 
-_BYTES, _INTEGER = ir.IntType(8).as_pointer(), ir.IntType(64)
+_BYTES, _INT, _INTEGER = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
 _ITEM = ir.FunctionType(
     ir.VoidType(), [_BYTES.as_pointer(), _INTEGER.as_pointer(), _INTEGER.as_pointer(), _BYTES]
 )
@@ -25,6 +26,18 @@ _ITEM = ir.FunctionType(
 There is one array, without memory, whose elements take a byte. So its address is the number of the
 first item; the first count is the number of items.
 """
+
+
+@intrinsic
+def thread_count(context: Any) -> Any:
+    """Returns the number of Numba's threads. Numba could not cache its own ``get_num_threads``."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(_INT, [])
+        count = cgutils.get_or_insert_function(builder.module, kind, "get_num_threads")
+        return builder.sext(builder.call(count, []), _INTEGER)
+
+    return types.int64(), build
 
 
 def on_threads_of(function: Any) -> Any:
@@ -37,6 +50,7 @@ def on_threads_of(function: Any) -> Any:
 
     @intrinsic
     def call(context: Any, threads: Any, arguments: Any) -> Any:
+        numba.get_num_threads()  # starts Numba's threads, which compiled code calls
         compiled = function.get_compile_result(types.void(*arguments, types.int64))
 
         def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.bitmask import count_bits, lowest_bit
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.simd_memory import element
@@ -55,7 +54,10 @@ def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
     steps, batch, inputs = shape
     starts = allocate((steps * batch + 1,), np.int64)
     sources = allocate((_round_up(int(packed[2:4].view(np.int64)[0])),), np.int32)
-    _list_events(bitmasks_of(packed), steps, batch, inputs, starts, sources)
+    starts[0] = 0
+    _count_by_row(bitmasks_of(packed), steps, batch, inputs, starts)
+    np.cumsum(starts, out=starts)
+    _list_sources(bitmasks_of(packed), steps, batch, inputs, starts, sources)
     return Events(steps, batch, starts, sources)
 
 
@@ -66,19 +68,22 @@ def _round_up(number: int) -> int:
 
 
 @kernel
-def _list_events(bitmasks, steps, batch, inputs, starts, sources):
-    vectors, rows = (inputs + LANES - 1) // LANES, steps * batch
-    for row in numba.prange(rows):
+def _count_by_row(bitmasks, steps, batch, inputs, starts, threads, thread):
+    """Writes the number of spikes of each row to ``starts[row + 1]``."""
+    vectors = (inputs + LANES - 1) // LANES
+    for row in share_of(steps * batch, threads, thread):
         t, b = row // batch, row % batch
         count = 0
         for vector in range(vectors):
             bitmask = element(bitmasks, (b * vectors + vector) * steps + t)
             count += count_bits(np.int64(bitmask) & LOW_32_BITS)
         starts[row + 1] = count
-    starts[0] = 0
-    for row in range(rows):
-        starts[row + 1] += starts[row]
-    for row in numba.prange(rows):
+
+
+@kernel
+def _list_sources(bitmasks, steps, batch, inputs, starts, sources, threads, thread):
+    vectors = (inputs + LANES - 1) // LANES
+    for row in share_of(steps * batch, threads, thread):
         t, b = row // batch, row % batch
         at = starts[row]
         first = b * vectors * steps + t

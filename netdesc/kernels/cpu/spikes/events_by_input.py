@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
@@ -78,9 +78,9 @@ def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> Ev
 
 
 @kernel
-def _count_events(events, inputs, length, runs, starts):
+def _count_events(events, inputs, length, runs, starts, threads, thread):
     """Fills ``starts`` with the number of events of each input in each run."""
-    for item in numba.prange(events.batch * runs):
+    for item in share_of(events.batch * runs, threads, thread):
         sample, last = item // runs, events.steps - item % runs * length
         counts = starts[item * inputs : (item + 1) * inputs]
         counts[:] = 0
@@ -91,12 +91,12 @@ def _count_events(events, inputs, length, runs, starts):
 
 
 @kernel
-def _fill_steps(events, inputs, length, runs, starts, steps):
+def _fill_steps(events, inputs, length, runs, starts, steps, threads, thread):
     """Fills ``steps`` with the steps of each input in each run.
 
     Before the call, ``starts`` holds the end of each input's steps; after it, their start.
     """
-    for item in numba.prange(events.batch * runs):
+    for item in share_of(events.batch * runs, threads, thread):
         sample, last = item // runs, events.steps - item % runs * length
         first = max(0, last - length)
         ends = starts[item * inputs : (item + 1) * inputs]

@@ -6,11 +6,10 @@ vectors, steps]. ``kernels.packing`` describes the tensor that holds them.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.bitmask import count_bits, from_bitmask, to_bitmask
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, bits_of, broadcast, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
@@ -68,10 +67,10 @@ def unpack(bitmasks: np.ndarray, shape: Shape) -> np.ndarray:
 
 
 @kernel
-def _pack(values_TBN, bitmasks, counts, are_not_binary):
+def _pack(values_TBN, bitmasks, counts, are_not_binary, threads, thread):
     steps, batch, neurons = values_TBN.shape
     vectors, values = (neurons + LANES - 1) // LANES, values_TBN.reshape(-1)
-    for row in numba.prange(steps * batch):  # rows follow one another in memory
+    for row in share_of(steps * batch, threads, thread):  # rows follow one another in memory
         t, sample = row // batch, row % batch
         not_binary, total = broadcast(_ZERO_BITS), 0
         for vector in range(vectors):
@@ -87,11 +86,11 @@ def _pack(values_TBN, bitmasks, counts, are_not_binary):
 
 
 @kernel
-def _unpack(bitmasks, values_TBN):
+def _unpack(bitmasks, values_TBN, threads, thread):
     steps, batch, neurons = values_TBN.shape
     vectors, values = (neurons + LANES - 1) // LANES, values_TBN.reshape(-1)
     one, zero = broadcast(np.float32(1)), broadcast(np.float32(0))
-    for item in numba.prange(batch * vectors):
+    for item in share_of(batch * vectors, threads, thread):
         sample, first = item // vectors, item % vectors * LANES
         for t in range(steps):
             spikes = where(from_bitmask(bitmasks[item * steps + t]), one, zero)

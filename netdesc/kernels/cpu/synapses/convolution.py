@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_for_kernels
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
@@ -150,7 +150,7 @@ def _add(source, source_at, target, target_at, count):
         store(target, target_at + first, total, n)
 
 
-@jit_for_kernels
+@jit_no_refcount
 def _write_channels_first(values, patches, row):
     """Writes values [groups, positions, channels] to a row [groups, channels, positions], and sets
     them to 0.
@@ -169,7 +169,7 @@ def _write_channels_first(values, patches, row):
             store(values, at, broadcast(np.float32(0)), n)
 
 
-@jit_for_kernels
+@jit_no_refcount
 def _write_channels_last(row, patches, values):
     """Writes a row [groups, channels, positions] to values [groups, positions, channels]."""
     count, positions = patches.outputs, patches.height * patches.width
@@ -200,9 +200,9 @@ def _line(patches, channel, i):
 
 
 @kernel
-def _scatter_all(events, patches, weight, scratch, z):
+def _scatter_all(events, patches, weight, scratch, z, threads, thread):
     rows, parts, count = len(z), len(scratch), patches.outputs
-    for part in numba.prange(parts):
+    for part in share_of(parts, threads, thread):
         values = scratch[part]
         for row in range(part * rows // parts, (part + 1) * rows // parts):
             for e in range(events.starts[row], events.starts[row + 1]):
@@ -217,9 +217,9 @@ def _scatter_all(events, patches, weight, scratch, z):
 
 
 @kernel
-def _gather_all(events, patches, grad, scratch, sums):
+def _gather_all(events, patches, grad, scratch, sums, threads, thread):
     rows, parts, count = len(grad), len(sums), patches.outputs
-    for part in numba.prange(parts):
+    for part in share_of(parts, threads, thread):
         values, total = scratch[part], sums[part]
         for row in range(part * rows // parts, (part + 1) * rows // parts):
             if events.starts[row] < events.starts[row + 1]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.simd_memory import store
@@ -22,10 +21,10 @@ def current_by_events(events: Events, weight_OI: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _gather_all(events, weight_VIN, z_TBN):
+def _gather_all(events, weight_VIN, z_TBN, threads, thread):
     steps, batch, size = z_TBN.shape
     vectors, z = len(weight_VIN), z_TBN.reshape(-1)
-    for item in numba.prange(batch * vectors):
+    for item in share_of(batch * vectors, threads, thread):
         sample, vector = item // vectors, item % vectors
         first = vector * LANES
         count = min(LANES, size - first)

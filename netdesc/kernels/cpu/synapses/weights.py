@@ -9,11 +9,12 @@ import numba
 import numpy as np
 
 from netdesc.kernels import quantization
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_for_kernels
-from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast, nearest, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
+from netdesc.kernels.cpu.runtime.threads import set_thread_count
 from netdesc.kernels.fixed_point import STATE_LIMIT, WEIGHT_UNIT
 
 _MAX_INT16 = 32_767
@@ -82,7 +83,8 @@ def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
     """
     outputs, inputs = weight_OI.shape
     weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
-    _quantize_all(weight_OI, *half_limits(bits), weight_VIN)
+    scratch = np.empty((set_thread_count(), LANES), np.int32)
+    _quantize_all(weight_OI, *half_limits(bits), weight_VIN, scratch)
     return weight_VIN
 
 
@@ -107,7 +109,7 @@ def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int | None
         _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *half_limits(bits))
 
 
-@jit_for_kernels
+@jit_no_refcount
 def _stop_in(grad, weight, low, high, first, last):
     """Sets ``grad[first:last]`` to 0 where the forward pass clamps the weight, or it is NaN."""
     for at in range(first, last, LANES):
@@ -127,15 +129,15 @@ def _halves(weights, low, high):
 
 
 @kernel
-def _stop_at_clamped(grad, weight, low, high):
-    for item in numba.prange((len(weight) + _PER_ITEM - 1) // _PER_ITEM):
+def _stop_at_clamped(grad, weight, low, high, threads, thread):
+    for item in share_of((len(weight) + _PER_ITEM - 1) // _PER_ITEM, threads, thread):
         first = item * _PER_ITEM
         _stop_in(grad, weight, low, high, first, min(len(weight), first + _PER_ITEM))
 
 
 @kernel
-def _round_all(weight, low, high, grid):
-    for item in numba.prange((len(weight) + LANES - 1) // LANES):
+def _round_all(weight, low, high, grid, threads, thread):
+    for item in share_of((len(weight) + LANES - 1) // LANES, threads, thread):
         at = item * LANES
         count = min(LANES, len(weight) - at)
         halves = _halves(load(weight, at, count), low, high)
@@ -143,12 +145,12 @@ def _round_all(weight, low, high, grid):
 
 
 @kernel
-def _quantize_all(weight_OI, low, high, weight_VIN):
+def _quantize_all(weight_OI, low, high, weight_VIN, scratch, threads, thread):
     outputs, inputs = weight_OI.shape
     parts = (inputs + _INPUTS_PER_ITEM - 1) // _INPUTS_PER_ITEM
-    for item in numba.prange(len(weight_VIN) * parts):
+    for item in share_of(len(weight_VIN) * parts, threads, thread):
         vector, first = item // parts, item % parts * _INPUTS_PER_ITEM
-        lo, weight_IN, halves = vector * LANES, weight_VIN[vector], np.empty(LANES, np.int32)
+        lo, weight_IN, halves = vector * LANES, weight_VIN[vector], scratch[thread]
         count = min(LANES, outputs - lo)
         for i in range(count):
             weight = weight_OI[lo + i]
@@ -161,9 +163,9 @@ def _quantize_all(weight_OI, low, high, weight_VIN):
 
 
 @kernel
-def _copy_all(weight_OI, weight_VIN):
+def _copy_all(weight_OI, weight_VIN, threads, thread):
     outputs, inputs = weight_OI.shape
-    for vector in numba.prange(len(weight_VIN)):
+    for vector in share_of(len(weight_VIN), threads, thread):
         lo = vector * LANES
         count = min(LANES, outputs - lo)
         for i in range(count):
@@ -171,7 +173,7 @@ def _copy_all(weight_OI, weight_VIN):
                 weight_VIN[vector, np.uint64(j * count + i)] = weight_OI[lo + i, j]
 
 
-@jit_for_kernels
+@jit_no_refcount
 def write_gradient(sums, weight_OI, low, high, first, grad_OI):
     """Writes a vector's ``sums``, flat [inputs · LANES], transposed to ``grad_OI``.
 

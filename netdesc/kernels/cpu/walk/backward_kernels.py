@@ -154,8 +154,8 @@ class Block(NamedTuple):
 
 
 @jit_no_refcount
-def _multiply_rows(upstream, shape, block, product):
-    """Fills ``product`` with the gradient of the output of the block's neurons.
+def _multiply_rows(upstream, shape, block, scratch):
+    """Fills ``scratch.block`` with the gradient of the output of the block's neurons.
 
     Its rows are [steps, samples] of the block: one sample, or the whole batch.
     """
@@ -168,7 +168,8 @@ def _multiply_rows(upstream, shape, block, product):
     width = min(neurons, block.last * LANES) - first
     left = Matrix(upstream.above_TBK.reshape(-1), start, row_stride, 1)
     right = Matrix(upstream.weight_KN.reshape(-1), first, neurons, 1)
-    multiply_block(left, right, (rows, terms, width), False, Matrix(product, 0, width, 1))
+    product = Matrix(scratch.block, 0, width, 1)
+    multiply_block(left, right, (rows, terms, width), False, product, scratch.product)
 
 
 @jit_no_refcount
@@ -180,7 +181,7 @@ def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch)
     width = min(shape.neurons, block.last * LANES) - left
     is_product = len(upstream.above_TBK) > 0
     if is_product:
-        _multiply_rows(upstream, shape, block, scratch.block)
+        _multiply_rows(upstream, shape, block, scratch)
     for vector in range(block.first, block.last):
         index = vector - block.first
         sums = scratch.sums[index * inputs * LANES : (index + 1) * inputs * LANES]
@@ -224,7 +225,11 @@ def _walk_blocks(upstream, parameters, activity, synapses, work, thread):
     """
     shape, blocks, memory, weights = work.shape, work.blocks, work.memory, synapses.weights
     scratch = BlockScratch(
-        memory.block[thread], memory.run[thread], memory.state[thread], memory.sums[thread]
+        memory.block[thread],
+        memory.run[thread],
+        memory.state[thread],
+        memory.sums[thread],
+        memory.product[thread],
     )
     inputs = weights.weight_OI.shape[1]
     groups = (shape.vectors + blocks.vectors - 1) // blocks.vectors

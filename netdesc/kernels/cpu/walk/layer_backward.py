@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netdesc.kernels.cpu.gemm.gemm import product_memory
 from netdesc.kernels.cpu.gemm.gemm_packing import TILE_COLUMNS, TILE_ROWS
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES
@@ -165,7 +166,8 @@ def backward_with_feedback(
     rows = [allocate((steps * batch + TILE_ROWS, count), np.float32) for _ in weights_NN]
     slots = group * work.vectors * kernels.SLOTS * LANES
     nothing = np.empty((work.threads, 0), np.float32)
-    memory = BlockScratch(nothing, nothing, allocate((work.threads, slots), np.float32), nothing)
+    state = allocate((work.threads, slots), np.float32)
+    memory = BlockScratch(nothing, nothing, state, nothing, nothing)
     parameters = _Parameters(neurons, shape)
     panels = tuple(map(_panels, weights_NN))
     block = TILE_ROWS * len(panels[0]) * TILE_COLUMNS
@@ -242,6 +244,7 @@ def _backward_of_layer(
         allocate((threads, blocks.steps * LANES), np.float32),
         allocate((threads, blocks.samples * blocks.vectors * kernels.SLOTS * LANES), np.float32),
         allocate((threads, blocks.vectors * inputs * LANES), np.float32),
+        product_memory(threads, rows, len(upstream.weight_KN), is_copied=False),
     )
     kernels.backward_of_layer(
         upstream, neurons.parameters, parameters.activity(stored, _NO_VALUES), synapses,

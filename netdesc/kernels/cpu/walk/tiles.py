@@ -64,6 +64,8 @@ class BlockScratch(NamedTuple):
     """What the vectors keep between runs."""
     sums: np.ndarray
     """Sums of the weights' gradient, [vectors of a block, inputs · LANES]."""
+    product: np.ndarray
+    """What a product needs (see ``gemm.product_memory``)."""
 
 
 class BlockWork(NamedTuple):

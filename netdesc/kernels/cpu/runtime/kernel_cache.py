@@ -77,7 +77,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     def call(*arguments: Any) -> None:
         threads = thread_count()
-        call_all(threads, arguments + (threads,))  # noqa: RUF005  Numba cannot compile a star here
+        call_all(threads, (*arguments, threads))
 
     compiled: Any = numba.njit(**_OPTIONS)(call)
     if hasattr(compiled, "stats"):  # not with NUMBA_DISABLE_JIT, which returns a plain function

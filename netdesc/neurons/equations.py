@@ -128,7 +128,7 @@ class _DefinitionReader:
                 values[name] = make("rest", values[name])
         assigned = dict.fromkeys(each.state for each in (*self.step, *self.reset))
         states = {name: _leaf("state", name) for name in assigned if name not in values}
-        return Scope({**values, **states}, states, self.mistakes)
+        return Scope({**values, **states}, states, self.mistakes, {})
 
     def _reader(self, source: Source) -> Reader:
         calls = {"before": self._before, "norm": self._norm, "phase_spike": self._misplaced_phase}
@@ -147,7 +147,7 @@ class _DefinitionReader:
 
     def _first_term(self, reader: Reader, node: ast.expr) -> tuple[Expression, Pairs] | None:
         """Returns the condition that has a surrogate, and its gradients."""
-        if isinstance(node, ast.Call) and _is_call_of(node, "phase_spike"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "phase_spike":
             return self._phase(reader, node)
         if not isinstance(node, ast.Compare):
             message = "The first condition of spike is a comparison, as in 'v > threshold'."
@@ -162,7 +162,7 @@ class _DefinitionReader:
         return fires, self.surrogate.of_comparison(larger, smaller)
 
     def _phase(self, reader: Reader, node: ast.Call) -> tuple[Expression, Pairs] | None:
-        if not reader.has_arguments(node, "phase_spike", 3):
+        if not reader.has_arguments(node, "phase_spike"):
             return None
         im_node = node.args[1]
         read = complete([reader.read_as(each, GRID) for each in node.args])
@@ -260,7 +260,3 @@ def _terms(tree: ast.expr) -> list[ast.expr]:
     if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
         return [term for each in tree.values for term in _terms(each)]
     return [tree]
-
-
-def _is_call_of(node: ast.Call, name: str) -> bool:
-    return isinstance(node.func, ast.Name) and node.func.id == name

@@ -1,6 +1,6 @@
 """The functions that equations may call: their arguments, and the expressions they build.
 
-The reader of a neuron builds three of them itself (see ``READER_FUNCTIONS``).
+The reader of a neuron builds three more itself (see ``ARGUMENTS``).
 """
 
 from __future__ import annotations
@@ -60,11 +60,15 @@ FUNCTIONS: dict[str, Function] = {
     "straight_through": Function(("value", "a"), (_STATE, _STATE), _straight_through),
 }
 
-READER_FUNCTIONS = {"before": ("state",), "norm": ("a",), "phase_spike": ("re", "im", "threshold")}
-"""Functions that only the reader of a neuron can build -> the names of their arguments."""
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    **{name: each.arguments for name, each in FUNCTIONS.items()},
+    "before": ("state",),
+    "norm": ("a",),
+    "phase_spike": ("re", "im", "threshold"),
+}
+"""Function -> the names of its arguments. The last three only the reader of a neuron can build."""
 
 
 def signature(name: str) -> str:
     """Returns a call as a user writes it, such as ``clip(a, low, high)``."""
-    arguments = FUNCTIONS[name].arguments if name in FUNCTIONS else READER_FUNCTIONS[name]
-    return f"{name}({', '.join(arguments)})"
+    return f"{name}({', '.join(ARGUMENTS[name])})"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS
+from netdesc.neurons.functions import ARGUMENTS
 from netdesc.neurons.mistakes import Mistake, Part, Place
 from netdesc.neurons.parser import Equation
 
@@ -101,6 +101,6 @@ def state_mistakes(definition: Definition, equations: Collection[Equation]) -> I
 def _reserved_use(name: str) -> str | None:
     if keyword.iskeyword(name):
         return "a word of Python"
-    if name in FUNCTIONS or name in READER_FUNCTIONS:
+    if name in ARGUMENTS:
         return "a function"
     return "what the neuron does" if name == "spike" else None

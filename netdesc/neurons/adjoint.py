@@ -12,7 +12,7 @@ state that the gradient of the share needs is known.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netdesc.neurons.expressions import (
     ZERO,
@@ -60,8 +60,7 @@ class _Sweep:
 
     def add(self, a: Expression, gradient: Expression) -> None:
         if number(gradient) != 0:
-            known = self.adjoints.get(a)
-            self.adjoints[a] = gradient if known is None else known + gradient
+            self.adjoints[a] = self.adjoints.get(a, ZERO) + gradient
 
     def real(self, a: Expression) -> Expression:
         """Returns ``a`` as a real number; a state in threshold units."""
@@ -156,18 +155,17 @@ class _Adjoint:
     def backward(self) -> Backward:
         own = [_carry(index) for index in range(len(self._uses))]
         carries = self._simplified(own)
-        kept = self._read_by_results(carries)
-        numbered = dict.fromkeys(own, ZERO) | {a: _carry(slot) for slot, a in enumerate(kept)}
-        sweep = self._sweep([_substitute(carry, numbered) for carry in carries])
-        handed_on = self._carries_handed_on(sweep)
-        return Backward(
-            inputs=self._inputs(sweep),
-            carries=tuple(handed_on[own.index(carry)] for carry in kept),
-            parameters=self._parameters(sweep),
-        )
+        kept = _read_by_results(carries, self._step_back(carries))
+        slots = {own[index]: _carry(slot) for slot, index in enumerate(kept)}
+        numbered = dict.fromkeys(own, ZERO) | slots
+        back = self._step_back([_substitute(carry, numbered) for carry in carries])
+        return replace(back, carries=tuple(back.carries[index] for index in kept))
 
-    def _sweep(self, carried: list[Expression]) -> _Sweep:
-        """Goes back through one step. ``carried`` has what came from the step after, by use."""
+    def _step_back(self, carried: list[Expression]) -> Backward:
+        """Goes back through one step. ``carried`` has what came from the step after, by use.
+
+        What it hands to the step before has a carry for each use, too.
+        """
         sweep = _Sweep(self._neuron)
         for use, carry in zip(self._uses, carried, strict=True):
             if use.share is None:
@@ -184,7 +182,18 @@ class _Adjoint:
                 gradients = _RULES[node.operation](sweep, node, gradient)
                 for argument, each in zip(node.arguments, gradients, strict=True):
                     sweep.add(argument, each)
-        return sweep
+        known = sweep.adjoints
+        leaves = {(a.operation, a.value): each for a, each in known.items() if not a.arguments}
+        learnt = {name: leaves.get(("parameter", name), ZERO) for name in self._learnt}
+        names = self._neuron.definition.inputs
+        return Backward(
+            inputs={name: leaves.get(("input", name), ZERO) for name in names},
+            carries=tuple(known.get(use.reads, ZERO) for use in self._uses),
+            parameters={  # a decay has minus the gradient of its share
+                name: -each if self._learnt[name] == "decay" else each
+                for name, each in learnt.items()
+            },
+        )
 
     def _add_output_gradient(self, sweep: _Sweep) -> None:
         gradient = expression("output_gradient", type=REAL)
@@ -194,10 +203,6 @@ class _Adjoint:
             sweep.add(spike, gradient * sweep.real(output))
         elif handed_on := spike or output:
             sweep.add(handed_on, gradient)
-
-    def _carries_handed_on(self, sweep: _Sweep) -> list[Expression]:
-        """Returns what a step hands to the step before it, by use."""
-        return [sweep.adjoints.get(use.reads, ZERO) for use in self._uses]
 
     def _simplified(self, own: list[Expression]) -> list[Expression]:
         """Returns what each carry is: 0, an earlier carry, its negative, or ``own``.
@@ -210,8 +215,7 @@ class _Adjoint:
         for _ in range(len(own) + 1):
             known = {ZERO: ZERO}
             found: list[Expression] = []
-            values = self._carries_handed_on(self._sweep(assumed))
-            for value, carry in zip(values, own, strict=True):
+            for value, carry in zip(self._step_back(assumed).carries, own, strict=True):
                 if value not in known:
                     known |= {-value: -carry, value: carry}  # x - x is both
                 found.append(known[value])
@@ -220,31 +224,17 @@ class _Adjoint:
             assumed = found
         return own
 
-    def _read_by_results(self, carries: list[Expression]) -> list[Expression]:
-        """Returns the carries on which a gradient of an input or of a parameter depends."""
-        sweep = self._sweep(carries)
-        handed_on = self._carries_handed_on(sweep)
-        waiting = [*self._inputs(sweep).values(), *self._parameters(sweep).values()]
-        read: dict[int, Expression] = {}
-        while waiting:
-            for leaf in in_order([waiting.pop()]):
-                if leaf.operation == "carry" and carries.index(leaf) not in read:
-                    read[carries.index(leaf)] = leaf
-                    waiting.append(handed_on[carries.index(leaf)])
-        return [read[index] for index in sorted(read)]
 
-    def _inputs(self, sweep: _Sweep) -> dict[str, Expression]:
-        names = self._neuron.definition.inputs
-        leaves = {name: expression("input", value=name, type=GRID) for name in names}
-        return {name: sweep.adjoints.get(leaf, ZERO) for name, leaf in leaves.items()}
-
-    def _parameters(self, sweep: _Sweep) -> dict[str, Expression]:
-        """Returns the gradients of learnable parameters. A decay has minus that of its share."""
-        given = {a.value: each for a, each in sweep.adjoints.items() if a.operation == "parameter"}
-        found = {name: given.get(name, ZERO) for name in self._learnt}
-        return {
-            name: -each if self._learnt[name] == "decay" else each for name, each in found.items()
-        }
+def _read_by_results(carries: list[Expression], back: Backward) -> list[int]:
+    """Returns the indices of carries on which a gradient of an input or of a parameter depends."""
+    waiting = [*back.inputs.values(), *back.parameters.values()]
+    read: set[int] = set()
+    while waiting:
+        for leaf in in_order([waiting.pop()]):
+            if leaf.operation == "carry" and (index := carries.index(leaf)) not in read:
+                read.add(index)
+                waiting.append(back.carries[index])
+    return sorted(read)
 
 
 def _carry(index: int) -> Expression:

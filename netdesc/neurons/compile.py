@@ -9,7 +9,7 @@ from functools import lru_cache
 from netdesc.neurons.adjoint import differentiate
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
-from netdesc.neurons.expressions import in_order, number
+from netdesc.neurons.expressions import number
 from netdesc.neurons.mistakes import EquationError, Mistake
 from netdesc.neurons.program import Forward, Program
 from netdesc.neurons.ranges import hold_in_32_bits, near_limit
@@ -37,7 +37,6 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
             before_reset=neuron.before_reset,
             spike=neuron.spike,
             output=neuron.output,
-            reads_fired_before=any(a.operation == "fired_before" for a in in_order(neuron.roots)),
             stored=stored,
             products=products,
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self, cast
+from typing import Literal, Self
 
 ParameterKind = Literal["decay", "factor", "threshold", "grid", "real"]
 """How the engines round a parameter p.
@@ -56,10 +56,7 @@ class Definition:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Returns the definition that ``to_text`` wrote."""
-
-        def freeze(value: Any) -> Any:
-            return (
-                tuple(map(freeze, cast("list[Any]", value))) if isinstance(value, list) else value
-            )
-
-        return cls(**{name: freeze(value) for name, value in json.loads(text).items()})
+        fields = json.loads(text)
+        fields["parameters"] = map(tuple, fields["parameters"])
+        lists = ("parameters", "step", "reset", "inputs", "wrapped")
+        return cls(**fields | {name: tuple(fields[name]) for name in lists})

@@ -27,7 +27,6 @@ class Forward:
     """Whether the neuron fires; BOOL. None if it hands on ``output`` in every step."""
     output: Expression | None
     """The graded output, GRID. With ``spike``, it is handed on where the neuron fires."""
-    reads_fired_before: bool
     stored: tuple[Expression, ...]
     """What the forward pass stores in each step for the backward pass; GRID. May be empty."""
     products: tuple[Expression, ...]

@@ -29,7 +29,7 @@ LEAKY = Definition(
 def check_steps(case: Case) -> None:
     neuron = read(case.definition)
     assert list(neuron.parameters) == list(case.parameters)
-    step = Forward(neuron.after, neuron.before_reset, neuron.spike, neuron.output, True, (), ())
+    step = Forward(neuron.after, neuron.before_reset, neuron.spike, neuron.output, (), ())
     program = SimpleNamespace(
         parameters=neuron.parameters,
         inputs=case.definition.inputs,

@@ -47,7 +47,7 @@ class Definition:
     @property
     def states(self) -> tuple[str, ...]:
         """The names of the states of valid equations, in the order of their first assignment."""
-        return tuple(dict.fromkeys(each.partition("=")[0].strip() for each in self.step))
+        return tuple(dict.fromkeys(map(state_of, self.step)))
 
     def to_text(self) -> str:
         """Returns the definition as JSON. Operators take it, and caches are named by it."""
@@ -60,3 +60,8 @@ class Definition:
         fields["parameters"] = map(tuple, fields["parameters"])
         lists = ("parameters", "step", "reset", "inputs", "wrapped")
         return cls(**fields | {name: tuple(fields[name]) for name in lists})
+
+
+def state_of(equation: str) -> str:
+    """Returns the state that an equation assigns."""
+    return equation.partition("=")[0].strip()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from netdesc.neurons.expressions import (
+    NOTHING,
     Expression,
     constant,
     expression,
@@ -23,7 +24,6 @@ from netdesc.neurons.expressions import (
 from netdesc.neurons.neuron import Neuron
 from netdesc.neurons.operations import GRID, REAL
 
-_YES, _NO = constant(1, GRID), constant(0, GRID)
 _UNLESS_FIRST = partial(make, "unless_first")
 
 Stored = tuple[Expression, ...]
@@ -35,7 +35,7 @@ _Rule = tuple[_Value, tuple[_Value, ...], Callable[..., Expression]]
 
 def spike_flag(spike: Expression) -> Expression:
     """Returns a spike as an integer, which can be stored."""
-    return where(spike, _YES, _NO)
+    return where(spike, constant(1, GRID), NOTHING)
 
 
 class Derivation:
@@ -121,9 +121,9 @@ class Derivation:
         """
         known = set(self._known_at_first(stored))
         missing = [len({*sources}) for _, sources, _ in self._rules]
-        ready = [index for index, count in enumerate(missing) if count == 0]
-        found: Iterable[_Value] = known.copy()
-        while found or ready:
+        found: list[_Value] = list(known)
+        while found:
+            ready: list[int] = []
             for value in found:
                 for index in self._readers.get(value, ()):
                     missing[index] -= 1
@@ -135,7 +135,6 @@ class Derivation:
                     known.add(value)
                     found.append(value)
                     yield self._rules[index]
-            ready = []
 
 
 _OF_FORWARD_STEP = ("state", "fired_before", "input")
@@ -151,7 +150,7 @@ def _remake(a: Expression, *arguments: Expression) -> Expression:
 
 
 def _from_flag(flag: Expression) -> Expression:
-    return make("greater", flag, _NO)
+    return make("greater", flag, NOTHING)
 
 
 _Solution = Callable[[Expression], Expression] | Callable[[Expression, Expression], Expression]

@@ -9,6 +9,7 @@ from itertools import islice
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import (
+    NOTHING,
     ONE,
     Expression,
     constant,
@@ -19,14 +20,7 @@ from netdesc.neurons.expressions import (
     with_gradient,
 )
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
-from netdesc.neurons.names import (
-    NORM_PARAMETERS,
-    SPIKE_PARAMETERS,
-    declared_mistakes,
-    missing_mistakes,
-    size_mistakes,
-    state_mistakes,
-)
+from netdesc.neurons.names import declared_mistakes, missing_mistakes, size_mistakes, state_mistakes
 from netdesc.neurons.neuron import Neuron, Norm
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
@@ -41,8 +35,6 @@ _TYPES: dict[ParameterKind, Type] = {
     "grid": GRID,
     "real": REAL,
 }
-
-NOTHING = constant(0, GRID)
 
 MAX_EXPRESSIONS = 500
 """Different expressions in the texts of a neuron, at most. Larger ones would compile for minutes.
@@ -98,12 +90,12 @@ class _DefinitionReader:
             raise EquationError(self.mistakes)
         assert set(self.definition.wrapped) <= set(before_reset)
         return Neuron(
-            self.definition,
-            dict(self.definition.parameters) | self._added_parameters(),
-            before_reset,
             after,
+            before_reset,
             spike,
             output,
+            self.definition,
+            dict(self.definition.parameters) | self._added_parameters(),
             self.norm,
             self.scope.places,
         )
@@ -229,11 +221,9 @@ class _DefinitionReader:
 
     def _added_parameters(self) -> dict[str, ParameterKind]:
         """Returns the parameters that netdesc adds to those of the definition."""
-        added: dict[str, ParameterKind] = {}
-        if self.norm is not None:
-            added |= dict.fromkeys(NORM_PARAMETERS, "grid")
+        added: dict[str, ParameterKind] = {} if self.norm is None else {"bias": "grid"}
         if self.definition.spike is not None:
-            added |= dict.fromkeys(SPIKE_PARAMETERS, "real")
+            added |= {"peak": "real", "width": "real"}
         return added
 
     def _check_names(self) -> None:

@@ -19,9 +19,6 @@ MAX_NAME_CHARACTERS = 100
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-NORM_PARAMETERS = ("bias",)
-SPIKE_PARAMETERS = ("peak", "width")
-
 
 def size_mistakes(definition: Definition) -> Iterator[Mistake]:
     """Yields mistakes of lists that are too long to be read."""

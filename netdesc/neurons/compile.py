@@ -59,9 +59,10 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
     """
     norm = read(definition).norm
     assert norm is not None
-    step, place = list(definition.step), norm.place
+    place, argument_place = norm
+    step = list(definition.step)
     text = step[place.index]
-    argument = text[norm.argument_place.column : norm.argument_place.end_column]
+    argument = text[argument_place.column : argument_place.end_column]
     first = {*definition.states} & names_behind(names_in(argument), step[: place.index])
     value = "normalised"
     while value in {*definition.inputs, *dict(definition.parameters), *definition.states}:

@@ -19,9 +19,9 @@ from netdesc.neurons.expressions import (
     where,
     with_gradient,
 )
-from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
+from netdesc.neurons.mistakes import EquationError, Mistake, Part, Place, closest
 from netdesc.neurons.names import declared_mistakes, missing_mistakes, size_mistakes, state_mistakes
-from netdesc.neurons.neuron import Neuron, Norm
+from netdesc.neurons.neuron import Neuron
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
 from netdesc.neurons.reader import Operand, Reader, Scope, complete
@@ -58,7 +58,7 @@ class _DefinitionReader:
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
         self.mistakes: list[Mistake] = []
-        self.norm: Norm | None = None
+        self.norm: tuple[Place, Place] | None = None
         self.surrogate = SurrogateGradient(definition.surrogate, definition.unit_bits)
         self.step = self._equations("step", definition.step)
         self.reset = self._equations("reset", definition.reset)
@@ -199,10 +199,10 @@ class _DefinitionReader:
         if argument is None:
             return None
         source = reader.source
-        self.norm = Norm(source.place(node), source.place(node.args[0]))
-        self.mistakes += norm_mistakes(
-            self.norm, source.text_of(node.args[0]), self.step, self.reset
-        )
+        place = source.place(node.args[0])
+        self.norm = source.place(node), place
+        text = source.text_of(node.args[0])
+        self.mistakes += norm_mistakes(text, place, self.step, self.reset)
         return argument + parameter("bias", GRID)
 
     def _after_reset(

@@ -10,16 +10,6 @@ from netdesc.neurons.mistakes import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Norm:
-    """The only call ``norm(argument)`` of a neuron. Its value is ``argument + bias``."""
-
-    place: Place
-    """The whole call, in ``step``."""
-    argument_place: Place
-    """The argument. It depends only on inputs, and on states whose equations stand before."""
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """What a neuron computes in a step.
 
@@ -53,6 +43,8 @@ class Neuron(Step):
     definition: Definition
     parameters: dict[str, ParameterKind]
     """Those of the definition, ``bias`` if there is a norm, ``peak`` and ``width`` if a spike."""
-    norm: Norm | None
+    norm: tuple[Place, Place] | None
+    """The only call ``norm(argument)``, in ``step``, and its argument. The argument depends only on
+    inputs, and on states whose equations stand before. The call's value is ``argument + bias``."""
     places: dict[Expression, Place]
     """Where an expression is written, for mistakes that ranges find. Not every one is in it."""

@@ -6,9 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.mistakes import Mistake
+from netdesc.neurons.mistakes import Mistake, Place
 from netdesc.neurons.names import declared
-from netdesc.neurons.neuron import Norm
 from netdesc.neurons.parser import Equation
 
 _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*")
@@ -57,20 +56,20 @@ def unread_mistakes(
 
 
 def norm_mistakes(
-    norm: Norm, argument: str, step: Sequence[Equation], reset: Sequence[Equation]
+    argument: str, place: Place, step: Sequence[Equation], reset: Sequence[Equation]
 ) -> Iterator[Mistake]:
-    """Yields a mistake if the argument of ``norm`` needs what is known only behind it.
+    """Yields a mistake if the argument of a norm, at ``place``, needs what is known only behind it.
 
     A norm sees all steps before the neuron goes on, so that its argument may depend on inputs and
     on states alone whose equations stand before it.
     """
-    first = [each.source.text for each in step if each.source.index < norm.place.index]
+    first = [each.source.text for each in step if each.source.index < place.index]
     reasons = {
         each.state: f"'{each.state}', whose equation does not stand before it"
         for each in step
-        if each.source.index >= norm.place.index
+        if each.source.index >= place.index
     }
     reasons |= {each.state: f"'{each.state}', which is reset" for each in reset}
     reasons["spike"] = "whether the neuron fired"
     if late := sorted(names_behind(names_in(argument), first) & reasons.keys()):
-        yield Mistake(norm.argument_place, f"The norm cannot depend on {reasons[late[0]]}.")
+        yield Mistake(place, f"The norm cannot depend on {reasons[late[0]]}.")

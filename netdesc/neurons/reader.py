@@ -10,7 +10,6 @@ import ast
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from netdesc.neurons.expressions import Expression, constant, make, scale
@@ -57,40 +56,34 @@ _PRODUCT_HINTS = {
 }
 
 
-@dataclass
-class Scope:
-    """What the names of an equation stand for, and what its reader notes."""
-
-    values: dict[str, Expression]
-    """Parameter, input or state -> its value now."""
-    before: dict[str, Expression]
-    """Name that ``before`` takes -> its value in the step before."""
-    mistakes: list[Mistake]
-    places: dict[Expression, Place]
-
-
 class Reader:
-    """Reads the expressions of one text. ``calls`` are the calls that its neuron builds itself."""
+    """Reads the texts of one neuron. ``calls`` are the calls that only a definition can build."""
 
-    def __init__(
-        self,
-        source: Source,
-        scope: Scope,
-        unit_bits: int,
-        calls: Mapping[str, Callable[[Reader, ast.Call], Operand]],
-    ) -> None:
-        self.source = source
-        self.scope = scope
+    source: Source
+    """The text that is read."""
+
+    def __init__(self, unit_bits: int, calls: Mapping[str, Callable[[ast.Call], Operand]]) -> None:
+        self.values: dict[str, Expression] = {}
+        """Parameter, input or state -> its value now."""
+        self.before: dict[str, Expression] = {}
+        """Name that ``before`` takes -> its value in the step before."""
+        self.mistakes: list[Mistake] = []
+        self.places: dict[Expression, Place] = {}
         self._unit = 2**unit_bits
         self._calls = calls
 
+    def read_text(self, source: Source, tree: ast.expr | None, type: Type) -> Expression | None:
+        """Returns the value of a text, which must have a type. ``tree`` is None after a mistake."""
+        self.source = source
+        return tree and self.read_as(tree, type)
+
     def fail(self, node: ast.expr, message: str, suggestion: str | None = None) -> None:
         """Notes a mistake at a part of the text."""
-        self.scope.mistakes.append(Mistake(self.source.place(node), message, suggestion))
+        self.mistakes.append(Mistake(self.source.place(node), message, suggestion))
 
     def read(self, node: ast.expr) -> Operand:
         """Returns the value of a part of the text."""
-        if len(self.scope.mistakes) >= MAX_MISTAKES:
+        if len(self.mistakes) >= MAX_MISTAKES:
             return None
         read = self._READ.get(type(node))
         if read is None:
@@ -98,12 +91,12 @@ class Reader:
             return self.fail(node, message)
         value = read(self, node)
         if isinstance(value, Expression):
-            self.scope.places.setdefault(value, self.source.place(node))
+            self.places.setdefault(value, self.source.place(node))
         return value
 
-    def read_as(self, node: ast.expr | None, type: Type) -> Expression | None:
+    def read_as(self, node: ast.expr, type: Type) -> Expression | None:
         """Returns the value of a part of the text, which must have a type."""
-        return node and self.of_type(node, self.read(node), type)
+        return self.of_type(node, self.read(node), type)
 
     def of_type(self, node: ast.expr, value: Operand, type: Type) -> Expression | None:
         """Returns ``value``, read of ``node``, with the type that it must have."""
@@ -155,7 +148,7 @@ class Reader:
         return float(value)
 
     def _name(self, node: ast.Name) -> Operand:
-        name, known = node.id, self.scope.values
+        name, known = node.id, self.values
         if name in known:
             return known[name]
         if name == "spike":
@@ -177,14 +170,14 @@ class Reader:
             return self.fail(node, "Only functions are called. Write '*' for a product.")
         name = called.id
         if name not in ARGUMENTS:
-            if name in self.scope.values:
+            if name in self.values:
                 return self.fail(called, f"'{name}' is not a function. Write '*' for a product.")
             message = f"There is no function '{name}'. There are {', '.join(sorted(ARGUMENTS))}."
             return self.fail(called, message, closest(name, ARGUMENTS))
         if not self.has_arguments(node, name):
             return None
         if name in self._calls:
-            return self._calls[name](self, node)
+            return self._calls[name](node)
         function = FUNCTIONS[name]
         arguments, value = list(zip(node.args, function.kinds, strict=True)), ArgumentKind.VALUE
         alike = [each for each, kind in arguments if kind is value]

@@ -154,9 +154,8 @@ class _DefinitionReader(Reader):
         im_node = node.args[1]
         read = complete([self.read_as(each, GRID) for each in node.args])
         if not isinstance(im_node, ast.Name) or im_node.id not in self.before:
-            return self.fail(
-                im_node, "im must be a state: its value of the step before counts, too."
-            )
+            message = "im must be a state: its value of the step before counts, too."
+            return self.fail(im_node, message)
         if read is None:
             return None
         re, im, threshold = read

@@ -7,9 +7,9 @@ None, too. So each mistake of a text is reported, and none is reported twice.
 from __future__ import annotations
 
 import ast
-import functools
-import itertools
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial, reduce
+from itertools import pairwise
 from typing import ClassVar, cast
 
 from netdesc.neurons.expressions import Expression, constant, make, scale
@@ -87,8 +87,7 @@ class Reader:
             return None
         read = self._READ.get(type(node))
         if read is None:
-            message = _REFUSED.get(type(node), "This is not allowed in an equation.")
-            return self.fail(node, message)
+            return self.fail(node, _REFUSED.get(type(node), "This is not allowed in an equation."))
         value = read(self, node)
         if isinstance(value, Expression):
             self.places.setdefault(value, self.source.place(node))
@@ -120,9 +119,8 @@ class Reader:
             return None
         for node, value in zip(nodes, values, strict=True):
             if isinstance(value, Expression) and value.type not in (GRID, REAL):
-                return self.fail(
-                    node, f"This must be a state or a real number, and is {_a(value)}."
-                )
+                message = f"This must be a state or a real number, and is {_a(value)}."
+                return self.fail(node, message)
         type = typed[0].type if typed else GRID
         alike = [self.of_type(n, value, type) for n, value in zip(nodes, values, strict=True)]
         return complete(alike)
@@ -212,9 +210,7 @@ class Reader:
     def _boolean(self, node: ast.BoolOp) -> Operand:
         operation = "and" if isinstance(node.op, ast.And) else "or"
         values = complete([self.read_as(each, BOOL) for each in node.values])
-        return (
-            None if values is None else functools.reduce(functools.partial(make, operation), values)
-        )
+        return None if values is None else reduce(partial(make, operation), values)
 
     def _compare(self, node: ast.Compare) -> Operand:
         if len(node.ops) > 1:
@@ -229,7 +225,7 @@ class Reader:
 
     def _neighbours(self, node: ast.Compare) -> Iterator[str]:
         """Returns the comparisons of neighbours in a chain, as a user writes them."""
-        for a, b in itertools.pairwise([node.left, *node.comparators]):
+        for a, b in pairwise([node.left, *node.comparators]):
             start, end = self.source.place(a).end_column, self.source.place(b).column
             sign = self.source.text[start:end].strip(" ()")
             yield f"{self.source.text_of(a)} {sign} {self.source.text_of(b)}"

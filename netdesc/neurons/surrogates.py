@@ -27,14 +27,9 @@ PEAK = parameter("peak", REAL)
 WIDTH = parameter("width", REAL)
 
 
-def _fast_sigmoid(widths: Expression) -> Expression:
-    root = ONE / (ONE + widths)
-    return root * root
-
-
 _BELLS: dict[SurrogateShape, Callable[[Expression], Expression]] = {
     "exponential": lambda widths: make("fall", widths),
-    "fast_sigmoid": _fast_sigmoid,
+    "fast_sigmoid": lambda widths: ONE / (ONE + widths) * (ONE / (ONE + widths)),
     "atan": lambda widths: ONE / (ONE + widths * widths),
     "triangle": lambda widths: make("maximum", ONE - widths, ZERO),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import product
 
 from netdesc.neurons.expressions import (
     NOTHING,
@@ -49,9 +50,7 @@ class Derivation:
         self._order = in_order(self._roots)
         step = in_order([*(self._plain[root] for root in neuron.roots), *self._roots])
         self._invariant = [a for a in step if a.is_invariant]
-        self._rules = list(self._link_steps(neuron, step))
-        for is_before in (False, True):
-            self._rules += self._operations(step, is_before)
+        self._rules = [*self._link_steps(neuron, step), *_operations(step)]
         self._readers: dict[_Value, list[int]] = {}
         for index, (_, sources, _) in enumerate(self._rules):
             for source in dict.fromkeys(sources):
@@ -68,17 +67,6 @@ class Derivation:
             spike = self._plain[neuron.spike]
             for is_before in (False, True):
                 yield (spike, is_before), ((spike_flag(spike), is_before),), _from_flag
-
-    def _operations(self, step: list[Expression], is_before: bool) -> Iterable[_Rule]:
-        """Yields how expressions follow from their arguments, and these from them."""
-        for a in step:
-            if a.is_invariant or not a.arguments or a.type is REAL:
-                continue
-            arguments = tuple((each, is_before) for each in a.arguments)
-            yield (a, is_before), arguments, partial(_remake, a)
-            for index, solve in enumerate(_SOLUTIONS.get(a.operation, ())):
-                others = arguments[:index] + arguments[index + 1 :]
-                yield arguments[index], ((a, is_before), *others), solve
 
     def suffices(self, stored: Stored) -> bool:
         """Returns whether the roots follow from ``stored``."""
@@ -147,6 +135,18 @@ def _without_gradient(a: Expression, arguments: tuple[Expression, ...]) -> Expre
 
 def _remake(a: Expression, *arguments: Expression) -> Expression:
     return remake(a, arguments)
+
+
+def _operations(step: list[Expression]) -> Iterable[_Rule]:
+    """Yields how expressions of both steps follow from their arguments, and these from them."""
+    for is_before, a in product((False, True), step):
+        if a.is_invariant or not a.arguments or a.type is REAL:
+            continue
+        arguments = tuple((each, is_before) for each in a.arguments)
+        yield (a, is_before), arguments, partial(_remake, a)
+        for index, solve in enumerate(_SOLUTIONS.get(a.operation, ())):
+            others = arguments[:index] + arguments[index + 1 :]
+            yield arguments[index], ((a, is_before), *others), solve
 
 
 def _from_flag(flag: Expression) -> Expression:

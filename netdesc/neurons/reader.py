@@ -176,8 +176,8 @@ class Reader:
             return None
         if name in self._calls:
             return self._calls[name](node)
-        function = FUNCTIONS[name]
-        arguments, value = list(zip(node.args, function.kinds, strict=True)), ArgumentKind.VALUE
+        function, value = FUNCTIONS[name], ArgumentKind.VALUE
+        arguments = list(zip(node.args, function.arguments.values(), strict=True))
         alike = [each for each, kind in arguments if kind is value]
         same = iter(self.read_alike(*alike) or [None] * len(alike))
         values = complete(

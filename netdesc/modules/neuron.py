@@ -22,7 +22,6 @@ from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
 from netdesc.modules.values import initial_value
 from netdesc.neurons.compile import split_at_norm
-from netdesc.neurons.models.base import Functions
 
 
 class Neurons(nn.Module):
@@ -375,7 +374,7 @@ class Neurons(nn.Module):
         parameters = values
         if self._is_derived:
             exact = {name: each.double() for name, each in values.items()}
-            derived = self.section.derive(cast("Functions", torch), exact)
+            derived = self.section.derive(torch, exact)
             parameters = {name: each.float() for name, each in derived.items()}
         added = {"bias": torch.zeros_like(self.surrogate.width)}
         if self._spikes:

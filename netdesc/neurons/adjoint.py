@@ -12,7 +12,7 @@ state that the gradient of the share needs is known.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netdesc.neurons.expressions import (
     ZERO,
@@ -49,36 +49,11 @@ class _Use:
     share: Expression | None
 
 
-class _Sweep:
-    """Adjoints of one step. ``add`` adds to the adjoint of an expression."""
-
-    def __init__(self, neuron: Neuron) -> None:
-        self.adjoints: dict[Expression, Expression] = {}
-        # ``to_real`` divides by 4096, whatever the unit of states is.
-        self._unit = constant(STATE_UNIT / 2**neuron.definition.unit_bits, REAL)
-        self._per_unit = constant(2**neuron.definition.unit_bits / STATE_UNIT, REAL)
-
-    def add(self, a: Expression, gradient: Expression) -> None:
-        if number(gradient) != 0:
-            known = self.adjoints.get(a)
-            self.adjoints[a] = gradient if known is None else known + gradient
-
-    def real(self, a: Expression) -> Expression:
-        """Returns ``a`` as a real number; a state in threshold units."""
-        if a.type is REAL:
-            return a
-        return to_real(a) * self._unit if a.type is GRID else to_real(a)
-
-    def of_real(self, a: Expression, gradient: Expression) -> Expression:
-        """Returns the gradient of ``a`` from that of ``to_real(a)``."""
-        return gradient * self._per_unit if a.type is GRID else gradient
-
-
 _Gradients = tuple[Expression, ...]
 
 
-def _times(sweep: _Sweep, gradient: Expression, a: Expression, share: Expression) -> _Gradients:
-    return gradient * to_real(share), gradient * sweep.real(a)
+def _times(adjoint: _Adjoint, gradient: Expression, a: Expression, share: Expression) -> _Gradients:
+    return gradient * to_real(share), gradient * adjoint.real(a)
 
 
 def _choose(condition: Expression, gradient: Expression) -> _Gradients:
@@ -86,31 +61,31 @@ def _choose(condition: Expression, gradient: Expression) -> _Gradients:
     return where(condition, gradient, ZERO), where(condition, ZERO, gradient)
 
 
-def _where(sweep: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
+def _where(adjoint: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
     condition, a, b = node.arguments
     jump = ZERO
     if condition.operation in ("with_gradient", "fired_before"):
-        jump = gradient * (sweep.real(a) - sweep.real(b))
+        jump = gradient * (adjoint.real(a) - adjoint.real(b))
     return jump, *_choose(condition, gradient)
 
 
-def _absolute(_: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
+def _absolute(_: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
     a = node.arguments[0]
     is_positive = make("greater_equal", a, constant(0, a.type))
     return (where(is_positive, gradient, -gradient),)
 
 
-def _scale(_: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
+def _scale(_: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
     assert isinstance(node.value, int)
     return (gradient * constant(node.value, REAL),)
 
 
-def _with_gradient(_: _Sweep, node: Expression, gradient: Expression) -> _Gradients:
+def _with_gradient(_: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
     pairs = (each for factor in node.arguments[2::2] for each in (gradient * factor, ZERO))
     return ZERO, *pairs
 
 
-_RULES: dict[str, Callable[[_Sweep, Expression, Expression], _Gradients]] = {
+_RULES: dict[str, Callable[[_Adjoint, Expression, Expression], _Gradients]] = {
     "add": lambda _, node, gradient: (gradient, gradient),
     "subtract": lambda _, node, gradient: (gradient, -gradient),
     "negate": lambda _, node, gradient: (-gradient,),
@@ -121,12 +96,12 @@ _RULES: dict[str, Callable[[_Sweep, Expression, Expression], _Gradients]] = {
     "minimum": lambda _, node, gradient: _choose(make("less", *node.arguments), gradient),
     "maximum": lambda _, node, gradient: _choose(make("greater", *node.arguments), gradient),
     "where": _where,
-    "times": lambda sweep, node, gradient: _times(sweep, gradient, *node.arguments),
+    "times": lambda adjoint, node, gradient: _times(adjoint, gradient, *node.arguments),
     "multiply": lambda _, node, gradient: (
         gradient * node.arguments[1],
         gradient * node.arguments[0],
     ),
-    "to_real": lambda sweep, node, gradient: (sweep.of_real(node.arguments[0], gradient),),
+    "to_real": lambda adjoint, node, gradient: (adjoint.of_real(node.arguments[0], gradient),),
     "with_gradient": _with_gradient,
 }
 """Operation -> the gradients of its arguments, from that of its value.
@@ -140,6 +115,9 @@ class _Adjoint:
 
     def __init__(self, neuron: Neuron, learn: bool) -> None:
         self._neuron = neuron
+        # ``to_real`` divides by 4096, whatever the unit of states is.
+        self._unit = constant(STATE_UNIT / 2**neuron.definition.unit_bits, REAL)
+        self._per_unit = constant(2**neuron.definition.unit_bits / STATE_UNIT, REAL)
         kinds = neuron.parameters.items()
         self._learnt = {name: kind for name, kind in kinds if learn and kind != "real"}
         self._order = in_order(neuron.roots)
@@ -153,51 +131,71 @@ class _Adjoint:
             elif a.operation == "fired_before" and neuron.spike is not None:
                 self._uses.append(_Use(a, neuron.spike, None))
 
+    def real(self, a: Expression) -> Expression:
+        """Returns ``a`` as a real number; a state in threshold units."""
+        if a.type is REAL:
+            return a
+        return to_real(a) * self._unit if a.type is GRID else to_real(a)
+
+    def of_real(self, a: Expression, gradient: Expression) -> Expression:
+        """Returns the gradient of ``a`` from that of ``to_real(a)``."""
+        return gradient * self._per_unit if a.type is GRID else gradient
+
     def backward(self) -> Backward:
         own = [_carry(index) for index in range(len(self._uses))]
         carries = self._simplified(own)
-        kept = self._read_by_results(carries)
-        numbered = dict.fromkeys(own, ZERO) | {a: _carry(slot) for slot, a in enumerate(kept)}
-        sweep = self._sweep([_substitute(carry, numbered) for carry in carries])
-        handed_on = self._carries_handed_on(sweep)
-        return Backward(
-            inputs=self._inputs(sweep),
-            carries=tuple(handed_on[own.index(carry)] for carry in kept),
-            parameters=self._parameters(sweep),
-        )
+        kept = _read_by_results(carries, self._step_back(carries))
+        slots = {own[index]: _carry(slot) for slot, index in enumerate(kept)}
+        slots |= {-carry: -slot for carry, slot in slots.items()}
+        back = self._step_back([slots.get(carry, ZERO) for carry in carries])
+        return replace(back, carries=tuple(back.carries[index] for index in kept))
 
-    def _sweep(self, carried: list[Expression]) -> _Sweep:
-        """Goes back through one step. ``carried`` has what came from the step after, by use."""
-        sweep = _Sweep(self._neuron)
+    def _step_back(self, carried: list[Expression]) -> Backward:
+        """Goes back through one step. ``carried`` has what came from the step after, by use.
+
+        What it hands to the step before has a carry for each use, too.
+        """
+        adjoints: dict[Expression, Expression] = {}
+
+        def add(a: Expression, gradient: Expression) -> None:
+            if number(gradient) != 0:
+                adjoints[a] = adjoints.get(a, ZERO) + gradient
+
         for use, carry in zip(self._uses, carried, strict=True):
             if use.share is None:
-                sweep.add(use.value, carry)
+                add(use.value, carry)
             elif number(carry) != 0:
-                to_state, to_share = _times(sweep, carry, use.value, use.share)
-                sweep.add(use.value, to_state)
-                sweep.add(use.share, to_share)
-        self._add_output_gradient(sweep)
+                to_state, to_share = _times(self, carry, use.value, use.share)
+                add(use.value, to_state)
+                add(use.share, to_share)
+        for a, gradient in self._output_gradients():
+            add(a, gradient)
         states_times = {use.reads for use in self._uses if use.share is not None}
         for node in reversed(self._order):
-            gradient = sweep.adjoints.get(node)
+            gradient = adjoints.get(node)
             if gradient is not None and node.arguments and node not in states_times:
-                gradients = _RULES[node.operation](sweep, node, gradient)
+                gradients = _RULES[node.operation](self, node, gradient)
                 for argument, each in zip(node.arguments, gradients, strict=True):
-                    sweep.add(argument, each)
-        return sweep
+                    add(argument, each)
+        leaves = {(a.operation, a.value): each for a, each in adjoints.items() if not a.arguments}
+        learnt = {name: leaves.get(("parameter", name), ZERO) for name in self._learnt}
+        names = self._neuron.definition.inputs
+        return Backward(
+            inputs={name: leaves.get(("input", name), ZERO) for name in names},
+            carries=tuple(adjoints.get(use.reads, ZERO) for use in self._uses),
+            parameters={  # a decay has minus the gradient of its share
+                name: -each if self._learnt[name] == "decay" else each
+                for name, each in learnt.items()
+            },
+        )
 
-    def _add_output_gradient(self, sweep: _Sweep) -> None:
+    def _output_gradients(self) -> list[tuple[Expression, Expression]]:
+        """Returns what hands on a value, and its gradient."""
         gradient = expression("output_gradient", type=REAL)
         spike, output = self._neuron.spike, self._neuron.output
         if spike is not None and output is not None:  # the payload, where the neuron fires
-            sweep.add(output, where(spike, gradient, ZERO))
-            sweep.add(spike, gradient * sweep.real(output))
-        elif handed_on := spike or output:
-            sweep.add(handed_on, gradient)
-
-    def _carries_handed_on(self, sweep: _Sweep) -> list[Expression]:
-        """Returns what a step hands to the step before it, by use."""
-        return [sweep.adjoints.get(use.reads, ZERO) for use in self._uses]
+            return [(output, where(spike, gradient, ZERO)), (spike, gradient * self.real(output))]
+        return [(a, gradient) for a in (spike, output) if a is not None]
 
     def _simplified(self, own: list[Expression]) -> list[Expression]:
         """Returns what each carry is: 0, an earlier carry, its negative, or ``own``.
@@ -210,8 +208,7 @@ class _Adjoint:
         for _ in range(len(own) + 1):
             known = {ZERO: ZERO}
             found: list[Expression] = []
-            values = self._carries_handed_on(self._sweep(assumed))
-            for value, carry in zip(values, own, strict=True):
+            for value, carry in zip(self._step_back(assumed).carries, own, strict=True):
                 if value not in known:
                     known |= {-value: -carry, value: carry}  # x - x is both
                 found.append(known[value])
@@ -220,39 +217,18 @@ class _Adjoint:
             assumed = found
         return own
 
-    def _read_by_results(self, carries: list[Expression]) -> list[Expression]:
-        """Returns the carries on which a gradient of an input or of a parameter depends."""
-        sweep = self._sweep(carries)
-        handed_on = self._carries_handed_on(sweep)
-        waiting = [*self._inputs(sweep).values(), *self._parameters(sweep).values()]
-        read: dict[int, Expression] = {}
-        while waiting:
-            for leaf in in_order([waiting.pop()]):
-                if leaf.operation == "carry" and carries.index(leaf) not in read:
-                    read[carries.index(leaf)] = leaf
-                    waiting.append(handed_on[carries.index(leaf)])
-        return [read[index] for index in sorted(read)]
 
-    def _inputs(self, sweep: _Sweep) -> dict[str, Expression]:
-        names = self._neuron.definition.inputs
-        leaves = {name: expression("input", value=name, type=GRID) for name in names}
-        return {name: sweep.adjoints.get(leaf, ZERO) for name, leaf in leaves.items()}
-
-    def _parameters(self, sweep: _Sweep) -> dict[str, Expression]:
-        """Returns the gradients of learnable parameters. A decay has minus that of its share."""
-        given = {a.value: each for a, each in sweep.adjoints.items() if a.operation == "parameter"}
-        found = {name: given.get(name, ZERO) for name in self._learnt}
-        return {
-            name: -each if self._learnt[name] == "decay" else each for name, each in found.items()
-        }
+def _read_by_results(carries: list[Expression], back: Backward) -> list[int]:
+    """Returns the indices of carries on which a gradient of an input or of a parameter depends."""
+    waiting = [*back.inputs.values(), *back.parameters.values()]
+    read: set[int] = set()
+    while waiting:
+        for leaf in in_order([waiting.pop()]):
+            if leaf.operation == "carry" and (index := carries.index(leaf)) not in read:
+                read.add(index)
+                waiting.append(back.carries[index])
+    return sorted(read)
 
 
 def _carry(index: int) -> Expression:
     return expression("carry", value=index, type=REAL)
-
-
-def _substitute(carry: Expression, by: dict[Expression, Expression]) -> Expression:
-    """Replaces a carry, or the carry that is negated."""
-    if carry.operation == "negate":
-        return -by[carry.arguments[0]]
-    return by.get(carry, carry)

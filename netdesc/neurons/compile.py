@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from netdesc.neurons.adjoint import differentiate
-from netdesc.neurons.definition import Definition
+from netdesc.neurons.definition import Definition, state_of
 from netdesc.neurons.equations import read
-from netdesc.neurons.expressions import in_order, number
+from netdesc.neurons.expressions import number
 from netdesc.neurons.mistakes import EquationError, Mistake
 from netdesc.neurons.program import Forward, Program
 from netdesc.neurons.ranges import hold_in_32_bits, near_limit
@@ -33,13 +33,7 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
         inputs=definition.inputs,
         states=tuple(neuron.before_reset),
         forward=Forward(
-            after=neuron.after,
-            before_reset=neuron.before_reset,
-            spike=neuron.spike,
-            output=neuron.output,
-            reads_fired_before=any(a.operation == "fired_before" for a in in_order(neuron.roots)),
-            stored=stored,
-            products=products,
+            neuron.after, neuron.before_reset, neuron.spike, neuron.output, stored, products
         ),
         backward=backward,
         near_limit=limit,
@@ -65,20 +59,19 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
     """
     norm = read(definition).norm
     assert norm is not None
-    step, place = list(definition.step), norm.place
+    place, argument_place = norm
+    step = list(definition.step)
     text = step[place.index]
-    argument = text[norm.argument_place.column : norm.argument_place.end_column]
-    pairs = [_parts(each) for each in step]
-    states = {state for state, _ in pairs}
-    first = states & names_behind(names_in(argument), pairs[: place.index])
+    argument = text[argument_place.column : argument_place.end_column]
+    first = {*definition.states} & names_behind(names_in(argument), step[: place.index])
     value = "normalised"
-    while value in {*definition.inputs, *dict(definition.parameters), *states}:
+    while value in {*definition.inputs, *dict(definition.parameters), *definition.states}:
         value += "_"
     step[place.index] = text[: place.column] + value + text[place.end_column :]
     before = replace(
         definition,
         # A neuron has a state.
-        step=tuple(each for each in definition.step if _parts(each)[0] in first)
+        step=tuple(each for each in definition.step if state_of(each) in first)
         or (f"{value} = {argument}",),
         spike=None,
         output=argument if first else value,
@@ -86,7 +79,7 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
     )
     behind = replace(
         definition,
-        step=tuple(each for each in step if _parts(each)[0] not in first),
+        step=tuple(each for each in step if state_of(each) not in first),
         inputs=(value,),
     )
     if cut := sorted(_names_read_by(behind) & {*first, *definition.inputs}):
@@ -100,21 +93,14 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
 def _without_unused_names(part: Definition) -> Definition:
     """Returns a part of a definition without the parameters and states that it does not use."""
     used = _names_read_by(part)
-    states = {_parts(each)[0] for each in part.step}
     return replace(
         part,
         parameters=tuple(each for each in part.parameters if each[0] in used),
         inputs=tuple(each for each in part.inputs if each in used),
-        wrapped=tuple(each for each in part.wrapped if each in states),
+        wrapped=tuple(each for each in part.wrapped if each in part.states),
     )
 
 
 def _names_read_by(definition: Definition) -> set[str]:
-    equations = [_parts(each)[1] for each in (*definition.step, *definition.reset)]
+    equations = [each.partition("=")[2] for each in (*definition.step, *definition.reset)]
     return names_in(*equations, definition.spike or "", definition.output or "")
-
-
-def _parts(equation: str) -> tuple[str, str]:
-    """Returns the state and the expression of an equation."""
-    state, _, expression = equation.partition("=")
-    return state.strip(), expression

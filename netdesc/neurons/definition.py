@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self, cast
+from typing import Literal, Self
 
 ParameterKind = Literal["decay", "factor", "threshold", "grid", "real"]
 """How the engines round a parameter p.
@@ -47,7 +47,7 @@ class Definition:
     @property
     def states(self) -> tuple[str, ...]:
         """The names of the states of valid equations, in the order of their first assignment."""
-        return tuple(dict.fromkeys(each.partition("=")[0].strip() for each in self.step))
+        return tuple(dict.fromkeys(map(state_of, self.step)))
 
     def to_text(self) -> str:
         """Returns the definition as JSON. Operators take it, and caches are named by it."""
@@ -56,10 +56,12 @@ class Definition:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Returns the definition that ``to_text`` wrote."""
+        fields = json.loads(text)
+        fields["parameters"] = map(tuple, fields["parameters"])
+        lists = ("parameters", "step", "reset", "inputs", "wrapped")
+        return cls(**fields | {name: tuple(fields[name]) for name in lists})
 
-        def freeze(value: Any) -> Any:
-            return (
-                tuple(map(freeze, cast("list[Any]", value))) if isinstance(value, list) else value
-            )
 
-        return cls(**{name: freeze(value) for name, value in json.loads(text).items()})
+def state_of(equation: str) -> str:
+    """Returns the state that an equation assigns."""
+    return equation.partition("=")[0].strip()

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import product
 
 from netdesc.neurons.expressions import (
+    NOTHING,
     Expression,
     constant,
     expression,
@@ -23,7 +25,6 @@ from netdesc.neurons.expressions import (
 from netdesc.neurons.neuron import Neuron
 from netdesc.neurons.operations import GRID, REAL
 
-_YES, _NO = constant(1, GRID), constant(0, GRID)
 _UNLESS_FIRST = partial(make, "unless_first")
 
 Stored = tuple[Expression, ...]
@@ -35,7 +36,7 @@ _Rule = tuple[_Value, tuple[_Value, ...], Callable[..., Expression]]
 
 def spike_flag(spike: Expression) -> Expression:
     """Returns a spike as an integer, which can be stored."""
-    return where(spike, _YES, _NO)
+    return where(spike, constant(1, GRID), NOTHING)
 
 
 class Derivation:
@@ -49,9 +50,7 @@ class Derivation:
         self._order = in_order(self._roots)
         step = in_order([*(self._plain[root] for root in neuron.roots), *self._roots])
         self._invariant = [a for a in step if a.is_invariant]
-        self._rules = list(self._link_steps(neuron, step))
-        for is_before in (False, True):
-            self._rules += self._operations(step, is_before)
+        self._rules = [*self._link_steps(neuron, step), *_operations(step)]
         self._readers: dict[_Value, list[int]] = {}
         for index, (_, sources, _) in enumerate(self._rules):
             for source in dict.fromkeys(sources):
@@ -68,17 +67,6 @@ class Derivation:
             spike = self._plain[neuron.spike]
             for is_before in (False, True):
                 yield (spike, is_before), ((spike_flag(spike), is_before),), _from_flag
-
-    def _operations(self, step: list[Expression], is_before: bool) -> Iterable[_Rule]:
-        """Yields how expressions follow from their arguments, and these from them."""
-        for a in step:
-            if a.is_invariant or not a.arguments or a.type is REAL:
-                continue
-            arguments = tuple((each, is_before) for each in a.arguments)
-            yield (a, is_before), arguments, partial(_remake, a)
-            for index, solve in enumerate(_SOLUTIONS.get(a.operation, ())):
-                others = arguments[:index] + arguments[index + 1 :]
-                yield arguments[index], ((a, is_before), *others), solve
 
     def suffices(self, stored: Stored) -> bool:
         """Returns whether the roots follow from ``stored``."""
@@ -121,9 +109,9 @@ class Derivation:
         """
         known = set(self._known_at_first(stored))
         missing = [len({*sources}) for _, sources, _ in self._rules]
-        ready = [index for index, count in enumerate(missing) if count == 0]
-        found: Iterable[_Value] = known.copy()
-        while found or ready:
+        found: list[_Value] = list(known)
+        while found:
+            ready: list[int] = []
             for value in found:
                 for index in self._readers.get(value, ()):
                     missing[index] -= 1
@@ -135,7 +123,6 @@ class Derivation:
                     known.add(value)
                     found.append(value)
                     yield self._rules[index]
-            ready = []
 
 
 _OF_FORWARD_STEP = ("state", "fired_before", "input")
@@ -150,8 +137,20 @@ def _remake(a: Expression, *arguments: Expression) -> Expression:
     return remake(a, arguments)
 
 
+def _operations(step: list[Expression]) -> Iterable[_Rule]:
+    """Yields how expressions of both steps follow from their arguments, and these from them."""
+    for is_before, a in product((False, True), step):
+        if a.is_invariant or not a.arguments or a.type is REAL:
+            continue
+        arguments = tuple((each, is_before) for each in a.arguments)
+        yield (a, is_before), arguments, partial(_remake, a)
+        for index, solve in enumerate(_SOLUTIONS.get(a.operation, ())):
+            others = arguments[:index] + arguments[index + 1 :]
+            yield arguments[index], ((a, is_before), *others), solve
+
+
 def _from_flag(flag: Expression) -> Expression:
-    return make("greater", flag, _NO)
+    return make("greater", flag, NOTHING)
 
 
 _Solution = Callable[[Expression], Expression] | Callable[[Expression, Expression], Expression]

@@ -9,6 +9,7 @@ from itertools import islice
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import (
+    NOTHING,
     ONE,
     Expression,
     constant,
@@ -18,19 +19,12 @@ from netdesc.neurons.expressions import (
     where,
     with_gradient,
 )
-from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
-from netdesc.neurons.names import (
-    NORM_PARAMETERS,
-    SPIKE_PARAMETERS,
-    declared_mistakes,
-    missing_mistakes,
-    size_mistakes,
-    state_mistakes,
-)
-from netdesc.neurons.neuron import Neuron, Norm
+from netdesc.neurons.mistakes import EquationError, Mistake, Part, Place, closest
+from netdesc.neurons.names import declared_mistakes, missing_mistakes, size_mistakes, state_mistakes
+from netdesc.neurons.neuron import Neuron
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
-from netdesc.neurons.reader import Operand, Reader, Scope, complete
+from netdesc.neurons.reader import Operand, Reader, complete
 from netdesc.neurons.surrogates import Pairs, SurrogateGradient, phase_condition
 from netdesc.neurons.usage import norm_mistakes, unread_mistakes
 
@@ -41,8 +35,6 @@ _TYPES: dict[ParameterKind, Type] = {
     "grid": GRID,
     "real": REAL,
 }
-
-NOTHING = constant(0, GRID)
 
 MAX_EXPRESSIONS = 500
 """Different expressions in the texts of a neuron, at most. Larger ones would compile for minutes.
@@ -60,13 +52,14 @@ def read(definition: Definition) -> Neuron:
     return _DefinitionReader(definition).neuron()
 
 
-class _DefinitionReader:
+class _DefinitionReader(Reader):
     """Reads one definition, in the order of its equations."""
 
     def __init__(self, definition: Definition) -> None:
+        calls = {"before": self._before, "norm": self._norm, "phase_spike": self._misplaced_phase}
+        super().__init__(definition.unit_bits, calls)
         self.definition = definition
-        self.mistakes: list[Mistake] = []
-        self.norm: Norm | None = None
+        self.norm: tuple[Place, Place] | None = None
         self.surrogate = SurrogateGradient(definition.surrogate, definition.unit_bits)
         self.step = self._equations("step", definition.step)
         self.reset = self._equations("reset", definition.reset)
@@ -74,18 +67,17 @@ class _DefinitionReader:
         self.output = self._expression("output", definition.output)
         self.is_parsed = not self.mistakes
         self.mistakes += missing_mistakes(definition)
-        self.scope = self._scope()
+        self._declare_names()
 
     def neuron(self) -> Neuron:
         """Returns the neuron, or raises EquationError."""
-        values = self.scope.values
         for each in self.step:
-            value = self._reader(each.source).read_as(each.tree, GRID)
-            if value is not None and each.state in self.scope.before:
-                values[each.state] = make("saturate", value)
-        before_reset = {state: values[state] for state in self.scope.before}
+            value = self.read_text(each.source, each.tree, GRID)
+            if value is not None and each.state in self.before:
+                self.values[each.state] = make("saturate", value)
+        before_reset = {state: self.values[state] for state in self.before}
         spike = self.spike and self._spike(*self.spike)
-        output = self.output and self._reader(self.output[0]).read_as(self.output[1], GRID)
+        output = self.output and self.read_text(*self.output, GRID)
         after = self._after_reset(before_reset, spike)
         if self.definition.signal is not None and spike is not None:
             # Without a spike to hand on, a state remembers whether the neuron fired.
@@ -98,14 +90,14 @@ class _DefinitionReader:
             raise EquationError(self.mistakes)
         assert set(self.definition.wrapped) <= set(before_reset)
         return Neuron(
-            self.definition,
-            dict(self.definition.parameters) | self._added_parameters(),
-            before_reset,
             after,
+            before_reset,
             spike,
             output,
+            self.definition,
+            dict(self.definition.parameters) | self._added_parameters(),
             self.norm,
-            self.scope.places,
+            self.places,
         )
 
     def _equations(self, part: Part, texts: Sequence[str]) -> list[Equation]:
@@ -119,78 +111,72 @@ class _DefinitionReader:
         tree = parse(source, self.mistakes)
         return tree and (source, tree)
 
-    def _scope(self) -> Scope:
-        values = {name: _leaf("input", name) for name in self.definition.inputs}
+    def _declare_names(self) -> None:
+        self.values |= {name: _leaf("input", name) for name in self.definition.inputs}
         for name, kind in self.definition.parameters:
-            values[name] = parameter(name, _TYPES[kind])
-            if kind == "decay":
-                # A name stands for its value: a decay is what it loses, its share what it keeps.
-                values[name] = make("rest", values[name])
+            value = parameter(name, _TYPES[kind])
+            # A name stands for its value: a decay is what it loses, its share what it keeps.
+            self.values[name] = make("rest", value) if kind == "decay" else value
         assigned = dict.fromkeys(each.state for each in (*self.step, *self.reset))
-        states = {name: _leaf("state", name) for name in assigned if name not in values}
-        return Scope({**values, **states}, states, self.mistakes)
-
-    def _reader(self, source: Source) -> Reader:
-        calls = {"before": self._before, "norm": self._norm, "phase_spike": self._misplaced_phase}
-        return Reader(source, self.scope, self.definition.unit_bits, calls)
+        self.before |= {name: _leaf("state", name) for name in assigned if name not in self.values}
+        self.values |= self.before
 
     def _spike(self, source: Source, tree: ast.expr) -> Expression | None:
         """Returns the spike: a comparison or a phase, and conditions joined to it by ``and``."""
-        reader = self._reader(source)
+        self.source = source
         first, *further = _terms(tree)
-        fires = self._first_term(reader, first)
-        conditions = complete([reader.read_as(each, BOOL) for each in further])
+        fires = self._first_term(first)
+        conditions = complete([self.read_as(each, BOOL) for each in further])
         if fires is None or conditions is None:
             return None
         joined, pairs = reduce(partial(make, "and"), conditions, fires[0]), fires[1]
         return with_gradient(joined, *pairs)
 
-    def _first_term(self, reader: Reader, node: ast.expr) -> tuple[Expression, Pairs] | None:
+    def _first_term(self, node: ast.expr) -> tuple[Expression, Pairs] | None:
         """Returns the condition that has a surrogate, and its gradients."""
-        if isinstance(node, ast.Call) and _is_call_of(node, "phase_spike"):
-            return self._phase(reader, node)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "phase_spike":
+            return self._phase(node)
         if not isinstance(node, ast.Compare):
             message = "The first condition of spike is a comparison, as in 'v > threshold'."
-            return reader.fail(node, message)
-        fires = reader.read_as(node, BOOL)
+            return self.fail(node, message)
+        fires = self.read_as(node, BOOL)
         if fires is None:
             return None
         a, b = fires.arguments
         if a.type is not GRID:
-            return reader.fail(node, "The first comparison of spike compares states.")
+            return self.fail(node, "The first comparison of spike compares states.")
         larger, smaller = (a, b) if fires.operation.startswith("greater") else (b, a)
         return fires, self.surrogate.of_comparison(larger, smaller)
 
-    def _phase(self, reader: Reader, node: ast.Call) -> tuple[Expression, Pairs] | None:
-        if not reader.has_arguments(node, "phase_spike", 3):
+    def _phase(self, node: ast.Call) -> tuple[Expression, Pairs] | None:
+        if not self.has_arguments(node, "phase_spike"):
             return None
         im_node = node.args[1]
-        read = complete([reader.read_as(each, GRID) for each in node.args])
-        if not isinstance(im_node, ast.Name) or im_node.id not in self.scope.before:
-            return reader.fail(
-                im_node, "im must be a state: its value of the step before counts, too."
-            )
+        read = complete([self.read_as(each, GRID) for each in node.args])
+        if not isinstance(im_node, ast.Name) or im_node.id not in self.before:
+            message = "im must be a state: its value of the step before counts, too."
+            return self.fail(im_node, message)
         if read is None:
             return None
         re, im, threshold = read
-        condition = phase_condition(re, im, self.scope.before[im_node.id], threshold)
+        condition = phase_condition(re, im, self.before[im_node.id], threshold)
         return condition, self.surrogate.of_phase(re, im, threshold)
 
-    def _misplaced_phase(self, reader: Reader, node: ast.Call) -> Operand:
-        return reader.fail(node, "phase_spike stands in spike alone, as its first condition.")
+    def _misplaced_phase(self, node: ast.Call) -> Operand:
+        return self.fail(node, "phase_spike stands in spike alone, as its first condition.")
 
-    def _before(self, reader: Reader, node: ast.Call) -> Operand:
+    def _before(self, node: ast.Call) -> Operand:
         (named,) = node.args
-        states = self.scope.before
+        states = self.before
         if not isinstance(named, ast.Name):
-            return reader.fail(named, "before takes the name of a state, or spike.")
+            return self.fail(named, "before takes the name of a state, or spike.")
         if named.id in states:
             return states[named.id]
         if named.id != "spike":
             message = f"before takes a state or spike, and '{named.id}' is neither."
-            return reader.fail(named, message, closest(named.id, [*states, "spike"]))
+            return self.fail(named, message, closest(named.id, [*states, "spike"]))
         if self.definition.spike is None:
-            return reader.fail(named, "The neuron has no spike.")
+            return self.fail(named, "The neuron has no spike.")
         exact = self.definition.has_exact_reset
         if self.definition.signal is not None:
             state = _leaf("state", "spike")
@@ -198,19 +184,18 @@ class _DefinitionReader:
         fired = expression("fired_before", type=BOOL)
         return fired if exact else with_gradient(fired)
 
-    def _norm(self, reader: Reader, node: ast.Call) -> Operand:
-        argument = reader.read_as(node.args[0], GRID)
-        if reader.source.part != "step":
-            return reader.fail(node, "norm stands in step alone.")
+    def _norm(self, node: ast.Call) -> Operand:
+        argument = self.read_as(node.args[0], GRID)
+        if self.source.part != "step":
+            return self.fail(node, "norm stands in step alone.")
         if self.norm is not None:
-            return reader.fail(node, "A neuron has one norm, and this is the second.")
+            return self.fail(node, "A neuron has one norm, and this is the second.")
         if argument is None:
             return None
-        source = reader.source
-        self.norm = Norm(source.place(node), source.place(node.args[0]))
-        self.mistakes += norm_mistakes(
-            self.norm, source.text_of(node.args[0]), self.step, self.reset
-        )
+        place = self.source.place(node.args[0])
+        self.norm = self.source.place(node), place
+        text = self.source.text_of(node.args[0])
+        self.mistakes += norm_mistakes(text, place, self.step, self.reset)
         return argument + parameter("bias", GRID)
 
     def _after_reset(
@@ -218,7 +203,7 @@ class _DefinitionReader:
     ) -> dict[str, Expression]:
         after = dict(before_reset)
         for each in self.reset:
-            value = self._reader(each.source).read_as(each.tree, GRID)
+            value = self.read_text(each.source, each.tree, GRID)
             if value is None or spike is None or each.state not in before_reset:
                 continue
             state = before_reset[each.state]
@@ -229,11 +214,9 @@ class _DefinitionReader:
 
     def _added_parameters(self) -> dict[str, ParameterKind]:
         """Returns the parameters that netdesc adds to those of the definition."""
-        added: dict[str, ParameterKind] = {}
-        if self.norm is not None:
-            added |= dict.fromkeys(NORM_PARAMETERS, "grid")
+        added: dict[str, ParameterKind] = {} if self.norm is None else {"bias": "grid"}
         if self.definition.spike is not None:
-            added |= dict.fromkeys(SPIKE_PARAMETERS, "real")
+            added |= {"peak": "real", "width": "real"}
         return added
 
     def _check_names(self) -> None:
@@ -241,7 +224,7 @@ class _DefinitionReader:
         equations = [*self.step, *self.reset]
         self.mistakes += declared_mistakes(self.definition, self._added_parameters())
         self.mistakes += state_mistakes(self.definition, equations)
-        for place in islice(self.scope.places.values(), MAX_EXPRESSIONS, MAX_EXPRESSIONS + 1):
+        for place in islice(self.places.values(), MAX_EXPRESSIONS, MAX_EXPRESSIONS + 1):
             message = f"This is one expression too many; at most {MAX_EXPRESSIONS} are allowed."
             self.mistakes.append(Mistake(place, message))
         if self.is_parsed and (self.spike or self.output) and self.step:
@@ -260,7 +243,3 @@ def _terms(tree: ast.expr) -> list[ast.expr]:
     if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
         return [term for each in tree.values for term in _terms(each)]
     return [tree]
-
-
-def _is_call_of(node: ast.Call, name: str) -> bool:
-    return isinstance(node.func, ast.Name) and node.func.id == name

@@ -1,6 +1,6 @@
 """The functions that equations may call: their arguments, and the expressions they build.
 
-The reader of a neuron builds three of them itself (see ``READER_FUNCTIONS``).
+The reader of a neuron builds three more itself (see ``ARGUMENTS``).
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ class ArgumentKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function: the names and kinds of its arguments, and what builds its expression."""
+    """A function: the names of its arguments -> their kinds, and what builds its expression."""
 
-    arguments: tuple[str, ...]
-    kinds: tuple[ArgumentKind, ...]
+    arguments: dict[str, ArgumentKind]
     build: Callable[..., Expression]
 
 
-_VALUE, _STATE, _CONDITION = ArgumentKind.VALUE, ArgumentKind.STATE, ArgumentKind.CONDITION
+_VALUE, _STATE = ArgumentKind.VALUE, ArgumentKind.STATE
 
 
 def _decay(state: Expression, lost: Expression) -> Expression:
@@ -49,22 +48,26 @@ def _straight_through(value: Expression, a: Expression) -> Expression:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "decay": Function(("state", "decay"), (_STATE, ArgumentKind.DECAY), _decay),
-    "scaled": Function(("state", "factor"), (_STATE, ArgumentKind.FACTOR), partial(make, "times")),
-    "where": Function(("condition", "a", "b"), (_CONDITION, _VALUE, _VALUE), where),
-    "abs": Function(("a",), (_VALUE,), partial(make, "absolute")),
-    "min": Function(("a", "b"), (_VALUE, _VALUE), partial(make, "minimum")),
-    "max": Function(("a", "b"), (_VALUE, _VALUE), partial(make, "maximum")),
-    "clip": Function(("a", "low", "high"), (_VALUE, _VALUE, _VALUE), _clip),
-    "stop": Function(("a",), (_VALUE,), with_gradient),
-    "straight_through": Function(("value", "a"), (_STATE, _STATE), _straight_through),
+    "decay": Function({"state": _STATE, "decay": ArgumentKind.DECAY}, _decay),
+    "scaled": Function({"state": _STATE, "factor": ArgumentKind.FACTOR}, partial(make, "times")),
+    "where": Function({"condition": ArgumentKind.CONDITION, "a": _VALUE, "b": _VALUE}, where),
+    "abs": Function({"a": _VALUE}, partial(make, "absolute")),
+    "min": Function({"a": _VALUE, "b": _VALUE}, partial(make, "minimum")),
+    "max": Function({"a": _VALUE, "b": _VALUE}, partial(make, "maximum")),
+    "clip": Function({"a": _VALUE, "low": _VALUE, "high": _VALUE}, _clip),
+    "stop": Function({"a": _VALUE}, with_gradient),
+    "straight_through": Function({"value": _STATE, "a": _STATE}, _straight_through),
 }
 
-READER_FUNCTIONS = {"before": ("state",), "norm": ("a",), "phase_spike": ("re", "im", "threshold")}
-"""Functions that only the reader of a neuron can build -> the names of their arguments."""
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    **{name: tuple(each.arguments) for name, each in FUNCTIONS.items()},
+    "before": ("state",),
+    "norm": ("a",),
+    "phase_spike": ("re", "im", "threshold"),
+}
+"""Function -> the names of its arguments. The last three only the reader of a neuron can build."""
 
 
 def signature(name: str) -> str:
     """Returns a call as a user writes it, such as ``clip(a, low, high)``."""
-    arguments = FUNCTIONS[name].arguments if name in FUNCTIONS else READER_FUNCTIONS[name]
-    return f"{name}({', '.join(arguments)})"
+    return f"{name}({', '.join(ARGUMENTS[name])})"

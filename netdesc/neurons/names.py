@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS
+from netdesc.neurons.functions import ARGUMENTS
 from netdesc.neurons.mistakes import Mistake, Part, Place
 from netdesc.neurons.parser import Equation
 
@@ -18,9 +18,6 @@ MAX_STATES = 32
 MAX_NAME_CHARACTERS = 100
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-NORM_PARAMETERS = ("bias",)
-SPIKE_PARAMETERS = ("peak", "width")
 
 
 def size_mistakes(definition: Definition) -> Iterator[Mistake]:
@@ -101,6 +98,6 @@ def state_mistakes(definition: Definition, equations: Collection[Equation]) -> I
 def _reserved_use(name: str) -> str | None:
     if keyword.iskeyword(name):
         return "a word of Python"
-    if name in FUNCTIONS or name in READER_FUNCTIONS:
+    if name in ARGUMENTS:
         return "a function"
     return "what the neuron does" if name == "spike" else None

@@ -10,40 +10,41 @@ from netdesc.neurons.mistakes import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Norm:
-    """The only call ``norm(argument)`` of a neuron. Its value is ``argument + bias``."""
+class Step:
+    """What a neuron computes in a step.
 
-    place: Place
-    """The whole call, in ``step``."""
-    argument_place: Place
-    """The argument. It depends only on inputs, and on states whose equations stand before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Neuron:
-    """The equations of a definition as expressions, before ranges and gradients are known.
-
-    Leaves are ``parameter``, ``state``, ``fired_before``, ``input`` and ``constant``. Assigned
-    values are saturated everywhere.
+    Leaves are ``parameter``, ``state``, ``fired_before``, ``input`` and ``constant``.
     """
 
-    definition: Definition
-    parameters: dict[str, ParameterKind]
-    """Those of the definition, ``bias`` if there is a norm, ``peak`` and ``width`` if a spike."""
-    before_reset: dict[str, Expression]
-    """State, in the order of its first assignment -> its value after the step; GRID."""
     after: dict[str, Expression]
-    """State -> its value after the step and its reset; GRID."""
+    """State, in the order of its first assignment -> its value after the step and its reset; GRID.
+    """
+    before_reset: dict[str, Expression]
+    """State -> its value after the step, before its reset; GRID."""
     spike: Expression | None
     """Whether the neuron fires, BOOL, ``with_gradient`` of its surrogate."""
     output: Expression | None
     """The graded value that is handed on, GRID; with ``spike``, where the neuron fires."""
-    norm: Norm | None
-    places: dict[Expression, Place]
-    """Where an expression is written, for mistakes that ranges find. Not every one is in it."""
 
     @property
     def roots(self) -> list[Expression]:
         """All that a step computes, in the order in which it does."""
         values = (*self.before_reset.values(), self.spike, self.output, *self.after.values())
         return [a for a in values if a is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Neuron(Step):
+    """The equations of a definition as expressions, before ranges and gradients are known.
+
+    Assigned values are saturated everywhere.
+    """
+
+    definition: Definition
+    parameters: dict[str, ParameterKind]
+    """Those of the definition, ``bias`` if there is a norm, ``peak`` and ``width`` if a spike."""
+    norm: tuple[Place, Place] | None
+    """The only call ``norm(argument)``, in ``step``, and its argument. The argument depends only on
+    inputs, and on states whose equations stand before. The call's value is ``argument + bias``."""
+    places: dict[Expression, Place]
+    """Where an expression is written, for mistakes that ranges find. Not every one is in it."""

@@ -77,9 +77,8 @@ def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -
     if found is not None:
         place = source.span(*found.span("state"))
         return Equation(found["state"], place, source, parse(source, mistakes))
-    if _fits(source, mistakes):
-        form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
-        mistakes.append(Mistake(source.expression_place, form))
+    form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
+    mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form))
     return None
 
 
@@ -88,28 +87,26 @@ def parse(source: Source, mistakes: list[Mistake]) -> ast.expr | None:
 
     Trees are at most ``MAX_DEPTH`` deep. Columns of their nodes count from ``source.start``.
     """
-    if not _fits(source, mistakes):
+    found = _text_mistake(source) or _tree(source)
+    if isinstance(found, Mistake):
+        mistakes.append(found)
         return None
+    return found
+
+
+def _tree(source: Source) -> ast.expr | Mistake:
     if not source.expression:
-        mistakes.append(Mistake(source.expression_place, "An expression is missing here."))
-        return None
+        return Mistake(source.expression_place, "An expression is missing here.")
     try:
         tree = ast.parse(source.expression, mode="eval").body
         if _depth(tree) <= MAX_DEPTH:
             return tree
     except SyntaxError as error:
-        message = f"This is not an expression: {error.msg}."
-        mistakes.append(Mistake(_syntax_place(source, error), message))
-        return None
+        return Mistake(_syntax_place(source, error), f"This is not an expression: {error.msg}.")
     except (RecursionError, MemoryError):
         pass  # deeper than Python reads
-    mistakes.append(Mistake(source.expression_place, _TOO_DEEP))
-    return None
-
-
-_TOO_DEEP = (
-    f"The expression nests deeper than {MAX_DEPTH} operations. Name a part of it: give it a state."
-)
+    deep = f"The expression nests deeper than {MAX_DEPTH} operations."
+    return Mistake(source.expression_place, f"{deep} Name a part of it: give it a state.")
 
 
 def _depth(node: ast.AST) -> int:
@@ -126,23 +123,18 @@ def _syntax_place(source: Source, error: SyntaxError) -> Place:
     return source.span(column, min(max(column + 1, start + (error.end_offset or 0) - 1), end))
 
 
-def _fits(source: Source, mistakes: list[Mistake]) -> bool:
-    """Adds mistakes of single characters and of the length; returns whether there are none."""
-    if len(source.text) > MAX_CHARACTERS:
-        message = (
-            f"The text has {len(source.text)} characters; at most {MAX_CHARACTERS} are allowed."
-        )
-        place = source.span(MAX_CHARACTERS, len(source.text))
-        mistakes.append(Mistake(place, message))
-        return False
+def _text_mistake(source: Source) -> Mistake | None:
+    """Returns what is wrong with single characters, numbers or the length of a text."""
+    length = len(source.text)
+    if length > MAX_CHARACTERS:
+        message = f"The text has {length} characters; at most {MAX_CHARACTERS} are allowed."
+        return Mistake(source.span(MAX_CHARACTERS, length), message)
     foreign = _FOREIGN.search(source.text)
     if foreign is not None:
         message = f"The character {foreign.group()!r} is not allowed in an equation."
-        mistakes.append(Mistake(source.span(*foreign.span()), message))
-        return False
+        return Mistake(source.span(*foreign.span()), message)
     for each in _NUMBER_LIKE.finditer(source.text):
         if _NUMBER.fullmatch(each.group()) is None:
             message = f"'{each.group()}' is neither a number nor a name."
-            mistakes.append(Mistake(source.span(*each.span()), message))
-            return False
-    return True
+            return Mistake(source.span(*each.span()), message)
+    return None

@@ -9,25 +9,13 @@ from dataclasses import dataclass
 
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import Expression
+from netdesc.neurons.neuron import Step
 
 
 @dataclass(frozen=True, slots=True)
-class Forward:
-    """The forward step of a neuron, for the printers.
+class Forward(Step):
+    """The forward step of a neuron, for the printers. ``with_gradient`` is its first argument."""
 
-    All expressions read the leaves ``parameter``, ``state``, ``fired_before``, ``input`` and
-    ``constant``. ``with_gradient`` is its first argument.
-    """
-
-    after: dict[str, Expression]
-    """State -> its value after the step and its reset; GRID."""
-    before_reset: dict[str, Expression]
-    """State -> its value after the step, before its reset; GRID."""
-    spike: Expression | None
-    """Whether the neuron fires; BOOL. None if it hands on ``output`` in every step."""
-    output: Expression | None
-    """The graded output, GRID. With ``spike``, it is handed on where the neuron fires."""
-    reads_fired_before: bool
     stored: tuple[Expression, ...]
     """What the forward pass stores in each step for the backward pass; GRID. May be empty."""
     products: tuple[Expression, ...]

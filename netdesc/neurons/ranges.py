@@ -26,10 +26,6 @@ MAX_INT = (1 << 31) - 1
 Interval = tuple[int, int]
 
 
-def _around_zero(limit: int) -> Interval:
-    return -limit, limit
-
-
 def _reach(interval: Interval) -> int:
     """Returns the largest magnitude in an interval."""
     return max(-interval[0], interval[1])
@@ -41,9 +37,9 @@ def _cut(interval: Interval, limit: int) -> Interval:
 
 _KIND_INTERVALS: dict[ParameterKind, Interval] = {
     "decay": (0, STATE_UNIT),
-    "factor": _around_zero(STATE_UNIT),
-    "threshold": _around_zero(PARAMETER_LIMIT),
-    "grid": _around_zero(PARAMETER_LIMIT),
+    "factor": (-STATE_UNIT, STATE_UNIT),
+    "threshold": (-PARAMETER_LIMIT, PARAMETER_LIMIT),
+    "grid": (-PARAMETER_LIMIT, PARAMETER_LIMIT),
 }
 
 
@@ -53,7 +49,7 @@ class Ranges:
     def __init__(self, parameters: dict[str, ParameterKind], state_limit: int) -> None:
         self.intervals: dict[Expression, Interval] = {}
         self._parameters = parameters
-        self._leaves = {"state": _around_zero(state_limit), "input": _around_zero(STATE_LIMIT)}
+        self._leaves = {"state": (-state_limit, state_limit), "input": (-STATE_LIMIT, STATE_LIMIT)}
 
     def __getitem__(self, a: Expression) -> Interval:
         """Returns the interval of ``a``, and (0, 0) if it is no integer."""
@@ -107,7 +103,7 @@ def hold_in_32_bits(neuron: Neuron) -> Neuron:
             made = remake(a, tuple(map(saturated, arguments)))
             if _reach(ranges[made]) > MAX_INT:
                 too_large.append(a)
-                ranges.intervals[made] = _around_zero(MAX_INT)
+                ranges.intervals[made] = (-MAX_INT, MAX_INT)
         return made
 
     roots = neuron.roots

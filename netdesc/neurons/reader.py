@@ -7,14 +7,13 @@ None, too. So each mistake of a text is reported, and none is reported twice.
 from __future__ import annotations
 
 import ast
-import functools
-import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import partial, reduce
+from itertools import pairwise
 from typing import ClassVar, cast
 
 from netdesc.neurons.expressions import Expression, constant, make, scale
-from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS, ArgumentKind, signature
+from netdesc.neurons.functions import ARGUMENTS, FUNCTIONS, ArgumentKind, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
 from netdesc.neurons.parser import Source
@@ -57,61 +56,60 @@ _PRODUCT_HINTS = {
 }
 
 
-@dataclass
-class Scope:
-    """What the names of an equation stand for, and what its reader notes."""
-
-    values: dict[str, Expression]
-    """Parameter, input or state -> its value now."""
-    before: dict[str, Expression]
-    """Name that ``before`` takes -> its value in the step before."""
-    mistakes: list[Mistake] = field(default_factory=list[Mistake])
-    places: dict[Expression, Place] = field(default_factory=dict[Expression, Place])
-
-
 class Reader:
-    """Reads the expressions of one text. ``calls`` are the calls that its neuron builds itself."""
+    """Reads the texts of one neuron. ``calls`` are the calls that only a definition can build."""
 
-    def __init__(
-        self,
-        source: Source,
-        scope: Scope,
-        unit_bits: int,
-        calls: Mapping[str, Callable[[Reader, ast.Call], Operand]],
-    ) -> None:
-        self.source = source
-        self.scope = scope
+    source: Source
+    """The text that is read."""
+
+    def __init__(self, unit_bits: int, calls: Mapping[str, Callable[[ast.Call], Operand]]) -> None:
+        self.values: dict[str, Expression] = {}
+        """Parameter, input or state -> its value now."""
+        self.before: dict[str, Expression] = {}
+        """Name that ``before`` takes -> its value in the step before."""
+        self.mistakes: list[Mistake] = []
+        self.places: dict[Expression, Place] = {}
         self._unit = 2**unit_bits
         self._calls = calls
 
+    def read_text(self, source: Source, tree: ast.expr | None, type: Type) -> Expression | None:
+        """Returns the value of a text, which must have a type. ``tree`` is None after a mistake."""
+        self.source = source
+        return tree and self.read_as(tree, type)
+
     def fail(self, node: ast.expr, message: str, suggestion: str | None = None) -> None:
         """Notes a mistake at a part of the text."""
-        self.scope.mistakes.append(Mistake(self.source.place(node), message, suggestion))
+        self.mistakes.append(Mistake(self.source.place(node), message, suggestion))
 
     def read(self, node: ast.expr) -> Operand:
         """Returns the value of a part of the text."""
-        if len(self.scope.mistakes) >= MAX_MISTAKES:
+        if len(self.mistakes) >= MAX_MISTAKES:
             return None
         read = self._READ.get(type(node))
         if read is None:
-            message = _REFUSED.get(type(node), "This is not allowed in an equation.")
-            return self.fail(node, message)
+            return self.fail(node, _REFUSED.get(type(node), "This is not allowed in an equation."))
         value = read(self, node)
         if isinstance(value, Expression):
-            self.scope.places.setdefault(value, self.source.place(node))
+            self.places.setdefault(value, self.source.place(node))
         return value
 
-    def read_as(self, node: ast.expr | None, type: Type) -> Expression | None:
+    def read_as(self, node: ast.expr, type: Type) -> Expression | None:
         """Returns the value of a part of the text, which must have a type."""
-        return node and self.of_type(node, self.read(node), type)
+        return self.of_type(node, self.read(node), type)
 
     def of_type(self, node: ast.expr, value: Operand, type: Type) -> Expression | None:
         """Returns ``value``, read of ``node``, with the type that it must have."""
-        if isinstance(value, float) and type is not BOOL:
-            return self._number(node, value, type)
         if value is None or (isinstance(value, Expression) and value.type is type):
             return value
-        return self.fail(node, f"This must be {type.value}, and is {_a(value)}.")
+        if isinstance(value, Expression) or type is BOOL:
+            return self.fail(node, f"This must be {type.value}, and is {_a(value)}.")
+        if type is REAL:
+            return constant(value, REAL)
+        unit = STATE_UNIT if type is SHARE else self._unit
+        if abs(value * unit) > STATE_LIMIT:
+            limit = STATE_LIMIT // unit
+            return self.fail(node, f"This number is beyond the grid, which ends at ±{limit}.")
+        return constant(round(value * unit), type)
 
     def read_alike(self, *nodes: ast.expr) -> list[Expression] | None:
         """Returns values of one type, GRID or REAL. Numbers have the type of the others."""
@@ -121,36 +119,25 @@ class Reader:
             return None
         for node, value in zip(nodes, values, strict=True):
             if isinstance(value, Expression) and value.type not in (GRID, REAL):
-                return self.fail(
-                    node, f"This must be a state or a real number, and is {_a(value)}."
-                )
+                message = f"This must be a state or a real number, and is {_a(value)}."
+                return self.fail(node, message)
         type = typed[0].type if typed else GRID
         alike = [self.of_type(n, value, type) for n, value in zip(nodes, values, strict=True)]
         return complete(alike)
 
-    def has_arguments(self, node: ast.Call, name: str, count: int) -> bool:
+    def has_arguments(self, node: ast.Call, name: str) -> bool:
         """Returns whether a call has its number of arguments; notes a mistake if not."""
         if node.keywords or any(isinstance(each, ast.Starred) for each in node.args):
             self.fail(node, f"Arguments have no names and no stars here: {signature(name)}.")
             return False
-        if len(node.args) != count:
+        count, number = len(ARGUMENTS[name]), len(node.args)
+        if number != count:
             plural = "argument" if count == 1 else "arguments"
-            number = len(node.args)
             self.fail(node, f"{signature(name)} takes {count} {plural}, and has {number} here.")
             return False
         return True
 
-    def _number(self, node: ast.expr, value: float, type: Type) -> Expression | None:
-        if type is REAL:
-            return constant(value, REAL)
-        unit = STATE_UNIT if type is SHARE else self._unit
-        if abs(value * unit) > STATE_LIMIT:
-            limit = STATE_LIMIT // unit
-            return self.fail(node, f"This number is beyond the grid, which ends at ±{limit}.")
-        return constant(round(value * unit), type)
-
-    def _constant(self, node: ast.expr) -> Operand:
-        assert isinstance(node, ast.Constant)
+    def _constant(self, node: ast.Constant) -> Operand:
         if type(node.value) not in (int, float):
             return self.fail(node, f"'{self.source.text_of(node)}' is not a number.")
         value = cast("int | float", node.value)
@@ -158,9 +145,8 @@ class Reader:
             return self.fail(node, f"Numbers are within ±{MAX_NUMBER}, in threshold units.")
         return float(value)
 
-    def _name(self, node: ast.expr) -> Operand:
-        assert isinstance(node, ast.Name)
-        name, known = node.id, self.scope.values
+    def _name(self, node: ast.Name) -> Operand:
+        name, known = node.id, self.values
         if name in known:
             return known[name]
         if name == "spike":
@@ -168,7 +154,7 @@ class Reader:
                 "'spike' is known after the step only. before(spike) is that of the step before."
             )
             return self.fail(node, message, "before(spike)")
-        if name in FUNCTIONS or name in READER_FUNCTIONS:
+        if name in ARGUMENTS:
             return self.fail(node, f"'{name}' is a function: write {signature(name)}.")
         message = (
             f"'{name}' is neither a state nor a parameter nor an input. "
@@ -176,25 +162,22 @@ class Reader:
         )
         return self.fail(node, message, closest(name, filter(str.isidentifier, known)))
 
-    def _call(self, node: ast.expr) -> Operand:
-        assert isinstance(node, ast.Call)
+    def _call(self, node: ast.Call) -> Operand:
         called = node.func
         if not isinstance(called, ast.Name):
             return self.fail(node, "Only functions are called. Write '*' for a product.")
         name = called.id
-        if name in self._calls:
-            is_complete = self.has_arguments(node, name, len(READER_FUNCTIONS[name]))
-            return self._calls[name](self, node) if is_complete else None
-        function = FUNCTIONS.get(name)
-        if function is None:
-            if name in self.scope.values:
+        if name not in ARGUMENTS:
+            if name in self.values:
                 return self.fail(called, f"'{name}' is not a function. Write '*' for a product.")
-            known = [*FUNCTIONS, *READER_FUNCTIONS]
-            message = f"There is no function '{name}'. There are {', '.join(sorted(known))}."
-            return self.fail(called, message, closest(name, known))
-        if not self.has_arguments(node, name, len(function.kinds)):
+            message = f"There is no function '{name}'. There are {', '.join(sorted(ARGUMENTS))}."
+            return self.fail(called, message, closest(name, ARGUMENTS))
+        if not self.has_arguments(node, name):
             return None
-        arguments, value = list(zip(node.args, function.kinds, strict=True)), ArgumentKind.VALUE
+        if name in self._calls:
+            return self._calls[name](node)
+        function, value = FUNCTIONS[name], ArgumentKind.VALUE
+        arguments = list(zip(node.args, function.arguments.values(), strict=True))
         alike = [each for each, kind in arguments if kind is value]
         same = iter(self.read_alike(*alike) or [None] * len(alike))
         values = complete(
@@ -214,8 +197,7 @@ class Reader:
             return self.fail(node, f"This must be {kind.value}.")
         return self.of_type(node, value, SHARE)
 
-    def _unary(self, node: ast.expr) -> Operand:
-        assert isinstance(node, ast.UnaryOp)
+    def _unary(self, node: ast.UnaryOp) -> Operand:
         if not isinstance(node.op, (ast.USub, ast.UAdd)):
             return self.fail(node, _REFUSED.get(type(node.op), "This operator is not allowed."))
         value = self.read(node.operand)
@@ -225,16 +207,12 @@ class Reader:
             return value
         return -value
 
-    def _boolean(self, node: ast.expr) -> Operand:
-        assert isinstance(node, ast.BoolOp)
+    def _boolean(self, node: ast.BoolOp) -> Operand:
         operation = "and" if isinstance(node.op, ast.And) else "or"
         values = complete([self.read_as(each, BOOL) for each in node.values])
-        return (
-            None if values is None else functools.reduce(functools.partial(make, operation), values)
-        )
+        return None if values is None else reduce(partial(make, operation), values)
 
-    def _compare(self, node: ast.expr) -> Operand:
-        assert isinstance(node, ast.Compare)
+    def _compare(self, node: ast.Compare) -> Operand:
         if len(node.ops) > 1:
             message = "A comparison compares two values."
             return self.fail(node, message, " and ".join(self._neighbours(node)))
@@ -247,18 +225,18 @@ class Reader:
 
     def _neighbours(self, node: ast.Compare) -> Iterator[str]:
         """Returns the comparisons of neighbours in a chain, as a user writes them."""
-        for a, b in itertools.pairwise([node.left, *node.comparators]):
+        for a, b in pairwise([node.left, *node.comparators]):
             start, end = self.source.place(a).end_column, self.source.place(b).column
             sign = self.source.text[start:end].strip(" ()")
             yield f"{self.source.text_of(a)} {sign} {self.source.text_of(b)}"
 
-    def _binary(self, node: ast.expr) -> Operand:
-        assert isinstance(node, ast.BinOp)
-        compute = self._BINARY.get(type(node.op))
-        if compute is None:
+    def _binary(self, node: ast.BinOp) -> Operand:
+        if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
             return self.fail(node, _REFUSED.get(type(node.op), "This operator is not allowed."))
         a, b = self.read(node.left), self.read(node.right)
-        return None if a is None or b is None else compute(self, node, a, b)
+        if a is None or b is None:
+            return None
+        return (self._product if isinstance(node.op, ast.Mult) else self._sum)(node, a, b)
 
     def _sum(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
         is_sum = isinstance(node.op, ast.Add)
@@ -295,21 +273,14 @@ class Reader:
             hint = _PRODUCT_HINTS.get(frozenset(types), "")
         elif number is not None and other.type is GRID:
             if not float(number).is_integer():
-                return self._not_whole(node, number, node.right if number is a else node.left)
+                state = self.source.text_of(node.right if number is a else node.left)
+                scaled = f"scaled({state}, {number!r})" if abs(number) <= 1 else None
+                message = "A state is multiplied by whole numbers, decays and factors alone."
+                return self.fail(node, message, scaled)
             if abs(number) <= MAX_NUMBER:
                 return scale(other, int(number))
         return self.fail(node, f"{_both(a, b)} cannot be multiplied.{hint}")
 
-    def _not_whole(self, node: ast.BinOp, number: float, state: ast.expr) -> None:
-        message = "A state is multiplied by whole numbers, decays and factors alone."
-        scaled = f"scaled({self.source.text_of(state)}, {number!r})" if abs(number) <= 1 else None
-        return self.fail(node, message, scaled)
-
-    _BINARY: ClassVar[dict[type[ast.operator], Callable[..., Operand]]] = {
-        ast.Add: _sum,
-        ast.Sub: _sum,
-        ast.Mult: _product,
-    }
     _READ: ClassVar[dict[type[ast.expr], Callable[..., Operand]]] = {
         ast.Constant: _constant,
         ast.Name: _name,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from netdesc.neurons.definition import SurrogateShape
 from netdesc.neurons.expressions import (
+    NOTHING,
     ONE,
     ZERO,
     Expression,
@@ -19,22 +20,16 @@ from netdesc.neurons.expressions import (
     to_real,
     where,
 )
-from netdesc.neurons.operations import GRID, REAL, STATE_UNIT
+from netdesc.neurons.operations import REAL, STATE_UNIT
 
-_NOTHING = constant(0, GRID)
 _HALF = constant(0.5, REAL)
 PEAK = parameter("peak", REAL)
 WIDTH = parameter("width", REAL)
 
 
-def _fast_sigmoid(widths: Expression) -> Expression:
-    root = ONE / (ONE + widths)
-    return root * root
-
-
 _BELLS: dict[SurrogateShape, Callable[[Expression], Expression]] = {
     "exponential": lambda widths: make("fall", widths),
-    "fast_sigmoid": _fast_sigmoid,
+    "fast_sigmoid": lambda widths: ONE / (ONE + widths) * (ONE / (ONE + widths)),
     "atan": lambda widths: ONE / (ONE + widths * widths),
     "triangle": lambda widths: make("maximum", ONE - widths, ZERO),
 }
@@ -79,9 +74,9 @@ class SurrogateGradient:
         height = PEAK / WIDTH
         slope_re = (bell_re * bell_im) * (height * _HALF)
         half = bell_re * _HALF
-        size_im = bell_im * where(make("greater", above, _NOTHING), ONE - half, half) * height
-        falling = where(make("less", im, _NOTHING), size_im, ZERO)
-        slope_im = where(make("greater", im, _NOTHING), -size_im, falling)
+        size_im = bell_im * where(make("greater", above, NOTHING), ONE - half, half) * height
+        falling = where(make("less", im, NOTHING), size_im, ZERO)
+        slope_im = where(make("greater", im, NOTHING), -size_im, falling)
         return re, slope_re, im, slope_im, threshold, -slope_re
 
 
@@ -89,5 +84,5 @@ def phase_condition(
     re: Expression, im: Expression, im_before: Expression, threshold: Expression
 ) -> Expression:
     """Returns whether ``re`` has reached the threshold while ``im`` rises through 0."""
-    rises = make("and", make("less", im_before, _NOTHING), make("greater_equal", im, _NOTHING))
+    rises = make("and", make("less", im_before, NOTHING), make("greater_equal", im, NOTHING))
     return make("and", make("greater_equal", re, threshold), rises)

@@ -6,9 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from netdesc.neurons.definition import Definition
-from netdesc.neurons.mistakes import Mistake
+from netdesc.neurons.mistakes import Mistake, Place
 from netdesc.neurons.names import declared
-from netdesc.neurons.neuron import Norm
 from netdesc.neurons.parser import Equation
 
 _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*")
@@ -19,11 +18,11 @@ def names_in(*expressions: str) -> set[str]:
     return {name for each in expressions for name in _NAME.findall(each)}
 
 
-def names_behind(names: Iterable[str], equations: Iterable[tuple[str, str]]) -> set[str]:
-    """Returns ``names`` and what they are computed from, by pairs of a state and its expression."""
+def names_behind(names: Iterable[str], equations: Iterable[str]) -> set[str]:
+    """Returns ``names`` and what they are computed from, by the texts of ``equations``."""
     read_by: dict[str, set[str]] = {}
-    for state, expression in equations:
-        read_by[state] = read_by.get(state, set()) | names_in(expression)
+    for state, _, expression in (each.partition("=") for each in equations):
+        read_by.setdefault(state.strip(), set()).update(names_in(expression))
     found: set[str] = set()
     waiting = list(names)
     while waiting:
@@ -43,38 +42,34 @@ def unread_mistakes(
     a misspelt name may stand for.
     """
     results = names_in(definition.spike or "", definition.output or "")
-    pairs = [(each.state, each.source.expression) for each in equations]
-    live = names_behind(results, pairs)
+    live = names_behind(results, (each.source.text for each in equations))
     reported = {*explained, *(name for name, _ in declared(definition))}
     for each in equations:
         if each.state not in live and each.state not in reported:
             message = f"Nothing reads the state '{each.state}': spike and output do not need it."
             yield Mistake(each.state_place, message)
             reported.add(each.state)
-    read = {*live, *names_in(*(expression for _, expression in pairs)), *explained}
+    read = {*live, *names_in(*(each.source.expression for each in equations)), *explained}
     for name, place in declared(definition):
         if name not in read:
             yield Mistake(place, f"Nothing reads the {place.part[:-1]} '{name}'.")
 
 
 def norm_mistakes(
-    norm: Norm, argument: str, step: Sequence[Equation], reset: Sequence[Equation]
+    argument: str, place: Place, step: Sequence[Equation], reset: Sequence[Equation]
 ) -> Iterator[Mistake]:
-    """Yields a mistake if the argument of ``norm`` needs what is known only behind it.
+    """Yields a mistake if the argument of a norm, at ``place``, needs what is known only behind it.
 
     A norm sees all steps before the neuron goes on, so that its argument may depend on inputs and
     on states alone whose equations stand before it.
     """
-    first = [each for each in step if each.source.index < norm.place.index]
+    first = [each.source.text for each in step if each.source.index < place.index]
     reasons = {
         each.state: f"'{each.state}', whose equation does not stand before it"
         for each in step
-        if each.source.index >= norm.place.index
+        if each.source.index >= place.index
     }
     reasons |= {each.state: f"'{each.state}', which is reset" for each in reset}
     reasons["spike"] = "whether the neuron fired"
-    needed = names_behind(
-        names_in(argument), ((each.state, each.source.expression) for each in first)
-    )
-    if late := sorted(needed & reasons.keys()):
-        yield Mistake(norm.argument_place, f"The norm cannot depend on {reasons[late[0]]}.")
+    if late := sorted(names_behind(names_in(argument), first) & reasons.keys()):
+        yield Mistake(place, f"The norm cannot depend on {reasons[late[0]]}.")

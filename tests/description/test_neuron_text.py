@@ -16,7 +16,7 @@ from netdesc.description.neuron_text import (
 )
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import ParameterKind
-from netdesc.neurons.functions import FUNCTIONS, READER_FUNCTIONS
+from netdesc.neurons.functions import ARGUMENTS
 from netdesc.neurons.models import NEURONS
 
 
@@ -55,5 +55,5 @@ def test_values_units_and_ranges_are_those_of_the_document() -> None:
 
 
 def test_all_functions_and_kinds_have_a_text() -> None:
-    assert FUNCTION_TEXTS.keys() == FUNCTIONS.keys() | READER_FUNCTIONS.keys()
+    assert FUNCTION_TEXTS.keys() == ARGUMENTS.keys()
     assert KIND_TEXTS.keys() == set(get_args(ParameterKind))

@@ -29,7 +29,7 @@ LEAKY = Definition(
 def check_steps(case: Case) -> None:
     neuron = read(case.definition)
     assert list(neuron.parameters) == list(case.parameters)
-    step = Forward(neuron.after, neuron.before_reset, neuron.spike, neuron.output, True, (), ())
+    step = Forward(neuron.after, neuron.before_reset, neuron.spike, neuron.output, (), ())
     program = SimpleNamespace(
         parameters=neuron.parameters,
         inputs=case.definition.inputs,
@@ -58,7 +58,7 @@ def test_expressions_compute_what_the_text_says(case: Case) -> None:
 def test_a_norm_adds_its_bias(case: Case) -> None:
     neuron = read(case.definition)
     assert neuron.norm is not None
-    place = neuron.norm.argument_place
+    _, place = neuron.norm
     written = case.definition.step[place.index][place.column : place.end_column]
     assert written == "x"
     check_steps(case)

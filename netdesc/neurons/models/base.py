@@ -7,21 +7,14 @@ import re
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, cast, get_args
+from types import ModuleType
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from pydantic.fields import FieldInfo
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.fields import Surrogate, TauGrad, TauGradSchedule
 from netdesc.sections import Section, field
-
-
-class Functions(Protocol):
-    """What ``NeuronSection.derive`` computes with: ``math`` for floats, ``torch`` for tensors."""
-
-    def sin(self, angle: Any, /) -> Any: ...
-    def cos(self, angle: Any, /) -> Any: ...
-
 
 Line = tuple[str, str]
 """An equation, and a sentence that says what it does."""
@@ -63,8 +56,6 @@ class NeuronSection(Section):
     net_options: ClassVar[tuple[tuple[str, Any], ...] | None] = None
     """Fields, and the only value of each with which a ``.net`` file can hold the neurons. None if
     it can hold no neurons of this type."""
-    net_way_out: ClassVar[str] = "train with a neuron that these files can hold, such as cuba"
-    """What to do if ``net_options`` is None."""
 
     tau_grad: TauGrad = field(
         "Width of the surrogate gradient in units of 100·threshold, for rf and adrf of "
@@ -177,11 +168,11 @@ class NeuronSection(Section):
         """Maps fields that the others make necessary, and that have no value, to the reason."""
         return {}
 
-    def derive(self, functions: Functions, values: Mapping[str, Any]) -> dict[str, Any]:
+    def derive(self, functions: ModuleType, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the parameters of the equations, before they are rounded to the grid.
 
-        ``values`` are numbers with ``math`` as ``functions``, or float64 tensors with ``torch``,
-        through which gradients go to learnt values.
+        ``functions`` is ``math`` or ``numpy`` if ``values`` are numbers. It is ``torch`` if they
+        are float64 tensors, through which gradients go to learnt values.
         """
         return dict(values)
 
@@ -205,7 +196,8 @@ class NeuronSection(Section):
     def net_problem(self) -> tuple[str, str] | None:
         """What a ``.net`` file cannot hold of the neurons, and the way out; None if it can."""
         if self.net_options is None:
-            return f'has neurons of type "{self.type_name()}"', self.net_way_out
+            way_out = "train with a neuron that these files can hold, such as cuba"
+            return f'has neurons of type "{self.type_name()}"', way_out
         for name, value in self.net_options:
             if getattr(self, name) != value:
                 given, needed = (json.dumps(each) for each in (getattr(self, name), value))

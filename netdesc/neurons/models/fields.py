@@ -16,18 +16,14 @@ MAX_LEVEL = PARAMETER_LIMIT // STATE_UNIT
 """The largest threshold or other level of neurons, in threshold units. No state of a device, and no
 state of training that is of use, reaches it."""
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Level = Annotated[float, Field(ge=0, le=MAX_LEVEL)]
-
 N = TypeVar("N")
 OrRange = Annotated[
     Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
 ]
 """A number of the type N, or the range [low, high] of one."""
 
-Decay = OrRange[Share]
-Threshold = OrRange[Level]
+Decay = OrRange[Annotated[float, Field(ge=0, le=1)]]
+Threshold = OrRange[Annotated[float, Field(ge=0, le=MAX_LEVEL)]]
 
 RANGE_TEXT = " With per_channel also [low, high], from which each neuron draws its own."
 
@@ -93,7 +89,7 @@ class TauGradSchedule(Section):
 
 
 TauGrad = Annotated[
-    Annotated[Positive, Tag("<plain>")] | Annotated[TauGradSchedule, Tag("<object>")],
+    Annotated[float, Field(gt=0), Tag("<plain>")] | Annotated[TauGradSchedule, Tag("<object>")],
     Discriminator(form_tag),
 ]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from netdesc.neurons.definition import ParameterKind
-from netdesc.neurons.models.base import Equations, Functions, NeuronSection
+from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import (
     RANGE_TEXT,
     Decay,
@@ -76,10 +77,8 @@ class Resonator(NeuronSection):
     )
 
     def values(self) -> dict[str, Any]:
-        bounds = {"period": PERIODS, "decay": DECAYS}
-        return super().values() | {
-            name: _clamp(getattr(self, name), *bounds[name]) for name in bounds
-        }
+        period, decay = _clamp(self.period, *PERIODS), _clamp(self.decay, *DECAYS)
+        return super().values() | {"period": period, "decay": decay}
 
     def parameter_kinds(self) -> dict[str, ParameterKind]:
         kinds = super().parameter_kinds()
@@ -87,7 +86,7 @@ class Resonator(NeuronSection):
         kinds["sine"] = kinds["cosine"] = "factor"
         return kinds
 
-    def derive(self, functions: Functions, values: Mapping[str, Any]) -> dict[str, Any]:
+    def derive(self, functions: ModuleType, values: Mapping[str, Any]) -> dict[str, Any]:
         """Sine and cosine are those of 2π/period, times 1 - decay."""
         others = dict(values)
         angle, kept = 2 * math.pi / others.pop("period"), 1 - others.pop("decay")

@@ -25,7 +25,7 @@ from netdesc.training.progress import Display, Style, build_display, count_epoch
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.record import RunRecord, environment, environment_changes, versions
 from netdesc.training.run_logs import Log
-from netdesc.training.session import Hooks, Outcome, Session, build_saver, open_session
+from netdesc.training.session import Hooks, Outcome, build_saver, open_session
 from netdesc.training.setup import Setup, prepare
 from netdesc.training.weights import load_weights
 
@@ -184,8 +184,9 @@ def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, str, 
     digest = _read_digest(path, record)
     data = check_same_data(path, options.data, record.fields.get("memory_data"))
     description = load(path / LOCK)
-    device = record.device if options.device == "auto" else options.device
-    engine = record.engine if options.engine == "auto" else options.engine
+    fields = record.fields
+    device = fields["device"]["type"] if options.device == "auto" else options.device
+    engine = fields["engine"] if options.engine == "auto" else options.engine
     with _use_device(description, device, engine) as used_device:
         setup = _prepare(description, used_device, options, data)
         yield setup, digest, record
@@ -197,21 +198,16 @@ def _continue(path: Path, options: _Options) -> Outcome:
         _prepare_again(path, options) as (setup, digest, record),
         open_session(path, setup, digest, record, options.display) as session,
     ):
-        _begin_again(session, options)
+        epochs, done = count_epochs(setup.training.epochs), session.progress.epoch
+        options.display.info(f"resuming {path} after {done} of {epochs}")
+        facts = environment(setup.device)
+        for change in environment_changes(record.fields, facts):
+            options.display.warn(
+                f"{change}; the results may differ from those of a run without interruption"
+            )
+        engine = record.fields["engine"] if options.engine == "auto" else options.engine
+        record.mark_resumed(engine, facts)
         return session.run(options.hooks)
-
-
-def _begin_again(session: Session, options: _Options) -> None:
-    """Shows and records that the run is resumed now."""
-    record, facts = session.record, environment(session.setup.device)
-    epochs = count_epochs(session.setup.training.epochs)
-    done = session.progress.epoch
-    options.display.info(f"resuming {session.shown} after {done} of {epochs}")
-    for change in environment_changes(record.fields, facts):
-        options.display.warn(
-            f"{change}; the results may differ from those of a run without interruption"
-        )
-    record.mark_resumed(record.engine if options.engine == "auto" else options.engine, facts)
 
 
 def _lock_text(description: Description, path: Path) -> str:

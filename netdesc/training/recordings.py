@@ -6,7 +6,6 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ def read_folders(
         names = names or list(classes)
         labels = _numbered([name for name, files in classes.items() for _ in files], names, folder)
         paths = [path for files in classes.values() for path in files]
-        read = partial(lambda paths, number: read_events(paths[number]), paths)
+        read = lambda number, paths=paths: read_events(paths[number])  # noqa: E731
         found[part] = _samples(spec, read, labels, data, folder)
     return found
 

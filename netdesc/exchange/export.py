@@ -120,14 +120,6 @@ def require_suffix(path: str | Path) -> None:
         raise NetFileNameError(path, f"{what}netdesc exports .net files; use {name}")
 
 
-def _export_flatten(layer: LayerNode, _weights: Weights) -> FlattenLayer:
-    return FlattenLayer(math.prod(layer.output_shape))
-
-
-def _export_average(layer: LayerNode, _weights: Weights) -> AverageLayer:
-    return AverageLayer(math.prod(layer.input_shape), math.prod(layer.output_shape))
-
-
 def _export_input(layer: SynapticNode, weights: Weights) -> InputNeurons:
     if len(layer.weight_names) > 1:
         raise LayerError("", "gives each value a resonator", hint='train with a "dense" layer')
@@ -247,15 +239,14 @@ def hands_on_numbers(layer: SynapticNode) -> bool:
 
 
 EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
-    layers.Flatten: _export_flatten,
-    layers.PopulationAverage: _export_average,
+    layers.Flatten: lambda layer, _: FlattenLayer(math.prod(layer.output_shape)),
+    layers.PopulationAverage: lambda layer, _: AverageLayer(
+        math.prod(layer.input_shape), math.prod(layer.output_shape)
+    ),
     layers.Neurons: _export_input,
     layers.Dense: _export_dense,
     layers.Recurrent: _export_recurrent,
     layers.WinnerTakeAll: _export_recurrent,
-    **{
-        section: functools.partial(_export_kernel, kind)
-        for kind, section in KERNEL_SECTIONS.items()
-    },
+    **{each: functools.partial(_export_kernel, kind) for kind, each in KERNEL_SECTIONS.items()},
 }
 """Class of a section -> what makes the record of its layer."""

@@ -176,10 +176,6 @@ def _read_input(group: Group, _before: Shape | None) -> InputLayer | InputNeuron
     return InputNeurons(weights, neuron, input_shape=shape)
 
 
-def _read_flatten(group: Group, _before: Shape | None) -> FlattenLayer:
-    return FlattenLayer(math.prod(_sizes(group, "shape")))
-
-
 def _read_average(group: Group, before: Shape | None) -> AverageLayer:
     if before is None:
         raise group.error("type", "is average, but the first layer cannot be")
@@ -366,7 +362,10 @@ _DENSE = _SYNAPSES | {"inFeatures", "outFeatures"}
 
 READERS = {
     "input": LayerReader(_read_input, _SYNAPSES - {"delay"}),
-    "flatten": LayerReader(_read_flatten, frozenset({"type", "shape"})),
+    "flatten": LayerReader(
+        lambda group, _: FlattenLayer(math.prod(_sizes(group, "shape"))),
+        frozenset({"type", "shape"}),
+    ),
     "average": LayerReader(_read_average, frozenset({"type", "shape"})),
     "dense": LayerReader(_read_dense, _DENSE),
     "dense_rec": LayerReader(_read_recurrent, _DENSE | {"weight_rec"}),

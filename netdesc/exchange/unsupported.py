@@ -86,17 +86,12 @@ def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
 
 
 def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
-    """Yields a feature if the weight is complex, and the neurons are known and take no such."""
-    if not (group.has("weight") and group.is_group("weight")):
-        return
-    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
-    if form is None or not form.is_complex:
+    if group.has("weight") and group.is_group("weight") and not _has_resonators(group):
         yield "weight", "complex weights of neurons other than resonators"
 
 
 def _find_resonators(group: Group) -> Iterator[tuple[str, str]]:
-    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
-    if form is not None and form.is_complex:
+    if _has_resonators(group):
         yield "neuron/type", f"{group.text('type')} layers of resonators"
 
 
@@ -107,10 +102,7 @@ def _find_dilation(group: Group) -> Iterator[tuple[str, str]]:
 
 def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
     """Yields a feature if the equations have no place for a bias."""
-    if not group.has("bias"):
-        return
-    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
-    if form is not None and form.is_complex:
+    if group.has("bias") and _has_resonators(group):
         yield "bias", "biases of resonators"
 
 
@@ -129,6 +121,11 @@ def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
         yield "neuron/activation", f"the activation {neuron.text('activation')}"
     if not is_sdnn and neuron.has("vThMant") and neuron.integer("vThMant") == 0:
         yield "neuron/vThMant", "thresholds of 0"
+
+
+def _has_resonators(group: Group) -> bool:
+    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
+    return form is not None and form.is_complex
 
 
 def neuron_type(neuron: Group) -> str:

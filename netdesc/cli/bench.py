@@ -109,9 +109,7 @@ def bench(context: click.Context, device: str | None) -> None:
 @count_option("--peer-epochs", 20, "Number of epochs to time of the other program.")
 @peer_python
 @device
-@options.quiet
-@options.as_json
-@click.pass_obj
+@options.json_and_quiet
 def oxford(
     output: Output,
     file: Path | None,
@@ -177,9 +175,7 @@ def oxford(
 @peer_python
 @device
 @click.option("--markdown", is_flag=True, help="Print only a Markdown table.")
-@options.quiet
-@options.as_json
-@click.pass_obj
+@options.json_and_quiet
 def layer(
     output: Output,
     kind: str,
@@ -240,9 +236,7 @@ def layer(
 @against_option("all, or a list of snntorch, spikingjelly, norse, spyx with commas")
 @peer_python
 @device
-@options.quiet
-@options.as_json
-@click.pass_obj
+@options.json_and_quiet
 def neurons(
     output: Output,
     names: tuple[str, ...],
@@ -283,9 +277,7 @@ def neurons(
     epilog="\b\nExamples:\n  netdesc bench sweep\n  netdesc bench sweep --json > sweep.json",
 )
 @device
-@options.quiet
-@options.as_json
-@click.pass_obj
+@options.json_and_quiet
 def sweep(output: Output, device: str) -> None:
     """Time a dense layer for increasing steps, batch, neurons and input rate, one at a time.
 

@@ -50,8 +50,7 @@ def events() -> None:
 @click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
 @options.output_path("OUT", "The file to write, in place of the argument OUT.", name="option")
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
-@options.as_json
-@click.pass_obj
+@options.json
 def convert(
     output: Output, source: Path, target: Path | None, option: Path | None, force: bool
 ) -> None:
@@ -121,8 +120,7 @@ def convert(
     type=options.Number(min=0, min_open=True, max=4e9),
     help="Draw until this time. Default: until the last spike.",
 )
-@options.as_json
-@click.pass_obj
+@options.json
 def show(
     output: Output,
     file: Path,
@@ -210,8 +208,7 @@ def show(
     show_default=True,
     help="Frames per second. A .gif file stores the duration of a frame in hundredths of a second.",
 )
-@options.as_json
-@click.pass_obj
+@options.json
 def animate(output: Output, file: Path, target: Path, beside: Path | None, **timing: Any) -> None:
     """Turn a spike file into an animation.
 

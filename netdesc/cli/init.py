@@ -27,9 +27,7 @@ TEMPLATES = ("oxford", "digits", "blank")
 )
 @click.option("--list", "lists", is_flag=True, help="List the templates and create nothing.")
 @click.option("--name", help="Name of the network. Default: the name of FOLDER or of the template.")
-@options.as_json
-@options.quiet
-@click.pass_obj
+@options.json_and_quiet
 def init(output: Output, folder: Path | None, template: str, lists: bool, name: str | None) -> None:
     """Create a folder with a network that is ready to train: a document, its data and a README.
 

@@ -53,8 +53,7 @@ if TYPE_CHECKING:
     help="The number reset_offset of netx, less than the interval. Default: states are 0 when a "
     "sample begins.",
 )
-@options.as_json
-@click.pass_obj
+@options.json
 def run(
     output: Output,
     network: Path,

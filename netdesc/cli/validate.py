@@ -60,9 +60,7 @@ class Settings(NamedTuple):
     help="Skip JSON files that are not netdesc documents. For hooks that pass all JSON files.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are warnings.")
-@options.as_json
-@options.quiet
-@click.pass_obj
+@options.json_and_quiet
 def validate(output: Output, files: tuple[Path, ...], **settings: Any) -> int:
     """Check documents and report all diagnostics, with line, column and a suggestion.
 

@@ -55,6 +55,7 @@ def export(output: Output, source: Path, target: Path) -> None:
     "Folder for the two files. Default: the working directory.",
     name="folder",
     default=Path(),
+    show_default=False,
 )
 @click.option(
     "--steps",

@@ -21,7 +21,6 @@ TEMPLATES = ("oxford", "digits", "blank")
     "--template",
     type=click.Choice(TEMPLATES),
     default=TEMPLATES[0],
-    show_default=True,
     help="oxford turns random spikes into a picture, digits classifies handwritten digits, "
     "blank is a small start for a network of your own.",
 )

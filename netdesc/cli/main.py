@@ -109,7 +109,11 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
     suggestions=SUGGESTIONS,
     commands_by_suffix=COMMANDS_BY_SUFFIX,
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
 )
 @click.version_option(__version__, prog_name="netdesc", message="%(prog)s %(version)s")
 @click.pass_context

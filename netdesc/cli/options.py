@@ -121,13 +121,11 @@ device = click.option(
     "--device",
     type=Device(["auto", "cpu", "cuda"]),
     default="auto",
-    show_default=True,
     help="The device to compute on.",
 )
 engine = click.option(
     "--engine",
     type=click.Choice(["auto", "reference", "cpu", "cuda"]),
     default="auto",
-    show_default=True,
     help="The kernels to compute with. reference is slow: it defines what the others compute.",
 )

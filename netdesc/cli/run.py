@@ -27,14 +27,12 @@ if TYPE_CHECKING:
     "--arithmetic",
     type=click.Choice(["float", "integer"]),
     default="float",
-    show_default=True,
     help="float, as in training, or the 24-bit integers of the device.",
 )
 @click.option(
     "--timing",
     type=click.Choice(["training", "lava"]),
     default="training",
-    show_default=True,
     help="lava: biases act before the input reaches a layer, as on Lava. For integers only.",
 )
 @click.option(

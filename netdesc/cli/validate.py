@@ -44,7 +44,6 @@ class Settings(NamedTuple):
     "form",
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
-    show_default=True,
     help="How to print the diagnostics.",
 )
 @click.option("--fix", is_flag=True, help="Apply all unambiguous fixes to the files.")

@@ -39,10 +39,11 @@ def init(output: Output, folder: Path | None, template: str, lists: bool, name: 
     from netdesc.cli.scaffold import make_folder
 
     scaffold = make_folder(folder, template, name)
-    enter = (
-        [] if scaffold.folder == Path() else [f"cd {shlex.quote(_as_argument(scaffold.folder))}"]
-    )
-    commands = enter + scaffold.commands
+    commands, enter = scaffold.commands, str(scaffold.folder)
+    if scaffold.folder != Path():
+        if enter.startswith("-"):  # which must not look like an option
+            enter = f"./{enter}"
+        commands = [f"cd {shlex.quote(enter)}", *commands]
     if output.as_json:
         output.print_json(
             {
@@ -65,8 +66,3 @@ def _list_templates(output: Output) -> None:
     else:
         rows = [(name, each.summary) for name, each in TEMPLATES.items()]
         output.print_table(("template", ""), rows)
-
-
-def _as_argument(folder: Path) -> str:
-    """Returns the folder as a command-line argument: a leading ``-`` must not make it an option."""
-    return f"./{folder}" if str(folder).startswith("-") else str(folder)

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError
+from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError, first_wrong
 from netdesc.exchange.hdf5_chunks import check_chunks
 from netdesc.exchange.hdf5_heap import read_heap_text
 
@@ -235,9 +235,7 @@ class Group:
 
     def _require(self, name: str, values: NDArray, right: NDArray, what: str) -> None:
         if not np.all(right):
-            wrong = np.argwhere(~np.asarray(right))[0].tolist()
-            place = f"{wrong} " if wrong else ""
-            raise self.error(name, f"{place}is {values[tuple(wrong)]}, not {what}")
+            raise self.error(name, f"{first_wrong(values, np.asarray(right))}, not {what}")
 
     def _dataset(self, name: str) -> h5py.Dataset:
         if name in self._datasets:

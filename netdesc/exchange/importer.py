@@ -157,6 +157,7 @@ def import_net(
     time = net.simulation or DEFAULT_TIME
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     parts = _import_layers(path, net.layers)
+    neurons, layers = name_neurons([each for part in parts.values() for each in part.sections])
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
@@ -166,7 +167,9 @@ def import_net(
             "step_ms": float(time.step_ms if step_ms is None else step_ms),
         },
         "input": {"shape": list(net.input_shape)},
-        **_describe_layers(list(parts.values())),
+        "neurons": neurons,
+        "layers": layers,
+        "loss": [part.loss for part in parts.values() if part.loss is not None][-1],
         "training": TRAINING,
         "weights": {"path": f"{name}.safetensors"},
     }
@@ -219,14 +222,6 @@ def _import_layers(path: Path, layers: Sequence[NetLayer]) -> dict[str, LayerImp
         except LayerError as error:
             raise NetFileError(path, error.problem, index, error.dataset) from error
     return parts
-
-
-def _describe_layers(parts: Sequence[LayerImport]) -> JsonObject:
-    """Returns the sections ``neurons``, ``layers`` and ``loss`` of the document."""
-    sections = [section for part in parts for section in part.sections]
-    neurons, layers = name_neurons(sections)
-    *_, loss = (part.loss for part in parts if part.loss is not None)
-    return {"neurons": neurons, "layers": layers, "loss": loss}
 
 
 def _list_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> list[str]:

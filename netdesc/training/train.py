@@ -17,7 +17,7 @@ from netdesc.modules import build
 from netdesc.runs.files import BEST, CHECKPOINTS, LOCK, LOG, NETWORK, RECORD, STATE, is_filled
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
-from netdesc.training.ended_run import MissingFiles, find_missing, read_outcome
+from netdesc.training.ended_run import find_missing, read_outcome
 from netdesc.training.errors import DataError, DeviceUnavailableError, MissingDataError, ResumeError
 from netdesc.training.heap import keep_freed_memory
 from netdesc.training.memory_data import MemoryData, check_same_data
@@ -125,22 +125,21 @@ def _resume(path: Path, options: _Options) -> Outcome:
 def _complete(ended: Outcome, options: _Options) -> Outcome:
     """Writes the files that a run lacks although it is done. Nothing else is changed."""
     path, display, finish = ended.path, options.display, options.hooks.finish
-    missing = MissingFiles([], [])
+    writable, lost = [], []
     if ended.status == "done":
-        missing = find_missing(path, with_network=finish is not None)
-    if missing.lost:
-        lost = ", ".join(missing.lost)
-        display.warn(f"{path} has lost files that cannot be written again: {lost}")
-    if not missing.writable:
+        writable, lost = find_missing(path, with_network=finish is not None)
+    if lost:
+        display.warn(f"{path} has lost files that cannot be written again: {', '.join(lost)}")
+    if not writable:
         run_directory.remove_temporary_files(path)
         display.info(f"{ended.message}; nothing was trained")
         return ended
     with run_directory.reopen(path), Log(path / LOG) as log:
         display.attach_log(log)
         graph, best = _restore_files(path, options)
-        if finish is not None and NETWORK in missing.writable:
+        if finish is not None and NETWORK in writable:
             finish(path, graph, best, None)
-        display.info(f"{ended.message}; these files were missing: {', '.join(missing.writable)}")
+        display.info(f"{ended.message}; these files were missing: {', '.join(writable)}")
     return ended
 
 

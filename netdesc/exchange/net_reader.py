@@ -75,13 +75,16 @@ def read_net(path: str | Path) -> ReadResult:
             [
                 feature
                 for index, group in enumerate(groups)
-                for feature in find_unsupported(index, group, types[index] in READERS)
+                for feature in find_unsupported(index, group)
             ],
         )
         records: list[NetLayer] = []
         for kind, group in zip(types, groups, strict=True):
             shape = records[-1].output_shape if records else None
-            records.append(_read_layer(kind, group, shape))
+            try:
+                records.append(READERS[kind].read(group, shape))
+            except LayerError as error:
+                raise group.error(error.dataset, error.problem) from error
         net = NetFile(tuple(records), _read_simulation(root))
         rows = enumerate(zip(types, groups, net.layers, strict=True))
         notes = [
@@ -108,13 +111,6 @@ def _indices(layers: Group) -> range:
             problem = f"the layers are not numbered 0 to {len(names) - 1}; there are {found}"
             raise layers.error(name, problem)
     return range(len(names))
-
-
-def _read_layer(kind: str, group: Group, input_shape: Shape | None) -> NetLayer:
-    try:
-        return READERS[kind].read(group, input_shape)
-    except LayerError as error:
-        raise group.error(error.dataset, error.problem) from error
 
 
 def _read_simulation(root: Group) -> Simulation | None:

@@ -31,19 +31,13 @@ class Feature(NamedTuple):
     name: str
 
 
-def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Feature]:
-    """Yields the unsupported features of the layer with the index ``layer``.
-
-    ``is_known`` is False if netdesc does not support the type of the layer.
-    """
+def find_unsupported(layer: int, group: Group) -> Iterator[Feature]:
+    """Yields the unsupported features of the layer with the index ``layer``."""
     kind = group.text("type")
-    checks = _CHECKS.get(kind, ())
-    if not is_known:
-        yield Feature(
-            layer, "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
-        )
-        checks = (_find_neuron,)
-    for check in checks:
+    if kind not in _CHECKS:
+        name = f"{kind} layers" if kind.strip() else "layers of an empty type"
+        yield Feature(layer, "type", name)
+    for check in _CHECKS.get(kind, (_find_neuron,)):
         for dataset, name in check(group):
             yield Feature(layer, dataset, name)
 
@@ -136,6 +130,7 @@ def neuron_type(neuron: Group) -> str:
 
 _SYNAPSES = (_find_neuron, _find_bias)
 _CHECKS: dict[str, tuple[Check, ...]] = {
+    **dict.fromkeys(("flatten", "average"), ()),
     "input": (_find_input_weight, _find_resonators, _find_neuron),
     **dict.fromkeys(("dense", "dense_rec"), (_find_complex_weight, *_SYNAPSES)),
     **dict.fromkeys(("conv", "convT"), (_find_resonators, *_SYNAPSES)),

@@ -96,8 +96,9 @@ def read_folders(
         names = names or list(classes)
         labels = _numbered([name for name, files in classes.items() for _ in files], names, folder)
         paths = [path for files in classes.values() for path in files]
-        read = lambda number, paths=paths: read_events(paths[number])  # noqa: E731
-        found[part] = _samples(spec, read, labels, data, folder)
+        found[part] = _samples(
+            spec, lambda number, paths=paths: read_events(paths[number]), labels, data, folder
+        )
     return found
 
 

@@ -35,11 +35,7 @@ smaller share has no visible effect on the times."""
 
 DEVICES = options.Device(["cpu", "cuda"])
 device = click.option(
-    "--device",
-    type=DEVICES,
-    default="cpu",
-    show_default=True,
-    help="The device that every program computes on.",
+    "--device", type=DEVICES, default="cpu", help="The device that every program computes on."
 )
 peer_python = click.option(
     "--peer-python",
@@ -58,7 +54,7 @@ def against_option(programs: str) -> Callable[[options.Command], options.Command
 def count_option(name: str, default: int, help: str = "", minimum: int = 1):
     """Returns an option for an integer that is at least ``minimum``."""
     kind = click.IntRange(min=minimum)
-    return click.option(name, type=kind, default=default, show_default=True, help=help)
+    return click.option(name, type=kind, default=default, help=help)
 
 
 def size_options(command: options.Command) -> options.Command:
@@ -67,7 +63,6 @@ def size_options(command: options.Command) -> options.Command:
         "--rate",
         type=click.FloatRange(min=0.0, min_open=True, max=1.0),
         default=0.05,
-        show_default=True,
         help="Share of the inputs that spike in a step.",
     )
     sizes = (("--inputs", 512, 1), ("--neurons", 512, 1), ("--steps", 500, 2), ("--batch", 16, 1))
@@ -109,9 +104,7 @@ def bench(context: click.Context, device: str | None) -> None:
 @count_option("--peer-epochs", 20, "Number of epochs to time of the other program.")
 @peer_python
 @device
-@options.quiet
-@options.as_json
-@click.pass_obj
+@options.json_and_quiet
 def oxford(
     output: Output,
     file: Path | None,
@@ -167,7 +160,6 @@ def oxford(
     "--kind",
     type=click.Choice(["dense", "recurrent", "conv"]),
     default="dense",
-    show_default=True,
     help="The layer; conv has N-MNIST's shape, 34×34×2 to 16 channels 5×5, for all sizes.",
 )
 @size_options
@@ -177,9 +169,7 @@ def oxford(
 @peer_python
 @device
 @click.option("--markdown", is_flag=True, help="Print only a Markdown table.")
-@options.quiet
-@options.as_json
-@click.pass_obj
+@options.json_and_quiet
 def layer(
     output: Output,
     kind: str,
@@ -240,9 +230,7 @@ def layer(
 @against_option("all, or a list of snntorch, spikingjelly, norse, spyx with commas")
 @peer_python
 @device
-@options.quiet
-@options.as_json
-@click.pass_obj
+@options.json_and_quiet
 def neurons(
     output: Output,
     names: tuple[str, ...],
@@ -283,9 +271,7 @@ def neurons(
     epilog="\b\nExamples:\n  netdesc bench sweep\n  netdesc bench sweep --json > sweep.json",
 )
 @device
-@options.quiet
-@options.as_json
-@click.pass_obj
+@options.json_and_quiet
 def sweep(output: Output, device: str) -> None:
     """Time a dense layer for increasing steps, batch, neurons and input rate, one at a time.
 

@@ -16,9 +16,7 @@ from netdesc.cli.show import graph_record, print_graph
 @options.document
 @options.overrides
 @options.engine
-@options.as_json
-@options.quiet
-@click.pass_obj
+@options.json_and_quiet
 def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engine: str) -> None:
     """Check FILE.json, build the network and compile its kernels, as training would.
 

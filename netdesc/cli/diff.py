@@ -31,9 +31,7 @@ _SHA256_DIGITS = 12
 )
 @click.argument("first", metavar="FILE.json|RUN", type=click.Path(path_type=Path))
 @click.argument("second", metavar="FILE.json|RUN", type=click.Path(path_type=Path))
-@options.as_json
-@options.quiet
-@click.pass_obj
+@options.json_and_quiet
 def diff(output: Output, first: Path, second: Path) -> int:
     """Show how two documents, locks or runs differ in meaning.
 

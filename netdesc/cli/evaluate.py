@@ -26,8 +26,7 @@ MAX_PRINTED_CLASSES = 20
     type=click.Choice(["train", "validation", "test"]),
     help="The samples to measure. Default: test; if it has no samples, validation, then train.",
 )
-@options.as_json
-@click.pass_obj
+@options.json
 def evaluate(output: Output, network: Path, part: Part | None) -> None:
     """Measure a network on its data: loss, accuracy, confusion matrix and spike rates.
 
@@ -58,7 +57,8 @@ def _record(network: Path, result: Evaluation) -> dict[str, Any]:
 
 
 def _format_metrics(result: Evaluation) -> list[str]:
-    metrics = [_format_loss(result)]
+    unit = " per sample" if result.summed and result.samples > 1 else ""  # as training prints it
+    metrics = [f"loss {result.loss:,.6g}{unit}"]
     if result.score is not None:
         has_step_labels = result.judged == "steps"
         window, of = result.window_steps, " of the steps" if has_step_labels else ""
@@ -84,12 +84,6 @@ def _format_metrics(result: Evaluation) -> list[str]:
             metrics.append(f"{errors.explained_variance:.2%} of the variance explained")
         metrics.append(f"sMAPE {errors.smape:.4g}")
     return metrics
-
-
-def _format_loss(result: Evaluation) -> str:
-    """Formats the loss per sample, as training prints it."""
-    unit = " per sample" if result.summed and result.samples > 1 else ""
-    return f"loss {result.loss:,.6g}{unit}"
 
 
 def _print_confusion_matrix(output: Output, score: Score) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 
 
 _STEP_MS = options.Number(min=0.001, max=1e6)
-_BESIDE = click.option(
-    "--beside",
-    metavar="OTHER",
-    type=click.Path(path_type=Path),
-    help="Also show the spikes of another file, in a picture of its own beside the first.",
+
+
+def _other_file(name: str, help: str) -> Callable[[options.Command], options.Command]:
+    return click.option(name, metavar="OTHER", type=click.Path(path_type=Path), help=help)
+
+
+_BESIDE = _other_file(
+    "--beside", "Also show the spikes of another file, in a picture of its own beside the first."
 )
 _SKETCH_LINES, _MAX_SKETCH_COLUMNS = 24, 100
 _MAX_POLARITIES = 8
@@ -50,8 +54,7 @@ def events() -> None:
 @click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
 @options.output_path("OUT", "The file to write, in place of the argument OUT.", name="option")
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
-@options.as_json
-@click.pass_obj
+@options.json
 def convert(
     output: Output, source: Path, target: Path | None, option: Path | None, force: bool
 ) -> None:
@@ -94,21 +97,13 @@ def convert(
     "OUT.png|.svg|.pdf", "Draw the spikes into this file, with axes, a title and a legend."
 )
 @click.option("--bare", is_flag=True, help="Draw without axes, title and legend.")
-@click.option(
-    "--against",
-    metavar="OTHER",
-    type=click.Path(path_type=Path),
-    help="Compare with the spikes of another file, in one picture.",
-)
+@_other_file("--against", "Compare with the spikes of another file, in one picture.")
 @_BESIDE
-@click.option(
-    "--step-ms", type=_STEP_MS, default=1.0, show_default=True, help="Length of a time bin."
-)
+@click.option("--step-ms", type=_STEP_MS, default=1.0, help="Length of a time bin.")
 @click.option(
     "--rounding",
     type=click.Choice(["nearest", "floor"]),
     default="nearest",
-    show_default=True,
     help="How times are rounded to bins.",
 )
 @click.option(
@@ -121,8 +116,7 @@ def convert(
     type=options.Number(min=0, min_open=True, max=4e9),
     help="Draw until this time. Default: until the last spike.",
 )
-@options.as_json
-@click.pass_obj
+@options.json
 def show(
     output: Output,
     file: Path,
@@ -141,7 +135,7 @@ def show(
     orange.
     """
     from netdesc.events import read_events
-    from netdesc.events.pictures import FORMATS, make_pictures
+    from netdesc.events.pictures import FORMATS, make_pictures, save_picture
     from netdesc.events.raster_grid import PictureError
     from netdesc.events.summary import summarize
 
@@ -162,7 +156,8 @@ def show(
     drawn = [] if target is None and against is None else draw()
     comparison = drawn[0].comparison if drawn else None
     if target is not None:
-        _save(output, target, drawn, bare)
+        save_picture(target, *drawn, is_bare=bare)
+        _warn_outside(output, sum(each.outside for each in drawn))
         if not output.as_json:
             _print_comparison(output, paths, comparison)
             output.info(f"wrote {target}")
@@ -180,9 +175,13 @@ def show(
             }
         )
         return
-    _print_summaries(output, paths, summaries)
+    columns = [_summary_lines(summary) for summary in summaries]
+    headings = list(dict.fromkeys(name for column in columns for name in column))
+    rows = [(name, *(column.get(name, "") for column in columns)) for name in headings]
+    output.print_table(("", *names), rows)
     _print_comparison(output, paths, comparison)
-    if summaries[0].events and _supports_braille():
+    has_braille = sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower()
+    if summaries[0].events and has_braille:
         columns = min(_MAX_SKETCH_COLUMNS, shutil.get_terminal_size().columns - 1)
         with contextlib.suppress(PictureError):  # too large to draw; the table shows its size
             for each in drawn or draw():
@@ -207,11 +206,9 @@ def show(
     "--fps",
     type=options.Number(0.1, 50),
     default=20,
-    show_default=True,
     help="Frames per second. A .gif file stores the duration of a frame in hundredths of a second.",
 )
-@options.as_json
-@click.pass_obj
+@options.json
 def animate(output: Output, file: Path, target: Path, beside: Path | None, **timing: Any) -> None:
     """Turn a spike file into an animation.
 
@@ -237,26 +234,12 @@ def animate(output: Output, file: Path, target: Path, beside: Path | None, **tim
         output.info(f"wrote {target}: {animation.frames} frames of {animation.frame_ms:g} ms")
 
 
-def _save(output: Output, target: Path, drawn: list[Raster | Image], is_bare: bool) -> None:
-    from netdesc.events.pictures import save_picture
-
-    save_picture(target, *drawn, is_bare=is_bare)
-    _warn_outside(output, sum(each.outside for each in drawn))
-
-
 def _warn_outside(output: Output, outside: int) -> None:
     """Prints a warning if ``outside`` events are not drawn."""
     if outside:
         events = "1 event is" if outside == 1 else f"{outside:,} events are"
         where = "it is" if outside == 1 else "they are"
         output.warn(f"{events} not shown; {where} before time 0 or outside the picture")
-
-
-def _print_summaries(output: Output, paths: list[Path], summaries: list[Summary]) -> None:
-    columns = [_summary_lines(summary) for summary in summaries]
-    names = list(dict.fromkeys(name for column in columns for name in column))
-    rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
-    output.print_table(("", *(path.name for path in paths)), rows)
 
 
 def _print_comparison(
@@ -299,7 +282,3 @@ def _summary_lines(summary: Summary) -> dict[str, Any]:
         f"of {summary.step_ms:g} ms"
     )
     return lines
-
-
-def _supports_braille() -> bool:
-    return sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower()

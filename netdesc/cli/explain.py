@@ -40,8 +40,7 @@ def _complete_subject(
 )
 @click.argument("subject", required=False, shell_complete=_complete_subject)
 @click.argument("name", required=False)
-@options.as_json
-@click.pass_obj
+@options.json
 def explain(output: Output, subject: str | None, name: str | None) -> None:
     """Print cause, example and fix of a diagnostic's code, a neuron's equations, or a type's
     fields.

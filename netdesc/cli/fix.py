@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from netdesc.cli.exit_codes import ENVIRONMENT
 from netdesc.cli.output import Output
@@ -16,18 +16,6 @@ from netdesc.description.load import check_text
 from netdesc.description.source import read_source
 
 
-class FixOutcome(NamedTuple):
-    """The result of ``fix_files``.
-
-    ``remaining`` are the diagnostics of the files after the fixes. ``record`` has additional keys
-    for ``--format json``. ``exit_code`` is 0 unless a file cannot be written.
-    """
-
-    remaining: list[Diagnostic]
-    record: dict[str, Any]
-    exit_code: int
-
-
 def fix_files(
     output: Output,
     files: Sequence[Path],
@@ -36,12 +24,13 @@ def fix_files(
     is_diff: bool,
     with_files: bool,
     as_text: bool,
-) -> FixOutcome:
+) -> tuple[list[Diagnostic], dict[str, Any], int]:
     """Applies the fixes to the files and prints a line for each fix.
 
     If ``is_diff`` is true, prints the changes as a diff instead, and writes nothing. If
     ``with_files`` is false, data files are not checked. If ``as_text`` is false, the lines go to
-    standard error, and a diff is returned in ``FixOutcome.record`` but not printed.
+    standard error, and a diff is not printed. Returns the diagnostics of the files after the fixes,
+    additional keys for JSON, and an exit code, which is 0 unless a file cannot be written.
     """
     fixings: dict[Path, FixResult] = {}
     remaining: dict[Path, list[Diagnostic]] = {}
@@ -69,26 +58,21 @@ def fix_files(
             print_diffs(output, rewrites)
         more = f"; {' and '.join(kinds(not_fixable))} would remain" if not_fixable else ""
         output.info(f"{len(applied) or 'nothing'} would be fixed with --fix{more}")
-        return FixOutcome(diagnostics, {"diff": diff}, 0)
+        return diagnostics, {"diff": diff}, 0
     for each in applied:
         line = visible(f"{place(each, each.file)}: fixed[{each.code}]: {_title(each)}")
         (output.print if as_text else output.info)(line)
-    if not failed:
-        _print_fix_count(output, len(applied), diagnostics)
+    fixable = sum(each.fix is not None for each in diagnostics)
+    if not applied and not failed:
+        output.info("nothing to fix")
+    elif fixable and not failed:
+        bound = "" if is_complete(diagnostics) else "at least "
+        output.info(f"fixed {len(applied):,}; run the command again to fix {bound}{fixable:,} more")
     record = [
         {"code": each.code, "file": each.file, "line": each.line, "title": _title(each)}
         for each in applied
     ]
-    return FixOutcome(diagnostics, {"fixed": record}, ENVIRONMENT if failed else 0)
-
-
-def _print_fix_count(output: Output, count: int, remaining: Sequence[Diagnostic]) -> None:
-    fixable = sum(each.fix is not None for each in remaining)
-    if not count:
-        output.info("nothing to fix")
-    elif fixable:
-        bound = "" if is_complete(remaining) else "at least "
-        output.info(f"fixed {count:,}; run the command again to fix {bound}{fixable:,} more")
+    return diagnostics, {"fixed": record}, ENVIRONMENT if failed else 0
 
 
 def _title(diagnostic: Diagnostic) -> str:

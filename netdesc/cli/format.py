@@ -16,9 +16,7 @@ from netdesc.cli.rewrite import STANDARD_INPUT, Mode, finish, rewrite
 @options.documents
 @click.option("--check", is_flag=True, help="Write nothing. List the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing. Print what would change.")
-@options.as_json
-@options.quiet
-@click.pass_obj
+@options.json_and_quiet
 def format_documents(output: Output, files: tuple[str, ...], check: bool, diff: bool) -> int:
     """Format documents: an object or list is on one line if it fits, otherwise one entry per line.
 

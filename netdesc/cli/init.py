@@ -21,15 +21,12 @@ TEMPLATES = ("oxford", "digits", "blank")
     "--template",
     type=click.Choice(TEMPLATES),
     default=TEMPLATES[0],
-    show_default=True,
     help="oxford turns random spikes into a picture, digits classifies handwritten digits, "
     "blank is a small start for a network of your own.",
 )
 @click.option("--list", "lists", is_flag=True, help="List the templates and create nothing.")
 @click.option("--name", help="Name of the network. Default: the name of FOLDER or of the template.")
-@options.as_json
-@options.quiet
-@click.pass_obj
+@options.json_and_quiet
 def init(output: Output, folder: Path | None, template: str, lists: bool, name: str | None) -> None:
     """Create a folder with a network that is ready to train: a document, its data and a README.
 
@@ -42,10 +39,11 @@ def init(output: Output, folder: Path | None, template: str, lists: bool, name: 
     from netdesc.cli.scaffold import make_folder
 
     scaffold = make_folder(folder, template, name)
-    enter = (
-        [] if scaffold.folder == Path() else [f"cd {shlex.quote(_as_argument(scaffold.folder))}"]
-    )
-    commands = enter + scaffold.commands
+    commands, enter = scaffold.commands, str(scaffold.folder)
+    if scaffold.folder != Path():
+        if enter.startswith("-"):  # which must not look like an option
+            enter = f"./{enter}"
+        commands = [f"cd {shlex.quote(enter)}", *commands]
     if output.as_json:
         output.print_json(
             {
@@ -68,8 +66,3 @@ def _list_templates(output: Output) -> None:
     else:
         rows = [(name, each.summary) for name, each in TEMPLATES.items()]
         output.print_table(("template", ""), rows)
-
-
-def _as_argument(folder: Path) -> str:
-    """Returns the folder as a command-line argument: a leading ``-`` must not make it an option."""
-    return f"./{folder}" if str(folder).startswith("-") else str(folder)

@@ -6,24 +6,15 @@ import importlib
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-
-class CommandEntry(NamedTuple):
-    """A command: ``import_path`` is ``module:attribute``, ``summary`` its line in the group's help.
-
-    ``section`` is the heading above the command in the help. The help lists the sections in the
-    order in which the table of commands first names them.
-    """
-
-    import_path: str
-    summary: str
-    section: str = "Look"
+Section = Mapping[str, tuple[str, str]]
+"""Name of a command -> its ``module:attribute`` in ``netdesc.cli``, and its line in the help."""
 
 
 class LazyGroup(click.Group):
@@ -32,52 +23,48 @@ class LazyGroup(click.Group):
     def __init__(
         self,
         *args: Any,
-        entries: Mapping[str, CommandEntry],
-        suggestions: Mapping[str, str] | None = None,
-        commands_by_suffix: Mapping[str, str] | None = None,
+        sections: Mapping[str, Section],
+        suggestions: Mapping[str, str],
+        commands_by_suffix: Mapping[str, str],
         **settings: Any,
     ) -> None:
-        """``suggestions`` maps command names of other programs to the commands to type instead.
+        """``sections`` are the commands by the heading above them in the help.
 
-        ``commands_by_suffix`` maps suffixes of files to the commands that use such files.
+        ``suggestions`` maps command names of other programs to the commands to type instead,
+        ``commands_by_suffix`` suffixes of files to the commands that use such files.
         """
         super().__init__(*args, **settings)
-        self.entries = entries
-        self.suggestions = suggestions or {}
-        self.commands_by_suffix = commands_by_suffix or {}
+        self.sections = sections
+        self.entries = {name: each for part in sections.values() for name, each in part.items()}
+        self.suggestions = suggestions
+        self.commands_by_suffix = commands_by_suffix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = self.entries.get(cmd_name)
-        if entry is None:
+        if cmd_name not in self.entries:
             return None
-        module, _, attribute = entry.import_path.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        module, _, attribute = self.entries[cmd_name][0].partition(":")
+        return getattr(importlib.import_module(f"netdesc.cli.{module}"), attribute)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Completes command names without importing the commands, and the group's own options."""
         from click.shell_completion import CompletionItem
 
         names = [
-            CompletionItem(name, help=entry.summary)
-            for name, entry in self.entries.items()
+            CompletionItem(name, help=summary)
+            for name, (_, summary) in self.entries.items()
             if name.startswith(incomplete)
         ]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.entries))
-        for section in dict.fromkeys(entry.section for entry in self.entries.values()):
-            with formatter.section(section):
-                formatter.write_dl(
-                    [
-                        (name.ljust(width), entry.summary)
-                        for name, entry in self.entries.items()
-                        if entry.section == section
-                    ]
-                )
+        for heading, section in self.sections.items():
+            with formatter.section(heading):
+                rows = [(name.ljust(width), summary) for name, (_, summary) in section.items()]
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -13,70 +13,47 @@ import click
 
 from netdesc import __version__
 from netdesc.cli.failures import Failures
-from netdesc.cli.lazy_group import CommandEntry, LazyGroup
+from netdesc.cli.lazy_group import LazyGroup
 from netdesc.cli.output import Output
 
-COMMANDS = {
-    "init": CommandEntry(
-        "netdesc.cli.init:init", "Create a folder with a network to train.", "Start"
-    ),
-    "doctor": CommandEntry(
-        "netdesc.cli.doctor.command:doctor", "Check that netdesc works on this machine.", "Start"
-    ),
-    "completion": CommandEntry(
-        "netdesc.cli.completion:completion", "Print the script for completion with TAB.", "Start"
-    ),
-    "compile-and-train": CommandEntry(
-        "netdesc.cli.train:compile_and_train",
-        "Check, compile, train and export a network.",
-        "Train",
-    ),
-    "train": CommandEntry("netdesc.cli.train:train", "Train a network, or resume a run.", "Train"),
-    "compile": CommandEntry(
-        "netdesc.cli.compile:compile_command", "Build a network and compile its kernels.", "Train"
-    ),
-    "bench": CommandEntry(
-        "netdesc.cli.bench:bench", "Measure how fast training is, and compare.", "Train"
-    ),
-    "show": CommandEntry(
-        "netdesc.cli.show:show", "Show the layers of a network with their shapes."
-    ),
-    "diff": CommandEntry("netdesc.cli.diff:diff", "Show how two documents or runs differ."),
-    "report": CommandEntry(
-        "netdesc.cli.report:report", "Write the report of a run as one HTML file."
-    ),
-    "evaluate": CommandEntry(
-        "netdesc.cli.evaluate:evaluate", "Measure accuracy, confusion matrix and spike rates."
-    ),
-    "run": CommandEntry("netdesc.cli.run:run", "Send spikes through a network."),
-    "verify": CommandEntry(
-        "netdesc.cli.verify:verify", "Prove that the export is what was trained."
-    ),
-    "events": CommandEntry(
-        "netdesc.cli.events:events", "Convert, draw and animate files of spikes."
-    ),
-    "export": CommandEntry(
-        "netdesc.cli.exchange:export", "Write the network of a run as a .net file.", "Exchange"
-    ),
-    "import": CommandEntry(
-        "netdesc.cli.exchange:import_command", "Turn a .net file into a document.", "Exchange"
-    ),
-    "validate": CommandEntry(
-        "netdesc.cli.validate:validate", "Check documents and report every diagnostic.", "Language"
-    ),
-    "format": CommandEntry(
-        "netdesc.cli.format:format_documents", "Format the text of documents.", "Language"
-    ),
-    "migrate": CommandEntry(
-        "netdesc.cli.migrate:migrate", "Update documents to the latest format.", "Language"
-    ),
-    "explain": CommandEntry(
-        "netdesc.cli.explain:explain", "Explain a diagnostic by its code.", "Language"
-    ),
-    "schema": CommandEntry(
-        "netdesc.cli.schema:schema", "Print, write or check the JSON Schema.", "Language"
-    ),
+SECTIONS = {
+    "Start": {
+        "init": ("init:init", "Create a folder with a network to train."),
+        "doctor": ("doctor.command:doctor", "Check that netdesc works on this machine."),
+        "completion": ("completion:completion", "Print the script for completion with TAB."),
+    },
+    "Train": {
+        "compile-and-train": (
+            "train:compile_and_train",
+            "Check, compile, train and export a network.",
+        ),
+        "train": ("train:train", "Train a network, or resume a run."),
+        "compile": ("compile:compile_command", "Build a network and compile its kernels."),
+        "bench": ("bench:bench", "Measure how fast training is, and compare."),
+    },
+    "Look": {
+        "show": ("show:show", "Show the layers of a network with their shapes."),
+        "diff": ("diff:diff", "Show how two documents or runs differ."),
+        "report": ("report:report", "Write the report of a run as one HTML file."),
+        "evaluate": ("evaluate:evaluate", "Measure accuracy, confusion matrix and spike rates."),
+        "run": ("run:run", "Send spikes through a network."),
+        "verify": ("verify:verify", "Prove that the export is what was trained."),
+        "events": ("events:events", "Convert, draw and animate files of spikes."),
+    },
+    "Exchange": {
+        "export": ("exchange:export", "Write the network of a run as a .net file."),
+        "import": ("exchange:import_command", "Turn a .net file into a document."),
+    },
+    "Language": {
+        "validate": ("validate:validate", "Check documents and report every diagnostic."),
+        "format": ("format:format_documents", "Format the text of documents."),
+        "migrate": ("migrate:migrate", "Update documents to the latest format."),
+        "explain": ("explain:explain", "Explain a diagnostic by its code."),
+        "schema": ("schema:schema", "Print, write or check the JSON Schema."),
+    },
 }
+"""Heading in the help -> name of a command -> its ``module:attribute`` in ``netdesc.cli``, and its
+line in the help."""
 
 COMPLETE_VARIABLE = "_NETDESC_COMPLETE"
 """The shell sets this variable to ask for completions. click derives its name from ``netdesc``."""
@@ -128,11 +105,15 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
 
 @click.group(
     cls=LazyGroup,
-    entries=COMMANDS,
+    sections=SECTIONS,
     suggestions=SUGGESTIONS,
     commands_by_suffix=COMMANDS_BY_SUFFIX,
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
 )
 @click.version_option(__version__, prog_name="netdesc", message="%(prog)s %(version)s")
 @click.pass_context

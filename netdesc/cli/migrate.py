@@ -17,9 +17,7 @@ from netdesc.cli.rewrite import STANDARD_INPUT, Mode, finish, rewrite
 @click.option("--write", is_flag=True, help="Write the result into the files.")
 @click.option("--check", is_flag=True, help="Write nothing. List the files in an older format.")
 @click.option("--diff", is_flag=True, help="Write nothing. Print what would change.")
-@options.as_json
-@options.quiet
-@click.pass_obj
+@options.json_and_quiet
 def migrate(output: Output, files: tuple[str, ...], write: bool, check: bool, diff: bool) -> int:
     """Convert a document to the latest format of the language; print it or write it to its file.
 

@@ -64,7 +64,7 @@ def _set_quiet(ctx: click.Context, parameter: click.Parameter, value: bool) -> N
 
 
 # Eager, so that errors in other options are already printed in the requested format.
-as_json = click.option(
+_json = click.option(
     "--json",
     is_flag=True,
     is_eager=True,
@@ -72,7 +72,7 @@ as_json = click.option(
     callback=_set_as_json,
     help="Print one JSON object on standard output, and everything else on standard error.",
 )
-quiet = click.option(
+_quiet = click.option(
     "--quiet",
     "-q",
     is_flag=True,
@@ -81,6 +81,16 @@ quiet = click.option(
     callback=_set_quiet,
     help="Print results and errors only.",
 )
+
+
+def json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds ``--json`` to a command, whose first argument is the ``Output``."""
+    return _json(click.pass_obj(command))
+
+
+def json_and_quiet(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds ``--json`` and ``--quiet`` to a command, whose first argument is the ``Output``."""
+    return _json(_quiet(click.pass_obj(command)))
 
 
 class Number(click.FloatRange):
@@ -111,13 +121,11 @@ device = click.option(
     "--device",
     type=Device(["auto", "cpu", "cuda"]),
     default="auto",
-    show_default=True,
     help="The device to compute on.",
 )
 engine = click.option(
     "--engine",
     type=click.Choice(["auto", "reference", "cpu", "cuda"]),
     default="auto",
-    show_default=True,
     help="The kernels to compute with. reference is slow: it defines what the others compute.",
 )

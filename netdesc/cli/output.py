@@ -105,7 +105,10 @@ class Output:
         """
         headings = [escape(each) for each in headings]
         right = {escape(each) for each in right}
-        cells = [[_cell(value) for value in row] for row in rows]
+        cells = [
+            [escape(f"{each:,}" if isinstance(each, int) else str(each)) for each in row]
+            for row in rows
+        ]
         widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
         width = sum(widths) + _COLUMN_GAP * (len(widths) - 1)
         stream = self._result_stream()
@@ -188,10 +191,6 @@ class Output:
 
 def _redirect_to_null(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _cell(value: object) -> SafeText:
-    return escape(f"{value:,}" if isinstance(value, int) else str(value))
 
 
 def _escape_in_json(text: str) -> str:

@@ -27,14 +27,12 @@ if TYPE_CHECKING:
     "--arithmetic",
     type=click.Choice(["float", "integer"]),
     default="float",
-    show_default=True,
     help="float, as in training, or the 24-bit integers of the device.",
 )
 @click.option(
     "--timing",
     type=click.Choice(["training", "lava"]),
     default="training",
-    show_default=True,
     help="lava: biases act before the input reaches a layer, as on Lava. For integers only.",
 )
 @click.option(
@@ -53,8 +51,7 @@ if TYPE_CHECKING:
     help="The number reset_offset of netx, less than the interval. Default: states are 0 when a "
     "sample begins.",
 )
-@options.as_json
-@click.pass_obj
+@options.json
 def run(
     output: Output,
     network: Path,

@@ -20,7 +20,6 @@ FILES = {"json": Path("schemas/network.schema.json"), "markdown": Path("schemas/
     "form",
     type=click.Choice(list(FILES)),
     default="json",
-    show_default=True,
     help="json: the JSON Schema, for programs. markdown: the reference, for people.",
 )
 @click.option("--write", is_flag=True, help="Write it to FILE.")

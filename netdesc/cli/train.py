@@ -50,9 +50,7 @@ _OPTIONS = (
         is_flag=True,
         help="Train even if the estimated memory exceeds what the machine or the GPU has free.",
     ),
-    options.quiet,
-    options.as_json,
-    click.pass_obj,
+    options.json_and_quiet,
 )
 _ABOUT_RUNS = """\
 The folder of the run contains the document, the weights, the metrics of each epoch, network.net and

@@ -44,7 +44,6 @@ class Settings(NamedTuple):
     "form",
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
-    show_default=True,
     help="How to print the diagnostics.",
 )
 @click.option("--fix", is_flag=True, help="Apply all unambiguous fixes to the files.")
@@ -60,10 +59,8 @@ class Settings(NamedTuple):
     help="Skip JSON files that are not netdesc documents. For hooks that pass all JSON files.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are warnings.")
-@options.as_json
-@options.quiet
-@click.pass_obj
-def validate(output: Output, files: tuple[Path, ...], **settings: Any) -> int:
+@options.json_and_quiet
+def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
     """Check documents and report all diagnostics, with line, column and a suggestion.
 
     --fix can apply the fixes marked with [*]: misspelt keys, types and names with only one possible
@@ -71,10 +68,7 @@ def validate(output: Output, files: tuple[Path, ...], **settings: Any) -> int:
     write the values of --set. --diff prints the changes and writes nothing. The exit code describes
     the files as they are after --fix.
     """
-    return _validate(output, files, Settings(**settings))
-
-
-def _validate(output: Output, files: Sequence[Path], settings: Settings) -> int:
+    settings = Settings(**chosen)
     if output.as_json and settings.form in CI_FORMATS:
         raise click.UsageError(f"--json and --format {settings.form} exclude each other")
     output.as_json |= settings.form == "json"
@@ -97,11 +91,7 @@ def _validate(output: Output, files: Sequence[Path], settings: Settings) -> int:
 def _check(
     output: Output, files: Sequence[Path], settings: Settings
 ) -> tuple[list[Diagnostic], dict[str, Any], int]:
-    """Checks or fixes the files.
-
-    Returns the diagnostics, additional keys for JSON, and an exit code, which is 0 unless a file
-    cannot be written.
-    """
+    """Checks or fixes the files. Returns what ``fix_files`` does."""
     from netdesc.description import check
 
     with_files = not settings.without_data

@@ -62,8 +62,11 @@ def require(
     dataset: str, values: NDArray[np.int32], is_valid: NDArray[np.bool_], rule: str
 ) -> None:
     """Raises LayerError with the first of ``values`` that is not valid, and the ``rule``."""
-    if is_valid.all():
-        return
+    if not is_valid.all():
+        raise LayerError(dataset, f"{first_wrong(values, is_valid)}; {rule}")
+
+
+def first_wrong(values: NDArray, is_valid: NDArray[np.bool_]) -> str:
+    """Returns index and value of the first of ``values`` that is not valid, in words."""
     index = np.argwhere(~is_valid)[0].tolist()
-    place = f"{index} " if index else ""
-    raise LayerError(dataset, f"{place}is {values[tuple(index)]}; {rule}")
+    return f"{f'{index} ' if index else ''}is {values[tuple(index)]}"

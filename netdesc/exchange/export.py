@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from netdesc.exchange.net_synapses import (
 )
 from netdesc.exchange.net_writer import write_net
 from netdesc.exchange.netx import netx_problems, netx_warnings
-from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
+from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
 from netdesc.hardware.integers import LayerIntegers, fold_into_weights
 from netdesc.hardware.recurrent import recurrent_integers
@@ -48,7 +48,15 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     require_suffix(path)
     net, names = _net_of(model, path)
     write_net(path, net)
-    return [f"{path}: {text}" for text in _warnings(model.graph, net, names)]
+    warnings, first = netx_warnings(net, netx_problems(net), names), model.graph.layers[0]
+    if isinstance(net.layers[0], InputNeurons) and isinstance(first, SynapticNode) and first.delay:
+        warnings = [
+            f'layer "{first.name}": the file does not hold the axonal delay step of input neurons, '
+            "so that netx and an import of the file are one step earlier; train with "
+            '"axonal_delay_step": false',
+            *warnings,
+        ]
+    return [f"{path}: {text}" for text in warnings]
 
 
 def find_obstacle(model: FoldedModel) -> str:
@@ -98,18 +106,6 @@ Named = tuple[str, NetLayer]
 """The name of a layer, and its record."""
 
 
-def _warnings(graph: Graph, net: NetFile, names: Sequence[str]) -> Iterator[str]:
-    """Yields what the file lacks, and what netx makes of it, each with the ``names`` of layers."""
-    first = graph.layers[0]
-    if isinstance(net.layers[0], InputNeurons) and isinstance(first, SynapticNode) and first.delay:
-        yield (
-            f'layer "{first.name}": the file does not hold the axonal delay step of input neurons, '
-            "so that netx and an import of the file are one step earlier; train with "
-            '"axonal_delay_step": false'
-        )
-    yield from netx_warnings(net, netx_problems(net), names)
-
-
 def require_suffix(path: str | Path) -> None:
     """Raises NetFileNameError if the name of a file to write does not end in ``.net``."""
     path = Path(path)
@@ -118,14 +114,6 @@ def require_suffix(path: str | Path) -> None:
         what = "NIR is not in this version; " if suffix == ".nir" else ""
         name = f"{path.stem or 'network'}.net"
         raise NetFileNameError(path, f"{what}netdesc exports .net files; use {name}")
-
-
-def _export_flatten(layer: LayerNode, _weights: Weights) -> FlattenLayer:
-    return FlattenLayer(math.prod(layer.output_shape))
-
-
-def _export_average(layer: LayerNode, _weights: Weights) -> AverageLayer:
-    return AverageLayer(math.prod(layer.input_shape), math.prod(layer.output_shape))
 
 
 def _export_input(layer: SynapticNode, weights: Weights) -> InputNeurons:
@@ -247,15 +235,14 @@ def hands_on_numbers(layer: SynapticNode) -> bool:
 
 
 EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
-    layers.Flatten: _export_flatten,
-    layers.PopulationAverage: _export_average,
+    layers.Flatten: lambda layer, _: FlattenLayer(math.prod(layer.output_shape)),
+    layers.PopulationAverage: lambda layer, _: AverageLayer(
+        math.prod(layer.input_shape), math.prod(layer.output_shape)
+    ),
     layers.Neurons: _export_input,
     layers.Dense: _export_dense,
     layers.Recurrent: _export_recurrent,
     layers.WinnerTakeAll: _export_recurrent,
-    **{
-        section: functools.partial(_export_kernel, kind)
-        for kind, section in KERNEL_SECTIONS.items()
-    },
+    **{each: functools.partial(_export_kernel, kind) for kind, each in KERNEL_SECTIONS.items()},
 }
 """Class of a section -> what makes the record of its layer."""

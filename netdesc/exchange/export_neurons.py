@@ -26,8 +26,7 @@ def export_neuron(section: NeuronSection, layer: LayerIntegers) -> NetNeuron:
     if section.net_problem is not None:
         problem, hint = section.net_problem
         raise LayerError("", problem, hint=hint)
-    export = EXPORTERS[section.type_name()]
-    return export(section, layer.parameters)
+    return EXPORTERS[section.type_name()](section, layer.parameters)
 
 
 def _as(kind: str, **more: int) -> Exporter:
@@ -40,19 +39,14 @@ def _as(kind: str, **more: int) -> Exporter:
             values = np.int32(more.get(known.parameter, integers.get(known.parameter, 0)))
             if not known.can_differ and values.size:
                 if (values != values.flat[0]).any():
-                    raise _differing(known.parameter)
+                    hint = f"train with one {known.parameter} for the layer, and do not learn it "
+                    problem = f"has a {known.parameter} for each neuron"
+                    raise LayerError("", problem, hint=f"{hint}where per_channel is true")
                 values = values.flat[0]
             numbers[name] = np.asarray(values)
         return NetNeuron(kind, numbers, is_graded=section.graded)
 
     return export
-
-
-def _differing(parameter: str) -> LayerError:
-    hint = (
-        f"train with one {parameter} for the layer, and do not learn it where per_channel is true"
-    )
-    return LayerError("", f"has a {parameter} for each neuron", hint=hint)
 
 
 def _export_sigma_delta(section: NeuronSection, integers: Parameters) -> NetNeuron:

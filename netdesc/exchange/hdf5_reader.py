@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError
+from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError, first_wrong
 from netdesc.exchange.hdf5_chunks import check_chunks
 from netdesc.exchange.hdf5_heap import read_heap_text
 
@@ -70,20 +70,17 @@ def open_net(path: str | Path) -> Iterator[Group]:
 
 def _check_file(path: Path) -> None:
     try:
-        path.stat()
+        size = path.stat().st_size
+        if not path.is_file():
+            raise NetFileError(path, "is not a regular file")
+        if size > MAX_FILE_BYTES:
+            raise NetFileError(path, f"is larger than {MAX_FILE_BYTES} bytes")
+        with path.open("rb") as file:
+            start = file.read(len(LFS_POINTER))
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError)
         problem = "there is no such file" if is_missing else f"cannot be read: {_cause(error)}"
         raise NetFileAccessError(path, problem) from error
-    if not path.is_file():
-        raise NetFileError(path, "is not a regular file")
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise NetFileError(path, f"is larger than {MAX_FILE_BYTES} bytes")
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(LFS_POINTER))
-    except OSError as error:
-        raise NetFileAccessError(path, f"cannot be read: {_cause(error)}") from error
     if start == LFS_POINTER:
         raise NetFileError(path, "is a pointer of Git LFS, not the file; fetch it: git lfs pull")
     if not h5py.is_hdf5(path):
@@ -235,9 +232,7 @@ class Group:
 
     def _require(self, name: str, values: NDArray, right: NDArray, what: str) -> None:
         if not np.all(right):
-            wrong = np.argwhere(~np.asarray(right))[0].tolist()
-            place = f"{wrong} " if wrong else ""
-            raise self.error(name, f"{place}is {values[tuple(wrong)]}, not {what}")
+            raise self.error(name, f"{first_wrong(values, np.asarray(right))}, not {what}")
 
     def _dataset(self, name: str) -> h5py.Dataset:
         if name in self._datasets:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,80 +34,48 @@ VALUE_LOSS: JsonObject = {"type": "mean_squared_error"}
 """The losses of imported documents. A document requires one, and a ``.net`` file has none."""
 
 
-@dataclass(frozen=True)
-class LayerImport:
+class LayerImport(NamedTuple):
     """The result of importing one layer of the file.
 
-    ``section`` is the layer's section of the document, None for an input layer. ``weights`` have
-    the names of the state dict. ``neuron`` is the type of the neurons, "none" if the document's is
-    null, and empty for a layer without synapses. ``threshold`` is None if they have none.
-    ``synapses`` is the number of weights. ``loss`` is for networks that end with the layer, None
-    if the layer before decides. ``delay_layer`` is one in front of it that delays what arrives.
+    ``sections`` are the layers of the document: none for an input layer, and two for a layer that
+    delays what arrives, of which the first only delays. ``loss`` is for networks that end with the
+    layer, None if the layer before decides.
     """
 
-    section: JsonObject | None = None
-    weights: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    neuron: str = ""
-    threshold: float | None = None
-    synapses: int = 0
+    sections: tuple[JsonObject, ...] = ()
     loss: JsonObject | None = None
-    delay_layer: LayerImport | None = None
-
-    @property
-    def layers(self) -> tuple[LayerImport, ...]:
-        """The layers of the document."""
-        return (self.delay_layer, self) if self.delay_layer else (self,)
-
-
-def _import_input(_name: str, _layer: InputLayer) -> LayerImport:
-    return LayerImport()
-
-
-def _import_flatten(name: str, _layer: FlattenLayer) -> LayerImport:
-    return LayerImport({"name": name, "type": "flatten"})
 
 
 def _import_average(name: str, layer: AverageLayer) -> LayerImport:
     section = {"name": name, "type": "population_average", "units": layer.outputs}
-    return LayerImport(section, loss=_choose_loss(layer.outputs))
+    return LayerImport((section,), _choose_loss(layer.outputs))
 
 
 def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
-    imported = import_neuron(layer.neuron)
-    neuron = imported.section
+    neuron, _ = import_neuron(layer.neuron)
     section: JsonObject = {"name": name, "type": layer.section_type}
     for key, value in layer.fields.items():
         section[key] = [*value] if isinstance(value, tuple) else value
-    section["neuron"] = neuron
-    state = float_weights(layer)
     parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
-    kind = neuron["type"]
-    if parsed == IDENTITY:
-        section["neuron"], kind = None, "none"
-    for value, array in stored_values(parsed, imported.values).items():
-        state[f"neuron.{value}"] = array
-    delay_layer: LayerImport | None = None
+    section["neuron"] = None if parsed == IDENTITY else neuron
+    sections = (section,)
     if layer.delays_inputs:
-        delay_layer = _import_synapses(f"{name}_delay", split_delays(layer)[0])
-        assert delay_layer.section is not None
-        delay_layer.section["trainable"] = False
+        (delay_section,), _ = _import_synapses(f"{name}_delay", split_delays(layer)[0])
+        sections = (delay_section | {"trainable": False}, section)
     elif layer.delay is not None:
         low, high = int(layer.delay.min()), int(layer.delay.max())
         section["delay"] = {"steps": low}
         if low < high:
             section["delay"] = {"learn": True, "initial_steps": [low, high]}
-            state["neuron.axonal.delay"] = layer.delay.astype(np.float32)
     if layer.bias is not None:
         section["bias"] = True
-        state["neuron.bias"] = float_bias(layer)
-    weights = {f"layers.{name}.{part}": array for part, array in state.items()}
-    synapses = sum(weight.size for weight in layer.state_weights)
     loss = SPIKE_LOSS
-    if imported.is_graded or layer.neuron.never_spikes:
+    hands_on_numbers = neuron["type"] in ("integrator", "sigma_delta", "delta")
+    if hands_on_numbers or layer.neuron.is_graded or layer.neuron.never_spikes:
         loss = _choose_loss(layer.outputs)
     if layer.neuron.never_spikes:
         loss = loss | {"signal": "v"}
-    return LayerImport(section, weights, kind, neuron.get("threshold"), synapses, loss, delay_layer)
+    return LayerImport(sections, loss)
 
 
 def split_delays(layer: NeuronLayer) -> tuple[NeuronLayer, ...]:
@@ -152,8 +120,8 @@ def _to_float(values: Integers) -> NDArray[np.float32]:
 
 
 IMPORTERS: dict[type, Callable[[str, Any], LayerImport]] = {
-    InputLayer: _import_input,
-    FlattenLayer: _import_flatten,
+    InputLayer: lambda _name, _layer: LayerImport(),
+    FlattenLayer: lambda name, _layer: LayerImport(({"name": name, "type": "flatten"},)),
     AverageLayer: _import_average,
     **dict.fromkeys((InputNeurons, DenseLayer, RecurrentLayer, KernelLayer), _import_synapses),
 }

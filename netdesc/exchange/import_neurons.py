@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +23,11 @@ _UNITS = {"threshold": WEIGHT_UNIT, "threshold_step": WEIGHT_UNIT}
 """Parameter -> the integer that stands for 1, if it is not that of decays."""
 
 
-@dataclass(frozen=True, eq=False)
-class ImportedNeuron:
-    """Neurons as a document has them. ``values`` are exact, also where the section has ranges.
-
-    ``is_graded`` says that they hand on numbers.
-    """
+class ImportedNeuron(NamedTuple):
+    """Neurons as a document has them. ``values`` are exact, also where the section has ranges."""
 
     section: dict[str, Any]
     values: Values
-    is_graded: bool
 
 
 def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
@@ -43,7 +37,7 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
             "current_decay": np.array(1, np.float32),
             "voltage_decay": np.array(0, np.float32),
         }
-        return ImportedNeuron({"type": "integrator", "fine_units": True}, values, is_graded=True)
+        return ImportedNeuron({"type": "integrator", "fine_units": True}, values)
     values: Values = {}
     for dataset, integers in neuron.numbers.items():
         name = NUMBERS[dataset].parameter
@@ -61,8 +55,7 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
         section["per_channel"] = True
     if neuron.is_graded:
         section["graded"] = True
-    is_graded = neuron.is_graded or kind in ("integrator", "sigma_delta", "delta")
-    return ImportedNeuron(section, values, is_graded)
+    return ImportedNeuron(section, values)
 
 
 def _number_or_range(value: NDArray[np.float32]) -> float | list[float]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from safetensors.numpy import save
 
 from netdesc.description.canonical_layout import document_text
@@ -35,8 +36,8 @@ from netdesc.exchange.import_neurons import import_neuron, name_neurons, neuron_
 from netdesc.exchange.net_notes import LayerNotes
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import NetFile, NetLayer, Simulation
-from netdesc.exchange.net_synapses import NeuronLayer
-from netdesc.graph import Graph, SynapticNode
+from netdesc.exchange.net_synapses import NeuronLayer, SynapticLayer
+from netdesc.graph import Graph, SynapticNode, build_graph
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.neurons.models import NEURONS
 
@@ -156,6 +157,7 @@ def import_net(
     time = net.simulation or DEFAULT_TIME
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     parts = _import_layers(path, net.layers)
+    neurons, layers = name_neurons([each for part in parts.values() for each in part.sections])
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
@@ -165,16 +167,21 @@ def import_net(
             "step_ms": float(time.step_ms if step_ms is None else step_ms),
         },
         "input": {"shape": list(net.input_shape)},
-        **_describe_layers(list(parts.values())),
+        "neurons": neurons,
+        "layers": layers,
+        "loss": [part.loss for part in parts.values() if part.loss is not None][-1],
         "training": TRAINING,
         "weights": {"path": f"{name}.safetensors"},
     }
-    weights = {
-        key: value
-        for part in parts.values()
-        for each in part.layers
-        for key, value in each.weights.items()
-    }
+    try:
+        graph = build_graph(Document.model_validate_json(json.dumps(description)))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise NetFileError(path, f"a document cannot have this {field}: {first['msg']}") from error
+    weights: dict[str, NDArray[np.float32]] = {}
+    for (_, record), layer in zip(_neuron_records(net), graph.neuron_layers, strict=True):
+        weights |= _layer_state(layer, record)
     table = _make_table(net, parts, notes)
     assumptions = _list_assumptions(description, is_assumed)
     return ImportedNetwork(description, weights, table, warnings, assumptions, *is_assumed.values())
@@ -183,22 +190,26 @@ def import_net(
 def _make_table(
     net: NetFile, parts: dict[str, LayerImport], notes: Sequence[LayerNotes]
 ) -> list[ImportedLayer]:
+    table: list[ImportedLayer] = []
     rows = enumerate(zip(net.layers, parts.items(), notes, strict=True))
-    return [
-        ImportedLayer(
+    for index, (layer, (name, part), note) in rows:
+        neuron: JsonObject = {"type": ""}
+        if isinstance(layer, SynapticLayer):
+            neuron = part.sections[-1]["neuron"] or {"type": "none"}
+        row = ImportedLayer(
             layer=index,
             name=name,
             type=layer.kind,
-            neuron=part.neuron,
+            neuron=neuron["type"],
             input_shape=layer.input_shape,
             output_shape=layer.output_shape,
-            threshold=part.threshold,
-            weights=part.synapses,
+            threshold=neuron.get("threshold"),
+            weights=sum(each.size for each in getattr(layer, "state_weights", ())),
             inferred=note.inferred,
             unknown=note.unknown,
         )
-        for index, (layer, (name, part), note) in rows
-    ]
+        table.append(row)
+    return table
 
 
 def _import_layers(path: Path, layers: Sequence[NetLayer]) -> dict[str, LayerImport]:
@@ -211,14 +222,6 @@ def _import_layers(path: Path, layers: Sequence[NetLayer]) -> dict[str, LayerImp
         except LayerError as error:
             raise NetFileError(path, error.problem, index, error.dataset) from error
     return parts
-
-
-def _describe_layers(parts: Sequence[LayerImport]) -> JsonObject:
-    """Returns the sections ``neurons``, ``layers`` and ``loss`` of the document."""
-    sections = [each.section for part in parts for each in part.layers if each.section]
-    neurons, layers = name_neurons(sections)
-    *_, loss = (part.loss for part in parts if part.loss is not None)
-    return {"neurons": neurons, "layers": layers, "loss": loss}
 
 
 def _list_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> list[str]:
@@ -284,8 +287,7 @@ def read_weights(
     """
     path = Path(path)
     net = read_net(path).net
-    records = [(index, part) for index, layer in net.neuron_layers for part in split_delays(layer)]
-    layers = graph.neuron_layers
+    records, layers = _neuron_records(net), graph.neuron_layers
     if len(records) != len(layers):
         problem = f"has {len(records)} layers of neurons; {graph.name} has {len(layers)}"
         raise NetFileError(path, problem)
@@ -310,6 +312,11 @@ def read_weights(
         each = (f"{' and '.join(names)}: {text}" for text, names in differing.items())
         warn(f"{path}: its neurons differ from those of the document: {'; '.join(each)}")
     return weights
+
+
+def _neuron_records(net: NetFile) -> list[tuple[int, NeuronLayer]]:
+    """Returns (index in the file, layer) of each layer of the document that has neurons."""
+    return [(index, part) for index, layer in net.neuron_layers for part in split_delays(layer)]
 
 
 def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[np.float32]]:

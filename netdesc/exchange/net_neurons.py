@@ -141,15 +141,6 @@ class NetNeuron:
             require(dataset, values, is_valid, f"it is {known.lowest} to {highest}")
 
 
-NO_NEURON = NetNeuron(
-    "CUBA",
-    {
-        name: np.array(value, np.int32)
-        for name, value in (
-            ("iDecay", DECAY_ONE),
-            ("vDecay", DECAY_ONE),
-            ("vThMant", READOUT_THRESHOLD),
-        )
-    },
-)
+_PASSES_ON = {"iDecay": DECAY_ONE, "vDecay": DECAY_ONE, "vThMant": READOUT_THRESHOLD}
+NO_NEURON = NetNeuron("CUBA", {name: np.array(n, np.int32) for name, n in _PASSES_ON.items()})
 """Hands on what arrives, in netx as well."""

@@ -34,15 +34,12 @@ def note_layer(group: Group, layer: NetLayer, known: frozenset[str], is_first: b
     if isinstance(layer, SynapticLayer):
         inferred += [*_infer_fields(group, layer), *_infer_neuron(group, layer.neuron)]
         warnings += _warn_of_neuron(group, layer.neuron)
-    unknown, netx = tuple(_unknown(group, known)), tuple(stored_problems(group, layer))
-    return LayerNotes(tuple(inferred), unknown, tuple(warnings), netx)
-
-
-def _unknown(group: Group, known: frozenset[str]) -> Iterator[str]:
     paths = [name for name in group.names() if name != "neuron"]
     if group.has("neuron"):
         paths += [f"neuron/{name}" for name in group.group("neuron").names()]
-    yield from (escape_name(name) for name in paths if name not in known)
+    unknown = tuple(escape_name(name) for name in paths if name not in known)
+    netx = tuple(stored_problems(group, layer))
+    return LayerNotes(tuple(inferred), unknown, tuple(warnings), netx)
 
 
 def _note_input(layer: NetLayer) -> tuple[list[str], list[str]]:

@@ -70,18 +70,14 @@ def read_net(path: str | Path) -> ReadResult:
         layers = root.group("layer")
         groups = [layers.group(str(index), layer=index) for index in _indices(layers)]
         types = [group.text("type") for group in groups]
-        refuse(
-            path,
-            [
-                feature
-                for index, group in enumerate(groups)
-                for feature in find_unsupported(index, group, types[index] in READERS)
-            ],
-        )
+        refuse(path, [each for row in enumerate(groups) for each in find_unsupported(*row)])
         records: list[NetLayer] = []
         for kind, group in zip(types, groups, strict=True):
             shape = records[-1].output_shape if records else None
-            records.append(_read_layer(kind, group, shape))
+            try:
+                records.append(READERS[kind].read(group, shape))
+            except LayerError as error:
+                raise group.error(error.dataset, error.problem) from error
         net = NetFile(tuple(records), _read_simulation(root))
         rows = enumerate(zip(types, groups, net.layers, strict=True))
         notes = [
@@ -108,13 +104,6 @@ def _indices(layers: Group) -> range:
             problem = f"the layers are not numbered 0 to {len(names) - 1}; there are {found}"
             raise layers.error(name, problem)
     return range(len(names))
-
-
-def _read_layer(kind: str, group: Group, input_shape: Shape | None) -> NetLayer:
-    try:
-        return READERS[kind].read(group, input_shape)
-    except LayerError as error:
-        raise group.error(error.dataset, error.problem) from error
 
 
 def _read_simulation(root: Group) -> Simulation | None:
@@ -174,10 +163,6 @@ def _read_input(group: Group, _before: Shape | None) -> InputLayer | InputNeuron
         for name, default in (("weight", WEIGHT_UNIT), ("bias", 0))
     )
     return InputNeurons(weights, neuron, input_shape=shape)
-
-
-def _read_flatten(group: Group, _before: Shape | None) -> FlattenLayer:
-    return FlattenLayer(math.prod(_sizes(group, "shape")))
 
 
 def _read_average(group: Group, before: Shape | None) -> AverageLayer:
@@ -366,7 +351,10 @@ _DENSE = _SYNAPSES | {"inFeatures", "outFeatures"}
 
 READERS = {
     "input": LayerReader(_read_input, _SYNAPSES - {"delay"}),
-    "flatten": LayerReader(_read_flatten, frozenset({"type", "shape"})),
+    "flatten": LayerReader(
+        lambda group, _: FlattenLayer(math.prod(_sizes(group, "shape"))),
+        frozenset({"type", "shape"}),
+    ),
     "average": LayerReader(_read_average, frozenset({"type", "shape"})),
     "dense": LayerReader(_read_dense, _DENSE),
     "dense_rec": LayerReader(_read_recurrent, _DENSE | {"weight_rec"}),

@@ -11,6 +11,7 @@ from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError
 from netdesc.exchange.net_synapses import (
     MAX_INPUTS,
+    FirstLayer,
     NeuronLayer,
     OneAxis,
     SynapticLayer,
@@ -19,25 +20,14 @@ from netdesc.exchange.net_synapses import (
 
 
 @dataclass(frozen=True)
-class InputLayer:
+class InputLayer(FirstLayer):
     """Holds the shape of the input; computes nothing. Only the first layer can be of this type."""
 
-    kind: ClassVar[str] = "input"
     reads_one_axis: ClassVar[bool] = False
-    size_dataset: ClassVar[str] = "shape"
-    inputs: ClassVar[None] = None
-    input_shape: tuple[int, ...]
+    input_shape: Shape
 
     def __post_init__(self) -> None:
         check_input_shape(self.input_shape)
-
-    @property
-    def outputs(self) -> int:
-        return math.prod(self.input_shape)
-
-    @property
-    def output_shape(self) -> Shape:
-        return self.input_shape
 
 
 @dataclass(frozen=True)

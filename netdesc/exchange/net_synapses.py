@@ -38,6 +38,23 @@ class OneAxis:
         return (self.outputs,)
 
 
+class FirstLayer:
+    """The input layer of a file, which reads no other layer."""
+
+    kind: ClassVar[str] = "input"
+    size_dataset: ClassVar[str] = "shape"
+    inputs: ClassVar[None] = None
+    input_shape: Shape
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.input_shape
+
+    @property
+    def outputs(self) -> int:
+        return math.prod(self.input_shape)
+
+
 @dataclass(frozen=True, eq=False)
 class SynapticLayer:
     """Synapses into neurons, with one step of axonal delay behind spikes.
@@ -120,7 +137,7 @@ class SynapticLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class InputNeurons(SynapticLayer):
+class InputNeurons(FirstLayer, SynapticLayer):
     """The input layer of a file with neurons, one for each value of the input.
 
     ``weights`` are [1] and [1]: the factor on a value, and the number that is added to it. The
@@ -128,10 +145,7 @@ class InputNeurons(SynapticLayer):
     Delays of what arrives at a dense layer are in a document such a layer, without neurons.
     """
 
-    kind: ClassVar[str] = "input"
     section_type: ClassVar[str] = "neurons"
-    size_dataset: ClassVar[str] = "shape"
-    inputs: ClassVar[None] = None
 
     input_shape: Shape = field(kw_only=True)
 
@@ -142,14 +156,6 @@ class InputNeurons(SynapticLayer):
     @property
     def channels(self) -> int:
         return self.input_shape[0]
-
-    @property
-    def output_shape(self) -> Shape:
-        return self.input_shape
-
-    @property
-    def outputs(self) -> int:
-        return math.prod(self.input_shape)
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from netdesc.exchange.net_synapses import (
     RecurrentLayer,
     SynapticLayer,
 )
-from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 
 
@@ -111,17 +110,12 @@ def _write_neuron(group: h5py.Group, neuron: NetNeuron) -> None:
     group["type"] = neuron.type
     if neuron.activation:
         group["activation"] = neuron.activation
-    for name, values in neuron.numbers.items():
-        group[name] = _number_or_list(values)
+    for name, values in neuron.numbers.items():  # one number is a scalar, as in files of slayer
+        group[name] = (values.reshape(()) if values.size == 1 else values).astype(np.int64)
     for name, value in neuron.form.constants.items():
         group[name] = np.bool_(neuron.is_graded) if name == "gradedSpike" else np.int64(value)
     if neuron.is_sum:
         group["sigma_output"] = np.bool_(True)
-
-
-def _number_or_list(values: Integers) -> np.ndarray:
-    """Converts ``values`` to int64. A single value becomes a scalar, as in files of slayer."""
-    return (values.reshape(()) if values.size == 1 else values).astype(np.int64)
 
 
 WRITERS: dict[type, Callable[[h5py.Group, Any], None]] = {

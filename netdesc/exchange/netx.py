@@ -14,7 +14,13 @@ import numpy as np
 
 from netdesc.exchange.hdf5_reader import Group
 from netdesc.exchange.net_record import AverageLayer, NetFile, NetLayer
-from netdesc.exchange.net_synapses import DenseLayer, InputNeurons, KernelLayer, SynapticLayer
+from netdesc.exchange.net_synapses import (
+    DenseLayer,
+    InputNeurons,
+    KernelLayer,
+    NeuronLayer,
+    SynapticLayer,
+)
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -44,7 +50,7 @@ def netx_problems(
         problem._replace(layer=index)
         for index, layer in enumerate(net.layers)
         for before in [_last_but_flatten(net.layers[:index])]
-        for check in CHECKS
+        for check in (CHECKS if isinstance(layer, SynapticLayer) else CHECKS[:1])
         for problem in check(layer, before)
     ]
     return found + [each._replace(layer=index) for index in stored for each in stored[index]]
@@ -114,7 +120,7 @@ def _stored_dense(group: Group, layer: DenseLayer) -> Iterator[Problem]:
             yield _fails(f"netx fails to load delays of shape {list(shape)}")
 
 
-def _input_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
+def _input_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
     if not isinstance(layer, InputNeurons):
         return
     way = "send it to a_in" if layer.neuron.is_delta else "set bias_mant to it"
@@ -123,9 +129,9 @@ def _input_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
         yield _differs("netx adds the input to the voltage, without the decay of the current")
 
 
-def _weight_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
+def _weight_problems(layer: NeuronLayer, _before: object) -> Iterator[Problem]:
     """netx packs the weights of dense layers, those of a recurrent layer together."""
-    if not isinstance(layer, SynapticLayer) or isinstance(layer, KernelLayer | InputNeurons):
+    if isinstance(layer, KernelLayer | InputNeurons):
         return
     pairs = list(zip(layer.weight_datasets, layer.weights, strict=True))
     if layer.kind == "dense_rec":
@@ -149,8 +155,8 @@ def _packing_problems(weight: Integers, of_part: str) -> Iterator[Problem]:
         )
 
 
-def _delay_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
-    if not isinstance(layer, SynapticLayer) or layer.delay is None:
+def _delay_problems(layer: NeuronLayer, _before: object) -> Iterator[Problem]:
+    if layer.delay is None:
         return
     if layer.kind == "dense_rec":
         yield _fails("netx fails to load the delays of such a layer")
@@ -160,29 +166,27 @@ def _delay_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
         yield _differs("netx delays what arrives at the neurons, and not their bias")
 
 
-def _bias_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
-    if isinstance(layer, SynapticLayer) and layer.bias is not None:
-        if layer.neuron.is_sum:
-            yield _fails("netx fails to load a bias of neurons that hand on their sum")
-        else:
-            yield _differs(
-                "netx adds the bias from the first step on, before the input arrives there; "
-                "netdesc run --arithmetic integer --timing lava does so, too"
-            )
-
-
-def _graded_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem]:
-    if not isinstance(layer, SynapticLayer) or not isinstance(before, SynapticLayer):
+def _bias_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
+    if layer.bias is None:
         return
-    if before.neuron.type == "SDNN" != layer.neuron.type:
+    if layer.neuron.is_sum:
+        yield _fails("netx fails to load a bias of neurons that hand on their sum")
+    else:
+        yield _differs(
+            "netx adds the bias from the first step on, before the input arrives there; "
+            "netdesc run --arithmetic integer --timing lava does so, too"
+        )
+
+
+def _graded_problems(layer: SynapticLayer, before: NetLayer | None) -> Iterator[Problem]:
+    if isinstance(before, SynapticLayer) and before.neuron.type == "SDNN" != layer.neuron.type:
         yield _differs("netx hands on differences in units of 1/4096, which it reads here as units")
 
 
-def _neuron_problems(layer: NetLayer, _before: object) -> Iterator[Problem]:
-    if isinstance(layer, SynapticLayer):
-        if layer.neuron.is_graded:
-            yield _differs("netx hands on 1 in place of what a graded spike carries")
-        yield from NEURONS.get(layer.neuron.type, lambda _: ())(layer)
+def _neuron_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
+    if layer.neuron.is_graded:
+        yield _differs("netx hands on 1 in place of what a graded spike carries")
+    yield from NEURONS.get(layer.neuron.type, lambda _: ())(layer)
 
 
 def _alif_problems(_layer: SynapticLayer) -> Iterator[Problem]:
@@ -231,7 +235,7 @@ DATASET_CHECKS: dict[str, Callable[[Group, Any], Iterator[Problem]]] = {
 }
 """Type of a layer in files -> what netx makes of its datasets."""
 
-CHECKS: tuple[Callable[[NetLayer, NetLayer | None], Iterator[Problem]], ...] = (
+CHECKS: tuple[Callable[[Any, NetLayer | None], Iterator[Problem]], ...] = (
     _type_problems,
     _input_problems,
     _weight_problems,
@@ -240,3 +244,4 @@ CHECKS: tuple[Callable[[NetLayer, NetLayer | None], Iterator[Problem]], ...] = (
     _graded_problems,
     _neuron_problems,
 )
+"""What netx makes of a layer behind another one; all but the first are of layers with neurons."""

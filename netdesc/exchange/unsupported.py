@@ -31,19 +31,13 @@ class Feature(NamedTuple):
     name: str
 
 
-def find_unsupported(layer: int, group: Group, is_known: bool) -> Iterator[Feature]:
-    """Yields the unsupported features of the layer with the index ``layer``.
-
-    ``is_known`` is False if netdesc does not support the type of the layer.
-    """
+def find_unsupported(layer: int, group: Group) -> Iterator[Feature]:
+    """Yields the unsupported features of the layer with the index ``layer``."""
     kind = group.text("type")
-    checks = _CHECKS.get(kind, ())
-    if not is_known:
-        yield Feature(
-            layer, "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
-        )
-        checks = (_find_neuron,)
-    for check in checks:
+    if kind not in _CHECKS:
+        name = f"{kind} layers" if kind.strip() else "layers of an empty type"
+        yield Feature(layer, "type", name)
+    for check in _CHECKS.get(kind, (_find_neuron,)):
         for dataset, name in check(group):
             yield Feature(layer, dataset, name)
 
@@ -86,17 +80,12 @@ def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
 
 
 def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
-    """Yields a feature if the weight is complex, and the neurons are known and take no such."""
-    if not (group.has("weight") and group.is_group("weight")):
-        return
-    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
-    if form is None or not form.is_complex:
+    if group.has("weight") and group.is_group("weight") and not _has_resonators(group):
         yield "weight", "complex weights of neurons other than resonators"
 
 
 def _find_resonators(group: Group) -> Iterator[tuple[str, str]]:
-    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
-    if form is not None and form.is_complex:
+    if _has_resonators(group):
         yield "neuron/type", f"{group.text('type')} layers of resonators"
 
 
@@ -107,10 +96,7 @@ def _find_dilation(group: Group) -> Iterator[tuple[str, str]]:
 
 def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
     """Yields a feature if the equations have no place for a bias."""
-    if not group.has("bias"):
-        return
-    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
-    if form is not None and form.is_complex:
+    if group.has("bias") and _has_resonators(group):
         yield "bias", "biases of resonators"
 
 
@@ -131,6 +117,11 @@ def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
         yield "neuron/vThMant", "thresholds of 0"
 
 
+def _has_resonators(group: Group) -> bool:
+    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
+    return form is not None and form.is_complex
+
+
 def neuron_type(neuron: Group) -> str:
     """Returns the type of the neurons, by its present name."""
     kind = neuron.text("type")
@@ -139,6 +130,7 @@ def neuron_type(neuron: Group) -> str:
 
 _SYNAPSES = (_find_neuron, _find_bias)
 _CHECKS: dict[str, tuple[Check, ...]] = {
+    **dict.fromkeys(("flatten", "average"), ()),
     "input": (_find_input_weight, _find_resonators, _find_neuron),
     **dict.fromkeys(("dense", "dense_rec"), (_find_complex_weight, *_SYNAPSES)),
     **dict.fromkeys(("conv", "convT"), (_find_resonators, *_SYNAPSES)),

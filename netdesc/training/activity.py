@@ -73,7 +73,10 @@ class ActivityRecorder:
         self.path = path
         self.part = part
         self.graph = graph
-        count = max(1, min(MAX_SAMPLES, MAX_CELLS // _values_per_sample(graph)))
+        layers = graph.layers
+        cells = graph.steps * math.prod(graph.input_shape)
+        cells += sum(each.steps * math.prod(each.output_shape) for each in layers)
+        count = max(1, min(MAX_SAMPLES, MAX_CELLS // cells))
         self._batches = replace(batches, samples=batches.samples[:count])
         self._first_sample = replace(self._batches, samples=batches.samples[:1])
         self._learns_from = graph.loss.learns_from
@@ -157,13 +160,6 @@ class ActivityRecorder:
             for name, each in spikes.items()
         }
         return arrays | traces | rates
-
-
-def _values_per_sample(graph: Graph) -> int:
-    """Returns the number of values of the input and all layers, over all steps of a sample."""
-    return graph.steps * math.prod(graph.input_shape) + sum(
-        layer.steps * math.prod(layer.output_shape) for layer in graph.layers
-    )
 
 
 def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -97,18 +98,15 @@ class ActivityProbe:
         output = [name for name, _ in self._network.blocks() if name == graph.layers[-1].name]
         self._traced_layers = self._kept_layers + output
         for name, block in self._network.blocks():
-            block.register_forward_hook(self._counter(name))
+            block.register_forward_hook(partial(self._count, name))
 
-    def _counter(self, name: str):
-        def count(_block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
-            # Sample by sample, because torch copies what it counts.
-            of_samples_TN = spikes_TBN.flatten(2).unbind(1)
-            counts = sum((spikes_TN != 0).sum(0).cpu().numpy() for spikes_TN in of_samples_TN)
-            self._spikes[name] = np.asarray(counts, np.float64)
-            if name in self._kept_layers:
-                self._hidden_TBN[name] = spikes_TBN != 0  # a quarter of the memory
-
-        return count
+    def _count(self, name: str, _block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
+        # Sample by sample, because torch copies what it counts.
+        of_samples_TN = spikes_TBN.flatten(2).unbind(1)
+        counts = sum((spikes_TN != 0).sum(0).cpu().numpy() for spikes_TN in of_samples_TN)
+        self._spikes[name] = np.asarray(counts, np.float64)
+        if name in self._kept_layers:
+            self._hidden_TBN[name] = spikes_TBN != 0  # a quarter of the memory
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
         self._network.load_state_dict(weights)

@@ -127,22 +127,18 @@ class ArrayEncoder:
     def _check_inputs(self, values: NDArray) -> Code:
         """Returns the code of the inputs. DataError if they cannot be encoded."""
         data, spec = self.data, self.spec
-        axes = data.encoding.file_axes
-        if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:
-            expected = ", ".join(map(str, (*axes, *spec.input_shape)))
-            raise self.error(
-                data.inputs,
-                f"has shape {list(values.shape)}; [{expected}] is needed for encoding "
-                f'"{data.encoding.type}"',
-            )
-        file_steps = values.shape[1] if "steps" in axes else 0
-        if file_steps > spec.steps:
-            raise self.error(
-                data.inputs, f"has {file_steps} steps a sample; the network runs {spec.steps}"
-            )
-        if not values.size:
-            empty = "steps" if len(values) else "samples"
-            raise self.error(data.inputs, f"holds no {empty}")
+        axes, shape = data.encoding.file_axes, list(values.shape)
+        file_steps = shape[1] if "steps" in axes and len(shape) > 1 else 0
+        problem = ""
+        if len(shape) < len(axes) or values.shape[len(axes) :] != spec.input_shape:
+            needed = f"[{', '.join(map(str, (*axes, *spec.input_shape)))}] is needed for encoding"
+            problem = f'has shape {shape}; {needed} "{data.encoding.type}"'
+        elif file_steps > spec.steps:
+            problem = f"has {file_steps} steps a sample; the network runs {spec.steps}"
+        elif not values.size:
+            problem = f"holds no {'steps' if shape[0] else 'samples'}"
+        if problem:
+            raise self.error(data.inputs, problem)
         try:
             code = build_code(data, spec.steps, file_steps, int(np.prod(spec.input_shape)))
         except ValueError as error:
@@ -202,40 +198,34 @@ class ArrayEncoder:
         return targets if is_file(targets) else targets.astype(np.float32)
 
     def _check_labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
-        spec, name = self.spec, self.data.labels
-        assert spec.classes is not None
-        hint = _label_hint(labels, spec.classes)
-        if labels.dtype.kind not in "iu":
-            raise self.error(
-                name, f"holds {labels.dtype}; whole numbers of classes are needed{hint}"
-            )
-        by_step = labels.ndim == 2
-        if labels.ndim not in (1, 2) or len(labels) != samples:
-            raise self.error(
-                name, f"has shape {list(labels.shape)}; the inputs have {samples} samples"
-            )
-        if by_step and not spec.labels_by_step:
-            raise self.error(
-                name,
-                f"has shape {list(labels.shape)}; only losses of each step, or with "
-                f"window_steps, take a label a step{hint}",
-            )
-        if by_step and labels.shape[1] != spec.output_steps:
-            raise self.error(
-                name,
-                f"has {labels.shape[1]} labels a sample; the output has {spec.output_steps} "
-                f"steps{hint}",
-            )
-        wrong = (labels < 0) | (labels >= spec.classes)
-        if wrong.any():
-            sample = int(np.flatnonzero(wrong.reshape(samples, -1).any(1))[0])
-            value = labels[sample][wrong[sample]].ravel()[0] if by_step else labels[sample]
-            raise self.error(
-                name,
-                f"has {value} for sample {sample}; the classes are 0 to {spec.classes - 1}, one "
-                "an output neuron",
-            )
+        problem = _label_problem(labels, samples, self.spec)
+        if problem:
+            raise self.error(self.data.labels, problem)
         return labels.astype(np.int32)
+
+
+def _label_problem(labels: NDArray, samples: int, spec: SampleSpec) -> str:
+    """Returns why labels do not fit the network, an empty text if they do."""
+    classes, shape = spec.classes, list(labels.shape)
+    assert classes is not None
+    hint = _label_hint(labels, classes)
+    if labels.dtype.kind not in "iu":
+        return f"holds {labels.dtype}; whole numbers of classes are needed{hint}"
+    by_step = labels.ndim == 2
+    if labels.ndim not in (1, 2) or len(labels) != samples:
+        return f"has shape {shape}; the inputs have {samples} samples"
+    if by_step and not spec.labels_by_step:
+        needed = "only losses of each step, or with window_steps, take a label a step"
+        return f"has shape {shape}; {needed}{hint}"
+    if by_step and shape[1] != spec.output_steps:
+        return f"has {shape[1]} labels a sample; the output has {spec.output_steps} steps{hint}"
+    wrong = (labels < 0) | (labels >= classes)
+    if not wrong.any():
+        return ""
+    sample = int(np.flatnonzero(wrong.reshape(samples, -1).any(1))[0])
+    value = labels[sample][wrong[sample]].ravel()[0] if by_step else labels[sample]
+    known = f"the classes are 0 to {classes - 1}, one an output neuron"
+    return f"has {value} for sample {sample}; {known}"
 
 
 def is_file(values: NDArray) -> bool:
@@ -297,8 +287,10 @@ class ArrayFile:
         samples = encoder.encode(inputs, targets)
         if data.split is None or split is None:
             return {"train": samples, "validation": samples[:0], "test": samples[:0]}
-        part = _check_split(encoder, data.split, split, len(samples))
-        return {name: samples[np.flatnonzero(part == n)] for n, name in enumerate(PARTS)}
+        problem = _split_problem(split, len(samples))
+        if problem:
+            raise encoder.error(data.split, problem)
+        return {name: samples[np.flatnonzero(split == n)] for n, name in enumerate(PARTS)}
 
     def _require_memory(self, source: ArraySource, split: NDArray | None) -> None:
         """Raises DataError if the inputs and an encoded training batch need too much memory."""
@@ -314,18 +306,15 @@ class ArrayFile:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 
 
-def _check_split(encoder: ArrayEncoder, name: str, part: NDArray, samples: int) -> NDArray:
+def _split_problem(part: NDArray, samples: int) -> str:
+    """Returns what is wrong with the array ``split``, an empty text if nothing is."""
     if part.dtype.kind not in "iu" or part.shape != (samples,):
-        raise encoder.error(
-            name,
-            f"has type {part.dtype} and shape {list(part.shape)}; whole numbers of shape "
-            f"[{samples}] are needed",
-        )
+        found = f"has type {part.dtype} and shape {list(part.shape)}"
+        return f"{found}; whole numbers of shape [{samples}] are needed"
     wrong = np.flatnonzero((part < 0) | (part >= len(PARTS)))
     if len(wrong):
-        raise encoder.error(
-            name, f"has {part[wrong[0]]} for sample {wrong[0]}; 0 is training, 1 validation, 2 test"
-        )
+        meaning = "0 is training, 1 validation, 2 test"
+        return f"has {part[wrong[0]]} for sample {wrong[0]}; {meaning}"
     if not (part == 0).any():
-        raise encoder.error(name, f"leaves none of the {samples} samples to train on: none is 0")
-    return part
+        return f"leaves none of the {samples} samples to train on: none is 0"
+    return ""

@@ -230,8 +230,11 @@ class Saver:
             "model": self.network.state_dict(),
             "best": self.best.tensors,
             "optimizer": optimizer_tensors(self.optimizer, self.network),
-            "random": _random_states(self.network),
+            "random": {"cpu": torch.get_rng_state()},
         }
+        device = next(self.network.parameters()).device
+        if device.type == "cuda":
+            parts["random"]["cuda"] = torch.cuda.get_rng_state(device)
         return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
 
     def _load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -253,14 +256,6 @@ class Saver:
             if tensors[name].dtype != own.dtype:
                 raise ValueError(f"{name} is {tensors[name].dtype}, not {own.dtype}")
         self.network.load_state_dict(tensors)
-
-
-def _random_states(network: nn.Module) -> dict[str, torch.Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    device = next(network.parameters()).device
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
 
 
 def _checksum(notes: str, tensors: Mapping[str, torch.Tensor]) -> str:

@@ -8,9 +8,8 @@ cell is one input neuron.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,41 +30,67 @@ _MIN_USED_RANGE = 1 / 16
 """The user is warned if all values are in the lowest 1/16 of ``data.range``."""
 
 
-class Code(Protocol):
-    is_random: ClassVar[bool]
+@dataclass(frozen=True)
+class Code:
+    """Base class of codes. They take real numbers in ``data.range``, which ``data.to`` scales.
+
+    The network runs ``steps`` steps. The file has values of ``cells`` cells, for each of
+    ``file_steps`` steps, or once for all steps if that is 0.
+    """
+
+    data: Arrays
+    steps: int
+    file_steps: int
+    cells: int
+
+    is_random: ClassVar[bool] = False
     """Whether ``inputs`` draws random numbers."""
 
     @property
     def values(self) -> str:
         """The values that the code can encode, in words for messages."""
-        ...
+        low, high = self.data.range
+        return f"numbers from {low:g} to {high:g}"
 
-    def is_valid(self, values: NDArray) -> NDArray[np.bool_]: ...
+    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
+        low, high = self.data.range
+        inside = (values >= low) & (values <= high)  # False for NaN
+        return np.all(inside.reshape(len(values), -1), axis=1)
 
     def warning(self, lowest: float, largest: float) -> str:
         """Returns a warning if values up to ``largest`` hardly cause a spike, or are cut off.
 
         Returns an empty text otherwise.
         """
-        ...
+        low, high = self.data.range
+        if largest - low > _MIN_USED_RANGE * (high - low):
+            return ""
+        text = f"goes up to {largest:g}, and data.range to {high:g}"
+        return f"{text}: its values hardly cause a spike"
 
-    def compress(self, values: NDArray) -> NDArray: ...
+    def compress(self, values: NDArray) -> NDArray:
+        raise NotImplementedError
 
-    def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]: ...
+    def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+    def normalise(self, values: NDArray) -> NDArray[np.float64]:
+        """Scales values from ``data.range`` to ``data.to``. Returns [samples, cells]."""
+        below, above, width = self._distances(values)
+        return (below * self.data.to[1] + above * self.data.to[0]) / width
+
+    def _distances(self, values: NDArray) -> tuple[NDArray, NDArray, float]:
+        """Returns the distances of values from the two ends, [samples, cells], and their own."""
+        low, high = (_rounded_as(values, end) for end in self.data.range)
+        wide = values.reshape(len(values), -1).astype(np.float64)
+        return wide - low, high - wide, high - low
 
 
-@dataclass(frozen=True)
-class SpikeCode:
+class SpikeCode(Code):
     """Copies the spikes [samples, ``file_steps``, cells] of a file. Steps after them are silent.
 
     Compressed samples hold one bit for each cell and step.
     """
-
-    steps: int
-    file_steps: int
-    cells: int
-
-    is_random: ClassVar[bool] = False
 
     @property
     def values(self) -> str:
@@ -89,55 +114,15 @@ class SpikeCode:
         return spikes_TBN
 
 
-@dataclass(frozen=True)
-class _Analog:
-    """Base class of codes for real numbers from ``low`` to ``high``.
-
-    These become the ends of ``to``.
-    """
-
-    steps: int
-    low: float
-    high: float
-    to: tuple[float, float]
-
-    @property
-    def values(self) -> str:
-        return f"numbers from {self.low:g} to {self.high:g}"
-
-    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
-        inside = (values >= self.low) & (values <= self.high)  # False for NaN
-        return np.all(inside.reshape(len(values), -1), axis=1)
-
-    def warning(self, lowest: float, largest: float) -> str:
-        if largest - self.low > _MIN_USED_RANGE * (self.high - self.low):
-            return ""
-        text = f"goes up to {largest:g}, and data.range to {self.high:g}"
-        return f"{text}: its values hardly cause a spike"
-
-    def normalise(self, values: NDArray) -> NDArray[np.float64]:
-        """Scales values from [``low``, ``high``] to ``to``. Returns [samples, cells]."""
-        below, above, width = self._distances(values)
-        return (below * self.to[1] + above * self.to[0]) / width
-
-    def _distances(self, values: NDArray) -> tuple[NDArray, NDArray, float]:
-        """Returns the distances of values from the two ends, [samples, cells], and their own."""
-        low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
-        wide = values.reshape(len(values), -1).astype(np.float64)
-        return wide - low, high - wide, high - low
-
-
-@dataclass(frozen=True)
-class RateCode(_Analog):
+class RateCode(Code):
     """Draws an independent spike in each step, with probability ``max_rate`` · normalised value."""
 
-    max_rate: float
-
-    is_random: ClassVar[bool] = True
+    is_random = True
 
     def compress(self, values: NDArray) -> NDArray[np.float32]:
         """Returns the spike probability of each cell, [samples, cells]."""
-        return (self.max_rate * self.normalise(values)).astype(np.float32)
+        encoding: Any = self.data.encoding
+        return (encoding.max_rate * self.normalise(values)).astype(np.float32)
 
     def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
         spikes_TBN = np.empty((self.steps, *compressed.shape), np.float32)
@@ -148,25 +133,31 @@ class RateCode(_Analog):
         return spikes_TBN
 
 
-@dataclass(frozen=True)
-class LatencyCode(_Analog):
+@dataclass(frozen=True)  # for __post_init__
+class LatencyCode(Code):
     """Encodes the normalised value x as one spike at step ``(1 − x) · (within_steps − 1)``.
 
     The step is rounded, ties to even. Normalised values up to ``silent_below`` cause no spike.
     """
 
-    silent_below: float
-    within_steps: int
+    def __post_init__(self) -> None:
+        if self.within_steps > self.steps:
+            within = f"within_steps is {self.within_steps}"
+            raise ValueError(f"{within}, but the network runs {self.steps} steps")
 
-    is_random: ClassVar[bool] = False
+    @property
+    def within_steps(self) -> int:
+        encoding: Any = self.data.encoding
+        return encoding.within_steps or self.steps
 
     def compress(self, values: NDArray) -> NDArray[np.signedinteger]:
         """Returns the step of each cell's spike, [samples, cells]; -1 if it never spikes."""
-        below, above, width = self._distances(values)
+        encoding: Any = self.data.encoding
+        to, (below, above, width) = self.data.to, self._distances(values)
         # Multiplication comes before division, so that ``rint`` receives an exact half unrounded.
-        lateness = above * (1 - self.to[0]) + below * (1 - self.to[1])
+        lateness = above * (1 - to[0]) + below * (1 - to[1])
         step = np.rint(lateness * (self.within_steps - 1) / width)
-        step[self.normalise(values) <= _rounded_as(values, self.silent_below)] = -1
+        step[self.normalise(values) <= _rounded_as(values, encoding.silent_below)] = -1
         return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
 
     def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -178,37 +169,31 @@ class LatencyCode(_Analog):
         return spikes_TX.reshape(self.steps, batch, cells)
 
 
-@dataclass(frozen=True)
-class RealCode(_Analog):
+class RealCode(Code):
     """Inputs that are real numbers: one value in every step, or one for each of ``file_steps``.
 
     They are rounded to multiples of 1/64, halves to even, and cut off at ±``MAX_REAL_INPUT``. They
-    are scaled if ``is_scaled``. Steps after the last one of the file are 0.
+    are scaled if ``data.is_scaled``. Steps after the last one of the file are 0.
     """
-
-    is_scaled: bool
-    file_steps: int
-
-    is_random: ClassVar[bool] = False
 
     @property
     def values(self) -> str:
-        return super().values if self.is_scaled else "numbers"
+        return super().values if self.data.is_scaled else "numbers"
 
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
-        if self.is_scaled:
+        if self.data.is_scaled:
             return super().is_valid(values)
         return np.all(np.isfinite(values).reshape(len(values), -1), axis=1)
 
     def warning(self, lowest: float, largest: float) -> str:
-        if self.is_scaled or max(-lowest, largest) <= MAX_REAL_INPUT:
+        if self.data.is_scaled or max(-lowest, largest) <= MAX_REAL_INPUT:
             return ""
         return f"has values beyond ±{MAX_REAL_INPUT}, which are cut off: scale the values"
 
     def real(self, values: NDArray) -> NDArray[np.float64]:
         """Returns the scaled values, [samples, cells] or [samples, file steps, cells]."""
         shape = (len(values), self.file_steps, -1) if self.file_steps else (len(values), -1)
-        real = self.normalise(values) if self.is_scaled else values.astype(np.float64)
+        real = self.normalise(values) if self.data.is_scaled else values.astype(np.float64)
         return real.reshape(shape)
 
     def compress(self, values: NDArray) -> NDArray:
@@ -224,24 +209,21 @@ class RealCode(_Analog):
         return input_TBN
 
 
-@dataclass(frozen=True)
 class DeltaCode(RealCode):
     """Encodes a rise of a scaled value by at least ``threshold`` in a step as a spike.
 
     With ``off_spikes``, a fall is a spike of size -1.
     """
 
-    threshold: float
-    off_spikes: bool
-
     def warning(self, lowest: float, largest: float) -> str:
         return ""
 
     def compress(self, values: NDArray) -> NDArray[np.int8]:
         """Returns the spikes, [samples, file steps, cells]."""
+        encoding: Any = self.data.encoding
         rise = np.diff(self.real(values), axis=1, prepend=0)
-        spikes = (rise >= self.threshold).astype(np.int8)
-        return spikes - (rise <= -self.threshold) if self.off_spikes else spikes
+        spikes = (rise >= encoding.threshold).astype(np.int8)
+        return spikes - (rise <= -encoding.threshold) if encoding.off_spikes else spikes
 
 
 def _rounded_as(values: NDArray, number: float) -> float:
@@ -252,46 +234,18 @@ def _rounded_as(values: NDArray, number: float) -> float:
 
 
 def build_code(data: Arrays, steps: int, file_steps: int, cells: int) -> Code:
-    """Builds the code of a document's ``data`` for a network that runs ``steps`` steps.
+    """Builds the code of a document's ``data``; see ``Code`` for the other arguments.
 
-    The file's inputs have ``file_steps`` steps (0 if they have no time axis) and ``cells`` values
-    per step. Raises ValueError if spikes would come after the last step.
+    Raises ValueError if spikes would come after the last step.
     """
-    return _BUILDERS[type(data.encoding)](data, steps, file_steps, cells)
+    return _CODES[type(data.encoding)](data, steps, file_steps, cells)
 
 
-def _build_rate(data: Arrays, steps: int, _file_steps: int, _cells: int) -> Code:
-    encoding: Any = data.encoding
-    return RateCode(steps, *data.range, data.to, encoding.max_rate)
-
-
-def _build_latency(data: Arrays, steps: int, _file_steps: int, _cells: int) -> Code:
-    encoding: Any = data.encoding
-    within = encoding.within_steps or steps
-    if within > steps:
-        raise ValueError(f"within_steps is {within}, but the network runs {steps} steps")
-    return LatencyCode(steps, *data.range, data.to, encoding.silent_below, within)
-
-
-def _build_spikes(_data: Arrays, steps: int, file_steps: int, cells: int) -> Code:
-    return SpikeCode(steps, file_steps, cells)
-
-
-def _build_real(data: Arrays, steps: int, file_steps: int, _cells: int) -> Code:
-    return RealCode(steps, *data.range, data.to, data.is_scaled, file_steps)
-
-
-def _build_delta(data: Arrays, steps: int, file_steps: int, _cells: int) -> Code:
-    encoding: Any = data.encoding
-    scale = (*data.range, data.to, data.is_scaled)
-    return DeltaCode(steps, *scale, file_steps, encoding.threshold, encoding.off_spikes)
-
-
-_BUILDERS: dict[type, Callable[[Arrays, int, int, int], Code]] = {
-    RateEncoding: _build_rate,
-    LatencyEncoding: _build_latency,
-    SpikesEncoding: _build_spikes,
-    ConstantEncoding: _build_real,
-    SeriesEncoding: _build_real,
-    DeltaEncoding: _build_delta,
+_CODES: dict[type, type[Code]] = {
+    RateEncoding: RateCode,
+    LatencyEncoding: LatencyCode,
+    SpikesEncoding: SpikeCode,
+    ConstantEncoding: RealCode,
+    SeriesEncoding: RealCode,
+    DeltaEncoding: DeltaCode,
 }

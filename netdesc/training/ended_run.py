@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 from netdesc.description import load
@@ -32,18 +31,6 @@ _FROM_STATE = (*(f"{CHECKPOINTS}/{name}" for name in (INITIAL, BEST, LAST)), ACT
 _ONLY_FROM_TRAINING = (DOCUMENT, METRICS, LOG, f"{CHECKPOINTS}/{STATE}")
 
 
-@dataclass(frozen=True)
-class MissingFiles:
-    """The files that a run lacks although it is done, as paths in its folder.
-
-    ``writable`` can be written again without training, ``lost`` cannot. An empty file counts as
-    missing, because a run that is done has no empty files.
-    """
-
-    writable: list[str]
-    lost: list[str]
-
-
 def read_outcome(path: Path) -> Outcome | None:
     """Returns the outcome of the run in ``path`` if it is done or has diverged, otherwise None.
 
@@ -59,9 +46,11 @@ def read_outcome(path: Path) -> Outcome | None:
     return Outcome(path, fields["status"], message, fields["best"], fields["final"], scale)
 
 
-def find_missing(path: Path, with_network: bool) -> MissingFiles:
+def find_missing(path: Path, with_network: bool) -> tuple[list[str], list[str]]:
     """Finds the files that the run in ``path`` lacks; ``with_network`` also ``network.net``.
 
+    Returns the files that can be written again without training, and those that cannot, as paths in
+    the folder. An empty file counts as missing, because a run that is done has no empty files.
     Weights and activity are written again from ``last.state``, and without it only ``network.net``,
     from the best weights. ResumeError if both ``last.state`` and the best weights are gone.
     """
@@ -76,6 +65,7 @@ def find_missing(path: Path, with_network: bool) -> MissingFiles:
     sources = _FROM_STATE if has_state else ()
     sources += (NETWORK,) if with_network else ()
     lost = _ONLY_FROM_TRAINING + (() if has_state else _FROM_STATE)
-    return MissingFiles(
-        *([name for name in names if not is_filled(path / name)] for names in (sources, lost))
+    writable, lost = (
+        [name for name in names if not is_filled(path / name)] for names in (sources, lost)
     )
+    return writable, lost

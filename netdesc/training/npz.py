@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def read_numbers(source: ArraySource, name: str) -> NDArray:
         raise ArrayFileError(f"holds no numbers in its array {quote_name(name)}")
     location = source.location(name) if is_mapped(source, name) else None
     if location is None:
-        return source.read(name, _read_array)
+        return source.read(name, partial(np.lib.format.read_array, allow_pickle=False))
     dtype = np.dtype(f"{'>' if header.is_big_endian else '<'}{header.kind}{header.item_bytes}")
     order: Literal["C", "F"] = "F" if header.fortran_order else "C"
     return np.asarray(np.memmap(location.path, dtype, "r", location.offset, header.shape, order))
@@ -64,7 +65,3 @@ def read_npz(
                     f"has more than {largest:,} bytes in its array {quote_name(name)}"
                 )
         return {name: read_numbers(source, name) for name in present}
-
-
-def _read_array(file: IO[bytes]) -> NDArray:
-    return np.lib.format.read_array(file, allow_pickle=False)

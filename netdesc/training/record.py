@@ -107,16 +107,6 @@ class RunRecord:
         self.fields |= fields
         write_file(self._path, self.text.encode())
 
-    @property
-    def device(self) -> str:
-        """The type of the device that trained the run, ``cpu`` or ``cuda``."""
-        return self.fields["device"]["type"]
-
-    @property
-    def engine(self) -> str:
-        """The engine that the user chose: its name, or ``auto``."""
-        return self.fields["engine"]
-
 
 def _replace_other_bytes(value: Any) -> Any:
     """Replaces bytes of a path that are not UTF-8 by text such as ``\\udcff``; JSON has none."""

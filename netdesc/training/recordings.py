@@ -6,7 +6,6 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,7 @@ class RecordedSamples:
     binning: Any
     rows: Indices
 
-    @property
-    def is_random(self) -> bool:
-        return False
+    is_random = False
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -99,12 +96,10 @@ def read_folders(
         names = names or list(classes)
         labels = _numbered([name for name, files in classes.items() for _ in files], names, folder)
         paths = [path for files in classes.values() for path in files]
-        found[part] = _samples(spec, partial(_read_path, paths), labels, data, folder)
+        found[part] = _samples(
+            spec, lambda number, paths=paths: read_events(paths[number]), labels, data, folder
+        )
     return found
-
-
-def _read_path(paths: Sequence[Path], number: int) -> Event:
-    return read_events(paths[number])
 
 
 def read_tonic(

@@ -147,21 +147,24 @@ class Session:
                     stop,
                     hooks.callbacks,
                 )
-                if not self._is_complete:
-                    return self._end_interrupted()
-                return self._end_done(hooks.finish)
+                is_complete = self.progress.epoch >= self.setup.training.epochs
+                if is_complete or self.saver.stopping.is_over:
+                    return self._end_done(hooks.finish)
+                return self._end_interrupted()
         except Divergence as error:
-            return self._end_diverged(error)
+            self.saver.save_best(self.progress)
+            self.metrics.sync()
+            kept = ""
+            if self.saver.saved_epoch is not None:
+                kept = f"; the checkpoint after {count_epochs(self.saver.saved_epoch)} is kept in "
+                kept += str(self.shown / CHECKPOINTS)
+            return self._end("diverged", f"{error}{kept}")
         except KeyboardInterrupt:  # before the first epoch, by a callback, or the second signal
             with contextlib.suppress(StorageError):  # resuming needs only the checkpoint
                 if stop.is_training:  # otherwise nothing is new, and kernels may be missing
                     self.saver.save_best(self.progress)
                 self.metrics.sync()
             return self._end_interrupted()
-
-    @property
-    def _is_complete(self) -> bool:
-        return self.progress.epoch >= self.setup.training.epochs or self.saver.stopping.is_over
 
     @property
     def _resume_hint(self) -> str:
@@ -219,14 +222,6 @@ class Session:
 
     def _end_interrupted(self) -> Outcome:
         return self._end("interrupted", f"interrupted; {self._resume_hint}")
-
-    def _end_diverged(self, error: Divergence) -> Outcome:
-        self.saver.save_best(self.progress)
-        self.metrics.sync()
-        if self.saver.saved_epoch is None:
-            return self._end("diverged", str(error))
-        kept = f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is kept"
-        return self._end("diverged", f"{error}; {kept} in {self.shown / CHECKPOINTS}")
 
     def _end(self, status: str, message: str) -> Outcome:
         self.display.close()

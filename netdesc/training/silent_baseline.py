@@ -6,11 +6,11 @@ import math
 
 import torch
 
-from netdesc.training.batches import Batches
 from netdesc.training.loop import Divergence
 from netdesc.training.setup import Setup
 
 
+@torch.no_grad()
 def silent_losses(setup: Setup) -> dict[str, float]:
     """Returns the loss of a silent output on each split, named as in ``metrics.jsonl``.
 
@@ -23,19 +23,13 @@ def silent_losses(setup: Setup) -> dict[str, float]:
     for name, batches in {"loss": setup.train, "validation_loss": setup.validation}.items():
         if batches is None:
             continue
-        losses[name] = _silent_loss(setup, batches)
+        total = torch.zeros((), device=batches.device)
+        for batch in batches.in_order():
+            silence = torch.zeros_like(batch.target)
+            value = setup.loss(dict.fromkeys(setup.graph.signals, silence), batch.target)
+            total += value * batch.loss_weight(setup.graph.loss.reduction, len(batches.samples))
+        losses[name] = total.item()
         if not math.isfinite(losses[name]):
             cause = f"the loss of an output that never spikes is {losses[name]}"
             raise Divergence(-1, f"{cause}; lower loss.filter_order or loss.time_constant_ms")
     return losses
-
-
-@torch.no_grad()
-def _silent_loss(setup: Setup, batches: Batches) -> float:
-    """Returns the loss of a silent output over all samples of ``batches``."""
-    total, reduction = torch.zeros((), device=batches.device), setup.graph.loss.reduction
-    for batch in batches.in_order():
-        silence = torch.zeros_like(batch.target)
-        value = setup.loss(dict.fromkeys(setup.graph.signals, silence), batch.target)
-        total += value * batch.loss_weight(reduction, len(batches.samples))
-    return total.item()

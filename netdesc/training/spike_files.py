@@ -40,9 +40,7 @@ class SpikeSamples:
     inputs: Sequence[SparseSpikes]
     targets: Sequence[SparseSpikes] | NDArray[np.int64]
 
-    @property
-    def is_random(self) -> bool:
-        return False
+    is_random = False
 
     @property
     def labels(self) -> NDArray[np.int64] | None:
@@ -87,7 +85,7 @@ class SpikeFileReader:
         self._files_with_dropped = 0
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
-        """Reads the samples of ``one part of ``document.data``.
+        """Reads the samples of one part of ``document.data``.
 
         Raises DataError if a file is missing, damaged or does not fit, or a target or label is
         missing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from netdesc.training.recordings import RecordedSamples, read_folders, read_toni
 from netdesc.training.samples import Samples, SampleSpec, split
 from netdesc.training.spike_files import SpikeFileReader
 
+Warn = Callable[[str], None]
+Parts = Mapping[str, Samples]
+
 
 @dataclass(frozen=True, eq=False)
 class Splits:
@@ -35,10 +39,7 @@ class Splits:
 
 
 def read_splits(
-    description: Description,
-    spec: SampleSpec,
-    warn: Callable[[str], None],
-    memory: MemoryData | None = None,
+    description: Description, spec: SampleSpec, warn: Warn, memory: MemoryData | None = None
 ) -> Splits:
     """Reads all data of a description.
 
@@ -46,7 +47,10 @@ def read_splits(
     data that the description names. Raises DataError if data are missing or do not fit the network.
     """
     training = description.document.training
-    splits = _read(description, spec, warn) if memory is None else _build(memory, spec, warn)
+    parts = _read(description, spec, warn) if memory is None else memory.samples(spec, warn)
+    if "train" not in parts:
+        raise DataError('data holds no samples to train on: data["train"] is needed')
+    splits = Splits(parts["train"], *(parts.get(name) or None for name in ("validation", "test")))
     if splits.validation is not None and training.validation_split:
         raise DataError(
             f"{description.path}: there are validation samples, and training.validation_split "
@@ -65,7 +69,7 @@ def read_splits(
     return splits
 
 
-def _read(description: Description, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
+def _read(description: Description, spec: SampleSpec, warn: Warn) -> Parts:
     data = description.document.data
     if data is None:
         raise MissingDataError(
@@ -75,24 +79,12 @@ def _read(description: Description, spec: SampleSpec, warn: Callable[[str], None
     return _READERS[type(data)](description, data, spec, warn)
 
 
-def _build(memory: MemoryData, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
-    parts = memory.samples(spec, warn)
-    if "train" not in parts:
-        raise DataError('data holds no samples to train on: data["train"] is needed')
-    return Splits(parts["train"], parts.get("validation"), parts.get("test"))
-
-
-def _read_arrays(
-    description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
-) -> Splits:
+def _read_arrays(description: Description, data: Any, spec: SampleSpec, warn: Warn) -> Parts:
     path, batch_size = description.resolve(data.path), description.document.training.batch_size
-    found = ArrayFile(path, data, spec, batch_size, warn).read()
-    return Splits(found["train"], found["validation"] or None, found["test"] or None)
+    return ArrayFile(path, data, spec, batch_size, warn).read()
 
 
-def _read_idx(
-    description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
-) -> Splits:
+def _read_idx(description: Description, data: Any, spec: SampleSpec, warn: Warn) -> Parts:
     resolve, batch_size = description.resolve, description.document.training.batch_size
 
     def read(part: IdxPart) -> Samples:
@@ -107,37 +99,33 @@ def _read_idx(
         file = ArrayFile(images, section, spec, batch_size, warn, open_source, labels)
         return file.read()["train"]
 
-    found = {name: read(part) for name, part in data.parts.items()}
-    return Splits(found["train"], found.get("validation"), found.get("test"))
+    return {name: read(part) for name, part in data.parts.items()}
 
 
-def _read_spike_files(
-    description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
-) -> Splits:
+def _read_spike_files(description: Description, data: Any, spec: SampleSpec, warn: Warn) -> Parts:
     reader = SpikeFileReader(spec, description.resolve, warn)
-    train, *others = (reader.read(pairs) for pairs in data.parts.values())
-    splits = Splits(train, *(part or None for part in others))
+    parts = {name: reader.read(pairs) for name, pairs in data.parts.items()}
     reader.warn_of_more_files()
-    return splits
+    return parts
 
 
 def _read_recordings(
     read: Callable[[Any, Callable[[str], Path], SampleSpec], Mapping[str, RecordedSamples]],
-) -> Callable[[Description, Any, SampleSpec, Callable[[str], None]], Splits]:
-    def read_parts(
-        description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
-    ) -> Splits:
-        found = read(data, description.resolve, spec)
-        found["train"].warn_of_dropped(str(description.path), warn)
-        return Splits(found["train"], found.get("validation"), found.get("test"))
+    description: Description,
+    data: Any,
+    spec: SampleSpec,
+    warn: Warn,
+) -> Parts:
+    parts = read(data, description.resolve, spec)
+    parts["train"].warn_of_dropped(str(description.path), warn)
+    return parts
 
-    return read_parts
 
-
-_READERS: dict[type, Callable[[Description, Any, SampleSpec, Callable[[str], None]], Splits]] = {
+_READERS: dict[type, Callable[[Description, Any, SampleSpec, Warn], Parts]] = {
     Arrays: _read_arrays,
     SpikeFiles: _read_spike_files,
     Idx: _read_idx,
-    EventFolders: _read_recordings(read_folders),
-    Tonic: _read_recordings(read_tonic),
+    EventFolders: partial(_read_recordings, read_folders),
+    Tonic: partial(_read_recordings, read_tonic),
 }
+"""Class of the section ``data`` -> what reads the samples of its parts."""

@@ -17,7 +17,7 @@ from netdesc.modules import build
 from netdesc.runs.files import BEST, CHECKPOINTS, LOCK, LOG, NETWORK, RECORD, STATE, is_filled
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
-from netdesc.training.ended_run import MissingFiles, find_missing, read_outcome
+from netdesc.training.ended_run import find_missing, read_outcome
 from netdesc.training.errors import DataError, DeviceUnavailableError, MissingDataError, ResumeError
 from netdesc.training.heap import keep_freed_memory
 from netdesc.training.memory_data import MemoryData, check_same_data
@@ -25,7 +25,7 @@ from netdesc.training.progress import Display, Style, build_display, count_epoch
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.record import RunRecord, environment, environment_changes, versions
 from netdesc.training.run_logs import Log
-from netdesc.training.session import Hooks, Outcome, Session, build_saver, open_session
+from netdesc.training.session import Hooks, Outcome, build_saver, open_session
 from netdesc.training.setup import Setup, prepare
 from netdesc.training.weights import load_weights
 
@@ -125,22 +125,21 @@ def _resume(path: Path, options: _Options) -> Outcome:
 def _complete(ended: Outcome, options: _Options) -> Outcome:
     """Writes the files that a run lacks although it is done. Nothing else is changed."""
     path, display, finish = ended.path, options.display, options.hooks.finish
-    missing = MissingFiles([], [])
+    writable, lost = [], []
     if ended.status == "done":
-        missing = find_missing(path, with_network=finish is not None)
-    if missing.lost:
-        lost = ", ".join(missing.lost)
-        display.warn(f"{path} has lost files that cannot be written again: {lost}")
-    if not missing.writable:
+        writable, lost = find_missing(path, with_network=finish is not None)
+    if lost:
+        display.warn(f"{path} has lost files that cannot be written again: {', '.join(lost)}")
+    if not writable:
         run_directory.remove_temporary_files(path)
         display.info(f"{ended.message}; nothing was trained")
         return ended
     with run_directory.reopen(path), Log(path / LOG) as log:
         display.attach_log(log)
         graph, best = _restore_files(path, options)
-        if finish is not None and NETWORK in missing.writable:
+        if finish is not None and NETWORK in writable:
             finish(path, graph, best, None)
-        display.info(f"{ended.message}; these files were missing: {', '.join(missing.writable)}")
+        display.info(f"{ended.message}; these files were missing: {', '.join(writable)}")
     return ended
 
 
@@ -184,8 +183,9 @@ def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, str, 
     digest = _read_digest(path, record)
     data = check_same_data(path, options.data, record.fields.get("memory_data"))
     description = load(path / LOCK)
-    device = record.device if options.device == "auto" else options.device
-    engine = record.engine if options.engine == "auto" else options.engine
+    fields = record.fields
+    device = fields["device"]["type"] if options.device == "auto" else options.device
+    engine = fields["engine"] if options.engine == "auto" else options.engine
     with _use_device(description, device, engine) as used_device:
         setup = _prepare(description, used_device, options, data)
         yield setup, digest, record
@@ -197,21 +197,16 @@ def _continue(path: Path, options: _Options) -> Outcome:
         _prepare_again(path, options) as (setup, digest, record),
         open_session(path, setup, digest, record, options.display) as session,
     ):
-        _begin_again(session, options)
+        epochs, done = count_epochs(setup.training.epochs), session.progress.epoch
+        options.display.info(f"resuming {path} after {done} of {epochs}")
+        facts = environment(setup.device)
+        for change in environment_changes(record.fields, facts):
+            options.display.warn(
+                f"{change}; the results may differ from those of a run without interruption"
+            )
+        engine = record.fields["engine"] if options.engine == "auto" else options.engine
+        record.mark_resumed(engine, facts)
         return session.run(options.hooks)
-
-
-def _begin_again(session: Session, options: _Options) -> None:
-    """Shows and records that the run is resumed now."""
-    record, facts = session.record, environment(session.setup.device)
-    epochs = count_epochs(session.setup.training.epochs)
-    done = session.progress.epoch
-    options.display.info(f"resuming {session.shown} after {done} of {epochs}")
-    for change in environment_changes(record.fields, facts):
-        options.display.warn(
-            f"{change}; the results may differ from those of a run without interruption"
-        )
-    record.mark_resumed(record.engine if options.engine == "auto" else options.engine, facts)
 
 
 def _lock_text(description: Description, path: Path) -> str:

@@ -18,7 +18,7 @@ from support.cli_process import netdesc_process
 
 from netdesc.cli import main
 from netdesc.cli.completion_values import complete_override
-from netdesc.cli.main import COMMANDS
+from netdesc.cli.main import netdesc
 from netdesc.description import check
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.resources import shipped
@@ -47,7 +47,7 @@ def tab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 def test_commands_and_options_are_offered(tab: Tab) -> None:
-    assert tab("") == list(COMMANDS)
+    assert tab("") == list(netdesc.entries)
     assert tab("comp") == ["completion", "compile-and-train", "compile"]
     assert "--json" in tab("train", "--")
     assert tab("train", "--engine", "") == ["auto", "reference", "cpu", "cuda"]

@@ -101,6 +101,14 @@ def test_steps_and_their_length_may_be_given(tmp_path: Path) -> None:
             import_net(path, **wrong)
 
 
+def test_a_network_that_no_document_can_hold_is_refused(tmp_path: Path) -> None:
+    weight = np.full((1, (1 << 20) + 1), 2.0)
+    sizes = {"inFeatures": None, "outFeatures": None, "shape": np.array([1])}
+    path = write_file(tmp_path / "a.net", weight=weight, **sizes)
+    with pytest.raises(NetFileError, match=r"a document cannot have this input\.shape\.0: "):
+        import_net(path)
+
+
 @use_engine("reference")
 def test_as_many_delays_as_inputs_delay_what_arrives(tmp_path: Path) -> None:
     weight, delays = np.float32([[2, 4, 6], [-8, 10, 12]]), [0, 3, 1]

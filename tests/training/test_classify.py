@@ -18,7 +18,7 @@ from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, 
 from support.training_task import read_metrics, read_record
 
 import netdesc
-from netdesc.description.models import SpikeMoid
+from netdesc.description.models import Arrays, SpikeMoid
 from netdesc.events import from_dense, write_events
 from netdesc.graph import Classifier
 from netdesc.losses import SILENT, MostSpikes, MostSpikesInWindow, SpikeMoidLoss
@@ -27,7 +27,7 @@ from netdesc.training import DataError
 from netdesc.training.arrays import ArraySamples
 from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter, MultiHotCounter
-from netdesc.training.encoding import RateCode
+from netdesc.training.encoding import build_code
 from netdesc.training.samples import SampleSpec
 from netdesc.training.session import Outcome
 from netdesc.training.train import train
@@ -153,7 +153,8 @@ def test_labels_of_spike_files(tmp_path: Path) -> None:
 
 def rate_samples(count: int = 20) -> ArraySamples:
     values, labels = samples(count)
-    code = RateCode(STEPS, 0, 4, (0, 1), 1.0)
+    data = {"type": "arrays", "path": "a.npz", "encoding": {"type": "rate"}, "range": (0, 4)}
+    code = build_code(Arrays.model_validate(data), STEPS, 0, CELLS)
     spec = SampleSpec(STEPS, 1.0, (CELLS,), (CLASSES,), CLASSES)
     return ArraySamples(
         code, spec, code.compress(values), labels.astype(np.int32), np.arange(count)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from netdesc.description.models import Arrays
-from netdesc.training.encoding import LatencyCode, RateCode, SpikeCode, build_code
+from netdesc.training.encoding import build_code
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -32,7 +32,7 @@ def build(chosen: dict, steps: int = 10, file_steps: int = 0, cells: int = 4, **
 )
 def test_spikes_survive_compression(seed, samples, file_steps, cells, dtype):
     values = (generator(seed).random((samples, file_steps, cells)) < 0.3).astype(dtype)
-    code = SpikeCode(steps=9, file_steps=file_steps, cells=cells)
+    code = build({"type": "spikes"}, 9, file_steps, cells)
     assert code.is_valid(values).all()
     spikes = code.inputs(code.compress(values), generator())
     assert spikes.dtype == np.float32
@@ -49,7 +49,8 @@ def test_spikes_survive_compression(seed, samples, file_steps, cells, dtype):
 def test_latency_is_exact_in_fractions(values, within, silent):
     """Rounding half to even of exact fractions; floats would round some the other way."""
     low, high = -7, 40
-    code = LatencyCode(20, low, high, (0, 1), silent, within)
+    chosen = {"type": "latency", "silent_below": silent, "within_steps": within}
+    code = build(chosen, 20, range=(low, high))
     spikes = code.inputs(code.compress(values), generator())
     target = np.zeros((20, 3, 5), np.float32)
     for (sample, cell), value in np.ndenumerate(values):
@@ -96,7 +97,7 @@ def test_delta_spikes_where_a_value_rises_or_falls_by_the_threshold(off):
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5), min_size=1, max_size=6))
 def test_random_spikes_do_not_depend_on_the_batches(seed: int, sizes: list[int]):
     values = generator(seed).random((sum(sizes), 3))
-    code = RateCode(7, 0.0, 1.0, (0, 1), 1.0)
+    code = build({"type": "rate"}, 7)
     compressed = code.compress(values)
     whole = code.inputs(compressed, generator(1))
     rng, parts, start = generator(1), [], 0
@@ -130,7 +131,8 @@ def test_the_highest_value_may_spike_always_and_the_lowest_never():
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float32, np.float64])
 def test_all_types_of_numbers_give_equal_results(dtype):
     values = np.array([[0, 4, 8, 16]], dtype)
-    for code in (RateCode(6, 0, 16, (0, 1), 1.0), LatencyCode(6, 0, 16, (0, 1), 0.0, 6)):
+    for kind in ("rate", "latency"):
+        code = build({"type": kind}, 6, range=(0, 16))
         compressed = code.compress(values)
         assert np.array_equal(compressed, code.compress(values.astype(np.float64)))
 
@@ -139,15 +141,15 @@ def test_all_types_of_numbers_give_equal_results(dtype):
 def test_values_outside_the_range_are_found(wrong: float):
     values = np.full((3, 2, 2), 0.5)
     values[1, 0, 1] = wrong
-    for code in (RateCode(5, 0, 1, (0, 1), 1.0), LatencyCode(5, 0, 1, (0, 1), 0.0, 5)):
-        assert code.is_valid(values).tolist() == [True, False, True]
+    for kind in ("rate", "latency"):
+        assert build({"type": kind}, 5).is_valid(values).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("wrong", [2, -1, 0.5, np.nan])
 def test_values_other_than_0_and_1_are_found(wrong: float):
     values = np.zeros((3, 4, 2))
     values[2, 3, 1] = wrong
-    assert SpikeCode(4, 4, 2).is_valid(values).tolist() == [True, True, False]
+    assert build({"type": "spikes"}, 4, 4, 2).is_valid(values).tolist() == [True, True, False]
 
 
 def test_latency_within_the_sample_only():
@@ -161,14 +163,14 @@ def test_latency_within_the_sample_only():
 def test_the_ends_of_the_range_are_exact_in_any_precision(dtype):
     """0.1 in float32 is above 0.1; without rounding, an image's background would spike."""
     values = np.array([[0.1, 0.3, 0.9]], dtype)
-    code = LatencyCode(9, 0.1, 0.9, (0, 1), 0.0, 9)
-    assert code.compress(values).tolist() == [[-1, 6, 0]]
-    assert RateCode(9, 0.1, 0.9, (0, 1), 1.0).compress(values)[0, [0, 2]].tolist() == [0.0, 1.0]
+    latency, rate = (build({"type": kind}, 9, range=(0.1, 0.9)) for kind in ("latency", "rate"))
+    assert latency.compress(values).tolist() == [[-1, 6, 0]]
+    assert rate.compress(values)[0, [0, 2]].tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_a_value_at_the_threshold_is_silent_in_any_precision(dtype):
-    code = LatencyCode(9, 0.0, 1.0, (0, 1), 0.3, 9)
+    code = build({"type": "latency", "silent_below": 0.3}, 9)
     assert code.compress(np.array([[0.3, 0.31]], dtype)).tolist() == [[-1, 6]]
 
 

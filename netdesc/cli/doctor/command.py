@@ -26,9 +26,7 @@ _VERDICTS = {
 
 
 @click.command(epilog="\b\nExamples:\n  netdesc doctor\n  netdesc doctor --json > doctor.json")
-@options.as_json
-@options.quiet
-@click.pass_obj
+@options.json_and_quiet
 def doctor(output: Output) -> int:
     """Check that netdesc works on this machine, and say how to repair what does not.
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 )
 @click.argument("source", metavar="FILE.json|RUN|FILE.net", type=click.Path(path_type=Path))
 @options.overrides
-@options.as_json
-@click.pass_obj
+@options.json
 def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     """Show a network: its layers, neurons and memory, and the defaults that netdesc filled in.
 

@@ -60,6 +60,7 @@ def tagged_members(annotation: Any) -> dict[str | int, Any]:
     found: dict[str | int, Any] = {}
     for inner in get_args(annotation):
         tags = [each.tag for each in get_args(inner) if isinstance(each, Tag)]
+        tags += type_names(inner) if inner in models(annotation) else ()
         found |= dict.fromkeys(tags, inner) or tagged_members(inner)
     return found
 

@@ -62,6 +62,7 @@ CASES = [
     ("/format", '"1"', "ND103", "/format", "format must be"),
     ("/format", "true", "ND103", "/format", "format must be"),
     ("/layers/0/<dense>", "1", "ND101", "/layers/0/<dense>", 'unknown field "<dense>"'),
+    ("/layers/0/dense", "1", "ND101", "/layers/0/dense", 'unknown field "dense"'),
     ("/training/optimizer/<adam>", "1", "ND101", "/training/optimizer/<adam>", "<adam>"),
     ("/layers/0/neuron", '"Cuba"', "ND201", "/layers/0/neuron", 'did you mean "cuba"?'),
     ("/layers/0/from", '"hidden"', "ND206", "/layers/0/from", "reads itself"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
-from netdesc.sections import Section, field, type_tag
+from netdesc.sections import Section, field
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Milestone = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -63,13 +63,7 @@ class Sgd(Section):
     nesterov: bool = field("True computes the step as Nesterov's momentum does.", default=False)
 
 
-Optimizer = Annotated[
-    Annotated[Adam, Tag("<adam>")]
-    | Annotated[AdamW, Tag("<adamw>")]
-    | Annotated[RAdam, Tag("<radam>")]
-    | Annotated[Sgd, Tag("<sgd>")],
-    Discriminator(type_tag),
-]
+Optimizer = Annotated[Adam | AdamW | RAdam | Sgd, Field(discriminator="type")]
 
 
 class ConstantSchedule(Section):
@@ -142,12 +136,8 @@ class PlateauSchedule(Section):
 
 
 Schedule = Annotated[
-    Annotated[ConstantSchedule, Tag("<constant>")]
-    | Annotated[CosineSchedule, Tag("<cosine>")]
-    | Annotated[StepSchedule, Tag("<step>")]
-    | Annotated[MilestonesSchedule, Tag("<milestones>")]
-    | Annotated[PlateauSchedule, Tag("<plateau>")],
-    Discriminator(type_tag),
+    ConstantSchedule | CosineSchedule | StepSchedule | MilestonesSchedule | PlateauSchedule,
+    Field(discriminator="type"),
 ]
 
 

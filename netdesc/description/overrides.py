@@ -213,8 +213,6 @@ def _default(data: Any, parts: Parts) -> Any:
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
     """Makes file paths from ``--set`` absolute. They are relative to the working directory."""
-    if not changed:
-        return
     for parts in structure.file_path_locations(Document, data):
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
             holder = lookup(data, parts[:-1])

@@ -46,7 +46,7 @@ class KernelSection(SynapticSection):
 
     @property
     def strides(self) -> Pair:
-        return 1, 1
+        return both(getattr(self, "stride", None) or self.kernel)
 
     @property
     def paddings(self) -> Pair:
@@ -54,11 +54,11 @@ class KernelSection(SynapticSection):
 
     @property
     def dilations(self) -> Pair:
-        return 1, 1
+        return both(getattr(self, "dilation", 1))
 
     @property
     def output_paddings(self) -> Pair:
-        return 0, 0
+        return both(getattr(self, "output_padding", 0))
 
     def groups_of(self, channels: int) -> int:
         """Returns the number of groups of channels, for so many channels of the input."""
@@ -143,14 +143,6 @@ class Convolution(KernelSection):
         le=1 << 16,
     )
 
-    @property
-    def strides(self) -> Pair:
-        return both(self.stride)
-
-    @property
-    def dilations(self) -> Pair:
-        return both(self.dilation)
-
     def groups_of(self, channels: int) -> int:
         return self.groups
 
@@ -189,10 +181,6 @@ class ConvTranspose(Convolution):
         default=0,
     )
 
-    @property
-    def output_paddings(self) -> Pair:
-        return both(self.output_padding)
-
     def output_shape(self, shape: Shape) -> Shape:
         limits = (max(pair) for pair in zip(self.strides, self.dilations, strict=True))
         if any(extra >= limit for extra, limit in zip(self.output_paddings, limits, strict=True)):
@@ -220,10 +208,6 @@ class OneWeight(KernelSection):
     weight_scale: float = field(
         "Initial value of the one weight.", unit="1", default=1.0, gt=0, le=1e6
     )
-
-    @property
-    def strides(self) -> Pair:
-        return self.kernel_size if self.stride is None else both(self.stride)
 
     def groups_of(self, channels: int) -> int:
         return channels

@@ -195,7 +195,7 @@ def _check_older(
         replace(each, **nowhere, related=(), notes=(*each.notes, note)) for each in diagnostics
     ]
     if description is not None:
-        changed = frozenset(migrations.changed_paths(old, data))
+        changed = migrations.changed_paths(old, data)
         provenance = replace(description.provenance, migrated=changed)
         description = replace(
             description, text=source.text, provenance=provenance, warnings=diagnostics

@@ -39,7 +39,9 @@ class Provenance:
             at = pointer(parts)
             if parts in self.replaced:
                 found[at] = "Python"
-            elif any(parts[:length] in self.overridden for length in range(1, len(parts) + 1)):
+            elif self.overridden and any(
+                parts[:length] in self.overridden for length in range(1, len(parts) + 1)
+            ):
                 found[at] = "--set"
             elif parts in self.migrated:
                 found[at] = "migration"

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from netdesc.description.files.array_source import (
     MAX_ARRAY_BYTES,

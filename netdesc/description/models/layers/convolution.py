@@ -9,6 +9,7 @@ from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSe
 from netdesc.description.models.layers.windows import (
     Count,
     CountOrZero,
+    Number,
     Pair,
     both,
     require_image,
@@ -115,13 +116,8 @@ class KernelSection(SynapticSection):
 class Convolution(KernelSection):
     """Base class of the convolutions, which have a kernel for each pair of channels."""
 
-    channels: int = field(
-        "Number of channels of the output.",
-        unit="channels",
-        ge=1,
-        le=1 << 16,
-        placeholder=1,
-        example=16,
+    channels: Number = field(
+        "Number of channels of the output.", unit="channels", placeholder=1, example=16
     )
     stride: Count = field(
         "Rows and columns from one kernel to the next: one number for both, or [rows, columns].",
@@ -134,13 +130,11 @@ class Convolution(KernelSection):
         unit="pixels",
         default=1,
     )
-    groups: int = field(
+    groups: Number = field(
         "Number of groups into which the channels of input and output are divided; a channel of "
         "the output reads only the channels of its group.",
         unit="groups",
         default=1,
-        ge=1,
-        le=1 << 16,
     )
 
     def groups_of(self, channels: int) -> int:

@@ -6,9 +6,9 @@ import bisect
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, cast
 
 from netdesc.description.json_pointer import ABSENT, member, members
 
@@ -66,13 +66,13 @@ class Node:
         self._text = text
         self._nodes: dict[str | int, Node] = {}
         self._key_spans: dict[str, Span] = {}
-        self._unread = iter(members(value))
+        self._unread: Iterator[str | int] = iter(_parts(value))
         self._at = _after_space(text.text, start + 1)
 
     @property
     def is_filled(self) -> bool:
         """True for an object or list that is not empty."""
-        return bool(self.value) and isinstance(self.value, dict | list)
+        return bool(_parts(self.value))
 
     def find(self, parts: Sequence[str | int]) -> Node | None:
         """Returns the node at a path, or ``None`` if the tree does not have it."""
@@ -103,6 +103,13 @@ class Node:
         _, end = _SPAN_DECODER.raw_decode(text, at)
         self._nodes[part] = Node(member(self.value, part), self._text, at, end)
         self._at = _after_space(text, _after_space(text, end) + 1)
+
+
+def _parts(value: Any) -> Collection[str | int]:
+    """Returns the keys of an object, or the indices of a list, without a copy."""
+    if isinstance(value, dict):
+        return cast("dict[str | int, Any]", value)
+    return range(len(cast("list[Any]", value))) if isinstance(value, list) else ()
 
 
 def read_valid(text: str) -> Node | None:

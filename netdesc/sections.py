@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -96,15 +96,6 @@ def field(
     shown = default.model_dump() if isinstance(default, BaseModel) else default
     described += f" Default: {json.dumps(shown)}."
     return Field(default=default, description=described, json_schema_extra=extra, **limits)
-
-
-def type_tag(value: object) -> str | None:
-    """Returns ``<TYPE>``, by which pydantic chooses a union's member; ``None`` without ``type``."""
-    if isinstance(value, Mapping):
-        kind = cast("Mapping[str, object]", value).get("type")
-    else:
-        kind = getattr(value, "type", None)
-    return f"<{kind}>" if isinstance(kind, str) else None
 
 
 def form_tag(value: object) -> str:

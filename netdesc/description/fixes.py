@@ -88,13 +88,10 @@ def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
     name = certain_name(old, structure.fields(model))
     if name is None or name in members(holder):
         return None
-    if isinstance(value, list) and not _may_be_list(structure.fields(model)[name].annotation):
+    forms = structure.alternatives(structure.fields(model)[name].annotation)
+    if isinstance(value, list) and not any(get_origin(each) is tuple for each in forms):
         return None  # a list of seeds is more than a misspelt seed
     return PathFix("rename", (*parent, name), old=old)
-
-
-def _may_be_list(annotation: Any) -> bool:
-    return any(get_origin(each) is tuple for each in structure.alternatives(annotation))
 
 
 def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:

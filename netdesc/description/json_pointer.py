@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
+
+ABSENT = object()
 
 
 def pointer(parts: Iterable[str | int]) -> str:
@@ -33,6 +35,19 @@ def members(value: Any) -> dict[str | int, Any]:
     if isinstance(value, dict):
         return cast("dict[str | int, Any]", value)
     return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}
+
+
+def leaves(
+    value: Any, other: Any, parts: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
+    """Yields the path of each scalar and of each empty object or list in ``value``, with the value
+    there and the one that ``other`` has at this path, or ``ABSENT``.
+    """
+    held = members(value)
+    if not held:
+        yield parts, value, other
+    for key, inner in held.items():
+        yield from leaves(inner, member(other, key, ABSENT), (*parts, key))
 
 
 def dotted(parts: Iterable[str | int]) -> str:

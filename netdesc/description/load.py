@@ -195,7 +195,7 @@ def _check_older(
         replace(each, **nowhere, related=(), notes=(*each.notes, note)) for each in diagnostics
     ]
     if description is not None:
-        changed = frozenset(migrations.changed_paths(old, data))
+        changed = migrations.changed_paths(old, data)
         provenance = replace(description.provenance, migrated=changed)
         description = replace(
             description, text=source.text, provenance=provenance, warnings=diagnostics
@@ -292,8 +292,6 @@ def _check_format(source_map: SourceMap) -> Diagnostic | None:
         return None
     if source_map.is_guessed(("format",)):
         return None
-    if version > FORMAT:
-        message = f"written for format {version}; this netdesc reads {FORMAT}"
-    else:
-        message = f"there is no format {version}; this netdesc reads {FORMAT}"
+    what = "written for" if version > FORMAT else "there is no"
+    message = f"{what} format {version}; this netdesc reads {FORMAT}"
     return source_map.diagnostic("ND110", ("format",), message)

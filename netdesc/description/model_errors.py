@@ -157,7 +157,7 @@ def _hint_for_neuron(data: Any) -> str:
 
 def _no_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     """Returns the diagnostic of a value for which no ``type`` chooses a model."""
-    if error.context["discriminator"] == "form_tag()":
+    if error.context.get("discriminator") == "form_tag()":
         return _wrong_form(error, source_map)
     value: Any = error.value
     if not isinstance(value, dict):
@@ -306,6 +306,7 @@ _DIAGNOSE = {
     "missing": _missing_field,
     "union_tag_invalid": _no_type,
     "union_tag_not_found": _no_type,
+    "dict_type": _no_type,
     "literal_error": _unknown_choice,
     **dict.fromkeys((*_LIMITS, "finite_number"), _limit),
     **dict.fromkeys(("too_short", "too_long", "string_too_short", "string_too_long"), _length),

@@ -29,12 +29,10 @@ _MAX_SEARCHED_NEURONS = 3
 @functools.cache
 def alternatives(annotation: Any) -> tuple[Any, ...]:
     """Returns the types of an annotation: unions are flattened, ``Annotated`` is removed."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return alternatives(arguments[0])
-    if origin in (Union, UnionType):
-        return tuple(each for member in arguments for each in alternatives(member))
-    return (annotation,)
+    return tuple(
+        get_args(each)[0] if get_origin(each) is Annotated else each
+        for each in branches(annotation)
+    )
 
 
 def branches(annotation: Any) -> Iterator[Any]:
@@ -60,6 +58,7 @@ def tagged_members(annotation: Any) -> dict[str | int, Any]:
     found: dict[str | int, Any] = {}
     for inner in get_args(annotation):
         tags = [each.tag for each in get_args(inner) if isinstance(each, Tag)]
+        tags += type_names(inner) if inner in models(annotation) else ()
         found |= dict.fromkeys(tags, inner) or tagged_members(inner)
     return found
 

@@ -7,7 +7,7 @@ of long lists and objects are validated first, and the rest only if these have f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -15,7 +15,6 @@ from pydantic_core import ErrorDetails
 
 from netdesc.description import model_structure as structure
 from netdesc.description.models import Document
-from netdesc.sections import Section
 
 MAX_ERRORS = 200
 """Largest number of reported errors. A file with more is probably not a description."""
@@ -24,13 +23,7 @@ _MAX_FIRST_ENTRIES = 500
 """Number of entries of a list or object that are validated first."""
 
 
-def _subclasses(model: type[Section]) -> Iterator[type[Section]]:
-    yield model
-    for each in model.__subclasses__():
-        yield from _subclasses(each)
-
-
-_NAMES = frozenset(name for each in _subclasses(Section) for name in structure.fields(each))
+_NAMES = frozenset(name for model in structure.model_paths() for name in structure.fields(model))
 """All field names of the language. Keys with these names are validated first, too."""
 
 

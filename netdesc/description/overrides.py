@@ -7,7 +7,6 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from netdesc.description import model_structure as structure
@@ -25,15 +24,6 @@ from netdesc.description.unsupported import hint_for_unsupported
 _MAX_SUGGESTIONS = 3
 """Largest number of paths that are suggested for a field's name."""
 NUMBER_TOO_LARGE = "ND014"
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """The path and the value of a ``--set`` argument, and its text as the user wrote it."""
-
-    parts: tuple[str, ...]
-    value: Any
-    text: str
 
 
 class OverrideError(ValueError):
@@ -57,7 +47,7 @@ def apply_overrides(
     for argument in arguments:
         attempt = copy.deepcopy(data)
         try:
-            parts = _set_value(attempt, _parse_argument(argument))
+            parts = _set_value(attempt, *_parse_argument(argument))
         except OverrideError as error:
             diagnostics.append(
                 Diagnostic(
@@ -80,7 +70,8 @@ def apply_overrides(
     return data, changed, diagnostics
 
 
-def _parse_argument(argument: str) -> Override:
+def _parse_argument(argument: str) -> tuple[list[str], Any]:
+    """Returns the path and the value of a ``--set`` argument."""
     path, equals, text = argument.partition("=")
     path = path.strip()
     if not equals or path in ("", "/"):
@@ -92,7 +83,7 @@ def _parse_argument(argument: str) -> Override:
         _refuse_other_notations(path)
     if "" in parts:
         raise OverrideError("ND111", f"{path} has an empty part")
-    return Override(tuple(parts), _parse_value(text), argument)
+    return parts, _parse_value(text)
 
 
 def _refuse_other_notations(path: str) -> None:
@@ -120,32 +111,34 @@ def _parse_value(text: str) -> Any:
     return text
 
 
-def _set_value(data: dict[str, Any], override: Override) -> Parts:
-    """Sets one value, and creates missing sections on its path. Returns the path.
+def _set_value(data: dict[str, Any], path: Sequence[str], value: Any) -> Parts:
+    """Sets one value, and creates missing sections on its path. Returns the path, with indices.
 
     OverrideError if the path does not exist, or if the override would change the format.
     """
     holder: Any = data
     parts: Parts = ()
-    for part in override.parts[:-1]:
-        key = _resolve_part(holder, part, parts, data, override)
+    for part in path[:-1]:
+        key = _resolve_part(holder, part, parts, data, path)
         if isinstance(holder, dict):
             section = cast("dict[str, Any]", holder)
             if section.get(str(key)) is None:
                 section[str(key)] = _default(data, (*parts, key))
         holder = cast("Any", holder)[key]
         parts = (*parts, key)
-    if override.parts == ("format",) and override.value != FORMAT:
+    if path == ["format"] and value != FORMAT:
         message = f"--set cannot change the format of a document; this netdesc reads {FORMAT}"
         hint = "netdesc migrate writes one of an older format in the present one"
         raise OverrideError("ND112", message, hint)
-    last = _resolve_part(holder, override.parts[-1], parts, data, override)
+    last = _resolve_part(holder, path[-1], parts, data, path)
     parts = (*parts, last)
-    holder[last] = override.value
+    holder[last] = value
     return parts
 
 
-def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Override) -> str | int:
+def _resolve_part(
+    holder: Any, part: str, parts: Parts, data: Any, path: Sequence[str]
+) -> str | int:
     """Returns the key in an object, or the index in a list, for one part of a path.
 
     ``holder`` is the object or list, and ``parts`` its path. OverrideError if it has no such part.
@@ -167,7 +160,7 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Ove
     if structure.annotations_at((*parts, part), data):
         return part
     present = cast("dict[str, Any]", holder)
-    if part in present and part != override.parts[-1]:
+    if part in present and part != path[-1]:
         return part
     candidates = structure.models_at(parts, data)
     if structure.choose_model(candidates, holder) is None and any(
@@ -213,8 +206,6 @@ def _default(data: Any, parts: Parts) -> Any:
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
     """Makes file paths from ``--set`` absolute. They are relative to the working directory."""
-    if not changed:
-        return
     for parts in structure.file_path_locations(Document, data):
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
             holder = lookup(data, parts[:-1])

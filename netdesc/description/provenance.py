@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from netdesc.description.json.tree import Parts
-from netdesc.description.json_pointer import member, members, pointer
+from netdesc.description.json_pointer import ABSENT, leaves, pointer
 from netdesc.description.models import Document, Origin
-
-_ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -36,33 +34,17 @@ class Provenance:
         If the document is a lock, its values keep the origins that the lock records.
         """
         locked = self.document.lock.origins if self.document.lock is not None else {}
-        changed = {pointer(parts) for parts in self.overridden}
-        migrated = {pointer(parts) for parts in self.migrated}
-        replaced = {pointer(parts) for parts in self.replaced}
         found: dict[str, Origin] = {}
-        for at, is_set in _leaves(self.document.model_dump(mode="json"), self.data, ""):
-            if at in replaced:
+        for parts, _, written in leaves(self.document.model_dump(mode="json"), self.data):
+            at = pointer(parts)
+            if parts in self.replaced:
                 found[at] = "Python"
-            elif changed and any(place in changed for place in _enclosing(at)):
+            elif self.overridden and any(
+                parts[:length] in self.overridden for length in range(1, len(parts) + 1)
+            ):
                 found[at] = "--set"
-            elif at in migrated:
+            elif parts in self.migrated:
                 found[at] = "migration"
             else:
-                found[at] = locked.get(at, self.source) if is_set else "default"
+                found[at] = "default" if written is ABSENT else locked.get(at, self.source)
         return found
-
-
-def _leaves(value: Any, data: Any, at: str) -> Iterator[tuple[str, bool]]:
-    """Yields the pointer of each scalar or empty value, and whether ``data`` contain the value."""
-    held = members(value)
-    if not held:
-        yield at, data is not _ABSENT
-    for key, inner in held.items():
-        yield from _leaves(inner, member(data, key, _ABSENT), at + pointer((key,)))
-
-
-def _enclosing(at: str) -> Iterator[str]:
-    """Yields a pointer, then the pointers of all objects and lists that contain its value."""
-    while at:
-        yield at
-        at = at.rpartition("/")[0]

@@ -61,13 +61,11 @@ class Source:
         """Returns the offset of a line and column, both counted from 1."""
         return self._line_starts[line - 1] + column - 1
 
-    @cached_property
-    def _lines(self) -> list[str]:
-        return self.text.split("\n")
-
     def line(self, number: int) -> str:
         """Returns the line with this number, counted from 1, without its line feed."""
-        return self._lines[number - 1]
+        start = self._line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : end if end >= 0 else None]
 
 
 _INHERITED = ("/dev/stdin", "/dev/fd/")

@@ -215,28 +215,20 @@ def _insertion(text: str, holder: Node, path_fix: PathFix) -> tuple[Span, str]:
 
 def locate(place: Located, source: Source, span: Span) -> Located:
     """Adds the lines, columns and excerpt of a span to a diagnostic or related place."""
-    start, end = span
-    line, column = source.place(start)
-    end_line, end_column = source.place(max(end, start))
-    return replace(
-        place,
-        line=line,
-        column=column,
-        end_line=end_line,
-        end_column=end_column,
-        excerpt=source.line(line),
-    )
+    lines = _line_range(source, *span)
+    return replace(place, **lines, excerpt=source.line(lines["line"]))
 
 
 def _locate_fix(fix: Fix, source: Source) -> Fix:
     """Adds lines and columns to the edits of a fix."""
-    edits = tuple(
-        replace(edit, line=line, column=column, end_line=end_line, end_column=end_column)
-        for edit in fix.edits
-        for line, column in (source.place(edit.start),)
-        for end_line, end_column in (source.place(edit.end),)
-    )
-    return Fix(fix.title, edits)
+    edits = (replace(each, **_line_range(source, each.start, each.end)) for each in fix.edits)
+    return Fix(fix.title, tuple(edits))
+
+
+def _line_range(source: Source, start: int, end: int) -> dict[str, int]:
+    line, column = source.place(start)
+    end_line, end_column = source.place(max(end, start))
+    return {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
 
 
 def locate_text_diagnostic(found: TextDiagnostic, source: Source) -> Diagnostic:

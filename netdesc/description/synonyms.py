@@ -116,10 +116,6 @@ for _field, _formula, _names in _MEANINGS:
     for _name in _names.split():
         FIELDS.setdefault(_name, []).append(Suggestion(_field, _formula))
 
-_IF = '"lif" with "voltage_decay": 0 is an IF neuron'
-TYPE_HINTS: dict[str, str] = dict.fromkeys(("if", "ifnode", "if_node"), _IF)
-"""Maps a type of another tool to a hint with the type and the values that mean the same."""
-
 TYPES = by_name(
     {
         "lif": "leaky lifnode lif_node plif parametriclifnode",
@@ -195,7 +191,7 @@ def hint_for_type(name: str, known: Iterable[str]) -> str:
         return f'did you mean "{other}"?'
     if other in NEURONS:
         return f'"{other}" is a type of neurons: they are in the field "neuron" of a dense layer'
-    return _hint_for_other_type(name) or did_you_mean(name, known)
+    return hint_for_unsupported_type(name) or did_you_mean(name, known)
 
 
 def hint_for_neuron(name: str) -> str:
@@ -203,13 +199,9 @@ def hint_for_neuron(name: str) -> str:
     other = _our_type(name)
     if other in NEURONS:
         return f'add it to "neurons": "{name}": {{"type": "{other}", …}}'
-    return _hint_for_other_type(name)
+    return hint_for_unsupported_type(name)
 
 
 def _our_type(name: str) -> str:
     name = normalise_name(name)
     return TYPES.get(name, name)
-
-
-def _hint_for_other_type(name: str) -> str:
-    return TYPE_HINTS.get(normalise_name(name), "") or hint_for_unsupported_type(name)

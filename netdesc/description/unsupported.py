@@ -41,6 +41,7 @@ FIELDS = by_name(
 
 TYPES = by_name(
     {
+        '"lif" with "voltage_decay": 0 is an IF neuron': "if ifnode if_node",
         _CONVOLUTION_1D: "conv1d convolution1d",
         'write "conv": a kernel has a height and a width': "conv3d",
         "gated cells are not in the language: write such a network as a loop in Python": (

@@ -121,10 +121,8 @@ def test_errors_revealed_by_a_fix_are_fixed_too():
     text = text.replace(', "optimizer": {"type": "adam", "learning_rate": 0.001}', "")
     assert _errors(text) == ["ND101", "ND101", "ND104", "ND101", "ND103"]
     result = _fixed(text)
-    assert json.loads(result.after.text)["training"]["optimizer"] == {
-        "type": "adam",
-        "learning_rate": 0.1,
-    }
+    optimizer = json.loads(result.after.text)["training"]["optimizer"]
+    assert optimizer == {"type": "adam", "learning_rate": 0.1}
     assert codes(result.left) == ["ND301", "ND301"]
 
 
@@ -193,18 +191,10 @@ def slips(draw) -> tuple[str, str]:
 def misspelt(draw, word: str) -> str:
     at = draw(st.integers(0, len(word) - 1))
     letter = draw(st.sampled_from(LETTERS))
-    return draw(
-        st.sampled_from(
-            [
-                word[:at] + word[at + 1 :],
-                word[:at] + letter + word[at:],
-                word[:at] + letter + word[at + 1 :],
-                word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :],
-                word.upper(),
-                word.replace("_", ""),
-            ]
-        )
-    )
+    start, after = word[:at], word[at + 1 :]
+    known = [start + after, start + letter + word[at:], start + letter + after]
+    known += [start + after[:1] + word[at] + after[1:], word.upper(), word.replace("_", "")]
+    return draw(st.sampled_from(known))
 
 
 @UNHURRIED
@@ -237,12 +227,9 @@ def test_a_completely_fixed_document_equals_the_original(documents):
     result = _fixed(text)
     if not result.fixed or _errors(result.after.text):
         return
-    was, is_now = (TOKEN.findall(each) for each in (sound, result.after.text))
-    slipped = TOKEN.findall(text)
+    was, slipped, is_now = map(TOKEN.findall, (sound, text, result.after.text))
     if len(was) != len(is_now):
         return  # a format was added in another place than it stood
     for meant, given_, now in zip(was, slipped, is_now, strict=True):
         # What was right is as it was, and what was mended is what was meant.
         assert now in (meant, given_)
-        if given_ == meant:
-            assert now == meant

@@ -25,15 +25,16 @@ from netdesc.description.files.array_values import (
     find_input_problem,
     first_wrong_value,
 )
+from netdesc.description.files.file_context import FileContext
 from netdesc.description.files.npy import KIND_NAMES, Header, join_shape
 from netdesc.description.files.npz import CompressionRatioError
 from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, TrainingSet
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Arrays, Document, RateClassifier
+from netdesc.description.models import Arrays, RateClassifier
 from netdesc.description.models.arrays import LEARNT_FROM
 from netdesc.description.shape_trace import output_locations, shape_locations
-from netdesc.description.shapes import INPUT, Shape
-from netdesc.description.source_map import RelatedPath, SourceMap
+from netdesc.description.shapes import INPUT
+from netdesc.description.source_map import RelatedPath
 from netdesc.description.spelling import allowed_note, did_you_mean
 
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
@@ -48,40 +49,25 @@ class ArrayChecks:
     holds its array. Other fields are in the document's section ``data``, and their arrays in
     ``data.path``.
 
-    ``output_shape`` and ``output_steps`` are those of the network's output; the shape is None if
-    it is unknown. ``shape_trace`` is a text that shows how this shape follows from the layers.
-    ``run`` sets ``training_set`` and ``unchecked``, which names the arrays whose values are not
-    checked because they are too large.
+    ``run`` fills ``diagnostics`` and sets ``training_set``.
     """
 
     def __init__(
         self,
-        document: Document,
+        context: FileContext,
         data: Arrays,
-        source_map: SourceMap,
-        output_shape: Shape | None,
-        output_steps: int,
-        shape_trace: str = "",
+        source: ArraySource,
         files: Mapping[str, tuple[Parts, str]] | None = None,
     ) -> None:
-        self.document = document
-        self.data = data
-        self.source_map = source_map
-        self.shape_trace = shape_trace
+        self.context, self.document = context, context.document
+        self.data, self.source = data, source
         self.files = files or {}
-        self.output_shape, self.output_steps = output_shape, output_steps
-        self.classes = None if output_shape is None else math.prod(output_shape)
+        self.output_shape, self.output_steps = context.wiring.outputs[-1], context.wiring.steps[-1]
+        self.classes = None if self.output_shape is None else math.prod(self.output_shape)
         self.diagnostics: list[Diagnostic] = []
         self.training_set = TrainingSet()
-        self.unchecked: list[str] = []
 
-    def run(self, source: ArraySource) -> list[Diagnostic]:
-        """Returns the diagnostics of the arrays, and sets ``training_set``."""
-        self.source = source
-        self._check_arrays()
-        return self.diagnostics
-
-    def _check_arrays(self) -> None:
+    def run(self) -> None:
         data = self.data
         inputs = self._header("inputs", data.inputs, "biuf")
         labels = targets = split = None
@@ -112,7 +98,8 @@ class ArrayChecks:
     def _add(self, code: str, field: str, message: str, **details: Any) -> None:
         """Adds a diagnostic at a field of ``data``. ``details`` are those of ``SourceMap``."""
         parts, _ = self._file(field)
-        self.diagnostics.append(self.source_map.diagnostic(code, parts, message, **details))
+        diagnostic = self.context.source_map.diagnostic(code, parts, message, **details)
+        self.diagnostics.append(diagnostic)
 
     def _file(self, field: str) -> tuple[Parts, str]:
         """Returns the place of a field in the document, and the name of its array's file."""
@@ -174,10 +161,10 @@ class ArrayChecks:
         return self._read(field, partial(array_values, self.source, name))
 
     def _is_too_large(self, name: str, header: Header) -> bool:
-        """Whether an array exceeds ``MAX_CHECKED_BYTES``; then ``unchecked`` names it."""
+        """Whether an array exceeds ``MAX_CHECKED_BYTES``; then ``context.unchecked`` names it."""
         if header.bytes <= MAX_CHECKED_BYTES:
             return False
-        self.unchecked.append(
+        self.context.unchecked.append(
             f"the values of the array {quote_name(name)} of {self.data.path} were not checked: it "
             f"has more than {MAX_CHECKED_BYTES >> 20:,} MiB"
         )
@@ -321,7 +308,7 @@ class ArrayChecks:
     def _add_about_output(
         self, code: str, field: str, message: str, hint: str = "", notes: tuple[str, ...] = ()
     ) -> None:
-        notes = (*notes, f"shapes: {self.shape_trace}")
+        notes = (*notes, f"shapes: {self.context.output_trace}")
         related = output_locations(self.document)
         self._add(code, field, message, hint=hint, notes=notes, related=related)
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
 from netdesc.description.source import file_size
@@ -37,15 +37,28 @@ class Location(NamedTuple):
     offset: int
 
 
-class ArraySource(Protocol):
-    """A file or a folder of arrays. ArrayFileError is the only exception of its methods."""
+class OpenedArray(NamedTuple):
+    """An open file of one array. ``offset`` is where its values begin, None if compressed."""
+
+    header: Header
+    offset: int | None
+    npy: IO[bytes]
+    """The array as an .npy file."""
+
+
+class ArraySource:
+    """A file or a folder of arrays. ArrayFileError is the only exception of its methods.
+
+    Subclasses say which arrays there are, in which files, and how one is opened.
+    """
 
     @property
-    def names(self) -> list[str]: ...
+    def names(self) -> list[str]:
+        raise NotImplementedError
 
     def header(self, name: str) -> Header:
         """Returns type and shape of an array, after checking that the file can hold its values."""
-        ...
+        return self._open(name, lambda opened: opened.header)
 
     def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
         """Opens an array as an .npy file and returns ``parse(file)``.
@@ -53,11 +66,31 @@ class ArraySource(Protocol):
         An example of ``parse`` is ``numpy.lib.format.read_array``. Arrays of Python objects and of
         records are refused.
         """
-        ...
+
+        def parse_numbers(opened: OpenedArray) -> Parsed:
+            where = f"in its array {quote_name(name)}"
+            if opened.header.kind == "O":
+                raise ArrayFileError(
+                    f"holds pickled Python objects {where}, which netdesc never loads"
+                )
+            if opened.header.kind == "V":
+                raise ArrayFileError(f"holds records {where}")
+            return parse(opened.npy)
+
+        return self._open(name, parse_numbers)
 
     def location(self, name: str) -> Location | None:
         """Returns where the values of an array are; None if they are compressed."""
-        ...
+        offset = self._open(name, lambda opened: opened.offset)
+        return None if offset is None else Location(self._path(name), offset)
+
+    def _path(self, name: str) -> Path:
+        """Returns the file that holds an array."""
+        raise NotImplementedError
+
+    def _open(self, name: str, use: Callable[[OpenedArray], Parsed]) -> Parsed:
+        """Opens an array, checks that its file can hold it, and returns ``use(opened)``."""
+        raise NotImplementedError
 
 
 def is_mapped(source: ArraySource, name: str) -> bool:
@@ -83,28 +116,8 @@ def missing_array(name: str, names: Sequence[str]) -> ArrayFileError:
     return ArrayFileError(f"has no array {quote_name(name)}; its arrays: {known or 'none'}")
 
 
-def require_numbers(header: Header, name: str) -> None:
-    """Raises ArrayFileError if an array consists of Python objects or records."""
-    if header.kind == "O":
-        raise ArrayFileError(
-            f"holds pickled Python objects in its array {quote_name(name)}, which netdesc never "
-            "loads"
-        )
-    if header.kind == "V":
-        raise ArrayFileError(f"holds records in its array {quote_name(name)}")
-
-
-class OpenedArray(NamedTuple):
-    """An open file of one array. ``offset`` is where its values begin, None if compressed."""
-
-    header: Header
-    offset: int | None
-    npy: IO[bytes]
-    """The array as an .npy file."""
-
-
-class ArrayFiles:
-    """Arrays with a file each (see ``ArraySource``).
+class ArrayFiles(ArraySource):
+    """Arrays with a file each.
 
     ``open_array`` opens a file, after checking that it can hold the array.
     """
@@ -121,16 +134,8 @@ class ArrayFiles:
     def names(self) -> list[str]:
         return list(self._paths)
 
-    def header(self, name: str) -> Header:
-        return self._open(name, lambda opened: opened.header)
-
-    def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
-        require_numbers(self.header(name), name)
-        return self._open(name, lambda opened: parse(opened.npy))
-
-    def location(self, name: str) -> Location | None:
-        offset = self._open(name, lambda opened: opened.offset)
-        return None if offset is None else Location(self._paths[name], offset)
+    def _path(self, name: str) -> Path:
+        return self._paths[name]
 
     def _open(self, name: str, use: Callable[[OpenedArray], Parsed]) -> Parsed:
         if name not in self._paths:

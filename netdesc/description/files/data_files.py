@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
-from netdesc.description.files.file_kinds import KINDS, FileContext, FileKind
+from netdesc.description.files.file_context import FileContext
+from netdesc.description.files.file_kinds import KINDS, FileKind
 from netdesc.description.files.file_references import FileReference, file_references
 from netdesc.description.files.training_set import listed_training_set
 from netdesc.description.json.tree import Parts

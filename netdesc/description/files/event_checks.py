@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -19,10 +19,12 @@ from netdesc.description.files.event_files import (
     EventsError,
     open_events,
 )
+from netdesc.description.files.file_context import FileContext
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import EventFile, Time
-from netdesc.description.shapes import Shape
-from netdesc.description.source_map import RelatedPath, SourceMap
+from netdesc.description.shape_trace import output_locations, shape_locations
+from netdesc.description.shapes import INPUT, Shape
+from netdesc.description.source_map import RelatedPath
 
 MAX_EVENTS = 200_000
 """The events of larger files are checked only when training reads them."""
@@ -35,28 +37,31 @@ _MIN_UNIT_RATIO = 100
 class EventChecks:
     """Checks one event file of the document.
 
-    ``parts`` is the place of the file's path in the document. ``shape`` is the shape of the
-    network's input (or output, for a target), None if unknown. Diagnostics show
-    ``shape_locations`` and ``shape_trace`` to explain this shape. ``run`` sets ``unchecked``, which
-    says so if the events are not checked because the file is too large.
+    ``parts`` is the place of the file's path in the document.
     """
 
+    context: FileContext
     file: EventFile
-    time: Time
-    shape: Shape | None
-    source_map: SourceMap
     parts: Parts
-    shape_locations: tuple[RelatedPath, ...] = ()
-    shape_trace: str = ""
-    unchecked: list[str] = field(default_factory=list[str])
 
     @property
     def is_target(self) -> bool:
         return self.parts[-2] == "target"
 
+    @property
+    def time(self) -> Time:
+        return self.context.document.time
+
+    @property
+    def shape_locations(self) -> tuple[RelatedPath, ...]:
+        """The places that explain the shape of the network's input or, for a target, output."""
+        document = self.context.document
+        return output_locations(document) if self.is_target else shape_locations(document, INPUT)
+
     def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
         """Yields the diagnostics of the open file of ``size`` bytes. Raises OSError."""
-        path = self.file.path
+        path, context = self.file.path, self.context
+        shape = context.wiring.outputs[-1] if self.is_target else context.document.input.shape
         try:
             opened = open_events(file, suffix, size)
             events = opened.read() if opened.count <= MAX_EVENTS else None
@@ -66,11 +71,11 @@ class EventChecks:
             return
         if events is None:
             why = f"it has more than {MAX_EVENTS:,}"
-            self.unchecked.append(f"the events of {path} were not checked: {why}")
+            context.unchecked.append(f"the events of {path} were not checked: {why}")
         elif not opened.count:
             yield self._without_events(f"{path} has no events")
-        elif self.shape is not None:
-            yield from self._outside_events(events, self.shape, suffix)
+        elif shape is not None:
+            yield from self._outside_events(events, shape, suffix)
 
     def _outside_events(self, events: Columns, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
         indexed = _indexed_shape(events, shape)
@@ -91,7 +96,7 @@ class EventChecks:
         if is_larger:
             hints, related = [self._size_hint(needed, shape), *hints], self.shape_locations
             if self.is_target:
-                hints.append(f"shapes: {self.shape_trace} → target {list(needed)}")
+                hints.append(f"shapes: {self.context.output_trace} → target {list(needed)}")
         side, size = "outputs" if self.is_target else "inputs", " x ".join(map(str, shape))
         extent = f"the {size} {side} and {self.time.steps * self.time.step_ms:g} ms of the network"
         where = f"of {self.file.path} lie outside {extent}"
@@ -154,7 +159,7 @@ class EventChecks:
     ) -> Diagnostic:
         """Returns a diagnostic, with the first hint beside the caret and further hints as notes."""
         hint, *notes = hints or ("",)
-        return self.source_map.diagnostic(
+        return self.context.source_map.diagnostic(
             code,
             self.parts,
             message,

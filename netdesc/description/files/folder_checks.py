@@ -2,71 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
-from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.event_checks import EventChecks
 from netdesc.description.files.event_files import RECORD_BYTES
-from netdesc.description.json.tree import Parts
-from netdesc.description.models import Document, EventFile
+from netdesc.description.files.event_folders import class_files
+from netdesc.description.files.file_context import FileContext, Found
+from netdesc.description.files.file_references import FileReference
+from netdesc.description.files.training_set import TrainingSet
+from netdesc.description.models import EventFile, EventFolders
 from netdesc.description.models.data import Rounding
-from netdesc.description.shape_trace import output_locations, shape_locations
-from netdesc.description.shapes import INPUT
-from netdesc.description.source_map import SourceMap
+from netdesc.description.shape_trace import output_locations
 
 
-def check_classes(
-    document: Document,
-    source_map: SourceMap,
-    parts: Parts,
-    name: str,
-    found: Sequence[str],
-    known: Sequence[str],
-    outputs: int | None,
-) -> Iterator[Diagnostic]:
-    """Checks the classes ``found`` in the folder ``name`` by those to train on, ``known``."""
-    if not found:
-        message = f"{name} has no folder with event files"
-        yield source_map.diagnostic("ND327", parts, message, hint="each class is a folder")
-        return
-    unknown = [each for each in found if each not in known]
-    if unknown:
-        message = f'{name} has the class "{unknown[0]}", which no training sample has'
-        yield source_map.diagnostic("ND328", parts, message)
-    elif outputs is not None and len(found) > outputs:
-        message = f"{name} has {len(found)} classes; the network has {outputs} outputs"
-        related = output_locations(document)
-        yield source_map.diagnostic("ND316", parts, message, related=related)
-
-
-def check_recordings(
-    document: Document,
-    source_map: SourceMap,
-    parts: Parts,
-    name: str,
-    files: Sequence[Path],
-    rounding: Rounding,
-) -> Iterator[Diagnostic]:
-    """Checks the length of all ``files`` of the folder ``name``, and the events of the first one.
+def check_folder(context: FileContext, reference: FileReference, path: Path) -> Found:
+    """Checks a folder of classes, and of each class the lengths of its files and the first one.
 
     Raises OSError.
     """
+    data = cast("EventFolders", context.document.data)
+    found, train = class_files(path), context.resolve(data.train.path)
+    known = class_files(train) if train.is_dir() else found
+    yield from _check_classes(context, reference, found, known)
+    for files in found.values():
+        problems = list(_check_recordings(context, reference, files, data.rounding))
+        yield from problems
+        if problems:
+            break  # those of other classes are probably alike
+    if reference.parts[1] == "train":
+        count = sum(map(len, found.values())) or None
+        labels = frozenset(range(len(found))) or None
+        context.training_set = TrainingSet(count, labels, data.validation is not None)
+
+
+def _check_classes(
+    context: FileContext, reference: FileReference, found: Collection[str], known: Collection[str]
+) -> Found:
+    """Checks the names of the classes ``found`` by those to train on, ``known``."""
+    diagnostic, parts = context.source_map.diagnostic, reference.parts
+    outputs = context.wiring.outputs[-1]
+    units = None if outputs is None else math.prod(outputs)
+    if not found:
+        message = f"{reference.path} has no folder with event files"
+        yield diagnostic("ND327", parts, message, hint="each class is a folder")
+        return
+    unknown = [each for each in found if each not in known]
+    if unknown:
+        message = f'{reference.path} has the class "{unknown[0]}", which no training sample has'
+        yield diagnostic("ND328", parts, message)
+    elif units is not None and len(found) > units:
+        message = f"{reference.path} has {len(found)} classes; the network has {units} outputs"
+        related = output_locations(context.document)
+        yield diagnostic("ND316", parts, message, related=related)
+
+
+def _check_recordings(
+    context: FileContext, reference: FileReference, files: Sequence[Path], rounding: Rounding
+) -> Found:
+    """Checks the lengths of all ``files`` of a class, and the events of the first one."""
     for path in files:
         if path.suffix.lower() != ".npy" and path.stat().st_size % RECORD_BYTES:
-            message = f"{_short(name, path)} ends within an event; it is cut off"
-            yield source_map.diagnostic("ND304", parts, message)
+            message = f"{_short(reference.path, path)} ends within an event; it is cut off"
+            yield context.source_map.diagnostic("ND304", reference.parts, message)
             return
     first = files[0]
+    event_file = EventFile(path=_short(reference.path, first), rounding=rounding)
+    # Large files are not listed as unchecked: most files of a folder are not checked.
+    checks = EventChecks(replace(context, unchecked=[]), event_file, reference.parts)
     with first.open("rb") as file:
-        checks = EventChecks(
-            EventFile(path=_short(name, first), rounding=rounding),
-            document.time,
-            document.input.shape,
-            source_map,
-            parts,
-            shape_locations(document, INPUT),
-        )
         yield from checks.run(file, first.suffix.lower(), first.stat().st_size)
 
 

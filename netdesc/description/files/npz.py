@@ -13,22 +13,21 @@ import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from netdesc.description.files.array_source import (
     MAX_ARRAY_BYTES,
     MAX_READ_BYTES,
     ArrayFileError,
     ArraySource,
-    Location,
+    OpenedArray,
     Parsed,
     missing_array,
     npy_file,
     npy_folder,
     quote_name,
-    require_numbers,
 )
-from netdesc.description.files.npy import HEADER_ERRORS, Header, read_header
+from netdesc.description.files.npy import HEADER_ERRORS, read_header
 from netdesc.description.source import file_size
 
 MAX_DEFLATE_RATIO = 1032
@@ -50,8 +49,8 @@ class CompressionRatioError(ArrayFileError):
     """The compression ratio of an array is so high that a small file would fill the memory."""
 
 
-class Npz:
-    """The arrays of an open .npz file (see ``ArraySource``)."""
+class Npz(ArraySource):
+    """The arrays of an open .npz file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -76,29 +75,23 @@ class Npz:
         """The size of all arrays together, as declared in the table of contents."""
         return sum(info.file_size for info in self._members.values())
 
-    def header(self, name: str) -> Header:
-        with _translate_errors(name):
-            return self._header(self._member(name), name)
+    def _path(self, name: str) -> Path:
+        return Path(self._file.name)
 
-    def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
+    def _open(self, name: str, use: Callable[[OpenedArray], Parsed]) -> Parsed:
         with _translate_errors(name):
-            info = self._member(name)
-            require_numbers(self._header(info, name), name)
+            info, offset = self._member(name), None
             with self._zip.open(info) as member:
-                return parse(member)
-
-    def location(self, name: str) -> Location | None:
-        with _translate_errors(name):
-            info = self._member(name)
-            if info.compress_type != zipfile.ZIP_STORED:
-                return None
-            with self._zip.open(info) as member:
-                _, length = read_header(member)
-            self._file.seek(info.header_offset)
-            local = self._file.read(_LOCAL_HEADER_BYTES)
-            name_and_extra = sum(struct.unpack("<HH", local[-4:]))
-            offset = info.header_offset + _LOCAL_HEADER_BYTES + name_and_extra + length
-        return Location(Path(self._file.name), offset)
+                header, length = read_header(member)
+                if header.kind not in "OV":  # such arrays are never read
+                    self._check_size(info, name, length + header.bytes)
+                if info.compress_type == zipfile.ZIP_STORED:
+                    self._file.seek(info.header_offset)
+                    local = self._file.read(_LOCAL_HEADER_BYTES)
+                    name_and_extra = sum(struct.unpack("<HH", local[-4:]))
+                    offset = info.header_offset + _LOCAL_HEADER_BYTES + name_and_extra + length
+                member.seek(0)
+                return use(OpenedArray(header, offset, member))
 
     def _member(self, name: str) -> zipfile.ZipInfo:
         info = self._members.get(name)
@@ -112,12 +105,8 @@ class Npz:
             )
         return info
 
-    def _header(self, info: zipfile.ZipInfo, name: str) -> Header:
-        with self._zip.open(info) as member:
-            header, length = read_header(member)
-        if header.kind in "OV":
-            return header  # no size check: such arrays are never read
-        size = length + header.bytes
+    def _check_size(self, info: zipfile.ZipInfo, name: str, size: int) -> None:
+        """Raises ArrayFileError unless the file can hold an array of ``size`` bytes."""
         is_stored = info.compress_type == zipfile.ZIP_STORED
         if size > MAX_ARRAY_BYTES and not is_stored:
             raise ArrayFileError(
@@ -137,7 +126,6 @@ class Npz:
                 f"ratio must be at most {MAX_LARGE_ARRAY_RATIO} for more than "
                 f"{MAX_BYTES_AT_ANY_RATIO >> 20} MiB"
             )
-        return header
 
 
 @contextmanager

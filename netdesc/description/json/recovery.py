@@ -174,9 +174,6 @@ class Recovery:
         start, end = place(found.start), place(found.end)
         self._collector.add(found._replace(start=start, end=end, fix=fix, related=related))
 
-    def _shown(self, token: Token) -> str:
-        return show(self._text[token.start : token.end])
-
     # Repairs
 
     def _repair(self, context: SyntaxErrorContext) -> None:
@@ -226,19 +223,19 @@ class Recovery:
         if self._text[token.start : token.end] in ("(", ")"):
             self._collector.add_notation("tuples", span, (*span, kind))
         if kind in CLOSING:
-            self._write(kind, span)
+            self.tokens.append((kind, *span))
             self._frames.append(_Frame(token, 0))
         elif kind in OPENING:
             self._drop()
-            self._write(kind, span)
+            self.tokens.append((kind, *span))
             self._last_value = self._frames.pop().opening
         elif kind == ",":
             self._drop()
-            self._write(kind, span)
+            self.tokens.append((kind, *span))
             frame = self._frames[-1]
             frame.key = frame.key + 1 if isinstance(frame.key, int) else frame.key
         elif kind == ":":
-            self._write(kind, span)
+            self.tokens.append((kind, *span))
         elif kind == "k":
             self._accept_key(token)
         elif kind in ("s", "v"):
@@ -247,10 +244,7 @@ class Recovery:
             if text is None or token.start in self._unreadable:
                 text = "null"
                 self._collector.guessed[span[0]] = tuple(frame.key for frame in self._frames)
-            self._write(text, span)
-
-    def _write(self, text: str, span: Span) -> None:
-        self.tokens.append((text, *span))
+            self.tokens.append((text, *span))
 
     def _drop(self) -> None:
         """Removes the tokens of the current entry if its key is a duplicate."""
@@ -264,7 +258,7 @@ class Recovery:
         text = self._string(token)
         if text is None:
             self._collector.is_lossy = True
-            text = json.dumps(self._shown(token))
+            text = json.dumps(show(self._text[token.start : token.end]))
         name = str(json.loads(text))
         if name in frame.names:
             first = frame.names[name]
@@ -276,7 +270,7 @@ class Recovery:
             frame.dropped = len(self.tokens) - 1
         frame.names.setdefault(name, span)
         frame.key = name
-        self._write(text, span)
+        self.tokens.append((text, *span))
 
     def _string(self, token: Token) -> str | None:
         """Returns the JSON form of a string; ``None`` if its content is not certain."""

@@ -8,7 +8,7 @@ all later strings in its line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netdesc.description.json.collector import TextDiagnostic, cut, edit, show
@@ -47,10 +47,6 @@ _LAST_PATTERNS = (
         r'"\g<0>"',
     ),
     ("inside", r'"[^\n]*"(?=[ \t]*[,:}\]]*[ \t]*\r?$)', "null"),
-)
-_FIRST, _LAST = (
-    [(kind, re.compile(pattern, re.MULTILINE), text) for kind, pattern, text in patterns]
-    for patterns in (_FIRST_PATTERNS, _LAST_PATTERNS)
 )
 _UNNAMED = re.compile(r"\s*(?:\}|,\s*-?[0-9.]+\s*[,}\]])")
 _LINE_BREAK = re.compile(rf'"[^"\n]*\n\s*(?=[^\s"{{}}\[\]])[^"]{{0,10000}}"{_END}', re.MULTILINE)
@@ -121,19 +117,19 @@ def _count_valid(context: SyntaxErrorContext, slip: Slip, last: int) -> int:
 
 def _slips(context: SyntaxErrorContext, stop: int) -> Iterator[Slip]:
     """Yields the possible slips in a line that ends at ``stop``, the most likely first."""
-    yield from _search(_FIRST, context, stop)
+    yield from _search(_FIRST_PATTERNS, context, stop)
     yield from _slips_of_marks(context)
-    yield from _search(_LAST, context, stop)
+    yield from _search(_LAST_PATTERNS, context, stop)
     if found := _LINE_BREAK.match(context.text, context.token.start):
         yield Slip("line break", *found.span(), "null")
 
 
 def _search(
-    patterns: list[tuple[str, re.Pattern[str], str]], context: SyntaxErrorContext, stop: int
+    patterns: Sequence[tuple[str, str, str]], context: SyntaxErrorContext, stop: int
 ) -> Iterator[Slip]:
     start = max(context.before.start, context.token.start - _MAX_LINE)
     for kind, pattern, repaired in patterns:
-        found = list(pattern.finditer(context.text, start, stop))
+        found = list(re.compile(pattern, re.MULTILINE).finditer(context.text, start, stop))
         for match in reversed(found) if kind == "stray" else found:
             yield Slip(kind, *match.span(), match.expand(repaired))
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, chain
 from typing import Any, cast
 
-from netdesc.description.json_pointer import member, members
+from netdesc.description.json_pointer import ABSENT, member, members
 
 Span = tuple[int, int]
 Parts = tuple[str | int, ...]
@@ -23,7 +23,6 @@ MAX_INTEGER = (1 << 63) - 1
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SPAN_DECODER = json.JSONDecoder()
-_ABSENT = object()
 
 
 class ValidText:
@@ -79,7 +78,7 @@ class Node:
         """Returns the node at a path, or ``None`` if the tree does not have it."""
         node = self
         for part in parts:
-            if member(node.value, part, _ABSENT) is _ABSENT:
+            if member(node.value, part, ABSENT) is ABSENT:
                 return None
             while part not in node._nodes:
                 node._read_next()
@@ -107,7 +106,7 @@ class Node:
 
 
 def _parts(value: Any) -> Collection[str | int]:
-    """Returns the keys of an object, or the indices of a list."""
+    """Returns the keys of an object, or the indices of a list, without a copy."""
     if isinstance(value, dict):
         return cast("dict[str | int, Any]", value)
     return range(len(cast("list[Any]", value))) if isinstance(value, list) else ()

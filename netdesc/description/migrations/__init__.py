@@ -9,19 +9,17 @@ number of the format.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from netdesc.description.json.tree import Parts
-from netdesc.description.json_pointer import lookup, member, members
+from netdesc.description.json_pointer import leaves, lookup
 from netdesc.description.models.document import FORMAT
 
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 STEPS: Mapping[int, Step] = {}
 """Maps each older format to the step that reads it. Empty, because format 1 is the first one."""
-
-_ABSENT = object()
 
 
 def is_older(data: Any) -> bool:
@@ -39,10 +37,10 @@ def migrate_data(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def changed_paths(old: Any, new: Any, parts: Parts = ()) -> Iterator[Parts]:
-    """Yields the paths of scalar and empty values of ``new`` that differ from ``old``."""
-    held = members(new)
-    if not held and (type(old) is not type(new) or old != new):
-        yield parts
-    for key, inner in held.items():
-        yield from changed_paths(member(old, key, _ABSENT), inner, (*parts, key))
+def changed_paths(old: Any, new: Any) -> frozenset[Parts]:
+    """Returns the paths of scalar and empty values of ``new`` that differ from ``old``."""
+    return frozenset(
+        parts
+        for parts, value, before in leaves(new, old)
+        if type(before) is not type(value) or before != value
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.description.models.data import PathText, Sha256, sha256_field
 from netdesc.description.models.loss import LearnsFrom
-from netdesc.sections import Section, field, type_tag
+from netdesc.sections import Section, field
 
 MAX_REAL_INPUT = 512
 """Real-valued inputs beyond this magnitude are cut off, so that weights times inputs are exact."""
@@ -123,13 +123,13 @@ class DeltaEncoding(EncodingSection):
 
 
 Encoding = Annotated[
-    Annotated[SpikesEncoding, Tag("<spikes>")]
-    | Annotated[RateEncoding, Tag("<rate>")]
-    | Annotated[LatencyEncoding, Tag("<latency>")]
-    | Annotated[ConstantEncoding, Tag("<constant>")]
-    | Annotated[SeriesEncoding, Tag("<series>")]
-    | Annotated[DeltaEncoding, Tag("<delta>")],
-    Discriminator(type_tag),
+    SpikesEncoding
+    | RateEncoding
+    | LatencyEncoding
+    | ConstantEncoding
+    | SeriesEncoding
+    | DeltaEncoding,
+    Field(discriminator="type"),
 ]
 
 

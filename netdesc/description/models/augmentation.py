@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Tag
+from pydantic import Field
 
-from netdesc.sections import Section, field, type_tag
+from netdesc.sections import Section, field
 
 
 class TimeShift(Section):
@@ -61,11 +61,7 @@ class TimeJitter(Section):
 
 
 AugmentationStep = Annotated[
-    Annotated[TimeShift, Tag("<time_shift>")]
-    | Annotated[SpatialShift, Tag("<spatial_shift>")]
-    | Annotated[DropEvents, Tag("<drop_events>")]
-    | Annotated[TimeJitter, Tag("<time_jitter>")],
-    Discriminator(type_tag),
+    TimeShift | SpatialShift | DropEvents | TimeJitter, Field(discriminator="type")
 ]
 Augmentation = tuple[AugmentationStep, ...]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Tag
+from pydantic import Field
 
-from netdesc.sections import Section, field, type_tag
+from netdesc.sections import Section, field
 
 
 class RateClassifier(Section):
@@ -32,8 +32,4 @@ class MovingWindowClassifier(Section):
     )
 
 
-Classifier = Annotated[
-    Annotated[RateClassifier, Tag("<rate>")]
-    | Annotated[MovingWindowClassifier, Tag("<moving_window>")],
-    Discriminator(type_tag),
-]
+Classifier = Annotated[RateClassifier | MovingWindowClassifier, Field(discriminator="type")]

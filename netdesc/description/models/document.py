@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from netdesc.description.models.arrays import Arrays
 from netdesc.description.models.classifier import Classifier
@@ -16,7 +16,7 @@ from netdesc.description.models.loss import EventRate, Loss, OneLoss
 from netdesc.description.models.neurons import NEURON_EXAMPLE, Neuron
 from netdesc.description.models.recordings import EventFolders, Tonic
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
-from netdesc.sections import Name, Section, field, type_tag
+from netdesc.sections import Name, Section, field
 
 FORMAT = 1
 """The version of the language that this package reads."""
@@ -66,14 +66,7 @@ class Weights(Section):
     sha256: Sha256 | None = sha256_field()
 
 
-Data = Annotated[
-    Annotated[SpikeFiles, Tag("<spike_files>")]
-    | Annotated[Arrays, Tag("<arrays>")]
-    | Annotated[Idx, Tag("<idx>")]
-    | Annotated[EventFolders, Tag("<event_folders>")]
-    | Annotated[Tonic, Tag("<tonic>")],
-    Discriminator(type_tag),
-]
+Data = Annotated[SpikeFiles | Arrays | Idx | EventFolders | Tonic, Field(discriminator="type")]
 
 
 class Document(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Tag
+from pydantic import Field
 
 from netdesc.description.models.arrays import (
     Arrays,
@@ -16,7 +16,7 @@ from netdesc.description.models.arrays import (
 )
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.description.models.data import PARTS, PathText, Sha256, sha256_field
-from netdesc.sections import Section, field, type_tag
+from netdesc.sections import Section, field
 
 _IMAGES = {"path": "train-images-idx3-ubyte.gz"}
 _LABELS = {"path": "train-labels-idx1-ubyte.gz"}
@@ -42,10 +42,7 @@ class IdxPart(Section):
 
 
 ValueEncoding = Annotated[
-    Annotated[RateEncoding, Tag("<rate>")]
-    | Annotated[LatencyEncoding, Tag("<latency>")]
-    | Annotated[ConstantEncoding, Tag("<constant>")],
-    Discriminator(type_tag),
+    RateEncoding | LatencyEncoding | ConstantEncoding, Field(discriminator="type")
 ]
 
 

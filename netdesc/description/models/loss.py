@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from netdesc.sections import Section, field, form_tag, type_tag
+from netdesc.sections import Section, field, form_tag
 
 OUTPUT = "output"
 """The value of ``signal`` that stands for what the layer hands on."""
@@ -190,13 +190,8 @@ class MeanSquaredError(SignalLoss):
 
 
 OneLoss = Annotated[
-    Annotated[SpikeTime, Tag("<spike_time>")]
-    | Annotated[SpikeRate, Tag("<spike_rate>")]
-    | Annotated[SpikeMax, Tag("<spike_max>")]
-    | Annotated[SpikeMoid, Tag("<spike_moid>")]
-    | Annotated[CrossEntropy, Tag("<cross_entropy>")]
-    | Annotated[MeanSquaredError, Tag("<mean_squared_error>")],
-    Discriminator(type_tag),
+    SpikeTime | SpikeRate | SpikeMax | SpikeMoid | CrossEntropy | MeanSquaredError,
+    Field(discriminator="type"),
 ]
 
 Loss = Annotated[

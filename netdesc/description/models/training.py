@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
-from netdesc.sections import Section, field, type_tag
+from netdesc.sections import Section, field
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Milestone = Annotated[int, Field(ge=1, le=10_000_000)]
+Epochs = Annotated[int, Field(ge=1, le=10_000_000)]
 
 ParameterKind = Literal["weights", "biases", "decays", "thresholds", "delays"]
 """The kinds of trained numbers of a layer."""
@@ -63,13 +63,7 @@ class Sgd(Section):
     nesterov: bool = field("True computes the step as Nesterov's momentum does.", default=False)
 
 
-Optimizer = Annotated[
-    Annotated[Adam, Tag("<adam>")]
-    | Annotated[AdamW, Tag("<adamw>")]
-    | Annotated[RAdam, Tag("<radam>")]
-    | Annotated[Sgd, Tag("<sgd>")],
-    Discriminator(type_tag),
-]
+Optimizer = Annotated[Adam | AdamW | RAdam | Sgd, Field(discriminator="type")]
 
 
 class ConstantSchedule(Section):
@@ -96,13 +90,8 @@ class StepSchedule(Section):
     """The learning rate is multiplied by factor after every every_epochs epochs."""
 
     type: Literal["step"]
-    every_epochs: int = field(
-        "Number of epochs between two changes.",
-        unit="epochs",
-        ge=1,
-        le=10_000_000,
-        placeholder=1,
-        example=30,
+    every_epochs: Epochs = field(
+        "Number of epochs between two changes.", unit="epochs", placeholder=1, example=30
     )
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
 
@@ -111,7 +100,7 @@ class MilestonesSchedule(Section):
     """The learning rate is multiplied by factor after each number of epochs in epochs."""
 
     type: Literal["milestones"]
-    epochs: Annotated[tuple[Milestone, ...], Field(min_length=1, max_length=1000)] = field(
+    epochs: Annotated[tuple[Epochs, ...], Field(min_length=1, max_length=1000)] = field(
         "Numbers of epochs after which the rate changes, in rising order.",
         unit="epochs",
         example=[30, 60],
@@ -124,13 +113,11 @@ class PlateauSchedule(Section):
 
     type: Literal["plateau"]
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, lt=1, placeholder=0.5)
-    patience_epochs: int = field(
+    patience_epochs: Epochs = field(
         "The rate changes after this number of epochs without a better loss: the loss of the "
         "validation samples if there are some, else of the training samples.",
         unit="epochs",
         default=10,
-        ge=1,
-        le=10_000_000,
     )
     min_delta: float = field(
         "A loss counts as better if it is lower than the best one by more than this.",
@@ -142,12 +129,8 @@ class PlateauSchedule(Section):
 
 
 Schedule = Annotated[
-    Annotated[ConstantSchedule, Tag("<constant>")]
-    | Annotated[CosineSchedule, Tag("<cosine>")]
-    | Annotated[StepSchedule, Tag("<step>")]
-    | Annotated[MilestonesSchedule, Tag("<milestones>")]
-    | Annotated[PlateauSchedule, Tag("<plateau>")],
-    Discriminator(type_tag),
+    ConstantSchedule | CosineSchedule | StepSchedule | MilestonesSchedule | PlateauSchedule,
+    Field(discriminator="type"),
 ]
 
 
@@ -183,12 +166,10 @@ class Group(Section):
 class EarlyStopping(Section):
     """Ends the run when the loss has stopped falling."""
 
-    patience_epochs: int = field(
+    patience_epochs: Epochs = field(
         "The run ends after this number of epochs without a better loss: the loss of the "
         "validation samples if there are some, else of the training samples.",
         unit="epochs",
-        ge=1,
-        le=10_000_000,
         placeholder=1,
         example=20,
     )
@@ -203,13 +184,8 @@ class EarlyStopping(Section):
 class Training(Section):
     """How the network is trained."""
 
-    epochs: int = field(
-        "Passes over the training samples.",
-        unit="epochs",
-        ge=1,
-        le=10_000_000,
-        placeholder=1000,
-        example=100,
+    epochs: Epochs = field(
+        "Passes over the training samples.", unit="epochs", placeholder=1000, example=100
     )
     seed: int = field(
         "Seed of all random numbers: initial weights, order of samples, dropout.",

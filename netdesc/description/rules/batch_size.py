@@ -15,12 +15,10 @@ def check(context: Context) -> Found:
     Use a smaller batch_size, or leave it out to use the whole set.
     """
     training = context.document.training
-    if context.training_set.samples is None:
+    samples = training.without_held_out(context.training_set.samples)
+    if samples is None or training.batch_size is None:
         return
-    samples = context.training_set.samples
-    samples -= training.held_out(samples)
-    # ND217 reports an empty training set.
-    if training.batch_size is not None and training.batch_size > samples > 0:
+    if training.batch_size > samples > 0:  # ND217 reports an empty training set
         yield RuleDiagnostic(
             ("training", "batch_size"),
             f"a batch of {training.batch_size} is larger than the training set of {samples}",

@@ -1,6 +1,12 @@
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
-from netdesc.description.shapes import INPUT, InputProblem
+from netdesc.description.shapes import INPUT, InputProblemKind
 from netdesc.description.spelling import allowed_note
+
+_TEXTS: dict[InputProblemKind, tuple[str, str]] = {
+    "later": ('reads "{}", which comes after it', "this layer, which runs later"),
+    "itself": ("reads itself", "this layer"),
+}
+"""Maps a kind of problem to what the layer does, and to the label of the layer that it reads."""
 
 
 @rule(
@@ -18,22 +24,14 @@ def check(context: Context) -> Found:
     """
     layers = context.document.layers
     for problem in context.wiring.problems:
-        name = layers[problem.layer].name
-        if problem.kind == "later":
-            message = f'layer "{name}" reads "{problem.source}", which comes after it'
-            yield _diagnostic(context, problem, message, "this layer, which runs later")
-        elif problem.kind == "itself":
-            message = f'layer "{name}" reads itself'
-            yield _diagnostic(context, problem, message, "this layer")
-
-
-def _diagnostic(
-    context: Context, problem: InputProblem, message: str, label: str
-) -> RuleDiagnostic:
-    layers = context.document.layers
-    earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
-    read = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
-    second = RelatedPath(("layers", read, "name"), label)
-    return RuleDiagnostic(
-        problem.parts, message, notes=(allowed_note(sorted(earlier)),), related=(second,)
-    )
+        if problem.kind not in _TEXTS:
+            continue
+        does, label = _TEXTS[problem.kind]
+        earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
+        read = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
+        yield RuleDiagnostic(
+            problem.parts,
+            f'layer "{layers[problem.layer].name}" {does.format(problem.source)}',
+            notes=(allowed_note(sorted(earlier)),),
+            related=(RelatedPath(("layers", read, "name"), label),),
+        )

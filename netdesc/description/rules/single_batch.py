@@ -20,12 +20,12 @@ def check(context: Context) -> Found:
 
     Add a batch_size such as 32. If you want one batch, write the number of samples.
     """
-    training, samples = context.document.training, context.training_set.samples
+    training = context.document.training
+    samples = training.without_held_out(context.training_set.samples)
     if training.batch_size is not None or samples is None:
         return
     if context.document.main_loss.learns_from == "target spikes":
         return  # the samples are long, so that few of them are a batch
-    samples -= training.held_out(samples)
     if samples >= MIN_SAMPLES:
         yield RuleDiagnostic(
             ("training", "batch_size"),

@@ -1,6 +1,5 @@
-from collections.abc import Iterator
-
 from netdesc.description.json.tree import Parts
+from netdesc.description.models import EventRate, Group
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.spelling import allowed_note, certain_name, did_you_mean
 
@@ -17,9 +16,21 @@ def check(context: Context) -> Found:
 
     Correct the name.
     """
-    known = [layer.name for layer in context.document.layers]
-    for parts, name in _named(context):
-        if name not in known:
+    document = context.document
+    known = [layer.name for layer in document.layers]
+    named: list[tuple[Parts, str | None]] = [
+        ((*parts, "from"), loss.from_) for parts, loss in context.losses()
+    ]
+    lists: dict[Parts, tuple[EventRate | Group, ...]] = {
+        ("regularizers",): document.regularizers,
+        ("training", "groups"): document.training.groups,
+    }
+    for place, sections in lists.items():
+        for index, each in enumerate(sections):
+            names = enumerate(each.layers or ())
+            named += [((*place, index, "layers", at), name) for at, name in names]
+    for parts, name in named:
+        if name is not None and name not in known:
             yield RuleDiagnostic(
                 parts,
                 f'there is no layer "{name}"',
@@ -27,20 +38,3 @@ def check(context: Context) -> Found:
                 notes=(allowed_note(sorted(known)),),
                 meant=certain_name(name, known),
             )
-
-
-def _named(context: Context) -> Iterator[tuple[Parts, str]]:
-    document = context.document
-    for parts, loss in context.losses():
-        if loss.from_ is not None:
-            yield (*parts, "from"), loss.from_
-    places: list[tuple[Parts, tuple[str, ...] | None]] = [
-        (("regularizers", index), each.layers) for index, each in enumerate(document.regularizers)
-    ]
-    places += [
-        (("training", "groups", index), each.layers)
-        for index, each in enumerate(document.training.groups)
-    ]
-    for parts, names in places:
-        for index, name in enumerate(names or ()):
-            yield (*parts, "layers", index), name

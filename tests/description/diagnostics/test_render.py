@@ -97,17 +97,12 @@ def _second(line: str, number: int, start: int, end: int, message: str) -> Relat
 
 def test_second_places_follow_the_first_with_their_labels():
     line = '{"a": 1, "b": 2}'
-    diagnostic = _diagnostic(
-        line,
-        9,
-        12,
-        hint="this one",
-        related=(
-            _second(line, 7, 1, 4, "and this"),
-            _second('"c": 3,', 8, 0, 3, "the next line"),
-            _second('"d": 4,', 120, 5, 6, "far away"),
-        ),
+    related = (
+        _second(line, 7, 1, 4, "and this"),
+        _second('"c": 3,', 8, 0, 3, "the next line"),
+        _second('"d": 4,', 120, 5, 6, "far away"),
     )
+    diagnostic = _diagnostic(line, 9, 12, hint="this one", related=related)
     assert render_text([diagnostic]).splitlines()[2:-2] == [
         "    |",
         '  7 | {"a": 1, "b": 2}',

@@ -85,12 +85,8 @@ def test_second_places():
     diagnostic = Diagnostic("ND101", "error", "/checkout/a.json", "m", related=(other, nowhere))
     first, second = _run([diagnostic])["results"][0]["relatedLocations"]
     assert first["physicalLocation"]["artifactLocation"]["uri"] == "b%20c.json"
-    assert first["physicalLocation"]["region"] == {
-        "startLine": 1,
-        "startColumn": 2,
-        "endLine": 1,
-        "endColumn": 4,
-    }
+    region = first["physicalLocation"]["region"]
+    assert region == {"startLine": 1, "startColumn": 2, "endLine": 1, "endColumn": 4}
     assert first["message"]["text"] == "the first one"
     assert first["id"] != second["id"]
     assert "region" not in second["physicalLocation"]
@@ -98,14 +94,11 @@ def test_second_places():
 
 def _applied(text: str, replacements) -> str:
     """A text after the replacements of a fix, whose places are lines and columns."""
-    starts = [0]
-    for line in text.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
-    edits = []
+    source, edits = Source(text, "a.json"), []
     for each in replacements:
         region = each["deletedRegion"]
-        start = starts[region["startLine"] - 1] + region["startColumn"] - 1
-        end = starts[region["endLine"] - 1] + region["endColumn"] - 1
+        start = source.offset(region["startLine"], region["startColumn"])
+        end = source.offset(region["endLine"], region["endColumn"])
         edits.append((start, end, each.get("insertedContent", {}).get("text", "")))
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]

@@ -191,10 +191,9 @@ def test_encrypted_and_otherwise_packed_members():
 
 
 def test_data_that_is_not_all_there():
+    said = r"cut off or damaged.* does not have [0-9,]+ bytes"
     for data in (b"", bytes(7), bytes(9)):
-        with pytest.raises(
-            ArrayFileError, match=r"cut off or damaged.* does not have [0-9,]+ bytes"
-        ):
+        with pytest.raises(ArrayFileError, match=said):
             Npz(io.BytesIO(_zip(a=_npy(_header(), data)))).header("a")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Discriminator, Tag
+from pydantic import Field
 
 from netdesc.description.models.layers.base import LayerSection, Shape, ShapeError, SynapticSection
 from netdesc.description.models.layers.convolution import (
@@ -25,7 +25,6 @@ from netdesc.description.models.layers.pools import (
 )
 from netdesc.description.models.layers.recurrent import Recurrent, RecurrentSection, WinnerTakeAll
 from netdesc.description.models.layers.views import Concat, Delay, Flatten, Reshape
-from netdesc.sections import type_tag
 
 __all__ = [
     "AveragePool",
@@ -57,21 +56,21 @@ __all__ = [
 ]
 
 Layer = Annotated[
-    Annotated[Dense, Tag("<dense>")]
-    | Annotated[Conv, Tag("<conv>")]
-    | Annotated[ConvTranspose, Tag("<conv_transpose>")]
-    | Annotated[SumPool, Tag("<sum_pool>")]
-    | Annotated[Upsample, Tag("<upsample>")]
-    | Annotated[Recurrent, Tag("<recurrent>")]
-    | Annotated[WinnerTakeAll, Tag("<winner_take_all>")]
-    | Annotated[Neurons, Tag("<neurons>")]
-    | Annotated[MaxPool, Tag("<max_pool>")]
-    | Annotated[AveragePool, Tag("<average_pool>")]
-    | Annotated[PopulationAverage, Tag("<population_average>")]
-    | Annotated[TimeDecimation, Tag("<time_decimation>")]
-    | Annotated[Flatten, Tag("<flatten>")]
-    | Annotated[Reshape, Tag("<reshape>")]
-    | Annotated[Concat, Tag("<concat>")]
-    | Annotated[Delay, Tag("<delay>")],
-    Discriminator(type_tag),
+    Dense
+    | Conv
+    | ConvTranspose
+    | SumPool
+    | Upsample
+    | Recurrent
+    | WinnerTakeAll
+    | Neurons
+    | MaxPool
+    | AveragePool
+    | PopulationAverage
+    | TimeDecimation
+    | Flatten
+    | Reshape
+    | Concat
+    | Delay,
+    Field(discriminator="type"),
 ]

@@ -9,6 +9,7 @@ from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSe
 from netdesc.description.models.layers.windows import (
     Count,
     CountOrZero,
+    Number,
     Pair,
     both,
     require_image,
@@ -46,7 +47,7 @@ class KernelSection(SynapticSection):
 
     @property
     def strides(self) -> Pair:
-        return 1, 1
+        return both(getattr(self, "stride", None) or self.kernel)
 
     @property
     def paddings(self) -> Pair:
@@ -54,11 +55,11 @@ class KernelSection(SynapticSection):
 
     @property
     def dilations(self) -> Pair:
-        return 1, 1
+        return both(getattr(self, "dilation", 1))
 
     @property
     def output_paddings(self) -> Pair:
-        return 0, 0
+        return both(getattr(self, "output_padding", 0))
 
     def groups_of(self, channels: int) -> int:
         """Returns the number of groups of channels, for so many channels of the input."""
@@ -115,13 +116,8 @@ class KernelSection(SynapticSection):
 class Convolution(KernelSection):
     """Base class of the convolutions, which have a kernel for each pair of channels."""
 
-    channels: int = field(
-        "Number of channels of the output.",
-        unit="channels",
-        ge=1,
-        le=1 << 16,
-        placeholder=1,
-        example=16,
+    channels: Number = field(
+        "Number of channels of the output.", unit="channels", placeholder=1, example=16
     )
     stride: Count = field(
         "Rows and columns from one kernel to the next: one number for both, or [rows, columns].",
@@ -134,22 +130,12 @@ class Convolution(KernelSection):
         unit="pixels",
         default=1,
     )
-    groups: int = field(
+    groups: Number = field(
         "Number of groups into which the channels of input and output are divided; a channel of "
         "the output reads only the channels of its group.",
         unit="groups",
         default=1,
-        ge=1,
-        le=1 << 16,
     )
-
-    @property
-    def strides(self) -> Pair:
-        return both(self.stride)
-
-    @property
-    def dilations(self) -> Pair:
-        return both(self.dilation)
 
     def groups_of(self, channels: int) -> int:
         return self.groups
@@ -189,10 +175,6 @@ class ConvTranspose(Convolution):
         default=0,
     )
 
-    @property
-    def output_paddings(self) -> Pair:
-        return both(self.output_padding)
-
     def output_shape(self, shape: Shape) -> Shape:
         limits = (max(pair) for pair in zip(self.strides, self.dilations, strict=True))
         if any(extra >= limit for extra, limit in zip(self.output_paddings, limits, strict=True)):
@@ -220,10 +202,6 @@ class OneWeight(KernelSection):
     weight_scale: float = field(
         "Initial value of the one weight.", unit="1", default=1.0, gt=0, le=1e6
     )
-
-    @property
-    def strides(self) -> Pair:
-        return self.kernel_size if self.stride is None else both(self.stride)
 
     def groups_of(self, channels: int) -> int:
         return channels

@@ -107,26 +107,26 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_660,
-    "neurons": 3_495,
+    "description": 13_450,
+    "neurons": 3_360,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
-    "kernels": 10_500,
+    "kernels": 10_460,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_860,
-    "exchange": 3_265,
+    "training": 5_735,
+    "exchange": 3_175,
     "hardware": 1_320,
     "report": 3_780,
     "comparing": 600,
     "bench": 2_085,
     "api": 1_910,
-    "cli": 4_825,
+    "cli": 4_700,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_940
+MAX_PACKAGE_LINES = 56_310
 MAX_TEST_LINES = 39_000
 
 

@@ -10,6 +10,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.kernel_layers import TRANSPOSED, Case, both, geometry, kernel_layers
+from support.thread_numbers import check_thread_numbers
 from torch.nn import functional
 
 from netdesc.kernels import operators
@@ -160,12 +161,4 @@ def test_events_are_read_if_the_input_is_sparse(density, graded, is_listed) -> N
 def test_the_number_of_threads_changes_nothing(density) -> None:
     layer = {"type": "conv", "kernel": 3, "channels": 9}
     problem = Problem(layer, (3, 9, 9), steps=200, batch=3, density=density)
-    number, found = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            found.append(run(problem, "cpu"))
-    finally:
-        torch.set_num_threads(number)
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    check_thread_numbers(lambda: run(problem, "cpu"))

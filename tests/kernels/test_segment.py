@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.cuba_cases import CUBA, ENGINES
 from support.neuron_cases import DEFINITIONS
+from support.thread_numbers import check_thread_numbers
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu.spikes import events_by_input
@@ -177,16 +178,8 @@ def test_events_by_row_and_by_input_give_equal_gradients(monkeypatch):
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("density", [0.05, 0.6])
 def test_results_do_not_depend_on_the_number_of_threads(batch, density):
-    case, before = Case((90, 300, 40), 100, batch, density), torch.get_num_threads()
-    found = []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            found.append(all_results(case, "cpu"))
-    finally:
-        torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(torch.equal(one, two) for one, two in zip(found[0], other, strict=True))
+    case = Case((90, 300, 40), 100, batch, density)
+    check_thread_numbers(lambda: all_results(case, "cpu"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

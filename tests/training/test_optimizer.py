@@ -164,7 +164,8 @@ def test_groups_have_their_own_rates_in_proportion() -> None:
     groups knows the kinds, too.
     """
     learning = neuron(learn=["threshold", "voltage_decay"], per_channel=True)
-    graph_ = graph(dense("a", 4, neuron=learning, weight_norm=True), dense("b", 3))
+    unlike = {"name": "b", "type": "neurons", "bias": 0.5, "neuron": neuron()}
+    graph_ = graph(dense("a", 4, neuron=learning, weight_norm=True), unlike)
     root = build(graph_)
     groups = (
         Group(parameters=("decays",), layers=("a",), learning_rate=0.02),

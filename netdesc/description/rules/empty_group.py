@@ -42,7 +42,7 @@ def trained_kinds(layer: Layer, neuron: NeuronSection | None) -> Iterator[Parame
     """Yields the kinds of trained numbers that a layer has."""
     if isinstance(layer, SynapticSection) and layer.trainable:
         yield "weights"
-    if getattr(layer, "bias", False):
+    if isinstance(layer, SynapticSection) and layer.learns_bias:
         yield "biases"
     if getattr(getattr(layer, "delay", None), "learn", False):
         yield "delays"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support import equations
 from support.grids import check_examples, examples, grid
 from support.neuron_cases import DEFINITIONS, NeuronCase, case_of, neuron_cases
+from support.thread_numbers import check_thread_numbers
 
 from netdesc.neurons.definition import Definition
 
@@ -86,17 +87,8 @@ def test_edges(kind: str, shape: tuple[int, int, int], decays: tuple[float, floa
         case.check_gradients("cpu", seed=1)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_results_depend_on_no_number_of_threads(threads: int) -> None:
+def test_results_depend_on_no_number_of_threads() -> None:
     shape = 70, 5, 200
     case = cuba_case("noise", shape, (0.3, 0.1), delay=1)
     grad_out = torch.ones(1, *shape[1:]).expand(shape)
-    before, results = torch.get_num_threads(), []
-    try:
-        for number in (threads, 3):
-            torch.set_num_threads(number)
-            results.append([case.run("cpu")[0], *case.gradients(grad_out, "cpu").values()])
-    finally:
-        torch.set_num_threads(before)
-    for one, other in zip(*results, strict=True):
-        assert torch.equal(one, other)
+    check_thread_numbers(lambda: [case.run("cpu")[0], *case.gradients(grad_out, "cpu").values()])

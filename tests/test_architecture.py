@@ -108,25 +108,25 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 13_450,
-    "neurons": 3_360,
+    "neurons": 3_380,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
-    "kernels": 10_460,
+    "kernels": 10_475,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_735,
-    "exchange": 3_175,
+    "training": 5_740,
+    "exchange": 3_180,
     "hardware": 1_320,
     "report": 3_780,
     "comparing": 600,
     "bench": 2_085,
     "api": 1_910,
-    "cli": 4_700,
+    "cli": 4_705,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_310
+MAX_PACKAGE_LINES = 56_355
 MAX_TEST_LINES = 39_000
 
 

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-Section = Mapping[str, tuple[str, str]]
+CommandSection = Mapping[str, tuple[str, str]]
 """Name of a command -> its ``module:attribute`` in ``netdesc.cli``, and its line in the help."""
 
 
@@ -23,15 +23,15 @@ class LazyGroup(click.Group):
     def __init__(
         self,
         *args: Any,
-        sections: Mapping[str, Section],
+        sections: Mapping[str, CommandSection],
         suggestions: Mapping[str, str],
         commands_by_suffix: Mapping[str, str],
         **settings: Any,
     ) -> None:
         """``sections`` are the commands by the heading above them in the help.
 
-        ``suggestions`` maps command names of other programs to the commands to type instead,
-        ``commands_by_suffix`` suffixes of files to the commands that use such files.
+        ``suggestions`` maps command names of other programs to the commands to type instead.
+        ``commands_by_suffix`` maps suffixes of files to the commands that use such files.
         """
         super().__init__(*args, **settings)
         self.sections = sections
@@ -45,7 +45,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.entries:
             return None
-        module, _, attribute = self.entries[cmd_name][0].partition(":")
+        import_path, _summary = self.entries[cmd_name]
+        module, _, attribute = import_path.partition(":")
         return getattr(importlib.import_module(f"netdesc.cli.{module}"), attribute)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

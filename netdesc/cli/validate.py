@@ -91,7 +91,10 @@ def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
 def _check(
     output: Output, files: Sequence[Path], settings: Settings
 ) -> tuple[list[Diagnostic], dict[str, Any], int]:
-    """Checks or fixes the files. Returns what ``fix_files`` does."""
+    """Checks or fixes the files.
+
+    Returns diagnostics, further keys for JSON, and an exit code, as ``fix_files`` returns them.
+    """
     from netdesc.description import check
 
     with_files = not settings.without_data

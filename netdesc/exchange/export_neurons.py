@@ -39,9 +39,10 @@ def _as(kind: str, **more: int) -> Exporter:
             values = np.int32(more.get(known.parameter, integers.get(known.parameter, 0)))
             if not known.can_differ and values.size:
                 if (values != values.flat[0]).any():
-                    hint = f"train with one {known.parameter} for the layer, and do not learn it "
-                    problem = f"has a {known.parameter} for each neuron"
-                    raise LayerError("", problem, hint=f"{hint}where per_channel is true")
+                    what = known.parameter
+                    hint = f"train with one {what} for the layer"
+                    hint += ", and do not learn it where per_channel is true"
+                    raise LayerError("", f"has a {what} for each neuron", hint=hint)
                 values = values.flat[0]
             numbers[name] = np.asarray(values)
         return NetNeuron(kind, numbers, is_graded=section.graded)

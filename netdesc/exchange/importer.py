@@ -315,7 +315,7 @@ def read_weights(
 
 
 def _neuron_records(net: NetFile) -> list[tuple[int, NeuronLayer]]:
-    """Returns (index in the file, layer) of each layer of the document that has neurons."""
+    """Returns (index in the file, record) of each layer with synapses, also of those for delays."""
     return [(index, part) for index, layer in net.neuron_layers for part in split_delays(layer)]
 
 

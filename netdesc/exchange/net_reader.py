@@ -70,7 +70,10 @@ def read_net(path: str | Path) -> ReadResult:
         layers = root.group("layer")
         groups = [layers.group(str(index), layer=index) for index in _indices(layers)]
         types = [group.text("type") for group in groups]
-        refuse(path, [each for row in enumerate(groups) for each in find_unsupported(*row)])
+        found = [
+            each for index, group in enumerate(groups) for each in find_unsupported(index, group)
+        ]
+        refuse(path, found)
         records: list[NetLayer] = []
         for kind, group in zip(types, groups, strict=True):
             shape = records[-1].output_shape if records else None

@@ -50,7 +50,7 @@ def netx_problems(
         problem._replace(layer=index)
         for index, layer in enumerate(net.layers)
         for before in [_last_but_flatten(net.layers[:index])]
-        for check in (CHECKS if isinstance(layer, SynapticLayer) else CHECKS[:1])
+        for check in (CHECKS if isinstance(layer, SynapticLayer) else (_type_problems,))
         for problem in check(layer, before)
     ]
     return found + [each._replace(layer=index) for index in stored for each in stored[index]]
@@ -244,4 +244,7 @@ CHECKS: tuple[Callable[[Any, NetLayer | None], Iterator[Problem]], ...] = (
     _graded_problems,
     _neuron_problems,
 )
-"""What netx makes of a layer behind another one; all but the first are of layers with neurons."""
+"""What netx makes of a layer behind another one.
+
+Layers without neurons have ``_type_problems`` alone.
+"""

@@ -25,7 +25,7 @@ class _Grid(NamedTuple):
     scale: int
     lowest: int
     highest: int
-    rounds: bool
+    is_rounded: bool
     """Whether it is rounded to the nearest integer, ties to even; else toward zero."""
     factor: int = 1
     offset: int = 0
@@ -35,14 +35,15 @@ class _Grid(NamedTuple):
 def _grid(kind: ParameterKind, state_unit: int) -> _Grid | None:
     """Returns the grid of a kind of parameter, None for real numbers."""
     if kind == "decay":
-        return _Grid(DECAY_ONE, 0, DECAY_ONE, True, -1, DECAY_ONE)
+        return _Grid(DECAY_ONE, 0, DECAY_ONE, is_rounded=True, factor=-1, offset=DECAY_ONE)
     if kind == "factor":
-        return _Grid(DECAY_ONE, -DECAY_ONE, DECAY_ONE, True)
+        return _Grid(DECAY_ONE, -DECAY_ONE, DECAY_ONE, is_rounded=True)
     if kind == "real":
         return None
     scale = WEIGHT_UNIT if kind == "threshold" else STATE_UNIT
     units = state_unit // scale
-    return _Grid(scale, -(PARAMETER_LIMIT // units), PARAMETER_LIMIT // units, False, units)
+    limit = PARAMETER_LIMIT // units
+    return _Grid(scale, -limit, limit, is_rounded=False, factor=units)
 
 
 def parameter_vector(kind: ParameterKind, value: Tensor, neurons: int, state_unit: int) -> Tensor:
@@ -57,13 +58,13 @@ def parameter_vector(kind: ParameterKind, value: Tensor, neurons: int, state_uni
     grid, value = _grid(kind, state_unit), value.detach()
     if grid is not None:
         value = (value * grid.scale).nan_to_num(0.0).clamp(grid.lowest, grid.highest)
-        value = value.round() if grid.rounds else value
+        value = value.round() if grid.is_rounded else value
         value = value.to(torch.int32) * grid.factor + grid.offset
     return value.expand(neurons).contiguous()
 
 
 def shared_vector(kind: ParameterKind, value: float, neurons: int, state_unit: int) -> np.ndarray:
-    """Returns ``parameter_vector`` of a number that all neurons share.
+    """Returns ``parameter_vector`` of a number that all neurons share, as an array [neurons].
 
     Operations on tensors of one number would take longer than a layer's other preparations.
     """
@@ -72,7 +73,7 @@ def shared_vector(kind: ParameterKind, value: float, neurons: int, state_unit: i
         return np.full(neurons, value, np.float32)
     scaled = 0.0 if math.isnan(value) else value * grid.scale
     clamped = min(max(scaled, grid.lowest), grid.highest)
-    number = round(clamped) if grid.rounds else int(clamped)
+    number = round(clamped) if grid.is_rounded else int(clamped)
     return np.full(neurons, number * grid.factor + grid.offset, np.int32)
 
 

@@ -58,8 +58,8 @@ class Loss(nn.Module):
         if len(output) <= self.skip_steps:
             raise ValueError(f"the output has {len(output)} steps; skip_steps is {self.skip_steps}")
 
-    def counted(self, values: Tensor) -> Tensor:
-        """Returns the steps that count of ``values`` [steps, …]."""
+    def drop_skipped_steps(self, values: Tensor) -> Tensor:
+        """Returns ``values`` [steps, …] without the first ``skip_steps`` steps."""
         # The gradient of a slice would be copied, also if the slice is the whole.
         return values[self.skip_steps :] if self.skip_steps else values
 
@@ -83,7 +83,7 @@ class Loss(nn.Module):
                 f"the target has shape {list(target.shape)}; {list(signal.shape[1:])}{by_step} is "
                 "needed"
             )
-        values = OVER[over](self.counted(signal).float())
+        values = OVER[over](self.drop_skipped_steps(signal).float())
         return values, target[-len(values) :].float()
 
     def reduce(self, costs: Tensor) -> Tensor:

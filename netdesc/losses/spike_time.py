@@ -51,7 +51,7 @@ class SpikeTimeLoss(Loss):
                 f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
             )
         output_TBN, target_TBN = (
-            self.counted(each).flatten(2).to(torch.float32) for each in (output, target)
+            self.drop_skipped_steps(each).flatten(2).to(torch.float32) for each in (output, target)
         )
         total, _ = operators.spike_time(output_TBN, target_TBN, self.decay, self.order, self.length)
         return total / output_TBN.numel() if self.mean else total

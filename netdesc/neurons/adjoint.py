@@ -53,7 +53,7 @@ _Gradients = tuple[Expression, ...]
 
 
 def _times(adjoint: _Adjoint, gradient: Expression, a: Expression, share: Expression) -> _Gradients:
-    return gradient * to_real(share), gradient * adjoint.real(a)
+    return gradient * to_real(share), gradient * adjoint.convert_to_real(a)
 
 
 def _choose(condition: Expression, gradient: Expression) -> _Gradients:
@@ -65,7 +65,7 @@ def _where(adjoint: _Adjoint, node: Expression, gradient: Expression) -> _Gradie
     condition, a, b = node.arguments
     jump = ZERO
     if condition.operation in ("with_gradient", "fired_before"):
-        jump = gradient * (adjoint.real(a) - adjoint.real(b))
+        jump = gradient * (adjoint.convert_to_real(a) - adjoint.convert_to_real(b))
     return jump, *_choose(condition, gradient)
 
 
@@ -101,7 +101,9 @@ _RULES: dict[str, Callable[[_Adjoint, Expression, Expression], _Gradients]] = {
         gradient * node.arguments[1],
         gradient * node.arguments[0],
     ),
-    "to_real": lambda adjoint, node, gradient: (adjoint.of_real(node.arguments[0], gradient),),
+    "to_real": lambda adjoint, node, gradient: (
+        adjoint.convert_gradient(node.arguments[0], gradient),
+    ),
     "with_gradient": _with_gradient,
 }
 """Operation -> the gradients of its arguments, from that of its value.
@@ -131,29 +133,30 @@ class _Adjoint:
             elif a.operation == "fired_before" and neuron.spike is not None:
                 self._uses.append(_Use(a, neuron.spike, None))
 
-    def real(self, a: Expression) -> Expression:
+    def convert_to_real(self, a: Expression) -> Expression:
         """Returns ``a`` as a real number; a state in threshold units."""
         if a.type is REAL:
             return a
         return to_real(a) * self._unit if a.type is GRID else to_real(a)
 
-    def of_real(self, a: Expression, gradient: Expression) -> Expression:
+    def convert_gradient(self, a: Expression, gradient: Expression) -> Expression:
         """Returns the gradient of ``a`` from that of ``to_real(a)``."""
         return gradient * self._per_unit if a.type is GRID else gradient
 
     def backward(self) -> Backward:
         own = [_carry(index) for index in range(len(self._uses))]
         carries = self._simplified(own)
-        kept = _read_by_results(carries, self._step_back(carries))
+        kept = _find_needed_carries(carries, self._step_back(carries))
         slots = {own[index]: _carry(slot) for slot, index in enumerate(kept)}
+        # ``_simplified`` may have replaced a carry by the negative of another one.
         slots |= {-carry: -slot for carry, slot in slots.items()}
         back = self._step_back([slots.get(carry, ZERO) for carry in carries])
         return replace(back, carries=tuple(back.carries[index] for index in kept))
 
     def _step_back(self, carried: list[Expression]) -> Backward:
-        """Goes back through one step. ``carried`` has what came from the step after, by use.
+        """Computes the step back. ``carried`` has the carry of each use, from the step after.
 
-        What it hands to the step before has a carry for each use, too.
+        The result has a carry for each use, for the step before.
         """
         adjoints: dict[Expression, Expression] = {}
 
@@ -190,11 +193,12 @@ class _Adjoint:
         )
 
     def _output_gradients(self) -> list[tuple[Expression, Expression]]:
-        """Returns what hands on a value, and its gradient."""
+        """Returns pairs of an expression whose value is handed on, and its gradient."""
         gradient = expression("output_gradient", type=REAL)
         spike, output = self._neuron.spike, self._neuron.output
         if spike is not None and output is not None:  # the payload, where the neuron fires
-            return [(output, where(spike, gradient, ZERO)), (spike, gradient * self.real(output))]
+            payload = self.convert_to_real(output)
+            return [(output, where(spike, gradient, ZERO)), (spike, gradient * payload)]
         return [(a, gradient) for a in (spike, output) if a is not None]
 
     def _simplified(self, own: list[Expression]) -> list[Expression]:
@@ -218,7 +222,7 @@ class _Adjoint:
         return own
 
 
-def _read_by_results(carries: list[Expression], back: Backward) -> list[int]:
+def _find_needed_carries(carries: list[Expression], back: Backward) -> list[int]:
     """Returns the indices of carries on which a gradient of an input or of a parameter depends."""
     waiting = [*back.inputs.values(), *back.parameters.values()]
     read: set[int] = set()

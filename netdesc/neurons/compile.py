@@ -59,7 +59,7 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
     """
     norm = read(definition).norm
     assert norm is not None
-    place, argument_place = norm
+    place, argument_place = norm.call, norm.argument
     step = list(definition.step)
     text = step[place.index]
     argument = text[argument_place.column : argument_place.end_column]

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import product
 
 from netdesc.neurons.expressions import (
-    NOTHING,
+    GRID_ZERO,
     Expression,
     constant,
     expression,
@@ -36,7 +36,7 @@ _Rule = tuple[_Value, tuple[_Value, ...], Callable[..., Expression]]
 
 def spike_flag(spike: Expression) -> Expression:
     """Returns a spike as an integer, which can be stored."""
-    return where(spike, constant(1, GRID), NOTHING)
+    return where(spike, constant(1, GRID), GRID_ZERO)
 
 
 class Derivation:
@@ -50,7 +50,7 @@ class Derivation:
         self._order = in_order(self._roots)
         step = in_order([*(self._plain[root] for root in neuron.roots), *self._roots])
         self._invariant = [a for a in step if a.is_invariant]
-        self._rules = [*self._link_steps(neuron, step), *_operations(step)]
+        self._rules = [*self._link_steps(neuron, step), *_list_operation_rules(step)]
         self._readers: dict[_Value, list[int]] = {}
         for index, (_, sources, _) in enumerate(self._rules):
             for source in dict.fromkeys(sources):
@@ -137,8 +137,11 @@ def _remake(a: Expression, *arguments: Expression) -> Expression:
     return remake(a, arguments)
 
 
-def _operations(step: list[Expression]) -> Iterable[_Rule]:
-    """Yields how expressions of both steps follow from their arguments, and these from them."""
+def _list_operation_rules(step: list[Expression]) -> Iterable[_Rule]:
+    """Yields rules for both steps.
+
+    An expression follows from its arguments, and an argument from the expression and the others.
+    """
     for is_before, a in product((False, True), step):
         if a.is_invariant or not a.arguments or a.type is REAL:
             continue
@@ -150,7 +153,7 @@ def _operations(step: list[Expression]) -> Iterable[_Rule]:
 
 
 def _from_flag(flag: Expression) -> Expression:
-    return make("greater", flag, NOTHING)
+    return make("greater", flag, GRID_ZERO)
 
 
 _Solution = Callable[[Expression], Expression] | Callable[[Expression, Expression], Expression]

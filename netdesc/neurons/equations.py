@@ -9,7 +9,7 @@ from itertools import islice
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import (
-    NOTHING,
+    GRID_ZERO,
     ONE,
     Expression,
     constant,
@@ -19,9 +19,9 @@ from netdesc.neurons.expressions import (
     where,
     with_gradient,
 )
-from netdesc.neurons.mistakes import EquationError, Mistake, Part, Place, closest
+from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
 from netdesc.neurons.names import declared_mistakes, missing_mistakes, size_mistakes, state_mistakes
-from netdesc.neurons.neuron import Neuron
+from netdesc.neurons.neuron import Neuron, NormPlaces
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
 from netdesc.neurons.reader import Operand, Reader, complete
@@ -59,7 +59,7 @@ class _DefinitionReader(Reader):
         calls = {"before": self._before, "norm": self._norm, "phase_spike": self._misplaced_phase}
         super().__init__(definition.unit_bits, calls)
         self.definition = definition
-        self.norm: tuple[Place, Place] | None = None
+        self.norm: NormPlaces | None = None
         self.surrogate = SurrogateGradient(definition.surrogate, definition.unit_bits)
         self.step = self._equations("step", definition.step)
         self.reset = self._equations("reset", definition.reset)
@@ -81,7 +81,7 @@ class _DefinitionReader(Reader):
         after = self._after_reset(before_reset, spike)
         if self.definition.signal is not None and spike is not None:
             # Without a spike to hand on, a state remembers whether the neuron fired.
-            fired = where(spike, constant(1 << self.definition.unit_bits, GRID), NOTHING)
+            fired = where(spike, constant(1 << self.definition.unit_bits, GRID), GRID_ZERO)
             before_reset["spike"] = after["spike"] = fired
         if self.definition.signal is not None:
             spike, output = None, before_reset.get(self.definition.signal)
@@ -180,7 +180,7 @@ class _DefinitionReader(Reader):
         exact = self.definition.has_exact_reset
         if self.definition.signal is not None:
             state = _leaf("state", "spike")
-            return with_gradient(make("less", NOTHING, state), *((state, ONE) if exact else ()))
+            return with_gradient(make("less", GRID_ZERO, state), *((state, ONE) if exact else ()))
         fired = expression("fired_before", type=BOOL)
         return fired if exact else with_gradient(fired)
 
@@ -193,7 +193,7 @@ class _DefinitionReader(Reader):
         if argument is None:
             return None
         place = self.source.place(node.args[0])
-        self.norm = self.source.place(node), place
+        self.norm = NormPlaces(self.source.place(node), place)
         text = self.source.text_of(node.args[0])
         self.mistakes += norm_mistakes(text, place, self.step, self.reset)
         return argument + parameter("bias", GRID)

@@ -118,7 +118,7 @@ def parameter(name: str, type: Type) -> Expression:
 
 ZERO: Final = constant(0.0, REAL)
 ONE: Final = constant(1.0, REAL)
-NOTHING: Final = constant(0, GRID)
+GRID_ZERO: Final = constant(0, GRID)
 
 
 def make(operation: str, *arguments: Expression) -> Expression:

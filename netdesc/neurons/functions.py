@@ -65,7 +65,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "norm": ("a",),
     "phase_spike": ("re", "im", "threshold"),
 }
-"""Function -> the names of its arguments. The last three only the reader of a neuron can build."""
+"""Function -> the names of its arguments. Only the reader of a neuron can build the last three."""
 
 
 def signature(name: str) -> str:

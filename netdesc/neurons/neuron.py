@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import Expression
@@ -10,7 +11,7 @@ from netdesc.neurons.mistakes import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NeuronStep:
     """What a neuron computes in a step.
 
     Leaves are ``parameter``, ``state``, ``fired_before``, ``input`` and ``constant``.
@@ -33,8 +34,15 @@ class Step:
         return [a for a in values if a is not None]
 
 
+class NormPlaces(NamedTuple):
+    """Where the only call ``norm(argument)`` of a neuron stands, in ``step``."""
+
+    call: Place
+    argument: Place
+
+
 @dataclass(frozen=True, slots=True)
-class Neuron(Step):
+class Neuron(NeuronStep):
     """The equations of a definition as expressions, before ranges and gradients are known.
 
     Assigned values are saturated everywhere.
@@ -43,8 +51,8 @@ class Neuron(Step):
     definition: Definition
     parameters: dict[str, ParameterKind]
     """Those of the definition, ``bias`` if there is a norm, ``peak`` and ``width`` if a spike."""
-    norm: tuple[Place, Place] | None
-    """The only call ``norm(argument)``, in ``step``, and its argument. The argument depends only on
-    inputs, and on states whose equations stand before. The call's value is ``argument + bias``."""
+    norm: NormPlaces | None
+    """The argument depends only on inputs, and on states whose equations stand before. The call's
+    value is ``argument + bias``."""
     places: dict[Expression, Place]
     """Where an expression is written, for mistakes that ranges find. Not every one is in it."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import Expression
-from netdesc.neurons.neuron import Step
+from netdesc.neurons.neuron import NeuronStep
 
 
 @dataclass(frozen=True, slots=True)
-class Forward(Step):
+class Forward(NeuronStep):
     """The forward step of a neuron, for the printers. ``with_gradient`` is its first argument."""
 
     stored: tuple[Expression, ...]

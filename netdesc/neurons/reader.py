@@ -57,7 +57,10 @@ _PRODUCT_HINTS = {
 
 
 class Reader:
-    """Reads the texts of one neuron. ``calls`` are the calls that only a definition can build."""
+    """Reads the texts of one neuron.
+
+    ``calls`` maps functions that need the whole neuron to what builds them.
+    """
 
     source: Source
     """The text that is read."""
@@ -236,7 +239,8 @@ class Reader:
         a, b = self.read(node.left), self.read(node.right)
         if a is None or b is None:
             return None
-        return (self._product if isinstance(node.op, ast.Mult) else self._sum)(node, a, b)
+        compute = self._product if isinstance(node.op, ast.Mult) else self._sum
+        return compute(node, a, b)
 
     def _sum(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
         is_sum = isinstance(node.op, ast.Add)

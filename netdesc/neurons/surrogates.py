@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from netdesc.neurons.definition import SurrogateShape
 from netdesc.neurons.expressions import (
-    NOTHING,
+    GRID_ZERO,
     ONE,
     ZERO,
     Expression,
@@ -29,6 +29,7 @@ WIDTH = parameter("width", REAL)
 
 _BELLS: dict[SurrogateShape, Callable[[Expression], Expression]] = {
     "exponential": lambda widths: make("fall", widths),
+    # Equal expressions are one object, so that the quotient is computed once.
     "fast_sigmoid": lambda widths: ONE / (ONE + widths) * (ONE / (ONE + widths)),
     "atan": lambda widths: ONE / (ONE + widths * widths),
     "triangle": lambda widths: make("maximum", ONE - widths, ZERO),
@@ -74,9 +75,9 @@ class SurrogateGradient:
         height = PEAK / WIDTH
         slope_re = (bell_re * bell_im) * (height * _HALF)
         half = bell_re * _HALF
-        size_im = bell_im * where(make("greater", above, NOTHING), ONE - half, half) * height
-        falling = where(make("less", im, NOTHING), size_im, ZERO)
-        slope_im = where(make("greater", im, NOTHING), -size_im, falling)
+        size_im = bell_im * where(make("greater", above, GRID_ZERO), ONE - half, half) * height
+        falling = where(make("less", im, GRID_ZERO), size_im, ZERO)
+        slope_im = where(make("greater", im, GRID_ZERO), -size_im, falling)
         return re, slope_re, im, slope_im, threshold, -slope_re
 
 
@@ -84,5 +85,5 @@ def phase_condition(
     re: Expression, im: Expression, im_before: Expression, threshold: Expression
 ) -> Expression:
     """Returns whether ``re`` has reached the threshold while ``im`` rises through 0."""
-    rises = make("and", make("less", im_before, NOTHING), make("greater_equal", im, NOTHING))
+    rises = make("and", make("less", im_before, GRID_ZERO), make("greater_equal", im, GRID_ZERO))
     return make("and", make("greater_equal", re, threshold), rises)

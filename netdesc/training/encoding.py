@@ -32,10 +32,11 @@ _MIN_USED_RANGE = 1 / 16
 
 @dataclass(frozen=True)
 class Code:
-    """Base class of codes. They take real numbers in ``data.range``, which ``data.to`` scales.
+    """Base class of codes, which turn the values of a file into inputs of the network.
 
-    The network runs ``steps`` steps. The file has values of ``cells`` cells, for each of
-    ``file_steps`` steps, or once for all steps if that is 0.
+    By default, a code takes real numbers in ``data.range`` and scales them to ``data.to``. The
+    network runs ``steps`` steps. The file has values of ``cells`` cells, for each of ``file_steps``
+    steps, or once for all steps if that is 0.
     """
 
     data: Arrays
@@ -133,7 +134,7 @@ class RateCode(Code):
         return spikes_TBN
 
 
-@dataclass(frozen=True)  # for __post_init__
+@dataclass(frozen=True)  # Code's own __init__ would not call __post_init__
 class LatencyCode(Code):
     """Encodes the normalised value x as one spike at step ``(1 − x) · (within_steps − 1)``.
 

@@ -64,8 +64,8 @@ def find_missing(path: Path, with_network: bool) -> tuple[list[str], list[str]]:
         )
     sources = _FROM_STATE if has_state else ()
     sources += (NETWORK,) if with_network else ()
-    lost = _ONLY_FROM_TRAINING + (() if has_state else _FROM_STATE)
+    unwritable = _ONLY_FROM_TRAINING + (() if has_state else _FROM_STATE)
     writable, lost = (
-        [name for name in names if not is_filled(path / name)] for names in (sources, lost)
+        [name for name in names if not is_filled(path / name)] for names in (sources, unwritable)
     )
     return writable, lost

@@ -154,10 +154,10 @@ class Session:
         except Divergence as error:
             self.saver.save_best(self.progress)
             self.metrics.sync()
-            kept = ""
-            if self.saver.saved_epoch is not None:
-                kept = f"; the checkpoint after {count_epochs(self.saver.saved_epoch)} is kept in "
-                kept += str(self.shown / CHECKPOINTS)
+            kept, epochs = "", self.saver.saved_epoch
+            if epochs is not None:
+                folder = self.shown / CHECKPOINTS
+                kept = f"; the checkpoint after {count_epochs(epochs)} is kept in {folder}"
             return self._end("diverged", f"{error}{kept}")
         except KeyboardInterrupt:  # before the first epoch, by a callback, or the second signal
             with contextlib.suppress(StorageError):  # resuming needs only the checkpoint

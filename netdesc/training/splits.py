@@ -26,7 +26,7 @@ from netdesc.training.samples import Samples, SampleSpec, split
 from netdesc.training.spike_files import SpikeFileReader
 
 Warn = Callable[[str], None]
-Parts = Mapping[str, Samples]
+SamplesByPart = Mapping[str, Samples]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def read_splits(
     return splits
 
 
-def _read(description: Description, spec: SampleSpec, warn: Warn) -> Parts:
+def _read(description: Description, spec: SampleSpec, warn: Warn) -> SamplesByPart:
     data = description.document.data
     if data is None:
         raise MissingDataError(
@@ -79,12 +79,14 @@ def _read(description: Description, spec: SampleSpec, warn: Warn) -> Parts:
     return _READERS[type(data)](description, data, spec, warn)
 
 
-def _read_arrays(description: Description, data: Any, spec: SampleSpec, warn: Warn) -> Parts:
+def _read_arrays(
+    description: Description, data: Any, spec: SampleSpec, warn: Warn
+) -> SamplesByPart:
     path, batch_size = description.resolve(data.path), description.document.training.batch_size
     return ArrayFile(path, data, spec, batch_size, warn).read()
 
 
-def _read_idx(description: Description, data: Any, spec: SampleSpec, warn: Warn) -> Parts:
+def _read_idx(description: Description, data: Any, spec: SampleSpec, warn: Warn) -> SamplesByPart:
     resolve, batch_size = description.resolve, description.document.training.batch_size
 
     def read(part: IdxPart) -> Samples:
@@ -102,7 +104,9 @@ def _read_idx(description: Description, data: Any, spec: SampleSpec, warn: Warn)
     return {name: read(part) for name, part in data.parts.items()}
 
 
-def _read_spike_files(description: Description, data: Any, spec: SampleSpec, warn: Warn) -> Parts:
+def _read_spike_files(
+    description: Description, data: Any, spec: SampleSpec, warn: Warn
+) -> SamplesByPart:
     reader = SpikeFileReader(spec, description.resolve, warn)
     parts = {name: reader.read(pairs) for name, pairs in data.parts.items()}
     reader.warn_of_more_files()
@@ -115,13 +119,13 @@ def _read_recordings(
     data: Any,
     spec: SampleSpec,
     warn: Warn,
-) -> Parts:
+) -> SamplesByPart:
     parts = read(data, description.resolve, spec)
     parts["train"].warn_of_dropped(str(description.path), warn)
     return parts
 
 
-_READERS: dict[type, Callable[[Description, Any, SampleSpec, Warn], Parts]] = {
+_READERS: dict[type, Callable[[Description, Any, SampleSpec, Warn], SamplesByPart]] = {
     Arrays: _read_arrays,
     SpikeFiles: _read_spike_files,
     Idx: _read_idx,

@@ -10,7 +10,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.kernel_layers import TRANSPOSED, Case, both, geometry, kernel_layers
-from support.thread_numbers import check_thread_numbers
+from support.thread_counts import check_thread_counts
 from torch.nn import functional
 
 from netdesc.kernels import operators
@@ -161,4 +161,4 @@ def test_events_are_read_if_the_input_is_sparse(density, graded, is_listed) -> N
 def test_the_number_of_threads_changes_nothing(density) -> None:
     layer = {"type": "conv", "kernel": 3, "channels": 9}
     problem = Problem(layer, (3, 9, 9), steps=200, batch=3, density=density)
-    check_thread_numbers(lambda: run(problem, "cpu"))
+    check_thread_counts(lambda: run(problem, "cpu"))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.thread_numbers import check_thread_numbers
+from support.thread_counts import check_thread_counts
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
@@ -125,4 +125,4 @@ def test_a_nan_weight_affects_only_its_neuron(density):
 @pytest.mark.parametrize("density", [0.1, 0.6])
 def test_the_number_of_threads_changes_nothing(density):
     case = Case(density=density, steps=300, batch=3, neurons=130)
-    check_thread_numbers(lambda: run_engine(case, "cpu"))
+    check_thread_counts(lambda: run_engine(case, "cpu"))

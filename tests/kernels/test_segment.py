@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.cuba_cases import CUBA, ENGINES
 from support.neuron_cases import DEFINITIONS
-from support.thread_numbers import check_thread_numbers
+from support.thread_counts import check_thread_counts
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu.spikes import events_by_input
@@ -179,7 +179,7 @@ def test_events_by_row_and_by_input_give_equal_gradients(monkeypatch):
 @pytest.mark.parametrize("density", [0.05, 0.6])
 def test_results_do_not_depend_on_the_number_of_threads(batch, density):
     case = Case((90, 300, 40), 100, batch, density)
-    check_thread_numbers(lambda: all_results(case, "cpu"))
+    check_thread_counts(lambda: all_results(case, "cpu"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -58,7 +58,7 @@ def test_expressions_compute_what_the_text_says(case: Case) -> None:
 def test_a_norm_adds_its_bias(case: Case) -> None:
     neuron = read(case.definition)
     assert neuron.norm is not None
-    _, place = neuron.norm
+    place = neuron.norm.argument
     written = case.definition.step[place.index][place.column : place.end_column]
     assert written == "x"
     check_steps(case)

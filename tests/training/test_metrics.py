@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.thread_numbers import check_thread_numbers
+from support.thread_counts import check_thread_counts
 from support.training_task import small_network
 from torch import nn
 
@@ -109,4 +109,4 @@ def test_norms_do_not_depend_on_the_number_of_threads(seed: int) -> None:
         epoch_sum.add_batch([torch.tensor(1.0)], 1.0, 1.0)
         return [epoch_sum.gradient_norm()]
 
-    check_thread_numbers(norm)
+    check_thread_counts(norm)

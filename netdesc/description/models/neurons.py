@@ -14,5 +14,6 @@ NEURON_EXAMPLE = {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_d
 if TYPE_CHECKING:
     Neuron: TypeAlias = NeuronSection
 else:
-    sections = tuple(NEURONS.values())
-    Neuron = Annotated[Union[sections], Field(discriminator="type")]  # noqa: UP007 - computed
+    _sections = tuple(NEURONS.values())
+    # X | Y cannot take a computed tuple.
+    Neuron = Annotated[Union[_sections], Field(discriminator="type")]  # noqa: UP007

@@ -215,11 +215,14 @@ PARTS: Mapping[str, _Part] = {
     "forward": _Part(_forward, 1.2),
     "backward": _Part(_backward, 0.9),
 }
-"""Name of a part -> its kernels. Parts with more to compile come first."""
+"""Name of a part -> its kernels.
+
+Parts that share kernels come first, then the others, the longest first.
+"""
 
 
 _START_SECONDS = 2.0
-"""Time that another process takes until it compiles."""
+"""Seconds that the second process takes before it begins to compile."""
 
 
 def precompile(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support import equations
 from support.grids import check_examples, examples, grid
 from support.neuron_cases import DEFINITIONS, NeuronCase, case_of, neuron_cases
-from support.thread_numbers import check_thread_numbers
+from support.thread_counts import check_thread_counts
 
 from netdesc.neurons.definition import Definition
 
@@ -91,4 +91,4 @@ def test_results_depend_on_no_number_of_threads() -> None:
     shape = 70, 5, 200
     case = cuba_case("noise", shape, (0.3, 0.1), delay=1)
     grad_out = torch.ones(1, *shape[1:]).expand(shape)
-    check_thread_numbers(lambda: [case.run("cpu")[0], *case.gradients(grad_out, "cpu").values()])
+    check_thread_counts(lambda: [case.run("cpu")[0], *case.gradients(grad_out, "cpu").values()])

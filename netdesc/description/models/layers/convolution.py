@@ -9,8 +9,8 @@ from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSe
 from netdesc.description.models.layers.windows import (
     Count,
     CountOrZero,
-    Number,
     Pair,
+    SingleCount,
     both,
     require_image,
     span,
@@ -45,6 +45,7 @@ class KernelSection(SynapticSection):
     def kernel_size(self) -> Pair:
         return both(self.kernel)
 
+    # Fields of subclasses: without "stride", or with null, the kernel moves by its own size.
     @property
     def strides(self) -> Pair:
         return both(getattr(self, "stride", None) or self.kernel)
@@ -116,7 +117,7 @@ class KernelSection(SynapticSection):
 class Convolution(KernelSection):
     """Base class of the convolutions, which have a kernel for each pair of channels."""
 
-    channels: Number = field(
+    channels: SingleCount = field(
         "Number of channels of the output.", unit="channels", placeholder=1, example=16
     )
     stride: Count = field(
@@ -130,7 +131,7 @@ class Convolution(KernelSection):
         unit="pixels",
         default=1,
     )
-    groups: Number = field(
+    groups: SingleCount = field(
         "Number of groups into which the channels of input and output are divided; a channel of "
         "the output reads only the channels of its group.",
         unit="groups",

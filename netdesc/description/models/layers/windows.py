@@ -15,8 +15,8 @@ PerAxis = Annotated[
 ]
 """A number for height and width, or [height, width]."""
 
-Number = Annotated[int, Field(ge=1, le=1 << 16)]
-Count = PerAxis[Number]
+SingleCount = Annotated[int, Field(ge=1, le=1 << 16)]
+Count = PerAxis[SingleCount]
 CountOrZero = PerAxis[Annotated[int, Field(ge=0, le=1 << 16)]]
 
 Pair = tuple[int, int]

@@ -176,8 +176,8 @@ def _broadcast(builder: Any, number: Any) -> Any:
 
 
 @numba.njit(inline="always")
-def _memory_parts(terms):
-    """Returns where the panel ends in ``product_memory``, and then the memory for an edge.
+def _memory_ends(terms):
+    """Returns two indices in a row of scratch memory: the end of the panel, and that of an edge.
 
     Copies of the left factor follow.
     """
@@ -186,12 +186,13 @@ def _memory_parts(terms):
     return panel, panel + TILE_ROWS * (TILE_COLUMNS + depth)
 
 
-def product_memory(threads: int, rows: int, terms: int, is_copied: bool) -> np.ndarray:
+def allocate_product_memory(threads: int, rows: int, terms: int, is_copied: bool) -> np.ndarray:
     """Returns scratch memory for ``multiply_block``, [threads, numbers].
 
-    It is for blocks of ``rows`` rows. Copied are left factors whose rows are not contiguous.
+    A block has ``rows`` rows. ``is_copied`` says that the rows of the left factor are not
+    contiguous, so that they are copied.
     """
-    _, size = _memory_parts.py_func(terms)
+    _, size = _memory_ends.py_func(terms)
     if is_copied:
         size += tiles_in.py_func(rows) * TILE_ROWS * min(MAX_PANEL_TERMS, terms)
     return allocate((threads, size), np.float32)
@@ -226,11 +227,11 @@ def multiply_block(left, right, shape, add, out, memory):
     """Computes ``out (+)= left @ right`` on one thread; all three are ``Matrix``.
 
     The rows of ``out`` are contiguous. ``shape`` is the number of rows, terms and columns. With
-    ``add``, the product is added to ``out``. ``memory`` is a thread's row of ``product_memory``.
+    ``add``, the product is added to ``out``. ``memory`` is this thread's row of the scratch memory.
     """
     rows, terms, columns = shape
     copy_terms = 0 if left.by_column == 1 else min(MAX_PANEL_TERMS, terms)
-    panel_end, edge_end = _memory_parts(terms)
+    panel_end, edge_end = _memory_ends(terms)
     panel, edge, left_copy = memory[:panel_end], memory[panel_end:edge_end], memory[edge_end:]
     for term in range(0, terms, MAX_PANEL_TERMS):
         depth = min(MAX_PANEL_TERMS, terms - term)
@@ -253,12 +254,12 @@ def multiply_block(left, right, shape, add, out, memory):
 
 
 @kernel
-def _multiply(left, right, size, add, out, memory, threads, thread):
+def _multiply(left, right, shape_and_block, add, out, memory, threads, thread):
     """Computes ``multiply_block`` on all threads, in blocks.
 
-    ``size`` is the shape, and the number of rows and columns of a block.
+    ``shape_and_block`` is ((rows, terms, columns), (rows of a block, columns of a block)).
     """
-    (rows, terms, columns), block = size
+    (rows, terms, columns), block = shape_and_block
     row_blocks = (rows + block[0] - 1) // block[0]
     column_blocks = (columns + block[1] - 1) // block[1]
     for item in share_of(row_blocks * column_blocks, threads, thread):
@@ -286,7 +287,7 @@ def matmul(
     left_matrix, right_matrix = matrix_of(left), matrix_of(right)
     threads, is_copied = set_thread_count(), left_matrix.by_column != 1
     block = _block(rows, columns, threads, is_copied)
-    memory = product_memory(threads, block[0], terms, is_copied)
+    memory = allocate_product_memory(threads, block[0], terms, is_copied)
     size = (rows, terms, columns), block
     _multiply(left_matrix, right_matrix, size, add, matrix_of(out), memory)
     return out

@@ -101,7 +101,7 @@ class _Scratch(NamedTuple):
     """Sums of squares of all steps, float64."""
 
     @classmethod
-    def of(cls, filter: Filter, columns: int) -> _Scratch:
+    def allocate(cls, filter: Filter, columns: int) -> _Scratch:
         """Returns memory for a tile of columns; all threads have about as many tiles."""
         threads, kind = set_thread_count(), filter.tail.dtype
         vectors = -(-columns // LANES)
@@ -182,7 +182,7 @@ def spike_time(
         return reference.spike_time(output_TBN, target_TBN, decay, order, length)
     filtered = allocate((steps, batch, neurons), np.float32)
     squares = np.empty(batch * neurons)
-    scratch, filtered_all = _Scratch.of(filter, len(squares)), filtered.reshape(-1)
+    scratch, filtered_all = _Scratch.allocate(filter, len(squares)), filtered.reshape(-1)
     filter_difference(flat(output_TBN), flat(target_TBN), filter, scratch, filtered_all, squares)
     return scalar(squares.sum()), torch.from_numpy(filtered)
 
@@ -197,6 +197,6 @@ def spike_time_backward(
     if filter is None:
         return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
     grad = allocate((steps, batch, neurons), np.float32)
-    scale, scratch = 2.0 * float(grad_loss), _Scratch.of(filter, batch * neurons)
+    scale, scratch = 2.0 * float(grad_loss), _Scratch.allocate(filter, batch * neurons)
     filter_adjoint(flat(filtered_TBN), scale, steps, filter, scratch, grad.reshape(-1))
     return torch.from_numpy(grad)

@@ -6,7 +6,8 @@ registers across the calls. This costs a tenth of a layer's time or more.
 
 A kernel holds its arrays for as long as it runs, so the functions that it calls need not count
 references. Such a function cannot create arrays: Numba refuses to compile it. Callers in Python
-create them; so Numba need not compile, for a second, how it words the error of a wrong shape.
+create the arrays. If kernels created them, Numba would also compile the error message for a wrong
+shape, which takes a second.
 
 Numba optimises a function and generates its machine code, and does both again, with the function
 that calls it, for each caller in turn. Functions that only kernels call leave both to the kernel.

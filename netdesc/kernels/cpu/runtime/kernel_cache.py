@@ -47,7 +47,7 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Returns the compiled kernel for a signature, None if there is none to load."""
-        numba.get_num_threads()  # starts Numba's threads, which compiled code calls
+        numba.get_num_threads()  # starts Numba's threads, which compiled code needs
         try:
             return super().load_overload(sig, target_context)
         except _DAMAGE:
@@ -60,7 +60,7 @@ class _Cache(FunctionCache):
         with contextlib.suppress(*_DAMAGE):
             super().save_overload(sig, data)
 
-    def indices(self) -> Iterator[Path]:
+    def list_index_files(self) -> Iterator[Path]:
         """Yields the files in which Numba lists the compiled versions of the kernel."""
         function: Any = self._py_func
         pattern = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"
@@ -68,10 +68,11 @@ class _Cache(FunctionCache):
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Decorates ``function(*arguments, threads, thread)``, which becomes ``kernel(*arguments)``.
+    """Compiles ``function(*arguments, threads, thread)`` to a kernel, called with ``*arguments``.
 
-    The kernel calls the function once on each of so many threads, with its number, and returns when
-    all have ended; ``share_of`` divides work among them. Numba compiles it and caches it on disk.
+    The kernel calls the function once on each thread: ``threads`` is the number of threads,
+    ``thread`` the index of this one. It returns when all calls have ended. ``share_of`` divides
+    work among the threads. Numba compiles the kernel and caches it on disk.
     """
     call_all = on_threads_of(jit_no_refcount(function))
 
@@ -146,7 +147,7 @@ def mark_complete(need: tuple[object, ...]) -> None:
     """
     used = (each for each in kernels().values() if each.signatures)
     with contextlib.suppress(OSError):
-        text = "".join(f"{index}\n" for each in used for index in each._cache.indices())
+        text = "".join(f"{index}\n" for each in used for index in each._cache.list_index_files())
         _mark_of(need).write_text(text, encoding="utf-8")
 
 

@@ -48,7 +48,10 @@ _CALM_S = 2.0
 
 @kernel
 def start_threads(numbers, threads, thread):
-    """Makes Numba start its threads; writes their numbers to ``numbers`` as far as it is long."""
+    """Makes Numba start as many threads as ``numba.set_num_threads`` has set.
+
+    Each thread writes its index to ``numbers``. Threads beyond its end write nothing.
+    """
     if thread < len(numbers):
         numbers[thread] = thread
 

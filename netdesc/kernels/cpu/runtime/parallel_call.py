@@ -50,7 +50,7 @@ def on_threads_of(function: Any) -> Any:
 
     @intrinsic
     def call(context: Any, threads: Any, arguments: Any) -> Any:
-        numba.get_num_threads()  # starts Numba's threads, which compiled code calls
+        numba.get_num_threads()  # starts Numba's threads, which compiled code needs
         compiled = function.get_compile_result(types.void(*arguments, types.int64))
 
         def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -37,6 +37,7 @@ def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN, queue, thread
     steps, batch, neurons = grad_z_TBN.shape
     grad_z, run = grad_z_TBN.reshape(-1), by_input.length or steps
     vectors = (neurons + LANES - 1) // LANES
+    # A thread without a row of sums does nothing; the others take vectors until none is left.
     while thread < len(sums_KN):
         position = next_position(queue)
         if position >= vectors:

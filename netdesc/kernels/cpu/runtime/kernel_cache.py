@@ -80,6 +80,8 @@ def kernel(function: Callable[..., Any]) -> Any:
         threads = thread_count()
         call_all(threads, (*arguments, threads))
 
+    # Numba names compiled functions by these, and no two may have one name.
+    call.__module__, call.__qualname__ = function.__module__, function.__qualname__
     compiled: Any = numba.njit(**_OPTIONS)(call)
     if hasattr(compiled, "stats"):  # not with NUMBA_DISABLE_JIT, which returns a plain function
         compiled._cache = _Cache(function)

@@ -22,19 +22,15 @@ _R = TypeVar("_R")
 
 _MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
 
-_numba_setting = threading.local()
-"""``number`` is the thread count set in this Python thread; Numba has one per Python thread."""
-
 _workqueue_lock = threading.RLock()
 
 
 def set_thread_count() -> int:
     """Sets and returns the number of threads that Numba computes with (see ``kernel_threads``)."""
     number = min(kernel_threads(), _MAX_THREADS)
-    # Asking Numba would take several microseconds.
-    if number != getattr(_numba_setting, "number", None):
+    # Others may have set it. A kernel on more threads would write beyond its scratch memory.
+    if number != numba.get_num_threads():
         numba.set_num_threads(number)
-        _numba_setting.number = number
     return number
 
 

@@ -108,15 +108,15 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 13_450,
-    "neurons": 3_380,
+    "neurons": 3_385,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
     "kernels": 10_475,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_740,
-    "exchange": 3_180,
+    "training": 5_745,
+    "exchange": 3_190,
     "hardware": 1_320,
     "report": 3_780,
     "comparing": 600,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_355
+MAX_PACKAGE_LINES = 56_370
 MAX_TEST_LINES = 39_000
 
 

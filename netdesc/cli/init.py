@@ -39,11 +39,11 @@ def init(output: Output, folder: Path | None, template: str, lists: bool, name: 
     from netdesc.cli.scaffold import make_folder
 
     scaffold = make_folder(folder, template, name)
-    commands, enter = scaffold.commands, str(scaffold.folder)
+    commands, argument = scaffold.commands, str(scaffold.folder)
     if scaffold.folder != Path():
-        if enter.startswith("-"):  # which must not look like an option
-            enter = f"./{enter}"
-        commands = [f"cd {shlex.quote(enter)}", *commands]
+        if argument.startswith("-"):  # without "./" it would look like an option
+            argument = f"./{argument}"
+        commands = [f"cd {shlex.quote(argument)}", *commands]
     if output.as_json:
         output.print_json(
             {

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 ABSENT = object()
+"""Stands for a value that is not there; ``None`` is JSON's null."""
 
 
 def pointer(parts: Iterable[str | int]) -> str:

@@ -226,6 +226,7 @@ def _locate_fix(fix: Fix, source: Source) -> Fix:
 
 
 def _line_range(source: Source, start: int, end: int) -> dict[str, int]:
+    """Returns the fields ``line``, ``column``, ``end_line`` and ``end_column`` of a place."""
     line, column = source.place(start)
     end_line, end_column = source.place(max(end, start))
     return {"line": line, "column": column, "end_line": end_line, "end_column": end_column}

@@ -63,10 +63,10 @@ def require(
 ) -> None:
     """Raises LayerError with the first of ``values`` that is not valid, and the ``rule``."""
     if not is_valid.all():
-        raise LayerError(dataset, f"{first_wrong(values, is_valid)}; {rule}")
+        raise LayerError(dataset, f"{describe_first_wrong(values, is_valid)}; {rule}")
 
 
-def first_wrong(values: NDArray, is_valid: NDArray[np.bool_]) -> str:
+def describe_first_wrong(values: NDArray, is_valid: NDArray[np.bool_]) -> str:
     """Returns index and value of the first of ``values`` that is not valid, in words."""
     index = np.argwhere(~is_valid)[0].tolist()
     return f"{f'{index} ' if index else ''}is {values[tuple(index)]}"

@@ -19,7 +19,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError, first_wrong
+from netdesc.exchange.errors import (
+    LayerError,
+    NetFileAccessError,
+    NetFileError,
+    describe_first_wrong,
+)
 from netdesc.exchange.hdf5_chunks import check_chunks
 from netdesc.exchange.hdf5_heap import read_heap_text
 
@@ -232,7 +237,7 @@ class Group:
 
     def _require(self, name: str, values: NDArray, right: NDArray, what: str) -> None:
         if not np.all(right):
-            raise self.error(name, f"{first_wrong(values, np.asarray(right))}, not {what}")
+            raise self.error(name, f"{describe_first_wrong(values, np.asarray(right))}, not {what}")
 
     def _dataset(self, name: str) -> h5py.Dataset:
         if name in self._datasets:

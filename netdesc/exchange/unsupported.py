@@ -136,3 +136,4 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
     **dict.fromkeys(("conv", "convT"), (_find_resonators, *_SYNAPSES)),
     **dict.fromkeys(("pool", "unpool"), (_find_resonators, _find_dilation, *_SYNAPSES)),
 }
+"""Type of a layer that netdesc reads -> the checks of its features."""

@@ -73,9 +73,9 @@ class _DefinitionReader(Reader):
         """Returns the neuron, or raises EquationError."""
         for each in self.step:
             value = self.read_text(each.source, each.tree, GRID)
-            if value is not None and each.state in self.before:
+            if value is not None and each.state in self.values_before:
                 self.values[each.state] = make("saturate", value)
-        before_reset = {state: self.values[state] for state in self.before}
+        before_reset = {state: self.values[state] for state in self.values_before}
         spike = self.spike and self._spike(*self.spike)
         output = self.output and self.read_text(*self.output, GRID)
         after = self._after_reset(before_reset, spike)
@@ -118,8 +118,10 @@ class _DefinitionReader(Reader):
             # A name stands for its value: a decay is what it loses, its share what it keeps.
             self.values[name] = make("rest", value) if kind == "decay" else value
         assigned = dict.fromkeys(each.state for each in (*self.step, *self.reset))
-        self.before |= {name: _leaf("state", name) for name in assigned if name not in self.values}
-        self.values |= self.before
+        self.values_before |= {
+            name: _leaf("state", name) for name in assigned if name not in self.values
+        }
+        self.values |= self.values_before
 
     def _spike(self, source: Source, tree: ast.expr) -> Expression | None:
         """Returns the spike: a comparison or a phase, and conditions joined to it by ``and``."""
@@ -153,13 +155,13 @@ class _DefinitionReader(Reader):
             return None
         im_node = node.args[1]
         read = complete([self.read_as(each, GRID) for each in node.args])
-        if not isinstance(im_node, ast.Name) or im_node.id not in self.before:
+        if not isinstance(im_node, ast.Name) or im_node.id not in self.values_before:
             message = "im must be a state: its value of the step before counts, too."
             return self.fail(im_node, message)
         if read is None:
             return None
         re, im, threshold = read
-        condition = phase_condition(re, im, self.before[im_node.id], threshold)
+        condition = phase_condition(re, im, self.values_before[im_node.id], threshold)
         return condition, self.surrogate.of_phase(re, im, threshold)
 
     def _misplaced_phase(self, node: ast.Call) -> Operand:
@@ -167,7 +169,7 @@ class _DefinitionReader(Reader):
 
     def _before(self, node: ast.Call) -> Operand:
         (named,) = node.args
-        states = self.before
+        states = self.values_before
         if not isinstance(named, ast.Name):
             return self.fail(named, "before takes the name of a state, or spike.")
         if named.id in states:

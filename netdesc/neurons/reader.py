@@ -68,7 +68,7 @@ class Reader:
     def __init__(self, unit_bits: int, calls: Mapping[str, Callable[[ast.Call], Operand]]) -> None:
         self.values: dict[str, Expression] = {}
         """Parameter, input or state -> its value now."""
-        self.before: dict[str, Expression] = {}
+        self.values_before: dict[str, Expression] = {}
         """Name that ``before`` takes -> its value in the step before."""
         self.mistakes: list[Mistake] = []
         self.places: dict[Expression, Place] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -96,10 +97,12 @@ def read_folders(
         names = names or list(classes)
         labels = _numbered([name for name, files in classes.items() for _ in files], names, folder)
         paths = [path for files in classes.values() for path in files]
-        found[part] = _samples(
-            spec, lambda number, paths=paths: read_events(paths[number]), labels, data, folder
-        )
+        found[part] = _samples(spec, functools.partial(_read_path, paths), labels, data, folder)
     return found
+
+
+def _read_path(paths: Sequence[Path], number: int) -> Event:
+    return read_events(paths[number])
 
 
 def read_tonic(

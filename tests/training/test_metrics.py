@@ -103,10 +103,10 @@ def test_norms_do_not_depend_on_the_number_of_threads(seed: int) -> None:
     parameter = next(root.parameters())
     parameter.grad = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(seed))
 
-    def norm() -> list[torch.Tensor]:
+    def compute_norm() -> list[torch.Tensor]:
         epoch_sum = EpochMetricsSum(root)
         epoch_sum.set_notes("one", torch.tensor([0, 0, 0, 3]), 10)
         epoch_sum.add_batch([torch.tensor(1.0)], 1.0, 1.0)
         return [epoch_sum.gradient_norm()]
 
-    check_thread_counts(norm)
+    check_thread_counts(compute_norm)

@@ -54,7 +54,7 @@ class FileKind(NamedTuple):
 def _check_readable(context: FileContext, reference: FileReference, path: Path) -> Found:
     with path.open("rb") as file:
         file.read(1)  # raises OSError if it cannot be read
-    yield from ()
+    yield from ()  # makes this a generator, as the other checks are
 
 
 def _check_events(context: FileContext, reference: FileReference, path: Path) -> Found:

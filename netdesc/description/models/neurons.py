@@ -15,5 +15,4 @@ if TYPE_CHECKING:
     Neuron: TypeAlias = NeuronSection
 else:
     _sections = tuple(NEURONS.values())
-    # X | Y cannot take a computed tuple.
-    Neuron = Annotated[Union[_sections], Field(discriminator="type")]  # noqa: UP007
+    Neuron = Annotated[Union[_sections], Field(discriminator="type")]  # noqa: UP007  (X | Y takes no tuple)

@@ -26,12 +26,12 @@ def check(context: Context) -> Found:
     for problem in context.wiring.problems:
         if problem.kind not in _TEXTS:
             continue
-        does, label = _TEXTS[problem.kind]
+        action, label = _TEXTS[problem.kind]
         earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
-        read = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
+        source = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
         yield RuleDiagnostic(
             problem.parts,
-            f'layer "{layers[problem.layer].name}" {does.format(problem.source)}',
+            f'layer "{layers[problem.layer].name}" {action.format(problem.source)}',
             notes=(allowed_note(sorted(earlier)),),
-            related=(RelatedPath(("layers", read, "name"), label),),
+            related=(RelatedPath(("layers", source, "name"), label),),
         )

@@ -26,7 +26,6 @@ PARTS: TimedFunctions = (
     ("backward", f"{_CPU}.segment:backward_by_events"),
     ("backward", f"{_CPU}.segment:backward_from_product"),
     ("loss", "netdesc.kernels.cpu.engine:spike_time"),
-    ("loss, backward", "netdesc.kernels.cpu.engine:spike_time_backward"),
     ("matrix product", f"{_CPU}.gemm.gemm:_multiply"),
     ("optimizer", "netdesc.training.step:EagerStep.update"),
 )

@@ -16,6 +16,7 @@ from netdesc.graph import loss as sections
 from netdesc.kernels import operators
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.needs import Need
+from netdesc.kernels.reference.van_rossum import filtered
 from netdesc.losses.loss import Loss
 
 
@@ -53,7 +54,10 @@ class SpikeTimeLoss(Loss):
         output_TBN, target_TBN = (
             self.drop_skipped_steps(each).flatten(2).to(torch.float32) for each in (output, target)
         )
-        total, _ = operators.spike_time(output_TBN, target_TBN, self.decay, self.order, self.length)
+        keep = torch.is_grad_enabled() and (output.requires_grad or target.requires_grad)
+        total, _ = operators.spike_time(
+            output_TBN, target_TBN, self.decay, self.order, self.length, keep
+        )
         return total / output_TBN.numel() if self.mean else total
 
     @torch.no_grad()
@@ -71,6 +75,5 @@ class SpikeTimeLoss(Loss):
         if not spikes.dim() or not spikes.numel():
             raise ValueError(f"[steps, …] is needed, each at least 1, not {list(spikes.shape)}")
         train_T1N = spikes.to(torch.float32).reshape(spikes.shape[0], 1, -1)
-        silence = torch.zeros_like(train_T1N)
-        _, trace = operators.spike_time(train_T1N, silence, self.decay, self.order, self.length)
-        return trace.reshape(spikes.shape)
+        trace = filtered(train_T1N, self.decay, self.order, self.length)
+        return trace.to(torch.float32).reshape(spikes.shape)

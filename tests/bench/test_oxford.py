@@ -37,7 +37,7 @@ def test_oxford_names_slayer_if_it_is_missing(
     few = ("--epochs", "10", "--peer-python", python)
     outcome = netdesc("bench", "oxford", *few, "--against", "lava-dl")
     assert outcome.code == 0
-    for part in "event lists", "forward", "backward", "loss", "loss, backward", "optimizer":
+    for part in "event lists", "forward", "backward", "loss", "optimizer":
         assert f"\n{part}  " in outcome.out
     assert "10 epochs; best loss " in outcome.out
     assert re.search(r"peak memory of the run: about [\d.]+ MB", outcome.out)

@@ -65,8 +65,7 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "segment_backward": lambda: (
         SIGNAL[:, :, :4].contiguous(), sparse(), *two_layers(), saved_by_segment(), True
     ),
-    "spike_time": lambda: (leaf(SIGNAL), torch.zeros_like(SIGNAL), 0.6, 2, 100),
-    "spike_time_backward": lambda: (SIGNAL, torch.tensor(1.0), 0.6, 2, 100),
+    "spike_time": lambda: (leaf(SIGNAL), torch.zeros_like(SIGNAL), 0.6, 2, 100, True),
 }  # fmt: skip
 
 
@@ -130,11 +129,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "one dimension too few": (lambda: dense(spikes=sparse()[0]), r"\[steps, batch, neurons\]"),
     "weights of another size": (lambda: dense(weight=WEIGHT[:, :4]), r"\[7, 4\] do not fit"),
     "target of another shape": (
-        lambda: operators.spike_time(SIGNAL, SIGNAL[:, :1], 0.6, 2, 100),
+        lambda: operators.spike_time(SIGNAL, SIGNAL[:, :1], 0.6, 2, 100, True),
         r"output has shape \[6, 2, 7\], its target \[6, 1, 7\]",
     ),
     "target of another type": (
-        lambda: operators.spike_time(SIGNAL, SIGNAL.double(), 0.6, 2, 100),
+        lambda: operators.spike_time(SIGNAL, SIGNAL.double(), 0.6, 2, 100, True),
         "target has type float64",
     ),
 }
@@ -174,7 +173,7 @@ class _NoGradient(torch.autograd.Function):
 @pytest.mark.parametrize(
     "loss",
     [
-        lambda output: operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100)[0],
+        lambda output: operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100, True)[0],
         lambda output: dense(output).sum(),
     ],
 )

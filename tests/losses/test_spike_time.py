@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.cuba_cases import ENGINES
 from support.modules_samples import dense, graph, spikes
-from support.van_rossum_oracle import check, expected, impulse, random_spikes
+from support.van_rossum_oracle import check, expected, filtered, impulse, random_spikes
 
 from netdesc.description import models
 from netdesc.kernels import operators, van_rossum_coefficients
@@ -72,7 +72,7 @@ def test_results_do_not_depend_on_the_number_of_threads(filter):
         for threads in (1, 2, 4):
             torch.set_num_threads(threads)
             output = spikes(60, 3, 50).requires_grad_()
-            loss, _ = operators.spike_time(output, spikes(60, 3, 50, seed=1), *filter)
+            loss, _ = operators.spike_time(output, spikes(60, 3, 50, seed=1), *filter, True)
             loss.backward()
             results.append((loss.item(), output.grad.tolist()))
     finally:
@@ -82,16 +82,23 @@ def test_results_do_not_depend_on_the_number_of_threads(filter):
 
 @engines
 def test_neither_output_nor_target_is_saved(engine):
-    """The backward pass reads only the filtered difference."""
+    """The backward pass reads only the gradient."""
     leaf = spikes(30, 2, 4).requires_grad_()
     output, target = leaf * 1, spikes(30, 2, 4, seed=1)
     watched = weakref.ref(output), weakref.ref(target)
     with use_engine(engine):
-        loss, _ = operators.spike_time(output, target, 0.6, 2, 100)
+        loss, _ = operators.spike_time(output, target, 0.6, 2, 100, True)
     del output, target
     assert [each() for each in watched] == [None, None]
     loss.backward()
     assert leaf.grad.any()
+
+
+@engines
+def test_what_is_not_kept_has_no_backward_pass(engine):
+    output = spikes(30, 2, 4).requires_grad_()
+    with use_engine(engine), pytest.raises(RuntimeError, match="without keep"):
+        operators.spike_time(output, output.detach(), 0.6, 2, 100, False)[0].backward()
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -99,7 +106,7 @@ def test_nan_and_infinity_propagate_within_their_neuron(bad):
     output = torch.rand(60, 1, 3)
     output[7, 0, 1] = bad
     output.requires_grad_()
-    loss, _ = operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100)
+    loss, _ = operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100, True)
     loss.backward()
     assert not torch.isfinite(loss)
     assert not torch.isfinite(output.grad[3:8, 0, 1]).any()
@@ -110,7 +117,7 @@ def test_gradients_are_zero_instead_of_denormal():
     output, target = torch.zeros(2, 400, 1, 70)
     target[-1] = 1
     output.requires_grad_()
-    operators.spike_time(output, target, 0.6, 1, 1000)[0].backward()
+    operators.spike_time(output, target, 0.6, 1, 1000, True)[0].backward()
     assert output.grad[240:].all()
     assert not output.grad[:220].any()
 
@@ -209,8 +216,7 @@ def test_a_filtered_trace_is_what_the_loss_compares(shape: tuple[int, ...], engi
     with use_engine(engine):
         trace = loss.filter(torch.from_numpy(train))
     h = impulse(loss.decay, 2, 100)
-    flat = train.reshape(60, -1)
-    expected = np.stack([np.convolve(each, h)[:60] for each in flat.T], axis=1)
+    expected = filtered(train.reshape(60, -1), h)
     assert (trace.dtype, trace.shape, trace.requires_grad) == (torch.float32, shape, False)
     np.testing.assert_allclose(trace.numpy().reshape(60, -1), expected, rtol=1e-4, atol=1e-5)
 

@@ -68,8 +68,7 @@ def start_everything(steps: int, batch: int, inputs: int, units: int, learn: boo
     out, _, saved = engine.segment(spikes, layers, True)
     engine.segment_backward(out, spikes, layers, saved, True)
     for filtering in ((0.6, 2, 100), (0.999, 2, 3), (0.9999, 12, 3)):
-        engine.spike_time(out, out, *filtering)
-        engine.spike_time_backward(out, torch.tensor(1.0), *filtering)
+        engine.spike_time(out, out, *filtering, True)
 
 
 def start_neurons(definition: Definition) -> None:

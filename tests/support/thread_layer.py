@@ -22,6 +22,7 @@ def all_results(layer: Layer) -> list[torch.Tensor]:
     tensors = layer.tensors(*LEARNT)
     out, notes = layer.forward("cpu", tensors)
     target = torch.zeros_like(out)
-    losses = [operators.spike_time(out, target, *f)[0] for f in ((0.6, 2, 100), (0.99, 3, 10))]
+    filters = (0.6, 2, 100), (0.99, 3, 10)
+    losses = [operators.spike_time(out, target, *each, True)[0] for each in filters]
     sum(losses).backward()
     return [out, notes, *losses, *(tensors[name].grad for name in LEARNT)]

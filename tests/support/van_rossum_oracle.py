@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -24,8 +26,7 @@ def impulse(decay: float, order: int, length: int) -> np.ndarray:
 
 
 def filtered(difference_TN: np.ndarray, h: np.ndarray) -> np.ndarray:
-    steps = len(difference_TN)
-    columns = [np.convolve(column, h)[:steps] for column in difference_TN.T]
+    columns = [np.convolve(column, h)[: len(column)] for column in difference_TN.T]
     return np.stack(columns, axis=1)
 
 
@@ -39,22 +40,21 @@ def expected(output: np.ndarray, target: np.ndarray, h: np.ndarray) -> tuple[flo
 
 
 def check(output, target, decay, order, length, engines, tolerance=TOLERANCE) -> None:
-    """Checks the loss, both gradients and the saved tensor on each of the engines."""
+    """Checks the loss and both gradients on each of the engines, alone and as part of a loss."""
     loss, gradient = expected(output, target, impulse(decay, order, min(length, len(output))))
     size = np.abs(gradient).max()
-    for engine in engines:
-        device = device_of(engine)
-        leaves = [
-            torch.from_numpy(x).to(device, copy=True).requires_grad_() for x in (output, target)
-        ]
+    for engine, factor in itertools.product(engines, (1, 3)):
+        both = (torch.tensor(x, device=device_of(engine)) for x in (output, target))
+        leaves = [each.requires_grad_() for each in both]
         with use_engine(engine):
-            found, filtered_TBN = operators.spike_time(*leaves, decay, order, length)
-            (3 * found).backward()
-        assert found.dtype == filtered_TBN.dtype == torch.float32
-        assert filtered_TBN.shape == output.shape
+            found, _ = operators.spike_time(*leaves, decay, order, length, True)
+            (factor * found).backward()
+            alone, nothing = operators.spike_time(*leaves, decay, order, length, False)
         assert found.item() == pytest.approx(loss, rel=tolerance)
+        assert (found.dtype, alone, len(nothing)) == (torch.float32, found, 0)
         by_output, by_target = (leaf.grad.cpu().numpy() for leaf in leaves)
-        np.testing.assert_allclose(by_output, 3 * gradient, rtol=0, atol=3 * tolerance * size)
+        allowed = factor * tolerance * size
+        np.testing.assert_allclose(by_output, factor * gradient, rtol=0, atol=allowed)
         np.testing.assert_array_equal(by_target, -by_output)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netdesc.kernels.cpu.convolution import convolution, convolution_backward
 from netdesc.kernels.cpu.gemm.gemm import matmul
-from netdesc.kernels.cpu.losses.van_rossum import spike_time, spike_time_backward
+from netdesc.kernels.cpu.losses.van_rossum import spike_time
 from netdesc.kernels.cpu.neurons import neurons, neurons_backward
 from netdesc.kernels.cpu.recurrent import recurrent, recurrent_backward
 from netdesc.kernels.cpu.runtime.memory_pool import array_of, as_rows
@@ -33,7 +33,6 @@ __all__ = [
     "segment",
     "segment_backward",
     "spike_time",
-    "spike_time_backward",
 ]
 
 

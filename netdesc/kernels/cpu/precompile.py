@@ -28,7 +28,6 @@ from netdesc.kernels.cpu.engine import (
     linear,
     linear_backward,
     spike_time,
-    spike_time_backward,
 )
 from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.neurons import layer_of
@@ -187,8 +186,7 @@ def _backward_with_feedback(definition: str, learn: bool) -> None:
 
 def _spike_time(steps: int, decay: float, order: int, length: int) -> None:
     output_TBN = torch.zeros(steps, 1, 1)
-    loss, filtered_TBN = spike_time(output_TBN, output_TBN, decay, order, length)
-    spike_time_backward(filtered_TBN, loss, decay, order, length)
+    spike_time(output_TBN, output_TBN, decay, order, length, True)
 
 
 class _Part(NamedTuple):

@@ -15,7 +15,7 @@ from torch import Tensor
 from netdesc.kernels.cuda import synapses
 from netdesc.kernels.cuda.launch import on_tensor_device
 from netdesc.kernels.cuda.neurons import neurons, neurons_backward
-from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
+from netdesc.kernels.cuda.spike_time import spike_time
 from netdesc.kernels.reference.engine import (
     convolution,
     convolution_backward,
@@ -42,7 +42,6 @@ __all__ = [
     "segment",
     "segment_backward",
     "spike_time",
-    "spike_time_backward",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,93 +43,62 @@ def _convolved(
     return None if h is None else torch.tensor(h, dtype=torch.float64, device=device)
 
 
+class _Signals(NamedTuple):
+    """What the kernels read and write: contiguous tensors [steps, batch, neurons]."""
+
+    output_TBN: Tensor
+    target_TBN: Tensor
+    filtered_TBN: Tensor
+    grad_TBN: Tensor
+    """The gradient of the output, empty if it is not needed."""
+
+
 @on_tensor_device
 def spike_time(
-    output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
+    output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int, keep: bool
 ) -> tuple[Tensor, Tensor]:
     """See ``reference.van_rossum.spike_time``."""
     check_device(output_TBN, "the target", target_TBN)
     output_TBN, target_TBN = output_TBN.contiguous(), target_TBN.contiguous()
-    steps, batch, size = output_TBN.shape
-    columns, device = batch * size, output_TBN.device
-    filtered_TBN = torch.empty_like(output_TBN)
-    programs = cdiv(columns, block_size(columns))
-    h = _convolved(decay, order, length, steps, device)
-    if h is None:
-        constants, has_tail = _recurrence(decay, order, length, device)
-        squares = torch.empty(programs, dtype=torch.float64, device=device)
-        start_time_loop(
-            van_rossum.filter_difference,
-            columns,
-            output_TBN,
-            target_TBN,
-            filtered_TBN,
-            squares,
-            constants,
-            steps,
-            columns,
-            length,
-            width=block_size(columns),
-            ORDER=order,
-            TAIL=has_tail and length < steps,
-            STEPS_PER_LOAD=STEPS_PER_LOAD,
-        )
-    else:
-        squares = torch.empty(steps * programs, dtype=torch.float64, device=device)
-        start_programs(
-            van_rossum.convolve_difference,
-            (steps, programs),
-            output_TBN,
-            target_TBN,
-            filtered_TBN,
-            squares,
-            h,
-            steps,
-            columns,
-            len(h),
-            BLOCK=block_size(columns),
-        )
-    return squares.sum().to(torch.float32), filtered_TBN
+    grad_TBN = output_TBN.new_empty(output_TBN.shape if keep else (0,))
+    signals = _Signals(output_TBN, target_TBN, torch.empty_like(output_TBN), grad_TBN)
+    h = _convolved(decay, order, length, len(output_TBN), output_TBN.device)
+    squares = _recur(signals, decay, order, length) if h is None else _convolve(signals, h)
+    return squares.sum().to(torch.float32), grad_TBN
 
 
-@on_tensor_device
-def spike_time_backward(
-    filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
-) -> Tensor:
-    """See ``reference.van_rossum.spike_time_backward``."""
-    check_device(filtered_TBN, "the loss", grad_loss)
-    filtered_TBN = filtered_TBN.contiguous()
-    steps, batch, size = filtered_TBN.shape
-    columns, device = batch * size, filtered_TBN.device
-    grad_TBN = torch.empty_like(filtered_TBN)
-    h = _convolved(decay, order, length, steps, device)
-    if h is None:
-        constants, has_tail = _recurrence(decay, order, length, device)
-        start_time_loop(
-            van_rossum.filter_adjoint,
-            columns,
-            filtered_TBN,
-            grad_loss,
-            grad_TBN,
-            constants,
-            steps,
-            columns,
-            length,
-            ORDER=order,
-            TAIL=has_tail and length < steps,
-            STEPS_PER_LOAD=STEPS_PER_LOAD,
-        )
-    else:
+def _recur(signals: _Signals, decay: float, order: int, length: int) -> Tensor:
+    """Computes the filter with recurrences. Returns sums of squares, float64."""
+    output_TBN, target_TBN, filtered_TBN, grad_TBN = signals
+    steps, columns, device = len(output_TBN), output_TBN[0].numel(), output_TBN.device
+    constants, has_tail = _recurrence(decay, order, length, device)
+    width = block_size(columns)
+    squares = torch.empty(cdiv(columns, width), dtype=torch.float64, device=device)
+    sizes = constants, steps, columns, length
+    fixed = {"ORDER": order, "TAIL": has_tail and length < steps, "STEPS_PER_LOAD": STEPS_PER_LOAD}
+    start_time_loop(
+        van_rossum.filter_difference, columns, output_TBN, target_TBN, filtered_TBN, squares,
+        *sizes, width=width, **fixed,
+    )  # fmt: skip
+    if grad_TBN.numel():
+        start_time_loop(van_rossum.filter_adjoint, columns, filtered_TBN, grad_TBN, *sizes, **fixed)
+    return squares
+
+
+def _convolve(signals: _Signals, h: Tensor) -> Tensor:
+    """Computes the filter by convolution with h. Returns sums of squares, float64."""
+    output_TBN, target_TBN, filtered_TBN, grad_TBN = signals
+    steps, columns = len(output_TBN), output_TBN[0].numel()
+    width = block_size(columns)
+    grid = steps, cdiv(columns, width)
+    squares = torch.empty(steps * grid[1], dtype=torch.float64, device=output_TBN.device)
+    sizes = h, steps, columns, len(h)
+    start_programs(
+        van_rossum.convolve_difference, grid, output_TBN, target_TBN, filtered_TBN, squares,
+        *sizes, BLOCK=width,
+    )  # fmt: skip
+    if grad_TBN.numel():
         start_programs(
-            van_rossum.convolve_adjoint,
-            (steps, cdiv(columns, block_size(columns))),
-            filtered_TBN,
-            grad_loss,
-            grad_TBN,
-            h,
-            steps,
-            columns,
-            len(h),
-            BLOCK=block_size(columns),
+            van_rossum.convolve_adjoint, grid, filtered_TBN, grad_TBN, *sizes, BLOCK=width
         )
-    return grad_TBN
+    return squares

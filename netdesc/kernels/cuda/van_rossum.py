@@ -101,7 +101,6 @@ def filter_difference(
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
 def filter_adjoint(
     filtered,
-    grad_loss,
     grad,
     constants,
     steps,
@@ -112,13 +111,9 @@ def filter_adjoint(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``filtered`` backward in time, and writes the result · 2 · ``grad_loss`` to ``grad``.
-
-    ``grad_loss`` is a pointer to a number on the device.
-    """
+    """Filters ``filtered`` backward in time, and writes the result · 2 to ``grad``."""
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
-    scale = 2.0 * tl.load(grad_loss).to(tl.float64)
     states = _zero_states(constants, ORDER, BLOCK)
     delayed_states = _zero_states(constants, ORDER, BLOCK)
     row = columns.to(tl.int64)
@@ -138,7 +133,7 @@ def filter_adjoint(
                 delayed_states = _chain(delayed_states, a, delayed_rows[i], ORDER)
                 f -= _tail(delayed_states, constants, ORDER)
             exists = existing_columns(column, columns, start + i, 0, steps)
-            tl.store(grad_at - i * row, (scale * f).to(tl.float32), mask=exists)
+            tl.store(grad_at - i * row, (2.0 * f).to(tl.float32), mask=exists)
         filtered_at -= STEPS_PER_LOAD * row
         grad_at -= STEPS_PER_LOAD * row
 
@@ -163,7 +158,7 @@ def convolve_difference(
 
 
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
-def convolve_adjoint(filtered, grad_loss, grad, h, steps, columns, length, BLOCK: tl.constexpr):
+def convolve_adjoint(filtered, grad, h, steps, columns, length, BLOCK: tl.constexpr):
     """Computes ``filter_adjoint`` by convolution with ``h`` [length], one step per program."""
     step = tl.program_id(0)
     column = columns_of(tl.program_id(1), BLOCK)
@@ -173,5 +168,4 @@ def convolve_adjoint(filtered, grad_loss, grad, h, steps, columns, length, BLOCK
     for n in range(tl.minimum(length, steps - step)):
         f = tl.load(filtered + at + n * columns.to(tl.int64), mask=exists, other=0.0)
         total += tl.load(h + n) * f.to(tl.float64)
-    scale = 2.0 * tl.load(grad_loss).to(tl.float64)
-    tl.store(grad + at, (scale * total).to(tl.float32), mask=exists)
+    tl.store(grad + at, (2.0 * total).to(tl.float32), mask=exists)

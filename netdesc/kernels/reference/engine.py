@@ -17,7 +17,7 @@ from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.convolution import convolve, convolve_backward
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
 from netdesc.kernels.reference.recurrent import recurrent, recurrent_backward
-from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
+from netdesc.kernels.reference.van_rossum import spike_time
 from netdesc.kernels.segment_by_layer import (
     LayerFunctions,
     segment_backward_by_layer,
@@ -37,7 +37,6 @@ __all__ = [
     "segment",
     "segment_backward",
     "spike_time",
-    "spike_time_backward",
 ]
 
 

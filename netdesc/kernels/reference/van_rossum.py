@@ -21,27 +21,28 @@ def _convolve(x_TBN: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
     return y_TBN
 
 
+def filtered(signal_TBN: torch.Tensor, decay: float, order: int, length: int) -> torch.Tensor:
+    """Returns ``h ∗ signal``, float64 [steps, batch, neurons]."""
+    h = impulse_response(decay, order, length).to(signal_TBN.device)
+    return _convolve(signal_TBN.to(torch.float64), h)
+
+
 def spike_time(
-    output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
+    output_TBN: torch.Tensor,
+    target_TBN: torch.Tensor,
+    decay: float,
+    order: int,
+    length: int,
+    keep: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns ``Σ f²``, a float32 scalar, and ``f = h ∗ (output − target)``, float32.
+    """Returns ``Σ f²`` with ``f = h ∗ (output − target)``, and its gradient by the output, float32.
 
-    Output, target and f are [steps, batch, neurons].
+    The loss is a scalar. Output, target and gradient are [steps, batch, neurons]. The gradient is
+    the correlation of 2f with h; it is empty unless ``keep``.
     """
-    h = impulse_response(decay, order, length).to(output_TBN.device)
-    difference = output_TBN.to(torch.float64) - target_TBN.to(torch.float64)
-    filtered = _convolve(difference, h)
-    return (filtered * filtered).sum().to(torch.float32), filtered.to(torch.float32)
-
-
-def spike_time_backward(
-    filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
-) -> torch.Tensor:
-    """Returns the gradient of the output [steps, batch, neurons].
-
-    It is ``2 · grad_loss`` times the correlation of ``filtered_TBN``, the filtered difference of
-    ``spike_time``, with the filter's impulse response.
-    """
-    h = impulse_response(decay, order, length).to(filtered_TBN.device)
-    adjoint = _convolve(filtered_TBN.to(torch.float64).flip(0), h).flip(0)
-    return (2.0 * grad_loss * adjoint).to(torch.float32)
+    f_TBN = filtered(output_TBN.to(torch.float64) - target_TBN, decay, order, length)
+    loss = (f_TBN * f_TBN).sum().to(torch.float32)
+    if not keep:
+        return loss, output_TBN.new_empty(0)
+    adjoint_TBN = filtered((2.0 * f_TBN).flip(0), decay, order, length).flip(0)
+    return loss, adjoint_TBN.to(torch.float32)

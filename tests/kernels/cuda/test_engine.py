@@ -111,7 +111,7 @@ from netdesc.kernels.engine import EngineError, use_engine
 os.environ["TRITON_INTERPRET"] = "1"
 try:
     with use_engine("cuda"):
-        operators.spike_time(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), 0.6, 2, 9)
+        operators.spike_time(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), 0.6, 2, 9, True)
 except EngineError as error:
     print(error)
 """
@@ -206,7 +206,7 @@ def test_opcheck_accepts_the_operators() -> None:
         "neurons": (
             [tensors["spikes"]] * 2, [tensors["voltage_decay"]] * 5, [], RF.to_text(), 1, True, True
         ),
-        "spike_time": (tensors["spikes"], torch.zeros_like(tensors["spikes"]), 0.6, 2, 100),
+        "spike_time": (tensors["spikes"], torch.zeros_like(tensors["spikes"]), 0.6, 2, 100, True),
     }  # fmt: skip
     utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
     with use_engine("cuda"):
@@ -250,8 +250,7 @@ def one_step(parameters: dict[str, torch.Tensor], cuba: SegmentLayer) -> list[to
 
     spikes, decay = parameters["spikes"], parameters["current_decay"]
     out, notes, saved = engine.segment(spikes, [cuba], True)
-    loss, filtered = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3)
-    grad = engine.spike_time_backward(filtered, torch.ones_like(loss), 0.9, 2, 3)
+    loss, grad = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3, True)
     grad_input, *grads = engine.segment_backward(grad, spikes, [cuba], saved, True)
     resonators = make_neurons(RF.to_text(), True, [decay] * 5, 37, 1)
     graded, notes_of_them, _, saved = engine.neurons([out, grad], resonators, [], True)
@@ -346,4 +345,4 @@ def test_tensors_of_several_devices_are_refused() -> None:
     with pytest.raises(ValueError, match="parameter 'current_decay' is on device 'meta'"):
         check_segment(signal, [SegmentLayer(torch.zeros(4, 4, device=GPU), 8, neurons)])
     with pytest.raises(ValueError, match="the target is on device 'meta'"):
-        engine.spike_time(signal, meta.expand(3, 1, 4), 0.6, 1, 9)
+        engine.spike_time(signal, meta.expand(3, 1, 4), 0.6, 1, 9, True)

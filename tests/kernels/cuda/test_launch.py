@@ -42,7 +42,7 @@ def all_results(neurons: int = 37) -> list[torch.Tensor]:
     tensors = layer.tensors("weight", "current_decay", "voltage_decay", engine="cuda")
     with use_engine("cuda"):
         out, notes = layer.forward("cuda", tensors)
-        loss, _ = operators.spike_time(out, torch.zeros_like(out), 0.7, 2, 100)
+        loss, _ = operators.spike_time(out, torch.zeros_like(out), 0.7, 2, 100, True)
         loss.backward()
     names = ("weight", "current_decay", "voltage_decay")
     return [out.detach(), notes, loss.detach(), *(tensors[name].grad for name in names)]

@@ -1,9 +1,10 @@
-"""The van Rossum distance: a truncated exponential filter, run forward and backward in time.
+"""The van Rossum distance and its gradient: an exponential filter, run forward and backward.
 
 ``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and
-time-first, [steps, columns]; a column is one neuron of one sample. A thread filters one vector of
-neighbouring columns over all steps, then the next vector. The recurrences' states have the type of
-``decay`` and ``tail``, float32 or float64.
+time-first, [steps, columns]; a column is one neuron of one sample. A thread filters a
+tile of neighbouring columns over all steps, forward and backward in time, then the next tile. So
+the filtered difference stays in its cache. The recurrences' states have the type of ``decay`` and
+``tail``, float32 or float64.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 
 from netdesc.kernels import van_rossum_coefficients
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, flat, scalar
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
@@ -93,6 +95,8 @@ def _slots(filter):
 class _Scratch(NamedTuple):
     """Scratch memory for a tile of columns; each thread has a row of every array."""
 
+    filtered: np.ndarray
+    """The filtered difference f, [steps, columns of a tile]."""
     states: np.ndarray
     """The states of each vector."""
     sums: np.ndarray
@@ -101,102 +105,112 @@ class _Scratch(NamedTuple):
     """Sums of squares of all steps, float64."""
 
     @classmethod
-    def allocate(cls, filter: Filter, columns: int) -> _Scratch:
+    def allocate(cls, filter: Filter, steps: int, columns: int) -> _Scratch:
         """Returns memory for a tile of columns; all threads have about as many tiles."""
         threads, kind = set_thread_count(), filter.tail.dtype
         vectors = -(-columns // LANES)
         tile = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
         slots = tile // LANES * _slots.py_func(filter)
         return cls(
-            np.empty((threads, slots), kind), np.empty((threads, tile), kind),
-            np.empty((threads, tile)),
+            allocate((threads, steps * tile), np.float32), np.empty((threads, slots), kind),
+            np.empty((threads, tile), kind), np.empty((threads, tile)),
         )  # fmt: skip
 
 
-@kernel
-def filter_difference(output, target, filter, scratch, filtered, squares, threads, thread):
-    """Fills ``filtered`` with ``f = h ∗ (output − target)``, and ``squares`` with ``Σ f²``.
+class _Tile(NamedTuple):
+    """The columns from ``lo`` to ``hi - 1``, and the axes of the signals."""
 
-    ``squares`` is float64 [columns].
+    lo: int
+    hi: int
+    width: int
+    """The number of columns of the largest tile."""
+    columns: int
+    steps: int
+
+
+@jit_no_refcount
+def _filter_difference(output, target, filter, tile, filtered, states, partial, totals):
+    """Fills ``filtered`` with f of a tile, and ``totals`` with its squares, summed over steps.
+
+    ``states``, ``partial`` and ``totals`` are zeros before.
+    """
+    columns = tile.columns
+    past = filter.length * columns
+    for t in range(tile.steps):
+        is_end = t % _STEPS_PER_SUM == _STEPS_PER_SUM - 1 or t == tile.steps - 1
+        for left in range(tile.lo, tile.hi, LANES):
+            at, place, n = t * columns + left, left - tile.lo, min(LANES, tile.hi - left)
+            prefetch(output, at + PREFETCH_STEPS * columns)
+            prefetch(target, at + PREFETCH_STEPS * columns)
+            x = load(output, at, n) - load(target, at, n)
+            delayed_x = zeros_like(x)
+            if len(filter.tail) > 0 and t >= filter.length:
+                delayed_x = load(output, at - past, n) - load(target, at - past, n)
+            f = _filter_step(x, delayed_x, filter, states, place // LANES * _slots(filter))
+            store(filtered, t * tile.width + place, cast_like(f, x), LANES)
+            total = load(partial, place, LANES) + f * f
+            if is_end:
+                whole = load(totals, place, LANES)
+                store(totals, place, whole + cast_like(total, whole), LANES)
+                total = zeros_like(total)
+            store(partial, place, total, LANES)
+
+
+@jit_no_refcount
+def _filter_adjoint(filtered, filter, tile, states, gradient):
+    """Fills the tile's columns of ``gradient`` with 2f, filtered backward in time.
+
+    ``states`` are zeros before.
+    """
+    two = broadcast(np.float32(2))
+    for t in range(tile.steps - 1, -1, -1):
+        for left in range(tile.lo, tile.hi, LANES):
+            place, n = left - tile.lo, min(LANES, tile.hi - left)
+            f = load(filtered, t * tile.width + place, LANES)
+            delayed_f = zeros_like(f)
+            if len(filter.tail) > 0 and t + filter.length < tile.steps:
+                delayed_f = load(filtered, (t + filter.length) * tile.width + place, LANES)
+            g = _filter_step(f, delayed_f, filter, states, place // LANES * _slots(filter))
+            store(gradient, t * tile.columns + left, cast_like(g, f) * two, n)
+
+
+@kernel
+def distance(output, target, filter, scratch, gradient, squares, threads, thread):
+    """Fills ``squares`` with ``Σ f²``, ``f = h ∗ (output − target)``, and ``gradient``.
+
+    ``squares`` is float64 [columns]. ``gradient`` is that of the output, or empty. A tile is
+    filtered forward and backward, before the next one is read.
     """
     states, partial, totals = scratch.states[thread], scratch.sums[thread], scratch.totals[thread]
-    columns, past, tile = len(squares), filter.length * len(squares), len(totals)
-    steps = len(output) // columns
-    for item in share_of((columns + tile - 1) // tile, threads, thread):
-        lo = item * tile
-        hi = min(columns, lo + tile)
+    filtered, columns, width = scratch.filtered[thread], len(squares), len(totals)
+    for item in share_of((columns + width - 1) // width, threads, thread):
+        lo = item * width
+        tile = _Tile(lo, min(columns, lo + width), width, columns, len(output) // columns)
         states[:], partial[:], totals[:] = 0, 0, 0
-        for t in range(steps):
-            is_end = t % _STEPS_PER_SUM == _STEPS_PER_SUM - 1 or t == steps - 1
-            for left in range(lo, hi, LANES):
-                at, place, n = t * columns + left, left - lo, min(LANES, hi - left)
-                prefetch(output, at + PREFETCH_STEPS * columns)
-                prefetch(target, at + PREFETCH_STEPS * columns)
-                x = load(output, at, n) - load(target, at, n)
-                delayed_x = zeros_like(x)
-                if len(filter.tail) > 0 and t >= filter.length:
-                    delayed_x = load(output, at - past, n) - load(target, at - past, n)
-                f = _filter_step(x, delayed_x, filter, states, place // LANES * _slots(filter))
-                store(filtered, at, cast_like(f, x), n)
-                total = load(partial, place, LANES) + f * f
-                if is_end:
-                    whole = load(totals, place, LANES)
-                    store(totals, place, whole + cast_like(total, whole), LANES)
-                    total = zeros_like(total)
-                store(partial, place, total, LANES)
-        for column in range(lo, hi):
-            squares[column] = totals[column - lo]
-
-
-@kernel
-def filter_adjoint(filtered, scale, steps, filter, scratch, grad, threads, thread):
-    """Fills ``grad`` with the gradient of the output; ``scale`` is 2 times that of the loss."""
-    states, tile, columns = scratch.states[thread], scratch.totals.shape[1], len(filtered) // steps
-    ahead = filter.length * columns
-    for item in share_of((columns + tile - 1) // tile, threads, thread):
-        lo = item * tile
-        hi = min(columns, lo + tile)
-        states[:] = 0
-        for t in range(steps - 1, -1, -1):
-            for left in range(lo, hi, LANES):
-                at, n = t * columns + left, min(LANES, hi - left)
-                prefetch(filtered, at - PREFETCH_STEPS * columns)
-                f = load(filtered, at, n)
-                delayed_f = zeros_like(f)
-                if len(filter.tail) > 0 and t + filter.length < steps:
-                    delayed_f = load(filtered, at + ahead, n)
-                g = _filter_step(
-                    f, delayed_f, filter, states, (left - lo) // LANES * _slots(filter)
-                )
-                store(grad, at, cast_like(g, f) * broadcast(np.float32(scale)), n)
+        _filter_difference(output, target, filter, tile, filtered, states, partial, totals)
+        for column in range(tile.lo, tile.hi):
+            squares[column] = totals[column - tile.lo]
+        if len(gradient) > 0:
+            states[:] = 0
+            _filter_adjoint(filtered, filter, tile, states, gradient)
 
 
 @on_threads
 def spike_time(
-    output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
+    output_TBN: torch.Tensor,
+    target_TBN: torch.Tensor,
+    decay: float,
+    order: int,
+    length: int,
+    keep: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.van_rossum.spike_time``."""
     steps, batch, neurons = output_TBN.shape
     filter = make_filter(decay, order, length, steps)
     if filter is None:
-        return reference.spike_time(output_TBN, target_TBN, decay, order, length)
-    filtered = allocate((steps, batch, neurons), np.float32)
+        return reference.spike_time(output_TBN, target_TBN, decay, order, length, keep)
+    gradient = allocate((steps, batch, neurons) if keep else (0,), np.float32)
     squares = np.empty(batch * neurons)
-    scratch, filtered_all = _Scratch.allocate(filter, len(squares)), filtered.reshape(-1)
-    filter_difference(flat(output_TBN), flat(target_TBN), filter, scratch, filtered_all, squares)
-    return scalar(squares.sum()), torch.from_numpy(filtered)
-
-
-@on_threads
-def spike_time_backward(
-    filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
-) -> torch.Tensor:
-    """See ``reference.van_rossum.spike_time_backward``."""
-    steps, batch, neurons = filtered_TBN.shape
-    filter = make_filter(decay, order, length, steps)
-    if filter is None:
-        return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
-    grad = allocate((steps, batch, neurons), np.float32)
-    scale, scratch = 2.0 * float(grad_loss), _Scratch.allocate(filter, batch * neurons)
-    filter_adjoint(flat(filtered_TBN), scale, steps, filter, scratch, grad.reshape(-1))
-    return torch.from_numpy(grad)
+    scratch = _Scratch.allocate(filter, steps, len(squares))
+    distance(flat(output_TBN), flat(target_TBN), filter, scratch, gradient.reshape(-1), squares)
+    return scalar(squares.sum()), torch.from_numpy(gradient)

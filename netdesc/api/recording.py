@@ -53,7 +53,7 @@ def read_recording(source: Input) -> Recording:
         return Recording(source, "the events")
     if hasattr(source, "__array__"):
         return Recording(np.asarray(source), "the array")
-    if not isinstance(source, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(source, str | Path):
         raise TypeError(f"a file, an Event or an array is needed, not {type(source).__name__}")
     path = Path(source)
     suffix = path.suffix.lower()

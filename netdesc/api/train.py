@@ -170,7 +170,7 @@ def _folder(run: str | Path | Run | None) -> Path | None:
     """Returns the folder of the run that is resumed. TypeError for other types."""
     if isinstance(run, Run):
         return run.path
-    if not isinstance(run, str | Path | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(run, str | Path | None):
         raise TypeError(f"resume is a run or its folder, not {type(run).__name__}")
     return None if run is None else Path(run)
 

@@ -49,10 +49,10 @@ def within_limits(**values: object) -> dict[str, Any]:
     return {name: None if value is None else _number(name, value) for name, value in values.items()}
 
 
-def shape_sizes(shape: Iterable[object]) -> tuple[int, ...]:
+def shape_sizes(shape: Iterable[Any]) -> tuple[int, ...]:
     """Returns the sizes of a shape as integers. ValueError if one is no whole number from 0."""
     try:
-        sizes = tuple(operator.index(size) for size in shape)  # pyright: ignore[reportArgumentType]
+        sizes = tuple(operator.index(size) for size in shape)
     except TypeError:
         sizes = (-1,)
     if any(size < 0 for size in sizes):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -54,11 +54,11 @@ class LayerReport:
 class _Layers(nn.Module):
     """Maps names to blocks. Unlike in ``nn.ModuleDict``, a block may be named like an attribute."""
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         if name == "training":  # torch sets this flag, also if a layer is named "training"
             self.__dict__[name] = value
         else:
-            super().__setattr__(name, value)  # pyright: ignore[reportArgumentType]
+            super().__setattr__(name, value)
 
     def __setitem__(self, name: str, block: nn.Module) -> None:
         self._modules[name] = block

@@ -8,6 +8,7 @@ The step is compiled before the measurement. The measured time ends when the res
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -52,8 +53,8 @@ def layer(work: Work) -> TimedLayer:
     arguments = (weight_IO, spikes_TBI, upstream_TBN)
     step = jax.jit(gradients).lower(*arguments).compile()
 
-    def cuda_peak_bytes(run: object) -> int:
-        run()  # pyright: ignore[reportCallIssue]
+    def cuda_peak_bytes(run: Callable[[], object]) -> int:
+        run()
         return device.memory_stats()["peak_bytes_in_use"] - sum(each.nbytes for each in arguments)
 
     on_gpu = device.platform != "cpu"

@@ -28,10 +28,10 @@ class Work:
 
     def write(self, path: Path) -> None:
         shapes = {name: values.shape for name, values in self.spikes.items()}
-        arrays = {f"spikes_{name}": np.packbits(values) for name, values in self.spikes.items()}
-        arrays |= self.numbers
+        packed = {f"spikes_{name}": np.packbits(values) for name, values in self.spikes.items()}
+        arrays: dict[str, Any] = {**packed, **self.numbers}
         arrays["text"] = np.array(json.dumps({"settings": self.settings, "shapes": shapes}))
-        np.savez(path, **arrays)  # pyright: ignore[reportArgumentType]
+        np.savez(path, **arrays)
 
     @classmethod
     def read(cls, path: Path) -> Work:

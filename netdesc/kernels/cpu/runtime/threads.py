@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 import torch
@@ -20,7 +20,9 @@ from netdesc.kernels.engine import EngineError, kernel_threads
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
+_config: Any = config  # its types name no settings
+
+_MAX_THREADS: int = _config.NUMBA_NUM_THREADS
 
 _workqueue_lock = threading.RLock()
 
@@ -41,13 +43,13 @@ def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
     The guard is ``_contention_guard()`` if the threading layer is OpenMP, otherwise None. Raises
     EngineError if Numba cannot compile or has no threading layer.
     """
-    if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+    if _config.DISABLE_JIT:
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
     torch_threads = torch.get_num_threads()
     try:
         numba.get_num_threads()
     except ValueError as error:
-        layer = config.THREADING_LAYER  # pyright: ignore[reportAttributeAccessIssue]
+        layer = _config.THREADING_LAYER
         raise EngineError(
             f"engine 'cpu' cannot run: Numba finds no threading layer '{layer}'; "
             "unset NUMBA_THREADING_LAYER"

@@ -1,8 +1,8 @@
 """The van Rossum distance between spike trains, as a loss.
 
-The operator ``kernels.operators.spike_time`` computes the filter. The definition is in
-``kernels/reference/van_rossum.py``, the fast kernels are in ``kernels/cpu/losses/van_rossum.py``
-and ``kernels/cuda/van_rossum.py``.
+The operator ``kernels.operators.spike_time`` computes the distance and its gradient. The definition
+is in ``kernels/reference/van_rossum.py``, the fast kernels are in
+``kernels/cpu/losses/van_rossum.py`` and ``kernels/cuda/van_rossum.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netdesc.graph import loss as sections
 from netdesc.kernels import operators
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.needs import Need
-from netdesc.kernels.reference.van_rossum import filtered
+from netdesc.kernels.reference.van_rossum import filter_signal
 from netdesc.losses.loss import Loss
 
 
@@ -65,7 +65,8 @@ class SpikeTimeLoss(Loss):
         """Returns the trace that the loss compares: spikes filtered by h, float32.
 
         ``spikes`` [steps, …] of any type begin with the axis of the steps; the trace has the same
-        shape and no gradient. Raises ValueError for a scalar, TypeError unless it is a tensor.
+        shape and no gradient. Raises ValueError for a scalar or an empty tensor, TypeError if
+        ``spikes`` is not a tensor.
 
         >>> trace = compiled.loss.filter(torch.tensor([0.0, 1.0, 0.0, 0.0]))
         >>> trace.round(decimals=4)
@@ -74,6 +75,6 @@ class SpikeTimeLoss(Loss):
         check_tensor("a spike train", spikes)
         if not spikes.dim() or not spikes.numel():
             raise ValueError(f"[steps, …] is needed, each at least 1, not {list(spikes.shape)}")
-        train_T1N = spikes.to(torch.float32).reshape(spikes.shape[0], 1, -1)
-        trace = filtered(train_T1N, self.decay, self.order, self.length)
-        return trace.to(torch.float32).reshape(spikes.shape)
+        train_T1N = spikes.reshape(len(spikes), 1, -1)
+        trace_T1N = filter_signal(train_T1N, self.decay, self.order, self.length)
+        return trace_T1N.to(torch.float32).reshape(spikes.shape)

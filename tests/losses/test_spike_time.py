@@ -95,7 +95,7 @@ def test_neither_output_nor_target_is_saved(engine):
 
 
 @engines
-def test_what_is_not_kept_has_no_backward_pass(engine):
+def test_without_keep_there_is_no_backward_pass(engine):
     output = spikes(30, 2, 4).requires_grad_()
     with use_engine(engine), pytest.raises(RuntimeError, match="without keep"):
         operators.spike_time(output, output.detach(), 0.6, 2, 100, False)[0].backward()
@@ -207,18 +207,16 @@ def test_strided_trains(engine):
     assert torch.equal(output.grad, plain.grad)
 
 
-@pytest.mark.parametrize("shape", [(60,), (60, 5), (60, 2, 5), (60, 2, 1, 2, 2)])
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_filtered_trace_is_what_the_loss_compares(shape: tuple[int, ...], engine: str) -> None:
-    loss = SpikeTimeLoss(models.SpikeTime(type="spike_time", time_constant_ms=3, filter_order=2), 1)
-    rng = np.random.default_rng(1)
-    train = rng.random(shape) < 0.2
-    with use_engine(engine):
-        trace = loss.filter(torch.from_numpy(train))
-    h = impulse(loss.decay, 2, 100)
-    expected = filtered(train.reshape(60, -1), h)
+@pytest.mark.parametrize("shape", [(60,), (60, 5), (60, 2, 5), (60, 2, 1, 2, 2), (4000, 1)])
+@pytest.mark.parametrize(("order", "length"), [(2, 100), (16, 100_000)])
+def test_a_filtered_trace_is_what_the_loss_compares(shape, order, length):
+    loss = loss_of(time_constant_ms=3, filter_order=order, filter_steps=length)
+    train = np.random.default_rng(1).random(shape) < 0.2
+    trace = loss.filter(torch.from_numpy(train))
+    h = impulse(math.exp(-1 / 3), order, min(length, len(train)))
+    trace_TN = filtered(train.reshape(len(train), -1), h)
     assert (trace.dtype, trace.shape, trace.requires_grad) == (torch.float32, shape, False)
-    np.testing.assert_allclose(trace.numpy().reshape(60, -1), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(trace.numpy().reshape(trace_TN.shape), trace_TN, rtol=1e-6)
 
 
 def test_what_cannot_be_filtered() -> None:

@@ -31,7 +31,7 @@ def filtered(difference_TN: np.ndarray, h: np.ndarray) -> np.ndarray:
 
 
 def expected(output: np.ndarray, target: np.ndarray, h: np.ndarray) -> tuple[float, np.ndarray]:
-    """The loss, and its gradient by the output: the transposed convolution of 2f."""
+    """The loss, and its gradient with respect to the output: the transposed convolution of 2f."""
     steps, batch, neurons = output.shape
     difference = (output.astype(np.float64) - target).reshape(steps, batch * neurons)
     f = filtered(difference, h)
@@ -40,21 +40,21 @@ def expected(output: np.ndarray, target: np.ndarray, h: np.ndarray) -> tuple[flo
 
 
 def check(output, target, decay, order, length, engines, tolerance=TOLERANCE) -> None:
-    """Checks the loss and both gradients on each of the engines, alone and as part of a loss."""
+    """Checks the loss, alone and with both gradients, also of 3 times the loss, on each engine."""
     loss, gradient = expected(output, target, impulse(decay, order, min(length, len(output))))
     size = np.abs(gradient).max()
     for engine, factor in itertools.product(engines, (1, 3)):
-        both = (torch.tensor(x, device=device_of(engine)) for x in (output, target))
-        leaves = [each.requires_grad_() for each in both]
+        trains = (torch.tensor(train, device=device_of(engine)) for train in (output, target))
+        leaves = [train.requires_grad_() for train in trains]
         with use_engine(engine):
             found, _ = operators.spike_time(*leaves, decay, order, length, True)
             (factor * found).backward()
-            alone, nothing = operators.spike_time(*leaves, decay, order, length, False)
+            loss_only, no_grad = operators.spike_time(*leaves, decay, order, length, False)
         assert found.item() == pytest.approx(loss, rel=tolerance)
-        assert (found.dtype, alone, len(nothing)) == (torch.float32, found, 0)
+        assert (found.dtype, loss_only, len(no_grad)) == (torch.float32, found, 0)
         by_output, by_target = (leaf.grad.cpu().numpy() for leaf in leaves)
-        allowed = factor * tolerance * size
-        np.testing.assert_allclose(by_output, factor * gradient, rtol=0, atol=allowed)
+        atol = factor * tolerance * size
+        np.testing.assert_allclose(by_output, factor * gradient, rtol=0, atol=atol)
         np.testing.assert_array_equal(by_target, -by_output)
 
 

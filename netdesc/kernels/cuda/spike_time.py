@@ -1,4 +1,4 @@
-"""Computes the van Rossum distance with the kernels of ``van_rossum``."""
+"""Computes the van Rossum distance and its gradient with the kernels of ``van_rossum``."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def _convolved(
 
 
 class _Signals(NamedTuple):
-    """What the kernels read and write: contiguous tensors [steps, batch, neurons]."""
+    """Contiguous tensors that the kernels read or write, [steps, batch, neurons]."""
 
     output_TBN: Tensor
     target_TBN: Tensor
-    filtered_TBN: Tensor
+    f_TBN: Tensor
     grad_TBN: Tensor
-    """The gradient of the output, empty if it is not needed."""
+    """The gradient with respect to the output; [0] if it is not needed."""
 
 
 @on_tensor_device
@@ -63,42 +63,46 @@ def spike_time(
     grad_TBN = output_TBN.new_empty(output_TBN.shape if keep else (0,))
     signals = _Signals(output_TBN, target_TBN, torch.empty_like(output_TBN), grad_TBN)
     h = _convolved(decay, order, length, len(output_TBN), output_TBN.device)
-    squares = _recur(signals, decay, order, length) if h is None else _convolve(signals, h)
+    if h is None:
+        squares = _filter_by_recurrences(signals, decay, order, length)
+    else:
+        squares = _filter_by_convolution(signals, h)
     return squares.sum().to(torch.float32), grad_TBN
 
 
-def _recur(signals: _Signals, decay: float, order: int, length: int) -> Tensor:
-    """Computes the filter with recurrences. Returns sums of squares, float64."""
-    output_TBN, target_TBN, filtered_TBN, grad_TBN = signals
+def _filter_by_recurrences(signals: _Signals, decay: float, order: int, length: int) -> Tensor:
+    """Fills ``f_TBN`` and ``grad_TBN``. Returns sums of f², float64 [programs]."""
+    output_TBN, target_TBN, f_TBN, grad_TBN = signals
     steps, columns, device = len(output_TBN), output_TBN[0].numel(), output_TBN.device
     constants, has_tail = _recurrence(decay, order, length, device)
     width = block_size(columns)
     squares = torch.empty(cdiv(columns, width), dtype=torch.float64, device=device)
-    sizes = constants, steps, columns, length
-    fixed = {"ORDER": order, "TAIL": has_tail and length < steps, "STEPS_PER_LOAD": STEPS_PER_LOAD}
+    shared = constants, steps, columns, length
+    is_cut = has_tail and length < steps
+    constexprs = {"ORDER": order, "TAIL": is_cut, "STEPS_PER_LOAD": STEPS_PER_LOAD}
     start_time_loop(
-        van_rossum.filter_difference, columns, output_TBN, target_TBN, filtered_TBN, squares,
-        *sizes, width=width, **fixed,
+        van_rossum.filter_difference, columns, output_TBN, target_TBN, f_TBN, squares,
+        *shared, width=width, **constexprs,
     )  # fmt: skip
     if grad_TBN.numel():
-        start_time_loop(van_rossum.filter_adjoint, columns, filtered_TBN, grad_TBN, *sizes, **fixed)
+        adjoint = van_rossum.filter_adjoint
+        start_time_loop(adjoint, columns, f_TBN, grad_TBN, *shared, **constexprs)
     return squares
 
 
-def _convolve(signals: _Signals, h: Tensor) -> Tensor:
-    """Computes the filter by convolution with h. Returns sums of squares, float64."""
-    output_TBN, target_TBN, filtered_TBN, grad_TBN = signals
+def _filter_by_convolution(signals: _Signals, h: Tensor) -> Tensor:
+    """Fills ``f_TBN`` and ``grad_TBN``. Returns sums of f², float64 [programs]."""
+    output_TBN, target_TBN, f_TBN, grad_TBN = signals
     steps, columns = len(output_TBN), output_TBN[0].numel()
     width = block_size(columns)
     grid = steps, cdiv(columns, width)
     squares = torch.empty(steps * grid[1], dtype=torch.float64, device=output_TBN.device)
-    sizes = h, steps, columns, len(h)
+    shared = h, steps, columns, len(h)
     start_programs(
-        van_rossum.convolve_difference, grid, output_TBN, target_TBN, filtered_TBN, squares,
-        *sizes, BLOCK=width,
+        van_rossum.convolve_difference, grid, output_TBN, target_TBN, f_TBN, squares,
+        *shared, BLOCK=width,
     )  # fmt: skip
     if grad_TBN.numel():
-        start_programs(
-            van_rossum.convolve_adjoint, grid, filtered_TBN, grad_TBN, *sizes, BLOCK=width
-        )
+        adjoint = van_rossum.convolve_adjoint
+        start_programs(adjoint, grid, f_TBN, grad_TBN, *shared, BLOCK=width)
     return squares

@@ -111,7 +111,7 @@ def filter_adjoint(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``filtered`` backward in time, and writes the result · 2 to ``grad``."""
+    """Filters f, which is ``filtered``, backward in time; writes 2 times the result to ``grad``."""
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
     states = _zero_states(constants, ORDER, BLOCK)

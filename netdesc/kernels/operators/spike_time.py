@@ -15,11 +15,12 @@ from netdesc.kernels.registration import fake, gradient, operator
 def spike_time(
     output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int, keep: bool
 ) -> tuple[Tensor, Tensor]:
-    """Returns the loss ``Σ f²`` [], ``f = h ∗ (output − target)``, and its gradient by the output.
+    """Returns the loss ``Σ f²`` [], and its gradient with respect to the output.
 
-    The filter h is ``decayⁿ``, convolved ``order − 1`` times with itself and cut to ``length``
-    steps; ``reference.van_rossum`` defines it. The gradient [steps, batch, neurons] is computed
-    here, while f is in the cache. It is empty unless ``keep``: unless a backward pass follows.
+    f is ``h ∗ (output − target)``. The filter h is ``decayⁿ``, convolved ``order − 1`` times with
+    itself and cut to ``length`` steps; ``reference.van_rossum`` defines it. ``keep`` says whether
+    a backward pass follows; otherwise the gradient is not computed, and [0] instead of
+    [steps, batch, neurons]. It is computed with the loss, because f is still in the CPU's cache.
     """
     check_signal("an output", output_TBN)
     check_signal("a target", target_TBN)
@@ -32,28 +33,34 @@ def spike_time(
 
 
 @fake("spike_time")
-def _(output_TBN: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
-    return output_TBN.new_empty(()), output_TBN.new_empty(output_TBN.shape if others[-1] else (0,))
+def _(
+    output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int, keep: bool
+) -> tuple[Tensor, Tensor]:
+    return output_TBN.new_empty(()), output_TBN.new_empty(output_TBN.shape if keep else (0,))
 
 
 def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.keep = inputs[-1]
-    ctx.save_for_backward(output[1])
+    *_, ctx.keep = inputs
+    _, grad_TBN = output
+    ctx.save_for_backward(grad_TBN)
 
 
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
     if not ctx.keep:
         raise RuntimeError("a loss was computed without keep, so that it has no backward pass")
-    (gradient,) = ctx.saved_tensors
-    grad_output = gradient if _is_one(grad_loss) else gradient * grad_loss
-    grad_target = -grad_output if ctx.needs_input_grad[1] else None
-    return grad_output, grad_target, None, None, None, None
+    (grad_TBN,) = ctx.saved_tensors
+    if not _is_one(grad_loss):  # otherwise this saves a pass over the gradient
+        grad_TBN = grad_TBN * grad_loss
+    return grad_TBN, -grad_TBN if ctx.needs_input_grad[1] else None, None, None, None, None
 
 
-def _is_one(number: Tensor) -> bool:
-    """Whether a scalar is 1, as of a loss alone. It is not read if that waits for a device."""
-    # The tensors of torch's compiler, which have no numbers, are of subclasses.
-    return type(number) is Tensor and number.device.type == "cpu" and number.item() == 1.0
+def _is_one(grad_loss: Tensor) -> bool:
+    """Whether ``grad_loss`` is known to be 1, as in ``loss.backward()``.
+
+    On a GPU it is not known, because reading the number would make the host wait.
+    """
+    # While torch's compiler traces, tensors hold no numbers; they are of subclasses of Tensor.
+    return type(grad_loss) is Tensor and grad_loss.device.type == "cpu" and grad_loss.item() == 1.0
 
 
 gradient("spike_time", _spike_time_gradient, _spike_time_context)

@@ -22,9 +22,12 @@ pytestmark = pytest.mark.skipif(
 
 @examples(4, 60)
 def test_the_engine_convolves(number):
+    def check_filter(seed: int, shape: tuple[int, int, int], decay: float, order: int, length: int):
+        check(*random_spikes(seed, *shape), decay, order, length, ["cuda"])
+
     check_examples(
         number,
-        lambda seed, shape, a, k, n: check(*random_spikes(seed, *shape), a, k, n, ["cuda"]),
+        check_filter,
         st.integers(0, 2**32 - 1),
         st.tuples(st.integers(1, 40), st.integers(1, 3), st.integers(1, 30)),
         st.sampled_from([0.0, 0.1, math.exp(-1 / 2), 0.9, 0.97, 0.999, 1.0]),

@@ -1,10 +1,10 @@
-"""The van Rossum distance and its gradient: an exponential filter, run forward and backward.
+"""The van Rossum distance and its gradient, by a truncated exponential filter.
 
 ``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and
-time-first, [steps, columns]; a column is one neuron of one sample. A thread filters a
-tile of neighbouring columns over all steps, forward and backward in time, then the next tile. So
-the filtered difference stays in its cache. The recurrences' states have the type of ``decay`` and
-``tail``, float32 or float64.
+time-first, [steps, columns]; a column is one neuron of one sample. A thread takes a tile of
+neighbouring columns at a time. It filters the tile forward in time, then backward, so that the
+filtered difference f need not leave the thread's cache unless there are many steps. The
+recurrences' states have the type of ``decay`` and ``tail``, float32 or float64.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def _slots(filter):
 class _Scratch(NamedTuple):
     """Scratch memory for a tile of columns; each thread has a row of every array."""
 
-    filtered: np.ndarray
-    """The filtered difference f, [steps, columns of a tile]."""
+    f: np.ndarray
+    """The filtered difference, flat [steps, columns of a full tile]."""
     states: np.ndarray
     """The states of each vector."""
     sums: np.ndarray
@@ -105,12 +105,13 @@ class _Scratch(NamedTuple):
     """Sums of squares of all steps, float64."""
 
     @classmethod
-    def allocate(cls, filter: Filter, steps: int, columns: int) -> _Scratch:
-        """Returns memory for a tile of columns; all threads have about as many tiles."""
+    def for_tiles(cls, filter: Filter, steps: int, columns: int) -> _Scratch:
+        """Returns memory for tiles so large that all threads have about as many."""
         threads, kind = set_thread_count(), filter.tail.dtype
         vectors = -(-columns // LANES)
         tile = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
         slots = tile // LANES * _slots.py_func(filter)
+        # The pool has no float64, and only f is large.
         return cls(
             allocate((threads, steps * tile), np.float32), np.empty((threads, slots), kind),
             np.empty((threads, tile), kind), np.empty((threads, tile)),
@@ -118,81 +119,84 @@ class _Scratch(NamedTuple):
 
 
 class _Tile(NamedTuple):
-    """The columns from ``lo`` to ``hi - 1``, and the axes of the signals."""
+    """The columns from ``first`` to ``last - 1`` of signals [steps, columns]."""
 
-    lo: int
-    hi: int
+    first: int
+    last: int
     width: int
-    """The number of columns of the largest tile."""
+    """Number of columns of a full tile, also the length of a row of ``_Scratch.f``."""
     columns: int
+    """Number of columns of the signals."""
     steps: int
 
 
 @jit_no_refcount
-def _filter_difference(output, target, filter, tile, filtered, states, partial, totals):
-    """Fills ``filtered`` with f of a tile, and ``totals`` with its squares, summed over steps.
+def _filter_difference(output, target, filter, tile, memory):
+    """Writes f of a tile (see ``compute_distance``), and the sum of f² over the steps.
 
-    ``states``, ``partial`` and ``totals`` are zeros before.
+    Both are written to ``memory``, a thread's ``_Scratch``, whose other arrays must be zeros.
     """
     columns = tile.columns
     past = filter.length * columns
     for t in range(tile.steps):
         is_end = t % _STEPS_PER_SUM == _STEPS_PER_SUM - 1 or t == tile.steps - 1
-        for left in range(tile.lo, tile.hi, LANES):
-            at, place, n = t * columns + left, left - tile.lo, min(LANES, tile.hi - left)
+        for left in range(tile.first, tile.last, LANES):
+            at, place, n = t * columns + left, left - tile.first, min(LANES, tile.last - left)
             prefetch(output, at + PREFETCH_STEPS * columns)
             prefetch(target, at + PREFETCH_STEPS * columns)
             x = load(output, at, n) - load(target, at, n)
             delayed_x = zeros_like(x)
             if len(filter.tail) > 0 and t >= filter.length:
                 delayed_x = load(output, at - past, n) - load(target, at - past, n)
-            f = _filter_step(x, delayed_x, filter, states, place // LANES * _slots(filter))
-            store(filtered, t * tile.width + place, cast_like(f, x), LANES)
-            total = load(partial, place, LANES) + f * f
+            f = _filter_step(x, delayed_x, filter, memory.states, place // LANES * _slots(filter))
+            store(memory.f, t * tile.width + place, cast_like(f, x), LANES)  # rows are padded
+            total = load(memory.sums, place, LANES) + f * f
             if is_end:
-                whole = load(totals, place, LANES)
-                store(totals, place, whole + cast_like(total, whole), LANES)
+                whole = load(memory.totals, place, LANES)
+                store(memory.totals, place, whole + cast_like(total, whole), LANES)
                 total = zeros_like(total)
-            store(partial, place, total, LANES)
+            store(memory.sums, place, total, LANES)
 
 
 @jit_no_refcount
-def _filter_adjoint(filtered, filter, tile, states, gradient):
-    """Fills the tile's columns of ``gradient`` with 2f, filtered backward in time.
+def _filter_adjoint(filter, tile, memory, grad):
+    """Filters 2f backward in time, and writes it to the tile's columns of ``grad``.
 
-    ``states`` are zeros before.
+    ``memory`` is a thread's ``_Scratch`` with f; its states must be zeros.
     """
     two = broadcast(np.float32(2))
     for t in range(tile.steps - 1, -1, -1):
-        for left in range(tile.lo, tile.hi, LANES):
-            place, n = left - tile.lo, min(LANES, tile.hi - left)
-            f = load(filtered, t * tile.width + place, LANES)
+        for left in range(tile.first, tile.last, LANES):
+            place, n = left - tile.first, min(LANES, tile.last - left)
+            f = load(memory.f, t * tile.width + place, LANES)
             delayed_f = zeros_like(f)
             if len(filter.tail) > 0 and t + filter.length < tile.steps:
-                delayed_f = load(filtered, (t + filter.length) * tile.width + place, LANES)
-            g = _filter_step(f, delayed_f, filter, states, place // LANES * _slots(filter))
-            store(gradient, t * tile.columns + left, cast_like(g, f) * two, n)
+                delayed_f = load(memory.f, (t + filter.length) * tile.width + place, LANES)
+            g = _filter_step(f, delayed_f, filter, memory.states, place // LANES * _slots(filter))
+            store(grad, t * tile.columns + left, cast_like(g, f) * two, n)
 
 
 @kernel
-def distance(output, target, filter, scratch, gradient, squares, threads, thread):
-    """Fills ``squares`` with ``Σ f²``, ``f = h ∗ (output − target)``, and ``gradient``.
+def compute_distance(output, target, filter, scratch, grad, squares, threads, thread):
+    """Computes the distance of each column, and its gradient, with ``f = h ∗ (output − target)``.
 
-    ``squares`` is float64 [columns]. ``gradient`` is that of the output, or empty. A tile is
-    filtered forward and backward, before the next one is read.
+    Writes the sum of f² over the steps to ``squares``, float64 [columns]. Writes the gradient of
+    ``Σ f²`` with respect to the output to ``grad``, unless ``grad`` is empty.
     """
-    states, partial, totals = scratch.states[thread], scratch.sums[thread], scratch.totals[thread]
-    filtered, columns, width = scratch.filtered[thread], len(squares), len(totals)
-    for item in share_of((columns + width - 1) // width, threads, thread):
-        lo = item * width
-        tile = _Tile(lo, min(columns, lo + width), width, columns, len(output) // columns)
-        states[:], partial[:], totals[:] = 0, 0, 0
-        _filter_difference(output, target, filter, tile, filtered, states, partial, totals)
-        for column in range(tile.lo, tile.hi):
-            squares[column] = totals[column - tile.lo]
-        if len(gradient) > 0:
-            states[:] = 0
-            _filter_adjoint(filtered, filter, tile, states, gradient)
+    memory = _Scratch(
+        scratch.f[thread], scratch.states[thread], scratch.sums[thread], scratch.totals[thread]
+    )
+    columns, width = len(squares), len(memory.totals)
+    for index in share_of((columns + width - 1) // width, threads, thread):
+        first = index * width
+        tile = _Tile(first, min(columns, first + width), width, columns, len(output) // columns)
+        memory.states[:], memory.sums[:], memory.totals[:] = 0, 0, 0
+        _filter_difference(output, target, filter, tile, memory)
+        for column in range(tile.first, tile.last):
+            squares[column] = memory.totals[column - tile.first]
+        if len(grad) > 0:
+            memory.states[:] = 0
+            _filter_adjoint(filter, tile, memory, grad)
 
 
 @on_threads
@@ -209,8 +213,8 @@ def spike_time(
     filter = make_filter(decay, order, length, steps)
     if filter is None:
         return reference.spike_time(output_TBN, target_TBN, decay, order, length, keep)
-    gradient = allocate((steps, batch, neurons) if keep else (0,), np.float32)
-    squares = np.empty(batch * neurons)
-    scratch = _Scratch.allocate(filter, steps, len(squares))
-    distance(flat(output_TBN), flat(target_TBN), filter, scratch, gradient.reshape(-1), squares)
-    return scalar(squares.sum()), torch.from_numpy(gradient)
+    grad_TBN = allocate((steps, batch, neurons) if keep else (0,), np.float32)
+    squares, grad = np.empty(batch * neurons), grad_TBN.reshape(-1)
+    scratch = _Scratch.for_tiles(filter, steps, len(squares))
+    compute_distance(flat(output_TBN), flat(target_TBN), filter, scratch, grad, squares)
+    return scalar(squares.sum()), torch.from_numpy(grad_TBN)

@@ -112,9 +112,9 @@ LINE_BUDGETS = {
     "graph": 660,
     "events": 2_120,
     "runs": 400,
-    "kernels": 10_455,
+    "kernels": 10_445,
     "modules": 2_000,
-    "losses": 820,
+    "losses": 845,
     "training": 5_745,
     "exchange": 3_190,
     "hardware": 1_320,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_355
+MAX_PACKAGE_LINES = 56_370
 MAX_TEST_LINES = 39_000
 
 

@@ -31,13 +31,12 @@ class SpikeTimeLoss(Loss):
 
     def __init__(self, loss: sections.SpikeTime, step_ms: float) -> None:
         super().__init__(loss)
-        self.decay = math.exp(-step_ms / loss.time_constant_ms)
-        self.order = loss.filter_order
-        self.length = loss.filter_steps
+        decay = math.exp(-step_ms / loss.time_constant_ms)
+        self._filter = decay, loss.filter_order, loss.filter_steps
 
     def needs(self, steps: int) -> set[Need]:
         """Returns what the loss of ``steps`` steps needs of the CPU engine."""
-        return {Need("spike_time", (steps, self.decay, self.order, self.length))}
+        return {Need("spike_time", (steps, *self._filter))}
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Returns the loss, a float32 scalar.
@@ -45,20 +44,31 @@ class SpikeTimeLoss(Loss):
         ``output`` and ``target`` are spikes [steps, batch, *shape] of any type. Raises ValueError
         if their shapes differ or have fewer than 3 axes, TypeError if an argument is not a tensor.
         """
+        trains = self._trains(output, target)
+        total, _ = operators.spike_time(*trains, *self._filter, torch.is_grad_enabled())
+        return total / trains[0].numel() if self.mean else total
+
+    def backward(self, signal: Tensor, target: Tensor, weight: float) -> Tensor:
+        trains = self._trains(signal, target)
+        with torch.no_grad():
+            total, grad_TBN = operators.spike_time(*trains, *self._filter, True)
+            factor = weight / trains[0].numel() if self.mean else weight
+            if factor != 1.0:  # autograd would always multiply the gradient, in new memory
+                total, grad_TBN = total * factor, grad_TBN.mul_(factor)
+        trains[0].backward(grad_TBN)
+        return total
+
+    def _trains(self, output: Tensor, target: Tensor) -> list[Tensor]:
+        """Returns output and target, float32 [steps, batch, neurons]. Raises what a call raises."""
         self.check(output)
         check_tensor("the target", target)
         if output.shape != target.shape:
             raise ValueError(
                 f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
             )
-        output_TBN, target_TBN = (
+        return [
             self.drop_skipped_steps(each).flatten(2).to(torch.float32) for each in (output, target)
-        )
-        keep = torch.is_grad_enabled() and (output.requires_grad or target.requires_grad)
-        total, _ = operators.spike_time(
-            output_TBN, target_TBN, self.decay, self.order, self.length, keep
-        )
-        return total / output_TBN.numel() if self.mean else total
+        ]
 
     @torch.no_grad()
     def filter(self, spikes: Tensor) -> Tensor:
@@ -76,5 +86,5 @@ class SpikeTimeLoss(Loss):
         if not spikes.dim() or not spikes.numel():
             raise ValueError(f"[steps, …] is needed, each at least 1, not {list(spikes.shape)}")
         train_T1N = spikes.reshape(len(spikes), 1, -1)
-        trace_T1N = filter_signal(train_T1N, self.decay, self.order, self.length)
+        trace_T1N = filter_signal(train_T1N, *self._filter)
         return trace_T1N.to(torch.float32).reshape(spikes.shape)

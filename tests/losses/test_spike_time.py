@@ -95,6 +95,19 @@ def test_neither_output_nor_target_is_saved(engine):
 
 
 @engines
+def test_who_changes_a_gradient_does_not_change_the_next(engine):
+    output = spikes(30, 2, 4).unflatten(2, (2, 2)).detach().requires_grad_()
+    with use_engine(engine):
+        loss = loss_of()(output, torch.zeros_like(output))
+        (first,) = torch.autograd.grad(loss, output, retain_graph=True)
+        expected = first.clone()
+        first.zero_()
+        for _ in range(3):
+            loss.backward(retain_graph=True)
+    torch.testing.assert_close(output.grad, 3 * expected)
+
+
+@engines
 def test_without_keep_there_is_no_backward_pass(engine):
     output = spikes(30, 2, 4).requires_grad_()
     with use_engine(engine), pytest.raises(RuntimeError, match="without keep"):

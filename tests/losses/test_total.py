@@ -21,6 +21,7 @@ from netdesc.description.models import (
     SpikeMax,
     SpikeMoid,
     SpikeRate,
+    SpikeTime,
 )
 from netdesc.losses import TotalLoss, build_loss
 
@@ -143,6 +144,31 @@ def test_a_list_adds_up_with_weights_and_regularizers(seed, lowest, width, weigh
         strict=True,
     ):
         torch.testing.assert_close(own.double(), other, rtol=1e-4, atol=1e-6)
+
+
+DISTANCE: dict[str, Any] = {"type": "spike_time", "time_constant_ms": 2.0}
+
+
+@pytest.mark.parametrize("shape", [(9, 2, 3), (9, 2, 3, 2)])
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [SpikeTime(**DISTANCE)],
+        [SpikeTime(**DISTANCE, weight=0.3)],
+        [SpikeTime(**DISTANCE, reduction="mean", weight=2, skip_steps=3)],
+        [MeanSquaredError(type="mean_squared_error", weight=0.3)],
+        [SpikeTime(**DISTANCE), MeanSquaredError(type="mean_squared_error")],
+    ],
+)
+def test_training_computes_the_gradient_of_autograd(losses, shape):
+    loss = total(*losses)
+    output, target = (torch.rand(2, *shape) < 0.3).float()
+    output.requires_grad_()
+    expected = loss(output, target)
+    (gradient,) = torch.autograd.grad(expected, output)
+    terms = loss.backward({("last", "output"): output}, target)
+    assert sum(each.item() for each in terms) == pytest.approx(expected.item())
+    torch.testing.assert_close(output.grad, gradient)
 
 
 def test_a_missing_signal_is_named():

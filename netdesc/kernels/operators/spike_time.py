@@ -48,19 +48,8 @@ def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor,
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
     if not ctx.keep:
         raise RuntimeError("a loss was computed without keep, so that it has no backward pass")
-    (grad_TBN,) = ctx.saved_tensors
-    if not _is_one(grad_loss):  # otherwise this saves a pass over the gradient
-        grad_TBN = grad_TBN * grad_loss
+    grad_TBN = ctx.saved_tensors[0] * grad_loss
     return grad_TBN, -grad_TBN if ctx.needs_input_grad[1] else None, None, None, None, None
-
-
-def _is_one(grad_loss: Tensor) -> bool:
-    """Whether ``grad_loss`` is known to be 1, as in ``loss.backward()``.
-
-    On a GPU it is not known, because reading the number would make the host wait.
-    """
-    # While torch's compiler traces, tensors hold no numbers; they are of subclasses of Tensor.
-    return type(grad_loss) is Tensor and grad_loss.device.type == "cpu" and grad_loss.item() == 1.0
 
 
 gradient("spike_time", _spike_time_gradient, _spike_time_context)

@@ -96,7 +96,7 @@ class _Scratch(NamedTuple):
     """Scratch memory for a tile of columns; each thread has a row of every array."""
 
     f: np.ndarray
-    """The filtered difference, flat [steps, columns of a full tile]."""
+    """The filtered difference, flat [steps, columns of the largest tile]."""
     states: np.ndarray
     """The states of each vector."""
     sums: np.ndarray
@@ -113,7 +113,8 @@ class _Scratch(NamedTuple):
         slots = tile // LANES * _slots.py_func(filter)
         # The pool has no float64, and only f is large.
         return cls(
-            allocate((threads, steps * tile), np.float32), np.empty((threads, slots), kind),
+            allocate((threads, steps * min(tile, columns)), np.float32),
+            np.empty((threads, slots), kind),
             np.empty((threads, tile), kind), np.empty((threads, tile)),
         )  # fmt: skip
 
@@ -123,11 +124,11 @@ class _Tile(NamedTuple):
 
     first: int
     last: int
-    width: int
-    """Number of columns of a full tile, also the length of a row of ``_Scratch.f``."""
     columns: int
     """Number of columns of the signals."""
     steps: int
+    row: int
+    """Number of columns in a row of ``_Scratch.f``."""
 
 
 @jit_no_refcount
@@ -149,7 +150,7 @@ def _filter_difference(output, target, filter, tile, memory):
             if len(filter.tail) > 0 and t >= filter.length:
                 delayed_x = load(output, at - past, n) - load(target, at - past, n)
             f = _filter_step(x, delayed_x, filter, memory.states, place // LANES * _slots(filter))
-            store(memory.f, t * tile.width + place, cast_like(f, x), LANES)  # rows are padded
+            store(memory.f, t * tile.row + place, cast_like(f, x), n)
             total = load(memory.sums, place, LANES) + f * f
             if is_end:
                 whole = load(memory.totals, place, LANES)
@@ -168,10 +169,10 @@ def _filter_adjoint(filter, tile, memory, grad):
     for t in range(tile.steps - 1, -1, -1):
         for left in range(tile.first, tile.last, LANES):
             place, n = left - tile.first, min(LANES, tile.last - left)
-            f = load(memory.f, t * tile.width + place, LANES)
+            f = load(memory.f, t * tile.row + place, n)
             delayed_f = zeros_like(f)
             if len(filter.tail) > 0 and t + filter.length < tile.steps:
-                delayed_f = load(memory.f, (t + filter.length) * tile.width + place, LANES)
+                delayed_f = load(memory.f, (t + filter.length) * tile.row + place, n)
             g = _filter_step(f, delayed_f, filter, memory.states, place // LANES * _slots(filter))
             store(grad, t * tile.columns + left, cast_like(g, f) * two, n)
 
@@ -187,9 +188,10 @@ def compute_distance(output, target, filter, scratch, grad, squares, threads, th
         scratch.f[thread], scratch.states[thread], scratch.sums[thread], scratch.totals[thread]
     )
     columns, width = len(squares), len(memory.totals)
+    steps, row = len(output) // columns, min(width, columns)
     for index in share_of((columns + width - 1) // width, threads, thread):
         first = index * width
-        tile = _Tile(first, min(columns, first + width), width, columns, len(output) // columns)
+        tile = _Tile(first, min(columns, first + width), columns, steps, row)
         memory.states[:], memory.sums[:], memory.totals[:] = 0, 0, 0
         _filter_difference(output, target, filter, tile, memory)
         for column in range(tile.first, tile.last):

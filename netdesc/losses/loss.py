@@ -37,12 +37,6 @@ class Loss(nn.Module):
     def forward(self, signal: Tensor, target: Tensor, /) -> Tensor:
         raise NotImplementedError
 
-    def backward(self, signal: Tensor, target: Tensor, weight: float) -> Tensor:
-        """Computes the gradients of all that ``signal`` depends on. Returns the weighted loss."""
-        value = weight * self(signal, target)
-        value.backward()
-        return value
-
     def needs(self, steps: int) -> set[Need]:
         """Returns what the loss of ``steps`` steps needs of the CPU engine."""
         return set()

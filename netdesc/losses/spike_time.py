@@ -44,31 +44,18 @@ class SpikeTimeLoss(Loss):
         ``output`` and ``target`` are spikes [steps, batch, *shape] of any type. Raises ValueError
         if their shapes differ or have fewer than 3 axes, TypeError if an argument is not a tensor.
         """
-        trains = self._trains(output, target)
-        total, _ = operators.spike_time(*trains, *self._filter, torch.is_grad_enabled())
-        return total / trains[0].numel() if self.mean else total
-
-    def backward(self, signal: Tensor, target: Tensor, weight: float) -> Tensor:
-        trains = self._trains(signal, target)
-        with torch.no_grad():
-            total, grad_TBN = operators.spike_time(*trains, *self._filter, True)
-            factor = weight / trains[0].numel() if self.mean else weight
-            if factor != 1.0:  # autograd would always multiply the gradient, in new memory
-                total, grad_TBN = total * factor, grad_TBN.mul_(factor)
-        trains[0].backward(grad_TBN)
-        return total
-
-    def _trains(self, output: Tensor, target: Tensor) -> list[Tensor]:
-        """Returns output and target, float32 [steps, batch, neurons]. Raises what a call raises."""
         self.check(output)
         check_tensor("the target", target)
         if output.shape != target.shape:
             raise ValueError(
                 f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
             )
-        return [
+        output_TBN, target_TBN = (
             self.drop_skipped_steps(each).flatten(2).to(torch.float32) for each in (output, target)
-        ]
+        )
+        keep = torch.is_grad_enabled()
+        total, _ = operators.spike_time(output_TBN, target_TBN, *self._filter, keep)
+        return total / output_TBN.numel() if self.mean else total
 
     @torch.no_grad()
     def filter(self, spikes: Tensor) -> Tensor:

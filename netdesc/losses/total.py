@@ -85,15 +85,6 @@ class TotalLoss(nn.Module):
             for value, weight in zip(values, self._weights, strict=True)
         ]
 
-    def backward(self, signals: Mapping[Signal, Tensor], target: Tensor) -> list[Tensor]:
-        """Computes the gradients of all that the signals depend on. Returns ``terms``."""
-        if len(self._weights) == 1:
-            loss, (weight,), (read,) = cast(Loss, self.losses[0]), self._weights, self._read
-            return [loss.backward(signals[read], target, weight)]
-        terms = self.terms(signals, target)
-        add_up(terms).backward()
-        return terms
-
     def of_output(self, output: Tensor, target: Tensor) -> Tensor:
         """Returns the weighted main loss, which is known if only the output is."""
         return self._weights[self._main] * self.main(output, target)

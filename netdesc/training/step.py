@@ -13,6 +13,8 @@ import torch
 from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.kernels.engine import engine_name
+from netdesc.kernels.operators import backward_once
+from netdesc.losses.total import add_up
 from netdesc.training.batches import Batch
 from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
 from netdesc.training.metrics import EpochMetricsSum
@@ -77,14 +79,16 @@ class EagerStep:
         for parameter in self._parameters:
             parameter.grad = None
         signals = setup.network.signals(batch.input_TBN)
+        with backward_once():
+            terms = setup.loss.terms(signals, batch.target)
+        if epoch_sum.counter is not None:
+            epoch_sum.counter.add(signals[epoch_sum.counter.signal], batch.target)
         # Not in forward hooks, because a layer with hooks is not computed together with others.
         size = batch.input_TBN.shape[1]
         for name, block in self._blocks:
             assert block.notes is not None, "the forward pass sets them"
             epoch_sum.set_notes(name, block.notes, size * block.cells)
-        terms = setup.loss.backward(signals, batch.target)
-        if epoch_sum.counter is not None:
-            epoch_sum.counter.add(signals[epoch_sum.counter.signal], batch.target)
+        add_up(terms).backward()
         loss_weight = batch.loss_weight(self._reduction, self._samples)
         epoch_sum.add_batch(terms, batch.size / self._samples, loss_weight)
 

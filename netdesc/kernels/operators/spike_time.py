@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
-from netdesc.kernels.engine import engine_for
+from netdesc.kernels.engine import engine_for, engine_name
 from netdesc.kernels.registration import fake, gradient, operator
+
+_hands_over: ContextVar[bool] = ContextVar("netdesc_hands_over", default=False)
+
+
+@contextlib.contextmanager
+def backward_once() -> Iterator[None]:
+    """Losses of the block hand over their gradient itself instead of a multiple in new memory.
+
+    So each may have one backward pass only, and the gradient must not be changed before its end.
+    """
+    token = _hands_over.set(True)
+    try:
+        yield
+    finally:
+        _hands_over.reset(token)
 
 
 @operator
@@ -41,6 +59,7 @@ def _(
 
 def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     *_, ctx.keep = inputs
+    ctx.hands_over = _hands_over.get()
     _, grad_TBN = output
     ctx.save_for_backward(grad_TBN)
 
@@ -48,7 +67,12 @@ def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor,
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
     if not ctx.keep:
         raise RuntimeError("a loss was computed without keep, so that it has no backward pass")
-    grad_TBN = ctx.saved_tensors[0] * grad_loss
+    (grad_TBN,) = ctx.saved_tensors
+    # Other engines would have to wait for the number.
+    if not ctx.hands_over or engine_name(grad_loss.device) != "cpu":
+        grad_TBN = grad_TBN * grad_loss
+    elif grad_loss.numpy() != 1.0:
+        grad_TBN.mul_(grad_loss)
     return grad_TBN, -grad_TBN if ctx.needs_input_grad[1] else None, None, None, None, None
 
 

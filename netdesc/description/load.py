@@ -1,7 +1,7 @@
 """Loads a document: reads the file, applies overrides and runs all checks."""
 
 # pyright: reportUnnecessaryIsInstance=false
-# Some callers have no type checker, and get a message instead.
+# Callers without a type checker get a TypeError that says what is needed.
 
 from __future__ import annotations
 

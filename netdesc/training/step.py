@@ -79,7 +79,7 @@ class EagerStep:
         for parameter in self._parameters:
             parameter.grad = None
         signals = setup.network.signals(batch.input_TBN)
-        with backward_once():
+        with backward_once():  # by ``backward`` below
             terms = setup.loss.terms(signals, batch.target)
         if epoch_sum.counter is not None:
             epoch_sum.counter.add(signals[epoch_sum.counter.signal], batch.target)

@@ -21,7 +21,8 @@ def document(tmp_path: Path) -> Path:
     return write_task(tmp_path / "task")
 
 
-MISSING = """
+MISSING = (
+    """
 validate nope.json, show nope.json, show nope.net, show nope, show ., compile nope.json
 train nope.json, train --resume nope, train --resume ., compile-and-train nope.json
 bench oxford nope.json, evaluate nope, evaluate nope.json, evaluate nope.net, evaluate .
@@ -29,7 +30,10 @@ run nope.net task/input0.bs1, run nope.json task/input0.bs1, run . task/input0.b
 run task/tiny.json nope.bs1, export nope -o a.net, export nope.json -o a.net
 export task/tiny.json -o nope/a.net, import nope.net, report nope, report .
 events show nope.bs1, events convert nope.bs1 a.npy
-""".strip().replace("\n", ", ").split(", ")  # fmt: skip
+""".strip()
+    .replace("\n", ", ")
+    .split(", ")
+)
 
 
 @pytest.mark.parametrize("command", MISSING)

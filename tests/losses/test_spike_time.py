@@ -17,6 +17,7 @@ from support.van_rossum_oracle import check, expected, filtered, impulse, random
 from netdesc.description import models
 from netdesc.kernels import operators, van_rossum_coefficients
 from netdesc.kernels.engine import use_engine
+from netdesc.kernels.operators import backward_once
 from netdesc.losses import SpikeMaxLoss, SpikeTimeLoss, build_loss
 
 SLOW = math.exp(-1 / 1000)
@@ -95,7 +96,7 @@ def test_neither_output_nor_target_is_saved(engine):
 
 
 @engines
-def test_who_changes_a_gradient_does_not_change_the_next(engine):
+def test_changing_a_gradient_does_not_change_that_of_a_later_pass(engine):
     output = spikes(30, 2, 4).unflatten(2, (2, 2)).detach().requires_grad_()
     with use_engine(engine):
         loss = loss_of()(output, torch.zeros_like(output))
@@ -105,6 +106,14 @@ def test_who_changes_a_gradient_does_not_change_the_next(engine):
         for _ in range(3):
             loss.backward(retain_graph=True)
     torch.testing.assert_close(output.grad, 3 * expected)
+
+
+def test_within_backward_once_the_gradient_itself_is_returned():
+    output = torch.rand(9, 2, 3, requires_grad=True)
+    with backward_once():
+        loss, grad_TBN = operators.spike_time(output, torch.zeros(9, 2, 3), 0.6, 2, 100, True)
+    (found,) = torch.autograd.grad(loss, output)
+    assert found.data_ptr() == grad_TBN.data_ptr()
 
 
 @engines

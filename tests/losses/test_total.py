@@ -157,7 +157,6 @@ DISTANCE: dict[str, Any] = {"type": "spike_time", "time_constant_ms": 2.0}
         [SpikeTime(**DISTANCE)],
         [SpikeTime(**DISTANCE, weight=0.3)],
         [SpikeTime(**DISTANCE, reduction="mean", weight=2, skip_steps=3)],
-        [MeanSquaredError(type="mean_squared_error", weight=0.3)],
         [SpikeTime(**DISTANCE), MeanSquaredError(type="mean_squared_error")],
     ],
 )

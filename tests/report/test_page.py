@@ -53,27 +53,12 @@ def page(folder: Path) -> str:
 def test_the_page_has_every_part(tmp_path: Path) -> None:
     elements = Elements(page(write_run(tmp_path / "run")))
     for words in (
-        "The network does not reproduce the target",
-        "A network for tests.",
-        "Output over the epochs",
-        "Target and output",
-        "Layer hidden",
-        "Filtered traces",
-        "Spike coincidence",
-        "Loss",
-        "Learning rate",
-        "Gradient norms",
-        "The network",
-        "Silent",
-        "3 (18.8 %)",
-        "Weights of hidden",
-        "Learned parameters",
-        "2.804 ms",
-        "Median epoch",
-        "netdesc train tiny.json --set 'training.epochs=30'",
-        "2.9.0",
-        '"origins"',
-    ):
+        "The network does not reproduce the target", "A network for tests.",
+        "Output over the epochs", "Target and output", "Layer hidden", "Filtered traces",
+        "Spike coincidence", "Loss", "Learning rate", "Gradient norms", "The network", "Silent",
+        "3 (18.8 %)", "Weights of hidden", "Learned parameters", "2.804 ms", "Median epoch",
+        "netdesc train tiny.json --set 'training.epochs=30'", "2.9.0", '"origins"',
+    ):  # fmt: skip
         assert words in elements.text
     images = elements.all("img")
     assert len(images) == 1 + 2 * 5

@@ -36,8 +36,9 @@ from support.training_task import INPUTS, STEPS, write_task
 from netdesc.events import Event, write_events
 
 TASK, SEEDED = "task/tiny.json", "task/seeded.json"
+"""Documents of spikes; the second one names its weights."""
 CLASSES, PLANE = "classes/classes.json", "plane/plane.json"
-"""Documents: of spikes, of arrays, of spikes with x and y, and one that names its weights."""
+"""Documents of arrays, and of spikes with x and y."""
 DONE, PART, CLASSIFIER = "runs/done", "runs/part", "runs/classifier"
 """Runs: one that is done, one that was interrupted, and one with labels that is done."""
 

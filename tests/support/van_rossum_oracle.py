@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -40,21 +38,22 @@ def expected(output: np.ndarray, target: np.ndarray, h: np.ndarray) -> tuple[flo
 
 
 def check(output, target, decay, order, length, engines, tolerance=TOLERANCE) -> None:
-    """Checks the loss, alone and with both gradients, also of 3 times the loss, on each engine."""
+    """Checks the loss, alone and with both gradients of 3 times the loss, on each engine."""
     loss, gradient = expected(output, target, impulse(decay, order, min(length, len(output))))
     size = np.abs(gradient).max()
-    for engine, factor in itertools.product(engines, (1, 3)):
+    for engine in engines:
         trains = (torch.tensor(train, device=device_of(engine)) for train in (output, target))
         leaves = [train.requires_grad_() for train in trains]
         with use_engine(engine):
             found, _ = operators.spike_time(*leaves, decay, order, length, True)
-            (factor * found).backward()
+            (3 * found).backward()
             loss_only, no_grad = operators.spike_time(*leaves, decay, order, length, False)
         assert found.item() == pytest.approx(loss, rel=tolerance)
-        assert (found.dtype, loss_only, len(no_grad)) == (torch.float32, found, 0)
+        assert found.dtype == torch.float32
+        assert loss_only == found
+        assert no_grad.numel() == 0
         by_output, by_target = (leaf.grad.cpu().numpy() for leaf in leaves)
-        atol = factor * tolerance * size
-        np.testing.assert_allclose(by_output, factor * gradient, rtol=0, atol=atol)
+        np.testing.assert_allclose(by_output, 3 * gradient, rtol=0, atol=3 * tolerance * size)
         np.testing.assert_array_equal(by_target, -by_output)
 
 

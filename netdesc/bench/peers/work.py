@@ -28,8 +28,10 @@ class Work:
 
     def write(self, path: Path) -> None:
         shapes = {name: values.shape for name, values in self.spikes.items()}
-        packed = {f"spikes_{name}": np.packbits(values) for name, values in self.spikes.items()}
-        arrays: dict[str, Any] = {**packed, **self.numbers}
+        packed_spikes = {
+            f"spikes_{name}": np.packbits(values) for name, values in self.spikes.items()
+        }
+        arrays: dict[str, Any] = {**packed_spikes, **self.numbers}
         arrays["text"] = np.array(json.dumps({"settings": self.settings, "shapes": shapes}))
         np.savez(path, **arrays)
 

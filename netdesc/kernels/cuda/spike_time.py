@@ -77,16 +77,16 @@ def _filter_by_recurrences(signals: _Signals, decay: float, order: int, length: 
     constants, has_tail = _recurrence(decay, order, length, device)
     width = block_size(columns)
     squares = torch.empty(cdiv(columns, width), dtype=torch.float64, device=device)
-    shared = constants, steps, columns, length
+    common_arguments = constants, steps, columns, length
     is_cut = has_tail and length < steps
     constexprs = {"ORDER": order, "TAIL": is_cut, "STEPS_PER_LOAD": STEPS_PER_LOAD}
     start_time_loop(
         van_rossum.filter_difference, columns, output_TBN, target_TBN, f_TBN, squares,
-        *shared, width=width, **constexprs,
+        *common_arguments, width=width, **constexprs,
     )  # fmt: skip
     if grad_TBN.numel():
         adjoint = van_rossum.filter_adjoint
-        start_time_loop(adjoint, columns, f_TBN, grad_TBN, *shared, **constexprs)
+        start_time_loop(adjoint, columns, f_TBN, grad_TBN, *common_arguments, **constexprs)
     return squares
 
 
@@ -97,12 +97,12 @@ def _filter_by_convolution(signals: _Signals, h: Tensor) -> Tensor:
     width = block_size(columns)
     grid = steps, cdiv(columns, width)
     squares = torch.empty(steps * grid[1], dtype=torch.float64, device=output_TBN.device)
-    shared = h, steps, columns, len(h)
+    common_arguments = h, steps, columns, len(h)
     start_programs(
         van_rossum.convolve_difference, grid, output_TBN, target_TBN, f_TBN, squares,
-        *shared, BLOCK=width,
+        *common_arguments, BLOCK=width,
     )  # fmt: skip
     if grad_TBN.numel():
         adjoint = van_rossum.convolve_adjoint
-        start_programs(adjoint, grid, f_TBN, grad_TBN, *shared, BLOCK=width)
+        start_programs(adjoint, grid, f_TBN, grad_TBN, *common_arguments, BLOCK=width)
     return squares

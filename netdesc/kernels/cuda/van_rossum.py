@@ -47,7 +47,7 @@ def _tail(states, constants, ORDER: tl.constexpr):
 def filter_difference(
     output,
     target,
-    filtered,
+    f_signal,
     squares,
     constants,
     steps,
@@ -58,7 +58,7 @@ def filter_difference(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``output − target`` [steps, columns], and writes the result f to ``filtered``.
+    """Filters ``output − target`` [steps, columns], and writes the result to ``f_signal``.
 
     Each program writes the sum of its f² to ``squares``, float64 [programs].
     """
@@ -68,7 +68,7 @@ def filter_difference(
     delayed_states = _zero_states(constants, ORDER, BLOCK)
     total = tl.zeros((BLOCK,), tl.float64)
     row = columns.to(tl.int64)
-    output_at, target_at, filtered_at = output + column, target + column, filtered + column
+    output_at, target_at, f_at = output + column, target + column, f_signal + column
     offset = length.to(tl.int64) * row
     for start in range(0, steps, STEPS_PER_LOAD):
         outs = load_rows(output_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
@@ -89,18 +89,18 @@ def filter_difference(
                 )
                 f -= _tail(delayed_states, constants, ORDER)
             exists = existing_columns(column, columns, start + i, 0, steps)
-            tl.store(filtered_at + i * row, f.to(tl.float32), mask=exists)
+            tl.store(f_at + i * row, f.to(tl.float32), mask=exists)
             wide = f.to(tl.float64)
             total += tl.where(exists, wide * wide, 0.0)
         output_at += STEPS_PER_LOAD * row
         target_at += STEPS_PER_LOAD * row
-        filtered_at += STEPS_PER_LOAD * row
+        f_at += STEPS_PER_LOAD * row
     tl.store(squares + tl.program_id(0), tl.sum(total, 0))
 
 
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
 def filter_adjoint(
-    filtered,
+    f_signal,
     grad,
     constants,
     steps,
@@ -111,20 +111,20 @@ def filter_adjoint(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters f, which is ``filtered``, backward in time; writes 2 times the result to ``grad``."""
+    """Filters f backward in time, and writes 2 times the result to ``grad``."""
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
     states = _zero_states(constants, ORDER, BLOCK)
     delayed_states = _zero_states(constants, ORDER, BLOCK)
     row = columns.to(tl.int64)
     last = (steps.to(tl.int64) - 1) * row + column
-    filtered_at, grad_at = filtered + last, grad + last
+    f_at, grad_at = f_signal + last, grad + last
     offset = length.to(tl.int64) * row
     for start in range(0, steps, STEPS_PER_LOAD):
-        rows = load_rows(filtered_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD)
+        rows = load_rows(f_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD)
         if TAIL:
             delayed_rows = load_rows(
-                filtered_at + offset, -row, column, columns, start, length, steps, STEPS_PER_LOAD
+                f_at + offset, -row, column, columns, start, length, steps, STEPS_PER_LOAD
             )
         for i in tl.static_range(STEPS_PER_LOAD):
             states = _chain(states, a, rows[i], ORDER)
@@ -134,13 +134,13 @@ def filter_adjoint(
                 f -= _tail(delayed_states, constants, ORDER)
             exists = existing_columns(column, columns, start + i, 0, steps)
             tl.store(grad_at - i * row, (2.0 * f).to(tl.float32), mask=exists)
-        filtered_at -= STEPS_PER_LOAD * row
+        f_at -= STEPS_PER_LOAD * row
         grad_at -= STEPS_PER_LOAD * row
 
 
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
 def convolve_difference(
-    output, target, filtered, squares, h, steps, columns, length, BLOCK: tl.constexpr
+    output, target, f_signal, squares, h, steps, columns, length, BLOCK: tl.constexpr
 ):
     """Computes ``filter_difference`` by convolution with ``h`` [length], one step per program."""
     step = tl.program_id(0)
@@ -152,13 +152,13 @@ def convolve_difference(
         out = tl.load(output + at - n * columns.to(tl.int64), mask=exists, other=0.0)
         target_value = tl.load(target + at - n * columns.to(tl.int64), mask=exists, other=0.0)
         total += tl.load(h + n) * (out - target_value).to(tl.float64)
-    tl.store(filtered + at, total.to(tl.float32), mask=exists)
+    tl.store(f_signal + at, total.to(tl.float32), mask=exists)
     program = step * tl.num_programs(1) + tl.program_id(1)
     tl.store(squares + program, tl.sum(total * total, 0))
 
 
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
-def convolve_adjoint(filtered, grad, h, steps, columns, length, BLOCK: tl.constexpr):
+def convolve_adjoint(f_signal, grad, h, steps, columns, length, BLOCK: tl.constexpr):
     """Computes ``filter_adjoint`` by convolution with ``h`` [length], one step per program."""
     step = tl.program_id(0)
     column = columns_of(tl.program_id(1), BLOCK)
@@ -166,6 +166,6 @@ def convolve_adjoint(filtered, grad, h, steps, columns, length, BLOCK: tl.conste
     at = step.to(tl.int64) * columns + column
     total = tl.zeros((BLOCK,), tl.float64)
     for n in range(tl.minimum(length, steps - step)):
-        f = tl.load(filtered + at + n * columns.to(tl.int64), mask=exists, other=0.0)
+        f = tl.load(f_signal + at + n * columns.to(tl.int64), mask=exists, other=0.0)
         total += tl.load(h + n) * f.to(tl.float64)
     tl.store(grad + at, (2.0 * total).to(tl.float32), mask=exists)

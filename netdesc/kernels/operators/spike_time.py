@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
-from netdesc.kernels.engine import engine_for, engine_name
+from netdesc.kernels.engine import engine_for
 from netdesc.kernels.registration import fake, gradient, operator
 
 _hands_over: ContextVar[bool] = ContextVar("netdesc_hands_over", default=False)
@@ -18,9 +18,10 @@ _hands_over: ContextVar[bool] = ContextVar("netdesc_hands_over", default=False)
 
 @contextlib.contextmanager
 def backward_once() -> Iterator[None]:
-    """Losses of the block hand over their gradient itself instead of a multiple in new memory.
+    """Declares that each ``spike_time`` of the block has at most one backward pass.
 
-    So each may have one backward pass only, and the gradient must not be changed before its end.
+    That pass may then scale the stored gradient in place and return it, instead of a scaled copy.
+    Nothing else may change this gradient until the pass has ended.
     """
     token = _hands_over.set(True)
     try:
@@ -33,12 +34,12 @@ def backward_once() -> Iterator[None]:
 def spike_time(
     output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int, keep: bool
 ) -> tuple[Tensor, Tensor]:
-    """Returns the loss ``Σ f²`` [], and its gradient with respect to the output.
+    """Returns the loss ``Σ f²`` [] and its gradient with respect to the output, both float32.
 
     f is ``h ∗ (output − target)``. The filter h is ``decayⁿ``, convolved ``order − 1`` times with
-    itself and cut to ``length`` steps; ``reference.van_rossum`` defines it. ``keep`` says whether
-    a backward pass follows; otherwise the gradient is not computed, and [0] instead of
-    [steps, batch, neurons]. It is computed with the loss, because f is still in the CPU's cache.
+    itself and cut to ``length`` steps; ``reference.van_rossum`` defines it. ``keep`` says whether a
+    backward pass follows: the gradient is [steps, batch, neurons] if it does, else empty, [0]. The
+    gradient is computed together with the loss, while f is in the CPU's cache.
     """
     check_signal("an output", output_TBN)
     check_signal("a target", target_TBN)
@@ -68,10 +69,10 @@ def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ..
     if not ctx.keep:
         raise RuntimeError("a loss was computed without keep, so that it has no backward pass")
     (grad_TBN,) = ctx.saved_tensors
-    # Other engines would have to wait for the number.
-    if not ctx.hands_over or engine_name(grad_loss.device) != "cpu":
+    if not ctx.hands_over:
         grad_TBN = grad_TBN * grad_loss
-    elif grad_loss.numpy() != 1.0:
+    # To compare the factor on a GPU, the host would have to wait for it.
+    elif not grad_loss.is_cpu or grad_loss.numpy() != 1.0:
         grad_TBN.mul_(grad_loss)
     return grad_TBN, -grad_TBN if ctx.needs_input_grad[1] else None, None, None, None, None
 

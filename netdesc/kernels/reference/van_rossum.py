@@ -18,7 +18,8 @@ def filter_signal(signal_TBN: torch.Tensor, decay: float, order: int, length: in
     """Returns ``h ∗ signal``, float64 [steps, batch, neurons]."""
     x_TBN, steps = signal_TBN.to(torch.float64), len(signal_TBN)
     h = impulse_response(decay, order, min(length, steps)).to(x_TBN.device)
-    h = h[: 1 + int((h > 1e-16 * h.max()).nonzero().max())]  # what is smaller is lost in rounding
+    # Trailing coefficients below the rounding of float64 are left out.
+    h = h[: 1 + int((h > 1e-16 * h.max()).nonzero().max())]
     y_TBN = torch.zeros_like(x_TBN)
     for n in range(len(h)):
         y_TBN[n:] += h[n] * x_TBN[: steps - n]

@@ -22,7 +22,7 @@ class Neurons(SynapticSection):
 
     type: Literal["neurons"]
     weight: float = field("Initial factor on what comes in.", unit="1", default=1.0, ge=-4, le=4)
-    # Other layers say with a flag whether they learn a bias; this one always does.
+    # In other layers, bias is a flag. Here it is a number, the second of the layer's weights.
     bias: float = field(  # pyright: ignore[reportIncompatibleVariableOverride]
         "Initial number that is added to what arrives.", unit="1", default=0.0, ge=-4, le=4
     )

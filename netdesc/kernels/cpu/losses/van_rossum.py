@@ -3,7 +3,7 @@
 ``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and
 time-first, [steps, columns]; a column is one neuron of one sample. A thread takes a tile of
 neighbouring columns at a time. It filters the tile forward in time, then backward, so that the
-filtered difference f need not leave the thread's cache unless there are many steps. The
+filtered difference f is still in its cache if it is small: f takes up to 2 kB a step. The
 recurrences' states have the type of ``decay`` and ``tail``, float32 or float64.
 """
 
@@ -106,16 +106,16 @@ class _Scratch(NamedTuple):
 
     @classmethod
     def for_tiles(cls, filter: Filter, steps: int, columns: int) -> _Scratch:
-        """Returns memory for tiles so large that all threads have about as many."""
+        """Returns memory for tiles of up to ``MAX_TILE`` vectors, so that each thread has one."""
         threads, kind = set_thread_count(), filter.tail.dtype
         vectors = -(-columns // LANES)
-        tile = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
-        slots = tile // LANES * _slots.py_func(filter)
+        tile_columns = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
+        slots = tile_columns // LANES * _slots.py_func(filter)
         # The pool has no float64, and only f is large.
         return cls(
-            allocate((threads, steps * min(tile, columns)), np.float32),
+            allocate((threads, steps * min(tile_columns, columns)), np.float32),
             np.empty((threads, slots), kind),
-            np.empty((threads, tile), kind), np.empty((threads, tile)),
+            np.empty((threads, tile_columns), kind), np.empty((threads, tile_columns)),
         )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ class _Tile(NamedTuple):
     columns: int
     """Number of columns of the signals."""
     steps: int
-    row: int
+    f_columns: int
     """Number of columns in a row of ``_Scratch.f``."""
 
 
@@ -150,7 +150,7 @@ def _filter_difference(output, target, filter, tile, memory):
             if len(filter.tail) > 0 and t >= filter.length:
                 delayed_x = load(output, at - past, n) - load(target, at - past, n)
             f = _filter_step(x, delayed_x, filter, memory.states, place // LANES * _slots(filter))
-            store(memory.f, t * tile.row + place, cast_like(f, x), n)
+            store(memory.f, t * tile.f_columns + place, cast_like(f, x), n)
             total = load(memory.sums, place, LANES) + f * f
             if is_end:
                 whole = load(memory.totals, place, LANES)
@@ -169,10 +169,10 @@ def _filter_adjoint(filter, tile, memory, grad):
     for t in range(tile.steps - 1, -1, -1):
         for left in range(tile.first, tile.last, LANES):
             place, n = left - tile.first, min(LANES, tile.last - left)
-            f = load(memory.f, t * tile.row + place, n)
+            f = load(memory.f, t * tile.f_columns + place, n)
             delayed_f = zeros_like(f)
             if len(filter.tail) > 0 and t + filter.length < tile.steps:
-                delayed_f = load(memory.f, (t + filter.length) * tile.row + place, n)
+                delayed_f = load(memory.f, (t + filter.length) * tile.f_columns + place, n)
             g = _filter_step(f, delayed_f, filter, memory.states, place // LANES * _slots(filter))
             store(grad, t * tile.columns + left, cast_like(g, f) * two, n)
 
@@ -181,17 +181,18 @@ def _filter_adjoint(filter, tile, memory, grad):
 def compute_distance(output, target, filter, scratch, grad, squares, threads, thread):
     """Computes the distance of each column, and its gradient, with ``f = h ∗ (output − target)``.
 
-    Writes the sum of f² over the steps to ``squares``, float64 [columns]. Writes the gradient of
-    ``Σ f²`` with respect to the output to ``grad``, unless ``grad`` is empty.
+    ``output``, ``target`` and ``grad`` are flat [steps, columns]. Writes the sum of f² over the
+    steps to ``squares``, float64 [columns]. Writes the gradient of ``Σ f²`` with respect to the
+    output to ``grad``, unless ``grad`` is empty.
     """
     memory = _Scratch(
         scratch.f[thread], scratch.states[thread], scratch.sums[thread], scratch.totals[thread]
     )
     columns, width = len(squares), len(memory.totals)
-    steps, row = len(output) // columns, min(width, columns)
+    steps, f_columns = len(output) // columns, min(width, columns)
     for index in share_of((columns + width - 1) // width, threads, thread):
         first = index * width
-        tile = _Tile(first, min(columns, first + width), columns, steps, row)
+        tile = _Tile(first, min(columns, first + width), columns, steps, f_columns)
         memory.states[:], memory.sums[:], memory.totals[:] = 0, 0, 0
         _filter_difference(output, target, filter, tile, memory)
         for column in range(tile.first, tile.last):

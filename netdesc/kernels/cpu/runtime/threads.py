@@ -20,7 +20,7 @@ from netdesc.kernels.engine import EngineError, kernel_threads
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_config: Any = config  # its types name no settings
+_config: Any = config  # Numba's type hints do not list the settings
 
 _MAX_THREADS: int = _config.NUMBA_NUM_THREADS
 

@@ -107,12 +107,12 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_455,
+    "description": 13_470,
     "neurons": 3_385,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
-    "kernels": 10_475,
+    "kernels": 10_450,
     "modules": 2_000,
     "losses": 820,
     "training": 5_745,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_380
+MAX_PACKAGE_LINES = 56_370
 MAX_TEST_LINES = 39_000
 
 

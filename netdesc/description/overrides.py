@@ -111,7 +111,7 @@ def _parse_value(text: str) -> Any:
     return text
 
 
-def _set_value(data: dict[str, Any], path: Sequence[str], value: Any) -> Parts:
+def _set_value(data: dict[str, Any], path: list[str], value: Any) -> Parts:
     """Sets one value, and creates missing sections on its path. Returns the path, with indices.
 
     OverrideError if the path does not exist, or if the override would change the format.
@@ -136,9 +136,7 @@ def _set_value(data: dict[str, Any], path: Sequence[str], value: Any) -> Parts:
     return parts
 
 
-def _resolve_part(
-    holder: Any, part: str, parts: Parts, data: Any, path: Sequence[str]
-) -> str | int:
+def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[str]) -> str | int:
     """Returns the key in an object, or the index in a list, for one part of a path.
 
     ``holder`` is the object or list, and ``parts`` its path. OverrideError if it has no such part.

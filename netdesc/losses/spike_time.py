@@ -53,7 +53,8 @@ class SpikeTimeLoss(Loss):
         output_TBN, target_TBN = (
             self.drop_skipped_steps(each).flatten(2).to(torch.float32) for each in (output, target)
         )
-        keep = torch.is_grad_enabled()  # torch.export and vmap do not show who needs gradients
+        # Also if the output needs no gradient: torch.export and vmap do not show whether it does.
+        keep = torch.is_grad_enabled()
         total, _ = operators.spike_time(output_TBN, target_TBN, *self._filter, keep)
         return total / output_TBN.numel() if self.mean else total
 
@@ -61,7 +62,7 @@ class SpikeTimeLoss(Loss):
     def filter(self, spikes: Tensor) -> Tensor:
         """Returns the trace that the loss compares: spikes filtered by h, float32.
 
-        The reference computes it, in a time that grows with steps times steps of the filter.
+        Its time grows with the number of steps times the number of the filter's steps.
         ``spikes`` [steps, …] of any type begin with the axis of the steps; the trace has the same
         shape and no gradient. Raises ValueError for a scalar or an empty tensor, TypeError if
         ``spikes`` is not a tensor.

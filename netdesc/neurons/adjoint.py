@@ -146,7 +146,7 @@ class _Adjoint:
     def backward(self) -> Backward:
         own = [_carry(index) for index in range(len(self._uses))]
         carries = self._simplified(own)
-        kept = _find_needed_carries(carries, self._step_back(carries))
+        kept = _find_needed_carries(self._step_back(carries))
         slots = {own[index]: _carry(slot) for slot, index in enumerate(kept)}
         # ``_simplified`` may have replaced a carry by the negative of another one.
         slots |= {-carry: -slot for carry, slot in slots.items()}
@@ -222,16 +222,17 @@ class _Adjoint:
         return own
 
 
-def _find_needed_carries(carries: list[Expression], back: Backward) -> list[int]:
+def _find_needed_carries(back: Backward) -> list[int]:
     """Returns the indices of carries on which a gradient of an input or of a parameter depends."""
     waiting = [*back.inputs.values(), *back.parameters.values()]
-    read: set[int] = set()
+    needed: set[int] = set()
     while waiting:
         for leaf in in_order([waiting.pop()]):
-            if leaf.operation == "carry" and (index := carries.index(leaf)) not in read:
-                read.add(index)
-                waiting.append(back.carries[index])
-    return sorted(read)
+            if leaf.operation == "carry" and leaf.value not in needed:
+                assert isinstance(leaf.value, int)
+                needed.add(leaf.value)
+                waiting.append(back.carries[leaf.value])
+    return sorted(needed)
 
 
 def _carry(index: int) -> Expression:

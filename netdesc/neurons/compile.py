@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from netdesc.neurons.adjoint import differentiate
-from netdesc.neurons.definition import Definition, state_of
+from netdesc.neurons.definition import Definition, split_equation
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import number
 from netdesc.neurons.mistakes import EquationError, Mistake
@@ -71,7 +71,7 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
     before = replace(
         definition,
         # A neuron has a state.
-        step=tuple(each for each in definition.step if state_of(each) in first)
+        step=tuple(each for each in definition.step if split_equation(each)[0] in first)
         or (f"{value} = {argument}",),
         spike=None,
         output=argument if first else value,
@@ -79,7 +79,7 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
     )
     behind = replace(
         definition,
-        step=tuple(each for each in step if state_of(each) not in first),
+        step=tuple(each for each in step if split_equation(each)[0] not in first),
         inputs=(value,),
     )
     if cut := sorted(_names_read_by(behind) & {*first, *definition.inputs}):
@@ -102,5 +102,5 @@ def _without_unused_names(part: Definition) -> Definition:
 
 
 def _names_read_by(definition: Definition) -> set[str]:
-    equations = [each.partition("=")[2] for each in (*definition.step, *definition.reset)]
+    equations = [split_equation(each)[1] for each in (*definition.step, *definition.reset)]
     return names_in(*equations, definition.spike or "", definition.output or "")

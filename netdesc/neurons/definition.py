@@ -47,7 +47,7 @@ class Definition:
     @property
     def states(self) -> tuple[str, ...]:
         """The names of the states of valid equations, in the order of their first assignment."""
-        return tuple(dict.fromkeys(map(state_of, self.step)))
+        return tuple(dict.fromkeys(split_equation(each)[0] for each in self.step))
 
     def to_text(self) -> str:
         """Returns the definition as JSON. Operators take it, and caches are named by it."""
@@ -62,6 +62,7 @@ class Definition:
         return cls(**fields | {name: tuple(fields[name]) for name in lists})
 
 
-def state_of(equation: str) -> str:
-    """Returns the state that an equation assigns."""
-    return equation.partition("=")[0].strip()
+def split_equation(equation: str) -> tuple[str, str]:
+    """Returns the state that an equation assigns, and the text of its expression."""
+    state, _, expression = equation.partition("=")
+    return state.strip(), expression

@@ -136,7 +136,7 @@ class _DefinitionReader(Reader):
 
     def _first_term(self, node: ast.expr) -> tuple[Expression, Pairs] | None:
         """Returns the condition that has a surrogate, and its gradients."""
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "phase_spike":
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "phase_spike":
             return self._phase(node)
         if not isinstance(node, ast.Compare):
             message = "The first condition of spike is a comparison, as in 'v > threshold'."

@@ -12,9 +12,10 @@ from netdesc.neurons.mistakes import Place
 
 @dataclass(frozen=True, slots=True)
 class NeuronStep:
-    """What a neuron computes in a step.
+    """What a neuron computes in a step, as expressions.
 
-    Leaves are ``parameter``, ``state``, ``fired_before``, ``input`` and ``constant``.
+    The leaves of the expressions are ``parameter``, ``state``, ``fired_before``, ``input`` and
+    ``constant``.
     """
 
     after: dict[str, Expression]

@@ -29,8 +29,7 @@ WIDTH = parameter("width", REAL)
 
 _BELLS: dict[SurrogateShape, Callable[[Expression], Expression]] = {
     "exponential": lambda widths: make("fall", widths),
-    # Equal expressions are one object, so that the quotient is computed once.
-    "fast_sigmoid": lambda widths: ONE / (ONE + widths) * (ONE / (ONE + widths)),
+    "fast_sigmoid": lambda widths: (root := ONE / (ONE + widths)) * root,
     "atan": lambda widths: ONE / (ONE + widths * widths),
     "triangle": lambda widths: make("maximum", ONE - widths, ZERO),
 }

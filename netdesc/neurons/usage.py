@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from netdesc.neurons.definition import Definition
+from netdesc.neurons.definition import Definition, split_equation
 from netdesc.neurons.mistakes import Mistake, Place
 from netdesc.neurons.names import declared
 from netdesc.neurons.parser import Equation
@@ -21,8 +21,8 @@ def names_in(*expressions: str) -> set[str]:
 def names_behind(names: Iterable[str], equations: Iterable[str]) -> set[str]:
     """Returns ``names`` and what they are computed from, by the texts of ``equations``."""
     read_by: dict[str, set[str]] = {}
-    for state, _, expression in (each.partition("=") for each in equations):
-        read_by.setdefault(state.strip(), set()).update(names_in(expression))
+    for state, expression in map(split_equation, equations):
+        read_by.setdefault(state, set()).update(names_in(expression))
     found: set[str] = set()
     waiting = list(names)
     while waiting:

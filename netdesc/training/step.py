@@ -13,7 +13,6 @@ import torch
 from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.kernels.engine import engine_name
-from netdesc.kernels.operators import backward_once
 from netdesc.losses.total import add_up
 from netdesc.training.batches import Batch
 from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
@@ -79,8 +78,7 @@ class EagerStep:
         for parameter in self._parameters:
             parameter.grad = None
         signals = setup.network.signals(batch.input_TBN)
-        with backward_once():  # by ``backward`` below
-            terms = setup.loss.terms(signals, batch.target)
+        terms = setup.loss.terms(signals, batch.target)
         if epoch_sum.counter is not None:
             epoch_sum.counter.add(signals[epoch_sum.counter.signal], batch.target)
         # Not in forward hooks, because a layer with hooks is not computed together with others.

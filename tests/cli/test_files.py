@@ -21,26 +21,41 @@ def document(tmp_path: Path) -> Path:
     return write_task(tmp_path / "task")
 
 
-MISSING = (
-    """
-validate nope.json, show nope.json, show nope.net, show nope, show ., compile nope.json
-train nope.json, train --resume nope, train --resume ., compile-and-train nope.json
-bench oxford nope.json, evaluate nope, evaluate nope.json, evaluate nope.net, evaluate .
-run nope.net task/input0.bs1, run nope.json task/input0.bs1, run . task/input0.bs1
-run task/tiny.json nope.bs1, export nope -o a.net, export nope.json -o a.net
-export task/tiny.json -o nope/a.net, import nope.net, report nope, report .
-events show nope.bs1, events convert nope.bs1 a.npy
-""".strip()
-    .replace("\n", ", ")
-    .split(", ")
-)
+MISSING = [
+    ["validate", "nope.json"],
+    ["show", "nope.json"],
+    ["show", "nope.net"],
+    ["show", "nope"],
+    ["show", "."],
+    ["compile", "nope.json"],
+    ["train", "nope.json"],
+    ["compile-and-train", "nope.json"],
+    ["bench", "oxford", "nope.json"],
+    ["train", "--resume", "nope"],
+    ["train", "--resume", "."],
+    ["evaluate", "nope"],
+    ["evaluate", "nope.json"],
+    ["evaluate", "nope.net"],
+    ["evaluate", "."],
+    ["run", "nope.net", "task/input0.bs1"],
+    ["run", "nope.json", "task/input0.bs1"],
+    ["run", ".", "task/input0.bs1"],
+    ["run", "task/tiny.json", "nope.bs1"],
+    ["export", "nope", "-o", "a.net"],
+    ["export", "nope.json", "-o", "a.net"],
+    ["export", "task/tiny.json", "-o", "nope/a.net"],
+    ["import", "nope.net"],
+    ["report", "nope"],
+    ["report", "."],
+    ["events", "show", "nope.bs1"],
+    ["events", "convert", "nope.bs1", "a.npy"],
+]
 
 
-@pytest.mark.parametrize("command", MISSING)
+@pytest.mark.parametrize("arguments", MISSING, ids=" ".join)
 def test_what_is_not_there_is_told_alike_by_all(
-    netdesc: Netdesc, document: Path, command: str
+    netdesc: Netdesc, document: Path, arguments: list[str]
 ) -> None:
-    arguments = command.split()
     outcome = netdesc(*arguments)
     assert outcome.code == 3
     assert "bug" not in outcome.err

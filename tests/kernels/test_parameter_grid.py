@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netdesc.kernels.parameter_grid import parameter_vector
@@ -16,6 +16,7 @@ KINDS: tuple[ParameterKind, ...] = ("decay", "factor", "threshold", "grid", "rea
 @pytest.mark.parametrize("unit_bits", [12, 18])
 @pytest.mark.parametrize("kind", KINDS)
 @given(value=st.floats(width=32) | st.floats(-2, 2, width=32))
+@example(2.5 / 4096)  # a tie
 def test_a_number_is_rounded_as_the_values_of_neurons(
     kind: ParameterKind, unit_bits: int, value: float
 ) -> None:

@@ -12,12 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.cuba_cases import ENGINES
 from support.modules_samples import dense, graph, spikes
+from support.thread_counts import check_thread_counts
 from support.van_rossum_oracle import check, expected, filtered, impulse, random_spikes
 
 from netdesc.description import models
 from netdesc.kernels import operators, van_rossum_coefficients
 from netdesc.kernels.engine import use_engine
-from netdesc.kernels.operators import backward_once
 from netdesc.losses import SpikeMaxLoss, SpikeTimeLoss, build_loss
 
 SLOW = math.exp(-1 / 1000)
@@ -68,17 +68,13 @@ def test_filters_too_inexact_for_recurrences_are_convolved():
 
 @pytest.mark.parametrize("filter", [(0.6, 2, 100), (0.99, 3, 10), (SLOW, 12, 5)])
 def test_results_do_not_depend_on_the_number_of_threads(filter):
-    before, results = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 4):
-            torch.set_num_threads(threads)
-            output = spikes(60, 3, 50).requires_grad_()
-            loss, _ = operators.spike_time(output, spikes(60, 3, 50, seed=1), *filter, True)
-            loss.backward()
-            results.append((loss.item(), output.grad.tolist()))
-    finally:
-        torch.set_num_threads(before)
-    assert results[0] == results[1] == results[2]
+    def compute() -> list[torch.Tensor]:
+        output = spikes(60, 3, 50).requires_grad_()
+        loss, _ = operators.spike_time(output, spikes(60, 3, 50, seed=1), *filter, True)
+        loss.backward()
+        return [loss.detach(), output.grad]
+
+    check_thread_counts(compute)
 
 
 @engines
@@ -106,14 +102,6 @@ def test_changing_a_gradient_does_not_change_that_of_a_later_pass(engine):
         for _ in range(3):
             loss.backward(retain_graph=True)
     torch.testing.assert_close(output.grad, 3 * expected)
-
-
-def test_within_backward_once_the_gradient_itself_is_returned():
-    output = torch.rand(9, 2, 3, requires_grad=True)
-    with backward_once():
-        loss, grad_TBN = operators.spike_time(output, torch.zeros(9, 2, 3), 0.6, 2, 100, True)
-    (found,) = torch.autograd.grad(loss, output)
-    assert found.data_ptr() == grad_TBN.data_ptr()
 
 
 @engines

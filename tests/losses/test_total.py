@@ -21,9 +21,7 @@ from netdesc.description.models import (
     SpikeMax,
     SpikeMoid,
     SpikeRate,
-    SpikeTime,
 )
-from netdesc.kernels.operators import backward_once
 from netdesc.losses import TotalLoss, build_loss
 
 OVER: dict[str, Callable[[Tensor], Tensor]] = {
@@ -145,29 +143,6 @@ def test_a_list_adds_up_with_weights_and_regularizers(seed, lowest, width, weigh
         strict=True,
     ):
         torch.testing.assert_close(own.double(), other, rtol=1e-4, atol=1e-6)
-
-
-DISTANCE: dict[str, Any] = {"type": "spike_time", "time_constant_ms": 2.0}
-
-
-@pytest.mark.parametrize("shape", [(9, 2, 3), (9, 2, 3, 2)])
-@pytest.mark.parametrize(
-    "losses",
-    [
-        [SpikeTime(**DISTANCE)],
-        [SpikeTime(**DISTANCE, weight=0.3)],
-        [SpikeTime(**DISTANCE, reduction="mean", weight=2, skip_steps=3)],
-        [SpikeTime(**DISTANCE), MeanSquaredError(type="mean_squared_error")],
-    ],
-)
-def test_a_gradient_that_is_handed_over_is_the_same(losses, shape):
-    loss = total(*losses)
-    output, target = (torch.rand(2, *shape) < 0.3).float()
-    output.requires_grad_()
-    (gradient,) = torch.autograd.grad(loss(output, target), output)
-    with backward_once():
-        loss(output * 1, target).backward()
-    torch.testing.assert_close(output.grad, gradient)
 
 
 def test_a_missing_signal_is_named():

@@ -35,10 +35,13 @@ from support.training_task import INPUTS, STEPS, write_task
 
 from netdesc.events import Event, write_events
 
-TASK, SEEDED = "task/tiny.json", "task/seeded.json"
-"""Documents of spikes; the second one names its weights."""
-CLASSES, PLANE = "classes/classes.json", "plane/plane.json"
-"""Documents of arrays, and of spikes with x and y."""
+TASK, CLASSES, PLANE, SEEDED = (
+    "task/tiny.json",
+    "classes/classes.json",
+    "plane/plane.json",
+    "task/seeded.json",
+)
+"""Documents: of spikes, of arrays, of spikes with x and y, and one that names its weights."""
 DONE, PART, CLASSIFIER = "runs/done", "runs/part", "runs/classifier"
 """Runs: one that is done, one that was interrupted, and one with labels that is done."""
 
@@ -56,18 +59,35 @@ def _train(document: str) -> str:
 
 
 def _document_commands(file: str, source: str) -> tuple[str, ...]:
-    checks = f"validate {file}", f"validate --format github {file}", f"validate --fix {file}"
-    texts = f"show {file}", f"format {file}", f"migrate --diff {file}", f"diff {file} {TASK}"
-    files = f"compile {file} -q --engine reference", f"export {file} -o new.net"
-    return *checks, *texts, *files, f"evaluate {file}", f"run {file} {source}", _train(file)
+    return (
+        f"validate {file}",
+        f"validate --format github {file}",
+        f"validate --fix {file}",
+        f"show {file}",
+        f"format {file}",
+        f"migrate --diff {file}",
+        f"diff {file} {TASK}",
+        f"compile {file} -q --engine reference",
+        f"export {file} -o new.net",
+        f"evaluate {file}",
+        f"run {file} {source}",
+        _train(file),
+    )
 
 
 def _event_commands(file: str, document: str) -> tuple[str, ...]:
-    shown = file, f"{file} -o new.png", f"task/target0.bs1 --against {file}"
-    converted = f"events convert {file} new.npy", f"events convert {file} new.bs1"
-    files = f"events animate {file} -o new.gif --frames 3", f"run {document} {file} -o new.bs1"
-    read = f"validate {document}", f"evaluate {document}", _train(document)
-    return *(f"events show {each}" for each in shown), *converted, *files, *read
+    return (
+        f"events show {file}",
+        f"events show {file} -o new.png",
+        f"events show task/target0.bs1 --against {file}",
+        f"events convert {file} new.npy",
+        f"events convert {file} new.bs1",
+        f"events animate {file} -o new.gif --frames 3",
+        f"validate {document}",
+        f"run {document} {file} -o new.bs1",
+        f"evaluate {document}",
+        _train(document),
+    )
 
 
 _RESUME = f"train --resume {PART} -q"

@@ -13,7 +13,7 @@ from netdesc.description.shape_trace import trace_shape
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import SourceMap
 
-Found = Iterator[Diagnostic]
+Diagnostics = Iterator[Diagnostic]
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from netdesc.description.files.array_checks import ArrayChecks
 from netdesc.description.files.array_source import ArrayFileError
 from netdesc.description.files.event_checks import EventChecks
 from netdesc.description.files.event_files import SUFFIXES as EVENT_SUFFIXES
-from netdesc.description.files.file_context import FileContext, Found
+from netdesc.description.files.file_context import Diagnostics, FileContext
 from netdesc.description.files.file_references import FileReference
 from netdesc.description.files.folder_checks import check_folder
 from netdesc.description.files.idx import idx_files
@@ -29,7 +29,7 @@ from netdesc.description.models import (
 from netdesc.description.models.layers import Mask, SynapticSection
 from netdesc.description.source import file_size
 
-Check = Callable[[FileContext, FileReference, Path], Found]
+Check = Callable[[FileContext, FileReference, Path], Diagnostics]
 
 
 class FileKind(NamedTuple):
@@ -51,19 +51,19 @@ class FileKind(NamedTuple):
         return not self.suffixes or path.suffix.lower() in self.suffixes
 
 
-def _check_readable(context: FileContext, reference: FileReference, path: Path) -> Found:
+def _check_readable(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
     with path.open("rb") as file:
         file.read(1)  # raises OSError if it cannot be read
-    yield from ()  # makes this a generator, as the other checks are
+    return iter(())  # no diagnostics
 
 
-def _check_events(context: FileContext, reference: FileReference, path: Path) -> Found:
+def _check_events(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
     checks = EventChecks(context, cast("EventFile", reference.holder), reference.parts)
     with path.open("rb") as file:
         yield from checks.run(file, path.suffix.lower(), file_size(path))
 
 
-def _check_arrays(context: FileContext, reference: FileReference, path: Path) -> Found:
+def _check_arrays(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
     try:
         with open_arrays(path) as source:
             arrays = ArrayChecks(context, cast("Arrays", reference.holder), source)
@@ -76,7 +76,7 @@ def _check_arrays(context: FileContext, reference: FileReference, path: Path) ->
         yield from arrays.diagnostics
 
 
-def _check_idx(context: FileContext, reference: FileReference, path: Path) -> Found:
+def _check_idx(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
     """Checks the images and the labels of a part together, at its images."""
     data, parts = cast("Idx", context.document.data), reference.parts
     if parts[-2] == "labels":
@@ -100,7 +100,7 @@ def _check_idx(context: FileContext, reference: FileReference, path: Path) -> Fo
     yield from arrays.diagnostics
 
 
-def _check_tonic(context: FileContext, reference: FileReference, path: Path) -> Found:
+def _check_tonic(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
     spec = importlib.util.find_spec("tonic")
     if spec is None or spec.origin is None:  # a folder of this name is no package
         message = "data of Tonic need the package tonic, which is not installed"
@@ -108,7 +108,7 @@ def _check_tonic(context: FileContext, reference: FileReference, path: Path) -> 
         yield context.source_map.diagnostic("ND329", ("data", "type"), message, hint=hint)
 
 
-def _check_mask(context: FileContext, reference: FileReference, path: Path) -> Found:
+def _check_mask(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
     mask, index = cast("Mask", reference.holder), int(reference.parts[1])
     layer, wiring = context.document.layers[index], context.wiring
     shape = None if wiring.outputs[index] is None else wiring.inputs[index]

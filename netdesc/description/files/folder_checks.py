@@ -11,7 +11,7 @@ from typing import cast
 from netdesc.description.files.event_checks import EventChecks
 from netdesc.description.files.event_files import RECORD_BYTES
 from netdesc.description.files.event_folders import class_files
-from netdesc.description.files.file_context import FileContext, Found
+from netdesc.description.files.file_context import Diagnostics, FileContext
 from netdesc.description.files.file_references import FileReference
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.models import EventFile, EventFolders
@@ -19,7 +19,7 @@ from netdesc.description.models.data import Rounding
 from netdesc.description.shape_trace import output_locations
 
 
-def check_folder(context: FileContext, reference: FileReference, path: Path) -> Found:
+def check_folder(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
     """Checks a folder of classes, and of each class the lengths of its files and the first one.
 
     Raises OSError.
@@ -41,7 +41,7 @@ def check_folder(context: FileContext, reference: FileReference, path: Path) -> 
 
 def _check_classes(
     context: FileContext, reference: FileReference, found: Collection[str], known: Collection[str]
-) -> Found:
+) -> Diagnostics:
     """Checks the names of the classes ``found`` by those to train on, ``known``."""
     diagnostic, parts = context.source_map.diagnostic, reference.parts
     outputs = context.wiring.outputs[-1]
@@ -62,7 +62,7 @@ def _check_classes(
 
 def _check_recordings(
     context: FileContext, reference: FileReference, files: Sequence[Path], rounding: Rounding
-) -> Found:
+) -> Diagnostics:
     """Checks the lengths of all ``files`` of a class, and the events of the first one."""
     for path in files:
         if path.suffix.lower() != ".npy" and path.stat().st_size % RECORD_BYTES:

@@ -11,11 +11,10 @@ from netdesc.kernels.operators.labels import class_labels
 from netdesc.kernels.operators.neurons import neurons
 from netdesc.kernels.operators.recurrent import recurrent
 from netdesc.kernels.operators.segment import segment
-from netdesc.kernels.operators.spike_time import backward_once, spike_time
+from netdesc.kernels.operators.spike_time import spike_time
 from netdesc.kernels.operators.synapses import linear, quantize_weight
 
 __all__ = [
-    "backward_once",
     "class_labels",
     "convolution",
     "linear",

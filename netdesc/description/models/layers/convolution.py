@@ -45,10 +45,9 @@ class KernelSection(SynapticSection):
     def kernel_size(self) -> Pair:
         return both(self.kernel)
 
-    # Fields of subclasses: without "stride", or with null, the kernel moves by its own size.
     @property
     def strides(self) -> Pair:
-        return both(getattr(self, "stride", None) or self.kernel)
+        raise NotImplementedError
 
     @property
     def paddings(self) -> Pair:
@@ -56,11 +55,11 @@ class KernelSection(SynapticSection):
 
     @property
     def dilations(self) -> Pair:
-        return both(getattr(self, "dilation", 1))
+        return 1, 1
 
     @property
     def output_paddings(self) -> Pair:
-        return both(getattr(self, "output_padding", 0))
+        return 0, 0
 
     def groups_of(self, channels: int) -> int:
         """Returns the number of groups of channels, for so many channels of the input."""
@@ -138,6 +137,14 @@ class Convolution(KernelSection):
         default=1,
     )
 
+    @property
+    def strides(self) -> Pair:
+        return both(self.stride)
+
+    @property
+    def dilations(self) -> Pair:
+        return both(self.dilation)
+
     def groups_of(self, channels: int) -> int:
         return self.groups
 
@@ -176,6 +183,10 @@ class ConvTranspose(Convolution):
         default=0,
     )
 
+    @property
+    def output_paddings(self) -> Pair:
+        return both(self.output_padding)
+
     def output_shape(self, shape: Shape) -> Shape:
         limits = (max(pair) for pair in zip(self.strides, self.dilations, strict=True))
         if any(extra >= limit for extra, limit in zip(self.output_paddings, limits, strict=True)):
@@ -203,6 +214,10 @@ class OneWeight(KernelSection):
     weight_scale: float = field(
         "Initial value of the one weight.", unit="1", default=1.0, gt=0, le=1e6
     )
+
+    @property
+    def strides(self) -> Pair:
+        return self.kernel_size if self.stride is None else both(self.stride)
 
     def groups_of(self, channels: int) -> int:
         return channels

@@ -2,9 +2,9 @@
 
 ``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and
 time-first, [steps, columns]; a column is one neuron of one sample. A thread takes a tile of
-neighbouring columns at a time. It filters the tile forward in time, then backward, so that the
-filtered difference f is still in its cache if it is small: f takes up to 2 kB a step. The
-recurrences' states have the type of ``decay`` and ``tail``, float32 or float64.
+neighbouring columns at a time. It filters the tile forward in time, then backward. The filtered
+difference f of a tile takes up to 2 kB a step; if the steps are few enough, f is still in the
+core's cache. The recurrences' states have the type of ``decay`` and ``tail``, float32 or float64.
 """
 
 from __future__ import annotations
@@ -133,9 +133,10 @@ class _Tile(NamedTuple):
 
 @jit_no_refcount
 def _filter_difference(output, target, filter, tile, memory):
-    """Writes f of a tile (see ``compute_distance``), and the sum of f² over the steps.
+    """Writes f of a tile (see ``compute_distance``), and the sums of f² over the steps.
 
-    Both are written to ``memory``, a thread's ``_Scratch``, whose other arrays must be zeros.
+    ``memory`` is a thread's ``_Scratch``: f is written to ``f``, the sums to ``totals``. Before,
+    ``states``, ``sums`` and ``totals`` must be zeros.
     """
     columns = tile.columns
     past = filter.length * columns

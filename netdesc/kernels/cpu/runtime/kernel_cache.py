@@ -68,11 +68,11 @@ class _Cache(FunctionCache):
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compiles ``function(*arguments, threads, thread)`` to a kernel, called with ``*arguments``.
+    """Decorates ``function(*arguments, threads, thread)``, and returns ``kernel(*arguments)``.
 
     The kernel calls the function once on each thread: ``threads`` is the number of threads,
     ``thread`` the index of this one. It returns when all calls have ended. ``share_of`` divides
-    work among the threads. Numba compiles the kernel and caches it on disk.
+    work among the threads. Numba compiles the kernel at its first call.
     """
     call_all = on_threads_of(jit_no_refcount(function))
 

@@ -50,7 +50,7 @@ _CALM_S = 2.0
 def start_threads(numbers, threads, thread):
     """Makes Numba start as many threads as ``numba.set_num_threads`` has set.
 
-    Each thread writes its index to ``numbers``. Threads beyond its end write nothing.
+    Each thread writes its index t to ``numbers[t]``, unless ``numbers`` is too short.
     """
     if thread < len(numbers):
         numbers[thread] = thread

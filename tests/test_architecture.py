@@ -112,7 +112,7 @@ LINE_BUDGETS = {
     "graph": 660,
     "events": 2_120,
     "runs": 400,
-    "kernels": 10_450,
+    "kernels": 10_455,
     "modules": 2_000,
     "losses": 820,
     "training": 5_745,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_370
+MAX_PACKAGE_LINES = 56_375
 MAX_TEST_LINES = 39_000
 
 

@@ -129,9 +129,9 @@ def _input_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
         yield _differs("netx adds the input to the voltage, without the decay of the current")
 
 
-def _weight_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
+def _weight_problems(layer: NeuronLayer, _before: object) -> Iterator[Problem]:
     """netx packs the weights of dense layers, those of a recurrent layer together."""
-    if not isinstance(layer, DenseLayer):
+    if isinstance(layer, KernelLayer | InputNeurons):
         return
     pairs = list(zip(layer.weight_datasets, layer.weights, strict=True))
     if layer.kind == "dense_rec":

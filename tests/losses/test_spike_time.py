@@ -42,6 +42,7 @@ def output_of(kind: str, shape: tuple[int, int, int], rng: np.random.Generator) 
 @settings(max_examples=150)
 @example(("few", "few"), (100, 1, 37), 0.9, 2, 100, 0)
 @example(("all", "none"), (1, 1, 1), 0.6, 1, 1, 0)
+@example(("graded", "graded"), (141, 1, 1), SLOW, 4, 149, 1)
 def test_engines_convolve(kinds, shape, decay, order, length, seed):
     rng = np.random.default_rng(seed)
     output, target = (output_of(kind, shape, rng) for kind in kinds)

@@ -3,7 +3,7 @@
 ``van_rossum_coefficients`` explains how recurrences compute the filter. Arrays are flat and
 time-first, [steps, columns]; a column is one neuron of one sample. A thread takes a tile of
 neighbouring columns at a time. It filters the tile forward in time, then backward. The filtered
-difference f of a tile takes up to 2 kB a step; if the steps are few enough, f is still in the
+difference f of a tile takes up to 4 kB a step; if the steps are few enough, f is still in the
 core's cache. The recurrences' states have the type of ``decay`` and ``tail``, float32 or float64.
 """
 
@@ -74,16 +74,23 @@ def _filter_step(x, delayed_x, filter, states, first):
 
     ``x`` is the signal of the step, ``delayed_x`` the signal ``length`` steps before (0 if that
     step does not exist). ``states[first:]`` are the vector's recurrences, then those of its tail,
-    which are zeros before the first step. The result has the type of the states.
+    which are zeros before the first step. Signals and result have the type of the states.
     """
     decay, order, _, tail = filter
     cut = first + order * LANES
-    f = _chain(cast_like(x, broadcast(decay)), decay, states, first, cut)
+    f = _chain(x, decay, states, first, cut)
     if len(tail) > 0:
-        _chain(cast_like(delayed_x, f), decay, states, cut, cut + order * LANES)
+        _chain(delayed_x, decay, states, cut, cut + order * LANES)
         for k in range(order):
             f = f - broadcast(tail[k]) * load(states, cut + k * LANES, LANES)
     return f
+
+
+@numba.njit(inline="always")
+def _difference(output, target, at, n, filter):
+    """Returns ``output − target`` of a vector, in the type of the states, which add it up."""
+    like = broadcast(filter.decay)
+    return cast_like(load(output, at, n), like) - cast_like(load(target, at, n), like)
 
 
 @numba.njit(inline="always")
@@ -107,13 +114,13 @@ class _Scratch(NamedTuple):
     @classmethod
     def for_tiles(cls, filter: Filter, steps: int, columns: int) -> _Scratch:
         """Returns memory for tiles of up to ``MAX_TILE`` vectors, so that each thread has one."""
-        threads, kind = set_thread_count(), filter.tail.dtype
+        threads, kind = set_thread_count(), filter.tail.dtype.type
         vectors = -(-columns // LANES)
         tile_columns = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
         slots = tile_columns // LANES * _slots.py_func(filter)
-        # The pool has no float64, and only f is large.
+        # Only f is so large that the pool pays.
         return cls(
-            allocate((threads, steps * min(tile_columns, columns)), np.float32),
+            allocate((threads, steps * min(tile_columns, columns)), kind),
             np.empty((threads, slots), kind),
             np.empty((threads, tile_columns), kind), np.empty((threads, tile_columns)),
         )  # fmt: skip
@@ -146,12 +153,12 @@ def _filter_difference(output, target, filter, tile, memory):
             at, place, n = t * columns + left, left - tile.first, min(LANES, tile.last - left)
             prefetch(output, at + PREFETCH_STEPS * columns)
             prefetch(target, at + PREFETCH_STEPS * columns)
-            x = load(output, at, n) - load(target, at, n)
+            x = _difference(output, target, at, n, filter)
             delayed_x = zeros_like(x)
             if len(filter.tail) > 0 and t >= filter.length:
-                delayed_x = load(output, at - past, n) - load(target, at - past, n)
+                delayed_x = _difference(output, target, at - past, n, filter)
             f = _filter_step(x, delayed_x, filter, memory.states, place // LANES * _slots(filter))
-            store(memory.f, t * tile.f_columns + place, cast_like(f, x), n)
+            store(memory.f, t * tile.f_columns + place, f, n)
             total = load(memory.sums, place, LANES) + f * f
             if is_end:
                 whole = load(memory.totals, place, LANES)
@@ -175,7 +182,7 @@ def _filter_adjoint(filter, tile, memory, grad):
             if len(filter.tail) > 0 and t + filter.length < tile.steps:
                 delayed_f = load(memory.f, (t + filter.length) * tile.f_columns + place, n)
             g = _filter_step(f, delayed_f, filter, memory.states, place // LANES * _slots(filter))
-            store(grad, t * tile.columns + left, cast_like(g, f) * two, n)
+            store(grad, t * tile.columns + left, cast_like(g, two) * two, n)
 
 
 @kernel

@@ -30,7 +30,7 @@ _MAX_NUMPY_BYTES = 1 << 13
 """Arrays up to this size are allocated by numpy, which is faster for small arrays."""
 
 _ITEM_BYTES: dict[type[np.generic], int] = {
-    kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)
+    kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32, np.float64)
 }
 """Item size of each type that kernels use; ``np.dtype`` would take longer at each call."""
 

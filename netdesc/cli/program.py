@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
+import sys
+import threading
 from typing import NoReturn
 
 from netdesc.cli.main import main
@@ -15,10 +18,13 @@ defaults the garbage collector traverses them repeatedly and frees nothing, whic
 the time of a short run. Training creates no reference cycles, so it does not need the collector.
 """
 
+_REPEAT_S = 0.01
+
 
 def program() -> NoReturn:
     """Runs the command line with settings that make start and exit fast."""
     gc.set_threshold(*_GC_THRESHOLDS)
+    sys.unraisablehook = _repeat_interrupt
     try:
         main()
     finally:
@@ -26,3 +32,14 @@ def program() -> NoReturn:
         # closes each file where it writes it.
         gc.disable()
         gc.freeze()
+
+
+def _repeat_interrupt(ignored: sys.UnraisableHookArgs) -> None:
+    """Repeats a Ctrl-C that Python has lost, as in ``__del__`` or in the callback of a weak set.
+
+    The repetition comes from a thread, a little later, because it would be lost here, too.
+    """
+    if isinstance(ignored.exc_value, KeyboardInterrupt):
+        threading.Timer(_REPEAT_S, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(ignored)

@@ -309,7 +309,8 @@ def test_both_hooks_are_well_formed(tmp_path):
     named = {hook["id"]: hook for hook in yaml.safe_load(file.read_text())}
     asked = yaml.safe_load(_pasted(tmp_path)[1])["repos"][0]["hooks"]
     assert {each["id"] for each in asked} <= set(named)
-    assert {hook["entry"] for hook in named.values()} == {"netdesc validate --skip-others --"}
+    assert {hook["entry"] for hook in named.values()} == {"netdesc validate --skip-others"}
+    assert all(hook["args"][-1] == "--" for hook in (*named.values(), *asked))
 
 
 # What is a document

@@ -183,7 +183,7 @@ def import_net(
     for (_, record), layer in zip(_neuron_records(net), graph.neuron_layers, strict=True):
         weights |= _layer_state(layer, record)
     table = _make_table(net, parts, notes)
-    assumptions = _list_assumptions(description, is_assumed)
+    assumptions = _list_assumptions(description, is_assumed, graph)
     return ImportedNetwork(description, weights, table, warnings, assumptions, *is_assumed.values())
 
 
@@ -224,7 +224,9 @@ def _import_layers(path: Path, layers: Sequence[NetLayer]) -> dict[str, LayerImp
     return parts
 
 
-def _list_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> list[str]:
+def _list_assumptions(
+    description: JsonObject, is_assumed: dict[str, bool], graph: Graph
+) -> list[str]:
     times = {"steps": STEPS_ASSUMED, "step_ms": STEP_MS_ASSUMED}
     texts = {
         **{f"time.{name}": times[name] for name in times if is_assumed[name]},
@@ -233,7 +235,13 @@ def _list_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> l
         "training.optimizer": f"optimizer {_describe(TRAINING['optimizer'])}",
     }
     named = [_name(text, description, field) for field, text in texts.items()]
-    return [*named, *_name_neuron_fields(description["neurons"])]
+    delayed = [
+        "an axonal delay step behind spikes, as with delay_shift=True in slayer "
+        f"(--set layers.{layer.name}.axonal_delay_step=false)"
+        for layer in graph.neuron_layers
+        if layer.delay
+    ]
+    return [*named, *_name_neuron_fields(description["neurons"]), *delayed[:1]]
 
 
 def _name(text: str, description: JsonObject, field: str) -> str:

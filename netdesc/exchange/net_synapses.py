@@ -168,7 +168,7 @@ class InputNeurons(FirstLayer, SynapticLayer):
 
     @property
     def form(self) -> str:
-        return "no axonal delay step"
+        return "no axonal delay step, unlike in slayer"
 
     @property
     def only_delays(self) -> bool:

@@ -43,7 +43,7 @@ _OPTIONS = (
         "--tensorboard",
         is_flag=True,
         help="Also write the metrics of each epoch for TensorBoard, into the folder tensorboard of "
-        "the run. Resuming needs the option again. It requires the extra netdesc[tensorboard].",
+        "the run. Resuming needs the option again. It requires the package tensorboard.",
     ),
     click.option(
         "--ignore-memory",

@@ -117,7 +117,7 @@ def read_tonic(
         known = importlib.import_module("tonic.datasets")
     except ImportError as error:
         raise MissingDataError(
-            f'the dataset {data.dataset} needs Tonic ({error}): pip install "netdesc[tonic]"'
+            f"the dataset {data.dataset} needs Tonic ({error}): pip install tonic"
         ) from error
     if data.dataset not in known.__all__:
         raise DataError(f"Tonic has no dataset {data.dataset}; it has {', '.join(known.__all__)}")

@@ -46,7 +46,7 @@ class TensorBoardLog:
             import torch.utils.tensorboard  # noqa: F401  (only to see whether it is installed)
         except ImportError as error:
             raise MissingPackageError(
-                'TensorBoard is not installed: pip install "netdesc[tensorboard]"'
+                "TensorBoard is not installed: pip install tensorboard"
             ) from error
         self._folder = Path(folder).absolute()  # another callback may change the directory
         self._writer: SummaryWriter | None = None

@@ -82,7 +82,7 @@ def test_a_missing_package_is_said_before_anything_is_written(
     assert run("train", task, "--run-dir", tmp_path / "run", "--tensorboard") == 3
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert 'pip install "netdesc[tensorboard]"' in lines[0]
+    assert "pip install tensorboard" in lines[0]
     assert not (tmp_path / "run").exists()
     with pytest.raises(MissingPackageError):
         TensorBoardLog(tmp_path)

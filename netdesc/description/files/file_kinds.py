@@ -104,7 +104,7 @@ def _check_tonic(context: FileContext, reference: FileReference, path: Path) -> 
     spec = importlib.util.find_spec("tonic")
     if spec is None or spec.origin is None:  # a folder of this name is no package
         message = "data of Tonic need the package tonic, which is not installed"
-        hint = 'pip install "netdesc[tonic]"'
+        hint = "pip install tonic"
         yield context.source_map.diagnostic("ND329", ("data", "type"), message, hint=hint)
 
 

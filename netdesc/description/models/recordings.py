@@ -72,7 +72,7 @@ Option = Annotated[
 
 
 class Tonic(BinnedEvents):
-    """A dataset of the package Tonic, which loads or downloads it: pip install "netdesc[tonic]"."""
+    """A dataset of the package Tonic, which loads or downloads it: pip install tonic."""
 
     type: Literal["tonic"]
     dataset: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)] = field(

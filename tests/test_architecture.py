@@ -108,7 +108,7 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 13_470,
-    "neurons": 3_385,
+    "neurons": 3_396,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
@@ -116,7 +116,7 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 820,
     "training": 5_745,
-    "exchange": 3_190,
+    "exchange": 3_195,
     "hardware": 1_320,
     "report": 3_780,
     "comparing": 600,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_395
+MAX_PACKAGE_LINES = 56_420
 MAX_TEST_LINES = 39_020
 
 

@@ -30,8 +30,9 @@ class EquationParameter(Section):
 class EquationNeuron(NeuronSection):
     """Neuron that is defined by equations over integer states.
 
-    Equations are read in order. A name that is assigned is a state and starts at 0; before(u) is
-    the value of the step before.
+    Equations of a step are read in order. A name that is assigned is a state, which starts at 0,
+    and is its new value from there on; before(u) is what the step before has left, behind its
+    reset. Inputs are rounded toward 0, numbers in equations to the nearest, to multiples of 1/4096.
     """
 
     source = "the document"
@@ -42,7 +43,11 @@ class EquationNeuron(NeuronSection):
         default={},
         example={"leak": {"kind": "decay", "value": 0.1}},
     )
-    inputs: tuple[str, ...] = field("Names of one or two inputs.", default=("x",), max_length=2)
+    inputs: tuple[str, ...] = field(
+        "Names of one or two inputs. A layer has weights of its own for each.",
+        default=("x",),
+        max_length=2,
+    )
     step: tuple[str, ...] = field(
         "Equations of a step.", example=["v = decay(v, leak) + x"], min_length=1
     )
@@ -50,9 +55,15 @@ class EquationNeuron(NeuronSection):
         "Condition of a spike. With it, surrogate is required.", default=None, example="v > 1"
     )
     output: str | None = field(
-        "Value handed on in each step, or with spike as its payload.", default=None, example="v"
+        "Value handed on in each step, before a reset, or with spike as its payload.",
+        default=None,
+        example="v",
     )
-    reset: tuple[str, ...] = field("Equations after a spike.", default=(), example=["v = 0"])
+    reset: tuple[str, ...] = field(
+        "Equations after a spike. They read what the states are before any of them.",
+        default=(),
+        example=["v = 0"],
+    )
 
     def values(self) -> dict[str, Any]:
         return {name: each.value for name, each in self.parameters.items()}

@@ -12,7 +12,7 @@ from netdesc.modules import Network
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Display
 
-NOTICE = "compiling kernels for this machine (once, about ten seconds) …"
+NOTICE = "compiling kernels for networks like this one (once, about ten seconds) …"
 
 INTERPRETED = (
     "Triton interprets the kernels on the CPU, which is thousands of times slower and only for "

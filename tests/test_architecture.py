@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_375
-MAX_TEST_LINES = 39_000
+MAX_PACKAGE_LINES = 56_380
+MAX_TEST_LINES = 39_005
 
 
 def line_count(folder: Path) -> int:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -41,7 +42,8 @@ test_all_suggestions_exist_in_the_language()
 assert all(name in text() for name in models.NEURONS for text in (schema_text, reference_text))
 def found(neuron):
     diagnostics = findings(Path(sys.argv[1]), with_text("/neurons/cuba", neuron, LABELLED))
-    return [(d.code, d.pointer, d.excerpt[d.column - 1 : d.end_column - 1], d.hint)
+    return [(d.code, d.pointer, d.excerpt[d.column - 1 : d.end_column - 1],
+             f"{d.message}: {d.hint}")
             for d in diagnostics]
 print(json.dumps([found(neuron) for neuron in json.load(sys.stdin)]))
 """
@@ -88,8 +90,20 @@ FOREIGN = {
 """Names of other tools -> a neuron with one, and what its hint says."""
 
 
+def learns(step: str) -> dict[str, Any]:
+    parameters = {"k": {"kind": "grid", "value": 0.5}}
+    return OWN | {"parameters": parameters, "learn": ["k"], "step": [step]}
+
+
+SAID = {
+    "learnt by where": (learns("v = where(x > k, v, x)"), "comparison"),
+    "learnt behind stop": (learns("v = v + x + stop(k)"), "stop("),
+}
+"""Neurons, and a word of the first message or its hint."""
+
+
 def diagnose(neurons: list[str], folder: Path) -> list[list[tuple[str, str, str, str]]]:
-    """Returns (code, pointer, marked text, hint) of the diagnostics of each neuron."""
+    """Returns (code, pointer, marked text, message and hint) of the diagnostics of each neuron."""
     tests = Path(__file__).parents[1]
     result = subprocess.run(
         [sys.executable, "-c", WITH_NEURONS, folder],
@@ -105,13 +119,13 @@ def diagnose(neurons: list[str], folder: Path) -> list[list[tuple[str, str, str,
 
 @pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory):
-    texts = [json.dumps(neuron) for neuron, _ in (NEURONS | FOREIGN).values()]
+    texts = [json.dumps(neuron) for neuron, _ in (NEURONS | FOREIGN | SAID).values()]
     texts.append(
         r'{"type": "equations", "step": ["v = \u0076 + \u0078 + decay(v, leek)"], "output": "v",'
         ' "parameters": {"leak": {"kind": "decay", "value": 0.1}}}'
     )
     found = diagnose(texts, tmp_path_factory.mktemp("neurons"))
-    return dict(zip([*NEURONS, *FOREIGN, "escapes"], found, strict=True))
+    return dict(zip([*NEURONS, *FOREIGN, *SAID, "escapes"], found, strict=True))
 
 
 @pytest.mark.parametrize("name", NEURONS)
@@ -123,6 +137,11 @@ def test_wrong_neurons(name, diagnosed):
 @pytest.mark.parametrize("name", FOREIGN)
 def test_names_of_other_tools_lead_to_ours(name, diagnosed):
     assert any(FOREIGN[name][1] in hint for *_, hint in diagnosed[name]), diagnosed[name]
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_messages_say_the_reason_or_the_way_out(name, diagnosed):
+    assert SAID[name][1] in diagnosed[name][0][3], diagnosed[name]
 
 
 def test_a_mistake_is_marked_inside_the_string(diagnosed):

@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_475,
+    "description": 13_485,
     "neurons": 3_385,
     "graph": 660,
     "events": 2_120,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_390
-MAX_TEST_LINES = 39_025
+MAX_PACKAGE_LINES = 56_395
+MAX_TEST_LINES = 39_030
 
 
 def line_count(folder: Path) -> int:

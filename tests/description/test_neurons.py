@@ -51,6 +51,7 @@ print(json.dumps([found(neuron) for neuron in json.load(sys.stdin)]))
 ALIF = {"type": "alif", "threshold": 1, "threshold_step": 0.1, "current_decay": 1}
 ALIF |= {"voltage_decay": 0.1, "threshold_decay": 0.1, "refractory_decay": 0.1}
 OWN = {"type": "equations", "step": ["v = v + x"], "output": "v"}
+BELOW = OWN | {"parameters": {"k": {"kind": "threshold", "value": -0.5}}, "step": ["v = x + k"]}
 LEAK = {"leak": {"kind": "factor", "value": -1.5}}
 NEURONS = {
     "added": ({"type": "added", "leak": 0.1, "learn": ["leak"], "norm": "mean"}, []),
@@ -77,6 +78,10 @@ NEURONS = {
      ["ND238 /parameters/leak", "ND242 /parameters/leak/value"]),
     "read behind a norm": (OWN | {"step": ["u = u + x", "v = norm(u) + u"], "norm": "mean"},
      ["ND238 /step/1"]),
+    "learnt from beyond": (ALIF | {"threshold": [1, 2047.5], "per_channel": True,
+     "learn": ["threshold"]}, ["ND242 /threshold/1"]),
+    "learnt from below": (BELOW | {"learn": ["k"]}, ["ND242 /parameters/k/value"]),
+    "below": (BELOW, []),
     "three inputs": (OWN | {"inputs": ["x", "y", "z"]}, ["ND108 /inputs"]),
 }  # fmt: skip
 FOREIGN = {

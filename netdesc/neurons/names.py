@@ -58,9 +58,11 @@ def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterato
     for name, place in declared(definition):
         if name in known:
             yield Mistake(place, f"The name '{name}' is used twice.")
-        elif _NAME.fullmatch(name) is None or len(name) > MAX_NAME_CHARACTERS:
-            shown = repr(name[:MAX_NAME_CHARACTERS])
-            message = f"{shown} is not a name of letters, digits and '_'."
+        elif (count := len(name)) > MAX_NAME_CHARACTERS:
+            message = f"A name has at most {MAX_NAME_CHARACTERS} characters, and this has {count}."
+            yield Mistake(place, message)
+        elif _NAME.fullmatch(name) is None:
+            message = f"{name!r} is not a name of letters, digits and '_'."
             yield Mistake(place, message, "_".join(_NAME.findall(name)) or None)
         elif place.part == "parameters" and name in added:
             message = f"The neuron has a parameter '{name}' already, for its norm or surrogate."

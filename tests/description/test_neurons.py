@@ -103,6 +103,7 @@ def learns(step: str) -> dict[str, Any]:
 SAID = {
     "learnt by where": (learns("v = where(x > k, v, x)"), "comparison"),
     "learnt behind stop": (learns("v = v + x + stop(k)"), "stop("),
+    "long name": (OWN | {"parameters": {"k" * 101: LEAK["leak"]}}, "at most 100"),
 }
 """Neurons, and a word of the first message or its hint."""
 

@@ -103,6 +103,7 @@ def learns(step: str) -> dict[str, Any]:
 SAID = {
     "learnt by where": (learns("v = where(x > k, v, x)"), "comparison"),
     "learnt behind stop": (learns("v = v + x + stop(k)"), "stop("),
+    "graded equations": (OWN | {"spike": "v > 1", "surrogate": {}, "graded": True}, '"output": '),
     "long name": (OWN | {"parameters": {"k" * 101: LEAK["leak"]}}, "at most 100"),
 }
 """Neurons, and a word of the first message or its hint."""

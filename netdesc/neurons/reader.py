@@ -64,6 +64,8 @@ class Reader:
 
     source: Source
     """The text that is read."""
+    unread_input: str | None
+    """The only input that no text reads, so that a letter may stand for it by mistake."""
 
     def __init__(self, unit_bits: int, calls: Mapping[str, Callable[[ast.Call], Operand]]) -> None:
         self.values: dict[str, Expression] = {}
@@ -163,7 +165,8 @@ class Reader:
             f"'{name}' is neither a state nor a parameter nor an input. "
             f"A state needs an equation, '{name} = …', in step."
         )
-        return self.fail(node, message, closest(name, filter(str.isidentifier, known)))
+        meant = closest(name, filter(str.isidentifier, known))
+        return self.fail(node, message, meant or (self.unread_input if len(name) == 1 else None))
 
     def _call(self, node: ast.Call) -> Operand:
         called = node.func

@@ -187,9 +187,19 @@ def test_all_mistakes_are_reported_in_order() -> None:
     ]  # fmt: skip
 
 
-def test_a_misspelt_name_is_not_reported_as_unread() -> None:
-    (only,) = mistakes(spike="v > treshold")
-    assert only.suggestion == "threshold"
+@pytest.mark.parametrize(
+    ("changes", "meant"),
+    [
+        ({"spike": "v > treshold"}, "threshold"),
+        ({"step": (VALID.step[0].replace("+ x", "+ y"), VALID.step[1])}, "x"),
+        ({"step": (VALID.step[0], "v = decay(v, lost)"), "spike": "v > u"}, None),
+    ],
+)
+def test_names_are_not_reported_as_unread_beside_an_unknown_one(
+    changes: dict[str, Any], meant: str | None
+) -> None:
+    (only,) = mistakes(**changes)
+    assert only.suggestion == meant
 
 
 def test_names_that_are_none_get_a_suggestion_and_are_none() -> None:

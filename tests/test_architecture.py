@@ -108,7 +108,7 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 13_485,
-    "neurons": 3_395,
+    "neurons": 3_400,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_405
-MAX_TEST_LINES = 39_040
+MAX_PACKAGE_LINES = 56_410
+MAX_TEST_LINES = 39_045
 
 
 def line_count(folder: Path) -> int:

@@ -108,7 +108,7 @@ MAX_PARAMETERS = 8
 
 LINE_BUDGETS = {
     "description": 13_485,
-    "neurons": 3_400,
+    "neurons": 3_405,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_410
+MAX_PACKAGE_LINES = 56_415
 MAX_TEST_LINES = 39_045
 
 

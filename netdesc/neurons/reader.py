@@ -7,6 +7,7 @@ None, too. So each mistake of a text is reported, and none is reported twice.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial, reduce
 from itertools import pairwise
@@ -281,9 +282,10 @@ class Reader:
         elif number is not None and other.type is GRID:
             if not float(number).is_integer():
                 state = self.source.text_of(node.right if number is a else node.left)
-                scaled = f"scaled({state}, {number!r})" if abs(number) <= 1 else None
+                whole = 1 << (math.ceil(abs(number)) - 1).bit_length()
+                scaled = f"scaled({state}, {number / whole!r})"
                 message = "A state is multiplied by whole numbers, decays and factors alone."
-                return self.fail(node, message, scaled)
+                return self.fail(node, message, scaled if whole == 1 else f"{whole} * {scaled}")
             if abs(number) <= MAX_NUMBER:
                 return scale(other, int(number))
         return self.fail(node, f"{_both(a, b)} cannot be multiplied.{hint}")

@@ -104,6 +104,8 @@ SAID = {
     "learnt by where": (learns("v = where(x > k, v, x)"), "comparison"),
     "learnt behind stop": (learns("v = v + x + stop(k)"), "stop("),
     "graded equations": (OWN | {"spike": "v > 1", "surrogate": {}, "graded": True}, '"output": '),
+    "spike by or": (OWN | {"spike": "v > 1 or v > 2", "surrogate": {}}, "max("),
+    "no spike": (OWN | {"spike": "not v > 1", "surrogate": {}}, "'not'"),
     "long name": (OWN | {"parameters": {"k" * 101: LEAK["leak"]}}, "at most 100"),
 }
 """Neurons, and a word of the first message or its hint."""

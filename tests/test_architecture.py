@@ -107,8 +107,8 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_470,
-    "neurons": 3_396,
+    "description": 13_485,
+    "neurons": 3_415,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_420
-MAX_TEST_LINES = 39_020
+MAX_PACKAGE_LINES = 56_460
+MAX_TEST_LINES = 39_075
 
 
 def line_count(folder: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,8 @@ class Neurons(nn.Module):
     layer's ``bias`` is one of the parameters.
 
     The names of values may come from a document, and may be those of attributes. Therefore values
-    are read from the dicts of parameters and buffers, and no other buffer has the name of a value.
+    are read from the dicts of parameters and buffers, no other buffer has the name of a value, and
+    only a tensor is assigned to a value.
     """
 
     def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
@@ -60,9 +61,7 @@ class Neurons(nn.Module):
             self._buffers[name] = value
             if kinds[name] == "threshold" and not isinstance(given, tuple):
                 self._non_persistent_buffers_set.add(name)
-        if (
-            layer.section.learns_bias
-        ):  # the equations have a norm(…), so that no value has this name
+        if layer.section.learns_bias:  # the equations have a norm(…): no value has this name
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
             self._parameters["bias"] = nn.Parameter(torch.zeros(channels))
         definition = self.section.definition()
@@ -88,6 +87,12 @@ class Neurons(nn.Module):
         self._known_parameters: KnownParameters | None = None
         self.kept_states: list[Tensor] = []
         """States after the last call outside training, of neurons that keep them."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Tensor | nn.Module):
+            super().__setattr__(name, value)
+        else:
+            object.__setattr__(self, name, value)
 
     @property
     def norm(self) -> MeanNorm | None:

@@ -14,7 +14,7 @@ from netdesc.neurons.mistakes import EquationError, Mistake
 from netdesc.neurons.program import Forward, Program
 from netdesc.neurons.ranges import hold_in_32_bits, near_limit
 from netdesc.neurons.storage import choose_stored
-from netdesc.neurons.usage import names_behind, names_in
+from netdesc.neurons.usage import names_behind, names_in, names_read_by
 
 
 @lru_cache(maxsize=256)
@@ -82,7 +82,7 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
         step=tuple(each for each in step if split_equation(each)[0] not in first),
         inputs=(value,),
     )
-    if cut := sorted(_names_read_by(behind) & {*first, *definition.inputs}):
+    if cut := sorted(names_read_by(behind) & {*first, *definition.inputs}):
         message = (
             f"With a norm, nothing behind norm(…) can read '{cut[0]}', which stands before it."
         )
@@ -92,15 +92,10 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
 
 def _without_unused_names(part: Definition) -> Definition:
     """Returns a part of a definition without the parameters and states that it does not use."""
-    used = _names_read_by(part)
+    used = names_read_by(part)
     return replace(
         part,
         parameters=tuple(each for each in part.parameters if each[0] in used),
         inputs=tuple(each for each in part.inputs if each in used),
         wrapped=tuple(each for each in part.wrapped if each in part.states),
     )
-
-
-def _names_read_by(definition: Definition) -> set[str]:
-    equations = [split_equation(each)[1] for each in (*definition.step, *definition.reset)]
-    return names_in(*equations, definition.spike or "", definition.output or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 from collections.abc import Sequence
 from functools import partial, reduce
 from itertools import islice
@@ -19,6 +20,7 @@ from netdesc.neurons.expressions import (
     where,
     with_gradient,
 )
+from netdesc.neurons.functions import ARGUMENTS
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
 from netdesc.neurons.names import declared_mistakes, missing_mistakes, size_mistakes, state_mistakes
 from netdesc.neurons.neuron import Neuron, NormPlaces
@@ -26,7 +28,7 @@ from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
 from netdesc.neurons.reader import Operand, Reader, complete
 from netdesc.neurons.surrogates import Pairs, SurrogateGradient, phase_condition
-from netdesc.neurons.usage import norm_mistakes, unread_mistakes
+from netdesc.neurons.usage import names_read_by, norm_mistakes, unread_mistakes
 
 _TYPES: dict[ParameterKind, Type] = {
     "decay": SHARE,
@@ -66,6 +68,8 @@ class _DefinitionReader(Reader):
         self.spike = self._expression("spike", definition.spike)
         self.output = self._expression("output", definition.output)
         self.is_parsed = not self.mistakes
+        unread = {*definition.inputs} - names_read_by(definition)
+        self.unread_input = unread.pop() if len(unread) == 1 else None
         self.mistakes += missing_mistakes(definition)
         self._declare_names()
 
@@ -139,8 +143,10 @@ class _DefinitionReader(Reader):
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "phase_spike":
             return self._phase(node)
         if not isinstance(node, ast.Compare):
-            message = "The first condition of spike is a comparison, as in 'v > threshold'."
-            return self.fail(node, message)
+            message = "The first condition of spike is a comparison, as in 'v > threshold'"
+            if isinstance(node, ast.BoolOp):
+                message += ": write 'max(a, b) > 0' for 'a > 0 or b > 0'"
+            return None if self.read(node) is None else self.fail(node, f"{message}.")
         fires = self.read_as(node, BOOL)
         if fires is None:
             return None
@@ -229,10 +235,11 @@ class _DefinitionReader(Reader):
         for place in islice(self.places.values(), MAX_EXPRESSIONS, MAX_EXPRESSIONS + 1):
             message = f"This is one expression too many; at most {MAX_EXPRESSIONS} are allowed."
             self.mistakes.append(Mistake(place, message))
-        if self.is_parsed and (self.spike or self.output) and self.step:
-            explained = {each.suggestion for each in self.mistakes if each.suggestion}
+        known = {*self.values, *ARGUMENTS, *keyword.kwlist, "spike"}
+        are_known = names_read_by(self.definition) <= known
+        if self.is_parsed and are_known and (self.spike or self.output) and self.step:
             places = {each.place for each in self.mistakes}
-            unread = unread_mistakes(self.definition, equations, explained)
+            unread = unread_mistakes(self.definition, equations)
             self.mistakes += [each for each in unread if each.place not in places]
 
 

@@ -38,7 +38,7 @@ class EquationError(ValueError):
     """A definition has mistakes. They are sorted by place, at least one."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(sorted(mistakes, key=lambda each: (each.place, each.message)))
+        self.mistakes = tuple(sorted({*mistakes}, key=lambda each: (each.place, each.message)))
         assert self.mistakes
         super().__init__("; ".join(each.message for each in self.mistakes))
 

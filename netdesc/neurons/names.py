@@ -45,11 +45,11 @@ def missing_mistakes(definition: Definition) -> Iterator[Mistake]:
 
 
 def declared(definition: Definition) -> Iterator[tuple[str, Place]]:
-    """Yields the names of parameters and inputs, and their places."""
-    for index, (name, _) in enumerate(definition.parameters):
-        yield name, Place("parameters", index, 0, len(name))
+    """Yields the names of inputs and parameters, and their places."""
     for index, name in enumerate(definition.inputs):
         yield name, Place("inputs", index, 0, len(name))
+    for index, (name, _) in enumerate(definition.parameters):
+        yield name, Place("parameters", index, 0, len(name))
 
 
 def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterator[Mistake]:
@@ -57,10 +57,13 @@ def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterato
     known: set[str] = set()
     for name, place in declared(definition):
         if name in known:
-            yield Mistake(place, f"The name '{name}' is used twice.")
-        elif _NAME.fullmatch(name) is None or len(name) > MAX_NAME_CHARACTERS:
-            shown = repr(name[:MAX_NAME_CHARACTERS])
-            message = f"{shown} is not a name of letters, digits and '_'."
+            message = f"There is an input or a parameter '{name}' already."
+            yield Mistake(place, message, f"{name}_")
+        elif (count := len(name)) > MAX_NAME_CHARACTERS:
+            message = f"A name has at most {MAX_NAME_CHARACTERS} characters, and this has {count}."
+            yield Mistake(place, message)
+        elif _NAME.fullmatch(name) is None:
+            message = f"{name!r} is not a name of letters, digits and '_'."
             yield Mistake(place, message, "_".join(_NAME.findall(name)) or None)
         elif place.part == "parameters" and name in added:
             message = f"The neuron has a parameter '{name}' already, for its norm or surrogate."
@@ -72,14 +75,17 @@ def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterato
 
 def state_mistakes(definition: Definition, equations: Collection[Equation]) -> Iterator[Mistake]:
     """Yields mistakes in the names of states, and in their number."""
-    parameters = {name for name, _ in definition.parameters}
+    places = dict(declared(definition))
     resets: set[str] = set()
     states: set[str] = set()
     for each in equations:
         name = each.state
-        if name in parameters or name in definition.inputs:
-            kind = "a parameter" if name in parameters else "an input"
-            yield Mistake(each.state_place, f"'{name}' is {kind}, and cannot be assigned.")
+        if name in definition.inputs:
+            yield Mistake(each.state_place, f"'{name}' is an input, and cannot be assigned.")
+            continue
+        if name in places:
+            message = f"'{name}' is a state, because an equation assigns it, and no parameter."
+            yield Mistake(places[name], message, f"{name}_")
             continue
         if (use := _reserved_use(name)) is not None:
             message = f"'{name}' is {use}, and cannot be a state."

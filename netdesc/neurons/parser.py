@@ -13,6 +13,7 @@ MAX_CHARACTERS = 1_000
 MAX_DEPTH = 40
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9_ .,()<>=!+*/%&|-]")
+_MEANT = {"−": "-", "–": "-", "·": "*", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "\xa0": " "}
 _NUMBER_LIKE = re.compile(r"(?<![A-Za-z0-9_.])[.0-9](?:[eE][+-]|[A-Za-z0-9_.])*")
 _NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _EQUATION = re.compile(r" *(?P<state>[A-Za-z_][A-Za-z0-9_]*) *=(?!=)")
@@ -132,7 +133,7 @@ def _text_mistake(source: Source) -> Mistake | None:
     foreign = _FOREIGN.search(source.text)
     if foreign is not None:
         message = f"The character {foreign.group()!r} is not allowed in an equation."
-        return Mistake(source.span(*foreign.span()), message)
+        return Mistake(source.span(*foreign.span()), message, _MEANT.get(foreign.group()))
     for each in _NUMBER_LIKE.finditer(source.text):
         if _NUMBER.fullmatch(each.group()) is None:
             message = f"'{each.group()}' is neither a number nor a name."

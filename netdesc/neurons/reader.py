@@ -7,6 +7,7 @@ None, too. So each mistake of a text is reported, and none is reported twice.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial, reduce
 from itertools import pairwise
@@ -64,6 +65,8 @@ class Reader:
 
     source: Source
     """The text that is read."""
+    unread_input: str | None
+    """The only input that no text reads, so that a letter may stand for it by mistake."""
 
     def __init__(self, unit_bits: int, calls: Mapping[str, Callable[[ast.Call], Operand]]) -> None:
         self.values: dict[str, Expression] = {}
@@ -163,7 +166,8 @@ class Reader:
             f"'{name}' is neither a state nor a parameter nor an input. "
             f"A state needs an equation, '{name} = …', in step."
         )
-        return self.fail(node, message, closest(name, filter(str.isidentifier, known)))
+        meant = closest(name, filter(str.isidentifier, known))
+        return self.fail(node, message, meant or (self.unread_input if len(name) == 1 else None))
 
     def _call(self, node: ast.Call) -> Operand:
         called = node.func
@@ -278,9 +282,10 @@ class Reader:
         elif number is not None and other.type is GRID:
             if not float(number).is_integer():
                 state = self.source.text_of(node.right if number is a else node.left)
-                scaled = f"scaled({state}, {number!r})" if abs(number) <= 1 else None
+                whole = 1 << (math.ceil(abs(number)) - 1).bit_length()
+                scaled = f"scaled({state}, {number / whole!r})"
                 message = "A state is multiplied by whole numbers, decays and factors alone."
-                return self.fail(node, message, scaled)
+                return self.fail(node, message, scaled if whole == 1 else f"{whole} * {scaled}")
             if abs(number) <= MAX_NUMBER:
                 return scale(other, int(number))
         return self.fail(node, f"{_both(a, b)} cannot be multiplied.{hint}")

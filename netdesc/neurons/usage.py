@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from netdesc.neurons.definition import Definition, split_equation
 from netdesc.neurons.mistakes import Mistake, Place
@@ -16,6 +16,12 @@ _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*")
 def names_in(*expressions: str) -> set[str]:
     """Returns the names in texts: of what they read, also within ``before``, and of functions."""
     return {name for each in expressions for name in _NAME.findall(each)}
+
+
+def names_read_by(definition: Definition) -> set[str]:
+    """Returns the names in all expressions of a definition."""
+    equations = [split_equation(each)[1] for each in (*definition.step, *definition.reset)]
+    return names_in(*equations, definition.spike or "", definition.output or "")
 
 
 def names_behind(names: Iterable[str], equations: Iterable[str]) -> set[str]:
@@ -33,23 +39,20 @@ def names_behind(names: Iterable[str], equations: Iterable[str]) -> set[str]:
     return found
 
 
-def unread_mistakes(
-    definition: Definition, equations: Sequence[Equation], explained: Collection[str]
-) -> Iterator[Mistake]:
+def unread_mistakes(definition: Definition, equations: Sequence[Equation]) -> Iterator[Mistake]:
     """Yields mistakes of states, parameters and inputs that nothing reads.
 
-    A state must be read by spike or output, or by a state that is. ``explained`` are names that
-    a misspelt name may stand for.
+    A state must be read by spike or output, or by a state that is.
     """
     results = names_in(definition.spike or "", definition.output or "")
     live = names_behind(results, (each.source.text for each in equations))
-    reported = {*explained, *(name for name, _ in declared(definition))}
+    reported = {name for name, _ in declared(definition)}
     for each in equations:
         if each.state not in live and each.state not in reported:
             message = f"Nothing reads the state '{each.state}': spike and output do not need it."
             yield Mistake(each.state_place, message)
             reported.add(each.state)
-    read = {*live, *names_in(*(each.source.expression for each in equations)), *explained}
+    read = live | names_in(*(each.source.expression for each in equations))
     for name, place in declared(definition):
         if name not in read:
             yield Mistake(place, f"Nothing reads the {place.part[:-1]} '{name}'.")

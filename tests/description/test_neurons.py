@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -41,7 +42,8 @@ test_all_suggestions_exist_in_the_language()
 assert all(name in text() for name in models.NEURONS for text in (schema_text, reference_text))
 def found(neuron):
     diagnostics = findings(Path(sys.argv[1]), with_text("/neurons/cuba", neuron, LABELLED))
-    return [(d.code, d.pointer, d.excerpt[d.column - 1 : d.end_column - 1], d.hint)
+    return [(d.code, d.pointer, d.excerpt[d.column - 1 : d.end_column - 1],
+             f"{d.message}: {d.hint}")
             for d in diagnostics]
 print(json.dumps([found(neuron) for neuron in json.load(sys.stdin)]))
 """
@@ -49,6 +51,7 @@ print(json.dumps([found(neuron) for neuron in json.load(sys.stdin)]))
 ALIF = {"type": "alif", "threshold": 1, "threshold_step": 0.1, "current_decay": 1}
 ALIF |= {"voltage_decay": 0.1, "threshold_decay": 0.1, "refractory_decay": 0.1}
 OWN = {"type": "equations", "step": ["v = v + x"], "output": "v"}
+BELOW = OWN | {"parameters": {"k": {"kind": "threshold", "value": -0.5}}, "step": ["v = x + k"]}
 LEAK = {"leak": {"kind": "factor", "value": -1.5}}
 NEURONS = {
     "added": ({"type": "added", "leak": 0.1, "learn": ["leak"], "norm": "mean"}, []),
@@ -75,6 +78,10 @@ NEURONS = {
      ["ND238 /parameters/leak", "ND242 /parameters/leak/value"]),
     "read behind a norm": (OWN | {"step": ["u = u + x", "v = norm(u) + u"], "norm": "mean"},
      ["ND238 /step/1"]),
+    "learnt from beyond": (ALIF | {"threshold": [1, 2047.5], "per_channel": True,
+     "learn": ["threshold"]}, ["ND242 /threshold/1"]),
+    "learnt from below": (BELOW | {"learn": ["k"]}, ["ND242 /parameters/k/value"]),
+    "below": (BELOW, []),
     "three inputs": (OWN | {"inputs": ["x", "y", "z"]}, ["ND108 /inputs"]),
 }  # fmt: skip
 FOREIGN = {
@@ -88,8 +95,24 @@ FOREIGN = {
 """Names of other tools -> a neuron with one, and what its hint says."""
 
 
+def learns(step: str) -> dict[str, Any]:
+    parameters = {"k": {"kind": "grid", "value": 0.5}}
+    return OWN | {"parameters": parameters, "learn": ["k"], "step": [step]}
+
+
+SAID = {
+    "learnt by where": (learns("v = where(x > k, v, x)"), "comparison"),
+    "learnt behind stop": (learns("v = v + x + stop(k)"), "stop("),
+    "graded equations": (OWN | {"spike": "v > 1", "surrogate": {}, "graded": True}, '"output": '),
+    "spike by or": (OWN | {"spike": "v > 1 or v > 2", "surrogate": {}}, "max("),
+    "no spike": (OWN | {"spike": "not v > 1", "surrogate": {}}, "'not'"),
+    "long name": (OWN | {"parameters": {"k" * 101: LEAK["leak"]}}, "at most 100"),
+}
+"""Neurons, and a word of the first message or its hint."""
+
+
 def diagnose(neurons: list[str], folder: Path) -> list[list[tuple[str, str, str, str]]]:
-    """Returns (code, pointer, marked text, hint) of the diagnostics of each neuron."""
+    """Returns (code, pointer, marked text, message and hint) of the diagnostics of each neuron."""
     tests = Path(__file__).parents[1]
     result = subprocess.run(
         [sys.executable, "-c", WITH_NEURONS, folder],
@@ -105,13 +128,13 @@ def diagnose(neurons: list[str], folder: Path) -> list[list[tuple[str, str, str,
 
 @pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory):
-    texts = [json.dumps(neuron) for neuron, _ in (NEURONS | FOREIGN).values()]
+    texts = [json.dumps(neuron) for neuron, _ in (NEURONS | FOREIGN | SAID).values()]
     texts.append(
         r'{"type": "equations", "step": ["v = \u0076 + \u0078 + decay(v, leek)"], "output": "v",'
         ' "parameters": {"leak": {"kind": "decay", "value": 0.1}}}'
     )
     found = diagnose(texts, tmp_path_factory.mktemp("neurons"))
-    return dict(zip([*NEURONS, *FOREIGN, "escapes"], found, strict=True))
+    return dict(zip([*NEURONS, *FOREIGN, *SAID, "escapes"], found, strict=True))
 
 
 @pytest.mark.parametrize("name", NEURONS)
@@ -123,6 +146,11 @@ def test_wrong_neurons(name, diagnosed):
 @pytest.mark.parametrize("name", FOREIGN)
 def test_names_of_other_tools_lead_to_ours(name, diagnosed):
     assert any(FOREIGN[name][1] in hint for *_, hint in diagnosed[name]), diagnosed[name]
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_messages_say_the_reason_or_the_way_out(name, diagnosed):
+    assert SAID[name][1] in diagnosed[name][0][3], diagnosed[name]
 
 
 def test_a_mistake_is_marked_inside_the_string(diagnosed):

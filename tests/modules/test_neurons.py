@@ -17,6 +17,7 @@ from support.modules_samples import dense, network, spikes
 
 from netdesc.modules import Network
 from netdesc.modules.neuron import Neurons
+from netdesc.neurons.functions import ARGUMENTS
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 
@@ -130,6 +131,18 @@ def test_a_value_may_have_the_name_of_an_attribute():
     model(spikes(20, 2, 10, density=0.5)).sum().backward()
     assert dict(model.named_parameters())["layers.a.neuron.forward"].grad is not None
     assert "layers.a.neuron.forward" in copy.deepcopy(model).state_dict()
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_assigning_an_attribute_leaves_a_value_of_its_name_alone(learns):
+    for name in {*dir(cells(LIF))} - {*ARGUMENTS}:
+        own = OWN | {"step": [f"v = v + x + {name}"], "spike": "v > 1", "surrogate": {}}
+        own |= {"parameters": {name: {"kind": "grid", "value": 0.5}}, "learn": [name] * learns}
+        neurons = cells(own).eval().train()
+        for attribute, present in list(vars(neurons).items()):
+            setattr(neurons, attribute, present)
+        assert dict(neurons.state_dict()) == {name: 0.5}
+        assert dict(neurons.named_parameters()).keys() == {name} & {*own["learn"]}
 
 
 def surrogate(neurons: Neurons) -> tuple[float, float]:

@@ -47,7 +47,6 @@ AT = [
     ("step", "w = «v * u»"),
     ("step", "w = «v * threshold»"),
     ("step", "w = «v * gain»"),
-    ("step", "w = «v * 1.5»"),
     ("step", "w = «2 * leak» * v"),
     ("step", "w = «v - (v > 1)»"),
     ("step", "w = «v + leak»"),
@@ -91,7 +90,6 @@ AT = [
     ("step", "«w + v»"),
     ("step", "«w += v»"),
     ("step", "«x» = v"),
-    ("step", "«leak» = v"),
     ("step", "w = norm(«v»)"),
     ("step", "w = norm(«where(before(spike), 1, x)»)"),
     ("step", "w = norm(«before(w)»)"),
@@ -123,6 +121,10 @@ MEANT = [
     ("step", "w = where(before(«spik»), v, u)", "spike"),
     ("step", "w = v + «spike»", "before(spike)"),
     ("step", "w = «v * 0.5»", "scaled(v, 0.5)"),
+    ("step", "w = u - «v * -2.5»", "4 * scaled(v, -0.625)"),
+    ("step", "w = u «−» v", "-"),
+    ("step", "w = u -«\N{NO-BREAK SPACE}»v", " "),
+    ("spike", "v «≥» threshold", ">="),
     ("step", "w = where(«0 < v < u», v, u)", "0 < v and v < u"),
     ("step", "«abs» = v", "abs_"),
     ("step", "«lambda» = v", "lambda_"),
@@ -157,7 +159,8 @@ def test_each_mistake_has_its_place(part: str, text: str, suggestion: str | None
         ({"inputs": ()}, ("inputs", 0)),
         ({"inputs": ("x", "y", "z")}, ("inputs", 2)),
         ({"inputs": ("x", "y")}, ("inputs", 1)),
-        ({"inputs": ("x", "leak")}, ("inputs", 1)),
+        ({"inputs": ("x", "leak")}, ("parameters", 1)),
+        ({"step": ("leak = x",), "spike": "leak > threshold"}, ("parameters", 1)),
         ({"parameters": (*VALID.parameters, ("more", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("leak", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("ö", "grid"))}, ("parameters", 3)),
@@ -187,9 +190,19 @@ def test_all_mistakes_are_reported_in_order() -> None:
     ]  # fmt: skip
 
 
-def test_a_misspelt_name_is_not_reported_as_unread() -> None:
-    (only,) = mistakes(spike="v > treshold")
-    assert only.suggestion == "threshold"
+@pytest.mark.parametrize(
+    ("changes", "meant"),
+    [
+        ({"spike": "v > treshold"}, "threshold"),
+        ({"step": (VALID.step[0].replace("+ x", "+ y"), VALID.step[1])}, "x"),
+        ({"step": (VALID.step[0], "v = decay(v, lost)"), "spike": "v > u"}, None),
+    ],
+)
+def test_names_are_not_reported_as_unread_beside_an_unknown_one(
+    changes: dict[str, Any], meant: str | None
+) -> None:
+    (only,) = mistakes(**changes)
+    assert only.suggestion == meant
 
 
 def test_names_that_are_none_get_a_suggestion_and_are_none() -> None:

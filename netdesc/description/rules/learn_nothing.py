@@ -6,6 +6,7 @@ from netdesc.description.spelling import did_you_mean
 from netdesc.neurons.compile import parameters_without_gradient
 from netdesc.neurons.mistakes import EquationError
 from netdesc.neurons.models import NeuronSection
+from netdesc.neurons.usage import names_behind, names_in
 
 
 @rule(
@@ -18,8 +19,9 @@ from netdesc.neurons.models import NeuronSection
 )
 def check(context: Context) -> Found:
     """learn names a parameter that the neuron does not have, or that has no gradient: a real number
-    of equations, a threshold of differences, or the decay of a state that the reset does
-    without. A parameter that only resets read, such as threshold_step, has a gradient with
+    of equations, a threshold of differences, or the decay of a state that the reset does without.
+    No gradient passes through stop(…), the value of straight_through(…) and comparisons, except the
+    first of spike. A parameter that only resets read, such as threshold_step, has a gradient with
     "reset_gradient": "exact" alone.
 
     Leave the name out, or let gradients pass through resets ("reset_gradient": "exact").
@@ -47,9 +49,16 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
         idle_if_exact = parameters_without_gradient(replace(definition, has_exact_reset=True))
     except EquationError:
         return  # reported by ND238
+    results = names_in(definition.spike or "", definition.output or "")
+    live = names_behind(results, (*definition.step, *definition.reset))
     for index, name in enumerate(neuron.learn):
         if name in idle and name in neuron.learnable():
             reason, hint = "nothing that is handed on depends on it", "leave it out"
+            if name in live:
+                reason = (
+                    "none passes through stop(…), the value of straight_through(…), or a "
+                    "comparison other than the first of spike"
+                )
             if name not in idle_if_exact:
                 reason = "only resets read it, and gradients pass as if there were no resets"
                 hint = 'add "reset_gradient": "exact", or leave it out'

@@ -1,3 +1,5 @@
+import math
+
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.neurons.definition import ParameterKind
 
@@ -6,7 +8,7 @@ RANGES: dict[ParameterKind, tuple[int, int]] = {"decay": (0, 1), "factor": (-1, 
 
 @rule(
     "ND242",
-    "a decay or factor out of its range",
+    "a decay, factor or learnt value out of its range",
     at="/neurons/cuba",
     wrong=(
         '{"type": "equations", "parameters": {"leak": {"kind": "decay", "value": 1.5}},\n'
@@ -20,13 +22,18 @@ RANGES: dict[ParameterKind, tuple[int, int]] = {"decay": (0, 1), "factor": (-1, 
 )
 def check(context: Context) -> Found:
     """A decay is the share of a state that is lost in a step, from 0 to 1. A factor is what a state
-    is multiplied by, from -1 to 1.
+    is multiplied by, from -1 to 1. Training clamps a learnt value to the range that netdesc explain
+    names for it, so that it must begin there.
 
-    Write a number in the range.
+    Write a number in the range, or leave the name out of learn.
     """
     for each in context.neuron_parameters():
-        for parts, end in each.ends if each.kind in RANGES else ():
-            low, high = RANGES[each.kind]
+        low, high = RANGES.get(each.kind, (-math.inf, math.inf))
+        message, hint = "the {0.kind} {1:g} is not between {2:g} and {3:g}", ""
+        if each.name in each.neuron.learn:
+            low, high = each.neuron.learnable().get(each.name, (low, high))
+            message = '"{0.name}" begins at {1:g}, and training keeps it between {2:g} and {3:g}'
+            hint = "begin in this range, or leave the name out of learn"
+        for parts, end in each.ends:
             if not low <= end <= high:
-                message = f"the {each.kind} {end:g} is not between {low} and {high}"
-                yield RuleDiagnostic(parts, message)
+                yield RuleDiagnostic(parts, message.format(each, end, low, high), hint=hint)

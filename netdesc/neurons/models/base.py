@@ -97,7 +97,10 @@ class NeuronSection(Section):
         'Whether gradients pass as if there were no resets ("ignore") or through them ("exact").',
         default="ignore",
     )
-    graded: bool = field("True hands on the state that fires, in place of 1.", default=False)
+    graded: bool = field(
+        "True hands on the state that fires, in place of 1. Equations name a value in output.",
+        default=False,
+    )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

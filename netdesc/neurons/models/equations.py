@@ -75,7 +75,7 @@ class EquationNeuron(NeuronSection):
         return ("parameters", name, "value")
 
     def idle_fields(self) -> dict[str, str]:
-        payload = "output says what a spike carries"
+        payload = 'a spike carries the value of output, such as "output": "v"'
         return super().idle_fields() | ({"graded": payload} if self.graded else {})
 
     def missing_fields(self) -> dict[str, str]:

@@ -17,8 +17,8 @@ def check(context: Context) -> Found:
     values on the grid of the layer's quantization, by default 2·round(32·w). Weights up to half a
     step, by default 1/64, become 0 there, so the layer would receive no input and learn nothing.
 
-    Use a larger weight_scale, set weight_norm to true, or set quantization to null if the layer
-    should stay in floating point.
+    Use a larger weight_scale, a smaller range of quantization, set weight_norm to true, or set
+    quantization to null if the layer should stay in floating point.
     """
     if context.document.weights is not None:
         return
@@ -39,12 +39,13 @@ def check(context: Context) -> Found:
             if bound <= half_step:
                 least = _round_up(root * half_step)
                 ample = _round_up(root * half_step * 4)
+                narrower = ", or a smaller range of quantization" if half_step > 1 / 64 else ""
                 source = context.wiring.sources[index][0]
                 yield RuleDiagnostic(
                     ("layers", index, field),
                     f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, so all '
                     f"of them become 0 on the grid of steps of {2 * half_step:g}",
-                    hint=f'use a "{field}" above {least:g}',
+                    hint=f'use a "{field}" above {least:g}{narrower}',
                     notes=(f"with {ample:g} three quarters of the weights are not 0",),
                     related=shape_locations(context.document, source, shape),
                 )

@@ -122,12 +122,12 @@ LINE_BUDGETS = {
     "comparing": 600,
     "bench": 2_085,
     "api": 1_910,
-    "cli": 4_705,
+    "cli": 4_720,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_375
-MAX_TEST_LINES = 39_000
+MAX_PACKAGE_LINES = 56_390
+MAX_TEST_LINES = 39_010
 
 
 def line_count(folder: Path) -> int:

@@ -91,6 +91,26 @@ def test_what_was_filled_in_is_listed(show: Netdesc, tmp_path: Path) -> None:
     assert "weight_scale" not in given
 
 
+@pytest.mark.parametrize(
+    "neuron",
+    [
+        {"type": "lif", "threshold": 1, "voltage_decay": 0.1, "surrogate": {"width": 0.25}},
+        {"type": "integrator"},
+    ],
+)
+def test_no_default_width_is_listed_where_it_is_not_used(
+    show: Netdesc, tmp_path: Path, neuron: dict[str, Any]
+) -> None:
+    inline = document(loss={"type": "cross_entropy"})
+    inline["layers"][1]["neuron"] = neuron
+    shared = inline | {"neurons": {"one": neuron}}
+    shared["layers"] = [inline["layers"][0], inline["layers"][1] | {"neuron": "one"}]
+    for each in (inline, shared):
+        given = show(write(tmp_path / "a.json", each)).out.partition("filled in:")[2]
+        assert given
+        assert "tau_grad" not in given
+
+
 RATES = {"type": "spike_rate"}
 MOVING = {"type": "moving_window", "window_steps": 7}
 

@@ -47,6 +47,7 @@ def describe_defaults(
     ``training_set`` still has the samples that ``validation_split`` sets aside.
     """
     data = document.model_dump(mode="json")
+    origins = dict(origins) | dict.fromkeys(_unused_widths(document), "unused")
     is_drawn = document.weights is None
     layer = {path: _LAYER[path] for path in _LAYER if is_drawn or "weight_scale" not in path}
     return [
@@ -60,6 +61,18 @@ def describe_defaults(
         ),
         *_describe_training(document, training_set),
     ]
+
+
+def _unused_widths(document: Document) -> Iterable[str]:
+    """Yields the JSON pointers of tau_grad in neurons without spikes or with a ``surrogate``."""
+    neurons: dict[str, Any] = {f"/neurons/{name}": each for name, each in document.neurons.items()}
+    for index, layer in enumerate(document.layers):
+        neurons[f"/layers/{index}/neuron"] = getattr(layer, "neuron", None)
+    for place, neuron in neurons.items():
+        if neuron is None or isinstance(neuron, str):
+            continue
+        if neuron.surrogate is not None or neuron.equations().spike is None:
+            yield f"{place}/tau_grad"
 
 
 def _describe_inferred(document: Document) -> Iterable[str]:

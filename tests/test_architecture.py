@@ -121,13 +121,13 @@ LINE_BUDGETS = {
     "report": 3_780,
     "comparing": 600,
     "bench": 2_085,
-    "api": 1_910,
+    "api": 1_940,
     "cli": 4_720,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_390
-MAX_TEST_LINES = 39_010
+MAX_PACKAGE_LINES = 56_420
+MAX_TEST_LINES = 39_025
 
 
 def line_count(folder: Path) -> int:

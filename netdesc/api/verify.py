@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import tempfile
 from collections.abc import Callable
@@ -21,8 +22,9 @@ from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net
 from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
 from netdesc.hardware import IntegerNetwork, Weights, layer_integers
-from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
-from netdesc.modules import Network
+from netdesc.hardware.layers import MAX_EXACT_FLOAT32
+from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
+from netdesc.modules import LayerRecording, Network
 from netdesc.training import DataError
 from netdesc.training.batches import Batches
 from netdesc.training.samples import SampleSpec
@@ -42,6 +44,9 @@ leave steps enough."""
 
 ROUNDING = "rounding", "their states are rounded differently"
 """The reason for a difference if there is no other, and its explanation."""
+
+EXACT_SUM = 2 * MAX_EXACT_FLOAT32 // (STATE_UNIT * WEIGHT_UNIT)
+"""Up to it, float32 holds sums of graded outputs times weights, which are even integers."""
 
 MAX_SHIFT = 8
 """Outputs that are equal so many steps earlier or later differ in timing only."""
@@ -78,7 +83,8 @@ class RunDifference:
 
     ``runs`` names the two runs, of ``float``, ``integer`` and ``exported``, ``values`` are their
     outputs. ``reason`` is ``24-bit wrap``, ``24-bit clip``, ``timing``, ``file`` (the export holds
-    other integers) or ``rounding``; ``explanation`` is a sentence without its full stop.
+    other integers), ``float32`` (sums are too large for it) or ``rounding``; ``explanation`` is a
+    sentence without its full stop.
     """
 
     runs: tuple[str, str]
@@ -120,8 +126,8 @@ class Verification:
             return text + (silent and f", which are 0 in {silent}")
         return "; ".join(
             f"{each.runs[0]} and {each.runs[1]} first differ in step {each.step} of {self.input}, "
-            f'in neuron {each.neuron} of layer "{each.layer}": {each.values[0]:g} and '
-            f"{each.values[1]:g}; "
+            f'in neuron {each.neuron} of layer "{each.layer}": {each.values[0]:.10g} and '
+            f"{each.values[1]:.10g}; "
             f"{each.reason}: {each.explanation}"
             for each in self.differences
         )
@@ -209,7 +215,7 @@ def compare_runs(
     graph, weights, warnings = model.graph, model.folded_state(), list[str]()
     runs = {"float": _run_float(model, input_TN), "integer": _run_integer(graph, weights, input_TN)}
     explain: dict[str, Callable[[OutputPosition], tuple[str, str]]] = {
-        "integer": lambda position: _device_range(model, input_TN, position) or ROUNDING
+        "integer": lambda position: _float_fault(model, input_TN, position) or ROUNDING
     }
     if exported is not None:
         imported = import_net(exported)
@@ -329,20 +335,17 @@ def _file_fault(
     return "file", f"the file has another {' and '.join(names) or 'layer'}"
 
 
-def _device_range(
+def _float_fault(
     model: Network, input_TN: NDArray[np.float32], position: OutputPosition
 ) -> tuple[str, str] | None:
-    """Says which state of the neuron left the device's 24 bits, if any did so up to that step."""
-    step, layer, neuron = position
+    """Says which state of the neuron left the device's 24 bits up to that step, or which sums
+    float32 rounds, if there are any.
+    """
+    _, layer, neuron = position
     if not isinstance(layer, SynapticNode):
         return None
-    part_TBN = torch.from_numpy(input_TN[: step + 1]).unsqueeze(1)
-    was_training = model.training
-    with torch.no_grad(), model.eval().record(layer.name) as recording:
-        model(part_TBN.to(next(model.parameters()).device))
-    model.train(was_training)
     definition = layer.neuron.definition()
-    for name, states_TBN in recording[layer.name].states.items():
+    for name, states_TBN in _recorded(model, input_TN, position).states.items():
         states_T = states_TBN.flatten(2)[:, 0, neuron].cpu().numpy()
         beyond = np.flatnonzero(np.abs(states_T) * 2.0**definition.unit_bits > DEVICE_STATE_LIMIT)
         if len(beyond):
@@ -352,4 +355,33 @@ def _device_range(
                 f"state {name} is {states_T[beyond[0]]:,.6g} in step {beyond[0]}, and the device "
                 f"holds up to {most:,.6g} and {rule}s what is beyond"
             )
-    return None
+    return _inexact_sum(model, input_TN, position)
+
+
+def _inexact_sum(
+    model: Network, input_TN: NDArray[np.float32], position: OutputPosition
+) -> tuple[str, str] | None:
+    """Says how large parts of the neuron's sums of graded outputs are, if float32 rounds some."""
+    model = copy.deepcopy(model)
+    block = dict(model.blocks())[position.layer.name]
+    block.register_forward_pre_hook(lambda _block, signals: (signals[0].abs(),))
+    for weight in block.synapse.parameters():
+        weight.data.abs_()
+    inputs = _recorded(model, input_TN, position).inputs.values()
+    sums = torch.cat([each_TBN.flatten(2)[:, 0, position.neuron] for each_TBN in inputs])
+    if sums.max() <= EXACT_SUM or not (sums * WEIGHT_UNIT % 1).any():  # spikes are exact
+        return None
+    return "float32", (
+        f"magnitudes of graded outputs times weights add up to {sums.max():,.6g} there, and beyond "
+        f"{EXACT_SUM} floats round such sums, while integers hold them exactly: train with smaller "
+        "weights or graded outputs"
+    )
+
+
+def _recorded(
+    model: Network, input_TN: NDArray[np.float32], position: OutputPosition
+) -> LayerRecording:
+    """Returns what the layer of neurons computes up to that step."""
+    with model.record(position.layer.name) as recording:
+        run_layers(model, input_TN[: position.step + 1], lambda *_: None)
+    return recording[position.layer.name]

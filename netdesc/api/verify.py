@@ -24,7 +24,7 @@ from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
 from netdesc.hardware import IntegerNetwork, Weights, layer_integers
 from netdesc.hardware.layers import MAX_EXACT_FLOAT32
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
-from netdesc.modules import LayerRecording, Network
+from netdesc.modules import Network
 from netdesc.training import DataError
 from netdesc.training.batches import Batches
 from netdesc.training.samples import SampleSpec
@@ -341,11 +341,13 @@ def _float_fault(
     """Says which state of the neuron left the device's 24 bits up to that step, or which sums
     float32 rounds, if there are any.
     """
-    _, layer, neuron = position
+    step, layer, neuron = position
     if not isinstance(layer, SynapticNode):
         return None
     definition = layer.neuron.definition()
-    for name, states_TBN in _recorded(model, input_TN, position).states.items():
+    with model.record(layer.name) as recording:
+        run_layers(model, input_TN[: step + 1], lambda *_: None)
+    for name, states_TBN in recording[layer.name].states.items():
         states_T = states_TBN.flatten(2)[:, 0, neuron].cpu().numpy()
         beyond = np.flatnonzero(np.abs(states_T) * 2.0**definition.unit_bits > DEVICE_STATE_LIMIT)
         if len(beyond):
@@ -362,13 +364,16 @@ def _inexact_sum(
     model: Network, input_TN: NDArray[np.float32], position: OutputPosition
 ) -> tuple[str, str] | None:
     """Says how large parts of the neuron's sums of graded outputs are, if float32 rounds some."""
+    step, layer, neuron = position
     model = copy.deepcopy(model)
-    block = dict(model.blocks())[position.layer.name]
+    block = dict(model.blocks())[layer.name]
     block.register_forward_pre_hook(lambda _block, signals: (signals[0].abs(),))
     for weight in block.synapse.parameters():
         weight.data.abs_()
-    inputs = _recorded(model, input_TN, position).inputs.values()
-    sums = torch.cat([each_TBN.flatten(2)[:, 0, position.neuron] for each_TBN in inputs])
+    with model.record(layer.name) as recording:
+        run_layers(model, input_TN[: step + 1], lambda *_: None)
+    inputs = recording[layer.name].inputs.values()
+    sums = torch.cat([each_TBN.flatten(2)[:, 0, neuron] for each_TBN in inputs])
     if sums.max() <= EXACT_SUM or not (sums * WEIGHT_UNIT % 1).any():  # spikes are exact
         return None
     return "float32", (
@@ -376,12 +381,3 @@ def _inexact_sum(
         f"{EXACT_SUM} floats round such sums, while integers hold them exactly: train with smaller "
         "weights or graded outputs"
     )
-
-
-def _recorded(
-    model: Network, input_TN: NDArray[np.float32], position: OutputPosition
-) -> LayerRecording:
-    """Returns what the layer of neurons computes up to that step."""
-    with model.record(position.layer.name) as recording:
-        run_layers(model, input_TN[: position.step + 1], lambda *_: None)
-    return recording[position.layer.name]

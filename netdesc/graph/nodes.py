@@ -234,6 +234,16 @@ class Classifier:
     over: str = "mean"
     skip_steps: int = 0
     is_softmax: bool = False
+    is_graded: bool = False
+    """Whether the output neurons hand on values, and not only whether they spike."""
+
+    @property
+    def measure(self) -> str:
+        """The words for what it compares, of which the class with the largest is predicted."""
+        mean = "mean output" if self.is_graded else "spike rate"
+        if self.window_steps is not None:
+            return f"{mean} of the last {self.window_steps:,} step{'s' * (self.window_steps > 1)}"
+        return {"max": "peak output", "last": "output in the last step"}.get(self.over, mean)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,10 +119,10 @@ MOVING = {"type": "moving_window", "window_steps": 7}
     ("loss", "classifier", "axes", "winner"),
     [
         ({"type": "spike_time", "time_constant_ms": 2}, None, "steps, samples and neurons", None),
-        (RATES, None, "samples and neurons", "class that spikes most in the sample"),
-        ({"type": "spike_max"}, MOVING, "samples", "spiked most in the last 7 steps"),
+        (RATES, None, "samples and neurons", "with the largest spike rate\n"),
+        ({"type": "spike_max"}, MOVING, "samples", "largest spike rate of the last 7 steps"),
         ({"type": "spike_max", "window_steps": 3}, {"type": "rate"}, "steps and samples",
-         "class that spikes most in the sample"),
+         "with the largest spike rate\n"),
     ],
 )  # fmt: skip
 def test_what_is_summed_up_and_which_class_wins(

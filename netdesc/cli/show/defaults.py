@@ -87,14 +87,13 @@ def _describe_inferred(document: Document) -> Iterable[str]:
 
 
 def _describe_classifier(graph: Graph) -> str:
-    window = graph.classifier and graph.classifier.window_steps
-    if not window:
-        over = getattr(graph.classifier, "over", "mean")
-        largest = {"max": "has the largest value", "last": "has the largest value in the last step"}
-        return f"the prediction is the class that {largest.get(over, 'spikes most in the sample')}"
+    assert graph.classifier is not None
+    winner = f"the class with the largest {graph.classifier.measure}"
+    if graph.classifier.window_steps is None:
+        return f"the prediction is {winner}"
     return (
-        f"the prediction of a step is the class that spiked most in the last {window:,} steps; "
-        "if a sample has one label, its prediction is the most frequent one of its steps"
+        f"the prediction of a step is {winner}; if a sample has one label, its "
+        "prediction is the most frequent one of its steps"
     )
 
 

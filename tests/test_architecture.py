@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_430
-MAX_TEST_LINES = 39_045
+MAX_PACKAGE_LINES = 56_435
+MAX_TEST_LINES = 39_060
 
 
 def line_count(folder: Path) -> int:

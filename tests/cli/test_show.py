@@ -91,24 +91,13 @@ def test_what_was_filled_in_is_listed(show: Netdesc, tmp_path: Path) -> None:
     assert "weight_scale" not in given
 
 
-@pytest.mark.parametrize(
-    "neuron",
-    [
-        {"type": "lif", "threshold": 1, "voltage_decay": 0.1, "surrogate": {"width": 0.25}},
-        {"type": "integrator"},
-    ],
-)
-def test_no_default_width_is_listed_where_it_is_not_used(
-    show: Netdesc, tmp_path: Path, neuron: dict[str, Any]
-) -> None:
-    inline = document(loss={"type": "cross_entropy"})
-    inline["layers"][1]["neuron"] = neuron
-    shared = inline | {"neurons": {"one": neuron}}
-    shared["layers"] = [inline["layers"][0], inline["layers"][1] | {"neuron": "one"}]
-    for each in (inline, shared):
-        given = show(write(tmp_path / "a.json", each)).out.partition("filled in:")[2]
-        assert given
-        assert "tau_grad" not in given
+def test_no_default_width_is_listed_where_it_is_not_used(show: Netdesc, tmp_path: Path) -> None:
+    changed = document(depth=3, neurons={"readout": {"type": "integrator"}})
+    changed["layers"][2] |= {"neuron": "readout", "from": "a"}
+    path = write(tmp_path / "a.json", changed)
+    assert re.search(r"\(tau_grad\): a$", show(path).out, re.MULTILINE)
+    changed["layers"][1]["neuron"] = changed["layers"][1]["neuron"] | {"surrogate": {"width": 0.25}}
+    assert "tau_grad" not in show(write(path, changed)).out
 
 
 RATES = {"type": "spike_rate"}
@@ -305,6 +294,18 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
     (tmp_path / "b.hdf5").write_bytes((tmp_path / "a.net").read_bytes())
     assert row(show(tmp_path / "b.hdf5").out, "dense2", 1) == row(outcome.out, "dense2", 1)
     assert show(tmp_path / "b.hdf5", "--set", "time.steps=1").code == 2
+
+
+def test_netx_may_need_an_argument(show: Netdesc, tmp_path: Path) -> None:
+    import netdesc
+
+    conv = {"name": "c", "type": "conv", "channels": 3, "kernel": 3}
+    layers = [conv | {"neuron": document()["layers"][1]["neuron"]}]
+    netdesc.export_net(document(layers=layers, input={"shape": [2, 8, 8]}), tmp_path / "a.net")
+    with h5py.File(tmp_path / "a.net", "a") as file:
+        del file["layer/0"]
+        file.move("layer/1", "layer/0")
+    assert row(show(tmp_path / "a.net").out, "conv0")[-1] == "needs input_shape"
 
 
 def test_what_netx_makes_of_layers_is_shown(show: Netdesc, tmp_path: Path) -> None:

@@ -121,13 +121,13 @@ LINE_BUDGETS = {
     "report": 3_780,
     "comparing": 600,
     "bench": 2_085,
-    "api": 1_940,
-    "cli": 4_720,
+    "api": 1_935,
+    "cli": 4_715,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_435
-MAX_TEST_LINES = 39_060
+MAX_PACKAGE_LINES = 56_425
+MAX_TEST_LINES = 39_050
 
 
 def line_count(folder: Path) -> int:

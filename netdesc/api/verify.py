@@ -251,7 +251,8 @@ def _lava_warnings(
     graph: Graph, weights: Weights, input_TN: NDArray[np.float32], outputs: Outputs
 ) -> list[str]:
     """Counts the outputs that biases change on Lava; an empty list if there are no biases."""
-    if not any(_has_bias(layer, weights) for layer in graph.neuron_layers):
+    biases = (layer_integers(layer, weights).bias for layer in graph.neuron_layers)
+    if not any(bias is not None and bias.any() for bias in biases):
         return []
     lava_TN = IntegerNetwork(graph, weights, "lava").run_all(input_TN)
     count = np.count_nonzero(lava_TN != outputs[graph.layers[-1].name])
@@ -259,11 +260,6 @@ def _lava_warnings(
         f"on Lava biases act before the input arrives: {count:,} of {lava_TN.size:,} values of the "
         "output are others there"
     ]
-
-
-def _has_bias(layer: SynapticNode, weights: Weights) -> bool:
-    bias = layer_integers(layer, weights).bias
-    return bias is not None and bool(bias.any())
 
 
 def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:

@@ -66,8 +66,7 @@ def _format_metrics(result: Evaluation) -> list[str]:
         metrics.append(f"accuracy {result.score.accuracy:.2%}{of} {by}")
         metrics.append(f"mean confidence {result.score.confidence:.2%}")
         if result.score.undecided:
-            noun = "step " if result.score.undecided == 1 else "steps "
-            noun = noun if has_step_labels else ""
+            noun = ("step " if result.score.undecided == 1 else "steps ") if has_step_labels else ""
             metrics.append(f"{result.score.undecided:,} {noun}without a prediction (silent output)")
     if result.matched is not None:
         metrics.append(

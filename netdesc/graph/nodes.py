@@ -227,7 +227,7 @@ class Classifier:
     If ``window_steps`` is None, it predicts one class, from what ``over`` says of the steps behind
     the first ``skip_steps``. Otherwise it predicts a class in each step, from the last
     ``window_steps`` steps. The confidence of a prediction is the class's share of the spikes or,
-    with ``is_softmax``, its softmax.
+    with ``is_softmax``, its softmax. With ``is_graded``, outputs are values, not only spikes.
     """
 
     window_steps: int | None
@@ -235,7 +235,6 @@ class Classifier:
     skip_steps: int = 0
     is_softmax: bool = False
     is_graded: bool = False
-    """Whether the output neurons hand on values, and not only whether they spike."""
 
     @property
     def measure(self) -> str:

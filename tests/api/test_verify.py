@@ -76,10 +76,9 @@ def test_a_state_beyond_24_bits_is_the_reason(
 
 @pytest.mark.parametrize(("scale", "is_exact"), [(1, True), (60, False)])
 def test_large_sums_of_graded_outputs_are_the_reason(scale: int, is_exact: bool) -> None:
-    readout = {"type": "integrator", "current_decay": 1.0, "voltage_decay": 0.9}
-    first = {"type": "integrator", "current_decay": 1.0, "voltage_decay": 0.03}
-    hidden = {"name": "first", "type": "dense", "units": 200, "neuron": first, "weight_scale": 20}
-    last = {"name": "last", "type": "dense", "units": 4, "neuron": readout, "weight_scale": scale}
+    neuron = {"type": "integrator", "current_decay": 1.0, "voltage_decay": 0.1}
+    hidden = {"name": "first", "type": "dense", "units": 200, "neuron": neuron, "weight_scale": 20}
+    last = {"name": "last", "type": "dense", "units": 4, "neuron": neuron, "weight_scale": scale}
     found = compare_runs(model_of(document([8], [hidden, last])), None, INPUT_TN)
     assert found.is_identical == is_exact
     for each in found.differences:

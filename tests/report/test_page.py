@@ -140,20 +140,16 @@ def test_the_epoch_slider_names_its_sample(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["plain", "readout"])
-def test_values_are_not_drawn_as_spikes(tmp_path: Path, kind: str) -> None:
-    sections = document(classes=True)
-    sections["neurons"]["readout"] = {"type": "integrator"}
-    sections["layers"][1]["neuron"] = kind
-    changes = {name: sections[name] for name in ("neurons", "layers")}
+def test_values_are_not_drawn_as_spikes(tmp_path: Path) -> None:
+    changes = {"neurons": document()["neurons"] | {"plain": {"type": "integrator"}}}
     run = read_run(write_run(tmp_path / "run", classes=True, changes=changes))
     built = build_page(run)
+    assert built.slider is None
     plot = built.samples[0].rates
     assert plot is not None
-    found = run.graph.classifier and run.graph.classifier.measure, plot.layout["yaxis"]["title"]
-    spikes = ("spike rate", {"text": "spikes per step"}), True
-    values = ("mean output", {"text": "mean output"}), False
-    assert (found, built.slider is not None) == (spikes if kind == "plain" else values)
+    assert plot.layout["yaxis"]["title"]["text"] == "mean output"
+    assert run.graph.classifier is not None
+    assert run.graph.classifier.measure == "mean output"
 
 
 def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:

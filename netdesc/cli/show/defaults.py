@@ -9,7 +9,7 @@ from typing import Any
 from netdesc.description import Document
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json_pointer import lookup
-from netdesc.graph import Graph, build_graph
+from netdesc.graph import Classifier, build_graph
 
 _MAX_NAMES = 6
 """Largest number of names in a sentence, which then says how many more there are."""
@@ -82,14 +82,13 @@ def _describe_inferred(document: Document) -> Iterable[str]:
     without_from = [layer.name for layer in document.layers if layer.from_ is None]
     if without_from:
         yield f'layers without "from", which read the previous layer: {_join_names(without_from)}'
-    if graph.classes is not None:
-        yield f"{graph.classes:,} classes, one per output neuron; {_describe_classifier(graph)}"
+    if graph.classifier is not None:
+        yield f"{graph.classes:,} classes, one per output neuron; {_describe(graph.classifier)}"
 
 
-def _describe_classifier(graph: Graph) -> str:
-    assert graph.classifier is not None
-    winner = f"the class with the largest {graph.classifier.measure}"
-    if graph.classifier.window_steps is None:
+def _describe(classifier: Classifier) -> str:
+    winner = f"the class with the largest {classifier.measure}"
+    if classifier.window_steps is None:
         return f"the prediction is {winner}"
     return (
         f"the prediction of a step is {winner}; if a sample has one label, its "

@@ -116,18 +116,18 @@ LINE_BUDGETS = {
     "modules": 2_000,
     "losses": 820,
     "training": 5_745,
-    "exchange": 3_195,
+    "exchange": 3_200,
     "hardware": 1_320,
     "report": 3_780,
     "comparing": 600,
     "bench": 2_085,
-    "api": 1_910,
-    "cli": 4_725,
+    "api": 1_920,
+    "cli": 4_730,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_460
-MAX_TEST_LINES = 39_075
+MAX_PACKAGE_LINES = 56_490
+MAX_TEST_LINES = 39_135
 
 
 def line_count(folder: Path) -> int:

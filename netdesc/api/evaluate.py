@@ -65,8 +65,8 @@ class Evaluation:
     divided by their number here; otherwise it is a mean already. ``score`` is None unless the
     network learns labels, ``matched`` unless it learns target spikes, ``errors`` unless it learns
     target values. ``judged`` says what the score counts: ``steps`` if each step has a label,
-    ``samples`` if each sample has one, or None. ``classifier`` is the rule that predicts the class:
-    most spikes in the sample (``rate``), or in the last ``window_steps`` steps (``moving_window``);
+    ``samples`` if each sample has one, or None. ``classifier`` predicts the class of the largest
+    ``measure`` of the sample (``rate``), or of the last ``window_steps`` steps (``moving_window``);
     None without classes.
     """
 
@@ -78,6 +78,7 @@ class Evaluation:
     judged: Literal["samples", "steps"] | None
     classifier: Literal["rate", "moving_window"] | None
     window_steps: int | None
+    measure: str | None
     matched: TargetMatch | None
     errors: ValueErrors | None
     layers: list[LayerRate]
@@ -225,6 +226,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
         judged=judged,
         classifier=None if graph.classifier is None else "moving_window" if window else "rate",
         window_steps=window,
+        measure=graph.classifier and graph.classifier.measure,
         matched=TargetMatch(target_spikes, met) if learns_spikes else None,
         errors=None if errors is None else errors.errors(),
         layers=_rates(compiled, spikes, len(samples)),

@@ -21,7 +21,8 @@ from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net
 from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
 from netdesc.hardware import IntegerNetwork, Weights, layer_integers
-from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
+from netdesc.hardware.layers import MAX_EXACT_FLOAT32
+from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
 from netdesc.modules import Network
 from netdesc.training import DataError
 from netdesc.training.batches import Batches
@@ -42,6 +43,9 @@ leave steps enough."""
 
 ROUNDING = "rounding", "their states are rounded differently"
 """The reason for a difference if there is no other, and its explanation."""
+
+EXACT_SUM = 2 * MAX_EXACT_FLOAT32 // (STATE_UNIT * WEIGHT_UNIT)
+"""Up to it, float32 holds sums of graded outputs times weights, which are even integers."""
 
 MAX_SHIFT = 8
 """Outputs that are equal so many steps earlier or later differ in timing only."""
@@ -78,7 +82,8 @@ class RunDifference:
 
     ``runs`` names the two runs, of ``float``, ``integer`` and ``exported``, ``values`` are their
     outputs. ``reason`` is ``24-bit wrap``, ``24-bit clip``, ``timing``, ``file`` (the export holds
-    other integers) or ``rounding``; ``explanation`` is a sentence without its full stop.
+    other integers), ``float32`` (sums are too large for it) or ``rounding``; ``explanation`` is a
+    sentence without its full stop.
     """
 
     runs: tuple[str, str]
@@ -120,8 +125,8 @@ class Verification:
             return text + (silent and f", which are 0 in {silent}")
         return "; ".join(
             f"{each.runs[0]} and {each.runs[1]} first differ in step {each.step} of {self.input}, "
-            f'in neuron {each.neuron} of layer "{each.layer}": {each.values[0]:g} and '
-            f"{each.values[1]:g}; "
+            f'in neuron {each.neuron} of layer "{each.layer}": {each.values[0]:.10g} and '
+            f"{each.values[1]:.10g}; "
             f"{each.reason}: {each.explanation}"
             for each in self.differences
         )
@@ -209,7 +214,7 @@ def compare_runs(
     graph, weights, warnings = model.graph, model.folded_state(), list[str]()
     runs = {"float": _run_float(model, input_TN), "integer": _run_integer(graph, weights, input_TN)}
     explain: dict[str, Callable[[OutputPosition], tuple[str, str]]] = {
-        "integer": lambda position: _device_range(model, input_TN, position) or ROUNDING
+        "integer": lambda position: _float_fault(model, input_TN, position) or ROUNDING
     }
     if exported is not None:
         imported = import_net(exported)
@@ -245,7 +250,8 @@ def _lava_warnings(
     graph: Graph, weights: Weights, input_TN: NDArray[np.float32], outputs: Outputs
 ) -> list[str]:
     """Counts the outputs that biases change on Lava; an empty list if there are no biases."""
-    if not any(_has_bias(layer, weights) for layer in graph.neuron_layers):
+    biases = (layer_integers(layer, weights).bias for layer in graph.neuron_layers)
+    if not any(bias is not None and bias.any() for bias in biases):
         return []
     lava_TN = IntegerNetwork(graph, weights, "lava").run_all(input_TN)
     count = np.count_nonzero(lava_TN != outputs[graph.layers[-1].name])
@@ -253,11 +259,6 @@ def _lava_warnings(
         f"on Lava biases act before the input arrives: {count:,} of {lava_TN.size:,} values of the "
         "output are others there"
     ]
-
-
-def _has_bias(layer: SynapticNode, weights: Weights) -> bool:
-    bias = layer_integers(layer, weights).bias
-    return bias is not None and bool(bias.any())
 
 
 def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:
@@ -329,19 +330,18 @@ def _file_fault(
     return "file", f"the file has another {' and '.join(names) or 'layer'}"
 
 
-def _device_range(
+def _float_fault(
     model: Network, input_TN: NDArray[np.float32], position: OutputPosition
 ) -> tuple[str, str] | None:
-    """Says which state of the neuron left the device's 24 bits, if any did so up to that step."""
+    """Says which state of the neuron left the device's 24 bits up to that step, or that its input
+    is graded, whose sums float32 may round. Returns None if neither is so.
+    """
     step, layer, neuron = position
     if not isinstance(layer, SynapticNode):
         return None
-    part_TBN = torch.from_numpy(input_TN[: step + 1]).unsqueeze(1)
-    was_training = model.training
-    with torch.no_grad(), model.eval().record(layer.name) as recording:
-        model(part_TBN.to(next(model.parameters()).device))
-    model.train(was_training)
     definition = layer.neuron.definition()
+    with model.record(layer.name) as recording:
+        run_layers(model, input_TN[: step + 1], lambda *_: None)
     for name, states_TBN in recording[layer.name].states.items():
         states_T = states_TBN.flatten(2)[:, 0, neuron].cpu().numpy()
         beyond = np.flatnonzero(np.abs(states_T) * 2.0**definition.unit_bits > DEVICE_STATE_LIMIT)
@@ -351,5 +351,12 @@ def _device_range(
             return f"24-bit {rule}", (
                 f"state {name} is {states_T[beyond[0]]:,.6g} in step {beyond[0]}, and the device "
                 f"holds up to {most:,.6g} and {rule}s what is beyond"
+            )
+    for each_TBN in recording[layer.name].inputs.values():
+        sums_T = each_TBN.flatten(2)[:, 0, neuron]
+        if (sums_T * WEIGHT_UNIT % 1).any():  # sums of spikes are multiples, which are exact
+            return "float32", (
+                "floats round sums of graded outputs times weights once parts of them exceed "
+                f"{EXACT_SUM}, and integers do not: train with smaller weights or graded outputs"
             )
     return None

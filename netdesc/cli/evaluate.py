@@ -61,15 +61,12 @@ def _format_metrics(result: Evaluation) -> list[str]:
     metrics = [f"loss {result.loss:,.6g}{unit}"]
     if result.score is not None:
         has_step_labels = result.judged == "steps"
-        window, of = result.window_steps, " of the steps" if has_step_labels else ""
-        by = "by spike rate" if window is None else f"by spikes of the last {window} steps"
-        if result.classifier is None:
-            by = "(all labels right)"
+        of = " of the steps" if has_step_labels else ""
+        by = f"by {result.measure}" if result.measure else "(all labels right)"
         metrics.append(f"accuracy {result.score.accuracy:.2%}{of} {by}")
         metrics.append(f"mean confidence {result.score.confidence:.2%}")
         if result.score.undecided:
-            noun = "step " if result.score.undecided == 1 else "steps "
-            noun = noun if has_step_labels else ""
+            noun = ("step " if result.score.undecided == 1 else "steps ") if has_step_labels else ""
             metrics.append(f"{result.score.undecided:,} {noun}without a prediction (silent output)")
     if result.matched is not None:
         metrics.append(

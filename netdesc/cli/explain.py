@@ -63,19 +63,18 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
     is_example = subject in NEURONS and name is None
     if is_example or name is not None or subject.endswith(".json"):
         neuron = example_neuron(subject) if is_example else _neuron_of(subject, name)
-        if output.as_json:
-            output.print_json(neuron_record(neuron))
-        else:
-            output.print(SafeText(neuron_text(neuron, is_example=is_example)))
-        return
-    if subject in kinds():
+        text, entry = neuron_text(neuron, is_example=is_example), neuron_record(neuron)
+    elif subject in kinds():
         text, entry = kind_text(subject), kind_record(subject)
     else:
         try:
             text, entry = explain(subject), record(subject)
         except ValueError as error:
-            hint = did_you_mean(subject, [*kinds(), *NEURONS])
-            raise click.UsageError(f"{error}, or type; {hint}" if hint else str(error)) from error
+            hint = did_you_mean(subject, [*titles(), *kinds(), *NEURONS])
+            raise click.UsageError(
+                f'"{subject}" is neither a code, nor a type of neuron, layer, loss or data, nor a '
+                f"document; {hint or 'netdesc explain lists the codes'}"
+            ) from error
     if output.as_json:
         output.print_json(entry)
     else:

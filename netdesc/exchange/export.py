@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
-from netdesc.exchange.export_neurons import export_neuron
+from netdesc.exchange.export_neurons import export_neuron, require_form
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import (
     AverageLayer,
@@ -209,6 +209,7 @@ def _export_kernel(kind: str, layer: SynapticNode, weights: Weights) -> KernelLa
 
 def _export_synapses(layer: SynapticNode, weights: Weights) -> tuple[LayerIntegers, NetNeuron]:
     """Returns a layer's integers, and its neurons. LayerError if a file cannot hold them."""
+    require_form(layer.neuron)  # first, as no other change of the layer would help
     divided = layer_integers(layer, weights)
     integers = fold_into_weights(divided)
     if integers is None:

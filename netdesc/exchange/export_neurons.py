@@ -18,14 +18,15 @@ Parameters = Mapping[str, Integers]
 Exporter = Callable[[NeuronSection, Parameters], NetNeuron]
 
 
-def export_neuron(section: NeuronSection, layer: LayerIntegers) -> NetNeuron:
-    """Converts neurons. ``layer`` holds their integers.
-
-    LayerError if the format has no such neurons; its text goes on from the layer's name.
-    """
+def require_form(section: NeuronSection) -> None:
+    """LayerError if the format has no such neurons; its text goes on from the layer's name."""
     if section.net_problem is not None:
         problem, hint = section.net_problem
         raise LayerError("", problem, hint=hint)
+
+
+def export_neuron(section: NeuronSection, layer: LayerIntegers) -> NetNeuron:
+    """Converts neurons that have a form, or raises LayerError. ``layer`` holds their integers."""
     return EXPORTERS[section.type_name()](section, layer.parameters)
 
 

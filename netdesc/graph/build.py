@@ -56,7 +56,7 @@ def _classifier(document: Document, output: LayerNode) -> Classifier | None:
     neuron = getattr(output, "neuron", None)
     is_graded = neuron is not None and neuron.equations().output is not None
     is_softmax = isinstance(loss, CrossEntropy) or getattr(loss, "mode", "") == "softmax"
-    decide = partial(Classifier, is_softmax=is_softmax or is_graded)
+    decide = partial(Classifier, is_softmax=is_softmax or is_graded, is_graded=is_graded)
     if section is not None:
         return decide(getattr(section, "window_steps", None))
     over = getattr(loss, "over", "mean") if getattr(loss, "signal", OUTPUT) == OUTPUT else "mean"

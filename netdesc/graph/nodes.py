@@ -227,13 +227,22 @@ class Classifier:
     If ``window_steps`` is None, it predicts one class, from what ``over`` says of the steps behind
     the first ``skip_steps``. Otherwise it predicts a class in each step, from the last
     ``window_steps`` steps. The confidence of a prediction is the class's share of the spikes or,
-    with ``is_softmax``, its softmax.
+    with ``is_softmax``, its softmax. With ``is_graded``, outputs are values, not only spikes.
     """
 
     window_steps: int | None
     over: str = "mean"
     skip_steps: int = 0
     is_softmax: bool = False
+    is_graded: bool = False
+
+    @property
+    def measure(self) -> str:
+        """The words for what it compares, of which the class with the largest is predicted."""
+        mean = "mean output" if self.is_graded else "spike rate"
+        if self.window_steps is not None:
+            return f"{mean} of the last {self.window_steps:,} step{'s' * (self.window_steps > 1)}"
+        return {"max": "peak output", "last": "output in the last step"}.get(self.over, mean)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,14 +145,14 @@ def histogram(title: str, series: Sequence[Histogram], *, unit: str) -> Plot:
     return Plot(title, "", alt, data, layout, is_small=True)
 
 
-def bars(title: str, caption: str, values: Values, label: int | None) -> Plot:
+def bars(title: str, caption: str, values: Values, label: int | None, unit: str) -> Plot:
     """Plots one bar per class; the bar of ``label`` has another colour."""
     classes = np.arange(len(values))
     colours = ["var(--c2)" if each == label else "var(--c1)" for each in classes]
     data = _trace("class %{x}", classes, values, format.number, marker={"color": colours})
     layout = {
         "xaxis": {"title": {"text": "class"}, **({"dtick": 1} if len(values) <= 30 else {})},
-        "yaxis": {"title": {"text": "spikes per step"}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": unit}, "rangemode": "tozero"},
         "showlegend": False,
     }
     alt = f"Bar chart of {title.lower()}."

@@ -69,9 +69,10 @@ class SampleView:
 
 
 def epoch_slider(run: RunData) -> EpochSlider | None:
-    """Builds the slider over the epochs; None if the run stored no snapshots."""
+    """Builds the slider over the epochs; None without snapshots, or if it does not spike."""
     snapshots = run.activity.snapshots if run.activity is not None else []
-    if not snapshots:
+    neuron = getattr(run.graph.layers[-1], "neuron", None)
+    if not snapshots or (neuron is not None and neuron.equations().spike is None):
         return None
     alt = f"Output of the first sample after {plural(snapshots[-1].epochs, 'epoch')}"
     pictures = [raster_picture("Output", alt, each.output, WIDE) for each in snapshots]
@@ -139,7 +140,7 @@ def _view(run: RunData, activity: Activity, number: int, sample: Sample) -> Samp
         overlay=overlay,
         curves=value_curves(run.graph, sample, title),
         decision=_decision(sample, run.graph.classifier),
-        rates=_rates(sample),
+        rates=_rates(sample, run.graph.classifier),
     )
 
 
@@ -167,7 +168,9 @@ def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
     return [str(each) for each in classes] if has_tie else []
 
 
-def _rates(sample: Sample) -> Plot | None:
+def _rates(sample: Sample, classifier: Classifier | None) -> Plot | None:
     if sample.rates is None or len(sample.rates) > 1000:
         return None
-    return bars("Spikes by class", "The label is orange.", sample.rates, sample.label)
+    is_graded = classifier is not None and classifier.is_graded
+    title, unit = ("Output", "mean output") if is_graded else ("Spikes", "spikes per step")
+    return bars(f"{title} by class", "The label is orange.", sample.rates, sample.label, unit)

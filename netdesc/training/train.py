@@ -139,7 +139,10 @@ def _complete(ended: Outcome, options: _Options) -> Outcome:
         graph, best = _restore_files(path, options)
         if finish is not None and NETWORK in writable:
             finish(path, graph, best, None)
-        display.info(f"{ended.message}; these files were missing: {', '.join(writable)}")
+        # Some networks fit no network.net, which is then not written.
+        written = ", ".join(name for name in writable if is_filled(path / name))
+        found = f"these files were missing: {written}" if written else "nothing was trained"
+        display.info(f"{ended.message}; {found}")
     return ended
 
 

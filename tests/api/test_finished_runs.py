@@ -117,6 +117,14 @@ def test_resuming_a_run_that_is_done_writes_what_is_missing(done: Path, missing:
     assert {path: path.stat().st_mtime_ns for path in done.rglob("*")} == before
 
 
+def test_a_file_that_cannot_be_is_not_missing(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_task(tmp_path / "task", epochs=1)
+    option = ("--set", "layers.0.axonal_delay_step=false")
+    assert netdesc("train", document, "--run-dir", tmp_path / "run", *option).code == 0
+    outcome = netdesc("train", "--resume", tmp_path / "run")
+    assert "missing: network.net" not in outcome.out + outcome.err
+
+
 def test_what_cannot_be_written_is_an_error(netdesc: Netdesc, done: Path) -> None:
     (done / "network.net").unlink()
     with full_disk("network.net"):

@@ -74,6 +74,18 @@ def test_a_state_beyond_24_bits_is_the_reason(
     assert found[0] == 0 < found[1]  # a state leaves 24 bits in time for the spike, not before
 
 
+@pytest.mark.parametrize(("scale", "is_exact"), [(1, True), (60, False)])
+def test_large_sums_of_graded_outputs_are_the_reason(scale: int, is_exact: bool) -> None:
+    neuron = {"type": "integrator", "current_decay": 1.0, "voltage_decay": 0.1}
+    hidden = {"name": "first", "type": "dense", "units": 200, "neuron": neuron, "weight_scale": 20}
+    last = {"name": "last", "type": "dense", "units": 4, "neuron": neuron, "weight_scale": scale}
+    found = compare_runs(model_of(document([8], [hidden, last])), None, INPUT_TN)
+    assert found.is_identical == is_exact
+    for each in found.differences:
+        assert (each.layer, each.reason) == ("last", "float32")
+        assert [f"{value:.10g}" in found.summary for value in each.values] == [True, True]
+
+
 def test_other_numbers_in_the_file_are_the_reason(tmp_path: Path) -> None:
     model, other = network(), network()
     with torch.no_grad():

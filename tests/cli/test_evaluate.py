@@ -198,7 +198,7 @@ def test_steps_with_labels_are_called_so(netdesc: Netdesc, document: Path) -> No
     assert np.sum(record["confusion"]) + record["undecided"] == 15 * STEPS
     assert record["undecided"] > 1
     said = netdesc("evaluate", document).out.splitlines()[1]
-    assert "% of the steps by spikes of the last 3 steps" in said
+    assert "% of the steps by spike rate of the last 3 steps" in said
     assert f"{record['undecided']} steps without a prediction" in said
 
 

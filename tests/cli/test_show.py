@@ -91,6 +91,15 @@ def test_what_was_filled_in_is_listed(show: Netdesc, tmp_path: Path) -> None:
     assert "weight_scale" not in given
 
 
+def test_no_default_width_is_listed_where_it_is_not_used(show: Netdesc, tmp_path: Path) -> None:
+    changed = document(depth=3, neurons={"readout": {"type": "integrator"}})
+    changed["layers"][2] |= {"neuron": "readout", "from": "a"}
+    path = write(tmp_path / "a.json", changed)
+    assert re.search(r"\(tau_grad\): a$", show(path).out, re.MULTILINE)
+    changed["layers"][1]["neuron"] = changed["layers"][1]["neuron"] | {"surrogate": {"width": 0.25}}
+    assert "tau_grad" not in show(write(path, changed)).out
+
+
 RATES = {"type": "spike_rate"}
 MOVING = {"type": "moving_window", "window_steps": 7}
 
@@ -99,10 +108,10 @@ MOVING = {"type": "moving_window", "window_steps": 7}
     ("loss", "classifier", "axes", "winner"),
     [
         ({"type": "spike_time", "time_constant_ms": 2}, None, "steps, samples and neurons", None),
-        (RATES, None, "samples and neurons", "class that spikes most in the sample"),
-        ({"type": "spike_max"}, MOVING, "samples", "spiked most in the last 7 steps"),
+        (RATES, None, "samples and neurons", "with the largest spike rate\n"),
+        ({"type": "spike_max"}, MOVING, "samples", "largest spike rate of the last 7 steps"),
         ({"type": "spike_max", "window_steps": 3}, {"type": "rate"}, "steps and samples",
-         "class that spikes most in the sample"),
+         "with the largest spike rate\n"),
     ],
 )  # fmt: skip
 def test_what_is_summed_up_and_which_class_wins(
@@ -285,6 +294,18 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
     (tmp_path / "b.hdf5").write_bytes((tmp_path / "a.net").read_bytes())
     assert row(show(tmp_path / "b.hdf5").out, "dense2", 1) == row(outcome.out, "dense2", 1)
     assert show(tmp_path / "b.hdf5", "--set", "time.steps=1").code == 2
+
+
+def test_netx_may_need_an_argument(show: Netdesc, tmp_path: Path) -> None:
+    import netdesc
+
+    conv = {"name": "c", "type": "conv", "channels": 3, "kernel": 3}
+    layers = [conv | {"neuron": document()["layers"][1]["neuron"]}]
+    netdesc.export_net(document(layers=layers, input={"shape": [2, 8, 8]}), tmp_path / "a.net")
+    with h5py.File(tmp_path / "a.net", "a") as file:
+        del file["layer/0"]
+        file.move("layer/1", "layer/0")
+    assert row(show(tmp_path / "a.net").out, "conv0")[-1] == "needs input_shape"
 
 
 def test_what_netx_makes_of_layers_is_shown(show: Netdesc, tmp_path: Path) -> None:

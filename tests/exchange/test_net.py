@@ -181,6 +181,7 @@ def test_other_forms_of_a_file_are_the_same_network(tmp_path_factory, net, chanc
 
 
 SCALED = {"type": "integrator", "norm": "mean_variance"}
+OWN = {"type": "equations", "norm": "mean_variance", "step": ["v = norm(x)"], "output": "v"}
 
 
 @pytest.mark.parametrize(
@@ -200,6 +201,10 @@ SCALED = {"type": "integrator", "norm": "mean_variance"}
         (
             [{"name": "a", "type": "dense", "units": 9, "neuron": SCALED}],
             'layer "a" has a norm that multiplies by 8, .*: train with "norm": "mean"',
+        ),
+        (
+            [{"name": "a", "type": "dense", "units": 2, "neuron": OWN}],
+            'layer "a" has neurons of type "equations"',
         ),
         (
             [

@@ -15,7 +15,7 @@ from support.exchange_samples import COMPLEX, FILES, WEIGHT, net_neurons, write_
 
 from netdesc.exchange import NetFileError, import_net
 from netdesc.exchange.errors import LayerError
-from netdesc.exchange.export_neurons import export_neuron
+from netdesc.exchange.export_neurons import export_neuron, require_form
 from netdesc.exchange.import_neurons import Values, import_neuron, neuron_differences
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
 from netdesc.hardware import LayerIntegers
@@ -49,6 +49,7 @@ def exported(kind: str, fields: dict[str, Any], values: Values | None = None) ->
     definition = section.definition()
     integers = integer_parameters(definition, section.derive(np, known))
     layer = LayerIntegers(definition, (WEIGHT.astype(np.int32),), integers)
+    require_form(section)
     return export_neuron(section, layer)
 
 

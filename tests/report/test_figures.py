@@ -80,7 +80,7 @@ def test_histograms_count_every_finite_value(values: list[np.ndarray]) -> None:
 
 
 def test_the_right_class_stands_out() -> None:
-    plot = bars("Spikes", "", np.array([0.1, 0.4, math.nan]), 1)
+    plot = bars("Spikes", "", np.array([0.1, 0.4, math.nan]), 1, "unit")
     assert plot.data[0]["marker"]["color"] == ["var(--c1)", "var(--c2)", "var(--c1)"]
     assert plot.data[0]["y"] == [0.1, 0.4, None]
 

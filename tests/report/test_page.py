@@ -140,6 +140,18 @@ def test_the_epoch_slider_names_its_sample(tmp_path: Path) -> None:
     )
 
 
+def test_values_are_not_drawn_as_spikes(tmp_path: Path) -> None:
+    changes = {"neurons": document()["neurons"] | {"plain": {"type": "integrator"}}}
+    run = read_run(write_run(tmp_path / "run", classes=True, changes=changes))
+    built = build_page(run)
+    assert built.slider is None
+    plot = built.samples[0].rates
+    assert plot is not None
+    assert plot.layout["yaxis"]["title"]["text"] == "mean output"
+    assert run.graph.classifier is not None
+    assert run.graph.classifier.measure == "mean output"
+
+
 def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:
     text = page(write_run(tmp_path / "run"))
     elements = Elements(text)

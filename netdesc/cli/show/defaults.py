@@ -9,7 +9,7 @@ from typing import Any
 from netdesc.description import Document
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json_pointer import lookup
-from netdesc.graph import Graph, build_graph
+from netdesc.graph import Classifier, build_graph
 
 _MAX_NAMES = 6
 """Largest number of names in a sentence, which then says how many more there are."""
@@ -47,6 +47,7 @@ def describe_defaults(
     ``training_set`` still has the samples that ``validation_split`` sets aside.
     """
     data = document.model_dump(mode="json")
+    origins = dict(origins) | dict.fromkeys(_unused_widths(document), "unused")
     is_drawn = document.weights is None
     layer = {path: _LAYER[path] for path in _LAYER if is_drawn or "weight_scale" not in path}
     return [
@@ -62,6 +63,18 @@ def describe_defaults(
     ]
 
 
+def _unused_widths(document: Document) -> Iterable[str]:
+    """Yields the JSON pointers of tau_grad in neurons without spikes or with a ``surrogate``."""
+    neurons: dict[str, Any] = {f"/neurons/{name}": each for name, each in document.neurons.items()}
+    for index, layer in enumerate(document.layers):
+        neurons[f"/layers/{index}/neuron"] = getattr(layer, "neuron", None)
+    for place, neuron in neurons.items():
+        if neuron is None or isinstance(neuron, str):
+            continue
+        if neuron.surrogate is not None or neuron.equations().spike is None:
+            yield f"{place}/tau_grad"
+
+
 def _describe_inferred(document: Document) -> Iterable[str]:
     graph = build_graph(document)
     sizes = [f"{layer.name} {math.prod(layer.input_shape):,}" for layer in graph.layers]
@@ -69,19 +82,17 @@ def _describe_inferred(document: Document) -> Iterable[str]:
     without_from = [layer.name for layer in document.layers if layer.from_ is None]
     if without_from:
         yield f'layers without "from", which read the previous layer: {_join_names(without_from)}'
-    if graph.classes is not None:
-        yield f"{graph.classes:,} classes, one per output neuron; {_describe_classifier(graph)}"
+    if graph.classifier is not None:
+        yield f"{graph.classes:,} classes, one per output neuron; {_describe(graph.classifier)}"
 
 
-def _describe_classifier(graph: Graph) -> str:
-    window = graph.classifier and graph.classifier.window_steps
-    if not window:
-        over = getattr(graph.classifier, "over", "mean")
-        largest = {"max": "has the largest value", "last": "has the largest value in the last step"}
-        return f"the prediction is the class that {largest.get(over, 'spikes most in the sample')}"
+def _describe(classifier: Classifier) -> str:
+    winner = f"the class with the largest {classifier.measure}"
+    if classifier.window_steps is None:
+        return f"the prediction is {winner}"
     return (
-        f"the prediction of a step is the class that spiked most in the last {window:,} steps; "
-        "if a sample has one label, its prediction is the most frequent one of its steps"
+        f"the prediction of a step is {winner}; if a sample has one label, its "
+        "prediction is the most frequent one of its steps"
     )
 
 

@@ -65,7 +65,7 @@ class NetxView(NamedTuple):
     """What netx, lava-dl's loader of ``.net`` files, makes of a network."""
 
     effects: dict[str, str]
-    """Name of a layer -> ``loads``, ``differs`` (it runs another one) or ``fails``."""
+    """Name of a layer -> ``loads``, ``differs`` (another one runs), ``fails``, ``needs …``."""
     warnings: list[str]
 
 
@@ -135,8 +135,9 @@ def _add_netx(overview: Overview, path: Path) -> Overview:
     names = [layer.name for layer in layers if not is_part_of_next(layer)]
     effects = dict.fromkeys([layer.name for layer in layers], "loads")
     problems = netx_problems(net, {index: each.netx for index, each in enumerate(notes)})
-    for problem in sorted(problems, key=lambda each: each.effect):
-        effects[names[problem.layer - len(net.layers)]] = problem.effect
+    for problem in sorted(problems, key=lambda each: (each.effect, "input_shape" not in each.text)):
+        effect = "needs input_shape" if "input_shape" in problem.text else problem.effect
+        effects[names[problem.layer - len(net.layers)]] = effect
     return replace(overview, netx=NetxView(effects, netx_warnings(net, problems, names)))
 
 

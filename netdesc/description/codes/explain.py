@@ -9,7 +9,7 @@ from pathlib import Path
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules import RULES
-from netdesc.description.spelling import closest_name
+from netdesc.description.spelling import did_you_mean
 
 
 def _catalogue() -> Iterator[Entry]:
@@ -65,9 +65,8 @@ def _entry(code: str) -> Entry:
     name = code.strip().upper()
     entry = ENTRIES.get(name) or ENTRIES.get(f"ND{name}")
     if entry is None:
-        best = closest_name(code.upper(), ENTRIES)
-        hint = f'; did you mean "{best}"?' if best else ""
-        raise ValueError(f'there is no code "{code}"{hint}')
+        hint = did_you_mean(code, ENTRIES)
+        raise ValueError(f'there is no code "{code}"' + (hint and f"; {hint}"))
     return entry
 
 

@@ -107,8 +107,8 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_485,
-    "neurons": 3_415,
+    "description": 13_490,
+    "neurons": 3_425,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
@@ -122,12 +122,12 @@ LINE_BUDGETS = {
     "comparing": 600,
     "bench": 2_085,
     "api": 1_920,
-    "cli": 4_730,
+    "cli": 4_735,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_490
-MAX_TEST_LINES = 39_135
+MAX_PACKAGE_LINES = 56_505
+MAX_TEST_LINES = 39_140
 
 
 def line_count(folder: Path) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netdesc import resources as module
-from netdesc.cli import main
+from netdesc.cli.main import main
 from netdesc.resources import NotShippedError, shipped
 
 REPOSITORY = Path(__file__).parents[1]

@@ -66,8 +66,8 @@ class Evaluation:
     network learns labels, ``matched`` unless it learns target spikes, ``errors`` unless it learns
     target values. ``judged`` says what the score counts: ``steps`` if each step has a label,
     ``samples`` if each sample has one, or None. ``classifier`` predicts the class of the largest
-    ``measure`` of the sample (``rate``), or of the last ``window_steps`` steps (``moving_window``);
-    None without classes.
+    ``measure``, such as "spike rate": once for a sample (``rate``), or in each step, over the last
+    ``window_steps`` steps (``moving_window``). These three are None without classes.
     """
 
     part: Part

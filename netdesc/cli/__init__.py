@@ -3,7 +3,3 @@
 - ``main``: the table of commands; ``lazy_group``: imports a command's module when it runs
 - ``output``: prints results and messages; ``failures``: turns errors into exit codes
 """
-
-from netdesc.cli.main import main
-
-__all__ = ["main"]

@@ -63,11 +63,13 @@ def _format_metrics(result: Evaluation) -> list[str]:
         has_step_labels = result.judged == "steps"
         of = " of the steps" if has_step_labels else ""
         by = f"by {result.measure}" if result.measure else "(all labels right)"
+        if result.classifier == "moving_window" and not has_step_labels:
+            by = "by the most frequent prediction of the steps"
         metrics.append(f"accuracy {result.score.accuracy:.2%}{of} {by}")
         metrics.append(f"mean confidence {result.score.confidence:.2%}")
         if result.score.undecided:
             noun = ("step " if result.score.undecided == 1 else "steps ") if has_step_labels else ""
-            metrics.append(f"{result.score.undecided:,} {noun}without a prediction (silent output)")
+            metrics.append(f"{result.score.undecided:,} {noun}without a prediction (all 0)")
     if result.matched is not None:
         metrics.append(
             f"{result.matched.met:,} of {result.matched.target_spikes:,} target spikes in the "

@@ -72,8 +72,8 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         except ValueError as error:
             hint = did_you_mean(subject, [*titles(), *kinds(), *NEURONS])
             raise click.UsageError(
-                f'"{subject}" is neither a code, nor a type of neuron, layer, loss or data, nor a '
-                f"document; {hint or 'netdesc explain lists the codes'}"
+                f'"{subject}" is neither a code, nor a type, nor a document; '
+                f"{hint or 'netdesc explain lists the codes'}"
             ) from error
     if output.as_json:
         output.print_json(entry)

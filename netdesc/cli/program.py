@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import NoReturn
 
-from netdesc.cli.main import main
+from netdesc.cli.exit_codes import INTERRUPTED
 
 _GC_THRESHOLDS = (50_000, 10, 10)
 """Arguments of ``gc.set_threshold``.
@@ -26,7 +26,11 @@ def program() -> NoReturn:
     gc.set_threshold(*_GC_THRESHOLDS)
     sys.unraisablehook = _repeat_interrupt
     try:
+        from netdesc.cli.main import main  # here, because Ctrl-C may come while it loads
+
         main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     finally:
         # Python would collect three more times at exit. netdesc leaves nothing to finalizers: it
         # closes each file where it writes it.
@@ -40,6 +44,8 @@ def _repeat_interrupt(ignored: sys.UnraisableHookArgs) -> None:
     The repetition comes from a thread, a little later, because it would be lost here, too.
     """
     if isinstance(ignored.exc_value, KeyboardInterrupt):
-        threading.Timer(_REPEAT_S, _thread.interrupt_main).start()
+        timer = threading.Timer(_REPEAT_S, _thread.interrupt_main)
+        timer.daemon = True
+        timer.start()
     else:
         sys.__unraisablehook__(ignored)

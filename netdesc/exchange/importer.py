@@ -235,13 +235,10 @@ def _list_assumptions(
         "training.optimizer": f"optimizer {_describe(TRAINING['optimizer'])}",
     }
     named = [_name(text, description, field) for field, text in texts.items()]
-    delayed = [
-        "an axonal delay step behind spikes, as with delay_shift=True in slayer "
-        f"(--set layers.{layer.name}.axonal_delay_step=false)"
-        for layer in graph.neuron_layers
-        if layer.delay
-    ]
-    return [*named, *_name_neuron_fields(description["neurons"]), *delayed[:1]]
+    names = [layer.name for layer in graph.neuron_layers if layer.delay]
+    options = " ".join(f"--set layers.{name}.axonal_delay_step=false" for name in names)
+    step = f"an axonal delay step behind spikes, as with delay_shift=True in slayer ({options})"
+    return [*named, *_name_neuron_fields(description["neurons"]), *([step] if names else [])]
 
 
 def _name(text: str, description: JsonObject, field: str) -> str:

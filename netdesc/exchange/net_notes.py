@@ -49,7 +49,7 @@ def _note_input(layer: NetLayer) -> tuple[list[str], list[str]]:
         return [] if layer.inputs is None else [f"input {shape}"], []
     unknown = "the file does not say the height and width of the input; "
     return [f"input {shape}, the smallest that fits"], [
-        f"{unknown}{shape} is the smallest that fits, and input.shape of the document changes it"
+        f"{unknown}{shape} is the smallest that fits; set input.shape in the document"
     ]
 
 

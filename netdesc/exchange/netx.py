@@ -24,8 +24,8 @@ from netdesc.exchange.net_synapses import (
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE
 
-Effect = Literal["fails", "differs"]
-"""netx does not load the layer, or runs another one."""
+Effect = Literal["needs input_shape", "differs", "fails"]
+"""netx needs an argument to load the layer, runs another layer, or does not load it."""
 
 
 class Problem(NamedTuple):
@@ -80,7 +80,8 @@ def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem
     if kind in REFUSED_TYPES:
         yield _fails(f"netx does not load {kind} layers")
     if layer.kind == "conv" and before is None:
-        yield _fails("netx needs an input layer before it, or input_shape as an argument")
+        text = "netx needs an input layer before it, or input_shape as an argument"
+        yield Problem("needs input_shape", text)
     has_neurons = isinstance(before, SynapticLayer)
     if layer.kind == "flatten" and has_neurons and len(before.output_shape) != 3:
         yield _fails("netx flattens [channels, height, width] only, and fails to load the file")

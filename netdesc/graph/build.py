@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from netdesc.description.models import CrossEntropy, Document, SynapticSection
@@ -39,12 +40,12 @@ def build_graph(document: Document) -> Graph:
         input_shape=document.input.shape,
         layers=tuple(layers),
         losses=document.losses,
-        classifier=_classifier(document, layers[-1]),
+        classifier=_classifier(document, layers),
         regularizers=document.regularizers,
     )
 
 
-def _classifier(document: Document, output: LayerNode) -> Classifier | None:
+def _classifier(document: Document, layers: Sequence[LayerNode]) -> Classifier | None:
     """Returns the document's classifier; by default, it decides by what the loss compares.
 
     Returns None if the loss compares the output with targets. States of neurons have no classes:
@@ -53,8 +54,8 @@ def _classifier(document: Document, output: LayerNode) -> Classifier | None:
     loss, section = document.main_loss, document.classifier
     if loss.learns_from != "labels":
         return None
-    neuron = getattr(output, "neuron", None)
-    is_graded = neuron is not None and neuron.equations().output is not None
+    neurons = [layer.neuron for layer in layers if isinstance(layer, SynapticNode)]
+    is_graded = bool(neurons) and neurons[-1].equations().output is not None
     is_softmax = isinstance(loss, CrossEntropy) or getattr(loss, "mode", "") == "softmax"
     decide = partial(Classifier, is_softmax=is_softmax or is_graded, is_graded=is_graded)
     if section is not None:

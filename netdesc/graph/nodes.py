@@ -241,8 +241,10 @@ class Classifier:
         """The words for what it compares, of which the class with the largest is predicted."""
         mean = "mean output" if self.is_graded else "spike rate"
         if self.window_steps is not None:
-            return f"{mean} of the last {self.window_steps:,} step{'s' * (self.window_steps > 1)}"
-        return {"max": "peak output", "last": "output in the last step"}.get(self.over, mean)
+            steps = "step" if self.window_steps == 1 else f"last {self.window_steps:,} steps"
+            return f"{mean} of the {steps}"
+        others = {"max": "peak output", "last": "output in the last step", "sum": "sum of outputs"}
+        return others.get(self.over, mean)
 
 
 @dataclass(frozen=True, slots=True)

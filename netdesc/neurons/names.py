@@ -57,8 +57,7 @@ def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterato
     known: set[str] = set()
     for name, place in declared(definition):
         if name in known:
-            message = f"There is an input or a parameter '{name}' already."
-            yield Mistake(place, message, f"{name}_")
+            yield Mistake(place, f"There is an input or a parameter '{name}' already.")
         elif (count := len(name)) > MAX_NAME_CHARACTERS:
             message = f"A name has at most {MAX_NAME_CHARACTERS} characters, and this has {count}."
             yield Mistake(place, message)
@@ -85,7 +84,7 @@ def state_mistakes(definition: Definition, equations: Collection[Equation]) -> I
             continue
         if name in places:
             message = f"'{name}' is a state, because an equation assigns it, and no parameter."
-            yield Mistake(places[name], message, f"{name}_")
+            yield Mistake(places[name], message)
             continue
         if (use := _reserved_use(name)) is not None:
             message = f"'{name}' is {use}, and cannot be a state."

@@ -7,7 +7,6 @@ None, too. So each mistake of a text is reported, and none is reported twice.
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial, reduce
 from itertools import pairwise
@@ -280,14 +279,14 @@ class Reader:
                 return state * share
             hint = _PRODUCT_HINTS.get(frozenset(types), "")
         elif number is not None and other.type is GRID:
-            if not float(number).is_integer():
-                state = self.source.text_of(node.right if number is a else node.left)
-                whole = 1 << (math.ceil(abs(number)) - 1).bit_length()
-                scaled = f"scaled({state}, {number / whole!r})"
-                message = "A state is multiplied by whole numbers, decays and factors alone."
-                return self.fail(node, message, scaled if whole == 1 else f"{whole} * {scaled}")
-            if abs(number) <= MAX_NUMBER:
+            if float(number).is_integer() and abs(number) <= MAX_NUMBER:
                 return scale(other, int(number))
+            state = self.source.text_of(node.right if number is a else node.left)
+            message = (
+                f"A state is multiplied by whole numbers up to {MAX_NUMBER}, decays and factors "
+                "alone."
+            )
+            return self.fail(node, message, _as_factor(state, number))
         return self.fail(node, f"{_both(a, b)} cannot be multiplied.{hint}")
 
     _READ: ClassVar[dict[type[ast.expr], Callable[..., Operand]]] = {
@@ -308,6 +307,15 @@ def complete(values: list[Expression | None]) -> list[Expression] | None:
 
 def _a(value: Operand) -> str:
     return value.type.value if isinstance(value, Expression) else "a number"
+
+
+def _as_factor(state: str, number: float) -> str | None:
+    """Returns how to multiply a state by a number of a size that factors may have."""
+    for whole in (1, 2, 4):
+        if 1 / STATE_UNIT <= abs(number) <= whole:
+            scaled = f"scaled({state}, {number / whole:.6g})"
+            return scaled if whole == 1 else f"{whole} * {scaled}"
+    return None
 
 
 def _both(a: Operand, b: Operand) -> str:

@@ -69,10 +69,9 @@ class SampleView:
 
 
 def epoch_slider(run: RunData) -> EpochSlider | None:
-    """Builds the slider over the epochs; None without snapshots, or if it does not spike."""
+    """Builds the slider over the epochs; None without snapshots or spikes of the last neurons."""
     snapshots = run.activity.snapshots if run.activity is not None else []
-    neuron = getattr(run.graph.layers[-1], "neuron", None)
-    if not snapshots or (neuron is not None and neuron.equations().spike is None):
+    if not snapshots or run.graph.neuron_layers[-1].neuron.equations().spike is None:
         return None
     alt = f"Output of the first sample after {plural(snapshots[-1].epochs, 'epoch')}"
     pictures = [raster_picture("Output", alt, each.output, WIDE) for each in snapshots]
@@ -148,7 +147,8 @@ def _decision(sample: Sample, classifier: Classifier | None) -> str:
     if sample.label is None or sample.prediction is None:
         return ""
     if sample.prediction < 0:
-        return f"No prediction, because the output is silent. Label: class {sample.label}."
+        measure = "output" if classifier is None else classifier.measure
+        return f"No prediction, because the {measure} of all is 0. Label: class {sample.label}."
     is_right = sample.prediction == sample.label
     verdict = "correct" if is_right else f"wrong, the label is class {sample.label}"
     tied = _tied_classes(sample, classifier)

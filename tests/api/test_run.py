@@ -11,7 +11,7 @@ import torch
 from support.exchange_samples import document
 
 import netdesc
-from netdesc.cli import main
+from netdesc.cli.main import main
 from netdesc.events import EventFileError, read_events
 
 pytestmark = pytest.mark.usefixtures("reference_engine")

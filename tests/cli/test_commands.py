@@ -111,7 +111,7 @@ def test_schema_write_then_check(netdesc: Netdesc, tmp_path: Path) -> None:
 def test_explain(netdesc: Netdesc) -> None:
     assert "ND101" in netdesc("explain", "ND101").out
     assert netdesc("explain", "101").out == netdesc("explain", "nd101").out
-    assert "neuron" in netdesc("explain", "nosuch").err
+    assert '"alif"' in netdesc("explain", "alfi").err
     unknown = netdesc("explain", "ND999")
     assert unknown.code == 2
     assert "ND999" in unknown.err

@@ -16,9 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.cli_process import netdesc_process
 
-from netdesc.cli import main
 from netdesc.cli.completion_values import complete_override
-from netdesc.cli.main import netdesc
+from netdesc.cli.main import main, netdesc
 from netdesc.description import check
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.resources import shipped

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from netdesc.cli import init, main, scaffold
+from netdesc.cli import init, scaffold
+from netdesc.cli.main import main
 from netdesc.description import check, schema_text
 from netdesc.description.json.reader import parse
 from netdesc.description.json_pointer import lookup

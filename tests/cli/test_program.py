@@ -31,7 +31,8 @@ def test_loading_and_leaving_hardly_look_for_garbage():
 
 
 _LOST = """
-import signal, sys, time
+import signal, time
+from netdesc.cli import main
 from netdesc.cli.program import program
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
@@ -46,7 +47,7 @@ def open_network(*_args, **_options):
     for _ in range(1000):
         time.sleep(0.01)
 
-sys.modules["netdesc.cli.main"].netdesc.main = open_network
+main.netdesc.main = open_network
 program()
 """
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.report_samples import write_run
 
-from netdesc.cli import main
+from netdesc.cli.main import main
 from netdesc.events import atomic_path, from_dense, read_events, write_events
 from netdesc.events.atomic_write import NoFileError, remove_abandoned
 

@@ -72,7 +72,7 @@ NEGATIVE = np.full((4, 4), -2, np.int32)
         ([dense(), dense(delay=DELAY), recurrent()], []),
         ([IMAGE, conv(weight=0)], []),
         ([recurrent(own=0)], []),
-        ([conv()], [(0, "fails", "input layer")]),
+        ([conv()], [(0, "needs input_shape", "input layer")]),
         ([IMAGE, conv(), FlattenLayer(16)], []),
         ([FlattenLayer(4), dense(), FlattenLayer(4)], [(2, "fails", "flattens")]),
         ([IMAGE, conv("pool")], [(1, "fails", "pool")]),

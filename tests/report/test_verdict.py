@@ -212,7 +212,7 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     assert (none.count, none.share, none.is_right) == (5, 0.5, False)
     text = render(build_page(run))
     assert '<th scope="col" class="n">none</th>' in text
-    assert "because the output was silent: 8, counted as wrong." in text
+    assert "was 0 for all classes: 8, counted as wrong." in text
 
 
 @pytest.mark.parametrize("silent", [0, 50])

@@ -47,7 +47,8 @@ def describe_defaults(
     ``training_set`` still has the samples that ``validation_split`` sets aside.
     """
     data = document.model_dump(mode="json")
-    origins = dict(origins) | dict.fromkeys(_unused_widths(document), "unused")
+    unused = {*_unused_widths(document)}
+    origins = {path: origin for path, origin in origins.items() if path not in unused}
     is_drawn = document.weights is None
     layer = {path: _LAYER[path] for path in _LAYER if is_drawn or "weight_scale" not in path}
     return [

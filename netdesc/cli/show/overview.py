@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
@@ -65,7 +65,7 @@ class NetxView(NamedTuple):
     """What netx, lava-dl's loader of ``.net`` files, makes of a network."""
 
     effects: dict[str, str]
-    """Name of a layer -> ``loads``, ``differs`` (another one runs), ``fails``, ``needs …``."""
+    """Name of a layer -> ``loads``, one of ``Effect``."""
     warnings: list[str]
 
 
@@ -125,7 +125,7 @@ def _add_netx(overview: Overview, path: Path) -> Overview:
     """Adds what netx makes of the layers of a ``.net`` file; a warning if it cannot be read."""
     from netdesc.exchange import NetFileError, read_net
     from netdesc.exchange.export import is_part_of_next
-    from netdesc.exchange.netx import netx_problems, netx_warnings
+    from netdesc.exchange.netx import Effect, netx_problems, netx_warnings
 
     try:
         net, _, notes = read_net(path)
@@ -135,9 +135,8 @@ def _add_netx(overview: Overview, path: Path) -> Overview:
     names = [layer.name for layer in layers if not is_part_of_next(layer)]
     effects = dict.fromkeys([layer.name for layer in layers], "loads")
     problems = netx_problems(net, {index: each.netx for index, each in enumerate(notes)})
-    for problem in sorted(problems, key=lambda each: (each.effect, "input_shape" not in each.text)):
-        effect = "needs input_shape" if "input_shape" in problem.text else problem.effect
-        effects[names[problem.layer - len(net.layers)]] = effect
+    for problem in sorted(problems, key=lambda each: get_args(Effect).index(each.effect)):
+        effects[names[problem.layer - len(net.layers)]] = problem.effect
     return replace(overview, netx=NetxView(effects, netx_warnings(net, problems, names)))
 
 

@@ -56,8 +56,8 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
             reason, hint = "nothing that is handed on depends on it", "leave it out"
             if name in live:
                 reason = (
-                    "none passes through stop(…), the value of straight_through(…), or a "
-                    "comparison other than the first of spike"
+                    "none passes through stop(…), the value of straight_through(…), a product with "
+                    "0, or a comparison other than the first of spike"
                 )
             if name not in idle_if_exact:
                 reason = "only resets read it, and gradients pass as if there were no resets"

@@ -23,17 +23,22 @@ RANGES: dict[ParameterKind, tuple[int, int]] = {"decay": (0, 1), "factor": (-1, 
 def check(context: Context) -> Found:
     """A decay is the share of a state that is lost in a step, from 0 to 1. A factor is what a state
     is multiplied by, from -1 to 1. Training clamps a learnt value to the range that netdesc explain
-    names for it, so that it must begin there.
+    names for it, so that a number of equations must begin there.
 
     Write a number in the range, or leave the name out of learn.
     """
     for each in context.neuron_parameters():
         low, high = RANGES.get(each.kind, (-math.inf, math.inf))
-        message, hint = "the {0.kind} {1:g} is not between {2:g} and {3:g}", ""
-        if each.name in each.neuron.learn:
-            low, high = each.neuron.learnable().get(each.name, (low, high))
-            message = '"{0.name}" begins at {1:g}, and training keeps it between {2:g} and {3:g}'
-            hint = "begin in this range, or leave the name out of learn"
+        learnt = each.neuron.learnable() if each.name in each.neuron.learn else {}
+        least, most = learnt.get(each.name, (low, high))
         for parts, end in each.ends:
             if not low <= end <= high:
-                yield RuleDiagnostic(parts, message.format(each, end, low, high), hint=hint)
+                message = f"the {each.kind} {end:.10g} is not between {low} and {high}"
+                yield RuleDiagnostic(parts, message)
+            elif not least <= end <= most:
+                yield RuleDiagnostic(
+                    parts,
+                    f'"{each.name}" begins at {end:.10g}, and training keeps it between '
+                    f"{least:.10g} and {most:.10g}",
+                    hint="begin in this range, or leave the name out of learn",
+                )

@@ -98,7 +98,8 @@ class NeuronSection(Section):
         default="ignore",
     )
     graded: bool = field(
-        "True hands on the state that fires, in place of 1. Equations name a value in output.",
+        "True hands on the state that fires, in place of 1. Neurons of type equations have "
+        "output instead.",
         default=False,
     )
 

@@ -30,9 +30,10 @@ class EquationParameter(Section):
 class EquationNeuron(NeuronSection):
     """Neuron that is defined by equations over integer states.
 
-    Equations of a step are read in order. A name that is assigned is a state, which starts at 0,
-    and is its new value from there on; before(u) is what the step before has left, behind its
-    reset. Inputs are rounded toward 0, numbers in equations to the nearest, to multiples of 1/4096.
+    A name that an equation assigns is a state, 0 at first. Equations of a step are read in order:
+    behind its equation, a name means the new value. before(u) is what the step before has left,
+    after its reset. Inputs are rounded toward 0, and numbers in equations to the nearest, to
+    multiples of 1/4096.
     """
 
     source = "the document"
@@ -44,9 +45,7 @@ class EquationNeuron(NeuronSection):
         example={"leak": {"kind": "decay", "value": 0.1}},
     )
     inputs: tuple[str, ...] = field(
-        "Names of one or two inputs. A layer has weights of its own for each.",
-        default=("x",),
-        max_length=2,
+        "Names of one or two inputs, each with its own weights.", default=("x",), max_length=2
     )
     step: tuple[str, ...] = field(
         "Equations of a step.", example=["v = decay(v, leak) + x"], min_length=1

@@ -122,11 +122,11 @@ LINE_BUDGETS = {
     "comparing": 600,
     "bench": 2_085,
     "api": 1_920,
-    "cli": 4_735,
+    "cli": 4_740,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_505
+MAX_PACKAGE_LINES = 56_510
 MAX_TEST_LINES = 39_140
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import _thread
+import contextlib
 import gc
+import os
+import signal
 import sys
-import threading
+from types import FrameType
 from typing import NoReturn
 
 from netdesc.cli.exit_codes import INTERRUPTED
@@ -18,13 +20,12 @@ defaults the garbage collector traverses them repeatedly and frees nothing, whic
 the time of a short run. Training creates no reference cycles, so it does not need the collector.
 """
 
-_REPEAT_S = 0.01
-
 
 def program() -> NoReturn:
     """Runs the command line with settings that make start and exit fast."""
     gc.set_threshold(*_GC_THRESHOLDS)
-    sys.unraisablehook = _repeat_interrupt
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         from netdesc.cli.main import main  # here, because Ctrl-C may come while it loads
 
@@ -38,14 +39,16 @@ def program() -> NoReturn:
         gc.freeze()
 
 
-def _repeat_interrupt(ignored: sys.UnraisableHookArgs) -> None:
-    """Repeats a Ctrl-C that Python has lost, as in ``__del__`` or in the callback of a weak set.
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    """Ends the process while packages load, and raises KeyboardInterrupt at any other time.
 
-    The repetition comes from a thread, a little later, because it would be lost here, too.
+    Loading may catch an exception, as torch does that of numpy, or lose it in a callback, and go on
+    with half a package. There is nothing to save at this time.
     """
-    if isinstance(ignored.exc_value, KeyboardInterrupt):
-        timer = threading.Timer(_REPEAT_S, _thread.interrupt_main)
-        timer.daemon = True
-        timer.start()
-    else:
-        sys.__unraisablehook__(ignored)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            with contextlib.suppress(OSError):
+                os.write(2, b"interrupted\n")
+            os._exit(INTERRUPTED)
+        frame = frame.f_back
+    raise KeyboardInterrupt

@@ -45,9 +45,10 @@ ROUNDING = "rounding", "their states are rounded differently"
 """The reason for a difference if there is no other, and its explanation."""
 
 EXACT_SUM = 2 * MAX_EXACT_FLOAT32 // (STATE_UNIT * WEIGHT_UNIT)
-"""Largest sum, in threshold units, that float32 holds exactly of graded outputs times weights.
+"""Largest exact float32 sum of graded outputs times weights, in threshold units.
 
-These are even numbers of the unit 2^-18."""
+The products are even numbers of the unit 2^-18.
+"""
 
 MAX_SHIFT = 8
 """Outputs that are equal so many steps earlier or later differ in timing only."""
@@ -358,7 +359,7 @@ def _float_fault(
         sums_T = each_TBN.flatten(2)[:, 0, neuron]
         if (sums_T * WEIGHT_UNIT % 1).any():  # sums of spikes are multiples, which are exact
             return "float32", (
-                f"float32 rounds sums of graded outputs times weights of which a part is beyond "
+                "float32 rounds sums of graded outputs times weights of which a part is beyond "
                 f"{EXACT_SUM}, and integers do not: train with smaller weights or smaller outputs"
             )
     return None

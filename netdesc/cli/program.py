@@ -40,7 +40,7 @@ def program() -> NoReturn:
 
 
 def _interrupt(_number: int, frame: FrameType | None) -> None:
-    """Ends the process while packages load, and raises KeyboardInterrupt at any other time.
+    """Handles Ctrl-C: ends the process while packages load, else raises KeyboardInterrupt.
 
     Loading may catch an exception, as torch does that of numpy, or lose it in a callback, and go on
     with half a package. There is nothing to save at this time.

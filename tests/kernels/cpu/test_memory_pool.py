@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -124,3 +124,20 @@ def test_threads_get_different_memory():
     for thread in threads:
         thread.join()
     assert len({array.ctypes.data for array in found}) == 200
+
+
+@given(
+    threads=st.integers(1, 8),
+    numbers=st.integers(1, 100),
+    kind=st.sampled_from([np.int32, np.float32, np.float64]),
+)
+def test_threads_write_to_different_cache_lines(threads, numbers, kind):
+    rows = MemoryPool().allocate_per_thread(threads, numbers, kind)
+    assert len(rows) == threads
+    assert rows.shape[1] >= numbers
+    lines = [
+        line
+        for row in rows
+        for line in range(row.ctypes.data // 64, (row.ctypes.data + row.nbytes - 1) // 64 + 1)
+    ]
+    assert len(lines) == len(set(lines))

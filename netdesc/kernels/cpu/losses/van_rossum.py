@@ -19,7 +19,7 @@ import torch
 from netdesc.kernels import van_rossum_coefficients
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
-from netdesc.kernels.cpu.runtime.memory_pool import allocate, flat, scalar
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread, flat, scalar
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
@@ -118,12 +118,12 @@ class _Scratch(NamedTuple):
         vectors = -(-columns // LANES)
         tile_columns = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
         slots = tile_columns // LANES * _slots.py_func(filter)
-        # Only f is so large that the pool pays.
         return cls(
-            allocate((threads, steps * min(tile_columns, columns)), kind),
-            np.empty((threads, slots), kind),
-            np.empty((threads, tile_columns), kind), np.empty((threads, tile_columns)),
-        )  # fmt: skip
+            allocate_per_thread(threads, steps * min(tile_columns, columns), kind),
+            allocate_per_thread(threads, slots, kind),
+            allocate_per_thread(threads, tile_columns, kind),
+            allocate_per_thread(threads, tile_columns, np.float64),
+        )
 
 
 class _Tile(NamedTuple):

@@ -73,6 +73,22 @@ class MemoryPool:
         size = math.prod(shape) * _ITEM_BYTES[dtype]
         if size <= _MAX_NUMPY_BYTES:
             return np.empty(shape, dtype)
+        return self._take(shape, dtype, size)
+
+    def allocate_per_thread(
+        self, threads: int, numbers: int, dtype: type[np.generic]
+    ) -> np.ndarray:
+        """Returns scratch memory with arbitrary contents: a row of ``numbers`` for each thread.
+
+        Rows are aligned to 64 bytes, and longer if ``numbers`` do not fill their last cache line:
+        cores that write to the same line at the same time slow each other down.
+        """
+        item = _ITEM_BYTES[dtype]
+        row = -(-numbers * item // _ALIGNMENT) * _ALIGNMENT
+        return self._take((threads, row // item), dtype, threads * row)
+
+    def _take(self, shape: tuple[int, ...], dtype: type[np.generic], size: int) -> np.ndarray:
+        """Returns an array in a free buffer of ``size`` bytes, or in a new one."""
         with self._lock:
             self._requests += 1
             for buffer in self._buffers.get(size, ()):
@@ -110,6 +126,7 @@ class MemoryPool:
 
 _pool = MemoryPool()
 allocate = _pool.allocate
+allocate_per_thread = _pool.allocate_per_thread
 trim = _pool.trim
 
 

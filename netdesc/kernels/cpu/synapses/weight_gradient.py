@@ -6,7 +6,7 @@ import numpy as np
 
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.layout import sample_of
-from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 from netdesc.kernels.cpu.spikes.event_list import Events
@@ -25,7 +25,7 @@ def weight_gradient_by_events(
     outputs, inputs = weight_OI.shape
     by_input = order_by_input(events, inputs, outputs, RUN_STEPS)
     grad_OI = allocate((outputs, inputs), np.float32)
-    sums = allocate((thread_count_for(outputs), inputs * LANES), np.float32)
+    sums = allocate_per_thread(thread_count_for(outputs), inputs * LANES, np.float32)
     weights = WeightMemory(weight_OI, *half_limits(None), grad_OI)
     _sum_by_events(grad_z_TBN, events, by_input, weights, sums, np.zeros(1, np.int64))
     return grad_OI

@@ -11,7 +11,7 @@ import numpy as np
 from netdesc.kernels import quantization
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
-from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast, nearest, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
@@ -83,7 +83,7 @@ def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
     """
     outputs, inputs = weight_OI.shape
     weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
-    scratch = np.empty((set_thread_count(), LANES), np.int32)
+    scratch = allocate_per_thread(set_thread_count(), LANES, np.int32)
     _quantize_all(weight_OI, *half_limits(bits), weight_VIN, scratch)
     return weight_VIN
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from netdesc.kernels.cpu.gemm.gemm import allocate_product_memory
 from netdesc.kernels.cpu.gemm.gemm_packing import TILE_COLUMNS, TILE_ROWS
-from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 from netdesc.kernels.cpu.spikes.event_list import Events
@@ -137,7 +137,8 @@ def backward_to_current(
     kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
     work = layer_shape(shape, neurons.delay, set_thread_count(), MAX_TILE)
     grads = [allocate(shape, np.float32) for _ in neurons.program.inputs]
-    scratch = allocate((work.threads * work.tile * kernels.SLOTS * LANES,), np.float32)
+    size = work.tile * kernels.SLOTS * LANES
+    scratch = allocate_per_thread(work.threads, size, np.float32).reshape(-1)
     parameters, queue = _Parameters(neurons, shape), np.zeros(1, np.int64)
     flat = tuple(each.reshape(-1) for each in grads)
     activity = parameters.activity(stored, scratch)
@@ -166,12 +167,13 @@ def backward_with_feedback(
     rows = [allocate((steps * batch + TILE_ROWS, count), np.float32) for _ in weights_NN]
     slots = group * work.vectors * kernels.SLOTS * LANES
     nothing = np.empty((work.threads, 0), np.float32)
-    state = allocate((work.threads, slots), np.float32)
+    state = allocate_per_thread(work.threads, slots, np.float32)
     memory = BlockScratch(nothing, nothing, state, nothing, nothing)
     parameters = _Parameters(neurons, shape)
     panels = tuple(map(_panels, weights_NN))
     block = TILE_ROWS * len(panels[0]) * TILE_COLUMNS
-    feedback = Feedback(panels, allocate((work.threads, block), np.float32), np.empty(0, np.int32))
+    numbers = allocate_per_thread(work.threads, block, np.float32)
+    feedback = Feedback(panels, numbers, np.empty(0, np.int32))
     kernels.backward_with_feedback(
         upstream, neurons.parameters, parameters.activity(stored, _NO_VALUES),
         tuple(each.reshape(-1) for each in rows), feedback,
@@ -239,11 +241,12 @@ def _backward_of_layer(
     threads = thread_count_for(shape[2]) if inputs else set_thread_count()
     parameters, work = _Parameters(neurons, shape), layer_shape(shape, neurons.delay, threads, 1)
     rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
+    vectors = blocks.samples * blocks.vectors
     memory = BlockScratch(
-        allocate((threads, rows * blocks.vectors * LANES), np.float32),
-        allocate((threads, blocks.steps * LANES), np.float32),
-        allocate((threads, blocks.samples * blocks.vectors * kernels.SLOTS * LANES), np.float32),
-        allocate((threads, blocks.vectors * inputs * LANES), np.float32),
+        allocate_per_thread(threads, rows * blocks.vectors * LANES, np.float32),
+        allocate_per_thread(threads, blocks.steps * LANES, np.float32),
+        allocate_per_thread(threads, vectors * kernels.SLOTS * LANES, np.float32),
+        allocate_per_thread(threads, blocks.vectors * inputs * LANES, np.float32),
         allocate_product_memory(threads, rows, len(upstream.weight_KN), is_copied=False),
     )
     kernels.backward_of_layer(

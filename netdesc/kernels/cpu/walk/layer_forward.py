@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 from netdesc.kernels.cpu.spikes.event_list import Events
@@ -131,8 +131,8 @@ def forward_with_feedback(
     threads = set_thread_count()
     feedback = Feedback(
         tuple(each.reshape(-1) for each in rows),
-        np.zeros(threads * width, np.float32),
-        np.zeros(threads * width, np.int32),
+        allocate_per_thread(threads, width, np.float32).reshape(-1),
+        allocate_per_thread(threads, width, np.int32).reshape(-1),
     )
     memory.kernels.forward_with_feedback(inputs, feedback, *memory.arguments)
     return memory.result()
@@ -169,7 +169,8 @@ class _ForwardMemory:
         size = packed_items(shape) * LANES * stored_steps * slots
         self._stored = allocate((size,), np.int32)
         vectors = self.kernels.EXTENTS + 1 + work.tile * self.kernels.SLOTS
-        self._scratch = np.zeros((work.threads, vectors, LANES), np.int32)
+        self._scratch = allocate_per_thread(work.threads, vectors * LANES, np.int32)
+        self._scratch[:] = 0
         activity = ForwardActivity(
             *out, self._stored, stored_steps, int(keep), states.initial.reshape(-1),
             states.final.reshape(-1), self._scratch.reshape(-1),
@@ -178,6 +179,7 @@ class _ForwardMemory:
 
     def result(self) -> ForwardResult:
         """Returns the result after the kernel has run."""
-        extents = self._scratch[:, : len(self._program.states)].max(axis=(0, 2))
-        nonzero = int(self._scratch[:, self.kernels.EXTENTS, 0].sum())
+        vectors = self._scratch.reshape(len(self._scratch), -1, LANES)
+        extents = vectors[:, : len(self._program.states)].max(axis=(0, 2))
+        nonzero = int(vectors[:, self.kernels.EXTENTS, 0].sum())
         return ForwardResult(extents.astype(np.int64), nonzero, self._stored)

@@ -112,7 +112,7 @@ LINE_BUDGETS = {
     "graph": 660,
     "events": 2_120,
     "runs": 400,
-    "kernels": 10_455,
+    "kernels": 10_480,
     "modules": 2_000,
     "losses": 820,
     "training": 5_745,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_510
-MAX_TEST_LINES = 39_140
+MAX_PACKAGE_LINES = 56_535
+MAX_TEST_LINES = 39_160
 
 
 def line_count(folder: Path) -> int:

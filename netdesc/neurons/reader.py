@@ -114,6 +114,8 @@ class Reader:
         if abs(value * unit) > STATE_LIMIT:
             limit = STATE_LIMIT // unit
             return self.fail(node, f"This number is beyond the grid, which ends at ±{limit}.")
+        if value and not round(value * unit):
+            return self.fail(node, f"This number becomes 0 on the grid, whose unit is 1/{unit}.")
         return constant(round(value * unit), type)
 
     def read_alike(self, *nodes: ast.expr) -> list[Expression] | None:

@@ -67,7 +67,7 @@ class _Builder:
     def leaf(self) -> str:
         forms = [
             lambda: self.draw(st.sampled_from(self.inputs)),
-            lambda: self.choose("0", "0.5", "-1.25", "0.0001"),
+            lambda: self.choose("0", "0.5", "-1.25", "0.0002"),
             lambda: self.parameter("grid"),
         ]
         if self.states:

@@ -115,10 +115,10 @@ LINE_BUDGETS = {
     "kernels": 10_480,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_745,
+    "training": 5_755,
     "exchange": 3_200,
     "hardware": 1_320,
-    "report": 3_780,
+    "report": 3_785,
     "comparing": 600,
     "bench": 2_085,
     "api": 1_920,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_535
+MAX_PACKAGE_LINES = 56_545
 MAX_TEST_LINES = 39_160
 
 

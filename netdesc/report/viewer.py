@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -171,6 +171,7 @@ def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
 def _rates(sample: Sample, classifier: Classifier | None) -> Plot | None:
     if sample.rates is None or len(sample.rates) > 1000:
         return None
-    is_graded = classifier is not None and classifier.is_graded
-    title, unit = ("Output", "mean output") if is_graded else ("Spikes", "spikes per step")
+    measure = "" if classifier is None else replace(classifier, window_steps=None).measure
+    is_rate = measure in ("", "spike rate")
+    title, unit = ("Spikes", "spikes per step") if is_rate else ("Output", measure)
     return bars(f"{title} by class", "The label is orange.", sample.rates, sample.label, unit)

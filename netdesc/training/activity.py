@@ -6,8 +6,8 @@ The report draws its pictures from these arrays:
   ``part``: the split, ``train`` or ``validation``; ``samples``: the number of samples for the rates
 - ``input_k``, ``output_k`` and, if the data has targets, ``target_k``: the events of sample k,
   int32 [events, 2], each (step, row-major index of the neuron). If each sample has one label:
-  ``label_k``, ``prediction_k`` (-1 if the output is silent) and ``rates_k``, the spikes per step of
-  each class, float32 [classes]
+  ``label_k``, ``prediction_k`` (-1 if the output is silent) and ``rates_k``, what the
+  classifier compares, by default spikes per step, float32 [classes]
   Inputs and outputs that are real numbers have no events
 - ``values_k`` and ``goals_k``, if samples have target values: the output, float32 [steps, neurons]
   of the first neurons, and its targets, [steps, neurons] or [1, neurons]
@@ -32,9 +32,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from netdesc.graph import Graph
+from netdesc.losses import Classifier
 from netdesc.training.activity_probe import MAX_EVENTS, ActivityProbe, NamedArrays, raster
 from netdesc.training.batches import Batches
 from netdesc.training.errors import DataError
@@ -68,7 +68,7 @@ class ActivityRecorder:
         batches: Batches,
         part: str,
         epochs: int,
-        classifier: nn.Module | None = None,
+        classifier: Classifier | None = None,
     ) -> None:
         self.path = path
         self.part = part

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from netdesc.graph import Graph
 from netdesc.kernels.engine import use_engine
+from netdesc.losses import Classifier
 from netdesc.losses.rates import rates
 from netdesc.modules import build
 from netdesc.training.batches import Batch
@@ -48,6 +49,8 @@ class ActivitySnapshot:
 
     None if samples have no labels, or a label per step.
     """
+    compared_BC: Tensor | None
+    """What the classifier compares; spikes per step if it predicts in each step."""
 
     def is_wrong(self, sample: int) -> bool:
         """Whether the predicted class of a sample differs from its label.
@@ -78,17 +81,17 @@ class ActivitySnapshot:
         for name, spikes_TBN in self.hidden_TBN.items():
             limit = MAX_EVENTS // len(self.hidden_TBN)
             arrays |= raster(f"hidden_{number}_{name}", spikes_TBN[:, sample], limit)
-        if self.predictions is not None:
+        if self.predictions is not None and self.compared_BC is not None:
             arrays[f"label_{number}"] = np.int32(self.batch.target[sample].item())
             arrays[f"prediction_{number}"] = np.int32(self.predictions[sample])
-            arrays[f"rates_{number}"] = rates(self.output_TBN)[sample].cpu().numpy()
+            arrays[f"rates_{number}"] = self.compared_BC[sample].cpu().numpy()
         return arrays
 
 
 class ActivityProbe:
     """A copy of the network in evaluation mode, whose layers count their spikes."""
 
-    def __init__(self, graph: Graph, device: torch.device, classifier: nn.Module | None) -> None:
+    def __init__(self, graph: Graph, device: torch.device, classifier: Classifier | None) -> None:
         self._graph, self._classifier = graph, classifier
         self._network = build(graph).to(device).eval()
         self._spikes: dict[str, NDArray[np.float64]] = {}
@@ -115,13 +118,16 @@ class ActivityProbe:
     def __call__(self, batch: Batch) -> ActivitySnapshot:
         self._network.reset_state()
         output_TBN = self._network(batch.input_TBN)
-        predictions = None
+        predictions = compared = None
         if self._classifier is not None and batch.target.dim() == 1:
             assert self._graph.classes is not None
-            classes = self._classifier(output_TBN)
+            classes, compared = self._classifier(output_TBN), self._classifier.values(output_TBN)
             predictions = decide(classes, batch.target, self._graph.classes).cpu().numpy()
+            if compared.dim() == 3:
+                compared = rates(output_TBN)
         hidden_TBN, self._hidden_TBN = self._hidden_TBN, {}  # not kept until the next call
-        return ActivitySnapshot(batch, dict(self._spikes), output_TBN, hidden_TBN, predictions)
+        counts = dict(self._spikes)
+        return ActivitySnapshot(batch, counts, output_TBN, hidden_TBN, predictions, compared)
 
     @torch.no_grad()
     def traces(self, batch: Batch) -> NamedArrays:

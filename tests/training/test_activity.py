@@ -283,13 +283,16 @@ def test_a_diverged_run_has_the_activity_of_its_best_weights(tmp_path: Path) -> 
     assert all(math.isfinite(rate) for rate in found["rate_output"])
 
 
-@pytest.mark.parametrize("window_steps", [None, 4])
-def test_predictions_match_the_rasters(tmp_path: Path, window_steps: int | None) -> None:
+WINDOW = {"classifier": {"type": "moving_window", "window_steps": 4}}
+LAST = {"loss": {"type": "cross_entropy", "over": "last"}}
+
+
+@pytest.mark.parametrize("changes", [{"classifier": {"type": "rate"}}, WINDOW, LAST])
+def test_predictions_match_the_rasters(tmp_path: Path, changes: dict[str, Any]) -> None:
     """After one epoch of slow learning, labels and predictions differ."""
-    window = {"type": "moving_window", "window_steps": window_steps}
     path = write_classify_task(
         tmp_path / "task",
-        classifier={"type": "rate"} if window_steps is None else window,
+        **changes,
         training={"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1e-9}},
     )
     found = read_activity(
@@ -303,12 +306,13 @@ def test_predictions_match_the_rasters(tmp_path: Path, window_steps: int | None)
         output_TN = np.zeros((12, CLASSES), np.float32)
         output_TN[tuple(found[f"output_{k}"].T)] = 1
         prediction = classifier(torch.from_numpy(output_TN)[:, None])
-        if window_steps is not None:
+        if changes == WINDOW:
             prediction = majority(prediction, CLASSES)
         predictions.append(prediction.item())
         assert found[f"label_{k}"] == labels[k]
         assert found[f"prediction_{k}"] == predictions[k]
-        assert found[f"rates_{k}"] == pytest.approx(output_TN.mean(0))
+        compared = output_TN[-1] if changes == LAST else output_TN.mean(0)
+        assert found[f"rates_{k}"] == pytest.approx(compared)
         assert f"target_{k}" not in found
     assert predictions != labels[: len(predictions)].tolist()
 

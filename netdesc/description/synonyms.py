@@ -52,6 +52,7 @@ _MEANINGS = (
     ("learn", '["voltage_decay"]', "learn_beta"),
     ("learn", '["current_decay"]', "learn_alpha"),
     ("threshold", "", "thr thresh v_thr theta v_th vth v_threshold"),
+    ("window_steps", "", "moving_window"),
     ("steps", "", "t num_steps n_steps time_steps timesteps duration sim_time nb_steps"),
     ("step_ms", "", "dt dt_ms time_step timestep"),
     ("channels", "", "out_channels filters out_features"),

@@ -197,8 +197,8 @@ class Group:
         """Reads numbers of any type as int32. NetFileError if one is not a 32-bit integer."""
         values = self._numbers(name)
         if values.dtype.kind == "f":
-            values = values.astype(np.float64)  # which holds the limits below
             with np.errstate(invalid="ignore"):
+                values = values.astype(np.float64)  # which holds the limits below
                 self._require(name, values, np.isfinite(values), "a number")
                 self._require(name, values, values == np.trunc(values), "a whole number")
         limits = np.iinfo(np.int32)

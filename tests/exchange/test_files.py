@@ -154,6 +154,7 @@ BAD_LAYERS = [
     ("weight", WEIGHT / 4),
     ("weight", WEIGHT * np.nan),
     ("weight", np.full((2, 3), -np.inf)),
+    ("weight", np.full((2, 3), 0x7F800001, "u4").view("f4")),  # casting it makes numpy warn
     ("weight", WEIGHT * 1e30),
     ("weight", np.array([[b"a"]])),
     ("weight", WEIGHT * 1j),
@@ -203,6 +204,7 @@ BAD_LAYERS = [
 ]
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("dataset", "value"), BAD_LAYERS)
 def test_the_error_names_the_dataset_of_an_invalid_layer(
     tmp_path: Path, dataset: str, value

@@ -93,7 +93,7 @@ def _check_arrays(parts: Parts, loss: OneLoss, data: Arrays) -> Found:
     if loss.learns_from == "labels":
         hint += f', or remove "{field}" from data'
     elif field == "labels":
-        hint = f"add {_field_of(loss)} to data: the name of the array with the {loss.learns_from}"
+        hint += f", or add {_field_of(loss)} to data: the array with the {loss.learns_from}"
     yield RuleDiagnostic(
         (*parts, "type"),
         f"{loss.type} learns from {loss.learns_from}, and the samples of arrays have {found}",

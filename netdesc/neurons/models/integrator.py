@@ -25,7 +25,8 @@ class Integrator(NeuronSection):
     voltage_decay: Decay = decay_field("Share of the voltage lost per step.", default=0.0)
     fine_units: bool = field(
         "True adds up the graded values of a sigma-delta network exactly, as netx does, up to 32 "
-        "on the device; false cuts what arrives in a step to 1/4096, up to 2048 on the device.",
+        "on the device; false cuts what arrives in a step to 1/4096, up to 2048 on the device. "
+        "What is handed on is cut to 1/4096.",
         default=False,
     )
 

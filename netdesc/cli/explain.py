@@ -21,12 +21,13 @@ def _complete_subject(
     from click.shell_completion import CompletionItem
 
     from netdesc.description.codes.explain import titles
-    from netdesc.description.kind_text import kinds
+    from netdesc.description.kind_text import kinds, sections
     from netdesc.description.model_structure import doc_line
     from netdesc.description.neuron_text import NEURONS
 
     known = titles() | dict.fromkeys(NEURONS, "a neuron")
-    known |= {kind: doc_line(models[0]) for kind, models in kinds().items()}
+    words = sections() | kinds()
+    known |= {word: doc_line(models[0]) for word, models in words.items() if word not in known}
     return [
         CompletionItem(name, help=title)
         for name, title in known.items()
@@ -36,20 +37,21 @@ def _complete_subject(
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc explain ND101\n  netdesc explain cuba\n"
-    "  netdesc explain conv\n  netdesc explain examples/own_neuron.json mine\n  netdesc explain"
+    "  netdesc explain conv\n  netdesc explain training\n"
+    "  netdesc explain examples/own_neuron.json mine\n  netdesc explain"
 )
 @click.argument("subject", required=False, shell_complete=_complete_subject)
 @click.argument("name", required=False)
 @options.json
 def explain(output: Output, subject: str | None, name: str | None) -> None:
-    """Print cause, example and fix of a diagnostic's code, a neuron's equations, or a type's
-    fields.
+    """Print cause, example and fix of a diagnostic's code, a neuron's equations, or what a word of
+    a document means.
 
-    SUBJECT is a code, a type of neuron, layer, loss or another object, or a document of which NAME
-    is a neuron or a layer. Without SUBJECT, list all codes.
+    SUBJECT is a code, a type of neuron, layer, loss or another object, a section, a field, or a
+    document of which NAME is a neuron or a layer. Without SUBJECT, list all codes.
     """
     from netdesc.description.codes.explain import explain, record, titles
-    from netdesc.description.kind_text import kind_record, kind_text, kinds
+    from netdesc.description.kind_text import fields, word_record, word_text, words
     from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
     from netdesc.description.spelling import did_you_mean
 
@@ -60,19 +62,21 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         else:
             output.print(*(f"{each}  {title}" for each, title in titles().items()))
         return
+    if name in fields() and subject in (*words(), *NEURONS):
+        subject, name = name, None
     is_example = subject in NEURONS and name is None
     if is_example or name is not None or subject.endswith(".json"):
         neuron = example_neuron(subject) if is_example else _neuron_of(subject, name)
         text, entry = neuron_text(neuron, is_example=is_example), neuron_record(neuron)
-    elif subject in kinds():
-        text, entry = kind_text(subject), kind_record(subject)
+    elif subject in words():
+        text, entry = word_text(subject), word_record(subject)
     else:
         try:
             text, entry = explain(subject), record(subject)
         except ValueError as error:
-            hint = did_you_mean(subject, [*titles(), *kinds(), *NEURONS])
+            hint = did_you_mean(subject, [*titles(), *words(), *NEURONS])
             raise click.UsageError(
-                f'"{subject}" is neither a code, nor a type, nor a document; '
+                f'"{subject}" is neither a code, nor a word of documents, nor a document; '
                 f"{hint or 'netdesc explain lists the codes'}"
             ) from error
     if output.as_json:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
+from netdesc.description.kind_text import field_records, field_text
 from netdesc.description.rules.share_range import RANGES
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.equations import read
@@ -94,6 +95,7 @@ def neuron_record(neuron: NeuronSection) -> dict[str, Any]:
             for name, kind in neuron.value_kinds().items()
         },
         "derived": {name: neuron.parameter_kinds()[name] for name in derived},
+        "fields": [each for each in field_records(type(neuron)) if each["name"] not in values],
         "source": neuron.source,
     }
 
@@ -131,7 +133,7 @@ def _range_text(limits: dict[str, float]) -> str:
 def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> str:
     """Returns equations, states, parameters and source of a neuron as text.
 
-    Of an example, the other choices of its options are shown in place of values.
+    Of an example, the other choices of its options are shown in place of values, and other fields.
     """
     record = neuron_record(neuron)
     equations = asdict(neuron.equations())
@@ -164,6 +166,10 @@ def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> 
         lines += [f"    {kind}: {text}" for kind, text in KIND_TEXTS.items()]
         lines += ["", "functions"]
         lines += [f"    {signature(name)}: {text}" for name, text in FUNCTION_TEXTS.items()]
+    if is_example:
+        lines += ["", "other fields"]
+        for each in record["fields"]:
+            lines += textwrap.indent(field_text(each, width - 4), "    ").splitlines()
     return "\n".join([*lines, *(["", f"source: {record['source']}"] if record["source"] else [])])
 
 

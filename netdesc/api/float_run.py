@@ -38,13 +38,11 @@ def run_layers(
 
     names = [layer.name for layer in model.graph.layers]
     hooks = [model.layers[name].register_forward_hook(hook_of(name)) for name in names]
-    was_training, device = model.training, next(model.parameters()).device
-    model.eval()
-    model.reset_state()
+    device = next(model.parameters()).device
     try:
-        return model(torch.from_numpy(input_TN).unsqueeze(1).to(device))
+        with model.evaluating():
+            return model(torch.from_numpy(input_TN).unsqueeze(1).to(device))
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
 

@@ -117,7 +117,8 @@ def train(
     if not isinstance(functions, Sequence) or not all(callable(each) for each in functions):
         raise TypeError(f"callbacks must be a function or a list of functions, not {callbacks!r}")
     settings = Settings(run_dir, resume, device, progress, data, functions, **rare)
-    return train_network(network, settings, warnings.warn)
+    with torch.inference_mode(False), torch.enable_grad():
+        return train_network(network, settings, warnings.warn)
 
 
 def _unknown_argument(name: str) -> str:

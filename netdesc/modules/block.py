@@ -242,8 +242,8 @@ class SynapticBlock(Block):
     def _warn_of_nan(self) -> None:
         # Numpy adds on one thread. The sum is also NaN if it holds infinities of both signs.
         with np.errstate(invalid="ignore", over="ignore"):
-            synapses = self.synapses.values()
-            total = sum(float(each.weight.detach().numpy().sum()) for each in synapses)
+            weights = [each.weight.detach() for each in self.synapses.values()]
+            total = sum(float(w.numpy().sum()) for w in weights if w.dtype is torch.float32)
         if math.isnan(total):
             warnings.warn(
                 f'a weight of layer "{self._name}" is NaN, or several are infinite: the network '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -209,6 +210,24 @@ class Network(nn.Module):
         for _, block in self.blocks():
             block.neuron.kept_states = []
 
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Within the block, the network is in evaluation mode, and its neurons begin at 0.
+
+        After it, each module has its mode again, and each neuron the states that it keeps.
+        """
+        modes = [(module, module.training) for module in self.modules()]
+        kept = [(block.neuron, block.neuron.kept_states) for _, block in self.blocks()]
+        self.eval()
+        self.reset_state()
+        try:
+            yield
+        finally:
+            for module, is_training in modes:
+                module.training = is_training
+            for neuron, states in kept:
+                neuron.kept_states = states
+
     def _segments(self) -> list[list[str]]:
         """Groups the names of all layers, in order, into segments (see ``kernels.segments``).
 
@@ -296,11 +315,11 @@ class Network(nn.Module):
 
     def needs(self) -> set[Need]:
         """Returns what the network needs of the CPU engine, in training and outside of it."""
-        found, is_training = set[Need](), self.training
-        for mode in (True, False):
-            self.train(mode)
-            found |= {need for _, block in self.blocks() for need in block.needs()}
-        self.train(is_training)
+        found = set[Need]()
+        with self.evaluating():
+            for mode in (True, False):
+                self.train(mode)
+                found |= {need for _, block in self.blocks() for need in block.needs()}
         return found
 
     def project(self) -> None:
@@ -320,8 +339,10 @@ class Network(nn.Module):
         state = self.state_dict()
         for name, block in self.blocks():
             for path, part in block.synapses.items():
-                if part.gain is not None or part.mask is not None:
-                    state[f"layers.{name}.{path}.weight"] = part.folded()
+                weight = f"layers.{name}.{path}.weight"
+                # Torch's pruning and parametrizations compute the weight of other tensors.
+                if part.gain is not None or part.mask is not None or weight not in state:
+                    state[weight] = part.folded()
                     state.pop(f"layers.{name}.{path}.gain", None)
         return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
@@ -346,4 +367,4 @@ class Network(nn.Module):
 def build(graph: nodes.Graph, seed: int | None = None) -> Network:
     """Builds the torch module of a graph. ``seed`` determines all that is drawn at random."""
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    return Network(graph, generator)
+    return Network(graph, generator).float()  # also if torch's default is float64

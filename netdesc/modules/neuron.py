@@ -89,6 +89,9 @@ class Neurons(nn.Module):
         """States after the last call outside training, of neurons that keep them."""
 
     def __setattr__(self, name: str, value: Any) -> None:
+        known = self.__dict__
+        if type(value) in (int, float) and name in known.get("_names", ()) and name not in known:
+            raise TypeError(f'{name} is a tensor: write value("{name}").detach().fill_({value})')
         if isinstance(value, Tensor | nn.Module):
             super().__setattr__(name, value)
         else:

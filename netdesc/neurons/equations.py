@@ -230,7 +230,8 @@ class _DefinitionReader(Reader):
     def _check_names(self) -> None:
         """Adds the mistakes that concern names and no single expression."""
         equations = [*self.step, *self.reset]
-        self.mistakes += declared_mistakes(self.definition, self._added_parameters())
+        added = {*self._added_parameters(), "bias"}  # of which a layer may have one
+        self.mistakes += declared_mistakes(self.definition, added)
         self.mistakes += state_mistakes(self.definition, equations)
         for place in islice(self.places.values(), MAX_EXPRESSIONS, MAX_EXPRESSIONS + 1):
             message = f"This is one expression too many; at most {MAX_EXPRESSIONS} are allowed."

@@ -36,13 +36,8 @@ class RunState:
 
 def read_state(run: Path) -> RunState | None:
     """Reads the state of a run. Returns None if ``run.json`` cannot be read."""
-    if not (run / RECORD).is_file():  # opening a pipe may wait for ever
-        return None
-    try:
-        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(record, dict):
+    record = _read_record(run)
+    if record is None:
         return None
     pid = record.get("pid")
     at_work = is_at_work(run, pid if type(pid) is int else None)
@@ -57,8 +52,21 @@ def read_state(run: Path) -> RunState | None:
     )
 
 
+def _read_record(run: Path) -> dict[str, Any] | None:
+    if not (run / RECORD).is_file():  # opening a pipe may wait for ever
+        return None
+    try:
+        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
 def resume_command(run: str | Path) -> str:
-    """Returns the shell command that resumes a run."""
+    """Returns the shell command that resumes a run; of data in memory, the call in Python."""
+    record = _read_record(Path(run))
+    if record is not None and record.get("memory_data") is not None:  # its program has the data
+        return f'netdesc.train(resume="{run}", data=…)'
     return f"netdesc train --resume {shlex.quote(str(run))}"
 
 

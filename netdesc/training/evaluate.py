@@ -32,19 +32,17 @@ def measure(
     ``counter`` counts the predictions; without a counter the score is None. ``on_batch`` is called
     after each batch. The function waits for the device only once, at the end.
     """
-    was_training = network.training
-    network.eval()
     total = torch.zeros(1, device=batches.device)
-    for batch in batches.in_order():
-        network.reset_state()
-        signals = network.signals(batch.input_TBN)
-        value = loss(signals, batch.target)
-        total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
-        if counter is not None:
-            counter.add(signals[counter.signal], batch.target)
-        if on_batch is not None:
-            on_batch(batch, signals)
-    network.train(was_training)
+    with network.evaluating():
+        for batch in batches.in_order():
+            network.reset_state()
+            signals = network.signals(batch.input_TBN)
+            value = loss(signals, batch.target)
+            total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
+            if counter is not None:
+                counter.add(signals[counter.signal], batch.target)
+            if on_batch is not None:
+                on_batch(batch, signals)
     if counter is None:
         return total.item(), None
     value, *counts = torch.cat([total, counter.pop_counts()]).tolist()

@@ -170,8 +170,6 @@ class Session:
     def _resume_hint(self) -> str:
         """A message that names the newest checkpoint and the command that resumes from it."""
         command = resume_command(self.shown)
-        if self.record.fields.get("memory_data") is not None:  # only its program has the data
-            command = f'netdesc.train(resume="{self.shown}", data=…)'
         if self.saver.saved_epoch is None:
             return f"nothing was trained yet; go on with: {command}"
         state = self.saver.folder / STATE

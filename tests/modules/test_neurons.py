@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import math
@@ -96,6 +97,24 @@ def test_states_that_stay_belong_to_a_number_of_samples():
         model.stream(first)
 
 
+def test_an_evaluation_in_between_changes_neither_modes_nor_states():
+    model = of_kind(LIF | {"persistent_state": True, "dropout": 0.5}).eval()
+    layer, input_TBN = model.layers["a"], spikes(20, 2, 10, density=0.5)
+    whole = layer(input_TBN)
+    model.reset_state()
+    began = layer(input_TBN[:8])
+    with contextlib.suppress(ValueError), model.evaluating():
+        model(spikes(20, 3, 10, density=0.5, seed=1))
+        raise ValueError
+    assert torch.equal(torch.cat([began, layer(input_TBN[8:])]), whole)
+    model.train().layers["a"].eval()
+    with model.evaluating():
+        assert not any(each.training for each in model.modules())
+    model.needs()
+    assert model.training
+    assert not model.layers["a"].training
+
+
 @pytest.mark.parametrize("state", [[], {}, {"b": []}])
 def test_a_stream_goes_on_from_a_state_of_its_own_layers_alone(state):
     with pytest.raises(ValueError, match="layers"):
@@ -131,6 +150,16 @@ def test_a_value_may_have_the_name_of_an_attribute():
     model(spikes(20, 2, 10, density=0.5)).sum().backward()
     assert dict(model.named_parameters())["layers.a.neuron.forward"].grad is not None
     assert "layers.a.neuron.forward" in copy.deepcopy(model).state_dict()
+
+
+@pytest.mark.parametrize("value", [1, 0.5])
+def test_a_number_is_not_assigned_to_a_value(value):
+    neurons = cells(LIF)
+    with pytest.raises(TypeError, match="threshold"):
+        neurons.threshold = value
+    neurons.value("threshold").detach().fill_(value)
+    neurons.dropout = value
+    assert neurons.threshold == value
 
 
 @pytest.mark.parametrize("learns", [False, True])

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import torch
 from support.grids import grid
 from support.modules_samples import dense, graph, network, neuron, spikes
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.utils import parametrizations, prune
 
 import netdesc
 from netdesc.description import models
@@ -28,6 +29,38 @@ WORKER = Path(__file__).parents[1] / "support" / "distributed_worker.py"
 def two_layers() -> Network:
     learnt = neuron(learn=["voltage_decay"], voltage_decay=0.2)
     return network(dense("hidden", 12, neuron=learnt), dense("output", 5))
+
+
+@pytest.fixture
+def float64_by_default() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("float64_by_default")
+def test_torchs_default_type_is_not_that_of_a_network():
+    model = two_layers()
+    model(spikes(8, 2, 10, density=0.5).float()).sum().backward()
+    assert {each.dtype for each in model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+def test_another_type_is_refused(kind):
+    with pytest.raises(ValueError, match="float32"):
+        two_layers().to(kind)(spikes(8, 2, 10, density=0.5))
+
+
+def test_a_pruned_or_parametrized_weight_is_exported():
+    model = two_layers()
+    weight = model.layers["hidden"].synapse.weight.detach().clone()
+    prune.l1_unstructured(model.layers["hidden"].synapse, "weight", 0.5)
+    halved = model.folded_state()["layers.hidden.synapse.weight"]
+    assert 0.4 < (halved == 0).mean() < 0.6
+    assert set(halved[halved != 0]) <= set(weight.numpy().ravel())
+    parametrizations.orthogonal(model.layers["output"].synapse, "weight")
+    output = model.folded_state()["layers.output.synapse.weight"]
+    assert output @ output.T == pytest.approx(torch.eye(5).numpy(), abs=1e-5)
 
 
 def gradients(model: torch.nn.Module, input_TBN: torch.Tensor) -> list[torch.Tensor]:

@@ -167,6 +167,7 @@ def test_each_mistake_has_its_place(part: str, text: str, suggestion: str | None
         ({"parameters": (*VALID.parameters, ("leak", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("ö", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("peak", "grid"))}, ("parameters", 3)),
+        ({"parameters": (*VALID.parameters, ("bias", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("class", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("clip", "grid"))}, ("parameters", 3)),
         ({"parameters": tuple((f"p{n}", "grid") for n in range(33))}, ("parameters", 32)),

@@ -58,7 +58,7 @@ _MEANINGS = (
     ("channels", "", "out_channels filters out_features"),
     ("units", "", "n size num_neurons n_neurons hidden_size out_neurons num_outputs num_units"),
     ("units", "", "nodes out_channels filters out_features"),
-    ("kernel", "", "kernel_size filter_size"),
+    ("kernel", "", "kernel_size filter_size pool_size size"),
     ("stride", "", "strides"),
     ("padding", "", "pad paddings"),
     ("dilation", "", "dilation_rate"),

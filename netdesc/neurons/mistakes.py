@@ -45,4 +45,4 @@ class EquationError(ValueError):
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Returns the known name that is most like ``name``, None if none is."""
-    return next(iter(get_close_matches(name, list(known), n=1)), None)
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.7)), None)

@@ -63,7 +63,9 @@ def _silence(run: RunData, dead: Sequence[str], zeroed: Sequence[str]) -> Iterat
     if silent and silent >= MIN_SILENT_SHARE * count:
         yield f"The output is silent for {silent:,} of {count:,} {what} (see the next steps)."
     if dead:
-        yield f"No neuron spikes in {join_words(dead)}, so the layers after it get no input."
+        last = run.graph.layers[-1].name
+        rest = "" if dead == [last] else ", so the layers after it get no input"
+        yield f"No neuron spikes in {join_words(dead)}{rest}."
     for name in zeroed:
         yield (
             f"All weights of layer “{name}” are 0 on the device's grid, which has steps of 1/32. A "

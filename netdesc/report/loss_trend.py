@@ -56,8 +56,7 @@ def loss_notes(run: RunData) -> Iterator[str]:
     if fall := fall_at_end(run):
         yield f"The {what} still fell by {percent(fall)} at the end: more epochs may help."
     elif rose_again(run):
-        is_validation = metrics.selection_metric == "validation_loss"
-        reason = " That suggests overfitting." if is_validation else ""
+        reason = " That suggests overfitting." if overfits(run) else ""
         if could_stop_early(run):
             reason += " Early stopping would have saved time (see the next steps)."
         yield (
@@ -92,6 +91,14 @@ def rose_again(run: RunData) -> bool:
         return False
     is_early = best < len(losses) - fifth
     return is_early and bool(np.median(losses[-fifth:]) > MAX_NEAR_BEST * losses[best])
+
+
+def overfits(run: RunData) -> bool:
+    """Whether the training loss at the end was not above that of the best validation loss."""
+    if run.metrics.selection_metric != "validation_loss" or run.metrics.best is None:
+        return False
+    losses, fifth = run.metrics.columns["loss"], len(run.metrics) // 5 or 1
+    return bool(np.median(losses[-fifth:]) <= losses[run.metrics.best])
 
 
 def could_stop_early(run: RunData) -> bool:

@@ -17,20 +17,20 @@ class LayerRates(NamedTuple):
     """The rates of a layer's neurons, and the numbers of silent and saturated neurons.
 
     ``rates`` is [neurons] in spikes per step; values other than 0 count as spikes. NaN, from a
-    damaged file, counts as neither silent nor saturated, and neurons that do not spike are never
-    saturated.
+    damaged file, counts as neither silent nor saturated. Of neurons that do not spike,
+    ``saturated`` is None.
     """
 
     name: str
     rates: NDArray[np.floating]
     neurons: int
     silent: int
-    saturated: int
+    saturated: int | None
 
     @classmethod
     def of(cls, name: str, rates: NDArray[np.floating], spikes: bool = True) -> LayerRates:
         silent = int(np.count_nonzero(rates == 0))
-        saturated = int(np.count_nonzero(rates >= MIN_SATURATED_RATE)) if spikes else 0
+        saturated = int(np.count_nonzero(rates >= MIN_SATURATED_RATE)) if spikes else None
         return cls(name, rates, len(rates), silent, saturated)
 
 

@@ -127,14 +127,17 @@ def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:
 def rates_table(rates: Sequence[LayerRates]) -> Table:
     """Lists statistics of the spike rates of each layer."""
 
-    def count(part: int, whole: int) -> str:
+    def count(part: int | None, whole: int) -> str:
+        if part is None:
+            return "–"
         return f"{part:,} ({percent(part / whole)})" if part else "none"
 
     statistics = (np.mean, np.median, np.max)
 
     return Table(
-        caption="Spikes per neuron and step. A neuron is silent if it never spikes, and saturated "
-        f"if it spikes in at least {MIN_SATURATED_RATE:.0%} of all steps.",
+        caption="Spikes, or outputs other than 0, per neuron and step. A neuron is silent if it "
+        "never spikes, and saturated if it spikes in at least "
+        f"{MIN_SATURATED_RATE:.0%} of all steps.",
         headings=["Layer", "Neurons", "Mean", "Median", "Highest", "Silent", "Saturated"],
         rows=[
             [

@@ -76,15 +76,16 @@ def _division_note(run: RunData) -> str:
 def gradient_plot(run: RunData) -> Plot | None:
     return _by_layer(
         run, "gradient_norms", "Gradient norms",
-        "The norm of each layer's gradient before clipping. A layer with a much smaller norm than "
-        "the others hardly learns.", "gradient norm", scale="log",
+        "The norm of each layer's gradient before clipping. With sgd, a layer with a much smaller "
+        "norm than the others hardly learns.", "gradient norm", scale="log",
     )  # fmt: skip
 
 
 def rate_plot(run: RunData) -> Plot | None:
     return _by_layer(
         run, "spike_rates", "Spike rates during training",
-        "Spikes per neuron and step, over all training samples.", "spikes per step",
+        "Spikes, or outputs other than 0, per neuron and step, over all training samples.",
+        "spikes per step",
         scale="linear",
     )  # fmt: skip
 

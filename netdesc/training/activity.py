@@ -32,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from netdesc.graph import Graph
 from netdesc.losses import Classifier
@@ -77,7 +78,8 @@ class ActivityRecorder:
         cells = graph.steps * math.prod(graph.input_shape)
         cells += sum(each.steps * math.prod(each.output_shape) for each in layers)
         count = max(1, min(MAX_SAMPLES, MAX_CELLS // cells))
-        self._batches = replace(batches, samples=batches.samples[:count])
+        chosen = spread(len(batches.samples), min(count, len(batches.samples)))
+        self._batches = replace(batches, samples=batches.samples[chosen])
         self._first_sample = replace(self._batches, samples=batches.samples[:1])
         self._learns_from = graph.loss.learns_from
         self._probe = ActivityProbe(graph, batches.device, classifier)
@@ -160,6 +162,16 @@ class ActivityRecorder:
             for name, each in spikes.items()
         }
         return arrays | traces | rates
+
+
+def spread(samples: int, count: int) -> NDArray[np.int64]:
+    """Returns indices of ``count`` samples at equal distances, because they may be sorted by class.
+
+    The first ``SHOWN_SAMPLES`` are at equal distances as well, and begin with sample 0.
+    """
+    indices, shown = np.arange(count) * samples // count, min(SHOWN_SAMPLES, count)
+    first = np.arange(shown) * count // shown
+    return np.concatenate([indices[first], np.delete(indices, first)])
 
 
 def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:

@@ -82,7 +82,9 @@ class SyntaxErrorContext(NamedTuple):
 
 def find_slip(context: SyntaxErrorContext) -> Slip | None:
     """Returns the most likely slip, or ``None`` if no correction improves the line."""
-    text, token = context.text, context.token
+    text, token, before = context.text, context.token, context.before
+    if before.kind == "," and token.kind in OPENING and context.state.expects(token.kind):
+        return Slip("mark too many", before.start, before.end, "")
     line_end = text.find("\n", token.start)
     line_end = len(text) if line_end < 0 else line_end
     last = min(read_token(text, line_end).start, token.start + _MAX_LINE)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES
@@ -108,12 +109,21 @@ def _fill_steps(events, inputs, length, runs, starts, steps, threads, thread):
                 steps[np.uint64(ends[source])] = np.uint16(t - first)
 
 
+@jit_no_refcount
+def copy_steps(numbers, to, run):
+    """Copies the steps ``run[0]`` to ``run[1] - 1`` of ``numbers`` to ``to``, both ``Strided``."""
+    for t in range(run[0], run[1]):
+        values = load(numbers.numbers, numbers.start + t * numbers.stride, numbers.size)
+        store(to.numbers, to.start + t * to.stride, values, to.size)
+
+
 @numba.njit(inline="always")
 def add_run(events, by_input, sample, run, grad_z, sums):
     """Adds the gradient of each event's step to the sums of the event's input.
 
-    ``grad_z``, a ``Strided``, holds the gradients. The run is steps ``run[0]`` to ``run[1] - 1``;
-    ``sums`` is flat [inputs · LANES].
+    ``grad_z``, a ``Strided``, holds the gradients. They should lie together, because ordered events
+    read them in any order. The run is steps ``run[0]`` to ``run[1] - 1``; ``sums`` is flat
+    [inputs · LANES].
     """
     if by_input.length == 0:
         for t in range(run[1] - 1, run[0] - 1, -1):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
-from netdesc.kernels.cpu.runtime.layout import sample_of
+from netdesc.kernels.cpu.runtime.layout import Strided, sample_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 from netdesc.kernels.cpu.spikes.event_list import Events
-from netdesc.kernels.cpu.spikes.events_by_input import add_run, order_by_input
+from netdesc.kernels.cpu.spikes.events_by_input import add_run, copy_steps, order_by_input
 from netdesc.kernels.cpu.synapses.weights import WeightMemory, half_limits, write_gradient
 from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, thread_count_for
 
@@ -25,17 +25,25 @@ def weight_gradient_by_events(
     outputs, inputs = weight_OI.shape
     by_input = order_by_input(events, inputs, outputs, RUN_STEPS)
     grad_OI = allocate((outputs, inputs), np.float32)
-    sums = allocate_per_thread(thread_count_for(outputs), inputs * LANES, np.float32)
+    threads, run = thread_count_for(outputs), min(events.steps, RUN_STEPS)
+    scratch = (
+        allocate_per_thread(threads, inputs * LANES, np.float32),
+        allocate_per_thread(threads, run * LANES, np.float32),
+    )
     weights = WeightMemory(weight_OI, *half_limits(None), grad_OI)
-    _sum_by_events(grad_z_TBN, events, by_input, weights, sums, np.zeros(1, np.int64))
+    _sum_by_events(grad_z_TBN, events, by_input, weights, scratch, np.zeros(1, np.int64))
     return grad_OI
 
 
 @kernel
-def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN, queue, threads, thread):
-    """Fills ``weights.grad_OI`` of real weights from the gradient of the synaptic input."""
+def _sum_by_events(grad_z_TBN, events, by_input, weights, scratch, queue, threads, thread):
+    """Fills ``weights.grad_OI`` of real weights from the gradient of the synaptic input.
+
+    ``scratch`` are each thread's sums, and its copy of a vector's gradients in a run.
+    """
     steps, batch, neurons = grad_z_TBN.shape
-    grad_z, run = grad_z_TBN.reshape(-1), by_input.length or steps
+    grad_z, (sums_KN, copies) = grad_z_TBN.reshape(-1), scratch
+    run = copies.shape[1] // LANES
     vectors = (neurons + LANES - 1) // LANES
     # A thread without a row of sums does nothing; the others take vectors until none is left.
     while thread < len(sums_KN):
@@ -49,5 +57,7 @@ def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN, queue, thread
             sample_grad_z = sample_of(grad_z, batch, neurons, sample, first, n)
             for until in range(steps, 0, -run):
                 steps_of_run = max(0, until - run), until
-                add_run(events, by_input, sample, steps_of_run, sample_grad_z, sums)
+                kept = Strided(copies[thread], -steps_of_run[0] * LANES, LANES, LANES)
+                copy_steps(sample_grad_z, kept, steps_of_run)
+                add_run(events, by_input, sample, steps_of_run, kept, sums)
         write_gradient(sums, weights.weight_OI, weights.low, weights.high, first, weights.grad_OI)

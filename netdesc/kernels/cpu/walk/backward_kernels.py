@@ -28,7 +28,7 @@ from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.simd_tuple import load_tuple, store_each, store_tuple
 from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
-from netdesc.kernels.cpu.spikes.events_by_input import add_run
+from netdesc.kernels.cpu.spikes.events_by_input import add_run, copy_steps
 from netdesc.kernels.cpu.synapses.weights import write_gradient
 from netdesc.kernels.cpu.walk.neuron_step import CARRIES, STORED, SUMS, adjoint, constants_of
 from netdesc.kernels.cpu.walk.tiles import BlockScratch, Run, place_of
@@ -194,9 +194,8 @@ def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch)
                 gradient = Strided(scratch.block, start, samples * width, n)
             else:
                 gradient = Strided(upstream.values, first, upstream.stride, n)
-            if len(grad_z):
-                deposit = Deposit((grad_z,), first, shape.batch * shape.neurons, n)
-            else:
+            deposit = Deposit((grad_z,), first, shape.batch * shape.neurons, n)
+            if inputs:
                 deposit = Deposit((scratch.run,), -run.first * LANES, LANES, LANES)
             constants = constants_of(parameters, place.first, n)
             _walk(
@@ -204,9 +203,11 @@ def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch)
                 shape.delay, scratch.state, _slot_of(block, sample, vector),
             )  # fmt: skip
             if inputs:
-                kept = Strided(deposit.arrays[0], deposit.start, deposit.stride, deposit.size)
+                kept = Strided(scratch.run, deposit.start, LANES, LANES)
                 steps = run.first, run.last
                 add_run(synapses.events, synapses.by_input, sample, steps, kept, sums)
+                if len(grad_z):
+                    copy_steps(kept, Strided(grad_z, first, shape.batch * shape.neurons, n), steps)
 
 
 @numba.njit(inline="always")

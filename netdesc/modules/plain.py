@@ -74,13 +74,13 @@ class Concat(Block):
 class _Mean(torch.autograd.Function):
     """``trunc(4096 · total / count) / 4096``, whose gradient is that of the division.
 
-    The total is a multiple of 1/4096 and below 2^19 in magnitude.
+    The total is a multiple of 1/4096.
     """
 
     @staticmethod
     def forward(ctx: Any, total: Tensor, count: int) -> Tensor:
         ctx.count = count
-        units = (total * STATE_UNIT).to(torch.int32)
+        units = (total * STATE_UNIT).to(torch.int64)
         return torch.div(units, count, rounding_mode="trunc") / STATE_UNIT
 
     @staticmethod

@@ -170,7 +170,7 @@ def spread(samples: int, count: int) -> NDArray[np.int64]:
     The first ``SHOWN_SAMPLES`` are at equal distances as well, and begin with sample 0.
     """
     indices, shown = np.arange(count) * samples // count, min(SHOWN_SAMPLES, count)
-    first = np.arange(shown) * count // shown
+    first = -(-np.arange(shown) * count // shown)
     return np.concatenate([indices[first], np.delete(indices, first)])
 
 

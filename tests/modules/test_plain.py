@@ -35,6 +35,11 @@ def test_a_mean_is_cut_toward_zero_and_has_the_gradient_of_a_mean():
     torch.testing.assert_close(values.grad, expected)
 
 
+def test_a_mean_of_many_large_values_does_not_overflow():
+    pool = block(layers.AveragePool, type="average_pool", kernel=64)
+    assert pool(torch.full((1, 1, 1, 64, 64), 510.0)).item() == 510
+
+
 def test_padding_is_no_value_of_a_maximum():
     pool = block(layers.MaxPool, type="max_pool", kernel=2, padding=1)
     values = -1 - torch.rand(1, 1, 1, 2, 2)

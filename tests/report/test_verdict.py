@@ -267,9 +267,12 @@ def test_a_run_that_diverged_gets_a_lower_rate(tmp_path: Path) -> None:
     assert first.endswith("network.lock.json --set training.optimizer.learning_rate=0.003")
 
 
-def with_losses(folder: Path, losses: Sequence[float], name: str = "loss", **record: Any) -> Page:
+def with_losses(
+    folder: Path, losses: Sequence[float], name: str = "loss", training: float = 1, **record: Any
+) -> Page:
+    """A run with ``losses``; beside those of validation, that of training grows by a factor."""
     path = write_run(folder / "run", epochs=0, **record)
-    rows = [metrics_row(n) | {name: loss} for n, loss in enumerate(losses)]
+    rows = [metrics_row(n) | {"loss": training**n} | {name: x} for n, x in enumerate(losses)]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return build_page(read_run(path))
 
@@ -303,6 +306,13 @@ def test_the_end_of_the_loss_says_whether_training_was_too_short(
     assert ("rose again after the best epoch" in notes) is rises
     assert ("overfitting" in notes) is (rises and name == "validation_loss")
     assert ("never fell below the 3 of the first epoch" in notes) is (losses[0] == 3)
+
+
+def test_a_training_loss_that_rises_as_well_is_no_overfitting(tmp_path: Path) -> None:
+    for training, overfits in ((0.9, True), (1.1, False)):
+        losses = [*FLAT, *[6.5] * 20]
+        page = with_losses(tmp_path / str(training), losses, "validation_loss", training)
+        assert ("overfitting" in " ".join(page.notes)) is overfits
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ ONE = [
 ]  # fmt: skip
 
 
+def test_commas_at_the_end_are_found_however_many_a_line_has(tmp_path: Path) -> None:
+    text = '{"format": 1, "time": {"steps": 30,}, "list": [1, [2,],],}'
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    found = [each for each in check(path)[1] if each.code == "ND008"]
+    ends = [index + 1 for index, sign in enumerate(text) if sign == "," and text[index + 1] in "]}"]
+    assert [each.column for each in found] == ends
+
+
 @pytest.mark.parametrize(("text", "line", "column", "message", "hint"), ONE)
 def test_one_error_gives_one_diagnostic(text, line, column, message, hint, tmp_path):
     (diagnostic,) = slips(text, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,7 @@ from netdesc.hardware import IntegerNetwork, Weights, layer_integers
 from netdesc.hardware.layers import MAX_EXACT_FLOAT32
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
 from netdesc.modules import Network
+from netdesc.runs.files import NETWORK
 from netdesc.training import DataError
 from netdesc.training.batches import Batches
 from netdesc.training.samples import SampleSpec
@@ -144,10 +146,11 @@ def verify(network: Source, input: Input | None = None) -> Verification:
     """Runs a network in floats, in the device's integers, and as its ``.net`` file holds it.
 
     ``network`` is anything that ``compile`` takes; a run has its best weights. The third run is an
-    integer run of what ``import_net`` reads from what ``export_net`` writes. ``input`` is what
-    ``run`` takes. Without it, the input is the first sample of the validation, test or training
-    data, or random spikes if there are no data. A network that no ``.net`` file can hold has two
-    runs. HardwareError if it has no integers, and the errors of ``compile`` and of ``run``.
+    integer run of what ``import_net`` reads: from the ``network.net`` of a run or, without one,
+    from what ``export_net`` writes. ``input`` is what ``run`` takes. Without it, the input is the
+    first sample of the validation, test or training data, or random spikes if there are no data. A
+    network that no ``.net`` file can hold has two runs. HardwareError if it has no integers, and
+    the errors of ``compile``, of ``import_net`` and of ``run``.
 
     >>> netdesc.verify("examples/oxford.json").is_identical
     True
@@ -168,6 +171,9 @@ def verify(network: Source, input: Input | None = None) -> Verification:
             more += [each.removeprefix(f"{path}: ") for each in texts]
         except NetFileError as error:
             path, problem = None, error.problem
+        own = path if opened.folder is None else opened.folder / NETWORK
+        if path is not None and own is not None and own.exists():
+            path = own
         found = compare_runs(compiled.model, path, input_TN)
     warnings += [*more, *found.warnings]
     return replace(found, input=name, export_problem=problem, warnings=warnings)
@@ -222,6 +228,8 @@ def compare_runs(
     if exported is not None:
         imported = import_net(exported)
         copy = build_graph(imported.document), imported.weights
+        if _sizes(copy[0]) != _sizes(graph):
+            raise NetFileError(exported, "this file holds another network: export it again")
         outputs = _run_integer(*copy, input_TN).values()
         runs["exported"] = dict(zip(runs["integer"], outputs, strict=True))
         explain["exported"] = lambda position: _file_fault(graph, weights, copy, position.layer)
@@ -247,6 +255,11 @@ def compare_runs(
         for layer in graph.neuron_layers
     ]
     return Verification("", len(input_TN), layers, differences, "", warnings)
+
+
+def _sizes(graph: Graph) -> list[int]:
+    shapes = graph.input_shape, *(layer.output_shape for layer in graph.layers)
+    return [math.prod(each) for each in shapes]
 
 
 def _lava_warnings(

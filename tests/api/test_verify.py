@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from support.training_task import INPUTS, STEPS, read_record, write_task
 
 import netdesc
 from netdesc.api.verify import Verification, compare_runs
-from netdesc.exchange import export_net
+from netdesc.exchange import NetFileError, export_net
 from netdesc.hardware import IntegerNetwork
 from netdesc.modules import Network
 
@@ -167,3 +168,18 @@ def test_a_run_is_verified_at_its_end_and_also_without_its_data(tmp_path: Path) 
     assert found.is_identical
     assert "random" in found.input
     assert any("input0.bs1" in each for each in found.warnings)
+
+
+def test_the_file_of_a_run_is_what_is_verified(tmp_path: Path) -> None:
+    run = netdesc.train(write_task(tmp_path, epochs=1), run_dir=tmp_path / "run", progress="quiet")
+    file, model = run.path / "network.net", netdesc.compile(run).model
+    with torch.no_grad():
+        next(model.parameters()).mul_(-1)
+    export_net(model, file)
+    assert [each.reason for each in netdesc.verify(run).differences] == ["file"]
+    for content in (lambda: export_net(network(), file), lambda: file.write_bytes(b"damaged")):
+        content()
+        with pytest.raises(NetFileError, match=re.escape(str(file))):
+            netdesc.verify(run)
+    file.unlink()
+    assert netdesc.verify(run).is_identical

@@ -65,6 +65,8 @@ def _rewrite(parts: Parts, expected: str, actual: Any, data: Any) -> str | None:
             return _json(item)
         case str() if "an object" in expected and (text := _object_from_word(parts, actual, data)):
             return text
+        case int() | float() if "an object" in expected and not isinstance(actual, bool):
+            return _object_from_number(parts, actual, data)
         case str() if takes_number and (number := plain_number(actual)):
             return number
         case str() if "null" in expected and actual.lower() == "none":
@@ -93,6 +95,25 @@ def _object_from_word(parts: Parts, actual: str, data: Any) -> str | None:
             ((name, info),) = required.items()
             return _json({name: actual}) if info.annotation is str else None
     return None
+
+
+def _object_from_number(parts: Parts, actual: float, data: Any) -> str | None:
+    """Returns the JSON text of an object of the only kind, in which ``actual`` is the only number.
+
+    Its other required fields have example values. ``None`` if no such object is possible.
+    """
+    models = structure.models_at(parts, data)
+    if len(models) != 1:
+        return None
+    required = {name: i for name, i in structure.fields(models[0]).items() if i.is_required()}
+    numbers: set[Any] = {int, float} if isinstance(actual, int) else {float}
+    of_number = [
+        name
+        for name, info in required.items()
+        if numbers.intersection(structure.alternatives(info.annotation))
+    ]
+    examples = {name: structure.example(info) for name, info in required.items()}
+    return _json(examples | {of_number[0]: actual}) if len(of_number) == 1 else None
 
 
 def _list_of_one(parts: Parts, actual: Any, data: Any) -> str | None:

@@ -161,11 +161,11 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[st
     if part in present and part != path[-1]:
         return part
     candidates = structure.models_at(parts, data)
-    if structure.choose_model(candidates, holder) is None and any(
-        part in structure.fields(model) for model in candidates
-    ):
+    chosen = structure.choose_model(candidates, holder)
+    if chosen is None and any(part in structure.fields(model) for model in candidates):
         return part  # "type" decides later which of the models applies
-    known = {name: info for model in candidates for name, info in structure.fields(model).items()}
+    shown = candidates if chosen is None else [chosen]
+    known = {name: info for model in shown for name, info in structure.fields(model).items()}
     best = suggest_field(part, known)
     hint = "" if best is None else best.question
     if not hint and (paths := find_keys(part, data)):

@@ -95,6 +95,7 @@ FAULTS = [
     ("layers.first.units=3", "ND112", "no item first"),
     ("layers.first.units=3", "ND112", "their names are hidden, output"),
     ("layers.hiden.units=3", "ND112", 'did you mean "hidden"?'),
+    ("layers.hidden.winners=3", "ND112", "allowed: name, type, units, neuron, axonal"),
     ("layers.-1.units=3", "ND112", "no item -1"),
     ("layers.7.units=3", "ND112", "their names are hidden, output"),
     ("layers[0].units=3", "ND111", "write layers.0.units=…"),

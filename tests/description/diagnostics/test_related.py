@@ -129,7 +129,7 @@ FORMS = [
     ("/training/schedule", '"cosine"', 'write {"type": "cosine"}'),
     ("/training/optimizer", '"sgd"', 'write {"type": "sgd", "learning_rate": null}'),
     ("/data/train/0/input", '"input.bs1"', 'write {"path": "input.bs1"}'),
-    ("/time", "100", 'such as {"steps": 100}'),
+    ("/time", "100", 'write {"steps": 100}'),
     ("/training/optimizer", '"best"', 'such as {"type": "adam", "learning_rate": null}'),
 ]
 

@@ -107,18 +107,18 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_490,
-    "neurons": 3_425,
+    "description": 13_575,
+    "neurons": 3_430,
     "graph": 660,
     "events": 2_120,
     "runs": 400,
     "kernels": 10_480,
     "modules": 2_000,
     "losses": 820,
-    "training": 5_755,
+    "training": 5_760,
     "exchange": 3_200,
     "hardware": 1_320,
-    "report": 3_785,
+    "report": 3_795,
     "comparing": 600,
     "bench": 2_085,
     "api": 1_920,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_545
-MAX_TEST_LINES = 39_160
+MAX_PACKAGE_LINES = 56_690
+MAX_TEST_LINES = 39_275
 
 
 def line_count(folder: Path) -> int:

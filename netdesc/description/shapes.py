@@ -56,6 +56,8 @@ class Wiring:
     outputs: list[Shape | None] = field(default_factory=list["Shape | None"])
     steps: list[int] = field(default_factory=list[int])
     """The number of steps of each layer's output."""
+    step_ms: list[float] = field(default_factory=list[float])
+    """The length of a step of each layer's output."""
     problems: list[InputProblem] = field(default_factory=list[InputProblem])
 
 
@@ -63,7 +65,7 @@ def wire(document: Document) -> Wiring:
     """Resolves every ``from`` and infers all shapes, layer by layer. Problems are in the result."""
     wiring = Wiring()
     known: dict[str, Shape | None] = {INPUT: document.input.shape}
-    steps = {INPUT: document.time.steps}
+    steps, decimations = {INPUT: document.time.steps}, {INPUT: 1}
     names = {layer.name for layer in document.layers}
     before = INPUT
     for index, layer in enumerate(document.layers):
@@ -74,7 +76,10 @@ def wire(document: Document) -> Wiring:
         wiring.outputs.append(_output_shape(index, layer, shape, wiring.problems))
         lengths = {steps[name]: name for name in sources if name in steps}
         wiring.steps.append(_output_steps(index, layer, lengths, document, wiring.problems))
+        decimation = layer.decimation * next((decimations[each] for each in lengths.values()), 1)
+        wiring.step_ms.append(document.time.step_ms * decimation)
         if layer.name != INPUT:
+            decimations[layer.name] = decimation
             known[layer.name], steps[layer.name] = wiring.outputs[-1], wiring.steps[-1]
         before = layer.name
     return wiring

@@ -23,16 +23,17 @@ def build_graph(document: Document) -> Graph:
         layer = document.layers[wiring.problems[0].layer]
         raise ValueError(f'the input of layer "{layer.name}" does not fit: check the description')
     layers: list[LayerNode] = []
-    for section, sources, shape, output_shape, steps in zip(
-        document.layers, wiring.sources, wiring.inputs, wiring.outputs, wiring.steps, strict=True
+    times = zip(wiring.steps, wiring.step_ms, strict=True)
+    for section, sources, shape, output_shape, time in zip(
+        document.layers, wiring.sources, wiring.inputs, wiring.outputs, times, strict=True
     ):
         assert shape is not None, "a wiring without problems knows all shapes"
         assert output_shape is not None
         if isinstance(section, SynapticSection):
             neuron = _neuron(document, section)
-            layers.append(SynapticNode(section, sources, shape, output_shape, steps, neuron))
+            layers.append(SynapticNode(section, sources, shape, output_shape, *time, neuron))
         else:
-            layers.append(LayerNode(section, sources, shape, output_shape, steps))
+            layers.append(LayerNode(section, sources, shape, output_shape, *time))
     return Graph(
         name=document.name,
         steps=document.time.steps,

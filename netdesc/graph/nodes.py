@@ -44,6 +44,8 @@ class LayerNode:
     output_shape: Shape
     steps: int
     """The number of steps of the output, for an input of ``Graph.steps``."""
+    step_ms: float
+    """The length of a step of the output."""
 
     @property
     def name(self) -> str:
@@ -150,7 +152,9 @@ class SynapticNode(LayerNode):
         section, shape = self.section.recurrent_synapses, self.output_shape
         if section is None:
             return None
-        return RecurrentNode(section, (self.name,), shape, shape, self.steps, self.neuron)
+        return RecurrentNode(
+            section, (self.name,), shape, shape, self.steps, self.step_ms, self.neuron
+        )
 
     @property
     def weight_shape(self) -> Shape:
@@ -255,6 +259,7 @@ class Graph:
     steps: int
     """The number of steps of the input."""
     step_ms: float
+    """The length of a step of the input."""
     input_shape: Shape
     layers: tuple[LayerNode, ...]
     losses: tuple[Loss, ...]
@@ -313,6 +318,10 @@ class Graph:
         return self.layers[-1].steps
 
     @property
+    def output_step_ms(self) -> float:
+        return self.layers[-1].step_ms
+
+    @property
     def lengths(self) -> dict[str, int]:
         """The number of steps of the input and of each layer's output, by name."""
         return {INPUT: self.steps} | {layer.name: layer.steps for layer in self.layers}
@@ -320,10 +329,7 @@ class Graph:
     @property
     def decimation(self) -> int:
         """The number of steps of the input in a step of the output."""
-        factors = {INPUT: 1}
-        for layer in self.layers:
-            factors[layer.name] = factors[layer.inputs[0]] * layer.section.decimation
-        return factors[self.layers[-1].name]
+        return round(self.output_step_ms / self.step_ms)
 
     @property
     def input_limits(self) -> tuple[float, float] | None:

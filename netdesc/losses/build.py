@@ -34,7 +34,8 @@ def build_loss(graph: nodes.Graph) -> TotalLoss:
     ``mean_squared_error`` and ``spike_moid`` this one or [batch, *shape]; the target of other
     losses is integer labels, [batch] or [steps, batch].
     """
-    losses = [_LOSSES[type(each)](each, graph.step_ms) for each in graph.losses]
+    step_ms = {layer.name: layer.step_ms for layer in graph.layers}
+    losses = [_LOSSES[type(each)](each, step_ms[graph.signal_of(each)[0]]) for each in graph.losses]
     return TotalLoss(graph, losses)
 
 

@@ -137,6 +137,13 @@ def loss_of(**more) -> SpikeTimeLoss:
     return build_loss(graph(dense("only", 3), **more))
 
 
+def test_the_filter_decays_by_the_steps_of_the_layer_that_it_reads():
+    slow = {"name": "slow", "type": "time_decimation", "factor": 4}
+    loss = build_loss(graph(dense("first", 3), slow, dense("only", 3), step_ms=0.5))
+    found = loss.filter(torch.eye(5)[0])
+    np.testing.assert_allclose(found, np.exp(-0.5 * 4 / 2.0 * np.arange(5)), rtol=1e-6)
+
+
 def test_the_loss_of_a_document():
     output, target = random_spikes(5, 50, 2, 6)
     h = impulse(math.exp(-0.5 / 4.0), 2, 30)

@@ -154,7 +154,7 @@ def input_array(
     data, shape = recording.data, graph.input_shape
     if isinstance(data, Event):
         _require_events(recording, data, shape, file)
-        input_TN, dropped = bin_events(recording, shape, graph, file)
+        input_TN, dropped = bin_events(recording, (graph.steps, *shape), graph.step_ms, file)
         return input_TN, _warn_of_dropped(recording, graph, dropped)
     chunks, problems = _array_chunks(recording, graph, graph.steps)
     return np.concatenate(list(chunks)), problems
@@ -202,11 +202,11 @@ def _fits(data: NDArray[Any], shape: tuple[int, ...]) -> bool:
 
 
 def bin_events(
-    recording: Recording, shape: tuple[int, ...], graph: Graph, file: EventFile | None
+    recording: Recording, size: tuple[int, ...], step_ms: float, file: EventFile | None
 ) -> tuple[NDArray[np.float32], int]:
-    """Bins events as the document says. EventFileError if they do not fit the shape."""
+    """Bins events to ``size``, [steps, *shape]. EventFileError if they do not fit the shape."""
     with _event_errors(recording) as event:
-        return to_dense(event, shape, graph.steps, graph.step_ms, *_binning(file))
+        return to_dense(event, size[1:], size[0], step_ms, *_binning(file))
 
 
 def _binning(file: EventFile | None) -> tuple[Rounding, Duplicates]:

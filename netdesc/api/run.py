@@ -100,7 +100,8 @@ def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
     if description is not None and pair is not None and pair.target is not None:
         try:
             target = read_recording(description.resolve(pair.target.path))
-            target_TN, _ = bin_events(target, graph.output_shape, graph, pair.target)
+            size = graph.output_steps, *graph.output_shape
+            target_TN, _ = bin_events(target, size, graph.output_step_ms, pair.target)
         except EventFileError as error:
             result.warnings.append(f"the output is not compared with the target: {error}")
         else:

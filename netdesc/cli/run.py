@@ -118,7 +118,7 @@ def _write(target: Path, result: Result) -> None:
     from netdesc.events import Event, from_index, write_events
 
     graph = result.graph
-    event = from_index(result.output_index, graph.output_shape, graph.step_ms)
+    event = from_index(result.output_index, graph.output_shape, graph.output_step_ms)
     write_events(target, Event(event.x, event.y, event.p, event.t, result.output_values))
 
 

@@ -112,14 +112,15 @@ def read_activity(run: Path, graph: Graph) -> Activity | None:
         return None
     arrays = read_npz(path)
     try:
-        return _read(_Arrays(arrays, graph.steps), graph)
+        return _read(_Arrays(arrays), graph)
     except (KeyError, ValueError, OverflowError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise ReportError(f"{path}: does not belong to this run: {reason}") from error
 
 
 def _read(arrays: _Arrays, graph: Graph) -> Activity:
-    inputs, outputs = math.prod(graph.input_shape), math.prod(graph.output_shape)
+    inputs = graph.steps, math.prod(graph.input_shape)
+    outputs = graph.output_steps, math.prod(graph.output_shape)
     if (version := arrays.integer("format")) != FORMAT:
         raise ValueError(f"it has format {version}, but this netdesc reads format {FORMAT}")
     frame_epochs = arrays.vector("frame_epochs", "iu")
@@ -128,8 +129,8 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
 
     def sample(k: int) -> Sample:
         has_label, is_valued = f"label_{k}" in arrays, f"values_{k}" in arrays
-        values = arrays.curves(f"values_{k}") if is_valued else None
-        goals = arrays.curves(f"goals_{k}") if is_valued else None
+        values = arrays.curves(f"values_{k}", graph.output_steps) if is_valued else None
+        goals = arrays.curves(f"goals_{k}", graph.output_steps) if is_valued else None
         if values is not None and goals is not None and values.shape[1] != goals.shape[1]:
             raise ValueError(f"values_{k} and goals_{k} have different neurons")
         return Sample(
@@ -140,9 +141,9 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
             goals=goals,
             label=arrays.integer(f"label_{k}") if has_label else None,
             prediction=arrays.integer(f"prediction_{k}") if has_label else None,
-            rates=arrays.vector(f"rates_{k}", "f", outputs) if has_label else None,
+            rates=arrays.vector(f"rates_{k}", "f", outputs[1]) if has_label else None,
             hidden={
-                layer.name: arrays.raster(name, math.prod(layer.output_shape))
+                layer.name: arrays.raster(name, (layer.steps, layer.neurons))
                 for layer in graph.neuron_layers
                 if (name := f"hidden_{k}_{layer.name}") in arrays
             },
@@ -180,12 +181,8 @@ class _Arrays(dict[str, NDArray[Any]]):
     shape, type or values are wrong.
     """
 
-    def __init__(self, arrays: dict[str, NDArray[Any]], steps: int) -> None:
-        super().__init__(arrays)
-        self._steps = steps
-
-    def raster(self, name: str, cells: int) -> SpikeRaster:
-        events, steps = self[name], self._steps
+    def raster(self, name: str, size: tuple[int, int]) -> SpikeRaster:
+        events, (steps, cells) = self[name], size
         if events.ndim != 2 or events.shape[1] != 2 or events.dtype.kind not in "iu":
             raise ValueError(f"{name} is not a list of (step, cell)")
         if len(events) and (events.min() < 0 or (events.max(axis=0) >= (steps, cells)).any()):
@@ -195,12 +192,12 @@ class _Arrays(dict[str, NDArray[Any]]):
             raise ValueError(f"cut_{name} is {cut}, which is not a step")
         return SpikeRaster(events.astype(np.int32, copy=False), steps, cells, cut)
 
-    def raster_if_any(self, name: str, cells: int) -> SpikeRaster | None:
-        return self.raster(name, cells) if name in self else None
+    def raster_if_any(self, name: str, size: tuple[int, int]) -> SpikeRaster | None:
+        return self.raster(name, size) if name in self else None
 
-    def curves(self, name: str) -> NDArray[Any]:
+    def curves(self, name: str, steps: int) -> NDArray[Any]:
         values = self[name]
-        if values.ndim != 2 or values.dtype.kind != "f" or not 0 < len(values) <= self._steps:
+        if values.ndim != 2 or values.dtype.kind != "f" or not 0 < len(values) <= steps:
             raise ValueError(f"{name} is no list of values")
         return values
 
@@ -215,7 +212,7 @@ class _Arrays(dict[str, NDArray[Any]]):
         shapes = {(count + more, len(neurons)) for more in (0, 1)}
         if values.ndim != 3 or values.dtype.kind != "f" or values.shape[:2] not in shapes:
             raise ValueError(f"trace_{layer.name} does not hold the states of the layer's neurons")
-        if not 0 < values.shape[2] <= self._steps:
+        if not 0 < values.shape[2] <= layer.steps:
             raise ValueError(f"trace_{layer.name} has {values.shape[2]:,} steps")
         output, *signals = values
         return LayerTraces(

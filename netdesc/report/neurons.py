@@ -53,7 +53,7 @@ def neuron_views(run: RunData) -> list[NeuronView]:
             views[name] = NeuronView(name, neuron_text(layer.neuron, is_example=False, width=100))
         if name in views:
             found = traces.get(layer.name) if layer.name in run.plotted_layers else None
-            views[name].plots[layer.name] = _plots(layer, found, run.graph.step_ms)
+            views[name].plots[layer.name] = _plots(layer, found, layer.step_ms)
     return list(views.values())
 
 

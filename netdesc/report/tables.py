@@ -50,7 +50,7 @@ def network_table(run: RunData) -> Table:
             ", ".join(row.inputs) or NOTHING,
             shape(row.input_shape),
             shape(row.output_shape),
-            *_neuron_cells(layers.get(row.name), values, graph.step_ms),
+            *_neuron_cells(layers.get(row.name), values),
             f"{row.parameters:,}",
             f"{row.synapses:,}",
         ]
@@ -70,14 +70,14 @@ def network_table(run: RunData) -> Table:
     )  # fmt: skip
 
 
-def _neuron_cells(layer: SynapticNode | None, values: Sequence[str], step_ms: float) -> list[str]:
+def _neuron_cells(layer: SynapticNode | None, values: Sequence[str]) -> list[str]:
     if layer is None:
         return [NOTHING] * (2 + len(values))
     own, kinds = layer.neuron_values, layer.neuron.value_kinds()
     return [
         layer.neuron_name,
         *(
-            _value(value_range(own[name]), kinds[name], step_ms) if name in own else NOTHING
+            _value(value_range(own[name]), kinds[name], layer.step_ms) if name in own else NOTHING
             for name in values
         ),
         ("real numbers" if layer.bits is None else f"{layer.bits} bits")

@@ -65,27 +65,27 @@ def traces(run: RunData) -> Traces | None:
     if not isinstance(loss, SpikeTime) or not pairs:
         return None
     cuts = [raster.cut for pair in pairs for raster in pair if raster.cut is not None]
-    steps = min([run.graph.steps, MAX_STEPS, *cuts])
+    steps = min([run.graph.output_steps, MAX_STEPS, *cuts])
     by_sample, is_complete = _limit([_trains(*pair, steps) for pair in pairs])
     notes = []
-    if steps < run.graph.steps:
+    if steps < run.graph.output_steps:
         notes.append(f"The figure ends at step {steps:,}.")
     if not is_complete:
         notes.append("This report holds only the neurons with most unmatched spikes.")
     neuron = next(iter(by_sample[0]), 0)
     shown = _shown_steps(by_sample[0].get(neuron, ([], [])), steps)
     return Traces(
-        plot=_plot(loss, [step * run.graph.step_ms for step in shown]),
+        plot=_plot(loss, [step * run.graph.output_step_ms for step in shown]),
         neuron=neuron,
         neurons=math.prod(run.graph.output_shape),
         samples=len(pairs),
         note=" ".join(notes),
         data={
-            "decay": math.exp(-run.graph.step_ms / loss.time_constant_ms),
+            "decay": math.exp(-run.graph.output_step_ms / loss.time_constant_ms),
             "order": loss.filter_order,
             "length": loss.filter_steps,
             "steps": steps,
-            "stepMs": run.graph.step_ms,
+            "stepMs": run.graph.output_step_ms,
             "isComplete": is_complete,
             "trains": by_sample,
         },

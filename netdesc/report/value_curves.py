@@ -37,10 +37,10 @@ def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
         colour = f"var(--c{neuron % COLOURS + 1})"
         for name, column, dash in (("target", goals, "dot"), ("output", values, "solid")):
             line = {"color": colour, "width": 2, "dash": dash}
-            data.append(_curve(f"{name}{which}", column[:, neuron], graph.step_ms, line))
+            data.append(_curve(f"{name}{which}", column[:, neuron], graph.output_step_ms, line))
     caption = f"The loss compares {_COMPARED[loss.over]} with the target."
     if loss.skip_steps:
-        caption += f" The first {number(loss.skip_steps * graph.step_ms)} ms do not count."
+        caption += f" The first {number(loss.skip_steps * graph.output_step_ms)} ms do not count."
     if neurons < np.prod(graph.output_shape):
         caption += f" The figure shows the first {neurons} output neurons."
     layout = {

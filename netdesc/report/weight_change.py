@@ -101,7 +101,7 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
                 title, plots = f"{kind.capitalize()}s of {layer.name}", change.weight_plots
             else:
                 is_decay = layer.neuron.value_kinds().get(kind) == "decay"
-                step_ms = run.graph.step_ms if is_decay else None
+                step_ms = layer.step_ms if is_decay else None
                 change.parameters.rows.append(_parameter_row(layer, what, values, step_ms))
                 change.notes += _decays_at_limit(layer, what, values) if is_decay else ()
                 title = f"{what.capitalize()} of {layer.name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,15 @@ from support.training_task import STEPS, write_task
 
 import netdesc
 from netdesc.cli.main import main
+from netdesc.description import Document
 from netdesc.events import read_events
+from netdesc.graph import build_graph
+from netdesc.report.activity import Sample
+from netdesc.report.neurons import neuron_views
+from netdesc.report.run import read_run
+from netdesc.report.tables import network_table
+from netdesc.report.traces import traces
+from netdesc.report.value_curves import value_curves
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 
@@ -48,3 +57,46 @@ def test_a_network_of_slower_output_is_trained_measured_run_and_reported(documen
     assert len(steps)
     assert found.t.tolist() == (steps * FACTOR).tolist()
     assert found.x.tolist() == neurons.tolist()
+    assert run.report_path is not None
+
+
+def test_a_report_has_the_times_of_each_layer(document: Path) -> None:
+    run = read_run(netdesc.train(document, run_dir=document.parent / "run", progress="quiet").path)
+    shown = traces(run)
+    assert shown is not None
+    assert (shown.data["steps"], shown.data["stepMs"]) == (STEPS // FACTOR, FACTOR)
+    assert shown.data["decay"] == pytest.approx(math.exp(-FACTOR / 2.0))
+    assert run.activity is not None
+    for sample in run.activity.samples:
+        assert sample.input is not None
+        assert sample.output is not None
+        assert (sample.input.steps, sample.output.steps) == (STEPS, STEPS // FACTOR)
+    (view,) = neuron_views(run)
+    for layer, step in (("hidden", 1), ("output", FACTOR)):
+        plot = view.plots[layer][0]
+        assert (plot.layout["xaxis"]["range"], plot.data[0]["dx"]) == ([0, STEPS], step)
+    rows = {row[0]: " ".join(row) for row in network_table(run).rows}
+    assert "(9.491 ms)" in rows["hidden"]
+    assert "(75.93 ms)" in rows["output"]
+
+
+def test_curves_of_values_have_the_times_of_the_output(document: Path) -> None:
+    content = json.loads(document.read_text())
+    content["loss"] = {"type": "mean_squared_error", "over": "each_step", "skip_steps": 2}
+    graph = build_graph(Document.model_validate_json(json.dumps(content)))
+    values = np.ones((STEPS // FACTOR, 1))
+    plot = value_curves(graph, Sample(None, None, None, None, None, None, values, values), "")
+    assert plot is not None
+    assert plot.data[0]["x"] == [0, 8, 16, 24, 32]
+    assert "16 ms" in plot.caption
+
+
+def test_shown_time_constants_are_those_of_the_layer(
+    document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["show", str(document), "--json"])
+    _, hidden, _, output = json.loads(capsys.readouterr().out)["layers"]
+    first, last = (each["neuron"]["values"]["voltage_decay"] for each in (hidden, output))
+    expected = [FACTOR * each for each in first["time_constant_ms"]]
+    assert last["time_constant_ms"] == pytest.approx(expected)

@@ -190,7 +190,7 @@ def _build_overview(
 ) -> Overview:
     graph = build_graph(document)
     estimate = estimate_memory(graph, document.training, samples)
-    neurons = {each.name: _view_neuron(each, graph.step_ms, learnt) for each in graph.neuron_layers}
+    neurons = {each.name: _view_neuron(each, learnt) for each in graph.neuron_layers}
     layers = [
         LayerView(row, neurons.get(row.name), memory)
         for row, memory in zip(summary(graph), estimate.layers.values(), strict=True)
@@ -199,8 +199,8 @@ def _build_overview(
     return Overview(kind, text, graph, layers, samples, estimate.batch, run, notes, warnings)
 
 
-def _view_neuron(layer: SynapticNode, step_ms: float, learnt: LearntValues) -> NeuronView:
-    neuron = layer.neuron
+def _view_neuron(layer: SynapticNode, learnt: LearntValues) -> NeuronView:
+    neuron, step_ms = layer.neuron, layer.step_ms
     kinds = neuron.value_kinds()
 
     def view(name: str, given: float | Range) -> ValueView:

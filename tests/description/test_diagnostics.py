@@ -12,6 +12,7 @@ from support.description_samples import (
     codes,
     findings,
     parts_of,
+    slowed,
     with_text,
     write_files,
 )
@@ -187,6 +188,12 @@ def test_rules_are_checked_in_spite_of_errors_elsewhere(tmp_path):
     assert codes(findings(tmp_path, text)) == ["ND101", "ND201"]
     text = with_text("/loss/time_constant_ms", "5000", with_text("/training/epochs", '"x"'))
     assert codes(findings(tmp_path, text)) == ["ND213", "ND103"]
+
+
+@pytest.mark.parametrize(("constant", "expected"), [("1000", []), ("1001", ["ND213"])])
+def test_a_filter_is_as_long_as_its_steps_of_the_output(constant, expected, tmp_path):
+    text = slowed(with_text("/loss/time_constant_ms", constant))
+    assert codes(findings(tmp_path, text)) == expected
 
 
 def test_the_value_of_a_misspelt_key_is_checked(tmp_path):

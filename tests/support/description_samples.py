@@ -157,6 +157,13 @@ def labelled(**changes: Any) -> str:
     return json.dumps(json.loads(LABELLED) | changes)
 
 
+def slowed(text: str) -> str:
+    """The document with an output of steps that are ten times as long."""
+    document = json.loads(text)
+    document["layers"].insert(-1, {"name": "slow", "type": "time_decimation", "factor": 10})
+    return json.dumps(document)
+
+
 def labelled_data(**changes: Any) -> str:
     """The labelled document with other fields of its data."""
     return labelled(data=json.loads(LABELLED)["data"] | changes)

@@ -50,7 +50,11 @@ class EventChecks:
 
     @property
     def time(self) -> Time:
-        return self.context.document.time
+        """The steps of the network's input or, for a target, output."""
+        time, wiring = self.context.document.time, self.context.wiring
+        if not self.is_target:
+            return time
+        return time.model_copy(update={"steps": wiring.steps[-1], "step_ms": wiring.step_ms[-1]})
 
     @property
     def shape_locations(self) -> tuple[RelatedPath, ...]:

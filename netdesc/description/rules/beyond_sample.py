@@ -26,7 +26,7 @@ def check(context: Context) -> Found:
         found.append(((*parts, "window_steps"), window_steps(loss), steps))
         found.append(((*parts, "skip_steps"), loss.skip_steps, steps - 1))
     window = getattr(document.classifier, "window_steps", None)
-    found.append((("classifier", "window_steps"), window, length))
+    found.append((("classifier", "window_steps"), window, context.wiring.steps[-1]))
     within = getattr(getattr(document.data, "encoding", None), "within_steps", None)
     found.append((("data", "encoding", "within_steps"), within, length))
     for parts, steps, most in found:

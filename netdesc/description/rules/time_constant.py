@@ -19,7 +19,10 @@ def check(context: Context) -> Found:
     for parts, loss in context.losses():
         if not isinstance(loss, SpikeTime):
             continue
-        length_ms = loss.filter_steps * context.document.time.step_ms
+        index = context.layer_of(loss)
+        if index is None:
+            continue
+        length_ms = loss.filter_steps * context.wiring.step_ms[index]
         if loss.time_constant_ms <= length_ms:
             continue
         yield RuleDiagnostic(

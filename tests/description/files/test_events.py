@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.description_samples import BASE, UNHURRIED, codes, events, findings, npy, plane_events
+from support.description_samples import (
+    BASE,
+    UNHURRIED,
+    codes,
+    events,
+    findings,
+    npy,
+    plane_events,
+    slowed,
+)
 
 from netdesc.description.files import event_checks
 from netdesc.description.files.event_checks import MAX_EVENTS
@@ -109,6 +118,13 @@ def test_targets_are_errors_and_speak_of_units(tmp_path):
     (tmp_path / "a.bs2").write_bytes(plane_events((1, 1, 0, 1)))
     (diagnostic,) = findings(tmp_path, _document("input.bs1", [4], target={"path": "a.bs2"}))
     assert (diagnostic.code, diagnostic.severity) == ("ND323", "error")
+
+
+@pytest.mark.parametrize(("last_ms", "expected"), [(94, []), (96, ["ND308"])])
+def test_targets_lie_in_steps_of_the_output(last_ms, expected, tmp_path):
+    (tmp_path / "a.bs1").write_bytes(events((1, 1), (1, last_ms)))
+    document = _document("input.bs1", [4], target={"path": "a.bs1"})
+    assert codes(findings(tmp_path, slowed(document))) == expected
 
 
 @UNHURRIED

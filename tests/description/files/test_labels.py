@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.description_samples import LABELLED, codes, findings, labelled, with_text
+from support.description_samples import LABELLED, codes, findings, labelled, slowed, with_text
 
 
 def _pairs(*pairs: dict, **changes) -> str:
@@ -64,6 +64,12 @@ WINDOWS = [
 def test_windows_are_no_longer_than_samples(changes, at, tmp_path):
     found = findings(tmp_path, labelled(**changes))
     assert [(each.code, each.pointer) for each in found] == ([("ND231", at)] if at else [])
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(10, []), (11, ["ND231"])])
+def test_the_window_of_a_classifier_counts_steps_of_the_output(steps, expected, tmp_path):
+    window = {"type": "moving_window", "window_steps": steps}
+    assert codes(findings(tmp_path, slowed(labelled(classifier=window)))) == expected
 
 
 def test_a_classifier_of_whole_samples_has_no_use_for_labels_of_steps(tmp_path):

@@ -114,7 +114,7 @@ LINE_BUDGETS = {
     "runs": 400,
     "kernels": 10_480,
     "modules": 2_000,
-    "losses": 820,
+    "losses": 825,
     "training": 5_760,
     "exchange": 3_200,
     "hardware": 1_320,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_690
-MAX_TEST_LINES = 39_415
+MAX_PACKAGE_LINES = 56_695
+MAX_TEST_LINES = 39_425
 
 
 def line_count(folder: Path) -> int:

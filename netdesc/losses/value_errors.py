@@ -32,6 +32,7 @@ class ValueErrorSums:
         self._loss = loss
         self._count = 0
         self._sums: Tensor | None = None
+        self._first: Tensor | None = None
         self._targets: list[Tensor] = []
 
     @torch.no_grad()
@@ -47,8 +48,12 @@ class ValueErrorSums:
         sums = torch.stack([each.sum() for each in (error.square(), error, relative)])
         self._sums = sums if self._sums is None else self._sums + sums
         self._count += values.numel()
-        moments = (targets, targets.square())
-        self._targets.append(torch.stack([each.flatten(2).sum((0, 1)) for each in moments]))
+        targets = targets.flatten(2)
+        if self._first is None:
+            self._first = targets[:1, :1]
+        deviations = targets - self._first  # exactly 0 if all are equal, unlike from a mean
+        moments = (deviations, deviations.square())
+        self._targets.append(torch.stack([each.sum((0, 1)) for each in moments]))
 
     def errors(self) -> ValueErrors:
         """Returns the errors of all batches, of which there is at least one."""

@@ -75,6 +75,14 @@ def test_loss_gradient_and_errors(seed, steps, skip, shape, over, reduction, by_
     )
 
 
+@given(st.floats(-3, 3), st.integers(1, 9))
+def test_equal_targets_have_no_variance_to_explain(value, batch):
+    sums = ValueErrorSums(loss_of("mean").main)
+    for _ in range(2):
+        sums.add(torch.zeros(4, batch, 3), torch.full((batch, 3), value))
+    assert sums.errors().explained_variance is None
+
+
 @pytest.mark.parametrize(
     ("output", "target", "message"),
     [

@@ -121,13 +121,13 @@ LINE_BUDGETS = {
     "report": 3_795,
     "comparing": 600,
     "bench": 2_085,
-    "api": 1_920,
+    "api": 1_925,
     "cli": 4_740,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
 MAX_PACKAGE_LINES = 56_695
-MAX_TEST_LINES = 39_425
+MAX_TEST_LINES = 39_435
 
 
 def line_count(folder: Path) -> int:

@@ -137,7 +137,9 @@ def evaluate(
     batch_size, seed = BATCH_SIZE, 0
     if description is not None:
         training = description.document.training
-        batch_size, seed = training.batch_size, training.seed
+        # As in training, because regularizers take their rates over a batch.
+        batch_size = training.batch_size or len(found.get("train", ())) or None
+        seed = training.seed
     device = next(compiled.model.parameters()).device
     batches = Batches(found[chosen], batch_size, device, seed)
     return _evaluate(compiled, chosen, batches, warnings)

@@ -92,6 +92,19 @@ def test_validation_is_what_training_measured(run: Run) -> None:
     assert result.score.confusion == read_metrics(run.path)[run.best["epoch"] - 1]["confusion"]
 
 
+def test_more_validation_than_training_samples_are_measured_in_its_batches(tmp_path: Path) -> None:
+    """The rate that a regularizer limits is that of a batch."""
+    document = write_classify_task(
+        tmp_path / "task",
+        training={"batch_size": None},
+        regularizers=[{"type": "event_rate", "max_rate": 0.01, "weight": 100}],
+    )
+    write_arrays(document.with_name("data.npz"), split=np.minimum(np.arange(60) // 10, 1))
+    run = train(document, tmp_path / "run")
+    assert run.best is not None
+    assert netdesc.evaluate(run, "validation").loss == run.best["validation_loss"]
+
+
 def test_training_does_not_use_the_test_samples(tmp_path: Path, run: Run) -> None:
     """A run with other test samples is bit-identical."""
     values, labels = samples(60)

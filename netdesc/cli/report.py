@@ -45,6 +45,8 @@ def report(
     still running can have a report, too. As in metrics.jsonl, epochs count from 0 in metrics.csv;
     losses in loss.txt are per sample, as in the report.
     """
+    if target is not None and target.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"{target}: a report is an .html file; name one")
     from netdesc.report import write_metrics_csv, write_report, write_slayer_logs
 
     path = write_report(run, target, output.warn)

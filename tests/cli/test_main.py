@@ -130,6 +130,7 @@ def test_every_command_has_a_help_text_with_an_example(
         (["completion"], "bash, zsh, fish"),
         (["train", "--resume", "r", "--seed", "5"], "weights.path=r/checkpoints/best.safetensors"),
         (["export", "runs/x", "-o", "x.nir"], "NIR is not in this version"),
+        (["report", "runs/x", "-o", "x.json"], "x.json: "),
         (["report", "runs/x", "--batch-size", "8"], "No such option '--batch-size'.\n"),
     ],
 )

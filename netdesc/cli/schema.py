@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def schema(output: Output, form: str, file: Path | None, write: bool, check: boo
     text = _text(form)
     path = file or FILES[form]
     if write:
-        path.write_text(text, encoding="utf-8")
+        _write(path, form, text)
         output.info(f"wrote {path}")
     elif check:
         problem = _find_problem(path, text)
@@ -62,11 +63,34 @@ def _text(form: str) -> str:
     return schema_text()
 
 
+def _write(path: Path, form: str, text: str) -> None:
+    """Writes the file atomically. UsageError if it may be another file of the user."""
+    from netdesc.events.atomic_write import atomic_path  # loads numpy
+
+    suffix = FILES[form].suffix
+    if path.suffix.lower() != suffix:
+        raise click.UsageError(f"{path}: --write needs a {suffix} file for this format; name one")
+    if form == "json" and path.is_file() and not _is_schema(path):
+        raise click.UsageError(f"{path} holds no JSON Schema, so it stays; name another file")
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _is_schema(path: Path) -> bool:
+    """Whether a file may be replaced by the schema: it is one, or empty."""
+    content = path.read_bytes()
+    try:
+        return not content.strip() or "json-schema.org" in json.loads(content)["$schema"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def _find_problem(path: Path, text: str) -> str:
     """Returns the problem of a file that should contain ``text``; empty if there is no problem."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         return "is missing"
+    if not path.is_file():  # reading a pipe or a device may not end
+        raise click.UsageError(f"{path} is not a regular file; name the file to check")
+    content = path.read_bytes()
     # git may have converted the line ends.
     return "" if content.replace(b"\r\n", b"\n") == text.encode() else "is out of date"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -106,6 +108,31 @@ def test_schema_write_then_check(netdesc: Netdesc, tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("threshold", "treshold"))
     stale = netdesc("schema", "--check", file)
     assert (stale.code, "is out of date; run: " in stale.err) == (1, True)
+    assert netdesc("schema", "--write", file).code == 0
+
+
+@pytest.mark.parametrize("name", ["mine.json", "mine.bs1", "mine.md"])
+def test_schema_write_replaces_no_other_file(netdesc: Netdesc, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(OXFORD.read_bytes())
+    assert netdesc("schema", "--write", name).code == 2
+    assert (tmp_path / name).read_bytes() == OXFORD.read_bytes()
+
+
+def test_schema_write_that_fails_leaves_the_file(
+    netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert netdesc("schema", "--write", "a.json").code == 0
+    before = (tmp_path / "a.json").read_bytes()
+    monkeypatch.setattr(os, "replace", Mock(side_effect=OSError(28, "No space left on device")))
+    assert netdesc("schema", "--write", "a.json").code == 3
+    assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_bytes() == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such pipes")
+def test_schema_check_reads_no_pipe(netdesc: Netdesc, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    assert netdesc("schema", "--check", "pipe.json").code == 2
 
 
 def test_explain(netdesc: Netdesc) -> None:

@@ -6,6 +6,8 @@ import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
+    FishComplete,
+    ShellComplete,
     ZshComplete,
     add_completion_class,
     get_completion_class,
@@ -14,8 +16,23 @@ from click.shell_completion import (
 from netdesc.cli.output import Output, SafeText
 
 
+class _Quiet(ShellComplete):
+    """Completion that ends without output if the shell does not say which word to complete."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        try:
+            return super().get_completion_args()
+        except (KeyError, ValueError, IndexError):  # COMP_WORDS or COMP_CWORD
+            raise SystemExit(0) from None
+
+
 @add_completion_class
-class _Bash(BashComplete):
+class _Fish(_Quiet, FishComplete):
+    """Completion in fish."""
+
+
+@add_completion_class
+class _Bash(_Quiet, BashComplete):
     """Completion in Bash: adds no space after ``training.epochs=``, and completes the value.
 
     Bash splits ``KEY=VALUE`` into three words, and replaces only the last word.
@@ -43,7 +60,7 @@ class _Bash(BashComplete):
 
 
 @add_completion_class
-class _Zsh(ZshComplete):
+class _Zsh(_Quiet, ZshComplete):
     """Completion in zsh: adds no space after ``training.epochs=``."""
 
     source_template = ZshComplete.source_template.replace(

@@ -15,6 +15,7 @@ from netdesc.description import model_structure as structure
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, member, members
 from netdesc.description.overrides import indices_by_name
+from netdesc.description.source import Source, read_source
 
 _HIDDEN_FIELDS = {"$schema", "format", "lock"}
 """Fields of a document that users do not set on the command line."""
@@ -44,9 +45,11 @@ def complete_override(ctx: click.Context, incomplete: str) -> list[CompletionIte
 
 
 def _read_document(name: str | None) -> Any:
+    # Not read by json alone: the name may be that of a pipe, which has no end, or of a huge file.
+    source = None if name is None else read_source(Path(name), name)
     try:
-        return None if name is None else json.loads(Path(name).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return json.loads(source.text) if isinstance(source, Source) else None
+    except (ValueError, RecursionError):
         return None
 
 

@@ -105,6 +105,37 @@ def test_a_broken_document_only_offers_less(content: bytes, tab: Tab, tmp_path: 
     assert tab("train", "a.json", "--set", "layers.0.u") == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such pipes")
+def test_pipes_and_huge_documents_are_not_read(tab: Tab, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    with (tmp_path / "b.json").open("wb") as file:
+        file.write(b'{"layers": [{"name": "first"}]}')
+        file.truncate(1 << 40)
+    assert tab("train", "a.json", "--set", "layers.") == []
+    assert tab("train", "b.json", "--set", "layers.") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("number", [None, "x", " "])
+def test_without_words_nothing_is_offered(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    shell: str,
+    number: str | None,
+) -> None:
+    monkeypatch.setenv("_NETDESC_COMPLETE", f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", "netdesc nothing")
+    if number is None:
+        monkeypatch.delenv("COMP_WORDS")
+    else:
+        monkeypatch.setenv("COMP_CWORD", number)
+    with pytest.raises(SystemExit) as exit:
+        main([])
+    assert exit.value.code == 0
+    ended = capsys.readouterr()
+    assert (ended.out.strip(), ended.err) == ("", "")
+
+
 def test_names_that_cannot_be_printed_are_not_offered(tab: Tab, tmp_path: Path) -> None:
     document = {"layers": [{"name": name} for name in ("a\x1b[31m", "b\nplain,c", "d")]}
     (tmp_path / "a.json").write_text(json.dumps(document))

@@ -73,8 +73,8 @@ def run(
     layer after the last event of INPUT.
     """
     _require_device_options(arithmetic, **device)
-    if target is not None and target.exists() and input.exists() and target.samefile(input):
-        raise click.UsageError("-o names INPUT, which it would overwrite")
+    if target is not None and target.exists():
+        _refuse_used(target, network, input)
     from netdesc.api import run as inference
     from netdesc.events import DroppedEvents
 
@@ -112,6 +112,23 @@ def _require_device_options(
         Resets(reset_interval, reset_offset)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _refuse_used(target: Path, network: Path, input: Path) -> None:
+    """UsageError if the file to write is INPUT, or one that the network's document names."""
+    from netdesc.description import load
+    from netdesc.description.detect import is_net_file
+    from netdesc.description.files.data_files import file_paths
+    from netdesc.runs.files import lock_of
+
+    if input.exists() and target.samefile(input):
+        raise click.UsageError("-o names INPUT, which it would overwrite")
+    if is_net_file(network) or not (network.is_dir() or network.is_file()):
+        return  # such a file names no others; a pipe can be read only once
+    document = load(lock_of(network) if network.is_dir() else network, with_files=False)
+    for file in map(document.resolve, file_paths(document.document).values()):
+        if file.exists() and target.samefile(file):
+            raise click.UsageError(f"-o names a file of {network}, which it would overwrite")
 
 
 def _write(target: Path, result: Result) -> None:

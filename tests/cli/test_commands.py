@@ -268,6 +268,18 @@ def test_integers_and_floats_agree_for_every_kind_of_network(
     assert Path("float.bs1").read_bytes() == Path("integer.bs1").read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["run", "document"])
+def test_a_run_overwrites_no_file_that_it_reads_or_learnt_from(
+    netdesc: Netdesc, document: Path, trained: Path, kind: str
+) -> None:
+    network = {"run": trained, "document": document}[kind]
+    for name in ("input0.bs1", "target0.bs1"):
+        file = document.parent / name
+        before = file.read_bytes()
+        outcome = netdesc("run", network, document.parent / "input0.bs1", "-o", file)
+        assert (outcome.code, file.read_bytes()) == (2, before)
+
+
 def test_resets_and_timing_are_options_of_integers(
     netdesc: Netdesc, document: Path, trained: Path
 ) -> None:

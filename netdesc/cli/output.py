@@ -6,8 +6,10 @@ character in it cannot reach the terminal, and a line break in it cannot imitate
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import sys
 from collections.abc import Collection, Sequence
 from shutil import get_terminal_size
@@ -46,8 +48,8 @@ class Output:
     """The output of one command.
 
     With ``as_json``, standard output holds one JSON object only, so ``print`` writes to standard
-    error. If the reader closes the pipe early (``netdesc show … | head``), the command continues
-    without output and keeps its exit code.
+    error. If the reader closes the pipe early (``netdesc show … | head``), or the terminal vanishes
+    (``nohup``), the command continues without output and keeps its exit code.
     """
 
     def __init__(self) -> None:
@@ -185,8 +187,18 @@ class Output:
         try:
             stream.write(text + end)
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
+            if not _is_unread(stream, error):
+                raise
             _redirect_to_null(stream)
+
+
+def _is_unread(stream: TextIO, error: OSError) -> bool:
+    """Whether the reader has closed the pipe, or the terminal has vanished."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    # On a disk, the same error means that a result is lost.
+    return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
 
 
 def _redirect_to_null(stream: TextIO) -> None:

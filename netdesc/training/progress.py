@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -160,9 +161,9 @@ class Display:
     def print(self, text: str) -> None:
         """Prints ``text`` escaped, as one line, on standard error.
 
-        Does nothing if standard error is a closed pipe.
+        Does nothing if nobody reads standard error any more.
         """
-        with contextlib.suppress(BrokenPipeError):
+        with _unread_output_ignored():
             print(escape(text), file=sys.stderr, flush=True)
 
     def render(self, line: str) -> None:
@@ -171,6 +172,16 @@ class Display:
 
     def close(self) -> None:
         """Ends the progress line. Messages can still be printed after it."""
+
+
+@contextlib.contextmanager
+def _unread_output_ignored() -> Iterator[None]:
+    """Ignores that the pipe is closed or the terminal has vanished: training goes on without it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EIO):
+            raise
 
 
 class LiveDisplay(Display):
@@ -188,16 +199,19 @@ class LiveDisplay(Display):
         self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
 
     def print(self, text: str) -> None:
-        self._console.print(escape(text), markup=False, emoji=False, soft_wrap=True)
+        with _unread_output_ignored():
+            self._console.print(escape(text), markup=False, emoji=False, soft_wrap=True)
 
     def render(self, line: str) -> None:
         from rich.text import Text
 
-        self._live.start()
-        self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+        with _unread_output_ignored():
+            self._live.start()
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def close(self) -> None:
-        self._live.stop()
+        with _unread_output_ignored():
+            self._live.stop()
 
 
 _DISPLAYS: dict[str, Callable[[], Display]] = {

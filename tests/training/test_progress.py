@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.modules_samples import dense, network
-from support.training_task import read_metrics, write_task
+from support.training_task import read_metrics, read_record, write_task
 
 from netdesc.description import load
 from netdesc.kernels.cuda.availability import is_interpreted
@@ -167,4 +167,24 @@ def test_a_closed_pipe_does_not_stop_a_run(tmp_path: Path) -> None:
         os.close(writer)
     assert process.returncode == 0
     assert len(read_metrics(tmp_path / "run")) == 3
+    assert (tmp_path / "run" / "network.net").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo terminal")
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_vanished_terminal_does_not_stop_a_run(tmp_path: Path, term: str) -> None:
+    """As after ``nohup netdesc train … &`` and a closed window."""
+    import pty
+
+    document = write_task(tmp_path / "task", epochs=3)
+    master, terminal = pty.openpty()
+    os.close(master)  # every write is an error from now on
+    command = [sys.executable, "-m", "netdesc", "train", document, "--run-dir", tmp_path / "run"]
+    command += ["--engine", "reference"]
+    ended = subprocess.run(
+        command, stdout=terminal, stderr=terminal, check=False, env={**os.environ, "TERM": term}
+    )
+    os.close(terminal)
+    assert ended.returncode == 0
+    assert read_record(tmp_path / "run")["status"] == "done"
     assert (tmp_path / "run" / "network.net").exists()

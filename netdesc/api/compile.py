@@ -21,8 +21,8 @@ from netdesc.graph import Graph, build_graph
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
-from netdesc.runs.state import read_state, resume_command
-from netdesc.training.errors import WeightsError
+from netdesc.runs.state import read_state, resume_command, saved_epochs
+from netdesc.training.errors import MissingWeightsError, WeightsError
 from netdesc.training.weights import WeightReader, load_initial_weights, load_weights
 
 
@@ -229,6 +229,12 @@ def _require_best_weights(folder: Path) -> None:
         return  # the file was removed; loading the weights reports this
     if state is not None and state.status == "diverged":
         raise WeightsError(f"{folder}: this run has no best weights: {state.message}")
+    saved = saved_epochs(folder)
+    if saved or (state is not None and state.epochs_done):
+        way = f"; go on with: {resume_command(folder)}" if saved else ""
+        raise MissingWeightsError(
+            f"{folder / CHECKPOINTS / BEST}: there is no such file, although this run had one{way}"
+        )
     raise WeightsError(
         f"{folder}: this run ended before its first checkpoint after an epoch, so it has no "
         f"trained weights; go on with: {resume_command(folder)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,8 @@ def test_a_run_without_best_weights_says_how_to_get_them(
 ) -> None:
     document = write_task(tmp_path / "spikes", epochs=1)
     assert netdesc("train", document, "--run-dir", "run", "--quiet").code == 0
-    Path("run/checkpoints/best.safetensors").unlink()
-    record = read_record(Path("run")) | {"status": status, "message": "a NaN"}
+    shutil.rmtree("run/checkpoints")
+    record = read_record(Path("run")) | {"status": status, "message": "a NaN", "epochs_done": 0}
     Path("run/run.json").write_text(json.dumps(record))
     for command in (("evaluate", "run"), ("export", "run", "-o", "a.net")):
         outcome = netdesc(*command)
@@ -95,6 +96,22 @@ def test_a_run_without_best_weights_says_how_to_get_them(
         with Path("run/.lock").open("rb") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             assert "try again in some seconds" in netdesc("evaluate", "run").err
+
+
+def test_a_run_that_lost_its_best_weights_is_not_one_that_never_had_them(
+    netdesc: Netdesc, tmp_path: Path
+) -> None:
+    document = write_task(tmp_path / "spikes", epochs=1)
+    assert netdesc("train", document, "--run-dir", "run", "--quiet").code == 0
+    Path("run/checkpoints/best.safetensors").unlink()
+    record = read_record(Path("run")) | {"status": "interrupted"}
+    Path("run/run.json").write_text(json.dumps(record))
+    for resumes in (True, False):
+        for command in (("evaluate", "run"), ("export", "run", "-o", "a.net"), ("verify", "run")):
+            outcome = netdesc(*command)
+            assert (outcome.code, "best.safetensors" in outcome.err) == (3, True)
+            assert ("netdesc train --resume run" in outcome.err) == resumes
+        Path("run/checkpoints/last.state").unlink(missing_ok=True)
 
 
 def test_spike_trains_are_measured(netdesc: Netdesc, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netdesc.runs.files import CHECKPOINTS, PROCESS_LOCK, RECORD, STATE
+from netdesc.runs.files import BEST, CHECKPOINTS, LAST, LOCK, PROCESS_LOCK, RECORD, STATE, is_filled
 from netdesc.runs.utf8_path import utf8_path
 
 KILLED = "killed"
@@ -68,6 +68,17 @@ def resume_command(run: str | Path) -> str:
     if record is not None and record.get("memory_data") is not None:  # its program has the data
         return f'netdesc.train(resume="{run}", data=…)'
     return f"netdesc train --resume {shlex.quote(str(run))}"
+
+
+def restart_hint(run: Path) -> str:
+    """Returns the end of a message: how a new run begins with its weights."""
+    anew = f"netdesc train {shlex.quote(str(run / LOCK))}"
+    for kind, name in (("last", LAST), ("best", BEST)):
+        weights = run / CHECKPOINTS / name
+        if is_filled(weights):
+            way = f"{anew} --set weights.path={shlex.quote(str(weights))}"
+            return f"its {kind} weights can begin a new run: {way}"
+    return f"its weights are gone, too; a new run begins with: {anew}"
 
 
 def saved_epochs(run: Path) -> int | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shlex
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -24,7 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from netdesc.runs.files import BEST, INITIAL, LAST, LOCK, STATE, is_filled, refuse_links
+from netdesc.runs.files import BEST, INITIAL, LAST, STATE, is_filled, refuse_links
+from netdesc.runs.state import restart_hint
 from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.activity import ActivityRecorder
 from netdesc.training.errors import ResumeError
@@ -179,7 +179,9 @@ class Saver:
         path = self.folder / STATE
         if not path.exists():
             if has_trained or any((self.folder / name).exists() for name in (LAST, BEST)):
-                raise ResumeError(f"{path}: this checkpoint is gone; {self._restart_hint}")
+                raise ResumeError(
+                    f"{path}: this checkpoint is gone; {restart_hint(self.folder.parent)}"
+                )
             return Progress(), 0
         notes, tensors = self._read(path)
         if notes.lock_sha256 != self.lock_sha256:
@@ -191,7 +193,9 @@ class Saver:
         try:
             self._load_tensors(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            problem = f"this checkpoint does not fit the network; {self._restart_hint}"
+            problem = (
+                f"this checkpoint does not fit the network; {restart_hint(self.folder.parent)}"
+            )
             raise ResumeError(f"{path}: {problem}") from error
         self.stopping.notes = notes.stopping
         self.saved_epoch = notes.progress.epoch
@@ -214,16 +218,7 @@ class Saver:
         except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
             reason = str(error).partition("\n")[0]
             damage = f"this checkpoint is damaged, or of another version of netdesc: {reason}"
-            raise ResumeError(f"{path}: {damage}; {self._restart_hint}") from error
-
-    @property
-    def _restart_hint(self) -> str:
-        anew = f"netdesc train {shlex.quote(str(self.folder.parent / LOCK))}"
-        for kind, name in (("last", LAST), ("best", BEST)):
-            if is_filled(self.folder / name):
-                anew += f" --set weights.path={shlex.quote(str(self.folder / name))}"
-                return f"its {kind} weights can begin a new run: {anew}"
-        return f"its weights are gone, too; a new run begins with: {anew}"
+            raise ResumeError(f"{path}: {damage}; {restart_hint(self.folder.parent)}") from error
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         parts = {

@@ -16,8 +16,10 @@ from typing import Any
 
 import torch
 
+from netdesc.events.atomic_write import failure_reason
 from netdesc.graph import Graph
 from netdesc.kernels.engine import kernel_threads
+from netdesc.runs.state import restart_hint
 from netdesc.training.errors import ResumeError
 from netdesc.training.run_directory import write_file
 
@@ -82,10 +84,13 @@ class RunRecord:
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise ResumeError(f"{path}: cannot read the record of this run: {error}") from error
+            reason = failure_reason(error) if isinstance(error, OSError) else str(error)
+            problem = f"cannot read the record of this run: {reason}"
+            raise ResumeError(f"{path}: {problem}; {restart_hint(path.parent)}") from error
         problem = _find_problem(fields)
         if problem is not None:
-            raise ResumeError(f"{path}: is no complete record of a run: {problem}")
+            problem = f"is no complete record of a run: {problem}"
+            raise ResumeError(f"{path}: {problem}; {restart_hint(path.parent)}")
         return cls(path, fields)
 
     @property

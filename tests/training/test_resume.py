@@ -89,6 +89,20 @@ def test_changed_files_are_refused(
         train(resume=run, progress="quiet")
 
 
+@pytest.mark.parametrize("left", [None, b"", b"{}"])
+def test_a_run_without_its_record_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bytes | None
+) -> None:
+    run = interrupted(tmp_path, monkeypatch)
+    (run / "run.json").unlink()
+    if left is not None:
+        (run / "run.json").write_bytes(left)
+    with pytest.raises(kinds.ResumeError, match=r"run\.json") as error:
+        train(resume=run, progress="quiet")
+    *_, lock, _, weights = shlex.split(str(error.value))
+    assert train(load(Path(lock), [weights]), run_dir=run.parent / "anew").status == "done"
+
+
 def test_a_flipped_bit_anywhere_in_a_checkpoint_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

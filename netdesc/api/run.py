@@ -23,6 +23,7 @@ from netdesc.api.recording import (
 )
 from netdesc.api.run_result import Result, layer_spikes, nonzero_outputs
 from netdesc.description.detect import is_net_file
+from netdesc.description.models import Arrays, Idx
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import Event, EventFileError
 from netdesc.events.binning import require_choice
@@ -77,7 +78,8 @@ def run(
         device = IntegerNetwork(graph, imported.weights, timing, resets)
         return _run_integer(device, recording, None, problems)
     opened = open_for(imported or network, recording)
-    model, problems = opened.compiled.model, opened.warnings
+    model = opened.compiled.model
+    problems = [*opened.warnings, *_warn_of_encoding(opened, recording)]
     pair = find_pair(opened.description, recording.path)
     file = pair.input if pair else None
     if is_integer:
@@ -89,6 +91,21 @@ def run(
     result = run_float(opened.compiled, input_TN)
     result = replace(result, warnings=[*problems, *left_out, *result.warnings])
     return _judge(result, opened, pair)
+
+
+def _warn_of_encoding(opened: OpenedNetwork, recording: Recording) -> list[str]:
+    """Says of one image that its values are not encoded as those of the document's data are."""
+    data = None if opened.description is None else opened.description.document.data
+    is_image = getattr(recording.data, "shape", None) == opened.compiled.graph.input_shape
+    if not (is_image and isinstance(data, Arrays | Idx)):
+        return []
+    kind, is_unchanged = data.encoding.type, (data.range, data.to) == ((0, 1), (0, 1))
+    if kind == "spikes" or (kind == "constant" and is_unchanged):
+        return []
+    return [
+        f'{recording.name}: every step gets the image\'s values as they are; "range" and the '
+        f'encoding "{kind}" of data do not act on them'
+    ]
 
 
 def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:

@@ -284,6 +284,15 @@ def test_arrays_are_run(labelled: Path, tmp_path: Path, suffix: str) -> None:
         )
 
 
+def test_an_image_is_said_not_to_be_encoded(tmp_path: Path) -> None:
+    """As the samples of the document's data are, by their rate; a step for each row is."""
+    task = write_classify_task(tmp_path)
+    image = np.ones(CELLS, np.float32)
+    assert any("encoding" in each for each in netdesc.run(task, image).warnings)
+    whole = np.ones((STEPS, CELLS), np.float32)
+    assert not any("encoding" in each for each in netdesc.run(task, whole).warnings)
+
+
 def test_values_of_arrays_are_on_the_grid_of_training(labelled: Path) -> None:
     third, half = np.full(CELLS, 1 / 3), np.full(CELLS, 21 / 64)
     found, expected = inference.run(labelled, third), inference.run(labelled, half)

@@ -16,6 +16,9 @@ _FOREIGN = re.compile(r"[^A-Za-z0-9_ .,()<>=!+*/%&|-]")
 _MEANT = {"−": "-", "–": "-", "·": "*", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "\xa0": " "}
 _NUMBER_LIKE = re.compile(r"(?<![A-Za-z0-9_.])[.0-9](?:[eE][+-]|[A-Za-z0-9_.])*")
 _NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WRONG_SIGN = re.compile(r"&&|\|\||(?<![<>=!])=(?!=)")
+_RIGHT_SIGN = {"&&": "and", "||": "or"}
+_CHANGE = re.compile(r" *(?P<state>[A-Za-z_]\w*) *(?P<sign>[-+*])= *(?P<by>[^=]+)")
 _EQUATION = re.compile(r" *(?P<state>[A-Za-z_][A-Za-z0-9_]*) *=(?!=)")
 
 
@@ -79,7 +82,11 @@ def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -
         place = source.span(*found.span("state"))
         return Equation(found["state"], place, source, parse(source, mistakes))
     form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
-    mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form))
+    meant = _CHANGE.fullmatch(text)
+    if meant is not None:
+        state, sign, by = meant.groups()
+        meant = f"{state} = {state} {sign} {by if by.isidentifier() else f'({by})'}"
+    mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form, meant))
     return None
 
 
@@ -103,6 +110,9 @@ def _tree(source: Source) -> ast.expr | Mistake:
         if _depth(tree) <= MAX_DEPTH:
             return tree
     except SyntaxError as error:
+        if sign := _WRONG_SIGN.search(source.text, source.start):
+            message = f"'{sign.group()}' is not allowed: write 'and', 'or', '>' or '>='."
+            return Mistake(source.span(*sign.span()), message, _RIGHT_SIGN.get(sign.group()))
         return Mistake(_syntax_place(source, error), f"This is not an expression: {error.msg}.")
     except (RecursionError, MemoryError):
         pass  # deeper than Python reads

@@ -68,6 +68,9 @@ def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
     return files
 
 
+_RUN_WEIGHTS = "checkpoints/best.safetensors"
+
+
 class FileChecks:
     """Checks all files of a document.
 
@@ -130,7 +133,10 @@ class FileChecks:
             folder = ("a folder of .npy files",) if kind.folder == "maybe" else ()
             allowed = ", ".join((*kind.suffixes, *folder))
             notes = (f"allowed: {allowed}",) if allowed else ()
-            return [diagnostic("ND305", parts, message, hint=_type_for(suffix), notes=notes)]
+            hint = _type_for(suffix)
+            if (path / _RUN_WEIGHTS).is_file():
+                hint = f'write "{name}/{_RUN_WEIGHTS}", the weights of this run'
+            return [diagnostic("ND305", parts, message, hint=hint, notes=notes)]
         expected = getattr(reference.holder, "sha256", None) or self.locked.get(name, "")
         try:
             if kind.must_exist and not path.is_dir():

@@ -138,8 +138,10 @@ class EventChecks:
         duration_us = self.time.steps * self.time.step_ms * 1000
         if suffix == ".npy" and times[len(times) // 2] >= _MIN_UNIT_RATIO * duration_us:
             return [MICROSECONDS_HINT]
-        late = times[-1] >= duration_us
-        return [f"the last event is at {times[-1] / 1000:g} ms"] if late else []
+        if times[-1] >= duration_us:
+            return [f"the last event is at {times[-1] / 1000:g} ms"]
+        is_rounded_up = times[-1] > _time_limits_us(self.time, self.file.rounding)[1]
+        return ['"rounding": "floor" keeps those of the last half step'] if is_rounded_up else []
 
     def _size_hint(self, needed: Shape, shape: Shape) -> str:
         """Returns a hint that says which shape or how many units have room for all events."""

@@ -56,6 +56,7 @@ CASES = [
     ("a.bs2", plane_events(*INSIDE, (0, 5, 0, 1)), PLANE, "ND308", "1 of 3 events"),
     ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 100)), PLANE, "ND308", "the 2 x 5 x 9 inputs and"),
     ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 100)), PLANE, "ND308", "last event is at 100 ms"),
+    ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 99.7)), PLANE, "ND308", '"rounding": "floor"'),
     ("a.bs2", plane_events(*INSIDE), [5, 9, 2], "ND308", 'which need "shape": [2, 5, 9]'),
     ("a.bs2", plane_events(*INSIDE), [90], "ND323", '"shape": [2, 5, 9] has room for all of them'),
     ("a.bs2", plane_events(*INSIDE), [10, 9], "ND323", "the network's input.shape is [10, 9]"),

@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_695
-MAX_TEST_LINES = 39_435
+MAX_PACKAGE_LINES = 56_700
+MAX_TEST_LINES = 39_440
 
 
 def line_count(folder: Path) -> int:

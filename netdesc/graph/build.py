@@ -60,10 +60,11 @@ def _classifier(document: Document, layers: Sequence[LayerNode]) -> Classifier |
     is_softmax = isinstance(loss, CrossEntropy) or getattr(loss, "mode", "") == "softmax"
     decide = partial(Classifier, is_softmax=is_softmax or is_graded, is_graded=is_graded)
     if section is not None:
-        return decide(getattr(section, "window_steps", None))
+        window = getattr(section, "window_steps", None)
+        return decide(window, skip_steps=0 if window is None else loss.skip_steps)
     over = getattr(loss, "over", "mean") if getattr(loss, "signal", OUTPUT) == OUTPUT else "mean"
     if over == "each_step":
-        return decide(1)
+        return decide(1, skip_steps=loss.skip_steps)
     return decide(window_steps(loss), over, loss.skip_steps)
 
 

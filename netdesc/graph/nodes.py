@@ -228,10 +228,10 @@ class RecurrentNode(SynapticNode):
 class Classifier:
     """Predicts the class whose output neuron spikes most, or has the largest values.
 
-    If ``window_steps`` is None, it predicts one class, from what ``over`` says of the steps behind
-    the first ``skip_steps``. Otherwise it predicts a class in each step, from the last
-    ``window_steps`` steps. The confidence of a prediction is the class's share of the spikes or,
-    with ``is_softmax``, its softmax. With ``is_graded``, outputs are values, not only spikes.
+    The first ``skip_steps`` steps do not count. If ``window_steps`` is None, it predicts one class,
+    from what ``over`` says of the others. Otherwise it predicts a class in each of them, from the
+    last ``window_steps`` of them. The confidence of a prediction is the class's share of the spikes
+    or, with ``is_softmax``, its softmax. With ``is_graded``, outputs are values, not only spikes.
     """
 
     window_steps: int | None

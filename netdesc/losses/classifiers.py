@@ -16,11 +16,15 @@ from netdesc.losses.windows import SILENT, most_active, window_rates
 
 
 class Classifier(nn.Module):
-    """The base of all classifiers."""
+    """The base of all classifiers. The first ``skip_steps`` steps of a sample do not count."""
 
     def __init__(self, classifier: nodes.Classifier) -> None:
         super().__init__()
-        self.is_softmax = classifier.is_softmax
+        self.is_softmax, self.skip_steps = classifier.is_softmax, classifier.skip_steps
+
+    def counted(self, output: Tensor) -> Tensor:
+        """Returns the output of the steps that count, [steps, batch, neurons]."""
+        return flatten_neurons(output)[self.skip_steps :]
 
     def values(self, output: Tensor) -> Tensor:
         """Returns what is compared of the output neurons, [batch, classes] or [steps, …]."""
@@ -40,17 +44,14 @@ class Classifier(nn.Module):
 
 
 class MostSpikes(Classifier):
-    """Predicts the class whose neuron has the largest mean, sum, maximum or last value.
-
-    The first ``skip_steps`` steps of a sample do not count.
-    """
+    """Predicts the class whose neuron has the largest mean, sum, maximum or last value."""
 
     def __init__(self, classifier: nodes.Classifier) -> None:
         super().__init__(classifier)
-        self.over, self.skip_steps = classifier.over, classifier.skip_steps
+        self.over = classifier.over
 
     def values(self, output: Tensor) -> Tensor:
-        return OVER[self.over](flatten_neurons(output)[self.skip_steps :])[0]
+        return OVER[self.over](self.counted(output))[0]
 
     def forward(self, output: Tensor) -> Tensor:
         """Returns int64 predictions [batch] from spikes [steps, batch, *shape]."""
@@ -58,7 +59,7 @@ class MostSpikes(Classifier):
 
 
 class MostSpikesInWindow(Classifier):
-    """Predicts in each step the class whose neuron spiked most in a moving window.
+    """Predicts in each step that counts the class whose neuron spiked most in a moving window.
 
     The window is the last ``window_steps`` steps.
     """
@@ -69,7 +70,7 @@ class MostSpikesInWindow(Classifier):
         self.window_steps = classifier.window_steps
 
     def values(self, output: Tensor) -> Tensor:
-        return window_rates(flatten_neurons(output), self.window_steps)
+        return window_rates(self.counted(output), self.window_steps)
 
     def forward(self, output: Tensor) -> Tensor:
         """Returns int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""

@@ -124,7 +124,7 @@ class ActivityProbe:
             classes, compared = self._classifier(output_TBN), self._classifier.values(output_TBN)
             predictions = decide(classes, batch.target, self._graph.classes).cpu().numpy()
             if compared.dim() == 3:
-                compared = rates(output_TBN)
+                compared = rates(output_TBN[self._classifier.skip_steps :])
         hidden_TBN, self._hidden_TBN = self._hidden_TBN, {}  # not kept until the next call
         counts = dict(self._spikes)
         return ActivitySnapshot(batch, counts, output_TBN, hidden_TBN, predictions, compared)

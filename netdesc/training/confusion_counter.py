@@ -88,6 +88,8 @@ class ConfusionCounter(Counter):
         [steps, batch].
         """
         labels = labels.to(torch.int64)
+        if labels.dim() == 2:
+            labels = labels[self._classifier.skip_steps :]
         predictions = decide(self._classifier(output_TBN), labels, self._classes)
         if self._has_matrix:
             column = torch.where(predictions == SILENT, self._classes, predictions)
@@ -149,7 +151,7 @@ def build_counter(graph: Graph, loss: TotalLoss, device: torch.device) -> Counte
 
 
 def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Converts predictions to the shape of the labels, [steps, batch] or [batch].
+    """Converts predictions to the shape of the labels, [steps that count, batch] or [batch].
 
     If predictions are [steps, batch] and labels [batch], takes the class that most steps predict.
     If predictions are [batch] and labels [steps, batch], repeats each prediction in every step.

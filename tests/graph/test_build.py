@@ -45,19 +45,21 @@ WINDOW = {"type": "moving_window", "window_steps": 7}
 
 
 @pytest.mark.parametrize(
-    ("loss", "classifier", "window"),
+    ("loss", "classifier", "window", "skip"),
     [
-        ({"type": "spike_rate"}, None, None),
-        ({"type": "spike_rate", "window_steps": 5}, None, 5),
-        ({"type": "spike_max"}, None, None),
-        ({"type": "spike_max", "window_steps": 5}, RATE, None),
-        ({"type": "spike_max"}, WINDOW, 7),
+        ({"type": "spike_rate"}, None, None, 0),
+        ({"type": "spike_rate", "skip_steps": 3}, None, None, 3),
+        ({"type": "spike_rate", "window_steps": 5, "skip_steps": 3}, None, 5, 3),
+        ({"type": "spike_rate", "over": "each_step", "skip_steps": 3}, None, 1, 3),
+        ({"type": "spike_max"}, None, None, 0),
+        ({"type": "spike_max", "window_steps": 5, "skip_steps": 3}, RATE, None, 0),
+        ({"type": "spike_max", "skip_steps": 3}, WINDOW, 7, 3),
     ],
 )
-def test_losses_of_labels_have_a_classifier(loss, classifier, window):
+def test_losses_of_labels_have_a_classifier(loss, classifier, window, skip):
     document = json.loads(LABELLED) | {"loss": loss, "classifier": classifier}
     graph = build_graph(Document.model_validate_json(json.dumps(document)))
-    assert graph.classifier == Classifier(window)
+    assert graph.classifier == Classifier(window, skip_steps=skip)
     assert graph.classes == 2
 
 

@@ -240,13 +240,14 @@ def test_labels_of_any_integers_among_many_classes(kind):
 # Classifiers
 
 
-@given(**CASES)
+@given(**CASES, skip=st.integers(0, 5))
 @settings(max_examples=100)
-def test_the_class_that_spikes_most_wins(seed, shape, window, density):
-    output = random_spikes(seed, *shape, density=density)
-    rate = naive_rates(output, window)
+def test_the_class_that_spikes_most_wins(seed, shape, window, density, skip):
+    output, skip = random_spikes(seed, *shape, density=density), min(skip, shape[0] - 1)
+    rate = naive_rates(output[skip:], window)
     first = np.where(rate.max(-1) > 0, rate.argmax(-1), SILENT)  # argmax takes the first of equals
-    classify = build_classifier(replace(PLAIN, classifier=nodes.Classifier(window)))
+    classifier = nodes.Classifier(window, skip_steps=skip)
+    classify = build_classifier(replace(PLAIN, classifier=classifier))
     assert isinstance(classify, MostSpikes if window is None else MostSpikesInWindow)
     found = classify(torch.from_numpy(output))
     assert found.dtype == torch.int64

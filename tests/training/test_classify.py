@@ -284,9 +284,11 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
     classes=st.sampled_from([1, 2, 5, 64, 65]),
     by_step=st.booleans(),
     window=st.one_of(st.none(), st.integers(1, 12)),
+    skip=st.integers(0, 9),
 )
-def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> None:
-    classifier = (MostSpikes if window is None else MostSpikesInWindow)(Classifier(window))
+def test_a_score_counts_predictions(seed, sizes, classes, by_step, window, skip) -> None:
+    kind = MostSpikes if window is None else MostSpikesInWindow
+    classifier = kind(Classifier(window, skip_steps=skip))
     counter = ConfusionCounter(classifier, classes, ("output", "output"), CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)
@@ -298,7 +300,8 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
         predictions = classifier(output).numpy()
         sure.append(classifier.confidence(output).numpy().ravel())
         for sample in range(batch):
-            pairs = decided(predictions[..., sample], labels[..., sample], classes)
+            counted = labels[skip:, sample] if by_step else labels[sample]
+            pairs = decided(predictions[..., sample], counted, classes)
             for label, prediction in pairs:
                 total += 1
                 if prediction == SILENT:

@@ -14,6 +14,7 @@ from torch import nn
 
 from netdesc.description import Description
 from netdesc.description.models.layers import SynapticSection
+from netdesc.events.atomic_write import failure_reason
 from netdesc.modules.block import SynapticBlock
 from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.errors import MissingWeightsError, WeightsError
@@ -91,10 +92,14 @@ def _read_safetensors(path: Path, _warn: Warn) -> dict[str, torch.Tensor]:
     if path.exists() and not path.is_file():  # opening a pipe may wait for ever
         raise WeightsError(f"{path}: is not a regular file")
     try:
+        path.open(
+            "rb"
+        ).close()  # load_file says of each file that it cannot open that it is missing
         with utf8_path(path) as readable:
             return load_file(readable)
     except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
+        is_missing = isinstance(error, FileNotFoundError)
+        reason = "there is no such file" if is_missing else failure_reason(error)
         raise MissingWeightsError(f"{path}: cannot read these weights: {reason}") from error
     except SafetensorError as error:
         raise WeightsError(f"{path}: is not a complete safetensors file: {error}") from error

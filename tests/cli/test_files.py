@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
@@ -79,6 +81,22 @@ def test_what_a_run_lacks_is_missing(netdesc: Netdesc, document: Path, tmp_path:
         outcome = netdesc(*command, trained)
         assert outcome.code == 3
         assert "network.lock.json" in outcome.err
+
+
+def test_weights_that_may_not_be_read_are_not_missing(
+    netdesc: Netdesc, document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert netdesc("train", document, "--run-dir", "run", "--quiet").code == 0
+    open_file = Path.open
+
+    def refuse(path: Path, *arguments: Any) -> Any:
+        if path.name == "best.safetensors":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return open_file(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may read files of any mode
+    outcome = netdesc("evaluate", "run")
+    assert (outcome.code, "permission denied" in outcome.err) == (3, True)
 
 
 def test_a_missing_data_file_is_no_fault_of_the_document(netdesc: Netdesc, document: Path) -> None:

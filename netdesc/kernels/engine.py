@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import os
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -92,7 +93,8 @@ def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(_ENGINES[name][0])
     except ValueError as error:  # Numba checks its environment variables when it is imported
-        raise EngineError(f"engine '{name}' cannot run: {error}") from error
+        way = "; unset NUMBA_NUM_THREADS" if "NUMBA_NUM_THREADS" in os.environ else ""
+        raise EngineError(f"engine '{name}' cannot run: {str(error).rstrip('.')}{way}") from error
 
 
 @contextlib.contextmanager

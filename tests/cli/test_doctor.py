@@ -101,6 +101,14 @@ def test_a_broken_package_is_named_and_stops_nothing(
     assert found["click"].state == found["memory"].state == "ok"
 
 
+@pytest.mark.parametrize(("threads", "fault"), [("0", True), ("-2", True), ("10", False)])
+def test_numba_is_not_installed_again_for_a_variable(
+    threads: str, fault: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+    assert ("NUMBA_NUM_THREADS" in probes._numba().way_out) == fault
+
+
 def test_a_package_of_an_extra_may_be_missing_but_not_broken(
     packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

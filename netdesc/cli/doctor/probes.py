@@ -126,6 +126,13 @@ def _package(name: str, module: str, worst: State = "fault") -> Probe:
     return Probe(name, check, f"{install}{again} {source}", worst)
 
 
+def _numba() -> Probe:
+    """Returns the probe of Numba, whose import fails if its number of threads is not positive."""
+    probe = _package("numba", "numba")
+    is_refused = re.fullmatch(r"\s*(-\d+|0+)\s*", os.environ.get("NUMBA_NUM_THREADS", ""))
+    return probe._replace(way_out="unset NUMBA_NUM_THREADS") if is_refused else probe
+
+
 def _optional_package(name: str, module: str, purpose: str) -> Probe:
     """Returns the probe of a package that only ``purpose`` needs: it may be missing."""
     probe = _package(name, module, "warning")
@@ -305,7 +312,7 @@ PROBES = (
     _package("numpy", "numpy"),
     _package("h5py", "h5py"),
     _package("safetensors", "safetensors.numpy"),
-    _package("numba", "numba"),
+    _numba(),
     _package("torch", "torch"),
     _optional_package("tensorboard", "tensorboard", "train --tensorboard"),
     _optional_package("tonic", "tonic", 'data of type "tonic"'),

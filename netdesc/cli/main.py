@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -119,6 +120,11 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
 @click.pass_context
 def netdesc(ctx: click.Context) -> None:
     """Compile a JSON description of a spiking network into a trained network."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # torch would kill the process
+        message = "the working directory was deleted; go to another folder"
+        raise FileNotFoundError(errno.ENOENT, message) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

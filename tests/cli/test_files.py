@@ -99,6 +99,19 @@ def test_weights_that_may_not_be_read_are_not_missing(
     assert (outcome.code, "permission denied" in outcome.err) == (3, True)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps a working directory")
+@pytest.mark.parametrize("line", ["train a.json", "init a", "import a.net", "run a.json b.bs1"])
+def test_a_deleted_working_directory_is_told(
+    netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    outcome = netdesc(*line.split())
+    assert (outcome.code, "working directory" in outcome.err) == (3, True)
+    assert outcome.err.count("\n") == 1
+
+
 def test_a_missing_data_file_is_no_fault_of_the_document(netdesc: Netdesc, document: Path) -> None:
     (document.parent / "target0.bs1").unlink()
     assert netdesc("validate", document).code == 3

@@ -89,8 +89,8 @@ class Neurons(nn.Module):
         """States after the last call outside training, of neurons that keep them."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        known = self.__dict__
-        if type(value) in (int, float) and name in known.get("_names", ()) and name not in known:
+        is_number = type(value) in (int, float) and name not in self.__dict__
+        if is_number and name in self.__dict__.get("_names", ()):
             raise TypeError(f'{name} is a tensor: write value("{name}").detach().fill_({value})')
         if isinstance(value, Tensor | nn.Module):
             super().__setattr__(name, value)
@@ -112,8 +112,7 @@ class Neurons(nn.Module):
 
     def value(self, name: str) -> Tensor:
         """Returns a value of the neurons by its name in the document."""
-        value = self._parameters.get(name)
-        value = self._buffers[name] if value is None else value
+        value = self._parameters.get(name, self._buffers.get(name))
         assert value is not None
         return value
 

@@ -29,6 +29,10 @@ DEVICE_STATE_LIMIT = (1 << 23) - 1
 """The largest magnitude that the device's 24-bit states hold."""
 
 
+DEVICE_BITS = 8
+"""Bits of the device's weights."""
+
+
 def weight_limits(bits: int) -> tuple[int, int]:
     """Returns the smallest and largest integer weight of ``bits`` bits (8 bits: −256 and 254).
 

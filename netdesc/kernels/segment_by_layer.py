@@ -17,8 +17,8 @@ from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutp
 class LayerFunctions(NamedTuple):
     """What an engine computes of one layer: its synapses, and its neurons (see ``neurons``)."""
 
-    dense: Callable[[Tensor, Tensor, int], Tensor]
-    """``dense(signal_TBI, weight_OI, bits)`` returns the synaptic input [steps, batch, outputs]."""
+    dense: Callable[[Tensor, Tensor], Tensor]
+    """``dense(signal_TBI, weight_OI)`` returns the synaptic input [steps, batch, outputs]."""
     dense_backward: Callable[[Tensor, Tensor, SegmentLayer, bool], tuple[Tensor, Tensor]]
     """``dense_backward(grad_z_TBO, signal_TBI, layer, want_input)`` returns the gradients of the
     signal, which is empty unless ``want_input``, and of the real weights."""
@@ -34,7 +34,7 @@ def segment_by_layer(
     for number, layer in enumerate(layers):
         if number:
             saved_tensors.append(signal_TBN)
-        z_TBN = engine.dense(signal_TBN, layer.weight_OI, layer.bits)
+        z_TBN = engine.dense(signal_TBN, layer.weight_OI)
         run = engine.neurons([z_TBN], layer.neurons, [], keep)
         signal_TBN = run.out_TBN
         notes.append(run.notes)

@@ -29,19 +29,16 @@ from netdesc.kernels.neurons import (
 from netdesc.kernels.packing import packed_size
 from netdesc.neurons.definition import ParameterKind
 
-NUMBERS_PER_LAYER = 3
-"""A layer has the numbers bits per weight, delay of the output in steps (0 or 1), and 1 or 0.
-
-The last number is 1 if the gradients of the neurons' learnable parameters are needed.
-"""
+NUMBERS_PER_LAYER = 2
+"""A layer has the delay of the output in steps, 0 or 1, and 1 if the gradients of the neurons'
+learnable parameters are needed, else 0."""
 
 
 class SegmentLayer(NamedTuple):
     """One dense layer of a segment: its weights and its neurons."""
 
     weight_OI: Tensor
-    """Real weights; the layer quantises them to ``bits`` bits."""
-    bits: int
+    """Real weights; the layer quantises them to 8 bits."""
     neurons: Neurons
 
 
@@ -70,7 +67,6 @@ class _Text(NamedTuple):
     """What an operator's lists say of a layer, apart from its tensors."""
 
     definition: str
-    bits: int
     delay: int
     learn: bool
     places: slice
@@ -85,7 +81,7 @@ def _read_layers(definitions: str, numbers: tuple[int, ...]) -> list[_Text]:
     texts, first = definitions.splitlines(), 0
     for number, text in enumerate(texts):
         at = NUMBERS_PER_LAYER * number
-        bits, delay, learn = numbers[at : at + NUMBERS_PER_LAYER]
+        delay, learn = numbers[at : at + NUMBERS_PER_LAYER]
         definition, program = compile_text(text, bool(learn))
         if len(definition.inputs) != 1:
             names = ", ".join(definition.inputs)
@@ -94,7 +90,7 @@ def _read_layers(definitions: str, numbers: tuple[int, ...]) -> list[_Text]:
             raise ValueError("only the last layer of a segment may hand on a graded output")
         places = slice(first, first + len(program.parameters))
         kinds = tuple(program.parameters.values())
-        layers.append(_Text(text, bits, delay, bool(learn), places, kinds))
+        layers.append(_Text(text, delay, bool(learn), places, kinds))
         first = places.stop
     return layers
 
@@ -111,7 +107,7 @@ def segment_layers(
     for weight_OI, text in zip(weights, texts, strict=True):
         values, count = parameters[text.places], weight_OI.shape[0]
         neurons = make_neurons(text.definition, text.learn, values, count, text.delay)
-        layers.append(SegmentLayer(weight_OI, text.bits, neurons))
+        layers.append(SegmentLayer(weight_OI, neurons))
     needed = texts[-1].places.stop
     if len(parameters) != needed:
         raise ValueError(f"{len(parameters)} parameters do not fit; the neurons have {needed}")

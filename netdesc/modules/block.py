@@ -20,7 +20,7 @@ from netdesc.kernels.needs import Need, neuron_needs
 from netdesc.modules.neuron import Neurons
 from netdesc.modules.plain import PLAIN_BLOCKS, Block
 from netdesc.modules.recurrent import DRIVE, RECURRENT
-from netdesc.modules.synapse import DEVICE_BITS, Synapse, make_synapse
+from netdesc.modules.synapse import Synapse, make_synapse
 
 
 def _is_hooked(module: nn.Module) -> bool:
@@ -271,7 +271,7 @@ def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
         weights.append(synapse.parts[0].on_segment_grid())
         parameters += values
         definitions.append(text)
-        numbers += [DEVICE_BITS, neuron.delay, int(learns)]
+        numbers += [neuron.delay, int(learns)]
     keep = torch.is_grad_enabled() and any(
         tensor.requires_grad for tensor in (spikes_TBI, *weights, *parameters)
     )

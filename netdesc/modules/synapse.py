@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from netdesc.graph import layers
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
-
-DEVICE_BITS = 8
-"""Bits of the device's weights."""
+from netdesc.kernels.fixed_point import DEVICE_BITS
 
 _MIN_NORM = 1e-12
 """Lower bound of the norms by which weights are divided, so that a row of zeros stays 0."""

@@ -250,7 +250,7 @@ def test_default_types_and_devices_do_not_change_cached_tensors():
     )
 
     def found() -> torch.Tensor:
-        arguments = [tensors["weight"]], parameters, CUBA, [8, 1, 0], False
+        arguments = [tensors["weight"]], parameters, CUBA, [1, 0], False
         return operators.segment(tensors["spikes"], *arguments)[0]
 
     before = torch.get_default_dtype()

@@ -41,7 +41,7 @@ def two_layers(learnt: bool = False) -> list[Any]:
     first, second = ([torch.tensor(each) for each in (0.5, 0.3, 0.3, 0.0, 0.1, 0.5)],) * 2
     if learnt:
         weights, first = [leaf(each) for each in weights], [first[0], leaf(DECAY), *first[2:]]
-    return [weights, [*first, *second], f"{CUBA}\n{CUBA}", [8, 1, 1, 8, 1, 0]]
+    return [weights, [*first, *second], f"{CUBA}\n{CUBA}", [1, 1, 1, 0]]
 
 
 def saved_by_segment() -> list[torch.Tensor]:
@@ -109,7 +109,7 @@ def test_engines_that_cannot_run():
 def dense(spikes: torch.Tensor | None = None, weight: torch.Tensor = WEIGHT) -> torch.Tensor:
     """The output of a layer."""
     spikes, (_, parameters, *_) = sparse() if spikes is None else spikes, two_layers()
-    return operators.segment(spikes, [weight], parameters[:6], CUBA, [8, 1, 0], True)[0]
+    return operators.segment(spikes, [weight], parameters[:6], CUBA, [1, 0], True)[0]
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {

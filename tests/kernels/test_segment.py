@@ -35,7 +35,6 @@ class Case:
     scale: float = 0.8
     """Of the weights; from 1 on, neurons spike in every second step."""
     counted: bool = False
-    bits: int = 8
     per_neuron: bool = True
     """Whether each neuron has its own parameters."""
     learn: bool = True
@@ -73,7 +72,7 @@ class Case:
     def call(
         self, signal: torch.Tensor, *tensors: list[torch.Tensor], keep: bool = True
     ) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
-        numbers = [self.bits, int(self.delay), int(self.learn)] * len(self.texts)
+        numbers = [int(self.delay), int(self.learn)] * len(self.texts)
         return operators.segment(signal, *tensors, "\n".join(self.texts), numbers, keep)
 
     def gradient(self) -> torch.Tensor:
@@ -121,7 +120,6 @@ CASES = st.builds(
     density=st.sampled_from([0.0, 0.05, 0.3, 1.0]),
     scale=st.sampled_from([0.02, 0.5, 3.0, 100.0]),
     counted=st.booleans(),
-    bits=st.sampled_from([8, 8, 2]),
     per_neuron=st.booleans(),
     learn=st.booleans(),
     delay=st.booleans(),
@@ -264,7 +262,7 @@ def test_layers_that_do_not_fit_are_refused(changes: dict[str, Any], message: st
     weights, parameters = [torch.ones(7, 5), torch.ones(4, 7)], [torch.tensor(0.5)] * 12
     given: dict[str, Any] = {
         "weights": weights, "parameters": parameters, "definitions": f"{CUBA}\n{CUBA}",
-        "numbers": [8, 1, 0] * 2, "keep": False,
+        "numbers": [1, 0] * 2, "keep": False,
     }  # fmt: skip
     with pytest.raises(ValueError, match=message):
         operators.segment(torch.zeros(6, 2, 5), **given | changes)

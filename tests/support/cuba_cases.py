@@ -78,7 +78,7 @@ class Layer:
         decays = tensors["current_decay"], tensors["voltage_decay"]
         parameters = cuba_parameters(decays, tensors["bias"], self.numbers)
         learn = any(decay.requires_grad for decay in decays)
-        numbers = [8, int(self.delay), int(learn)]
+        numbers = [int(self.delay), int(learn)]
         with use_engine(engine):
             out, (notes,), _ = operators.segment(
                 tensors["spikes"], [tensors["weight"]], parameters, CUBA, numbers, True

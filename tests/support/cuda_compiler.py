@@ -63,7 +63,7 @@ def start_everything(steps: int, batch: int, inputs: int, units: int, learn: boo
     values, shape = (0.5, 0.3, 0.3, 0.0, 0.1, 0.5), (units,) if learn else ()
     parameters = [torch.full(shape, value) for value in values]
     neurons = make_neurons(CUBA, learn, parameters, units, delay=int(learn))
-    layers = [SegmentLayer(torch.zeros(units, inputs), 8, neurons)]
+    layers = [SegmentLayer(torch.zeros(units, inputs), neurons)]
     spikes = torch.zeros(steps, batch, inputs)
     out, _, saved = engine.segment(spikes, layers, True)
     engine.segment_backward(out, spikes, layers, saved, True)

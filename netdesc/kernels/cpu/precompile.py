@@ -39,8 +39,8 @@ from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import order_by_input
 from netdesc.kernels.cpu.spikes.packed_spikes import bitmasks_of, packed_items, unpack
 from netdesc.kernels.cpu.synapses.weights import (
+    HALF_LIMITS,
     WeightMemory,
-    half_limits,
     integer_vectors,
     on_grid,
     stop_at_clamped,
@@ -71,7 +71,6 @@ Report = Callable[[int], None]
 
 _STEPS, _BATCH, _INPUTS, _UNITS = 48, 2, 8, 192
 _OUT = _STEPS, _BATCH, _UNITS
-_BITS = 8
 
 
 def _layer(definition: str, learn: bool) -> LayerNeurons:
@@ -102,9 +101,9 @@ def _segment() -> None:
     unpack(bitmasks_of(packed), (_STEPS, _BATCH, _INPUTS))
     order_by_input(_events(), _INPUTS, _UNITS, _STEPS)
     weight = _weight()
-    integer_vectors(weight, _BITS)
-    matmul(np.ones((_STEPS, _INPUTS), np.float32), on_grid(weight, _BITS).T)
-    stop_at_clamped(weight, weight, _BITS)
+    integer_vectors(weight)
+    matmul(np.ones((_STEPS, _INPUTS), np.float32), on_grid(weight).T)
+    stop_at_clamped(weight, weight)
 
 
 def _linear() -> None:
@@ -145,7 +144,7 @@ def _forward(definition: str, learn: bool) -> None:
 
 def _forward_by_events(definition: str, learn: bool) -> None:
     layer = _layer(definition, learn)
-    forward_by_events(_events(), _weight(), _BITS, layer, float_output(_OUT), True)
+    forward_by_events(_events(), _weight(), layer, float_output(_OUT), True)
 
 
 def _stored(layer: LayerNeurons) -> np.ndarray:
@@ -163,7 +162,7 @@ def _backward(definition: str, learn: bool) -> None:
 
 def _backward_of_layer(definition: str, learn: bool) -> None:
     layer, weight = _layer(definition, learn), _weight()
-    weights = WeightMemory(weight, *half_limits(_BITS), np.empty_like(weight))
+    weights = WeightMemory(weight, *HALF_LIMITS, np.empty_like(weight))
     backward_by_events(_UPSTREAM, layer, _stored(layer), _events(), weights, True)
     backward_from_product(_UPSTREAM, layer, _stored(layer), _OUT)
 

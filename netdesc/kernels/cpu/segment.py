@@ -20,7 +20,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, new_packed, pack, unpack
-from netdesc.kernels.cpu.synapses.weights import WeightMemory, half_limits, on_grid, stop_at_clamped
+from netdesc.kernels.cpu.synapses.weights import HALF_LIMITS, WeightMemory, on_grid, stop_at_clamped
 from netdesc.kernels.cpu.walk.layer_backward import (
     Gradients,
     Upstream,
@@ -46,12 +46,11 @@ class _Layer(NamedTuple):
     """Weights and neurons of a layer, converted for the kernels."""
 
     weight_OI: np.ndarray
-    bits: int
     neurons: LayerNeurons
 
     @classmethod
     def of(cls, layer: SegmentLayer) -> _Layer:
-        return cls(array_of(layer.weight_OI), layer.bits, layer_of(layer.neurons))
+        return cls(array_of(layer.weight_OI), layer_of(layer.neurons))
 
 
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
@@ -93,9 +92,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         packed = None if is_last else new_packed(shape)
         out = float_output(shape) if packed is None else bitmask_output(bitmasks_of(packed))
         if isinstance(source, Events):
-            result = forward_by_events(
-                source, layer.weight_OI, layer.bits, layer.neurons, out, keep
-            )
+            result = forward_by_events(source, layer.weight_OI, layer.neurons, out, keep)
         else:
             result = forward_from_current(
                 [_current(source, layer, shape)], layer.neurons, out, keep
@@ -116,7 +113,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
 def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
     """Returns the synaptic input: input rows times quantised weights, float32 of ``shape``."""
     z_TBN = allocate(shape, np.float32)
-    matmul(rows, on_grid(layer.weight_OI, layer.bits).T, as_rows(z_TBN))
+    matmul(rows, on_grid(layer.weight_OI).T, as_rows(z_TBN))
     return z_TBN
 
 
@@ -153,7 +150,7 @@ def segment_backward(
         by_layer.append(gradients)
         if needs_grad_z:
             above_TBK = as_rows(gradients.grad_z_TBN)
-            weight_KN = on_grid(layer.weight_OI, layer.bits)
+            weight_KN = on_grid(layer.weight_OI)
             upstream = upstream_from_product(above_TBK, weight_KN)
             if number == 0:
                 grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
@@ -177,10 +174,10 @@ def _layer_backward(
     weight_OI, neurons = layer.weight_OI, layer.neurons
     if isinstance(source, Events):
         grad_OI = allocate(weight_OI.shape, np.float32)
-        weights = WeightMemory(weight_OI, *half_limits(layer.bits), grad_OI)
+        weights = WeightMemory(weight_OI, *HALF_LIMITS, grad_OI)
         return backward_by_events(upstream, neurons, stored, source, weights, needs_grad_z)
     shape = *axes, len(weight_OI)
     gradients = backward_from_product(upstream, neurons, stored, shape)
     grad_OI = matmul(as_rows(gradients.grad_z_TBN).T, source)
-    stop_at_clamped(grad_OI, weight_OI, layer.bits)
+    stop_at_clamped(grad_OI, weight_OI)
     return gradients._replace(grad_OI=grad_OI)

@@ -46,9 +46,9 @@ __all__ = [
 
 
 @on_tensor_device
-def dense(signal_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
+def dense(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
     """See ``reference.engine.dense``."""
-    return synapses.input_currents(signal_TBI.contiguous(), weight_OI.contiguous(), bits)
+    return synapses.input_currents(signal_TBI.contiguous(), weight_OI.contiguous())
 
 
 @on_tensor_device
@@ -56,11 +56,11 @@ def dense_backward(
     grad_z_TBO: Tensor, signal_TBI: Tensor, layer: SegmentLayer, want_input: bool
 ) -> tuple[Tensor, Tensor]:
     """See ``reference.engine.dense_backward``."""
-    weight_OI, bits = layer.weight_OI.contiguous(), layer.bits
-    grad_OI = synapses.weight_gradient(grad_z_TBO, signal_TBI.contiguous(), weight_OI, bits)
+    weight_OI = layer.weight_OI.contiguous()
+    grad_OI = synapses.weight_gradient(grad_z_TBO, signal_TBI.contiguous(), weight_OI)
     if not want_input:
         return grad_z_TBO.new_empty(0), grad_OI
-    return synapses.input_gradient(grad_z_TBO, weight_OI, bits), grad_OI
+    return synapses.input_gradient(grad_z_TBO, weight_OI), grad_OI
 
 
 _LAYER = LayerFunctions(dense, dense_backward, neurons, neurons_backward)

@@ -11,10 +11,12 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import ROUNDING
-from netdesc.kernels.fixed_point import WEIGHT_UNIT
+from netdesc.kernels.fixed_point import DEVICE_BITS, WEIGHT_UNIT
+from netdesc.kernels.quantization import half_limits
 
 _HALVES = tl.constexpr(WEIGHT_UNIT / 2)
 _PER_HALF = tl.constexpr(2 / WEIGHT_UNIT)
+_LOW, _HIGH = map(tl.constexpr, map(float, half_limits(DEVICE_BITS)))
 
 
 @triton.jit
@@ -26,11 +28,11 @@ def _halves(weight):
 
 
 @triton.jit
-def _on_grid(weight, low, high):
-    """Returns ``clamp(round(32 · weight), low, high)``; NaN becomes 0."""
+def _on_grid(weight):
+    """Returns ``clamp(round(32 · weight), -128, 127)``; NaN becomes 0."""
     halves = tl.where(weight == weight, _halves(weight), 0.0)
-    halves = tl.where(halves < low, low, halves)
-    return tl.where(halves > high, high, halves)
+    halves = tl.where(halves < _LOW, _LOW, halves)
+    return tl.where(halves > _HIGH, _HIGH, halves)
 
 
 @triton.jit
@@ -57,40 +59,35 @@ def input_currents(
     rows,
     inputs,
     outputs,
-    low,
-    high,
-    WEIGHTS_FIT: tl.constexpr,
     ROWS: tl.constexpr,
     INNER: tl.constexpr,
     OUTPUTS: tl.constexpr,
 ):
     """Computes ``z = signal · Wᵀ``, float32 [rows, outputs], where W is ``weight`` quantised.
 
-    ``weight`` is [outputs, inputs]. Tensor cores multiply 16-bit floats if these hold both the
-    signal's values (as for spikes) and half the integer weights (``WEIGHTS_FIT``) exactly. Products
-    and float32 sums are then exact up to 2²⁴; a state already saturates at a sum of 2²². Other
-    values (graded spikes, NaN) are multiplied in float32. Each program checks its own rows for such
-    values, so that the host does not have to.
+    ``weight`` is [outputs, inputs]. Tensor cores multiply 16-bit floats if these hold the signal's
+    values exactly, as for spikes. Products and float32 sums are then exact up to 2²⁴; a state
+    already saturates at a sum of 2²². Other values (graded spikes, NaN) are multiplied in float32.
+    Each program checks its own rows for such values, so that the host does not have to.
     """
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     output = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
     column = tl.arange(0, INNER)
     odd = tl.zeros((ROWS, INNER), tl.int32)
-    if WEIGHTS_FIT:
-        for start in range(0, inputs, INNER):
-            s = _tile(signal, row, rows, start + column, inputs)
-            odd += (s.to(tl.float16).to(tl.float32) != s).to(tl.int32)
+    for start in range(0, inputs, INNER):
+        s = _tile(signal, row, rows, start + column, inputs)
+        odd += (s.to(tl.float16).to(tl.float32) != s).to(tl.int32)
     sums = tl.zeros((ROWS, OUTPUTS), tl.float32)
-    if WEIGHTS_FIT and tl.max(tl.max(odd, 1), 0) == 0:
+    if tl.max(tl.max(odd, 1), 0) == 0:
         for start in range(0, inputs, INNER):
             s = _tile(signal, row, rows, start + column, inputs).to(tl.float16)
-            w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
+            w = _on_grid(_tile(weight, output, outputs, start + column, inputs))
             sums = tl.dot(s, tl.trans(w.to(tl.float16)), sums)
         sums *= _PER_HALF
     else:
         for start in range(0, inputs, INNER):
             s = _tile(signal, row, rows, start + column, inputs)
-            w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
+            w = _on_grid(_tile(weight, output, outputs, start + column, inputs))
             # Weights are in threshold units, so that large values overflow as in the reference.
             sums = tl.dot(s, tl.trans(w * _PER_HALF), sums, input_precision="ieee")
     _store(z, row, rows, output, outputs, sums)
@@ -104,8 +101,6 @@ def input_gradient(
     rows,
     inputs,
     outputs,
-    low,
-    high,
     ROWS: tl.constexpr,
     INNER: tl.constexpr,
     INPUTS: tl.constexpr,
@@ -118,7 +113,7 @@ def input_gradient(
     for start in range(0, outputs, INNER):
         g = _tile(grad_z, row, rows, start + column, outputs)
         w = _tile(weight, start + column, outputs, input, inputs)
-        w = _on_grid(w, low, high) * _PER_HALF
+        w = _on_grid(w) * _PER_HALF
         sums = tl.dot(g, w, sums, input_precision="tf32x3")
     _store(grad, row, rows, input, inputs, sums)
 
@@ -155,7 +150,7 @@ def weight_gradient_parts(
 
 
 @triton.jit
-def weight_gradient(parts, weight, grad, count, weights, low, high, BLOCK: tl.constexpr):
+def weight_gradient(parts, weight, grad, count, weights, BLOCK: tl.constexpr):
     """Adds up ``count`` parts of the gradient, each [weights]. Clamped weights get gradient 0."""
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     exists = index < weights
@@ -165,5 +160,5 @@ def weight_gradient(parts, weight, grad, count, weights, low, high, BLOCK: tl.co
         total += tl.load(at, mask=exists, other=0.0)
         at += weights
     halves = _halves(tl.load(weight + index, mask=exists, other=0.0))
-    inside = (halves >= low) & (halves <= high)
+    inside = (halves >= _LOW) & (halves <= _HIGH)
     tl.store(grad + index, tl.where(inside, total, 0.0), mask=exists)

@@ -8,7 +8,6 @@ from triton import cdiv
 
 from netdesc.kernels.cuda import products
 from netdesc.kernels.cuda.launch import start_programs
-from netdesc.kernels.quantization import half_limits
 
 _TILE = 64
 """Number of rows, and of columns, of a product's tile."""
@@ -26,16 +25,8 @@ _MIN_PROGRAMS = 512
 It gives each multiprocessor a few programs.
 """
 
-_MAX_HALF_PRECISION_BITS = 12
-"""Up to this number of bits, 16-bit floats hold half the integer weight (up to ±2¹¹) exactly."""
 
-
-def _limits(bits: int) -> tuple[float, float]:
-    low, high = half_limits(bits)
-    return float(low), float(high)
-
-
-def input_currents(spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
+def input_currents(spikes_TBI: Tensor, weight_OI: Tensor) -> Tensor:
     """Returns ``z = W s`` [steps, batch, outputs], where W is ``weight_OI`` quantised."""
     steps, batch, inputs = spikes_TBI.shape
     outputs, rows = weight_OI.shape[0], steps * batch
@@ -49,8 +40,6 @@ def input_currents(spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
         rows,
         inputs,
         outputs,
-        *_limits(bits),
-        WEIGHTS_FIT=bits <= _MAX_HALF_PRECISION_BITS,
         ROWS=_TILE,
         INNER=_INNER,
         OUTPUTS=_TILE,
@@ -58,7 +47,7 @@ def input_currents(spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
     return z_TBO
 
 
-def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
+def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor) -> Tensor:
     """Returns the gradient of the input spikes, [steps, batch, inputs]."""
     steps, batch, outputs = grad_z_TBO.shape
     inputs, rows = weight_OI.shape[1], steps * batch
@@ -72,7 +61,6 @@ def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
         rows,
         inputs,
         outputs,
-        *_limits(bits),
         ROWS=_TILE,
         INNER=_INNER,
         INPUTS=_TILE,
@@ -80,7 +68,7 @@ def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
     return grad_TBI
 
 
-def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
+def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor) -> Tensor:
     """Returns the gradient of the weights, [outputs, inputs]; 0 for clamped weights."""
     outputs, inputs = weight_OI.shape
     rows = spikes_TBI.shape[0] * spikes_TBI.shape[1]
@@ -111,7 +99,6 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, b
         grad_OI,
         count,
         weights,
-        *_limits(bits),
         BLOCK=_WEIGHTS_PER_PROGRAM,
     )
     return grad_OI

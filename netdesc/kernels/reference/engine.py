@@ -11,6 +11,7 @@ import functools
 import torch
 from torch import Tensor
 
+from netdesc.kernels.fixed_point import DEVICE_BITS
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.quantization import quantize, straight_through
@@ -40,23 +41,27 @@ __all__ = [
 ]
 
 
-def dense(signal_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
+def dense(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
     """Returns the synaptic input ``z = W s``, where W is ``weight_OI`` quantised.
 
     Sums of quantised weights are exact in float32, so their order does not matter.
     """
-    return linear(signal_TBI, quantize(weight_OI, bits))[0]
+    return linear(signal_TBI, quantize(weight_OI, DEVICE_BITS))[0]
 
 
 def dense_backward(
     grad_z_TBO: Tensor, signal_TBI: Tensor, layer: SegmentLayer, want_input: bool
 ) -> tuple[Tensor, Tensor]:
     """Returns gradients of the signal (empty unless ``want_input``) and of the real weights."""
-    weight_OI, bits = layer.weight_OI, layer.bits
+    weight_OI = layer.weight_OI
     grad_TBI, grad_OI = linear_backward(
-        grad_z_TBO, signal_TBI, grad_z_TBO.new_empty(0), quantize(weight_OI, bits), want_input
+        grad_z_TBO,
+        signal_TBI,
+        grad_z_TBO.new_empty(0),
+        quantize(weight_OI, DEVICE_BITS),
+        want_input,
     )
-    return grad_TBI, straight_through(grad_OI, weight_OI, bits)
+    return grad_TBI, straight_through(grad_OI, weight_OI, DEVICE_BITS)
 
 
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:

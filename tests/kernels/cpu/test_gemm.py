@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.thread_counts import check_thread_counts
 
@@ -64,18 +64,3 @@ def test_infinities_and_nan_propagate():
     assert np.isposinf(out[:, 3]).all()
     assert np.isnan(out[:, 4]).all()
     assert (np.delete(out, [3, 4], axis=1) == 300).all()
-
-
-@given(rows=st.integers(1, 40), terms=st.integers(1, 300), columns=st.integers(1, 70))
-@settings(max_examples=30)
-def test_a_product_is_added_to_out(rows, terms, columns):
-    random = np.random.default_rng(rows * terms)
-    left, right, old = (
-        random.standard_normal(shape, np.float32)
-        for shape in ((rows, terms), (terms, columns), (rows, columns))
-    )
-    out = old.copy()
-    assert matmul(left, right, out, add=True) is out
-    np.testing.assert_allclose(out, old + left @ right, atol=1e-4)
-    matmul(left, right, out)
-    np.testing.assert_allclose(out, left @ right, atol=1e-4)

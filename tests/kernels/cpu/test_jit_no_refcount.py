@@ -45,7 +45,7 @@ def run(loop: Any) -> tuple[np.ndarray, str]:
     empty = np.empty(0, np.int32)
     activity = ForwardActivity(*out, stored, 3, 1, empty, empty, empty)
     weight_VIN = np.arange(lanes, dtype=np.int16).reshape(1, 2, LANES)
-    source = EVENTS, weight_VIN, integer_sums(8, 12)
+    source = EVENTS, weight_VIN, integer_sums(12)
     call(parameters, np.zeros(carried * LANES, np.int32), source, activity)
     (code,) = loop.inspect_asm().values()
     loop_code, _wrapper_code = code.split(".size", 1)

@@ -177,7 +177,7 @@ if torch.get_num_threads() < 2:
     torch.set_num_threads(2)
 delay = [0.0]
 openmp_contention.ContentionGuard.__init__.__defaults__ = (lambda: delay[0], time.monotonic)
-compute = lambda: threads.on_threads(weights.integer_vectors)(np.zeros((64, 64), np.float32), 8)
+compute = lambda: threads.on_threads(weights.integer_vectors)(np.zeros((64, 64), np.float32))
 tasks = lambda: len(os.listdir("/proc/self/task"))
 
 def until(reached):

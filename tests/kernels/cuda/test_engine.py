@@ -201,7 +201,7 @@ def test_opcheck_accepts_the_operators() -> None:
     parameters = [tensors["current_decay"]] * 6
     calls: dict[str, tuple[Any, ...]] = {
         "segment": (
-            tensors["spikes"], [tensors["weight"]], parameters, CUBA, [8, 1, 1], True
+            tensors["spikes"], [tensors["weight"]], parameters, CUBA, [1, 1], True
         ),
         "neurons": (
             [tensors["spikes"]] * 2, [tensors["voltage_decay"]] * 5, [], RF.to_text(), 1, True, True
@@ -241,7 +241,7 @@ def layer_of(tensors: dict[str, torch.Tensor], learn: bool) -> SegmentLayer:
     """CUBA neurons whose decays are learnt."""
     decays = tensors["current_decay"], tensors["voltage_decay"]
     parameters = cuba_parameters(decays, tensors["bias"], (0.5, 1.0, 1.0))
-    return SegmentLayer(tensors["weight"], 8, make_neurons(CUBA, learn, parameters, 37, 1))
+    return SegmentLayer(tensors["weight"], make_neurons(CUBA, learn, parameters, 37, 1))
 
 
 def one_step(parameters: dict[str, torch.Tensor], cuba: SegmentLayer) -> list[torch.Tensor]:
@@ -343,6 +343,6 @@ def test_tensors_of_several_devices_are_refused() -> None:
     parameters = [torch.tensor(0.5, device=GPU), *[meta] * 5]
     neurons = make_neurons(CUBA, True, parameters, 4, 1)
     with pytest.raises(ValueError, match="parameter 'current_decay' is on device 'meta'"):
-        check_segment(signal, [SegmentLayer(torch.zeros(4, 4, device=GPU), 8, neurons)])
+        check_segment(signal, [SegmentLayer(torch.zeros(4, 4, device=GPU), neurons)])
     with pytest.raises(ValueError, match="the target is on device 'meta'"):
         engine.spike_time(signal, meta.expand(3, 1, 4), 0.6, 1, 9, True)

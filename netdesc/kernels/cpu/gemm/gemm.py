@@ -223,11 +223,11 @@ def _multiply_edge(tile, panel, depth, size, add, out, at, memory):
 
 
 @jit_no_refcount
-def multiply_block(left, right, shape, add, out, memory):
-    """Computes ``out (+)= left @ right`` on one thread; all three are ``Matrix``.
+def multiply_block(left, right, shape, out, memory):
+    """Computes ``out = left @ right`` on one thread; all three are ``Matrix``.
 
-    The rows of ``out`` are contiguous. ``shape`` is the number of rows, terms and columns. With
-    ``add``, the product is added to ``out``. ``memory`` is this thread's row of the scratch memory.
+    The rows of ``out`` are contiguous. ``shape`` is the number of rows, terms and columns.
+    ``memory`` is this thread's row of the scratch memory.
     """
     rows, terms, columns = shape
     copy_terms = 0 if left.by_column == 1 else min(MAX_PANEL_TERMS, terms)
@@ -235,7 +235,6 @@ def multiply_block(left, right, shape, add, out, memory):
     panel, edge, left_copy = memory[:panel_end], memory[panel_end:edge_end], memory[edge_end:]
     for term in range(0, terms, MAX_PANEL_TERMS):
         depth = min(MAX_PANEL_TERMS, terms - term)
-        adds = add or term > 0
         if copy_terms:
             copy_left(left, rows, term, depth, left_copy)
         for column in range(0, columns, TILE_COLUMNS):
@@ -248,13 +247,13 @@ def multiply_block(left, right, shape, add, out, memory):
                 for r in range(height):
                     prefetch(out.numbers, at + r * out.by_row)
                 if height < TILE_ROWS or width < TILE_COLUMNS:
-                    _multiply_edge(tile, panel, depth, (height, width), adds, out, at, edge)
+                    _multiply_edge(tile, panel, depth, (height, width), term > 0, out, at, edge)
                 else:
-                    multiply_tile(tile, panel, out, at, depth, adds)
+                    multiply_tile(tile, panel, out, at, depth, term > 0)
 
 
 @kernel
-def _multiply(left, right, shape_and_block, add, out, memory, threads, thread):
+def _multiply(left, right, shape_and_block, out, memory, threads, thread):
     """Computes ``multiply_block`` on all threads, in blocks.
 
     ``shape_and_block`` is ((rows, terms, columns), (rows of a block, columns of a block)).
@@ -269,17 +268,14 @@ def _multiply(left, right, shape_and_block, add, out, memory, threads, thread):
         )
         to = Matrix(out.numbers, out.start + row * out.by_row + column, out.by_row, 1)
         part = min(block[0], rows - row), terms, min(block[1], columns - column)
-        multiply_block(at_row(left, row), right_columns, part, add, to, memory[thread])
+        multiply_block(at_row(left, row), right_columns, part, to, memory[thread])
 
 
-def matmul(
-    left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None, add: bool = False
-) -> np.ndarray:
+def matmul(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Returns ``left @ right``, the product of [rows, terms] and [terms, columns].
 
     All arrays are float32. The factors are C- or F-contiguous, ``out`` is C-contiguous. The product
-    is written to ``out`` or, with ``add``, added to ``out``. Without ``out``, a new array is
-    returned.
+    is written to ``out``. Without ``out``, a new array is returned.
     """
     (rows, terms), (_, columns) = left.shape, right.shape
     if out is None:
@@ -289,7 +285,7 @@ def matmul(
     block = _block(rows, columns, threads, is_copied)
     memory = allocate_product_memory(threads, block[0], terms, is_copied)
     size = (rows, terms, columns), block
-    _multiply(left_matrix, right_matrix, size, add, matrix_of(out), memory)
+    _multiply(left_matrix, right_matrix, size, matrix_of(out), memory)
     return out
 
 

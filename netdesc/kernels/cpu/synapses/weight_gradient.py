@@ -11,7 +11,7 @@ from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import add_run, copy_steps, order_by_input
-from netdesc.kernels.cpu.synapses.weights import WeightMemory, half_limits, write_gradient
+from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, WeightMemory, write_gradient
 from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, thread_count_for
 
 
@@ -30,7 +30,7 @@ def weight_gradient_by_events(
         allocate_per_thread(threads, inputs * LANES, np.float32),
         allocate_per_thread(threads, run * LANES, np.float32),
     )
-    weights = WeightMemory(weight_OI, *half_limits(None), grad_OI)
+    weights = WeightMemory(weight_OI, *NO_LIMITS, grad_OI)
     _sum_by_events(grad_z_TBN, events, by_input, weights, scratch, np.zeros(1, np.int64))
     return grad_OI
 

@@ -15,7 +15,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_threa
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast, nearest, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
-from netdesc.kernels.fixed_point import STATE_LIMIT, WEIGHT_UNIT
+from netdesc.kernels.fixed_point import DEVICE_BITS, STATE_LIMIT, WEIGHT_UNIT
 
 _MAX_INT16 = 32_767
 
@@ -34,7 +34,9 @@ An output's gradients with respect to so many weights fill a cache line.
 Limits = tuple[np.float32, np.float32]
 """Smallest and largest ``round(32 · w)`` of weights w; infinite if weights are not quantised."""
 
-_NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
+_LOW, _HIGH = quantization.half_limits(DEVICE_BITS)
+HALF_LIMITS: Limits = np.float32(_LOW), np.float32(_HIGH)
+NO_LIMITS: Limits = np.float32(-np.inf), np.float32(np.inf)
 
 
 class WeightMemory(NamedTuple):
@@ -44,15 +46,6 @@ class WeightMemory(NamedTuple):
     low: np.float32
     high: np.float32
     grad_OI: np.ndarray
-
-
-@functools.cache
-def half_limits(bits: int | None) -> Limits:
-    """Returns ``quantization.half_limits`` as float32; infinite if weights are not quantised."""
-    if bits is None:
-        return _NO_LIMITS
-    low, high = quantization.half_limits(bits)
-    return np.float32(low), np.float32(high)
 
 
 class IntegerSums(NamedTuple):
@@ -67,14 +60,13 @@ class IntegerSums(NamedTuple):
 
 
 @functools.cache
-def integer_sums(bits: int, unit_bits: int) -> IntegerSums:
-    """Returns how weights of ``bits`` bits are added; a state unit is ``2^-unit_bits``."""
-    low, _ = quantization.half_limits(bits)
+def integer_sums(unit_bits: int) -> IntegerSums:
+    """Returns how weights are added; a state unit is ``2^-unit_bits``."""
     unit = (1 << unit_bits) // WEIGHT_UNIT
-    return IntegerSums(max(1, _MAX_INT16 // (-2 * low)), np.int32(unit), STATE_LIMIT // unit)
+    return IntegerSums(max(1, _MAX_INT16 // (-2 * _LOW)), np.int32(unit), STATE_LIMIT // unit)
 
 
-def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
+def integer_vectors(weight_OI: np.ndarray) -> np.ndarray:
     """Returns integer weights ``2 · clamp(round(32 · w))``, int16 [vectors, inputs · count].
 
     A row holds the weights of one vector of outputs; a time loop reads only one row. An input's
@@ -84,7 +76,7 @@ def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
     outputs, inputs = weight_OI.shape
     weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
     scratch = allocate_per_thread(set_thread_count(), LANES, np.int32)
-    _quantize_all(weight_OI, *half_limits(bits), weight_VIN, scratch)
+    _quantize_all(weight_OI, *HALF_LIMITS, weight_VIN, scratch)
     return weight_VIN
 
 
@@ -96,17 +88,16 @@ def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
     return weight_VIN
 
 
-def on_grid(weight_OI: np.ndarray, bits: int) -> np.ndarray:
+def on_grid(weight_OI: np.ndarray) -> np.ndarray:
     """Returns quantised weights in threshold units, float32 (see ``quantization.quantize``)."""
     grid_OI = allocate(weight_OI.shape, np.float32)
-    _round_all(weight_OI.reshape(-1), *half_limits(bits), grid_OI.reshape(-1))
+    _round_all(weight_OI.reshape(-1), *HALF_LIMITS, grid_OI.reshape(-1))
     return grid_OI
 
 
-def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int | None) -> None:
+def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray) -> None:
     """Applies ``quantization.straight_through`` to ``grad_OI`` in place."""
-    if bits is not None:
-        _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *half_limits(bits))
+    _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *HALF_LIMITS)
 
 
 @jit_no_refcount

@@ -169,7 +169,7 @@ def _multiply_rows(upstream, shape, block, scratch):
     left = Matrix(upstream.above_TBK.reshape(-1), start, row_stride, 1)
     right = Matrix(upstream.weight_KN.reshape(-1), first, neurons, 1)
     product = Matrix(scratch.block, 0, width, 1)
-    multiply_block(left, right, (rows, terms, width), False, product, scratch.product)
+    multiply_block(left, right, (rows, terms, width), product, scratch.product)
 
 
 @jit_no_refcount

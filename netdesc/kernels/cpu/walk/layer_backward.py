@@ -21,7 +21,7 @@ from netdesc.kernels.cpu.runtime.threads import set_thread_count
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import ROW_BY_ROW, EventsByInput, order_by_input
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape
-from netdesc.kernels.cpu.synapses.weights import WeightMemory, half_limits
+from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, WeightMemory
 from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.kernels.cpu.walk.layer_forward import LayerNeurons
 from netdesc.kernels.cpu.walk.tiles import (
@@ -220,7 +220,7 @@ def backward_from_product(
     """Computes the gradients of a layer without weights, of any ``upstream``."""
     steps, batch, _ = shape
     no_events = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
-    weights = WeightMemory(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
+    weights = WeightMemory(_NO_MATRIX, *NO_LIMITS, _NO_MATRIX)
     blocks, grad_z_TBN = _blocks(upstream, shape), allocate(shape, np.float32)
     synapses = SynapsesMemory(no_events, ROW_BY_ROW, weights, grad_z_TBN.reshape(-1))
     parameters_PN = _backward_of_layer(upstream, neurons, stored, synapses, blocks, shape)

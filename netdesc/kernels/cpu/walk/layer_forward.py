@@ -139,12 +139,12 @@ def forward_with_feedback(
 
 
 def forward_by_events(
-    events: Events, weight_OI: np.ndarray, bits: int, neurons: LayerNeurons, out: Output, keep: bool
+    events: Events, weight_OI: np.ndarray, neurons: LayerNeurons, out: Output, keep: bool
 ) -> ForwardResult:
     """Fills ``out``, computed from events and quantised weights, as ``forward_from_current``."""
     shape = events.steps, events.batch, len(weight_OI)
     memory = _ForwardMemory(neurons, shape, out, keep, _FROM_ZERO, 1)
-    weight_VIN, sums = integer_vectors(weight_OI, bits), integer_sums(bits, neurons.unit_bits)
+    weight_VIN, sums = integer_vectors(weight_OI), integer_sums(neurons.unit_bits)
     memory.kernels.forward_by_events(events, weight_VIN, sums, *memory.arguments)
     return memory.result()
 

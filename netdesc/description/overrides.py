@@ -102,8 +102,10 @@ def _parse_value(text: str) -> Any:
     parsed = parse(Source(text, "--set"))
     if parsed.root is not None and not parsed.diagnostics:
         return parsed.root.value
-    if text.lstrip()[:1] in ("{", "[", '"') or parsed.diagnostics[0].code == NUMBER_TOO_LARGE:
-        first = parsed.diagnostics[0]
+    first = parsed.diagnostics[0]
+    if first.code == NUMBER_TOO_LARGE:
+        raise OverrideError("ND111", first.message, first.hint)
+    if text.lstrip()[:1] in ("{", "[", '"'):
         message = f"the value is damaged JSON at character {first.start + 1}: {first.message}"
         raise OverrideError("ND111", message, first.hint, "quoted for the shell: --set 'name={…}'")
     if any("\ud800" <= sign <= "\udfff" for sign in text):

@@ -77,6 +77,12 @@ def test_overrides_are_applied_in_order_and_recorded_as_origins(network):
     assert description.origins["/time/steps"] == "file"
 
 
+def test_a_number_that_is_too_large_is_no_matter_of_quoting(network):
+    _, (diagnostic,) = check(network, ["training.seed=99999999999999999999999"])
+    assert str((1 << 63) - 1) in diagnostic.hint
+    assert not any("quoted" in note for note in diagnostic.notes)
+
+
 FAULTS = [
     ("training.epochs", "ND111", "PATH=VALUE"),
     ("=5", "ND111", "PATH=VALUE"),

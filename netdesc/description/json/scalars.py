@@ -101,7 +101,8 @@ def check_number(raw: str, span: Span) -> TextDiagnostic | None:
         fix = edit(f"write {cut(plain)}", (*span, plain)) if is_certain else None
         return TextDiagnostic("ND013", *span, message, f"write {cut(plain)}", fix)
     if not number_fits(raw):
-        return TextDiagnostic("ND014", *span, "the number does not fit into 64 bits")
+        hint = f"the largest integer is {MAX_INTEGER}, the largest other number about 1.8e308"
+        return TextDiagnostic("ND014", *span, "the number does not fit into 64 bits", hint)
     return None
 
 

@@ -107,27 +107,27 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_575,
-    "neurons": 3_430,
-    "graph": 660,
-    "events": 2_120,
+    "description": 13_605,
+    "neurons": 3_440,
+    "graph": 635,
+    "events": 2_115,
     "runs": 400,
-    "kernels": 10_480,
+    "kernels": 10_470,
     "modules": 2_000,
     "losses": 825,
-    "training": 5_760,
-    "exchange": 3_200,
+    "training": 5_780,
+    "exchange": 3_195,
     "hardware": 1_320,
     "report": 3_795,
     "comparing": 600,
     "bench": 2_085,
-    "api": 1_925,
-    "cli": 4_740,
+    "api": 1_960,
+    "cli": 4_830,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_700
-MAX_TEST_LINES = 39_440
+MAX_PACKAGE_LINES = 56_890
+MAX_TEST_LINES = 39_650
 
 
 def line_count(folder: Path) -> int:

@@ -366,24 +366,6 @@ def test_a_loss_does_not_depend_on_the_batches(tmp_path: Path, reduction: str) -
     assert found[1] == pytest.approx(found[0], rel=1e-6)
 
 
-def test_running_a_network_leaves_its_modes_and_states(tmp_path: Path) -> None:
-    path = write_classify_task(tmp_path / "task")
-    content = json.loads(path.read_text())
-    content["neurons"]["cuba"]["persistent_state"] = True
-    path.write_text(json.dumps(content))
-    compiled = compile(load(path))
-    model, input_TBN = compiled.model.eval(), torch.ones(STEPS, 3, CELLS)
-    whole = model(input_TBN)
-    model.reset_state()
-    began = model(input_TBN[:4])
-    inputs = np.ones((STEPS, CELLS), np.float32)
-    netdesc.run(compiled, inputs)
-    netdesc.verify(compiled, inputs)
-    samples = np.ones((2, STEPS, CELLS), np.float32), np.zeros(2, int)
-    netdesc.evaluate(compiled, data={"test": samples})
-    assert torch.equal(torch.cat([began, model(input_TBN[4:])]), whole)
-
-
 def test_measuring_runs_without_dropout(tmp_path: Path) -> None:
     """In validation and in ``evaluate``; training uses dropout again after validation."""
     path = write_classify_task(tmp_path / "task")

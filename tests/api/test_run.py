@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from support.classify_task import CELLS, STEPS, write_classify_task
 from support.exchange_samples import document
 
 import netdesc
@@ -88,3 +90,21 @@ def test_one_wrong_value_of_many_is_refused(wrong: float) -> None:
     for arithmetic in ("float", "integer"):
         with pytest.raises(EventFileError, match="finite"):
             netdesc.run(classes(8), values, arithmetic)
+
+
+def test_running_a_network_leaves_its_modes_and_states(tmp_path: Path) -> None:
+    path = write_classify_task(tmp_path / "task")
+    content = json.loads(path.read_text())
+    content["neurons"]["cuba"]["persistent_state"] = True
+    path.write_text(json.dumps(content))
+    compiled = netdesc.compile(path)
+    model, input_TBN = compiled.model.eval(), torch.ones(STEPS, 3, CELLS)
+    whole = model(input_TBN)
+    model.reset_state()
+    began = model(input_TBN[:4])
+    inputs = np.ones((STEPS, CELLS), np.float32)
+    netdesc.run(compiled, inputs)
+    netdesc.verify(compiled, inputs)
+    samples = np.ones((2, STEPS, CELLS), np.float32), np.zeros(2, int)
+    netdesc.evaluate(compiled, data={"test": samples})
+    assert torch.equal(torch.cat([began, model(input_TBN[4:])]), whole)

@@ -32,8 +32,9 @@ class Compiled:
 
     ``model`` maps float32 spikes ``[steps, batch, *input shape]`` to float32 spikes
     ``[steps, batch, *output shape]``. ``loss(output_TBN, target)`` returns a scalar. The target is
-    float32 of the output's shape, or int64 labels [batch] if the document has labels. Losses that
-    read more than the output of the last layer take ``model.signals(input_TBN)`` in its place.
+    what the loss learns from: float32 of the output's shape or, of whole samples, [batch, *output
+    shape], or int64 labels [batch] or [steps, batch]. Losses that read more than the output of the
+    last layer take ``model.signals(input_TBN)`` in its place.
 
     The model is in training mode, as every new torch module. Call ``model.eval()`` before you use
     it on other data than that of training: otherwise dropout acts, and a norm updates its mean.

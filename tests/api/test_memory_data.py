@@ -25,6 +25,7 @@ from netdesc.events import read_events
 from netdesc.kernels import machine
 from netdesc.report.page import build_page
 from netdesc.report.run import read_run
+from netdesc.runs.state import resume_command
 from netdesc.training import DataError, TrainingError
 from netdesc.training.errors import ResumeError
 from netdesc.training.memory import MemoryShortageError
@@ -62,6 +63,26 @@ def test_labelled_arrays_train_as_their_file(tmp_path: Path) -> None:
         lock = json.loads((run.path / "network.lock.json").read_text())
         assert lock["data"] is None
         assert lock["lock"]["files"] == []
+
+
+def test_a_run_without_a_checkpoint_names_the_call_that_goes_on_with_its_data(
+    tmp_path: Path,
+) -> None:
+    content = json.loads(write_classify_task(tmp_path / "task").read_text()) | {"data": None}
+
+    def interrupt(metrics: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    run = netdesc.train(
+        content, run_dir=tmp_path / "run",
+        data=parts(tmp_path / "task") | {"encoding": {"type": "rate"}, "range": (0, 4)},
+        callbacks=[interrupt], progress="quiet",
+    )  # fmt: skip
+    call = f'netdesc.train(resume="{run.path}", data=…)'
+    assert call in run.message
+    assert resume_command(run.path) == call
+    (run.path / "run.json").unlink()
+    assert resume_command(run.path) == f"netdesc train --resume {run.path}"
 
 
 def test_a_compiled_or_imported_network_is_measured_on_arrays(tmp_path: Path) -> None:

@@ -91,7 +91,9 @@ class NeuronSection(Section):
         "Parameters of the neuron that training changes in addition to the weights.", default=()
     )
     persistent_state: bool = field(
-        "True keeps the states from one call to the next, outside training.", default=False
+        "True keeps the states from one call to the next, outside training, where they have no "
+        "gradient then.",
+        default=False,
     )
     reset_gradient: Literal["ignore", "exact"] = field(
         'Whether gradients pass as if there were no resets ("ignore") or through them ("exact").',

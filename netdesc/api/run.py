@@ -94,7 +94,7 @@ def run(
 
 
 def _warn_of_encoding(opened: OpenedNetwork, recording: Recording) -> list[str]:
-    """Says of one image that its values are not encoded as those of the document's data are."""
+    """Warns that one image is not encoded as the document's data are."""
     data = None if opened.description is None else opened.description.document.data
     is_image = getattr(recording.data, "shape", None) == opened.compiled.graph.input_shape
     if not (is_image and isinstance(data, Arrays | Idx)):
@@ -103,8 +103,8 @@ def _warn_of_encoding(opened: OpenedNetwork, recording: Recording) -> list[str]:
     if kind == "spikes" or (kind == "constant" and is_unchanged):
         return []
     return [
-        f'{recording.name}: every step gets the image\'s values as they are; "range" and the '
-        f'encoding "{kind}" of data do not act on them'
+        f'{recording.name}: the values of the image are the input of every step; "range" and the '
+        f'encoding "{kind}" of data are not applied'
     ]
 
 

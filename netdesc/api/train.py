@@ -117,7 +117,7 @@ def train(
     if not isinstance(functions, Sequence) or not all(callable(each) for each in functions):
         raise TypeError(f"callbacks must be a function or a list of functions, not {callbacks!r}")
     settings = Settings(run_dir, resume, device, progress, data, functions, **rare)
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():  # the caller may need no gradients
         return train_network(network, settings, warnings.warn)
 
 

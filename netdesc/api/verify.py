@@ -171,7 +171,7 @@ def verify(network: Source, input: Input | None = None) -> Verification:
             more += [each.removeprefix(f"{path}: ") for each in texts]
         except NetFileError as error:
             path, problem = None, error.problem
-        own = path if opened.folder is None else opened.folder / NETWORK
+        own = None if opened.folder is None else opened.folder / NETWORK
         if path is not None and own is not None and own.exists():
             path = own
         found = compare_runs(compiled.model, path, input_TN)

@@ -16,7 +16,7 @@ from click.shell_completion import (
 from netdesc.cli.output import Output, SafeText
 
 
-class _Quiet(ShellComplete):
+class _QuietComplete(ShellComplete):
     """Completion that ends without output if the shell does not say which word to complete."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
@@ -27,12 +27,12 @@ class _Quiet(ShellComplete):
 
 
 @add_completion_class
-class _Fish(_Quiet, FishComplete):
+class _Fish(_QuietComplete, FishComplete):
     """Completion in fish."""
 
 
 @add_completion_class
-class _Bash(_Quiet, BashComplete):
+class _Bash(_QuietComplete, BashComplete):
     """Completion in Bash: adds no space after ``training.epochs=``, and completes the value.
 
     Bash splits ``KEY=VALUE`` into three words, and replaces only the last word.
@@ -60,7 +60,7 @@ class _Bash(_Quiet, BashComplete):
 
 
 @add_completion_class
-class _Zsh(_Quiet, ZshComplete):
+class _Zsh(_QuietComplete, ZshComplete):
     """Completion in zsh: adds no space after ``training.epochs=``."""
 
     source_template = ZshComplete.source_template.replace(

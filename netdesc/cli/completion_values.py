@@ -45,7 +45,7 @@ def complete_override(ctx: click.Context, incomplete: str) -> list[CompletionIte
 
 
 def _read_document(name: str | None) -> Any:
-    # Not read by json alone: the name may be that of a pipe, which has no end, or of a huge file.
+    # read_source reads neither pipes, which may not end, nor huge files.
     source = None if name is None else read_source(Path(name), name)
     try:
         return json.loads(source.text) if isinstance(source, Source) else None

@@ -51,7 +51,7 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
     document of which NAME is a neuron or a layer. Without SUBJECT, list all codes.
     """
     from netdesc.description.codes.explain import explain, record, titles
-    from netdesc.description.kind_text import fields, word_record, word_text, words
+    from netdesc.description.kind_text import word_record, word_text, words
     from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
     from netdesc.description.spelling import did_you_mean
 
@@ -62,8 +62,6 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         else:
             output.print(*(f"{each}  {title}" for each, title in titles().items()))
         return
-    if name in fields() and subject in (*words(), *NEURONS):
-        subject, name = name, None
     is_example = subject in NEURONS and name is None
     if is_example or name is not None or subject.endswith(".json"):
         neuron = example_neuron(subject) if is_example else _neuron_of(subject, name)

@@ -48,8 +48,8 @@ class Output:
     """The output of one command.
 
     With ``as_json``, standard output holds one JSON object only, so ``print`` writes to standard
-    error. If the reader closes the pipe early (``netdesc show … | head``), or the terminal vanishes
-    (``nohup``), the command continues without output and keeps its exit code.
+    error. If the reader closes the pipe early (``netdesc show … | head``), or the terminal
+    vanishes, the command continues without output and keeps its exit code.
     """
 
     def __init__(self) -> None:

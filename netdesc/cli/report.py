@@ -46,7 +46,7 @@ def report(
     losses in loss.txt are per sample, as in the report.
     """
     if target is not None and target.suffix.lower() not in (".html", ".htm"):
-        raise click.UsageError(f"{target}: a report is an .html file; name one")
+        raise click.UsageError(f"{target}: the name of a report ends in .html or .htm")
     from netdesc.report import write_metrics_csv, write_report, write_slayer_logs
 
     path = write_report(run, target, output.warn)

@@ -70,15 +70,17 @@ def _write(path: Path, form: str, text: str) -> None:
     suffix = FILES[form].suffix
     if path.suffix.lower() != suffix:
         raise click.UsageError(f"{path}: --write needs a {suffix} file for this format; name one")
-    if form == "json" and path.is_file() and not _is_schema(path):
-        raise click.UsageError(f"{path} holds no JSON Schema, so it stays; name another file")
+    if path.is_file() and not _is_own(path, form):
+        raise click.UsageError(f"{path} is another file, so it stays; name a new one")
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _is_schema(path: Path) -> bool:
-    """Whether a file may be replaced by the schema: it is one, or empty."""
+def _is_own(path: Path, form: str) -> bool:
+    """Whether a file may be replaced by the schema or the reference: it is one, or empty."""
     content = path.read_bytes()
+    if form != "json":
+        return not content.strip() or content.startswith(b"# The description language")
     try:
         return not content.strip() or "json-schema.org" in json.loads(content)["$schema"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -86,7 +88,10 @@ def _is_schema(path: Path) -> bool:
 
 
 def _find_problem(path: Path, text: str) -> str:
-    """Returns the problem of a file that should contain ``text``; empty if there is no problem."""
+    """Returns the problem of a file that should contain ``text``; empty if there is no problem.
+
+    UsageError if it is no regular file.
+    """
     if not path.exists():
         return "is missing"
     if not path.is_file():  # reading a pipe or a device may not end

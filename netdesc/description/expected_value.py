@@ -98,9 +98,9 @@ def _object_from_word(parts: Parts, actual: str, data: Any) -> str | None:
 
 
 def _object_from_number(parts: Parts, actual: float, data: Any) -> str | None:
-    """Returns the JSON text of an object of the only kind, in which ``actual`` is the only number.
+    """Returns the JSON text of an object with ``actual`` in its only required field of numbers.
 
-    Its other required fields have example values. ``None`` if no such object is possible.
+    Other required fields have example values. ``None`` if several objects or fields are possible.
     """
     models = structure.models_at(parts, data)
     if len(models) != 1:

@@ -118,7 +118,9 @@ def _object_paragraphs(record: dict[str, Any], width: int) -> list[str]:
 
 def field_text(record: dict[str, Any], width: int, of: Sequence[str] = ()) -> str:
     """Returns a field with its default, unit and meaning, and the objects that have it."""
-    unit = {"": "", "1": ", dimensionless"}.get(record["unit"], f", in {record['unit']}")
+    unit = record["unit"]
+    is_name = not unit.startswith(("of ", "share "))
+    unit = {"": "", "1": ", dimensionless"}.get(unit, f", in {unit}" if is_name else f", {unit}")
     value = "required"
     if "default" in record:
         value = f"default {json.dumps(record['default'], ensure_ascii=False)}"

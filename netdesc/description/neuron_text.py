@@ -133,7 +133,7 @@ def _range_text(limits: dict[str, float]) -> str:
 def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> str:
     """Returns equations, states, parameters and source of a neuron as text.
 
-    Of an example, the other choices of its options are shown in place of values, and other fields.
+    Of an example, it shows the choices of each option in place of values, and all other fields.
     """
     record = neuron_record(neuron)
     equations = asdict(neuron.equations())

@@ -229,9 +229,10 @@ class Classifier:
     """Predicts the class whose output neuron spikes most, or has the largest values.
 
     The first ``skip_steps`` steps do not count. If ``window_steps`` is None, it predicts one class,
-    from what ``over`` says of the others. Otherwise it predicts a class in each of them, from the
-    last ``window_steps`` of them. The confidence of a prediction is the class's share of the spikes
-    or, with ``is_softmax``, its softmax. With ``is_graded``, outputs are values, not only spikes.
+    from the mean, sum, maximum or last value (``over``) of the steps that count. Otherwise it
+    predicts a class in each step that counts, from the last ``window_steps`` of these. The
+    confidence of a prediction is the class's share of the spikes or, with ``is_softmax``, its
+    softmax. With ``is_graded``, outputs are values, not only spikes.
     """
 
     window_steps: int | None

@@ -32,8 +32,8 @@ class ValueErrorSums:
         self._loss = loss
         self._count = 0
         self._sums: Tensor | None = None
-        self._first: Tensor | None = None
-        self._targets: list[Tensor] = []
+        self._first_target: Tensor | None = None
+        self._target_moments: list[Tensor] = []
 
     @torch.no_grad()
     def add(self, output: Tensor, target: Tensor) -> None:
@@ -49,17 +49,17 @@ class ValueErrorSums:
         self._sums = sums if self._sums is None else self._sums + sums
         self._count += values.numel()
         targets = targets.flatten(2)
-        if self._first is None:
-            self._first = targets[:1, :1]
-        deviations = targets - self._first  # exactly 0 if all are equal, unlike from a mean
+        if self._first_target is None:
+            self._first_target = targets[:1, :1]
+        deviations = targets - self._first_target  # exactly 0 if all are equal, unlike from a mean
         moments = (deviations, deviations.square())
-        self._targets.append(torch.stack([each.sum((0, 1)) for each in moments]))
+        self._target_moments.append(torch.stack([each.sum((0, 1)) for each in moments]))
 
     def errors(self) -> ValueErrors:
         """Returns the errors of all batches, of which there is at least one."""
         assert self._sums is not None, "no batch was added"
         squared, absolute, relative = self._sums.tolist()
-        total_N, squares_N = torch.stack(self._targets).sum(0)
+        total_N, squares_N = torch.stack(self._target_moments).sum(0)
         each = self._count / len(total_N)
         variation = float((squares_N - total_N.square() / each).clamp(min=0).sum())
         return ValueErrors(

@@ -243,6 +243,7 @@ class SynapticBlock(Block):
         # Numpy adds on one thread. The sum is also NaN if it holds infinities of both signs.
         with np.errstate(invalid="ignore", over="ignore"):
             weights = [each.weight.detach() for each in self.synapses.values()]
+            # The operator refuses weights of other types.
             total = sum(float(w.numpy().sum()) for w in weights if w.dtype is torch.float32)
         if math.isnan(total):
             warnings.warn(

@@ -217,7 +217,7 @@ class Network(nn.Module):
         After it, each module has its mode again, and each neuron the states that it keeps.
         """
         modes = [(module, module.training) for module in self.modules()]
-        kept = [(block.neuron, block.neuron.kept_states) for _, block in self.blocks()]
+        saved_states = [(block.neuron, block.neuron.kept_states) for _, block in self.blocks()]
         self.eval()
         self.reset_state()
         try:
@@ -225,7 +225,7 @@ class Network(nn.Module):
         finally:
             for module, is_training in modes:
                 module.training = is_training
-            for neuron, states in kept:
+            for neuron, states in saved_states:
                 neuron.kept_states = states
 
     def _segments(self) -> list[list[str]]:

@@ -230,7 +230,7 @@ class _DefinitionReader(Reader):
     def _check_names(self) -> None:
         """Adds the mistakes that concern names and no single expression."""
         equations = [*self.step, *self.reset]
-        added = {*self._added_parameters(), "bias"}  # of which a layer may have one
+        added = {*self._added_parameters(), "bias"}  # a norm or the layer may add a bias
         self.mistakes += declared_mistakes(self.definition, added)
         self.mistakes += state_mistakes(self.definition, equations)
         for place in islice(self.places.values(), MAX_EXPRESSIONS, MAX_EXPRESSIONS + 1):

@@ -45,4 +45,5 @@ class EquationError(ValueError):
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Returns the known name that is most like ``name``, None if none is."""
+    # With less, sin would be like min.
     return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.7)), None)

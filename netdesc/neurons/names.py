@@ -65,7 +65,7 @@ def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterato
             message = f"{name!r} is not a name of letters, digits and '_'."
             yield Mistake(place, message, "_".join(_NAME.findall(name)) or None)
         elif place.part == "parameters" and name in added:
-            message = f"The neuron has a parameter '{name}' already, for its bias or surrogate."
+            message = f"'{name}' is the name of the neuron's bias or of its surrogate gradient."
             yield Mistake(place, message, f"{name}_")
         elif (use := _reserved_use(name)) is not None:
             yield Mistake(place, f"'{name}' is {use}, and cannot be a name.", f"{name}_")

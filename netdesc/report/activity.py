@@ -40,7 +40,7 @@ class Sample:
     """Input and output of the network for one sample.
 
     ``target`` is None if the sample has no target. ``label``, ``prediction`` (-1: no class) and
-    ``rates``, which the classifier compares, are None if the sample has no label. ``hidden`` maps
+    ``rates`` (what the classifier compares) are None if the sample has no label. ``hidden`` maps
     the names of hidden layers to their spikes. It is empty in a run of an older netdesc. ``input``
     and ``output`` are None if they are real numbers. If samples have target values, ``values`` are
     the outputs of the first neurons, [steps, neurons], and ``goals`` their targets, [steps,

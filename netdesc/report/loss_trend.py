@@ -94,7 +94,7 @@ def rose_again(run: RunData) -> bool:
 
 
 def overfits(run: RunData) -> bool:
-    """Whether the training loss at the end was not above that of the best validation loss."""
+    """Whether the training loss ended no higher than in the epoch of the best validation loss."""
     if run.metrics.selection_metric != "validation_loss" or run.metrics.best is None:
         return False
     losses, fifth = run.metrics.columns["loss"], len(run.metrics) // 5 or 1

@@ -129,7 +129,7 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
 
     def count(part: int | None, whole: int) -> str:
         if part is None:
-            return "–"
+            return NOTHING
         return f"{part:,} ({percent(part / whole)})" if part else "none"
 
     statistics = (np.mean, np.median, np.max)

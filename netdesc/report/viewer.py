@@ -157,7 +157,7 @@ def _decision(sample: Sample, classifier: Classifier | None) -> str:
 
 
 def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
-    """Returns the classes that share the highest spike rate; empty if there is no tie.
+    """Returns the classes that share the largest value; empty if there is no tie.
 
     Also empty if the classifier counts the spikes of a window instead of the whole sample.
     """

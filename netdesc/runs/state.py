@@ -63,7 +63,7 @@ def _read_record(run: Path) -> dict[str, Any] | None:
 
 
 def resume_command(run: str | Path) -> str:
-    """Returns the shell command that resumes a run; of data in memory, the call in Python."""
+    """Returns the shell command that resumes a run, or the call if its data were in memory."""
     record = _read_record(Path(run))
     if record is not None and record.get("memory_data") is not None:  # its program has the data
         return f'netdesc.train(resume="{run}", data=…)'

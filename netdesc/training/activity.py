@@ -78,7 +78,7 @@ class ActivityRecorder:
         cells = graph.steps * math.prod(graph.input_shape)
         cells += sum(each.steps * math.prod(each.output_shape) for each in layers)
         count = max(1, min(MAX_SAMPLES, MAX_CELLS // cells))
-        chosen = spread(len(batches.samples), min(count, len(batches.samples)))
+        chosen = evenly_spaced(len(batches.samples), min(count, len(batches.samples)))
         self._batches = replace(batches, samples=batches.samples[chosen])
         self._first_sample = replace(self._batches, samples=batches.samples[:1])
         self._learns_from = graph.loss.learns_from
@@ -164,7 +164,7 @@ class ActivityRecorder:
         return arrays | traces | rates
 
 
-def spread(samples: int, count: int) -> NDArray[np.int64]:
+def evenly_spaced(samples: int, count: int) -> NDArray[np.int64]:
     """Returns indices of ``count`` samples at equal distances, because they may be sorted by class.
 
     The first ``SHOWN_SAMPLES`` are at equal distances as well, and begin with sample 0.

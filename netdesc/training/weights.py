@@ -92,9 +92,7 @@ def _read_safetensors(path: Path, _warn: Warn) -> dict[str, torch.Tensor]:
     if path.exists() and not path.is_file():  # opening a pipe may wait for ever
         raise WeightsError(f"{path}: is not a regular file")
     try:
-        path.open(
-            "rb"
-        ).close()  # load_file says of each file that it cannot open that it is missing
+        path.open("rb").close()  # of each file that it cannot open, load_file says it is missing
         with utf8_path(path) as readable:
             return load_file(readable)
     except OSError as error:

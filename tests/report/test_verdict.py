@@ -270,7 +270,7 @@ def test_a_run_that_diverged_gets_a_lower_rate(tmp_path: Path) -> None:
 def with_losses(
     folder: Path, losses: Sequence[float], name: str = "loss", training: float = 1, **record: Any
 ) -> Page:
-    """A run with ``losses``; beside those of validation, that of training grows by a factor."""
+    """A run with ``losses``; beside those of validation, training's is ``training ** epoch``."""
     path = write_run(folder / "run", epochs=0, **record)
     rows = [metrics_row(n) | {"loss": training**n} | {name: x} for n, x in enumerate(losses)]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -63,7 +63,7 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
     layer = dict(compiled.model.blocks())["hidden"]
     layer.register_forward_hook(lambda _layer, _inputs, spikes_TBN: hidden.append(spikes_TBN))
     rates = []
-    for k, number in enumerate(activity.spread(5, 5)):
+    for k, number in enumerate(activity.evenly_spaced(5, 5)):
         pair = description.document.data.train[number]
         input_TN, target_TN = (
             to_dense(read_events(description.resolve(file.path)), (cells,), STEPS, 1.0)[0]
@@ -301,7 +301,7 @@ def test_predictions_match_the_rasters(tmp_path: Path, changes: dict[str, Any]) 
     )
     with np.load(path.with_name("data.npz")) as file:
         labels = file["labels"][file["split"] == 1]
-    labels = labels[activity.spread(len(labels), len(labels))]
+    labels = labels[activity.evenly_spaced(len(labels), len(labels))]
     classifier = build_classifier(build_graph(netdesc.load(path).document))
     predictions = []
     for k in range(activity.SHOWN_SAMPLES):
@@ -328,7 +328,7 @@ def record_samples(path: Path, *sets: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("samples", "count"), [(1, 1), (3, 3), (280, 64), (100, 7)])
 def test_recorded_samples_are_of_all_classes_also_if_they_are_sorted(samples: int, count: int):
-    chosen = activity.spread(samples, count)
+    chosen = activity.evenly_spaced(samples, count)
     assert len(set(chosen)) == count
     assert chosen[0] == 0
     for part in (chosen, chosen[: activity.SHOWN_SAMPLES]):
@@ -344,7 +344,7 @@ def test_a_misclassified_sample_is_shown_if_there_is_any(
     calls = itertools.count()
     monkeypatch.setattr(ActivitySnapshot, "is_wrong", lambda *_: next(calls) == wrong)
     found = record_samples(path, f"training.batch_size={at_once}")
-    order = activity.spread(6, 6).tolist()
+    order = activity.evenly_spaced(6, 6).tolist()
     assert order[:4] == [0, 2, 3, 5]
     replacing = order[wrong if wrong in (4, 5) else 3]
     for place, number in enumerate([*order[:3], replacing]):

@@ -173,7 +173,7 @@ def test_a_closed_pipe_does_not_stop_a_run(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo terminal")
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_a_vanished_terminal_does_not_stop_a_run(tmp_path: Path, term: str) -> None:
-    """As after ``nohup netdesc train … &`` and a closed window."""
+    """As after ``disown`` and a closed window."""
     import pty
 
     document = write_task(tmp_path / "task", epochs=3)

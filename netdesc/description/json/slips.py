@@ -84,7 +84,7 @@ def find_slip(context: SyntaxErrorContext) -> Slip | None:
     """Returns the most likely slip, or ``None`` if no correction improves the line."""
     text, token, before = context.text, context.token, context.before
     if before.kind == "," and token.kind in OPENING and context.state.expects(token.kind):
-        return Slip("mark too many", before.start, before.end, "")
+        return Slip("mark too many", before.start, before.end, "")  # whatever the line has besides
     line_end = text.find("\n", token.start)
     line_end = len(text) if line_end < 0 else line_end
     last = min(read_token(text, line_end).start, token.start + _MAX_LINE)

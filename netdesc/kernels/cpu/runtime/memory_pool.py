@@ -73,7 +73,7 @@ class MemoryPool:
         size = math.prod(shape) * _ITEM_BYTES[dtype]
         if size <= _MAX_NUMPY_BYTES:
             return np.empty(shape, dtype)
-        return self._take(shape, dtype, size)
+        return self._allocate_buffer(shape, dtype, size)
 
     def allocate_per_thread(
         self, threads: int, numbers: int, dtype: type[np.generic]
@@ -85,9 +85,11 @@ class MemoryPool:
         """
         item = _ITEM_BYTES[dtype]
         row = -(-numbers * item // _ALIGNMENT) * _ALIGNMENT
-        return self._take((threads, row // item), dtype, threads * row)
+        return self._allocate_buffer((threads, row // item), dtype, threads * row)
 
-    def _take(self, shape: tuple[int, ...], dtype: type[np.generic], size: int) -> np.ndarray:
+    def _allocate_buffer(
+        self, shape: tuple[int, ...], dtype: type[np.generic], size: int
+    ) -> np.ndarray:
         """Returns an array in a free buffer of ``size`` bytes, or in a new one."""
         with self._lock:
             self._requests += 1

@@ -110,11 +110,11 @@ def _fill_steps(events, inputs, length, runs, starts, steps, threads, thread):
 
 
 @jit_no_refcount
-def copy_steps(numbers, to, run):
-    """Copies the steps ``run[0]`` to ``run[1] - 1`` of ``numbers`` to ``to``, both ``Strided``."""
+def copy_steps(source, target, run):
+    """Copies the steps ``run[0]`` to ``run[1] - 1``. ``source`` and ``target`` are ``Strided``."""
     for t in range(run[0], run[1]):
-        values = load(numbers.numbers, numbers.start + t * numbers.stride, numbers.size)
-        store(to.numbers, to.start + t * to.stride, values, to.size)
+        values = load(source.numbers, source.start + t * source.stride, source.size)
+        store(target.numbers, target.start + t * target.stride, values, target.size)
 
 
 @numba.njit(inline="always")

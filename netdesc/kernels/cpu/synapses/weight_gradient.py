@@ -57,7 +57,7 @@ def _sum_by_events(grad_z_TBN, events, by_input, weights, scratch, queue, thread
             sample_grad_z = sample_of(grad_z, batch, neurons, sample, first, n)
             for until in range(steps, 0, -run):
                 steps_of_run = max(0, until - run), until
-                kept = Strided(copies[thread], -steps_of_run[0] * LANES, LANES, LANES)
-                copy_steps(sample_grad_z, kept, steps_of_run)
-                add_run(events, by_input, sample, steps_of_run, kept, sums)
+                run_grad_z = Strided(copies[thread], -steps_of_run[0] * LANES, LANES, LANES)
+                copy_steps(sample_grad_z, run_grad_z, steps_of_run)
+                add_run(events, by_input, sample, steps_of_run, run_grad_z, sums)
         write_gradient(sums, weights.weight_OI, weights.low, weights.high, first, weights.grad_OI)

@@ -36,6 +36,7 @@ Limits = tuple[np.float32, np.float32]
 
 _LOW, _HIGH = quantization.half_limits(DEVICE_BITS)
 HALF_LIMITS: Limits = np.float32(_LOW), np.float32(_HIGH)
+"""Of weights of ``DEVICE_BITS`` bits."""
 NO_LIMITS: Limits = np.float32(-np.inf), np.float32(np.inf)
 
 

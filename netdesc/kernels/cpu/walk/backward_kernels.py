@@ -203,11 +203,12 @@ def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch)
                 shape.delay, scratch.state, _slot_of(block, sample, vector),
             )  # fmt: skip
             if inputs:
-                kept = Strided(scratch.run, deposit.start, LANES, LANES)
+                run_grad_z = Strided(scratch.run, deposit.start, LANES, LANES)
                 steps = run.first, run.last
-                add_run(synapses.events, synapses.by_input, sample, steps, kept, sums)
+                add_run(synapses.events, synapses.by_input, sample, steps, run_grad_z, sums)
                 if len(grad_z):
-                    copy_steps(kept, Strided(grad_z, first, shape.batch * shape.neurons, n), steps)
+                    to = Strided(grad_z, first, shape.batch * shape.neurons, n)
+                    copy_steps(run_grad_z, to, steps)
 
 
 @numba.njit(inline="always")

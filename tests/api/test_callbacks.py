@@ -46,6 +46,16 @@ def test_a_callback_gets_the_metrics_of_each_epoch(task: Path, tmp_path: Path) -
     assert weights_of(plain.path) == weights_of(run.path)
 
 
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_training_computes_gradients_that_its_caller_has_switched_off(
+    off: Any, task: Path, tmp_path: Path
+) -> None:
+    whole = netdesc.train(task, run_dir=tmp_path / "whole", progress="quiet")
+    with off():
+        run = netdesc.train(task, run_dir=tmp_path / "run", progress="quiet")
+    assert weights_of(run.path) == weights_of(whole.path)
+
+
 def test_a_single_callback_needs_no_list(task: Path, tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = []
     netdesc.train(task, run_dir=tmp_path / "run", callbacks=rows.append, progress="quiet")

@@ -114,8 +114,9 @@ def test_schema_write_then_check(netdesc: Netdesc, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mine.json", "mine.bs1", "mine.md"])
 def test_schema_write_replaces_no_other_file(netdesc: Netdesc, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(OXFORD.read_bytes())
-    assert netdesc("schema", "--write", name).code == 2
-    assert (tmp_path / name).read_bytes() == OXFORD.read_bytes()
+    for options in ((), ("--format", "markdown")):
+        assert netdesc("schema", *options, "--write", name).code == 2
+        assert (tmp_path / name).read_bytes() == OXFORD.read_bytes()
 
 
 def test_schema_write_that_fails_leaves_the_file(

@@ -103,8 +103,8 @@ def _warn_of_encoding(opened: OpenedNetwork, recording: Recording) -> list[str]:
     if kind == "spikes" or (kind == "constant" and is_unchanged):
         return []
     return [
-        f'{recording.name}: the values of the image are the input of every step; "range" and the '
-        f'encoding "{kind}" of data are not applied'
+        f'{recording.name}: the values of the image are the input of every step; "range", "to" '
+        f'and the encoding "{kind}" of data are not applied'
     ]
 
 

@@ -127,7 +127,8 @@ def _refuse_used(target: Path, network: Path, input: Path) -> None:
         return  # such a file names no others; a pipe can be read only once
     document = load(lock_of(network) if network.is_dir() else network, with_files=False)
     for file in map(document.resolve, file_paths(document.document).values()):
-        if file.exists() and target.samefile(file):
+        is_in_folder = file.is_dir() and target.resolve().is_relative_to(file.resolve())
+        if is_in_folder or (file.exists() and target.samefile(file)):
             raise click.UsageError(f"-o names a file of {network}, which it would overwrite")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, cast
 
 import torch
@@ -89,13 +90,12 @@ class Neurons(nn.Module):
         """States after the last call outside training, of neurons that keep them."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        is_number = type(value) in (int, float) and name not in self.__dict__
-        if is_number and name in self.__dict__.get("_names", ()):
+        is_value = name in self.__dict__.get("_names", ()) and name not in self.__dict__
+        if is_value and isinstance(value, Real) and not isinstance(value, bool):
             raise TypeError(f'{name} is a tensor: write value("{name}").detach().fill_({value})')
         if isinstance(value, Tensor | nn.Module):
-            super().__setattr__(name, value)
-        else:
-            object.__setattr__(self, name, value)
+            return super().__setattr__(name, value)
+        return object.__setattr__(self, name, value)
 
     @property
     def norm(self) -> MeanNorm | None:

@@ -18,7 +18,7 @@ _NUMBER_LIKE = re.compile(r"(?<![A-Za-z0-9_.])[.0-9](?:[eE][+-]|[A-Za-z0-9_.])*"
 _NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WRONG_SIGN = re.compile(r"&&|\|\||(?<![<>=!])=(?!=)")
 _RIGHT_SIGN = {"&&": "and", "||": "or"}
-_AUGMENTED_ASSIGNMENT = re.compile(r" *(?P<state>[A-Za-z_]\w*) *(?P<sign>[-+*])= *(?P<by>[^=]+)")
+_AUGMENTED_ASSIGNMENT = re.compile(r" *([A-Za-z_]\w*) *([-+])= *([\w.]+|\w+\([^()]*\)) *")
 _EQUATION = re.compile(r" *(?P<state>[A-Za-z_][A-Za-z0-9_]*) *=(?!=)")
 
 
@@ -85,7 +85,7 @@ def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -
     suggestion = None
     if change := _AUGMENTED_ASSIGNMENT.fullmatch(text):
         state, sign, by = change.groups()
-        suggestion = f"{state} = {state} {sign} {by if by.isidentifier() else f'({by})'}"
+        suggestion = f"{state} = {state} {sign} {by}"
     mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form, suggestion))
     return None
 

@@ -66,7 +66,7 @@ def resume_command(run: str | Path) -> str:
     """Returns the shell command that resumes a run, or the call if its data were in memory."""
     record = _read_record(Path(run))
     if record is not None and record.get("memory_data") is not None:  # its program has the data
-        return f'netdesc.train(resume="{run}", data=…)'
+        return f"netdesc.train(resume={json.dumps(str(run), ensure_ascii=False)}, data=…)"
     return f"netdesc train --resume {shlex.quote(str(run))}"
 
 

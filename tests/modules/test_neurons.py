@@ -152,7 +152,7 @@ def test_a_value_may_have_the_name_of_an_attribute():
     assert "layers.a.neuron.forward" in copy.deepcopy(model).state_dict()
 
 
-@pytest.mark.parametrize("value", [1, 0.5])
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5)])
 def test_a_number_is_not_assigned_to_a_value(value):
     neurons = cells(LIF)
     with pytest.raises(TypeError, match="threshold"):

@@ -85,6 +85,8 @@ def find_slip(context: SyntaxErrorContext) -> Slip | None:
     text, token, before = context.text, context.token, context.before
     if before.kind == "," and token.kind in OPENING and context.state.expects(token.kind):
         return Slip("mark too many", before.start, before.end, "")  # whatever the line has besides
+    if token.kind == "," and before.kind in ("{", ",") and context.state.open[-1:] == ["{"]:
+        return Slip("mark too many", token.start, token.end, "")
     line_end = text.find("\n", token.start)
     line_end = len(text) if line_end < 0 else line_end
     last = min(read_token(text, line_end).start, token.start + _MAX_LINE)

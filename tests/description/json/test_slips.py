@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cli_process import Netdesc
 from support.damaged_samples import DIGITS, EXAMPLES, slips, swapped
 from support.description_samples import UNHURRIED
 from support.grids import grid
@@ -61,6 +62,18 @@ ONE = [
     ("<!DOCTYPE html>\n<p>{}\n", 1, 1, 'a document begins with "{", not with <', ""),
     ("format: 1\ntime:\n  steps: 3\n", 1, 1, 'a document begins with "{"', ""),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ['{,"format": 1}', '{"format": 1,,"name": "b"}'])
+def test_a_comma_before_a_name_is_removed_and_the_name_stays(
+    netdesc: Netdesc, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    assert netdesc("validate", "--fix", path).code == 1
+    assert list(json.loads(path.read_text())) == [
+        name for name in ("format", "name") if name in text
+    ]
 
 
 def test_commas_at_the_end_are_found_however_many_a_line_has(tmp_path: Path) -> None:

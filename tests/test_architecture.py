@@ -107,12 +107,12 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_605,
+    "description": 13_610,
     "neurons": 3_440,
     "graph": 635,
     "events": 2_115,
     "runs": 400,
-    "kernels": 10_470,
+    "kernels": 10_475,
     "modules": 2_000,
     "losses": 825,
     "training": 5_780,
@@ -122,12 +122,12 @@ LINE_BUDGETS = {
     "comparing": 600,
     "bench": 2_085,
     "api": 1_960,
-    "cli": 4_830,
+    "cli": 4_840,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_890
-MAX_TEST_LINES = 39_650
+MAX_PACKAGE_LINES = 56_910
+MAX_TEST_LINES = 39_700
 
 
 def line_count(folder: Path) -> int:

@@ -112,7 +112,7 @@ LINE_BUDGETS = {
     "graph": 635,
     "events": 2_115,
     "runs": 400,
-    "kernels": 10_475,
+    "kernels": 10_480,
     "modules": 2_000,
     "losses": 825,
     "training": 5_780,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_910
+MAX_PACKAGE_LINES = 56_915
 MAX_TEST_LINES = 39_700
 
 

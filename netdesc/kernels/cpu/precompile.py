@@ -34,6 +34,7 @@ from netdesc.kernels.cpu.neurons import layer_of
 from netdesc.kernels.cpu.runtime import kernel_cache
 from netdesc.kernels.cpu.runtime.openmp_contention import start_threads
 from netdesc.kernels.cpu.runtime.simd import LANES
+from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.segment import source_of
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import order_by_input
@@ -197,8 +198,13 @@ class _Part(NamedTuple):
     """Whether no other part has the same kernels."""
 
 
+@on_threads
+def _start_threads() -> None:
+    start_threads(np.zeros(2, np.int32))
+
+
 PARTS: Mapping[str, _Part] = {
-    "threads": _Part(lambda: start_threads(np.zeros(2, np.int32)), 0.3, has_own_kernels=False),
+    "threads": _Part(_start_threads, 0.3, has_own_kernels=False),
     "segment": _Part(_segment, 3.2, has_own_kernels=False),
     "convolution": _Part(_convolution, 1.0, has_own_kernels=False),
     "convolution_backward": _Part(_convolution_backward, 0.7, has_own_kernels=False),

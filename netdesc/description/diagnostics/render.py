@@ -228,7 +228,9 @@ class _Page:
             return [carets]
         if self.width is None or start + length + 1 + cells(mark.label) <= width:
             return [f"{carets} {mark.label}"]
-        indent = " " * (start if width - start >= min(_MIN_LABEL_WIDTH, cells(mark.label)) else 0)
+        longest = max(map(cells, mark.label.split(" ")))  # a word beyond the width stays whole
+        needed = max(longest, min(_MIN_LABEL_WIDTH, cells(mark.label)))
+        indent = " " * (start if width - start >= needed else 0)
         return [carets, *(indent + each for each in wrap(mark.label, width - len(indent)))]
 
 

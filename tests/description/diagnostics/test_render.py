@@ -9,7 +9,7 @@ import termios
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.description_samples import UNHURRIED
 
@@ -123,6 +123,7 @@ def test_second_places_follow_the_first_with_their_labels():
     st.text("ab 日", max_size=120),
     st.integers(0, 150),
 )
+@example(20, "aaaa", "a" * 17, 4)
 def test_narrow_terminals_break_lines_at_spaces(width, line, words, start):
     start = min(start, len(line))
     second = _second(line, 9, start, start + 3, words)

@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_610,
+    "description": 13_615,
     "neurons": 3_440,
     "graph": 635,
     "events": 2_115,
@@ -126,7 +126,7 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_915
+MAX_PACKAGE_LINES = 56_930
 MAX_TEST_LINES = 39_700
 
 

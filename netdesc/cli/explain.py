@@ -21,9 +21,9 @@ def _complete_subject(
     from click.shell_completion import CompletionItem
 
     from netdesc.description.codes.explain import titles
-    from netdesc.description.kind_text import kinds, sections
     from netdesc.description.model_structure import doc_line
     from netdesc.description.neuron_text import NEURONS
+    from netdesc.description.word_text import kinds, sections
 
     known = titles() | dict.fromkeys(NEURONS, "a neuron")
     words = sections() | kinds()
@@ -51,9 +51,9 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
     document of which NAME is a neuron or a layer. Without SUBJECT, list all codes.
     """
     from netdesc.description.codes.explain import explain, record, titles
-    from netdesc.description.kind_text import word_record, word_text, words
     from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
     from netdesc.description.spelling import did_you_mean
+    from netdesc.description.word_text import word_record, word_text, words
 
     if subject is None:
         if output.as_json:

@@ -6,14 +6,14 @@ character in it cannot reach the terminal, and a line break in it cannot imitate
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import stat
 import sys
 from collections.abc import Collection, Sequence
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
+
+from netdesc.runs.unread_output import is_unread
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -188,17 +188,9 @@ class Output:
             stream.write(text + end)
             stream.flush()
         except OSError as error:
-            if not _is_unread(stream, error):
+            if not is_unread(stream, error):
                 raise
             _redirect_to_null(stream)
-
-
-def _is_unread(stream: TextIO, error: OSError) -> bool:
-    """Whether the reader has closed the pipe, or the terminal has vanished."""
-    if isinstance(error, BrokenPipeError):
-        return True
-    # On a disk, the same error means that a result is lost.
-    return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
 
 
 def _redirect_to_null(stream: TextIO) -> None:

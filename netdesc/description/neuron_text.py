@@ -11,8 +11,8 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
-from netdesc.description.kind_text import field_records, field_text
 from netdesc.description.rules.share_range import RANGES
+from netdesc.description.word_text import field_records, field_text
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.equations import read
 from netdesc.neurons.functions import signature

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from netdesc.description.diagnostics.terminal_text import escape
+from netdesc.runs.unread_output import is_unread
 from netdesc.training.run_logs import Log
 
 Style = Literal["auto", "live", "plain", "quiet"]
@@ -180,7 +180,7 @@ def _unread_output_ignored() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EIO):
+        if not is_unread(sys.stderr, error):
             raise
 
 

@@ -25,6 +25,7 @@ from netdesc.description.shapes import wire
 from netdesc.description.source import file_size
 from netdesc.description.source_map import SourceMap
 from netdesc.description.spelling import closest_name
+from netdesc.runs.files import BEST, CHECKPOINTS
 
 MAX_NAMES = 10_000
 """At most this many names of a directory are compared with the name of a missing file."""
@@ -68,7 +69,7 @@ def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
     return files
 
 
-_RUN_WEIGHTS = "checkpoints/best.safetensors"
+_RUN_WEIGHTS = f"{CHECKPOINTS}/{BEST}"
 
 
 class FileChecks:

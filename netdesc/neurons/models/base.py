@@ -91,8 +91,8 @@ class NeuronSection(Section):
         "Parameters of the neuron that training changes in addition to the weights.", default=()
     )
     persistent_state: bool = field(
-        "True keeps the states from one call to the next, outside training, where they have no "
-        "gradient then.",
+        "True keeps the states from one call to the next, outside training; no gradient passes "
+        "the neurons then.",
         default=False,
     )
     reset_gradient: Literal["ignore", "exact"] = field(

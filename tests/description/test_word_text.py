@@ -3,7 +3,7 @@
 import pytest
 
 from netdesc.description import model_structure as structure
-from netdesc.description.kind_text import fields, kinds, sections, word_record, word_text, words
+from netdesc.description.word_text import fields, kinds, sections, word_record, word_text, words
 from netdesc.neurons.models import NEURONS
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,14 +22,11 @@ SCHEMA = (
 )
 ROOT = "%SRCROOT%"
 """The symbolic name of the workspace, against which viewers resolve relative URIs."""
-_CONTEXT_CHARACTERS = 60
-"""Number of characters before and after a place that are hashed if there is no pointer."""
 
 
 def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path) -> Object:
     """Returns the SARIF log. Paths of files below the workspace ``root`` are relative to it."""
     codes = sorted({each.code for each in diagnostics})
-    seen: Counter[str] = Counter()
     driver = {
         "name": "netdesc",
         "version": __version__,
@@ -48,7 +42,7 @@ def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path
             {"location": _artifact(file, root), "roles": ["analysisTarget"]}
             for file in dict.fromkeys(files)
         ],
-        "results": [_result(each, codes.index(each.code), root, seen) for each in diagnostics],
+        "results": [_result(each, codes.index(each.code), root) for each in diagnostics],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -78,7 +72,7 @@ def _rule(code: str) -> Object:
     }
 
 
-def _result(diagnostic: Diagnostic, rule: int, root: Path, seen: Counter[str]) -> Object:
+def _result(diagnostic: Diagnostic, rule: int, root: Path) -> Object:
     location: Object = {"physicalLocation": _physical(diagnostic, root)}
     if diagnostic.pointer:
         location["logicalLocations"] = [{"fullyQualifiedName": visible(diagnostic.pointer)}]
@@ -88,7 +82,6 @@ def _result(diagnostic: Diagnostic, rule: int, root: Path, seen: Counter[str]) -
         "level": diagnostic.severity,
         "message": {"text": _text("\n".join(lines(diagnostic)))},
         "locations": [location],
-        "partialFingerprints": {"primaryLocationLineHash": _fingerprint(diagnostic, seen)},
     }
     if diagnostic.related:
         result["relatedLocations"] = [
@@ -127,28 +120,6 @@ def _artifact(file: str, root: Path) -> Object:
         return {"uri": quote(os.fsencode(inside.as_posix()), safe="/"), "uriBaseId": ROOT}
     path = Path(os.path.abspath(file)).as_posix()
     return {"uri": "file:///" + quote(os.fsencode(path.lstrip("/")), safe="/:")}
-
-
-def _fingerprint(diagnostic: Diagnostic, seen: Counter[str]) -> str:
-    """Returns a hash of code, place and message, which stays the same if lines or layers move.
-
-    Therefore numbers are not hashed. ``seen`` counts equal hashes in each file; the count is
-    appended, so that all diagnostics of a file have different fingerprints.
-    """
-    where = re.sub(r"/\d+(?=/|$)", "/*", diagnostic.pointer)
-    if not where and diagnostic.column is not None:
-        start = diagnostic.column - 1
-        context = diagnostic.excerpt[
-            max(0, start - _CONTEXT_CHARACTERS) : start + _CONTEXT_CHARACTERS
-        ]
-        where = "".join(context.split())
-    message = re.sub(r"\d+", "#", diagnostic.message)
-    parts = (diagnostic.code, where, message, diagnostic.override or "")
-    whole = "\0".join(visible(part) for part in parts)
-    digest = hashlib.sha256(whole.encode()).hexdigest()[:16]
-    key = f"{diagnostic.file}\0{digest}"
-    seen[key] += 1
-    return f"{digest}:{seen[key]}"
 
 
 def _fix(fix: Fix, artifact: Object) -> Object:

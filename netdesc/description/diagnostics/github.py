@@ -1,7 +1,7 @@
 """Diagnostics for GitHub Actions: workflow commands, and a table for the summary of a step.
 
 GitHub shows at most ten annotations of each severity per step, but the log and the summary show all
-of them. GitHub discards a summary of more than 1 MiB, so a longer table is cut here.
+of them. GitHub discards a summary of more than 1 MiB.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ MAX_SUMMARY_BYTES = 1 << 20
 
 _ESCAPES_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _ESCAPES_IN_PROPERTY = _ESCAPES_IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
-_MAX_CUT_NOTE_BYTES = 200
-"""Space for the line which says that the table is cut."""
 
 
 def workflow_commands(diagnostics: Sequence[Diagnostic], root: Path) -> list[str]:
@@ -30,30 +28,16 @@ def workflow_commands(diagnostics: Sequence[Diagnostic], root: Path) -> list[str
 def summary(
     diagnostics: Sequence[Diagnostic], files: int, root: Path, max_bytes: int = MAX_SUMMARY_BYTES
 ) -> str:
-    """Returns all diagnostics as a Markdown table.
+    """Returns all diagnostics as a Markdown table, or only their numbers if it is too long.
 
-    A table longer than ``max_bytes`` is cut, and its last line says so. ``files`` is the number of
-    checked files. The text is empty if not even the table's head fits into ``max_bytes``.
+    The text has at most ``max_bytes`` bytes, so it may be empty. ``files`` is the number of checked
+    files.
     """
-    if not diagnostics:
-        line = f"netdesc: {count_text(diagnostics, files)}\n"
-        return line if len(line) <= max_bytes else ""
-    parts = [
-        f"### netdesc: {count_text(diagnostics, files)}\n\n",
-        "| | place | code | diagnostic |\n|---|---|---|---|\n",
-    ]
-    left = max_bytes - sum(map(len, parts)) - _MAX_CUT_NOTE_BYTES
-    if left < 0:
-        return ""
-    for number, each in enumerate(diagnostics):
-        line = row(_cells(each, root)) + "\n"
-        left -= len(line.encode())
-        if left < 0:
-            more = len(diagnostics) - number
-            parts.append(f"\nThe table is cut here: the log of this step has {more:,} more.\n")
-            break
-        parts.append(line)
-    return "".join(parts)
+    counts = f"netdesc: {count_text(diagnostics, files)}\n"
+    rows = [row(_cells(each, root)) for each in diagnostics]
+    table = "\n".join(["| | place | code | diagnostic |", "|---|---|---|---|", *rows, ""])
+    texts = (f"### {counts}\n{table}" if rows else counts, counts)
+    return next((each for each in texts if len(each.encode()) <= max_bytes), "")
 
 
 def count_text(diagnostics: Sequence[Diagnostic], files: int) -> str:

@@ -80,21 +80,13 @@ def _parse_argument(argument: str) -> tuple[list[str], Any]:
         parts = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
     else:
         parts = path.split(".")
-        _refuse_other_notations(path)
+        dotted_path = re.sub(r"\.*[\[\]'\"/]+\.*", ".", path).strip(".")
+        if dotted_path != path.strip("."):
+            message = "a path has dots between its parts, not brackets or slashes"
+            raise OverrideError("ND111", message, f"write {dotted_path}=…")
     if "" in parts:
         raise OverrideError("ND111", f"{path} has an empty part")
     return parts, _parse_value(text)
-
-
-def _refuse_other_notations(path: str) -> None:
-    """Raises OverrideError for brackets or slashes in a path. The hint is the path with dots."""
-    dots = re.sub(r"\[['\"]?([^\[\]'\"]*)['\"]?\]", r".\1", path)
-    if dots != path:
-        message = "a path has a dot before each part, not brackets"
-        raise OverrideError("ND111", message, f"write {dots}=…")
-    if "/" in path and "." not in path:
-        message = 'a path has dots between its parts, or "/" before each'
-        raise OverrideError("ND111", message, f"write {path.replace('/', '.')}=…")
 
 
 def _parse_value(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +20,9 @@ MAX_READ_BYTES = 1 << 20
 """Largest number of bytes in one read. zipfile reads the whole table of contents in one read, so
 this limit allows thousands of arrays.
 """
+
+DAMAGE_ERRORS = (*HEADER_ERRORS, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+"""The exceptions of parsers and of ``zipfile`` for a damaged file or another format."""
 
 Parsed = TypeVar("Parsed")
 
@@ -49,12 +53,10 @@ class OpenedArray(NamedTuple):
 class ArraySource:
     """A file or a folder of arrays. ArrayFileError is the only exception of its methods.
 
-    Subclasses say which arrays there are, in which files, and how one is opened.
+    ``names`` are those of the arrays. Subclasses say in which files they are, and open one.
     """
 
-    @property
-    def names(self) -> list[str]:
-        raise NotImplementedError
+    names: list[str]
 
     def header(self, name: str) -> Header:
         """Returns type and shape of an array, after checking that the file can hold its values."""
@@ -88,9 +90,26 @@ class ArraySource:
         """Returns the file that holds an array."""
         raise NotImplementedError
 
-    def _open(self, name: str, use: Callable[[OpenedArray], Parsed]) -> Parsed:
-        """Opens an array, checks that its file can hold it, and returns ``use(opened)``."""
+    def _opened(self, name: str) -> AbstractContextManager[OpenedArray]:
+        """Opens an array of ``names`` after checking that its file can hold it.
+
+        Raises ArrayFileError, or one of ``DAMAGE_ERRORS``.
+        """
         raise NotImplementedError
+
+    def _open(self, name: str, use: Callable[[OpenedArray], Parsed]) -> Parsed:
+        """Opens an array and returns ``use(opened)``."""
+        if name not in self.names:
+            known = ", ".join(each for each in self.names[:10] if each.isprintable())
+            raise ArrayFileError(f"has no array {quote_name(name)}; its arrays: {known or 'none'}")
+        try:
+            with self._opened(name) as opened:
+                return use(opened)
+        except ArrayFileError:
+            raise
+        except DAMAGE_ERRORS as problem:
+            why = getattr(problem, "strerror", None) or "it is cut off or has another format"
+            raise ArrayFileError(f"is damaged in its array {quote_name(name)}: {why}") from problem
 
 
 def is_mapped(source: ArraySource, name: str) -> bool:
@@ -110,12 +129,6 @@ def quote_name(name: str) -> str:
     return f'"{name if len(name) <= 40 else name[:39] + "…"}"'
 
 
-def missing_array(name: str, names: Sequence[str]) -> ArrayFileError:
-    """Returns the error that there is no array ``name``, which tells the ``names`` there are."""
-    known = ", ".join(each for each in names[:10] if each.isprintable())
-    return ArrayFileError(f"has no array {quote_name(name)}; its arrays: {known or 'none'}")
-
-
 class ArrayFiles(ArraySource):
     """Arrays with a file each.
 
@@ -127,27 +140,15 @@ class ArrayFiles(ArraySource):
         paths: Mapping[str, Path],
         open_array: Callable[[Path], AbstractContextManager[OpenedArray]],
     ) -> None:
+        self.names = list(paths)
         self._paths = paths
         self._open_array = open_array
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._paths)
 
     def _path(self, name: str) -> Path:
         return self._paths[name]
 
-    def _open(self, name: str, use: Callable[[OpenedArray], Parsed]) -> Parsed:
-        if name not in self._paths:
-            raise missing_array(name, self.names)
-        try:
-            with self._open_array(self._paths[name]) as opened:
-                return use(opened)
-        except ArrayFileError:
-            raise
-        except (*HEADER_ERRORS, zlib.error) as problem:
-            why = getattr(problem, "strerror", None) or "it is cut off or has another format"
-            raise ArrayFileError(f"is damaged in its array {quote_name(name)}: {why}") from problem
+    def _opened(self, name: str) -> AbstractContextManager[OpenedArray]:
+        return self._open_array(self._paths[name])
 
 
 def npy_folder(folder: Path) -> ArrayFiles:

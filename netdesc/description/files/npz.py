@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from netdesc.description.files.array_source import (
+    DAMAGE_ERRORS,
     MAX_ARRAY_BYTES,
     MAX_READ_BYTES,
     ArrayFileError,
     ArraySource,
     OpenedArray,
-    Parsed,
-    missing_array,
     npy_file,
     npy_folder,
     quote_name,
 )
-from netdesc.description.files.npy import HEADER_ERRORS, read_header
+from netdesc.description.files.npy import read_header
 from netdesc.description.source import file_size
 
 MAX_DEFLATE_RATIO = 1032
@@ -41,8 +39,6 @@ Spikes stay below it if at least one value in two thousand is 1.
 
 _LOCAL_HEADER_BYTES = 30
 """The length of a member's header without its name and extra field."""
-_DAMAGE_ERRORS = (*HEADER_ERRORS, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
-"""The exceptions of ``zipfile`` and ``read_header`` for a damaged file or another format."""
 
 
 class CompressionRatioError(ArrayFileError):
@@ -54,9 +50,13 @@ class Npz(ArraySource):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        with _translate_errors():
+        try:
             self._zip = zipfile.ZipFile(_BoundedReads(file))
             self._file_bytes = file.seek(0, 2)
+        except ArrayFileError:
+            raise
+        except DAMAGE_ERRORS as problem:
+            raise ArrayFileError("is not an .npz file, or it is cut off or damaged") from problem
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in self._zip.infolist():
             name = info.filename.removesuffix(".npy")
@@ -65,10 +65,7 @@ class Npz(ArraySource):
             if name in self._members:
                 raise ArrayFileError(f"holds the array {quote_name(name)} twice")
             self._members[name] = info
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._members)
+        self.names = list(self._members)
 
     @property
     def claimed_bytes(self) -> int:
@@ -78,32 +75,26 @@ class Npz(ArraySource):
     def _path(self, name: str) -> Path:
         return Path(self._file.name)
 
-    def _open(self, name: str, use: Callable[[OpenedArray], Parsed]) -> Parsed:
-        with _translate_errors(name):
-            info, offset = self._member(name), None
-            with self._zip.open(info) as member:
-                header, length = read_header(member)
-                if header.kind not in "OV":  # such arrays are never read
-                    self._check_size(info, name, length + header.bytes)
-                if info.compress_type == zipfile.ZIP_STORED:
-                    self._file.seek(info.header_offset)
-                    local = self._file.read(_LOCAL_HEADER_BYTES)
-                    name_and_extra = sum(struct.unpack("<HH", local[-4:]))
-                    offset = info.header_offset + _LOCAL_HEADER_BYTES + name_and_extra + length
-                member.seek(0)
-                return use(OpenedArray(header, offset, member))
-
-    def _member(self, name: str) -> zipfile.ZipInfo:
-        info = self._members.get(name)
-        if info is None:
-            raise missing_array(name, self.names)
+    @contextmanager
+    def _opened(self, name: str) -> Generator[OpenedArray, None, None]:
+        info, offset = self._members[name], None
         if info.flag_bits & 1:
             raise ArrayFileError(f"is encrypted in its array {quote_name(name)}")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ArrayFileError(
                 f"compresses its array {quote_name(name)} with a method that numpy does not use"
             )
-        return info
+        with self._zip.open(info) as member:
+            header, length = read_header(member)
+            if header.kind not in "OV":  # such arrays are never read
+                self._check_size(info, name, length + header.bytes)
+            if info.compress_type == zipfile.ZIP_STORED:
+                self._file.seek(info.header_offset)
+                local = self._file.read(_LOCAL_HEADER_BYTES)
+                name_and_extra = sum(struct.unpack("<HH", local[-4:]))
+                offset = info.header_offset + _LOCAL_HEADER_BYTES + name_and_extra + length
+            member.seek(0)
+            yield OpenedArray(header, offset, member)
 
     def _check_size(self, info: zipfile.ZipInfo, name: str, size: int) -> None:
         """Raises ArrayFileError unless the file can hold an array of ``size`` bytes."""
@@ -156,16 +147,3 @@ class _BoundedReads:
         if size > MAX_READ_BYTES:
             raise ArrayFileError("has a table of contents that is too long")
         return self._file.read(size if size >= 0 else MAX_READ_BYTES)
-
-
-@contextmanager
-def _translate_errors(name: str | None = None) -> Generator[None, None, None]:
-    """Converts the exceptions of zipfile and of parsers to ArrayFileError."""
-    try:
-        yield
-    except ArrayFileError:
-        raise
-    except _DAMAGE_ERRORS as problem:
-        if name is None:
-            raise ArrayFileError("is not an .npz file, or it is cut off or damaged") from problem
-        raise ArrayFileError(f"is damaged in its array {quote_name(name)}") from problem

@@ -166,7 +166,7 @@ def test_names_may_be_odd(name):
     assert list(array_values(found, name)) == [1, 2]
     with pytest.raises(ArrayFileError) as caught:
         Npz(io.BytesIO(_zip(**{name: b""}))).header(name)
-    assert len(str(caught.value)) < 100
+    assert len(str(caught.value)) < 120
 
 
 def test_a_name_that_occurs_twice():

@@ -19,6 +19,8 @@ from netdesc.description.diagnostics.description_error import DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
 from netdesc.description.error_recovery import drop_unreliable, repair_document
 from netdesc.description.files.data_files import FileChecks, locked_files
+from netdesc.description.files.file_context import FileContext
+from netdesc.description.files.training_set import listed_training_set
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
 from netdesc.description.json.reader import Parsed, parse
 from netdesc.description.model_errors import diagnose
@@ -29,6 +31,7 @@ from netdesc.description.provenance import Provenance
 from netdesc.description.pydantic_errors import locate_errors
 from netdesc.description.python_values import Overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
+from netdesc.description.shapes import wire
 from netdesc.description.source import Source, decode_source, read_source
 from netdesc.description.source_map import SourceMap, locate_text_diagnostic
 
@@ -267,10 +270,11 @@ def _check_document(
         files=files,
     )
     checksums = {file.path: file.sha256 or "" for file in lock.files} if lock is not None else {}
-    checks = FileChecks(document, source_map, description.resolve, checksums)
-    of_files = checks.run() if with_files else []
-    description = replace(description, unchecked=checks.context.unchecked)
-    later = check_rules(document, source_map, checks.context.training_set) + of_files
+    training_set = listed_training_set(document)
+    context = FileContext(document, source_map, description.resolve, wire(document), training_set)
+    of_files = FileChecks(context, checksums).run() if with_files else []
+    description = replace(description, unchecked=context.unchecked)
+    later = check_rules(document, source_map, context.training_set) + of_files
     diagnostics += drop_unreliable(later, guessed, source_map)
     return description, diagnostics
 

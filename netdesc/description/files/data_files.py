@@ -9,7 +9,8 @@ import contextlib
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,10 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnos
 from netdesc.description.files.file_context import FileContext
 from netdesc.description.files.file_kinds import KINDS, FileKind
 from netdesc.description.files.file_references import FileReference, file_references
-from netdesc.description.files.training_set import listed_training_set
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles, Weights
 from netdesc.description.models.layers import Mask
-from netdesc.description.shapes import wire
 from netdesc.description.source import file_size
-from netdesc.description.source_map import SourceMap
 from netdesc.description.spelling import closest_name
 from netdesc.runs.files import BEST, CHECKPOINTS
 
@@ -72,36 +70,25 @@ def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
 _RUN_WEIGHTS = f"{CHECKPOINTS}/{BEST}"
 
 
+@dataclass(slots=True)
 class FileChecks:
     """Checks all files of a document.
 
-    ``resolve`` turns a path of the document into a path of the file system. ``locked`` maps a path
-    of the document to its SHA-256 in the section ``lock``. ``run`` sets what ``context`` has beside
-    diagnostics.
+    ``locked`` maps a path of the document to its SHA-256 in the section ``lock``. ``run`` sets what
+    ``context`` has beside diagnostics.
     """
 
-    def __init__(
-        self,
-        document: Document,
-        source_map: SourceMap,
-        resolve: Callable[[str], Path],
-        locked: Mapping[str, str],
-    ) -> None:
-        self.document = document
-        self.source_map = source_map
-        self.resolve = resolve
-        self.locked = locked
-        training_set = listed_training_set(document)
-        self.context = FileContext(document, source_map, resolve, wire(document), training_set)
-        self.names: dict[Path, list[str]] = {}
-        self.valid: set[tuple[Any, ...]] = set()
+    context: FileContext
+    locked: Mapping[str, str]
+    names: dict[Path, list[str]] = field(default_factory=dict[Path, "list[str]"])
+    valid: set[tuple[Any, ...]] = field(default_factory=set[tuple[Any, ...]])
 
     def run(self) -> list[Diagnostic]:
         """Returns the diagnostics of all files, in the order of the document."""
         diagnostics = (
             diagnostic
-            for reference in file_references(self.document)
-            if not self.source_map.is_guessed(reference.parts)
+            for reference in file_references(self.context.document)
+            if not self.context.source_map.is_guessed(reference.parts)
             for diagnostic in self._check_once(reference)
         )
         return first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
@@ -113,18 +100,18 @@ class FileChecks:
         parts = reference.parts
         place = parts[1] if parts[0] == "layers" else parts[-2]
         key = (parts[0], place, repr(reference.holder))
-        found = (
-            self._check(reference, self.resolve(reference.path)) if key not in self.valid else []
-        )
+        if key in self.valid:
+            return []
+        found = self._check(reference, self.context.resolve(reference.path))
         if not found:
             self.valid.add(key)
         return found
 
     def _check(self, reference: FileReference, path: Path) -> list[Diagnostic]:
         parts, name = reference.parts, reference.path
-        kinds = {"data": type(self.document.data), "layers": Mask}
+        kinds = {"data": type(self.context.document.data), "layers": Mask}
         kind = KINDS[kinds.get(str(parts[0]), Weights)]
-        diagnostic = self.source_map.diagnostic
+        diagnostic = self.context.source_map.diagnostic
         if not kind.allows(path):
             suffix = path.suffix.lower()
             why = f"its name ends in {suffix}" if suffix else "its name has no suffix"
@@ -169,7 +156,7 @@ class FileChecks:
             hint = "if imported from a .net file, `netdesc import` or imported.save() writes it"
         notes = (f"looked for {path.resolve()}",)
         message = f"there is no {'folder' if kind.folder == 'always' else 'file'} {name}"
-        return self.source_map.diagnostic("ND301", parts, message, hint=hint, notes=notes)
+        return self.context.source_map.diagnostic("ND301", parts, message, hint=hint, notes=notes)
 
     def _way(self, parts: Parts, name: str) -> str:
         """Returns what to do without a file of a run, whose path cannot be corrected; or ""."""

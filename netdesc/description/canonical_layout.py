@@ -21,8 +21,8 @@ WIDTH = 100
 """Largest number of characters in a line that holds a whole object or list."""
 INDENT = "  "
 
-_FIXED_BY_LAYOUT = {"ND004"}
-"""Codes of the JSON errors that formatting fixes. ND004 is a byte order mark."""
+_BYTE_ORDER_MARK = "ND004"
+"""The code of the one error that formatting fixes."""
 
 
 def formatted(source: Source) -> str | list[Diagnostic]:
@@ -41,7 +41,7 @@ def document_text(data: Any) -> str:
 def sound_tree(source: Source) -> Node | list[Diagnostic]:
     """Returns the tree of a text, or the diagnostics if it is not valid JSON."""
     parsed = parse(source)
-    errors = [each for each in parsed.diagnostics if each.code not in _FIXED_BY_LAYOUT]
+    errors = [each for each in parsed.diagnostics if each.code != _BYTE_ORDER_MARK]
     if errors:
         return [locate_text_diagnostic(each, source) for each in errors]
     assert parsed.root is not None, "a valid text has a tree"

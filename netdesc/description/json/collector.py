@@ -29,6 +29,10 @@ _NOTATIONS = {
 }
 
 
+Replacement = tuple[int, int, str]
+"""(start, end, text): an edit of the file."""
+
+
 class Unrecoverable(Exception):
     """The rest of the text cannot be read reliably."""
 
@@ -53,16 +57,6 @@ class TextDiagnostic(NamedTuple):
     related: tuple[SecondarySpan, ...] = ()
 
 
-class _Notation(NamedTuple):
-    """A place with another language's notation.
-
-    ``edits`` (start, end, replacement) convert it to JSON; empty if its meaning is not certain.
-    """
-
-    span: Span
-    edits: tuple[tuple[int, int, str], ...]
-
-
 class Collector:
     """Collects the diagnostics of a text while it is read."""
 
@@ -73,7 +67,7 @@ class Collector:
         """Maps the offset of each unreadable value to its path. ``null`` replaces such values."""
         self.is_lossy = False
         """True if a part of the text was dropped, so that the document cannot be checked."""
-        self._notations: dict[str, list[_Notation]] = {}
+        self._notations: dict[str, list[tuple[Span, tuple[Replacement, ...]]]] = {}
 
     def add(self, diagnostic: TextDiagnostic) -> None:
         """Records a diagnostic. Raises Unrecoverable after ``MAX_DIAGNOSTICS`` of them."""
@@ -83,12 +77,12 @@ class Collector:
             self.found.append(TextDiagnostic("ND007", diagnostic.end, diagnostic.end, message))
             raise Unrecoverable
 
-    def add_notation(self, kind: str, span: Span, *edits: tuple[int, int, str]) -> None:
-        """Records a place with a notation of another language.
+    def add_notation(self, kind: str, span: Span, *edits: Replacement) -> None:
+        """Records a place with a notation of another language, a key of ``_NOTATIONS``.
 
-        ``kind`` is a key of ``_NOTATIONS``. ``edits`` (start, end, replacement) convert it to JSON.
+        ``edits`` convert it to JSON. There are none if its meaning is not certain.
         """
-        self._notations.setdefault(kind, []).append(_Notation(span, edits))
+        self._notations.setdefault(kind, []).append((span, edits))
 
     def diagnostics(self) -> list[TextDiagnostic]:
         """Returns all diagnostics in the order of the text."""
@@ -99,21 +93,19 @@ class Collector:
         for kind, places in self._notations.items():
             places.sort()
             code, message, hint = _NOTATIONS[kind]
-            raw = self.text[slice(*places[0].span)]
-            more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+            (first, _), *others = places
+            raw = self.text[slice(*first)]
             message = message.format(raw=cut(raw), character=f"U+{ord(raw[:1] or chr(0)):04X}")
-            yield _summarise(code, message + more, hint.format(raw=cut(raw)), places)
+            message += f", and {len(others)} more" if others else ""
+            hint = hint.format(raw=cut(raw))
+            edits = [each for _, of_place in places for each in of_place]
+            fix = edit(hint, *edits) if edits else None
+            related = [SecondarySpan(*span, "here, too") for span, _ in others[:_MAX_RELATED]]
+            yield TextDiagnostic(code, *first, message, hint, fix, tuple(related))
 
 
-def _summarise(code: str, message: str, hint: str, places: list[_Notation]) -> TextDiagnostic:
-    edits = [each for place in places for each in place.edits]
-    fix = edit(hint, *edits) if edits else None
-    related = (SecondarySpan(*each.span, "here, too") for each in places[1 : _MAX_RELATED + 1])
-    return TextDiagnostic(code, *places[0].span, message, hint, fix, tuple(related))
-
-
-def edit(title: str, *edits: tuple[int, int, str]) -> Fix:
-    """Returns a fix with these edits, each (start, end, replacement)."""
+def edit(title: str, *edits: Replacement) -> Fix:
+    """Returns a fix with these edits."""
     return Fix(title, tuple(Edit(*each) for each in edits))
 
 

@@ -44,10 +44,8 @@ def parse(source: Source) -> Parsed:
     if root is not None:
         return Parsed(root, found)
     if conflict := _CONFLICT.search(text):
-        message, hint = (
-            "a merge conflict that is not resolved",
-            "keep one side, without the markers",
-        )
+        message = "a merge conflict that is not resolved"
+        hint = "keep one side, without the markers"
         return Parsed(None, [*found, TextDiagnostic("ND007", *conflict.span(1), message, hint)])
     collector = Collector(text)
     root = _repair(text, collector)

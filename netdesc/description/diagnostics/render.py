@@ -8,7 +8,7 @@ from typing import Any
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Related
 from netdesc.description.diagnostics.terminal_text import cells, head, printable, wrap
-from netdesc.description.diagnostics.wording import amount, is_complete, kinds, place
+from netdesc.description.diagnostics.wording import amount, is_complete, kinds, place, visible
 
 _COLOURS = {
     "error": "\x1b[1;31m",
@@ -143,7 +143,7 @@ class _Page:
         """Returns the lines of one diagnostic: place and message, excerpts, and notes."""
         lines = self._heading(diagnostic)
         if diagnostic.pointer:
-            lines.append(f"  at {_short(diagnostic.pointer)}")
+            lines.append(f"  at {visible(diagnostic.pointer)}")
         margin, hint = "  ", [diagnostic.hint] if diagnostic.hint else []
         marks: list[_Mark] = []
         if diagnostic.line is not None:
@@ -167,7 +167,7 @@ class _Page:
 
     def _heading(self, diagnostic: Diagnostic) -> list[str]:
         if diagnostic.override is not None:
-            where = f"--set {_short(diagnostic.override)}"
+            where = f"--set {visible(diagnostic.override)}"
         else:
             where = place(diagnostic, printable(diagnostic.file))
         kind = f"{diagnostic.severity}[{diagnostic.code}]"
@@ -234,16 +234,10 @@ class _Page:
         return [carets, *(indent + each for each in wrap(mark.label, width - len(indent)))]
 
 
-def _short(text: str) -> str:
-    return printable(
-        text if len(text) <= _MAX_QUOTED_CHARACTERS else text[:_MAX_QUOTED_CHARACTERS] + "…"
-    )
-
-
 def _related_note(related: Related) -> str:
     """Returns the note for a related place that has no excerpt: its message and its location."""
     if related.override is not None:
-        return f"{related.message}: --set {_short(related.override)}"
+        return f"{related.message}: --set {visible(related.override)}"
     where = f"{related.file}:{related.line}" if related.line is not None else related.file
     return f"{related.message}: {where}"
 

@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
+from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.event_files import (
     MICROSECONDS_HINT,
     Columns,
@@ -109,7 +109,7 @@ class EventChecks:
         else:
             message = f"{outside} of {len(times)} events {where}"
             hints.append("training drops them")
-            yield self._diagnostic("ND308", message, hints, related, "warning")
+            yield self._diagnostic("ND308", message, hints, related=related, severity="warning")
 
     def _without_events(
         self, message: str, hints: Sequence[str] = (), related: tuple[RelatedPath, ...] = ()
@@ -118,9 +118,8 @@ class EventChecks:
 
         It is an error for a target, a warning for an input.
         """
-        if self.is_target:
-            return self._diagnostic("ND306", message, hints, related)
-        return self._diagnostic("ND307", message, hints, related, "warning")
+        code, severity = ("ND306", "error") if self.is_target else ("ND307", "warning")
+        return self._diagnostic(code, message, hints, related=related, severity=severity)
 
     def _without_rows(self, events: Columns, shape: Shape) -> Diagnostic:
         side = "output" if self.is_target else "input.shape"
@@ -131,7 +130,7 @@ class EventChecks:
         hint = f'"shape": {list(_smallest_shape(_planes(events)))} has room for all of them'
         if self.is_target:
             hint = "the output has one axis: use x alone as the index of the neuron"
-        return self._diagnostic("ND323", message, [hint], self.shape_locations)
+        return self._diagnostic("ND323", message, [hint], related=self.shape_locations)
 
     def _time_hints(self, times: Sequence[float], suffix: str) -> list[str]:
         """Returns the hint about the unit or the last of the sorted ``times``, in microseconds."""
@@ -156,24 +155,15 @@ class EventChecks:
         return f'{largest} "shape": {list(needed)}'
 
     def _diagnostic(
-        self,
-        code: str,
-        message: str,
-        hints: Sequence[str],
-        related: tuple[RelatedPath, ...] = (),
-        severity: Severity = "error",
+        self, code: str, message: str, hints: Sequence[str], **details: Any
     ) -> Diagnostic:
-        """Returns a diagnostic, with the first hint beside the caret and further hints as notes."""
+        """Returns a diagnostic, with the first hint beside the caret and further hints as notes.
+
+        ``details`` are those of ``SourceMap.diagnostic``.
+        """
         hint, *notes = hints or ("",)
-        return self.context.source_map.diagnostic(
-            code,
-            self.parts,
-            message,
-            hint=hint,
-            notes=tuple(notes),
-            severity=severity,
-            related=related,
-        )
+        diagnostic = self.context.source_map.diagnostic
+        return diagnostic(code, self.parts, message, hint=hint, notes=tuple(notes), **details)
 
 
 def _indexed_shape(events: Columns, shape: Shape) -> Shape | None:

@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
 from netdesc.description.codes.code import Entry
-from netdesc.description.codes.explain import ENTRIES, example_place
-from netdesc.description.diagnostics.markdown import code, code_block, prose, row
+from netdesc.description.codes.explain import ENTRIES, explain_in_markdown
+from netdesc.description.diagnostics.markdown import code, prose, row
 from netdesc.description.model_structure import Model
 from netdesc.description.models.document import FORMAT
 from netdesc.sections import Section
@@ -153,8 +153,4 @@ def _limits(metadata: Sequence[Any], annotation: Any) -> Iterator[str]:
 
 def _entry(entry: Entry) -> str:
     kind = " (a warning)" if entry.severity == "warning" else ""
-    return (
-        f"### {entry.code}: {prose(entry.title)}{kind}\n\n{prose(entry.cause)}\n\n"
-        f"Wrong{prose(example_place(entry))}:\n\n{code_block(entry.wrong_text)}\n\n"
-        f"Right:\n\n{code_block(entry.right)}\n\n{prose(entry.fix)}\n"
-    )
+    return f"### {entry.code}: {prose(entry.title)}{kind}\n\n{explain_in_markdown(entry)}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netdesc.description.codes.code import Entry
+from netdesc.description.diagnostics.markdown import code_block, prose
 from netdesc.description.rules import RULES
 from netdesc.description.spelling import did_you_mean
 
@@ -59,6 +60,15 @@ def explain(code: str, width: int = 80) -> str:
     lines += ["right:", textwrap.indent(entry.right, "    "), ""]
     lines += textwrap.wrap(entry.fix, width)
     return "\n".join(lines)
+
+
+def explain_in_markdown(entry: Entry) -> str:
+    """Returns what ``explain`` says below the title, as Markdown."""
+    return (
+        f"{prose(entry.cause)}\n\n"
+        f"Wrong{prose(example_place(entry))}:\n\n{code_block(entry.wrong_text)}\n\n"
+        f"Right:\n\n{code_block(entry.right)}\n\n{prose(entry.fix)}\n"
+    )
 
 
 def _entry(code: str) -> Entry:

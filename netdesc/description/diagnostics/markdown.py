@@ -36,8 +36,8 @@ def row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def code_block(text: str, language: str = "") -> str:
+def code_block(text: str) -> str:
     """Returns a fenced code block. Its fence is longer than any run of backquotes in the text."""
     longest = max((len(each) for each in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
+    return f"{fence}\n{text}\n{fence}"

@@ -9,9 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from netdesc import __version__
-from netdesc.description.codes.explain import ENTRIES, example_place, explain
+from netdesc.description.codes.explain import ENTRIES, explain, explain_in_markdown
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related
-from netdesc.description.diagnostics.markdown import code_block
 from netdesc.description.diagnostics.wording import is_complete, lines, visible, within
 from netdesc.resources import REPOSITORY
 
@@ -57,17 +56,12 @@ def _invocation(diagnostics: Sequence[Diagnostic]) -> Object:
 
 def _rule(code: str) -> Object:
     entry = ENTRIES[code]
-    wrong, right = code_block(entry.wrong_text, "json"), code_block(entry.right, "json")
-    help_text = (
-        f"{entry.cause}\n\nWrong{example_place(entry)}:\n\n{wrong}\n\n"
-        f"Right:\n\n{right}\n\n{entry.fix}\n"
-    )
     return {
         "id": code,
         "shortDescription": {"text": _text(f"{entry.title[0].upper()}{entry.title[1:]}.")},
         "fullDescription": {"text": _text(entry.cause)},
         # Help texts have no placeholders, so braces are not escaped.
-        "help": {"text": explain(code), "markdown": help_text},
+        "help": {"text": explain(code), "markdown": explain_in_markdown(entry)},
         "defaultConfiguration": {"level": entry.severity},
     }
 

@@ -20,6 +20,7 @@ from netdesc.description.diagnostics.diagnostic import (
     Related,
     first_diagnostics,
 )
+from netdesc.description.diagnostics.markdown import prose
 from netdesc.description.diagnostics.sarif import to_sarif
 from netdesc.description.json.collector import TextDiagnostic
 from netdesc.description.source import Source
@@ -55,7 +56,7 @@ def test_every_code_is_a_rule_with_help():
     assert [rule["id"] for rule in rules] == sorted(ENTRIES)
     for rule in rules:
         entry = ENTRIES[rule["id"]]
-        assert entry.fix in rule["help"]["markdown"]
+        assert prose(entry.fix) in rule["help"]["markdown"]
         assert entry.right in rule["help"]["markdown"]
         assert rule["help"]["text"].startswith(entry.code)
         assert rule["defaultConfiguration"] == {"level": entry.severity}

@@ -1,8 +1,4 @@
-"""The description language: reads documents, checks them and reports diagnostics.
-
-- ``spelling``: suggests the known name for a misspelt one
-- ``synonyms``: the names that other tools use for keys and types
-"""
+"""The description language: reads documents, checks them and reports diagnostics."""
 
 from netdesc.description.codes.explain import explain
 from netdesc.description.diagnostics.description_error import DescriptionError

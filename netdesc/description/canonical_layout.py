@@ -89,10 +89,7 @@ def _lay_out(text: str, start: int) -> str:
 
 
 def _end_on_line(text: str, start: int, room: int) -> int:
-    """Returns the end of the object or list at ``start`` if it fits on the line, else 0.
-
-    It fits if it and the comma that may follow it have at most ``room`` characters.
-    """
+    """Returns the end of the object or list at ``start``; 0 if it and its comma exceed ``room``."""
     used = depth = 0
     for token in _TOKEN.finditer(text, start):
         kind = token.lastindex

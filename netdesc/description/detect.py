@@ -49,8 +49,5 @@ def is_net_file(path: Path) -> bool:
 
 
 def is_lock(data: Any) -> bool:
-    """Returns True if ``data`` is the content of a run's ``network.lock.json``.
-
-    This file must stay unchanged, so that the run can be resumed.
-    """
+    """Returns True for a run's ``network.lock.json``, which resuming needs unchanged."""
     return isinstance(member(data, "lock"), dict)

@@ -23,10 +23,7 @@ _BY_PLACE: dict[tuple[Parts, type], str] = {
 
 
 def hint_for_missing_field(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:
-    """Returns a hint with an example of a required field, and notes about its meaning.
-
-    The hint is empty if no example is known.
-    """
+    """Returns a hint with an example of a required field, if known, and notes about its meaning."""
     values = structure.literals(info.annotation)
     example = structure.extra(info).get("x-example", values[0] if len(values) == 1 else None)
     hint = f'write "{name}": {json.dumps(example)}' if example is not None else ""

@@ -63,10 +63,7 @@ class PathFix:
 
 
 def find_fix(kind: str, parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Returns the fix of a pydantic error of type ``kind``; ``None`` if no fix is certain.
-
-    ``value`` is the value at the path ``parts`` of the document ``data``.
-    """
+    """Returns the fix of a pydantic error ``kind`` at ``parts``; ``None`` if no fix is certain."""
     find = _FINDERS.get(kind)
     return find(parts, value, data) if find is not None else None
 

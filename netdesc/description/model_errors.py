@@ -1,8 +1,4 @@
-"""Turns pydantic's errors into diagnostics at the wrong key or value.
-
-``synonyms.suggest_field`` suggests the field for a misspelt key. It first looks among the names of
-other tools, then calls ``spelling.closest_name``.
-"""
+"""Turns pydantic's errors into diagnostics at the wrong key or value."""
 
 from __future__ import annotations
 

@@ -48,9 +48,7 @@ def branches(annotation: Any) -> Iterator[Any]:
 
 
 def tagged_members(annotation: Any) -> dict[str | int, Any]:
-    """Maps the tags of a union to its members; empty for others. Pydantic adds the tag to the
-    location of an error.
-    """
+    """Maps the tags of a union, which pydantic adds to locations of errors, to its members."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) not in (Union, UnionType):
@@ -120,10 +118,7 @@ def doc_line(documented: object) -> str:
 
 @functools.cache
 def model_paths() -> dict[Model, list[str]]:
-    """Maps each model to the paths where it may occur. A model comes before the models in it.
-
-    Nobody may change the result.
-    """
+    """Maps each model, outer ones first, to the paths where it may occur. Never change it."""
     found: dict[Model, list[str]] = {}
 
     def visit(model: Model, where: str) -> None:
@@ -175,10 +170,7 @@ def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any
 
 
 def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:
-    """Returns the only candidate, or else the first one that allows the ``type`` of ``value``.
-
-    Returns ``None`` if no candidate allows it.
-    """
+    """Returns the only candidate, or else the first that allows the ``type`` of ``value``."""
     if len(candidates) == 1:
         return candidates[0]
     kind: Any = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
@@ -257,10 +249,7 @@ def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def file_path_locations(annotation: Any, value: Any, parts: Parts = ()) -> Iterator[Parts]:
-    """Yields the place in the document of each file path in ``value``.
-
-    ``parts`` is the place of ``value`` itself, and ``annotation`` its type annotation.
-    """
+    """Yields the place of each file path in ``value``, which is at ``parts`` of the document."""
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         model = choose_model(models(annotation), members)

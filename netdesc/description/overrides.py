@@ -106,10 +106,7 @@ def _parse_value(text: str) -> Any:
 
 
 def _set_value(data: dict[str, Any], path: list[str], value: Any) -> Parts:
-    """Sets one value, and creates missing sections on its path. Returns the path, with indices.
-
-    OverrideError if the path does not exist, or if the override would change the format.
-    """
+    """Sets a value, creating missing sections. Returns its path with indices, or OverrideError."""
     holder: Any = data
     parts: Parts = ()
     for part in path[:-1]:
@@ -131,10 +128,7 @@ def _set_value(data: dict[str, Any], path: list[str], value: Any) -> Parts:
 
 
 def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[str]) -> str | int:
-    """Returns the key in an object, or the index in a list, for one part of a path.
-
-    ``holder`` is the object or list, and ``parts`` its path. OverrideError if it has no such part.
-    """
+    """Returns the key or index of ``part`` in ``holder``, at ``parts``. Raises OverrideError."""
     where = dotted(parts) or "the document"
     if isinstance(holder, list):
         items = cast("list[Any]", holder)

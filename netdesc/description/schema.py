@@ -166,10 +166,7 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
 
 
 def _described(models: list[Model]) -> Schema:
-    """Returns descriptions and examples of the fields of several models.
-
-    If several models have a field, the first model describes it.
-    """
+    """Returns descriptions and examples of the models' fields, by the first that has the field."""
     return {
         name: {"description": info.description, "examples": [structure.example(info)]}
         for model in reversed(models)

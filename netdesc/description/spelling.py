@@ -1,8 +1,4 @@
-"""Suggests the known name for a misspelt key, type or file: ``did you mean "threshold"?``
-
-``closest_name`` finds the name for a hint, ``certain_name`` the name for an automatic fix.
-``synonyms.py`` first looks among the names of other tools, then calls ``closest_name``.
-"""
+"""Suggests the known name for a misspelt key, type or file: ``did you mean "threshold"?``"""
 
 from __future__ import annotations
 

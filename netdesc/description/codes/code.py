@@ -28,9 +28,7 @@ class Entry:
     at: str
     severity: Severity = "error"
     data: ExampleData = "events"
-    """What the data of the examples' document are: event files with targets, or arrays with labels
-    or with target values.
-    """
+    """The data of the examples: event files with targets, or arrays with labels or values."""
     encoding: str = "utf-8"
     """The encoding in which the document of the wrong example is saved."""
 

@@ -106,10 +106,7 @@ class Diagnostic:
 
 
 def first_diagnostics(diagnostics: Iterable[Diagnostic], limit: int) -> list[Diagnostic]:
-    """Returns the first diagnostics, at most ``limit``.
-
-    If the limit is reached, ``end_search`` marks the last one, because there may be more.
-    """
+    """Returns at most ``limit`` diagnostics. ``end_search`` marks the last if there may be more."""
     taken = list(itertools.islice(diagnostics, limit))
     if len(taken) == limit:
         taken[-1] = end_search(taken[-1], f"there may be more: the search ended after {limit}")
@@ -117,7 +114,5 @@ def first_diagnostics(diagnostics: Iterable[Diagnostic], limit: int) -> list[Dia
 
 
 def end_search(diagnostic: Diagnostic, note: str) -> Diagnostic:
-    """Returns a copy of the diagnostic with ``ends_search`` set, and with a note that tells users
-    why the search ended.
-    """
+    """Returns the diagnostic with ``ends_search`` set and a note that says why the search ended."""
     return replace(diagnostic, notes=(*diagnostic.notes, note), ends_search=True)

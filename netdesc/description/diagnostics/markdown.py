@@ -23,10 +23,7 @@ def prose(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Formats the text as inline code. The text must not contain a backquote.
-
-    Vertical bars are escaped, because they would end the cell of a table.
-    """
+    """Formats text without backquotes as inline code. A bar would end a cell, so it is escaped."""
     assert "`" not in text
     return f"`{text.replace('|', chr(92) + '|')}`"
 

@@ -219,9 +219,7 @@ class _Page:
         return before + marked + after, cells(before), max(1, cells(marked)), is_cut
 
     def _under(self, mark: _Mark, start: int, length: int, margin: str) -> list[str]:
-        """Returns the line of carets with the label beside it, or below it if the label is too
-        long.
-        """
+        """Returns the carets with the label beside them, or below them if it is too long."""
         width = self._excerpt_width(margin)
         carets = " " * start + self.paint(mark.sign * length, mark.colour)
         if not mark.label:
@@ -243,11 +241,8 @@ def _related_note(related: Related) -> str:
 
 
 def _cut(before: str, marked: str, after: str, width: int) -> tuple[str, str, str]:
-    """Shortens the three parts of a line so that they fit into ``width`` columns.
-
-    The marked part gets at most half of the width. Then two thirds of the remaining width are kept
-    for the part before it.
-    """
+    """Shortens the three parts of a line so that they fit into ``width`` columns."""
+    # Two thirds of what the marked part leaves are for the part before it.
     if cells(marked) > width // 2:
         marked = head(marked, width // 2 - 1) + "…"
     left = width - max(1, cells(marked))

@@ -13,9 +13,7 @@ _UNDECODED_BYTES = range(0xDC80, 0xDD00)
 
 
 def printable(text: str, tab: str = _TAB) -> str:
-    """Replaces tabs by ``tab``, and control characters by �, because they could move the cursor or
-    set colours.
-    """
+    """Replaces tabs by ``tab``, and by � what could move the cursor or set colours."""
     text = text.replace("\t", tab)
     if text.isprintable():
         return text

@@ -41,9 +41,7 @@ def is_complete(diagnostics: Sequence[Diagnostic]) -> bool:
 
 
 def place(spot: Diagnostic | Related, file: str) -> str:
-    """Returns ``file:line:column``, which many terminals show as a link; only ``file`` if the place
-    has no line.
-    """
+    """Returns ``file:line:column``, a link in many terminals; only ``file`` if there is no line."""
     return file if spot.line is None else f"{file}:{spot.line}:{spot.column}"
 
 

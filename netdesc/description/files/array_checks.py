@@ -47,9 +47,7 @@ class ArrayChecks:
 
     ``files`` maps a field of ``data`` to its place in the document and to the name of the file that
     holds its array. Other fields are in the document's section ``data``, and their arrays in
-    ``data.path``.
-
-    ``run`` fills ``diagnostics`` and sets ``training_set``.
+    ``data.path``. ``run`` fills ``diagnostics`` and sets ``training_set``.
     """
 
     def __init__(
@@ -121,10 +119,7 @@ class ArrayChecks:
         return None
 
     def _header(self, field: str, name: str, kinds: str) -> Header | None:
-        """Returns the header of the array ``name``, whose numpy kind must be in ``kinds``.
-
-        Returns ``None`` and adds a diagnostic if the array is missing or has another type.
-        """
+        """Returns the header of an array of a kind in ``kinds``, else ``None`` and a diagnostic."""
         if name not in self.source.names:
             note = allowed_note(sorted(self.source.names)).replace("allowed", "its arrays")
             notes = (note if self.source.names else "it has no arrays",)

@@ -118,9 +118,7 @@ def is_mapped(source: ArraySource, name: str) -> bool:
 
 
 def array_values(source: ArraySource, name: str) -> Sequence[float]:
-    """Returns the numbers of an array in the order of the file. The ``code`` of its header must not
-    be ``None``. ArrayFileError if the array is damaged.
-    """
+    """Returns the numbers of an array, whose header has a ``code``, in the order of the file."""
     return source.read(name, _values)
 
 

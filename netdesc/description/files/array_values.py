@@ -101,10 +101,7 @@ class _ValueCheck:
 
 
 def find_input_problem(source: ArraySource, data: Arrays, header: Header) -> ValueProblem | None:
-    """Returns what is wrong with the values of the array of inputs, or ``None``.
-
-    ArrayFileError if the array is damaged.
-    """
+    """Returns what is wrong with the values of the inputs, or ``None``. Raises ArrayFileError."""
     for check in _input_checks(data, header):
         problem = source.read(data.inputs, partial(check.first_problem, data.inputs))
         if problem is not None:

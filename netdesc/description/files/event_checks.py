@@ -35,10 +35,7 @@ _MIN_UNIT_RATIO = 100
 
 @dataclass(slots=True)
 class EventChecks:
-    """Checks one event file of the document.
-
-    ``parts`` is the place of the file's path in the document.
-    """
+    """Checks one event file of the document, whose path is at ``parts``."""
 
     context: FileContext
     file: EventFile
@@ -114,10 +111,7 @@ class EventChecks:
     def _without_events(
         self, message: str, hints: Sequence[str] = (), related: tuple[RelatedPath, ...] = ()
     ) -> Diagnostic:
-        """Returns the diagnostic of a file that has no event within the network.
-
-        It is an error for a target, a warning for an input.
-        """
+        """Returns the error of a target, or the warning of an input, that has no event inside."""
         code, severity = ("ND306", "error") if self.is_target else ("ND307", "warning")
         return self._diagnostic(code, message, hints, related=related, severity=severity)
 
@@ -157,10 +151,7 @@ class EventChecks:
     def _diagnostic(
         self, code: str, message: str, hints: Sequence[str], **details: Any
     ) -> Diagnostic:
-        """Returns a diagnostic, with the first hint beside the caret and further hints as notes.
-
-        ``details`` are those of ``SourceMap.diagnostic``.
-        """
+        """Returns a diagnostic, with the first hint beside the caret and further hints as notes."""
         hint, *notes = hints or ("",)
         diagnostic = self.context.source_map.diagnostic
         return diagnostic(code, self.parts, message, hint=hint, notes=tuple(notes), **details)
@@ -206,10 +197,7 @@ def _time_limits_us(time: Time, rounding: str) -> tuple[int, int]:
 
 
 def _count_outside(bounds: Sequence[tuple[Sequence[float], int, int]]) -> int:
-    """Counts the events with a value outside the inclusive limits of its column.
-
-    ``bounds`` has each column with its lowest and its highest allowed value.
-    """
+    """Counts the events outside of ``bounds``: a column, its lowest and highest valid value."""
     outside: set[int] = set()
     for column, low, high in bounds:
         if min(column) < low or max(column) > high:  # skips the slow loop for most columns

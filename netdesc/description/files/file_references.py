@@ -14,10 +14,7 @@ from netdesc.sections import Section
 
 @dataclass(frozen=True, slots=True)
 class FileReference:
-    """A file that a document names.
-
-    ``parts`` is the place of ``path`` in the document, ``holder`` the section that contains it.
-    """
+    """A file whose ``path`` a document names at ``parts``, in the section ``holder``."""
 
     parts: Parts
     path: str

@@ -20,10 +20,7 @@ from netdesc.description.shape_trace import output_locations
 
 
 def check_folder(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
-    """Checks a folder of classes, and of each class the lengths of its files and the first one.
-
-    Raises OSError.
-    """
+    """Checks the classes, the lengths of their files and the first file of each. Raises OSError."""
     data = cast("EventFolders", context.document.data)
     found, train = class_files(path), context.resolve(data.train.path)
     known = class_files(train) if train.is_dir() else found

@@ -98,10 +98,7 @@ def join_shape(shape: Sequence[int]) -> str:
 
 
 def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
-    """Converts bytes of an array to numbers in the order of the file.
-
-    ``header.code`` must not be ``None``.
-    """
+    """Converts bytes of an array to numbers. Its header must have a ``code``."""
     code = header.code
     assert code is not None
     if code == "e":
@@ -114,10 +111,7 @@ def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
 
 
 def read_header(member: IO[bytes]) -> tuple[Header, int]:
-    """Reads the header of an .npy file. Returns the header, and its length in bytes.
-
-    Raises one of ``HEADER_ERRORS`` if the header is invalid.
-    """
+    """Returns the header of an .npy file and its length in bytes. Raises ``HEADER_ERRORS``."""
     start = member.read(8)
     if len(start) < 8 or start[:6] != _MAGIC or start[6] not in (1, 2, 3):
         raise ValueError("not an .npy file")
@@ -165,10 +159,7 @@ def _parse_header(text: str) -> Header:
 
 
 def _parse_dtype(descr: object) -> tuple[str, str, int]:
-    """Returns byte order, kind and bytes per item from the field ``descr`` of a header.
-
-    Raises ValueError if the field is no data type of numpy.
-    """
+    """Returns byte order, kind and bytes per item of the field ``descr``. Raises ValueError."""
     if isinstance(descr, list | tuple):
         return "|", "O" if _OBJECT_FIELD.search(repr(cast("object", descr))) else "V", 0
     match = _DTYPE.fullmatch(descr) if isinstance(descr, str) else None

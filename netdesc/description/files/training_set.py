@@ -32,10 +32,7 @@ class TrainingSet:
 
 
 def listed_training_set(document: Document) -> TrainingSet:
-    """Returns the training set of a document that lists its samples (``spike_files``).
-
-    For other documents, both fields are ``None``.
-    """
+    """Returns the training set of a document that lists its samples; an unknown one for others."""
     data = document.data
     if not isinstance(data, SpikeFiles):
         return TrainingSet()

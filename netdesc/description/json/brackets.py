@@ -37,10 +37,7 @@ class _BracketSlip(NamedTuple):
 
 
 def find_unmatched(text: str) -> TextDiagnostic | None:
-    """Reports the most likely wrong bracket of a text.
-
-    Returns ``None`` if no change of a single bracket gives valid JSON, or if the text is too long.
-    """
+    """Reports the most likely wrong bracket; ``None`` if no single change gives valid JSON."""
     tokens = list(itertools.islice(read_tokens(text), _MAX_SEARCHED + 1))
     if len(tokens) > _MAX_SEARCHED:
         return None
@@ -81,11 +78,9 @@ def _possible_slips(tokens: Sequence[Token]) -> Iterator[_BracketSlip]:
 
 
 def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_BracketSlip]:
-    """Yields the slips (wrong, missing or extra brackets) that are possible at one token.
+    """Yields the slips at the token ``at`` whose correction makes the numbers of brackets equal.
 
-    The token has the index ``at`` and the kind ``kind``. ``surplus`` is the number of opening
-    brackets of the text minus the number of closing ones. A slip is possible if correcting it makes
-    these numbers equal.
+    ``surplus`` is the number of its opening brackets minus the number of its closing ones.
     """
     if surplus == 0 and kind in _OTHER:
         yield _BracketSlip("wrong", at, at + 1, (_OTHER[kind],))

@@ -33,10 +33,7 @@ _NUMBER = re.compile(r"([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 
 def check_string(raw: str, start: int) -> list[TextDiagnostic]:
-    """Reports control characters and wrong escapes in a string.
-
-    ``raw`` is the string with its double quotes, ``start`` its offset in the text.
-    """
+    """Reports wrong characters in the string ``raw``, with its quotes, at the offset ``start``."""
     return list(itertools.islice(_find_string_errors(raw, start), MAX_IN_STRING))
 
 
@@ -107,10 +104,7 @@ def check_number(raw: str, span: Span) -> TextDiagnostic | None:
 
 
 def plain_number(raw: str) -> str | None:
-    """Returns the JSON form of a number in another notation: 0.5 for .5 and 0,5, 16 for 0x10.
-
-    ``None`` if the text is not a number.
-    """
+    """Returns the JSON form of a number: 0.5 for .5 and 0,5, 16 for 0x10; ``None`` for others."""
     raw = raw.replace(",", ".")
     sign, digits = ("-", raw[1:]) if raw.startswith("-") else ("", raw.removeprefix("+"))
     if len(raw) <= 18 and re.fullmatch(r"0[xX][0-9a-fA-F]+", digits):

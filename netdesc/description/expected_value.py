@@ -60,10 +60,10 @@ def _rewrite(parts: Parts, expected: str, actual: Any, data: Any) -> str | None:
             return _json(item)
         case [int() | float() as item] if takes_number:
             return _json(item)
-        case str() if "an object" in expected and (text := _object_from_word(parts, actual, data)):
+        case str() if "an object" in expected and (text := _object_with(parts, actual, data)):
             return text
         case int() | float() if "an object" in expected and not isinstance(actual, bool):
-            return _object_from_number(parts, actual, data)
+            return _object_with(parts, actual, data)
         case str() if takes_number and (number := plain_number(actual)):
             return number
         case str() if "null" in expected and actual.lower() == "none":
@@ -76,41 +76,28 @@ def _rewrite(parts: Parts, expected: str, actual: Any, data: Any) -> str | None:
             return None
 
 
-def _object_from_word(parts: Parts, actual: str, data: Any) -> str | None:
-    """Returns the JSON text of an object made from a word; ``None`` if that is impossible.
+def _object_with(parts: Parts, actual: str | float, data: Any) -> str | None:
+    """Returns the JSON text of an object made from a word or number; ``None`` if it is not clear.
 
-    The word becomes the object's ``type``, or the value of its only required field.
+    The value becomes the object's ``type``, or that of the only required field that takes it. Other
+    required fields have example values.
     """
     models = structure.models_at(parts, data)
-    for model in models:
-        fields = structure.fields(model)
-        required = {name: info for name, info in fields.items() if info.is_required()}
-        if actual in structure.type_names(model):
-            examples = {name: structure.example(required[name]) for name in required}
-            return _json({"type": actual} | {**examples, "type": actual})
-        if len(models) == len(required) == 1 and not structure.type_names(model):
-            ((name, info),) = required.items()
-            return _json({name: actual}) if info.annotation is str else None
-    return None
-
-
-def _object_from_number(parts: Parts, actual: float, data: Any) -> str | None:
-    """Returns the JSON text of an object with ``actual`` in its only required field of numbers.
-
-    Other required fields have example values. ``None`` if several objects or fields are possible.
-    """
-    models = structure.models_at(parts, data)
-    if len(models) != 1:
+    of_type = [model for model in models if actual in structure.type_names(model)]
+    if len(models) != 1 and not of_type:
         return None
-    required = {name: i for name, i in structure.fields(models[0]).items() if i.is_required()}
-    numbers: set[Any] = {int, float} if isinstance(actual, int) else {float}
-    of_number = [
+    fields = structure.fields((of_type or models)[0])
+    required = {name: info for name, info in fields.items() if info.is_required()}
+    examples = {name: structure.example(info) for name, info in required.items()}
+    if of_type:
+        return _json({"type": actual} | examples | {"type": actual})
+    kinds = {int, float} if isinstance(actual, int) else {type(actual)}
+    fitting = [
         name
         for name, info in required.items()
-        if numbers.intersection(structure.alternatives(info.annotation))
+        if kinds.intersection(structure.alternatives(info.annotation))
     ]
-    examples = {name: structure.example(info) for name, info in required.items()}
-    return _json(examples | {of_number[0]: actual}) if len(of_number) == 1 else None
+    return _json(examples | {fitting[0]: actual}) if len(fitting) == 1 else None
 
 
 def _list_of_one(parts: Parts, actual: Any, data: Any) -> str | None:

@@ -93,20 +93,15 @@ def _annotation(annotation: Any, definitions: dict[str, Schema]) -> Schema:
         }
         return schema | ({"propertyNames": key} if key != {"type": "string"} else {})
     if origin is tuple:
-        return _list(arguments, definitions)
+        items: Schema = {"type": "array", "items": _annotation(arguments[0], definitions)}
+        if arguments[-1] is Ellipsis:
+            return items
+        # All items of a fixed-length list have the same type, so one "items" is enough.
+        assert len(set(arguments)) == 1
+        return items | {"minItems": len(arguments), "maxItems": len(arguments)}
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return _objects([annotation], definitions)
     return {"type": _PLAIN[annotation]}
-
-
-def _list(arguments: tuple[Any, ...], definitions: dict[str, Schema]) -> Schema:
-    if arguments[-1] is Ellipsis:
-        return {"type": "array", "items": _annotation(arguments[0], definitions)}
-    size = len(arguments)
-    # All items of a fixed-length list have the same type, so one "items" is enough.
-    assert len(set(arguments)) == 1
-    items = _annotation(arguments[0], definitions)
-    return {"type": "array", "items": items, "minItems": size, "maxItems": size}
 
 
 def _union(members: list[Any], definitions: dict[str, Schema]) -> Schema:
@@ -127,10 +122,7 @@ def _union(members: list[Any], definitions: dict[str, Schema]) -> Schema:
         for schema in others
         if (rest := {key: value for key, value in schema.items() if key != "type"})
     ]
-    joined: Schema = {"type": kinds}
-    if choices:
-        joined["allOf"] = choices
-    return joined
+    return {"type": kinds} | ({"allOf": choices} if choices else {})
 
 
 def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:

@@ -178,11 +178,16 @@ def check_text(
     if parsed.root is not None:
         description, more = _check_document(source, parsed, path.absolute(), arguments, with_files)
         diagnostics += more
-    if _may_be_lock(source, parsed):
+    if '"lock"' in source.text and (parsed.root is None or is_lock(parsed.root.value)):
+        # Resuming needs the lock unchanged, so it gets no fixes.
         diagnostics = [replace(each, fix=None) for each in diagnostics]
     diagnostics.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
     if arguments and any(each.fix is not None for each in diagnostics):
-        diagnostics = _with_file_fixes_only(diagnostics, source, path)
+        # Errors that only an override causes have no fix in the file.
+        of_file = {each.fix for each in check_text(source, path, with_files=False)[1]}
+        diagnostics = [
+            each if each.fix in of_file else replace(each, fix=None) for each in diagnostics
+        ]
     if description is None or any(diagnostic.is_error for diagnostic in diagnostics):
         return None, diagnostics
     return replace(description, warnings=diagnostics), diagnostics
@@ -207,21 +212,6 @@ def _check_older(
             description, text=source.text, provenance=provenance, warnings=diagnostics
         )
     return description, diagnostics
-
-
-def _may_be_lock(source: Source, parsed: Parsed) -> bool:
-    """Returns True if the text may be a lock. A lock gets no fixes: resuming needs it unchanged."""
-    if '"lock"' not in source.text:
-        return False
-    return parsed.root is None or is_lock(parsed.root.value)
-
-
-def _with_file_fixes_only(
-    diagnostics: Sequence[Diagnostic], source: Source, path: Path
-) -> list[Diagnostic]:
-    """Returns the diagnostics. Errors that only ``--set`` causes lose their fixes."""
-    of_file = {each.fix for each in check_text(source, path, with_files=False)[1]}
-    return [each if each.fix in of_file else replace(each, fix=None) for each in diagnostics]
 
 
 def _check_document(

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from netdesc.description import model_structure as structure
@@ -29,9 +30,9 @@ NUMBER_TOO_LARGE = "ND014"
 class OverrideError(ValueError):
     """An override that cannot be applied. ``apply_overrides`` turns it into a diagnostic."""
 
-    def __init__(self, code: str, message: str, hint: str = "", note: str = "") -> None:
+    def __init__(self, code: str, message: str, hint: str = "", *notes: str) -> None:
         super().__init__(message)
-        self.code, self.message, self.hint, self.note = code, message, hint, note
+        self.code, self.hint, self.notes = code, hint, notes
 
 
 def apply_overrides(
@@ -49,17 +50,8 @@ def apply_overrides(
         try:
             parts = _set_value(attempt, *_parse_argument(argument))
         except OverrideError as error:
-            diagnostics.append(
-                Diagnostic(
-                    error.code,
-                    "error",
-                    file,
-                    error.message,
-                    hint=error.hint,
-                    notes=(error.note,) if error.note else (),
-                    override=argument,
-                )
-            )
+            found = Diagnostic(error.code, "error", file, str(error), hint=error.hint)
+            diagnostics.append(replace(found, notes=error.notes, override=argument))
             continue
         # An override of an object or list replaces the earlier overrides inside it.
         changed = {old: by for old, by in changed.items() if old[: len(parts)] != parts}
@@ -163,7 +155,7 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[st
         "ND112",
         f'there is no field "{part}" in {where}',
         hint,
-        allowed_note(structure.required_first(known)) if known else "",
+        *([allowed_note(structure.required_first(known))] if known else []),
     )
 
 

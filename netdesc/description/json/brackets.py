@@ -69,8 +69,7 @@ def _possible_slips(tokens: Sequence[Token]) -> Iterator[_BracketSlip]:
         return
     for at, kind in enumerate(kinds):
         for slip in _slips_at(at, kind, surplus):
-            rest = [*slip.kinds, *kinds[slip.last :]]
-            if state.copy().take_all(rest) == len(rest):
+            if state.copy().take_all([*slip.kinds, *kinds[slip.last :]]):
                 yield slip
         if not state.expects(kind):
             return

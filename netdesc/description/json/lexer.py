@@ -141,10 +141,10 @@ class GrammarState:
             self.open.append(OPENING[kind])
         self.last = last
 
-    def take_all(self, kinds: Sequence[str]) -> int:
-        """Calls ``take`` for each kind until one is not expected. Returns the number of calls."""
-        for index, kind in enumerate(kinds):
+    def take_all(self, kinds: Sequence[str]) -> bool:
+        """Calls ``take`` for each kind. Returns False at the first one that is not expected."""
+        for kind in kinds:
             if not self.expects(kind):
-                return index
+                return False
             self.take(kind)
-        return len(kinds)
+        return True

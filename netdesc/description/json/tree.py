@@ -87,11 +87,9 @@ class Node:
 
     def key_span(self, key: str | int) -> Span | None:
         """Returns the span of a key; ``None`` if this is no object that has it."""
-        return (
-            self._key_spans[str(key)]
-            if isinstance(self.value, dict) and self.find((key,))
-            else None
-        )
+        if not isinstance(self.value, dict) or self.find((key,)) is None:
+            return None
+        return self._key_spans[str(key)]
 
     def _read_next(self) -> None:
         """Reads the next value in this object or list, and adds its node."""

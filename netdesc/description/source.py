@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
@@ -104,24 +104,18 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
 
 def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
     """Decodes UTF-8. Returns the text, or the diagnostic that says why it is not a document."""
+    error = partial(Diagnostic, severity="error", file=name)
     if len(raw) > MAX_BYTES:
-        limit = MAX_BYTES >> 20
-        return Diagnostic(
-            "ND005",
-            "error",
-            name,
-            f"the file is larger than {limit} MiB",
-            notes=("a description contains no weights and no events: they are in separate files",),
-        )
+        hint = "a description contains no weights and no events: they are in separate files"
+        return error("ND005", message=f"the file is larger than {MAX_BYTES >> 20} MiB", hint=hint)
     for start, (what, hint) in _OTHER_FILES.items():
         if raw.startswith(start):
-            return Diagnostic("ND003", "error", name, f"this is {what}, not a document", hint=hint)
+            return error("ND003", message=f"this is {what}, not a document", hint=hint)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return Diagnostic("ND003", "error", name, "the file is UTF-16; save it as UTF-8")
+        return error("ND003", message="the file is UTF-16; save it as UTF-8")
     if b"\0" in raw[:_HEAD_BYTES]:
         hint = "a text with bytes of 0 at its end was not written completely"
-        message = "this is a binary file, not a document"
-        return Diagnostic("ND003", "error", name, message, hint=hint)
+        return error("ND003", message="this is a binary file, not a document", hint=hint)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
@@ -132,6 +126,5 @@ def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
         place = (line, column, line, column + 1)
         return Diagnostic("ND003", "error", name, message, "", *place, excerpt=excerpt)
     if sum(text.count(mark) for mark in _MARKS) > MAX_MARKS:
-        message = f"the document has more than {MAX_MARKS:,} values and lines"
-        return Diagnostic("ND005", "error", name, message)
+        return error("ND005", message=f"the document has more than {MAX_MARKS:,} values and lines")
     return Source(text, name)

@@ -109,8 +109,11 @@ def _input_shape(
         if source not in known:
             if len(problems) >= MAX_PROBLEMS:
                 return None
-            problems.append(_unknown_source(index, layer, at, source, names, known))
-            source = problems[-1].correction
+            kind: InputProblemKind = "later" if source in names else "unknown"
+            kind = "itself" if source == layer.name else kind
+            correction = certain_name(source, known) if kind == "unknown" else None
+            problems.append(InputProblem(kind, index, at, source, correction=correction))
+            source = correction
         shape = known[source] if source is not None else None
         if source is None or shape is None:
             is_known = False
@@ -129,21 +132,6 @@ def _input_shape(
     except ShapeError as error:
         problems.append(InputProblem("shape", index, None, "", error=error))
         return None
-
-
-def _unknown_source(
-    index: int,
-    layer: Layer,
-    position: int | None,
-    source: str,
-    names: Collection[str],
-    known: Mapping[str, Shape | None],
-) -> InputProblem:
-    if source == layer.name:
-        return InputProblem("itself", index, position, source)
-    if source in names:
-        return InputProblem("later", index, position, source)
-    return InputProblem("unknown", index, position, source, correction=certain_name(source, known))
 
 
 def _output_shape(

@@ -61,9 +61,9 @@ def diagnose(errors: Sequence[LocatedError], source_map: SourceMap) -> list[Diag
         if source_map.is_guessed(error.parts) or source_map.is_guessed(tag):
             continue
         if error.kind == "extra_forbidden" and error.suggestion is None:
-            for name in types_with_field(error, source_map.data)[:1]:
-                foreign.setdefault((error.parts[:-1], name), []).append(str(error.parts[-1]))
-                break
+            types = types_with_field(error, source_map.data)
+            if types:
+                foreign.setdefault((error.parts[:-1], types[0]), []).append(str(error.parts[-1]))
             else:
                 diagnostics.append(_unknown_field(error, source_map))
             continue

@@ -205,8 +205,6 @@ def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 
 def _limit(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     name, hint = dotted(error.parts), ""
-    if error.kind == "finite_number":
-        return source_map.diagnostic("ND106", error.parts, f"{name} must be a finite number")
     key, words = _LIMITS[error.kind]
     limit = error.context[key]
     shown = f"{limit:g}" if isinstance(limit, float) and limit < 1e6 else f"{limit}"
@@ -304,7 +302,7 @@ _DIAGNOSE = {
     "union_tag_not_found": _no_type,
     "dict_type": _no_type,
     "literal_error": _unknown_choice,
-    **dict.fromkeys((*_LIMITS, "finite_number"), _limit),
+    **dict.fromkeys(_LIMITS, _limit),
     **dict.fromkeys(("too_short", "too_long", "string_too_short", "string_too_long"), _length),
     "string_pattern_mismatch": _pattern,
 }

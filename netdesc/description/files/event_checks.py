@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.event_files import (
@@ -24,6 +25,7 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.models import EventFile, Time
 from netdesc.description.shape_trace import output_locations, shape_locations
 from netdesc.description.shapes import INPUT, Shape
+from netdesc.description.source import file_size
 from netdesc.description.source_map import RelatedPath
 
 MAX_EVENTS = 200_000
@@ -59,13 +61,15 @@ class EventChecks:
         document = self.context.document
         return output_locations(document) if self.is_target else shape_locations(document, INPUT)
 
-    def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
-        """Yields the diagnostics of the open file of ``size`` bytes. Raises OSError."""
-        path, context = self.file.path, self.context
+    def run(self, file: Path) -> Iterator[Diagnostic]:
+        """Yields the diagnostics of a file. Raises OSError, or ValueError if it is not regular."""
+        path, context, suffix = self.file.path, self.context, file.suffix.lower()
         shape = context.wiring.outputs[-1] if self.is_target else context.document.input.shape
+        size = file_size(file)
         try:
-            opened = open_events(file, suffix, size)
-            events = opened.read() if opened.count <= MAX_EVENTS else None
+            with file.open("rb") as stream:
+                opened = open_events(stream, suffix, size)
+                events = opened.read() if opened.count <= MAX_EVENTS else None
         except EventsError as problem:
             code = "ND304" if isinstance(problem, EventLengthError) else "ND322"
             yield self._diagnostic(code, f"{path} {problem}", [problem.hint])

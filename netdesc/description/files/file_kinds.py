@@ -27,7 +27,6 @@ from netdesc.description.models import (
     Weights,
 )
 from netdesc.description.models.layers import Mask, SynapticSection
-from netdesc.description.source import file_size
 
 Check = Callable[[FileContext, FileReference, Path], Diagnostics]
 
@@ -58,9 +57,7 @@ def _check_readable(context: FileContext, reference: FileReference, path: Path) 
 
 
 def _check_events(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:
-    checks = EventChecks(context, cast("EventFile", reference.holder), reference.parts)
-    with path.open("rb") as file:
-        yield from checks.run(file, path.suffix.lower(), file_size(path))
+    return EventChecks(context, cast("EventFile", reference.holder), reference.parts).run(path)
 
 
 def _check_arrays(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:

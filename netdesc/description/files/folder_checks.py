@@ -69,9 +69,7 @@ def _check_recordings(
     first = files[0]
     event_file = EventFile(path=_short(reference.path, first), rounding=rounding)
     # Large files are not listed as unchecked: most files of a folder are not checked.
-    checks = EventChecks(replace(context, unchecked=[]), event_file, reference.parts)
-    with first.open("rb") as file:
-        yield from checks.run(file, first.suffix.lower(), first.stat().st_size)
+    yield from EventChecks(replace(context, unchecked=[]), event_file, reference.parts).run(first)
 
 
 def _short(name: str, path: Path) -> str:

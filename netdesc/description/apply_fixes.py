@@ -43,10 +43,7 @@ def apply_fixes(
 
 
 def _run_round(result: FixResult, path: Path, overrides: Sequence[str]) -> bool:
-    """Tries the fixes together, then one by one, and stores the first better text in ``result``.
-
-    If several fixes touch each other, only the first is tried. Returns False if no text is better.
-    """
+    """Tries the fixes together, then one by one. Returns True if ``result`` got a better text."""
     before = check_text(result.after, path, overrides, with_files=False)[1]
     fixable = [each for each in before if each.fix is not None]
     # JSON errors come first: other errors are complete only when the text is valid JSON.

@@ -48,17 +48,14 @@ def record(code: str) -> dict[str, str]:
     return {name: getattr(entry, name) for name in names}
 
 
-def explain(code: str, width: int = 80) -> str:
-    """Returns the cause of a code, a wrong example, the corrected example, and the fix, as text.
-
-    Cause and fix are wrapped at ``width`` characters. ValueError if the code is unknown.
-    """
+def explain(code: str) -> str:
+    """Returns cause, wrong and right example, and fix of a code. ValueError if it is unknown."""
     entry = _entry(code)
     lines = [f"{entry.code}: {entry.title}", ""]
-    lines += textwrap.wrap(entry.cause, width)
+    lines += textwrap.wrap(entry.cause, 80)
     lines += ["", "wrong" + example_place(entry) + ":", textwrap.indent(entry.wrong_text, "    ")]
     lines += ["right:", textwrap.indent(entry.right, "    "), ""]
-    lines += textwrap.wrap(entry.fix, width)
+    lines += textwrap.wrap(entry.fix, 80)
     return "\n".join(lines)
 
 

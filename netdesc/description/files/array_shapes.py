@@ -10,9 +10,8 @@ from netdesc.description.shapes import Shape
 def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, samples: int = 0) -> str:
     """Returns the hint that exchanges the axes of inputs of the shape ``actual``.
 
-    ``shape`` is that of the network's input and ``samples`` the number of labels, 0 if it is not
-    known. The hint is empty if the axes are in netdesc's order, or in
-    no order that another tool has.
+    ``shape`` is that of the network's input, ``samples`` the number of labels or 0. The hint is
+    empty if the axes are in netdesc's order, or in no order that another tool has.
     """
     name = data.inputs
     if samples and actual == (*shape, samples) and actual[0] != samples:

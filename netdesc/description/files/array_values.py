@@ -75,10 +75,7 @@ class _ValueCheck:
         return self.low <= min(values) <= max(values) <= self.high and not math.isnan(sum(values))
 
     def first_problem(self, name: str, file: IO[bytes]) -> ValueProblem | None:
-        """Reads an .npy file up to the first block with a wrong value. EOFError if it ends early.
-
-        The numbers in the diagnostic end with this block.
-        """
+        """Reads an .npy file to the first block with a wrong value. EOFError if it ends early."""
         header, _ = read_header(file)
         start = 0
         while raw := file.read(MAX_READ_BYTES):

@@ -56,16 +56,12 @@ def _find_string_errors(raw: str, start: int) -> Iterator[TextDiagnostic]:
 
 
 def requote(raw: str) -> str | None:
-    """Returns the JSON form of a string in other quotes; ``None`` if that form is not certain.
-
-    Adjacent Python strings on several lines are joined.
-    """
+    """Returns the JSON form of a string in other quotes; ``None`` if that form is not certain."""
 
     def escape(match: re.Match[str]) -> str:
         return {"\\'": "'", '"': '\\"'}.get(match[0], match[0])
 
-    inside = re.sub(r"'[ \t\r]*\n\s*'", "", raw[1:-1])
-    written = '"' + re.sub(r'\\.|"', escape, inside) + '"'
+    written = '"' + re.sub(r'\\.|"', escape, raw[1:-1]) + '"'
     try:
         json.loads(written).encode()
     except ValueError:  # an escape that JSON does not have, or a lone surrogate

@@ -184,29 +184,27 @@ class _Page:
         Marks in the line of the first mark come before the marks of other lines.
         """
         marks = sorted(marks, key=lambda mark: mark.line != marks[0].line)
+        width = max(_MIN_EXCERPT_WIDTH, (self.width or _DEFAULT_EXCERPT_WIDTH) - len(margin) - 3)
         gutter = self.paint(f"{margin} |", "dim")
         lines = [gutter]
         before: _Mark | None = None
         before_is_cut = False
         for mark in marks:
             step = 1 if before is None else mark.line - before.line
-            text, start, length, is_cut = self._excerpt(mark, margin)
+            text, start, length, is_cut = self._excerpt(mark, width)
             if step != 0 or is_cut or before_is_cut:
                 if step not in (0, 1):
                     lines.append(self.paint("...", "dim"))
                 number = str(mark.line).rjust(len(margin))
                 lines.append(f"{self.paint(f'{number} |', 'dim')} {text}")
-            for under in self._under(mark, start, length, margin):
+            for under in self._under(mark, start, length, width):
                 lines.append(f"{gutter} {under}")
             before, before_is_cut = mark, is_cut
         return lines
 
-    def _excerpt_width(self, margin: str) -> int:
-        return max(_MIN_EXCERPT_WIDTH, (self.width or _DEFAULT_EXCERPT_WIDTH) - len(margin) - 3)
-
-    def _excerpt(self, mark: _Mark, margin: str) -> tuple[str, int, int, bool]:
+    def _excerpt(self, mark: _Mark, width: int) -> tuple[str, int, int, bool]:
         """Returns the line's excerpt, the column and number of its carets, and if it is cut."""
-        line, width = mark.excerpt, self._excerpt_width(margin)
+        line = mark.excerpt
         # A line may be as long as the file, so each part is cut before its width is measured.
         before, marked, after = (
             printable(line[max(0, mark.start - _MAX_QUOTED_CHARACTERS) : mark.start]),
@@ -218,9 +216,8 @@ class _Page:
             before, marked, after = _cut(before, marked, after, width)
         return before + marked + after, cells(before), max(1, cells(marked)), is_cut
 
-    def _under(self, mark: _Mark, start: int, length: int, margin: str) -> list[str]:
+    def _under(self, mark: _Mark, start: int, length: int, width: int) -> list[str]:
         """Returns the carets with the label beside them, or below them if it is too long."""
-        width = self._excerpt_width(margin)
         carets = " " * start + self.paint(mark.sign * length, mark.colour)
         if not mark.label:
             return [carets]

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from netdesc.description.models import Training
 from netdesc.description.models.loss import OUTPUT
 from netdesc.description.shapes import INPUT
-from netdesc.graph.nodes import Graph, LayerNode
+from netdesc.graph.nodes import Graph, LayerNode, SynapticNode
 
 FLOAT_BYTES = 4
 
@@ -88,6 +88,8 @@ def layer_memory(graph: Graph, layer: LayerNode, batch: int, states: int) -> Lay
 
     ``states`` is the number of the optimizer's states per trained number (2 for Adam).
     """
+    if not isinstance(layer, SynapticNode):
+        return LayerMemory(0, None, 0, 0)
     states_read = sum(name == layer.name and read != OUTPUT for name, read in graph.signals)
     numbers = layer.numbers_per_neuron + 2 * states_read
     return LayerMemory(

@@ -59,15 +59,6 @@ class LayerNode:
         return ""
 
     @property
-    def bits(self) -> int | None:
-        """Bits of a weight on the device; None if the layer has no quantised weights."""
-        return None
-
-    @property
-    def neurons(self) -> int:
-        return 0
-
-    @property
     def delay(self) -> int:
         """The axonal delay of the output, 0 or 1 steps. By default, spikes have it."""
         return 0
@@ -78,23 +69,8 @@ class LayerNode:
         return 0
 
     @property
-    def weights(self) -> int:
-        """The number of weights, which several connections may share."""
-        return 0
-
-    @property
     def parameters(self) -> int:
         """The number of trained parameters."""
-        return 0
-
-    @property
-    def fixed_weights(self) -> int:
-        """The number of weights, with gains, that training does not change."""
-        return 0
-
-    @property
-    def numbers_per_neuron(self) -> int:
-        """32-bit numbers that a training step keeps for each neuron, step and sample."""
         return 0
 
 
@@ -122,6 +98,7 @@ class SynapticNode(LayerNode):
 
     @property
     def bits(self) -> int | None:
+        """Bits of a weight on the device; None if the weights are not quantised."""
         return self.section.quantization and self.section.quantization.bits
 
     @property
@@ -172,7 +149,10 @@ class SynapticNode(LayerNode):
 
     @property
     def weights(self) -> int:
-        """The number of weights, with those from the layer's own outputs."""
+        """The number of weights, with those from the layer's own outputs.
+
+        Several connections may share one.
+        """
         recurrent = 0 if self.recurrent is None else self.recurrent.weights
         return len(self.weight_names) * math.prod(self.weight_shape) + recurrent
 
@@ -201,6 +181,7 @@ class SynapticNode(LayerNode):
 
     @property
     def fixed_weights(self) -> int:
+        """The number of weights, with gains, that training does not change."""
         return 0 if self.section.trainable else self.weights + self.gains
 
     @property

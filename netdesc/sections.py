@@ -70,7 +70,6 @@ def field(
     default: Any = REQUIRED,
     placeholder: Any = None,
     example: Any = None,
-    is_path: bool = False,
     **limits: Any,
 ) -> Any:
     """Returns a pydantic field. The schema and the reference show its text, unit and default.
@@ -78,7 +77,7 @@ def field(
     ``unit`` is ``"1"`` for a dimensionless number and empty if the field is not a quantity.
     ``placeholder`` is a valid value that replaces a wrong value, so that checks can continue.
     ``example`` is a value that a user may write; by default the placeholder or the default value.
-    ``is_path`` marks a file path. ``limits`` are pydantic's constraints, such as ``ge``.
+    ``limits`` are pydantic's constraints, such as ``ge``.
     """
     units = {"": "", "1": " Dimensionless."}
     described = text + units.get(unit, f" Unit: {unit}.")
@@ -89,8 +88,6 @@ def field(
         extra["x-placeholder"] = placeholder
     if example is not None or placeholder is not None:
         extra["x-example"] = placeholder if example is None else example
-    if is_path:
-        extra["x-path"] = True
     if default is REQUIRED:
         return Field(description=described + " Required.", json_schema_extra=extra, **limits)
     shown = default.model_dump() if isinstance(default, BaseModel) else default

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
-from netdesc.description.models.data import PathText, Sha256, sha256_field
+from netdesc.description.models.data import PathText, Sha256, path_field, sha256_field
 from netdesc.description.models.loss import LearnsFrom
 from netdesc.sections import Section, field
 
@@ -154,12 +154,10 @@ class Arrays(Section):
     """Samples with labels or targets in one .npz file."""
 
     type: Literal["arrays"]
-    path: PathText = field(
+    path: PathText = path_field(
         "File of arrays without pickles: .npz, or a folder with an .npy file for each array. "
-        "Arrays of more than 1 GiB are read batch by batch unless they are compressed. Relative to "
-        "the JSON file, and to the working directory in --set.",
+        "Arrays of more than 1 GiB are read batch by batch unless they are compressed.",
         example="samples.npz",
-        is_path=True,
     )
     sha256: Sha256 | None = sha256_field()
     inputs: Member = field(

@@ -18,6 +18,14 @@ PARTS = ("train", "validation", "test")
 """The parts of the data."""
 
 
+def path_field(text: str, **more: Any) -> Any:
+    """Returns the field of the path of a file or folder; ``more`` is as in ``field``."""
+    text += " Relative to the JSON file, and to the working directory in --set."
+    made = field(text, **more)
+    made.json_schema_extra["x-path"] = True
+    return made
+
+
 def sha256_field() -> Any:
     return field(
         "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
@@ -45,12 +53,7 @@ class BinnedEvents(Section):
 class EventFile(BinnedEvents):
     """A file of spike events and how they are binned to steps."""
 
-    path: PathText = field(
-        "File of events: .bs1, .bs2, .bin or .npy. Relative to the JSON file, and to the working "
-        "directory in --set.",
-        example="input.bs1",
-        is_path=True,
-    )
+    path: PathText = path_field("File of events: .bs1, .bs2, .bin or .npy.", example="input.bs1")
     sha256: Sha256 | None = sha256_field()
 
 

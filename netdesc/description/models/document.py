@@ -8,7 +8,7 @@ from pydantic import Field
 
 from netdesc.description.models.arrays import Arrays
 from netdesc.description.models.classifier import Classifier
-from netdesc.description.models.data import PathText, Sha256, SpikeFiles, sha256_field
+from netdesc.description.models.data import PathText, Sha256, SpikeFiles, path_field, sha256_field
 from netdesc.description.models.idx import Idx
 from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
@@ -57,12 +57,7 @@ class Input(Section):
 class Weights(Section):
     """A file with the initial weights."""
 
-    path: PathText = field(
-        "A .net or .safetensors file. Relative to the JSON file, and to the working directory in "
-        "--set.",
-        example="weights.net",
-        is_path=True,
-    )
+    path: PathText = path_field("A .net or .safetensors file.", example="weights.net")
     sha256: Sha256 | None = sha256_field()
 
 

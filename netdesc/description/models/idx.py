@@ -15,7 +15,7 @@ from netdesc.description.models.arrays import (
     to_field,
 )
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
-from netdesc.description.models.data import PARTS, PathText, Sha256, sha256_field
+from netdesc.description.models.data import PARTS, PathText, Sha256, path_field, sha256_field
 from netdesc.sections import Section, field
 
 _IMAGES = {"path": "train-images-idx3-ubyte.gz"}
@@ -25,11 +25,8 @@ _LABELS = {"path": "train-labels-idx1-ubyte.gz"}
 class IdxFile(Section):
     """An idx file, which may be compressed with gzip."""
 
-    path: PathText = field(
-        "Idx file, as it is or compressed with gzip. Relative to the JSON file, and to the working "
-        "directory in --set.",
-        example="train-images-idx3-ubyte.gz",
-        is_path=True,
+    path: PathText = path_field(
+        "Idx file, as it is or compressed with gzip.", example="train-images-idx3-ubyte.gz"
     )
     sha256: Sha256 | None = sha256_field()
 

@@ -7,19 +7,24 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
-from netdesc.description.models.data import PARTS, SHA256_EXAMPLE, BinnedEvents, PathText, Sha256
+from netdesc.description.models.data import (
+    PARTS,
+    SHA256_EXAMPLE,
+    BinnedEvents,
+    PathText,
+    Sha256,
+    path_field,
+)
 from netdesc.sections import Section, field
 
 
 class EventFolder(Section):
     """A folder with a folder of event files for each class."""
 
-    path: PathText = field(
+    path: PathText = path_field(
         "Folder with a folder for each class, which holds the event files of this class: .bin or "
-        ".bs2 (N-MNIST), .bs1 or .npy. Relative to the JSON file, and to the working directory in "
-        "--set.",
+        ".bs2 (N-MNIST), .bs1 or .npy.",
         example="NMNIST/Train",
-        is_path=True,
     )
     sha256: Sha256 | None = field(
         "SHA-256 that the folder must have, 64 lower-case hexadecimal digits: that of the names "
@@ -78,11 +83,9 @@ class Tonic(BinnedEvents):
     dataset: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)] = field(
         "Name of the dataset's class in tonic.datasets.", example="NMNIST"
     )
-    path: PathText = field(
-        "Folder in which Tonic keeps its datasets, and into which it downloads them. Relative to "
-        "the JSON file, and to the working directory in --set.",
+    path: PathText = path_field(
+        "Folder in which Tonic keeps its datasets, and into which it downloads them.",
         example="datasets",
-        is_path=True,
     )
     options: dict[str, Option] = field(
         "Further arguments of the dataset's class, such as first_saccade_only of NMNIST. With the "

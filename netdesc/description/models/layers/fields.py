@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from netdesc.description.models.data import PathText, Sha256, sha256_field
+from netdesc.description.models.data import PathText, Sha256, path_field, sha256_field
 from netdesc.sections import Section, field
 
 MAX_SEED = (1 << 63) - 1
@@ -78,12 +78,11 @@ class AxonalDelay(Section):
 class Mask(Section):
     """The weights that exist; all others are 0, in training and on the device."""
 
-    path: PathText | None = field(
+    path: PathText | None = path_field(
         "File of an array of the shape of the weights, .npy or .npz; weights exist where it is not "
-        "0. Relative to the JSON file, and to the working directory in --set.",
+        "0.",
         default=None,
         example="mask.npy",
-        is_path=True,
     )
     sha256: Sha256 | None = sha256_field()
     array: str = field("Name of the array in an .npz file.", default="mask")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,6 +54,11 @@ class Section(BaseModel):
         cls.__pydantic_fields__ = dict(
             sorted(known.items(), key=lambda each: _place(each[0], shared))
         )
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Returns the value of the field ``type``."""
+        return get_args(cls.model_fields["type"].annotation)[0]
 
 
 def _place(name: str, shared: Collection[str]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic.fields import FieldInfo
 
@@ -116,11 +116,6 @@ class NeuronSection(Section):
             learn.annotation = tuple[Literal[*names], ...]
             learn.json_schema_extra = cast("Any", _extra(learn) | {"x-example": names[-1:]})
             known["learn"] = learn
-
-    @classmethod
-    def type_name(cls) -> str:
-        """Returns the value of the field ``type``."""
-        return get_args(cls.model_fields["type"].annotation)[0]
 
     def equations(self) -> Equations:
         """Returns the equations that the neuron's options choose."""

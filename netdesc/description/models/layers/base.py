@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -59,11 +59,6 @@ class LayerSection(Section):
         example="input",
         alias="from",
     )
-
-    @classmethod
-    def type_name(cls) -> str:
-        """Returns the value of the field ``type``."""
-        return get_args(cls.model_fields["type"].annotation)[0]
 
     @property
     def output_shape_of_any(self) -> Shape | None:

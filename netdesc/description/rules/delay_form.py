@@ -4,12 +4,9 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 @rule(
     "ND250",
     "a delay that is not fixed or not learnt",
-    at="/layers/0",
-    wrong=(
-        '{"name": "a", "type": "dense", "units": 4, "neuron": "cuba", '
-        '"delay": {"steps": 3, "learn": true}}'
-    ),
-    right='{"name": "a", "type": "dense", "units": 4, "neuron": "cuba", "delay": {"steps": 3}}',
+    at="/layers/0/delay",
+    wrong='{"steps": 3, "learn": true}',
+    right='{"steps": 3}',
 )
 def check(context: Context) -> Found:
     """A delay has its steps, or it is learnt. The range of its initial_steps is [low, high], within

@@ -12,15 +12,9 @@ _FIELDS: dict[type, str] = {
 @rule(
     "ND248",
     "an augmentation that moves everything out of a sample",
-    at="/data",
-    wrong=(
-        '{"type": "arrays", "path": "samples.npz", "split": null, "encoding": {"type": "rate"},\n'
-        ' "augmentation": [{"type": "time_shift", "max_steps": 100}]}'
-    ),
-    right=(
-        '{"type": "arrays", "path": "samples.npz", "split": null, "encoding": {"type": "rate"},\n'
-        ' "augmentation": [{"type": "time_shift", "max_steps": 5}]}'
-    ),
+    at="/data/augmentation",
+    wrong='[{"type": "time_shift", "max_steps": 100}]',
+    right='[{"type": "time_shift", "max_steps": 5}]',
     data="labels",
 )
 def check(context: Context) -> Found:

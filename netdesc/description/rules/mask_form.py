@@ -4,9 +4,9 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 @rule(
     "ND252",
     "a mask without its weights",
-    at="/layers/0",
-    wrong='{"name": "a", "type": "dense", "units": 4, "neuron": "cuba", "mask": {"seed": 3}}',
-    right='{"name": "a", "type": "dense", "units": 4, "neuron": "cuba", "mask": {"density": 0.3}}',
+    at="/layers/0/mask",
+    wrong='{"seed": 3}',
+    right='{"density": 0.3}',
 )
 def check(context: Context) -> Found:
     """A mask is read from a file, or drawn with a density. A recurrent layer has two matrices of

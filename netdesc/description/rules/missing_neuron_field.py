@@ -8,11 +8,8 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
     "ND241",
     "a field that a neuron needs because of another field",
     at="/neurons/cuba",
-    wrong='{"type": "equations", "step": ["v = v + x"], "spike": "v > 1", "reset": ["v = 0"]}',
-    right=(
-        '{"type": "equations", "step": ["v = v + x"], "spike": "v > 1", "reset": ["v = 0"],\n'
-        ' "surrogate": {"width": 0.5}}'
-    ),
+    wrong='{"type": "equations", "step": ["v = v + x"], "spike": "v > 1"}',
+    right='{"type": "equations", "step": ["v = v + x"], "spike": "v > 1", "surrogate": {}}',
 )
 def check(context: Context) -> Found:
     """The reset "refractory" of "alif" has a state that fades by refractory_decay, and the spike of

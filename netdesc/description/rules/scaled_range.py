@@ -5,15 +5,9 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 @rule(
     "ND247",
     "values that are scaled to what the encoding cannot take",
-    at="/data",
-    wrong=(
-        '{"type": "arrays", "path": "samples.npz", "split": null, "encoding": {"type": "rate"},\n'
-        ' "to": [0, 2]}'
-    ),
-    right=(
-        '{"type": "arrays", "path": "samples.npz", "split": null, "encoding": {"type": "rate"},\n'
-        ' "to": [0, 0.5]}'
-    ),
+    at="/data/to",
+    wrong="[0, 2]",
+    right="[0, 0.5]",
     data="labels",
 )
 def check(context: Context) -> Found:

@@ -11,16 +11,10 @@ MAX_SYNAPSES = 1 << 31
     "ND225",
     "a layer or an input that is too large",
     at="/layers",
-    wrong=(
-        '[{"name": "hidden", "type": "dense", "units": 65536, "neuron": "cuba"},\n'
-        ' {"name": "output", "type": "dense", "units": 65536, "neuron": "cuba",\n'
-        '  "weight_scale": 8}]'
-    ),
-    right=(
-        '[{"name": "hidden", "type": "dense", "units": 8192, "neuron": "cuba"},\n'
-        ' {"name": "output", "type": "dense", "units": 8192, "neuron": "cuba",\n'
-        '  "weight_scale": 8}]'
-    ),
+    wrong='[{"name": "a", "type": "recurrent", "units": 65536, "neuron": "cuba",\n'
+    '  "weight_norm": true}]',
+    right='[{"name": "a", "type": "recurrent", "units": 8192, "neuron": "cuba",\n'
+    '  "weight_norm": true}]',
 )
 def check(context: Context) -> Found:
     """A layer can have at most 2^31 weights, and a network at most 2^24 inputs, because netdesc

@@ -1,3 +1,4 @@
+from netdesc.description.diagnostics.wording import amount
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -18,10 +19,9 @@ def check(context: Context) -> Found:
     if getattr(context.document.data, "validation", None):
         return  # ND218 reports a validation split that is used beside such samples
     if samples is not None and training.held_out(samples) >= samples:
-        noun = "sample" if samples == 1 else "samples"
+        count = amount(samples, "sample")
         yield RuleDiagnostic(
             ("training", "validation_split"),
-            f"validation_split {training.validation_split:g} leaves none of {samples} {noun} to "
-            "train on",
-            related=(RelatedPath(("data", "train"), f"{samples} {noun}"),),
+            f"validation_split {training.validation_split:g} leaves none of {count} to train on",
+            related=(RelatedPath(("data", "train"), count),),
         )

@@ -6,15 +6,9 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 @rule(
     "ND251",
     "a range of weights that the device does not have",
-    at="/layers/0",
-    wrong=(
-        '{"name": "a", "type": "dense", "units": 4, "neuron": "cuba", '
-        '"quantization": {"bits": 4, "range": 3}}'
-    ),
-    right=(
-        '{"name": "a", "type": "dense", "units": 4, "neuron": "cuba", '
-        '"quantization": {"bits": 4, "range": 2}}'
-    ),
+    at="/layers/0/quantization",
+    wrong='{"bits": 4, "range": 3}',
+    right='{"bits": 4, "range": 2}',
 )
 def check(context: Context) -> Found:
     """Weights of few bits are multiples of a step, 2·range/2^bits, which is a power of two and at

@@ -6,10 +6,8 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
     "ND261",
     "neurons that cannot compete",
     at="/layers/0",
-    wrong='{"name": "hidden", "type": "winner_take_all", "units": 32, "winners": 40,\n'
-    ' "neuron": "cuba"}',
-    right='{"name": "hidden", "type": "winner_take_all", "units": 32, "winners": 4,\n'
-    ' "neuron": "cuba"}',
+    wrong='{"name": "a", "type": "winner_take_all", "units": 8, "winners": 9, "neuron": "cuba"}',
+    right='{"name": "a", "type": "winner_take_all", "units": 8, "winners": 2, "neuron": "cuba"}',
 )
 def check(context: Context) -> Found:
     """In a winner_take_all layer, neurons that spike inhibit the others, and the number of winners

@@ -19,6 +19,7 @@ from netdesc.description.source_map import RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, closest_name, did_you_mean
 from netdesc.description.synonyms import hint_for_type, suggest_field
 from netdesc.description.unsupported import hint_for_unsupported
+from netdesc.neurons.models.equations import IDENTIFIER_PATTERN
 from netdesc.sections import NAME_PATTERN
 
 _FORMS: dict[Any, str] = {
@@ -39,6 +40,7 @@ _LIMITS = {
 }
 _PATTERNS = {
     NAME_PATTERN: "a name: letters, digits, _ and -, starting with a letter or _",
+    IDENTIFIER_PATTERN: "a name: letters, digits and _, starting with a letter or _",
     r"^[0-9a-f]{64}$": "64 lower-case hexadecimal digits",
     r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$": "a file name: letters, digits, _, . and -",
 }
@@ -231,8 +233,7 @@ def _pattern(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     pattern = error.context["pattern"]
     message = f"{_show(error.value)} is not {_PATTERNS[pattern]}"
     name = re.sub("[^A-Za-z0-9_-]+", "_", error.value.strip())
-    is_better = pattern == NAME_PATTERN and re.search(NAME_PATTERN, name) is not None
-    hint = f'write "{cut(name)}"' if is_better and name.strip("_") else ""
+    hint = f'write "{cut(name)}"' if re.search(pattern, name) and name.strip("_") else ""
     on = "key" if error.on_key else "value"
     return source_map.diagnostic("ND109", error.parts, message, hint=hint, on=on)
 

@@ -22,7 +22,7 @@ from netdesc.neurons.expressions import (
 )
 from netdesc.neurons.functions import ARGUMENTS
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
-from netdesc.neurons.names import declared_mistakes, missing_mistakes, size_mistakes, state_mistakes
+from netdesc.neurons.names import declared_mistakes, missing_mistakes, state_mistakes
 from netdesc.neurons.neuron import Neuron, NormPlaces
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
@@ -46,11 +46,9 @@ Built-in neurons have up to 31."""
 def read(definition: Definition) -> Neuron:
     """Returns the neuron that a definition describes.
 
-    Raises EquationError with all mistakes. The texts may come from anywhere: they are parsed
-    within bounds, and never executed.
+    Raises EquationError with all mistakes. The texts may come from anywhere: they are never
+    executed. ``EquationNeuron`` limits their length, and their number.
     """
-    if too_long := list(size_mistakes(definition)):
-        raise EquationError(too_long)
     return _DefinitionReader(definition).neuron()
 
 

@@ -1,42 +1,20 @@
-"""Checks of the names and the numbers of parameters, inputs, states and equations."""
+"""Checks of the names of parameters, inputs and states, and of the number of states."""
 
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Collection, Iterator
 
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.functions import ARGUMENTS
-from netdesc.neurons.mistakes import Mistake, Part, Place
+from netdesc.neurons.mistakes import Mistake, Place
 from netdesc.neurons.parser import Equation
 
-_MAX_TEXTS: dict[Part, int] = {"parameters": 32, "inputs": 2, "step": 64, "reset": 64}
-"""Part of a definition -> the largest number of its texts."""
-
 MAX_STATES = 32
-MAX_NAME_CHARACTERS = 100
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def size_mistakes(definition: Definition) -> Iterator[Mistake]:
-    """Yields mistakes of lists that are too long to be read."""
-    for part, most in _MAX_TEXTS.items():
-        count = len(getattr(definition, part))
-        if count > most:
-            word = "equations" if part in ("step", "reset") else part
-            message = f"There are {count} {word}; at most {most} are allowed."
-            yield Mistake(Place(part, most, 0, 0), message)
 
 
 def missing_mistakes(definition: Definition) -> Iterator[Mistake]:
     """Yields mistakes of parts that a neuron cannot do without."""
-    if not definition.step:
-        message = "A neuron needs an equation in step, such as 'v = decay(v, leak) + x'."
-        yield Mistake(Place("step", 0, 0, 0), message)
-    if not definition.inputs:
-        yield Mistake(Place("inputs", 0, 0, 0), "A neuron needs an input, such as 'x'.")
     if definition.spike is None and definition.output is None:
         message = "A neuron needs spike, such as 'v > threshold', or output."
         yield Mistake(Place("spike", 0, 0, 0), message)
@@ -58,12 +36,6 @@ def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterato
     for name, place in declared(definition):
         if name in known:
             yield Mistake(place, f"There is an input or a parameter '{name}' already.")
-        elif (count := len(name)) > MAX_NAME_CHARACTERS:
-            message = f"A name has at most {MAX_NAME_CHARACTERS} characters, and this has {count}."
-            yield Mistake(place, message)
-        elif _NAME.fullmatch(name) is None:
-            message = f"{name!r} is not a name of letters, digits and '_'."
-            yield Mistake(place, message, "_".join(_NAME.findall(name)) or None)
         elif place.part == "parameters" and name in added:
             message = f"'{name}' is the name of the neuron's bias or of its surrogate gradient."
             yield Mistake(place, message, f"{name}_")

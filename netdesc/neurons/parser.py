@@ -9,7 +9,6 @@ from typing import Self
 
 from netdesc.neurons.mistakes import Mistake, Part, Place
 
-MAX_CHARACTERS = 1_000
 MAX_DEPTH = 40
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9_ .,()<>=!+*/%&|-]")
@@ -135,11 +134,7 @@ def _syntax_place(source: Source, error: SyntaxError) -> Place:
 
 
 def _text_mistake(source: Source) -> Mistake | None:
-    """Returns what is wrong with single characters, numbers or the length of a text."""
-    length = len(source.text)
-    if length > MAX_CHARACTERS:
-        message = f"The text has {length} characters; at most {MAX_CHARACTERS} are allowed."
-        return Mistake(source.span(MAX_CHARACTERS, length), message)
+    """Returns what is wrong with single characters or numbers of a text."""
     foreign = _FOREIGN.search(source.text)
     if foreign is not None:
         message = f"The character {foreign.group()!r} is not allowed in an equation."

@@ -167,7 +167,7 @@ class Reader:
             f"'{name}' is neither a state nor a parameter nor an input. "
             f"A state needs an equation, '{name} = …', in step."
         )
-        meant = closest(name, filter(str.isidentifier, known))
+        meant = closest(name, known)
         return self.fail(node, message, meant or (self.unread_input if len(name) == 1 else None))
 
     def _call(self, node: ast.Call) -> Operand:

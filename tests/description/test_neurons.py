@@ -83,6 +83,13 @@ NEURONS = {
     "learnt from below": (BELOW | {"learn": ["k"]}, ["ND242 /parameters/k/value"]),
     "below": (BELOW, []),
     "three inputs": (OWN | {"inputs": ["x", "y", "z"]}, ["ND108 /inputs"]),
+    "no inputs": (OWN | {"inputs": []}, ["ND108 /inputs"]),
+    "no equations": (OWN | {"step": []}, ["ND108 /step"]),
+    "many equations": (OWN | {"step": ["v = x"] * 65}, ["ND108 /step"]),
+    "long equation": (OWN | {"step": ["v = v" + "+ x" * 400]}, ["ND108 /step/0"]),
+    "many parameters": (OWN | {"parameters": {f"p{n}": LEAK["leak"] for n in range(33)}},
+     ["ND108 /parameters"]),
+    "no name": (OWN | {"parameters": {"le ak": LEAK["leak"]}}, ["ND109 /parameters/le ak"]),
 }  # fmt: skip
 FOREIGN = {
     "graded_spike": (ALIF | {"graded_spike": True}, "graded"),

@@ -101,7 +101,6 @@ AT = [
     ("step", "w = «phase_spike(v, u, 1)»"),
     ("step", "w = «" + "-" * 41 + "v»"),
     ("step", "w = «" + "(v + " * 41 + "v" + ")" * 41 + "»"),
-    ("step", " " * 995 + "w = v«+u»"),
     ("reset", "v = 0«;» u = 0"),
     ("reset", "v = «norm(v)»"),
     ("spike", "«v»"),
@@ -161,26 +160,20 @@ def test_each_mistake_has_its_place(part: str, text: str, suggestion: str | None
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
-        ({"step": ()}, ("step", 0)),
         ({"spike": None, "reset": ()}, ("spike", 0)),
         ({"spike": None, "output": "v"}, ("reset", 0)),
-        ({"inputs": ()}, ("inputs", 0)),
-        ({"inputs": ("x", "y", "z")}, ("inputs", 2)),
         ({"inputs": ("x", "y")}, ("inputs", 1)),
         ({"inputs": ("x", "leak")}, ("parameters", 1)),
         ({"step": ("leak = x",), "spike": "leak > threshold"}, ("parameters", 1)),
         ({"parameters": (*VALID.parameters, ("more", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("leak", "grid"))}, ("parameters", 3)),
-        ({"parameters": (*VALID.parameters, ("ö", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("peak", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("bias", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("class", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("clip", "grid"))}, ("parameters", 3)),
-        ({"parameters": tuple((f"p{n}", "grid") for n in range(33))}, ("parameters", 32)),
         ({"step": (*VALID.step, "w = v", "q = w + q", "w = w + q")}, ("step", 2)),
         ({"step": (*VALID.step, "w = v", "q = w + q", "w = w + q")}, ("step", 3)),
         ({"step": tuple(f"s{n} = x" for n in range(33))}, ("step", 32)),
-        ({"step": ("v = x",) * 65}, ("step", 64)),
         ({"reset": ("v = 0", "v = 1")}, ("reset", 1)),
         ({"step": (*VALID.step, "w = norm(u)"), "reset": ("u = 0",)}, ("step", 2)),
         ({"step": ("v = v + before(spike)",), "spike": None, "output": "v"}, ("step", 0)),
@@ -214,12 +207,6 @@ def test_names_are_not_reported_as_unread_beside_an_unknown_one(
     assert only.suggestion == meant
 
 
-def test_names_that_are_none_get_a_suggestion_and_are_none() -> None:
-    parameters = (("threshold", "threshold"), ("le ak", "decay"))
-    wrong, unknown = mistakes(parameters=parameters, step=("v = decay(v, leak) + x",))
-    assert (wrong.suggestion, unknown.suggestion) == ("le_ak", None)
-
-
 def test_reading_ends_after_a_hundred_mistakes() -> None:
     unknown = [f"where(q{n} > 0, 0, 0)" for n in range(35)]
     text = f"v = {' + '.join(unknown)}"
@@ -240,13 +227,7 @@ WORDS = st.sampled_from(
 
 @given(st.one_of(st.text(), st.lists(WORDS).map("".join)), st.sampled_from(("step", "reset")))
 def test_no_text_raises_anything_else(text: str, part: str) -> None:
-    for changes in (
-        {part: (text, "v = " + text)},
-        {"spike": text},
-        {"output": text},
-        {"parameters": ((text, "decay"),)},
-        {"inputs": (text,)},
-    ):
+    for changes in ({part: (text, "v = " + text)}, {"spike": text}, {"output": text}):
         definition = replace(VALID, **changes)
         try:
             read(definition)
@@ -257,7 +238,5 @@ def test_no_text_raises_anything_else(text: str, part: str) -> None:
 
 def text_at(definition: Definition, place: Place) -> str:
     texts = getattr(definition, place.part) or ""
-    if isinstance(texts, str):
-        return texts
-    text = texts[place.index] if texts else ""
+    text = texts if isinstance(texts, str) else texts[place.index]
     return text if isinstance(text, str) else text[0]

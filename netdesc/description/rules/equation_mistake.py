@@ -43,6 +43,5 @@ def check(context: Context) -> Found:
 def _path(place: Place, definition: Definition) -> Parts:
     """Returns the path of a text from the neuron's section."""
     if place.part == "parameters":
-        names = [name for name, _ in definition.parameters]
-        return (place.part, *names[place.index : place.index + 1])
+        return place.part, definition.parameters[place.index][0]
     return (place.part,) if place.part in ("spike", "output") else (place.part, place.index)

@@ -12,6 +12,9 @@ from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import LEARNT_RANGES, MAX_LEVEL, RANGE_TEXT, OrRange
 from netdesc.sections import Section, field
 
+IDENTIFIER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+Identifier = Annotated[str, Field(pattern=IDENTIFIER_PATTERN, max_length=100)]
+Text = Annotated[str, Field(max_length=1000)]
 Number = OrRange[Annotated[float, Field(ge=-MAX_LEVEL, le=MAX_LEVEL)]]
 
 
@@ -39,29 +42,34 @@ class EquationNeuron(NeuronSection):
     source = "the document"
 
     type: Literal["equations"]
-    parameters: dict[str, EquationParameter] = field(
+    parameters: dict[Identifier, EquationParameter] = field(
         "Parameters by the names that equations have for them.",
         default={},
         example={"leak": {"kind": "decay", "value": 0.1}},
+        max_length=32,
     )
-    inputs: tuple[str, ...] = field(
-        "Names of one or two inputs, each with its own weights.", default=("x",), max_length=2
+    inputs: tuple[Identifier, ...] = field(
+        "Names of one or two inputs, each with its own weights.",
+        default=("x",),
+        min_length=1,
+        max_length=2,
     )
-    step: tuple[str, ...] = field(
-        "Equations of a step.", example=["v = decay(v, leak) + x"], min_length=1
+    step: tuple[Text, ...] = field(
+        "Equations of a step.", example=["v = decay(v, leak) + x"], min_length=1, max_length=64
     )
-    spike: str | None = field(
+    spike: Text | None = field(
         "Condition of a spike. With it, surrogate is required.", default=None, example="v > 1"
     )
-    output: str | None = field(
+    output: Text | None = field(
         "Value handed on in each step, before a reset, or with spike as its payload.",
         default=None,
         example="v",
     )
-    reset: tuple[str, ...] = field(
+    reset: tuple[Text, ...] = field(
         "Equations after a spike. They read what the states are before any of them.",
         default=(),
         example=["v = 0"],
+        max_length=64,
     )
 
     def values(self) -> dict[str, Any]:

@@ -66,8 +66,6 @@ class _DefinitionReader(Reader):
         self.spike = self._expression("spike", definition.spike)
         self.output = self._expression("output", definition.output)
         self.is_parsed = not self.mistakes
-        unread = {*definition.inputs} - names_read_by(definition)
-        self.unread_input = unread.pop() if len(unread) == 1 else None
         self.mistakes += missing_mistakes(definition)
         self._declare_names()
 

@@ -11,13 +11,14 @@ from netdesc.neurons.mistakes import Mistake, Part, Place
 
 MAX_DEPTH = 40
 
-_FOREIGN = re.compile(r"[^A-Za-z0-9_ .,()<>=!+*/%&|-]")
-_MEANT = {"−": "-", "–": "-", "·": "*", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "\xa0": " "}
+_FOREIGN = re.compile(r"&&|\|\||[^A-Za-z0-9_ .,()<>=!+*/-]")
+_MEANT = {
+    "−": "-", "–": "-", "·": "*", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "\xa0": " ",
+    "&": "and", "&&": "and", "|": "or", "||": "or",
+}  # fmt: skip
 _NUMBER_LIKE = re.compile(r"(?<![A-Za-z0-9_.])[.0-9](?:[eE][+-]|[A-Za-z0-9_.])*")
 _NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_WRONG_SIGN = re.compile(r"&&|\|\||(?<![<>=!])=(?!=)")
-_RIGHT_SIGN = {"&&": "and", "||": "or"}
-_AUGMENTED_ASSIGNMENT = re.compile(r" *([A-Za-z_]\w*) *([-+])= *([\w.]+|\w+\([^()]*\)) *")
+_ASSIGNMENT = re.compile(r"(?<![<>=!])=(?!=)")
 _EQUATION = re.compile(r" *(?P<state>[A-Za-z_][A-Za-z0-9_]*) *=(?!=)")
 
 
@@ -81,11 +82,7 @@ def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -
         place = source.span(*found.span("state"))
         return Equation(found["state"], place, source, parse(source, mistakes))
     form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
-    suggestion = None
-    if change := _AUGMENTED_ASSIGNMENT.fullmatch(text):
-        state, sign, by = change.groups()
-        suggestion = f"{state} = {state} {sign} {by}"
-    mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form, suggestion))
+    mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form))
     return None
 
 
@@ -109,9 +106,9 @@ def _tree(source: Source) -> ast.expr | Mistake:
         if _depth(tree) <= MAX_DEPTH:
             return tree
     except SyntaxError as error:
-        if sign := _WRONG_SIGN.search(source.text, source.start):
-            message = f"'{sign.group()}' is not allowed: write 'and', 'or', '>' or '>='."
-            return Mistake(source.span(*sign.span()), message, _RIGHT_SIGN.get(sign.group()))
+        if sign := _ASSIGNMENT.search(source.text, source.start):
+            message = "'=' is not allowed: write '>' or '>='."
+            return Mistake(source.span(*sign.span()), message)
         return Mistake(_syntax_place(source, error), f"This is not an expression: {error.msg}.")
     except (RecursionError, MemoryError):
         pass  # deeper than Python reads
@@ -137,7 +134,7 @@ def _text_mistake(source: Source) -> Mistake | None:
     """Returns what is wrong with single characters or numbers of a text."""
     foreign = _FOREIGN.search(source.text)
     if foreign is not None:
-        message = f"The character {foreign.group()!r} is not allowed in an equation."
+        message = f"{foreign.group()!r} is not allowed in an equation."
         return Mistake(source.span(*foreign.span()), message, _MEANT.get(foreign.group()))
     for each in _NUMBER_LIKE.finditer(source.text):
         if _NUMBER.fullmatch(each.group()) is None:

@@ -7,9 +7,8 @@ None, too. So each mistake of a text is reported, and none is reported twice.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial, reduce
-from itertools import pairwise
 from typing import ClassVar, cast
 
 from netdesc.neurons.expressions import Expression, constant, make, scale
@@ -39,8 +38,6 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
 _REFUSED: dict[type[ast.AST], str] = {
     ast.Div: "There is no division: write scaled(state, 0.5) for half a state.",
     ast.Pow: "There is no power: a state times a state has no defined rounding.",
-    ast.BitAnd: "'&' is not allowed: write 'and'.",
-    ast.BitOr: "'|' is not allowed: write 'or'.",
     ast.Not: "There is no 'not': turn the comparison round.",
     ast.Eq: "There is no '==': write 'a >= b and a <= b'.",
     ast.NotEq: "There is no '!=': write 'a > b or a < b'.",
@@ -64,8 +61,6 @@ class Reader:
 
     source: Source
     """The text that is read."""
-    unread_input: str | None
-    """The only input that no text reads, so that a letter may stand for it by mistake."""
 
     def __init__(self, unit_bits: int, calls: Mapping[str, Callable[[ast.Call], Operand]]) -> None:
         self.values: dict[str, Expression] = {}
@@ -164,11 +159,10 @@ class Reader:
         if name in ARGUMENTS:
             return self.fail(node, f"'{name}' is a function: write {signature(name)}.")
         message = (
-            f"'{name}' is neither a state nor a parameter nor an input. "
-            f"A state needs an equation, '{name} = …', in step."
+            f"'{name}' is neither a state nor a parameter nor an input: there are "
+            f"{', '.join(known)}. A state needs an equation, '{name} = …', in step."
         )
-        meant = closest(name, known)
-        return self.fail(node, message, meant or (self.unread_input if len(name) == 1 else None))
+        return self.fail(node, message, closest(name, known))
 
     def _call(self, node: ast.Call) -> Operand:
         called = node.func
@@ -222,21 +216,14 @@ class Reader:
 
     def _compare(self, node: ast.Compare) -> Operand:
         if len(node.ops) > 1:
-            message = "A comparison compares two values."
-            return self.fail(node, message, " and ".join(self._neighbours(node)))
+            message = "A comparison compares two values: join two of them by 'and'."
+            return self.fail(node, message)
         operation = _COMPARISONS.get(type(node.ops[0]))
         if operation is None:
             message = _REFUSED.get(type(node.ops[0]), "This comparison is not allowed.")
             return self.fail(node, message)
         compared = self.read_alike(node.left, node.comparators[0])
         return None if compared is None else make(operation, *compared)
-
-    def _neighbours(self, node: ast.Compare) -> Iterator[str]:
-        """Returns the comparisons of neighbours in a chain, as a user writes them."""
-        for a, b in pairwise([node.left, *node.comparators]):
-            start, end = self.source.place(a).end_column, self.source.place(b).column
-            sign = self.source.text[start:end].strip(" ()")
-            yield f"{self.source.text_of(a)} {sign} {self.source.text_of(b)}"
 
     def _binary(self, node: ast.BinOp) -> Operand:
         if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):

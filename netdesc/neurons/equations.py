@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import keyword
 from collections.abc import Sequence
 from functools import partial, reduce
 from itertools import islice
@@ -20,7 +19,6 @@ from netdesc.neurons.expressions import (
     where,
     with_gradient,
 )
-from netdesc.neurons.functions import ARGUMENTS
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
 from netdesc.neurons.names import declared_mistakes, missing_mistakes, state_mistakes
 from netdesc.neurons.neuron import Neuron, NormPlaces
@@ -28,7 +26,7 @@ from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import Equation, Source, parse, parse_equation
 from netdesc.neurons.reader import Operand, Reader, complete
 from netdesc.neurons.surrogates import Pairs, SurrogateGradient, phase_condition
-from netdesc.neurons.usage import names_read_by, norm_mistakes, unread_mistakes
+from netdesc.neurons.usage import norm_mistakes, unread_mistakes
 
 _TYPES: dict[ParameterKind, Type] = {
     "decay": SHARE,
@@ -65,7 +63,6 @@ class _DefinitionReader(Reader):
         self.reset = self._equations("reset", definition.reset)
         self.spike = self._expression("spike", definition.spike)
         self.output = self._expression("output", definition.output)
-        self.is_parsed = not self.mistakes
         self.mistakes += missing_mistakes(definition)
         self._declare_names()
 
@@ -232,12 +229,8 @@ class _DefinitionReader(Reader):
         for place in islice(self.places.values(), MAX_EXPRESSIONS, MAX_EXPRESSIONS + 1):
             message = f"This is one expression too many; at most {MAX_EXPRESSIONS} are allowed."
             self.mistakes.append(Mistake(place, message))
-        known = {*self.values, *ARGUMENTS, *keyword.kwlist, "spike"}
-        are_known = names_read_by(self.definition) <= known
-        if self.is_parsed and are_known and (self.spike or self.output) and self.step:
-            places = {each.place for each in self.mistakes}
-            unread = unread_mistakes(self.definition, equations)
-            self.mistakes += [each for each in unread if each.place not in places]
+        if not self.mistakes:  # a mistake may be the reason why nothing reads a name
+            self.mistakes += unread_mistakes(self.definition, equations)
 
 
 def _leaf(operation: str, name: str) -> Expression:

@@ -46,12 +46,10 @@ def unread_mistakes(definition: Definition, equations: Sequence[Equation]) -> It
     """
     results = names_in(definition.spike or "", definition.output or "")
     live = names_behind(results, (each.source.text for each in equations))
-    reported = {name for name, _ in declared(definition)}
-    for each in equations:
-        if each.state not in live and each.state not in reported:
-            message = f"Nothing reads the state '{each.state}': spike and output do not need it."
-            yield Mistake(each.state_place, message)
-            reported.add(each.state)
+    first_places = {each.state: each.state_place for each in reversed(equations)}
+    for state in first_places.keys() - live:
+        message = f"Nothing reads the state '{state}': spike and output do not need it."
+        yield Mistake(first_places[state], message)
     read = live | names_in(*(each.source.expression for each in equations))
     for name, place in declared(definition):
         if name not in read:

@@ -88,6 +88,8 @@ class SynapticNode(LayerNode):
 
     section: SynapticSection
     neuron: NeuronSection
+    module: str = "synapse"
+    """The name of the synapses in the layer's state dict."""
 
     @property
     def neuron_name(self) -> str:
@@ -129,9 +131,8 @@ class SynapticNode(LayerNode):
         section, shape = self.section.recurrent_synapses, self.output_shape
         if section is None:
             return None
-        return RecurrentNode(
-            section, (self.name,), shape, shape, self.steps, self.step_ms, self.neuron
-        )
+        inputs, time = (self.name,), (self.steps, self.step_ms)
+        return SynapticNode(section, inputs, shape, shape, *time, self.neuron, "recurrent")
 
     @property
     def weight_shape(self) -> Shape:
@@ -141,7 +142,8 @@ class SynapticNode(LayerNode):
     @property
     def weight_names(self) -> tuple[str, ...]:
         """The names of the weights in the layer's state dict, one for each input of the neurons."""
-        return WEIGHT_NAMES[len(self.neuron.definition().inputs)]
+        names = WEIGHT_NAMES[len(self.neuron.definition().inputs)]
+        return tuple(name.replace("synapse", self.module) for name in names)
 
     @property
     def synapses(self) -> int:
@@ -193,16 +195,6 @@ class SynapticNode(LayerNode):
         learns = bool(self.neuron.learn) or self.section.learns_bias
         program = compile_neuron(self.neuron.definition(), learns)
         return len(program.forward.stored) + 2
-
-
-@dataclass(frozen=True, slots=True)
-class RecurrentNode(SynapticNode):
-    """The trained synapses from a layer's own outputs to its neurons, seen as a dense layer."""
-
-    @property
-    def weight_names(self) -> tuple[str, ...]:
-        names = WEIGHT_NAMES[len(self.neuron.definition().inputs)]
-        return tuple(name.replace("synapse", "recurrent") for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +277,15 @@ class Graph:
         found = [self.output, *map(self.signal_of, self.losses)]
         found += [each for one in self.regularizers for each in self.regularized(one)]
         return list(dict.fromkeys(found))
+
+    @property
+    def needed_names(self) -> set[str]:
+        """The layers that losses read, and all on which they depend; INPUT if one reads it."""
+        needed = {name for name, _ in self.signals}
+        for layer in reversed(self.layers):
+            if layer.name in needed:
+                needed.update(layer.inputs)
+        return needed
 
     @property
     def read_by_state(self) -> set[str]:

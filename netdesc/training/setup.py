@@ -12,7 +12,6 @@ from netdesc.description import Description
 from netdesc.description.models import Training
 from netdesc.description.models.augmentation import Augmentation
 from netdesc.graph import Graph, build_graph
-from netdesc.graph.dependencies import needed_for_output
 from netdesc.kernels.engine import engine_for
 from netdesc.losses import Classifier, TotalLoss, build_classifier, build_loss
 from netdesc.modules import Network, build
@@ -99,7 +98,7 @@ def prepare(
     if check_memory:
         require_memory(graph, training, len(splits.train), device)
     network = build(graph, seed=training.seed)
-    needed = needed_for_output(graph)
+    needed = graph.needed_names
     if not any(layer.name in needed for layer in graph.neuron_layers):
         raise TrainingError(
             "the output of this network depends on no weights, so there is nothing to train: its "

@@ -15,7 +15,7 @@ from netdesc.description.models.layers.convolution import (
     Upsample,
 )
 from netdesc.description.models.layers.dense import Dense
-from netdesc.description.models.layers.fields import AxonalDelay, Mask, Quantization
+from netdesc.description.models.layers.fields import AxonalDelay, Mask
 from netdesc.description.models.layers.neurons import Neurons
 from netdesc.description.models.layers.pools import (
     AveragePool,
@@ -23,7 +23,7 @@ from netdesc.description.models.layers.pools import (
     PopulationAverage,
     TimeDecimation,
 )
-from netdesc.description.models.layers.recurrent import Recurrent, RecurrentSection, WinnerTakeAll
+from netdesc.description.models.layers.recurrent import Recurrent, WinnerTakeAll
 from netdesc.description.models.layers.views import Concat, Delay, Flatten, Reshape
 
 __all__ = [
@@ -42,9 +42,7 @@ __all__ = [
     "MaxPool",
     "Neurons",
     "PopulationAverage",
-    "Quantization",
     "Recurrent",
-    "RecurrentSection",
     "Reshape",
     "Shape",
     "ShapeError",

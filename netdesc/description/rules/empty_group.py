@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from netdesc.description.models import Layer, SynapticSection
+from netdesc.description.models.layers import LayerSection, SynapticSection
 from netdesc.description.models.training import ParameterKind
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.neurons.models import NeuronSection
@@ -38,13 +38,15 @@ def check(context: Context) -> Found:
         left -= found
 
 
-def trained_kinds(layer: Layer, neuron: NeuronSection | None) -> Iterator[ParameterKind]:
+def trained_kinds(layer: LayerSection, neuron: NeuronSection | None) -> Iterator[ParameterKind]:
     """Yields the kinds of trained numbers that a layer has."""
-    if isinstance(layer, SynapticSection) and layer.trainable:
+    if not isinstance(layer, SynapticSection):
+        return
+    if layer.trainable:
         yield "weights"
-    if isinstance(layer, SynapticSection) and layer.learns_bias:
+    if layer.learns_bias:
         yield "biases"
-    if getattr(getattr(layer, "delay", None), "learn", False):
+    if layer.delay is not None and layer.delay.learn:
         yield "delays"
     kinds = {} if neuron is None else neuron.value_kinds()
     for name in () if neuron is None else neuron.learn:

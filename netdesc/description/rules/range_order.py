@@ -19,14 +19,12 @@ def check(context: Context) -> Found:
     Swap the two ends, or write the smallest and the largest value of data into data.range.
     """
     for each in context.neuron_parameters():
-        match each.value:
-            case (low, high) if low > high:
-                message = f"the range of {each.name} goes from {low:g} down to {high:g}"
-                related = (RelatedPath((*each.parts, 1), "the high end"),)
-                hint = f"write [{high:g}, {low:g}]"
-                yield RuleDiagnostic((*each.parts, 0), message, hint=hint, related=related)
-            case _:
-                pass
+        if isinstance(each.value, tuple) and each.value[0] > each.value[1]:
+            low, high = each.value
+            message = f"the range of {each.name} goes from {low:g} down to {high:g}"
+            related = (RelatedPath((*each.parts, 1), "the high end"),)
+            hint = f"write [{high:g}, {low:g}]"
+            yield RuleDiagnostic((*each.parts, 0), message, hint=hint, related=related)
     data = context.document.data
     if not isinstance(data, ValueData):
         return

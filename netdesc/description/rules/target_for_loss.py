@@ -1,6 +1,6 @@
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import Arrays, OneLoss, SpikeFiles
+from netdesc.description.models import Arrays, EventFolders, Idx, OneLoss, Pair, SpikeFiles, Tonic
 from netdesc.description.models.arrays import LEARNT_FROM
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
@@ -39,26 +39,20 @@ def check(context: Context) -> Found:
             )
             return
     data = context.document.data
-    if isinstance(data, Arrays):
-        yield from _check_arrays(parts, loss, data)
-        return
-    if data is not None and not isinstance(data, SpikeFiles) and loss.learns_from != "labels":
+    if isinstance(data, SpikeFiles):
+        yield from _check_pairs(parts, loss, list(context.pairs()))
+    elif data is not None:
+        yield from _check_data(parts, loss, data)
+
+
+def _check_pairs(parts: Parts, loss: OneLoss, pairs: list[tuple[Parts, Pair]]) -> Found:
+    if loss.learns_from in ("target values", "multi-hot labels"):
         yield RuleDiagnostic(
             (*parts, "type"),
-            f"{loss.type} learns from {loss.learns_from}, and data of {data.type} have labels",
-            hint=f"use {_LOSSES['labels']}",
-            related=(RelatedPath(("data", "type"), "labels"),),
+            f"{loss.type} learns from {loss.learns_from}, and event files hold spikes or a label",
+            hint=f'use spike_time, or data of the type "arrays" with {_field_of(loss)}',
+            related=(RelatedPath(("data", "type"), "samples of event files"),),
         )
-    pairs = list(context.pairs())
-    if loss.learns_from in ("target values", "multi-hot labels"):
-        if pairs:
-            yield RuleDiagnostic(
-                (*parts, "type"),
-                f"{loss.type} learns from {loss.learns_from}, and event files hold spikes or a "
-                "label",
-                hint=f'use spike_time, or data of the type "arrays" with {_field_of(loss)}',
-                related=(RelatedPath(("data", "type"), "samples of event files"),),
-            )
         return
     learns_from_targets = loss.learns_from == "target spikes"
     needed, other = ("target", "label") if learns_from_targets else ("label", "target")
@@ -84,19 +78,19 @@ def _field_of(loss: OneLoss) -> str:
     return next(f'"{field}"' for field, each in LEARNT_FROM.items() if loss.learns_from in each)
 
 
-def _check_arrays(parts: Parts, loss: OneLoss, data: Arrays) -> Found:
-    field, _ = data.goal
+def _check_data(parts: Parts, loss: OneLoss, data: Arrays | Idx | EventFolders | Tonic) -> Found:
+    field = data.goal[0] if isinstance(data, Arrays) else "labels"
     if loss.learns_from in LEARNT_FROM[field]:
         return
     found = "targets" if field == "targets" else LEARNT_FROM[field][0]
     hint = f"use {' or '.join(_LOSSES[each] for each in LEARNT_FROM[field])}"
     if loss.learns_from == "labels":
         hint += f', or remove "{field}" from data'
-    elif field == "labels":
+    elif field == "labels" and isinstance(data, Arrays):
         hint += f", or add {_field_of(loss)} to data: the array with the {loss.learns_from}"
     yield RuleDiagnostic(
         (*parts, "type"),
-        f"{loss.type} learns from {loss.learns_from}, and the samples of arrays have {found}",
+        f"{loss.type} learns from {loss.learns_from}, and the samples of {data.type} have {found}",
         hint=hint,
         related=(RelatedPath(("data", "type" if field == "labels" else field), found),),
     )

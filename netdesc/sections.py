@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.fields import FieldInfo
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 """Pattern of the names of neurons and layers. Parameter names and file paths contain them."""
@@ -100,6 +101,11 @@ def field(
     return Field(default=default, description=described, json_schema_extra=extra, **limits)
 
 
+def extra(info: FieldInfo) -> dict[str, Any]:
+    """Returns what ``field`` notes of a field: ``x-text``, ``x-unit``, ``x-example``, …"""
+    return cast("dict[str, Any]", info.json_schema_extra or {})
+
+
 def form_tag(value: object) -> str:
     """Returns the tag by which pydantic chooses a union's member: <list>, <object> or <plain>."""
     if isinstance(value, list | tuple):
@@ -107,3 +113,10 @@ def form_tag(value: object) -> str:
     if isinstance(value, Mapping | BaseModel):
         return "<object>"
     return "<plain>"
+
+
+N = TypeVar("N")
+OrPair = Annotated[
+    Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
+]
+"""A number of the type N, or two of them: the range [low, high] or [height, width]."""

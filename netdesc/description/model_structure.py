@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, member, members
 from netdesc.description.models import Document
-from netdesc.sections import Section
+from netdesc.sections import Section, extra
 
 Model = type[Section]
 
@@ -87,11 +87,6 @@ def type_names(model: Model) -> tuple[str, ...]:
     """Returns the allowed values of ``type`` in a model; empty if it has no ``type``."""
     info = model.model_fields.get("type")
     return tuple(get_args(info.annotation)) if info is not None else ()
-
-
-def extra(info: FieldInfo) -> dict[str, Any]:
-    """Returns what ``sections.field`` notes of a field: ``x-text``, ``x-unit``, ``x-example``, …"""
-    return cast("dict[str, Any]", info.json_schema_extra or {})
 
 
 def example(info: FieldInfo) -> Any:

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar, Literal, cast
 
-from pydantic.fields import FieldInfo
-
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.fields import Surrogate, TauGrad, TauGradSchedule
-from netdesc.sections import Section, field
+from netdesc.sections import Section, extra, field
 
 Line = tuple[str, str]
 """An equation, and a sentence that says what it does."""
@@ -28,11 +26,6 @@ class Equations:
     spike: Line | None = None
     reset: tuple[Line, ...] = ()
     output: Line | None = None
-
-
-def _extra(info: FieldInfo) -> dict[str, Any]:
-    """Returns what ``field`` and ``parameter_field`` know of a field."""
-    return cast("dict[str, Any]", info.json_schema_extra or {})
 
 
 class NeuronSection(Section):
@@ -110,11 +103,11 @@ class NeuronSection(Section):
         """Lists what can be learnt in the field ``learn``."""
         super().__pydantic_init_subclass__()
         known = cls.__pydantic_fields__
-        names = [name for name, info in known.items() if _extra(info).get("x-learnt-range")]
+        names = [name for name, info in known.items() if extra(info).get("x-learnt-range")]
         if names:
             learn = copy(known["learn"])
             learn.annotation = tuple[Literal[*names], ...]
-            learn.json_schema_extra = cast("Any", _extra(learn) | {"x-example": names[-1:]})
+            learn.json_schema_extra = cast("Any", extra(learn) | {"x-example": names[-1:]})
             known["learn"] = learn
 
     def equations(self) -> Equations:
@@ -127,18 +120,18 @@ class NeuronSection(Section):
         A parameter that is null does not occur in the equations.
         """
         known = type(self).model_fields.items()
-        values = {name: getattr(self, name) for name, info in known if "x-kind" in _extra(info)}
+        values = {name: getattr(self, name) for name, info in known if "x-kind" in extra(info)}
         return {name: value for name, value in values.items() if value is not None}
 
     def learnable(self) -> dict[str, tuple[float, float]]:
         """Maps the parameters of ``values`` that can be learnt to the ranges of learnt values."""
         known = type(self).model_fields
-        ranges = {name: _extra(known[name])["x-learnt-range"] for name in self.values()}
+        ranges = {name: extra(known[name])["x-learnt-range"] for name in self.values()}
         return {name: bounds for name, bounds in ranges.items() if bounds is not None}
 
     def value_kinds(self) -> dict[str, ParameterKind]:
         """Maps the parameters of ``values`` to their kinds."""
-        return {name: _extra(type(self).model_fields[name])["x-kind"] for name in self.values()}
+        return {name: extra(type(self).model_fields[name])["x-kind"] for name in self.values()}
 
     def value_path(self, name: str) -> tuple[str, ...]:
         """Returns the path from this section to a parameter of ``values``."""

@@ -9,13 +9,13 @@ from pydantic import Field
 
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.base import Equations, NeuronSection
-from netdesc.neurons.models.fields import LEARNT_RANGES, MAX_LEVEL, RANGE_TEXT, OrRange
-from netdesc.sections import Section, field
+from netdesc.neurons.models.fields import LEARNT_RANGES, MAX_LEVEL, RANGE_TEXT
+from netdesc.sections import OrPair, Section, field
 
 IDENTIFIER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Identifier = Annotated[str, Field(pattern=IDENTIFIER_PATTERN, max_length=100)]
 Text = Annotated[str, Field(max_length=1000)]
-Number = OrRange[Annotated[float, Field(ge=-MAX_LEVEL, le=MAX_LEVEL)]]
+Number = OrPair[Annotated[float, Field(ge=-MAX_LEVEL, le=MAX_LEVEL)]]
 
 
 class EquationParameter(Section):

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.neurons.definition import ParameterKind, SurrogateShape
 from netdesc.neurons.expressions import PARAMETER_LIMIT
 from netdesc.neurons.operations import STATE_UNIT
-from netdesc.sections import Section, field, form_tag
+from netdesc.sections import OrPair, Section, field, form_tag
 
 MAX_LEVEL = PARAMETER_LIMIT // STATE_UNIT
 """The largest threshold or other level of neurons, in threshold units. No state of a device, and no
 state of training that is of use, reaches it."""
 
-N = TypeVar("N")
-OrRange = Annotated[
-    Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
-]
-"""A number of the type N, or the range [low, high] of one."""
-
-Decay = OrRange[Annotated[float, Field(ge=0, le=1)]]
-Threshold = OrRange[Annotated[float, Field(ge=0, le=MAX_LEVEL)]]
+Decay = OrPair[Annotated[float, Field(ge=0, le=1)]]
+Threshold = OrPair[Annotated[float, Field(ge=0, le=MAX_LEVEL)]]
 
 RANGE_TEXT = " With per_channel also [low, high], from which each neuron draws its own."
 

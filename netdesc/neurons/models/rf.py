@@ -14,13 +14,13 @@ from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.fields import (
     RANGE_TEXT,
     Decay,
-    OrRange,
     Threshold,
     parameter_field,
     threshold_field,
 )
+from netdesc.sections import OrPair
 
-Period = OrRange[Annotated[float, Field(ge=4)]]
+Period = OrPair[Annotated[float, Field(ge=4)]]
 
 PERIODS = 4.0, 2 * math.pi / math.asin(1 / 4096)
 DECAYS = 1 / 4096, 1.0

@@ -9,8 +9,8 @@ from pydantic import Field
 from netdesc.neurons.expressions import PARAMETER_LIMIT
 from netdesc.neurons.models.base import Equations, NeuronSection
 from netdesc.neurons.models.delta import CUMULATIVE_TEXT, SENT, hold
-from netdesc.neurons.models.fields import OrRange, threshold_field
-from netdesc.sections import field
+from netdesc.neurons.models.fields import threshold_field
+from netdesc.sections import OrPair, field
 
 UNIT_BITS = 18
 MAX_DIFFERENCE = PARAMETER_LIMIT >> UNIT_BITS
@@ -31,7 +31,7 @@ class SigmaDelta(NeuronSection):
     source = "lava-dl, slayer.neuron.sigma_delta; lava.proc.sdn.SigmaDelta"
 
     type: Literal["sigma_delta"]
-    threshold: OrRange[Annotated[float, Field(ge=0, le=MAX_DIFFERENCE)]] = threshold_field(
+    threshold: OrPair[Annotated[float, Field(ge=0, le=MAX_DIFFERENCE)]] = threshold_field(
         "Difference that is handed on; 0 hands on all.", learnt_range=None
     )
     activation: Literal["relu", "identity"] = field(

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from netdesc.description.models.layers.base import Shape, ShapeError
-from netdesc.sections import form_tag
-
-N = TypeVar("N")
-PerAxis = Annotated[
-    Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
-]
-"""A number for height and width, or [height, width]."""
+from netdesc.sections import OrPair
 
 SingleCount = Annotated[int, Field(ge=1, le=1 << 16)]
-Count = PerAxis[SingleCount]
-CountOrZero = PerAxis[Annotated[int, Field(ge=0, le=1 << 16)]]
+Count = OrPair[SingleCount]
+CountOrZero = OrPair[Annotated[int, Field(ge=0, le=1 << 16)]]
 
 Pair = tuple[int, int]
 

@@ -70,7 +70,6 @@ class LayerNode:
 
     @property
     def parameters(self) -> int:
-        """The number of trained parameters."""
         return 0
 
 
@@ -258,17 +257,14 @@ class Graph:
         return [layer for layer in self.layers if isinstance(layer, SynapticNode)]
 
     def signal_of(self, loss: Loss) -> Signal:
-        """Returns what a loss reads."""
         return loss.from_ or self.layers[-1].name, getattr(loss, "signal", OUTPUT)
 
     def regularized(self, regularizer: EventRate) -> list[Signal]:
-        """Returns the outputs that a regularizer reads."""
         names = regularizer.layers or [layer.name for layer in self.neuron_layers]
         return [(name, OUTPUT) for name in names]
 
     @property
     def output(self) -> Signal:
-        """The output of the last layer."""
         return self.layers[-1].name, OUTPUT
 
     @property

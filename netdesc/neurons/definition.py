@@ -55,7 +55,6 @@ class Definition:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Returns the definition that ``to_text`` wrote."""
         fields = json.loads(text)
         fields["parameters"] = map(tuple, fields["parameters"])
         lists = ("parameters", "step", "reset", "inputs", "wrapped")

@@ -37,17 +37,14 @@ class Source:
         return cls(part, index, text, len(text) - len(text[column:].lstrip(" ")))
 
     def span(self, column: int, end_column: int) -> Place:
-        """Returns the place of the characters from ``column`` up to ``end_column``."""
         return Place(self.part, self.index, column, end_column)
 
     @property
     def expression(self) -> str:
-        """The text of the expression."""
         return self.text[self.start :]
 
     @property
     def expression_place(self) -> Place:
-        """The place of the expression."""
         return self.span(self.start, max(self.start, len(self.text.rstrip())))
 
     def place(self, node: ast.expr) -> Place:

@@ -129,15 +129,11 @@ class Reader:
 
     def has_arguments(self, node: ast.Call, name: str) -> bool:
         """Returns whether a call has its number of arguments; notes a mistake if not."""
-        if node.keywords or any(isinstance(each, ast.Starred) for each in node.args):
-            self.fail(node, f"Arguments have no names and no stars here: {signature(name)}.")
-            return False
-        count, number = len(ARGUMENTS[name]), len(node.args)
-        if number != count:
-            plural = "argument" if count == 1 else "arguments"
-            self.fail(node, f"{signature(name)} takes {count} {plural}, and has {number} here.")
-            return False
-        return True
+        is_plain = not node.keywords and not any(isinstance(a, ast.Starred) for a in node.args)
+        if is_plain and len(node.args) == len(ARGUMENTS[name]):
+            return True
+        self.fail(node, f"Write {signature(name)}, with a value for each argument and no names.")
+        return False
 
     def _constant(self, node: ast.Constant) -> Operand:
         if type(node.value) not in (int, float):
@@ -170,9 +166,10 @@ class Reader:
             return self.fail(node, "Only functions are called. Write '*' for a product.")
         name = called.id
         if name not in ARGUMENTS:
-            if name in self.values:
-                return self.fail(called, f"'{name}' is not a function. Write '*' for a product.")
-            message = f"There is no function '{name}'. There are {', '.join(sorted(ARGUMENTS))}."
+            message = (
+                f"'{name}' is not a function: there are {', '.join(sorted(ARGUMENTS))}. Write '*' "
+                "for a product."
+            )
             return self.fail(called, message, closest(name, ARGUMENTS))
         if not self.has_arguments(node, name):
             return None
@@ -189,12 +186,9 @@ class Reader:
 
     def _argument(self, node: ast.expr, kind: ArgumentKind) -> Expression | None:
         value = self.read(node)
-        bounds = _BOUNDS.get(kind)
-        if bounds is None:
+        if kind not in _BOUNDS:
             return self.of_type(node, value, BOOL if kind is ArgumentKind.CONDITION else GRID)
-        low, high = bounds
-        if isinstance(value, Expression) and value.type is not SHARE:
-            return self.fail(node, f"This must be {kind.value}, and is {_a(value)}.")
+        low, high = _BOUNDS[kind]
         if isinstance(value, float) and not low <= value <= high:
             return self.fail(node, f"This must be {kind.value}.")
         return self.of_type(node, value, SHARE)

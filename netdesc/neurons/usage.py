@@ -65,12 +65,10 @@ def norm_mistakes(
     on states alone whose equations stand before it.
     """
     first = [each.source.text for each in step if each.source.index < place.index]
-    reasons = {
-        each.state: f"'{each.state}', whose equation does not stand before it"
-        for each in step
-        if each.source.index >= place.index
-    }
-    reasons |= {each.state: f"'{each.state}', which is reset" for each in reset}
-    reasons["spike"] = "whether the neuron fired"
-    if late := sorted(names_behind(names_in(argument), first) & reasons.keys()):
-        yield Mistake(place, f"The norm cannot depend on {reasons[late[0]]}.")
+    late = {each.state for each in step if each.source.index >= place.index}
+    late |= {each.state for each in reset} | {"spike"}
+    if found := names_behind(names_in(argument), first) & late:
+        message = (
+            f"The norm sees all steps before '{min(found)}' is known, and cannot depend on it."
+        )
+        yield Mistake(place, message)

@@ -99,5 +99,4 @@ class SpikeFiles(Section):
 
     @property
     def parts(self) -> dict[str, tuple[Pair, ...]]:
-        """The samples by part: train, validation and test."""
         return {name: getattr(self, name) for name in PARTS}

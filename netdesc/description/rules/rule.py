@@ -108,7 +108,6 @@ class Context:
                 yield ("layers", index, "neuron"), layer.neuron
 
     def neuron_parameters(self) -> Iterator[NeuronParameter]:
-        """Yields every parameter of every neuron."""
         for parts, neuron in self.neurons():
             kinds = neuron.value_kinds()
             for name, value in neuron.values().items():

@@ -90,7 +90,7 @@ class Derivation:
             if (a, False) in known:
                 expressed[a] = known[a, False]
             elif expressed.keys() >= {*a.arguments}:
-                expressed[a] = _remake(a, *(expressed[each] for each in a.arguments))
+                expressed[a] = remake(a, *(expressed[each] for each in a.arguments))
         return [expressed[root] for root in self._roots]
 
     def _known_at_first(self, stored: Stored) -> dict[_Value, Expression]:
@@ -130,11 +130,7 @@ _OF_FORWARD_STEP = ("state", "fired_before", "input")
 
 
 def _without_gradient(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
-    return arguments[0] if a.operation == "with_gradient" else remake(a, arguments)
-
-
-def _remake(a: Expression, *arguments: Expression) -> Expression:
-    return remake(a, arguments)
+    return arguments[0] if a.operation == "with_gradient" else remake(a, *arguments)
 
 
 def _list_operation_rules(step: list[Expression]) -> Iterable[_Rule]:
@@ -146,7 +142,7 @@ def _list_operation_rules(step: list[Expression]) -> Iterable[_Rule]:
         if a.is_invariant or not a.arguments or a.type is REAL:
             continue
         arguments = tuple((each, is_before) for each in a.arguments)
-        yield (a, is_before), arguments, partial(_remake, a)
+        yield (a, is_before), arguments, partial(remake, a)
         for index, solve in enumerate(_SOLUTIONS.get(a.operation, ())):
             others = arguments[:index] + arguments[index + 1 :]
             yield arguments[index], ((a, is_before), *others), solve

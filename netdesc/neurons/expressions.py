@@ -247,7 +247,7 @@ def with_gradient(a: Expression, *pairs: Expression) -> Expression:
     return expression("with_gradient", a, *pairs, type=a.type)
 
 
-def remake(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
+def remake(a: Expression, *arguments: Expression) -> Expression:
     """Returns the operation of ``a`` with other arguments, simplified. A leaf stays."""
     if arguments == a.arguments:
         return a

@@ -98,9 +98,9 @@ def hold_in_32_bits(neuron: Neuron) -> Neuron:
     def change(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
         if a.operation == "saturate" and _reach(ranges[arguments[0]]) <= STATE_LIMIT:
             return arguments[0]
-        made = remake(a, arguments)
+        made = remake(a, *arguments)
         if _reach(ranges[made]) > MAX_INT:
-            made = remake(a, tuple(map(saturated, arguments)))
+            made = remake(a, *map(saturated, arguments))
             if _reach(ranges[made]) > MAX_INT:
                 too_large.append(a)
                 ranges.intervals[made] = (-MAX_INT, MAX_INT)

@@ -23,7 +23,7 @@ from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
 from netdesc.neurons.names import declared_mistakes, missing_mistakes, state_mistakes
 from netdesc.neurons.neuron import Neuron, NormPlaces
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
-from netdesc.neurons.parser import Equation, Source, parse, parse_equation
+from netdesc.neurons.parser import Equation, Source, parse_equation
 from netdesc.neurons.reader import Operand, Reader, complete
 from netdesc.neurons.surrogates import Pairs, SurrogateGradient, phase_condition
 from netdesc.neurons.usage import norm_mistakes, unread_mistakes
@@ -61,20 +61,22 @@ class _DefinitionReader(Reader):
         self.surrogate = SurrogateGradient(definition.surrogate, definition.unit_bits)
         self.step = self._equations("step", definition.step)
         self.reset = self._equations("reset", definition.reset)
-        self.spike = self._expression("spike", definition.spike)
-        self.output = self._expression("output", definition.output)
         self.mistakes += missing_mistakes(definition)
         self._declare_names()
 
     def neuron(self) -> Neuron:
         """Returns the neuron, or raises EquationError."""
+        spike_text, output_text = self.definition.spike, self.definition.output
         for each in self.step:
-            value = self.read_text(each.source, each.tree, GRID)
+            value = self.read_text(each.source, GRID)
             if value is not None and each.state in self.values_before:
                 self.values[each.state] = make("saturate", value)
         before_reset = {state: self.values[state] for state in self.values_before}
-        spike = self.spike and self._spike(*self.spike)
-        output = self.output and self.read_text(*self.output, GRID)
+        spike = output = None
+        if spike_text is not None:
+            spike = self._spike(spike_text)
+        if output_text is not None:
+            output = self.read_text(Source.of("output", 0, output_text), GRID)
         after = self._after_reset(before_reset, spike)
         if self.definition.signal is not None and spike is not None:
             # Without a spike to hand on, a state remembers whether the neuron fired.
@@ -101,13 +103,6 @@ class _DefinitionReader(Reader):
         parsed = (parse_equation(part, at, text, self.mistakes) for at, text in enumerate(texts))
         return [each for each in parsed if each is not None]
 
-    def _expression(self, part: Part, text: str | None) -> tuple[Source, ast.expr] | None:
-        if text is None:
-            return None
-        source = Source.of(part, 0, text)
-        tree = parse(source, self.mistakes)
-        return tree and (source, tree)
-
     def _declare_names(self) -> None:
         self.values |= {name: _leaf("input", name) for name in self.definition.inputs}
         for name, kind in self.definition.parameters:
@@ -120,9 +115,11 @@ class _DefinitionReader(Reader):
         }
         self.values |= self.values_before
 
-    def _spike(self, source: Source, tree: ast.expr) -> Expression | None:
+    def _spike(self, text: str) -> Expression | None:
         """Returns the spike: a comparison or a phase, and conditions joined to it by ``and``."""
-        self.source = source
+        tree = self.parse(Source.of("spike", 0, text))
+        if tree is None:
+            return None
         first, *further = _terms(tree)
         fires = self._first_term(first)
         conditions = complete([self.read_as(each, BOOL) for each in further])
@@ -204,7 +201,7 @@ class _DefinitionReader(Reader):
     ) -> dict[str, Expression]:
         after = dict(before_reset)
         for each in self.reset:
-            value = self.read_text(each.source, each.tree, GRID)
+            value = self.read_text(each.source, GRID)
             if value is None or spike is None or each.state not in before_reset:
                 continue
             state = before_reset[each.state]

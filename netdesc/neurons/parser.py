@@ -61,23 +61,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """``state = expression``, parsed."""
+    """``state = expression``. ``source`` is that of the expression."""
 
     state: str
     state_place: Place
     source: Source
-    """Of the expression."""
-    tree: ast.expr | None
-    """None if the expression has a mistake."""
 
 
 def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -> Equation | None:
-    """Returns an equation, None if it is not known which state it has. Adds its mistakes."""
+    """Returns an equation. Returns None and adds a mistake if it assigns no state."""
     found = _EQUATION.match(text)
     source = Source.of(part, index, text, found.end() if found else 0)
     if found is not None:
-        place = source.span(*found.span("state"))
-        return Equation(found["state"], place, source, parse(source, mistakes))
+        return Equation(found["state"], source.span(*found.span("state")), source)
     form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
     mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form))
     return None

@@ -15,7 +15,7 @@ from netdesc.neurons.expressions import Expression, constant, make, scale
 from netdesc.neurons.functions import ARGUMENTS, FUNCTIONS, ArgumentKind, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
-from netdesc.neurons.parser import Source
+from netdesc.neurons.parser import Source, parse
 
 Operand = Expression | float | None
 """A number without a type yet; None after a mistake."""
@@ -72,9 +72,14 @@ class Reader:
         self._unit = 2**unit_bits
         self._calls = calls
 
-    def read_text(self, source: Source, tree: ast.expr | None, type: Type) -> Expression | None:
-        """Returns the value of a text, which must have a type. ``tree`` is None after a mistake."""
+    def parse(self, source: Source) -> ast.expr | None:
+        """Returns the tree of a text, whose parts are read from now on."""
         self.source = source
+        return parse(source, self.mistakes)
+
+    def read_text(self, source: Source, type: Type) -> Expression | None:
+        """Returns the value of a text, which must have a type."""
+        tree = self.parse(source)
         return tree and self.read_as(tree, type)
 
     def fail(self, node: ast.expr, message: str, suggestion: str | None = None) -> None:

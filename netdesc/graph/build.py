@@ -9,7 +9,6 @@ from netdesc.description.models import CrossEntropy, Document, SynapticSection
 from netdesc.description.models.loss import OUTPUT, window_steps
 from netdesc.description.shapes import wire
 from netdesc.graph.nodes import Classifier, Graph, LayerNode, SynapticNode
-from netdesc.neurons.models import NeuronSection
 
 
 def build_graph(document: Document) -> Graph:
@@ -30,7 +29,9 @@ def build_graph(document: Document) -> Graph:
         assert shape is not None, "a wiring without problems knows all shapes"
         assert output_shape is not None
         if isinstance(section, SynapticSection):
-            neuron = _neuron(document, section)
+            neuron = section.neuron_of(document.neurons)
+            if neuron is None:
+                raise ValueError(f'layer "{section.name}": unknown neuron "{section.neuron}"')
             layers.append(SynapticNode(section, sources, shape, output_shape, *time, neuron))
         else:
             layers.append(LayerNode(section, sources, shape, output_shape, *time))
@@ -66,10 +67,3 @@ def _classifier(document: Document, layers: Sequence[LayerNode]) -> Classifier |
     if over == "each_step":
         return decide(1, skip_steps=loss.skip_steps)
     return decide(window_steps(loss), over, loss.skip_steps)
-
-
-def _neuron(document: Document, section: SynapticSection) -> NeuronSection:
-    neuron = section.neuron_of(document.neurons)
-    if neuron is None:
-        raise ValueError(f'layer "{section.name}" has the unknown neuron "{section.neuron}"')
-    return neuron

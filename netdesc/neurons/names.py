@@ -51,12 +51,9 @@ def state_mistakes(definition: Definition, equations: Collection[Equation]) -> I
     states: set[str] = set()
     for each in equations:
         name = each.state
-        if name in definition.inputs:
-            yield Mistake(each.state_place, f"'{name}' is an input, and cannot be assigned.")
-            continue
         if name in places:
-            message = f"'{name}' is a state, because an equation assigns it, and no parameter."
-            yield Mistake(places[name], message)
+            message = f"'{name}' is one of the {places[name].part}, and cannot be assigned."
+            yield Mistake(each.state_place, message)
             continue
         if (use := _reserved_use(name)) is not None:
             message = f"'{name}' is {use}, and cannot be a state."

@@ -162,7 +162,7 @@ def test_each_mistake_has_its_place(part: str, text: str, suggestion: str | None
         ({"spike": None, "output": "v"}, ("reset", 0)),
         ({"inputs": ("x", "y")}, ("inputs", 1)),
         ({"inputs": ("x", "leak")}, ("parameters", 1)),
-        ({"step": ("leak = x",), "spike": "leak > threshold"}, ("parameters", 1)),
+        ({"step": ("leak = x",), "spike": "leak > threshold"}, ("step", 0)),
         ({"parameters": (*VALID.parameters, ("more", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("leak", "grid"))}, ("parameters", 3)),
         ({"parameters": (*VALID.parameters, ("peak", "grid"))}, ("parameters", 3)),

@@ -7,32 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 
 from netdesc.neurons.expressions import ONE, Expression, make, where, with_gradient
+from netdesc.neurons.operations import BOOL, GRID, Type
 
-
-class ArgumentKind(Enum):
-    """The kind of a function's argument, in the words of messages."""
-
-    VALUE = "a state or a real number"
-    """All values of a call have one type."""
-    STATE = "a state"
-    DECAY = "a decay or a number from 0 to 1"
-    FACTOR = "a factor or a number from -1 to 1"
-    CONDITION = "a condition"
+Argument = Type | tuple[float, float] | None
+"""The type of an argument; of a share, the range of numbers in its place; or None for a state or a
+real number: all such arguments of a call have one type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function: the names of its arguments -> their kinds, and what builds its expression."""
+    """A function: its arguments by name, and what builds its expression."""
 
-    arguments: dict[str, ArgumentKind]
+    arguments: dict[str, Argument]
     build: Callable[..., Expression]
-
-
-_VALUE, _STATE = ArgumentKind.VALUE, ArgumentKind.STATE
 
 
 def _decay(state: Expression, lost: Expression) -> Expression:
@@ -48,15 +38,15 @@ def _straight_through(value: Expression, a: Expression) -> Expression:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "decay": Function({"state": _STATE, "decay": ArgumentKind.DECAY}, _decay),
-    "scaled": Function({"state": _STATE, "factor": ArgumentKind.FACTOR}, partial(make, "times")),
-    "where": Function({"condition": ArgumentKind.CONDITION, "a": _VALUE, "b": _VALUE}, where),
-    "abs": Function({"a": _VALUE}, partial(make, "absolute")),
-    "min": Function({"a": _VALUE, "b": _VALUE}, partial(make, "minimum")),
-    "max": Function({"a": _VALUE, "b": _VALUE}, partial(make, "maximum")),
-    "clip": Function({"a": _VALUE, "low": _VALUE, "high": _VALUE}, _clip),
-    "stop": Function({"a": _VALUE}, with_gradient),
-    "straight_through": Function({"value": _STATE, "a": _STATE}, _straight_through),
+    "decay": Function({"state": GRID, "decay": (0.0, 1.0)}, _decay),
+    "scaled": Function({"state": GRID, "factor": (-1.0, 1.0)}, partial(make, "times")),
+    "where": Function({"condition": BOOL, "a": None, "b": None}, where),
+    "abs": Function({"a": None}, partial(make, "absolute")),
+    "min": Function({"a": None, "b": None}, partial(make, "minimum")),
+    "max": Function({"a": None, "b": None}, partial(make, "maximum")),
+    "clip": Function({"a": None, "low": None, "high": None}, _clip),
+    "stop": Function({"a": None}, with_gradient),
+    "straight_through": Function({"value": GRID, "a": GRID}, _straight_through),
 }
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from functools import partial, reduce
 from typing import ClassVar, cast
 
 from netdesc.neurons.expressions import Expression, constant, make, scale
-from netdesc.neurons.functions import ARGUMENTS, FUNCTIONS, ArgumentKind, signature
+from netdesc.neurons.functions import ARGUMENTS, FUNCTIONS, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
 from netdesc.neurons.parser import Source, parse
@@ -25,8 +25,6 @@ MAX_NUMBER = STATE_LIMIT // STATE_UNIT
 
 MAX_MISTAKES = 100
 """Reading stops after this number: the search for suggestions would take minutes."""
-
-_BOUNDS = {ArgumentKind.DECAY: (0.0, 1.0), ArgumentKind.FACTOR: (-1.0, 1.0)}
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Gt: "greater",
@@ -180,22 +178,22 @@ class Reader:
             return None
         if name in self._calls:
             return self._calls[name](node)
-        function, value = FUNCTIONS[name], ArgumentKind.VALUE
+        function = FUNCTIONS[name]
         arguments = list(zip(node.args, function.arguments.values(), strict=True))
-        alike = [each for each, kind in arguments if kind is value]
+        alike = [each for each, kind in arguments if kind is None]
         same = iter(self.read_alike(*alike) or [None] * len(alike))
         values = complete(
-            [next(same) if kind is value else self._argument(n, kind) for n, kind in arguments]
+            [next(same) if kind is None else self._argument(n, kind) for n, kind in arguments]
         )
         return None if values is None else function.build(*values)
 
-    def _argument(self, node: ast.expr, kind: ArgumentKind) -> Expression | None:
-        value = self.read(node)
-        if kind not in _BOUNDS:
-            return self.of_type(node, value, BOOL if kind is ArgumentKind.CONDITION else GRID)
-        low, high = _BOUNDS[kind]
+    def _argument(self, node: ast.expr, kind: Type | tuple[float, float]) -> Expression | None:
+        if isinstance(kind, Type):
+            return self.read_as(node, kind)
+        value, (low, high) = self.read(node), kind
         if isinstance(value, float) and not low <= value <= high:
-            return self.fail(node, f"This must be {kind.value}.")
+            message = f"This must be a number from {low:g} to {high:g}, a decay or a factor."
+            return self.fail(node, message)
         return self.of_type(node, value, SHARE)
 
     def _unary(self, node: ast.UnaryOp) -> Operand:

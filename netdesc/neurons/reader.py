@@ -117,16 +117,12 @@ class Reader:
         return constant(round(value * unit), type)
 
     def read_alike(self, *nodes: ast.expr) -> list[Expression] | None:
-        """Returns values of one type, GRID or REAL. Numbers have the type of the others."""
+        """Returns values of one type: REAL if the first that is no number has it, else GRID."""
         values = [self.read(node) for node in nodes]
-        typed = [each for each in values if isinstance(each, Expression)]
         if None in values:
             return None
-        for node, value in zip(nodes, values, strict=True):
-            if isinstance(value, Expression) and value.type not in (GRID, REAL):
-                message = f"This must be a state or a real number, and is {_a(value)}."
-                return self.fail(node, message)
-        type = typed[0].type if typed else GRID
+        types = [each.type for each in values if isinstance(each, Expression)]
+        type = REAL if types[:1] == [REAL] else GRID
         alike = [self.of_type(n, value, type) for n, value in zip(nodes, values, strict=True)]
         return complete(alike)
 

@@ -7,6 +7,7 @@ None, too. So each mistake of a text is reported, and none is reported twice.
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from typing import ClassVar, cast
@@ -228,21 +229,18 @@ class Reader:
         return compute(node, a, b)
 
     def _sum(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
-        is_sum = isinstance(node.op, ast.Add)
+        combine = operator.add if isinstance(node.op, ast.Add) else operator.sub
         if isinstance(a, float) and isinstance(b, float):
-            return a + b if is_sum else a - b
-        if a == 1.0 and not is_sum and isinstance(b, Expression) and b.type is SHARE:
+            return combine(a, b)
+        if a == 1.0 and combine is operator.sub and isinstance(b, Expression) and b.type is SHARE:
             return make("rest", b)
         types = {each.type for each in (a, b) if isinstance(each, Expression)}
         if len(types) > 1 or types & {SHARE, BOOL}:
             hint = " Of decays and factors there is '1 - share' alone." if SHARE in types else ""
-            done = "added" if is_sum else "subtracted"
-            return self.fail(node, f"{_both(a, b)} cannot be {done}.{hint}")
+            return self.fail(node, f"{_both(a, b)} cannot be added or subtracted.{hint}")
         (type,) = types
-        left, right = self.of_type(node.left, a, type), self.of_type(node.right, b, type)
-        if left is None or right is None:
-            return None
-        return left + right if is_sum else left - right
+        both = complete([self.of_type(node.left, a, type), self.of_type(node.right, b, type)])
+        return None if both is None else combine(*both)
 
     def _product(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
         if isinstance(a, float) and isinstance(b, float):

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from netdesc.description.models.layers import LayerSection, SynapticSection
+from netdesc.description.models.layers import SynapticSection
 from netdesc.description.models.training import ParameterKind
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.neurons.models import NeuronSection
@@ -22,7 +22,7 @@ def check(context: Context) -> Found:
     known = {layer.name for layer in context.document.layers}
     left: set[tuple[str, ParameterKind]] = {
         (layer.name, kind)
-        for layer in context.document.layers
+        for _, layer in context.neuron_layers()
         for kind in trained_kinds(layer, context.neuron_of(layer))
     }
     for index, group in enumerate(context.document.training.groups):
@@ -38,10 +38,8 @@ def check(context: Context) -> Found:
         left -= found
 
 
-def trained_kinds(layer: LayerSection, neuron: NeuronSection | None) -> Iterator[ParameterKind]:
+def trained_kinds(layer: SynapticSection, neuron: NeuronSection | None) -> Iterator[ParameterKind]:
     """Yields the kinds of trained numbers that a layer has."""
-    if not isinstance(layer, SynapticSection):
-        return
     if layer.trainable:
         yield "weights"
     if layer.learns_bias:

@@ -1,5 +1,5 @@
 """The ``netdesc`` command line, one module for each command or group of commands.
 
-- ``main``: the table of commands; ``lazy_group``: imports a command's module when it runs
+- ``main``: runs a command; ``lazy_group``: the table of commands, which are imported when they run
 - ``output``: prints results and messages; ``failures``: turns errors into exit codes
 """

@@ -1,51 +1,103 @@
-"""A click group that imports the module of a command only when the command runs."""
+"""The table of commands, and a click group that imports a command only when it runs."""
 
 from __future__ import annotations
 
 import importlib
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-CommandSection = Mapping[str, tuple[str, str]]
-"""Name of a command -> its ``module:attribute`` in ``netdesc.cli``, and its line in the help."""
+SECTIONS = {
+    "Start": {
+        "init": ("init:init", "Create a folder with a network to train."),
+        "doctor": ("doctor.command:doctor", "Check that netdesc works on this machine."),
+        "completion": ("completion:completion", "Print the script for completion with TAB."),
+    },
+    "Train": {
+        "compile-and-train": (
+            "train:compile_and_train",
+            "Check, compile, train and export a network.",
+        ),
+        "train": ("train:train", "Train a network, or resume a run."),
+        "compile": ("compile:compile_command", "Build a network and compile its kernels."),
+        "bench": ("bench:bench", "Measure how fast training is, and compare."),
+    },
+    "Look": {
+        "show": ("show:show", "Show the layers of a network with their shapes."),
+        "diff": ("diff:diff", "Show how two documents or runs differ."),
+        "report": ("report:report", "Write the report of a run as one HTML file."),
+        "evaluate": ("evaluate:evaluate", "Measure accuracy, confusion matrix and spike rates."),
+        "run": ("run:run", "Send spikes through a network."),
+        "verify": ("verify:verify", "Prove that the export is what was trained."),
+        "events": ("events:events", "Convert, draw and animate files of spikes."),
+    },
+    "Exchange": {
+        "export": ("exchange:export", "Write the network of a run as a .net file."),
+        "import": ("exchange:import_command", "Turn a .net file into a document."),
+    },
+    "Language": {
+        "validate": ("validate:validate", "Check documents and report every diagnostic."),
+        "format": ("format:format_documents", "Format the text of documents."),
+        "migrate": ("migrate:migrate", "Update documents to the latest format."),
+        "explain": ("explain:explain", "Explain a diagnostic by its code."),
+        "schema": ("schema:schema", "Print, write or check the JSON Schema."),
+    },
+}
+"""Heading in the help -> name of a command -> its ``module:attribute`` in ``netdesc.cli``, and its
+line in the help."""
+
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+"""Name of a command -> its place and its line in the help, as in ``SECTIONS``."""
+
+SUGGESTIONS = {
+    "resume": "train --resume RUN",
+    "continue": "train --resume RUN",
+    "fit": "train",
+    "build": "compile",
+    "benchmark": "bench",
+    "new": "init",
+    "create": "init",
+    "check": "validate",
+    "lint": "validate",
+    "fix": "validate --fix",
+    "fmt": "format",
+    "summary": "show",
+    "info": "show",
+    "eval": "evaluate",
+    "test": "evaluate RUN --part test",
+    "predict": "run",
+    "infer": "run",
+    "simulate": "run",
+    "convert": "events convert",
+    "plot": "report",
+    "compare": "diff",
+    "version": "--version",
+}
+"""Command names of other programs, and the netdesc commands to type instead."""
+
+COMMANDS_BY_SUFFIX = {
+    ".json": "compile-and-train",
+    ".net": "show",
+    **dict.fromkeys((".bs1", ".bs2", ".bin", ".npy"), "events show"),
+}
+"""Suffixes of files, and the commands that use such files."""
 
 
 class LazyGroup(click.Group):
     """Lists its commands from a table, so that ``--help`` imports no command."""
 
-    def __init__(
-        self,
-        *args: Any,
-        sections: Mapping[str, CommandSection],
-        suggestions: Mapping[str, str],
-        commands_by_suffix: Mapping[str, str],
-        **settings: Any,
-    ) -> None:
-        """``sections`` are the commands by the heading above them in the help.
-
-        ``suggestions`` maps command names of other programs to the commands to type instead.
-        ``commands_by_suffix`` maps suffixes of files to the commands that use such files.
-        """
-        super().__init__(*args, **settings)
-        self.sections = sections
-        self.entries = {name: each for part in sections.values() for name, each in part.items()}
-        self.suggestions = suggestions
-        self.commands_by_suffix = commands_by_suffix
-
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.entries)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.entries:
+        if cmd_name not in COMMANDS:
             return None
-        import_path, _summary = self.entries[cmd_name]
+        import_path, _summary = COMMANDS[cmd_name]
         module, _, attribute = import_path.partition(":")
         return getattr(importlib.import_module(f"netdesc.cli.{module}"), attribute)
 
@@ -55,14 +107,14 @@ class LazyGroup(click.Group):
 
         names = [
             CompletionItem(name, help=summary)
-            for name, (_, summary) in self.entries.items()
+            for name, (_, summary) in COMMANDS.items()
             if name.startswith(incomplete)
         ]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, self.entries))
-        for heading, section in self.sections.items():
+        width = max(map(len, COMMANDS))
+        for heading, section in SECTIONS.items():
             with formatter.section(heading):
                 rows = [(name.ljust(width), summary) for name, (_, summary) in section.items()]
                 formatter.write_dl(rows)
@@ -74,7 +126,7 @@ class LazyGroup(click.Group):
 
         click's own suggestion would import every command.
         """
-        is_known = not args or args[0].startswith("-") or args[0] in self.entries
+        is_known = not args or args[0].startswith("-") or args[0] in COMMANDS
         if not is_known and not ctx.resilient_parsing:
             suggestion = self._suggest(args[0])
             hint = "" if suggestion is None else f' Did you mean "{suggestion}"?'
@@ -85,8 +137,8 @@ class LazyGroup(click.Group):
         """Returns what to type instead of an unknown command, which may be the name of a file."""
         from difflib import get_close_matches
 
-        command = self.commands_by_suffix.get(Path(name).suffix.lower())
+        command = COMMANDS_BY_SUFFIX.get(Path(name).suffix.lower())
         if command is not None:
             return f"{command} {shlex.quote(name)}"
-        similar = get_close_matches(name, self.entries, n=1)
-        return self.suggestions.get(name) or next(iter(similar), None)
+        similar = get_close_matches(name, COMMANDS, n=1)
+        return SUGGESTIONS.get(name) or next(iter(similar), None)

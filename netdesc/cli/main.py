@@ -1,4 +1,4 @@
-"""The entry point of the command line: the table of commands, and ``main``, which runs one."""
+"""The entry point of the command line: ``main``, which runs a command."""
 
 from __future__ import annotations
 
@@ -17,80 +17,8 @@ from netdesc.cli.failures import Failures
 from netdesc.cli.lazy_group import LazyGroup
 from netdesc.cli.output import Output
 
-SECTIONS = {
-    "Start": {
-        "init": ("init:init", "Create a folder with a network to train."),
-        "doctor": ("doctor.command:doctor", "Check that netdesc works on this machine."),
-        "completion": ("completion:completion", "Print the script for completion with TAB."),
-    },
-    "Train": {
-        "compile-and-train": (
-            "train:compile_and_train",
-            "Check, compile, train and export a network.",
-        ),
-        "train": ("train:train", "Train a network, or resume a run."),
-        "compile": ("compile:compile_command", "Build a network and compile its kernels."),
-        "bench": ("bench:bench", "Measure how fast training is, and compare."),
-    },
-    "Look": {
-        "show": ("show:show", "Show the layers of a network with their shapes."),
-        "diff": ("diff:diff", "Show how two documents or runs differ."),
-        "report": ("report:report", "Write the report of a run as one HTML file."),
-        "evaluate": ("evaluate:evaluate", "Measure accuracy, confusion matrix and spike rates."),
-        "run": ("run:run", "Send spikes through a network."),
-        "verify": ("verify:verify", "Prove that the export is what was trained."),
-        "events": ("events:events", "Convert, draw and animate files of spikes."),
-    },
-    "Exchange": {
-        "export": ("exchange:export", "Write the network of a run as a .net file."),
-        "import": ("exchange:import_command", "Turn a .net file into a document."),
-    },
-    "Language": {
-        "validate": ("validate:validate", "Check documents and report every diagnostic."),
-        "format": ("format:format_documents", "Format the text of documents."),
-        "migrate": ("migrate:migrate", "Update documents to the latest format."),
-        "explain": ("explain:explain", "Explain a diagnostic by its code."),
-        "schema": ("schema:schema", "Print, write or check the JSON Schema."),
-    },
-}
-"""Heading in the help -> name of a command -> its ``module:attribute`` in ``netdesc.cli``, and its
-line in the help."""
-
 COMPLETE_VARIABLE = "_NETDESC_COMPLETE"
 """The shell sets this variable to ask for completions. click derives its name from ``netdesc``."""
-
-SUGGESTIONS = {
-    "resume": "train --resume RUN",
-    "continue": "train --resume RUN",
-    "fit": "train",
-    "build": "compile",
-    "benchmark": "bench",
-    "new": "init",
-    "create": "init",
-    "check": "validate",
-    "lint": "validate",
-    "fix": "validate --fix",
-    "fmt": "format",
-    "summary": "show",
-    "info": "show",
-    "eval": "evaluate",
-    "test": "evaluate RUN --part test",
-    "predict": "run",
-    "infer": "run",
-    "simulate": "run",
-    "convert": "events convert",
-    "plot": "report",
-    "compare": "diff",
-    "version": "--version",
-}
-"""Command names of other programs, and the netdesc commands to type instead."""
-
-COMMANDS_BY_SUFFIX = {
-    ".json": "compile-and-train",
-    ".net": "show",
-    **dict.fromkeys((".bs1", ".bs2", ".bin", ".npy"), "events show"),
-}
-"""Suffixes of files, and the commands that use such files."""
 
 EPILOG = """\b
 Start with:
@@ -106,9 +34,6 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
 
 @click.group(
     cls=LazyGroup,
-    sections=SECTIONS,
-    suggestions=SUGGESTIONS,
-    commands_by_suffix=COMMANDS_BY_SUFFIX,
     epilog=EPILOG,
     context_settings={
         "help_option_names": ["-h", "--help"],

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from support.cli_process import netdesc_process
 
 from netdesc.cli.completion_values import complete_override
-from netdesc.cli.main import main, netdesc
+from netdesc.cli.lazy_group import COMMANDS
+from netdesc.cli.main import main
 from netdesc.description import check
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.resources import shipped
@@ -46,7 +47,7 @@ def tab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 def test_commands_and_options_are_offered(tab: Tab) -> None:
-    assert tab("") == list(netdesc.entries)
+    assert tab("") == list(COMMANDS)
     assert tab("comp") == ["completion", "compile-and-train", "compile"]
     assert "--json" in tab("train", "--")
     assert tab("train", "--engine", "") == ["auto", "reference", "cpu", "cuda"]

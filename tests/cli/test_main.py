@@ -18,7 +18,8 @@ import pytest
 from support.cli_process import netdesc_process
 
 from netdesc.cli import failures
-from netdesc.cli.main import SUGGESTIONS, main, netdesc
+from netdesc.cli.lazy_group import COMMANDS, SUGGESTIONS
+from netdesc.cli.main import main, netdesc
 from netdesc.cli.output import Output
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def test_what_fails_behind_an_interrupt_is_no_bug(capsys: pytest.CaptureFixture[
 
 def test_help_lists_every_command_without_loading_any() -> None:
     ended = netdesc_process("--help")
-    assert all(f"  {name} " in ended.out for name in netdesc.entries)
+    assert all(f"  {name} " in ended.out for name in COMMANDS)
     assert not {"torch", "numpy", "pydantic", "rich", "netdesc.cli.validate"} & ended.loaded
 
 
@@ -55,7 +56,7 @@ def test_version_and_python_m() -> None:
 
 def every_command() -> Iterator[str]:
     """Names of all commands, those below groups with the group before them."""
-    for name in netdesc.entries:
+    for name in COMMANDS:
         command = netdesc.get_command(click.Context(netdesc), name)
         below = command.commands if isinstance(command, click.Group) else [""]
         yield from (f"{name} {each}".rstrip() for each in below)
@@ -149,7 +150,7 @@ def test_usage_errors_exit_2(
 def test_what_other_programs_call_a_command_leads_to_one_that_exists(
     word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert word not in netdesc.entries
+    assert word not in COMMANDS
     typed = SUGGESTIONS[word].split()
     names = itertools.takewhile(lambda each: each.islower() and each[0] != "-", typed)
     with pytest.raises(SystemExit) as exit:

@@ -33,7 +33,7 @@ _MIN_STOLEN_SHARE = 0.005
 """If other virtual machines took at least this share of the processor time, the share is printed. A
 smaller share has no visible effect on the times."""
 
-DEVICES = options.Device(["cpu", "cuda"])
+DEVICES = click.Choice(["cpu", "cuda"])
 device = click.option(
     "--device", type=DEVICES, default="cpu", help="The device that every program computes on."
 )

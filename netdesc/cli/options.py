@@ -105,21 +105,9 @@ class Number(click.FloatRange):
         return number
 
 
-class Device(click.Choice):
-    """A click type for devices, which suggests the device for a name of another tool."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from netdesc.description.synonyms import DEVICES  # loads pydantic
-
-        meant = DEVICES.get(str(value).lower())
-        if meant is not None:
-            self.fail(f'{value!r} is not a device. Did you mean "{meant}"?', param, ctx)
-        return super().convert(value, param, ctx)
-
-
 device = click.option(
     "--device",
-    type=Device(["auto", "cpu", "cuda"]),
+    type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     help="The device to compute on.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from netdesc.bench.facts import machine
 from netdesc.bench.layer import NEURON, LayerSize, Measurement
 from netdesc.bench.peers import PROGRAMS
 from netdesc.bench.peers.work import Work
-from netdesc.bench.programs import BenchUsageError, Interpreters, run, run_itself
+from netdesc.bench.programs import BenchUsageError, run, run_itself
 from netdesc.neurons.models import NEURONS
 
 NEURON_NAMES = tuple(name for name in NEURONS if name != "equations")
@@ -66,7 +66,7 @@ def compare_neurons(
     names: Sequence[str],
     size: LayerSize,
     against: Sequence[str],
-    interpreters: Interpreters,
+    interpreters: Mapping[str, str],
     *,
     device: str = "cpu",
     repeats: int = 20,
@@ -92,7 +92,7 @@ def compare_neurons(
                 peers.append(Measurement(peer, "missing", f'it has no neuron like "{name}"'))
                 continue
             report(f"measuring {peer} …")
-            answer = run(peer, works["layer"], interpreters.python_for(peer))
+            answer = run(peer, works["layer"], interpreters[peer])
             peers.append(Measurement.from_answer(answer, size, passes["layer"].median_ms))
         found.append(NeuronTimes(name, passes, peers))
     return NeuronComparison(size, facts, found)

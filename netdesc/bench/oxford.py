@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from netdesc.api.compile import compile
 from netdesc.bench.epochs import Report, Timing
 from netdesc.bench.peers.work import Work
-from netdesc.bench.programs import Answer, Interpreters, run
+from netdesc.bench.programs import run
 from netdesc.description import load
 from netdesc.graph import SpikeTime, value_range
 from netdesc.training.batches import Batches
@@ -48,22 +47,19 @@ class SlayerResult:
 
 
 def train_with_slayer(
-    file: Path, report: Report, epochs: int, device: str, interpreters: Interpreters
+    file: Path, report: Report, epochs: int, device: str, interpreters: Mapping[str, str]
 ) -> SlayerResult:
     """Trains the network of ``file`` with slayer and compares it with netdesc's ``report``.
 
     The network must be a chain of dense CUBA layers with spike-time loss and Adam.
     """
     work, first_loss = _work(file, epochs, device)
-    answer = run(PEER, work, interpreters.python_for(PEER))
+    answer = run(PEER, work, interpreters[PEER])
     if answer.status != "done":
         return SlayerResult(answer.status, answer.reason)
-    return _slayer_result(answer, report, first_loss)
-
-
-def _slayer_result(answer: Answer, report: Report, first_loss: float) -> SlayerResult:
-    result: dict[str, Any] = answer.result
+    result = answer.result
     epoch = Timing.from_seconds("epoch", result["seconds"])
+    copied = ("spike_rates", "peak_bytes", "what", "versions", "device", "threads")
     return SlayerResult(
         answer.status,
         answer.reason,
@@ -72,12 +68,7 @@ def _slayer_result(answer: Answer, report: Report, first_loss: float) -> SlayerR
         ratio=epoch.median_ms / report.epoch.median_ms,
         first_losses=(first_loss, result["losses"][0]),
         best_loss=min(result["losses"]),
-        spike_rates=result["spike_rates"],
-        peak_bytes=result["peak_bytes"],
-        what=result["what"],
-        versions=result["versions"],
-        device=result["device"],
-        threads=result["threads"],
+        **{name: result[name] for name in copied},
     )
 
 
@@ -108,15 +99,9 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
         },
         "optimizer": {"lr": optimizer.learning_rate, "weight_decay": optimizer.weight_decay},
     }
-    spikes = {"input": batch.input_TBN, "target": batch.target}
+    spikes = {"input": batch.input_TBN.numpy() != 0, "target": batch.target.numpy() != 0}
     weights = {
         f"weight_{number}": block.synapse.parts[0].weight.detach().numpy()
         for number, (_, block) in enumerate(compiled.model.blocks())
     }
-    return Work(
-        settings, {key: _to_bool(each) for key, each in spikes.items()}, weights
-    ), first_loss
-
-
-def _to_bool(spikes: torch.Tensor) -> np.ndarray:
-    return spikes.numpy() != 0
+    return Work(settings, spikes, weights), first_loss

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,31 +46,21 @@ class Answer:
     result: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Interpreters:
-    """The Python interpreter of each program; ``default`` for programs not in ``by_name``."""
+def parse_interpreters(words: Sequence[str]) -> dict[str, str]:
+    """Maps each program of ``PEERS`` to its Python interpreter, by default this one.
 
-    by_name: Mapping[str, str]
-    default: str = sys.executable
-
-    @classmethod
-    def parse(cls, words: Sequence[str]) -> Interpreters:
-        """Parses words such as ``lava-dl=/path/python``, or ``/path/python`` for all programs.
-
-        BenchUsageError if a program is unknown or a path is not a file.
-        """
-        by_name = {"": sys.executable}
-        for word in words:
-            name, _, path = word.rpartition("=")
-            if name not in ("", *PEERS):
-                raise BenchUsageError(f'unknown program "{name}"; known are {", ".join(PEERS)}')
-            if not Path(path).is_file():
-                raise BenchUsageError(f"there is no Python interpreter at {path}")
-            by_name[name] = path
-        return cls(by_name, by_name[""])
-
-    def python_for(self, name: str) -> str:
-        return self.by_name.get(name, self.default)
+    A word is ``lava-dl=/path/python``, or ``/path/python`` for all programs. BenchUsageError if a
+    program is unknown or a path is not a file.
+    """
+    paths = {"": sys.executable}
+    for word in words:
+        name, _, path = word.rpartition("=")
+        if name not in ("", *PEERS):
+            raise BenchUsageError(f'unknown program "{name}"; known are {", ".join(PEERS)}')
+        if not Path(path).is_file():
+            raise BenchUsageError(f"there is no Python interpreter at {path}")
+        paths[name] = path
+    return {name: paths.get(name, paths[""]) for name in PEERS}
 
 
 def parse_peers(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, ...]:

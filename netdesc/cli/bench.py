@@ -33,6 +33,10 @@ _MIN_STOLEN_SHARE = 0.005
 """If other virtual machines took at least this share of the processor time, the share is printed. A
 smaller share has no visible effect on the times."""
 
+MAX_COUNT = 1 << 20
+"""Of steps, samples, neurons. Numpy can still count the values of their product, whose memory then
+is what is missing."""
+
 DEVICES = click.Choice(["cpu", "cuda"])
 device = click.option(
     "--device", type=DEVICES, default="cpu", help="The device that every program computes on."
@@ -52,8 +56,8 @@ def against_option(programs: str) -> Callable[[options.Command], options.Command
 
 
 def count_option(name: str, default: int, help: str = "", minimum: int = 1):
-    """Returns an option for an integer that is at least ``minimum``."""
-    kind = click.IntRange(min=minimum)
+    """Returns an option for an integer from ``minimum`` to ``MAX_COUNT``."""
+    kind = click.IntRange(minimum, MAX_COUNT)
     return click.option(name, type=kind, default=default, help=help)
 
 
@@ -61,12 +65,13 @@ def size_options(command: options.Command) -> options.Command:
     """Adds the options for the size of a layer."""
     rate = click.option(
         "--rate",
-        type=click.FloatRange(min=0.0, min_open=True, max=1.0),
+        type=options.Number(min=0.0, min_open=True, max=1.0),
         default=0.05,
         help="Share of the inputs that spike in a step.",
     )
     sizes = (("--inputs", 512, 1), ("--neurons", 512, 1), ("--steps", 500, 2), ("--batch", 16, 1))
-    command = rate(count_option("--seed", 0, minimum=0)(command))
+    seed = click.option("--seed", type=click.IntRange(min=0), default=0)
+    command = rate(seed(command))
     for name, default, minimum in reversed(sizes):
         command = count_option(name, default, minimum=minimum)(command)
     return command
@@ -122,9 +127,9 @@ def oxford(
     lava-dl, slayer trains the same task with the same initial weights and spikes, and the command
     prints the ratio.
     """
-    from netdesc.bench.programs import BenchUsageError, Interpreters, parse_peers
+    from netdesc.bench.programs import BenchUsageError, parse_interpreters, parse_peers
 
-    peers, pythons = parse_peers(against, ("lava-dl",)), Interpreters.parse(interpreters)
+    peers, pythons = parse_peers(against, ("lava-dl",)), parse_interpreters(interpreters)
     if peers and (file is not None or overrides):
         raise BenchUsageError("--against measures the unchanged Oxford task, not a document")
     if file is None:
@@ -188,9 +193,9 @@ def layer(
     neuron, with the same input and weights, in separate processes. If a program is missing or
     fails, the command says so and measures the others.
     """
-    from netdesc.bench.programs import Interpreters, parse_peers
+    from netdesc.bench.programs import parse_interpreters, parse_peers
 
-    peers, pythons = parse_peers(against), Interpreters.parse(interpreters)
+    peers, pythons = parse_peers(against), parse_interpreters(interpreters)
     _prepare(device)
     from netdesc.bench import tables
     from netdesc.bench.layer import ConvSize, LayerSize, RecurrentSize, compare
@@ -246,9 +251,9 @@ def neurons(
     parameters are timed. With synapses, both passes of a dense layer are timed, also of the other
     programs that have a similar neuron.
     """
-    from netdesc.bench.programs import Interpreters, parse_peers
+    from netdesc.bench.programs import parse_interpreters, parse_peers
 
-    peers, pythons = parse_peers(against), Interpreters.parse(interpreters)
+    peers, pythons = parse_peers(against), parse_interpreters(interpreters)
     _prepare(device)
     from netdesc.bench import tables
     from netdesc.bench.layer import LayerSize

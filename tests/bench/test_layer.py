@@ -23,7 +23,7 @@ from netdesc.bench.layer import (
 )
 from netdesc.bench.peers import PEERS, itself
 from netdesc.bench.peers.work import Work
-from netdesc.bench.programs import BenchError, BenchUsageError, Interpreters, parse_peers
+from netdesc.bench.programs import BenchError, BenchUsageError, parse_interpreters, parse_peers
 from netdesc.kernels.engine import use_engine
 
 SMALL = LayerSize(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
@@ -38,7 +38,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LayerComparis
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder))
         peers = ("snntorch", "spikingjelly", "norse")
-        yield compare(SMALL, peers, Interpreters.parse([]), repeats=2, input_gradient=True)
+        yield compare(SMALL, peers, parse_interpreters([]), repeats=2, input_gradient=True)
 
 
 def by_name(compared: LayerComparison) -> dict[str, Measurement]:
@@ -137,14 +137,13 @@ def test_names_and_interpreters(tmp_path: Path) -> None:
         parse_peers("bindsnet")
     python = tmp_path / "python"
     python.touch()
-    pythons = Interpreters.parse([f"lava-dl={python}"])
-    assert pythons.python_for("lava-dl") == str(python)
-    assert pythons.python_for("norse") == sys.executable
-    assert Interpreters.parse([str(python)]).python_for("norse") == str(python)
+    pythons = parse_interpreters([f"lava-dl={python}"])
+    assert (pythons["lava-dl"], pythons["norse"]) == (str(python), sys.executable)
+    assert parse_interpreters([str(python)])["norse"] == str(python)
     with pytest.raises(BenchUsageError, match="there is no Python interpreter at /nowhere"):
-        Interpreters.parse(["spyx=/nowhere"])
+        parse_interpreters(["spyx=/nowhere"])
     with pytest.raises(BenchUsageError, match='unknown program "lava"'):
-        Interpreters.parse([f"lava={python}"])
+        parse_interpreters([f"lava={python}"])
 
 
 @pytest.mark.parametrize("command", ["layer", "sweep", "oxford"])
@@ -164,8 +163,8 @@ def test_a_missing_gpu_is_one_message(netdesc: Netdesc, command: str) -> None:
     [
         ("--against", "nothing", "unknown program"),
         ("--rate", "0", "0"),
-        ("--rate", "nan", "a share above 0"),
-        ("--inputs", "9" * 20, "more than 4 TB"),
+        ("--rate", "nan", "'nan'"),
+        ("--inputs", "9" * 20, "not in the range"),
         ("--peer-python", "/nowhere", "no Python interpreter"),
     ],
 )

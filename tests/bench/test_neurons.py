@@ -13,7 +13,7 @@ from support.grids import grid
 from netdesc.bench import tables
 from netdesc.bench.layer import LayerSize
 from netdesc.bench.neurons import NEURON_NAMES, compare_neurons
-from netdesc.bench.programs import Interpreters
+from netdesc.bench.programs import parse_interpreters
 
 SMALL = LayerSize(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
 
@@ -24,7 +24,7 @@ def test_neurons_are_timed_alone_and_in_a_layer(
 ) -> None:
     bench_peers.package(tmp_path, "snntorch", bench_peers.SNNTORCH)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = compare_neurons([name], SMALL, ("snntorch",), Interpreters.parse([]), repeats=2)
+    found = compare_neurons([name], SMALL, ("snntorch",), parse_interpreters([]), repeats=2)
     (neuron,) = found.neurons
     has_learnt = name not in ("delta", "sigma_delta")
     assert list(neuron.passes) == ["forward", "backward", *["learnt"] * has_learnt, "layer"]

@@ -1,4 +1,4 @@
-"""The address of netdesc, and its installed data and examples, without importing torch."""
+"""The address of netdesc, and its installed data, examples and templates; loads no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ REPOSITORY = "https://github.com/OWNER/netdesc"
 _PACKAGE = Path(__file__).resolve().parent
 
 _FOLDERS = (_PACKAGE / "_shipped", _PACKAGE.parent)
-"""The folders that may hold ``data`` and ``examples``: in a wheel, and in the repository."""
+"""The folders that may hold ``data`` and ``examples``: in a wheel, and in the repository. In both,
+the second one holds ``netdesc``."""
 
 
 class NotShippedError(ValueError):
@@ -20,7 +21,7 @@ class NotShippedError(ValueError):
 
 
 def shipped(name: str) -> Path:
-    """Returns the path of an installed file or folder, such as ``examples/oxford.json``.
+    """Returns an installed file or folder by its path in the repository.
 
     ``data`` and ``examples`` are in the same folder, so relative paths in an example are valid.
     NotShippedError if the file or folder is missing.

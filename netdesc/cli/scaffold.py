@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-import netdesc
 from netdesc.description import load, schema_text
 from netdesc.description.files.data_files import file_paths
 from netdesc.description.json.reader import parse
@@ -27,11 +26,9 @@ SCHEMA = "schemas/network.schema.json"
 """The path of the schema in the new folder, where ``netdesc schema --write`` updates it."""
 
 _RUN = "runs/first"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LOCK_SUFFIX = re.compile(r"(\.lock)+$", re.IGNORECASE)
-"""Matches ``.lock`` at the end of a network's name.
-
-Such a name is refused, because its document, ``x.lock.json``, would look like a run's lock."""
+_NAME = re.compile(r"\w[\w.-]{0,99}(?<!\.lock)", re.IGNORECASE | re.ASCII)
+"""A network's name. The document of ``x.lock``, ``x.lock.json``, would look like a run's lock."""
 
 Files = dict[str, bytes]
 """File contents by path, relative to the new folder."""
@@ -45,14 +42,12 @@ class ScaffoldError(ValueError):
 
 @dataclass(frozen=True)
 class Template:
-    """A template of ``netdesc init``: a document, whose path ``source`` returns, and its data.
+    """A template of ``netdesc init``: a document, by its path in the repository, and its data.
 
-    ``path`` is the document's path in the repository. The paths of data files are relative to the
-    document's folder. If ``make_data`` is not None, it generates the data and no files are copied.
+    If ``make_data`` is not None, it generates the data and no files are copied.
     """
 
     summary: str
-    source: Callable[[], Path]
     path: str
     make_data: Callable[[], Files] | None = None
 
@@ -80,11 +75,7 @@ def make_folder(folder: str | Path | None, template: str, name: str | None = Non
     elif not _NAME.fullmatch(name):
         raise ScaffoldError(
             f'"{name}" cannot be the name of a network: use up to 100 letters, digits, "_", "." '
-            'and "-", and begin with a letter, a digit or "_"'
-        )
-    elif _LOCK_SUFFIX.search(name):
-        raise ScaffoldError(
-            f'"{name}" cannot be the name of a network: {name}.json would be the lock of a run'
+            'and "-", begin with a letter, a digit or "_", and do not end in ".lock"'
         )
     if target.is_dir() and any(target.iterdir()):
         raise ScaffoldError(f"{target} is not empty: choose a new or empty folder")
@@ -111,13 +102,9 @@ def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
     The README lists ``commands``. Data files have the same paths as in the repository. Their whole
     folder is copied, because it also contains the licence of the data.
     """
-    source = template.source()
+    source = shipped(template.path)
     document = load(source, with_files=False).document
-    base = posixpath.dirname(template.path)
-    paths = {
-        parts: posixpath.normpath(posixpath.join(base, path))
-        for parts, path in file_paths(document).items()
-    }
+    paths = {parts: path.removeprefix("../") for parts, path in file_paths(document).items()}
     text = _replace_strings(
         source.read_text(encoding="utf-8"), {("$schema",): SCHEMA, ("name",): name, **paths}
     )
@@ -214,18 +201,14 @@ def _make_waves() -> Files:
     return files
 
 
-def _example(name: str, summary: str) -> Template:
-    path = f"examples/{name}.json"
-    return Template(summary, lambda: shipped(path), path)
-
-
 TEMPLATES = {
-    "oxford": _example("oxford", "Turns random spikes into a picture of the Radcliffe Camera."),
-    "digits": _example("digits", "Classifies handwritten digits."),
+    "oxford": Template(
+        "Turns random spikes into a picture of the Radcliffe Camera.", "examples/oxford.json"
+    ),
+    "digits": Template("Classifies handwritten digits.", "examples/digits.json"),
     "blank": Template(
         "A small start for a network of your own, with generated input and target.",
-        lambda: Path(netdesc.__file__).parent / "templates" / "blank.json",
-        "blank.json",
+        "netdesc/templates/blank.json",
         _make_waves,
     ),
 }

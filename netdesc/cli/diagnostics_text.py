@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 from netdesc.cli.exit_codes import ENVIRONMENT, INVALID_INPUT
@@ -31,7 +32,8 @@ def format_diagnostics(
     """
     from netdesc.description import render_text
 
-    width, colour = Output.width(stream), Output.has_colour(stream)
+    width = get_terminal_size().columns if stream.isatty() else None
+    colour = Output.has_colour(stream)
     return SafeText(render_text(diagnostics, width=width, colour=colour, **options))
 
 

@@ -144,19 +144,6 @@ class Output:
             return forced != "0"
         return stream.isatty() and os.environ.get("TERM") != "dumb"
 
-    @staticmethod
-    def width(stream: TextIO) -> int | None:
-        """Returns the columns of the terminal, or None if ``stream`` is not a terminal."""
-        if not stream.isatty():
-            return None
-        try:
-            actual = os.get_terminal_size(stream.fileno()).columns
-        except OSError:
-            actual = 0
-        columns = os.environ.get("COLUMNS", "")
-        requested = int(columns) if columns.isascii() and columns.isdigit() else 0
-        return requested or actual or 80
-
     def flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             self._write(stream, "", end="")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import termios
 import unicodedata
 
 import pytest
@@ -193,21 +191,6 @@ def test_who_gets_colour(environment, on_terminal, elsewhere, monkeypatch):
         monkeypatch.setenv(name, value)
     assert Output.has_colour(_Terminal()) is on_terminal
     assert Output.has_colour(io.StringIO()) is elsewhere
-
-
-def test_the_width_is_that_of_the_terminal(monkeypatch):
-    monkeypatch.delenv("COLUMNS", raising=False)
-    assert Output.width(io.StringIO()) is None
-    assert Output.width(_Terminal()) == 80  # a terminal that does not tell
-    master, slave = os.openpty()
-    termios.tcsetwinsize(slave, (24, 57))
-    with open(slave, "w") as stream:
-        assert Output.width(stream) == 57
-        monkeypatch.setenv("COLUMNS", "41")
-        assert Output.width(stream) == 41
-        monkeypatch.setenv("COLUMNS", "many")
-        assert Output.width(stream) == 57
-    os.close(master)
 
 
 def test_json_has_the_fields_of_the_language():

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 CI_FORMATS = {"github": diagnostics_ci.print_github, "sarif": diagnostics_ci.print_sarif}
 
-MAX_UNCHECKED_LINES = 3
-"""At most this many files are named whose values are not checked."""
-
 
 class Settings(NamedTuple):
     """The options of ``netdesc validate``. ``form`` is the value of ``--format``."""
@@ -83,7 +80,8 @@ def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
         output.print_json(diagnostics_text.diagnostics_record(diagnostics, len(files)) | record)
     elif not settings.diff:  # with --diff, standard output is the diff only, for ``patch``
         _print_text(output, diagnostics, len(files))
-        _print_unchecked(output, record.get("unchecked", []))
+        for each in record.get("unchecked", []):
+            output.info(f"note: {each}")
     has_failed_strictly = settings.strict and bool(diagnostics)
     return code or diagnostics_text.exit_code(diagnostics) or int(has_failed_strictly)
 
@@ -127,10 +125,3 @@ def _print_text(output: Output, diagnostics: Sequence[Diagnostic], files: int) -
         diagnostics, sys.stdout, fix_command="--fix", files=files
     )
     output.print(text)
-
-
-def _print_unchecked(output: Output, sentences: Sequence[str]) -> None:
-    for each in sentences[:MAX_UNCHECKED_LINES]:
-        output.info(f"note: {each}")
-    if len(sentences) > MAX_UNCHECKED_LINES:
-        output.info(f"note: {len(sentences) - MAX_UNCHECKED_LINES} more files were not checked")

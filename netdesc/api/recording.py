@@ -97,7 +97,13 @@ def find_pair(description: Description | None, file: Path | None) -> Pair | None
 def input_chunks(
     recording: Recording, graph: Graph, file: EventFile | None, chunk_steps: int
 ) -> tuple[Iterator[NDArray[np.float32]], list[str]]:
-    """Returns what ``input_array`` does, in chunks of steps; events need no array of all steps."""
+    """Returns the input [steps, *input shape] in chunks, and warnings about what it does not hold.
+
+    Events are binned as ``file``, a section of the document, says. An array [steps, neurons] or
+    [steps, *input shape] has its own number of steps; one of the input's shape is held for all
+    steps. Values that are no multiples of 1/4096 are rounded to 1/64, as those of data are.
+    EventFileError if the recording does not fit.
+    """
     event, shape, cells = recording.data, graph.input_shape, math.prod(graph.input_shape)
     if not isinstance(event, Event):
         return _array_chunks(recording, graph, chunk_steps)
@@ -113,7 +119,14 @@ def input_chunks(
             chunk_TN.reshape(-1)[index[low:high] - first * cells] = value[low:high]
             yield chunk_TN
 
-    return chunks(), _warn_of_dropped(recording, graph, dropped)
+    if not dropped:
+        return chunks(), []
+    problem = (
+        f"{recording.name}: {dropped} of {len(event)} events lie outside {graph.steps} steps of "
+        f"{graph.step_ms:g} ms and shape {list(shape)} and are left out"
+    )
+    warnings.warn(problem, DroppedEvents, stacklevel=4)
+    return chunks(), [problem]
 
 
 def _require_events(
@@ -130,33 +143,11 @@ def _require_events(
         raise EventFileError(recording.name, problem)
 
 
-def _warn_of_dropped(recording: Recording, graph: Graph, dropped: int) -> list[str]:
-    if not dropped:
-        return []
-    problem = (
-        f"{recording.name}: {dropped} of {len(recording.data)} events lie outside {graph.steps} "
-        f"steps of {graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
-    )
-    warnings.warn(problem, DroppedEvents, stacklevel=4)
-    return [problem]
-
-
 def input_array(
     recording: Recording, graph: Graph, file: EventFile | None = None
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """Returns the input [steps, *input shape], and warnings about what it does not hold.
-
-    Events are binned as ``file``, a section of the document, says. An array [steps, neurons] or
-    [steps, *input shape] has its own number of steps; one of the input's shape is held for all
-    steps. Values that are no multiples of 1/4096 are rounded to 1/64, as those of data are.
-    EventFileError if the recording does not fit.
-    """
-    data, shape = recording.data, graph.input_shape
-    if isinstance(data, Event):
-        _require_events(recording, data, shape, file)
-        input_TN, dropped = bin_events(recording, (graph.steps, *shape), graph.step_ms, file)
-        return input_TN, _warn_of_dropped(recording, graph, dropped)
-    chunks, problems = _array_chunks(recording, graph, graph.steps)
+    """Returns what ``input_chunks`` does, in one array."""
+    chunks, problems = input_chunks(recording, graph, file, graph.steps)
     return np.concatenate(list(chunks)), problems
 
 

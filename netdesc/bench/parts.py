@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib
-from collections.abc import Callable, Iterator, Sequence
+import pkgutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
+from unittest import mock
 
 Function = Callable[..., Any]
 TimedFunctions = Sequence[tuple[str, str]]
@@ -33,15 +34,9 @@ EPOCH_START = "netdesc.training.loop:set_learning_rate"
 """The function whose call marks the start of an epoch."""
 
 
-@contextlib.contextmanager
-def replace_function(target: str, wrap: Callable[[Function], Function]) -> Iterator[None]:
+def replace_function(
+    target: str, wrap: Callable[[Function], Function]
+) -> AbstractContextManager[object]:
     """Within the block, replaces the function at ``target`` with ``wrap(function)``."""
-    module, _, path = target.partition(":")
-    *owners, name = path.split(".")
-    owner = functools.reduce(getattr, owners, importlib.import_module(module))
-    function = getattr(owner, name)
-    setattr(owner, name, functools.wraps(function)(wrap(function)))
-    try:
-        yield
-    finally:
-        setattr(owner, name, function)
+    function = pkgutil.resolve_name(target)
+    return mock.patch(target.replace(":", "."), functools.wraps(function)(wrap(function)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -50,12 +50,6 @@ class Sweep:
         return {"neuron": NEURON, **asdict(self)}
 
 
-def sizes() -> Iterator[tuple[str, list[LayerSize]]]:
-    """Yields each axis with its sizes."""
-    for axis, values in AXES.items():
-        yield axis, [replace(BASE, **{axis: value}) for value in values]
-
-
 def sweep(
     device: str = "cpu",
     report: Callable[[str], None] = lambda text: None,
@@ -68,10 +62,9 @@ def sweep(
     """
     axes: dict[str, list[Point]] = {}
     facts = machine()
-    for axis, axis_sizes in sizes():
-        first, last = getattr(axis_sizes[0], axis), getattr(axis_sizes[-1], axis)
-        report(f"measuring {axis} from {first:g} to {last:g}")
-        axes[axis] = _measure(axis_sizes, device)
+    for axis, values in AXES.items():
+        report(f"measuring {axis} from {values[0]:g} to {values[-1]:g}")
+        axes[axis] = _measure([replace(BASE, **{axis: value}) for value in values], device)
         on_axis(axis, axes[axis])
     return Sweep(axes, facts)
 

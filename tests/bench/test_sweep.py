@@ -90,15 +90,6 @@ def test_the_record(netdesc: Netdesc, quick: list[LayerSize]) -> None:
             assert point["ns_per_event"] == pytest.approx(1 / events, rel=0.3)
 
 
-def test_the_range_of_the_axes() -> None:
-    axes = dict(sweep.sizes())
-    ends = {axis: (getattr(each[0], axis), getattr(each[-1], axis)) for axis, each in axes.items()}
-    assert ends == {
-        "steps": (100, 10_000), "batch": (1, 128), "neurons": (64, 8192), "rate": (0.001, 0.5)
-    }  # fmt: skip
-    assert all(sweep.BASE in sizes for sizes in axes.values())
-
-
 def test_memory_is_what_the_work_touches() -> None:
     held = np.ones(1 << 21)
     grown = memory.host_peak_bytes(lambda: np.ones(1 << 22).sum())

@@ -23,30 +23,25 @@ def _batch_first(values_TBN: Tensor) -> Tensor:
     return values_TBN.permute(1, 2, 0)
 
 
-def _block(neuron: dict[str, Any], weight_OI: Tensor) -> Any:
-    outputs, inputs = weight_OI.shape
-    block = slayer.block.cuba.Dense(neuron, inputs, outputs, weight_norm=False, delay=False)
-    block.to(weight_OI.device)
-    block.synapse.weight.data = weight_OI.reshape(outputs, inputs, 1, 1, 1).clone()
-    return block
-
-
-def _conv_block(neuron: dict[str, Any], weight: Tensor) -> Any:
+def _block(neuron: dict[str, Any], weight: Tensor) -> Any:
+    """Builds a block from weights [neurons, inputs] or [channels, channels, height, width]."""
     outputs, inputs, *kernel = weight.shape
-    options = {"weight_norm": False, "delay": False}
-    block = slayer.block.cuba.Conv(neuron, inputs, outputs, tuple(kernel), **options)
+    options: dict[str, Any] = {"weight_norm": False, "delay": False}
+    if kernel:
+        block = slayer.block.cuba.Conv(neuron, inputs, outputs, tuple(kernel), **options)
+    else:
+        block = slayer.block.cuba.Dense(neuron, inputs, outputs, **options)
     block.to(weight.device)
-    block.synapse.weight.data = weight[..., None].clone()
+    block.synapse.weight.data = weight.reshape(outputs, inputs, *(kernel or (1, 1)), 1).clone()
     return block
 
 
 def layer(work: Work) -> TimedLayer:
     weight, shape = torch_side.tensor(work.numbers["weight"], work), work.settings["input_shape"]
-    is_dense = weight.dim() == 2
-    block = (_block if is_dense else _conv_block)(work.settings["neuron"], weight)
+    block = _block(work.settings["neuron"], weight)
 
     def forward(spikes: Tensor) -> Tensor:
-        return block(spikes) if is_dense else block(spikes.unflatten(1, shape)).flatten(1, 3)
+        return block(spikes.unflatten(1, shape)).flatten(1, -2)
 
     return torch_side.layer(
         f"slayer.block.cuba.{type(block).__name__} (8-bit weights, one step of delay)",

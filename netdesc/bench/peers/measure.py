@@ -18,10 +18,6 @@ _MAX_S = 20.0
 _MIN_REPEATS = 5
 
 
-def _do_nothing() -> None:
-    """The default of ``TimedLayer.wait`` (for a CPU) and ``TimedLayer.release``."""
-
-
 @dataclass(frozen=True)
 class TimedLayer:
     """A program's layer, ready to run.
@@ -37,8 +33,8 @@ class TimedLayer:
     spike_rate: Callable[[], float | None]
     device: str
     threads: int | None
-    wait: Callable[[], object] = _do_nothing
-    release: Callable[[], object] = _do_nothing
+    wait: Callable[[], object] = lambda: None
+    release: Callable[[], object] = lambda: None
     peak_bytes: Callable[[Callable[[], None]], int | None] = host_peak_bytes
     path: Callable[[], str | None] = lambda: None
 

@@ -34,14 +34,14 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     file that it names, or untrained weights. Rates count values other than 0 as spikes.
     """
     from netdesc.api import evaluate as evaluation
+    from netdesc.description.diagnostics.wording import amount
 
     result = evaluation.evaluate(network, part)
     output.warn(*result.warnings)
     if output.as_json:
         output.print_json(_record(network, result))
         return
-    samples = "1 sample" if result.samples == 1 else f"{result.samples:,} samples"
-    output.print(f"{network}: {result.part}, {samples}")
+    output.print(f"{network}: {result.part}, {amount(result.samples, 'sample')}")
     output.print(", ".join(_format_metrics(result)))
     if result.score is not None:
         _print_confusion_matrix(output, result.score)
@@ -57,6 +57,8 @@ def _record(network: Path, result: Evaluation) -> dict[str, Any]:
 
 
 def _format_metrics(result: Evaluation) -> list[str]:
+    from netdesc.description.diagnostics.wording import amount
+
     unit = " per sample" if result.summed and result.samples > 1 else ""  # as training prints it
     metrics = [f"loss {result.loss:,.6g}{unit}"]
     if result.score is not None:
@@ -68,8 +70,8 @@ def _format_metrics(result: Evaluation) -> list[str]:
         metrics.append(f"accuracy {result.score.accuracy:.2%}{of} {by}")
         metrics.append(f"mean confidence {result.score.confidence:.2%}")
         if result.score.undecided:
-            noun = ("step " if result.score.undecided == 1 else "steps ") if has_step_labels else ""
-            metrics.append(f"{result.score.undecided:,} {noun}without a prediction (all 0)")
+            undecided = amount(result.score.undecided, "step" if has_step_labels else "sample")
+            metrics.append(f"{undecided} without a prediction (all 0)")
     if result.matched is not None:
         metrics.append(
             f"{result.matched.met:,} of {result.matched.target_spikes:,} target spikes in the "

@@ -63,6 +63,7 @@ def convert(
     No spike is changed or left out. If the format of OUT cannot hold a spike, the command says
     which and why, and writes nothing.
     """
+    from netdesc.description.diagnostics.wording import amount
     from netdesc.events import read_events, write_events
 
     if target is not None and option is not None:
@@ -76,14 +77,11 @@ def convert(
     rounded = int((recording.microseconds() / 1000.0 != recording.t).sum())
     write_events(target, recording)
     if rounded:
-        output.error(
-            f"warning: {rounded:,} {'time was' if rounded == 1 else 'times were'} rounded to whole "
-            f"microseconds"
-        )
+        output.warn(f"{amount(rounded, 'time')} rounded to whole microseconds")
     if output.as_json:
         output.print_json({"output": str(target), "events": len(recording), "rounded": rounded})
     else:
-        output.info(f"wrote {len(recording):,} events to {target}")
+        output.info(f"wrote {amount(len(recording), 'event')} to {target}")
 
 
 @events.command(
@@ -235,11 +233,11 @@ def animate(output: Output, file: Path, target: Path, beside: Path | None, **tim
 
 
 def _warn_outside(output: Output, outside: int) -> None:
-    """Prints a warning if ``outside`` events are not drawn."""
+    from netdesc.description.diagnostics.wording import amount
+
     if outside:
-        events = "1 event is" if outside == 1 else f"{outside:,} events are"
-        where = "it is" if outside == 1 else "they are"
-        output.warn(f"{events} not shown; {where} before time 0 or outside the picture")
+        events = amount(outside, "event")
+        output.warn(f"{events} not shown, before time 0 or outside the picture")
 
 
 def _print_comparison(

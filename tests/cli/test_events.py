@@ -102,7 +102,7 @@ def test_converting_as_json(tmp_path, capsys):
         "events": 2,
         "rounded": 1,
     }
-    assert "1 time was rounded" in captured.err
+    assert "1 time rounded" in captured.err
 
 
 @pytest.mark.parametrize(
@@ -253,9 +253,9 @@ def test_another_file_is_shown_beside(tmp_path, capsys):
 def test_pictures_say_what_they_leave_out(tmp_path, capsys):
     path = recording(tmp_path / "a.npy", [0, 9, 1], [0, 1, -1])
     assert run("show", path, "-o", tmp_path / "a.svg") == 0
-    assert "1 event is not shown" in capsys.readouterr().err
+    assert "1 event not shown" in capsys.readouterr().err
     assert run("show", path, "-o", tmp_path / "a.svg", "--neurons", "5", "--until-ms", "1") == 0
-    assert "2 events are not shown" in capsys.readouterr().err
+    assert "2 events not shown" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,7 @@ _HIDDEN_FIELDS = {"$schema", "format", "lock"}
 def complete_override(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Returns the completions of an incomplete ``KEY=VALUE``.
 
-    A completed key ends in ``=`` if its value comes next, and in ``.`` if a key of a section comes
-    next. Names and types of layers and neurons come from the document on the command line.
+    Names and types of layers and neurons come from the document on the command line.
     """
     # As long as --set has no complete value, click leaves the other arguments in ``ctx.args``.
     words = map(str, [*ctx.params.values(), *ctx.args])

@@ -1,4 +1,4 @@
-"""Loads documents, and formats their diagnostics for a terminal or as JSON."""
+"""Loads documents, and formats their diagnostics for a terminal."""
 
 from __future__ import annotations
 
@@ -26,22 +26,12 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
 def format_diagnostics(
     diagnostics: Sequence[Diagnostic], stream: TextIO, **options: Any
 ) -> SafeText:
-    """Formats diagnostics as text, in the width and colours of ``stream``.
-
-    ``options`` are passed on to ``render_text``.
-    """
+    """Formats diagnostics for ``stream``; ``options`` are those of ``render_text``."""
     from netdesc.description import render_text
 
     width = get_terminal_size().columns if stream.isatty() else None
     colour = Output.has_colour(stream)
     return SafeText(render_text(diagnostics, width=width, colour=colour, **options))
-
-
-def diagnostics_record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
-    """Returns the object that ``--json`` prints for the diagnostics of ``files`` files."""
-    from netdesc.description import to_json
-
-    return to_json(diagnostics, files)
 
 
 REPEATED_BY_TRAINING = ("ND235", "ND308")

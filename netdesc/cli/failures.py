@@ -41,7 +41,7 @@ class Failures(AbstractContextManager["Failures"]):
         with contextlib.suppress(OSError):  # the failure may be a full disk
             self.output.error(*lines)
             if self.output.as_json:
-                record = details(error, "\n".join(lines))
+                record = _record(error, "\n".join(lines))
                 self.output.print_json({"status": "failed", "exit_code": code, **record})
         self.output.flush_after_failure()
         raise SystemExit(code) from None
@@ -54,15 +54,13 @@ _OTHER_OPTIONS = {
 """Maps options of other programs to netdesc's option, which some commands have."""
 
 _TYPICAL_DOCUMENT = {"training": {"optimizer": {"type": "adam"}, "schedule": {"type": "step"}}}
-"""A document with typical types of optimizer and schedule, which decide the fields of a document.
-The user's document is not read here."""
+"""Types decide the fields of a document. The user's own is not read here."""
 
 
 def _explain_option(error: click.ClickException) -> click.ClickException:
-    """Returns an error that says what to write instead of an unknown option.
+    """Says what to write in place of an option of another program, or of a field of documents.
 
-    The option belongs to another program, or it is a field of documents, which ``--set`` sets.
-    For other errors, returns ``error``.
+    Returns other errors unchanged.
     """
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error
@@ -132,13 +130,14 @@ def _follows_an_interrupt(error: BaseException) -> bool:
     return False
 
 
-def details(error: BaseException, message: str) -> dict[str, object]:
+def _record(error: BaseException, message: str) -> dict[str, object]:
     """Returns the keys that ``--json`` prints for ``error`` besides status and exit code."""
     diagnostics = getattr(error, "diagnostics", None)
-    if diagnostics is not None:
-        files = len({each.file for each in diagnostics})
-        return diagnostics_text.diagnostics_record(diagnostics, files)
-    return {"message": message.removeprefix("error: ")}
+    if diagnostics is None:
+        return {"message": message.removeprefix("error: ")}
+    from netdesc.description import to_json
+
+    return to_json(diagnostics, len({each.file for each in diagnostics}))
 
 
 def report_bug(error: BaseException) -> list[str]:

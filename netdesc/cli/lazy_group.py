@@ -122,10 +122,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolves a command as click does; an unknown name is an error with a suggestion.
-
-        click's own suggestion would import every command.
-        """
+        """Suggests what to type for an unknown name; click's own would import every command."""
         is_known = not args or args[0].startswith("-") or args[0] in COMMANDS
         if not is_known and not ctx.resilient_parsing:
             suggestion = self._suggest(args[0])

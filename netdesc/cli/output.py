@@ -24,9 +24,8 @@ _COLUMN_GAP = 3
 
 
 class SafeText(str):
-    """Text that ``escape`` leaves unchanged.
+    """Text that ``escape`` leaves unchanged: what is not netdesc's own in it is escaped already.
 
-    Its line breaks and colours are netdesc's own, and all other text in it is already escaped.
     Joining it with other text gives a ``str``, which is escaped again.
     """
 
@@ -75,10 +74,7 @@ class Output:
             self.error(f"warning: {warning}")
 
     def print_json(self, result: dict[str, Any]) -> None:
-        """Prints the object of ``--json``.
-
-        Characters that cannot be printed or encoded become escapes of JSON.
-        """
+        """Prints the object of ``--json``; what cannot be printed or encoded becomes an escape."""
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
         text = _escape_in_json(text)  # JSON itself leaves \x7f to \x9f and U+202E as they are
         try:
@@ -88,11 +84,7 @@ class Output:
         self._write(sys.stdout, text)
 
     def print_document(self, text: str) -> None:
-        """Prints the text of a document, or its diff.
-
-        The text stays unchanged in a file or a pipe. On a terminal, characters that cannot be
-        printed become escapes of JSON.
-        """
+        """Prints the text of a document, or its diff; a terminal gets escapes of JSON in it."""
         stream = self._result_stream()
         if stream.isatty():
             text = _escape_in_json(text.replace("\r\n", "\n"))
@@ -132,11 +124,7 @@ class Output:
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
-        """Whether to use colours.
-
-        NO_COLOR forbids them. Otherwise FORCE_COLOR decides (0 forbids them). Without these
-        variables, a terminal gets colours unless TERM is ``dumb``.
-        """
+        """Whether to use colours, by the variables NO_COLOR, FORCE_COLOR and TERM."""
         if os.environ.get("NO_COLOR"):
             return False
         forced = os.environ.get("FORCE_COLOR")

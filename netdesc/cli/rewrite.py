@@ -19,7 +19,7 @@ from netdesc.cli import diagnostics_text
 from netdesc.cli.diff_colour import colourise_diff
 from netdesc.cli.exit_codes import ENVIRONMENT, INVALID_INPUT
 from netdesc.cli.output import Output
-from netdesc.description import Diagnostic
+from netdesc.description import Diagnostic, to_json
 from netdesc.description.detect import is_lock
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.json.reader import parse
@@ -99,10 +99,7 @@ def write(path: Path, text: str) -> None:
 
 
 def write_changes(output: Output, rewrites: Iterable[Rewrite]) -> set[str]:
-    """Writes the files that change, and prints an error for each file that cannot be written.
-
-    Returns the names of the files that cannot be written.
-    """
+    """Writes the files that change. Prints an error for those that cannot be, and returns them."""
     failed: set[str] = set()
     for each in rewrites:
         if each.is_change and each.after is not None:
@@ -125,19 +122,13 @@ def print_diffs(output: Output, rewrites: Iterable[Rewrite]) -> None:
 
 
 def finish(output: Output, rewrites: Sequence[Rewrite], mode: Mode) -> int:
-    """Writes, prints or lists the results according to ``mode``. Returns the exit code.
-
-    The exit code is 1 if ``mode`` is ``check`` or ``diff`` and a file would change.
-    """
+    """Writes, prints or lists the results. Returns the exit code, which the commands explain."""
     diagnostics = [diagnostic for each in rewrites for diagnostic in each.diagnostics]
     if diagnostics and not output.as_json:
         output.error(diagnostics_text.format_diagnostics(diagnostics, sys.stderr))
     failed = write_changes(output, rewrites) if mode == "write" else set[str]()
     if output.as_json:
-        output.print_json(
-            _record(rewrites, mode, failed)
-            | diagnostics_text.diagnostics_record(diagnostics, len(rewrites))
-        )
+        output.print_json(_record(rewrites, mode, failed) | to_json(diagnostics, len(rewrites)))
     else:
         _print(output, rewrites, mode, failed)
     if failed:

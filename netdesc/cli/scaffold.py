@@ -62,12 +62,11 @@ class Scaffold:
 
 
 def make_folder(folder: str | Path | None, template: str, name: str | None = None) -> Scaffold:
-    """Creates ``folder`` from a template.
+    """Creates ``folder``, by default ``name`` or the template's name, from a template.
 
-    ``name`` is the network's name, by default the folder's name. ``folder`` is by default ``name``
-    or the template's name. Raises ScaffoldError if the folder is not empty or the name is not
-    valid, NotShippedError if files of the template are missing, and OSError if a file cannot be
-    written.
+    ``name`` is the network's name, by default the folder's name. ScaffoldError if the folder is not
+    empty or the name is not valid, NotShippedError if files of the template are missing, OSError if
+    a file cannot be written.
     """
     target = Path(os.path.normpath(folder if folder is not None else name or template))
     if name is None:
@@ -126,11 +125,7 @@ def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
 
 
 def _write_files(folder: Path, files: Files) -> None:
-    """Writes all files into a new or empty folder.
-
-    If writing fails, removes all created files and folders, and raises OSError with the path
-    ``folder``.
-    """
+    """Writes all files into a new or empty folder, or none of them. OSError names ``folder``."""
     created: list[Path] = []
     try:
         for name, content in files.items():

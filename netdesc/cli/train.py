@@ -135,7 +135,7 @@ def _log_for_tensorboard(
 ) -> dict[str, Any]:
     """Returns the settings with which training writes for TensorBoard. ``stack`` closes the files.
 
-    Raises MissingPackageError if TensorBoard is not installed.
+    MissingPackageError if TensorBoard is not installed.
     """
     from netdesc.training.run_directory import default_path
     from netdesc.training.tensorboard import TensorBoardLog

@@ -77,7 +77,9 @@ def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
     if settings.form in CI_FORMATS:
         CI_FORMATS[settings.form](output, diagnostics, files)
     elif output.as_json:
-        output.print_json(diagnostics_text.diagnostics_record(diagnostics, len(files)) | record)
+        from netdesc.description import to_json
+
+        output.print_json(to_json(diagnostics, len(files)) | record)
     elif not settings.diff:  # with --diff, standard output is the diff only, for ``patch``
         _print_text(output, diagnostics, len(files))
         for each in record.get("unchecked", []):

@@ -29,8 +29,8 @@ def run_all_probes() -> dict[str, ProbeResult]:
 def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
     """Runs the probes in another process. Returns topic -> result.
 
-    If a probe kills the process, the probe has failed. The probes that need it are skipped, and the
-    other remaining probes run in a new process.
+    A probe that kills the process has failed. Those that need it are skipped, and a new process
+    runs the others.
     """
     results: dict[str, ProbeResult] = {}
     failed: set[str] = set()
@@ -54,10 +54,7 @@ def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
 
 
 def _run_process(topics: Sequence[str]) -> tuple[dict[str, ProbeResult], str]:
-    """Runs probes in one process, up to the first probe that kills the process.
-
-    Returns topic -> result, and the reason why the process ended.
-    """
+    """Runs probes in one process until it ends. Returns topic -> result, and why it ended."""
     home = str(Path(netdesc.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,55 +112,33 @@ class OpenedNetwork(NamedTuple):
         ]
 
 
-@singledispatch
 def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
     """Compiles a network of any form, with the errors of ``compile``.
 
     ``with_files=False`` skips the checks of data files, which those of a run never get here.
     """
-    is_model = isinstance(network, torch.nn.Module)
-    way = "; pass the result of compile, which has model and loss" if is_model else ""
-    raise TypeError(
-        "a network is a path, a dict, a description, a run, or the result of compile or "
-        f"import_net, not {type(network).__name__}{way}"
-    )
-
-
-@open_network.register(str)
-@open_network.register(Path)
-def _open_path(network: str | Path, with_files: bool = True) -> OpenedNetwork:
-    path = Path(network)
-    if os.path.isdir(path):  # False, too, for a name that the system refuses
-        description, compiled = compile_run(path)
-        return OpenedNetwork(compiled, description, path)
-    if is_net_file(path):
-        return _open_imported(import_net(path))
-    return _open_description(load(network, with_files=with_files))
-
-
-@open_network.register(Compiled)
-def _open_compiled(network: Compiled, with_files: bool = True) -> OpenedNetwork:
-    return OpenedNetwork(network)
-
-
-@open_network.register(Run)
-def _open_run(network: Run, with_files: bool = True) -> OpenedNetwork:
-    return _open_path(network.path)
-
-
-@open_network.register(Mapping)
-def _open_dict(network: Mapping[str, Any], with_files: bool = True) -> OpenedNetwork:
-    return _open_description(load(network, with_files=with_files))
-
-
-@open_network.register(ImportedNetwork)
-def _open_imported(network: ImportedNetwork, with_files: bool = True) -> OpenedNetwork:
-    warnings = [*network.warnings, *([STEP_MS_WARNING] * network.step_ms_is_assumed)]
-    return OpenedNetwork(compile_imported(network), is_imported=True, file_warnings=warnings)
-
-
-@open_network.register(Description)
-def _open_description(network: Description, with_files: bool = True) -> OpenedNetwork:
+    if isinstance(network, Compiled):
+        return OpenedNetwork(network)
+    if isinstance(network, Run):
+        network = network.path
+    if isinstance(network, str | Path):
+        if os.path.isdir(network):  # False, too, for a name that the system refuses
+            description, compiled = compile_run(Path(network))
+            return OpenedNetwork(compiled, description, Path(network))
+        if is_net_file(Path(network)):
+            network = import_net(network)
+    if isinstance(network, ImportedNetwork):
+        warnings = [*network.warnings, *([STEP_MS_WARNING] * network.step_ms_is_assumed)]
+        return OpenedNetwork(_build_imported(network), is_imported=True, file_warnings=warnings)
+    if isinstance(network, str | Path | Mapping):
+        network = load(network, with_files=with_files)
+    if not isinstance(network, Description):
+        is_model = isinstance(network, torch.nn.Module)
+        way = "; pass the result of compile, which has model and loss" if is_model else ""
+        raise TypeError(
+            "a network is a path, a dict, a description, a run, or the result of compile or "
+            f"import_net, not {type(network).__name__}{way}"
+        )
     compiled = _build(network.document)
     readers, warnings = weight_readers(compiled.graph), list[str]()
     load_initial_weights(network, compiled.model, readers, warnings.append)
@@ -184,7 +161,7 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
     return description, compiled
 
 
-def compile_imported(imported: ImportedNetwork) -> Compiled:
+def _build_imported(imported: ImportedNetwork) -> Compiled:
     """Builds the network of a ``.net`` file with its weights."""
     compiled = _build(imported.document)
     weights = {name: torch.from_numpy(value) for name, value in imported.weights.items()}

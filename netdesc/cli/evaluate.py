@@ -26,7 +26,7 @@ MAX_PRINTED_CLASSES = 20
     type=click.Choice(["train", "validation", "test"]),
     help="The samples to measure. Default: test; if it has no samples, validation, then train.",
 )
-@options.json
+@options.json_and_quiet
 def evaluate(output: Output, network: Path, part: Part | None) -> None:
     """Measure a network on its data: loss, accuracy, confusion matrix and spike rates.
 

@@ -54,7 +54,7 @@ def events() -> None:
 @click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
 @options.output_path("OUT", "The file to write, in place of the argument OUT.", name="option")
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
-@options.json
+@options.json_and_quiet
 def convert(
     output: Output, source: Path, target: Path | None, option: Path | None, force: bool
 ) -> None:
@@ -114,7 +114,7 @@ def convert(
     type=options.Number(min=0, min_open=True, max=4e9),
     help="Draw until this time. Default: until the last spike.",
 )
-@options.json
+@options.json_and_quiet
 def show(
     output: Output,
     file: Path,
@@ -206,7 +206,7 @@ def show(
     default=20,
     help="Frames per second. A .gif file stores the duration of a frame in hundredths of a second.",
 )
-@options.json
+@options.json_and_quiet
 def animate(output: Output, file: Path, target: Path, beside: Path | None, **timing: Any) -> None:
     """Turn a spike file into an animation.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: netdesc export runs/first -o runs/oxford.net")
 @click.argument("source", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
 @options.output_path("FILE.net", "The file to write.", required=True)
-@options.json
+@options.json_and_quiet
 def export(output: Output, source: Path, target: Path) -> None:
     """Write the network of a run or of a document as FILE.net.
 
@@ -67,7 +67,7 @@ def export(output: Output, source: Path, target: Path) -> None:
     type=options.Number(min=0, min_open=True, max=1e6),
     help="Length of a step in ms. Default: the length in FILE.net, or 1 if it has none.",
 )
-@options.json
+@options.json_and_quiet
 def import_command(
     output: Output, file: Path, folder: Path, steps: int | None, step_ms: float | None
 ) -> None:

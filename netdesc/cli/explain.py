@@ -42,7 +42,7 @@ def _complete_subject(
 )
 @click.argument("subject", required=False, shell_complete=_complete_subject)
 @click.argument("name", required=False)
-@options.json
+@options.json_and_quiet
 def explain(output: Output, subject: str | None, name: str | None) -> None:
     """Print cause, example and fix of a diagnostic's code, a neuron's equations, or what a word of
     a document means.

@@ -83,11 +83,6 @@ _quiet = click.option(
 )
 
 
-def json(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds ``--json`` to a command, whose first argument is the ``Output``."""
-    return _json(click.pass_obj(command))
-
-
 def json_and_quiet(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds ``--json`` and ``--quiet`` to a command, whose first argument is the ``Output``."""
     return _json(_quiet(click.pass_obj(command)))

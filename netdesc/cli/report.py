@@ -30,7 +30,7 @@ from netdesc.cli.output import Output
     help="Also write loss.txt and accuracy.txt into RUN, in the layout of slayer.",
 )
 @click.option("--open", "opens", is_flag=True, help="Open the report in the browser.")
-@options.json
+@options.json_and_quiet
 def report(
     output: Output,
     run: Path,

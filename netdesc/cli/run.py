@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     help="The number reset_offset of netx, less than the interval. Default: states are 0 when a "
     "sample begins.",
 )
-@options.json
+@options.json_and_quiet
 def run(
     output: Output,
     network: Path,

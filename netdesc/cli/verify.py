@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     help="Events or an array, as in netdesc run. Default: the first sample of the validation, test "
     "or training data; without data, random spikes that are always the same.",
 )
-@options.json
+@options.json_and_quiet
 def verify(output: Output, network: Path, input: Path | None) -> int:
     """Prove that the network that was trained is the one that is exported.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.argument("source", metavar="FILE.json|RUN|FILE.net", type=click.Path(path_type=Path))
 @options.overrides
-@options.json
+@options.json_and_quiet
 def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     """Show a network: its layers, neurons and memory, and the defaults that netdesc filled in.
 

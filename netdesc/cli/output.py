@@ -74,14 +74,9 @@ class Output:
             self.error(f"warning: {warning}")
 
     def print_json(self, result: dict[str, Any]) -> None:
-        """Prints the object of ``--json``; what cannot be printed or encoded becomes an escape."""
-        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
-        text = _escape_in_json(text)  # JSON itself leaves \x7f to \x9f and U+202E as they are
-        try:
-            text.encode(sys.stdout.encoding or "utf-8")
-        except UnicodeEncodeError:
-            text = json.dumps(result, indent=2, allow_nan=False)
-        self._write(sys.stdout, text)
+        """Prints the object of ``--json`` in ASCII, which every terminal and encoding takes."""
+        text = json.dumps(result, indent=2, allow_nan=False)
+        self._write(sys.stdout, text.replace("\x7f", "\\u007f"))  # which JSON leaves as it is
 
     def print_document(self, text: str) -> None:
         """Prints the text of a document, or its diff; a terminal gets escapes of JSON in it."""

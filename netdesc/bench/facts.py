@@ -45,10 +45,9 @@ def cpu_times(source: Path = _STATISTICS) -> list[int] | None:
 def shares_since(
     before: list[int] | None, source: Path = _STATISTICS
 ) -> tuple[float | None, float | None]:
-    """Returns two shares of the CPU time since ``before``, an earlier result of ``cpu_times``.
+    """Returns the shares of CPU time that were used and stolen since ``before``, if they are known.
 
-    The first is the share that was used. The second is the share that the host of a virtual machine
-    gave to other machines. Both are None if the times are unknown.
+    ``before`` is an earlier result of ``cpu_times``.
     """
     after = cpu_times(source)
     if before is None or after is None:

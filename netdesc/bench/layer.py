@@ -53,7 +53,7 @@ class LayerSize:
 
     @property
     def text(self) -> str:
-        return f"dense layer {self.inputs} to {self.neurons}"
+        return f"{self.kind} layer {self.inputs} to {self.neurons}"
 
     def work(self, device: str, repeats: int, *, input_gradient: bool = False) -> Work:
         """Draws input spikes [steps, batch, inputs], weights and the gradient of the output
@@ -86,10 +86,6 @@ class RecurrentSize(LayerSize):
     """The sizes of a layer that reads its own spikes, too, through small random weights."""
 
     kind: ClassVar[str] = "recurrent"
-
-    @property
-    def text(self) -> str:
-        return f"recurrent layer {self.inputs} to {self.neurons}"
 
 
 @dataclass(frozen=True)
@@ -159,10 +155,7 @@ class Measurement:
     def from_answer(
         cls, answer: Answer, size: LayerSize, reference_ms: float | None = None
     ) -> Measurement:
-        """Computes the measurement from a program's answer.
-
-        ``reference_ms`` is netdesc's median time, None for netdesc itself.
-        """
+        """``reference_ms`` is netdesc's median time, None for netdesc itself."""
         if answer.status != "done":
             return cls(answer.name, answer.status, answer.reason)
         result = answer.result

@@ -9,11 +9,10 @@ from netdesc.comparing import facts, files
 from netdesc.comparing.normal_form import NormalForm
 from netdesc.comparing.operand import Operand
 from netdesc.description.json.tree import Parts
-from netdesc.description.json_pointer import dotted, member, members
+from netdesc.description.json_pointer import ABSENT, dotted, member, members
 
 VARYING_RESULTS = {"seconds", "seconds_an_epoch"}
 """Results that always differ between runs. They are shown, but do not count as differences."""
-_ABSENT = object()
 
 
 class Difference(NamedTuple):
@@ -87,7 +86,7 @@ def _walk(
             yield (
                 parts,
                 [
-                    None if value is _ABSENT else document.describe(parts, value)
+                    None if value is ABSENT else document.describe(parts, value)
                     for document, value in zip(documents, values, strict=True)
                 ],
             )
@@ -95,11 +94,11 @@ def _walk(
     has_other_type = member(values[0], "type") != member(values[1], "type")
     for key in dict.fromkeys([*members(values[0]), *members(values[1])]):
         inner = (*parts, key)
-        pair = member(values[0], key, _ABSENT), member(values[1], key, _ABSENT)
-        if inner in skipped or (parts == ("layers",) and _ABSENT in pair):
+        pair = member(values[0], key, ABSENT), member(values[1], key, ABSENT)
+        if inner in skipped or (parts == ("layers",) and ABSENT in pair):
             continue  # other sections show files, and layers that only one document has
         places = _walk(inner, documents, pair, skipped)
-        if has_other_type and _ABSENT in pair:
+        if has_other_type and ABSENT in pair:
             # Another type has other fields. Their defaults do not count as differences.
             places = (each for each in places if (each[1][0] or each[1][1])["origin"] != "default")
         yield from places

@@ -18,10 +18,7 @@ def layers(operand: Operand) -> dict[str, dict[str, Any]]:
 
 
 def network(operand: Operand, other: Operand) -> dict[str, Any]:
-    """Returns shapes and sizes of the network of ``operand``, and the order of its layers.
-
-    The order contains only the layers that ``other`` has too.
-    """
+    """Returns shapes and sizes of the network, and the order of the layers that ``other`` has."""
     graph = operand.graph
     shared = {layer.name for layer in other.graph.layers}
     return {

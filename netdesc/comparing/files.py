@@ -51,10 +51,7 @@ class NamedFile:
 
 
 def named_files(operand: Operand) -> dict[Parts, NamedFile]:
-    """Returns the files that the document of ``operand`` names.
-
-    The key of a file is the path, in the document, of the object that names it.
-    """
+    """Maps the path, in the document, of each object that names a file to this file."""
     description = operand.description
     lock = description.lock
     locked = {} if lock is None else {file.path: file.sha256 for file in lock.files}
@@ -73,10 +70,7 @@ def named_files(operand: Operand) -> dict[Parts, NamedFile]:
 def differing_files(
     a: Mapping[Parts, NamedFile], b: Mapping[Parts, NamedFile]
 ) -> Iterator[tuple[Parts, NamedFile | None, NamedFile | None]]:
-    """Yields (path of the section, file in ``a``, file in ``b``) for files that may differ.
-
-    A file is None if the operand does not have it.
-    """
+    """Yields the path of the object and both files, or None, for files that may differ."""
     for section in dict.fromkeys([*a, *b]):
         one, other = a.get(section), b.get(section)
         if one is None or other is None or not one.equals(other):

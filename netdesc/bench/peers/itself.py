@@ -80,10 +80,9 @@ def _network(work: Work) -> Network:
 
 
 def capture(timed: TimedLayer, graphs: Graphs) -> TimedLayer:
-    """Returns the layer with a step that is captured as a CUDA graph after one normal step.
+    """Returns the layer with a step that is captured as a CUDA graph, if possible.
 
-    If the step can be captured, the text of ``path`` ends with ``captured``; otherwise all steps
-    run normally.
+    Its first step runs normally. ``path`` ends with ``captured`` afterwards.
     """
     step = ReplayedWork(timed.step, graphs, warm_up=1)
     return replace(
@@ -99,12 +98,10 @@ def _document(work: Work) -> dict[str, Any]:
     sizes: dict[str, Any] = {"units": len(weight)}
     if work.settings["kind"] == "conv":
         sizes = {"channels": len(weight), "kernel": [*weight.shape[2:]]}
-    unread_file = {"path": "none.bs1"}
     return {
         "format": 1,
         "name": "layer",
         "time": {"steps": steps, "step_ms": 1.0},
-        "data": {"type": "spike_files", "train": [{"input": unread_file, "target": unread_file}]},
         "input": {"shape": work.settings["input_shape"]},
         "layers": [
             {

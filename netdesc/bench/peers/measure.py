@@ -61,11 +61,7 @@ def measure(build: Callable[[Work], TimedLayer], work: Work) -> dict[str, Any]:
 
 
 def _time_repeats(once: Callable[[], None], repeats: int) -> list[float]:
-    """Returns the seconds of each step, after a warm-up step.
-
-    Runs at least ``repeats`` steps and ``_MIN_S`` seconds. Stops earlier if ``_MAX_S`` seconds have
-    passed and ``_MIN_REPEATS`` steps are done.
-    """
+    """Returns the seconds of each of ``repeats`` steps, or more or fewer, after a warm-up step."""
     once()
     found: list[float] = []
     begin = time.perf_counter()

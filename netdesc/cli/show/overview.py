@@ -6,12 +6,10 @@ machines without these.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple, get_args
 
 from netdesc.cli.show.defaults import describe_defaults
@@ -109,7 +107,7 @@ def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     from netdesc.exchange import import_net
 
     imported = import_net(path)
-    document = Document.model_validate_json(json.dumps(imported.description))
+    document = imported.document
     notes = [*imported.assumptions, "a .net file does not describe data, loss and training"]
     learnt = {
         (layer.name, name): (float(values.min()), float(values.max()))
@@ -186,7 +184,7 @@ def _build_overview(
     run: RunState | None,
     notes: list[str],
     warnings: list[str],
-    learnt: LearntValues = MappingProxyType({}),
+    learnt: LearntValues,
 ) -> Overview:
     graph = build_graph(document)
     estimate = estimate_memory(graph, document.training, samples)

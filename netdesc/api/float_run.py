@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,42 +23,26 @@ from netdesc.training.confusion_counter import decide
 
 
 @torch.no_grad()
-def run_layers(
-    model: Network, input_TN: NDArray[np.float32], observe: Callable[[str, torch.Tensor], None]
-) -> torch.Tensor:
+def run_model(model: Network, input_TN: NDArray[np.float32]) -> torch.Tensor:
     """Runs the torch module outside training, on its device, on an input [steps, *input shape].
 
-    Calls ``observe`` with the name and the output [steps, 1, *shape] of each layer. Returns the
-    output of the network.
+    Returns the output [steps, 1, *shape], on the CPU.
     """
-
-    def hook_of(name: str) -> Callable[[torch.nn.Module, object, torch.Tensor], None]:
-        return lambda _layer, _inputs, output_TBN: observe(name, output_TBN)
-
-    names = [layer.name for layer in model.graph.layers]
-    hooks = [model.layers[name].register_forward_hook(hook_of(name)) for name in names]
     device = next(model.parameters()).device
-    try:
-        with model.evaluating():
-            return model(torch.from_numpy(input_TN).unsqueeze(1).to(device))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with model.evaluating():
+        return model(torch.from_numpy(input_TN).unsqueeze(1).to(device)).cpu()
 
 
 def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> Result:
     """Runs the network outside training on an input [steps, *input shape]."""
-    counts: dict[str, int] = {}
-
-    def count(name: str, output_TBN: torch.Tensor) -> None:
-        counts[name] = int(torch.count_nonzero(output_TBN))
-
-    output_TBN = run_layers(compiled.model, input_TN, count)
+    output_TBN = run_model(compiled.model, input_TN)
+    reports = compiled.model.engine_report()
     range_warnings = [
         f'layer "{report.name}": a state leaves the 24 bits of the device, whose output can differ'
-        for report in compiled.model.engine_report()
+        for report in reports
         if report.leaves_device_range
     ]
+    counts = {report.name: report.spikes for report in reports}
     index, values = nonzero_outputs(output_TBN.numpy())
     layers = layer_spikes(compiled.graph, int(np.count_nonzero(input_TN)), counts)
     return Result(compiled.graph, len(input_TN), index, values, layers, range_warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import tempfile
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from netdesc.api.compile import OpenedNetwork, Source
 from netdesc.api.evaluate import Part, read_parts
-from netdesc.api.float_run import run_layers
+from netdesc.api.float_run import run_model
 from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net
@@ -280,10 +281,18 @@ def _lava_warnings(
 def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:
     outputs: Outputs = {}
 
-    def keep(name: str, output_TBN: torch.Tensor) -> None:
+    def keep(name: str, _layer: object, _inputs: object, output_TBN: torch.Tensor) -> None:
         outputs[name] = _compact(output_TBN.flatten(2)[:, 0].cpu().numpy())
 
-    run_layers(model, input_TN, keep)
+    hooks = [
+        model.layers[name].register_forward_hook(functools.partial(keep, name))
+        for name in (layer.name for layer in model.graph.layers)
+    ]
+    try:
+        run_model(model, input_TN)
+    finally:
+        for hook in hooks:
+            hook.remove()
     return outputs
 
 
@@ -357,7 +366,7 @@ def _float_fault(
         return None
     definition = layer.neuron.definition()
     with model.record(layer.name) as recording:
-        run_layers(model, input_TN[: step + 1], lambda *_: None)
+        run_model(model, input_TN[: step + 1])
     for name, states_TBN in recording[layer.name].states.items():
         states_T = states_TBN.flatten(2)[:, 0, neuron].cpu().numpy()
         beyond = np.flatnonzero(np.abs(states_T) * 2.0**definition.unit_bits > DEVICE_STATE_LIMIT)

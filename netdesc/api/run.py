@@ -180,11 +180,11 @@ def open_for(network: Source, recording: Recording | None) -> OpenedNetwork:
     from netdesc.api.compile import open_network
 
     imported = _import(network)
-    steps = None
-    if imported is not None and recording is not None:
-        steps = _needed_steps(imported, recording)
-    if imported is None or recording is None or steps is None:
-        return open_network(network if imported is None else imported)
+    if imported is None or recording is None:
+        return open_network(imported or network)
+    steps = _needed_steps(imported, recording)
+    if steps is None:
+        return open_network(imported)
     time = imported.description["time"] | {"steps": steps}
     if steps > MAX_STEPS:
         assert isinstance(recording.data, Event)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import os
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 from netdesc.description import Description
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.arrays import MAX_REAL_INPUT
-from netdesc.events import DroppedEvents, Event, EventFileError, read_events, to_dense
-from netdesc.events.binning import Duplicates, Rounding, real_inputs
+from netdesc.events import DroppedEvents, Event, EventFileError, read_events
+from netdesc.events.binning import real_inputs
 from netdesc.events.files import EventFileAccessError
 from netdesc.graph import Graph
 from netdesc.kernels.fixed_point import STATE_UNIT
@@ -108,8 +107,7 @@ def input_chunks(
     if not isinstance(event, Event):
         return _array_chunks(recording, graph, chunk_steps)
     _require_events(recording, event, shape, file)
-    with _event_errors(recording):
-        index, value, dropped = event.binned(shape, graph.steps, graph.step_ms, *_binning(file))
+    index, value, dropped = bin_events(recording, (graph.steps, *shape), graph.step_ms, file)
 
     def chunks() -> Iterator[NDArray[np.float32]]:
         for first in range(0, graph.steps, chunk_steps):
@@ -194,22 +192,15 @@ def _fits(data: NDArray[Any], shape: tuple[int, ...]) -> bool:
 
 def bin_events(
     recording: Recording, size: tuple[int, ...], step_ms: float, file: EventFile | None
-) -> tuple[NDArray[np.float32], int]:
-    """Bins events to ``size``, [steps, *shape]. EventFileError if they do not fit the shape."""
-    with _event_errors(recording) as event:
-        return to_dense(event, size[1:], size[0], step_ms, *_binning(file))
+) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
+    """Bins events to ``size``, [steps, *shape], as ``Event.binned`` does.
 
-
-def _binning(file: EventFile | None) -> tuple[Rounding, Duplicates]:
-    return ("nearest", "or") if file is None else (file.rounding, file.duplicates)
-
-
-@contextlib.contextmanager
-def _event_errors(recording: Recording) -> Iterator[Event]:
-    """Yields the events. EventFileError if there are none, or if they do not fit."""
+    EventFileError if there are no events, or if they do not fit the shape.
+    """
     if not isinstance(recording.data, Event):
         raise EventFileError(recording.name, "holds no events")
+    rounding, duplicates = ("nearest", "or") if file is None else (file.rounding, file.duplicates)
     try:
-        yield recording.data
+        return recording.data.binned(size[1:], size[0], step_ms, rounding, duplicates)
     except ValueError as error:
         raise EventFileError(recording.name, str(error)) from error

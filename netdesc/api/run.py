@@ -118,10 +118,12 @@ def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
         try:
             target = read_recording(description.resolve(pair.target.path))
             size = graph.output_steps, *graph.output_shape
-            target_TN, _ = bin_events(target, size, graph.output_step_ms, pair.target)
+            index, value, _ = bin_events(target, size, graph.output_step_ms, pair.target)
         except EventFileError as error:
             result.warnings.append(f"the output is not compared with the target: {error}")
         else:
+            target_TN = np.zeros(size, np.float32)
+            target_TN.reshape(-1)[index] = value
             comparison = compare_with_target(opened.compiled, result.output_TN, target_TN)
             result = replace(result, comparison=comparison)
     if graph.classes is None or opened.is_imported:

@@ -168,19 +168,14 @@ def _redirect_to_null(stream: TextIO) -> None:
 
 
 def _escape_in_json(text: str) -> str:
-    """Replaces unprintable characters except line feeds by JSON's escapes, such as ``\\u009b``."""
-    lines = text.split("\n")
-    return "\n".join(line if line.isprintable() else _escape_line(line) for line in lines)
-
-
-def _escape_line(line: str) -> str:
+    """Replaces what is unprintable, except white space, by JSON's escapes, such as ``\\u009b``."""
     return "".join(
         each
-        if each.isprintable() or each == "\t"
+        if each.isprintable() or each in "\t\n"
         else f"\\u{ord(each):04x}"
         if each.isascii()
         else json.dumps(each)[1:-1]
-        for each in line
+        for each in text
     )
 
 

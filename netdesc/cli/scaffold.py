@@ -8,17 +8,16 @@ import os
 import posixpath
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from netdesc.description import load, schema_text
+from netdesc.description.canonical_layout import document_text
 from netdesc.description.files.data_files import file_paths
-from netdesc.description.json.reader import parse
-from netdesc.description.json.tree import Parts
-from netdesc.description.source import Source
+from netdesc.description.json_pointer import lookup
 from netdesc.events import from_dense, write_events
 from netdesc.resources import shipped
 
@@ -104,11 +103,11 @@ def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
     source = shipped(template.path)
     document = load(source, with_files=False).document
     paths = {parts: path.removeprefix("../") for parts, path in file_paths(document).items()}
-    text = _replace_strings(
-        source.read_text(encoding="utf-8"), {("$schema",): SCHEMA, ("name",): name, **paths}
-    )
+    content = json.loads(source.read_text(encoding="utf-8")) | {"$schema": SCHEMA, "name": name}
+    for parts, path in paths.items():
+        lookup(content, parts[:-1])[parts[-1]] = path
     texts = {
-        f"{name}.json": text,
+        f"{name}.json": document_text(content),
         SCHEMA: schema_text(),
         ".gitignore": "runs/\n",
         "README.md": _readme(name, document.description, commands),
@@ -144,17 +143,6 @@ def _write_files(folder: Path, files: Files) -> None:
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, str(folder)) from error
         raise
-
-
-def _replace_strings(text: str, changes: Mapping[Parts, str]) -> str:
-    """Returns the text of a document with new strings at the paths in ``changes``."""
-    root = parse(Source(text, "template")).root
-    assert root is not None, "the document was loaded from this text"
-    nodes = [(root.find(parts), value) for parts, value in changes.items()]
-    spans = sorted((node.start, node.end, value) for node, value in nodes if node is not None)
-    for start, end, value in reversed(spans):
-        text = text[:start] + json.dumps(value) + text[end:]
-    return text
 
 
 def _readme(name: str, description: str, commands: list[str]) -> str:

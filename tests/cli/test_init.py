@@ -16,9 +16,6 @@ from hypothesis import strategies as st
 from netdesc.cli import init, scaffold
 from netdesc.cli.main import main
 from netdesc.description import check, schema_text
-from netdesc.description.json.reader import parse
-from netdesc.description.json_pointer import lookup
-from netdesc.description.source import Source
 from netdesc.resources import shipped
 
 Netdesc = Callable[..., int]
@@ -236,41 +233,3 @@ def test_any_folder_name_gives_a_valid_name_or_none(text: str) -> None:
     name = scaffold._network_name(Path("/") / text.replace("/", "_").replace("\0", "_"))
     assert name == "" or re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", name)
     assert not name.lower().endswith(".lock")
-
-
-VALUES = st.recursive(
-    st.text(max_size=5) | st.integers(-9, 9),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
-@given(VALUES, st.text(max_size=8), st.integers(0, 3), st.data())
-def test_rewriting_changes_the_named_strings_and_nothing_else(
-    value: object, new: str, indent: int, data: st.DataObject
-) -> None:
-    text = json.dumps({"root": value}, indent=indent or None, ensure_ascii=False)
-    root = parse(Source(text, "test")).root
-    assert root is not None
-    places = [parts for parts, leaf in leaves(root.value) if isinstance(leaf, str)]
-    chosen = data.draw(st.lists(st.sampled_from(places), unique=True)) if places else []
-    rewritten = json.loads(scaffold._replace_strings(text, dict.fromkeys(chosen, new)))
-    for parts, leaf in leaves(root.value):
-        assert lookup(rewritten, parts) == (new if parts in chosen else leaf)
-    assert len(list(leaves(rewritten))) == len(list(leaves(root.value)))
-
-
-def leaves(value: object, parts: tuple[str | int, ...] = ()):
-    inner = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    if not isinstance(value, dict | list):
-        yield parts, value
-    for key, each in inner:
-        yield from leaves(each, (*parts, key))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -27,19 +26,11 @@ def export(output: Output, source: Path, target: Path) -> None:
     A run is exported with its best weights, a document with the weights file that it names, such as
     the file that "netdesc import" writes.
     """
-    from netdesc.api import compile as compiler
     from netdesc.api.export import export_net
-    from netdesc.description.detect import is_net_file
     from netdesc.exchange import require_suffix
 
     require_suffix(target)
-    if source.suffix.lower() == ".json" and not source.is_dir():
-        network = load_document(output, source, ())
-    elif is_net_file(source):
-        way = f"import it first, and export its document: netdesc import {quote(str(source))}"
-        raise click.UsageError(f"{source} is a .net file; {way}")
-    else:
-        _, network = compiler.compile_run(source)
+    network = source if source.is_dir() else load_document(output, source, ())
     warnings = export_net(network, target)
     output.warn(*warnings)
     if output.as_json:

@@ -174,20 +174,6 @@ def _build(document: Document) -> Compiled:
     return Compiled(build(graph, seed=document.training.seed), build_loss(graph), graph)
 
 
-def read_description(
-    network: Description | Mapping[str, Any] | str | Path, *, with_files: bool = True
-) -> Description:
-    """Returns a description, or loads it from a path or a dict. TypeError for other types."""
-    if isinstance(network, Description):
-        return network
-    if isinstance(network, str | Path | Mapping):
-        return load(network, with_files=with_files)
-    way = ""
-    if isinstance(network, ImportedNetwork):
-        way = '; save it first: netdesc.train(imported.save("folder"), …)'
-    raise TypeError(f"a path, a dict or a description is needed, not {type(network).__name__}{way}")
-
-
 def weight_readers(graph: Graph) -> dict[str, WeightReader]:
     """Maps the suffix ``.net`` to a function that reads such a file's weights for ``graph``."""
     return {".net": lambda path, warn: read_weights(path, graph, warn)}

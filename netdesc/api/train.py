@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 
 import torch
 
-from netdesc.api.compile import read_description, weight_readers
+from netdesc.api.compile import weight_readers
 from netdesc.api.trained_run import Run
 from netdesc.api.verify import verify_shortly
 from netdesc.description import Description, load
 from netdesc.description.models import Training
 from netdesc.description.spelling import did_you_mean
-from netdesc.exchange import NetFileError, export_net, find_obstacle
+from netdesc.exchange import ImportedNetwork, NetFileError, export_net, find_obstacle
 from netdesc.exchange.errors import NetFileAccessError
 from netdesc.graph import Graph, build_graph
 from netdesc.modules import Network, build
@@ -138,15 +138,18 @@ def train_network(
     """Trains as ``train`` does, and calls ``warn`` in place of Python's warnings."""
     resume, data = _folder(settings.resume), settings.data
     memory = None if data is None else MemoryData.of(data)
-    trained = description = None
-    if network is not None:
-        trained = description = read_description(network, with_files=memory is None)
+    if isinstance(network, ImportedNetwork):
+        way = 'save it first: netdesc.train(imported.save("folder"), …)'
+        raise TypeError(f"an imported network is no document; {way}")
+    if network is not None and not isinstance(network, Description):
+        network = load(network, with_files=memory is None)
+    trained = network
     if resume is not None:
         require_run(resume)
         trained = load(resume / LOCK, with_files=False)
     readers = {} if trained is None else weight_readers(build_graph(trained.document))
     outcome = training.train(
-        description,
+        network,
         run_dir=settings.run_dir,
         resume=resume,
         device=settings.device,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 
@@ -69,20 +69,9 @@ def compile(network: Source, overrides: Overrides = ()) -> Compiled:
     >>> compiled.model(torch.zeros(1900, 1, 200)).shape
     torch.Size([1900, 1, 200])
     """
-    return open_network(_override(network, overrides) if overrides else network).compiled
-
-
-def _override(network: Source, overrides: Overrides) -> Description:
-    """Loads a document with ``overrides``. TypeError if ``network`` is not the path or a dict."""
-    if isinstance(network, Mapping):
-        return load(network, overrides)
-    if not isinstance(network, str | Path):
-        kind = type(network).__name__
-    elif os.path.isdir(network) or is_net_file(Path(network)):
-        kind = network
-    else:
-        return load(network, overrides)
-    raise TypeError(f"overrides change a document (the path of one, or a dict), not {kind}")
+    if overrides:
+        network = load(cast("str | Path | Mapping[str, Any]", network), overrides)
+    return open_network(network).compiled
 
 
 class OpenedNetwork(NamedTuple):

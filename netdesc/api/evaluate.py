@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.description import Description, load
-from netdesc.description.detect import is_net_file
 from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
@@ -22,7 +20,6 @@ from netdesc.runs.files import RECORD, lock_of
 from netdesc.training import DataError
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import Score, build_counter
-from netdesc.training.errors import MissingDataError
 from netdesc.training.evaluate import measure
 from netdesc.training.memory_data import MemoryData, recorded_settings
 from netdesc.training.record import RunRecord
@@ -97,9 +94,9 @@ def evaluate(
     ``data`` replaces the data that the document names (see ``train``), whose files need not exist
     then; its training samples, too, are divided by ``training.validation_split``. With ``data``,
     ``run`` is anything that ``compile`` takes, or its result; random encodings of a network without
-    a document have the seed 0. DataError if the split has no samples or the data does not fit,
-    DescriptionError if the document is invalid or its data files or those of the run have changed,
-    TypeError if the network needs ``data`` or ``part`` is no text.
+    a document have the seed 0. DataError if the split has no samples, the data does not fit or the
+    network names none, DescriptionError if the document is invalid or its data files or those of
+    the run have changed, TypeError if ``part`` is no text.
 
     >>> evaluation = netdesc.evaluate("examples/oxford.json")
     >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes
@@ -107,19 +104,14 @@ def evaluate(
     """
     if not isinstance(part, str | None):
         raise TypeError(f"a part is one of {', '.join(PARTS)}; arrays are passed as data=…")
-    if data is None and isinstance(run, str | Path) and is_net_file(Path(run)):
-        error = DataError if os.path.exists(run) else MissingDataError
-        raise error(
-            f"{run}: a .net file names no data; give a run, or the document that netdesc import "
-            'writes, after adding "data" to it'
-        )
     opened = open_network(run, with_files=data is None)
     compiled, description, folder, *_ = opened
     if folder is not None and data is None:
         _check_data_files(folder, description)
     if description is None and data is None:
-        raise TypeError(
-            "a network that is compiled or imported names no data; pass it: "
+        raise DataError(
+            "a network that is compiled or imported, as from a .net file, names no data; give a "
+            "run or a document that does, or pass it in Python: "
             'netdesc.evaluate(…, data={"test": (inputs, labels)})'
         )
     warnings = opened.warnings

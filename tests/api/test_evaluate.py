@@ -189,9 +189,12 @@ def test_weights_are_checked_without_the_data(tmp_path: Path) -> None:
 
 
 def test_nothing_to_evaluate(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"a \.net file names no data"):
-        netdesc.evaluate(tmp_path / "network.net")
     document = write_classify_task(tmp_path)
+    compiled = netdesc.compile(document)
+    netdesc.export_net(compiled, tmp_path / "network.net")
+    for network in (compiled, tmp_path / "network.net"):
+        with pytest.raises(TrainingError, match=r"names no data; .* data="):
+            netdesc.evaluate(network)
     content = json.loads(document.read_text())
     del content["data"]
     document.write_text(json.dumps(content))

@@ -207,8 +207,6 @@ def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None
     for data in (None, {"train": (np.ones((1, 40, 12)), np.ones((1, 40, 6)))}):
         with pytest.raises(ValueError, match=r"\.save\(\)"):
             netdesc.train(imported, data=data)
-    with pytest.raises(TypeError, match="data="):
-        netdesc.evaluate(netdesc.compile(document))
     with pytest.raises(TypeError, match="result of compile, which"):
         netdesc.evaluate(netdesc.compile(document).model)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match=r"resume .* not int"):

@@ -138,8 +138,8 @@ def test_many_classes_are_left_to_json(netdesc: Netdesc, tmp_path: Path) -> None
     [
         (["task/classes.json", "--part", "all"], 2, "'all' is not one of"),
         (["absent.json"], 3, "absent.json"),
-        (["network.net"], 3, "a .net file names no data"),
-        (["task/made.net"], 1, "a .net file names no data"),
+        (["network.net"], 3, "network.net"),
+        (["task/made.net"], 1, "made.net"),
         (["task"], 3, "network.lock.json"),
     ],
 )

@@ -11,7 +11,7 @@ from netdesc.cli.output import Output
 from netdesc.cli.rewrite import Rewrite, print_diffs, write_changes
 from netdesc.description import Diagnostic
 from netdesc.description.apply_fixes import FixResult, apply_fixes
-from netdesc.description.diagnostics.wording import is_complete, kinds, place, visible
+from netdesc.description.diagnostics.wording import kinds, place, visible
 from netdesc.description.load import check_text
 from netdesc.description.source import read_source
 
@@ -62,12 +62,8 @@ def fix_files(
     for each in applied:
         line = visible(f"{place(each, each.file)}: fixed[{each.code}]: {_title(each)}")
         (output.print if as_text else output.info)(line)
-    fixable = sum(each.fix is not None for each in diagnostics)
     if not applied and not failed:
         output.info("nothing to fix")
-    elif fixable and not failed:
-        bound = "" if is_complete(diagnostics) else "at least "
-        output.info(f"fixed {len(applied):,}; run the command again to fix {bound}{fixable:,} more")
     record = [
         {"code": each.code, "file": each.file, "line": each.line, "title": _title(each)}
         for each in applied

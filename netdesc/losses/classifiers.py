@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from netdesc.graph import nodes
 from netdesc.losses.loss import OVER
-from netdesc.losses.rates import flatten_neurons
-from netdesc.losses.windows import SILENT, most_active, window_rates
+from netdesc.losses.rates import flatten_neurons, window_rates
+
+SILENT = -1
+"""Class of an output without spikes."""
 
 
 class Classifier(nn.Module):
@@ -87,3 +89,12 @@ def majority(predictions_TB: Tensor, classes: int) -> Tensor:
     votes_BC = column_BT.new_zeros(len(column_BT), classes + 1)
     votes_BC.scatter_add_(1, column_BT, column_BT.new_ones(()).expand_as(column_BT))
     return most_active(votes_BC[:, 1:])
+
+
+def most_active(amounts: Tensor) -> Tensor:
+    """Returns the index of the largest number on the last axis, int64.
+
+    In a tie, it is the first such index. It is ``SILENT`` if all numbers are 0.
+    """
+    # ``max`` would return both results, but wakes all threads, which can take milliseconds.
+    return amounts.argmax(-1).masked_fill(~amounts.any(-1), SILENT)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from netdesc.graph import loss as sections
 from netdesc.losses.loss import OVER, Loss
-from netdesc.losses.rates import expand_labels, flatten_neurons
-from netdesc.losses.windows import COSTS, CostParameters, window_rates
+from netdesc.losses.rates import expand_labels, flatten_neurons, window_rates
+
+HALF_A_SPIKE = 0.5
+"""Number of spikes that a silent neuron of the label counts as, see ``SpikeMaxLoss``."""
 
 
 class _LabelLoss(Loss):
-    """A loss that compares values with labels; ``costs`` names one of ``COSTS``."""
+    """A loss that compares values with labels; a subclass defines ``costs``."""
 
     def __init__(
-        self,
-        costs: str,
-        loss: sections.SpikeRate | sections.SpikeMax | sections.CrossEntropy,
-        true_rate: float = 0.0,
-        false_rate: float = 0.0,
+        self, loss: sections.SpikeRate | sections.SpikeMax | sections.CrossEntropy
     ) -> None:
         super().__init__(loss)
-        self.costs, self.true_rate, self.false_rate = costs, true_rate, false_rate
         self.window_steps, self.over = getattr(loss, "window_steps", None), loss.over
+
+    def costs(self, values: Tensor, index: Tensor, steps: int) -> Tensor:
+        """Returns the costs of values [values, batch, neurons], for each neuron or for all of them.
+
+        ``index`` are the labels [1 or values, batch, 1]. If the values are rates, ``steps`` is the
+        number of steps over which spikes were counted, else 1.
+        """
+        raise NotImplementedError
 
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
         """Returns the loss, a float32 scalar, of output spikes [steps, batch, *shape].
@@ -36,19 +42,14 @@ class _LabelLoss(Loss):
         steps, batch, neurons = output_TBN.shape
         is_by_step = self.window_steps is not None or self.over == "each_step"
         labels = expand_labels(labels, (steps, batch) if is_by_step else (batch,), neurons)
-        if self.skip_steps:
-            output_TBN, steps = output_TBN[self.skip_steps :], steps - self.skip_steps
-            labels = labels[self.skip_steps :] if is_by_step else labels
-        parameters = CostParameters(steps, self.true_rate, self.false_rate)
+        output_TBN = self.drop_skipped_steps(output_TBN)
+        labels = self.drop_skipped_steps(labels) if is_by_step else labels
         if self.window_steps is not None:
-            values_VBN = window_rates(output_TBN, self.window_steps)
-            parameters = parameters._replace(steps=self.window_steps)
+            values, steps = window_rates(output_TBN, self.window_steps), self.window_steps
         else:
-            values_VBN = OVER[self.over](output_TBN)
-            if self.over != "mean":
-                parameters = parameters._replace(steps=1)
-        index = labels.reshape(-1, batch, 1)
-        return self.reduce(COSTS[self.costs](values_VBN, index, parameters))
+            values = OVER[self.over](output_TBN)
+            steps = len(output_TBN) if self.over == "mean" else 1
+        return self.reduce(self.costs(values, labels.reshape(-1, batch, 1), steps))
 
 
 class SpikeRateLoss(_LabelLoss):
@@ -60,10 +61,27 @@ class SpikeRateLoss(_LabelLoss):
     """
 
     def __init__(self, loss: sections.SpikeRate) -> None:
-        super().__init__("squares", loss, loss.true_rate, loss.false_rate)
+        super().__init__(loss)
+        self.true_rate, self.false_rate = loss.true_rate, loss.false_rate
+
+    def costs(self, values: Tensor, index: Tensor, steps: int) -> Tensor:
+        target = torch.full_like(values, self.false_rate)
+        return (values - target.scatter_(-1, index, self.true_rate)).square()
 
 
-class SpikeMaxLoss(_LabelLoss):
+class CrossEntropyLoss(_LabelLoss):
+    """The cost ``−log softmax(values)`` at the label.
+
+    The values are what ``over`` says of the steps. The loss is the sum or the mean over the batch
+    and, if each step is compared, over steps.
+    """
+
+    def costs(self, values: Tensor, index: Tensor, steps: int) -> Tensor:
+        # ``log_softmax`` would wake all threads for the few numbers of a batch.
+        return values.logsumexp(-1, keepdim=True) - values.gather(-1, index)
+
+
+class SpikeMaxLoss(CrossEntropyLoss):
     """The cost ``−log p(label)``, where p is ``rate / Σ rate`` or the softmax of the rates.
 
     The loss is the sum or the mean over the batch (with a window also over steps), as in lava-dl's
@@ -75,15 +93,20 @@ class SpikeMaxLoss(_LabelLoss):
     """
 
     def __init__(self, loss: sections.SpikeMax) -> None:
-        super().__init__("softmax" if loss.mode == "softmax" else "likelihood", loss)
+        super().__init__(loss)
+        self.is_softmax = loss.mode == "softmax"
+
+    def costs(self, values: Tensor, index: Tensor, steps: int) -> Tensor:
+        if self.is_softmax:
+            return super().costs(values, index, steps)
+        label_rate, total = values.gather(-1, index), values.sum(-1, keepdim=True)
+        min_rate = torch.full_like(label_rate, HALF_A_SPIKE / steps)
+        min_total = torch.where(label_rate < min_rate, min_rate * values.shape[-1], 0.0)
+        return _clamp_min(total, min_total).log() - _clamp_min(label_rate, min_rate).log()
 
 
-class CrossEntropyLoss(_LabelLoss):
-    """The cost ``−log softmax(values)`` at the label.
-
-    The values are what ``over`` says of the steps. The loss is the sum or the mean over the batch
-    and, if each step is compared, over steps.
-    """
-
-    def __init__(self, loss: sections.CrossEntropy) -> None:
-        super().__init__("softmax", loss)
+def _clamp_min(value: Tensor, bound: Tensor) -> Tensor:
+    """Returns the larger argument. Unlike in ``maximum``, the gradient always goes to ``value``."""
+    with torch.no_grad():
+        difference = torch.maximum(value, bound) - value
+    return value + difference

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from netdesc.graph import loss as sections
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.needs import Need
+from netdesc.losses.rates import check_output
 
 OVER: Mapping[str, Callable[[Tensor], Tensor]] = {
     "each_step": lambda signal: signal,
@@ -46,15 +47,8 @@ class Loss(nn.Module):
         raise ValueError(f"{type(self).__name__} compares no filtered spike trains")
 
     def check(self, output: Tensor) -> None:
-        """Raises TypeError unless ``output`` is a tensor, ValueError unless it is
-        [steps, batch, *shape] and has steps that count.
-        """
-        check_tensor("the output", output)
-        if output.dim() < 3 or not output.numel():
-            raise ValueError(
-                f"the output has shape {list(output.shape)}; [steps, batch, *shape] is needed, "
-                "each at least 1"
-            )
+        """Raises what ``check_output`` raises, and ValueError if no step of the output counts."""
+        check_output(output)
         if len(output) <= self.skip_steps:
             raise ValueError(f"the output has {len(output)} steps; skip_steps is {self.skip_steps}")
 

@@ -9,11 +9,10 @@ from netdesc.kernels import operators
 from netdesc.kernels.checks import check_tensor
 
 
-def flatten_neurons(output: Tensor) -> Tensor:
-    """Converts the output, [steps, batch, *shape] of any type, to float32 [steps, batch, neurons].
+def check_output(output: Tensor) -> None:
+    """Raises ValueError unless the output is [steps, batch, *shape], real, dense and not empty.
 
-    Raises ValueError if the output has fewer axes or is empty, complex or sparse, TypeError if it
-    is not a tensor.
+    Raises TypeError if it is not a tensor.
     """
     check_tensor("the output", output)
     if output.dim() < 3 or not output.numel():
@@ -21,14 +20,23 @@ def flatten_neurons(output: Tensor) -> Tensor:
             f"the output has shape {list(output.shape)}; [steps, batch, *shape] is needed, each at "
             "least 1"
         )
+
+
+def flatten_neurons(output: Tensor) -> Tensor:
+    """Converts an output of any type to float32 [steps, batch, neurons], see ``check_output``."""
+    check_output(output)
     return output.flatten(2).to(torch.float32)
 
 
-def rates(output: Tensor) -> Tensor:
-    """Returns each neuron's mean spikes per step over a whole sample, float32 [batch, neurons]."""
-    output_TBN = flatten_neurons(output)
-    # The gradient of a sum is a view; the gradient of ``mean`` would be a new tensor.
-    return output_TBN.sum(0) / output_TBN.shape[0]
+def window_rates(output_TBN: Tensor, window: int) -> Tensor:
+    """Returns the spikes per step of each neuron in each step's window, [steps, batch, neurons].
+
+    A window is the last ``window`` steps. Before the first step there are no spikes.
+    """
+    counts_TBN = output_TBN.cumsum(0)
+    rates_TBN = counts_TBN.clone()
+    rates_TBN[window:] -= counts_TBN[:-window]
+    return rates_TBN.div_(window)
 
 
 def expand_labels(labels: Tensor, shape: tuple[int, ...], classes: int) -> Tensor:

@@ -7,7 +7,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from netdesc.graph import loss as sections
 from netdesc.losses.loss import Loss
-from netdesc.losses.windows import window_rates
+from netdesc.losses.rates import window_rates
 
 
 class SpikeMoidLoss(Loss):

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from netdesc.graph import Graph
 from netdesc.kernels.engine import use_engine
 from netdesc.losses import Classifier
-from netdesc.losses.rates import rates
 from netdesc.modules import build
 from netdesc.training.batches import Batch
 from netdesc.training.confusion_counter import decide
@@ -124,7 +123,7 @@ class ActivityProbe:
             classes, compared = self._classifier(output_TBN), self._classifier.values(output_TBN)
             predictions = decide(classes, batch.target, self._graph.classes).cpu().numpy()
             if compared.dim() == 3:
-                compared = rates(output_TBN[self._classifier.skip_steps :])
+                compared = self._classifier.counted(output_TBN).mean(0)
         hidden_TBN, self._hidden_TBN = self._hidden_TBN, {}  # not kept until the next call
         counts = dict(self._spikes)
         return ActivitySnapshot(batch, counts, output_TBN, hidden_TBN, predictions, compared)

@@ -8,7 +8,6 @@ stay at their addresses. Numbers that the program passes to kernels become const
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 
@@ -23,28 +22,6 @@ MEMORY_FACTOR = 2
 its memory, and work without a graph, such as validation, needs as much memory again."""
 
 
-class Graphs(Protocol):
-    """Runs and captures work on a device."""
-
-    def run(self, work: Work) -> int:
-        """Runs the work, on the stream on which it will be captured.
-
-        Returns an upper bound of the memory that the work takes, in bytes.
-        """
-        ...
-
-    def free_bytes(self) -> int:
-        """Returns the number of bytes that can still be allocated."""
-        ...
-
-    def capture(self, work: Work) -> Work:
-        """Captures the work without running it, and returns a function that replays the work.
-
-        Raises CaptureError if the work cannot be captured.
-        """
-        ...
-
-
 class CaptureError(RuntimeError):
     """The work cannot be captured as a CUDA graph; nothing was computed."""
 
@@ -57,6 +34,10 @@ class CudaGraphs:
         self._stream = torch.cuda.Stream(device)
 
     def run(self, work: Work) -> int:
+        """Runs the work, on the stream on which it will be captured.
+
+        Returns an upper bound of the memory that the work takes, in bytes.
+        """
         before = torch.cuda.memory_allocated(self._device)
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
@@ -67,12 +48,17 @@ class CudaGraphs:
         return torch.cuda.max_memory_allocated(self._device) - before
 
     def free_bytes(self) -> int:
+        """Returns the number of bytes that can still be allocated."""
         unused = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(
             self._device
         )
         return torch.cuda.mem_get_info(self._device)[0] + unused
 
     def capture(self, work: Work) -> Work:
+        """Captures the work without running it, and returns a function that replays the work.
+
+        Raises CaptureError if the work cannot be captured.
+        """
         graph = torch.cuda.CUDAGraph()
         current = torch.cuda.current_stream(self._device)
         try:
@@ -87,11 +73,11 @@ class CudaGraphs:
 class ReplayedWork:
     """Runs work directly in the first ``warm_up`` calls, then captures it and replays the graph.
 
-    If the work cannot be captured, it always runs directly, and ``obstacle`` is the reason in
-    words.
+    If the work cannot be captured, or ``obstacle`` was set to a reason in words not to do so, it
+    always runs directly.
     """
 
-    def __init__(self, work: Work, graphs: Graphs, warm_up: int = WARM_UP) -> None:
+    def __init__(self, work: Work, graphs: CudaGraphs, warm_up: int = WARM_UP) -> None:
         self._work, self._graphs, self._warm_up = work, graphs, warm_up
         self._runs = self._bytes = 0
         self._replay: Work | None = None
@@ -112,18 +98,12 @@ class ReplayedWork:
             self._runs += 1
             self._bytes = self._graphs.run(self._work)
 
-    def stop_capturing(self, obstacle: str) -> None:
-        """From now on, runs the work without a graph. ``obstacle`` is the reason in words."""
-        self.obstacle = obstacle
-
     def _capture(self) -> None:
         free, needed = self._graphs.free_bytes(), MEMORY_FACTOR * self._bytes
         if free < needed:
-            self.stop_capturing(
-                f"that takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
-            )
+            self.obstacle = f"that takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
             return
         try:
             self._replay = self._graphs.capture(self._work)
         except CaptureError as error:
-            self.stop_capturing(str(error))
+            self.obstacle = str(error)

@@ -7,7 +7,6 @@ between these calls, and copies the weights to which the metrics belong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch.nn.utils import clip_grads_with_norm_
@@ -15,25 +14,15 @@ from torch.nn.utils import clip_grads_with_norm_
 from netdesc.kernels.engine import engine_name
 from netdesc.losses.total import add_up
 from netdesc.training.batches import Batch
-from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
+from netdesc.training.cuda_graph import CudaGraphs, ReplayedWork
 from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.optimizer import is_capturable
 from netdesc.training.setup import Setup
 
 
-class TrainingStep(Protocol):
-    def compute_gradients(self, batch: Batch) -> None:
-        """Computes the batch's loss and gradients, and adds its metrics to the epoch's sums."""
-        ...
-
-    def update(self) -> None:
-        """Updates the weights with the gradients of the last batch."""
-        ...
-
-
 def build_step(
     setup: Setup, epoch_sum: EpochMetricsSum, report: Callable[[str], None]
-) -> TrainingStep:
+) -> EagerStep | CapturedStep:
     """Builds the step of a run. On a GPU, the step is captured as CUDA graphs if possible.
 
     On a GPU, ``report`` is called with a message that steps are captured, or why they are not.
@@ -74,6 +63,7 @@ class EagerStep:
         self._learns_neurons = any(block.neuron.learns for _, block in self._blocks)
 
     def compute_gradients(self, batch: Batch) -> None:
+        """Computes the batch's loss and gradients, and adds its metrics to the epoch's sums."""
         setup, epoch_sum = self._setup, self._epoch_sum
         for parameter in self._parameters:
             parameter.grad = None
@@ -91,6 +81,7 @@ class EagerStep:
         epoch_sum.add_batch(terms, batch.size / self._samples, loss_weight)
 
     def update(self) -> None:
+        """Updates the weights with the gradients of the last batch."""
         setup, clip = self._setup, self._setup.training.gradient_clip
         if clip is not None:
             clip_grads_with_norm_(self._parameters, clip, self._epoch_sum.gradient_norm())
@@ -107,7 +98,7 @@ class CapturedStep:
     and allocates new gradients, because the memory of the captured gradients belongs to the graphs.
     """
 
-    def __init__(self, step: TrainingStep, graphs: Graphs, report: Callable[[str], None]) -> None:
+    def __init__(self, step: EagerStep, graphs: CudaGraphs, report: Callable[[str], None]) -> None:
         self._step, self._report = step, report
         self._captured_batch: list[Batch] = []  # holds one batch after the first step
         self._fits = True
@@ -136,7 +127,7 @@ class CapturedStep:
             return
         obstacle = self._gradient_graph.obstacle
         if obstacle is not None:  # each backward pass allocates new gradients at other addresses
-            self._update_graph.stop_capturing(obstacle)
+            self._update_graph.obstacle = obstacle
         self._update_graph()
         self._report_capture()
 

@@ -14,7 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from netdesc.training.cuda_graph import CaptureError
+from netdesc.training.cuda_graph import CaptureError, CudaGraphs
 
 REFUSED = {
     "_local_scalar_dense", "item", "equal", "nonzero", "bincount", "lift_fresh", "unique_dim",
@@ -65,8 +65,8 @@ class Recording(TorchDispatchMode):
                     old.copy_(new)
 
 
-class CpuGraphs:
-    """``Graphs`` that counts its calls; the test sets its free memory."""
+class CpuGraphs(CudaGraphs):
+    """Counts its calls; the test sets its free memory."""
 
     def __init__(self, free: int = 1 << 40) -> None:
         self.free = free

@@ -28,7 +28,7 @@ from netdesc.bench.peers.measure import measure
 from netdesc.description import load
 from netdesc.training import loop, optimizer, train
 from netdesc.training.batches import Batch
-from netdesc.training.cuda_graph import WARM_UP, CaptureError, CudaGraphs, Graphs
+from netdesc.training.cuda_graph import WARM_UP, CaptureError, CudaGraphs
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.setup import prepare
@@ -51,7 +51,9 @@ class Runner:
         self.monkeypatch.setattr(optimizer, "device_rate", lambda _, rate: torch.tensor(rate))
         self.reports: list[str] = []
 
-    def train(self, path: Path, name: str, graphs: Graphs | None, *sets: str, **more: Any) -> Path:
+    def train(
+        self, path: Path, name: str, graphs: CpuGraphs | None, *sets: str, **more: Any
+    ) -> Path:
         def build(setup: Any, epoch_sum: Any, _report: Any) -> Any:
             step = EagerStep(setup, epoch_sum)
             return step if graphs is None else CapturedStep(step, graphs, self.reports.append)

@@ -16,7 +16,7 @@ from netdesc.description import Document
 from netdesc.graph import build_graph
 from netdesc.kernels.cpu.runtime.memory_pool import trim
 from netdesc.modules import Network, build
-from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
+from netdesc.training.cuda_graph import CudaGraphs, ReplayedWork
 
 VERSION = __version__
 
@@ -79,7 +79,7 @@ def _network(work: Work) -> Network:
     return build(build_graph(document)).to(torch_side.device_of(work))
 
 
-def capture(timed: TimedLayer, graphs: Graphs) -> TimedLayer:
+def capture(timed: TimedLayer, graphs: CudaGraphs) -> TimedLayer:
     """Returns the layer with a step that is captured as a CUDA graph, if possible.
 
     Its first step runs normally. ``path`` ends with ``captured`` afterwards.

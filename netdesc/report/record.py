@@ -108,7 +108,6 @@ class Record(_Part):
     """The number of samples by part, ``train`` and ``validation``."""
     labels_by_step: bool | None = None
     """Whether each step has a label; None without labels, or in a run of an older netdesc."""
-    pid: int | None = None
     versions: dict[str, str] = {}
     platform: str = ""
     device: Device = Device()

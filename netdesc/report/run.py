@@ -180,7 +180,7 @@ def read_run(path: Path) -> RunData:
     return RunData(
         path=path,
         record=record,
-        at_work=is_at_work(path, record.pid),
+        at_work=is_at_work(path),
         resumes_after=saved_epochs(path),
         document=document,
         graph=graph,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -39,8 +38,7 @@ def read_state(run: Path) -> RunState | None:
     record = _read_record(run)
     if record is None:
         return None
-    pid = record.get("pid")
-    at_work = is_at_work(run, pid if type(pid) is int else None)
+    at_work = is_at_work(run)
     status = str(record.get("status"))
     return RunState(
         status=KILLED if status == "running" and at_work is False else status,
@@ -99,39 +97,19 @@ def saved_epochs(run: Path) -> int | None:
     return epoch if type(epoch) is int and epoch >= 0 else None
 
 
-def is_at_work(run: Path, pid: int | None) -> bool | None:
-    """Whether a process works on the run; None if unknown, as on Windows.
-
-    Checks whether the file ``PROCESS_LOCK`` of the folder is locked. If the file is missing, as in
-    a copy of the folder, checks whether the process ``pid`` exists; this can be wrong if the system
-    has given the id to another process.
-    """
+def is_at_work(run: Path) -> bool | None:
+    """Whether a process holds the lock of the run's folder; None if unknown, as on Windows."""
     if sys.platform == "win32":
         return None
-    lock = run / PROCESS_LOCK
-    return _is_locked(lock) if lock.is_file() else _is_alive(pid)
-
-
-def _is_locked(lock: Path) -> bool | None:
     import fcntl
 
+    if not (run / PROCESS_LOCK).is_file():  # as in a copy of the folder; a pipe may wait for ever
+        return False
     try:
-        with lock.open("rb") as file:
+        with (run / PROCESS_LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
         return None
     return False
-
-
-def _is_alive(pid: int | None) -> bool | None:
-    if pid is None or not 0 < pid < 1 << 31:
-        return None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

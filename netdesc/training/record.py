@@ -45,7 +45,7 @@ class RunRecord:
     """The fields of ``run.json``; ``update`` rewrites the file.
 
     ``status`` is ``running``, ``done``, ``diverged``, ``interrupted`` or ``failed``. If the process
-    is killed, the status stays ``running``; later another process may get the recorded id ``pid``.
+    is killed, the status stays ``running``.
     """
 
     def __init__(self, path: Path, fields: dict[str, Any]) -> None:

@@ -257,7 +257,7 @@ def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Netdesc, tmp_path: Pat
 def test_a_run_that_was_killed_is_said_to_be(
     show: Netdesc, tmp_path: Path, saved: int | None, words: str
 ) -> None:
-    run = write_run(tmp_path / "a run", status="running", pid=2**22 + 1)
+    run = write_run(tmp_path / "a run", status="running")
     write_state(run, saved)
     outcome = show(run)
     assert f"run: killed: no process works on it; netdesc train --resume '{run}'" in outcome.out

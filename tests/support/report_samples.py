@@ -110,7 +110,6 @@ def run_record(epochs: int, **fields: Any) -> dict[str, Any]:
         "lock_sha256": "0" * 64,
         "engine": "auto",
         "command": "netdesc train tiny.json --set 'training.epochs=30'",
-        "pid": None,
         "versions": VERSIONS,
         "platform": "Linux-6.1",
         "device": {"type": "cpu", "name": "x86_64", "instructions": "AVX2", "threads": 2},

@@ -31,7 +31,7 @@ from netdesc.training.errors import ResumeError
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.run_directory import write_file
 from netdesc.training.schedule import Plateaus
-from netdesc.training.stopping import EarlyStoppingState, StoppingNotes
+from netdesc.training.stopping import Stopping
 
 STATE_FORMAT = 2
 MAX_SAVE_SHARE = 0.02
@@ -70,7 +70,7 @@ class StateNotes:
     lock_sha256: str
     metrics_bytes: Count
     progress: Progress
-    stopping: StoppingNotes
+    stopping: Stopping
 
 
 _READ_NOTES = TypeAdapter(StateNotes)
@@ -110,11 +110,11 @@ class Saver:
     folder: Path
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    stopping: EarlyStoppingState
     best: BestWeights
     activity: ActivityRecorder
     lock_sha256: str
     every_s: float
+    stopping: Stopping = field(default_factory=Stopping)
     saved_epoch: int | None = None
     """The number of complete epochs in the newest checkpoint; None if there is no checkpoint."""
     _due: float = math.inf
@@ -135,9 +135,7 @@ class Saver:
         if self.saved_epoch is None:
             _write(self.folder / INITIAL, self.network.state_dict())
         self._save_activity(progress)
-        notes = StateNotes(
-            STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, self.stopping.notes
-        )
+        notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, self.stopping)
         _write(self.folder / STATE, self._tensors(), json.dumps(asdict(notes)))
         self.saved_epoch = progress.epoch
         _write(self.folder / LAST, self.network.state_dict())
@@ -197,7 +195,7 @@ class Saver:
                 f"this checkpoint does not fit the network; {restart_hint(self.folder.parent)}"
             )
             raise ResumeError(f"{path}: {problem}") from error
-        self.stopping.notes = notes.stopping
+        self.stopping = notes.stopping
         self.saved_epoch = notes.progress.epoch
         self.activity.restore(notes.progress.epoch)
         return notes.progress, notes.metrics_bytes

@@ -67,7 +67,7 @@ def fit(
     network.train()
 
     for epoch in range(progress.epoch, training.epochs):
-        if stop.requested or saver.stopping.is_over:
+        if stop.requested or saver.stopping.is_over(training.early_stopping):
             break
         record_snapshot(saver, network, epoch)
         began = time.perf_counter()
@@ -109,13 +109,14 @@ def fit(
         }
         metrics.append(row)
         watched = row.get("validation_loss", epoch_metrics.loss)
-        saver.stopping.update(watched)
+        saver.stopping.update(watched, training.early_stopping)
         progress.plateaus.update(watched, training.schedule)
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
         call_back(callbacks, setup, progress, saver, metrics)
 
-        is_last = progress.epoch == training.epochs or stop.requested or saver.stopping.is_over
+        is_stopped = stop.requested or saver.stopping.is_over(training.early_stopping)
+        is_last = is_stopped or progress.epoch == training.epochs
         if display.is_due(now) or is_last:
             display.show(progress_line(progress, training.epochs, setup.scale), now)
             metrics.flush()
@@ -143,7 +144,7 @@ def call_back(
     try:
         for callback in callbacks:
             if ends_training(callback, copy.deepcopy(setup.scale.shown(progress.last))):
-                saver.stopping.notes.by_callback = True
+                saver.stopping.by_callback = True
     except BaseException:  # Ctrl-C, too, as the epoch is complete; it is passed on
         with contextlib.suppress(Divergence, StorageError, LinkError):
             save(setup, progress, saver, metrics)

@@ -27,7 +27,6 @@ from netdesc.training.record import RunRecord, now
 from netdesc.training.run_logs import Log, MetricsFile
 from netdesc.training.setup import Setup
 from netdesc.training.silent_baseline import silent_losses
-from netdesc.training.stopping import EarlyStoppingState
 from netdesc.training.weights import WeightReader
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
@@ -148,7 +147,7 @@ class Session:
                     hooks.callbacks,
                 )
                 is_complete = self.progress.epoch >= self.setup.training.epochs
-                if is_complete or self.saver.stopping.is_over:
+                if is_complete or self._is_over:
                     return self._end_done(hooks.finish)
                 return self._end_interrupted()
         except Divergence as error:
@@ -200,7 +199,7 @@ class Session:
             best += f", accuracy {self.progress.best_accuracy:.1%}"
         early = ""
         if self.progress.epoch < self.setup.training.epochs:
-            by_callback = self.saver.stopping.notes.by_callback
+            by_callback = self.saver.stopping.by_callback
             early = ", stopped by a callback" if by_callback else ", stopped early"
         done = f"done after {count_epochs(self.progress.epoch)}{early}: {best}"
         outcome = self._end("done", done)
@@ -217,6 +216,11 @@ class Session:
             part, batches = ("validation", setup.validation)
         batch = next(replace(batches, samples=batches.samples[:1]).in_order())
         return Sample(f"{part} sample 0", batch.input_TBN[:, 0])
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether early stopping or a callback ends the run."""
+        return self.saver.stopping.is_over(self.setup.training.early_stopping)
 
     def _end_interrupted(self) -> Outcome:
         return self._end("interrupted", f"interrupted; {self._resume_hint}")
@@ -249,9 +253,8 @@ class Session:
             ended=now(),
             epochs_done=progress.epoch,
             seconds=round(progress.seconds, 3),
-            stopped_early=self.saver.stopping.is_over
-            and progress.epoch < self.setup.training.epochs,
-            stopped_by_callback=self.saver.stopping.notes.by_callback,
+            stopped_early=self._is_over and progress.epoch < self.setup.training.epochs,
+            stopped_by_callback=self.saver.stopping.by_callback,
             layers=self.setup.layer_records() or self.record.fields["layers"],
             best=None if progress.best_epoch is None else best,
             final=progress.last or None,
@@ -260,14 +263,10 @@ class Session:
 
 def build_saver(path: Path, setup: Setup, lock_sha256: str) -> Saver:
     """Returns the writer of checkpoints of the run in ``path``, which has not restored it yet."""
-    early = setup.training.early_stopping
     return Saver(
         folder=path / CHECKPOINTS,
         network=setup.network,
         optimizer=setup.optimizer,
-        stopping=EarlyStoppingState(early.patience_epochs, early.min_delta)
-        if early
-        else EarlyStoppingState(),
         best=BestWeights(setup.network),
         activity=ActivityRecorder(
             path / ACTIVITY,

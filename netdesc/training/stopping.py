@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 
+from netdesc.description.models.training import EarlyStopping
+
 
 @dataclass
-class StoppingNotes:
-    """The part of ``EarlyStoppingState`` that checkpoints store."""
+class Stopping:
+    """What decides whether a run ends early. Checkpoints store it.
+
+    ``early`` is the section ``training.early_stopping``; without it, only a callback ends a run.
+    """
 
     reference: float = math.inf
     """The loss of the last improvement."""
@@ -20,27 +25,14 @@ class StoppingNotes:
     by_callback: bool = False
     """Whether a callback has ended the run."""
 
-
-@dataclass
-class EarlyStoppingState:
-    """Counts consecutive epochs without improvement, and stops after ``patience_epochs`` of them.
-
-    An epoch is an improvement if its loss is more than ``min_delta`` below the loss of the last
-    improvement. If ``patience_epochs`` is None, only a callback stops a run.
-    """
-
-    patience_epochs: int | None = None
-    min_delta: float = 0.0
-    notes: StoppingNotes = field(default_factory=StoppingNotes)
-
-    def update(self, loss: float) -> None:
-        if loss < self.notes.reference - self.min_delta:
-            self.notes.reference, self.notes.waited = loss, 0
+    def update(self, loss: float, early: EarlyStopping | None) -> None:
+        """Counts an epoch with this loss. Does nothing without early stopping."""
+        if early is None:
+            return
+        if loss < self.reference - early.min_delta:
+            self.reference, self.waited = loss, 0
         else:
-            self.notes.waited += 1
+            self.waited += 1
 
-    @property
-    def is_over(self) -> bool:
-        patience = self.patience_epochs
-        has_lost_patience = patience is not None and self.notes.waited >= patience
-        return self.notes.by_callback or has_lost_patience
+    def is_over(self, early: EarlyStopping | None) -> bool:
+        return self.by_callback or (early is not None and self.waited >= early.patience_epochs)

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.description.models import PlateauSchedule
+from netdesc.description.models.training import EarlyStopping
 from netdesc.training.schedule import Plateaus, build_schedule
-from netdesc.training.stopping import EarlyStoppingState
+from netdesc.training.stopping import Stopping
 
 RATES = st.floats(1e-6, 10.0)
 
@@ -104,14 +105,16 @@ def test_a_plateau_lowers_the_rate_as_in_torch(
         assert at(epoch, plateaus.count) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 
-@given(st.lists(st.floats(0, 1e6), max_size=50), st.integers(1, 5) | st.none(), st.floats(0, 10))
+@given(st.lists(st.floats(0, 1e6), max_size=50), st.integers(1, 5), st.floats(0, 10))
 def test_early_stopping_ends_after_patience_epochs_without_progress(
-    losses: list[float], patience: int | None, min_delta: float
+    losses: list[float], patience: int, min_delta: float
 ) -> None:
-    stopping = EarlyStoppingState(patience, min_delta)
+    stopping, early = Stopping(), EarlyStopping(patience_epochs=patience, min_delta=min_delta)
     reference, since = math.inf, 0
     for loss in losses:
-        stopping.update(loss)
+        stopping.update(loss, early)
+        stopping.update(loss, None)
         since = 0 if loss < reference - min_delta else since + 1
         reference = loss if since == 0 else reference
-        assert stopping.is_over == (patience is not None and since >= patience)
+        assert stopping.is_over(early) == (since >= patience)
+        assert not stopping.is_over(None)

@@ -21,7 +21,7 @@ from netdesc.training.evaluate import measure
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.metrics import EpochMetricsSum, non_finite_weight
 from netdesc.training.optimizer import set_learning_rate
-from netdesc.training.progress import Display, ProgressLine, Scale
+from netdesc.training.progress import Display
 from netdesc.training.run_logs import MetricsFile
 from netdesc.training.setup import Setup
 from netdesc.training.step import build_step
@@ -60,6 +60,7 @@ def fit(
     before the exception is passed on.
     """
     network, optimizer, training = setup.network, setup.optimizer, setup.training
+    scale = setup.scale
     new_counter = functools.partial(build_counter, setup.graph, setup.loss, setup.device)
     epoch_sum = EpochMetricsSum(network, new_counter())
     warned_layers: set[str] = set()
@@ -118,7 +119,8 @@ def fit(
         is_stopped = stop.requested or saver.stopping.is_over(training.early_stopping)
         is_last = is_stopped or progress.epoch == training.epochs
         if display.is_due(now) or is_last:
-            display.show(progress_line(progress, training.epochs, setup.scale), now)
+            shown, best = scale.shown(row), progress.best_loss / scale.validation
+            display.show(shown, best, training.epochs, scale.unit, now)
             metrics.flush()
             for layer in set(setup.layers_beyond_device()) - warned_layers:
                 warned_layers.add(layer)
@@ -198,20 +200,3 @@ def save(setup: Setup, progress: Progress, saver: Saver, metrics: MetricsFile) -
     if cause:
         raise Divergence(progress.epoch - 1, cause)
     saver.save(progress, metrics.sync())
-
-
-def progress_line(progress: Progress, epochs: int, scale: Scale) -> ProgressLine:
-    """Returns the numbers to display for the last complete epoch. Divides losses by ``scale``."""
-    last = progress.last
-    validation = last.get("validation_loss")
-    watched = scale.train if validation is None else scale.validation
-    return ProgressLine(
-        epoch=progress.epoch,
-        epochs=epochs,
-        loss=last["loss"] / scale.train,
-        validation_loss=None if validation is None else validation / scale.validation,
-        accuracy=last.get("validation_accuracy", last.get("accuracy")),
-        best_loss=progress.best_loss / watched,
-        learning_rate=last["learning_rate"],
-        unit=scale.unit,
-    )

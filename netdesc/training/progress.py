@@ -32,6 +32,7 @@ class Scale:
     """The divisor of each split's loss for display: its number of samples; 1 if losses are means.
 
     Divided by it, the losses of splits and of runs with other numbers of samples can be compared.
+    The best loss has the divisor ``validation``; without validation, this is that of ``train``.
     """
 
     train: int = 1
@@ -40,7 +41,7 @@ class Scale:
     @classmethod
     def of(cls, reduction: str, train: int, validation: int) -> Scale:
         """Returns the divisors for losses of a ``reduction`` over these numbers of samples."""
-        return cls() if reduction == "mean" else cls(train or 1, validation or 1)
+        return cls() if reduction == "mean" else cls(train or 1, validation or train or 1)
 
     def shown(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Converts the metrics of an epoch as in the run's files: divides losses, counts from 1."""
@@ -52,23 +53,6 @@ class Scale:
     def unit(self) -> str:
         """The unit to print after a loss."""
         return "" if self == Scale() else " per sample"
-
-
-@dataclass(frozen=True)
-class ProgressLine:
-    """The numbers of a progress line; losses are divided by ``Scale``."""
-
-    epoch: int
-    """The number of complete epochs."""
-    epochs: int
-    loss: float
-    validation_loss: float | None
-    best_loss: float
-    learning_rate: float
-    accuracy: float | None = None
-    """The share of correct predictions, on the validation split if there is one."""
-    unit: str = ""
-    """`` per sample`` if losses were divided by the number of samples; otherwise empty."""
 
 
 class Display:
@@ -126,13 +110,18 @@ class Display:
         """Whether the next progress line is due at ``now``, a time of ``time.perf_counter()``."""
         return now >= self._due
 
-    def show(self, status: ProgressLine, now: float) -> None:
-        """Prints the progress line. From the second call on, the line includes the time left."""
-        self._due = now + self.interval_s
-        line = _format(status, self._seconds_per_epoch(status.epoch, now))
+    def show(
+        self, metrics: Mapping[str, Any], best_loss: float, epochs: int, unit: str, now: float
+    ) -> None:
+        """Prints the progress line. From the second call on, the line includes the time left.
+
+        ``metrics`` are those of an epoch, and ``unit`` is that of losses (see ``Scale``).
+        """
+        self._due, epoch = now + self.interval_s, metrics["epoch"]
+        line = _format(metrics, best_loss, epochs, unit, self._seconds_per_epoch(epoch, now))
         if not self._is_quiet:
             self.render(line)
-        if now >= self._log_due or status.epoch == status.epochs:
+        if now >= self._log_due or epoch == epochs:
             self._log_due = now + _LOG_INTERVAL_S
             self.log(line)
 
@@ -236,22 +225,20 @@ def count_epochs(number: int) -> str:
     return f"{number} epoch" if number == 1 else f"{number} epochs"
 
 
-def _format(status: ProgressLine, epoch_s: float | None) -> str:
-    width = len(str(status.epochs))
-    parts = [
-        f"epoch {status.epoch:{width}d}/{status.epochs}",
-        f"loss {status.loss:,.6g}{status.unit}",
-    ]
-    if status.validation_loss is not None:
-        parts.append(f"validation {status.validation_loss:,.6g}")
-    parts.append(f"best {status.best_loss:,.6g}")
-    if status.accuracy is not None:
-        part = "" if status.validation_loss is None else "validation "
-        parts.append(f"{part}accuracy {status.accuracy:.1%}")
+def _format(
+    metrics: Mapping[str, Any], best_loss: float, epochs: int, unit: str, epoch_s: float | None
+) -> str:
+    epoch, validation_loss = metrics["epoch"], metrics.get("validation_loss")
+    parts = [f"epoch {epoch:{len(str(epochs))}d}/{epochs}", f"loss {metrics['loss']:,.6g}{unit}"]
+    if validation_loss is not None:
+        parts.append(f"validation {validation_loss:,.6g}")
+    parts.append(f"best {best_loss:,.6g}")
+    scores = [name for name in ("validation_accuracy", "accuracy") if name in metrics]
+    parts += [f"{name.replace('_', ' ')} {metrics[name]:.1%}" for name in scores[:1]]
     if epoch_s is not None:
-        left = timedelta(seconds=round(epoch_s * (status.epochs - status.epoch)))
+        left = timedelta(seconds=round(epoch_s * (epochs - epoch)))
         each = f"{epoch_s:.2f} s" if epoch_s >= 1 else f"{1e3 * epoch_s:.1f} ms"
         parts += [f"{left} left", f"{each}/epoch"]
     # The learning rate comes last, because a narrow terminal cuts off the end of the line.
-    parts.append(f"learning rate {status.learning_rate:.3g}")
+    parts.append(f"learning rate {metrics['learning_rate']:.3g}")
     return "  ".join(parts)

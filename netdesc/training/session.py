@@ -192,7 +192,7 @@ class Session:
             self.record.fields["verification"] = verification  # written with the outcome
         assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
         scale, validated = self.setup.scale, self.setup.validation is not None
-        loss = self.progress.best_loss / (scale.validation if validated else scale.train)
+        loss = self.progress.best_loss / scale.validation
         best = f"best {'validation ' if validated else ''}loss {loss:,.6g}{scale.unit}"
         best += f" in epoch {self.progress.best_epoch + 1}"
         if self.progress.best_accuracy is not None:

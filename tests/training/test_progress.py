@@ -19,23 +19,23 @@ from netdesc.kernels.cuda.availability import is_interpreted
 from netdesc.kernels.engine import use_engine
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import INTERPRETED, compile_kernels
-from netdesc.training.progress import Display, ProgressLine, build_display
+from netdesc.training.progress import Display, build_display
 from netdesc.training.run_logs import Log
 from netdesc.training.train import train
 
 
-def line_of(
-    epoch: int, validation_loss: float | None = None, accuracy: float | None = None
-) -> ProgressLine:
-    return ProgressLine(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001, accuracy)
+def show(display: Display, epoch: int, now: float, **metrics: float) -> None:
+    row = {"epoch": epoch, "loss": 46478.25, "learning_rate": 0.001} | metrics
+    display.show(row, 44918.7, 5000, "", now)
 
 
 def test_a_progress_line(capsys: pytest.CaptureFixture[str]) -> None:
     display = Display()
     assert display.is_due(now=0.0)
-    display.show(line_of(1), now=100.0)
+    show(display, 1, now=100.0)
     assert [display.is_due(now) for now in (104.9, 105.0)] == [False, True]
-    display.show(line_of(101, validation_loss=3.5, accuracy=0.9716), now=100.5)
+    figures = {"accuracy": 0.5, "validation_loss": 3.5, "validation_accuracy": 0.9716}
+    show(display, 101, now=100.5, **figures)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  learning rate 0.001"
     assert second == (
@@ -51,7 +51,7 @@ def test_the_time_left_follows_the_recent_speed(capsys: pytest.CaptureFixture[st
     epoch = 0
     for moment in range(0, 100, 5):
         epoch += 1 if moment < 60 else 100  # 5 s an epoch, then 50 ms
-        display.show(line_of(epoch), now=float(moment))
+        show(display, epoch, now=float(moment))
     lines = capsys.readouterr().err.splitlines()
     assert "5.00 s/epoch" in lines[11]
     assert "50.0 ms/epoch" in lines[-1]
@@ -96,8 +96,8 @@ def test_the_log_gets_messages_from_before_it_was_opened(
         display.warn("three events are left out")
         display.attach_log(log)
         display.info("training")
-        display.show(line_of(1), now=0.0)
-        display.show(line_of(2), now=1.0)  # too soon for the log
+        show(display, 1, now=0.0)
+        show(display, 2, now=1.0)  # too soon for the log
     lines = [line[21:] for line in (tmp_path / "log").read_text().splitlines()]
     assert lines[:2] == ["warning: three events are left out", "training"]
     assert len(lines) == 3

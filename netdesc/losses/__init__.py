@@ -7,7 +7,7 @@
 """
 
 from netdesc.losses.build import build_classifier, build_loss
-from netdesc.losses.classifiers import SILENT, Classifier, MostSpikes, MostSpikesInWindow, majority
+from netdesc.losses.classifier import SILENT, Classifier, majority
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
 from netdesc.losses.mean_squared_error import MeanSquaredErrorLoss
@@ -22,8 +22,6 @@ __all__ = [
     "CrossEntropyLoss",
     "Loss",
     "MeanSquaredErrorLoss",
-    "MostSpikes",
-    "MostSpikesInWindow",
     "SpikeMaxLoss",
     "SpikeMoidLoss",
     "SpikeRateLoss",

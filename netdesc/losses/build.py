@@ -7,7 +7,7 @@ from typing import Any
 
 from netdesc.graph import loss as sections
 from netdesc.graph import nodes
-from netdesc.losses.classifiers import Classifier, MostSpikes, MostSpikesInWindow
+from netdesc.losses.classifier import Classifier
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
 from netdesc.losses.mean_squared_error import MeanSquaredErrorLoss
@@ -47,5 +47,4 @@ def build_classifier(graph: nodes.Graph) -> Classifier:
     """
     if graph.classifier is None:
         raise ValueError(f'network "{graph.name}" learns from targets and has no classes')
-    kind = MostSpikes if graph.classifier.window_steps is None else MostSpikesInWindow
-    return kind(graph.classifier)
+    return Classifier(graph.classifier)

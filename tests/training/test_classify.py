@@ -18,10 +18,11 @@ from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, 
 from support.training_task import read_metrics, read_record
 
 import netdesc
+from netdesc import losses
 from netdesc.description.models import Arrays, SpikeMoid
 from netdesc.events import from_dense, write_events
 from netdesc.graph import Classifier
-from netdesc.losses import SILENT, MostSpikes, MostSpikesInWindow, SpikeMoidLoss
+from netdesc.losses import SILENT, SpikeMoidLoss
 from netdesc.report.run import read_run
 from netdesc.training import DataError
 from netdesc.training.arrays import ArraySamples
@@ -287,8 +288,7 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
     skip=st.integers(0, 9),
 )
 def test_a_score_counts_predictions(seed, sizes, classes, by_step, window, skip) -> None:
-    kind = MostSpikes if window is None else MostSpikesInWindow
-    classifier = kind(Classifier(window, skip_steps=skip))
+    classifier = losses.Classifier(Classifier(window, skip_steps=skip))
     counter = ConfusionCounter(classifier, classes, ("output", "output"), CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)

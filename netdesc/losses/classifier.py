@@ -1,7 +1,7 @@
-"""Classifiers: torch modules that map the output to class indices.
+"""The classifier: a torch module that maps the output to class indices.
 
-A classifier predicts the class whose neuron spikes most, or has the largest values. In a tie it
-predicts the first of these classes; if all values are 0, it predicts ``SILENT``.
+It predicts the class whose neuron spikes most, or has the largest values. In a tie it predicts the
+first of these classes; if all values are 0, it predicts ``SILENT``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ SILENT = -1
 
 
 class Classifier(nn.Module):
-    """The base of all classifiers. The first ``skip_steps`` steps of a sample do not count."""
+    """Predicts one class for a sample, or one in each step that counts.
+
+    The first ``skip_steps`` steps do not count. What is compared of the others is their mean, sum,
+    maximum or last value (``over``), or the rates in a moving window of ``window_steps`` steps.
+    """
 
     def __init__(self, classifier: nodes.Classifier) -> None:
         super().__init__()
         self.is_softmax, self.skip_steps = classifier.is_softmax, classifier.skip_steps
+        self.over, self.window_steps = classifier.over, classifier.window_steps
 
     def counted(self, output: Tensor) -> Tensor:
         """Returns the output of the steps that count, [steps, batch, neurons]."""
@@ -30,7 +35,14 @@ class Classifier(nn.Module):
 
     def values(self, output: Tensor) -> Tensor:
         """Returns what is compared of the output neurons, [batch, classes] or [steps, …]."""
-        raise NotImplementedError
+        counted = self.counted(output)
+        if self.window_steps is not None:
+            return window_rates(counted, self.window_steps)
+        return OVER[self.over](counted)[0]
+
+    def forward(self, output: Tensor) -> Tensor:
+        """Returns int64 predictions, [batch] or [steps, batch], of outputs [steps, batch, …]."""
+        return most_active(self.values(output))
 
     @torch.no_grad()
     def confidence(self, output: Tensor) -> Tensor:
@@ -43,40 +55,6 @@ class Classifier(nn.Module):
             return values.softmax(-1).amax(-1)
         largest = values.amax(-1)
         return torch.where(largest > 0, largest / values.sum(-1), 0.0)
-
-
-class MostSpikes(Classifier):
-    """Predicts the class whose neuron has the largest mean, sum, maximum or last value."""
-
-    def __init__(self, classifier: nodes.Classifier) -> None:
-        super().__init__(classifier)
-        self.over = classifier.over
-
-    def values(self, output: Tensor) -> Tensor:
-        return OVER[self.over](self.counted(output))[0]
-
-    def forward(self, output: Tensor) -> Tensor:
-        """Returns int64 predictions [batch] from spikes [steps, batch, *shape]."""
-        return most_active(self.values(output))
-
-
-class MostSpikesInWindow(Classifier):
-    """Predicts in each step that counts the class whose neuron spiked most in a moving window.
-
-    The window is the last ``window_steps`` steps.
-    """
-
-    def __init__(self, classifier: nodes.Classifier) -> None:
-        super().__init__(classifier)
-        assert classifier.window_steps is not None
-        self.window_steps = classifier.window_steps
-
-    def values(self, output: Tensor) -> Tensor:
-        return window_rates(self.counted(output), self.window_steps)
-
-    def forward(self, output: Tensor) -> Tensor:
-        """Returns int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""
-        return most_active(self.values(output))
 
 
 def majority(predictions_TB: Tensor, classes: int) -> Tensor:

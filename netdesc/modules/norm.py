@@ -58,11 +58,6 @@ class MeanNorm(nn.Module):
         total = learnt_bias - operators.quantize_weight(mean, BIAS_BITS)
         return total.clamp(-MAX_BIAS, MAX_BIAS)
 
-    @torch.no_grad()
-    def update_running_mean(self, mean: Tensor) -> None:
-        """Moves the running mean toward a batch's ``mean`` [channels]."""
-        self.running_mean.lerp_(mean, MOMENTUM)
-
     def forward(self, values_TBC: Tensor, learnt_bias: Tensor) -> Tensor:
         """Normalises a batch [steps, batch, …, channels]; in training, updates the running mean.
 
@@ -71,7 +66,7 @@ class MeanNorm(nn.Module):
         if not self.training:
             return values_TBC + self.bias(self.running_mean, learnt_bias)
         mean = values_TBC.mean(dim=tuple(range(values_TBC.dim() - 1)))
-        self.update_running_mean(mean)
+        self.running_mean.lerp_(mean.detach(), MOMENTUM)
         return values_TBC + self.bias(mean, learnt_bias)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 
 from netdesc.description import synonyms
@@ -28,17 +30,13 @@ def choose_device(name: str) -> torch.device:
         reason = "torch finds no usable GPU" if built else "this torch is built without CUDA"
         raise DeviceUnavailableError(f'the device "cuda" is not available: {reason}; use "cpu"')
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() and _has_engine("cuda") else "cpu"
+        name = "cpu"
+        with contextlib.suppress(EngineError):
+            if torch.cuda.is_available():
+                engine_name(torch.device("cuda"))
+                name = "cuda"
     try:
         engine_name(torch.device(name))
     except EngineError as error:
         raise DeviceUnavailableError(str(error)) from error
     return torch.device(name)
-
-
-def _has_engine(name: str) -> bool:
-    try:
-        engine_name(torch.device(name))
-    except EngineError:
-        return False
-    return True

@@ -72,8 +72,6 @@ def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
 
 
 def _refuse_contents(path: Path) -> None:
-    if not path.is_dir():
-        return
     with storing(path):
         names = {child.name for child in path.iterdir() if not is_temporary(child.name)}
     if names and not (PROCESS_LOCK in names and names <= {PROCESS_LOCK, DOCUMENT, RECORD}):

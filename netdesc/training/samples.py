@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,10 +99,7 @@ class Samples(Protocol):
         ...
 
 
-AnySamples = TypeVar("AnySamples", bound=Samples)
-
-
-def split(samples: AnySamples, share: float, seed: int) -> tuple[AnySamples, AnySamples]:
+def split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:
     """Splits samples at random into training and validation samples, in this order.
 
     ``share`` of the samples, and at least one, goes to validation. The choice depends only on

@@ -33,6 +33,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from netdesc.graph import Graph
 from netdesc.losses import Classifier
@@ -89,16 +90,11 @@ class ActivityRecorder:
         """Maps a number of complete epochs to the frame, a ``raster`` with the name ``frame``."""
         self.changed = True
 
-    def needs_frame(self, epoch: int) -> bool:
-        """Whether a frame is planned after ``epoch`` complete epochs and is not recorded yet."""
-        return epoch in self.frame_epochs and epoch not in self.frames
-
-    def record_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
-        """Runs the network with ``weights`` on the first sample, and records the output as a frame.
-
-        ``epoch`` is the number of complete epochs.
-        """
-        self._probe.load(weights)
+    def record_frame(self, epoch: int, network: nn.Module) -> None:
+        """Records the output for the first sample if a frame is planned after so many epochs."""
+        if epoch not in self.frame_epochs or epoch in self.frames:
+            return
+        self._probe.load(network.state_dict())
         snapshot = self._probe(next(self._first_sample.in_order()))
         self.frames[epoch] = raster("frame", snapshot.output_TBN[:, 0])
         self.changed = True

@@ -10,8 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
-
 from netdesc.runs.files import LinkError
 from netdesc.training.callbacks import Callback, ends_training
 from netdesc.training.checkpoint import Progress, Saver
@@ -70,17 +68,15 @@ def fit(
     for epoch in range(progress.epoch, training.epochs):
         if stop.requested or saver.stopping.is_over(training.early_stopping):
             break
-        record_snapshot(saver, network, epoch)
+        saver.activity.record_frame(epoch, network)
         began = time.perf_counter()
         rate = setup.schedule(epoch, progress.plateaus.count)
         set_learning_rate(optimizer, rate)
         network.set_tau_grad(epoch / max(1, training.epochs - 1))
-        is_first = True
-        for batch in setup.train.shuffled(epoch):
-            if not is_first:
+        for number, batch in enumerate(setup.train.shuffled(epoch)):
+            if number > 0:
                 step.update()
             step.compute_gradients(batch)
-            is_first = False
         epoch_metrics = epoch_sum.read_and_reset()  # waits for the device once per epoch
         if epoch_metrics.non_finite:
             raise Divergence(epoch, epoch_metrics.non_finite)
@@ -127,7 +123,7 @@ def fit(
                 display.warn(f'a state of layer "{layer}" is beyond the 24 bits of the device')
         if saver.is_due(now):
             save(setup, progress, saver, metrics)
-    record_snapshot(saver, network, progress.epoch)
+    saver.activity.record_frame(progress.epoch, network)
     save(setup, progress, saver, metrics)
 
 
@@ -186,12 +182,6 @@ def confusion_fields(score: Score | None) -> dict[str, Any]:
         "undecided": score.undecided,
         "undecided_by_label": score.undecided_by_label,
     }
-
-
-def record_snapshot(saver: Saver, network: nn.Module, epoch: int) -> None:
-    """Records the first sample's output after ``epoch`` epochs if the report shows that epoch."""
-    if saver.activity.needs_frame(epoch):
-        saver.activity.record_frame(epoch, network.state_dict())
 
 
 def save(setup: Setup, progress: Progress, saver: Saver, metrics: MetricsFile) -> None:

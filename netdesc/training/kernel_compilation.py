@@ -14,11 +14,6 @@ from netdesc.training.progress import Display
 
 NOTICE = "compiling kernels for networks like this one (once, about ten seconds) …"
 
-INTERPRETED = (
-    "Triton interprets the kernels on the CPU, which is thousands of times slower and only for "
-    "tests: unset TRITON_INTERPRET, or leave out --engine cuda"
-)
-
 
 def compile_kernels(
     network: Network, device: torch.device, display: Display, stop: StopRequest
@@ -26,13 +21,9 @@ def compile_kernels(
     """Compiles the kernels of the CPU engine that training a network needs, unless they are cached.
 
     Shows how many are compiled. Triton compiles the kernels of the CUDA engine in the first epoch.
-    If it interprets them, ``INTERPRETED`` is shown. EngineError if Numba cannot be loaded,
-    KeyboardInterrupt if ``stop`` is requested.
+    EngineError if Numba cannot be loaded, KeyboardInterrupt if ``stop`` is requested.
     """
-    name = engine_name(device)
-    if name == "cuda" and device.type == "cpu":
-        display.info(INTERPRETED)
-    if name != "cpu":
+    if engine_name(device) != "cpu":
         stop.check()
         return
     engine_for(device)  # raises EngineError if Numba cannot be loaded

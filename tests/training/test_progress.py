@@ -10,15 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
-from support.modules_samples import dense, network
 from support.training_task import read_metrics, read_record, write_task
 
 from netdesc.description import load
-from netdesc.kernels.cuda.availability import is_interpreted
-from netdesc.kernels.engine import use_engine
-from netdesc.training.interrupt import StopRequest
-from netdesc.training.kernel_compilation import INTERPRETED, compile_kernels
 from netdesc.training.progress import Display, build_display
 from netdesc.training.run_logs import Log
 from netdesc.training.train import train
@@ -109,15 +103,6 @@ def test_the_log_gets_messages_from_before_it_was_opened(
 def test_an_unknown_style_is_refused() -> None:
     with pytest.raises(ValueError, match='unknown progress "loud"'):
         build_display("loud")  # type: ignore[arg-type]
-
-
-def test_interpreted_kernels_give_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("triton")
-    if not is_interpreted():
-        pytest.skip("a GPU runs the kernels here")
-    with use_engine("cuda"), build_display("plain") as display:
-        compile_kernels(network(dense("a", 2)), torch.device("cpu"), display, StopRequest())
-    assert capsys.readouterr().err == f"{INTERPRETED}\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -10,10 +10,7 @@ from netdesc.kernels.checks import check_tensor
 
 
 def check_output(output: Tensor) -> None:
-    """Raises ValueError unless the output is [steps, batch, *shape], real, dense and not empty.
-
-    Raises TypeError if it is not a tensor.
-    """
+    """ValueError unless an output is [steps, batch, *shape], TypeError if it is no tensor."""
     check_tensor("the output", output)
     if output.dim() < 3 or not output.numel():
         raise ValueError(

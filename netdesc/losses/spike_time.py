@@ -1,8 +1,7 @@
 """The van Rossum distance between spike trains, as a loss.
 
-The operator ``kernels.operators.spike_time`` computes the distance and its gradient. The definition
-is in ``kernels/reference/van_rossum.py``, the fast kernels are in
-``kernels/cpu/losses/van_rossum.py`` and ``kernels/cuda/van_rossum.py``.
+The operator ``spike_time`` computes the distance and its gradient; the definition is in
+``kernels/reference/van_rossum.py``.
 """
 
 from __future__ import annotations

@@ -34,10 +34,7 @@ class EventRateRegularizer(nn.Module):
 
 
 class TotalLoss(nn.Module):
-    """The weighted sum of losses and regularizers, which read outputs and states of layers.
-
-    ``losses`` and ``regularizers`` have the order of the document.
-    """
+    """The weighted sum of losses and regularizers, in the order of the document."""
 
     def __init__(self, graph: Graph, losses: Sequence[Loss]) -> None:
         super().__init__()

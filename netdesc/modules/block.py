@@ -62,7 +62,7 @@ def _convolution(
 
 
 def kernel_shape(section: layers.KernelSection, channels: int) -> KernelShape:
-    """Returns how the kernel of a layer slides over an input of so many channels."""
+    """Returns how a kernel slides over an input of so many channels."""
     return KernelShape(
         section.strides,
         section.paddings,
@@ -224,11 +224,10 @@ class SynapticBlock(Block):
         return bool(_has_any_global_hook()) or _has_hooks(self)
 
     def begin_forward(self, device: torch.device) -> None:
-        """Records the engine of a forward pass, and warns of NaN weights.
+        """Records the engine of a forward pass on ``device``, and warns of NaN weights.
 
-        NaN weights count as 0, so the loss does not reveal them. ``device`` is the input's device.
-        Raises ValueError if the block is on another device, EngineError if no engine can run on
-        ``device``.
+        NaN weights count as 0, so the loss does not reveal them. ValueError if the block is on
+        another device, EngineError if no engine can run there.
         """
         weight = self.synapse.parts[0].weight
         if weight.device != device:

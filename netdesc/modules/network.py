@@ -349,8 +349,7 @@ class Network(nn.Module):
     def engine_report(self) -> list[LayerReport]:
         """Returns a report of the last forward pass of each layer that has run.
 
-        If torch compiled the forward pass, the engine was not recorded; then the report names the
-        engine that would compute now.
+        If torch compiled the pass, the report names the engine that would compute now.
         """
         reports: list[LayerReport] = []
         for name, block in self.blocks():

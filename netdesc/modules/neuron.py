@@ -347,8 +347,7 @@ class Neurons(nn.Module):
     def _kernel_parameters(self) -> dict[str, Tensor]:
         """Returns the parameters of the equations, by name.
 
-        Those that training does not change are kept, and used as long as nobody has replaced a
-        value or written to one.
+        Those that training does not change are kept until a value is replaced or written to.
         """
         if self._is_kept and not torch.compiler.is_compiling():
             known = self._kept_parameters() | {name: self.value(name) for name in self._limits}

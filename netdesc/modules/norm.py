@@ -26,10 +26,7 @@ EPSILON = 1e-5
 
 
 def round_bias(bias: Tensor) -> Tensor:
-    """Returns a learnt bias [channels] on the device's grid.
-
-    The gradient passes straight through the rounding.
-    """
+    """Returns a learnt bias [channels] on the device's grid, with a straight-through gradient."""
     bias = bias.clamp(-MAX_BIAS, MAX_BIAS)
     rounded = torch.round(bias.detach() * WEIGHT_UNIT) / WEIGHT_UNIT
     return bias + (rounded - bias.detach())  # exact: the two are near each other

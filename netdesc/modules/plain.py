@@ -15,10 +15,7 @@ from netdesc.modules.delay import Delay
 
 
 class Block(nn.Module):
-    """The module of a layer.
-
-    It maps float32 [steps, batch, *input shape] to [steps, batch, *output shape].
-    """
+    """A layer: maps float32 [steps, batch, *input shape] to [steps, batch, *output shape]."""
 
     has_states = False
     """Whether ``stream`` needs states of the steps before."""

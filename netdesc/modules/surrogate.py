@@ -15,8 +15,7 @@ from netdesc.neurons.models.fields import width_at
 class SurrogateWidth(nn.Module):
     """The present width of the surrogate gradient, as the schedule of a neuron says.
 
-    ``width`` is a tensor [] on the device, and ``tau_grad`` the same number. It is not in the state
-    dict.
+    ``width`` is a tensor [] on the device that no state dict has, ``tau_grad`` the same number.
     """
 
     width: Tensor

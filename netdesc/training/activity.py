@@ -59,8 +59,7 @@ _MAX_ARRAY_BYTES = 8 * MAX_EVENTS + 1024
 class ActivityRecorder:
     """Records spikes of a run's network during training, and writes them to ``activity.npz``.
 
-    A frame is the output for the first sample after some number of epochs. ``changed`` is True if
-    the file must be written, because something was recorded.
+    ``changed`` says whether something was recorded since the file was written.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class ActivityRecorder:
         has_frames = self._learns_from != "target values"
         self.frame_epochs = frame_epochs(epochs) if has_frames else set[int]()
         self.frames: dict[int, NamedArrays] = {}
-        """Maps a number of complete epochs to the frame, a ``raster`` with the name ``frame``."""
+        """Number of complete epochs -> the ``raster`` of the first sample's output, ``frame``."""
         self.changed = True
 
     def record_frame(self, epoch: int, network: nn.Module) -> None:
@@ -102,8 +101,7 @@ class ActivityRecorder:
     def save(self, weights: Mapping[str, torch.Tensor], epoch: int | None) -> None:
         """Runs the network with the best ``weights`` on the samples, and writes the file.
 
-        ``epoch`` is the epoch of these weights, None for the initial weights. Raises StorageError
-        if the file cannot be written.
+        ``epoch`` is that of the weights, None for the initial ones. StorageError if writing fails.
         """
         arrays = self._record_samples(weights) | {
             "format": np.int32(FORMAT),
@@ -120,10 +118,7 @@ class ActivityRecorder:
         self.changed = False
 
     def restore(self, epoch: int) -> None:
-        """Reads the frames up to ``epoch`` from the file, when a run is resumed.
-
-        If the file is missing or damaged, the run continues without these frames.
-        """
+        """Reads the frames up to ``epoch`` from the file; none if it is missing or damaged."""
         try:
             self.frames = read_frames(self.path, epoch)
         except (DataError, ValueError):
@@ -171,10 +166,7 @@ def evenly_spaced(samples: int, count: int) -> NDArray[np.int64]:
 
 
 def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
-    """Reads the frames up to epoch ``until``. Maps the number of complete epochs to the raster.
-
-    Raises DataError or ValueError if the file is missing or damaged.
-    """
+    """Reads the frames up to epoch ``until``. DataError or ValueError if the file is damaged."""
     epochs = read_npz(path, ["frame_epochs"], largest=_MAX_ARRAY_BYTES)["frame_epochs"]
     if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > _FRAME_INTERVALS + 1:
         raise ValueError("frame_epochs is no list of epochs")
@@ -195,8 +187,5 @@ def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
 
 
 def frame_epochs(epochs: int) -> set[int]:
-    """Returns the numbers of complete epochs after which a frame is recorded.
-
-    Most frames are early in the training.
-    """
+    """Returns the numbers of complete epochs after which frames are recorded, most early."""
     return {round(epochs * (n / _FRAME_INTERVALS) ** 2) for n in range(_FRAME_INTERVALS + 1)}

@@ -44,27 +44,20 @@ class ActivitySnapshot:
     hidden_TBN: dict[str, Tensor]
     """Maps the first ``MAX_HIDDEN_LAYERS`` hidden layers to their output spikes, of dtype bool."""
     predictions: NDArray | None
-    """The predicted class of each sample, -1 if the output is silent.
-
-    None if samples have no labels, or a label per step.
-    """
+    """The predicted class of each sample, -1 if silent; None without one label a sample."""
     compared_BC: Tensor | None
     """What the classifier compares; spikes per step if it predicts in each step."""
 
     def is_wrong(self, sample: int) -> bool:
-        """Whether the predicted class of a sample differs from its label.
-
-        False if there are no predictions.
-        """
+        """Whether the predicted class of a sample differs from its label; False without one."""
         if self.predictions is None:
             return False
         return bool(self.predictions[sample] != self.batch.target[sample].item())
 
     def arrays(self, sample: int, number: int, learns_from: str) -> NamedArrays:
-        """Returns the arrays of a sample for ``activity.npz``.
+        """Returns the arrays of a sample of the batch, whose names end with ``number``.
 
-        ``sample`` is the sample's index in the batch; the arrays' names end with ``number``. Real
-        numbers have no raster.
+        Real numbers have no raster.
         """
         spikes = {"input": self.batch.input_TBN, "output": self.output_TBN}
         if learns_from == "target spikes":

@@ -37,10 +37,7 @@ class Batch:
         return self.input_TBN.shape[1]
 
     def loss_weight(self, reduction: str, samples: int) -> float:
-        """Returns the factor of this batch's loss in the loss over all ``samples`` samples.
-
-        If ``reduction`` is ``mean``, the factor is the batch's share of the samples; otherwise 1.
-        """
+        """Returns the factor of this batch's loss in the loss over all ``samples`` samples."""
         return self.size / samples if reduction == "mean" else 1.0
 
 
@@ -121,10 +118,7 @@ class Batches:
 
     @cached_property
     def _resident(self) -> Batch:
-        """All samples, on the device.
-
-        They are copied batch by batch, because dense samples may not fit the host's memory.
-        """
+        """All samples, copied batch by batch: dense, they may not fit the host's memory."""
         rng = self._fixed_rng
         whole: list[torch.Tensor] = []
         for start in range(0, len(self.samples), self._size):

@@ -154,10 +154,7 @@ class Saver:
             self.activity.save(self.best.tensors, progress.best_epoch)
 
     def write_missing(self, progress: Progress) -> None:
-        """Writes the files of weights and activity that are missing or empty.
-
-        StorageError if that fails.
-        """
+        """Writes the files of weights and activity that are missing or empty."""
         for name, tensors in ((LAST, self.network.state_dict()), (BEST, self.best.tensors)):
             if not is_filled(self.folder / name):
                 _write(self.folder / name, tensors)
@@ -252,10 +249,7 @@ class Saver:
 
 
 def _checksum(notes: str, tensors: Mapping[str, torch.Tensor]) -> str:
-    """Returns the SHA-256 of ``notes`` (JSON text) and of all tensors.
-
-    It includes the names, types and shapes of the tensors.
-    """
+    """Returns the SHA-256 of ``notes`` (JSON text), and of names, types, shapes and tensors."""
     digest = hashlib.sha256(notes.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
@@ -264,10 +258,7 @@ def _checksum(notes: str, tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _write(path: Path, tensors: Mapping[str, torch.Tensor], notes: str | None = None) -> None:
-    """Writes ``tensors`` to a file. StorageError if this fails.
-
-    If ``notes`` (``StateNotes`` as JSON text) are given, the file also holds them and a checksum.
-    """
+    """Writes ``tensors`` and, if given, ``notes`` (``StateNotes`` as JSON text) with a checksum."""
     metadata = None if notes is None else {"netdesc": notes, "sha256": _checksum(notes, tensors)}
     content = save({name: each.contiguous() for name, each in tensors.items()}, metadata)
     write_file(path, content)

@@ -55,20 +55,16 @@ class Counter:
         raise NotImplementedError
 
     def pop_counts(self) -> Tensor:
-        """Returns the counts since the last call, and sets them to 0.
-
-        They are float64 [counts] on the device; ``score`` computes a ``Score`` from them.
-        """
+        """Returns the counts since the last call, float64 [counts], and sets them to 0."""
         counts = self._counts.clone()
         self._counts.zero_()  # in place: a captured step writes to a fixed address
         return counts
 
 
 class ConfusionCounter(Counter):
-    """Counts predictions of classes.
+    """Counts each pair of label and prediction.
 
-    Each pair of label and prediction has its own count. Above ``MAX_MATRIX_CLASSES`` there are only
-    the counts of right, wrong and missing predictions.
+    Above ``MAX_MATRIX_CLASSES`` it only counts right, wrong and missing predictions.
     """
 
     def __init__(
@@ -82,11 +78,7 @@ class ConfusionCounter(Counter):
 
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
-        """Counts the predictions for a batch.
-
-        ``output_TBN`` are output spikes [steps, batch, *shape], ``labels`` are [batch] or
-        [steps, batch].
-        """
+        """Counts predictions of output [steps, batch, *shape]; labels are [batch] or [steps, …]."""
         labels = labels.to(torch.int64)
         if labels.dim() == 2:
             labels = labels[self._classifier.skip_steps :]

@@ -29,8 +29,7 @@ def measure(
 ) -> tuple[float, Score | None]:
     """Computes loss and score of the network, in evaluation mode, over all samples in order.
 
-    ``counter`` counts the predictions; without a counter the score is None. ``on_batch`` is called
-    after each batch. The function waits for the device only once, at the end.
+    The score is None without ``counter``. The device is waited for only once, at the end.
     """
     total = torch.zeros(1, device=batches.device)
     with network.evaluating():

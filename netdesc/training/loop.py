@@ -136,8 +136,7 @@ def call_back(
 ) -> None:
     """Calls each of ``callbacks`` with the metrics of the last epoch.
 
-    If one raises, writes a checkpoint if that is possible, and passes the exception on. TypeError
-    if one returns neither a boolean nor None.
+    If one raises, a checkpoint is written if that is possible.
     """
     try:
         for callback in callbacks:
@@ -160,21 +159,14 @@ def update_best(
 
 
 def score_fields(score: Score | None, part: str = "") -> dict[str, float]:
-    """Returns accuracy and confidence as fields of ``metrics.jsonl``, whose names begin with
-    ``part``.
-
-    Returns an empty dict if ``score`` is None.
-    """
+    """Returns accuracy and confidence, if there are any, as fields of ``metrics.jsonl``."""
     if score is None:
         return {}
     return {f"{part}accuracy": score.accuracy, f"{part}confidence": score.confidence}
 
 
 def confusion_fields(score: Score | None) -> dict[str, Any]:
-    """Returns the confusion matrix as fields of ``metrics.jsonl``.
-
-    Returns an empty dict if there is no matrix.
-    """
+    """Returns the confusion matrix, if there is one, as fields of ``metrics.jsonl``."""
     if score is None or score.confusion is None:
         return {}
     return {

@@ -33,17 +33,13 @@ class MeasuredEpoch:
     score: Score | None
     """The classifier's score on the training samples; None without a classifier."""
     non_finite: str | None
-    """A message that names the first layer whose weights or gradients are not finite.
-
-    If only the loss is not finite, the message gives the loss. None if all numbers are finite.
-    """
+    """Names what is NaN or infinite: a layer's weights or gradients, or the loss; else None."""
 
 
 class EpochMetricsSum:
-    """Sums metrics over batches: the loss, and each layer's norms and spike rate.
+    """Sums metrics over batches: the loss, and each layer's norm of gradients and spike rate.
 
-    Each layer has a norm of its gradients and a norm of its weights. ``counter`` counts
-    predictions; the caller adds each batch's output to the counter.
+    The caller adds each batch's output to ``counter``, which counts predictions.
     """
 
     def __init__(self, network: nn.Module, counter: Counter | None = None) -> None:
@@ -57,18 +53,16 @@ class EpochMetricsSum:
         self._sum: Tensor | None = None
 
     def set_notes(self, name: str, notes: Tensor, size: int) -> None:
-        """Sets the statistics of a layer's last forward pass, which contain its number of spikes.
+        """Sets the statistics of a layer's last forward pass (see ``kernels.neurons``).
 
-        ``kernels.neurons`` explains ``notes``. ``size`` is the number of output values of the
-        layer, steps · batch · neurons.
+        ``size`` is the number of its output values, steps · batch · neurons.
         """
         self._notes[name], self._sizes[name] = notes, size
 
     def add_batch(self, terms: Sequence[Tensor], share: float, loss_weight: float) -> None:
         """Adds the metrics of a batch after its backward pass, without waiting for the device.
 
-        ``terms`` add up to the loss of the batch, and ``loss_weight`` is their factor.
-        ``share`` is the batch's share of all samples.
+        The ``terms`` of the loss count with ``loss_weight``, all else with ``share``.
         """
         self._terms, device = len(terms), terms[0].device
         norms = layer_norms(self._parameters, of_gradients=True)
@@ -146,10 +140,7 @@ def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def non_finite_weight(network: nn.Module) -> str | None:
-    """Returns a message that names the first layer with a NaN or too large weight.
-
-    Returns None if there is no such layer.
-    """
+    """Returns a message that names the first layer with a NaN or too large weight, if any."""
     layers = parameters_by_layer(network)
     norms = torch.stack(layer_norms(layers)).tolist()
     return _find_non_finite(0.0, {}, dict(zip(layers, norms, strict=True)))

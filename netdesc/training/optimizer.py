@@ -79,10 +79,7 @@ _KIND_OF_NAME: dict[str, ParameterKind] = {"bias": "biases", "delay": "delays"}
 
 
 def device_rate(device: torch.device, rate: float) -> float | torch.Tensor:
-    """Returns the learning rate, on a GPU as a tensor.
-
-    A step that was captured as a CUDA graph reads the rate from this tensor.
-    """
+    """Returns the learning rate, on a GPU as a tensor, from which captured steps read it."""
     if device.type != "cuda":
         return rate
     return torch.tensor(rate, dtype=torch.float32, device=device)
@@ -140,10 +137,7 @@ def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
 def optimizer_tensors(
     optimizer: torch.optim.Optimizer, network: nn.Module
 ) -> dict[str, torch.Tensor]:
-    """Returns the optimizer's state: moments and step counts.
-
-    The keys are ``<parameter name>.<state name>``.
-    """
+    """Returns the optimizer's moments and step counts as ``<parameter name>.<state name>``."""
     return {
         f"{name}.{key}": value
         for name, parameter in network.named_parameters()

@@ -79,10 +79,7 @@ class Display:
         self.close()
 
     def attach_log(self, log: Log) -> None:
-        """Writes all earlier messages to ``log``, and from now on every new message.
-
-        Raises StorageError if the log cannot be written.
-        """
+        """Writes all messages to ``log``. Raises StorageError if it cannot be written."""
         self._log = log
         for text in self._unlogged:
             log.write(text)
@@ -126,20 +123,14 @@ class Display:
             self.log(line)
 
     def show_text(self, text: str) -> None:
-        """Prints ``text`` as the progress line before the first epoch, such as for compilation.
-
-        Prints nothing if the last text was printed less than ``interval_s`` seconds ago.
-        """
+        """Prints ``text`` as the progress line, unless one was less than ``interval_s`` ago."""
         now = time.perf_counter()
         if now >= self._text_due and not self._is_quiet:
             self._text_due = now + self.interval_s
             self.render(text)
 
     def _seconds_per_epoch(self, epoch: int, now: float) -> float | None:
-        """Returns the seconds per epoch over the last ``_RECENT_S`` seconds.
-
-        Returns None in the first call.
-        """
+        """Returns the mean over the last ``_RECENT_S`` seconds, None in the first call."""
         marks = self._marks
         marks.append((now, epoch))
         while len(marks) > 2 and now - marks[1][0] >= _RECENT_S:
@@ -148,10 +139,7 @@ class Display:
         return (now - began) / (epoch - first) if epoch > first else None
 
     def print(self, text: str) -> None:
-        """Prints ``text`` escaped, as one line, on standard error.
-
-        Does nothing if nobody reads standard error any more.
-        """
+        """Prints ``text`` escaped, as one line, on standard error, if anybody reads that."""
         with _unread_output_ignored():
             print(escape(text), file=sys.stderr, flush=True)
 

@@ -22,10 +22,7 @@ def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def sample_order(count: int, seed: int, purpose: int) -> np.ndarray:
-    """Returns a random permutation of ``count`` sample indices.
-
-    ``purpose`` is 0 for the validation split, n + 1 for epoch n.
-    """
+    """Returns a permutation; ``purpose`` is 0 for the validation split, n + 1 for epoch n."""
     generator = torch.Generator().manual_seed(_hash_to_int(f"{seed} {purpose}"))
     return torch.randperm(count, generator=generator).numpy()
 

@@ -171,10 +171,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def command(argv: Sequence[str], orig_argv: Sequence[str]) -> str:
-    """Returns the shell command that started this process, from ``sys.argv`` and ``sys.orig_argv``.
-
-    The path of netdesc's own command is shortened to ``netdesc``.
-    """
+    """Returns the shell command of this process; the path of netdesc's own is left out."""
     program = PurePath(argv[0]) if argv else PurePath()
     is_netdesc = program.name in ("netdesc", "netdesc.exe") or (
         program.name == "__main__.py" and program.parent.name == "netdesc"

@@ -78,10 +78,7 @@ class RecordedSamples:
 def read_folders(
     data: Any, resolve: Callable[[str], Path], spec: SampleSpec
 ) -> dict[str, RecordedSamples]:
-    """Finds the recordings of each part in a document's folders of classes.
-
-    Raises DataError if a folder is missing or does not fit the network.
-    """
+    """Finds the recordings in folders of classes. DataError if one is missing or does not fit."""
     found: dict[str, RecordedSamples] = {}
     names: list[str] = []
     for part, section in data.parts.items():

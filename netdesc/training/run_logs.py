@@ -60,10 +60,7 @@ class MetricsFile:
 
 
 class Log:
-    """Writes ``train.log``: messages and progress lines, each with its local time.
-
-    A message is one line: line breaks and unprintable characters of names in it are escaped.
-    """
+    """Writes ``train.log``: messages and progress lines, one line each, with their local time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

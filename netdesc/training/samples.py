@@ -19,10 +19,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """The properties of the network that samples must match.
-
-    ``classes`` is the number of classes, None unless samples have labels.
-    """
+    """What samples must match; ``classes`` is None unless samples have labels."""
 
     steps: int
     step_ms: float

@@ -40,10 +40,7 @@ class Plateaus:
 
 
 def build_schedule(training: Any) -> LearningRateSchedule:
-    """Builds the schedule that ``document.training`` describes.
-
-    The schedule starts from the learning rate of the optimizer.
-    """
+    """Builds the schedule of ``document.training``, from the learning rate of the optimizer on."""
     return _BUILDERS[training.schedule.type](
         training.schedule, training.optimizer.learning_rate, training.epochs
     )

@@ -167,7 +167,7 @@ class Session:
 
     @property
     def _resume_hint(self) -> str:
-        """A message that names the newest checkpoint and the command that resumes from it."""
+        """Names the newest checkpoint and the command that resumes from it."""
         command = resume_command(self.shown)
         if self.saver.saved_epoch is None:
             return f"nothing was trained yet; go on with: {command}"

@@ -53,12 +53,7 @@ class Setup:
         return Scale.of(self.graph.loss.reduction, len(self.train.samples), held_out)
 
     def layer_records(self) -> list[dict[str, Any]]:
-        """Describes each layer's last forward pass in a dict for ``run.json``.
-
-        ``path`` says whether the layer read events or computed a matrix product. Peaks are the
-        largest magnitudes of the layer's states by name, in state units (1/4096). The list is empty
-        before the first forward pass.
-        """
+        """Describes each layer's last forward pass (see ``LayerReport``) for ``run.json``."""
         return [
             {
                 "layer": layer.name,

@@ -14,8 +14,7 @@ from netdesc.training.setup import Setup
 def silent_losses(setup: Setup) -> dict[str, float]:
     """Returns the loss of a silent output on each split, named as in ``metrics.jsonl``.
 
-    Returns an empty dict unless the network learns target spikes. Raises Divergence if a loss
-    exceeds the range of float32.
+    There are none unless the network learns target spikes. Divergence if one exceeds float32.
     """
     if setup.graph.loss.learns_from != "target spikes":
         return {}

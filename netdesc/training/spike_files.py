@@ -85,11 +85,7 @@ class SpikeFileReader:
         self._files_with_dropped = 0
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
-        """Reads the samples of one part of ``document.data``.
-
-        Raises DataError if a file is missing, damaged or does not fit, or a target or label is
-        missing.
-        """
+        """Reads the samples of one part. DataError if one is missing, damaged or does not fit."""
         inputs = [self._spikes(pair.input, self.spec.input_shape) for pair in pairs]
         for pair, spikes in zip(pairs, inputs, strict=True):
             if beyond := self.spec.beyond_limits(spikes.value):

@@ -41,10 +41,10 @@ class Splits:
 def read_splits(
     description: Description, spec: SampleSpec, warn: Warn, memory: MemoryData | None = None
 ) -> Splits:
-    """Reads all data of a description.
+    """Reads all data of a description, or ``memory`` in their place.
 
-    ``warn`` is called with one line for each problem that is not an error. ``memory`` replaces the
-    data that the description names. Raises DataError if data are missing or do not fit the network.
+    ``warn`` is called with one line for each problem that is not an error. Raises DataError if data
+    are missing or do not fit the network.
     """
     training = description.document.training
     parts = _read(description, spec, warn) if memory is None else memory.samples(spec, warn)

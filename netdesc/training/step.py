@@ -23,9 +23,9 @@ from netdesc.training.setup import Setup
 def build_step(
     setup: Setup, epoch_sum: EpochMetricsSum, report: Callable[[str], None]
 ) -> EagerStep | CapturedStep:
-    """Builds the step of a run. On a GPU, the step is captured as CUDA graphs if possible.
+    """Builds the step of a run. On a GPU, it is captured as CUDA graphs if possible.
 
-    On a GPU, ``report`` is called with a message that steps are captured, or why they are not.
+    ``report`` is then called with a message that it is, or why it is not.
     """
     step = EagerStep(setup, epoch_sum)
     if setup.device.type != "cuda":

@@ -43,6 +43,8 @@ def build_optimizer(training: Training, network: Network) -> torch.optim.Optimiz
         }
         for (weight_decay, rate), parameters in members.items()
     ]
+    # On a GPU, all numbers that change are there, so that a step can be captured. In fused SGD,
+    # which has no option ``capturable``, only the learning rate changes.
     is_on_gpu = isinstance(groups[0]["lr"], torch.Tensor)
     kind, options, is_fused = _KINDS[spec.type]
     chosen = {option: getattr(spec, option) for option in options}
@@ -118,20 +120,6 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
             group["lr"].fill_(own)
         else:
             group["lr"] = own
-
-
-def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether the optimizer's step can be captured as a CUDA graph.
-
-    All numbers that change must be on the device. In fused SGD only the learning rate changes; SGD
-    has no option ``capturable``.
-    """
-    return all(
-        isinstance(group["lr"], torch.Tensor)
-        and group["lr"].device == group["params"][0].device
-        and group.get("capturable", group.get("fused"))
-        for group in optimizer.param_groups
-    )
 
 
 def optimizer_tensors(

@@ -16,7 +16,6 @@ from netdesc.losses.total import add_up
 from netdesc.training.batches import Batch
 from netdesc.training.cuda_graph import CudaGraphs, ReplayedWork
 from netdesc.training.metrics import EpochMetricsSum
-from netdesc.training.optimizer import is_capturable
 from netdesc.training.setup import Setup
 
 
@@ -30,21 +29,11 @@ def build_step(
     step = EagerStep(setup, epoch_sum)
     if setup.device.type != "cuda":
         return step
-    obstacle = capture_obstacle(setup)
-    if obstacle is None:
-        return CapturedStep(step, CudaGraphs(setup.device), report)
-    report(_not_captured(obstacle))
-    return step
-
-
-def capture_obstacle(setup: Setup) -> str | None:
-    """Returns why the steps of a run on a GPU cannot be captured, or None if they can."""
     engine = engine_name(setup.device)
-    if engine != "cuda":
-        return f"engine '{engine}' waits for the device"
-    if not is_capturable(setup.optimizer):
-        return "the optimizer keeps numbers off the device"
-    return None
+    if engine == "cuda":
+        return CapturedStep(step, CudaGraphs(setup.device), report)
+    report(_not_captured(f"engine '{engine}' waits for the device"))
+    return step
 
 
 def _not_captured(obstacle: str) -> str:

@@ -13,24 +13,17 @@ from netdesc.kernels.needs import Need
 from netdesc.losses.loss import Loss
 
 
-class EventRateRegularizer(nn.Module):
-    """The penalty ``Σ_layers relu(rate − max_rate)² + relu(min_rate − rate)²``.
+def event_rate_penalty(regularizer: EventRate, outputs: Sequence[Tensor]) -> Tensor:
+    """Returns ``Σ_layers relu(rate − max_rate)² + relu(min_rate − rate)²``, a float32 scalar.
 
-    A layer's rate is the mean magnitude of its output over steps, batch and neurons. The source is
+    A layer's rate is the mean magnitude of its output [steps, batch, *shape]. The source is
     ``SparsityEnforcer`` of lava-dl's slayer.
     """
-
-    def __init__(self, regularizer: EventRate) -> None:
-        super().__init__()
-        self.max_rate, self.min_rate = regularizer.max_rate, regularizer.min_rate
-
-    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
-        """Returns the penalty, a float32 scalar, of outputs [steps, batch, *shape]."""
-        # Sums over one axis, unlike sums over all, do not depend on the number of threads.
-        rates = [each.abs().flatten(2).sum(0).sum(0).sum() / each.numel() for each in outputs]
-        rate = torch.stack(rates)
-        excess = (rate - self.max_rate).relu() + (self.min_rate - rate).relu()
-        return excess.square().sum()
+    # Sums over one axis, unlike sums over all, do not depend on the number of threads.
+    rates = [each.abs().flatten(2).sum(0).sum(0).sum() / each.numel() for each in outputs]
+    rate = torch.stack(rates)
+    excess = (rate - regularizer.max_rate).relu() + (regularizer.min_rate - rate).relu()
+    return excess.square().sum()
 
 
 class TotalLoss(nn.Module):
@@ -39,9 +32,8 @@ class TotalLoss(nn.Module):
     def __init__(self, graph: Graph, losses: Sequence[Loss]) -> None:
         super().__init__()
         self.losses = nn.ModuleList(losses)
-        self.regularizers = nn.ModuleList(map(EventRateRegularizer, graph.regularizers))
         self._read = [graph.signal_of(each) for each in graph.losses]
-        self._regularized = [graph.regularized(each) for each in graph.regularizers]
+        self._regularized = [(each, graph.regularized(each)) for each in graph.regularizers]
         self._weights = [each.weight for each in (*graph.losses, *graph.regularizers)]
         self._output = graph.output
         self._main = graph.losses.index(graph.loss)
@@ -64,7 +56,7 @@ class TotalLoss(nn.Module):
         """Returns what adds up: the weighted losses, and then the weighted regularizers."""
         if not isinstance(signals, Mapping):
             signals = {self._output: signals}
-        for layer, signal in (*self._read, *(each for one in self._regularized for each in one)):
+        for layer, signal in (*self._read, *(one for _, read in self._regularized for one in read)):
             if (layer, signal) not in signals:
                 raise ValueError(
                     f'the loss reads "{signal}" of layer "{layer}": call it with '
@@ -74,8 +66,8 @@ class TotalLoss(nn.Module):
             loss(signals[read], target) for loss, read in zip(self.losses, self._read, strict=True)
         ]
         values += [
-            regularizer([signals[each] for each in read])
-            for regularizer, read in zip(self.regularizers, self._regularized, strict=True)
+            event_rate_penalty(regularizer, [signals[each] for each in read])
+            for regularizer, read in self._regularized
         ]
         return [
             value if weight == 1.0 else weight * value

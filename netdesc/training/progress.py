@@ -208,11 +208,6 @@ def build_display(style: Style) -> Display:
     return _DISPLAYS[style]()
 
 
-def count_epochs(number: int) -> str:
-    """Returns the number with its noun: ``1 epoch``, ``2 epochs``."""
-    return f"{number} epoch" if number == 1 else f"{number} epochs"
-
-
 def _format(
     metrics: Mapping[str, Any], best_loss: float, epochs: int, unit: str, epoch_s: float | None
 ) -> str:

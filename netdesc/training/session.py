@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph
 from netdesc.modules import Network
 from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS, STATE, is_filled, refuse_links
@@ -22,7 +23,7 @@ from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.learning_check import learning_problems
 from netdesc.training.loop import Divergence, fit, save
-from netdesc.training.progress import Display, Scale, count_epochs
+from netdesc.training.progress import Display, Scale
 from netdesc.training.record import RunRecord, now
 from netdesc.training.run_logs import Log, MetricsFile
 from netdesc.training.setup import Setup
@@ -156,7 +157,7 @@ class Session:
             kept, epochs = "", self.saver.saved_epoch
             if epochs is not None:
                 folder = self.shown / CHECKPOINTS
-                kept = f"; the checkpoint after {count_epochs(epochs)} is kept in {folder}"
+                kept = f"; the checkpoint after {amount(epochs, 'epoch')} is kept in {folder}"
             return self._end("diverged", f"{error}{kept}")
         except KeyboardInterrupt:  # before the first epoch, by a callback, or the second signal
             with contextlib.suppress(StorageError):  # resuming needs only the checkpoint
@@ -179,7 +180,7 @@ class Session:
                 f"(a run that was moved can be resumed in its new place)"
             )
         return (
-            f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is safe; "
+            f"the checkpoint after {amount(self.saver.saved_epoch, 'epoch')} is safe; "
             f"go on with: {command}"
         )
 
@@ -201,7 +202,7 @@ class Session:
         if self.progress.epoch < self.setup.training.epochs:
             by_callback = self.saver.stopping.by_callback
             early = ", stopped by a callback" if by_callback else ", stopped early"
-        done = f"done after {count_epochs(self.progress.epoch)}{early}: {best}"
+        done = f"done after {amount(self.progress.epoch, 'epoch')}{early}: {best}"
         outcome = self._end("done", done)
         if verification is not None:
             tell = self.display.info if verification["identical"] else self.display.warn

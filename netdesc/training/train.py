@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from netdesc.description import Description, load, lock_text
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import EngineError, engine_name, torch_on_one_thread, use_engine
 from netdesc.modules import build
@@ -21,7 +22,7 @@ from netdesc.training.ended_run import find_missing, read_outcome
 from netdesc.training.errors import DataError, DeviceUnavailableError, MissingDataError, ResumeError
 from netdesc.training.heap import keep_freed_memory
 from netdesc.training.memory_data import MemoryData, check_same_data
-from netdesc.training.progress import Display, Style, build_display, count_epochs
+from netdesc.training.progress import Display, Style, build_display
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.record import RunRecord, environment, environment_changes, versions
 from netdesc.training.run_logs import Log
@@ -97,7 +98,7 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
             run_directory.create(path, description.text, record.text, lock),
             open_session(path, setup, digest, record, options.display) as session,
         ):
-            epochs = count_epochs(setup.training.epochs)
+            epochs = amount(setup.training.epochs, "epoch")
             options.display.info(f"training {setup.graph.name} for {epochs} in {path}")
             options.hooks.begin(setup.network)
             return session.run(options.hooks)
@@ -200,7 +201,7 @@ def _continue(path: Path, options: _Options) -> Outcome:
         _prepare_again(path, options) as (setup, digest, record),
         open_session(path, setup, digest, record, options.display) as session,
     ):
-        epochs, done = count_epochs(setup.training.epochs), session.progress.epoch
+        epochs, done = amount(setup.training.epochs, "epoch"), session.progress.epoch
         options.display.info(f"resuming {path} after {done} of {epochs}")
         facts = environment(setup.device)
         for change in environment_changes(record.fields, facts):

@@ -202,7 +202,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
     counter = build_counter(graph, compiled.loss, batches.device)
-    loss, score = measure(graph, compiled.model, compiled.loss, batches, counter, on_batch=count)
+    loss, score = measure(compiled.model, compiled.loss, batches, counter, on_batch=count)
     window = graph.classifier and graph.classifier.window_steps
     judged = None
     if counter is not None:

@@ -36,7 +36,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from netdesc.graph import Graph
-from netdesc.losses import Classifier
 from netdesc.training.activity_probe import MAX_EVENTS, ActivityProbe, NamedArrays, raster
 from netdesc.training.batches import Batches
 from netdesc.training.errors import DataError
@@ -62,15 +61,7 @@ class ActivityRecorder:
     ``changed`` says whether something was recorded since the file was written.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        graph: Graph,
-        batches: Batches,
-        part: str,
-        epochs: int,
-        classifier: Classifier | None = None,
-    ) -> None:
+    def __init__(self, path: Path, graph: Graph, batches: Batches, part: str, epochs: int) -> None:
         self.path = path
         self.part = part
         self.graph = graph
@@ -82,7 +73,7 @@ class ActivityRecorder:
         self._batches = replace(batches, samples=batches.samples[chosen])
         self._first_sample = replace(self._batches, samples=batches.samples[:1])
         self._learns_from = graph.loss.learns_from
-        self._probe = ActivityProbe(graph, batches.device, classifier)
+        self._probe = ActivityProbe(graph, batches.device)
         has_frames = self._learns_from != "target values"
         self.frame_epochs = frame_epochs(epochs) if has_frames else set[int]()
         self.frames: dict[int, NamedArrays] = {}

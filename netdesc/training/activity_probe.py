@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from netdesc.graph import Graph
 from netdesc.kernels.engine import use_engine
-from netdesc.losses import Classifier
+from netdesc.losses import build_classifier
 from netdesc.modules import build
 from netdesc.training.batches import Batch
 from netdesc.training.confusion_counter import decide
@@ -83,8 +83,9 @@ class ActivitySnapshot:
 class ActivityProbe:
     """A copy of the network in evaluation mode, whose layers count their spikes."""
 
-    def __init__(self, graph: Graph, device: torch.device, classifier: Classifier | None) -> None:
-        self._graph, self._classifier = graph, classifier
+    def __init__(self, graph: Graph, device: torch.device) -> None:
+        self._graph = graph
+        self._classifier = None if graph.classifier is None else build_classifier(graph)
         self._network = build(graph).to(device).eval()
         self._spikes: dict[str, NDArray[np.float64]] = {}
         self._hidden_TBN: dict[str, Tensor] = {}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
 from netdesc.losses import TotalLoss
 from netdesc.modules import Network
@@ -20,7 +19,6 @@ OnBatch = Callable[[Batch, Mapping[Signal, Tensor]], None]
 
 @torch.no_grad()
 def measure(
-    graph: Graph,
     network: Network,
     loss: TotalLoss,
     batches: Batches,
@@ -31,13 +29,13 @@ def measure(
 
     The score is None without ``counter``. The device is waited for only once, at the end.
     """
-    total = torch.zeros(1, device=batches.device)
+    total, reduction = torch.zeros(1, device=batches.device), network.graph.loss.reduction
     with network.evaluating():
         for batch in batches.in_order():
             network.reset_state()
             signals = network.signals(batch.input_TBN)
             value = loss(signals, batch.target)
-            total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
+            total += value * batch.loss_weight(reduction, len(batches.samples))
             if counter is not None:
                 counter.add(signals[counter.signal], batch.target)
             if on_batch is not None:

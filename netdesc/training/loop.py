@@ -89,9 +89,7 @@ def fit(
         if len(epoch_metrics.terms) > 1:
             row["loss_terms"] = epoch_metrics.terms
         if setup.validation is not None:
-            value, score = measure(
-                setup.graph, network, setup.loss, setup.validation, new_counter()
-            )
+            value, score = measure(network, setup.loss, setup.validation, new_counter())
             if not math.isfinite(value):
                 cause = non_finite_weight(network) or f"the validation loss is {value}"
                 raise Divergence(epoch, cause)

@@ -275,7 +275,6 @@ def build_saver(path: Path, setup: Setup, lock_sha256: str) -> Saver:
             setup.validation or setup.train,
             "train" if setup.validation is None else "validation",
             setup.training.epochs,
-            setup.classifier,
         ),
         lock_sha256=lock_sha256,
         every_s=setup.training.checkpoint_every_s,

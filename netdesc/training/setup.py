@@ -13,7 +13,7 @@ from netdesc.description.models import Training
 from netdesc.description.models.augmentation import Augmentation
 from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import engine_for
-from netdesc.losses import Classifier, TotalLoss, build_classifier, build_loss
+from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.batches import Batches
 from netdesc.training.errors import TrainingError
@@ -31,15 +31,13 @@ from netdesc.training.weights import WeightReader, load_initial_weights
 class Setup:
     """The objects that the training loop needs, on ``device``.
 
-    ``classifier`` is None if targets are output spikes. ``validation`` is None if there are no
-    validation samples.
+    ``validation`` is None if there are no validation samples.
     """
 
     graph: Graph
     training: Training
     network: Network
     loss: TotalLoss
-    classifier: Classifier | None
     optimizer: torch.optim.Optimizer
     schedule: LearningRateSchedule
     train: Batches
@@ -117,7 +115,6 @@ def prepare(
         training=training,
         network=network,
         loss=build_loss(graph),
-        classifier=None if graph.classifier is None else build_classifier(graph),
         optimizer=build_optimizer(training, network),
         schedule=build_schedule(training),
         train=batches(splits.train, augmentation),

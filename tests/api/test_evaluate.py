@@ -384,5 +384,5 @@ def test_measuring_runs_without_dropout(tmp_path: Path) -> None:
     batches = Batches(parts.train, None, torch.device("cpu"), 0)
     for mode in (True, False):
         compiled.model.train(mode)
-        measure(compiled.graph, compiled.model, compiled.loss, batches)
+        measure(compiled.model, compiled.loss, batches)
         assert compiled.model.training is mode

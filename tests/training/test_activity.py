@@ -322,7 +322,7 @@ def test_predictions_match_the_rasters(tmp_path: Path, changes: dict[str, Any]) 
 def record_samples(path: Path, *sets: str) -> dict[str, Any]:
     """The arrays of the training samples, recorded before the first epoch."""
     setup = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
-    recorder = ActivityRecorder(path, setup.graph, setup.train, "train", 1, setup.classifier)
+    recorder = ActivityRecorder(path, setup.graph, setup.train, "train", 1)
     return recorder._record_samples(setup.network.state_dict())
 
 

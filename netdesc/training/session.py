@@ -262,7 +262,7 @@ class Session:
         )
 
 
-def build_saver(path: Path, setup: Setup, lock_sha256: str) -> Saver:
+def build_saver(path: Path, setup: Setup, record: RunRecord) -> Saver:
     """Returns the writer of checkpoints of the run in ``path``, which has not restored it yet."""
     return Saver(
         folder=path / CHECKPOINTS,
@@ -276,14 +276,14 @@ def build_saver(path: Path, setup: Setup, lock_sha256: str) -> Saver:
             "train" if setup.validation is None else "validation",
             setup.training.epochs,
         ),
-        lock_sha256=lock_sha256,
+        lock_sha256=record.fields["lock_sha256"],
         every_s=setup.training.checkpoint_every_s,
     )
 
 
 @contextlib.contextmanager
 def open_session(
-    shown: Path, setup: Setup, lock_sha256: str, record: RunRecord, display: Display
+    shown: Path, setup: Setup, record: RunRecord, display: Display
 ) -> Iterator[Session]:
     """Opens the log files of a run for the block, and restores the run from its checkpoint.
 
@@ -291,7 +291,7 @@ def open_session(
     if the checkpoint is damaged or was removed, StorageError if a log file cannot be opened.
     """
     path = shown.absolute()
-    saver = build_saver(path, setup, lock_sha256)
+    saver = build_saver(path, setup, record)
     has_trained = record.fields["epochs_done"] > 0 or is_filled(path / METRICS)
     progress, length = saver.restore(has_trained)
     with Log(path / LOG) as log, MetricsFile(path / METRICS, length) as metrics:

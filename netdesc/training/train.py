@@ -84,8 +84,7 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
         description = description.without_data()
     with _use_device(description, options.device, options.engine) as device:
         setup = _prepare(description, device, options, data)
-        lock = _lock_text(description, path)
-        digest, facts = _sha256(lock), environment(device)
+        lock, facts = _lock_text(description, path), environment(device)
         facts["samples"] = {
             "train": len(setup.train.samples),
             "validation": 0 if setup.validation is None else len(setup.validation.samples),
@@ -93,10 +92,10 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
         facts["memory_data"] = None if data is None else data.record()
         labels = setup.train.samples.labels
         facts["labels_by_step"] = None if labels is None else labels.ndim == 2
-        record = RunRecord.create(path / RECORD, setup.graph, options.engine, digest, facts)
+        record = RunRecord.create(path / RECORD, setup.graph, options.engine, _sha256(lock), facts)
         with (
             run_directory.create(path, description.text, record.text, lock),
-            open_session(path, setup, digest, record, options.display) as session,
+            open_session(path, setup, record, options.display) as session,
         ):
             epochs = amount(setup.training.epochs, "epoch")
             options.display.info(f"training {setup.graph.name} for {epochs} in {path}")
@@ -154,52 +153,46 @@ def _restore_files(path: Path, options: _Options) -> tuple[Graph, dict[str, torc
     """
     if is_filled(path / CHECKPOINTS / STATE):
         hooks = replace(options.hooks, ignore_memory=True)  # nothing is trained
-        with _prepare_again(path, replace(options, hooks=hooks)) as (setup, digest, _):
-            saver = build_saver(path, setup, digest)
+        with _prepare_again(path, replace(options, hooks=hooks)) as (setup, record):
+            saver = build_saver(path, setup, record)
             progress, _ = saver.restore(has_trained=True)
             saver.write_missing(progress)
             return setup.graph, saver.best.tensors
-    _read_digest(path, RunRecord.read(path / RECORD))
+    _check_lock(path, RunRecord.read(path / RECORD))
     graph = build_graph(load(path / LOCK, with_files=False).document)
     network = build(graph)
     load_weights(path / CHECKPOINTS / BEST, network, {})
     return graph, dict(network.state_dict())
 
 
-def _read_digest(path: Path, record: RunRecord) -> str:
-    """Returns the SHA-256 of ``network.lock.json``. ResumeError if it is not the recorded one."""
-    digest = _sha256((path / LOCK).read_text(encoding="utf-8"))
-    if digest != record.fields["lock_sha256"]:
+def _check_lock(path: Path, record: RunRecord) -> None:
+    """ResumeError unless ``network.lock.json`` has the recorded SHA-256."""
+    if _sha256((path / LOCK).read_text(encoding="utf-8")) != record.fields["lock_sha256"]:
         raise ResumeError(
             f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
             f"train that file to start another run"
         )
-    return digest
 
 
 @contextlib.contextmanager
-def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, str, RunRecord]]:
-    """Prepares the training of a run whose folder is locked, on the device of the run.
-
-    Yields the setup, the SHA-256 of ``network.lock.json`` and the record.
-    """
+def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, RunRecord]]:
+    """Prepares the training of a run whose folder is locked, on the device of the run."""
     record = RunRecord.read(path / RECORD)
-    digest = _read_digest(path, record)
+    _check_lock(path, record)
     data = check_same_data(path, options.data, record.fields.get("memory_data"))
     description = load(path / LOCK)
     fields = record.fields
     device = fields["device"]["type"] if options.device == "auto" else options.device
     engine = fields["engine"] if options.engine == "auto" else options.engine
     with _use_device(description, device, engine) as used_device:
-        setup = _prepare(description, used_device, options, data)
-        yield setup, digest, record
+        yield _prepare(description, used_device, options, data), record
 
 
 def _continue(path: Path, options: _Options) -> Outcome:
     """Trains a run that was interrupted, and whose folder is locked, to its end."""
     with (
-        _prepare_again(path, options) as (setup, digest, record),
-        open_session(path, setup, digest, record, options.display) as session,
+        _prepare_again(path, options) as (setup, record),
+        open_session(path, setup, record, options.display) as session,
     ):
         epochs, done = amount(setup.training.epochs, "epoch"), session.progress.epoch
         options.display.info(f"resuming {path} after {done} of {epochs}")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from netdesc.neurons.compile import compile_neuron, split_at_norm
 from netdesc.neurons.definition import Definition
+from netdesc.neurons.models import NeuronSection
 
 
 class Equations(NamedTuple):
@@ -25,15 +26,13 @@ class Equations(NamedTuple):
         return cls(definition.to_text(), tuple(program.parameters), program.states)
 
 
-def equations_of_state(
-    definition: Definition, name: str, has_norm: bool, is_split: bool
-) -> tuple[Equations, bool]:
+def equations_of_state(section: NeuronSection, name: str, is_split: bool) -> tuple[Equations, bool]:
     """Returns the equations that hand on a state, and whether it stands behind the norm.
 
     With ``is_split``, they are those before or behind the norm.
     """
-    is_behind = True
-    if has_norm:
+    definition, is_behind = section.definition(), True
+    if section.norm is not None:
         before, behind = split_at_norm(definition)
         is_behind = name not in before.states
         if is_split:

@@ -147,8 +147,8 @@ class Neurons(nn.Module):
 
         ``states`` are those that ``run_with_states`` returns.
         """
-        parts = self._parts() + [self._equations_of_state(name)[0] for name in states]
-        return [(each.text, self._learns_in(each)) for each in parts]
+        of_states = [equations_of_state(self.section, name, self._is_split)[0] for name in states]
+        return [(each.text, self._learns_in(each)) for each in self._parts() + of_states]
 
     def _parts(self) -> list[Equations]:
         return self._halves if self._is_split else [self._equations]
@@ -204,7 +204,7 @@ class Neurons(nn.Module):
             inputs_TBN = arrivals(inputs_TBN, recurrent_NN, before_TBN)
         states: dict[str, Tensor] = {}
         for name in names:
-            equations, is_behind = self._equations_of_state(name)
+            equations, is_behind = equations_of_state(self.section, name, self._is_split)
             arrived = run.normalised_TBN if is_behind else []
             value_TBN = self._compute(equations, arrived or inputs_TBN, 0, (), []).out_TBN
             if isinstance(self.norm, MeanVarianceNorm) and not self._is_split:
@@ -213,11 +213,6 @@ class Neurons(nn.Module):
                 value_TBN = value_TBN / scales[0 if is_behind else 1]
             states[name] = value_TBN
         return run, states
-
-    def _equations_of_state(self, name: str) -> tuple[Equations, bool]:
-        """Returns the equations that hand on a state, and whether it stands behind the norm."""
-        has_norm = self.norm is not None
-        return equations_of_state(self.section.definition(), name, has_norm, self._is_split)
 
     def resume(
         self,

@@ -293,13 +293,6 @@ def test_set_tells_of_unsupported_fields(tmp_path):
     assert "not in this version" in diagnostic.hint
 
 
-def test_a_layer_without_neurons_suggests_the_neuron_that_there_is(tmp_path):
-    text = BASE.replace('"neuron": "cuba"', '"neuron": "mine"', 1).replace('"cuba": {', '"mine": {')
-    text = text.replace(', "neuron": "cuba"', "")
-    (diagnostic,) = findings(tmp_path, text)
-    assert 'write "neuron": "mine"' in diagnostic.hint
-
-
 def test_a_value_in_another_unit_is_not_checked(tmp_path):
     misspelt = CUBA.replace('voltage_decay": 0.1', 'voltage_deca": 0.99999')
     text = with_text("/neurons/cuba", misspelt)

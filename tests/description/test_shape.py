@@ -6,11 +6,9 @@ import json
 import re
 
 import pytest
-from support.damaged_samples import EXAMPLES, slips, swapped
+from support.damaged_samples import slips, swapped
 
 from netdesc.description import check
-
-OXFORD = (EXAMPLES / "oxford.json").read_text(encoding="utf-8")
 
 NULLS = {
     '"seed": 0': "leave the field out (its default is 0), or give a value",

@@ -24,9 +24,6 @@ def winners(name: str, units: int, count: int, **more: Any) -> dict[str, Any]:
     return dense(name, units, **more) | {"type": "winner_take_all", "winners": count}
 
 
-LAYERS = [recurrent("a", 20, weight_scale=4.0), winners("b", 12, 3, weight_scale=4.0)]
-
-
 def test_a_recurrent_layer_adds_its_own_spikes_one_step_later() -> None:
     """Neurons without memory, at a low threshold, fire where what arrives is positive."""
     instant = neuron(threshold=1 / 64, current_decay=1.0, voltage_decay=1.0)

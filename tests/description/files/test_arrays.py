@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.description_samples import (
     LABELLED,
     LABELS,
     SOUND,
-    UNHURRIED,
     VALUES,
     array_findings,
     codes,
@@ -21,7 +17,6 @@ from support.description_samples import (
     labelled,
     labelled_data,
     npz,
-    samples,
     with_text,
     write_files,
 )
@@ -77,10 +72,6 @@ def test_sound_arrays_have_no_diagnostics(base, arrays, tmp_path):
 
 OUT_OF_RANGE = VALUES.copy()
 OUT_OF_RANGE[2, 3] = 1.5
-NOT_A_NUMBER = VALUES.copy()
-NOT_A_NUMBER[5, 0] = np.nan
-INFINITE = VALUES.copy()
-INFINITE[0, 1] = -np.inf
 SPLIT_WINDOW = json.dumps(json.loads(WINDOW) | {"data": json.loads(SPLIT)["data"]})
 OF_STEPS = np.repeat(LABELS[:, None], 100, axis=1)
 LATE_LABEL = np.arange(600).reshape(6, 100) % 2
@@ -95,8 +86,6 @@ CASES = [
     (labelled_data(inputs="input"), {}, "ND310", "/data/inputs", 'did you mean "inputs"?'),
     (LABELLED, {"inputs": VALUES * 1j}, "ND312", "/data/inputs", "contains complex numbers"),
     (LABELLED, {"inputs": VALUES.astype(np.longdouble)}, "ND312", "/data/inputs", "of 16 bytes"),
-    (LABELLED, {"labels": LABELS * 1.0}, "ND312", "/data/labels",
-     "contains floats; expected: integers"),
     (LABELLED, {"labels": LABELS * 1.0}, "ND312", "/data/labels", "labels.astype(int) converts it"),
     (LABELLED, {"labels": np.eye(2)[LABELS]}, "ND312", "/data/labels", "labels.argmax(axis=1)"),
     (LABELLED, {"labels": np.eye(2, dtype=int)[LABELS]}, "ND315", "/data/labels",
@@ -129,7 +118,6 @@ CASES = [
     (WINDOW, {"labels": LATE_LABEL[:, :99]}, "ND315", "/data/labels", "or [6, 100] with one"),
     (LABELLED, {"labels": LATE_LABEL}, "ND315", "/data/labels", "each_step"),
     (LABELLED, {"labels": LABELS + 1}, "ND316", "/data/labels", "labels[1] is 2; the network has"),
-    (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "labels[0] is -1"),
     (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "3 of 6 labels name no output"),
     (WINDOW, {"labels": LATE_LABEL}, "ND316", "/data/labels", "labels[3, 7] is 2"),
     (WINDOW, {"labels": np.asfortranarray(LATE_LABEL)}, "ND316", "/data/labels",
@@ -141,13 +129,9 @@ CASES = [
     (SPLIT, {"split": [0] * 6}, "ND319", "/data/split", "marks all 6 samples for training"),
     (WITHOUT_SPLIT, {"split": [0, 0, 1, 1, 2, 2]}, "ND325", "/data/split",
      "all 6 samples are for training"),
-    (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "inputs[2, 3] is 1.5; data.range"),
     (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "the values go from 0 to 1.5"),
-    (LABELLED, {"inputs": NOT_A_NUMBER}, "ND320", "/data/range", "inputs[5, 0] is nan"),
-    (LABELLED, {"inputs": INFINITE}, "ND320", "/data/range", "inputs[0, 1] is -inf"),
     (labelled_data(range=[0.5, 1]), {}, "ND320", "/data/range", "12 of 24 values lie outside"),
     (UNENCODED, {"inputs": SPIKES + 2}, "ND321", "/data/inputs", "inputs[0, 0, 0] is 2; a spike"),
-    (UNENCODED, {"inputs": SPIKES + 0.5}, "ND321", "/data/inputs", "inputs[0, 0, 0] is 0.5"),
     (LABELLED, {"labels": LABELS * 0}, "ND235", "/data/labels", "has the label 1"),
     (SPLIT, {"split": [0, 1, 0, 2, 0, 2]}, "ND235", "/data/labels", "has the label 1"),
     (SPLIT_WINDOW, {"labels": OF_STEPS, "split": [0, 1] * 3}, "ND235", "/data/labels", "label 1"),
@@ -178,13 +162,6 @@ def test_a_split_says_what_it_holds(tmp_path):
         assert diagnostic.code == "ND312"
         assert diagnostic.hint == "0 is for training, 1 for validation, 2 for testing"
     assert "1 for validation" in " ".join(explain("ND312").split())
-
-
-def test_the_finding_stands_at_the_name_of_the_array(tmp_path):
-    text = with_text("/data/labels", '"lables"', LABELLED)
-    (diagnostic,) = findings(tmp_path, text)
-    assert diagnostic.excerpt[diagnostic.column - 1 : diagnostic.end_column - 1] == '"lables"'
-    assert 'did you mean "labels"?' in render_text([diagnostic])
 
 
 def test_several_arrays_have_their_diagnostics_at_once(tmp_path):
@@ -257,20 +234,3 @@ def test_a_range_that_is_too_wide_is_refused(tmp_path):
     assert "from -1e+308 to 1e+308" in diagnostic.message
     assert array_findings(tmp_path, labelled_data(range=[-8e307, 9e307])) == []
     assert codes(array_findings(tmp_path, labelled_data(range=[1e308, -1e308]))) == ["ND216"]
-
-
-@UNHURRIED
-@given(st.data())
-def test_damaged_files_give_diagnostics_and_no_exception(tmp_path_factory, data):
-    directory = tmp_path_factory.getbasetemp()
-    raw = bytearray(samples())
-    for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(raw) - 1))
-        raw[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
-    (directory / "own.npz").write_bytes(raw)
-    text = labelled_data(split="split", path="own.npz")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = findings(directory, text)
-    render_text(found)
-    assert all(each.pointer.startswith("/data/") for each in found)

@@ -11,7 +11,6 @@ from support.description_samples import BASE, LABELLED, codes, findings, with_te
 from netdesc.description import check
 
 INPUT = "/data/train/0/input/path"
-TARGET = "/data/train/0/target/path"
 
 
 def _with(directory, name: str, content: bytes, pointer: str = INPUT, base: str = BASE):

@@ -17,9 +17,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "4")
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
-from support.cli_process import Netdesc, Outcome
+from support.cli_process import Netdesc, Outcome, exit_code
 
-from netdesc.cli.main import main
 from netdesc.kernels.engine import use_engine
 
 # Triton reads this when it is loaded. Its kernels are interpreted where no GPU can run them.
@@ -64,10 +63,8 @@ def netdesc(
     def run(*arguments: str | Path) -> Outcome:
         assert isinstance(sys.stderr, io.TextIOWrapper)
         sys.stderr.reconfigure(errors="backslashreplace")  # as Python opens it
-        with pytest.raises(SystemExit) as exit:
-            main([str(argument) for argument in arguments])
+        code = exit_code(*arguments)
         captured = capsys.readouterr()
-        assert isinstance(exit.value.code, int)
-        return Outcome(exit.value.code, captured.out, captured.err)
+        return Outcome(code, captured.out, captured.err)
 
     return run

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.cli_process import exit_code
 
 from netdesc import resources as module
-from netdesc.cli.main import main
 from netdesc.resources import NotShippedError, shipped
 
 REPOSITORY = Path(__file__).parents[1]
@@ -44,8 +44,6 @@ def test_an_installation_without_examples_says_so(
 ) -> None:
     monkeypatch.setattr(module, "_FOLDERS", (tmp_path / "none",))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as exit:
-        main(arguments)
-    assert exit.value.code == 3
+    assert exit_code(*arguments) == 3
     assert "install netdesc again" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

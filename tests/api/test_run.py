@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from support.classify_task import CELLS, STEPS, write_classify_task
+from support.cli_process import exit_code
 from support.exchange_samples import document
 
 import netdesc
-from netdesc.cli.main import main
 from netdesc.events import EventFileError, read_events
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
@@ -44,9 +44,7 @@ def test_graded_outputs_are_written_with_their_values(tmp_path: Path) -> None:
     netdesc.export_net(compiled.model, tmp_path / "a.net")
     np.savez(tmp_path / "in.npz", INPUT_TN)
     target = tmp_path / "out.npy"
-    with pytest.raises(SystemExit) as ended:
-        main(["run", f"{tmp_path}/a.net", f"{tmp_path}/in.npz", "-o", str(target)])
-    assert ended.value.code == 0
+    assert exit_code("run", tmp_path / "a.net", tmp_path / "in.npz", "-o", target) == 0
     output_TN = netdesc.run(compiled, INPUT_TN).output_TN
     np.testing.assert_array_equal(read_events(target).payload, output_TN[output_TN != 0])
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.cli_process import exit_code
 from support.training_task import STEPS, write_task
 
 import netdesc
-from netdesc.cli.main import main
 from netdesc.description import Document
 from netdesc.events import read_events
 from netdesc.graph import build_graph
@@ -49,9 +49,7 @@ def test_a_network_of_slower_output_is_trained_measured_run_and_reported(documen
     assert result.comparison.loss == pytest.approx(evaluation.loss)
     assert result.comparison.target_spikes == evaluation.matched.target_spikes
     assert result.output_TN.shape[0] == STEPS // FACTOR
-    with pytest.raises(SystemExit) as ended:
-        main(["run", str(run.path), f"{folder}/input0.bs1", "-o", f"{folder}/out.bs1"])
-    assert ended.value.code == 0
+    assert exit_code("run", run.path, folder / "input0.bs1", "-o", folder / "out.bs1") == 0
     found = read_events(folder / "out.bs1")
     steps, neurons = np.nonzero(result.spikes_TN)
     assert len(steps)
@@ -94,8 +92,7 @@ def test_curves_of_values_have_the_times_of_the_output(document: Path) -> None:
 def test_shown_time_constants_are_those_of_the_layer(
     document: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit):
-        main(["show", str(document), "--json"])
+    assert exit_code("show", document, "--json") == 0
     _, hidden, _, output = json.loads(capsys.readouterr().out)["layers"]
     first, last = (each["neuron"]["values"]["voltage_decay"] for each in (hidden, output))
     expected = [FACTOR * each for each in first["time_constant_ms"]]

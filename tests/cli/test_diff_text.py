@@ -11,8 +11,6 @@ import pytest
 from support.cli_process import Netdesc, write_json
 from support.report_samples import four_layers, write_run
 
-ROOT = Path(__file__).parents[2]
-
 
 def test_text_shows_a_difference_on_one_line_or_on_two(netdesc: Netdesc) -> None:
     long = "Quite long, so that two of it fill more than one line of a hundred."

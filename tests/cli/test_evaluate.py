@@ -153,13 +153,6 @@ def test_what_cannot_be_measured(
     assert "bug" not in outcome.err
 
 
-def test_a_part_without_samples(netdesc: Netdesc, tmp_path: Path) -> None:
-    document = write_classify_task(tmp_path / "task", data={"split": None})
-    outcome = netdesc("evaluate", document, "--part", "test")
-    assert outcome.code == 1
-    assert "no samples for test; there are: train" in outcome.err
-
-
 def test_damaged_data_is_one_message(netdesc: Netdesc, document: Path) -> None:
     data = document.with_name("data.npz")
     data.write_bytes(data.read_bytes()[:500])

@@ -7,26 +7,21 @@ import json
 import math
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.cli_process import netdesc_process
+from support.cli_process import exit_code, netdesc_process
 
 from netdesc.cli import events as commands
-from netdesc.cli.main import main
 from netdesc.events import Event, limits, read_events, write_events
 
 TARGET = Path(__file__).parents[2] / "data" / "oxford" / "target.bs1"
 
 
-def run(*arguments: str | Path) -> int:
-    """The exit code of the command."""
-    with pytest.raises(SystemExit) as exit:
-        main(["events", *map(str, arguments)])
-    assert isinstance(exit.value.code, int)
-    return exit.value.code
+run = partial(exit_code, "events")
 
 
 def recording(path: Path, x, times_ms, y=None, p=None) -> Path:
@@ -35,12 +30,6 @@ def recording(path: Path, x, times_ms, y=None, p=None) -> Path:
     y = None if y is None else np.asarray(y)
     write_events(path, Event(x, y, p, np.asarray(times_ms, float)))
     return path
-
-
-@pytest.mark.parametrize("name", ["convert", "show", "animate"])
-def test_each_has_a_help_text_with_an_example(name, capsys):
-    assert run(name, "--help") == 0
-    assert f"netdesc events {name}" in capsys.readouterr().out.partition("Example")[2]
 
 
 @pytest.mark.parametrize(

@@ -6,33 +6,16 @@ import errno
 import json
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.cli_process import Netdesc
 
 from netdesc.cli import init, scaffold
-from netdesc.cli.main import main
 from netdesc.description import check, schema_text
 from netdesc.resources import shipped
-
-Netdesc = Callable[..., int]
-
-
-@pytest.fixture
-def netdesc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Netdesc:
-    """Runs a command in ``tmp_path`` and returns its exit code."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> int:
-        with pytest.raises(SystemExit) as exit:
-            main(list(arguments))
-        assert isinstance(exit.value.code, int)
-        return exit.value.code
-
-    return run
 
 
 def files(folder: Path) -> set[str]:
@@ -56,7 +39,7 @@ def test_the_command_offers_every_template() -> None:
 def test_a_new_folder_validates_and_its_commands_work(
     template: str, netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert netdesc("init", "first try", "--template", template) == 0
+    assert netdesc("init", "first try", "--template", template).code == 0
     folder = tmp_path / "first try"
     description, findings = check(folder / "first-try.json")
     assert findings == []
@@ -65,9 +48,9 @@ def test_a_new_folder_validates_and_its_commands_work(
     assert (folder / ".gitignore").read_text() == "runs/\n"
     monkeypatch.chdir(folder)
     show, train, evaluate = commands((folder / "README.md").read_text())
-    assert netdesc(*show) == 0
-    assert netdesc(*train, "--quiet", "--set", "training.epochs=2") == 0
-    assert netdesc(*evaluate) == 0
+    assert netdesc(*show).code == 0
+    assert netdesc(*train, "--quiet", "--set", "training.epochs=2").code == 0
+    assert netdesc(*evaluate).code == 0
     assert (folder / "runs" / "first" / "network.net").is_file()
 
 
@@ -75,23 +58,19 @@ def test_a_new_folder_validates_and_its_commands_work(
 def test_a_new_document_is_laid_out_and_leads_nowhere_else(
     template: str, netdesc: Netdesc, tmp_path: Path
 ) -> None:
-    assert netdesc("init", "new", "--template", template, "--name", "n" * 100) == 0
+    assert netdesc("init", "new", "--template", template, "--name", "n" * 100).code == 0
     document = tmp_path / "new" / f"{'n' * 100}.json"
-    assert netdesc("format", "--check", str(document)) == 0
-    assert netdesc("migrate", "--check", str(document)) == 0
+    assert netdesc("format", "--check", str(document)).code == 0
+    assert netdesc("migrate", "--check", str(document)).code == 0
     text = document.read_text()
     assert "../" not in text
     schema = document.parent / json.loads(text)["$schema"]
     assert schema.read_text(encoding="utf-8") == schema_text()
 
 
-def test_templates_are_listed_with_a_sentence_each(
-    netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert netdesc("init", "--list") == 0
-    text = capsys.readouterr().out
-    assert netdesc("init", "--list", "--json") == 0
-    rows = json.loads(capsys.readouterr().out)["templates"]
+def test_templates_are_listed_with_a_sentence_each(netdesc: Netdesc, tmp_path: Path) -> None:
+    text = netdesc("init", "--list").out
+    rows = netdesc("init", "--list", "--json").record["templates"]
     assert [row["name"] for row in rows] == list(scaffold.TEMPLATES)
     assert all(row["summary"] in text and row["name"] in text for row in rows)
     assert list(tmp_path.iterdir()) == []
@@ -100,7 +79,7 @@ def test_templates_are_listed_with_a_sentence_each(
 def test_a_template_that_is_copied_changes_only_its_name_and_places(
     netdesc: Netdesc, tmp_path: Path
 ) -> None:
-    assert netdesc("init", "new", "--name", "other") == 0
+    assert netdesc("init", "new", "--name", "other").code == 0
     ours = (tmp_path / "new" / "other.json").read_text().splitlines()
     theirs = shipped("examples/oxford.json").read_text().splitlines()
     changed = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
@@ -115,9 +94,9 @@ def test_a_template_that_is_copied_changes_only_its_name_and_places(
 
 
 def test_the_blank_template_reaches_its_target(netdesc: Netdesc) -> None:
-    assert netdesc("init", "--template", "blank") == 0
+    assert netdesc("init", "--template", "blank").code == 0
     assert netdesc("train", "blank/blank.json", "-q", "--run-dir", "run",
-                   "--set", "training.epochs=300") == 0  # fmt: skip
+                   "--set", "training.epochs=300").code == 0  # fmt: skip
     rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
     assert min(row["loss"] for row in rows) < 0.05 * rows[0]["loss"]
 
@@ -134,25 +113,20 @@ def test_the_folder_may_be_empty_or_deep_or_here(
         monkeypatch.chdir(folder)
         argument = "."
     inode = folder.stat().st_ino if folder.exists() else None
-    assert netdesc("init", argument, "--template", "blank") == 0
+    assert netdesc("init", argument, "--template", "blank").code == 0
     assert "b.json" in files(folder)
     assert inode in (None, folder.stat().st_ino)
 
 
-def test_json_says_where_everything_is(
-    netdesc: Netdesc, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert netdesc("init", "a b", "--template", "blank", "--json") == 0
-    record = json.loads(capsys.readouterr().out)
+def test_json_says_where_everything_is(netdesc: Netdesc) -> None:
+    record = netdesc("init", "a b", "--template", "blank", "--json").record
     assert Path(record["document"]).is_file()
     assert record["commands"][0] == "cd 'a b'"
     assert len(record["commands"]) == 4
 
 
 @pytest.mark.parametrize("kind", ["file inside", "hidden file inside", "file", "dangling link"])
-def test_what_is_there_is_left_alone(
-    kind: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_there_is_left_alone(kind: str, netdesc: Netdesc, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     if kind == "file":
         folder.write_text("precious")
@@ -163,8 +137,8 @@ def test_what_is_there_is_left_alone(
         (folder / (".hidden" if kind.startswith("hidden") else "notes")).write_text("precious")
 
     before = {each: each.lstat() for each in tmp_path.rglob("*")}
-    assert netdesc("init", "mine") == 2
-    assert "choose a" in capsys.readouterr().err
+    ended = netdesc("init", "mine")
+    assert (ended.code, "choose a" in ended.err) == (2, True)
     after = {each: each.lstat() for each in tmp_path.rglob("*")}
     assert before.keys() == after.keys()
     assert all(before[each].st_mtime_ns == after[each].st_mtime_ns for each in before)
@@ -173,11 +147,9 @@ def test_what_is_there_is_left_alone(
 @pytest.mark.parametrize(
     "name", ["", "a b", ".hidden", "ü", "a/b", "../up", "x" * 101, "<b>", "network.lock", "a.LOCK"]
 )
-def test_names_that_are_none_are_refused(
-    name: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert netdesc("init", "new", "--name", name) == 2
-    assert "cannot be the name of a network" in capsys.readouterr().err
+def test_names_that_are_none_are_refused(name: str, netdesc: Netdesc, tmp_path: Path) -> None:
+    ended = netdesc("init", "new", "--name", name)
+    assert (ended.code, "cannot be the name of a network" in ended.err) == (2, True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -201,29 +173,29 @@ def test_half_a_folder_never_remains(
         return open_file(path, mode, *rest, **more)
 
     monkeypatch.setattr(Path, "open", fail_at_one)
-    assert netdesc("init", "new/deep" if there == "deep" else "new") in (3, 130)
+    assert netdesc("init", "new/deep" if there == "deep" else "new").code in (3, 130)
     assert list(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("place", ["file/inside", "file/deep/inside", "long" * 100])
 def test_a_place_that_is_none_is_named_as_it_was_given(
-    place: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    place: str, netdesc: Netdesc, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert netdesc("init", place) == 3
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {place}: ")
-    assert "Traceback" not in said
+    ended = netdesc("init", place)
+    assert ended.code == 3
+    assert ended.err.startswith(f"error: {place}: ")
+    assert "Traceback" not in ended.err
 
 
 @pytest.mark.parametrize(
     ("folder", "entered"), [("-dash", "cd ./-dash"), ("-a b", "cd './-a b'"), ("plain", "cd plain")]
 )
 def test_the_folder_can_be_entered_as_it_is_told(
-    folder: str, entered: str, netdesc: Netdesc, capsys: pytest.CaptureFixture[str]
+    folder: str, entered: str, netdesc: Netdesc
 ) -> None:
-    assert netdesc("init", "--template", "blank", "--", folder) == 0
-    assert capsys.readouterr().out.splitlines()[0].strip() == entered
+    out = netdesc("init", "--template", "blank", "--", folder).out
+    assert out.splitlines()[0].strip() == entered
 
 
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text not in (".", "..")))

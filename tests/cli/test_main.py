@@ -15,11 +15,11 @@ from pathlib import Path
 
 import click
 import pytest
-from support.cli_process import netdesc_process
+from support.cli_process import exit_code, netdesc_process
 
 from netdesc.cli import failures
 from netdesc.cli.lazy_group import COMMANDS, SUGGESTIONS
-from netdesc.cli.main import main, netdesc
+from netdesc.cli.main import netdesc
 from netdesc.cli.output import Output
 
 ROOT = Path(__file__).parents[2]
@@ -89,19 +89,14 @@ def test_examples_work_where_the_readme_was_followed(name: str, file: str) -> No
 
 
 def help_of(name: str) -> str:
-    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
-        main([*name.split(), "--help"])
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert exit_code(*name.split(), "--help") == 0
     return out.getvalue()
 
 
 @pytest.mark.parametrize("name", list(every_command()))
-def test_every_command_has_a_help_text_with_an_example(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as exit:
-        main([*name.split(), "--help"])
-    assert exit.value.code == 0
-    assert f"netdesc {name}" in capsys.readouterr().out.partition("Example")[2]
+def test_every_command_has_a_help_text_with_an_example(name: str) -> None:
+    assert f"netdesc {name}" in help_of(name).partition("Example")[2]
 
 
 @pytest.mark.parametrize(
@@ -137,25 +132,18 @@ def test_every_command_has_a_help_text_with_an_example(
 def test_usage_errors_exit_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as exit:
-        main(arguments)
-    assert exit.value.code == 2
+    assert exit_code(*arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.out == ""
 
 
 @pytest.mark.parametrize("word", SUGGESTIONS)
-def test_what_other_programs_call_a_command_leads_to_one_that_exists(
-    word: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_other_programs_call_a_command_leads_to_one_that_exists(word: str) -> None:
     assert word not in COMMANDS
     typed = SUGGESTIONS[word].split()
     names = itertools.takewhile(lambda each: each.islower() and each[0] != "-", typed)
-    with pytest.raises(SystemExit) as exit:
-        main([*names, "--help"])
-    assert exit.value.code == 0
-    text = capsys.readouterr().out
+    text = help_of(" ".join(names))
     assert all(each in text for each in typed if each.startswith("--"))
 
 
@@ -311,7 +299,7 @@ def test_quiet_keeps_results_and_errors(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_tables_are_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().print_table(["layer", "synapses"], [["hidden", 51200], ["output", 7]])
+    Output().print_table(["layer", "synapses"], [["[red]hidden", 51200], ["output", 7]])
     lines = capsys.readouterr().out.splitlines()
     assert "\x1b" not in "".join(lines)
-    assert lines[-2:] == ["hidden     51,200", "output          7"]
+    assert lines[-2:] == ["[red]hidden     51,200", "output               7"]

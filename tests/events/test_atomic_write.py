@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.cli_process import exit_code
 from support.report_samples import write_run
 
-from netdesc.cli.main import main
 from netdesc.events import atomic_path, from_dense, read_events, write_events
 from netdesc.events.atomic_write import NoFileError, remove_abandoned
 
@@ -131,9 +131,7 @@ def test_commands_report_it_in_one_line(tmp_path: Path, capsys: pytest.CaptureFi
         words = [
             str(tmp_path / each) if each.startswith(("a.", "p.")) else each for each in arguments
         ]
-        with pytest.raises(SystemExit) as exit:
-            main(words)
-        assert exit.value.code == 1
+        assert exit_code(*words) == 1
         said = capsys.readouterr().err
         assert "is no regular file; name a file that may be replaced" in said
         assert said.count("\n") == 1

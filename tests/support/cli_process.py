@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
+from netdesc.cli.main import main
+
 _CODE = """
 import sys
 from netdesc.cli.program import program
@@ -19,6 +23,14 @@ try:
 finally:
     print("LOADED", *sys.modules)
 """
+
+
+def exit_code(*arguments: str | Path) -> int:
+    """Runs a command in this process; returns how it ended."""
+    with pytest.raises(SystemExit) as exit:
+        main([str(argument) for argument in arguments])
+    assert isinstance(exit.value.code, int)
+    return exit.value.code
 
 
 class Ended(NamedTuple):

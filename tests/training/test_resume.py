@@ -120,19 +120,3 @@ def test_a_flipped_bit_anywhere_in_a_checkpoint_is_refused(
             train(resume=run, progress="quiet")
     state.write_bytes(sound)
     assert train(resume=run, progress="quiet").status == "done"
-
-
-def test_a_run_without_its_checkpoint_does_not_start_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That would overwrite its metrics."""
-    run = interrupted(tmp_path, monkeypatch)
-    metrics = (run / "metrics.jsonl").read_bytes()
-    assert metrics
-    (run / "checkpoints/last.state").unlink()
-    with pytest.raises(kinds.ResumeError, match=r"is gone; .* --set weights\.path=") as error:
-        train(resume=run, progress="quiet")
-    assert (run / "metrics.jsonl").read_bytes() == metrics
-    *_, lock, _, weights = shlex.split(str(error.value))
-    anew = train(load(Path(lock), [weights]), run_dir=run.parent / "anew", progress="quiet")
-    assert anew.status == "done"

@@ -87,13 +87,6 @@ def test_the_seed_decides_and_the_callers_settings_are_restored(tmp_path: Path) 
     assert torch.get_num_threads() == threads
 
 
-def test_validation_is_measured_and_decides_what_is_best(tmp_path: Path) -> None:
-    run = train_task(tmp_path, pairs=5, batch_size=2, validation_split=0.4, epochs=15)
-    rows = read_metrics(run.path)
-    losses = [row["validation_loss"] for row in rows]
-    assert run.best == {"epoch": losses.index(min(losses)), "validation_loss": min(losses)}
-
-
 def test_batches_without_learning_add_up_to_the_whole(tmp_path: Path) -> None:
     losses = []
     for size in (None, 2):

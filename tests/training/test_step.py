@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -149,17 +148,6 @@ def test_a_run_equals_a_loop_written_by_a_user(name: str, tmp_path: Path) -> Non
     assert found.keys() == weights.keys()
     for key, tensor in found.items():
         torch.testing.assert_close(tensor, weights[key], rtol=1e-5, atol=1e-6, msg=key)
-
-
-@pytest.mark.parametrize("name", ["trains", "window", "around"])
-def test_the_reference_engine_trains_to_the_same_losses(name: str, tmp_path: Path) -> None:
-    write, sets = CASES[name]
-    description = load(write(tmp_path / "task"), [*sets, "training.epochs=2"])
-    found: dict[str, Any] = {}
-    for engine in "cpu", "reference":
-        run = train(description, run_dir=tmp_path / engine, engine=engine, progress="quiet")
-        found[engine] = [row["loss"] for row in read_metrics(run.path)]
-    assert found["cpu"] == pytest.approx(found["reference"], rel=1e-5)
 
 
 def test_a_label_that_is_no_class_is_an_error(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cli_process import exit_code
 from support.training_task import read_metrics, write_task
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import netdesc
-from netdesc.cli.main import main
 from netdesc.training.errors import MissingPackageError, StorageError
 from netdesc.training.tensorboard import TensorBoardLog
 
@@ -25,17 +25,10 @@ def read_scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-def run(*arguments: str | Path) -> int:
-    with pytest.raises(SystemExit) as exit:
-        main([*map(str, arguments)])
-    assert isinstance(exit.value.code, int)
-    return exit.value.code
-
-
 def test_the_command_writes_the_metrics_of_each_epoch(tmp_path: Path, capsys: Any) -> None:
     task = write_task(tmp_path / "task", pairs=4, validation_split=0.5, epochs=3)
     folder = tmp_path / "run"
-    assert run("train", task, "--run-dir", folder, "--tensorboard", "--quiet") == 0
+    assert exit_code("train", task, "--run-dir", folder, "--tensorboard", "--quiet") == 0
     scalars = read_scalars(folder / "tensorboard")
     rows = read_metrics(folder)
     assert [step for step, _ in scalars["loss/train"]] == [1, 2, 3]
@@ -55,7 +48,7 @@ def test_a_run_in_the_default_folder_has_its_files_there(
 ) -> None:
     task = write_task(tmp_path / "task", epochs=1)
     monkeypatch.chdir(tmp_path)
-    assert run("train", task, "--tensorboard", "--json") == 0
+    assert exit_code("train", task, "--tensorboard", "--json") == 0
     folder = Path(json.loads(capsys.readouterr().out)["run"])
     assert folder.parent == Path("runs/tiny")
     assert len(list((folder / "tensorboard").iterdir())) == 1
@@ -79,7 +72,7 @@ def test_a_missing_package_is_said_before_anything_is_written(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     task = write_task(tmp_path / "task", epochs=1)
-    assert run("train", task, "--run-dir", tmp_path / "run", "--tensorboard") == 3
+    assert exit_code("train", task, "--run-dir", tmp_path / "run", "--tensorboard") == 3
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "pip install tensorboard" in lines[0]

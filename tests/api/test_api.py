@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from support.classify_task import CLASSES, classify_document, write_arrays
+from support.exchange_samples import dense
+from support.exchange_samples import document as sample_document
 
 import netdesc
 from netdesc.api.kernels import layer_reports
@@ -22,39 +23,20 @@ from netdesc.events import Event, from_dense, write_events
 from netdesc.kernels.engine import use_engine
 from netdesc.report import ReportError
 
-DOCUMENT = {
-    "format": 1,
-    "name": "tiny",
-    "time": {"steps": 30},
-    "data": {
-        "type": "spike_files",
-        "train": [{"input": {"path": "in.bs1"}, "target": {"path": "out.bs1"}}],
-    },
-    "input": {"shape": [5]},
-    "layers": [
-        {
-            "name": "only",
-            "type": "dense",
-            "units": 3,
-            "neuron": {
-                "type": "cuba",
-                "threshold": 0.5,
-                "current_decay": 0.5,
-                "voltage_decay": 0.25,
-            },
-            "weight_scale": 3,
-        }
-    ],
-    "loss": {"type": "spike_time", "time_constant_ms": 2},
-    "training": {"epochs": 3, "optimizer": {"type": "sgd", "learning_rate": 0.01}},
-}
+NEURON = {"threshold": 0.5, "current_decay": 0.5, "voltage_decay": 0.25}
+DOCUMENT = sample_document(
+    [5],
+    [dense("only", 3, neuron=NEURON, weight_scale=3)],
+    time={"steps": 30},
+    training={"epochs": 3, "optimizer": {"type": "sgd", "learning_rate": 0.01}},
+)
 
 
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
     random = np.random.default_rng(1)
-    write_events(tmp_path / "in.bs1", from_dense(random.random((30, 5)) < 0.4, 1.0))
-    write_events(tmp_path / "out.bs1", from_dense(random.random((30, 3)) < 0.2, 1.0))
+    write_events(tmp_path / "input.bs1", from_dense(random.random((30, 5)) < 0.4, 1.0))
+    write_events(tmp_path / "target.bs1", from_dense(random.random((30, 3)) < 0.2, 1.0))
     path = tmp_path / "tiny.json"
     path.write_text(json.dumps(DOCUMENT))
     return path
@@ -116,7 +98,7 @@ def test_graded_events_are_trained_tested_and_run(document: Path, tmp_path: Path
     columns = {"x": random.integers(0, 5, 60), "t": random.integers(0, 30, 60)}
     graded = Event(**columns, payload=random.normal(0, 2, 60))
     write_events(tmp_path / "in.npy", graded)
-    pair = {"input": {"path": "in.npy"}, "target": {"path": "out.bs1"}}
+    pair = {"input": {"path": "in.npy"}, "target": {"path": "target.bs1"}}
     data = {"type": "spike_files", "train": [pair], "test": [pair, pair]}
     document.write_text(json.dumps({**DOCUMENT, "data": data}))
     quiet = {"progress": "quiet", "engine": "reference"}
@@ -155,12 +137,6 @@ def test_all_steps_from_python(document: Path, tmp_path: Path) -> None:
     run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
     assert run.status == "done"
     assert (tmp_path / "run" / "network.net").is_file()
-
-
-def test_compiling_the_same_document_twice_gives_the_same_weights(document: Path) -> None:
-    description = netdesc.load(document)
-    first, second = (netdesc.compile(description).model.state_dict() for _ in range(2))
-    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_files_and_runs_are_compiled_as_well(document: Path, tmp_path: Path) -> None:
@@ -222,39 +198,11 @@ def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
             use(tmp_path)
 
 
-def test_weights_of_the_document_are_loaded(document: Path, tmp_path: Path) -> None:
-    other = netdesc.load(document, ["training.seed=9"])
-    netdesc.export_net(netdesc.compile(other).model, tmp_path / "other.net")
-    path = tmp_path / "other.net"
-    again = netdesc.load(document, [f"weights.path={path}"])
-    netdesc.export_net(netdesc.compile(again).model, tmp_path / "again.net")
-    start = [netdesc.import_net(tmp_path / name).weights for name in ("other.net", "again.net")]
-    assert all(np.array_equal(start[0][name], start[1][name]) for name in start[0])
-
-
-def test_a_bad_document_raises_all_its_diagnostics(document: Path) -> None:
-    document.write_text(json.dumps({**DOCUMENT, "nme": 1, "format": "1"}))
-    with pytest.raises(netdesc.DescriptionError) as error:
-        netdesc.load(document)
-    assert len(error.value.diagnostics) == 2
-
-
-def test_a_document_with_labels_compiles_trains_and_is_measured(tmp_path: Path) -> None:
-    write_arrays(tmp_path / "data.npz")
-    (tmp_path / "classes.json").write_text(json.dumps(classify_document()))
-    description = netdesc.load(tmp_path / "classes.json")
-    compiled = netdesc.compile(description)
-    assert compiled.graph.classes == CLASSES
-    run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
-    assert "classes" in (run.path / "report.html").read_text(encoding="utf-8")
-    assert 0 <= netdesc.evaluate(run.path).score.accuracy <= 1
-
-
 @pytest.mark.parametrize(("density", "path"), [(0.05, "events"), (0.9, "product")])
 def test_layers_are_reported_for_the_data(density: float, path: str, document: Path) -> None:
     """A pass on silence would report events."""
     dense = np.random.default_rng(2).random((30, 5)) < density
-    write_events(document.parent / "in.bs1", from_dense(dense, 1.0))
+    write_events(document.parent / "input.bs1", from_dense(dense, 1.0))
     random, description = torch.random.get_rng_state(), netdesc.load(document)
     reports = layer_reports(description, netdesc.compile(description))
     assert [report.path for report in reports] == [path]
@@ -279,12 +227,6 @@ def test_every_ending_leaves_a_report(rate: float, document: Path, tmp_path: Pat
     written = report.stat().st_mtime_ns
     netdesc.train(resume=run.path, progress="quiet")
     assert report.stat().st_mtime_ns == written, "nothing was changed, so it stays"
-
-
-def test_a_network_that_never_spikes_gives_a_warning(document: Path, tmp_path: Path) -> None:
-    network = netdesc.load(document, {"layers.only.neuron.threshold": 100})
-    with pytest.warns(UserWarning, match='no neuron of layer "only" spiked'):
-        netdesc.train(network, run_dir=tmp_path / "run", progress="quiet")
 
 
 def test_a_report_that_cannot_be_written_does_not_harm_the_run(

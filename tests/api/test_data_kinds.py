@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.exchange_samples import dense
+from support.exchange_samples import document as sample_document
 from support.idx_samples import recording, write_images, write_recordings
 
 import netdesc
@@ -85,25 +87,21 @@ def tonic(monkeypatch: pytest.MonkeyPatch) -> None:
 def write_document(folder: Path, data: dict[str, Any], **more: Any) -> Path:
     write_images(folder, COUNTS)
     write_recordings(folder, COUNTS, CLASSES)
-    document = {
-        "format": 1,
-        "name": "kinds",
-        "time": {"steps": 12},
-        "data": data,
-        "input": {"shape": [1, 2, 3] if data["type"] == "idx" else [2, 2, 3]},
-        "layers": [
-            {"name": "flat", "type": "flatten"},
-            {"name": "output", "type": "dense", "units": 2, "neuron": NEURON, "weight_scale": 3},
-        ],
-        "loss": {"type": "spike_max", "mode": "softmax"},
-        "training": {
+    document = sample_document(
+        [1, 2, 3] if data["type"] == "idx" else [2, 2, 3],
+        [{"name": "flat", "type": "flatten"}, dense("output", 2, neuron=NEURON, weight_scale=3)],
+        name="kinds",
+        time={"steps": 12},
+        data=data,
+        loss={"type": "spike_max", "mode": "softmax"},
+        training={
             "epochs": 8,
             "batch_size": 5,
             "optimizer": {"type": "adam", "learning_rate": 0.05},
         },
-    }
+    )
     path = folder / "kinds.json"
-    path.write_text(json.dumps({**document, **more}))
+    path.write_text(json.dumps(document | more))
     return path
 
 

@@ -19,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from support.cli_process import Netdesc
+from support.exchange_samples import dense
+from support.exchange_samples import document as sample_document
 from support.report_samples import weights, write_run, write_state
 
-from netdesc.cli.output import Output
 from netdesc.cli.show.overview import read_overview, time_constant_ms
 from netdesc.description import load, lock_text
 from netdesc.resources import shipped
@@ -35,20 +36,15 @@ def show(netdesc: Netdesc) -> Netdesc:
 
 
 def document(**sections: Any) -> dict[str, Any]:
-    cuba = {"type": "cuba", "threshold": 0.5, "current_decay": 0.25, "voltage_decay": 0.5}
-    return {
-        "format": 1,
-        "name": "small",
-        "time": {"steps": 40, "step_ms": 2.0},
-        "input": {"shape": [2, 3]},
-        "layers": [
-            {"name": "flat", "type": "flatten"},
-            {"name": "a", "type": "dense", "units": 8, "neuron": cuba},
-            {"name": "b", "type": "dense", "units": 4, "neuron": cuba, "from": ["a", "flat"]},
-        ][: sections.pop("depth", 2)],
-        "loss": {"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.02},
-        "training": {"epochs": 4, "optimizer": {"type": "sgd", "learning_rate": 0.01}},
-    } | sections
+    neuron = {"threshold": 0.5, "voltage_decay": 0.5}
+    layers = [
+        {"name": "flat", "type": "flatten"},
+        dense("a", 8, neuron=neuron),
+        dense("b", 4, neuron=neuron, **{"from": ["a", "flat"]}),
+    ][: sections.pop("depth", 2)]
+    loss = {"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.02}
+    plain = {"time": {"steps": 40, "step_ms": 2.0}, "data": None, "loss": loss}
+    return sample_document([2, 3], layers, **plain) | sections
 
 
 def write(path: Path, content: dict[str, Any]) -> Path:
@@ -384,10 +380,3 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(
         assert cell in out
     tables = out[: out.index("training: gradients")].splitlines()[3:]
     assert max(map(len, tables)) <= max(columns, 30)
-
-
-def test_a_table_has_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().print_table(["[bold]name[/]"], [["[red]x[/red]"]])
-    out = capsys.readouterr().out
-    assert "[red]x[/red]" in out
-    assert "[bold]name[/]" in out

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from support.damaged_samples import slips, swapped
+from support.exchange_samples import document as sample_document
 from support.kernel_layers import TRANSPOSED, Case, expected_shape, geometry, kernel_layers
 
 from netdesc.description.models import layers
@@ -63,17 +64,9 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_a_shape_that_does_not_fit_is_one_diagnostic(case, tmp_path) -> None:
     (layer, shape), (field, message) = case, WRONG[case]
-    document = {
-        "format": 1,
-        "name": "sample",
-        "time": {"steps": 9},
-        "input": {"shape": json.loads(shape)},
-        "neurons": {"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1}},
-    }
-    document["neurons"]["cuba"]["voltage_decay"] = 0
-    document["layers"] = [{"name": "a", **json.loads("{" + layer + "}")}]
-    document |= {"loss": {"type": "spike_time", "time_constant_ms": 2}}
-    document |= {"training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.1}}}
+    neurons = {"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0}}
+    layers = [{"name": "a", **json.loads("{" + layer + "}")}]
+    document = sample_document(json.loads(shape), layers, data=None, neurons=neurons)
     (diagnostic,) = slips(json.dumps(document, indent=1), tmp_path)
     assert (diagnostic.code, diagnostic.pointer) == ("ND207", f"/layers/0/{field}")
     assert message in diagnostic.message

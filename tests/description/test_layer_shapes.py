@@ -1,6 +1,7 @@
 """What layers cannot take: each fault is one ND207 at the field that does not fit."""
 
 import pytest
+from support.exchange_samples import document as sample_document
 
 from netdesc.description import check
 
@@ -10,15 +11,9 @@ DENSE = {"name": "out", "type": "dense", "units": 2, "neuron": {"type": "integra
 def errors_of(shape, *layers):
     """Returns the errors in a network with these layers."""
     named = [{"name": f"a{at}", **layer} for at, layer in enumerate(layers)]
-    document = {
-        "format": 1,
-        "name": "net",
-        "time": {"steps": 10, "step_ms": 1},
-        "input": {"shape": shape},
-        "layers": [*named, {"name": "flat", "type": "flatten"}, DENSE],
-        "loss": {"type": "spike_max", "mode": "softmax"},
-        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
-    }
+    layers = [*named, {"name": "flat", "type": "flatten"}, DENSE]
+    loss = {"type": "spike_max", "mode": "softmax"}
+    document = sample_document(shape, layers, time={"steps": 10}, data=None, loss=loss)
     _, found = check(document)
     return [each for each in found if each.severity == "error"]
 

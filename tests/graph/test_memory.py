@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from support.exchange_samples import dense, document
+
 from netdesc.description import Document
 from netdesc.graph import build_graph
 from netdesc.graph.memory import batch_memory, layer_memory
@@ -21,21 +23,14 @@ def graph_of(
     flattened: Mapping[str, str | list[str]] = {},
 ):
     """A chain of dense layers, then the flatten layers in ``flattened`` (name -> its inputs)."""
-    document = {
-        "format": 1,
-        "name": "sizes",
-        "time": {"steps": STEPS},
-        "input": {"shape": [60]},
-        "layers": [
-            {"name": f"l{n}", "type": "dense", "units": size, "weight_scale": 2,
-             "neuron": {"type": "cuba", "threshold": 0.5, "current_decay": 1.0,
-                        "voltage_decay": 0.3, **neuron}, **layer}
-            for n, size in enumerate(units)
-        ] + [{"name": name, "type": "flatten", "from": read} for name, read in flattened.items()],
-        "loss": loss or {"type": "spike_time", "time_constant_ms": 2.0},
-        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
-    }  # fmt: skip
-    return build_graph(Document.model_validate_json(json.dumps(document)))
+    neuron = {"threshold": 0.5, "current_decay": 1.0, "voltage_decay": 0.3} | neuron
+    layers = [
+        dense(f"l{n}", size, weight_scale=2, neuron=neuron) | layer for n, size in enumerate(units)
+    ]
+    layers += [{"name": name, "type": "flatten", "from": read} for name, read in flattened.items()]
+    more = {"loss": loss} if loss else {}
+    content = document([60], layers, time={"steps": STEPS}, data=None, **more)
+    return build_graph(Document.model_validate_json(json.dumps(content)))
 
 
 def test_activity_is_three_numbers_a_neuron_step_and_sample() -> None:

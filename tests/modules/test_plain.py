@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from support.exchange_samples import document as sample_document
 from torch.nn import functional
 
 import netdesc
@@ -62,21 +63,13 @@ def test_neurons_scale_and_shift_what_they_read(graded):
     cuba = {"type": "cuba", "threshold": 0.5, "current_decay": 1, "voltage_decay": 0.1}
     before = {"name": "before", "type": "dense", "units": 4, "weight_scale": 4}
     read_by = [{**before, "neuron": integrator if graded else cuba}]
-    document = netdesc.load(
-        {
-            "format": 1,
-            "name": "scaled",
-            "time": {"steps": 8, "step_ms": 1},
-            "input": {"shape": [4]},
-            "layers": [
-                {"name": "first", **NEURONS, "neuron": None},
-                *read_by,
-                {"name": "last", **NEURONS, "neuron": integrator},
-            ],
-            "loss": {"type": "spike_max", "mode": "softmax"},
-            "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
-        }
-    )
+    layers = [
+        {"name": "first", **NEURONS, "neuron": None},
+        *read_by,
+        {"name": "last", **NEURONS, "neuron": integrator},
+    ]
+    loss = {"type": "spike_max", "mode": "softmax"}
+    document = netdesc.load(sample_document([4], layers, time={"steps": 8}, data=None, loss=loss))
     compiled = netdesc.compile(document)
     input_TBN = signal(8, 1, 4) * 3
     with compiled.model.record("first") as recorded:

@@ -45,7 +45,8 @@ DATA = {
 
 
 def document(input_shape: list[int], layers: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {
+    """A document of these layers. A section that is None is left out."""
+    sections = {
         "format": 1,
         "name": "sample",
         "time": {"steps": 40},
@@ -54,8 +55,8 @@ def document(input_shape: list[int], layers: list[dict[str, Any]], **more: Any) 
         "layers": layers,
         "loss": {"type": "spike_time", "time_constant_ms": 2.0},
         "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.001}},
-        **more,
-    }
+    } | more
+    return {name: section for name, section in sections.items() if section is not None}
 
 
 def dense(name: str, units: int, **more: Any) -> dict[str, Any]:

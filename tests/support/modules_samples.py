@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import torch
+from support.exchange_samples import document as any_document
 
 from netdesc.description import Document
 from netdesc.graph import Graph, build_graph
@@ -22,21 +23,11 @@ def dense(name: str, units: int, **more: Any) -> dict[str, Any]:
 
 
 def document(
-    *layers: dict[str, Any], shape: tuple[int, ...] = (10,), **loss: Any
+    *layers: dict[str, Any], shape: tuple[int, ...] = (10,), step_ms: float = 1.0, **loss: Any
 ) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "name": "sample",
-        "time": {"steps": 40, "step_ms": loss.pop("step_ms", 1.0)},
-        "data": {
-            "type": "spike_files",
-            "train": [{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}],
-        },
-        "input": {"shape": list(shape)},
-        "layers": list(layers),
-        "loss": {"type": "spike_time", "time_constant_ms": 2.0} | loss,
-        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.001}},
-    }
+    time = {"steps": 40, "step_ms": step_ms}
+    loss = {"type": "spike_time", "time_constant_ms": 2.0} | loss
+    return any_document(list(shape), list(layers), time=time, loss=loss)
 
 
 def graph(*layers: dict[str, Any], shape: tuple[int, ...] = (10,), **loss: Any) -> Graph:

@@ -12,6 +12,8 @@ import pytest
 import torch
 from support.classify_task import classify_document, write_arrays
 from support.cli_process import Netdesc
+from support.exchange_samples import dense
+from support.exchange_samples import document as sample_document
 
 from netdesc import load
 from netdesc.description import Description
@@ -57,18 +59,13 @@ def _document(folder: Path, samples: int) -> Path:
         spikes_TN = (rng.random((STEPS, NEURONS)) < 0.02).astype(np.float32)
         write_events(folder / f"{name}.bs1", from_dense(spikes_TN, 1.0))
     pairs = [{"input": {"path": f"{k}.bs1"}, "label": k} for k in range(samples)]
-    neuron = {"type": "cuba", "threshold": 0.5, "current_decay": 0.5, "voltage_decay": 0.3}
-    content = {
-        "format": 1,
-        "name": "memory",
-        "time": {"steps": STEPS},
-        "data": {"type": "spike_files", "train": pairs},
-        "input": {"shape": [NEURONS]},
-        "neurons": {"cuba": neuron},
-        "layers": [{"name": "layer", "type": "dense", "units": NEURONS, "neuron": "cuba"}],
-        "loss": {"type": "spike_rate"},
-        "training": {"epochs": 2, "optimizer": {"type": "adam", "learning_rate": 0.001}},
-    }
+    content = sample_document(
+        [NEURONS],
+        [dense("layer", NEURONS, neuron={"threshold": 0.5, "voltage_decay": 0.3})],
+        time={"steps": STEPS},
+        data={"type": "spike_files", "train": pairs},
+        loss={"type": "spike_rate"},
+    )
     path = folder / "memory.json"
     path.write_text(json.dumps(content))
     return path

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from support.exchange_samples import document as sample_document
 
 import netdesc
 from netdesc.cli.evaluate import evaluate
@@ -33,21 +34,16 @@ def document(over: str = "mean", readout: str = "cuba") -> dict[str, Any]:
         for name, units, neuron in (("hidden", 16, "cuba"), ("output", 1, readout))
     ]
     named = {"path": "data.npz", "targets": "targets", "split": "split"}
-    return {
-        "format": 1,
-        "name": "regression",
-        "time": {"steps": STEPS},
-        "data": {"type": "arrays", "encoding": {"type": "series"}} | named,
-        "input": {"shape": [2]},
-        "neurons": {"cuba": cuba, "sum": {"type": "integrator", "voltage_decay": 0.2}},
-        "layers": layers,
-        "loss": LOSS | {"over": over},
-        "training": {
-            "epochs": 3,
-            "batch_size": 4,
-            "optimizer": {"type": "adam", "learning_rate": 0.01},
-        },
-    }
+    optimizer = {"type": "adam", "learning_rate": 0.01}
+    return sample_document(
+        [2],
+        layers,
+        time={"steps": STEPS},
+        data={"type": "arrays", "encoding": {"type": "series"}} | named,
+        neurons={"cuba": cuba, "sum": {"type": "integrator", "voltage_decay": 0.2}},
+        loss=LOSS | {"over": over},
+        training={"epochs": 3, "batch_size": 4, "optimizer": optimizer},
+    )
 
 
 def write(folder: Path, over: str = "mean", readout: str = "cuba", **arrays: Any) -> Path:

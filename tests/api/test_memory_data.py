@@ -18,7 +18,7 @@ from support.classify_task import (
     samples,
     write_classify_task,
 )
-from support.training_task import read_metrics, read_record, weights_of, write_task
+from support.training_task import read_record, untimed_metrics, weights_of, write_task
 
 import netdesc
 from netdesc.events import read_events
@@ -41,10 +41,6 @@ def parts(folder: Path) -> dict[str, Any]:
     return {name: (inputs[split == n], labels[split == n]) for n, name in names}
 
 
-def without_times(run: Path) -> list[dict[str, Any]]:
-    return [row | {"seconds": 0} for row in read_metrics(run)]
-
-
 def test_labelled_arrays_train_as_their_file(tmp_path: Path) -> None:
     path = write_classify_task(tmp_path / "task")
     of_file = netdesc.train(path, run_dir=tmp_path / "file", progress="quiet")
@@ -56,7 +52,7 @@ def test_labelled_arrays_train_as_their_file(tmp_path: Path) -> None:
         run = netdesc.train(network, run_dir=tmp_path / name, data=data, progress="quiet")
         assert run.status == "done"
         assert weights_of(run.path) == weights_of(of_file.path)
-        assert without_times(run.path) == without_times(of_file.path)
+        assert untimed_metrics(run.path) == untimed_metrics(of_file.path)
         for part in ("train", "validation", "test"):
             measured = netdesc.evaluate(run, part, arrays)
             assert measured.loss == netdesc.evaluate(of_file, part).loss
@@ -120,7 +116,7 @@ def test_spike_trains_and_tensors_train_as_their_files(tmp_path: Path) -> None:
     data = {"train": (inputs.bool(), targets.numpy())}
     run = netdesc.train(path, run_dir=tmp_path / "run", data=data, progress="quiet")
     assert weights_of(run.path) == weights_of(of_files.path)
-    assert without_times(run.path) == without_times(of_files.path)
+    assert untimed_metrics(run.path) == untimed_metrics(of_files.path)
 
 
 def test_the_files_of_the_document_are_not_read(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from support.description_samples import (
     findings,
     parts_of,
     slowed,
+    text_of,
     with_text,
     write_files,
 )
@@ -22,10 +23,6 @@ from netdesc.description import model_structure as structure
 from netdesc.description.synonyms import FIELDS, TYPES
 
 CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
-
-
-def _text(diagnostic):
-    return " | ".join((diagnostic.message, diagnostic.hint, *diagnostic.notes))
 
 
 CASES = [
@@ -83,7 +80,7 @@ def test_one_error_is_found_at_its_position(pointer, text, code, at, words, tmp_
         each for each in found if each.code != "ND202"
     ]  # the neuron that is now unused
     assert (diagnostic.code, diagnostic.pointer) == (code, at)
-    assert words in _text(diagnostic)
+    assert words in text_of(diagnostic)
     assert diagnostic.line is not None
     assert diagnostic.excerpt == source.splitlines()[diagnostic.line - 1]
     parts = parts_of(at)

@@ -181,6 +181,10 @@ def codes(found: list[Diagnostic]) -> list[str]:
     return [diagnostic.code for diagnostic in found]
 
 
+def text_of(diagnostic: Diagnostic) -> str:
+    return " | ".join(filter(None, (diagnostic.message, diagnostic.hint, *diagnostic.notes)))
+
+
 def as_json(value: Any) -> Any:
     """Tuples as lists, as JSON reads them back."""
     if isinstance(value, dict):

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from support.forked_commands import import_everything, in_child
+from support.training_task import untimed_metrics
 
 import netdesc
 from netdesc.training import checkpoint, progress
@@ -100,11 +101,6 @@ def run(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
     (folder.parent / f"{folder.name}.operations").write_text(str(operations()))
 
 
-def rows(folder: Path) -> list[dict[str, Any]]:
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line) | {"seconds": None} for line in lines]
-
-
 def activity(folder: Path) -> dict[str, Any]:
     with np.load(folder / "activity.npz") as arrays:
         return {name: array.tolist() for name, array in arrays.items()}
@@ -118,7 +114,9 @@ def differences(folder: Path, uninterrupted: Path) -> list[str]:
         if not (folder / name).exists()
         or (folder / name).read_bytes() != (uninterrupted / name).read_bytes()
     ]
-    found += [each.__name__ for each in (rows, activity) if each(folder) != each(uninterrupted)]
+    found += [
+        each.__name__ for each in (untimed_metrics, activity) if each(folder) != each(uninterrupted)
+    ]
     names = (
         {str(path.relative_to(run)) for path in run.rglob("*")} for run in (folder, uninterrupted)
     )

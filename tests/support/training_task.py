@@ -85,6 +85,10 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
+def untimed_metrics(run: Path) -> list[dict[str, Any]]:
+    return [row | {"seconds": 0} for row in read_metrics(run)]
+
+
 def read_record(run: Path) -> dict[str, Any]:
     return json.loads((run / "run.json").read_text())
 

@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from safetensors.numpy import load_file
 from support.classify_task import CLASSES, write_classify_task
-from support.training_task import INPUTS, OUTPUTS, STEPS, write_task
+from support.training_task import INPUTS, OUTPUTS, STEPS, at_epoch, train_task, write_task
 
 import netdesc
 from netdesc.api.compile import compile_run
 from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
-from netdesc.training import activity, activity_probe, loop
+from netdesc.training import activity, activity_probe
 from netdesc.training.activity import ActivityRecorder, frame_epochs, read_frames
 from netdesc.training.activity_probe import ActivitySnapshot, raster
 from netdesc.training.errors import DataError
@@ -36,9 +36,8 @@ from netdesc.training.setup import prepare
 from netdesc.training.train import train
 
 
-def train_run(folder: Path, pairs: int = 1, **training: Any) -> Path:
-    path = write_task(folder / "task", pairs, **training)
-    return train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def read_activity(run: Path) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def dense(events: Any, cells: int) -> Any:
 
 
 def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
-    run = train_run(tmp_path, pairs=5, epochs=20)
+    run = train_task(tmp_path, pairs=5, epochs=20).path
     found = read_activity(run)
     description, compiled = compile_run(run)
     compiled.model.eval()
@@ -83,7 +82,7 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
 
 
 def test_traces_are_those_that_a_model_records(tmp_path: Path) -> None:
-    run = train_run(tmp_path, pairs=2, epochs=3)
+    run = train_task(tmp_path, pairs=2, epochs=3).path
     found = read_activity(run)
     model = compile_run(run)[1].model.eval()
     with model.record() as recordings:
@@ -99,12 +98,12 @@ def test_traces_are_those_that_a_model_records(tmp_path: Path) -> None:
 
 
 def test_validation_samples_are_shown_if_there_are_any(tmp_path: Path) -> None:
-    found = read_activity(train_run(tmp_path, pairs=5, validation_split=0.4, epochs=2))
+    found = read_activity(train_task(tmp_path, pairs=5, validation_split=0.4, epochs=2).path)
     assert (found["part"], found["samples"]) == ("validation", 2)
 
 
 def test_initial_weights_and_first_frame_are_from_before_training(tmp_path: Path) -> None:
-    run = train_run(tmp_path, epochs=12)
+    run = train_task(tmp_path, epochs=12).path
     description = netdesc.load(tmp_path / "task/tiny.json")
     model = netdesc.compile(description).model
     initial = load_file(run / "checkpoints/initial.safetensors")
@@ -117,19 +116,11 @@ def test_initial_weights_and_first_frame_are_from_before_training(tmp_path: Path
 
 
 def test_frames_survive_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    complete = read_activity(train_run(tmp_path / "complete", epochs=12))
-    path = write_task(tmp_path / "task", epochs=12)
-    set_rate, epochs = loop.set_learning_rate, iter(range(100))
-
-    def stop_at_seven(*arguments: Any) -> None:
-        set_rate(*arguments)
-        if next(epochs) == 7:
-            raise KeyboardInterrupt
-
+    complete = read_activity(train_task(tmp_path / "complete", epochs=12).path)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "set_learning_rate", stop_at_seven)
+        at_epoch(patch, 7, interrupt)
         patch.setattr("netdesc.training.checkpoint.Saver.is_due", lambda *_: True)
-        run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+        run = train_task(tmp_path, epochs=12)
     assert run.status == "interrupted"
     assert 0 < len(read_activity(run.path)["frame_epochs"]) < len(complete["frame_epochs"])
     train(resume=run.path, progress="quiet")
@@ -146,7 +137,7 @@ class Killed(BaseException):
 def test_frames_survive_a_kill_after_any_file_of_a_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    complete = read_activity(train_run(tmp_path / "complete", epochs=12))
+    complete = read_activity(train_task(tmp_path / "complete", epochs=12).path)
     path, run = write_task(tmp_path / "task", epochs=12), tmp_path / "run"
     replace, times, is_dead = os.replace, itertools.count(1), False
 
@@ -174,7 +165,9 @@ def test_frames_survive_a_kill_after_any_file_of_a_checkpoint(
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A file of a run of three epochs."""
-    return (train_run(tmp_path_factory.mktemp("sound"), epochs=3) / "activity.npz").read_bytes()
+    return (
+        train_task(tmp_path_factory.mktemp("sound"), epochs=3).path / "activity.npz"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -224,12 +217,9 @@ def test_a_damaged_file_gives_valid_frames_or_an_error(sound: bytes, data: st.Da
 def test_a_damaged_file_does_not_stop_a_run(
     damage: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_task(tmp_path / "task", epochs=4)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            loop, "set_learning_rate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
-        )
-        run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path
+        at_epoch(patch, 0, interrupt)
+        run = train_task(tmp_path, epochs=4).path
     assert read_activity(run)["frame_epochs"].tolist() == [0]
     if damage is None:
         (run / "activity.npz").unlink()
@@ -243,7 +233,7 @@ def test_a_raster_with_too_many_events_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activity_probe, "MAX_EVENTS", 20)
-    found = read_activity(train_run(tmp_path, epochs=2))
+    found = read_activity(train_task(tmp_path, epochs=2).path)
     cut = int(found["cut_input_0"])
     assert 0 < len(found["input_0"]) <= 20
     assert found["input_0"][:, 0].max() < cut
@@ -270,14 +260,11 @@ def test_the_hidden_layers_of_a_sample_share_the_events(
 
 def test_fewer_large_samples_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activity, "MAX_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
-    assert read_activity(train_run(tmp_path, pairs=5, epochs=1))["samples"] == 2
+    assert read_activity(train_task(tmp_path, pairs=5, epochs=1).path)["samples"] == 2
 
 
 def test_a_diverged_run_has_the_activity_of_its_best_weights(tmp_path: Path) -> None:
-    path = write_task(
-        tmp_path / "task", epochs=50, optimizer={"type": "sgd", "learning_rate": 1e38}
-    )
-    run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+    run = train_task(tmp_path, epochs=50, optimizer={"type": "sgd", "learning_rate": 1e38})
     assert run.status == "diverged"
     found = read_activity(run.path)
     assert found["epoch"] == 0

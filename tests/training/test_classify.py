@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_classify_task
-from support.training_task import read_metrics, read_record
+from support.training_task import read_metrics, read_record, untimed_metrics, weights_of
 
 import netdesc
 from netdesc import losses
@@ -46,11 +46,6 @@ def start(tmp_path: Path) -> Start:
         return train(netdesc.load(path), run_dir=tmp_path / to, progress="quiet")
 
     return run
-
-
-def weights(run: Outcome) -> list[bytes]:
-    names = ("last.safetensors", "best.safetensors")
-    return [(run.path / "checkpoints" / name).read_bytes() for name in names]
 
 
 RATE = {"type": "spike_rate", "true_rate": 0.6, "false_rate": 0.05}
@@ -226,12 +221,8 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
     again = train(resume=tmp_path / "halted", progress="quiet")
     assert again.status == "done"
     assert again.best == uninterrupted.best
-    assert weights(again) == weights(uninterrupted)
-
-    def rows(run: Outcome) -> list[dict[str, Any]]:
-        return [row | {"seconds": None} for row in read_metrics(run.path)]
-
-    assert rows(again) == rows(uninterrupted)
+    assert weights_of(again.path) == weights_of(uninterrupted.path)
+    assert untimed_metrics(again.path) == untimed_metrics(uninterrupted.path)
 
 
 # Bad data leaves nothing behind

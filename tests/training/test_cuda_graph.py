@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from support.classify_task import write_classify_task
 from support.graphs_on_cpu import CpuGraphs
 from support.grids import slow
-from support.training_task import read_metrics, write_task
+from support.training_task import read_metrics, untimed_metrics, write_task
 
 from netdesc.bench.layer import LayerSize
 from netdesc.bench.peers import itself
@@ -75,16 +75,12 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
 
 def outcome(run: Path) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
     """The results of a run without its times: metrics, and last and best weights."""
-    rows = [
-        {name: value for name, value in row.items() if name != "seconds"}
-        for row in read_metrics(run)
-    ]
     weights = {
         f"{file}.{name}": tensor
         for file in ("last", "best")
         for name, tensor in load_file(run / "checkpoints" / f"{file}.safetensors").items()
     }
-    return rows, weights
+    return untimed_metrics(run), weights
 
 
 def assert_same(one: Path, other: Path) -> None:

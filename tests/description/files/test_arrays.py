@@ -17,6 +17,7 @@ from support.description_samples import (
     labelled,
     labelled_data,
     npz,
+    text_of,
     with_text,
     write_files,
 )
@@ -24,10 +25,6 @@ from support.description_samples import (
 from netdesc.description import DescriptionError, explain, load, render_text
 
 SPIKES = np.zeros((6, 100, 4), dtype=np.uint8)
-
-
-def _text(diagnostic):
-    return " | ".join(filter(None, (diagnostic.message, diagnostic.hint, *diagnostic.notes)))
 
 
 UNENCODED = labelled_data(encoding={"type": "spikes"})
@@ -144,7 +141,7 @@ CASES = [
 def test_one_error_is_found_at_its_place(base, arrays, code, at, words, tmp_path):
     (diagnostic,) = array_findings(tmp_path, base, **arrays)
     assert (diagnostic.code, diagnostic.pointer) == (code, at)
-    assert words in _text(diagnostic)
+    assert words in text_of(diagnostic)
     assert diagnostic.line is not None
     assert diagnostic.is_error == (code not in ("ND235", "ND319", "ND325"))
 

@@ -18,6 +18,7 @@ from support.description_samples import (
     npy,
     plane_events,
     slowed,
+    text_of,
 )
 
 from netdesc.description.files import event_checks
@@ -39,10 +40,6 @@ def _document(name: str, shape: list[int], **changes) -> str:
 def _findings(directory, name: str, raw: bytes, shape: list[int] | None = None):
     (directory / name).write_bytes(raw)
     return findings(directory, _document(name, shape or [4]))
-
-
-def _text(diagnostic):
-    return " | ".join(filter(None, (diagnostic.message, diagnostic.hint, *diagnostic.notes)))
 
 
 INSIDE = [(8, 4, 1, 99.0), (0, 0, 0, 0.0)]
@@ -82,7 +79,7 @@ CASES = [
 def test_one_error_is_found_and_what_may_be_meant(name, raw, shape, code, words, tmp_path):
     (diagnostic,) = _findings(tmp_path, name, raw, shape)
     assert (diagnostic.code, diagnostic.pointer) == (code, "/data/train/0/input/path")
-    assert words in _text(diagnostic)
+    assert words in text_of(diagnostic)
     assert diagnostic.is_error == (code in ("ND322", "ND323"))
 
 

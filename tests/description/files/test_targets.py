@@ -12,6 +12,7 @@ from support.description_samples import (
     array_findings,
     findings,
     labelled,
+    text_of,
     with_text,
 )
 
@@ -95,7 +96,7 @@ CASES = [
 def test_one_error_is_found_at_its_place(base, arrays, code, field, words, tmp_path):
     (diagnostic,) = array_findings(tmp_path, base, **({"targets": TARGETS} | arrays))
     assert (diagnostic.code, diagnostic.pointer) == (code, f"/data/{field}")
-    assert words in " | ".join((diagnostic.message, diagnostic.hint, *diagnostic.notes))
+    assert words in text_of(diagnostic)
     assert diagnostic.is_error == ("cut off" not in diagnostic.message)
 
 

@@ -103,16 +103,6 @@ def test_losses_are_those_of_the_definition(seed, shape, window, density, kind, 
     assert found.item() == pytest.approx(getattr(costs, reduction)(), rel=1e-5, abs=1e-5)
 
 
-def test_ten_spikes_by_hand():
-    """In ten steps the label's neuron spikes 4 times, another neuron once, the third never."""
-    output = torch.zeros(10, 1, 3)
-    output[:4, 0, 1] = output[7, 0, 0] = 1
-    label = torch.tensor([1])
-    assert loss_of("probability")(output, label).item() == pytest.approx(-math.log(4 / 5))
-    expected = (0.1 - 0.03) ** 2 + (0.4 - 0.2) ** 2 + 0.03**2
-    assert loss_of("rate")(output, label).item() == pytest.approx(expected)
-
-
 @every_loss
 def test_silence_costs_a_finite_amount_and_teaches_the_label_to_spike(loss):
     output = torch.zeros(20, 2, 4, requires_grad=True)

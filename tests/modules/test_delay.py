@@ -8,11 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.exchange_samples import datasets
+from support.exchange_samples import assert_file_holds
 from support.modules_samples import dense, network, neuron, spikes
 
-import netdesc
-from netdesc.exchange import export_net, import_net, read_weights
+from netdesc.exchange import export_net
 from netdesc.modules import Network
 from netdesc.modules.delay import Delay
 
@@ -63,17 +62,8 @@ def test_floats_streams_and_files_agree(tmp_path_factory, kind, delay, cut, seed
         output, state = model.stream(piece, state)
         pieces.append(output)
     assert torch.equal(torch.cat(pieces), expected)
-    folder = tmp_path_factory.mktemp("net")
-    export_net(model, folder / "first.net")
-    compiled = netdesc.compile(import_net(folder / "first.net"))
-    assert torch.equal(compiled.model.eval()(input_TBN), expected)
-    export_net(compiled.model, folder / "second.net")
-    assert datasets(folder / "first.net") == datasets(folder / "second.net")
-    state = {name: torch.from_numpy(each) for name, each in
-             read_weights(folder / "first.net", model.graph).items()}  # fmt: skip
-    other = of_delay(delay, kind, seed + 1).eval()
-    other.load_state_dict(other.state_dict() | state)
-    assert torch.equal(other(input_TBN), expected)
+    other, folder = of_delay(delay, kind, seed + 1), tmp_path_factory.mktemp("net")
+    assert_file_holds(model, other, input_TBN, folder)
 
 
 def test_gradients_are_those_of_slayer() -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import h5py
 import numpy as np
+import torch
 from hypothesis import strategies as st
 
+import netdesc
 from netdesc.description import Document
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.exchange import (
@@ -23,6 +25,9 @@ from netdesc.exchange import (
     InputLayer,
     NetFile,
     RecurrentLayer,
+    export_net,
+    import_net,
+    read_weights,
 )
 from netdesc.exchange.net_neurons import (
     ACTIVATIONS,
@@ -190,6 +195,22 @@ def assert_same_network(found: ImportedNetwork, expected: ImportedNetwork) -> No
     assert found.weights.keys() == expected.weights.keys()
     for name, values in expected.weights.items():
         np.testing.assert_array_equal(found.weights[name], values)
+
+
+def assert_file_holds(
+    model: Network, other: Network, input_TBN: torch.Tensor, folder: Path
+) -> None:
+    """A file of the model computes the same, also in a new model, and is written again alike."""
+    expected = model(input_TBN).detach()
+    first, second = folder / "first.net", folder / "second.net"
+    export_net(model, first)
+    compiled = netdesc.compile(import_net(first))
+    assert torch.equal(compiled.model.eval()(input_TBN), expected)
+    export_net(compiled.model, second)
+    assert datasets(first) == datasets(second)
+    state = read_weights(first, model.graph).items()
+    other.load_state_dict(other.state_dict() | {name: torch.from_numpy(v) for name, v in state})
+    assert torch.equal(other.eval()(input_TBN), expected)
 
 
 def set_time(path: Path, step: object, sample: object) -> None:

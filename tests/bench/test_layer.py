@@ -146,18 +146,6 @@ def test_names_and_interpreters(tmp_path: Path) -> None:
         parse_interpreters([f"lava={python}"])
 
 
-@pytest.mark.parametrize("command", ["layer", "sweep", "oxford"])
-def test_a_missing_gpu_is_one_message(netdesc: Netdesc, command: str) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU here")
-    outcome = netdesc("bench", command, "--device", "cuda", "--quiet")
-    assert outcome.code == 3
-    assert outcome.err.count("\n") == 1
-    assert '"cuda" is not available' in outcome.err
-
-
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netdesc.description.neuron_text import neuron_text
 from netdesc.graph import SynapticNode
 from netdesc.report.activity import LayerTraces
 from netdesc.report.format import join_words, number, plural
-from netdesc.report.plots import COLOURS, TICK_FORMAT, Plot, numbers
+from netdesc.report.plots import TICK_FORMAT, Plot, line_style, numbers, time_curve
 from netdesc.report.run import RunData
 
 MAX_TEXTS = 12
@@ -53,30 +50,30 @@ def neuron_views(run: RunData) -> list[NeuronView]:
             views[name] = NeuronView(name, neuron_text(layer.neuron, is_example=False, width=100))
         if name in views:
             found = traces.get(layer.name) if layer.name in run.plotted_layers else None
-            views[name].plots[layer.name] = _plots(layer, found, layer.step_ms)
+            views[name].plots[layer.name] = _plots(layer, found)
     return list(views.values())
 
 
-def _plots(layer: SynapticNode, traces: LayerTraces | None, step_ms: float) -> list[Plot]:
+def _plots(layer: SynapticNode, traces: LayerTraces | None) -> list[Plot]:
     if traces is None:
         return []
-    return [_plot(layer, place, traces, step_ms) for place in range(len(traces.neurons))]
+    return [_plot(layer, place, traces) for place in range(len(traces.neurons))]
 
 
-def _plot(layer: SynapticNode, place: int, traces: LayerTraces, step_ms: float) -> Plot:
+def _plot(layer: SynapticNode, place: int, traces: LayerTraces) -> Plot:
     """Plots states, threshold and spikes, or graded output, of a neuron, and below them inputs."""
     title = f"{layer.name}, neuron {traces.neurons[place]:,}"
-    output = traces.output[place]
+    output, step_ms = traces.output[place], layer.step_ms
     curves = [(name, values[place]) for name, values in traces.states.items()]
     is_spiking = layer.neuron.equations().spike is not None
     if not is_spiking:
         curves.append(("handed on", output))
-    data = [_curve(*each, index, step_ms) for index, each in enumerate(curves)]
+    data = [time_curve(*each, step_ms, line_style(index, 1.5)) for index, each in enumerate(curves)]
     level = np.zeros_like(output)
     if traces.threshold is not None:
         level = traces.threshold[place]
         line = {"color": "var(--soft)", "width": 1.5, "dash": "dot"}
-        data.append(_curve("threshold", level, 0, step_ms) | {"line": line})
+        data.append(time_curve("threshold", level, step_ms, line))
     caption = ""
     delay = layer.section.delay
     if is_spiking and not (delay and delay.learn):  # learnt delays are not in the traces
@@ -90,7 +87,7 @@ def _plot(layer: SynapticNode, place: int, traces: LayerTraces, step_ms: float) 
         )  # fmt: skip
         caption = f"{plural(len(fired), 'spike')} in {number(len(output) * step_ms)} ms."
     for index, (name, values) in enumerate(traces.inputs.items(), len(data)):
-        curve = _curve(f"input {name}", values[place], index, step_ms)
+        curve = time_curve(f"input {name}", values[place], step_ms, line_style(index, 1.5))
         data.append(curve | {"yaxis": "y2", "showlegend": len(traces.inputs) > 1})
     layout = {
         "xaxis": {
@@ -104,17 +101,3 @@ def _plot(layer: SynapticNode, place: int, traces: LayerTraces, step_ms: float) 
     }  # fmt: skip
     alt = f"Curves of the states {join_words(list(traces.states))} and of the input of {title}."
     return Plot(title, caption, alt, data, layout, is_small=True)
-
-
-def _curve(name: str, values: NDArray[np.floating], index: int, step_ms: float) -> dict[str, Any]:
-    label = html.escape(name, quote=False)
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": label,
-        "x0": 0,
-        "dx": step_ms,
-        "y": numbers(values),
-        "line": {"color": f"var(--c{index % COLOURS + 1})", "width": 1.5},
-        "hovertemplate": f"{label}: %{{y:.4g}}<extra></extra>",
-    }

@@ -90,9 +90,11 @@ def curves(
     for index, (name, values, mark) in enumerate(columns):
         rows = downsample(values, MAX_POINTS)
         mode = "lines" if len(rows) > 1 else "markers"
-        data.append(_trace(name, epochs[rows], values[rows], show, mode=mode, line=_line(index)))
+        data.append(
+            _trace(name, epochs[rows], values[rows], show, mode=mode, line=line_style(index))
+        )
         if mark is not None:  # downsampling may have left out the point inside the ring
-            rows, line = [mark], {"width": 2.5, "color": _line(index)["color"]}
+            rows, line = [mark], {"width": 2.5, "color": line_style(index)["color"]}
             ring = {"color": "var(--paper)", "size": 10, "line": line}
             data.append(
                 _trace("best", epochs[rows], values[rows], show, mode="markers", marker=ring)
@@ -132,7 +134,7 @@ def histogram(title: str, series: Sequence[Histogram], *, unit: str) -> Plot:
         counts, edges = np.histogram(values, bins, limits)
         # The outline returns to 0 at the end.
         x, y = np.append(edges, edges[-1]), np.append(counts, [0, 0])
-        line = {**_line(index), "shape": "hv", "width": 1.5}
+        line = {**line_style(index), "shape": "hv", "width": 1.5}
         fill = {"fill": "tozeroy", "fillcolor": f"var(--f{index % COLOURS + 1})"}
         data.append(_trace(each.name, x, y, format.number, mode="lines", line=line) | fill)
     layout = {
@@ -175,6 +177,21 @@ def _trace(
     }
 
 
+def time_curve(name: str, values: Values, step_ms: float, line: dict[str, Any]) -> dict[str, Any]:
+    """Returns a plotly curve of ``values`` [steps] over the time in ms, downsampled."""
+    rows = downsample(values, MAX_POINTS)
+    label = html.escape(name, quote=False)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": label,
+        "x": numbers(rows * step_ms),
+        "y": numbers(values[rows]),
+        "line": line,
+        "hovertemplate": f"{label}: %{{y:.4g}}<extra></extra>",
+    }
+
+
 def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
     """Returns an axis from the first epoch to the last. Up to 10 epochs are labelled one by one."""
     first, last = int(epochs[0]), int(epochs[-1])
@@ -198,10 +215,10 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     return (low - margin, high + margin) if high - low < 1e-9 * margin else (low, high)
 
 
-def _line(index: int) -> dict[str, Any]:
+def line_style(index: int, width: float = 2) -> dict[str, Any]:
     """Returns the style of curve ``index``: six colours, then the same colours with dashes."""
     dash = DASHES[index // COLOURS % len(DASHES)]
-    return {"color": f"var(--c{index % COLOURS + 1})", "width": 2, "dash": dash}
+    return {"color": f"var(--c{index % COLOURS + 1})", "width": width, "dash": dash}
 
 
 def numbers(values: NDArray[Any]) -> list[float | None]:

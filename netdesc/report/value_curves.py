@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netdesc.graph import Graph, MeanSquaredError
 from netdesc.report.activity import Sample
-from netdesc.report.downsample import downsample
 from netdesc.report.format import number
-from netdesc.report.plots import COLOURS, MAX_POINTS, TICK_FORMAT, Plot, numbers
+from netdesc.report.plots import TICK_FORMAT, Plot, line_style, time_curve
 
 _COMPARED = {
     "each_step": "each step of the output",
@@ -34,10 +31,10 @@ def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
     neurons = values.shape[1]
     for neuron in range(neurons):
         which = "" if graph.output_shape == (1,) else f" {neuron}"
-        colour = f"var(--c{neuron % COLOURS + 1})"
         for name, column, dash in (("target", goals, "dot"), ("output", values, "solid")):
-            line = {"color": colour, "width": 2, "dash": dash}
-            data.append(_curve(f"{name}{which}", column[:, neuron], graph.output_step_ms, line))
+            line = line_style(neuron) | {"dash": dash}
+            curve = time_curve(f"{name}{which}", column[:, neuron], graph.output_step_ms, line)
+            data.append(curve)
     caption = f"The loss compares {_COMPARED[loss.over]} with the target."
     if loss.skip_steps:
         caption += f" The first {number(loss.skip_steps * graph.output_step_ms)} ms do not count."
@@ -51,19 +48,3 @@ def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
     }
     alt = f"{title}: curves of target and output over time."
     return Plot("Target and output", caption, alt, data, layout)
-
-
-def _curve(
-    name: str, values: NDArray[np.floating], step_ms: float, line: dict[str, Any]
-) -> dict[str, Any]:
-    rows = downsample(values, MAX_POINTS)
-    label = html.escape(name, quote=False)
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": label,
-        "x": numbers(rows * step_ms),
-        "y": numbers(values[rows]),
-        "line": line,
-        "hovertemplate": f"{label}: %{{y:.4g}}<extra></extra>",
-    }

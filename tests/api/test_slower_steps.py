@@ -72,7 +72,7 @@ def test_a_report_has_the_times_of_each_layer(document: Path) -> None:
     (view,) = neuron_views(run)
     for layer, step in (("hidden", 1), ("output", FACTOR)):
         plot = view.plots[layer][0]
-        assert (plot.layout["xaxis"]["range"], plot.data[0]["dx"]) == ([0, STEPS], step)
+        assert (plot.layout["xaxis"]["range"], plot.data[0]["x"][1]) == ([0, STEPS], step)
     rows = {row[0]: " ".join(row) for row in network_table(run).rows}
     assert "(9.491 ms)" in rows["hidden"]
     assert "(75.93 ms)" in rows["output"]

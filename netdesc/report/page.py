@@ -102,7 +102,7 @@ def build_page(run: RunData) -> Page:
         samples=sample_views(run),
         traces=traces(run),
         coincidences=tables.coincidence_table(matches) if matches else None,
-        training=training_plots.training_plots(run),
+        training=list(training_plots.training_plots(run)),
         confusion=None
         if counts is None
         else confusion_matrix(counts, run.classified_items, run.classified_unit),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -59,13 +59,6 @@ class Curve(NamedTuple):
     name: str
     values: Values
     mark: int | None = None
-
-
-class Histogram(NamedTuple):
-    """The name and the values of one histogram."""
-
-    name: str
-    values: Values
 
 
 def curves(
@@ -124,26 +117,26 @@ def curves(
     return Plot(title, caption, alt, data, layout, has_scale_button=can_be_logarithmic)
 
 
-def histogram(title: str, series: Sequence[Histogram], *, unit: str) -> Plot:
-    """Plots the outlines of one or several histograms, all with the same bins."""
-    finite = [_finite(each.values) for each in series]
+def histogram(title: str, series: Mapping[str, Values], *, unit: str) -> Plot:
+    """Plots the outlines of one or several histograms by their names, all with the same bins."""
+    finite = [_finite(values) for values in series.values()]
     bins = min(MAX_BINS, max(MIN_BINS, math.isqrt(2 * max(map(len, finite)))))
     limits = _limits(np.concatenate(finite))
     data: list[dict[str, Any]] = []
-    for index, (each, values) in enumerate(zip(series, finite, strict=True)):
+    for index, (name, values) in enumerate(zip(series, finite, strict=True)):
         counts, edges = np.histogram(values, bins, limits)
         # The outline returns to 0 at the end.
         x, y = np.append(edges, edges[-1]), np.append(counts, [0, 0])
         line = {**line_style(index), "shape": "hv", "width": 1.5}
         fill = {"fill": "tozeroy", "fillcolor": f"var(--f{index % COLOURS + 1})"}
-        data.append(_trace(each.name, x, y, format.number, mode="lines", line=line) | fill)
+        data.append(_trace(name, x, y, format.number, mode="lines", line=line) | fill)
     layout = {
         "xaxis": {"title": {"text": unit}},
         "yaxis": {"title": {"text": "count"}, "rangemode": "tozero", "tickformat": TICK_FORMAT},
         "hovermode": "x unified",
         "showlegend": len(series) > 1,
     }
-    alt = f"Histogram of {title}: {' and '.join(each.name for each in series)}."
+    alt = f"Histogram of {title}: {' and '.join(series)}."
     return Plot(title, "", alt, data, layout, is_small=True)
 
 

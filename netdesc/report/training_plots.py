@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from netdesc.report.plots import Curve, Histogram, Plot, curves, histogram
+from netdesc.report.plots import Curve, Plot, curves, histogram
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
 from netdesc.runs.files import METRICS, RECORD
@@ -17,12 +17,8 @@ FILES = f"Here epochs count from 1; {METRICS} and {RECORD} count from 0 and hold
 ZOOM = "Drag over a part of a figure to zoom in; double-click to show all."
 
 
-def training_plots(run: RunData) -> list[Plot]:
+def training_plots(run: RunData) -> Iterator[Plot]:
     """Plots loss, accuracy and learning rate, if the run has them."""
-    return list(_training_plots(run))
-
-
-def _training_plots(run: RunData) -> Iterator[Plot]:
     metrics = run.metrics
     if losses := _by_part(run, "loss"):
         silent_loss = run.silent_loss
@@ -115,7 +111,7 @@ def rate_histograms(run: RunData, rates: list[LayerRates]) -> list[Plot]:
     """Plots a histogram of the neurons' spike rates for each layer with figures."""
     unit = "spikes per step"
     return [
-        histogram(f"Layer {layer.name}", [Histogram("neurons", layer.rates)], unit=unit)
+        histogram(f"Layer {layer.name}", {"neurons": layer.rates}, unit=unit)
         for layer in rates
         if layer.name in run.plotted_layers
     ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from netdesc.graph import SynapticNode
 from netdesc.report.errors import ReportError
 from netdesc.report.format import NOTHING, number, percent, plural, spread, time_constant
-from netdesc.report.plots import Histogram, Plot, histogram
+from netdesc.report.plots import Plot, histogram
 from netdesc.report.run import RunData
 from netdesc.report.tables import Table
 from netdesc.report.weights import SavedWeights, open_weights
@@ -108,8 +108,7 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
                 unit = "share lost per step" if is_decay else what
                 plots = change.parameter_plots
             if layer.name in run.plotted_layers and any(len(each) > 1 for each in values.values()):
-                series = [Histogram(name, each) for name, each in values.items()]
-                plots.append(histogram(title, series, unit=unit))
+                plots.append(histogram(title, values, unit=unit))
     return change
 
 

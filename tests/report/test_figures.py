@@ -32,7 +32,7 @@ from netdesc.report.pictures import (
     raster_picture,
     still_picture,
 )
-from netdesc.report.plots import MAX_POINTS, Curve, Histogram, bars, curves, histogram
+from netdesc.report.plots import MAX_POINTS, Curve, bars, curves, histogram
 from netdesc.report.rates import LayerRates
 
 floats = st.floats(allow_nan=True, allow_infinity=True)
@@ -73,7 +73,7 @@ def test_what_a_logarithm_lacks_is_drawn_on_a_plain_axis(low: float) -> None:
 
 @given(st.lists(arrays(np.float64, st.integers(0, 50), elements=floats), min_size=1, max_size=3))
 def test_histograms_count_every_finite_value(values: list[np.ndarray]) -> None:
-    plot = histogram("weights", [Histogram("x", each) for each in values], unit="weight")
+    plot = histogram("weights", {str(n): each for n, each in enumerate(values)}, unit="weight")
     json.dumps(plot.spec, allow_nan=False)
     for trace, each in zip(plot.data, values, strict=True):
         assert sum(trace["y"]) == np.isfinite(each).sum()

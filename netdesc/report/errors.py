@@ -11,13 +11,7 @@ class ReportError(ValueError):
     exit_code: ClassVar[int] = 1
 
 
-class UnwritableError(ReportError):
-    """The report's file cannot be written."""
-
-    exit_code = 3
-
-
-class MissingError(ReportError):
-    """The run, or a file that the report requires, does not exist."""
+class ReportAccessError(ReportError):
+    """The run or a file that the report requires is missing, or a file cannot be written."""
 
     exit_code = 3

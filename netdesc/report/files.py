@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from netdesc.report.errors import MissingError, ReportError
+from netdesc.report.errors import ReportAccessError, ReportError
 
 
 @contextlib.contextmanager
 def open_regular_file(path: Path) -> Iterator[BinaryIO]:
     """Opens a regular file for reading.
 
-    Pipes and devices are refused, because reading them may not end. Raises MissingError if the
+    Pipes and devices are refused, because reading them may not end. Raises ReportAccessError if the
     file does not exist, and ReportError if the file cannot be read.
     """
     if not path.exists():
-        raise MissingError(f"{path}: the file does not exist, and the report requires it")
+        raise ReportAccessError(f"{path}: the file does not exist, and the report requires it")
     if not path.is_file():
         raise ReportError(f"{path}: is not a regular file")
     try:

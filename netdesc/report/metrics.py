@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from netdesc.report.confusion_matrix import ConfusionCounts
-from netdesc.report.errors import MissingError, ReportError
+from netdesc.report.errors import ReportError
 from netdesc.report.files import open_regular_file
 from netdesc.report.format import plural
 from netdesc.report.record import EpochMetrics, explain
@@ -164,8 +164,6 @@ def read_rows(run: Path) -> Iterator[MetricsRow]:
     Raises ReportError if the file is missing or a line is damaged.
     """
     path = run / METRICS
-    if not path.exists():
-        raise MissingError(f"{path}: the file does not exist, so there is nothing to report")
     with open_regular_file(path) as file:
         for number, line in enumerate(_lines(path, file), 1):
             try:

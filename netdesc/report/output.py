@@ -9,7 +9,7 @@ from typing import TextIO
 
 from netdesc.events import atomic_path
 from netdesc.events.atomic_write import NoFileError, failure_reason
-from netdesc.report.errors import ReportError, UnwritableError
+from netdesc.report.errors import ReportAccessError, ReportError
 
 
 @contextlib.contextmanager
@@ -28,4 +28,4 @@ def open_output(path: Path, follow_links: bool = False) -> Iterator[TextIO]:
     except NoFileError as error:
         raise ReportError(f"{path}: {error}") from error
     except OSError as error:
-        raise UnwritableError(f"cannot write {path}: {failure_reason(error)}") from error
+        raise ReportAccessError(f"cannot write {path}: {failure_reason(error)}") from error

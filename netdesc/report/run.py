@@ -9,7 +9,7 @@ from pathlib import Path
 from netdesc.description import DescriptionError, Document, load
 from netdesc.graph import Graph, build_graph
 from netdesc.report.activity import Activity, read_activity
-from netdesc.report.errors import MissingError, ReportError
+from netdesc.report.errors import ReportAccessError, ReportError
 from netdesc.report.files import read_text
 from netdesc.report.format import join_words, plural
 from netdesc.report.metrics import Metrics, read_metrics
@@ -53,11 +53,8 @@ class RunData:
     metrics: Metrics
     activity: Activity | None
     activity_damage: str | None
-
-    @property
-    def plotted_layers(self) -> list[str]:
-        """The names of the layers with figures."""
-        return _plotted_layers(self.graph)
+    plotted_layers: list[str]
+    """The names of the layers with figures."""
 
     @property
     def epochs_done(self) -> int:
@@ -111,11 +108,12 @@ class RunData:
     @property
     def damage(self) -> list[str]:
         """Sentences about missing and wrong data in the files of the run."""
-        activity = [] if self.activity_damage is None else [self.activity_damage]
-        return [*activity, *self._describe_metrics_damage()]
+        return list(self._describe_damage())
 
-    def _describe_metrics_damage(self) -> Iterator[str]:
+    def _describe_damage(self) -> Iterator[str]:
         metrics, best, record = self.metrics, self.metrics.best, self.record
+        if self.activity_damage is not None:
+            yield self.activity_damage
         if metrics.impossible_values:
             yield (
                 f"{METRICS} is damaged. The report leaves out these impossible values: "
@@ -149,10 +147,10 @@ def read_run(path: Path) -> RunData:
     Raises ReportError if it cannot be read, LinkError if it holds symbolic links.
     """
     if not path.is_dir():
-        raise MissingError(no_run(path))
+        raise ReportAccessError(no_run(path))
     refuse_links(path)
     if not (path / RECORD).exists() and not (path / LOCK).exists():
-        raise MissingError(f"{path} is not the folder of a run: it contains no {RECORD}")
+        raise ReportAccessError(f"{path} is not the folder of a run: it contains no {RECORD}")
     record = read_record(path)
     lock_text = read_text(path / LOCK, MAX_LOCK_BYTES)
     try:
@@ -168,10 +166,10 @@ def read_run(path: Path) -> RunData:
         activity = read_activity(path, graph)
     except ReportError as error:
         damage = f"{error}. The report has no pictures and no spike rates of neurons."
-    epochs = document.training.epochs
+    epochs, plotted_layers = document.training.epochs, _plotted_layers(graph)
     metrics = read_metrics(
         path,
-        _plotted_layers(graph),
+        plotted_layers,
         epochs,
         classes=graph.classes,
         done=min(record.epochs_done, epochs) if record.has_ended else 0,
@@ -189,6 +187,7 @@ def read_run(path: Path) -> RunData:
         metrics=metrics.per_sample(record.loss_divisors(graph.loss.reduction)),
         activity=activity,
         activity_damage=damage,
+        plotted_layers=plotted_layers,
     )
 
 

@@ -29,7 +29,7 @@ from support.report_samples import (
 )
 
 from netdesc.report import ReportError, write_report
-from netdesc.report.errors import MissingError
+from netdesc.report.errors import ReportAccessError
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.npz import read_npz
 from netdesc.report.page import build_page
@@ -320,7 +320,7 @@ def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: s
     with pytest.raises(ReportError) as caught:
         write_report(folder)
     assert str(path) in str(caught.value)
-    assert isinstance(caught.value, MissingError) is (damage == "missing")
+    assert isinstance(caught.value, ReportAccessError) is (damage == "missing")
     assert not (folder / "report.html").exists()
 
 
@@ -337,10 +337,10 @@ def test_temporary_files_of_killed_processes_are_deleted(tmp_path: Path) -> None
 
 
 def test_no_run_is_said(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="there is no such run"):
+    with pytest.raises(ReportAccessError, match="there is no such run"):
         write_report(tmp_path / "nowhere")
     (tmp_path / "network.json").write_text("{}")
-    with pytest.raises(MissingError, match="is a file; name the folder of a run"):
+    with pytest.raises(ReportAccessError, match="is a file; name the folder of a run"):
         write_report(tmp_path / "network.json")
-    with pytest.raises(MissingError, match="is not the folder of a run"):
+    with pytest.raises(ReportAccessError, match="is not the folder of a run"):
         write_report(tmp_path)

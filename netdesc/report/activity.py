@@ -85,7 +85,7 @@ class OutputSnapshot:
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """The spikes of the network on one part of the data, for example ``validation``.
+    """The spikes of the network on one part of the data, ``training`` or ``validation``.
 
     The network has the weights that it had after epoch ``epoch``, which counts from 1 (in the file
     from 0); 0 stands for the weights before training. ``rates`` maps each layer to the spikes per
@@ -126,6 +126,7 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
     frame_epochs = arrays.vector("frame_epochs", "iu")
     if len(frame_epochs) > MAX_FRAMES:
         raise ValueError(f"frame_epochs holds {len(frame_epochs)} frames")
+    part = str(arrays["part"])[:20]
 
     def sample(k: int) -> Sample:
         has_label, is_valued = f"label_{k}" in arrays, f"values_{k}" in arrays
@@ -151,7 +152,7 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
 
     return Activity(
         epoch=arrays.integer("epoch") + 1,
-        part=str(arrays["part"])[:20],
+        part="training" if part == "train" else part,
         sample_count=arrays.integer("samples"),
         samples=[
             sample(k)

@@ -50,10 +50,9 @@ def next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> list[Co
 
     If the run trained on arrays of a Python program, commands that need its data are left out.
     """
+    has_data = run.document.data is not None
     steps = [Command(*each) for each in _next_steps(run, status, diagnosis)]
-    if run.document.data is not None:
-        return steps
-    return [step for step in steps if not step.text.startswith(_NEED_DATA)]
+    return [step for step in steps if has_data or not step.text.startswith(_NEED_DATA)]
 
 
 def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:

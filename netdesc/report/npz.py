@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,11 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Reads all arrays of a file, by name. ReportError if the file is damaged or too large."""
     try:
         with open_regular_file(path) as file:
-            npz = Npz(file)
+            npz, parse = Npz(file), partial(np.lib.format.read_array, allow_pickle=False)
             if npz.claimed_bytes > MAX_BYTES:
                 raise ReportError(
                     f"{path}: claims {npz.claimed_bytes:,} bytes, more than a run ever writes"
                 )
-            return {name: npz.read(name, _read_array) for name in npz.names}
+            return {name: npz.read(name, parse) for name in npz.names}
     except ArrayFileError as error:
         raise ReportError(f"{path}: {error}") from error
-
-
-def _read_array(file: IO[bytes]) -> NDArray[Any]:
-    return np.lib.format.read_array(file, allow_pickle=False)

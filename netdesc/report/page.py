@@ -127,33 +127,27 @@ def build_page(run: RunData) -> Page:
 
 def _facts(run: RunData) -> dict[str, str]:
     metrics, what = run.metrics, run.metrics.selection_metric.replace("_", " ")
-    accuracy = {}
+    graph, facts = run.graph, dict[str, str]()
     if metrics.has("accuracy") or metrics.has("validation_accuracy"):
         name = "Validation accuracy" if metrics.part == "validation" else "Accuracy"
-        accuracy = {name: percent(metrics.best_accuracy)}
+        facts[name] = percent(metrics.best_accuracy)
         if metrics.best_confidence is not None:
-            accuracy["Mean confidence"] = percent(metrics.best_confidence)
-    graph, losses = run.graph, dict[str, str]()
+            facts["Mean confidence"] = percent(metrics.best_confidence)
     if len(graph.losses) + len(graph.regularizers) > 1:
         terms = [
             f"{each.weight:g} × {each.type} of {'.'.join(graph.signal_of(each))}"
             for each in graph.losses
         ]
         terms += [f"{each.weight:g} × {each.type}" for each in graph.regularizers]
-        losses = {"Loss": " + ".join(terms)}
-    return (
-        accuracy
-        | losses
-        | {
-            f"Best {what}{run.loss_unit}": number(
-                metrics.value_at(metrics.selection_metric, metrics.best)
-            ),
-            "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
-            "Training time": duration(_training_s(run)),
-            "Parameters": f"{run.graph.parameters:,}",
-            "Synapses": f"{run.graph.synapses:,}",
-        }
-    )
+        facts["Loss"] = " + ".join(terms)
+    best = metrics.value_at(metrics.selection_metric, metrics.best)
+    return facts | {
+        f"Best {what}{run.loss_unit}": number(best),
+        "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
+        "Training time": duration(_training_s(run)),
+        "Parameters": f"{graph.parameters:,}",
+        "Synapses": f"{graph.synapses:,}",
+    }
 
 
 def _describe_missing_files(run: RunData) -> str:
@@ -182,11 +176,10 @@ def _describe_part(run: RunData) -> str:
     activity = run.activity
     if activity is None:
         return ""
-    part = "training" if activity.part == "train" else activity.part
     weights = f"the best weights, those of epoch {activity.epoch:,}"
     if not activity.epoch:
         weights = "the weights before training"
-    return f"From {plural(activity.sample_count, f'{part} sample')} with {weights}."
+    return f"From {plural(activity.sample_count, f'{activity.part} sample')} with {weights}."
 
 
 def _shorten(text: str, max_characters: int) -> str:

@@ -70,24 +70,22 @@ class SampleView:
 
 def epoch_slider(run: RunData) -> EpochSlider | None:
     """Builds the slider over the epochs; None without snapshots or spikes of the last neurons."""
-    snapshots = run.activity.snapshots if run.activity is not None else []
-    if not snapshots or run.graph.neuron_layers[-1].neuron.equations().spike is None:
+    activity, spike = run.activity, run.graph.neuron_layers[-1].neuron.equations().spike
+    if activity is None or not activity.snapshots or spike is None:
         return None
+    snapshots = activity.snapshots
     alt = f"Output of the first sample after {plural(snapshots[-1].epochs, 'epoch')}"
     pictures = [raster_picture("Output", alt, each.output, WIDE) for each in snapshots]
     frames = [
         SliderFrame(_moment(run, each.epochs), picture.address, picture.narrow or picture.address)
         for each, picture in zip(snapshots, pictures, strict=True)
     ]
-    return EpochSlider(_subject(run), pictures[-1], frames)
+    return EpochSlider(_subject(activity), pictures[-1], frames)
 
 
-def _subject(run: RunData) -> str:
+def _subject(activity: Activity) -> str:
     """Describes the sample that the slider shows, with its label and its prediction."""
-    activity = run.activity
-    assert activity is not None
-    parts = {"train": "training", "validation": "validation"}
-    text = f"The first {parts.get(activity.part, activity.part)} sample"
+    text = f"The first {activity.part} sample"
     if not activity.samples or activity.samples[0].label is None:
         return f"{text}."
     label, prediction = activity.samples[0].label, activity.samples[0].prediction

@@ -113,15 +113,16 @@ def _frame_length(duration_us: int, step_ms: float | None, frames: int | None) -
     """
     if step_ms is not None and frames is not None:
         raise PictureError("the length of a frame follows from their number; give only one")
-    target_count = DEFAULT_FRAMES if frames is None else max(1, frames)
-    frame_us = -(-duration_us // target_count) if step_ms is None else round(step_ms * _US_PER_MS)
-    count = -(-duration_us // max(1, frame_us))
+    frame_us = -(-duration_us // (frames or DEFAULT_FRAMES))
+    if step_ms is not None:
+        frame_us = round(step_ms * _US_PER_MS)
+    count = -(-duration_us // frame_us)
     if count > MAX_FRAMES:
         raise PictureError(
             f"this would take {count:,} frames; at most {MAX_FRAMES} are possible. "
             f"Take longer steps or fewer frames"
         )
-    return max(1, frame_us), count
+    return frame_us, count
 
 
 def _panels(

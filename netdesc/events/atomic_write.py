@@ -54,25 +54,19 @@ def atomic_path(path: str | Path, follow_links: bool = True) -> Iterator[Path]:
     target = _resolve_target(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{path.suffix}")
     try:
-        with _create_locked(temporary), _delete_on_error(temporary):
-            yield temporary
-            _flush(temporary)
-            _copy_permissions(target, temporary)  # after flushing, which must open the file
-            os.replace(temporary, target)
+        with _create_locked(temporary):
+            try:
+                yield temporary
+                _flush(temporary)
+                _copy_permissions(target, temporary)  # after flushing, which must open the file
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
         if os.name == "posix":  # flush the rename; other systems cannot open a folder
             _flush(target.parent)
     except OSError as error:
         if error.filename in (None, str(temporary)):
             error.filename = str(path)
-        raise
-
-
-@contextlib.contextmanager
-def _delete_on_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        path.unlink(missing_ok=True)
         raise
 
 

@@ -81,9 +81,10 @@ class Event:
         fields: dict[str, NDArray | None] = {
             "x": _integers("x", x),
             "y": None if y is None else _integers("y", y),
+            "p": polarities,
+            "t": times,
+            "payload": None if payload is None else _floats("payload", payload, "numbers"),
         }
-        fields |= {"p": polarities, "t": times}
-        fields["payload"] = None if payload is None else _floats("payload", payload, "numbers")
         for name, column in fields.items():
             object.__setattr__(self, name, column)  # the class is frozen
         columns = [column for column in fields.values() if column is not None]
@@ -106,19 +107,11 @@ class Event:
 
     def cells(
         self, shape: tuple[int, ...], steps: int, step_ms: float, rounding: Rounding
-    ) -> tuple[NDArray[np.int64], int]:
-        """Returns the row-major index in ``[steps, *shape]`` of each event that lies inside.
-
-        The second value is the number of events outside. ``to_dense`` explains how the index is
-        computed, and lists the errors.
-        """
-        index, is_inside = self._cells(shape, steps, step_ms, rounding)
-        return index[is_inside], len(self) - int(is_inside.sum())
-
-    def _cells(
-        self, shape: tuple[int, ...], steps: int, step_ms: float, rounding: Rounding
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Returns the index of each event, and whether the event lies inside."""
+        """Returns the row-major index in ``[steps, *shape]`` of each event, and whether it has one.
+
+        ``to_dense`` explains how the index is computed, and lists the errors.
+        """
         cell, is_inside = cell_numbers(self.x, self.y, self.p, shape)
         step = step_numbers(self.microseconds(), step_ms, rounding)
         is_inside &= (step >= 0) & (step < steps)
@@ -138,7 +131,7 @@ class Event:
         and lists the errors.
         """
         require_choice(duplicates, Duplicates)
-        every, is_inside = self._cells(shape, steps, step_ms, rounding)
+        every, is_inside = self.cells(shape, steps, step_ms, rounding)
         index, inverse, count = np.unique(every[is_inside], return_inverse=True, return_counts=True)
         value = count.astype(np.float32) if duplicates == "sum" else np.ones(len(index), np.float32)
         if self.payload is not None:

@@ -72,9 +72,11 @@ class Grid:
 
     def bins(self, event: Event) -> tuple[Bins, int]:
         """Returns the bins that have an event, and the number of events outside the grid."""
-        bins, outside = event.cells((self.neurons,), self.steps, self.step_ms, self.rounding)
-        bins.sort()  # np.unique is a hundred times slower in some releases of numpy
-        return bins[np.append(True, np.diff(bins) != 0)[: len(bins)]], outside
+        index, is_inside = event.cells((self.neurons,), self.steps, self.step_ms, self.rounding)
+        bins = np.sort(
+            index[is_inside]
+        )  # np.unique is a hundred times slower in some releases of numpy
+        return bins[np.append(True, np.diff(bins) != 0)[: len(bins)]], len(event) - len(bins)
 
     def pooled(self, bins: Bins, width: int, height: int) -> NDArray[np.bool_]:
         """Max-pools the raster to at most ``[height, width]`` cells, with neurons as rows.

@@ -51,18 +51,18 @@ class WeightChange:
 def weight_change(run: RunData) -> WeightChange:
     """Compares the initial and the best weights. A damaged file is left out and reported."""
     paths = {BEFORE: run.initial_path, AFTER: run.best_path}
+    files: dict[str, SavedWeights] = {}
     damaged: list[str] = []
-    for name, path in list(paths.items()):
-        try:
-            with open_weights(path) as file:
-                for layer in run.graph.neuron_layers:
-                    _values(layer, {} if file is None else {name: file})
-        except ReportError as error:
-            del paths[name]
-            damaged.append(f"{error}. The report leaves out the values of this file.")
     with contextlib.ExitStack() as stack:
-        all_files = {name: stack.enter_context(open_weights(path)) for name, path in paths.items()}
-        files = {name: file for name, file in all_files.items() if file is not None}
+        for name, path in paths.items():
+            try:
+                file = stack.enter_context(open_weights(path))
+                if file is not None:
+                    for layer in run.graph.neuron_layers:
+                        _values(layer, {name: file})
+                    files[name] = file
+            except ReportError as error:
+                damaged.append(f"{error}. The report leaves out the values of this file.")
         change = _compare(run, files)
     change.damaged = damaged
     return change

@@ -75,7 +75,7 @@ def _silence(run: RunData, dead: Sequence[str], zeroed: Sequence[str]) -> Iterat
 
 def _guessing(run: RunData) -> Iterator[str]:
     metrics, classes = run.metrics, run.graph.classes
-    accuracy, confusion = metrics.best_accuracy, metrics.confusion
+    accuracy, confusion = metrics.at_best("accuracy"), metrics.confusion
     if run.record.status != "done" or classes is None or accuracy is None or classes < 2:
         return
     most_frequent = 0.0 if confusion is None else confusion.samples.max() / max(1, confusion.total)

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,17 +106,8 @@ class Metrics:
         """The part of the data whose accuracy is reported: ``validation`` or ``training``."""
         return "validation" if self.has("validation_accuracy") else "training"
 
-    @property
-    def best_accuracy(self) -> float | None:
-        """The accuracy of the best epoch."""
-        return self._best_of_part("accuracy")
-
-    @property
-    def best_confidence(self) -> float | None:
-        """The mean confidence of the classifier in the best epoch."""
-        return self._best_of_part("confidence")
-
-    def _best_of_part(self, metric: str) -> float | None:
+    def at_best(self, metric: Literal["accuracy", "confidence"]) -> float | None:
+        """Returns the metric of ``part`` in the best epoch; a confidence is the mean of samples."""
         name = f"validation_{metric}" if self.part == "validation" else metric
         return self.value_at(name, self.best)
 

@@ -130,9 +130,9 @@ def _facts(run: RunData) -> dict[str, str]:
     graph, facts = run.graph, dict[str, str]()
     if metrics.has("accuracy") or metrics.has("validation_accuracy"):
         name = "Validation accuracy" if metrics.part == "validation" else "Accuracy"
-        facts[name] = percent(metrics.best_accuracy)
-        if metrics.best_confidence is not None:
-            facts["Mean confidence"] = percent(metrics.best_confidence)
+        facts[name] = percent(metrics.at_best("accuracy"))
+        if metrics.at_best("confidence") is not None:
+            facts["Mean confidence"] = percent(metrics.at_best("confidence"))
     if len(graph.losses) + len(graph.regularizers) > 1:
         terms = [
             f"{each.weight:g} × {each.type} of {'.'.join(graph.signal_of(each))}"

@@ -29,7 +29,7 @@ def headline(run: RunData) -> str:
 
     If a silent output would have a lower loss, the last sentence says so.
     """
-    metrics, classes, accuracy = run.metrics, run.graph.classes, run.metrics.best_accuracy
+    metrics, classes, accuracy = run.metrics, run.graph.classes, run.metrics.at_best("accuracy")
     if not len(metrics):
         return "Nothing was trained."
     if classes is not None and accuracy is not None:

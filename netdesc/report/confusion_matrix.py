@@ -38,24 +38,15 @@ class ConfusionCounts:
         return int(self.samples.sum())
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell of the table. Its shade shows ``share``, the share of the row's samples, 0 to 1."""
-
-    count: int
-    share: float
-    is_right: bool
-
-
 class ClassRow(NamedTuple):
-    """One row of the table: the samples of one class, by their prediction.
+    """One row of the table: the samples of one class, and ``counts`` of them by prediction.
 
     ``accuracy`` is the share of the class's samples that are predicted correctly, ``precision`` the
     share of the predictions of this class that are correct.
     """
 
     label: int
-    cells: Sequence[Cell]
+    counts: Sequence[int]
     samples: int
     accuracy: str
     precision: str
@@ -66,7 +57,7 @@ class ConfusionMatrix(NamedTuple):
 
     ``items`` names the counted things, for example "validation samples"; ``unit`` is "samples" or
     "steps". ``epoch`` counts from 1. ``undecided`` is the number of samples without a prediction.
-    If it is not 0, each row has an additional last cell with the number of such samples.
+    If it is not 0, each row has an additional last count, that of such samples.
     """
 
     items: str
@@ -86,10 +77,7 @@ def confusion_matrix(confusion: ConfusionCounts, items: str, unit: str) -> Confu
     rows = [
         ClassRow(
             label,
-            [
-                Cell(int(count), float(count / max(1, samples[label])), column == label)
-                for column, count in enumerate(row)
-            ],
+            row.tolist(),
             int(samples[label]),
             _share(correct[label], samples[label]),
             _share(correct[label], predicted[label]),

@@ -23,27 +23,15 @@ from netdesc.report.value_curves import value_curves
 
 
 @dataclass(frozen=True)
-class SliderFrame:
-    """The label and the picture at one position of the slider.
-
-    ``address`` is the data URL of the picture for wide screens, ``narrow`` for narrow screens.
-    """
-
-    label: str
-    address: str
-    narrow: str
-
-
-@dataclass(frozen=True)
 class EpochSlider:
-    """A slider over the epochs, which shows the output for the first sample.
+    """A slider over the epochs, which shows the output for the first sample, at first the last one.
 
-    The page opens with the picture ``last``. ``subject`` is a sentence about the sample.
+    ``subject`` is a sentence about the sample. Each picture has a label.
     """
 
     subject: str
-    last: Picture
-    frames: list[SliderFrame]
+    labels: list[str]
+    pictures: list[Picture]
 
 
 @dataclass(frozen=True)
@@ -76,11 +64,9 @@ def epoch_slider(run: RunData) -> EpochSlider | None:
     snapshots = activity.snapshots
     alt = f"Output of the first sample after {plural(snapshots[-1].epochs, 'epoch')}"
     pictures = [raster_picture("Output", alt, each.output, WIDE) for each in snapshots]
-    frames = [
-        SliderFrame(_moment(run, each.epochs), picture.address, picture.narrow or picture.address)
-        for each, picture in zip(snapshots, pictures, strict=True)
-    ]
-    return EpochSlider(_subject(activity), pictures[-1], frames)
+    return EpochSlider(
+        _subject(activity), [_moment(run, each.epochs) for each in snapshots], pictures
+    )
 
 
 def _subject(activity: Activity) -> str:
@@ -95,9 +81,9 @@ def _subject(activity: Activity) -> str:
 
 
 def _moment(run: RunData, epochs: int) -> str:
-    """Returns the label of a frame: the number of complete epochs, and the training loss if known.
+    """Returns the label of a picture: its complete epochs, and the training loss if known.
 
-    The loss comes from the metrics of the next epoch, which begins with the weights of the frame.
+    The loss comes from the metrics of the next epoch, which begins with the weights of the picture.
     """
     when = f"after {plural(epochs, 'epoch')}" if epochs else "before training"
     loss = run.metrics.value_at("loss", epochs) if epochs < len(run.metrics) else None

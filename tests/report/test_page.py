@@ -85,7 +85,7 @@ def test_epochs_count_from_one(tmp_path: Path) -> None:
     loss = built.training[0].data
     assert (loss[0]["x"][0], loss[0]["x"][-1], loss[1]["x"]) == (1, 30, [30])
     assert built.slider is not None
-    assert built.slider.frames[1].label.startswith("after 3 epochs, loss 25")
+    assert built.slider.labels[1].startswith("after 3 epochs, loss 25")
 
 
 def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_losses_are_per_sample_everywhere(tmp_path: Path) -> None:
     assert page.facts["Best validation loss per sample"] == "0.08"
     assert any("loss per sample fell from 2.4 in" in note for note in page.notes)
     assert page.slider is not None
-    assert page.slider.frames[0].label == "before training, loss 0.5"
+    assert page.slider.labels[0] == "before training, loss 0.5"
     plot = page.training[0]
     assert plot.data[0]["y"][0] == 100 / 200
     assert plot.data[1]["y"][0] == 120 / 50

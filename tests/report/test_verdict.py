@@ -210,10 +210,10 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     assert (first.samples, first.accuracy, first.precision) == (10, "40.0 %", "100 %")
     assert (second.samples, second.accuracy, second.precision) == (7, "100 %", "87.5 %")
     assert (third.samples, third.accuracy, third.precision) == (3, "0 %", "–")
-    right, none = first.cells[0], first.cells[6]
-    assert (right.count, right.share, right.is_right) == (4, 0.4, True)
-    assert (none.count, none.share, none.is_right) == (5, 0.5, False)
+    assert (first.counts[0], first.counts[6]) == (4, 5)
     text = render(build_page(run))
+    assert '<td class="n cell right" style="--share: 0.400">4</td>' in text
+    assert '<td class="n cell wrong" style="--share: 0.500">5</td>' in text
     assert '<th scope="col" class="n">none</th>' in text
     assert "was 0 for all classes: 8, counted as wrong." in text
 

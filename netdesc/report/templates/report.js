@@ -223,7 +223,7 @@
 
   function show(number) {
     slider.value = number;
-    image.src = (narrow.matches ? narrowFrames : frames)[number];
+    image.src = narrow.matches && narrowFrames[number] || frames[number];
     image.alt = "Output of the first sample " + labels[number];
     label.textContent = labels[number];
     slider.setAttribute("aria-valuetext", labels[number]);

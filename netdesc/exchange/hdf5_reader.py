@@ -115,7 +115,6 @@ class Group:
         self._layer = layer
         self._below = below
         # What is opened and checked once, because readers and warnings ask for it several times.
-        self._children: dict[str, Any] = {}
         self._datasets: dict[str, h5py.Dataset] = {}
         self._groups: dict[tuple[str, int | None], Group] = {}
 
@@ -187,11 +186,15 @@ class Group:
         with self._file.path.open("rb") as file:
             return read_heap_text(file, offset, self._file.base, MAX_TEXT_LENGTH).rstrip(b"\0")
 
-    def shape(self, name: str) -> tuple[int, ...]:
+    def shape(self, path: str) -> tuple[int, ...]:
         """Returns the shape of a dataset, whose numbers are not read."""
-        folder, _, name = name.rpartition("/")
-        group = self.group(folder) if folder else self
+        group, name = self.split(path)
         return group._dataset(name).shape or ()
+
+    def split(self, path: str) -> tuple[Group, str]:
+        """Returns the group of a dataset such as ``weight/real``, and the name in it."""
+        folder, _, name = path.rpartition("/")
+        return (self.group(folder) if folder else self), name
 
     def integers(self, name: str) -> NDArray[np.int32]:
         """Reads numbers of any type as int32. NetFileError if one is not a 32-bit integer."""
@@ -258,8 +261,6 @@ class Group:
         return child
 
     def _child(self, name: str) -> h5py.Group | h5py.Dataset | h5py.Datatype:
-        if name in self._children:
-            return self._children[name]
         with self.explain(name):
             if not self.has(name):
                 raise self.error(name, "is missing")
@@ -267,8 +268,7 @@ class Group:
             problem = _LINK_PROBLEMS.get(type(link), "is a link of an unknown kind; refused")
             if problem:
                 raise self.error(name, problem)
-            self._children[name] = self._handle[name]
-        return self._children[name]
+            return self._handle[name]
 
 
 def _type_name(dtype: np.dtype) -> str:

@@ -138,10 +138,9 @@ def name_neurons(layers: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dic
     for layer in layers:
         neuron = layer.get("neuron")
         if neuron is not None:
-            name = next((name for name, known in neurons.items() if known == neuron), None)
-            if name is None:
-                name = f"{neuron['type']}{len(neurons) + 1}"
-                neurons[name] = neuron
+            new = f"{neuron['type']}{len(neurons) + 1}"
+            name = next((name for name, known in neurons.items() if known == neuron), new)
+            neurons[name] = neuron
             layer = {**layer, "neuron": name}
         named_layers.append(layer)
     return neurons, named_layers

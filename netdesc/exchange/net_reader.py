@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.hdf5_reader import Group, escape_name, open_net
+from netdesc.exchange.hdf5_reader import Group, open_net
 from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
 from netdesc.exchange.net_notes import LayerNotes, note_layer
 from netdesc.exchange.net_record import (
@@ -99,13 +99,8 @@ def _indices(layers: Group) -> range:
     names = layers.names()
     if not 1 <= len(names) <= MAX_LAYERS:
         raise layers.error("", f"holds {len(names)} layers; 1 to {MAX_LAYERS} are read")
-    expected = {str(index) for index in range(len(names))}
-    for name in names:
-        if name not in expected:
-            ordered = sorted(names, key=lambda each: (len(each), each))
-            found = ", ".join([*map(escape_name, ordered[:10]), *(["…"] * (len(names) > 10))])
-            problem = f"the layers are not numbered 0 to {len(names) - 1}; there are {found}"
-            raise layers.error(name, problem)
+    if wrong := set(names) - {str(index) for index in range(len(names))}:
+        raise layers.error(min(wrong), f"the layers are not numbered 0 to {len(names) - 1}")
     return range(len(names))
 
 
@@ -266,8 +261,7 @@ def _dense_weight(
     group: Group, path: str, outputs: int, inputs: int | None = None
 ) -> NDArray[np.int32]:
     """Reads the weight; returns [outputs, inputs]. In the file, it may also be flat."""
-    folder, _, name = path.rpartition("/")
-    group = group.group(folder) if folder else group
+    group, name = group.split(path)
     weight = group.integers(name)
     if inputs is None:
         is_table = weight.size % outputs and weight.ndim > 1

@@ -133,7 +133,7 @@ BAD_FILES: Changes = {
     no_layers: "layer: is missing",
     empty_layers: "layer: holds 0 layers",
     number_instead_of_layers: "layer: is not a group",
-    gap: "layer/2: the layers are not numbered 0 to 1; there are 0, 2",
+    gap: "layer/2: the layers are not numbered 0 to 1",
     name_that_is_no_number: r"layer/\\x1b\[31m: the layers are not numbered",
     no_neurons: "there is no layer of neurons",
     external_link: "layer/0: is a link into another file; refused",

@@ -30,10 +30,7 @@ class NoFileError(OSError):
 
 
 def failure_reason(error: OSError) -> str:
-    """Returns why a file cannot be read or written, as the end of a message.
-
-    For example "no space left on the device".
-    """
+    """Returns why a file cannot be read or written, such as "no space left on the device"."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return reason[:1].lower() + reason[1:]
 

@@ -82,10 +82,7 @@ def cell_numbers(
 
 
 def real_inputs(values: NDArray) -> NDArray[np.float32]:
-    """Rounds inputs to multiples of 1/64, halves to even, and cuts them off at ±512.
-
-    Products of weights with such inputs are exact.
-    """
+    """Rounds to multiples of 1/64, halves to even, within ±512: products of weights are exact."""
     rounded = np.rint(64 * values.astype(np.float64)) / 64
     return np.clip(rounded, -MAX_REAL_INPUT, MAX_REAL_INPUT).astype(np.float32)
 

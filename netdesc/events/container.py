@@ -98,10 +98,7 @@ class Event:
         return len(self.t)
 
     def microseconds(self) -> NDArray[np.int64]:
-        """Returns the times rounded to whole microseconds and clipped to ±46 days.
-
-        The clipping keeps later integer arithmetic inside 64 bits.
-        """
+        """Returns whole microseconds, clipped to ±46 days so that sums stay inside 64 bits."""
         times_ms = np.clip(self.t, -MAX_TIME_MS, MAX_TIME_MS)
         return np.rint(times_ms * 1000.0).astype(np.int64)
 

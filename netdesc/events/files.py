@@ -88,10 +88,7 @@ def write_events(path: str | Path, event: Event) -> None:
 
 @contextlib.contextmanager
 def atomic_output_path(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary file that replaces ``path``, as ``atomic_path`` does.
-
-    EventFileError if ``path`` cannot be written.
-    """
+    """Yields what ``atomic_path`` does; EventFileError if ``path`` cannot be written."""
     try:
         with atomic_path(path) as temporary:
             yield temporary

@@ -63,10 +63,7 @@ class Image:
         return self.enlarged(_ENLARGED_SIDE)
 
     def enlarged(self, side: int) -> tuple[int, int]:
-        """Returns width and height, scaled by a whole factor to at most ``side`` pixels.
-
-        An image that is already larger than ``side`` keeps its size.
-        """
+        """Returns width and height times the largest whole factor, from 1, that fits ``side``."""
         scale = max(1, side // max(self.width, self.height))
         return self.width * scale, self.height * scale
 
@@ -120,9 +117,7 @@ class Image:
         )
 
     def sketch(self, columns: int, lines: int) -> str:
-        """Draws the pixels with events in Braille, with at most ``lines`` lines of ``columns``
-        characters.
-        """
+        """Draws the pixels with events in Braille, with at most ``columns`` and ``lines``."""
         # Transposed, because `Grid` numbers bins column by column.
         bins = np.flatnonzero(self.counts().sum(axis=0).T)
         grid = Grid(self.width, self.height)

@@ -89,9 +89,7 @@ def save_picture(path: Path, *drawn: Raster | Image, is_bare: bool = False) -> N
 
 
 def make_figure(*drawn: Raster | Image, is_bare: bool = False) -> Figure:
-    """Makes a figure of pictures side by side. It must be made and rendered in a block of
-    ``default_style``.
-    """
+    """Makes a figure of pictures side by side; needs ``default_style`` until it is rendered."""
     figure = _bare_figure(drawn) if is_bare else _figure_with_axes(len(drawn))
     for each, axes in zip(drawn, figure.axes, strict=True):
         each.draw(axes)

@@ -90,10 +90,7 @@ class Grid:
         return has_spike
 
     def dots(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Returns the steps and the neurons of the dots to draw for ``bins``.
-
-        There is a dot for each bin. More than ``MAX_DOTS`` bins are first pooled to fewer cells.
-        """
+        """Returns steps and neurons of the dots of ``bins``, pooled if they exceed ``MAX_DOTS``."""
         if len(bins) <= MAX_DOTS:
             step, neuron = np.divmod(bins, self.neurons)
             return step.astype(np.float64), neuron.astype(np.float64)

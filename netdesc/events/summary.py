@@ -86,10 +86,7 @@ def _span(values: NDArray) -> tuple[int, int] | None:
 
 
 def _distinct_rows(columns: list[NDArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Finds the distinct rows of ``columns``, in sorted order.
-
-    Returns the index of the first occurrence of each distinct row, and how often the row occurs.
-    """
+    """Returns the index of the first of each distinct row, in sorted order, and its count."""
     order = np.lexsort(columns[::-1])
     differs = np.zeros(max(0, len(order) - 1), bool)
     for column in columns:

@@ -54,11 +54,7 @@ class _OpenFile:
 
 @contextlib.contextmanager
 def open_net(path: str | Path) -> Iterator[Group]:
-    """Opens an hdf5 file and yields its root group.
-
-    NetFileError if the file cannot be read. A LayerError raised in the block becomes a
-    NetFileError.
-    """
+    """Yields the root group. NetFileError if the file, or a layer in the block, is wrong."""
     path = Path(path)
     _check_file(path)
     try:

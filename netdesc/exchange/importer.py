@@ -62,9 +62,7 @@ VARIANCE_OF_NO_SCALE = 0.5
 
 @dataclass(frozen=True)
 class ImportedLayer:
-    """A row of the table that ``netdesc import`` prints; ``layer`` is the layer's index in the
-    file.
-    """
+    """A row of the table that ``netdesc import`` prints, of the layer with index ``layer``."""
 
     layer: int
     name: str

@@ -58,12 +58,7 @@ NOT_READ = "{} is not known and was not read"
 
 
 def read_net(path: str | Path) -> ReadResult:
-    """Reads a ``.net`` file.
-
-    NetFileError if the file is invalid. The error names the file, the layer's index and the
-    dataset. NetFileError, which names all of them, if the file has features that netdesc does not
-    support.
-    """
+    """Reads a ``.net`` file. NetFileError if it is invalid, or has what netdesc does not read."""
     with open_net(path) as root:
         if root.has("node") and not root.has("layer"):
             raise NetFileError(path, "this is a NIR file, and NIR is not in this version")

@@ -157,11 +157,7 @@ def _begin_earlier(signal: Signal, steps: int) -> Signal:
 
 
 def _flat_input(input_TN: NDArray[Any], shape: tuple[int, ...], steps_before: int) -> Signal:
-    """Reshapes the input to [steps, neurons].
-
-    Raises ValueError if the input's shape does not fit, or a value is not a multiple of 1/4096 or
-    is larger than ``MAX_SPIKE``.
-    """
+    """Reshapes the input to [steps, neurons]. ValueError if its shape or a value does not fit."""
     values = np.asarray(input_TN)
     neurons = math.prod(shape)
     if values.ndim < 2 or values.shape[1:] not in (shape, (neurons,)):

@@ -103,10 +103,7 @@ class Activity:
 
 
 def read_activity(run: Path, graph: Graph) -> Activity | None:
-    """Reads the activity of a run; None if the run has no activity file.
-
-    Raises ReportError if the file is damaged or does not match the network.
-    """
+    """Reads the activity file, if there is one. ReportError if it does not fit the network."""
     path = run / ACTIVITY
     if not path.exists():
         return None

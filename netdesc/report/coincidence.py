@@ -41,10 +41,7 @@ class Coincidence:
 
 
 def coincidences(samples: Sequence[Sample]) -> list[Coincidence]:
-    """Compares output and target of all samples, once for each of ``TOLERANCES``.
-
-    Returns an empty list if no sample has a target.
-    """
+    """Compares output and target of samples that have both, for each of ``TOLERANCES``."""
     pairs = [
         _spike_times(each.output, each.target)
         for each in samples

@@ -58,10 +58,7 @@ def write_slayer_logs(run: Path) -> list[Path]:
 
 
 def _write_slayer_log(path: Path, metrics: Metrics, metric: str) -> bool:
-    """Writes the columns of ``metric`` to ``path``, and returns True.
-
-    If the run does not have the metric, writes nothing and returns False.
-    """
+    """Writes the columns of ``metric``; returns False, without a file, if the run lacks them."""
     parts = {" Train       ": metric, " Valid       ": f"validation_{metric}"}
     columns = {
         heading: metrics.columns[name] for heading, name in parts.items() if metrics.has(name)

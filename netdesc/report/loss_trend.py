@@ -102,9 +102,6 @@ def overfits(run: RunData) -> bool:
 
 
 def could_stop_early(run: RunData) -> bool:
-    """Whether early stopping was off, although it would have saved time.
-
-    It would have saved time if the validation loss ``rose_again``.
-    """
+    """Whether early stopping, which was off, would have saved time: see ``rose_again``."""
     is_off = run.document.training.early_stopping is None
     return is_off and run.metrics.selection_metric == "validation_loss" and rose_again(run)

@@ -164,11 +164,7 @@ def read_rows(run: Path) -> Iterator[MetricsRow]:
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """Yields the complete lines. Raises ReportError if a line is too long.
-
-    An incomplete last line is ignored, because the run may have been killed while it wrote the
-    line.
-    """
+    """Yields complete lines; a killed run may end in a part. ReportError if one is too long."""
     while line := file.readline(MAX_LINE_BYTES):
         if line.endswith(b"\n"):
             yield line

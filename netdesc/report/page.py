@@ -169,10 +169,7 @@ def _training_s(run: RunData) -> float | None:
 
 
 def _describe_part(run: RunData) -> str:
-    """Returns a sentence that names the samples and weights of the pictures and spike rates.
-
-    Returns an empty text if the run has no activity file.
-    """
+    """Names samples and weights of pictures and spike rates; empty without an activity file."""
     activity = run.activity
     if activity is None:
         return ""

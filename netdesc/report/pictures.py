@@ -146,10 +146,7 @@ def _overlay(target: SpikeRaster, output: SpikeRaster, size: MaxSize) -> NDArray
 
 
 def _bins(raster: SpikeRaster) -> NDArray[np.int64]:
-    """Returns the numbers ``step * cells + cell`` of the bins with a spike, without duplicates.
-
-    A bin is one cell in one step.
-    """
+    """Returns the sorted numbers ``step * cells + cell`` of the cells and steps with a spike."""
     return np.unique(raster.events[:, 0].astype(np.int64) * raster.cells + raster.events[:, 1])
 
 
@@ -190,10 +187,7 @@ def _picture(
 
 
 def _png_address(kind_HW: NDArray, colours: Sequence[Colour | None]) -> str:
-    """Encodes a PNG file as a data URL.
-
-    Pixels are indices of ``colours``; if the first colour is None, it is transparent.
-    """
+    """Returns a PNG file as a data URL. Pixels index ``colours``; the first may be transparent."""
     from PIL import Image  # comes with matplotlib
 
     image = Image.fromarray(kind_HW.astype(np.uint8))

@@ -90,10 +90,7 @@ class RunData:
 
     @property
     def classified_items(self) -> str:
-        """What is classified, in words: ``validation samples`` or ``steps of validation samples``.
-
-        Without validation accuracy, they are ``training samples`` or their steps.
-        """
+        """What is classified, such as ``validation samples`` or ``steps of training samples``."""
         samples = f"{self.metrics.part} samples"
         return f"steps of {samples}" if self.record.labels_by_step else samples
 
@@ -192,10 +189,7 @@ def read_run(path: Path) -> RunData:
 
 
 def _plotted_layers(graph: Graph) -> list[str]:
-    """Returns the names of the layers with figures.
-
-    They are all layers of neurons or, if these are too many, the first ones and the last one.
-    """
+    """Returns all layers of neurons or, if they are too many, the first ones and the last one."""
     names = [layer.name for layer in graph.neuron_layers]
     if len(names) <= MAX_PLOTTED_LAYERS:
         return names

@@ -52,10 +52,7 @@ class Traces:
 
 
 def traces(run: RunData) -> Traces | None:
-    """Builds the figure of a run.
-
-    Returns None if the loss is not a spike-time loss, or if the run stored no sample with a target.
-    """
+    """Builds the figure; None without a spike-time loss, or without a sample with a target."""
     loss, samples = run.graph.loss, [] if run.activity is None else run.activity.samples
     pairs = [
         (each.target, each.output)

@@ -42,10 +42,7 @@ def training_plots(run: RunData) -> Iterator[Plot]:
 
 
 def _by_part(run: RunData, metric: str) -> list[Curve]:
-    """Returns the curves of a metric for training and validation.
-
-    The best epoch is marked on the curve of the part whose loss selects it.
-    """
+    """Returns the curves of a metric; the best epoch is marked on the one that selects it."""
     metrics, parts = run.metrics, list[Curve]()
     for part, prefix in (("training", ""), ("validation", "validation_")):
         name = prefix + metric

@@ -36,10 +36,7 @@ class EpochSlider:
 
 @dataclass(frozen=True)
 class SampleView:
-    """The figures of a sample: pictures of its spikes, curves of its values, its classes' rates.
-
-    ``decision`` is its prediction in words.
-    """
+    """The figures of a sample, and its prediction in words, ``decision``."""
 
     title: str
     still: Picture | None

@@ -119,10 +119,7 @@ def _limits(layer: SynapticNode, bits: int) -> tuple[float, float]:
 
 
 def _quantized(layer: SynapticNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the weights that the network computes with: rounded to the grid and clamped.
-
-    Returns ``weights`` unchanged if the layer does not quantise.
-    """
+    """Returns the weights as the network has them: on the grid of a layer that quantises."""
     if layer.bits is None:
         return weights
     step = layer.weight_step / 32

@@ -49,10 +49,7 @@ class SavedWeights:
         return np.concatenate(parts, axis=1)
 
     def learnt(self, layer: SynapticNode) -> dict[str, NDArray[np.float64]]:
-        """Reads the learnt values of a layer by their names, float64 [channels] or [1].
-
-        Raises ReportError if one is missing or has another shape.
-        """
+        """Reads learnt values by name, float64 [channels] or [1]. Errors are as of ``synapses``."""
         return {
             path.rpartition(".")[2]: self._tensor(f"layers.{layer.name}.{path}", shape).reshape(-1)
             for path, shape in layer.learnt_shapes.items()

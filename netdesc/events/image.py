@@ -121,4 +121,4 @@ class Image:
         # Transposed, because `Grid` numbers bins column by column.
         bins = np.flatnonzero(self.counts().sum(axis=0).T)
         grid = Grid(self.width, self.height)
-        return braille(grid.pooled(bins, columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE))
+        return braille(grid.pooled(bins, columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE) > 0)

@@ -92,7 +92,7 @@ class Raster:
     def sketch(self, columns: int, lines: int) -> str:
         """Draws the first recording in Braille, with at most ``columns`` and ``lines``."""
         width, height = columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE
-        return braille(self.grid.pooled(self._bins[0], width, height)[::-1])
+        return braille(self.grid.pooled(self._bins[0], width, height)[::-1] > 0)
 
     def _dot_series(self) -> list[DotSeries]:
         comparison = self.comparison

@@ -78,16 +78,13 @@ class Grid:
         )  # np.unique is a hundred times slower in some releases of numpy
         return bins[np.append(True, np.diff(bins) != 0)[: len(bins)]], len(event) - len(bins)
 
-    def pooled(self, bins: Bins, width: int, height: int) -> NDArray[np.bool_]:
-        """Max-pools the raster to at most ``[height, width]`` cells, with neurons as rows.
-
-        A cell is true if any of its bins has a spike. Row 0 contains neuron 0.
-        """
+    def pooled(self, bins: Bins, width: int, height: int) -> NDArray[np.int64]:
+        """Counts ``bins`` in at most ``[height, width]`` cells. Row 0 contains neuron 0."""
         step, neuron = np.divmod(bins, self.neurons)
-        has_spike = np.zeros((min(height, self.neurons), min(width, self.steps)), bool)
-        rows, columns = has_spike.shape
-        has_spike[_rescale(neuron, self.neurons, rows), _rescale(step, self.steps, columns)] = True
-        return has_spike
+        rows, columns = min(height, self.neurons), min(width, self.steps)
+        row, column = _rescale(neuron, self.neurons, rows), _rescale(step, self.steps, columns)
+        counts = np.bincount(row * columns + column, minlength=rows * columns)
+        return counts.reshape(rows, columns)
 
     def dots(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns steps and neurons of the dots of ``bins``, pooled if they exceed ``MAX_DOTS``."""

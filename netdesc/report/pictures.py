@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events.raster_grid import compare
+from netdesc.events.raster_grid import Grid, compare
 from netdesc.report.activity import SpikeRaster
 from netdesc.report.format import plural
 
@@ -152,11 +152,7 @@ def _bins(raster: SpikeRaster) -> NDArray[np.int64]:
 
 def _counts(raster: SpikeRaster, bins: NDArray[np.int64], size: MaxSize) -> NDArray[np.int64]:
     """Counts the ``bins`` in each pixel; returns int64 [height, width]. Cell 0 is at the bottom."""
-    width, height = _pixels(raster, size)
-    step, cell = np.divmod(bins, raster.cells)
-    row = height - 1 - cell * height // raster.cells
-    pixel = row * width + step * width // raster.steps
-    return np.bincount(pixel, minlength=height * width).reshape(height, width)
+    return Grid(raster.steps, raster.cells).pooled(bins, size.width, size.height)[::-1]
 
 
 def _pixels(raster: SpikeRaster, size: MaxSize) -> tuple[int, int]:

@@ -25,7 +25,6 @@ from netdesc.runs.files import (
     no_run,
     refuse_links,
 )
-from netdesc.runs.state import is_at_work, saved_epochs
 
 MAX_LOCK_BYTES = 64 << 20
 MAX_PLOTTED_LAYERS = 12
@@ -36,16 +35,12 @@ MAX_PLOTTED_LAYERS = 12
 class RunData:
     """The content of a run's folder.
 
-    ``at_work`` is True if a process trains the run, None if this is not known. ``resumes_after`` is
-    the number of complete epochs in the checkpoint from which the run can be resumed, None if it is
-    not known. ``files`` maps the paths in the document to the data files. ``activity_damage`` is
-    the reason if the activity file cannot be used.
+    ``files`` maps the paths in the document to the data files. ``activity_damage`` is the reason if
+    the activity file cannot be used.
     """
 
     path: Path
     record: Record
-    at_work: bool | None
-    resumes_after: int | None
     document: Document
     graph: Graph
     files: dict[str, Path]
@@ -175,8 +170,6 @@ def read_run(path: Path) -> RunData:
     return RunData(
         path=path,
         record=record,
-        at_work=is_at_work(path),
-        resumes_after=saved_epochs(path),
         document=document,
         graph=graph,
         files=dict(description.files),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from netdesc.report.format import plural
 from netdesc.report.run import RunData
+from netdesc.runs.state import is_at_work, saved_epochs
 
 _STATUSES = {
     "done": ("good", "Done", "Training did all of its {epochs}."),
@@ -54,10 +55,10 @@ class RunStatus(NamedTuple):
 
 def run_status(run: RunData) -> RunStatus:
     """Describes the status of a run. An unknown status, from a later version, is quoted."""
-    record, saved, epochs = run.record, run.resumes_after, plural(run.epochs_done, "epoch")
+    record, saved, epochs = run.record, saved_epochs(run.path), plural(run.epochs_done, "epoch")
     status = record.status
-    if status == "running" and not run.at_work:
-        status = "running or killed" if run.at_work is None else "killed"
+    if status == "running" and not (at_work := is_at_work(run.path, record.pid)):
+        status = "running or killed" if at_work is None else "killed"
     elif status == "done" and record.stopped_early:
         status = "stopped by a callback" if record.stopped_by_callback else "stopped early"
     mood, title, text = _STATUSES.get(status, _STATUSES["unknown"])

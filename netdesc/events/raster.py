@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netdesc.events.braille import DOTS_PER_COLUMN, DOTS_PER_LINE, braille
 from netdesc.events.container import Event
@@ -25,14 +25,6 @@ _MIN_POINTS, _MAX_POINTS = 0.54, 2.9
 """The limits of a dot's diameter in points. The smallest is 1.5 pixels, which is still visible."""
 _HEIGHT_POINTS = 360
 _LEGEND_POINTS = 6
-
-
-class DotSeries(NamedTuple):
-    """The spikes that are drawn in one colour, with their name in the legend."""
-
-    bins: Bins
-    colour: Colour
-    name: str
 
 
 class Raster:
@@ -60,8 +52,8 @@ class Raster:
     def draw(self, axes: Axes) -> None:
         """Draws a dot for each bin with a spike; time in ms runs to the right, neurons upward."""
         grid = self.grid
-        for series in self._dot_series():
-            step, neuron = grid.dots(series.bins)
+        for bins, colour, name in self._dot_series():
+            step, neuron = grid.dots(bins)
             axes.plot(
                 step * grid.step_ms,
                 neuron,
@@ -69,8 +61,8 @@ class Raster:
                 marker="o",
                 markersize=self._diameter,
                 markeredgewidth=0,
-                color=series.colour,
-                label=series.name,
+                color=colour,
+                label=name,
                 rasterized=len(step) > MAX_VECTOR_DOTS,
             )
         axes.set_xlim(-0.5 * grid.step_ms, (grid.steps - 0.5) * grid.step_ms)
@@ -94,14 +86,15 @@ class Raster:
         width, height = columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE
         return braille(self.grid.pooled(self._bins[0], width, height)[::-1] > 0)
 
-    def _dot_series(self) -> list[DotSeries]:
+    def _dot_series(self) -> list[tuple[Bins, Colour, str]]:
+        """Returns bins that are drawn in one colour, the colour, and their name in the legend."""
         comparison = self.comparison
         if comparison is None:
             count = len(self._bins[0])
-            return [DotSeries(self._bins[0], INK, "1 spike" if count == 1 else f"{count:,} spikes")]
+            return [(self._bins[0], INK, "1 spike" if count == 1 else f"{count:,} spikes")]
         first, second = self._names
         return [
-            DotSeries(comparison.only_second, BLUE, f"only in {second}"),
-            DotSeries(comparison.only_first, ORANGE, f"only in {first}"),
-            DotSeries(comparison.both, INK, "in both"),
+            (comparison.only_second, BLUE, f"only in {second}"),
+            (comparison.only_first, ORANGE, f"only in {first}"),
+            (comparison.both, INK, "in both"),
         ]

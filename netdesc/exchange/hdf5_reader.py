@@ -205,7 +205,10 @@ class Group:
         self._require(name, values, inside, "within 32 bits")
         return values.astype(np.int32)
 
-    def integer(self, name: str) -> int:
+    def integer(self, name: str, default: int | None = None) -> int:
+        """Reads one number; ``default``, if it is not None, stands for a missing dataset."""
+        if default is not None and not self.has(name):
+            return default
         return int(self._single(name, self.integers(name)))
 
     def number(self, name: str) -> float:

@@ -32,7 +32,7 @@ from netdesc.exchange.net_synapses import (
     KernelLayer,
     RecurrentLayer,
 )
-from netdesc.exchange.unsupported import NEURON_CONSTANTS, find_unsupported, neuron_type, refuse
+from netdesc.exchange.unsupported import NEURON_CONSTANTS, neuron_type, refuse_unsupported
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.kernels.kernel_shape import KernelShape
 
@@ -65,10 +65,7 @@ def read_net(path: str | Path) -> ReadResult:
         layers = root.group("layer")
         groups = [layers.group(str(index), layer=index) for index in _indices(layers)]
         types = [group.text("type") for group in groups]
-        found = [
-            each for index, group in enumerate(groups) for each in find_unsupported(index, group)
-        ]
-        refuse(path, found)
+        refuse_unsupported(path, groups)
         records: list[NetLayer] = []
         for kind, group in zip(types, groups, strict=True):
             shape = records[-1].output_shape if records else None
@@ -152,7 +149,7 @@ def _read_input(group: Group, _before: Shape | None) -> InputLayer | InputNeuron
     if neuron.type == "SDNN":
         neuron = replace(neuron, is_delta=True)
     weights = tuple(
-        np.array([group.integer(name) if group.has(name) else default], np.int32)
+        np.array([group.integer(name, default)], np.int32)
         for name, default in (("weight", WEIGHT_UNIT), ("bias", 0))
     )
     return InputNeurons(weights, neuron, input_shape=shape)
@@ -169,11 +166,15 @@ def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
     neuron = _read_neuron(group, outputs)
     datasets = ("weight/real", "weight/imag") if neuron.form.is_complex else ("weight",)
     weights = tuple(_dense_weight(group, name, outputs) for name in datasets)
-    weight = weights[0]
-    for name, size in (("outFeatures", weight.shape[0]), ("inFeatures", weight.shape[1])):
-        if group.has(name) and group.integer(name) != size:
-            raise group.error(name, f"is {group.integer(name)}, but the weight is for {size}")
-    return DenseLayer(weights, neuron, **_read_channels(group, *weight.shape))
+    outputs, inputs = weights[0].shape
+    _require_sizes(group, outFeatures=outputs, inFeatures=inputs)
+    return DenseLayer(weights, neuron, **_read_channels(group, outputs, inputs))
+
+
+def _require_sizes(group: Group, **sizes: int) -> None:
+    for name, size in sizes.items():
+        if group.integer(name, size) != size:
+            raise group.error(name, f"is {group.integer(name)}, but the layer has {size}")
 
 
 def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
@@ -189,7 +190,7 @@ def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
     neuron = _read_neuron(group, shape[0])
     weight = _kernel_weight(kind, group, shape[0], before)
     kernel = weight.shape[2], weight.shape[3]
-    groups = group.integer("groups") if group.has("groups") else 1
+    groups = group.integer("groups", 1)
     if not 1 <= groups <= MAX_PAIR:
         raise group.error("groups", f"is {groups}; it is 1 to {MAX_PAIR}")
     slides = {
@@ -200,9 +201,7 @@ def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
     if _pair(group, "kernelSize", kernel) != kernel:
         raise group.error("kernelSize", f"does not fit the weight, whose kernel is {list(kernel)}")
     channels = {"conv": weight.shape[1] * groups, "convT": weight.shape[0]}.get(kind, shape[0])
-    for name, size in (("inChannels", channels), ("outChannels", shape[0])):
-        if group.has(name) and group.integer(name) != size:
-            raise group.error(name, f"is {group.integer(name)}, but the layer has {size}")
+    _require_sizes(group, inChannels=channels, outChannels=shape[0])
     more: dict[str, Any] = {"kind": kind, "output_shape": shape, "groups": groups, **slides}
     if before is None:
         gathers = kind in ("conv", "pool")
@@ -304,13 +303,10 @@ def _read_neuron(layer: Group, outputs: int) -> NetNeuron:
             name: np.broadcast_to(values, outputs) if NUMBERS[name].can_differ else values
             for name, values in numbers.items()
         }
-    is_sum = group.has("sigma_output") and group.integer("sigma_output") != 0
     activation = group.text("activation") if kind == "SDNN" else ""
-    neuron = NetNeuron(kind, numbers, activation, is_sum)
-    is_graded = "gradedSpike" in form.constants and group.has("gradedSpike")
-    if is_graded and group.integer("gradedSpike") and not neuron.is_readout:
-        neuron = replace(neuron, is_graded=True)
-    return neuron
+    neuron = NetNeuron(kind, numbers, activation, is_sum=group.integer("sigma_output", 0) != 0)
+    is_graded = "gradedSpike" in form.constants and group.integer("gradedSpike", 0)
+    return replace(neuron, is_graded=True) if is_graded and not neuron.is_readout else neuron
 
 
 def _read_number(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.hdf5_reader import Group
@@ -20,43 +19,29 @@ NEURON_CONSTANTS = {
 _MAX_NAMED_LAYERS = 10
 
 
-class Feature(NamedTuple):
-    """A feature that netdesc does not support, and its place in the file.
-
-    ``layer`` is the layer's index. ``name`` is a noun in the plural, such as "delays".
-    """
-
-    layer: int
-    dataset: str
-    name: str
-
-
-def find_unsupported(layer: int, group: Group) -> Iterator[Feature]:
-    """Yields the unsupported features of the layer with the index ``layer``."""
-    kind = group.text("type")
-    if kind not in _CHECKS:
-        name = f"{kind} layers" if kind.strip() else "layers of an empty type"
-        yield Feature(layer, "type", name)
-    for check in _CHECKS.get(kind, (_find_neuron,)):
-        for dataset, name in check(group):
-            yield Feature(layer, dataset, name)
-
-
-def refuse(path: str | Path, found: Sequence[Feature]) -> None:
-    """Raises a NetFileError that names all features and their places, if ``found`` is not empty."""
-    layers: dict[tuple[str, str], list[int]] = {}
-    for each in found:
-        layers.setdefault((each.name, each.dataset), []).append(each.layer)
-    if len(found) == 1:
-        (each,) = found
-        problem = f"netdesc does not read {each.name} yet"
-        raise NetFileError(path, problem, each.layer, each.dataset)
+def refuse_unsupported(path: str | Path, groups: Sequence[Group]) -> None:
+    """Raises a NetFileError that names all unsupported features of the layers, and their places."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for index, group in enumerate(groups):
+        for dataset, name in _find_features(group):
+            found.setdefault((name, dataset), []).append(index)
+    if [len(where) for where in found.values()] == [1]:
+        (name, dataset), where = found.popitem()
+        raise NetFileError(path, f"netdesc does not read {name} yet", where[0], dataset)
     if found:
         names = ", ".join(
             f"{name} ({dataset} of {_name_layers(where)})"
-            for (name, dataset), where in layers.items()
+            for (name, dataset), where in found.items()
         )
         raise NetFileError(path, f"netdesc does not read yet: {names}")
+
+
+def _find_features(group: Group) -> Iterator[tuple[str, str]]:
+    kind = group.text("type")
+    if kind not in _CHECKS:
+        yield "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
+    for check in _CHECKS.get(kind, (_find_neuron,)):
+        yield from check(group)
 
 
 def _name_layers(layers: Sequence[int]) -> str:
@@ -67,7 +52,7 @@ def _name_layers(layers: Sequence[int]) -> str:
 
 
 Check = Callable[[Group], Iterator[tuple[str, str]]]
-"""A function that yields (dataset, name) of each unsupported feature of a layer."""
+"""Yields (dataset, noun in the plural, such as "delays") of each unsupported feature of a layer."""
 
 
 def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
@@ -75,7 +60,7 @@ def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
         if group.has(name) and not group.has("neuron"):
             yield name, "numbers of input layers without neurons"
     neuron = group.group("neuron") if group.has("neuron") else None
-    if neuron and neuron.has("sigma_output") and neuron.integer("sigma_output"):
+    if neuron and neuron.integer("sigma_output", 0):
         yield "neuron/sigma_output", "input layers that hand on a sum"
 
 
@@ -109,11 +94,11 @@ def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
         yield "neuron/type", f"neurons of {f'type {kind}' if kind.strip() else 'an empty type'}"
     is_sdnn = kind == "SDNN"
     for name, (value, meaning) in NEURON_CONSTANTS.items():
-        if not is_sdnn and neuron.has(name) and neuron.integer(name) != value:
+        if not is_sdnn and neuron.integer(name, value) != value:
             yield f"neuron/{name}", meaning
     if is_sdnn and neuron.has("activation") and neuron.text("activation") not in ACTIVATIONS:
         yield "neuron/activation", f"the activation {neuron.text('activation')}"
-    if not is_sdnn and neuron.has("vThMant") and neuron.integer("vThMant") == 0:
+    if not is_sdnn and neuron.integer("vThMant", 1) == 0:
         yield "neuron/vThMant", "thresholds of 0"
 
 

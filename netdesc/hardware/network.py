@@ -168,9 +168,7 @@ def _flat_input(input_TN: NDArray[Any], shape: tuple[int, ...], steps_before: in
     if values.dtype.kind not in "biuf":
         raise ValueError(f"the input holds {values.dtype}, not spikes")
     flat = np.ascontiguousarray(values.reshape(len(values), neurons))
-    if values.dtype.kind == "b":
-        return Signal(flat, 0)
-    if _fits(flat, 1).all():
+    if values.dtype.kind == "b" or _fits(flat, 1).all():
         return Signal(flat, 0)
     graded = flat.astype(np.float64) * STATE_UNIT
     is_valid = _fits(graded, STATE_UNIT)

@@ -57,7 +57,7 @@ def run_status(run: RunData) -> RunStatus:
     """Describes the status of a run. An unknown status, from a later version, is quoted."""
     record, saved, epochs = run.record, saved_epochs(run.path), plural(run.epochs_done, "epoch")
     status = record.status
-    if status == "running" and not (at_work := is_at_work(run.path, record.pid)):
+    if status == "running" and not (at_work := is_at_work(run.path)):
         status = "running or killed" if at_work is None else "killed"
     elif status == "done" and record.stopped_early:
         status = "stopped by a callback" if record.stopped_by_callback else "stopped early"

@@ -57,5 +57,10 @@ def check_weight(weight_OI: Tensor, shape: tuple[int, int, int], device: torch.d
         raise ValueError(
             f"weights of shape {list(weight_OI.shape)} do not fit an input of shape {list(shape)}"
         )
-    if weight_OI.device != device:
-        raise ValueError(f"weights are on device '{weight_OI.device}', their input on '{device}'")
+    check_device("a weight", weight_OI, device)
+
+
+def check_device(name: str, tensor: Tensor, device: torch.device) -> None:
+    """Raises ValueError unless ``tensor`` is on ``device``, the device of the first input."""
+    if tensor.device != device:
+        raise ValueError(f"{name} is on device '{tensor.device}', the first input on '{device}'")

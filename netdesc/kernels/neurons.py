@@ -43,7 +43,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from netdesc.kernels.checks import check_float32, check_signal
+from netdesc.kernels.checks import check_device, check_float32, check_signal
 from netdesc.kernels.packing import NEURONS_PER_BITMASK
 from netdesc.kernels.parameter_grid import parameter_vector
 from netdesc.neurons.compile import compile_neuron
@@ -159,7 +159,7 @@ def check_neurons(
         raise ValueError(f"{len(inputs_TBN)} inputs do not fit; the neuron has {', '.join(names)}")
     first, device = inputs_TBN[0], inputs_TBN[0].device
     for name, input_TBN in zip(names, inputs_TBN, strict=True):
-        _check_device("input", name, input_TBN, device)
+        check_device(f"the input '{name}'", input_TBN, device)
         if input_TBN is not first:
             check_signal(f"the input '{name}'", input_TBN)
         if input_TBN.shape != first.shape:
@@ -181,26 +181,19 @@ def _check_states(states: Sequence[Tensor], neurons: Neurons, first_TBN: Tensor)
         if state_BN.dtype != torch.int32 or state_BN.shape != shape:
             kind = f"{state_BN.dtype} {list(state_BN.shape)}".removeprefix("torch.")
             raise ValueError(f"the state '{name}' is {kind}; int32 {list(shape)} is needed")
-        _check_device("state", name, state_BN, first_TBN.device)
+        check_device(f"the state '{name}'", state_BN, first_TBN.device)
 
 
 def check_parameters(neurons: Neurons, device: torch.device) -> None:
     """Raises ValueError unless all parameters are float32 [] or [neurons], on ``device``."""
     shape = (neurons.count,)
     for name, value in zip(neurons.program.parameters, neurons.real_parameters, strict=True):
-        if value.dtype != torch.float32 or value.layout != torch.strided:
-            check_float32(f"the parameter '{name}'", value)
-        _check_device("parameter", name, value, device)
+        label = f"the parameter '{name}'"
+        check_float32(label, value)
+        check_device(label, value, device)
         if value.dim() and value.shape != shape:
-            given = f"the parameter '{name}' has shape {list(value.shape)}"
+            given = f"{label} has shape {list(value.shape)}"
             raise ValueError(f"{given}; [] or [{neurons.count}] is needed")
-
-
-def _check_device(part: str, name: str, tensor: Tensor, device: torch.device) -> None:
-    if tensor.device != device:
-        raise ValueError(
-            f"the {part} '{name}' is on device '{tensor.device}', the first input on '{device}'"
-        )
 
 
 def state_names(neurons: Neurons) -> list[str]:

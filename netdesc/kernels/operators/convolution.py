@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netdesc.kernels.checks import check_float32
+from netdesc.kernels.checks import check_device, check_float32
 from netdesc.kernels.engine import assumed_engine, engine_for
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import SavedImages, holds_spikes, packed_size
@@ -45,10 +45,7 @@ def _check(signal_TBCHW: Tensor, weight: Tensor, shape: KernelShape) -> None:
             f"weights of shape {list(weight.shape)} in {shape.groups} groups do not fit an input "
             f"of shape {list(signal_TBCHW.shape)}, which is [steps, batch, channels, height, width]"
         )
-    if weight.device != signal_TBCHW.device:
-        raise ValueError(
-            f"weights are on device '{weight.device}', their input on '{signal_TBCHW.device}'"
-        )
+    check_device("a weight", weight, signal_TBCHW.device)
 
 
 def _output_size(signal_TBCHW: Tensor, weight: Tensor, shape: KernelShape) -> tuple[int, int]:

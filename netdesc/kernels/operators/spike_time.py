@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from netdesc.kernels.checks import check_signal
+from netdesc.kernels.checks import check_device, check_signal
 from netdesc.kernels.engine import engine_for
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -28,6 +28,7 @@ def spike_time(
         raise ValueError(
             f"the output has shape {list(output_TBN.shape)}, its target {list(target_TBN.shape)}"
         )
+    check_device("the target", target_TBN, output_TBN.device)
     engine = engine_for(output_TBN.device)
     return engine.spike_time(output_TBN, target_TBN, decay, order, length, keep)
 

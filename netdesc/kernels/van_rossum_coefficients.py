@@ -8,7 +8,7 @@ they compute from the same recurrences ``length`` steps earlier:
 
 A tail that is too small to change a 32-bit result is not subtracted. Otherwise the recurrences'
 states have 64 bits, because the sum and the tail of a slow filter are large and nearly equal. If
-even 64 bits do not suffice, the signal is convolved with h directly.
+even 64 bits do not suffice, the reference computes the filter on all engines.
 """
 
 from __future__ import annotations
@@ -52,14 +52,13 @@ def recurrence(a: float, order: int, length: int) -> tuple[np.floating, np.ndarr
 
 
 @functools.lru_cache(maxsize=64)
-def convolved(a: float, order: int, length: int, steps: int) -> np.ndarray | None:
-    """Returns the filter h [length] if recurrences are too inexact, else None.
+def are_inexact(a: float, order: int, length: int, steps: int) -> bool:
+    """Whether recurrences are too inexact for signals of ``steps`` steps.
 
-    Recurrences are too inexact if ``_MAX_CANCELLATION`` is exceeded in a signal of ``steps`` steps.
+    They are if ``_MAX_CANCELLATION`` is exceeded in so many steps.
     """
     n = np.arange(max(steps, length), dtype=np.float64)
     h = np.float64(a) ** n
     for i in range(1, order):
         h *= (n + i) / i
-    filter = h[:length]
-    return filter if h[:steps].sum() > _MAX_CANCELLATION * filter.sum() else None
+    return bool(h[:steps].sum() > _MAX_CANCELLATION * h[:length].sum())

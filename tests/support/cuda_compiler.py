@@ -67,7 +67,7 @@ def start_everything(steps: int, batch: int, inputs: int, units: int, learn: boo
     spikes = torch.zeros(steps, batch, inputs)
     out, _, saved = engine.segment(spikes, layers, True)
     engine.segment_backward(out, spikes, layers, saved, True)
-    for filtering in ((0.6, 2, 100), (0.999, 2, 3), (0.9999, 12, 3)):
+    for filtering in ((0.6, 2, 100), (0.999, 2, 3)):
         engine.spike_time(out, out, *filtering, True)
 
 

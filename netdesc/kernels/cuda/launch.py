@@ -1,8 +1,7 @@
 """Starts kernels on the device of their tensors, and chooses the size of their blocks.
 
-If the order of additions depends on the block size, the size depends on the shapes alone, so that
-the same tensors give the same sums in every run. If only the speed depends on it, the fastest size
-is measured once for each shape, before a step is captured as a CUDA graph.
+No result of a time loop depends on the size of its blocks. So the fastest size is measured, once
+for each shape, before a step is captured as a CUDA graph.
 """
 
 from __future__ import annotations
@@ -62,15 +61,6 @@ def on_tensor_device(function: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-def check_device(signal: torch.Tensor, name: str, value: torch.Tensor) -> None:
-    """Raises ValueError if ``value`` is on another device than ``signal``.
-
-    Kernels cannot read the memory of another device.
-    """
-    if value.device != signal.device:
-        raise ValueError(f"{name} is on device '{value.device}', the signal on '{signal.device}'")
-
-
 def block_size(columns: int) -> int:
     """Returns the number of columns of a program, one per thread.
 
@@ -95,27 +85,18 @@ def start_programs(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: 
 
 
 def start_time_loop(
-    kernel: Any,
-    columns: int,
-    *args: Any,
-    width: int | None = None,
-    added_to: tuple[torch.Tensor, ...] = (),
-    **constants: Any,
+    kernel: Any, columns: int, *args: Any, added_to: tuple[torch.Tensor, ...] = (), **constants: Any
 ) -> None:
     """Starts a kernel that computes all steps of ``columns`` columns.
 
-    ``width`` is the block size if results depend on it. If it is None, the fastest block size is
-    measured and used. ``added_to`` are tensors of zeros to which the kernel adds. They are zeroed
-    again after a measurement, because the measured runs add to them.
+    ``added_to`` are tensors of zeros to which the kernel adds. They are zeroed again after a
+    measurement, because the measured runs add to them.
     """
 
     def run(width: int) -> None:
         grid = (triton.cdiv(columns, width),)
         start_programs(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)
 
-    if width is not None:
-        run(width)
-        return
     key = (kernel, columns, _first_tensor(args).device, tuple(constants.items()))
     if key not in _fastest and _can_measure():
         _fastest[key] = min(_BLOCK_SIZES, key=lambda each: _milliseconds(lambda: run(each)))

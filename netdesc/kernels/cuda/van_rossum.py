@@ -11,16 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from netdesc.kernels.cuda.steps import columns_of, existing_columns, load_rows
-
-
-@triton.jit
-def _zero_states(constants, ORDER: tl.constexpr, BLOCK: tl.constexpr):
-    """Returns the states of ``ORDER`` recurrences before the first step: zeros, each [BLOCK]."""
-    states = ()
-    for _ in tl.static_range(ORDER):
-        states = states + (tl.zeros((BLOCK,), constants.dtype.element_ty),)
-    return states
+from netdesc.kernels.cuda.steps import columns_of, existing_columns, load_rows, zeros_of_each
 
 
 @triton.jit
@@ -58,14 +49,14 @@ def filter_difference(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``output − target`` [steps, columns], and writes the result to ``f_signal``.
+    """Filters ``output − target`` [steps, columns], and writes the result f to ``f_signal``.
 
-    Each program writes the sum of its f² to ``squares``, float64 [programs].
+    Writes the sum of f² over the steps to ``squares``, float64 [columns].
     """
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
-    states = _zero_states(constants, ORDER, BLOCK)
-    delayed_states = _zero_states(constants, ORDER, BLOCK)
+    states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
+    delayed_states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
     total = tl.zeros((BLOCK,), tl.float64)
     row = columns.to(tl.int64)
     output_at, target_at, f_at = output + column, target + column, f_signal + column
@@ -95,7 +86,7 @@ def filter_difference(
         output_at += STEPS_PER_LOAD * row
         target_at += STEPS_PER_LOAD * row
         f_at += STEPS_PER_LOAD * row
-    tl.store(squares + tl.program_id(0), tl.sum(total, 0))
+    tl.store(squares + column, total, mask=column < columns)
 
 
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
@@ -114,8 +105,8 @@ def filter_adjoint(
     """Filters f backward in time, and writes 2 times the result to ``grad``."""
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
-    states = _zero_states(constants, ORDER, BLOCK)
-    delayed_states = _zero_states(constants, ORDER, BLOCK)
+    states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
+    delayed_states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
     row = columns.to(tl.int64)
     last = (steps.to(tl.int64) - 1) * row + column
     f_at, grad_at = f_signal + last, grad + last
@@ -136,36 +127,3 @@ def filter_adjoint(
             tl.store(grad_at - i * row, (2.0 * f).to(tl.float32), mask=exists)
         f_at -= STEPS_PER_LOAD * row
         grad_at -= STEPS_PER_LOAD * row
-
-
-@triton.jit(do_not_specialize=["steps", "columns", "length"])
-def convolve_difference(
-    output, target, f_signal, squares, h, steps, columns, length, BLOCK: tl.constexpr
-):
-    """Computes ``filter_difference`` by convolution with ``h`` [length], one step per program."""
-    step = tl.program_id(0)
-    column = columns_of(tl.program_id(1), BLOCK)
-    exists = column < columns
-    at = step.to(tl.int64) * columns + column
-    total = tl.zeros((BLOCK,), tl.float64)
-    for n in range(tl.minimum(length, step + 1)):
-        out = tl.load(output + at - n * columns.to(tl.int64), mask=exists, other=0.0)
-        target_value = tl.load(target + at - n * columns.to(tl.int64), mask=exists, other=0.0)
-        total += tl.load(h + n) * (out - target_value).to(tl.float64)
-    tl.store(f_signal + at, total.to(tl.float32), mask=exists)
-    program = step * tl.num_programs(1) + tl.program_id(1)
-    tl.store(squares + program, tl.sum(total * total, 0))
-
-
-@triton.jit(do_not_specialize=["steps", "columns", "length"])
-def convolve_adjoint(f_signal, grad, h, steps, columns, length, BLOCK: tl.constexpr):
-    """Computes ``filter_adjoint`` by convolution with ``h`` [length], one step per program."""
-    step = tl.program_id(0)
-    column = columns_of(tl.program_id(1), BLOCK)
-    exists = column < columns
-    at = step.to(tl.int64) * columns + column
-    total = tl.zeros((BLOCK,), tl.float64)
-    for n in range(tl.minimum(length, steps - step)):
-        f = tl.load(f_signal + at + n * columns.to(tl.int64), mask=exists, other=0.0)
-        total += tl.load(h + n) * f.to(tl.float64)
-    tl.store(grad + at, (2.0 * total).to(tl.float32), mask=exists)

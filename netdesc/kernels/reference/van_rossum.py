@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
 
 
-def impulse_response(decay: float, order: int, length: int) -> torch.Tensor:
-    """Returns ``h[n] = decayⁿ`` convolved ``order − 1`` times with itself, float64 [length]."""
-    n = torch.arange(length, dtype=torch.float64)
+@functools.cache
+def impulse_response(decay: float, order: int, length: int, device: torch.device) -> torch.Tensor:
+    """Returns ``h[n] = decayⁿ`` convolved ``order − 1`` times with itself, float64 [length].
+
+    Trailing coefficients below the rounding of float64 are left out. The tensor is cached, because
+    copying it to a GPU makes the host wait, and never freed, because a captured CUDA graph
+    continues to read it.
+    """
+    n = torch.arange(length, dtype=torch.float64, device=device)
     factors = [float(math.comb(i + order - 1, order - 1)) for i in range(length)]
-    return torch.tensor(factors, dtype=torch.float64) * decay**n
+    h = torch.tensor(factors, dtype=torch.float64, device=device) * decay**n
+    return h[: 1 + int((h > 1e-16 * h.max()).nonzero().max())]
 
 
 def filter_signal(signal_TBN: torch.Tensor, decay: float, order: int, length: int) -> torch.Tensor:
     """Returns ``h ∗ signal``, float64 [steps, batch, neurons]."""
     x_TBN, steps = signal_TBN.to(torch.float64), len(signal_TBN)
-    h = impulse_response(decay, order, min(length, steps)).to(x_TBN.device)
-    # Trailing coefficients below the rounding of float64 are left out.
-    h = h[: 1 + int((h > 1e-16 * h.max()).nonzero().max())]
+    h = impulse_response(decay, order, min(length, steps), x_TBN.device)
     y_TBN = torch.zeros_like(x_TBN)
     for n in range(len(h)):
         y_TBN[n:] += h[n] * x_TBN[: steps - n]

@@ -20,7 +20,6 @@ pytestmark = pytest.mark.skipif(
 KERNELS = {
     "run_steps", "run_steps_back", "input_currents", "input_gradient", "weight_gradient_parts",
     "weight_gradient", "filter_difference", "filter_adjoint",
-    "convolve_difference", "convolve_adjoint",
 }  # fmt: skip
 
 MAX_SHARED_BYTES = 64 << 10

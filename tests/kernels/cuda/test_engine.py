@@ -253,12 +253,12 @@ def one_step(parameters: dict[str, torch.Tensor], cuba: SegmentLayer) -> list[to
 @needs_triton
 def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels are not started, as the interpreter reads their arguments."""
-    from netdesc.kernels.cuda import launch, spike_time, synapses
+    from netdesc.kernels.cuda import launch, synapses
 
     parameters = plain_layer(3, steps=5).tensors(engine="cuda")
     cuba = layer_of(parameters, learn=True)
     one_step(parameters, cuba)  # what is generated once may wait
-    for module in (launch, spike_time, synapses):
+    for module in (launch, synapses):
         monkeypatch.setattr(module, "start_programs", lambda *_, **__: None)
     with NoWaiting():
         one_step(parameters, cuba)
@@ -326,12 +326,8 @@ def test_a_step_can_be_captured_and_replayed() -> None:
 @needs_triton
 def test_tensors_of_several_devices_are_refused() -> None:
     """A kernel would use an address of one device on the other."""
-    from netdesc.kernels.cuda import engine
-
     signal, meta = torch.zeros(3, 1, 4, device=GPU), torch.zeros(4, device="meta")
     parameters = [torch.tensor(0.5, device=GPU), *[meta] * 5]
     neurons = make_neurons(CUBA, True, parameters, 4, 1)
     with pytest.raises(ValueError, match="parameter 'current_decay' is on device 'meta'"):
         check_segment(signal, [SegmentLayer(torch.zeros(4, 4, device=GPU), neurons)])
-    with pytest.raises(ValueError, match="the target is on device 'meta'"):
-        engine.spike_time(signal, meta.expand(3, 1, 4), 0.6, 1, 9, True)

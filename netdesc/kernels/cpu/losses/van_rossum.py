@@ -49,7 +49,7 @@ class Filter(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | None:
     """Returns the filter for signals of ``steps`` steps, or None if recurrences are too inexact."""
-    if van_rossum_coefficients.convolved(decay, order, length, steps) is not None:
+    if van_rossum_coefficients.are_inexact(decay, order, length, steps):
         return None
     a, tail = van_rossum_coefficients.recurrence(decay, order, length)
     is_cut = length < steps and tail.any()

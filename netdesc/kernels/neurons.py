@@ -113,6 +113,8 @@ class NeuronsGradients(NamedTuple):
     """The result of a backward pass."""
 
     inputs_TBN: list[Tensor]
+    weights_NN: list[Tensor]
+    """Of neurons that read their own outputs (see ``kernels.recurrence``); empty unless wanted."""
     parameters: list[Tensor]
     """Float32 [neurons], in the order of ``Neurons.learnable``."""
 
@@ -205,13 +207,14 @@ def state_names(neurons: Neurons) -> list[str]:
 def saved_shapes(neurons: Neurons, shape: Sequence[int], engine: str) -> list[tuple[int, ...]]:
     """Returns shapes of the int32 tensors that a forward pass saves for the backward pass.
 
-    ``shape`` is [steps, batch, neurons]. The reference saves each input in state units. The other
-    engines save one tensor of ``Forward.stored``: CUDA as [slots, steps, batch, neurons], the CPU
-    as [batch, vectors of 32 neurons, steps, slots, 32], seen as one axis.
+    ``shape`` is [steps, batch, neurons]. The reference, which also computes the backward pass of
+    recurrent neurons on CUDA, saves each input in state units. The other engines save one tensor of
+    ``Forward.stored``: CUDA as [slots, steps, batch, neurons], the CPU as [batch, vectors of 32
+    neurons, steps, slots, 32], seen as one axis.
     """
     steps, batch, count = shape
     slots = len(neurons.program.forward.stored)
-    if engine == "reference":
+    if engine == "reference" or (engine == "cuda" and neurons.is_recurrent):
         return [(steps, batch, count)] * len(neurons.program.inputs)
     if engine == "cuda":
         return [(slots, steps, batch, count)]

@@ -4,7 +4,7 @@ An engine has two functions::
 
     recurrent(inputs_TBN, weights_NN, neurons, states, keep) -> NeuronsOutput
     recurrent_backward(grad_out_TBN, before_TBN, weights_NN, neurons, saved, want_weights)
-        -> RecurrentGradients
+        -> NeuronsGradients
 
 They are ``neurons`` and ``neurons_backward`` (see ``kernels.neurons``) with weights, a float32
 matrix [neurons, neurons] for each input of the program. In step t, this input is
@@ -16,24 +16,13 @@ last step, also if there is no delay. ``before_TBN`` is ``s[t - 1]`` of all step
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_weight
 from netdesc.kernels.fixed_point import STATE_UNIT
-from netdesc.kernels.neurons import Neurons, saved_shapes
-
-
-class RecurrentGradients(NamedTuple):
-    """The result of a backward pass."""
-
-    inputs_TBN: list[Tensor]
-    weights_NN: list[Tensor]
-    """Empty unless they are wanted."""
-    parameters: list[Tensor]
-    """As in ``NeuronsGradients``."""
+from netdesc.kernels.neurons import Neurons
 
 
 def check_weights(weights_NN: Sequence[Tensor], neurons: Neurons, input_TBN: Tensor) -> None:
@@ -76,10 +65,3 @@ def arrivals(
 def to_values(output: Tensor, is_graded: bool) -> Tensor:
     """Converts the output of the last step, as it stands in ``states``, to float32."""
     return output.to(torch.float32) / (STATE_UNIT if is_graded else 1)
-
-
-def recurrent_saved_shapes(
-    neurons: Neurons, shape: Sequence[int], engine: str
-) -> list[tuple[int, ...]]:
-    """Returns ``saved_shapes``. On CUDA, too, the reference goes backward."""
-    return saved_shapes(neurons, shape, "cpu" if engine == "cpu" else "reference")

@@ -323,11 +323,9 @@ class Neurons(nn.Module):
         needs_gradient = any(each.requires_grad for each in used)
         keep = not states and torch.is_grad_enabled() and needs_gradient
         inputs, weights, text = list(inputs_TBN), list(recurrent_NN), equations.text
-        others = parameters, list(states), text, delay, learn, keep
-        if weights:
-            out_TBN, notes, after, _ = operators.recurrent(inputs, weights, *others)
-        else:
-            out_TBN, notes, after, _ = operators.neurons(inputs, *others)
+        out_TBN, notes, after, _ = operators.neurons(
+            inputs, weights, parameters, list(states), text, delay, learn, keep
+        )
         if self.recorder is not None:
             neurons = make_neurons(text, False, parameters, out_TBN.shape[2], delay)
             if weights:

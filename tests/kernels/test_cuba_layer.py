@@ -109,7 +109,7 @@ def test_any_float_as_an_input(rows, decay, delay):
     for engine in ENGINES:
         with use_engine(engine):
             out, notes, *_ = operators.neurons(
-                [torch.from_numpy(z)], parameters, [], CUBA, delay, False, False
+                [torch.from_numpy(z)], [], parameters, [], CUBA, delay, False, False
             )
         np.testing.assert_array_equal(out.numpy(), exact.out)
         assert notes.tolist()[:2] == [np.abs(exact.u).max(), np.abs(exact.v).max()]

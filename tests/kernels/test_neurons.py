@@ -130,9 +130,11 @@ def small_case(**changes: object) -> dict[str, object]:
     """Arguments of the operator for CUBA neurons, all right but for ``changes``."""
     inputs = [torch.zeros(4, 2, 3)]
     parameters = [torch.tensor(0.5) for _ in range(6)]
-    names = ("inputs_TBN", "parameters", "states", "definition", "delay", "learn", "keep")
-    values = (inputs, parameters, [], CUBA.to_text(), 1, True, True)
-    return dict(zip(names, values, strict=True)) | changes
+    arguments: dict[str, object] = {
+        "inputs_TBN": inputs, "weights_NN": [], "parameters": parameters, "states": [],
+        "definition": CUBA.to_text(), "delay": 1, "learn": True, "keep": True,
+    }  # fmt: skip
+    return arguments | changes
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_a_compiled_call_computes_the_same(name: str, learn: bool) -> None:
     parameters[0].requires_grad_(learn)
 
     def step(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        arguments = (list(inputs), parameters, [], text, 1, learn, True)
+        arguments = (list(inputs), [], parameters, [], text, 1, learn, True)
         out_TBN, notes, *_ = operators.neurons(*arguments)
         return out_TBN, notes
 

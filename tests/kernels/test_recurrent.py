@@ -1,4 +1,4 @@
-"""The operator ``recurrent``, on every engine, against the operator ``neurons``.
+"""Neurons that read their own outputs, on every engine, against neurons that do not.
 
 In each step, what arrives depends only on outputs of steps before. So outputs, and what arrives
 together with them, are right if neurons without recurrence give the same outputs for the same
@@ -131,7 +131,6 @@ def test_a_linear_loop_has_the_gradient_of_its_matrix(engine: str) -> None:
 @pytest.mark.parametrize(
     ("weights", "named"),
     [
-        ([], "x"),
         ([torch.zeros(3, 2)], "do not fit"),
         ([torch.zeros(2, 3)], r"\[3, 3\]"),
         ([torch.zeros(3, 3).double()], "float64"),

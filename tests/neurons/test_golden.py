@@ -114,7 +114,9 @@ def test_gradients_of_inputs(name):
         for input_TN in case.inputs_TN
     ]
     with use_engine("reference"):
-        run = operators.neurons(inputs_TBN, parameters, [], definition.to_text(), 0, False, True)
+        run = operators.neurons(
+            inputs_TBN, [], parameters, [], definition.to_text(), 0, False, True
+        )
         run[0].backward(torch.tensor(case.arrays["output_gradient"])[:, None])
     # slayer adds 0.01/4096 to the threshold of cuba, in the surrogate, too.
     tolerance = 3e-5 if name.startswith(("cuba", "lif")) else 3e-6

@@ -113,7 +113,7 @@ class NeuronCase:
         text = self.definition.to_text()
         with use_engine(engine):
             return operators.neurons(
-                inputs, self.parameters, states or [], text, self.delay, True, keep
+                inputs, [], self.parameters, states or [], text, self.delay, True, keep
             )
 
     def gradients(self, grad_out_TBN: Tensor, engine: str = "reference") -> dict[str, Tensor]:

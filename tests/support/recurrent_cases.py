@@ -1,4 +1,4 @@
-"""Random runs of the operator ``recurrent``."""
+"""Random runs of the operator ``neurons`` with recurrent weights."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RecurrentCase:
         inputs = [each[steps] for each in case.inputs_TBN]
         arguments = list(states), case.definition.to_text(), case.delay, True, keep
         with use_engine(self.engine):
-            return operators.recurrent(inputs, self.weights_NN, case.parameters, *arguments)
+            return operators.neurons(inputs, self.weights_NN, case.parameters, *arguments)
 
     def without_loop(self) -> NeuronCase:
         """Returns a run without recurrence, in which the same numbers arrive at the neurons."""

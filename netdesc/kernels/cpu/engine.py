@@ -16,10 +16,15 @@ from netdesc.kernels.cpu.neurons import neurons, neurons_backward
 from netdesc.kernels.cpu.recurrent import recurrent, recurrent_backward
 from netdesc.kernels.cpu.runtime.memory_pool import array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.segment import segment, segment_backward, source_for_backward, source_of
+from netdesc.kernels.cpu.segment import (
+    segment,
+    segment_backward,
+    source_for_backward,
+    source_of,
+    weight_gradient,
+)
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
-from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
 
 __all__ = [
     "convolution",
@@ -60,10 +65,7 @@ def linear_backward(
     (steps, batch, _), inputs = grad_z_TBO.shape, weight_OI.shape[1]
     grad_z, weight = array_of(grad_z_TBO), array_of(weight_OI)
     source = source_for_backward(packed, signal_TBI, (steps, batch, inputs))
-    if isinstance(source, Events):
-        grad_weight = weight_gradient_by_events(grad_z, source, weight)
-    else:
-        grad_weight = matmul(as_rows(grad_z).T, source)
+    grad_weight = weight_gradient(grad_z, source, weight)
     grad_input = np.empty(0, np.float32)
     if want_input:
         grad_input = matmul(as_rows(grad_z), weight).reshape(steps, batch, inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -55,16 +55,27 @@ def neurons(
     inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
 ) -> NeuronsOutput:
     """See ``kernels.neurons``."""
+    return run_neurons(forward_from_current, inputs_TBN, neurons, states, keep)
+
+
+def run_neurons(
+    forward: Callable[..., ForwardResult],
+    inputs_TBN: Sequence[Tensor],
+    neurons: Neurons,
+    states: Sequence[Tensor],
+    keep: bool,
+) -> NeuronsOutput:
+    """Runs neurons with a function of ``layer_forward``, which gets these arguments as arrays."""
     inputs = [array_of(each) for each in inputs_TBN]
     shape = inputs[0].shape
     out, memory = float_output(shape), StateMemory()
     if states:
-        memory = memory_of(states, (len(neurons.program.states) + 2, *shape[1:]))
-    result = forward_from_current(inputs, layer_of(neurons), out, keep, memory)
+        memory = _memory_of(states, (len(neurons.program.states) + 2, *shape[1:]))
+    result = forward(inputs, layer_of(neurons), out, keep, memory)
     return NeuronsOutput(
         torch.from_numpy(out.values.reshape(shape)),
         notes_of(result, PRODUCT),
-        [torch.from_numpy(each) for each in memory.final[: len(state_names(neurons))]],
+        tensors_of(memory.final[: len(state_names(neurons))]),
         [torch.from_numpy(result.stored)] if keep else [],
     )
 
@@ -74,7 +85,7 @@ def notes_of(result: ForwardResult, path: int) -> Tensor:
     return torch.from_numpy(np.array([*result.extents.tolist(), path, result.nonzero]))
 
 
-def memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
+def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
     """Returns memory [states + 2, batch, neurons] that begins with ``states``, then zeros."""
     initial = np.zeros(shape, np.int32)
     for slot, state in enumerate(states):
@@ -91,9 +102,11 @@ def neurons_backward(
     inputs, parameters = backward_to_current(
         upstream_of(grad_out_TBN), layer_of(neurons), saved[0].numpy(), (steps, batch, count)
     )
-    return NeuronsGradients(
-        [torch.from_numpy(each) for each in inputs], [torch.from_numpy(each) for each in parameters]
-    )
+    return NeuronsGradients(tensors_of(inputs), [], tensors_of(parameters))
+
+
+def tensors_of(arrays: Iterable[np.ndarray]) -> list[Tensor]:
+    return [torch.from_numpy(each) for each in arrays]
 
 
 def upstream_of(grad_TBN: Tensor) -> Upstream:

@@ -175,8 +175,8 @@ def _weights_of(layer: LayerNeurons) -> list[np.ndarray]:
 def _forward_with_feedback(definition: str, learn: bool) -> None:
     layer = _layer(definition, learn)
     inputs = [np.ones(_OUT, np.float32) for _ in layer.program.inputs]
-    states = StateMemory()
-    forward_with_feedback(inputs, _weights_of(layer), layer, float_output(_OUT), True, states)
+    states, weights = StateMemory(), _weights_of(layer)
+    forward_with_feedback(inputs, layer, float_output(_OUT), True, states, weights)
 
 
 def _backward_with_feedback(definition: str, learn: bool) -> None:

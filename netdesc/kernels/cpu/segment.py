@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu.gemm.gemm import matmul
-from netdesc.kernels.cpu.neurons import layer_of, notes_of, upstream_of
+from netdesc.kernels.cpu.neurons import layer_of, notes_of, tensors_of, upstream_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, new_packed, pack, unpack
+from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
 from netdesc.kernels.cpu.synapses.weights import HALF_LIMITS, WeightMemory, on_grid, stop_at_clamped
 from netdesc.kernels.cpu.walk.layer_backward import (
     Gradients,
@@ -79,6 +80,13 @@ def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape)
     return as_rows(array_of(signal_TBI))
 
 
+def weight_gradient(grad_z_TBN: np.ndarray, source: Source, weight_OI: np.ndarray) -> np.ndarray:
+    """Returns the gradient of real weights that read ``source``."""
+    if isinstance(source, Events):
+        return weight_gradient_by_events(grad_z_TBN, source, weight_OI)
+    return matmul(as_rows(grad_z_TBN).T, source)
+
+
 @on_threads
 def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
     """See ``operators.segment``."""
@@ -106,8 +114,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
                 mark_as_events(packed, result.nonzero)
             source = _source_from_packed(packed, shape)
             saved_tensors.append(packed)
-    saved = [torch.from_numpy(each) for each in saved_tensors] if keep else []
-    return SegmentOutput(torch.from_numpy(values), notes, saved)
+    return SegmentOutput(torch.from_numpy(values), notes, tensors_of(saved_tensors) if keep else [])
 
 
 def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
@@ -157,8 +164,8 @@ def segment_backward(
     by_layer.reverse()
     return SegmentGradients(
         torch.from_numpy(grad_rows),
-        [torch.from_numpy(each.grad_OI) for each in by_layer],
-        [torch.from_numpy(grad_N) for each in by_layer for grad_N in each.parameters_PN],
+        tensors_of(each.grad_OI for each in by_layer),
+        tensors_of(grad_N for each in by_layer for grad_N in each.parameters_PN),
     )
 
 

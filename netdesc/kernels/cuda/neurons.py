@@ -95,7 +95,7 @@ def neurons_backward(
         DELAY=neurons.delay,
         STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
-    return NeuronsGradients(grad_inputs, [*grad_LBN.sum(1)] if learnable else [])
+    return NeuronsGradients(grad_inputs, [], [*grad_LBN.sum(1)] if learnable else [])
 
 
 def _pointers(neurons: Neurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:

@@ -9,7 +9,6 @@ explains the statistics ``notes``.
 from netdesc.kernels.operators.convolution import convolution
 from netdesc.kernels.operators.labels import class_labels
 from netdesc.kernels.operators.neurons import neurons
-from netdesc.kernels.operators.recurrent import recurrent
 from netdesc.kernels.operators.segment import segment
 from netdesc.kernels.operators.spike_time import spike_time
 from netdesc.kernels.operators.synapses import linear, quantize_weight
@@ -20,7 +19,6 @@ __all__ = [
     "linear",
     "neurons",
     "quantize_weight",
-    "recurrent",
     "segment",
     "spike_time",
 ]

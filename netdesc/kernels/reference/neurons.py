@@ -282,13 +282,12 @@ def neurons_backward(
     grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor]
 ) -> NeuronsGradients:
     """Runs the neurons again in double precision, and returns the gradients of torch's autograd."""
-    inputs_TBN, _, parameters = differentiate(grad_out_TBN, neurons, saved, [])
-    return NeuronsGradients(inputs_TBN, parameters)
+    return differentiate(grad_out_TBN, neurons, saved, [])
 
 
 def differentiate(
     grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor], weights_NN: Sequence[Tensor]
-) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+) -> NeuronsGradients:
     """Returns gradients of inputs, of recurrent weights, and of learnable parameters.
 
     ``saved`` are the inputs on the grid, with what came from the recurrent weights, if any.
@@ -335,7 +334,9 @@ def differentiate(
         GRADIENT_SIGNS[kinds[place]] * grad_N
         for place, grad_N in zip(neurons.learnable, found, strict=True)
     ]
-    return floats[: len(inputs)], floats[len(inputs) : len(inputs) + len(weights)], signed
+    return NeuronsGradients(
+        floats[: len(inputs)], floats[len(inputs) : len(inputs) + len(weights)], signed
+    )
 
 
 @contextlib.contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from netdesc.kernels.neurons import Neurons, NeuronsOutput
+from netdesc.kernels.neurons import Neurons, NeuronsGradients, NeuronsOutput
 from netdesc.kernels.parameter_grid import truncate
-from netdesc.kernels.recurrence import RecurrentGradients, to_values
+from netdesc.kernels.recurrence import to_values
 from netdesc.kernels.reference.neurons import differentiate, neurons
 
 Run = Callable[[Sequence[Tensor], Neurons, Sequence[Tensor], bool], NeuronsOutput]
@@ -57,15 +58,7 @@ def recurrent_by_steps(
     )
 
 
-def recurrent(
-    inputs_TBN: Sequence[Tensor],
-    weights_NN: Sequence[Tensor],
-    layer: Neurons,
-    states: Sequence[Tensor],
-    keep: bool,
-) -> NeuronsOutput:
-    """See ``kernels.recurrence``."""
-    return recurrent_by_steps(neurons, inputs_TBN, weights_NN, layer, states, keep)
+recurrent = functools.partial(recurrent_by_steps, neurons)
 
 
 def recurrent_backward(
@@ -75,7 +68,7 @@ def recurrent_backward(
     layer: Neurons,
     saved: Sequence[Tensor],
     want_weights: bool,
-) -> RecurrentGradients:
+) -> NeuronsGradients:
     """See ``kernels.recurrence``."""
-    inputs_TBN, weights, parameters = differentiate(grad_out_TBN, layer, saved, weights_NN)
-    return RecurrentGradients(inputs_TBN, weights if want_weights else [], parameters)
+    gradients = differentiate(grad_out_TBN, layer, saved, weights_NN)
+    return gradients if want_weights else gradients._replace(weights_NN=[])

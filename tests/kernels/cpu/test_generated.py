@@ -36,7 +36,7 @@ import torch
 from netdesc.kernels import operators
 
 values = [torch.tensor(0.5)] * len(program.parameters)
-arguments = [torch.ones(5, 1, 2)], values, [], definition.to_text(), 0, False, False
+arguments = [torch.ones(5, 1, 2)], [], values, [], definition.to_text(), 0, False, False
 print(operators.neurons(*arguments)[0])
 """
 """Compiles one of the modules."""

@@ -193,7 +193,8 @@ def test_opcheck_accepts_the_operators() -> None:
             tensors["spikes"], [tensors["weight"]], parameters, CUBA, [1, 1], True
         ),
         "neurons": (
-            [tensors["spikes"]] * 2, [tensors["voltage_decay"]] * 5, [], RF.to_text(), 1, True, True
+            [tensors["spikes"]] * 2, [], [tensors["voltage_decay"]] * 5, [], RF.to_text(), 1, True,
+            True,
         ),
         "spike_time": (tensors["spikes"], torch.zeros_like(tensors["spikes"]), 0.6, 2, 100, True),
     }  # fmt: skip

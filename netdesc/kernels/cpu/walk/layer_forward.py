@@ -112,11 +112,11 @@ def forward_from_current(
 
 def forward_with_feedback(
     inputs_TBN: Sequence[np.ndarray],
-    weights_NN: Sequence[np.ndarray],
     neurons: LayerNeurons,
     out: Output,
     keep: bool,
     states: StateMemory,
+    weights_NN: Sequence[np.ndarray],
 ) -> ForwardResult:
     """Computes ``forward_from_current`` of neurons that read their own outputs of the step before.
 

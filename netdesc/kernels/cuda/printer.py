@@ -16,12 +16,19 @@ lines, so that equal programs give the same text in every process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-from netdesc.kernels.printing import invariants_read, value_of, values_in_order, write_tuple
+from netdesc.kernels.printing import (
+    TEXTS,
+    Leaf,
+    Lines,
+    invariants_read,
+    write_function,
+    write_tuple,
+)
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import Expression, constant, where
-from netdesc.neurons.operations import BOOL, GRID, REAL, STATE_UNIT
+from netdesc.neurons.operations import GRID, REAL, STATE_UNIT
 from netdesc.neurons.program import Program
 
 _IMPORTS = """\
@@ -35,8 +42,7 @@ from netdesc.kernels.cuda.steps import (
 """
 
 _TEXTS = {
-    "add": "{} + {}",
-    "subtract": "{} - {}",
+    **TEXTS,
     "negate": "-{}",
     "absolute": "tl.abs({})",
     # In a tie, and for NaN, the second. The compiler knows that these are minimum and maximum.
@@ -45,24 +51,9 @@ _TEXTS = {
     "where": "tl.where({}, {}, {})",
     "times": "multiply_share({}, {})",
     "scale": "{} * {value}",
-    "saturate": "saturate({})",
-    "rest": f"{STATE_UNIT} - {{}}",
-    "multiply": "{} * {}",
-    "divide": "{} / {}",
-    "fall": "fall({})",
     "to_real": f"{{}}.to(tl.float32) * {1 / STATE_UNIT!r}",
-    "greater": "{} > {}",
-    "greater_equal": "{} >= {}",
-    "less": "{} < {}",
-    "less_equal": "{} <= {}",
-    "and": "{} & {}",
-    "or": "{} | {}",
-    "unless_first": "tl.where(not_first, {}, 0)",
+    "unless_first": "tl.where(not_first, {0}, tl.zeros_like({0}))",
 }
-"""Operation -> its text, whose arguments are names. ``with_gradient`` is its first argument."""
-
-_CONDITION_TEXTS = {"unless_first": "not_first & {}"}
-"""The texts of conditions, where they differ."""
 
 _LOADS: dict[ParameterKind, str] = {
     "decay": "load_decay({at})",
@@ -72,15 +63,6 @@ _LOADS: dict[ParameterKind, str] = {
     "real": "load_real({at})",
 }
 """Kind of a parameter -> the text that loads it and rounds it to the grid."""
-
-_LEAVES = {
-    "stored": "stored[{}]",
-    "stored_before": "stored_before[{}]",
-    "carry": "carries[{}]",
-    "output_gradient": "grad_out",
-    "fired_before": "(fired != 0)",
-}
-"""Leaf of a step -> its text. States and inputs have names instead of numbers."""
 
 Roots = Sequence[Sequence[Expression] | Expression]
 """What a function returns: values, and tuples of values."""
@@ -114,44 +96,6 @@ def print_program(program: Program, state_unit: int) -> str:
     )
 
 
-class _Lines:
-    """The lines of a function, and the names of its values."""
-
-    def __init__(self, names: dict[Expression, str]) -> None:
-        self._names = names
-        self.lines: list[str] = []
-
-    def compute(self, order: Iterable[Expression], leaf: Callable[[Expression], str]) -> None:
-        """Adds lines for values whose arguments come before them. ``leaf`` names the leaves."""
-        for a in order:
-            if a.arguments:
-                arguments = [self[each] for each in a.arguments]
-                self._names[a] = self.add(_text(a).format(*arguments, value=a.value))
-            else:
-                self._names[a] = leaf(a)
-
-    def add(self, text: str) -> str:
-        """Adds a line that computes ``text``, and returns the name of the value."""
-        name = f"e{len(self.lines)}"
-        self.lines.append(f"{name} = {text}")
-        return name
-
-    def __getitem__(self, a: Expression) -> str:
-        return self._names[value_of(a)]
-
-    def result(self, roots: Roots) -> str:
-        """Returns the text of all values of ``roots``."""
-        return write_tuple(
-            self[root] if isinstance(root, Expression) else write_tuple(self[each] for each in root)
-            for root in roots
-        )
-
-
-def _text(a: Expression) -> str:
-    texts = _CONDITION_TEXTS if a.type is BOOL and a.operation in _CONDITION_TEXTS else _TEXTS
-    return texts[a.operation]
-
-
 def _functions(
     program: Program, state_unit: int, suffix: str, arguments: str, roots: Roots
 ) -> list[str]:
@@ -160,34 +104,40 @@ def _functions(
     fixed = invariants_read(flat)
     names = list(program.parameters)
 
-    prepare = _Lines({})
+    def fill(a: Expression) -> str:
+        kind = "tl.float32" if a.type is REAL else "tl.int32"
+        return prepare.add(f"fill({a.value!r}, {kind}, neuron)")
 
     def load(a: Expression) -> str:
-        if a.operation == "constant":
-            kind = "tl.float32" if a.type is REAL else "tl.int32"
-            return prepare.add(f"fill({a.value!r}, {kind}, neuron)")
         place = names.index(str(a.value))
         at = f"parameters[{place}] + neuron * strides[{place}]"
         text = _LOADS[program.parameters[str(a.value)]]
         return prepare.add(text.format(at=at, unit=state_unit))
 
-    prepare.compute(values_in_order(fixed), load)
-    places = {"state": program.states, "input": program.inputs}
-
-    def leaf(a: Expression) -> str:
-        if a.operation in places:
-            return f"{a.operation}s[{places[a.operation].index(str(a.value))}]"
-        return _LEAVES[a.operation].format(a.value)
-
-    step = _Lines({a: f"fixed[{place}]" for place, a in enumerate(fixed)})
-    step.compute((a for a in values_in_order(flat) if not a.is_invariant), leaf)
+    prepare = Lines({}, _TEXTS, {"constant": fill, "parameter": load})
+    leaves: Mapping[str, Leaf] = {
+        "state": lambda a: f"states[{program.states.index(str(a.value))}]",
+        "input": lambda a: f"inputs[{program.inputs.index(str(a.value))}]",
+        "fired_before": lambda _: "(fired != 0)",
+        "stored": lambda a: f"stored[{a.value}]",
+        "stored_before": lambda a: f"stored_before[{a.value}]",
+        "carry": lambda a: f"carries[{a.value}]",
+        "output_gradient": lambda _: "grad_out",
+    }
+    step = Lines({a: f"fixed[{place}]" for place, a in enumerate(fixed)}, _TEXTS, leaves)
     return [
         _function(f"prepare{suffix}", "parameters, strides, neuron", prepare, fixed),
         _function(f"step{suffix}", f"fixed, {arguments}", step, roots),
     ]
 
 
-def _function(name: str, arguments: str, body: _Lines, roots: Roots) -> str:
-    lines = [*body.lines, f"return {body.result(roots)}"]
-    head = f"\n\n@triton.jit\ndef {name}({arguments}):\n"
-    return head + "".join(f"    {each}\n" for each in lines)
+def _function(name: str, arguments: str, printed: Lines, roots: Roots) -> str:
+    """Returns the source of a function that returns ``roots``, which it has to compute."""
+    results = [
+        printed.compute([root])[0]
+        if isinstance(root, Expression)
+        else write_tuple(printed.compute(root))
+        for root in roots
+    ]
+    lines = [*printed.lines, f"return {write_tuple(results)}"]
+    return write_function("triton.jit", name, arguments, lines)

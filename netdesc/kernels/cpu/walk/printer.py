@@ -7,18 +7,19 @@ the same text in every process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 from netdesc.kernels.printing import (
-    argument_values,
+    TEXTS,
+    Leaf,
+    Lines,
     invariants_read,
     value_of,
-    values_in_order,
+    write_function,
     write_tuple,
 )
 from netdesc.neurons.expressions import Expression
-from netdesc.neurons.operations import BOOL, COMPARISONS, REAL, STATE_UNIT
+from netdesc.neurons.operations import BOOL, REAL, STATE_UNIT
 from netdesc.neurons.program import Backward, Forward, Program
 
 _IMPORTS = """\
@@ -31,11 +32,8 @@ from netdesc.kernels.cpu.runtime.state_arithmetic import (
 
 """
 
-_SIGNS = dict(zip(COMPARISONS, (">", ">=", "<", "<="), strict=True))
-
 _FAR_TEXTS = {
-    "add": "{} + {}",
-    "subtract": "{} - {}",
+    **TEXTS,
     "negate": "zeros_like({0}) - {0}",
     "absolute": "magnitude({})",
     "minimum": "minimum({}, {})",
@@ -43,18 +41,10 @@ _FAR_TEXTS = {
     "where": "where({}, {}, {})",
     "times": "decay_state({}, {})",
     "scale": "{} * broadcast(np.int32({value}))",
-    "saturate": "saturate({})",
     "rest": f"broadcast(np.int32({STATE_UNIT})) - {{}}",
-    "multiply": "{} * {}",
-    "divide": "{} / {}",
-    "fall": "fall({})",
     "to_real": f"as_floats({{}}) * broadcast(np.float32({1 / STATE_UNIT!r}))",
-    "and": "{} & {}",
-    "or": "{} | {}",
     "unless_first": "zeros_like({0}) if is_first else {0}",
-    **{name: f"{{}} {sign} {{}}" for name, sign in _SIGNS.items()},
 }
-"""Operation -> its text, whose arguments are names. ``with_gradient`` is its first argument."""
 
 _NEAR_TEXTS = {**_FAR_TEXTS, "times": "decay_near({}, {})", "saturate": "{}"}
 """The texts for states and products that are within the near limit."""
@@ -69,36 +59,6 @@ def _literal(constant: Expression) -> str:
     return f"broadcast({number}({constant.value!r}))"
 
 
-@dataclass
-class _Lines:
-    """Lines of a function, each of which computes a value."""
-
-    names: dict[Expression, str]
-    """The names of known values."""
-    texts: Mapping[str, str] = field(default_factory=lambda: _FAR_TEXTS)
-    lines: list[str] = field(default_factory=list[str])
-
-    def compute(self, roots: Iterable[Expression]) -> list[str]:
-        """Adds lines that compute ``roots`` from known values; returns the names of ``roots``."""
-        roots = list(roots)
-        for each in values_in_order(roots, self.names):
-            self.names[each] = self._name(each)
-        return [self.names[value_of(root)] for root in roots]
-
-    def _name(self, each: Expression) -> str:
-        if each.operation == "constant":
-            return _literal(each)
-        arguments = [self.names[argument] for argument in argument_values(each)]
-        text = self.texts[each.operation].format(*arguments, value=each.value)
-        return text if text in arguments else self.add(text)
-
-    def add(self, text: str) -> str:
-        """Adds a line that computes a text, and returns the name of its value."""
-        name = f"e{len(self.lines)}"
-        self.lines.append(f"{name} = {text}")
-        return name
-
-
 def _unpack(prefix: str, count: int, source: str) -> list[str]:
     """Returns the line that names the vectors of a tuple; none if the tuple is empty."""
     return [f"{write_tuple(_numbered(prefix, count))} = {source}"] if count else []
@@ -108,22 +68,6 @@ def _numbered(prefix: str, count: int) -> list[str]:
     return [f"{prefix}{number}" for number in range(count)]
 
 
-def _function(name: str, arguments: str, lines: Iterable[str]) -> str:
-    body = "".join(f"    {line}\n" for line in lines)
-    return f"\n\n@step_function\ndef {name}({arguments}):\n{body}"
-
-
-def _name_leaves(
-    roots: Iterable[Expression], namers: Mapping[str, Callable[[Expression], str]]
-) -> dict[Expression, str]:
-    """Returns the names of the leaves below ``roots`` whose operation is among ``namers``."""
-    return {
-        each: namers[each.operation](each)
-        for each in values_in_order(roots)
-        if each.operation in namers
-    }
-
-
 def _constants(program: Program, roots: list[Expression]) -> tuple[str, dict[Expression, str]]:
     """Returns the text of ``constants_of``, and the names of its results in a step.
 
@@ -131,14 +75,17 @@ def _constants(program: Program, roots: list[Expression]) -> tuple[str, dict[Exp
     """
     shared = [each for each in invariants_read(roots) if each.operation != "constant"]
     places = {name: at for at, name in enumerate(program.parameters)}
-    names = _name_leaves(shared, {"parameter": lambda each: f"parameter_{each.value}"})
-    loads = [
-        f"{name} = load(parameters[{places[str(leaf.value)]}], first, count)"
-        for leaf, name in names.items()
-    ]
-    printed = _Lines(names)
+    loads: dict[str, str] = {}
+
+    def load(each: Expression) -> str:
+        name = f"parameter_{each.value}"
+        loads[name] = f"{name} = load(parameters[{places[str(each.value)]}], first, count)"
+        return name
+
+    printed = Lines({}, _FAR_TEXTS, {"constant": _literal, "parameter": load})
     result = f"return {write_tuple(printed.compute(shared))}"
-    text = _function("constants_of", "parameters, first, count", [*loads, *printed.lines, result])
+    lines = [*loads.values(), *printed.lines, result]
+    text = write_function("step_function", "constants_of", "parameters, first, count", lines)
     return text, dict(zip(shared, _numbered("k", len(shared)), strict=True))
 
 
@@ -167,7 +114,8 @@ def forward_source(program: Program, unit_bits: int) -> str:
 def _to_states(inputs: int, unit_bits: int) -> str:
     unit = f"broadcast(np.float32({2.0**unit_bits!r}))"
     states = write_tuple(f"scale_to_state({name}, {unit})" for name in _numbered("x", inputs))
-    return _function("to_states", "values", [*_unpack("x", inputs, "values"), f"return {states}"])
+    lines = [*_unpack("x", inputs, "values"), f"return {states}"]
+    return write_function("step_function", "to_states", "values", lines)
 
 
 def _to_values(is_graded: bool) -> str:
@@ -175,7 +123,8 @@ def _to_values(is_graded: bool) -> str:
         "where(output != zeros_like(output), broadcast(np.float32(1)), broadcast(np.float32(0)))"
     )
     graded = f"as_floats(output) * broadcast(np.float32({2.0**-_OUTPUT_BITS!r}))"
-    return _function("to_values", "output", [f"return {graded if is_graded else spikes}"])
+    lines = [f"return {graded if is_graded else spikes}"]
+    return write_function("step_function", "to_values", "output", lines)
 
 
 class _ForwardStep:
@@ -199,15 +148,13 @@ class _ForwardStep:
         states, inputs, extents = (
             len(program.states), len(program.inputs), len(program.states) + len(self.watched)
         )  # fmt: skip
-        leaves = _name_leaves(
-            self.roots,
-            {
-                "input": lambda each: f"x{program.inputs.index(str(each.value))}",
-                "state": lambda each: f"s{program.states.index(str(each.value))}",
-                "fired_before": lambda _: "has_fired",
-            },
-        )
-        printed = _Lines({**known, **leaves}, texts)
+        leaves: Mapping[str, Leaf] = {
+            "constant": _literal,
+            "input": lambda each: f"x{program.inputs.index(str(each.value))}",
+            "state": lambda each: f"s{program.states.index(str(each.value))}",
+            "fired_before": lambda _: "has_fired",
+        }
+        printed = Lines(known, texts, leaves)
         sizes = printed.compute(self._before_reset)
         if texts is _NEAR_TEXTS:
             sizes += printed.compute(self.watched)
@@ -225,9 +172,9 @@ class _ForwardStep:
             *printed.lines,
             f"return {', '.join(results)}",
         ]
-        return _function(name, "constants, arrived, states, extents", lines)
+        return write_function("step_function", name, "constants, arrived, states, extents", lines)
 
-    def _emit(self, printed: _Lines) -> tuple[str, str]:
+    def _emit(self, printed: Lines) -> tuple[str, str]:
         """Returns the texts of ``fired`` and of the output."""
         spike, output = self._forward.spike, self._forward.output
         zeros = f"zeros_like(s{len(self._program.states)})"
@@ -247,7 +194,7 @@ def _enlarged_by_reset(program: Program) -> Iterator[Expression]:
     forward = program.forward
     for name in program.states:
         after, before = value_of(forward.after[name]), value_of(forward.before_reset[name])
-        branches = argument_values(after)[1:] if after.operation == "where" else (after,)
+        branches = [*map(value_of, after.arguments)][1:] if after.operation == "where" else (after,)
         if not all(each is before or _is_near(each, program.near_limit) for each in branches):
             yield after
 
@@ -284,16 +231,14 @@ def _backward_roots(backward: Backward, inputs: tuple[str, ...]) -> _Roots:
 
 
 def _adjoint(forward: Forward, roots: _Roots, known: Mapping[Expression, str]) -> str:
-    leaves = _name_leaves(
-        [each for part in roots for each in part],
-        {
-            "stored": lambda each: f"n{each.value}",
-            "stored_before": lambda each: f"b{each.value}",
-            "carry": lambda each: f"c{each.value}",
-            "output_gradient": lambda _: "gradient",
-        },
-    )
-    printed = _Lines({**known, **leaves})
+    leaves: Mapping[str, Leaf] = {
+        "constant": _literal,
+        "stored": lambda each: f"n{each.value}",
+        "stored_before": lambda each: f"b{each.value}",
+        "carry": lambda each: f"c{each.value}",
+        "output_gradient": lambda _: "gradient",
+    }
+    printed = Lines(known, _FAR_TEXTS, leaves)
     inputs, carries, parameters = map(printed.compute, roots)
     results = [
         write_tuple(inputs),
@@ -310,4 +255,4 @@ def _adjoint(forward: Forward, roots: _Roots, known: Mapping[Expression, str]) -
         f"return {', '.join(results)}",
     ]
     arguments = "constants, stored_now, stored_before, is_first, gradient, carries, sums"
-    return _function("adjoint", arguments, lines)
+    return write_function("step_function", "adjoint", arguments, lines)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -32,8 +31,45 @@ def lane_mask(builder: Any, count: Any) -> Any:
     return builder.bitcast(builder.trunc(builder.not_(above), _INT32), Bits.vector)
 
 
-def masked_load(builder: Any, pointer: Any, align: int, mask: Any) -> Any:
-    """Loads the lanes whose bit is set in ``mask``; the other lanes are 0."""
+def build_loads(builder: Any, places: list[tuple[Any, int]], count: Any) -> list[Any]:
+    """Builds code that loads ``count`` elements at each of the places; other lanes are 0.
+
+    A place is a result of ``vector_at``.
+    """
+    is_whole = builder.icmp_signed("==", count, ir.Constant(count.type, LANES))
+    with builder.if_else(is_whole) as (whole, part):
+        with whole:
+            all_lanes = [builder.load(pointer, align=align) for pointer, align in places]
+            whole_end = builder.block
+        with part:
+            mask = lane_mask(builder, count)
+            some_lanes = [_masked_load(builder, *each, mask) for each in places]
+            part_end = builder.block
+    loaded = list[Any]()
+    for all_of_one, some_of_one in zip(all_lanes, some_lanes, strict=True):
+        either = builder.phi(all_of_one.type)
+        either.add_incoming(all_of_one, whole_end)
+        either.add_incoming(some_of_one, part_end)
+        loaded.append(either)
+    return loaded
+
+
+def build_stores(
+    builder: Any, vectors: list[Any], places: list[tuple[Any, int]], count: Any
+) -> None:
+    """Builds code that writes the first ``count`` lanes of each vector to its place."""
+    is_whole = builder.icmp_signed("==", count, ir.Constant(count.type, LANES))
+    with builder.if_else(is_whole) as (whole, part):
+        with whole:
+            for vector, (pointer, align) in zip(vectors, places, strict=True):
+                builder.store(vector, pointer, align=align)
+        with part:
+            mask = lane_mask(builder, count)
+            for vector, (pointer, align) in zip(vectors, places, strict=True):
+                _masked_store(builder, vector, pointer, align, mask)
+
+
+def _masked_load(builder: Any, pointer: Any, align: int, mask: Any) -> Any:
     vector = pointer.type.pointee
     load = cgutils.get_or_insert_function(
         builder.module,
@@ -43,14 +79,39 @@ def masked_load(builder: Any, pointer: Any, align: int, mask: Any) -> Any:
     return builder.call(load, [pointer, _INT32(align), mask, ir.Constant(vector, None)])
 
 
-def masked_store(builder: Any, vector: Any, pointer: Any, align: int, mask: Any) -> None:
-    """Writes the lanes whose bit is set in ``mask``."""
+def _masked_store(builder: Any, vector: Any, pointer: Any, align: int, mask: Any) -> None:
     store = cgutils.get_or_insert_function(
         builder.module,
         ir.FunctionType(ir.VoidType(), [vector.type, pointer.type, _INT32, mask.type]),
         f"llvm.masked.store.{name_of(vector.type)}.p0{name_of(vector.type)}",
     )
     builder.call(store, [vector, pointer, _INT32(align), mask])
+
+
+@intrinsic
+def load(context: Any, array: Any, at: Any, count: Any) -> Any:
+    """Loads ``count`` elements from ``at`` on into a vector's first lanes; other lanes are 0."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, at, count = arguments
+        place = vector_at(context, builder, signature.args[0], array, at)
+        (loaded,) = build_loads(builder, [place], count)
+        return loaded
+
+    return VECTOR_OF[array.dtype](array, types.int64, types.int64), build
+
+
+@intrinsic
+def store(context: Any, array: Any, at: Any, lanes: Any, count: Any) -> Any:
+    """Writes the first ``count`` lanes to ``array`` from ``at`` on."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, at, lanes, count = arguments
+        place = vector_at(context, builder, signature.args[0], array, at)
+        build_stores(builder, [lanes], [place], count)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes, types.int64), build
 
 
 @intrinsic
@@ -77,9 +138,6 @@ def element(context: Any, array: Any, at: Any) -> Any:
     return array.dtype(array, types.int64), build
 
 
-_BYTE = ir.IntType(8)
-
-
 PREFETCH_STEPS = 8
 """Number of steps from a prefetch to the load, about 300 nanoseconds (the latency of memory)."""
 
@@ -93,7 +151,7 @@ def prefetch(context: Any, array: Any, at: Any) -> Any:
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer, size = vector_at(context, builder, signature.args[0], *arguments)
-        first = builder.bitcast(pointer, _BYTE.as_pointer())
+        first = builder.bitcast(pointer, ir.IntType(8).as_pointer())
         fetch = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(ir.VoidType(), [first.type, _INT32, _INT32, _INT32]),
@@ -105,57 +163,3 @@ def prefetch(context: Any, array: Any, at: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.int64), build
-
-
-@intrinsic
-def _load_all(context: Any, array: Any, at: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, align = vector_at(context, builder, signature.args[0], *arguments)
-        return builder.load(pointer, align=align)
-
-    return VECTOR_OF[array.dtype](array, types.int64), build
-
-
-@intrinsic
-def _load_some(context: Any, array: Any, at: Any, count: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, align = vector_at(context, builder, signature.args[0], *arguments[:2])
-        return masked_load(builder, pointer, align, lane_mask(builder, arguments[2]))
-
-    return VECTOR_OF[array.dtype](array, types.int64, types.int64), build
-
-
-@intrinsic
-def _store_all(context: Any, array: Any, at: Any, lanes: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, align = vector_at(context, builder, signature.args[0], *arguments[:2])
-        builder.store(arguments[2], pointer, align=align)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, lanes), build
-
-
-@intrinsic
-def _store_some(context: Any, array: Any, at: Any, lanes: Any, count: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, align = vector_at(context, builder, signature.args[0], *arguments[:2])
-        mask = lane_mask(builder, arguments[3])
-        masked_store(builder, arguments[2], pointer, align, mask)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, lanes, types.int64), build
-
-
-@numba.njit(inline="always")
-def load(array, at, count):
-    """Loads ``count`` elements from ``at`` on into a vector's first lanes; other lanes are 0."""
-    return _load_all(array, at) if count == LANES else _load_some(array, at, count)
-
-
-@numba.njit(inline="always")
-def store(array, at, lanes, count):
-    """Writes the first ``count`` lanes to ``array`` from ``at`` on."""
-    if count == LANES:
-        _store_all(array, at, lanes)
-    else:
-        _store_some(array, at, lanes, count)

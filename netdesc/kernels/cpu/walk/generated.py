@@ -98,7 +98,11 @@ def load_module(source: str, kind: str) -> ModuleType:
 
 
 def _write(name: str, source: str) -> Path:
-    """Writes a module, to a temporary folder if the disk is full, and returns its path."""
+    """Writes a module and returns its path.
+
+    If the folder cannot be written, or the disk is full, the module is in a temporary folder that
+    is deleted when the process ends.
+    """
     try:
         return _write_to(_cache_folder(), name, source)
     except OSError:
@@ -112,6 +116,7 @@ def _write_to(folder: Path, name: str, source: str) -> Path:
         if path.read_text(encoding="utf-8") == source:
             _note_use(path)
             return path
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as part_folder:
         part = Path(part_folder) / path.name
         part.write_text(source, encoding="utf-8")
@@ -144,21 +149,11 @@ def _modules_in(folder: Path) -> list[Path]:
     return [path for kind in _KINDS for path in folder.glob(f"{kind}_*.py")]
 
 
-@functools.cache
 def _cache_folder() -> Path:
-    """Returns a folder for the modules that can be written.
-
-    It is ``NETDESC_CACHE``, or ``netdesc`` in the user's cache folder. If it cannot be written, it
-    is a temporary folder that is deleted when the process ends.
-    """
+    """Returns ``NETDESC_CACHE``, or ``netdesc`` in the user's cache folder."""
     chosen = os.environ.get("NETDESC_CACHE")
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(chosen) if chosen else Path(user) / "netdesc"
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    return Path(_temporary_folder().name)
+    return Path(chosen) if chosen else Path(user) / "netdesc"
 
 
 @functools.cache

@@ -35,7 +35,7 @@ from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.layout import Matrix, matrix_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
-from netdesc.kernels.cpu.runtime.simd import intrinsic
+from netdesc.kernels.cpu.runtime.simd import broadcast_number, intrinsic
 from netdesc.kernels.cpu.runtime.simd_memory import prefetch
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 
@@ -52,7 +52,7 @@ _ROWS_PER_POINTER = 3
 """Number of tile rows that share a pointer, as registers do not suffice for a pointer per row."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), _VECTOR_FLOATS)
-_INT64, _INT32 = ir.IntType(64), ir.IntType(32)
+_INT64 = ir.IntType(64)
 
 
 @intrinsic
@@ -120,7 +120,8 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
     new_sums: list[list[Any]] = []
     along = builder.mul(term, to_term)
     for row in range(TILE_ROWS):
-        factor = _broadcast(builder, builder.load(builder.gep(rows[row], [along]), align=4))
+        number = builder.load(builder.gep(rows[row], [along]), align=4)
+        factor = broadcast_number(builder, _VECTOR, number)
         new_sums.append(
             [
                 builder.call(multiply_add, [factor, vector, total])
@@ -164,15 +165,6 @@ def _row_pointers(builder: Any, first: Any, to_row: Any) -> list[Any]:
 def _vector_at(builder: Any, first: Any, offset: int) -> Any:
     """Returns a pointer to the vector that begins ``offset`` numbers after ``first``."""
     return builder.bitcast(builder.gep(first, [_INT64(offset)]), _VECTOR.as_pointer())
-
-
-def _broadcast(builder: Any, number: Any) -> Any:
-    """Returns a vector with ``number`` in every lane."""
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
-    lanes = ir.Constant(ir.VectorType(_INT32, _VECTOR_FLOATS), None)
-    return builder.shuffle_vector(
-        builder.insert_element(undefined, number, _INT32(0)), undefined, lanes
-    )
 
 
 @numba.njit(inline="always")

@@ -130,7 +130,8 @@ def broadcast_number(builder: Any, vector: ir.VectorType, number: Any) -> Any:
     """Returns a vector with ``number`` in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, number, _INT32(0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INT32, LANES), None))
+    zeros = ir.Constant(ir.VectorType(_INT32, vector.count), None)
+    return builder.shuffle_vector(first, undefined, zeros)
 
 
 VECTOR_OF = {

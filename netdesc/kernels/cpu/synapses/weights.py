@@ -85,7 +85,9 @@ def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
     """Returns real weights, float32, in the layout of ``integer_vectors``."""
     outputs, inputs = weight_OI.shape
     weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.float32)
-    _copy_all(weight_OI, weight_VIN)
+    for vector, weight_IN in enumerate(weight_VIN):
+        part_OI = weight_OI[vector * LANES : (vector + 1) * LANES]
+        weight_IN[: part_OI.size].reshape(inputs, -1)[:] = part_OI.T
     return weight_VIN
 
 
@@ -152,17 +154,6 @@ def _quantize_all(weight_OI, low, high, weight_VIN, scratch, threads, thread):
                 store(halves, 0, as_ints(output_halves + output_halves), LANES)
                 for j in range(n):
                     weight_IN[np.uint64((start + j) * count + i)] = np.int16(halves[j])
-
-
-@kernel
-def _copy_all(weight_OI, weight_VIN, threads, thread):
-    outputs, inputs = weight_OI.shape
-    for vector in share_of(len(weight_VIN), threads, thread):
-        lo = vector * LANES
-        count = min(LANES, outputs - lo)
-        for i in range(count):
-            for j in range(inputs):
-                weight_VIN[vector, np.uint64(j * count + i)] = weight_OI[lo + i, j]
 
 
 @jit_no_refcount

@@ -82,13 +82,14 @@ def _arrive_by_events(source, place, t):
 
 
 class Outputs(NamedTuple):
-    """Where the neurons of the step before stand whose output is not 0, and all outputs."""
+    """Where the outputs of the step before stand.
+
+    ``Feedback.sources[first:last]`` are the neurons whose output is not 0. All outputs are floats
+    [vectors · LANES] in ``Feedback.numbers[first:]``.
+    """
 
     first: int
     last: int
-    """In ``Feedback.sources``."""
-    values: int
-    """In ``Feedback.numbers``, floats [vectors · LANES]."""
 
 
 @numba.njit(inline="always")
@@ -101,7 +102,7 @@ def _arrive_with_feedback(source, place, t):
     for event in range(outputs.first, outputs.last):
         neuron = np.int64(element(feedback.sources, event))
         row = neuron * shape.vectors * LANES + place.first
-        value = element(feedback.numbers, outputs.values + neuron)
+        value = element(feedback.numbers, outputs.first + neuron)
         sums = add_product(sums, load_each(feedback.weights, row, LANES), broadcast(value))
     return to_states(add_product(given, sums, broadcast(np.float32(1))))
 
@@ -206,8 +207,16 @@ def _end(activity, shape, place, scratch):
             store(activity.final, at, value, place.size)
 
 
-def _tiles_of(arrive: Any) -> Any:
-    """Builds the function that a thread runs."""
+@numba.njit(inline="always")
+def _same_source(source, shape, memory, states, thread):
+    return source
+
+
+def _tiles_of(arrive: Any, source_of_run: Any = _same_source) -> Any:
+    """Builds the function that a thread runs.
+
+    ``source_of_run`` returns what ``arrive`` reads in a run of a tile.
+    """
     walk_run = _run_of(arrive)
 
     @jit_no_refcount
@@ -229,10 +238,11 @@ def _tiles_of(arrive: Any) -> Any:
                 _begin(activity, shape, place_of(shape, sample, vector), scratch)
             for step in range(0, shape.steps, shape.run):
                 run = Run(step, min(shape.steps, step + shape.run))
+                run_source = source_of_run(source, shape, memory, states, thread)
                 for vector in range(first, last):
                     scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
                     place = place_of(shape, sample, vector)
-                    walk_run(source, parameters, activity, shape, place, run, scratch)
+                    walk_run(run_source, parameters, activity, shape, place, run, scratch)
             for vector in range(first, last):
                 scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
                 _end(activity, shape, place_of(shape, sample, vector), scratch)
@@ -241,53 +251,27 @@ def _tiles_of(arrive: Any) -> Any:
 
 
 @jit_no_refcount
-def _list_outputs(feedback, shape, scratch, sample, values):
-    """Lists the last outputs of a sample, whose states begin at ``scratch.states``."""
-    first = values  # a thread's rows of both arrays begin at the same index
+def _list_outputs(source, shape, memory, states, thread):
+    """Lists the last outputs of a sample, whose states begin at ``states``.
+
+    Returns the source of ``_arrive_with_feedback`` for the next step.
+    """
+    inputs, feedback = source
+    first = thread * shape.vectors * LANES  # a thread's rows of both arrays begin at this index
     last = first
     for vector in range(shape.vectors):
-        at = scratch.states + (vector * SLOTS + CARRIED) * LANES
-        output = load(scratch.memory, at, LANES)
-        store(feedback.numbers, values + vector * LANES, to_values(output), LANES)
+        output = load(memory, states + (vector * SLOTS + CARRIED) * LANES, LANES)
+        store(feedback.numbers, first + vector * LANES, to_values(output), LANES)
         bits = np.int64(to_bitmask(output != broadcast(np.int32(0))))
-        bits &= _lane_bits(place_of(shape, sample, vector))
+        bits &= _lane_bits(place_of(shape, 0, vector))
         while bits != 0:
             feedback.sources[np.uint64(last)] = np.int32(vector * LANES + lowest_bit(bits))
             last += 1
             bits &= bits - 1
-    return Outputs(first, last, values)
+    return inputs, feedback, Outputs(first, last), shape
 
 
-_walk_run_with_feedback = _run_of(_arrive_with_feedback)
-
-
-@jit_no_refcount
-def _walk_samples(inputs, feedback, parameters, activity, shape, queue, thread):
-    """Walks samples, with all their neurons, through all steps until the queue is empty."""
-    vectors = shape.vectors
-    notes = thread * (EXTENTS + 1 + vectors * SLOTS) * LANES
-    states = notes + (EXTENTS + 1) * LANES
-    while True:
-        sample = next_position(queue)
-        if sample >= shape.batch:
-            break
-        for vector in range(vectors):
-            scratch = Scratch(activity.scratch, notes, states + vector * SLOTS * LANES)
-            _begin(activity, shape, place_of(shape, sample, vector), scratch)
-        for t in range(shape.steps):
-            begin = Scratch(activity.scratch, notes, states)
-            outputs = _list_outputs(feedback, shape, begin, sample, thread * vectors * LANES)
-            source = inputs, feedback, outputs, shape
-            for vector in range(vectors):
-                place, run = place_of(shape, sample, vector), Run(t, t + 1)
-                scratch = Scratch(activity.scratch, notes, states + vector * SLOTS * LANES)
-                _walk_run_with_feedback(source, parameters, activity, shape, place, run, scratch)
-        for vector in range(vectors):
-            scratch = Scratch(activity.scratch, notes, states + vector * SLOTS * LANES)
-            _end(activity, shape, place_of(shape, sample, vector), scratch)
-
-
-_walk_with_feedback = on_threads_of(_walk_samples)
+_walk_with_feedback = on_threads_of(_tiles_of(_arrive_with_feedback, _list_outputs))
 _walk_from_current = on_threads_of(_tiles_of(_arrive_from_current))
 _walk_by_events = on_threads_of(_tiles_of(_arrive_by_events))
 
@@ -315,5 +299,5 @@ def forward_with_feedback(inputs, feedback, parameters, activity, shape, queue):
 
     ``feedback`` is a ``Feedback``, the others are those of ``forward_from_current``.
     """
-    arguments = inputs, feedback, parameters, activity, shape, queue
-    _walk_with_feedback(shape.threads, arguments)
+    source = inputs, feedback
+    _walk_with_feedback(shape.threads, (source, parameters, activity, shape, queue))

@@ -31,8 +31,6 @@ The CUDA engine runs on the CPU only if Triton interprets its kernels.
 
 ENGINE_NAMES = ("auto", *_ENGINES)
 
-_BY_DEVICE = {"cpu": "cpu", "cuda": "cuda"}
-
 _forced: ContextVar[str | None] = ContextVar("netdesc_engine", default=None)
 _threads: ContextVar[int | None] = ContextVar("netdesc_threads", default=None)
 
@@ -50,8 +48,8 @@ def engine_name(device: torch.device) -> str:
     Raises EngineError if no engine exists for ``device``, or the requested engine cannot run on it.
     """
     forced = _forced.get()
-    name = forced or _BY_DEVICE.get(device.type)
-    if name is None:
+    name = forced or device.type
+    if name not in _ENGINES:
         raise EngineError(
             f"netdesc has no fast engine for device '{device.type}'; "
             "use device 'cpu', or engine 'reference', which is slow"

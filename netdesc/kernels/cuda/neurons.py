@@ -30,7 +30,7 @@ def neurons(
     program, steps = neurons.program, generate_steps(neurons.definition, neurons.learn)
     first = inputs_TBN[0]
     shape, columns = first.shape, first[0].numel()
-    count, is_graded = len(program.states), program.forward.output is not None
+    count, is_graded = len(program.states), neurons.is_graded
     out_TBN = torch.empty_like(first, memory_format=torch.contiguous_format)
     shapes = saved_shapes(neurons, shape, "cuda") if keep else [(0,)]
     saved = [first.new_empty(each, dtype=torch.int32) for each in shapes]

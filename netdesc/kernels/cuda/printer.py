@@ -36,8 +36,7 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import (
-    fall, fill, load_decay, load_factor, load_grid, load_real, load_threshold, multiply_share,
-    saturate,
+    fall, fill, load_decay, load_factor, load_grid, load_threshold, multiply_share, saturate,
 )
 """
 
@@ -60,7 +59,7 @@ _LOADS: dict[ParameterKind, str] = {
     "factor": "load_factor({at})",
     "threshold": "load_threshold({at}, {unit})",
     "grid": "load_grid({at}, {unit})",
-    "real": "load_real({at})",
+    "real": "tl.load({at})",
 }
 """Kind of a parameter -> the text that loads it and rounds it to the grid."""
 

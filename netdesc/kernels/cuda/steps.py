@@ -110,12 +110,6 @@ def load_threshold(at, UNIT: tl.constexpr):
 
 
 @triton.jit
-def load_real(at):
-    """Loads real numbers, which are not rounded."""
-    return tl.load(at)
-
-
-@triton.jit
 def columns_of(program, BLOCK: tl.constexpr):
     """Returns the indices [BLOCK] of a program's columns. Indices may be beyond the last column."""
     return program * BLOCK + tl.arange(0, BLOCK)

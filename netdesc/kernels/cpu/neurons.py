@@ -11,11 +11,7 @@ from torch import Tensor
 
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, flat
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.walk.layer_backward import (
-    Upstream,
-    backward_to_current,
-    upstream_from_values,
-)
+from netdesc.kernels.cpu.walk.layer_backward import Upstream, backward_to_current
 from netdesc.kernels.cpu.walk.layer_forward import (
     ForwardResult,
     LayerNeurons,
@@ -115,5 +111,5 @@ def upstream_of(grad_TBN: Tensor) -> Upstream:
     The stride is 0 if all steps share one gradient, which is common for losses of rates.
     """
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
-        return upstream_from_values(flat(grad_TBN[0]), 0)
-    return upstream_from_values(flat(grad_TBN), grad_TBN[0].numel())
+        return Upstream(flat(grad_TBN[0]), 0)
+    return Upstream(flat(grad_TBN), grad_TBN[0].numel())

@@ -47,11 +47,11 @@ from netdesc.kernels.cpu.synapses.weights import (
     stop_at_clamped,
 )
 from netdesc.kernels.cpu.walk.layer_backward import (
+    Upstream,
     backward_by_events,
     backward_from_product,
     backward_to_current,
     backward_with_feedback,
-    upstream_from_values,
 )
 from netdesc.kernels.cpu.walk.layer_forward import (
     LayerNeurons,
@@ -153,7 +153,7 @@ def _stored(layer: LayerNeurons) -> np.ndarray:
     return np.zeros(packed_items(_OUT) * LANES * _STEPS * slots, np.int32)
 
 
-_UPSTREAM = upstream_from_values(np.ones(_STEPS * _BATCH * _UNITS, np.float32), _BATCH * _UNITS)
+_UPSTREAM = Upstream(np.ones(_STEPS * _BATCH * _UNITS, np.float32), _BATCH * _UNITS)
 
 
 def _backward(definition: str, learn: bool) -> None:

@@ -27,11 +27,10 @@ from netdesc.kernels.cpu.walk.layer_backward import (
     Upstream,
     backward_by_events,
     backward_from_product,
-    upstream_from_product,
 )
 from netdesc.kernels.cpu.walk.layer_forward import (
     LayerNeurons,
-    bitmask_output,
+    Output,
     float_output,
     forward_by_events,
     forward_from_current,
@@ -98,7 +97,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         layer, is_last = _Layer.of(segment_layer), number == len(layers)
         shape = steps, batch, len(layer.weight_OI)
         packed = None if is_last else new_packed(shape)
-        out = float_output(shape) if packed is None else bitmask_output(bitmasks_of(packed))
+        out = float_output(shape) if packed is None else Output(bitmasks_of(packed))
         if isinstance(source, Events):
             result = forward_by_events(source, layer.weight_OI, layer.neurons, out, keep)
         else:
@@ -158,7 +157,7 @@ def segment_backward(
         if needs_grad_z:
             above_TBK = as_rows(gradients.grad_z_TBN)
             weight_KN = on_grid(layer.weight_OI)
-            upstream = upstream_from_product(above_TBK, weight_KN)
+            upstream = Upstream(above_TBK=above_TBK, weight_KN=weight_KN)
             if number == 0:
                 grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
     by_layer.reverse()

@@ -61,20 +61,12 @@ class Upstream(NamedTuple):
     gradient.
     """
 
-    values: np.ndarray
-    stride: int
-    above_TBK: np.ndarray
+    values: np.ndarray = _NO_VALUES
+    stride: int = 0
+    above_TBK: np.ndarray = _NO_MATRIX
     """Gradient of the next layer's synaptic input, [steps · batch, neurons of the next layer]."""
-    weight_KN: np.ndarray
+    weight_KN: np.ndarray = _NO_MATRIX
     """Quantised weights of the next layer."""
-
-
-def upstream_from_values(values: np.ndarray, stride: int) -> Upstream:
-    return Upstream(values, stride, _NO_MATRIX, _NO_MATRIX)
-
-
-def upstream_from_product(above_TBK: np.ndarray, weight_KN: np.ndarray) -> Upstream:
-    return Upstream(_NO_VALUES, 0, above_TBK, weight_KN)
 
 
 class Gradients(NamedTuple):
@@ -111,20 +103,18 @@ class SynapsesMemory(NamedTuple):
     """
 
 
-class _Parameters:
-    """Memory for the gradients of a layer's parameters."""
+def _activity(
+    neurons: LayerNeurons, shape: Shape, stored: np.ndarray, scratch: np.ndarray = _NO_VALUES
+) -> BackwardActivity:
+    count = len(neurons.program.backward.parameters)
+    grad_parameters = allocate((count, *shape[1:]), np.float32).reshape(-1)
+    return BackwardActivity(stored, grad_parameters, scratch)
 
-    def __init__(self, neurons: LayerNeurons, shape: Shape) -> None:
-        count = len(neurons.program.backward.parameters)
-        self._by_sample = allocate((count, *shape[1:]), np.float32)
 
-    def activity(self, stored: np.ndarray, scratch: np.ndarray) -> BackwardActivity:
-        return BackwardActivity(stored, self._by_sample.reshape(-1), scratch)
-
-    def gradients(self) -> np.ndarray:
-        """Returns the gradients, summed over the batch, [parameters, neurons]."""
-        with np.errstate(over="ignore", invalid="ignore"):  # training reports NaN and infinity
-            return self._by_sample.sum(axis=1)
+def _parameter_gradients(activity: BackwardActivity, shape: Shape) -> np.ndarray:
+    """Returns the gradients, summed over the batch, [parameters, neurons]."""
+    with np.errstate(over="ignore", invalid="ignore"):  # training reports NaN and infinity
+        return activity.grad_parameters.reshape(-1, *shape[1:]).sum(axis=1)
 
 
 def backward_to_current(
@@ -139,13 +129,12 @@ def backward_to_current(
     grads = [allocate(shape, np.float32) for _ in neurons.program.inputs]
     size = work.tile * kernels.SLOTS * LANES
     scratch = allocate_per_thread(work.threads, size, np.float32).reshape(-1)
-    parameters, queue = _Parameters(neurons, shape), np.zeros(1, np.int64)
+    activity, queue = _activity(neurons, shape, stored, scratch), np.zeros(1, np.int64)
     flat = tuple(each.reshape(-1) for each in grads)
-    activity = parameters.activity(stored, scratch)
     kernels.backward_to_current(
         upstream.values, upstream.stride, neurons.parameters, activity, flat, work, queue
     )
-    return grads, parameters.gradients()
+    return grads, _parameter_gradients(activity, shape)
 
 
 def backward_with_feedback(
@@ -169,17 +158,18 @@ def backward_with_feedback(
     nothing = np.empty((work.threads, 0), np.float32)
     state = allocate_per_thread(work.threads, slots, np.float32)
     memory = BlockScratch(nothing, nothing, state, nothing, nothing)
-    parameters = _Parameters(neurons, shape)
+    activity = _activity(neurons, shape, stored)
     panels = tuple(map(_panels, weights_NN))
     block = TILE_ROWS * len(panels[0]) * TILE_COLUMNS
     numbers = allocate_per_thread(work.threads, block, np.float32)
     feedback = Feedback(panels, numbers, np.empty(0, np.int32))
     kernels.backward_with_feedback(
-        upstream, neurons.parameters, parameters.activity(stored, _NO_VALUES),
+        upstream, neurons.parameters, activity,
         tuple(each.reshape(-1) for each in rows), feedback,
         BlockWork(work, Blocks(0, 0, group), memory, np.zeros(1, np.int64)),
     )  # fmt: skip
-    return [each[: steps * batch].reshape(shape) for each in rows], parameters.gradients()
+    grads = [each[: steps * batch].reshape(shape) for each in rows]
+    return grads, _parameter_gradients(activity, shape)
 
 
 def _panels(weight_NN: np.ndarray) -> np.ndarray:
@@ -239,7 +229,8 @@ def _backward_of_layer(
     kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
     inputs = synapses.weights.weight_OI.shape[1]
     threads = thread_count_for(shape[2]) if inputs else set_thread_count()
-    parameters, work = _Parameters(neurons, shape), layer_shape(shape, neurons.delay, threads, 1)
+    activity = _activity(neurons, shape, stored)
+    work = layer_shape(shape, neurons.delay, threads, 1)
     rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
     vectors = blocks.samples * blocks.vectors
     memory = BlockScratch(
@@ -250,10 +241,10 @@ def _backward_of_layer(
         allocate_product_memory(threads, rows, len(upstream.weight_KN), is_copied=False),
     )
     kernels.backward_of_layer(
-        upstream, neurons.parameters, parameters.activity(stored, _NO_VALUES), synapses,
+        upstream, neurons.parameters, activity, synapses,
         BlockWork(work, blocks, memory, np.zeros(1, np.int64)),
     )  # fmt: skip
-    return parameters.gradients()
+    return _parameter_gradients(activity, shape)
 
 
 def thread_count_for(neurons: int) -> int:

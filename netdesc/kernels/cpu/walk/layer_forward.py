@@ -57,17 +57,13 @@ class ForwardActivity(NamedTuple):
 class Output(NamedTuple):
     """Memory for a layer's output: bitmasks or floats. The array that is not used is empty."""
 
-    bitmasks: np.ndarray
-    values: np.ndarray
-
-
-def bitmask_output(bitmasks: np.ndarray) -> Output:
-    return Output(bitmasks, _NO_VALUES)
+    bitmasks: np.ndarray = _NO_BITMASKS
+    values: np.ndarray = _NO_VALUES
 
 
 def float_output(shape: Shape) -> Output:
     """Allocates memory for floats [steps, batch, neurons]."""
-    return Output(_NO_BITMASKS, allocate(shape, np.float32).reshape(-1))
+    return Output(values=allocate(shape, np.float32).reshape(-1))
 
 
 class ForwardResult(NamedTuple):

@@ -107,27 +107,27 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_615,
-    "neurons": 3_440,
-    "graph": 635,
-    "events": 2_115,
-    "runs": 400,
-    "kernels": 10_480,
-    "modules": 2_000,
-    "losses": 825,
-    "training": 5_780,
-    "exchange": 3_195,
-    "hardware": 1_320,
-    "report": 3_795,
-    "comparing": 600,
-    "bench": 2_085,
-    "api": 1_960,
-    "cli": 4_840,
+    "description": 13_240,
+    "neurons": 3_330,
+    "graph": 590,
+    "events": 2_070,
+    "runs": 285,
+    "kernels": 10_080,
+    "modules": 1_920,
+    "losses": 730,
+    "training": 5_530,
+    "exchange": 3_155,
+    "hardware": 1_315,
+    "report": 3_655,
+    "comparing": 400,
+    "bench": 2_015,
+    "api": 1_885,
+    "cli": 4_675,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 56_930
-MAX_TEST_LINES = 39_250
+MAX_PACKAGE_LINES = 55_070
+MAX_TEST_LINES = 39_060
 
 
 def line_count(folder: Path) -> int:

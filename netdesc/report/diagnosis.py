@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SynapticNode
-from netdesc.report.format import join_words, percent, plural
+from netdesc.report.format import join_words, percent
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
 
@@ -107,7 +108,7 @@ def _fixes(run: RunData, layer: SynapticNode, *, is_silent: bool) -> list[tuple[
     threshold = layer.neuron.values().get("threshold")
     batch = run.document.training.batch_size or run.record.samples.get("train", 1)
     size = min(32, batch // 2)
-    smaller = [(f"Try batches of {plural(size, 'sample')}", f"training.batch_size={size}")]
+    smaller = [(f"Try batches of {amount(size, 'sample')}", f"training.batch_size={size}")]
     more_input = [("Try larger initial weights", f"layers.{layer.name}.weight_scale={scale:.3g}")]
     if isinstance(threshold, float):
         place = ".".join((neuron, *layer.neuron.value_path("threshold")))

@@ -50,11 +50,6 @@ def shape(sizes: Sequence[int]) -> str:
     return "×".join(map(str, sizes))
 
 
-def plural(count: int, singular: str) -> str:
-    """Formats a count and its noun: ``1 epoch``, ``2,000 epochs``."""
-    return f"{count:,} {singular}{'' if count == 1 else 's'}"
-
-
 def join_words(words: Sequence[str]) -> str:
     """Joins words in a list: ``a``, ``a and b``, ``a, b and c``."""
     *most, last = words

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.report.confusion_matrix import ConfusionCounts
 from netdesc.report.errors import ReportError
 from netdesc.report.files import open_regular_file
-from netdesc.report.format import plural
 from netdesc.report.record import EpochMetrics, explain
 from netdesc.runs.files import METRICS
 
@@ -237,7 +237,7 @@ class _Columns:
             self._confusion,
             missing_epochs=np.setdiff1d(epochs, rows + 1),
             impossible_values=[
-                f"{name.replace('_', ' ')} in {plural(len(where), 'line')}, first in epoch "
+                f"{name.replace('_', ' ')} in {amount(len(where), 'line')}, first in epoch "
                 f"{where[0]:,}"
                 for name, where in self._impossible_epochs.items()
             ],

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.description.neuron_text import neuron_text
 from netdesc.graph import SynapticNode
 from netdesc.report.activity import LayerTraces
-from netdesc.report.format import join_words, number, plural
+from netdesc.report.format import join_words, number
 from netdesc.report.plots import TICK_FORMAT, Plot, line_style, numbers, time_curve
 from netdesc.report.run import RunData
 
@@ -85,7 +86,7 @@ def _plot(layer: SynapticNode, place: int, traces: LayerTraces) -> Plot:
                 "marker": {"color": "var(--bad)", "size": 7, "symbol": "triangle-up"},
             }
         )  # fmt: skip
-        caption = f"{plural(len(fired), 'spike')} in {number(len(output) * step_ms)} ms."
+        caption = f"{amount(len(fired), 'spike')} in {number(len(output) * step_ms)} ms."
     for index, (name, values) in enumerate(traces.inputs.items(), len(data)):
         curve = time_curve(f"input {name}", values[place], step_ms, line_style(index, 1.5))
         data.append(curve | {"yaxis": "y2", "showlegend": len(traces.inputs) > 1})

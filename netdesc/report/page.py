@@ -15,12 +15,13 @@ import numpy as np
 from markupsafe import Markup
 
 from netdesc import __version__
+from netdesc.description.diagnostics.wording import amount
 from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import Command, next_steps, run_commands
 from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
 from netdesc.report.diagnosis import diagnose
-from netdesc.report.format import duration, number, percent, plural
+from netdesc.report.format import duration, number, percent
 from netdesc.report.loss_trend import loss_notes
 from netdesc.report.neurons import NeuronView, neuron_views
 from netdesc.report.plots import Plot
@@ -176,7 +177,7 @@ def _describe_part(run: RunData) -> str:
     weights = f"the best weights, those of epoch {activity.epoch:,}"
     if not activity.epoch:
         weights = "the weights before training"
-    return f"From {plural(activity.sample_count, f'{activity.part} sample')} with {weights}."
+    return f"From {amount(activity.sample_count, f'{activity.part} sample')} with {weights}."
 
 
 def _shorten(text: str, max_characters: int) -> str:

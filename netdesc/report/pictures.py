@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.events.raster_grid import Grid, compare
 from netdesc.report.activity import SpikeRaster
-from netdesc.report.format import plural
 
 Colour = tuple[int, int, int]
 
@@ -167,8 +167,8 @@ def _picture(
     narrow, large = (_pixels(raster, other) != (width, height) for other in (SMALL, ENLARGED))
     return Picture(
         title=title,
-        alt=f"{alt}: {plural(len(raster.events), 'spike')} of {plural(raster.cells, 'neuron')} "
-        f"in {plural(raster.steps, 'step')}.",
+        alt=f"{alt}: {amount(len(raster.events), 'spike')} of {amount(raster.cells, 'neuron')} "
+        f"in {amount(raster.steps, 'step')}.",
         address=draw(size),
         width=width,
         height=height,

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netdesc.description import DescriptionError, Document, load
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph, build_graph
 from netdesc.report.activity import Activity, read_activity
 from netdesc.report.errors import ReportAccessError, ReportError
 from netdesc.report.files import read_text
-from netdesc.report.format import join_words, plural
+from netdesc.report.format import join_words
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.record import Record, read_record
 from netdesc.runs.files import (
@@ -115,7 +116,7 @@ class RunData:
             source = f" The best and the last epoch come from {RECORD}."
             yield (
                 f"{METRICS} lacks {len(metrics.missing_epochs):,} of "
-                f"{plural(len(metrics), 'epoch')}; the first is epoch "
+                f"{amount(len(metrics), 'epoch')}; the first is epoch "
                 f"{metrics.missing_epochs[0]:,}. Figures and tables leave them out."
                 f"{source if record.has_ended and record.recorded_epochs else ''}"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netdesc.report.format import plural
+from netdesc.description.diagnostics.wording import amount
 from netdesc.report.run import RunData
 from netdesc.runs.state import is_at_work, saved_epochs
 
@@ -55,7 +55,7 @@ class RunStatus(NamedTuple):
 
 def run_status(run: RunData) -> RunStatus:
     """Describes the status of a run. An unknown status, from a later version, is quoted."""
-    record, saved, epochs = run.record, saved_epochs(run.path), plural(run.epochs_done, "epoch")
+    record, saved, epochs = run.record, saved_epochs(run.path), amount(run.epochs_done, "epoch")
     status = record.status
     if status == "running" and not (at_work := is_at_work(run.path)):
         status = "running or killed" if at_work is None else "killed"
@@ -66,12 +66,12 @@ def run_status(run: RunData) -> RunStatus:
         None: "It can be resumed from its last checkpoint.",
         0: "It has no checkpoint after an epoch, so resuming starts with the first epoch.",
     }.get(
-        saved, f"It can be resumed from its last checkpoint, after {plural(saved or 0, 'epoch')}."
+        saved, f"It can be resumed from its last checkpoint, after {amount(saved or 0, 'epoch')}."
     )
     filled = text.format(
         status=status,
         epochs=epochs,
-        progress=f"{run.epochs_done:,} of {plural(run.epochs, 'epoch')}",
+        progress=f"{run.epochs_done:,} of {amount(run.epochs, 'epoch')}",
         message=f"Its last message: {record.message}." if record.message else "It has no message.",
         shown=f"This report shows the run after {epochs}."
         if run.epochs_done

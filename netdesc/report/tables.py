@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SynapticNode, summary, value_range
 from netdesc.report.coincidence import Coincidence
 from netdesc.report.format import (
@@ -15,7 +16,6 @@ from netdesc.report.format import (
     join_words,
     number,
     percent,
-    plural,
     shape,
     time_constant,
 )
@@ -57,7 +57,7 @@ def network_table(run: RunData) -> Table:
         for row in summary(graph)
     ]
     return Table(
-        caption=f"{plural(graph.steps, 'step')} of {number(graph.step_ms)} ms. A decay is the "
+        caption=f"{amount(graph.steps, 'step')} of {number(graph.step_ms)} ms. A decay is the "
         f"share lost per step; the time in brackets is the time constant, after which 1/e is left.",
         headings=[
             "Layer", "Type", "From", "Input", "Output", "Neuron",
@@ -113,7 +113,7 @@ def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:
         headings=["Tolerance", "Target spikes matched", "", "Output spikes matched", ""],
         rows=[
             [
-                plural(each.tolerance, "step") if each.tolerance else "same step",
+                amount(each.tolerance, "step") if each.tolerance else "same step",
                 f"{each.matched_targets:,} of {each.targets:,}",
                 percent(each.recall),
                 f"{each.matched_outputs:,} of {each.outputs:,}",
@@ -175,7 +175,7 @@ def layers_table(run: RunData) -> Table:
 def environment_table(run: RunData) -> Table:
     """Lists dates, device, platform, versions and seed of the training."""
     record, device = run.record, run.record.device
-    threads = "" if device.threads is None else plural(device.threads, "thread")
+    threads = "" if device.threads is None else amount(device.threads, "thread")
     pairs = {
         "Started": record.started,
         "Ended": record.ended,
@@ -203,7 +203,7 @@ def timing_table(run: RunData) -> Table:
         return Table("No epoch was timed.", headings)
     tenth, median, ninetieth = np.quantile(seconds, [0.1, 0.5, 0.9])
     times = {
-        f"{plural(len(seconds), 'epoch')} in total": seconds.sum(),
+        f"{amount(len(seconds), 'epoch')} in total": seconds.sum(),
         "Median epoch": median,
         "10th percentile": tenth,
         "90th percentile": ninetieth,

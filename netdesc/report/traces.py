@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SpikeTime
 from netdesc.report.activity import SpikeRaster
-from netdesc.report.format import number, plural
+from netdesc.report.format import number
 from netdesc.report.plots import TICK_FORMAT, Plot
 from netdesc.report.run import RunData
 
@@ -139,7 +140,7 @@ def _shown_steps(trains: tuple[list[int], list[int]], steps: int) -> tuple[int, 
 
 
 def _plot(loss: SpikeTime, shown_ms: list[float]) -> Plot:
-    exponentials = plural(loss.filter_order, "exponential")
+    exponentials = amount(loss.filter_order, "exponential")
     caption = (
         f"The loss is the {loss.reduction} of the squares of the difference. Its filter replaces "
         f"each spike by {exponentials} of {number(loss.time_constant_ms)} ms"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import MeanSquaredError
 from netdesc.report.coincidence import Coincidence, coincidences
-from netdesc.report.format import number, percent, plural
+from netdesc.report.format import number, percent
 from netdesc.report.loss_trend import silence_notes
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
@@ -87,7 +88,7 @@ def layer_notes(run: RunData, rates: Sequence[LayerRates]) -> Iterator[str]:
         if kind == "gradient_norms" and len(values) and values[-1] == 0 and losses[-1] != 0:
             yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."
     for layer in rates:
-        neurons = f"of the {plural(layer.neurons, 'neuron')} of layer “{layer.name}”"
+        neurons = f"of the {amount(layer.neurons, 'neuron')} of layer “{layer.name}”"
         if layer.neurons / 4 <= layer.silent < layer.neurons:
             yield f"{layer.silent:,} {neurons} never spike: a lower threshold may help."
         if layer.saturated:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Classifier
 from netdesc.report.activity import Activity, Sample
-from netdesc.report.format import join_words, number, plural
+from netdesc.report.format import join_words, number
 from netdesc.report.pictures import (
     SMALL,
     WIDE,
@@ -59,7 +60,7 @@ def epoch_slider(run: RunData) -> EpochSlider | None:
     if activity is None or not activity.snapshots or spike is None:
         return None
     snapshots = activity.snapshots
-    alt = f"Output of the first sample after {plural(snapshots[-1].epochs, 'epoch')}"
+    alt = f"Output of the first sample after {amount(snapshots[-1].epochs, 'epoch')}"
     pictures = [raster_picture("Output", alt, each.output, WIDE) for each in snapshots]
     return EpochSlider(
         _subject(activity), [_moment(run, each.epochs) for each in snapshots], pictures
@@ -82,7 +83,7 @@ def _moment(run: RunData, epochs: int) -> str:
 
     The loss comes from the metrics of the next epoch, which begins with the weights of the picture.
     """
-    when = f"after {plural(epochs, 'epoch')}" if epochs else "before training"
+    when = f"after {amount(epochs, 'epoch')}" if epochs else "before training"
     loss = run.metrics.value_at("loss", epochs) if epochs < len(run.metrics) else None
     return when if loss is None else f"{when}, loss {number(loss)}"
 

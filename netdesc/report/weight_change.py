@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SynapticNode
 from netdesc.report.errors import ReportError
-from netdesc.report.format import NOTHING, number, percent, plural, spread, time_constant
+from netdesc.report.format import NOTHING, number, percent, spread, time_constant
 from netdesc.report.plots import Plot, histogram
 from netdesc.report.run import RunData
 from netdesc.report.tables import Table
@@ -135,7 +136,7 @@ def _weights_at_limit(layer: SynapticNode, weights: NDArray[np.float64]) -> Iter
     count = int(np.count_nonzero((used == low) | (used == high)))
     if count and count >= MIN_SHARE_AT_LIMIT * len(weights):
         yield (
-            f"{count:,} of the {plural(len(weights), 'weight')} of layer “{layer.name}” are at a "
+            f"{count:,} of the {amount(len(weights), 'weight')} of layer “{layer.name}” are at a "
             f"limit of the device's grid, {number(low)} or {number(high)}, and cannot grow "
             f"further. A lower threshold increases the effect of all weights."
         )
@@ -149,7 +150,7 @@ def _decays_at_limit(layer: SynapticNode, what: str, shares: Values) -> Iterator
     for limit, meaning in ((0, "have no leak"), (DECAY_ONE, "lose their state in one step")):
         if count := int(np.count_nonzero((after == limit) & (before != limit))):
             yield (
-                f"{count:,} of {plural(len(after), what)} of layer “{layer.name}” became "
+                f"{count:,} of {amount(len(after), what)} of layer “{layer.name}” became "
                 f"{limit // DECAY_ONE} in the device's integers: such neurons {meaning}."
             )
 

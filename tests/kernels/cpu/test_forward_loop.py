@@ -26,7 +26,7 @@ EDGES = [
 ]
 
 
-@given(st.integers(-(2**31), 2**31 - 1), st.integers(-4096, 4096))
+@given(st.integers(1 - 2**31, 2**31 - 1), st.integers(-4096, 4096))
 @example(-(2**31), -4096 + 1)
 @example(-1, 0)
 @example(0, -4096)

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT
+from netdesc.kernels.fixed_point import DECAY_BITS, DEVICE_STATE_LIMIT
+from netdesc.kernels.printing import TEXTS
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import Expression, in_order
-from netdesc.neurons.operations import COMPARISONS, REAL
+from netdesc.neurons.operations import REAL
 
 PAYLOAD_BITS = 12
 """Graded outputs are in units of 2⁻¹² of a threshold unit."""
@@ -34,11 +35,8 @@ neuron, which is done once on a machine, takes 2 s.
 States = NDArray[np.int64]
 """A number for each neuron of a layer, [neurons]; states are in state units."""
 
-_SIGNS = dict(zip(COMPARISONS, (">", ">=", "<", "<="), strict=True))
-
 _TEXTS = {
-    "add": "{} + {}",
-    "subtract": "{} - {}",
+    **TEXTS,
     "negate": "-{}",
     "absolute": "abs({})",
     "minimum": "np.minimum({}, {})",
@@ -47,11 +45,7 @@ _TEXTS = {
     "times": f"shift({{}} * {{}}, -{DECAY_BITS})",
     "scale": "{} * {value}",
     "saturate": "{}",  # a device rule follows where it is assigned
-    "rest": f"{DECAY_ONE} - {{}}",
-    "and": "{} & {}",
-    "or": "{} | {}",
     "with_gradient": "{}",
-    **{name: f"{{}} {sign} {{}}" for name, sign in _SIGNS.items()},
 }
 """Operation -> its text, whose arguments are names."""
 

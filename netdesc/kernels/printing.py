@@ -1,7 +1,7 @@
-"""What the printers of the CPU and the CUDA engine share: values of a step, and lines of source.
+"""What the printers of engines share: values of a step, and lines of source.
 
-Source text computes values alone: of ``with_gradient``, whose gradients are a program's step back,
-it computes the first argument.
+The integer run shares the texts of operations. Source text computes values alone: of
+``with_gradient``, whose gradients are a program's step back, it computes the first argument.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TEXTS = {
     "and": "{} & {}",
     "or": "{} | {}",
 }
-"""Operation -> its text for both engines, whose arguments are names."""
+"""Operation -> its text, whose arguments are names."""
 
 
 def value_of(a: Expression) -> Expression:

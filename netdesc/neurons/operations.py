@@ -101,5 +101,3 @@ OPERATIONS = {
     "with_gradient": _operation("a; its gradient, times c, goes to b, times e to d, ...", ""),
     "unless_first": _operation("a; 0 in the first step", "G>G S>S R>R B>B"),
 }
-
-COMPARISONS = ("greater", "greater_equal", "less", "less_equal")

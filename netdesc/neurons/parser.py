@@ -19,6 +19,7 @@ _MEANT = {
 _NUMBER_LIKE = re.compile(r"(?<![A-Za-z0-9_.])[.0-9](?:[eE][+-]|[A-Za-z0-9_.])*")
 _NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _ASSIGNMENT = re.compile(r"(?<![<>=!])=(?!=)")
+_AUGMENTED_ASSIGNMENT = re.compile(r" *([A-Za-z_]\w*) *([-+])= *([\w.]+|\w+\([^()]*\)) *")
 _EQUATION = re.compile(r" *(?P<state>[A-Za-z_][A-Za-z0-9_]*) *=(?!=)")
 
 
@@ -75,7 +76,11 @@ def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -
     if found is not None:
         return Equation(found["state"], source.span(*found.span("state")), source)
     form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
-    mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form))
+    suggestion = None
+    if change := _AUGMENTED_ASSIGNMENT.fullmatch(text):
+        state, sign, by = change.groups()
+        suggestion = f"{state} = {state} {sign} {by}"
+    mistakes.append(_text_mistake(source) or Mistake(source.expression_place, form, suggestion))
     return None
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial, reduce
+from itertools import pairwise
 from typing import ClassVar, cast
 
 from netdesc.neurons.expressions import Expression, constant, make, scale
@@ -130,9 +131,11 @@ class Reader:
     def has_arguments(self, node: ast.Call, name: str) -> bool:
         """Returns whether a call has its number of arguments; notes a mistake if not."""
         is_plain = not node.keywords and not any(isinstance(a, ast.Starred) for a in node.args)
-        if is_plain and len(node.args) == len(ARGUMENTS[name]):
+        number, count = len(node.args), len(ARGUMENTS[name])
+        if is_plain and number == count:
             return True
-        self.fail(node, f"Write {signature(name)}, with a value for each argument and no names.")
+        wrong = f"it takes {count} values, not {number}" if is_plain else "arguments have no names"
+        self.fail(node, f"Write {signature(name)}: {wrong}.")
         return False
 
     def _constant(self, node: ast.Constant) -> Operand:
@@ -166,10 +169,9 @@ class Reader:
             return self.fail(node, "Only functions are called. Write '*' for a product.")
         name = called.id
         if name not in ARGUMENTS:
-            message = (
-                f"'{name}' is not a function: there are {', '.join(sorted(ARGUMENTS))}. Write '*' "
-                "for a product."
-            )
+            if name in self.values:
+                return self.fail(called, f"'{name}' is not a function. Write '*' for a product.")
+            message = f"There is no function '{name}'. There are {', '.join(sorted(ARGUMENTS))}."
             return self.fail(called, message, closest(name, ARGUMENTS))
         if not self.has_arguments(node, name):
             return None
@@ -188,10 +190,11 @@ class Reader:
         if isinstance(kind, Type):
             return self.read_as(node, kind)
         value, (low, high) = self.read(node), kind
-        if isinstance(value, float) and not low <= value <= high:
-            message = f"This must be a number from {low:g} to {high:g}, a decay or a factor."
-            return self.fail(node, message)
-        return self.of_type(node, value, SHARE)
+        is_share = isinstance(value, Expression) and value.type is SHARE
+        if value is None or is_share or (isinstance(value, float) and low <= value <= high):
+            return self.of_type(node, value, SHARE)
+        message = f"This must be a number from {low:g} to {high:g}, a decay or a factor."
+        return self.fail(node, message)
 
     def _unary(self, node: ast.UnaryOp) -> Operand:
         if not isinstance(node.op, (ast.USub, ast.UAdd)):
@@ -210,14 +213,21 @@ class Reader:
 
     def _compare(self, node: ast.Compare) -> Operand:
         if len(node.ops) > 1:
-            message = "A comparison compares two values: join two of them by 'and'."
-            return self.fail(node, message)
+            message = "A comparison compares two values."
+            return self.fail(node, message, " and ".join(self._neighbours(node)))
         operation = _COMPARISONS.get(type(node.ops[0]))
         if operation is None:
             message = _REFUSED.get(type(node.ops[0]), "This comparison is not allowed.")
             return self.fail(node, message)
         compared = self.read_alike(node.left, node.comparators[0])
         return None if compared is None else make(operation, *compared)
+
+    def _neighbours(self, node: ast.Compare) -> Iterator[str]:
+        """Returns the comparisons of neighbours in a chain, as a user writes them."""
+        for a, b in pairwise([node.left, *node.comparators]):
+            start, end = self.source.place(a).end_column, self.source.place(b).column
+            sign = self.source.text[start:end].strip(" ()")
+            yield f"{self.source.text_of(a)} {sign} {self.source.text_of(b)}"
 
     def _binary(self, node: ast.BinOp) -> Operand:
         if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 from netdesc.cli.exit_codes import ENVIRONMENT, INVALID_INPUT
@@ -29,9 +29,20 @@ def format_diagnostics(
     """Formats diagnostics for ``stream``; ``options`` are those of ``render_text``."""
     from netdesc.description import render_text
 
-    width = get_terminal_size().columns if stream.isatty() else None
+    width = _columns(stream) if stream.isatty() else None
     colour = Output.has_colour(stream)
     return SafeText(render_text(diagnostics, width=width, colour=colour, **options))
+
+
+def _columns(terminal: TextIO) -> int:
+    """Returns the width of a terminal. shutil would ask for that of stdout, which may be a file."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or 80
+    except OSError:
+        return 80
 
 
 REPEATED_BY_TRAINING = ("ND235", "ND308")

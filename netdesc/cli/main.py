@@ -42,13 +42,21 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
     },
 )
 @click.version_option(__version__, prog_name="netdesc", message="%(prog)s %(version)s")
-def netdesc() -> None:
+@click.pass_context
+def netdesc(ctx: click.Context) -> None:
     """Compile a JSON description of a spiking network into a trained network."""
+    if ctx.invoked_subcommand not in _LOAD_TORCH:
+        return
     try:
         os.getcwd()
     except FileNotFoundError:  # torch would kill the process
         message = "the working directory was deleted; go to another folder"
         raise FileNotFoundError(errno.ENOENT, message) from None
+
+
+_LOAD_TORCH = (
+    "bench", "compile-and-train", "evaluate", "export", "import", "init", "run", "train", "verify",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

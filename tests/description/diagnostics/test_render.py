@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 import unicodedata
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.description_samples import UNHURRIED
 
+from netdesc.cli.diagnostics_text import format_diagnostics
 from netdesc.cli.output import Output
 from netdesc.description import Diagnostic, render_text, to_json
 from netdesc.description.diagnostics.diagnostic import Edit, Fix, Related
@@ -191,6 +194,24 @@ def test_who_gets_colour(environment, on_terminal, elsewhere, monkeypatch):
         monkeypatch.setenv(name, value)
     assert Output.has_colour(_Terminal()) is on_terminal
     assert Output.has_colour(io.StringIO()) is elsewhere
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
+def test_diagnostics_are_as_wide_as_their_own_terminal(monkeypatch):
+    """Also if stdout, of which Python asks, is a file or another terminal."""
+    import termios
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    found = [_diagnostic("x" * 200, 0, 2, hint="many words " * 30)]
+    master, slave = os.openpty()
+    for columns in (57, 130):
+        termios.tcsetwinsize(slave, (24, columns))
+        with open(slave, "w", closefd=False) as stream:
+            lines = str(format_diagnostics(found, stream)).splitlines()
+        assert columns - 15 < max(map(cells, lines)) <= columns
+    os.close(slave)
+    os.close(master)
 
 
 def test_json_has_the_fields_of_the_language():

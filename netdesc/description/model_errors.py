@@ -41,6 +41,7 @@ _LIMITS = {
 _PATTERNS = {
     NAME_PATTERN: "a name: letters, digits, _ and -, starting with a letter or _",
     IDENTIFIER_PATTERN: "a name: letters, digits and _, starting with a letter or _",
+    r"^[A-Za-z][A-Za-z0-9_]*$": "a name: letters, digits and _, starting with a letter",
     r"^[0-9a-f]{64}$": "64 lower-case hexadecimal digits",
     r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$": "a file name: letters, digits, _, . and -",
 }
@@ -232,8 +233,9 @@ def _length(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 def _pattern(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     pattern = error.context["pattern"]
     message = f"{_show(error.value)} is not {_PATTERNS[pattern]}"
-    name = re.sub("[^A-Za-z0-9_-]+", "_", error.value.strip())
-    hint = f'write "{cut(name)}"' if re.search(pattern, name) and name.strip("_") else ""
+    names = [re.sub(part, "_", error.value.strip()) for part in ("[^A-Za-z0-9_-]+", r"\W+|-+")]
+    name = next((each for each in names if re.search(pattern, each) and each.strip("_")), "")
+    hint = f'write "{cut(name)}"' if name else ""
     on = "key" if error.on_key else "value"
     return source_map.diagnostic("ND109", error.parts, message, hint=hint, on=on)
 

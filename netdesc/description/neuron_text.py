@@ -17,7 +17,7 @@ from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.equations import read
 from netdesc.neurons.functions import signature
 from netdesc.neurons.models import NEURONS, NeuronSection
-from netdesc.neurons.models.equations import EquationParameter
+from netdesc.neurons.models.equations import EquationNeuron, EquationParameter
 
 KIND_TEXTS: dict[ParameterKind, str] = {
     "decay": "The share of a state that is lost. The device holds round(4096·p).",
@@ -41,6 +41,12 @@ FUNCTION_TEXTS = {
     "stop": "a, through which no gradient passes",
     "straight_through": "the value; its gradient goes to a",
     "phase_spike": "whether im rises through 0 while re is at least the threshold",
+}
+OPERATOR_TEXTS = {
+    "a + b, a - b": "of states and numbers, or of real numbers; 1 - d of a decay or a factor",
+    "a * b": "a state times a whole number, a decay or a factor; a state times a state is refused",
+    "a > b, a >= b, a < b, a <= b": "a condition; where chooses by it",
+    "a and b, a or b": "of conditions",
 }
 """Function -> what it returns."""
 
@@ -102,9 +108,9 @@ def neuron_record(neuron: NeuronSection) -> dict[str, Any]:
 
 def _parameter_record(neuron: NeuronSection, name: str, kind: ParameterKind) -> dict[str, Any]:
     """Returns unit, range and text of a parameter; of a document's own one, those of its kind."""
-    info = structure.fields(type(neuron)).get(name)
-    own = info is None
-    info = info or structure.fields(EquationParameter)["value"]
+    own = isinstance(neuron, EquationNeuron)
+    fields, field = (EquationParameter, "value") if own else (type(neuron), name)
+    info = structure.fields(fields)[field]
     extra = structure.extra(info)
     limits = dict(_limits(info))
     if own and kind in RANGES:
@@ -166,6 +172,8 @@ def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> 
         lines += [f"    {kind}: {text}" for kind, text in KIND_TEXTS.items()]
         lines += ["", "functions"]
         lines += [f"    {signature(name)}: {text}" for name, text in FUNCTION_TEXTS.items()]
+        lines += ["", "operators"]
+        lines += [f"    {signs}: {text}" for signs, text in OPERATOR_TEXTS.items()]
     if is_example:
         lines += ["", "other fields"]
         for each in record["fields"]:

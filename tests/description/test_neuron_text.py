@@ -46,6 +46,10 @@ def test_values_units_and_ranges_are_those_of_the_document() -> None:
                     "step": ["v = scaled(v, gain) + x"]})
     )  # fmt: skip
     assert "gain = -0.5 (factor; unit: 1; -1 to 1)" in neuron_text(neuron, is_example=False)
+    reserved = {"type": "equations", "step": ["v = x + step"], "output": "v"}
+    reserved["parameters"] = {"step": {"kind": "threshold", "value": 0.5}}
+    record = neuron_record(NEURONS["equations"].model_validate_json(json.dumps(reserved)))
+    assert record["parameters"]["step"]["kind"] == "threshold"
     cuba = neuron_record(example_neuron("cuba"))
     assert cuba["parameters"]["threshold"]["range"] == "0 to 32768"
     assert cuba["parameters"]["voltage_decay"]["unit"] == "share per step"

@@ -23,7 +23,7 @@ _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
 
 
 class NoFileError(OSError):
-    """The path is a folder, a pipe or a device, which a file must not replace.
+    """The path leads to what a file must not replace, such as a folder, a pipe or a device.
 
     The exception has no ``errno``, because no system call failed.
     """
@@ -41,8 +41,8 @@ def atomic_path(path: str | Path, follow_links: bool = True) -> Iterator[Path]:
 
     The temporary file is empty, in the folder of ``path`` and with its suffix. At the end it gets
     the permissions of the old file, is flushed to the disk and is renamed; if the block raises, it
-    is removed. If ``path`` is a link, the file to which it leads is replaced; without
-    ``follow_links`` it is refused. NoFileError if ``path`` exists and is not a regular file;
+    is removed. If ``path`` is a link, the file to which it leads is replaced if it has the same
+    suffix; without ``follow_links`` it is refused. NoFileError if ``path`` may not be replaced;
     OSError, with ``path`` as its ``filename``, if the folder cannot be written or the disk is full.
     """
     path = Path(path)
@@ -134,7 +134,8 @@ else:
 def _resolve_target(path: Path) -> Path:
     """Follows all links of ``path`` and returns the path of the file, which need not exist.
 
-    NoFileError if the path leads to a folder, a pipe or a device.
+    NoFileError if it leads to a folder, a pipe or a device, or from one suffix to another, such as
+    to a document.
     """
     try:
         mode = path.stat().st_mode  # first: /dev/stdout may be a link that realpath cannot follow
@@ -143,7 +144,10 @@ def _resolve_target(path: Path) -> Path:
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
         raise NoFileError(f"is {kind}; name a file that may be replaced")
-    return Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path))
+    if target.suffix.lower() not in ("", path.suffix.lower()):
+        raise NoFileError(f"is a link to {target}, a file of another kind; choose another name")
+    return target
 
 
 def _copy_permissions(old: Path, new: Path) -> None:

@@ -46,6 +46,15 @@ def test_the_temporary_file_has_the_suffix_of_the_given_path(tmp_path: Path) -> 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.npy", "plain"]
 
 
+def test_a_link_to_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    document = tmp_path / "network.json"
+    document.write_text("{}")
+    (tmp_path / "r.html").symlink_to(document)
+    with pytest.raises(NoFileError):
+        write(tmp_path / "r.html", "newer")
+    assert document.read_text() == "{}"
+
+
 def test_a_link_is_refused_where_links_are_not_followed(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("older")

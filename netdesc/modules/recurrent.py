@@ -24,7 +24,7 @@ class LateralInhibition(nn.Module):
         super().__init__()
         section, count, bits = layer.section, layer.neurons, layer.bits
         assert isinstance(section, layers.WinnerTakeAll)
-        matrix_NN = torch.full((count, count), -section.inhibition)
+        matrix_NN = torch.full((count, count), -section.inhibition, dtype=torch.float32)
         matrix_NN.fill_diagonal_(section.self_excitation)
         if bits is not None:
             matrix_NN = quantize(matrix_NN / layer.weight_step, bits) * layer.weight_step

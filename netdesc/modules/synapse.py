@@ -48,7 +48,7 @@ class Synapse(nn.Module):
     def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
         super().__init__()
         shape, section = layer.weight_shape, layer.section
-        weight = torch.empty(shape)
+        weight = torch.empty(shape, dtype=torch.float32)
         if section.draws_weights:
             scale = section.weight_scale / math.sqrt(math.prod(shape[1:]))
             if section.weight_init == "normal":

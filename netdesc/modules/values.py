@@ -19,7 +19,7 @@ def initial_value(
     ``is_log_spaced``, the values divide the range by equal ratios, from high to low.
     """
     low, high = given if isinstance(given, tuple) else (given, given)
-    value = torch.full(() if count is None else (count,), low)
+    value = torch.full(() if count is None else (count,), low, dtype=torch.float32)
     if low == high:
         return value
     if is_log_spaced:

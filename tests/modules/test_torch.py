@@ -45,6 +45,22 @@ def test_torchs_default_type_is_not_that_of_a_network():
     assert {each.dtype for each in model.parameters()} == {torch.float32}
 
 
+def drawn() -> dict[str, torch.Tensor]:
+    drawing = neuron(per_channel=True, voltage_decay=[0.03, 0.4], threshold=[0.7, 1.3])
+    model = network(
+        dense("hidden", 12, neuron=drawing),
+        {"name": "loop", "type": "recurrent", "units": 6, "neuron": drawing},
+    )
+    return model.state_dict()
+
+
+def test_what_is_drawn_does_not_depend_on_torchs_default_type(request):
+    expected = drawn()
+    request.getfixturevalue("float64_by_default")
+    found = drawn()
+    assert all(torch.equal(found[name], each) for name, each in expected.items())
+
+
 @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
 def test_another_type_is_refused(kind):
     with pytest.raises(ValueError, match="float32"):

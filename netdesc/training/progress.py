@@ -47,6 +47,8 @@ class Scale:
         """Converts the metrics of an epoch as in the run's files: divides losses, counts from 1."""
         divisors = {"loss": self.train, "validation_loss": self.validation}
         losses = {name: fields[name] / divisors[name] for name in divisors if name in fields}
+        if "loss_terms" in fields:
+            losses["loss_terms"] = [each / self.train for each in fields["loss_terms"]]
         return {**fields, **losses, "epoch": fields["epoch"] + 1}
 
     @property

@@ -109,10 +109,10 @@ def evaluate(
     if folder is not None and data is None:
         _check_data_files(folder, description)
     if description is None and data is None:
+        name = run if isinstance(run, str | Path) else "the network"
         raise DataError(
-            "a network that is compiled or imported, as from a .net file, names no data; give a "
-            "run or a document that does, or pass it in Python: "
-            'netdesc.evaluate(…, data={"test": (inputs, labels)})'
+            f"{name} names no data; give a run, or a document with data, such as that which "
+            'netdesc import writes; in Python: netdesc.evaluate(…, data={"test": (inputs, labels)})'
         )
     warnings = opened.warnings
     if opened.is_imported:

@@ -33,8 +33,7 @@ _OTHER_FILES = {
     ),
     HDF5_START: (
         "an hdf5 file, such as a .net network",
-        "netdesc show says what is in it, and netdesc import makes a document of it; "
-        "NIR is not in this version",
+        "netdesc show says what is in it, and netdesc import makes a document of it",
     ),
     b"\x93NUMPY": ("an .npy file of one array", "a document names files of spikes in its data"),
 }

@@ -19,7 +19,7 @@ from safetensors.numpy import save
 
 from netdesc.description.canonical_layout import document_text
 from netdesc.description.diagnostics.terminal_text import escape
-from netdesc.description.models.document import FORMAT, Document
+from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
 from netdesc.description.models.layers import Shape
 from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
@@ -137,13 +137,16 @@ def import_net(
     ``name`` is the network's name, by default the name of the file. ``steps`` replaces the number
     of steps of a sample in the file, ``step_ms`` the length of a step in milliseconds. If neither
     the file nor the caller gives them, they are 1000 and 1. NetFileError, with the layer's index,
-    if the file is invalid or a document cannot express the network, with these ``steps``, too.
+    if the file is invalid or a document cannot express the network, ValueError if ``steps`` or
+    ``step_ms`` is out of range.
 
     >>> imported = netdesc.import_net("oxford.net", steps=1900)
     >>> [layer.name for layer in imported.table], netdesc.compile(imported).graph.parameters
     (['dense0', 'dense1'], 102400)
     """
     path = Path(path)
+    _require_range("steps", steps, MAX_STEPS)
+    _require_range("step_ms", step_ms, MAX_STEP_MS)
     net, warnings, notes = read_net(path)
     is_assumed = {
         name: net.simulation is None and given is None
@@ -268,6 +271,11 @@ def _describe(section: JsonObject) -> str:
         if name != "type"
     ]
     return " with ".join([section["type"], *([" and ".join(values)] if values else [])])
+
+
+def _require_range(name: str, value: float | None, largest: float) -> None:
+    if value is not None and not 0 < value <= largest:
+        raise ValueError(f"{name} is {value}; it is above 0 and at most {largest:,.0f}")
 
 
 def read_weights(

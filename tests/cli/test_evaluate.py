@@ -15,6 +15,7 @@ from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, 
 from support.cli_process import Netdesc
 from support.training_task import read_record, write_task
 
+from netdesc import compile, export_net
 from netdesc.events import from_dense, write_events
 
 
@@ -139,14 +140,14 @@ def test_many_classes_are_left_to_json(netdesc: Netdesc, tmp_path: Path) -> None
         (["task/classes.json", "--part", "all"], 2, "'all' is not one of"),
         (["absent.json"], 3, "absent.json"),
         (["network.net"], 3, "network.net"),
-        (["task/made.net"], 1, "made.net"),
+        (["task/made.net"], 1, "made.net names no data"),
         (["task"], 3, "network.lock.json"),
     ],
 )
 def test_what_cannot_be_measured(
     netdesc: Netdesc, document: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    document.with_name("made.net").touch()
+    export_net(compile(document), document.with_name("made.net"))
     outcome = netdesc("evaluate", *arguments)
     assert outcome.code == code
     assert message in outcome.err + outcome.out

@@ -180,7 +180,7 @@ def show(
     _print_comparison(output, paths, comparison)
     has_braille = sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower()
     if summaries[0].events and has_braille:
-        width = min(_MAX_SKETCH_COLUMNS, shutil.get_terminal_size().columns - 1)
+        width = max(1, min(_MAX_SKETCH_COLUMNS, shutil.get_terminal_size().columns - 1))
         with contextlib.suppress(PictureError):  # too large to draw; the table shows its size
             for each in drawn or draw():
                 output.print(SafeText(each.sketch(width, _SKETCH_LINES)))

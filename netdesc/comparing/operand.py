@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from netdesc.description import Description, load
 from netdesc.graph import Graph, build_graph
 from netdesc.runs.files import RECORD, lock_of
+from netdesc.runs.state import read_state
 
 if TYPE_CHECKING:
     from netdesc.report.record import Record
@@ -41,5 +42,7 @@ def read_operand(path: Path) -> Operand:
         from netdesc.report.record import read_record  # loads numpy
 
         record = read_record(path)
+        if (state := read_state(path)) is not None:  # knows whether a process still works on it
+            record = record.model_copy(update={"status": state.status})
     kind = "run" if is_run else "document" if description.lock is None else "lock"
     return Operand(str(path), kind, description, build_graph(description.document), record)

@@ -329,6 +329,8 @@ def test_runs_differ_in_results_and_not_in_seconds(
     assert changed == {"status", "final_loss", "seconds", "seconds_an_epoch"}
     ended = netdesc("diff", "a", "b", "--json")
     assert (ended.code, ended.record["b"]["status"]) == (1, "interrupted")
+    change_record(runs[1], status="running")
+    assert netdesc("diff", "a", "b", "--json").record["b"]["status"] == "killed"
 
 
 def test_losses_are_compared_per_sample(differing: Differing, runs: tuple[Path, Path]) -> None:

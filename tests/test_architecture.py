@@ -107,27 +107,27 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_240,
-    "neurons": 3_330,
+    "description": 13_245,
+    "neurons": 3_365,
     "graph": 590,
-    "events": 2_070,
+    "events": 2_075,
     "runs": 285,
     "kernels": 10_080,
     "modules": 1_920,
     "losses": 730,
     "training": 5_530,
-    "exchange": 3_155,
-    "hardware": 1_315,
+    "exchange": 3_160,
+    "hardware": 1_310,
     "report": 3_655,
     "comparing": 400,
     "bench": 2_015,
     "api": 1_885,
-    "cli": 4_675,
+    "cli": 4_695,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_070
-MAX_TEST_LINES = 39_060
+MAX_PACKAGE_LINES = 55_140
+MAX_TEST_LINES = 39_130
 
 
 def line_count(folder: Path) -> int:

@@ -61,6 +61,6 @@ def check_weight(weight_OI: Tensor, shape: tuple[int, int, int], device: torch.d
 
 
 def check_device(name: str, tensor: Tensor, device: torch.device) -> None:
-    """Raises ValueError unless ``tensor`` is on ``device``, the device of the first input."""
+    """Raises ValueError unless ``tensor`` is on ``device``."""
     if tensor.device != device:
-        raise ValueError(f"{name} is on device '{tensor.device}', the first input on '{device}'")
+        raise ValueError(f"{name} is on device '{tensor.device}'; it must be on '{device}'")

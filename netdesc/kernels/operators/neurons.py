@@ -78,7 +78,7 @@ def neurons_backward(
     """
     device, is_recurrent = grad_out_TBN.device, len(weights_NN) > 0
     layer = make_neurons(definition, learn, parameters, grad_out_TBN.shape[2], delay, is_recurrent)
-    out_TBN, saved = saved[0], saved[is_recurrent:]
+    out_TBN, saved = saved[0], saved[1:] if is_recurrent else saved
     check_saved(saved, saved_shapes(layer, grad_out_TBN.shape, engine_name(device)))
     engine = engine_for(device)
     if not is_recurrent:

@@ -12,8 +12,9 @@ import pytest
 from support.grids import slow
 from support.neuron_definitions import DEFINITIONS
 
-from netdesc.kernels.cpu.walk.generated import delete_unused, kernels_of
+from netdesc.kernels.cpu.walk.generated import delete_unused, kernels_of, module_source
 from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.models import NEURONS
 
 TEXTS = """
 import sys
@@ -80,6 +81,27 @@ def test_a_second_process_compiles_what_is_damaged_alone(suffix: str, tmp_path: 
     os.truncate(damaged, 100)
     assert run(TEXTS + RUN, cache) == text
     assert damaged.stat().st_size > 100
+
+
+def texts_of(state: str, leak: str, threshold: str) -> list[str]:
+    section = {
+        "type": "equations",
+        "parameters": {
+            threshold: {"kind": "threshold", "value": 1},
+            leak: {"kind": "decay", "value": 0.1},
+        },
+        "surrogate": {"width": 0.5, "peak": 1},
+        "step": [f"{state} = decay({state}, {leak}) + x"],
+        "spike": f"{state} > {threshold}",
+    }
+    neuron = NEURONS["equations"].model_validate_json(json.dumps(section))
+    program = compile_neuron(neuron.definition(), learn=True)
+    return [module_source(program, 12, direction) for direction in ("forward", "backward")]
+
+
+def test_names_do_not_change_the_text() -> None:
+    """Else a neuron would be compiled again for a new name."""
+    assert texts_of("v", "leak", "threshold") == texts_of("w", "fade", "alarm")
 
 
 FORKS = f"""

@@ -78,9 +78,9 @@ def _constants(program: Program, roots: list[Expression]) -> tuple[str, dict[Exp
     loads: dict[str, str] = {}
 
     def load(each: Expression) -> str:
-        name = f"parameter_{each.value}"
-        loads[name] = f"{name} = load(parameters[{places[str(each.value)]}], first, count)"
-        return name
+        place = places[str(each.value)]
+        loads[f"p{place}"] = f"p{place} = load(parameters[{place}], first, count)"
+        return f"p{place}"
 
     printed = Lines({}, _FAR_TEXTS, {"constant": _literal, "parameter": load})
     result = f"return {write_tuple(printed.compute(shared))}"

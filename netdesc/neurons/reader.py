@@ -47,8 +47,10 @@ _REFUSED: dict[type[ast.AST], str] = {
 _PRODUCT_HINTS = {
     frozenset({GRID}): (
         " A state times a state has no defined rounding: choose with where(condition, a, b), or"
-        " multiply by a number or a factor with scaled(state, factor)."
+        " multiply by a number or a factor with scaled(state, factor). Parameters of the kinds"
+        " 'grid' and 'threshold' are states, too; those of the kind 'factor' are factors."
     ),
+    frozenset({GRID, BOOL}): " Write where(condition, state, 0).",
     frozenset({GRID, REAL}): " Give the parameter the kind 'factor'.",
 }
 

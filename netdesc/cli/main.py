@@ -13,8 +13,8 @@ from typing import NoReturn
 import click
 
 from netdesc import __version__
+from netdesc.cli.commands import LazyGroup
 from netdesc.cli.failures import Failures
-from netdesc.cli.lazy_group import LazyGroup
 from netdesc.cli.output import Output
 
 COMPLETE_VARIABLE = "_NETDESC_COMPLETE"

@@ -122,7 +122,7 @@ def print_diffs(output: Output, rewrites: Iterable[Rewrite]) -> None:
 
 
 def finish(output: Output, rewrites: Sequence[Rewrite], mode: Mode) -> int:
-    """Writes, prints or lists the results. Returns the exit code, which the commands explain."""
+    """Writes, prints or lists the results. Returns the exit code."""
     diagnostics = [diagnostic for each in rewrites for diagnostic in each.diagnostics]
     if diagnostics and not output.as_json:
         output.error(diagnostics_text.format_diagnostics(diagnostics, sys.stderr))

@@ -63,7 +63,7 @@ class Image:
         return self.enlarged(_ENLARGED_SIDE)
 
     def enlarged(self, side: int) -> tuple[int, int]:
-        """Returns width and height times the largest whole factor, from 1, that fits ``side``."""
+        """Returns the size of a picture, enlarged by a whole factor while it fits into ``side``."""
         scale = max(1, side // max(self.width, self.height))
         return self.width * scale, self.height * scale
 
@@ -117,7 +117,7 @@ class Image:
         )
 
     def sketch(self, columns: int, lines: int) -> str:
-        """Draws the pixels with events in Braille, with at most ``columns`` and ``lines``."""
+        """Draws pixels with events in Braille, in at most ``columns`` × ``lines`` characters."""
         # Transposed, because `Grid` numbers bins column by column.
         bins = np.flatnonzero(self.counts().sum(axis=0).T)
         grid = Grid(self.width, self.height)

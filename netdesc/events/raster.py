@@ -82,7 +82,7 @@ class Raster:
         return min(_MAX_POINTS, max(_MIN_POINTS, height))
 
     def sketch(self, columns: int, lines: int) -> str:
-        """Draws the first recording in Braille, with at most ``columns`` and ``lines``."""
+        """Draws the first recording in Braille, with at most ``columns`` × ``lines`` characters."""
         width, height = columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE
         return braille(self.grid.pooled(self._bins[0], width, height)[::-1] > 0)
 

@@ -49,7 +49,7 @@ class SavedWeights:
         return np.concatenate(parts, axis=1)
 
     def learnt(self, layer: SynapticNode) -> dict[str, NDArray[np.float64]]:
-        """Reads learnt values by name, float64 [channels] or [1]. Errors are as of ``synapses``."""
+        """Reads learnt values by name, float64 [channels] or [1]; see ``synapses`` for errors."""
         return {
             path.rpartition(".")[2]: self._tensor(f"layers.{layer.name}.{path}", shape).reshape(-1)
             for path, shape in layer.learnt_shapes.items()

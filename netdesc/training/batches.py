@@ -37,7 +37,7 @@ class Batch:
         return self.input_TBN.shape[1]
 
     def loss_weight(self, reduction: str, samples: int) -> float:
-        """Returns the factor of this batch's loss in the loss over all ``samples`` samples."""
+        """Returns the factor of this batch's loss in that of all ``samples``: 1 for sums."""
         return self.size / samples if reduction == "mean" else 1.0
 
 

@@ -114,7 +114,7 @@ class Display:
     ) -> None:
         """Prints the progress line. From the second call on, the line includes the time left.
 
-        ``metrics`` are those of an epoch, and ``unit`` is that of losses (see ``Scale``).
+        ``metrics`` of an epoch and ``best_loss`` are as ``Scale`` shows them, with its ``unit``.
         """
         self._due, epoch = now + self.interval_s, metrics["epoch"]
         line = _format(metrics, best_loss, epochs, unit, self._seconds_per_epoch(epoch, now))

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.cli_process import exit_code, netdesc_process
 
+from netdesc.cli.commands import COMMANDS
 from netdesc.cli.completion_values import complete_override
-from netdesc.cli.lazy_group import COMMANDS
 from netdesc.description import check
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.resources import shipped

@@ -18,7 +18,7 @@ import pytest
 from support.cli_process import exit_code, netdesc_process
 
 from netdesc.cli import failures
-from netdesc.cli.lazy_group import COMMANDS, SUGGESTIONS
+from netdesc.cli.commands import COMMANDS, SUGGESTIONS
 from netdesc.cli.main import netdesc
 from netdesc.cli.output import Output
 

@@ -61,7 +61,10 @@ def measure(build: Callable[[Work], TimedLayer], work: Work) -> dict[str, Any]:
 
 
 def _time_repeats(once: Callable[[], None], repeats: int) -> list[float]:
-    """Returns the seconds of each of ``repeats`` steps, or more or fewer, after a warm-up step."""
+    """Returns the seconds of each of ``repeats`` steps after a warm-up step.
+
+    There are more until ``_MIN_S`` are over, and fewer, but ``_MIN_REPEATS``, after ``_MAX_S``.
+    """
     once()
     found: list[float] = []
     begin = time.perf_counter()

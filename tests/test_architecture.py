@@ -127,7 +127,7 @@ LINE_BUDGETS = {
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
 MAX_PACKAGE_LINES = 55_140
-MAX_TEST_LINES = 39_140
+MAX_TEST_LINES = 39_150
 
 
 def line_count(folder: Path) -> int:

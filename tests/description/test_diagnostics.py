@@ -57,6 +57,8 @@ CASES = [
     ("/layers/0/name", '"a.b"', "ND109", "/layers/0/name", "a name"),
     ("/neurons", '{"a b": ' + CUBA + "}", "ND109", "/neurons/a b", "a name"),
     ("/format", "0", "ND110", "/format", "no format 0"),
+    ("/data", '{"type": "tonic", "dataset": "1a", "path": "x"}', "ND109", "/data/dataset",
+     "a name"),
     ("/format", '"1"', "ND103", "/format", "format must be"),
     ("/format", "true", "ND103", "/format", "format must be"),
     ("/layers/0/<dense>", "1", "ND101", "/layers/0/<dense>", 'unknown field "<dense>"'),

@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_245,
+    "description": 13_250,
     "neurons": 3_365,
     "graph": 590,
     "events": 2_075,
@@ -127,7 +127,7 @@ LINE_BUDGETS = {
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
 MAX_PACKAGE_LINES = 55_140
-MAX_TEST_LINES = 39_150
+MAX_TEST_LINES = 39_160
 
 
 def line_count(folder: Path) -> int:

@@ -15,7 +15,7 @@ from netdesc.description.json.collector import cut
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, lookup, members
 from netdesc.description.pydantic_errors import LocatedError, types_with_field
-from netdesc.description.source_map import RelatedPath, SourceMap
+from netdesc.description.source_map import On, RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, closest_name, did_you_mean
 from netdesc.description.synonyms import hint_for_type, suggest_field
 from netdesc.description.unsupported import hint_for_unsupported
@@ -220,14 +220,18 @@ def _limit(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 
 def _length(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     name, size = source_map.subject(error.parts), len(error.value)
+    on: On = "key" if error.on_key else "value"
     if size == 0:
         message = f"{name} is empty"
     elif error.kind.endswith("short"):
         message = f"{name} needs at least {error.context['min_length']} values, not {size}"
     else:
-        things = "characters" if error.kind.startswith("string") else "values"
-        message = f"{name} may have at most {error.context['max_length']} {things}, not {size}"
-    return source_map.diagnostic("ND108", error.parts, message)
+        most, is_text = error.context["max_length"], error.kind.startswith("string")
+        things = "characters" if is_text else "values"
+        message = f"{name} may have at most {most} {things}, not {size}"
+        if is_text and not error.on_key:
+            on = most, size
+    return source_map.diagnostic("ND108", error.parts, message, on=on)
 
 
 def _pattern(error: LocatedError, source_map: SourceMap) -> Diagnostic:

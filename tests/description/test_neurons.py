@@ -13,6 +13,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from netdesc.description import check
 from netdesc.description.json.reader import parse
 from netdesc.description.source import Source
 from netdesc.description.source_map import SourceMap
@@ -175,3 +176,11 @@ def test_characters_of_a_string_are_found_behind_escapes(text, cut):
         root = parse(source).root
         span = SourceMap(source, root, root.value).span(("a", 1), (first, last))
         assert json.loads(f'"{written[slice(*span)]}"') == text[first:last]
+
+
+def test_what_is_too_long_of_an_equation_is_marked() -> None:
+    equation = "v = v" + " + x" * 300
+    document = {"neurons": {"own": OWN | {"step": [equation]}}}
+    _, found = check(document)
+    (long,) = (each for each in found if each.code == "ND108")
+    assert long.excerpt[long.column - 1 : long.end_column - 1] == equation[1000:]

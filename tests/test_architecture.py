@@ -107,27 +107,27 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_250,
+    "description": 13_280,
     "neurons": 3_365,
     "graph": 590,
     "events": 2_075,
     "runs": 285,
     "kernels": 10_080,
-    "modules": 1_920,
+    "modules": 1_935,
     "losses": 730,
-    "training": 5_530,
+    "training": 5_535,
     "exchange": 3_160,
     "hardware": 1_310,
-    "report": 3_655,
+    "report": 3_660,
     "comparing": 400,
     "bench": 2_015,
-    "api": 1_885,
-    "cli": 4_695,
+    "api": 1_892,
+    "cli": 4_700,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_140
-MAX_TEST_LINES = 39_160
+MAX_PACKAGE_LINES = 55_200
+MAX_TEST_LINES = 39_270
 
 
 def line_count(folder: Path) -> int:

@@ -56,8 +56,10 @@ def read_recording(source: Input) -> Recording:
         raise TypeError(f"a file, an Event or an array is needed, not {type(source).__name__}")
     path = Path(source)
     suffix = path.suffix.lower()
-    if suffix == ".npz" and not path.exists():
+    if not os.path.exists(path):
         raise EventFileAccessError(path, "there is no such file")
+    if path.is_dir():
+        raise EventFileError(path, "is a folder, and not a file of events or of an array")
     if suffix == ".npz" or (suffix == ".npy" and path.is_file() and not _holds_events(path)):
         return Recording(_read_array(path), str(path), path)
     return Recording(read_events(path), str(path), path)

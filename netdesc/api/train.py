@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -20,6 +21,7 @@ from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import ImportedNetwork, NetFileError, export_net, find_obstacle
 from netdesc.exchange.errors import NetFileAccessError
 from netdesc.graph import Graph, build_graph
+from netdesc.hardware import HardwareError
 from netdesc.modules import Network, build
 from netdesc.report import ReportError, write_report
 from netdesc.runs.files import (
@@ -195,18 +197,23 @@ def _finish(
     """Writes the export of a run. Returns the record of its verification on the sample."""
     model = build(graph)
     model.load_state_dict(weights)
+    exported, problem = folder / NETWORK, ""
     try:
-        for warning in export_net(model, folder / NETWORK):
+        for warning in export_net(model, exported):
             warn(warning)
     except NetFileAccessError as error:
         raise StorageError(str(error)) from error
     except NetFileError as error:
-        warn(f"no network.net is written: {error}")
-        return None
+        exported, problem = None, error.problem
+        warn(f"no {NETWORK} is written: {problem}")
     if sample is None:
         return None
     model.to(sample.input_TN.device)
-    return verify_shortly(model, folder / NETWORK, *sample).record
+    try:
+        found = verify_shortly(model, exported, *sample)
+    except HardwareError:  # a network of real weights has no integers
+        return None
+    return replace(found, export_problem=problem).record
 
 
 def _write_report(folder: Path, warn: Callable[[str], None]) -> None:

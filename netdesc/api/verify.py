@@ -201,7 +201,7 @@ def _own_input(opened: OpenedNetwork) -> tuple[str, NDArray[np.float32], list[st
 
 
 def verify_shortly(
-    model: Network, exported: Path, name: str, sample_TN: torch.Tensor
+    model: Network, exported: Path | None, name: str, sample_TN: torch.Tensor
 ) -> Verification:
     """Compares the runs of ``model`` and of its export on the first steps of the sample ``name``.
 

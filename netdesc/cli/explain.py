@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -72,7 +73,9 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         try:
             text, entry = explain(subject), record(subject)
         except ValueError as error:
-            hint = did_you_mean(subject, [*titles(), *words(), *NEURONS])
+            field = subject.rpartition(".")[2]
+            hint = f"did you mean {field}?" if field in words() else ""
+            hint = hint or did_you_mean(subject, [*titles(), *words(), *NEURONS])
             raise click.UsageError(
                 f'"{subject}" is neither a code, nor a word of documents, nor a document; '
                 f"{hint or 'netdesc explain lists the codes'}"
@@ -86,7 +89,10 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
 def _neuron_of(file: str, name: str | None) -> NeuronSection:
     """Returns the neuron of a document that has a name, or that the layer of that name has."""
     from netdesc.description import load
+    from netdesc.description.neuron_text import NEURONS
 
+    if file in NEURONS and not Path(file).exists():
+        raise click.UsageError(f"{file} is no document; netdesc explain {file} lists its fields")
     document = load(file, with_files=False).document
     neurons = dict(document.neurons)
     for layer in document.layers:

@@ -35,6 +35,8 @@ def schema(output: Output, form: str, file: Path | None, write: bool, check: boo
     """
     if write and check:
         raise click.UsageError("--write and --check exclude each other")
+    if file is not None and not (write or check):
+        raise click.UsageError(f"{file}: a FILE needs --write or --check")
     text = _text(form)
     path = file or FILES[form]
     if write:

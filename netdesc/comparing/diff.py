@@ -53,7 +53,7 @@ def compare(a: Operand, b: Operand) -> Comparison:
     skipped = {(*section, key) for each in named for section in each for key in ("path", "sha256")}
     places = list(_walk((), documents, (documents[0].data, documents[1].data), skipped))
     differing = {parts for parts, _ in places}
-    both_ran = a.record is not None and b.record is not None
+    are_runs = a.kind == b.kind == "run"
     versions = _differing(facts.versions(a), facts.versions(b))
     differences = {
         "document": [Difference(dotted(parts), *both) for parts, both in places],
@@ -65,7 +65,7 @@ def compare(a: Operand, b: Operand) -> Comparison:
             if not any(section[:length] in differing for length in range(1, len(section) + 1))
         ],
         "versions": [each for each in versions if each.a is not None and each.b is not None],
-        "results": list(_pairs(facts.results(a), facts.results(b))) if both_ran else [],
+        "results": list(_pairs(facts.results(a), facts.results(b))) if are_runs else [],
     }
     return Comparison(a, b, differences)
 

@@ -45,7 +45,7 @@ def results(operand: Operand) -> dict[str, Any]:
     """
     record = operand.record
     if record is None:
-        return {}
+        return {"status": "unknown"} if operand.kind == "run" else {}
     values: dict[str, Any] = {"status": record.status, "epochs": record.epochs_done}
     if record.best is not None:
         values["best_epoch"] = record.best.epoch + 1

@@ -48,14 +48,18 @@ class VerifiedLayerRecord(_Part):
     neurons: int
     float: int
     integer: int
-    exported: int
+    exported: int | None = None
 
 
 class VerificationRecord(_Part):
-    """The comparison of the trained network with its export; ``summary`` says how it ended."""
+    """The comparison of the trained network with its export; ``summary`` says how it ended.
+
+    ``export_problem`` says why there is no export; empty if there is one.
+    """
 
     identical: bool
     summary: str
+    export_problem: str = ""
     layers: list[VerifiedLayerRecord]
 
 

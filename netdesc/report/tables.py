@@ -97,10 +97,12 @@ def _value(limits: tuple[float, float], kind: str, step_ms: float) -> str:
 def verification_table(found: VerificationRecord) -> Table:
     """Lists how many outputs of each layer are not 0, in floats, in integers and after export."""
     rows = [
-        [each.layer, *(f"{n:,}" for n in (each.neurons, each.float, each.integer, each.exported))]
+        [each.layer, *(f"{n:,}" for n in numbers if n is not None)]
         for each in found.layers
+        for numbers in [(each.neurons, each.float, each.integer, each.exported)]
     ]
-    headings = ["Layer", "Neurons", "Floats", "Integers", "network.net"]
+    exported = [] if found.export_problem else ["network.net"]
+    headings = ["Layer", "Neurons", "Floats", "Integers", *exported]
     verdict = "Identical" if found.identical else "Different"
     return Table(f"Outputs that are not 0. {verdict}: {found.summary}.", headings, rows)
 

@@ -98,6 +98,10 @@ def prepare(
             'last layer must be a dense one, or read one (see "from")'
         )
     load_initial_weights(description, network, readers, warn)
+    if document.weights is not None:
+        generator = torch.Generator().manual_seed(training.seed)
+        for synapse in (each for _, block in network.blocks() for each in block.synapses.values()):
+            synapse.spread(generator)
     network.to(device)
     for _, block in network.blocks():
         block.warns = False  # the metrics of an epoch detect NaN weights

@@ -170,6 +170,22 @@ def test_a_run_is_verified_at_its_end_and_also_without_its_data(tmp_path: Path) 
     assert any("input0.bs1" in each for each in found.warnings)
 
 
+@pytest.mark.parametrize("changes", [{"axonal_delay_step": False}, {"quantization": None}])
+def test_a_run_without_a_file_is_verified_if_it_has_integers(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    path = write_task(tmp_path, epochs=1)
+    content = json.loads(path.read_text())
+    content["layers"][0] |= changes
+    path.write_text(json.dumps(content))
+    with pytest.warns(UserWarning, match="no network.net"):
+        run = netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+    recorded = read_record(run.path)["verification"]
+    assert (recorded is None) is ("quantization" in changes)
+    assert recorded is None or recorded["summary"] == netdesc.verify(run).summary
+    assert ("Integers" in run.report_path.read_text()) is (recorded is not None)
+
+
 def test_the_file_of_a_run_is_what_is_verified(tmp_path: Path) -> None:
     run = netdesc.train(write_task(tmp_path, epochs=1), run_dir=tmp_path / "run", progress="quiet")
     file, model = run.path / "network.net", netdesc.compile(run).model

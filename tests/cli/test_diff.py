@@ -333,6 +333,14 @@ def test_runs_differ_in_results_and_not_in_seconds(
     assert netdesc("diff", "a", "b", "--json").record["b"]["status"] == "killed"
 
 
+def test_a_run_without_a_record_is_not_equal_to_one_that_has_it(
+    netdesc: Netdesc, differing: Differing, runs: tuple[Path, Path]
+) -> None:
+    (runs[1] / "run.json").unlink()
+    assert differing("a", "b", "results")["status"] == ("done", "unknown")
+    assert netdesc("diff", "a", "b").code == 1
+
+
 def test_losses_are_compared_per_sample(differing: Differing, runs: tuple[Path, Path]) -> None:
     change_record(runs[0], samples={"train": 5, "validation": 0})
     assert differing("a", "b", "results")["best_loss"] == (0.65, 3.25)

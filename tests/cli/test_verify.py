@@ -25,6 +25,18 @@ def test_identical_spikes_are_told_for_each_layer(netdesc: Netdesc, tmp_path: Pa
         assert f"{each['float']:,}" in ended.out
 
 
+@pytest.mark.parametrize("name", ["missing", "missing.txt", "missing.npy", "missing.npz"])
+def test_a_missing_input_is_named_and_so_is_a_folder(
+    name: str, netdesc: Netdesc, tmp_path: Path
+) -> None:
+    document = write_task(tmp_path)
+    for command in (["verify", document, "--input"], ["run", document]):
+        missing, folder = netdesc(*command, name), netdesc(*command, tmp_path)
+        assert (missing.code, folder.code) == (3, 1)
+        assert name in missing.err
+        assert str(tmp_path) in folder.err
+
+
 def test_a_state_beyond_24_bits_ends_with_1(netdesc: Netdesc, tmp_path: Path) -> None:
     document = write_task(tmp_path)
     changes = {

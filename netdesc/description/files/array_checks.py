@@ -147,6 +147,10 @@ class ArrayChecks:
         """Returns a hint with the numpy call that converts the array to labels; "" if unknown."""
         if len(header.shape) == 2 and header.shape[1] == self.classes:
             return f"for one column per class, {name}.argmax(axis=1) gives the labels"
+        if header.shape[1:] == (1,):
+            return f"{name}.ravel() removes the second axis"
+        if header.kind in "SU":
+            return f"numpy.unique({name}, return_inverse=True)[1] numbers them"
         return f"{name}.astype(int) converts it" if header.kind in "fb" else ""
 
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
@@ -270,15 +274,17 @@ class ArrayChecks:
         values = self._values("labels", name, header)
         if not values or self.classes is None:
             return None
-        classes = self.classes
-        if min(values) < 0 or max(values) >= classes:
+        classes, lowest, highest = self.classes, min(values), max(values)
+        if lowest < 0 or highest >= classes:
             place, value, count = first_wrong_value(
                 name, header, values, lambda each: not 0 <= each < classes
             )
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             message = f"{place} is {value}; the network has {outputs}"
             notes = (f"{count} of {len(values)} labels name no output",)
-            self._add_about_output("ND316", "labels", message, notes=notes)
+            counts_from_1 = (lowest, highest) == (1, classes)
+            hint = f"labels count from 0: save {name} - 1" if counts_from_1 else ""
+            self._add_about_output("ND316", "labels", message, hint, notes)
             return None
         if self.data.split is None:
             return frozenset(map(int, values))

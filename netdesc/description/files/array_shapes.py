@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from netdesc.description.files.npy import join_shape
 from netdesc.description.models import Arrays
 from netdesc.description.shapes import Shape
@@ -17,6 +19,9 @@ def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, sample
     if samples and actual == (*shape, samples) and actual[0] != samples:
         axes = ".T" if len(actual) == 2 else f", changed with numpy.moveaxis({name}, -1, 0)"
         return f"the {samples} samples are on the last axis: save {name}{axes}"
+    axes = len(data.encoding.file_axes)
+    if actual[axes:] != shape and _is_reshaped(actual[axes:], shape):
+        return f"{name}.reshape({join_shape((*actual[:axes], *shape))}) gives it that shape"
     if "steps" not in data.encoding.file_axes:
         return ""
     if actual[1:] == (*shape, steps) and actual[2:] != shape:
@@ -26,6 +31,13 @@ def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, sample
     if actual == (steps, samples, *shape) and samples not in (0, steps):
         return f"the {samples} samples belong on the first axis: {name}.swapaxes(0, 1)"
     return ""
+
+
+def _is_reshaped(shape: Shape, other: Shape) -> bool:
+    """Whether one shape is the other flattened, or with axes of length 1; not if axes changed."""
+    long, others = ([length for length in each if length > 1] for each in (shape, other))
+    is_flat = len(long) <= 1 or len(others) <= 1
+    return math.prod(long) == math.prod(others) and (is_flat or long == others)
 
 
 def target_shape_problem(

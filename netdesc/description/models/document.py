@@ -55,7 +55,11 @@ class Input(Section):
 
 
 class Weights(Section):
-    """A file with the initial weights."""
+    """A file with the initial weights.
+
+    Training first moves weights that are all on the device's grid, as those of a .net file, to
+    random values that round to them, so that they do not all round to other values in one epoch.
+    """
 
     path: PathText = path_field("A .net or .safetensors file.", example="weights.net")
     sha256: Sha256 | None = sha256_field()

@@ -213,7 +213,7 @@ def _describe_mark(slip: Slip, context: SyntaxErrorContext) -> TextDiagnostic:
                 code, message = "ND008", f"a comma before {shown}"
             elif old == "," and context.container == "[":
                 is_certain = False  # an item may be missing
-        case "no mark":
+        case "no mark" if following.kind != ".":  # where a file is cut off, more may be missing
             marks = '":"' if name == "colon" else f'"," or "{CLOSING[context.container]}"'
             message, hint = f"{marks} is missing before {shown}", f"add a {name} here"
             span = last_character
@@ -221,6 +221,7 @@ def _describe_mark(slip: Slip, context: SyntaxErrorContext) -> TextDiagnostic:
             span, hint = (following.start, following.end), ""
             message = f"a value is missing before {shown}"
         case _:
+            is_certain = False
             span, hint = last_character, 'add ":" and a value'
             message = f"{show(text[context.token.start : context.token.end])} has no value"
     fix = edit(hint, (*fix_span, slip.repaired)) if is_certain else None

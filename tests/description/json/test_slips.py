@@ -93,6 +93,13 @@ def test_one_error_gives_one_diagnostic(text, line, column, message, hint, tmp_p
     assert hint in diagnostic.hint
 
 
+@given(st.integers(1, len(DIGITS.rstrip()) - 1))
+def test_what_is_cut_off_is_not_repaired(length: int) -> None:
+    parsed = parse(Source(DIGITS[:length], "t"))
+    assert parsed.diagnostics
+    assert [each.fix for each in parsed.diagnostics if each.fix is not None] == []
+
+
 def test_several_errors_are_reported_together_and_rules_are_checked(tmp_path):
     text = swapped(
         ('"digits",', '"digits"'),

@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_280,
+    "description": 13_320,
     "neurons": 3_365,
     "graph": 590,
     "events": 2_075,
@@ -119,15 +119,15 @@ LINE_BUDGETS = {
     "exchange": 3_160,
     "hardware": 1_310,
     "report": 3_660,
-    "comparing": 400,
+    "comparing": 410,
     "bench": 2_015,
-    "api": 1_892,
+    "api": 1_905,
     "cli": 4_700,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_200
-MAX_TEST_LINES = 39_270
+MAX_PACKAGE_LINES = 55_290
+MAX_TEST_LINES = 39_350
 
 
 def line_count(folder: Path) -> int:

@@ -213,8 +213,9 @@ def verify_shortly(
 
 
 def _limit_steps(graph: Graph, most: int, operations: int) -> int:
+    factor = math.ceil(max(layer.step_ms for layer in graph.layers) / graph.step_ms)
     delay = sum(layer.delay for layer in graph.layers)
-    return max(delay + FEWEST_STEPS, min(most, operations // graph.synapses))
+    return max((delay + FEWEST_STEPS) * factor, min(most * factor, operations // graph.synapses))
 
 
 def compare_runs(

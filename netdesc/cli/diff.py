@@ -56,11 +56,7 @@ def diff(output: Output, first: Path, second: Path) -> int:
 def _record(comparison: Comparison) -> dict[str, Any]:
     """Returns the object that ``--json`` prints."""
     operands = {
-        side: {
-            "path": each.name,
-            "kind": each.kind,
-            "status": None if each.record is None else each.record.status,
-        }
+        side: {"path": each.name, "kind": each.kind, "status": each.status}
         for side, each in (("a", comparison.a), ("b", comparison.b))
     }
     differences = {
@@ -93,7 +89,7 @@ def _print(output: Output, comparison: Comparison) -> None:
 
 
 def _title(operand: Operand) -> str:
-    status = "" if operand.record is None else f", {operand.record.status}"
+    status = "" if operand.status is None else f", {operand.status}"
     return f"{operand.name} ({operand.kind}{status})"
 
 

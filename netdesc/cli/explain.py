@@ -74,8 +74,8 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
             text, entry = explain(subject), record(subject)
         except ValueError as error:
             field = subject.rpartition(".")[2]
-            hint = f"did you mean {field}?" if field in words() else ""
-            hint = hint or did_you_mean(subject, [*titles(), *words(), *NEURONS])
+            known = [*titles(), *words(), *NEURONS]
+            hint = f'did you mean "{field}"?' if field in words() else did_you_mean(subject, known)
             raise click.UsageError(
                 f'"{subject}" is neither a code, nor a word of documents, nor a document; '
                 f"{hint or 'netdesc explain lists the codes'}"

@@ -45,8 +45,8 @@ def results(operand: Operand) -> dict[str, Any]:
     """
     record = operand.record
     if record is None:
-        return {"status": "unknown"} if operand.kind == "run" else {}
-    values: dict[str, Any] = {"status": record.status, "epochs": record.epochs_done}
+        return {} if operand.status is None else {"status": operand.status}
+    values: dict[str, Any] = {"status": operand.status, "epochs": record.epochs_done}
     if record.best is not None:
         values["best_epoch"] = record.best.epoch + 1
     divisors = record.loss_divisors(operand.graph.loss.reduction)

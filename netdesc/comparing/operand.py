@@ -29,6 +29,13 @@ class Operand:
     graph: Graph
     record: Record | None = None
 
+    @property
+    def status(self) -> str | None:
+        """The status of a run, ``unknown`` without its record; None for documents and locks."""
+        if self.record is not None:
+            return self.record.status
+        return "unknown" if self.kind == "run" else None
+
 
 def read_operand(path: Path) -> Operand:
     """Reads a document, a lock or the folder of a run, without its data files.

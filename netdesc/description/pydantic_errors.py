@@ -89,9 +89,11 @@ def _find_home(parts: Parts, data: Any) -> Parts | None:
     """Returns the path of a field in another object that an unknown key probably means.
 
     The field has the name of the key, or else other tools call it by this name. Of several, the
-    closest is returned. The document may lack its object.
+    closest is returned. The document may lack its object. A ``type`` belongs to many objects.
     """
     key, parent = str(parts[-1]), parts[:-1]
+    if key == "type":
+        return None
     for names in ([key], names_in_netdesc(key)):
         found = [each for each in structure.find_fields(names, data) if each[:-1] != parent]
         if found:

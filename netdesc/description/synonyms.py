@@ -62,7 +62,7 @@ _MEANINGS = (
     ("stride", "", "strides"),
     ("padding", "", "pad paddings"),
     ("dilation", "", "dilation_rate"),
-    ("shape", "", "n size type kind function"),
+    ("shape", "", "n size"),
     ("batch_size", "", "batch bs"),
     ("validation", "", "valid val dev"),
     ("validation_split", "", "valid val dev val_split"),

@@ -96,15 +96,19 @@ def _value(limits: tuple[float, float], kind: str, step_ms: float) -> str:
 
 def verification_table(found: VerificationRecord) -> Table:
     """Lists how many outputs of each layer are not 0, in floats, in integers and after export."""
+    headings, caption = ["Layer", "Neurons", "Floats", "Integers"], "Outputs that are not 0."
     rows = [
-        [each.layer, *(f"{n:,}" for n in numbers if n is not None)]
+        [each.layer, *(f"{number:,}" for number in (each.neurons, each.float, each.integer))]
         for each in found.layers
-        for numbers in [(each.neurons, each.float, each.integer, each.exported)]
     ]
-    exported = [] if found.export_problem else ["network.net"]
-    headings = ["Layer", "Neurons", "Floats", "Integers", *exported]
-    verdict = "Identical" if found.identical else "Different"
-    return Table(f"Outputs that are not 0. {verdict}: {found.summary}.", headings, rows)
+    if not found.export_problem:
+        headings.append("network.net")
+        for row, each in zip(rows, found.layers, strict=True):
+            row.append(f"{each.exported:,}")
+    caption += f" {'Identical' if found.identical else 'Different'}: {found.summary}."
+    if found.export_problem:
+        caption += f" There is no network.net: {found.export_problem}."
+    return Table(caption, headings, rows)
 
 
 def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:

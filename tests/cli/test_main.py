@@ -110,7 +110,7 @@ def test_every_command_has_a_help_text_with_an_example(name: str) -> None:
         (["schema", "--write", "--check"], "exclude each other"),
         (["schema", "x.json"], "--check"),
         (["explain", "cuba", "threshold"], "netdesc explain cuba"),
-        (["explain", "weights.path"], "did you mean path?"),
+        (["explain", "weights.path"], 'did you mean "path"?'),
         (["train", "x.json", "--lr", "1"], "--set training.optimizer.learning_rate=…"),
         (["train", "x.json", "--batch-size=8"], "--set training.batch_size=…"),
         (["train", "x.json", "--devise", "cpu"], "'--device'"),

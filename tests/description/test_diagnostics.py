@@ -206,7 +206,6 @@ def test_the_value_of_a_misspelt_key_is_checked(tmp_path):
 MEANT = [
     # pointer, text, code, hint
     ("/training/optimizer", '{"type": "adam", "lr": 0.1}', "ND101", '"learning_rate"?'),
-    ("/neurons/cuba/surrogate", '{"type": "triangle"}', "ND101", '"shape"?'),
     ("/training/optimizer/beta", "0.1", "ND101", '"betas"?'),
     ("/time", '{"T": 100}', "ND101", '"steps"?'),
     ("/loss", '{"type": "spike_time", "tau": 2}', "ND101", '"time_constant_ms"?'),

@@ -49,7 +49,10 @@ def test_they_round_to_the_same_weights(
     spread = synapse.folded()
     exists = torch.ones_like(before) if synapse.mask is None else synapse.mask
     assert torch.equal(spread == 0, exists == 0)
-    assert (spread != before).sum() > 0.8 * exists.sum()
+    shares = (spread - before)[exists == 1] / synapse._step * 32
+    assert (shares.abs() < 0.5).all()
+    if len(shares) > 20:
+        assert shares.min() < -0.2 < 0.2 < shares.max()
 
 
 @pytest.mark.parametrize("trainable", [True, False])
@@ -68,4 +71,8 @@ def test_training_begins_with_the_spikes_of_the_file(tmp_path: Path, trainable: 
         begun.load_state_dict(load_file(run.path / "checkpoints" / "initial.safetensors"))
         assert torch.equal(begun(input_TBN), expected)
     name = "layers.hidden.synapse.weight"
-    assert torch.equal(begun.state_dict()[name], file[name]) is not trainable
+    moved = begun.state_dict()[name] - file[name]
+    assert moved.any() == trainable
+    if trainable:  # by numbers that are independent of those that the weights were drawn with
+        both = torch.stack([moved.flatten(), file[name].flatten()])
+        assert torch.corrcoef(both)[0, 1].abs() < 0.5

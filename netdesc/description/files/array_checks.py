@@ -13,7 +13,11 @@ from typing import Any, TypeVar
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.array_memory import memory_problem
-from netdesc.description.files.array_shapes import hint_for_order, target_shape_problem
+from netdesc.description.files.array_shapes import (
+    hint_for_order,
+    hint_for_reshape,
+    target_shape_problem,
+)
 from netdesc.description.files.array_source import (
     ArrayFileError,
     ArraySource,
@@ -147,11 +151,11 @@ class ArrayChecks:
         """Returns a hint with the numpy call that converts the array to labels; "" if unknown."""
         if len(header.shape) == 2 and header.shape[1] == self.classes:
             return f"for one column per class, {name}.argmax(axis=1) gives the labels"
-        if header.shape[1:] == (1,):
-            return f"{name}.ravel() removes the second axis"
+        flat = f"{name}.ravel()" if header.shape[1:] == (1,) else name
         if header.kind in "SU":
-            return f"numpy.unique({name}, return_inverse=True)[1] numbers them"
-        return f"{name}.astype(int) converts it" if header.kind in "fb" else ""
+            return f"for names, numpy.unique({flat}, return_inverse=True)[1] gives the labels"
+        call = f"{flat}.astype(int)" if header.kind in "fb" else flat
+        return "" if call == name else f"{call} converts it"
 
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
         """Returns an array's values; ``None`` if it is too large, or damaged (with ND309)."""
@@ -204,7 +208,7 @@ class ArrayChecks:
             )
             self._add("ND314", "encoding", message, hint=hint, related=self._values_location)
         elif not (has_steps if needs_steps else actual[1:] == shape):
-            self._add_wrong_shape(header)
+            self._add_wrong_shape(header, hint_for_reshape(self.data, shape, actual))
         elif needs_steps and not 1 <= actual[1] <= steps:
             message = f"{subject} has {actual[1]} steps; time.steps is {steps}"
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)
@@ -282,8 +286,8 @@ class ArrayChecks:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             message = f"{place} is {value}; the network has {outputs}"
             notes = (f"{count} of {len(values)} labels name no output",)
-            counts_from_1 = (lowest, highest) == (1, classes)
-            hint = f"labels count from 0: save {name} - 1" if counts_from_1 else ""
+            count_from_1 = lowest == 1 < highest == classes
+            hint = "labels count from 0, not from 1: subtract 1" if count_from_1 else ""
             self._add_about_output("ND316", "labels", message, hint, notes)
             return None
         if self.data.split is None:

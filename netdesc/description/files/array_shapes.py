@@ -19,9 +19,6 @@ def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, sample
     if samples and actual == (*shape, samples) and actual[0] != samples:
         axes = ".T" if len(actual) == 2 else f", changed with numpy.moveaxis({name}, -1, 0)"
         return f"the {samples} samples are on the last axis: save {name}{axes}"
-    axes = len(data.encoding.file_axes)
-    if actual[axes:] != shape and _is_reshaped(actual[axes:], shape):
-        return f"{name}.reshape({join_shape((*actual[:axes], *shape))}) gives it that shape"
     if "steps" not in data.encoding.file_axes:
         return ""
     if actual[1:] == (*shape, steps) and actual[2:] != shape:
@@ -33,11 +30,17 @@ def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, sample
     return ""
 
 
-def _is_reshaped(shape: Shape, other: Shape) -> bool:
-    """Whether one shape is the other flattened, or with axes of length 1; not if axes changed."""
-    long, others = ([length for length in each if length > 1] for each in (shape, other))
-    is_flat = len(long) <= 1 or len(others) <= 1
-    return math.prod(long) == math.prod(others) and (is_flat or long == others)
+def hint_for_reshape(data: Arrays, shape: Shape, actual: Shape) -> str:
+    """Returns the hint that flattens a sample of inputs or removes axes of length 1; else "".
+
+    There is no hint for a flat sample of an image, as the order of its axes is unknown.
+    """
+    axes = len(data.encoding.file_axes)
+    long, wanted = ([length for length in each if length > 1] for each in (actual[axes:], shape))
+    is_possible = len(actual) > axes and math.prod(long) == math.prod(wanted)
+    if not is_possible or (len(wanted) > 1 and long != wanted):
+        return ""
+    return f"{data.inputs}.reshape({join_shape((*actual[:axes], *shape))}) fits"
 
 
 def target_shape_problem(

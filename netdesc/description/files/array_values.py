@@ -109,8 +109,7 @@ def find_input_problem(source: ArraySource, data: Arrays, header: Header) -> Val
 def _input_checks(data: Arrays, header: Header) -> Iterator[_ValueCheck]:
     if not data.encoding.is_real and "steps" in data.encoding.file_axes:
         message = "a spike is 1, and no spike is 0"
-        hint = f'save {data.inputs} > 0, or take them as numbers with "encoding": '
-        hint += '{"type": "series"}'
+        hint = 'numbers that are no spikes need "encoding": {"type": "series"}'
         yield _ValueCheck(0, 1, "ND321", "inputs", message, "are neither", hint=hint)
     elif data.is_scaled:
         low, high = (header.round_to_type(end) for end in data.range)

@@ -92,7 +92,9 @@ CASES = [
      "the shape [4, 6]; expected: [samples, 4]"),
     (LABELLED, {"labels": LABELS > 0}, "ND312", "/data/labels", "contains booleans"),
     (LABELLED, {"labels": LABELS.astype(str)}, "ND312", "/data/labels",
-     "contains text; expected: integers | numpy.unique(labels, return_inverse=True)[1]"),
+     "numpy.unique(labels, return_inverse=True)[1]"),
+    (LABELLED, {"labels": LABELS[:, None] * 1.0}, "ND312", "/data/labels",
+     "labels.ravel().astype(int)"),
     (LABELLED, {"inputs": VALUES.reshape(6, 2, 2)}, "ND313", "/data/inputs",
      "inputs.reshape(6, 4)"),
     (UNENCODED, {"inputs": SPIKES[..., None]}, "ND313", "/data/inputs",
@@ -119,7 +121,7 @@ CASES = [
     (LABELLED, {"labels": LABELS[:, None]}, "ND315", "/data/labels", "labels.ravel()"),
     (WINDOW, {"labels": LATE_LABEL[:, :99]}, "ND315", "/data/labels", "or [6, 100] with one"),
     (LABELLED, {"labels": LATE_LABEL}, "ND315", "/data/labels", "each_step"),
-    (LABELLED, {"labels": LABELS + 1}, "ND316", "/data/labels", "save labels - 1"),
+    (LABELLED, {"labels": LABELS + 1}, "ND316", "/data/labels", "subtract 1"),
     (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "3 of 6 labels name no output"),
     (WINDOW, {"labels": LATE_LABEL}, "ND316", "/data/labels", "labels[3, 7] is 2"),
     (WINDOW, {"labels": np.asfortranarray(LATE_LABEL)}, "ND316", "/data/labels",
@@ -149,6 +151,19 @@ def test_one_error_is_found_at_its_place(base, arrays, code, at, words, tmp_path
     assert words in text_of(diagnostic)
     assert diagnostic.line is not None
     assert diagnostic.is_error == (code not in ("ND235", "ND319", "ND325"))
+
+
+@pytest.mark.parametrize(
+    ("base", "arrays"),
+    [
+        (IMAGES, {"inputs": np.zeros((6, 100, 4))}),  # the order of an image's axes is unknown
+        (UNENCODED, {"inputs": np.zeros((6, 4))[..., None]}),
+        (LABELLED, {"labels": LABELS + 2}),
+    ],
+)
+def test_no_way_out_is_invented(base, arrays, tmp_path):
+    (diagnostic,) = array_findings(tmp_path, base, **arrays)
+    assert diagnostic.hint == ""
 
 
 def test_a_split_says_what_it_holds(tmp_path):

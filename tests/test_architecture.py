@@ -113,10 +113,10 @@ LINE_BUDGETS = {
     "events": 2_075,
     "runs": 285,
     "kernels": 10_080,
-    "modules": 1_935,
+    "modules": 1_980,
     "losses": 730,
-    "training": 5_535,
-    "exchange": 3_160,
+    "training": 5_538,
+    "exchange": 3_165,
     "hardware": 1_310,
     "report": 3_660,
     "comparing": 410,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_290
-MAX_TEST_LINES = 39_350
+MAX_PACKAGE_LINES = 55_330
+MAX_TEST_LINES = 39_400
 
 
 def line_count(folder: Path) -> int:

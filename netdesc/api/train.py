@@ -137,7 +137,11 @@ def train_network(
     settings: Settings,
     warn: Callable[[str], None],
 ) -> Run:
-    """Trains as ``train`` does, and calls ``warn`` in place of Python's warnings."""
+    """Trains as ``train`` does, and calls ``warn`` in place of Python's warnings.
+
+    What was said at the start is not said again at the end.
+    """
+    warn = functools.cache(warn)
     resume, data = _folder(settings.resume), settings.data
     memory = None if data is None else MemoryData.of(data)
     if isinstance(network, ImportedNetwork):
@@ -184,7 +188,11 @@ def _folder(run: str | Path | Run | None) -> Path | None:
 def _begin(warn: Callable[[str], None], network: Network) -> None:
     """Warns at the start of a run, and not after hours of training, if it cannot be exported."""
     if obstacle := find_obstacle(network):
-        warn(f"no {NETWORK} will be written: {obstacle}")
+        warn(_no_network(obstacle))
+
+
+def _no_network(problem: str) -> str:
+    return f"no {NETWORK} is written: {problem}"
 
 
 def _finish(
@@ -205,7 +213,7 @@ def _finish(
         raise StorageError(str(error)) from error
     except NetFileError as error:
         exported, problem = None, error.problem
-        warn(f"no {NETWORK} is written: {problem}")
+        warn(_no_network(problem))
     if sample is None:
         return None
     model.to(sample.input_TN.device)

@@ -250,8 +250,8 @@ def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
     for name, section in neurons.items():
         learnable = NEURONS[section["type"]].model_validate_json(json.dumps(section)).learnable()
         if learnable and not section.get("fine_units"):
-            values = {"learn": [*learnable][-1:], "dropout": 0.1}
-            learn, dropout = (
+            values = {"learn": [*learnable][-1:], "dropout": 0.1, "tau_grad": 1, "scale_grad": 1}
+            learn, dropout, *surrogate = (
                 f"--set {shlex.quote(f'neurons.{name}.{field}={json.dumps(value)}')}"
                 for field, value in values.items()
             )
@@ -260,6 +260,7 @@ def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
                 f"learnt ({learn})"
             )
             yield f"no dropout ({dropout})"
+            yield f"the default surrogate gradient ({' '.join(surrogate)})"
             return
 
 

@@ -141,7 +141,7 @@ class InputNeurons(FirstLayer, SynapticLayer):
     """The input layer of a file with neurons, one for each value of the input.
 
     ``weights`` are [1] and [1]: the factor on a value, and the number that is added to it. The
-    neurons hand on their spikes without axonal delay, as in netx; slayer delays them by one step.
+    neurons hand on their output without axonal delay, as in netx; slayer delays spikes by one step.
     Delays of what arrives at a dense layer are in a document such a layer, without neurons.
     """
 
@@ -168,7 +168,7 @@ class InputNeurons(FirstLayer, SynapticLayer):
 
     @property
     def form(self) -> str:
-        return "no axonal delay step, unlike in slayer"
+        return "" if self.neuron.is_delta else "no axonal delay step, unlike in slayer"
 
     @property
     def only_delays(self) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph import layers
-from netdesc.modules.values import initial_value
+from netdesc.modules.values import initial_value, places
 
 
 def _shift(signal_TBN: Tensor, steps_N: Tensor) -> Tensor:
@@ -80,6 +80,13 @@ class Delay(nn.Module):
     def new_history(self, signal_TBN: Tensor) -> Tensor:
         """Returns the history of a signal that begins."""
         return signal_TBN.new_zeros(self._most, *signal_TBN.shape[1:])
+
+    @torch.no_grad()
+    def dither(self, generator: torch.Generator) -> None:
+        """Moves learnt delays, if all are whole steps, to random ones of as many whole steps."""
+        if self.delay is not None and not (self.delay % 1).any():
+            later = self.delay + 0.5 + places(self.delay, generator)
+            self.delay.copy_(torch.where(later < self._most, later, self.delay))
 
     @torch.no_grad()
     def project(self) -> None:

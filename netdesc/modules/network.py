@@ -330,6 +330,25 @@ class Network(nn.Module):
         for _, block in self.blocks():
             block.neuron.project()
 
+    def dither(self, seed: int = 0) -> None:
+        """Moves weights, biases and delays from the device's grid to random values.
+
+        A file for devices, such as a ``.net`` file, holds what real values round to. An optimizer
+        moves all values by about as much in a step, so that they would all round to other ones in
+        the same step, and the network would lose what it had learnt. Outputs stay equal to the bit.
+        Values that an optimizer has moved since, and those that do not learn, stay as they are.
+        ``netdesc.train`` does this with the weights that a document names; for loops of your own.
+
+        >>> model = netdesc.compile("examples/oxford.json").model
+        >>> model.dither()
+        """
+        # Seeds of documents are not negative: these numbers are independent of initial weights.
+        generator = torch.Generator().manual_seed(-1 - seed)
+        for _, block in self.blocks():
+            for synapse in block.synapses.values():
+                synapse.dither(generator)
+            block.neuron.dither(generator)
+
     @torch.no_grad()
     def folded_state(self) -> dict[str, NDArray[np.float32]]:
         """Returns the state dict as arrays, with masks and weight norms folded into the weights.

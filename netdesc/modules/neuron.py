@@ -18,7 +18,7 @@ from netdesc.kernels.reference.neurons import Traces, trace
 from netdesc.modules.delay import Delay
 from netdesc.modules.equations import Equations, NeuronsRun, equations_of_state
 from netdesc.modules.known_parameters import KnownParameters
-from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, round_bias
+from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, dither_bias, round_bias
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
 from netdesc.modules.values import initial_value
@@ -379,6 +379,14 @@ class Neurons(nn.Module):
         if self._spikes:
             added |= self.surrogate.parameters_at(self._threshold())
         return added | parameters
+
+    @torch.no_grad()
+    def dither(self, generator: torch.Generator) -> None:
+        """Moves a learnt bias, and learnt delays, as ``Network.dither`` says."""
+        if "bias" in self._limits:
+            dither_bias(self.value("bias"), generator)
+        if self.axonal is not None:
+            self.axonal.dither(generator)
 
     @torch.no_grad()
     def project(self) -> None:

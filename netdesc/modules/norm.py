@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import MAX_BIAS, WEIGHT_UNIT
+from netdesc.modules.values import places
 from netdesc.neurons.models.fields import MAX_LEVEL
 
 MOMENTUM = 0.1
@@ -30,6 +31,13 @@ def round_bias(bias: Tensor) -> Tensor:
     bias = bias.clamp(-MAX_BIAS, MAX_BIAS)
     rounded = torch.round(bias.detach() * WEIGHT_UNIT) / WEIGHT_UNIT
     return bias + (rounded - bias.detach())  # exact: the two are near each other
+
+
+@torch.no_grad()
+def dither_bias(bias: Tensor, generator: torch.Generator) -> None:
+    """Moves learnt biases, if all are on the grid, to random places that round to them."""
+    if bias.requires_grad and torch.equal(round_bias(bias), bias):
+        bias += places(bias, generator) / WEIGHT_UNIT
 
 
 class MeanNorm(nn.Module):

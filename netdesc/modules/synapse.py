@@ -11,6 +11,7 @@ from netdesc.graph import layers
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import DEVICE_BITS, WEIGHT_UNIT
+from netdesc.modules.values import places
 
 _MIN_NORM = 1e-12
 """Lower bound of the norms by which weights are divided, so that a row of zeros stays 0."""
@@ -91,19 +92,14 @@ class Synapse(nn.Module):
             self.mask.copy_(self.weight != 0)
 
     @torch.no_grad()
-    def spread(self, generator: torch.Generator) -> None:
-        """Moves trained weights, if all are on the grid, to random places that round to them.
-
-        Files for devices hold only what real weights round to. Training that starts there moves all
-        weights by about as much in a step, so that they would round to other values together.
-        """
+    def dither(self, generator: torch.Generator) -> None:
+        """Moves trained weights, if all are on the grid, to random places that round to them."""
         weight, step = self.folded(), 2 * self._step / WEIGHT_UNIT
         is_on_grid = self.bits is not None and torch.allclose(self(), weight, atol=step * 1e-3)
         if not (is_on_grid and self.weight.requires_grad):
             return
-        shares = 0.98 * torch.rand(weight.shape, generator=generator) - 0.49
         exists = 1 if self.mask is None else self.mask
-        self.weight.copy_(weight + step * shares * exists)
+        self.weight.copy_(weight + step * exists * places(weight, generator))
         if self.gain is not None:
             self.gain.copy_(_norms(self.weight))
 

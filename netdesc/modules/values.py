@@ -1,4 +1,4 @@
-"""Initial values of neurons: a number, numbers drawn from a range, or numbers spaced over it."""
+"""Initial values: a number, numbers drawn from a range or spaced over it, and dither."""
 
 from __future__ import annotations
 
@@ -26,3 +26,12 @@ def initial_value(
         part = torch.linspace(0, 1, value.numel(), dtype=torch.float64).view(value.shape)
         return (high * (low / high) ** part).float().clamp(low, high)
     return value.uniform_(low, high, generator=generator)
+
+
+def places(values: Tensor, generator: torch.Generator) -> Tensor:
+    """Returns random places within rounding cells of size 1, from −0.49 to 0.49, like ``values``.
+
+    The generator is one of the CPU.
+    """
+    drawn = torch.rand(values.shape, generator=generator, dtype=torch.float32)
+    return (0.98 * drawn - 0.49).to(values.device)

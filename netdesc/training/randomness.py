@@ -23,7 +23,7 @@ def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
 
 def sample_order(count: int, seed: int, purpose: int) -> np.ndarray:
     """Returns a permutation; ``purpose`` is 0 for the validation split, n + 1 for epoch n."""
-    generator = torch.Generator().manual_seed(purpose_seed(seed, purpose))
+    generator = torch.Generator().manual_seed(_hash_to_int(f"{seed} {purpose}"))
     return torch.randperm(count, generator=generator).numpy()
 
 
@@ -32,10 +32,8 @@ def input_rng(seed: int, purpose: str) -> np.random.Generator:
 
     Few large calls and many small calls of the generator draw the same sequence of numbers.
     """
-    return np.random.Generator(np.random.PCG64(purpose_seed(seed, f"draws {purpose}") % 2**64))
+    return np.random.Generator(np.random.PCG64(_hash_to_int(f"{seed} draws {purpose}") % 2**64))
 
 
-def purpose_seed(seed: int, purpose: object) -> int:
-    """Returns a seed of 64 bits, signed, whose numbers are independent of those of ``seed``."""
-    digest = hashlib.sha256(f"{seed} {purpose}".encode()).digest()
-    return int.from_bytes(digest[:8], "little", signed=True)
+def _hash_to_int(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little", signed=True)

@@ -21,7 +21,6 @@ from netdesc.training.memory import require_memory
 from netdesc.training.memory_data import MemoryData
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Scale
-from netdesc.training.randomness import purpose_seed
 from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
 from netdesc.training.splits import read_splits
@@ -100,9 +99,7 @@ def prepare(
         )
     load_initial_weights(description, network, readers, warn)
     if document.weights is not None:
-        generator = torch.Generator().manual_seed(purpose_seed(training.seed, "grid"))
-        for synapse in (each for _, block in network.blocks() for each in block.synapses.values()):
-            synapse.spread(generator)
+        network.dither(training.seed)
     network.to(device)
     for _, block in network.blocks():
         block.warns = False  # the metrics of an epoch detect NaN weights

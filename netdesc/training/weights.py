@@ -82,9 +82,13 @@ def load_weights(
     if reader is None:
         raise WeightsError(f"{path}: weights are read from {', '.join(all_readers)} files only")
     tensors = {name: torch.as_tensor(value) for name, value in reader(path, warn).items()}
-    problems = _mismatches(tensors, network.state_dict())
-    if problems:
-        raise WeightsError(f"{path}: these weights do not fit the network: {'; '.join(problems)}")
+    expected = network.state_dict()
+    if problems := _mismatches(tensors, expected):
+        way = ""
+        if expected.keys() - tensors.keys():
+            way = '; a .net file (see "netdesc export") may lack other tensors than weights'
+        problem = f"these weights do not fit the network: {'; '.join(problems)}{way}"
+        raise WeightsError(f"{path}: {problem}")
     network.load_state_dict(tensors)
 
 

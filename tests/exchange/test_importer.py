@@ -80,9 +80,11 @@ def test_what_was_filled_in_can_be_stated_as_named(tmp_path: Path) -> None:
     path = imported.save(tmp_path)
     options = [re.search(r"--set (.*)\)$", text) for text in imported.assumptions]
     values = [value for each in options if each for value in shlex.split(each[1])]
+    values = [value for value in values if value != "--set"]
     assert [value.partition("=")[0] for value in values] == [
         "time.steps", "time.step_ms", "loss", "training.epochs", "training.optimizer",
-        "neurons.cuba1.learn", "neurons.cuba1.dropout", "layers.dense0.axonal_delay_step",
+        "neurons.cuba1.learn", "neurons.cuba1.dropout", "neurons.cuba1.tau_grad",
+        "neurons.cuba1.scale_grad", "layers.dense0.axonal_delay_step",
     ]  # fmt: skip
     stated = load(path, values, with_files=False).document
     assert stated.main_loss == imported.document.main_loss

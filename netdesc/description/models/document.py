@@ -57,9 +57,9 @@ class Input(Section):
 class Weights(Section):
     """A file with the initial weights.
 
-    Training first moves weights that are all on the device's grid, as those of a .net file, to
-    random values that round to them, so that they do not all round to other values in one epoch.
-    Zeros of a pruned network stay 0 if the layer has a mask.
+    Training first moves weights, learnt biases and delays that are all on the device's grid, as
+    those of a .net file, to random values that round to them, so that they do not all round to
+    other values in one epoch. Zeros of a pruned network stay 0 if the layer has a mask.
     """
 
     path: PathText = path_field("A .net or .safetensors file.", example="weights.net")

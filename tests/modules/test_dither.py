@@ -1,4 +1,4 @@
-"""Weights from a file for devices are spread between grid points before they are trained."""
+"""``dither`` moves values from the device's grid, and no output changes."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def test_they_round_to_the_same_weights(
     synapse = model_of(document_of([9], [layer]), seed).get_submodule("layers.only.synapse")
     generator = torch.Generator().manual_seed(seed)
     drawn = synapse.folded().clone()
-    synapse.spread(generator)
+    synapse.dither(generator)
     assert torch.equal(synapse.folded(), drawn), "they are not on the grid"
     with torch.no_grad():
         synapse.weight.copy_(synapse())
         if norm:
             synapse.gain.copy_(synapse.weight.norm(dim=1, keepdim=True).clamp(min=1e-12))
         before = synapse().clone()
-        synapse.spread(generator)
+        synapse.dither(generator)
         assert torch.equal(synapse(), before)
     spread = synapse.folded()
     exists = torch.ones_like(before) if synapse.mask is None else synapse.mask
@@ -53,6 +53,42 @@ def test_they_round_to_the_same_weights(
     assert (shares.abs() < 0.5).all()
     if len(shares) > 20:
         assert shares.min() < -0.2 < 0.2 < shares.max()
+
+
+LEARNT = {"neuron": {"norm": "mean"}, "bias": True, "delay": {"learn": True, "max_steps": 6}}
+
+
+@pytest.mark.parametrize("layer", [LEARNT, {"type": "recurrent"}, {"neuron": {"type": "rf"}}])
+def test_outputs_stay_equal(layer: dict[str, Any]) -> None:
+    if layer.get("neuron", {}).get("type") == "rf":
+        neuron = {"type": "rf", "threshold": 0.5, "period": 8, "decay": 0.1}
+        layers = [dense("first", 7) | {"neuron": neuron}]
+    else:
+        layers = [dense("first", 7) | layer | {"neuron": dense("", 1, **layer)["neuron"]}]
+    model = model_of(document_of([9], [*layers, dense("last", 5, weight_scale=4)]), 3).eval()
+    with torch.no_grad(), use_engine("reference"):
+        for name, value in model.named_parameters():
+            unit = 1 if "delay" in name else 32
+            value.copy_(torch.round(value * unit) / unit)
+            if "delay" in name:
+                value.copy_(torch.arange(7).float())  # the last is the most
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        input_TBN = (torch.rand(40, 2, 9) < 0.3).float()
+        expected = model(input_TBN)
+        model.dither(5)
+        assert torch.equal(model(input_TBN), expected)
+        moved = {name: value - before[name] for name, value in model.named_parameters()}
+        assert all(value.any() for value in moved.values())
+        after = {name: value.clone() for name, value in model.state_dict().items()}
+        model.dither(6)
+        assert all(torch.equal(value, after[name]) for name, value in model.state_dict().items())
+        model.load_state_dict(before)
+        torch.set_default_dtype(torch.float64)
+        try:
+            model.dither(5)
+        finally:
+            torch.set_default_dtype(torch.float32)
+        assert all(torch.equal(value, after[name]) for name, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize("trainable", [True, False])

@@ -80,16 +80,16 @@ def _without_union_tags(location: Parts, data: Any) -> Parts:
 
 def _suggest_missing_field(parts: Parts, data: Any) -> Suggestion | None:
     """Returns the field that an unknown key probably means, if the object lacks that field."""
-    present = members(lookup(data, parts[:-1]))
-    known = structure.fields_at(parts[:-1], data)
-    return suggest_field(str(parts[-1]), [name for name in known if name not in present])
+    meant = suggest_field(str(parts[-1]), structure.fields_at(parts[:-1], data))
+    return None if meant is None or meant.name in members(lookup(data, parts[:-1])) else meant
 
 
 def _find_home(parts: Parts, data: Any) -> Parts | None:
     """Returns the path of a field in another object that an unknown key probably means.
 
-    The field has the name of the key, or else other tools call it by this name. Of several, the
-    closest is returned. The document may lack its object. A ``type`` belongs to many objects.
+    The field has the name of the key, or else other tools call it by this name, and no field of the
+    key's own object. Of several, the closest is returned. The document may lack its object. A
+    ``type`` belongs to many objects.
     """
     key, parent = str(parts[-1]), parts[:-1]
     if key == "type":
@@ -98,6 +98,8 @@ def _find_home(parts: Parts, data: Any) -> Parts | None:
         found = [each for each in structure.find_fields(names, data) if each[:-1] != parent]
         if found:
             return max(found, key=lambda each: [*map(eq, each, parent)])
+        if suggest_field(key, structure.fields_at(parent, data)) is not None:
+            return None
     return None
 
 

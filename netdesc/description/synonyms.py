@@ -28,6 +28,7 @@ class Suggestion:
 
 
 _LOST = "the part that is lost in a step"
+_DETACHED = '"ignore" for true beside a reset that subtracts, else "exact"'
 
 _MEANINGS = (
     # a field, the formula of its value, and the names in other tools that may mean it
@@ -35,7 +36,8 @@ _MEANINGS = (
     ("weight_decay", "", "wd"),
     ("voltage_decay", "1 - {}", "beta"),
     ("current_decay", "1 - {}", "alpha"),
-    ("voltage_decay", "1 - exp(-step_ms / {})", "tau tau_m tau_mem tau_v"),
+    ("voltage_decay", "1 - exp(-step_ms / {})", "tau_m tau_mem tau_v"),
+    ("voltage_decay", "1 / {0} in SpikingJelly, else 1 - exp(-step_ms / {0})", "tau"),
     ("time_constant_ms", "", "tau"),
     ("current_decay", "1 - exp(-step_ms / {})", "tau_s tau_syn tau_u tau_i"),
     ("voltage_decay", "{} * step_ms / 1000", "tau_mem_inv"),
@@ -46,7 +48,7 @@ _MEANINGS = (
     ("current_decay", _LOST, "syn_decay synapse_decay synaptic_decay"),
     ("surrogate", '{{"width": 0.5, "peak": 1}}', "spike_grad surrogate_grad surrogate_function"),
     ("surrogate", '{{"width": 0.5, "peak": 1}}', "surrogate_fn"),
-    ("tau_grad", "", "tau_rho spike_grad surrogate_grad surrogate_function surrogate_fn"),
+    ("tau_grad", "", "tau_rho"),
     ("scale_grad", "", "scale_rho"),
     ("learn", '["current_decay", "voltage_decay"]', "requires_grad"),
     ("learn", '["voltage_decay"]', "learn_beta"),
@@ -94,7 +96,7 @@ _MEANINGS = (
     ("final_rate", "", "eta_min min_lr"),
     ("warmup_epochs", "", "warmup"),
     ("learn", '["threshold"]', "learn_threshold"),
-    ("reset_gradient", '"ignore"', "detach_reset"),
+    ("reset_gradient", _DETACHED, "detach_reset"),
     ("reset", "", "reset_mechanism reset_type"),
     ("graded", "", "graded_spike graded_spikes"),
     ("cumulative_error", "", "cum_error cumulative"),

@@ -334,9 +334,11 @@ def test_a_missing_field_says_what_to_write(pointer, text, write, tmp_path):
     assert not [each for each in left if each.code < "ND2"]
 
 
-def test_a_misspelt_key_beside_the_correct_one(tmp_path):
-    (diagnostic,) = findings(tmp_path, with_text("/neurons/cuba/treshold", "1"))
-    assert diagnostic.hint == 'leave it out: neuron "cuba" has "threshold" already'
+@pytest.mark.parametrize("name", ["treshold", "v_threshold"])
+def test_another_name_beside_the_correct_one(name, tmp_path):
+    text = with_text("/neurons/other", CUBA, with_text(f"/neurons/cuba/{name}", "1"))
+    (diagnostic,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
+    assert 'neuron "cuba" has "threshold" already' in diagnostic.hint
 
 
 def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):

@@ -95,6 +95,9 @@ NEURONS = {
 FOREIGN = {
     "graded_spike": (ALIF | {"graded_spike": True}, "graded"),
     "spike_grad": (ALIF | {"spike_grad": 1}, '{"width": 0.5'),
+    "two surrogates": (ALIF | {"spike_grad": 1, "surrogate": {}}, 'has "surrogate" already'),
+    "detach_reset": (ALIF | {"detach_reset": False}, 'else "exact"'),
+    "tau": ({"type": "lif", "threshold": 1, "tau": 2}, "1 / tau in SpikingJelly"),
     "shared_param": (ALIF | {"shared_param": True}, "(= not shared_param)"),
     "leaky": ({"type": "leaky", "beta": 0.9}, "lif"),
     "rf_phase": ({"type": "rf_phase", "period": 9}, "rf"),

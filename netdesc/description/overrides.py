@@ -183,8 +183,13 @@ def _default(data: Any, parts: Parts) -> Any:
 
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
-    """Makes file paths from ``--set`` absolute. They are relative to the working directory."""
-    for parts in structure.file_path_locations(Document, data):
+    """Makes file paths from ``--set`` absolute. They are relative to the working directory.
+
+    A SHA-256 that is not from ``--set`` as well is that of the replaced file, and is dropped.
+    """
+    for parts in [*structure.file_path_locations(Document, data)]:
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
             holder = lookup(data, parts[:-1])
             holder[parts[-1]] = os.path.abspath(holder[parts[-1]])
+            if parts in changed and (*parts[:-1], "sha256") not in changed:
+                holder.pop("sha256", None)

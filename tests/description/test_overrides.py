@@ -196,6 +196,24 @@ def test_paths_are_relative_to_the_working_directory(network, tmp_path, monkeypa
     assert codes(found) == ["ND301"]
 
 
+OTHER_FILES = [
+    ([], ["ND303"]),
+    (["data.train.0.input.path=input.bs1"], []),
+    (["data.train.0.target.path=target.bs1"], ["ND303"]),
+    (["data.train.0.input.path=input.bs1", f"data.train.0.input.sha256={'a' * 64}"], ["ND303"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), OTHER_FILES)
+def test_another_file_need_not_have_the_sha256_of_the_first(
+    arguments, expected, network, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    digest = f'"path": "input.bs1", "sha256": "{"0" * 64}"'
+    network.write_text(BASE.replace('"path": "input.bs1"', digest))
+    assert codes(check(network, arguments)[1]) == expected
+
+
 @UNHURRIED
 @given(st.text(max_size=40), st.sampled_from(["", "training.", "layers.0.", "/data/train/0/"]))
 def test_no_argument_raises(tmp_path_factory, text, start):

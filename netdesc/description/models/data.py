@@ -28,7 +28,8 @@ def path_field(text: str, **more: Any) -> Any:
 
 def sha256_field() -> Any:
     return field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits. --set of the path "
+        "alone drops it.",
         default=None,
         example=SHA256_EXAMPLE,
     )

@@ -88,3 +88,13 @@ def test_the_bias_of_neurons_needs_no_norm():
     assert {each.pointer for each in errors_of([4], {**layer, "weight_scale": 2.0})} == {
         "/layers/0/weight_scale"
     }
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "words"), [("v = x", "ND240", "norm(x) for x"), ("v = nrm(x)", "ND238", "")]
+)
+def test_a_bias_without_norm_has_a_way_out_and_is_no_second_mistake(step, code, words):
+    neuron = {"type": "equations", "step": [step], "output": "v"}
+    (error,) = errors_of([4], {"type": "dense", "units": 2, "bias": True, "neuron": neuron})
+    assert error.code == code
+    assert words in error.hint

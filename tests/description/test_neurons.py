@@ -75,6 +75,7 @@ NEURONS = {
     "period": ({"type": "rf", "threshold": 1, "period": 3, "decay": 0}, ["ND106 /period"]),
     "two mistakes": (OWN | {"step": ["v = v + x + y", "v = v * v"]},
      ["ND238 /step/0", "ND238 /step/1"]),
+    "mistake beside a norm": (OWN | {"step": ["v = nrm(x)"], "norm": "mean"}, ["ND238 /step/0"]),
     "names": (OWN | {"parameters": LEAK},
      ["ND238 /parameters/leak", "ND242 /parameters/leak/value"]),
     "read behind a norm": (OWN | {"step": ["u = u + x", "v = norm(u) + u"], "norm": "mean"},
@@ -117,6 +118,7 @@ SAID = {
     "graded equations": (OWN | {"spike": "v > 1", "surrogate": {}, "graded": True}, '"output": '),
     "spike by or": (OWN | {"spike": "v > 1 or v > 2", "surrogate": {}}, "max("),
     "no spike": (OWN | {"spike": "not v > 1", "surrogate": {}}, "'not'"),
+    "no norm(…)": (OWN | {"norm": "mean"}, "norm(x) for x"),
     "long name": (OWN | {"parameters": {"k" * 101: LEAK["leak"]}}, "at most 100"),
 }
 """Neurons, and a word of the first message or its hint."""

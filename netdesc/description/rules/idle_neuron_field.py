@@ -1,4 +1,7 @@
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
+from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.mistakes import EquationError
+from netdesc.neurons.models import NeuronSection
 
 
 @rule(
@@ -14,12 +17,14 @@ def check(context: Context) -> Found:
     equations have norm(…), and only the reset of refractory neurons has a refractory_decay. Layers
     whose neurons share their weights draw none, and have no mask.
 
-    Leave the field out.
+    Leave the field out, or write norm(x) for x in own equations.
     """
     for parts, neuron in context.neurons():
         for name, reason in neuron.idle_fields().items():
-            message = f"{name} has no effect: {reason}"
-            yield RuleDiagnostic((*parts, name), message, hint="leave it out", on="key")
+            hint = _hint_without_norm(neuron) if name == "norm" else "leave it out"
+            if hint:
+                message = f"{name} has no effect: {reason}"
+                yield RuleDiagnostic((*parts, name), message, hint=hint, on="key")
     for index, layer in context.neuron_layers():
         for name in layer.idle_fields:
             if getattr(layer, name) != type(layer).model_fields[name].default:
@@ -29,4 +34,18 @@ def check(context: Context) -> Found:
         neuron = context.neuron_of(layer)
         if layer.learns_bias and neuron is not None and not neuron.has_norm:
             message = "bias has no effect: the equations of the neuron have no norm(…)"
-            yield RuleDiagnostic(("layers", index, "bias"), message, hint="leave it out", on="key")
+            if hint := _hint_without_norm(neuron):
+                yield RuleDiagnostic(("layers", index, "bias"), message, hint=hint, on="key")
+
+
+def _hint_without_norm(neuron: NeuronSection) -> str:
+    """Returns the way out without norm(…); "" if equations have mistakes, such as its name."""
+    if neuron.type_name() != "equations":
+        return "leave it out"
+    definition = neuron.definition()
+    try:
+        compile_neuron(definition, learn=True)
+    except EquationError:
+        return ""  # reported by ND238
+    name = definition.inputs[0]
+    return f"leave it out, or write norm({name}) for {name} in step"

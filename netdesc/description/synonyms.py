@@ -137,6 +137,8 @@ TYPES = by_name(
         "conv": "conv2d convolution conv_2d",
         "conv_transpose": "convt convtranspose2d conv_transpose2d deconv",
         "sum_pool": "pool sumpool sum_pooling",
+        "average_pool": "avg_pool avgpool avgpool2d avg_pool2d averagepool2d",
+        "max_pool": "maxpool2d max_pool2d",
         "upsample": "unpool upsampling upsamplingnearest2d",
         "adamw": "adam_w",
         "cosine": "cosineannealing cosine_annealing cosineannealinglr",

@@ -1,4 +1,4 @@
-"""Hints for fields and types that other tools have and this version of netdesc does not have."""
+"""Hints for fields, types and values that other tools have and netdesc does not have."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _CONVOLUTION_1D = 'write "conv" with an input of [channels, 1, length] and a ker
 _RECURRENCE = 'a layer of type "recurrent" reads its own spikes of the step before'
 _DELAY = 'delays are those of neurons, not of synapses: write "delay": {"steps": 3}'
 _NORM = 'a norm is a field of the neuron, not of the layer: write "norm": "mean" in the neuron'
+_DROPOUT = 'dropout is a field of the neuron, not a layer: write "dropout": 0.1 in the neuron'
 _NIR = "NIR is not in this version"
 
 FIELDS = by_name(
@@ -48,6 +49,8 @@ TYPES = by_name(
             "lstm gru slstm"
         ),
         _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",
+        _DROPOUT: "dropout dropout1d dropout2d",
+        _RECURRENCE: "lifrecurrentcell lsnnrecurrentcell",
         _NIR: "nir",
         'leave the layer out: "input" of the document has the shape': "input",
         "this optimizer is not in this version": "rmsprop adagrad adamax lbfgs",
@@ -55,6 +58,16 @@ TYPES = by_name(
     }
 )
 """Maps the name of a type, in lower case, to a hint."""
+
+VALUES = by_name(
+    {
+        'did you mean "mean_variance"?': "batch_norm batchnorm batchnorm1d batchnorm2d",
+        'did you mean "fast_sigmoid"?': "superspike super_spike softsign soft_sign",
+        'did you mean "triangle"?': "triangular piecewise_quadratic piecewisequadratic",
+        'its slope is nearest to "triangle", far from the threshold to "exponential"': "sigmoid",
+    }
+)
+"""Maps the name of another value of a field, in lower case, to a hint."""
 
 
 def hint_for_unsupported(name: str) -> str:

@@ -254,6 +254,10 @@ OTHER_TYPES = [
     # pointer, type, what the hint says
     ("/layers/0/type", "RNN", 'did you mean "recurrent"?'),
     ("/layers/0/type", "LSTM", "a loop in Python"),
+    ("/layers/0/type", "AvgPool2d", 'did you mean "average_pool"?'),
+    ("/layers/0/type", "MaxPool2d", 'did you mean "max_pool"?'),
+    ("/layers/0/type", "Dropout", "a field of the neuron"),
+    ("/layers/0/type", "LIFRecurrentCell", '"recurrent"'),
     ("/layers/0/type", "Readout", '"integrator" is a type of neurons'),
     ("/layers/0/type", "input", '"input" of the document'),
     ("/layers/0/type", "ALIF", '"alif" is a type of neurons'),

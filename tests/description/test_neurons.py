@@ -98,6 +98,8 @@ FOREIGN = {
     "spike_grad": (ALIF | {"spike_grad": 1}, '{"width": 0.5'),
     "two surrogates": (ALIF | {"spike_grad": 1, "surrogate": {}}, 'has "surrogate" already'),
     "detach_reset": (ALIF | {"detach_reset": False}, 'else "exact"'),
+    "sigmoid": (ALIF | {"surrogate": {"shape": "Sigmoid"}}, '"triangle"'),
+    "batch_norm": (ALIF | {"norm": "batch_norm"}, '"mean_variance"'),
     "tau": ({"type": "lif", "threshold": 1, "tau": 2}, "1 / tau in SpikingJelly"),
     "shared_param": (ALIF | {"shared_param": True}, "(= not shared_param)"),
     "leaky": ({"type": "leaky", "beta": 0.9}, "lif"),

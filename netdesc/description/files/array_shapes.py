@@ -62,6 +62,8 @@ def target_shape_problem(
     hint = ""
     if output == (1,) and (*actual, 1) in fitting:
         hint = "[…, None] adds the axis of the output"
+    elif steps is not None and actual[2:] == output and 0 < actual[1] < steps:
+        hint = f"steps that inputs lack are filled up; targets need all {steps}"
     elif steps is None and len(actual) == len(output) + 2 and actual[2:] == output:
         hint = 'only losses with "over": "each_step", or with a window, compare every step'
     return f"has the shape [{join_shape(actual)}]; expected: {expected}", hint

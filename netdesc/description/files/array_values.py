@@ -89,8 +89,12 @@ class _ValueCheck:
                     span = f"from {min(values):g} to {max(values):g}"
                     which = "the values" if len(values) == header.size else "the values around it"
                     notes = (*notes, f"{which} go {span}")
-                message = f"{place} is {value:g}; {self.message}"
-                return ValueProblem(self.code, self.field, message, self.severity, self.hint, notes)
+                field, reason, hint = self.field, self.message, self.hint
+                if math.isnan(value):
+                    field, reason = "inputs", "no encoding takes NaN"
+                    hint = f"numpy.nan_to_num({name}) writes 0 for it"
+                message = f"{place} is {value:g}; {reason}"
+                return ValueProblem(self.code, field, message, self.severity, hint, notes)
             start = end
         if start != header.size:
             raise EOFError

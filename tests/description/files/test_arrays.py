@@ -134,6 +134,8 @@ CASES = [
     (WITHOUT_SPLIT, {"split": [0, 0, 1, 1, 2, 2]}, "ND325", "/data/split",
      "all 6 samples are for training"),
     (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "the values go from 0 to 1.5"),
+    (LABELLED, {"inputs": VALUES * np.nan}, "ND320", "/data/inputs", "nan_to_num(inputs)"),
+    (UNENCODED, {"inputs": SPIKES * np.nan}, "ND321", "/data/inputs", "nan_to_num(inputs)"),
     (labelled_data(range=[0.5, 1]), {}, "ND320", "/data/range", "12 of 24 values lie outside"),
     (UNENCODED, {"inputs": SPIKES + 2}, "ND321", "/data/inputs", "inputs[0, 0, 0] is 2; a spike"),
     (LABELLED, {"labels": LABELS * 0}, "ND235", "/data/labels", "has the label 1"),

@@ -66,6 +66,7 @@ CASES = [
     # document, arrays, code, pointer, words
     (VALUED, {"targets": TARGETS[:5]}, "ND326", "targets", "expected: [6, 2], or [6, 100, 2]"),
     (VALUED, {"targets": BY_STEP[:, :99]}, "ND326", "targets", "has the shape [6, 99, 2]"),
+    (SPIKED, {"targets": BY_STEP[:, :99]}, "ND326", "targets", "need all 100"),
     (LAST, {"targets": BY_STEP}, "ND326", "targets", 'only losses with "over": "each_step"'),
     (VALUED, {"targets": TARGETS * np.inf}, "ND326", "targets", "targets[0, 0] is -inf"),
     (HOT, {"hot": np.full((6, 2), 2)}, "ND326", "multi_hot", "neither 0 nor 1"),

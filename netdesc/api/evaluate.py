@@ -122,10 +122,8 @@ def evaluate(
     found = read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))
     if chosen not in found:
-        name = description.path if description else compiled.graph.name
-        raise DataError(
-            f"{name}: its data has no samples for {chosen}; there are: {', '.join(found)}"
-        )
+        source = f"{description.path}: its data" if description and data is None else "data"
+        raise DataError(f"{source} has no samples for {chosen}; there are: {', '.join(found)}")
     batch_size, seed = BATCH_SIZE, 0
     if description is not None:
         training = description.document.training

@@ -157,7 +157,8 @@ def _needed(*names: str) -> str:
 
 def _pair(name: str, value: Any) -> tuple[NDArray, NDArray | None]:
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise DataError(f'data["{name}"] must be a pair of arrays: (inputs, labels)')
+        way = "a Dataset gives (torch.stack(x), torch.tensor(y)) after x, y = zip(*dataset)"
+        raise DataError(f'data["{name}"] must be a pair of arrays: (inputs, labels); {way}')
     inputs, targets = value
     is_autoencoder = isinstance(targets, str) and targets == NETWORK_INPUTS
     return _array(name, inputs), None if is_autoencoder else _array(name, targets)

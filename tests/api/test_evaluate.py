@@ -137,6 +137,8 @@ def test_a_part_without_samples(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no samples for test; there are: train") as error:
         netdesc.evaluate(document, "test")
     assert error.value.exit_code == 1
+    with pytest.raises(DataError, match=r"^data has no samples for train; there are: test"):
+        netdesc.evaluate(document, "train", {"test": samples(9)})
 
 
 def test_spike_trains_are_matched(tmp_path: Path) -> None:

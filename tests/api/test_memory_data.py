@@ -19,6 +19,7 @@ from support.classify_task import (
     write_classify_task,
 )
 from support.training_task import read_record, untimed_metrics, weights_of, write_task
+from torch.utils.data import DataLoader, TensorDataset
 
 import netdesc
 from netdesc.events import read_events
@@ -223,6 +224,7 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
         ({"test": (VALUES, LABELS)}, r'data\["train"\] is needed'),
         ({"trian": (VALUES, LABELS)}, 'no part "trian"; there are train'),
         ({"train": VALUES}, "pair of arrays"),
+        ({"train": DataLoader(TensorDataset(TENSOR))}, r"torch\.stack"),
         ({"train": (VALUES, LABELS[:3])}, r'data\["train"\]: array "labels" has shape \[3\]'),
         ({"train": (VALUES[:, :5], LABELS)}, r'array "inputs" has shape \[12, 5\]'),
         ({"train": (np.ones((STEPS, 24, CELLS)), [*LABELS, *LABELS]), **AS_SPIKES}, "swapaxes"),

@@ -160,7 +160,8 @@ class ArrayEncoder:
         sample = int(np.flatnonzero(~valid)[0])
         cells = values[sample].reshape(-1, 1)
         wrong = cells[~code.is_valid(cells)][0, 0]
-        analog = '; "range" says which values there are' if "from" in code.values else ""
+        is_limited = "from" in code.values and np.isfinite(wrong)
+        analog = '; "range" says which values there are' if is_limited else ""
         raise self.error(
             self.data.inputs, f"has {wrong} in sample {first + sample}, not {code.values}{analog}"
         )

@@ -136,7 +136,8 @@ def check_same_data(
         )
     data = data.with_defaults(recorded_settings(record))
     if data.record()["sha256"] != record.get("sha256"):
-        raise ResumeError(f"{run}: the arrays of data are not those with which this run began")
+        problem = "data is not that with which this run began; all parts, types and settings count"
+        raise ResumeError(f"{run}: {problem}")
     return data
 
 

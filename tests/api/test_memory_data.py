@@ -187,7 +187,7 @@ def test_a_run_continues_with_the_same_arrays_only(tmp_path: Path) -> None:
         netdesc.train(resume=tmp_path / "run", progress="quiet")
     other = data | {"train": samples(24, seed=2)}
     for wrong in (other, data | {"range": (0, 5)}):
-        with pytest.raises(ResumeError, match="are not those"):
+        with pytest.raises(ResumeError, match="data is not that"):
             netdesc.train(resume=tmp_path / "run", data=wrong, progress="quiet")
     run = netdesc.train(resume=tmp_path / "run", data=data, progress="quiet")
     assert run.status == "done"

@@ -16,9 +16,6 @@ from netdesc.report.status import RunStatus
 from netdesc.runs.files import LOCK, NETWORK
 from netdesc.runs.state import resume_command
 
-RETRY_RATE_FACTOR = 0.3
-"""If a run diverged, the suggested learning rate is the run's learning rate times this factor."""
-
 _NEED_DATA = ("netdesc train", "netdesc compile-and-train", "netdesc evaluate")
 
 
@@ -57,24 +54,19 @@ def next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> list[Co
 
 def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
-    retrain = f"netdesc compile-and-train {_absolute(run.path / LOCK)} --set"
+    retrain = f"netdesc compile-and-train {_absolute(run.path / LOCK)}"
     if status.can_resume:
         yield "Resume this run", resume_command(os.path.abspath(run.path))
-    if run.record.status == "diverged":
-        rate = run.document.training.optimizer.learning_rate * RETRY_RATE_FACTOR
-        setting = f"training.optimizer.learning_rate={rate:.3g}"
-        yield "Try again with a lower learning rate", f"{retrain} {setting}"
-    else:
-        for purpose, setting in diagnosis.fixes:
-            yield purpose, f"{retrain} {shlex.quote(setting)}"
+    for purpose, settings in diagnosis.fixes:
+        yield purpose, " ".join([retrain, *(f"--set {shlex.quote(each)}" for each in settings)])
     if run.best_path.exists():
         yield from _uses_of_weights(run, folder)
     if fall_at_end(run) and not diagnosis.problems:
-        text = f"{retrain} training.epochs={2 * run.epochs}"
+        text = f"{retrain} --set training.epochs={2 * run.epochs}"
         yield "Train from the start, with twice as many epochs", text
-    if could_stop_early(run):
+    if could_stop_early(run) and not diagnosis.diverged:
         setting = f"training.early_stopping.patience_epochs={max(1, run.epochs // 10)}"
-        text = f"{retrain} {setting}"
+        text = f"{retrain} --set {setting}"
         yield "Train again, and stop when the validation loss no longer falls", text
     yield "Write this report again", f"netdesc report {folder}"
     yield "Start a network of your own", "netdesc init mine --template blank"

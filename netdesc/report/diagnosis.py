@@ -1,4 +1,4 @@
-"""Finds networks that do not learn (silent, or as bad as guessing), and suggests other settings."""
+"""Finds runs that did not learn: diverged, silent or guessing networks. Suggests other settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SynapticNode
-from netdesc.report.format import join_words, percent
+from netdesc.report.format import join_words, number, percent
+from netdesc.report.loss_trend import got_worse
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
 
@@ -19,16 +20,23 @@ CHANCE_MARGIN = 0.1
 accuracy of always predicting the same class."""
 MIN_WIDE_TAU_GRAD = 0.3
 """If a surrogate gradient is at least this wide, a narrower one is suggested; else a wider one."""
+RETRY_RATE_FACTOR, MAX_RETRY_RATE = 0.3, 0.01
+"""After a divergence, the run's learning rate times the first is suggested, up to the second."""
+
+Fix = tuple[str, Sequence[str]]
+"""A description, and the arguments for ``--set``, all in one command."""
 
 
 class Diagnosis(NamedTuple):
     """Problems of a run, the most serious first, and fixes that may help, the most promising first.
 
-    A problem is a sentence. A fix is a pair: a description, and the argument for ``--set``.
+    A problem is a sentence. ``diverged`` says that the weights grew too large: advice on neurons
+    would be wrong then.
     """
 
     problems: Sequence[str] = ()
-    fixes: Sequence[tuple[str, str]] = ()
+    fixes: Sequence[Fix] = ()
+    diverged: bool = False
 
 
 def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Diagnosis:
@@ -36,13 +44,20 @@ def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -
 
     ``zeroed`` are the names of the layers whose quantised weights are all 0.
     """
+    if run.record.status == "diverged":  # the status says so
+        return Diagnosis((), _lower_rate(run), diverged=True)
     if not len(run.metrics) or (run.activity is not None and not run.activity.epoch):
         return Diagnosis()
     dead = [each.name for each in rates if each.silent == each.neurons]
     dead = [name for name in dead if name not in run.graph.read_by_state]
-    layers = run.graph.neuron_layers
-    if silence := list(_silence(run, dead, zeroed)):
-        silent = (each for each in layers if each.name in {*dead, *zeroed})
+    layers, silence = run.graph.neuron_layers, list(_silence(run, dead, zeroed))
+    if got_worse(run) or (not silence and _is_stuck(run)):
+        return Diagnosis([_divergence(run)], _lower_rate(run), diverged=True)
+    if zeroed:
+        scales = [_weight_scale(each) for each in layers if each.name in zeroed]
+        return Diagnosis(silence, [("Try larger initial weights", scales)])
+    if silence:
+        silent = (each for each in layers if each.name in dead)
         return Diagnosis(silence, _fixes(run, next(silent, layers[-1]), is_silent=True))
     guessing = list(_guessing(run))
     return Diagnosis(guessing, _fixes(run, layers[-1], is_silent=False) if guessing else ())
@@ -64,14 +79,45 @@ def _silence(run: RunData, dead: Sequence[str], zeroed: Sequence[str]) -> Iterat
     if silent and silent >= MIN_SILENT_SHARE * count:
         yield f"The output is silent for {silent:,} of {count:,} {what} (see the next steps)."
     if dead:
-        last = run.graph.layers[-1].name
-        rest = "" if dead == [last] else ", so the layers after it get no input"
-        yield f"No neuron spikes in {join_words(dead)}{rest}."
-    for name in zeroed:
+        yield f"No neuron spikes in {join_words(dead)}."
+    if zeroed:
+        layers = join_words([f"layer “{name}”" for name in zeroed])
         yield (
-            f"All weights of layer “{name}” are 0 on the device's grid, which has steps of 1/32. A "
-            f"larger weight_scale helps."
+            f"All weights of {layers} are 0 on the device's grid, which has steps of 1/32. A "
+            f"larger weight_scale helps (see the next steps)."
         )
+
+
+def _divergence(run: RunData) -> str:
+    metrics, losses = run.metrics, run.metrics.selection_losses
+    assert metrics.best is not None
+    result = "Training made it worse" if got_worse(run) else "No layer gets a gradient any more"
+    what = f"{metrics.selection_metric.replace('_', ' ')}{run.loss_unit}"
+    return (
+        f"{result}: the {what} was {number(losses[0])} in the first epoch and {number(losses[-1])} "
+        f"in the last. This report shows the weights of epoch {metrics.best + 1:,}, the best. A "
+        f"lower learning rate usually helps (see the next steps)."
+    )
+
+
+def _is_stuck(run: RunData) -> bool:
+    """Whether the first epoch was the best, and no gradient reached any layer in the last one."""
+    norms = [each for (kind, _), each in run.metrics.by_layer.items() if kind == "gradient_norms"]
+    losses, best = run.metrics.columns["loss"], run.metrics.best
+    is_over = best == 0 and len(losses) > 1 and losses[-1] != 0
+    return is_over and bool(norms) and not any(each[-1] for each in norms)
+
+
+def _lower_rate(run: RunData) -> list[Fix]:
+    rate = min(RETRY_RATE_FACTOR * run.document.training.optimizer.learning_rate, MAX_RETRY_RATE)
+    setting = f"training.optimizer.learning_rate={rate:.3g}"
+    return [("Try again with a lower learning rate", [setting])]
+
+
+def _weight_scale(layer: SynapticNode) -> str:
+    # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
+    scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
+    return f"layers.{layer.name}.weight_scale={scale:.3g}"
 
 
 def _guessing(run: RunData) -> Iterator[str]:
@@ -88,13 +134,11 @@ def _guessing(run: RunData) -> Iterator[str]:
         )
 
 
-def _fixes(run: RunData, layer: SynapticNode, *, is_silent: bool) -> list[tuple[str, str]]:
+def _fixes(run: RunData, layer: SynapticNode, *, is_silent: bool) -> list[Fix]:
     """Suggests another surrogate gradient, smaller batches and, if silent, more input current."""
     section = next(each for each in run.document.layers if each.name == layer.name)
     is_named = isinstance(getattr(section, "neuron", None), str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
-    # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
-    scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
     schedule = layer.neuron.width_schedule
     is_constant = isinstance(schedule, (int, float))
     width = schedule if is_constant else schedule.start
@@ -103,16 +147,16 @@ def _fixes(run: RunData, layer: SynapticNode, *, is_silent: bool) -> list[tuple[
     place = f"{neuron}.{'surrogate.width' if is_own else 'tau_grad'}"
     surrogate = (
         f"Try a {change} surrogate gradient",
-        f"{place}{'' if is_constant else '.start'}={factor * width:.3g}",
+        [f"{place}{'' if is_constant else '.start'}={factor * width:.3g}"],
     )
     threshold = layer.neuron.values().get("threshold")
     batch = run.document.training.batch_size or run.record.samples.get("train", 1)
     size = min(32, batch // 2)
-    smaller = [(f"Try batches of {amount(size, 'sample')}", f"training.batch_size={size}")]
-    more_input = [("Try larger initial weights", f"layers.{layer.name}.weight_scale={scale:.3g}")]
+    smaller = [(f"Try batches of {amount(size, 'sample')}", [f"training.batch_size={size}"])]
+    more_input = [("Try larger initial weights", [_weight_scale(layer)])]
     if isinstance(threshold, float):
         place = ".".join((neuron, *layer.neuron.value_path("threshold")))
-        more_input.append(("Try a lower threshold", f"{place}={threshold / 2:.3g}"))
+        more_input.append(("Try a lower threshold", [f"{place}={threshold / 2:.3g}"]))
     return [
         *(more_input if is_silent else ()),
         *([surrogate] if layer.neuron.equations().spike else ()),

@@ -16,6 +16,9 @@ The median over the last fifth of the epochs is compared with the median over th
 """
 MAX_NEAR_BEST = 1.1
 """A loss of up to this factor times the best loss counts as near the best."""
+MIN_DIVERGED = 1.5
+"""A loss whose median over the last fifth of the epochs is above this factor times the first loss
+counts as far above its start."""
 
 
 def fall_at_end(run: RunData) -> float:
@@ -54,7 +57,11 @@ def loss_notes(run: RunData) -> Iterator[str]:
         )
     yield from silence_notes(run, is_worse=False)
     if fall := fall_at_end(run):
-        yield f"The {what} still fell by {percent(fall)} at the end: more epochs may help."
+        fifth = len(losses) // 5
+        span = f"{fifth} epochs, the {what} was {percent(fall)} lower than in the {fifth} before"
+        if fifth < 2:
+            span = f"epoch, the {what} was {percent(fall)} lower than in the one before"
+        yield f"In the last {span}: more epochs may help."
     elif rose_again(run):
         reason = " That suggests overfitting." if overfits(run) else ""
         if could_stop_early(run):
@@ -68,16 +75,24 @@ def loss_notes(run: RunData) -> Iterator[str]:
 def silence_notes(run: RunData, *, is_worse: bool) -> Iterator[str]:
     """Yields a sentence that compares the best loss with the loss of a silent output.
 
-    With ``is_worse`` it does so only if the best loss is higher, otherwise only if it is not.
+    With ``is_worse`` it does so only if the best loss is higher, otherwise only if it is lower.
     """
     metrics, silence = run.metrics, run.silent_loss
     if metrics.best is None or not silence:
         return
     best, what = metrics.selection_losses[metrics.best], metrics.selection_metric.replace("_", " ")
-    if bool(best > silence) == is_worse:
+    if best != silence and bool(best > silence) == is_worse:
         relation = "worse" if is_worse else f"{percent(1 - best / silence)} lower"
         silent_loss = f"{what}{run.loss_unit} of {number(silence)}"
         yield f"A silent output would have a {silent_loss}; the best is {relation}."
+
+
+def got_worse(run: RunData) -> bool:
+    """Whether the loss ended far above its start, and not by overfitting (see ``MIN_DIVERGED``)."""
+    losses, fifth = run.metrics.selection_losses, len(run.metrics) // 5 or 1
+    if run.metrics.best is None or len(losses) < 2 or len(run.metrics.missing_epochs):
+        return False
+    return bool(np.median(losses[-fifth:]) > MIN_DIVERGED * losses[0]) and not overfits(run)
 
 
 def rose_again(run: RunData) -> bool:

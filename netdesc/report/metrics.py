@@ -103,7 +103,11 @@ class Metrics:
 
     @property
     def part(self) -> str:
-        """The part of the data whose accuracy is reported: ``validation`` or ``training``."""
+        """The part of the data whose accuracy is reported: ``validation`` or ``training``.
+
+        That of training is an average over an epoch in which the weights changed, and so not that
+        of the saved weights.
+        """
         return "validation" if self.has("validation_accuracy") else "training"
 
     def at_best(self, metric: Literal["accuracy", "confidence"]) -> float | None:

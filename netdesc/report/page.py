@@ -81,7 +81,14 @@ def build_page(run: RunData) -> Page:
     """Computes the data of the page from a run."""
     status, rates, change = run_status(run), layer_rates(run), weight_change(run)
     diagnosis = diagnose(run, rates, change.zeroed)
+    notes = [*diagnosis.problems, *loss_notes(run), *layer_notes(run, rates), *change.notes]
+    if diagnosis.diverged:
+        status = status._replace(text=" ".join([status.text, *diagnosis.problems]))
+        if status.mood == "good":
+            status = status._replace(mood="warning", title=f"{status.title}, but diverged")
+        notes = [] if diagnosis.problems else list(loss_notes(run))
     matches = coincidences(run.activity.samples) if run.activity is not None else []
+    over = "" if run.metrics.part == "validation" else ", on average over this epoch,"
     counts, verified = run.metrics.confusion, run.record.verification
     return Page(
         name=run.graph.name,
@@ -90,10 +97,7 @@ def build_page(run: RunData) -> Page:
         headline=headline(run),
         notes=[
             *([] if verified is None or verified.identical else [f"{verified.summary}."]),
-            *diagnosis.problems,
-            *loss_notes(run),
-            *layer_notes(run, rates),
-            *change.notes,
+            *notes,
         ],
         facts=_facts(run),
         damage=[*change.damaged, *run.damage],
@@ -106,7 +110,7 @@ def build_page(run: RunData) -> Page:
         training=list(training_plots.training_plots(run)),
         confusion=None
         if counts is None
-        else confusion_matrix(counts, run.classified_items, run.classified_unit),
+        else confusion_matrix(counts, f"{run.classified_items}{over}", run.classified_unit),
         network=tables.network_table(run),
         verification=verified and tables.verification_table(verified),
         neurons=neuron_views(run),
@@ -130,7 +134,8 @@ def _facts(run: RunData) -> dict[str, str]:
     metrics, what = run.metrics, run.metrics.selection_metric.replace("_", " ")
     graph, facts = run.graph, dict[str, str]()
     if metrics.has("accuracy") or metrics.has("validation_accuracy"):
-        name = "Validation accuracy" if metrics.part == "validation" else "Accuracy"
+        average = ", average over the best epoch" if metrics.part == "training" else ""
+        name = f"{metrics.part.capitalize()} accuracy{average}"
         facts[name] = percent(metrics.at_best("accuracy"))
         if metrics.at_best("confidence") is not None:
             facts["Mean confidence"] = percent(metrics.at_best("confidence"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import MeanSquaredError
 from netdesc.report.coincidence import Coincidence, coincidences
-from netdesc.report.format import number, percent
+from netdesc.report.format import join_words, number, percent
 from netdesc.report.loss_trend import silence_notes
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
@@ -34,9 +34,12 @@ def headline(run: RunData) -> str:
     if not len(metrics):
         return "Nothing was trained."
     if classes is not None and accuracy is not None:
+        subject = "The network classifies"
+        if metrics.part == "training" and metrics.best is not None:
+            subject = f"On average over epoch {metrics.best + 1:,}, the network classified"
         return (
-            f"The network classifies {percent(accuracy)} of the {run.classified_items} correctly; "
-            f"guessing among {classes} classes would reach {percent(1 / classes)}."
+            f"{subject} {percent(accuracy)} of the {run.classified_items} correctly; guessing "
+            f"among {classes} classes would reach {percent(1 / classes)}."
         )
     return " ".join([_describe_output(run), *silence_notes(run, is_worse=True)])
 
@@ -83,13 +86,27 @@ def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
 def layer_notes(run: RunData, rates: Sequence[LayerRates]) -> Iterator[str]:
     """Yields sentences about layers without gradient, and about silent and saturated neurons."""
     losses = run.metrics.columns["loss"]
-    for (kind, name), values in run.metrics.by_layer.items():
+    unreached = [
+        f"layer “{name}”"
+        for (kind, name), values in run.metrics.by_layer.items()
         # At a loss of 0 all gradients are 0.
-        if kind == "gradient_norms" and len(values) and values[-1] == 0 and losses[-1] != 0:
-            yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."
+        if kind == "gradient_norms" and len(values) and values[-1] == 0 and losses[-1] != 0
+    ]
+    if unreached:
+        it = "it" if len(unreached) == 1 else "they"
+        yield (
+            f"No gradient reached {join_words(unreached)} in the last epoch, so {it} did not learn."
+        )
+    silent, saturated = [], []
     for layer in rates:
+        if layer.saturated is None:  # its neurons do not spike
+            continue
         neurons = f"of the {amount(layer.neurons, 'neuron')} of layer “{layer.name}”"
         if layer.neurons / 4 <= layer.silent < layer.neurons:
-            yield f"{layer.silent:,} {neurons} never spike: a lower threshold may help."
+            silent.append(f"{layer.silent:,} {neurons}")
         if layer.saturated:
-            yield f"{layer.saturated:,} {neurons} spike at nearly every step: they are saturated."
+            saturated.append(f"{layer.saturated:,} {neurons}")
+    if silent:
+        yield f"{join_words(silent)} never spike: a lower threshold may help."
+    if saturated:
+        yield f"{join_words(saturated)} spike at nearly every step: they are saturated."

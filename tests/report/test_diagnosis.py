@@ -42,9 +42,9 @@ def built(
 
 
 def settings(page: Page) -> list[str]:
-    """What the next steps set."""
+    """What the next steps set; of a step with several settings, all of them."""
     words = [shlex.split(step.text) for step in page.steps]
-    return [each[each.index("--set") + 1] for each in words if "--set" in each]
+    return [" ".join(each[each.index("--set") + 1 :]) for each in words if "--set" in each]
 
 
 def table(rows: list[int]) -> list[list[int]]:
@@ -136,6 +136,11 @@ def test_weights_below_the_grid_are_told(tmp_path: Path) -> None:
     page = build_page(read_run(path))
     assert page.notes[0].startswith("All weights of layer “hidden” are 0 on the device's")
     assert settings(page)[0] == "layers.hidden.weight_scale=2"
+    tiny["layers.output.synapse.weight"] = np.full((OUTPUTS, HIDDEN), 1 / 64, dtype=np.float32)
+    save_file(tiny, path / "checkpoints" / "best.safetensors")
+    both = "layers.hidden.weight_scale=2 --set layers.output.weight_scale=2"
+    found = settings(build_page(read_run(path)))
+    assert [each for each in found if not each.startswith("training.epochs")] == [both]
 
 
 def test_a_neuron_in_its_layer_is_set_there(tmp_path: Path) -> None:

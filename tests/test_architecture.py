@@ -127,7 +127,7 @@ LINE_BUDGETS = {
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
 MAX_PACKAGE_LINES = 55_390
-MAX_TEST_LINES = 39_480
+MAX_TEST_LINES = 39_495
 
 
 def line_count(folder: Path) -> int:

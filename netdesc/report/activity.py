@@ -154,7 +154,7 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
         samples=[
             sample(k)
             for k in range(MAX_SAMPLES)
-            if f"input_{k}" in arrays or f"values_{k}" in arrays
+            if any(f"{name}_{k}" in arrays for name in ("input", "output", "values", "label"))
         ],
         rates={
             layer.name: arrays.vector(f"rate_{layer.name}", "f", math.prod(layer.output_shape))

@@ -152,6 +152,19 @@ def test_values_are_not_drawn_as_spikes(tmp_path: Path) -> None:
     assert run.graph.classifier.measure == "mean output"
 
 
+def test_samples_whose_input_is_no_spikes_have_the_other_pictures(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", classes=True)
+    arrays = activity(classes=True)
+    for k in range(2):
+        del arrays[f"input_{k}"], arrays[f"output_{k}"]
+    np.savez(folder / "activity.npz", **arrays)
+    first, second = build_page(read_run(folder)).samples
+    assert [each.title for each in first.rasters] == ["Layer hidden"]
+    assert first.rates is not None
+    assert "Prediction: class 0" in second.decision
+    assert 'href="#pictures"' in page(folder)
+
+
 def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:
     text = page(write_run(tmp_path / "run"))
     elements = Elements(text)

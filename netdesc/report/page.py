@@ -69,6 +69,7 @@ class Page:
     timing: Table
     timing_plot: Plot | None
     layers: Table | None
+    experiment: Table
     environment: Table
     commands: list[Command]
     steps: list[Command]
@@ -122,6 +123,7 @@ def build_page(run: RunData) -> Page:
         timing=tables.timing_table(run),
         timing_plot=training_plots.timing_plot(run),
         layers=tables.layers_table(run) if run.record.layers else None,
+        experiment=tables.experiment_table(run),
         environment=tables.environment_table(run),
         commands=run_commands(run),
         steps=next_steps(run, status, diagnosis),

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.report import format
 from netdesc.report.downsample import downsample
 
@@ -113,12 +114,15 @@ def curves(
         "hovermode": "x unified",
         "showlegend": len(columns) + len(levels) > 1,
     }
-    alt = f"Curve of {title.lower()} over {len(epochs):,} epochs."
-    return Plot(title, caption, alt, data, layout, has_scale_button=can_be_logarithmic)
+    alt = f"Curve of {title.lower()} over {amount(len(epochs), 'epoch')}"
+    for name, values, mark in columns:
+        alt += f"; {name} from {show(values[0])} to {show(values[-1])}"
+        alt += "" if mark is None else f", best {show(values[mark])} in epoch {epochs[mark]:,}"
+    return Plot(title, caption, f"{alt}.", data, layout, has_scale_button=can_be_logarithmic)
 
 
-def histogram(title: str, series: Mapping[str, Values], *, unit: str) -> Plot:
-    """Plots the outlines of one or several histograms by their names, all with the same bins."""
+def histogram(title: str, series: Mapping[str, Values], counted: str, *, unit: str) -> Plot:
+    """Plots the outlines of one or several histograms of ``counted``, all with the same bins."""
     finite = [_finite(values) for values in series.values()]
     bins = min(MAX_BINS, max(MIN_BINS, math.isqrt(2 * max(map(len, finite)))))
     limits = _limits(np.concatenate(finite))
@@ -132,7 +136,12 @@ def histogram(title: str, series: Mapping[str, Values], *, unit: str) -> Plot:
         data.append(_trace(name, x, y, format.number, mode="lines", line=line) | fill)
     layout = {
         "xaxis": {"title": {"text": unit}},
-        "yaxis": {"title": {"text": "count"}, "rangemode": "tozero", "tickformat": TICK_FORMAT},
+        "yaxis": {
+            "title": {"text": counted},
+            "rangemode": "tozero",
+            "tickformat": TICK_FORMAT,
+            **({"dtick": 1} if max(max(each["y"]) for each in data) < 5 else {}),
+        },
         "hovermode": "x unified",
         "showlegend": len(series) > 1,
     }

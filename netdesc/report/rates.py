@@ -37,9 +37,15 @@ class LayerRates(NamedTuple):
 def layer_rates(run: RunData) -> list[LayerRates]:
     """Returns the rates of all layers with neurons; an empty list if the run has no activity."""
     rates = {} if run.activity is None else run.activity.rates
-    spiking = {
-        layer.name
-        for layer in run.graph.neuron_layers
-        if layer.neuron.equations().spike is not None
-    }
+    spiking = spiking_layers(run)
     return [LayerRates.of(name, each, name in spiking) for name, each in rates.items()]
+
+
+def spiking_layers(run: RunData) -> set[str]:
+    """Returns the names of the layers whose neurons spike; those of others hand on numbers."""
+    layers = run.graph.neuron_layers
+    return {layer.name for layer in layers if layer.neuron.equations().spike is not None}
+
+
+def rate_unit(is_spiking: bool) -> str:
+    return "spikes per step" if is_spiking else "outputs other than 0 per step"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,9 @@ from netdesc.report.format import (
 from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates
 from netdesc.report.record import VerificationRecord
 from netdesc.report.run import RunData
+
+MAX_FILES, MIN_PERCENTILES = 6, 10
+"""How many data files are listed, and of how many epochs percentiles are given, at least."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,9 @@ def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:
             [
                 amount(each.tolerance, "step") if each.tolerance else "same step",
                 f"{each.matched_targets:,} of {each.targets:,}",
-                percent(each.recall),
+                percent(each.recall if each.targets else None),
                 f"{each.matched_outputs:,} of {each.outputs:,}",
-                percent(each.precision),
+                percent(each.precision if each.outputs else None),
             ]
             for each in coincidences
         ],
@@ -142,7 +146,7 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
 
     return Table(
         caption="Spikes, or outputs other than 0, per neuron and step. A neuron is silent if it "
-        "never spikes, and saturated if it spikes in at least "
+        "has none, and saturated if it spikes in at least "
         f"{MIN_SATURATED_RATE:.0%} of all steps.",
         headings=["Layer", "Neurons", "Mean", "Median", "Highest", "Silent", "Saturated"],
         rows=[
@@ -179,7 +183,7 @@ def layers_table(run: RunData) -> Table:
 
 
 def environment_table(run: RunData) -> Table:
-    """Lists dates, device, platform, versions and seed of the training."""
+    """Lists dates, device, platform and versions of the training."""
     record, device = run.record, run.record.device
     threads = "" if device.threads is None else amount(device.threads, "thread")
     pairs = {
@@ -190,12 +194,43 @@ def environment_table(run: RunData) -> Table:
         "Requested engine": record.engine,
         "Platform": record.platform,
         **record.versions,
-        "Seed": str(run.document.training.seed),
     }
     return Table(
         caption="When, where and with which versions the run was trained.",
         headings=["Property", "Value"],
         rows=[[name, value] for name, value in pairs.items() if value],
+        texts=(0, 1),
+    )
+
+
+def experiment_table(run: RunData) -> Table:
+    """Lists data, loss and training, in the words of the document but without most defaults."""
+    document = run.document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    training = {"batch_size": "all training samples", "seed": 0, **document["training"]}
+    samples = [f"{part} {count:,}" for part, count in run.record.samples.items() if count]
+    spiking = [each for each in run.graph.neuron_layers if each.neuron.equations().spike]
+    pairs = {
+        "Data": "\n".join([*list(run.files)[:MAX_FILES], *["…"][: len(run.files) - MAX_FILES]]),
+        "Samples": ", ".join(samples),
+        "Loss": document["loss"],
+        "Regularizers": document.get("regularizers"),
+        "Surrogate gradient": {
+            each.neuron_name: each.neuron.model_dump(
+                mode="json",
+                include={"surrogate"} if each.neuron.surrogate else {"tau_grad", "scale_grad"},
+            )
+            for each in spiking
+        },
+        **{name.replace("_", " ").capitalize(): each for name, each in training.items()},
+    }
+    return Table(
+        caption="What was trained, on what and how, as in the document.",
+        headings=["Property", "Value"],
+        rows=[
+            [name, each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)]
+            for name, each in pairs.items()
+            if each not in (None, "", {})
+        ],
         texts=(0, 1),
     )
 
@@ -207,14 +242,11 @@ def timing_table(run: RunData) -> Table:
     headings = ["Epochs", "Time"]
     if not len(seconds):
         return Table("No epoch was timed.", headings)
-    tenth, median, ninetieth = np.quantile(seconds, [0.1, 0.5, 0.9])
-    times = {
-        f"{amount(len(seconds), 'epoch')} in total": seconds.sum(),
-        "Median epoch": median,
-        "10th percentile": tenth,
-        "90th percentile": ninetieth,
-        "First epoch, which may load kernels": seconds[0],
-    }
+    times = {f"{amount(len(seconds), 'epoch')} in total": seconds.sum()}
+    if len(seconds) >= MIN_PERCENTILES:
+        names = ("10th percentile", "Median epoch", "90th percentile")
+        times |= dict(zip(names, np.quantile(seconds, [0.1, 0.5, 0.9]), strict=True))
+    times["First epoch, which may load kernels"] = seconds[0]
     return Table(
         "Duration of epochs, without loading data and writing files.",
         headings,

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from netdesc.report.plots import Curve, Plot, curves, histogram
-from netdesc.report.rates import LayerRates
+from netdesc.report.rates import LayerRates, rate_unit, spiking_layers
 from netdesc.report.run import RunData
 from netdesc.runs.files import METRICS, RECORD
 
 RING = "The ring marks the best epoch."
 SILENCE = "The dotted line is the loss of an output without spikes."
-FILES = f"Here epochs count from 1; {METRICS} and {RECORD} count from 0 and hold undivided losses."
+FILES = f"Here epochs count from 1; {METRICS} and {RECORD} count from 0"
+CONFIDENCE = "Confidence is the predicted class's share of the spikes, or its probability."
 ZOOM = "Drag over a part of a figure to zoom in; double-click to show all."
 
 
@@ -23,16 +24,18 @@ def training_plots(run: RunData) -> Iterator[Plot]:
     if losses := _by_part(run, "loss"):
         silent_loss = run.silent_loss
         levels = {} if silent_loss is None else {"silent output": silent_loss}
+        files = f"{FILES}{' and hold undivided losses' if run.loss_unit else ''}."
         caption = " ".join(
-            filter(None, [_division_note(run), RING, SILENCE if levels else "", ZOOM, FILES])
+            filter(None, [_division_note(run), RING, SILENCE if levels else "", ZOOM, files])
         )
         yield curves(
             "Loss", metrics.epochs, losses, unit=f"loss{run.loss_unit}", caption=caption,
             scale="log", levels=levels,
         )  # fmt: skip
     if accuracies := _by_part(run, "accuracy"):
+        caption = RING if metrics.at_best("confidence") is None else f"{RING} {CONFIDENCE}"
         yield curves(
-            "Accuracy", metrics.epochs, accuracies, unit="correct", caption=RING, scale="percent"
+            "Accuracy", metrics.epochs, accuracies, unit="correct", caption=caption, scale="percent"
         )
     if metrics.has("learning_rate"):
         rates = metrics.columns["learning_rate"]
@@ -78,7 +81,7 @@ def rate_plot(run: RunData) -> Plot | None:
     return _by_layer(
         run, "spike_rates", "Spike rates during training",
         "Spikes, or outputs other than 0, per neuron and step, over all training samples.",
-        "spikes per step",
+        rate_unit(all(name in spiking_layers(run) for name in run.plotted_layers)),
         scale="linear",
     )  # fmt: skip
 
@@ -98,17 +101,21 @@ def _by_layer(
 
 def timing_plot(run: RunData) -> Plot | None:
     seconds = run.metrics.columns["seconds"]
-    if not np.isfinite(seconds).any():
+    if np.isfinite(seconds).sum() < 2:
         return None
     columns = [Curve("seconds", seconds)]
-    return curves("Seconds per epoch", run.metrics.epochs, columns, unit="s", scale="log")
+    return curves("Seconds per epoch", run.metrics.epochs, columns, unit="seconds", scale="log")
 
 
 def rate_histograms(run: RunData, rates: list[LayerRates]) -> list[Plot]:
     """Plots a histogram of the neurons' spike rates for each layer with figures."""
-    unit = "spikes per step"
     return [
-        histogram(f"Layer {layer.name}", {"neurons": layer.rates}, unit=unit)
+        histogram(
+            f"Layer {layer.name}",
+            {"neurons": layer.rates},
+            "neurons",
+            unit=rate_unit(layer.saturated is not None),
+        )
         for layer in rates
         if layer.name in run.plotted_layers
     ]

@@ -32,7 +32,8 @@ def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
     for neuron in range(neurons):
         which = "" if graph.output_shape == (1,) else f" {neuron}"
         for name, column, dash in (("target", goals, "dot"), ("output", values, "solid")):
-            line = line_style(neuron) | {"dash": dash}
+            # Colours tell neurons apart; with a single neuron, target and output as elsewhere.
+            line = line_style(neuron if neurons > 1 else int(name == "output")) | {"dash": dash}
             curve = time_curve(f"{name}{which}", column[:, neuron], graph.output_step_ms, line)
             data.append(curve)
     caption = f"The loss compares {_COMPARED[loss.over]} with the target."

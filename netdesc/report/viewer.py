@@ -121,7 +121,7 @@ def _view(run: RunData, activity: Activity, number: int, sample: Sample) -> Samp
         overlay=overlay,
         curves=value_curves(run.graph, sample, title),
         decision=_decision(sample, run.graph.classifier),
-        rates=_rates(sample, run.graph.classifier),
+        rates=_rates(sample, title, run.graph.classifier),
     )
 
 
@@ -150,10 +150,12 @@ def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
     return [str(each) for each in classes] if has_tie else []
 
 
-def _rates(sample: Sample, classifier: Classifier | None) -> Plot | None:
+def _rates(sample: Sample, of: str, classifier: Classifier | None) -> Plot | None:
     if sample.rates is None or len(sample.rates) > 1000:
         return None
     measure = "" if classifier is None else replace(classifier, window_steps=None).measure
     is_rate = measure in ("", "spike rate")
     title, unit = ("Spikes", "spikes per step") if is_rate else ("Output", measure)
-    return bars(f"{title} by class", "The label is orange.", sample.rates, sample.label, unit)
+    label = f"The label, class {sample.label}, is orange."
+    plot = bars(f"{title} by class", label, sample.rates, sample.label, unit)
+    return replace(plot, alt=f"{of}: {plot.alt}")

@@ -89,7 +89,7 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
     change = WeightChange(_weight_table(), _parameter_table())
     for layer in run.graph.neuron_layers if files else ():
         for kind, values in _values(layer, files).items():
-            what = kind.replace("_", " ")
+            what = "delay in steps" if kind == "delay" else kind.replace("_", " ")
             best = values.get(AFTER, np.empty(0))
             if kind in ("weight", RECURRENT):
                 row = [layer.name if kind == "weight" else f"{layer.name}, recurrent"]
@@ -100,6 +100,7 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
                     change.zeroed.append(layer.name)
                 unit = what if layer.bits is None else "weight before rounding"
                 title, plots = f"{kind.capitalize()}s of {layer.name}", change.weight_plots
+                counted = "weights"
             else:
                 is_decay = layer.neuron.value_kinds().get(kind) == "decay"
                 step_ms = layer.step_ms if is_decay else None
@@ -107,9 +108,9 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
                 change.notes += _decays_at_limit(layer, what, values) if is_decay else ()
                 title = f"{what.capitalize()} of {layer.name}"
                 unit = "share lost per step" if is_decay else what
-                plots = change.parameter_plots
+                plots, counted = change.parameter_plots, "values"
             if layer.name in run.plotted_layers and any(len(each) > 1 for each in values.values()):
-                plots.append(histogram(title, values, unit=unit))
+                plots.append(histogram(title, values, counted, unit=unit))
     return change
 
 

@@ -144,7 +144,7 @@ class ActivityProbe:
 
 
 def _neurons_to_trace(spikes_TN: Tensor) -> list[int]:
-    """Returns the most active neuron, one of mean rank, and the least active one."""
+    """Returns the most active neuron, the median one, and the least active one."""
     by_activity = (spikes_TN != 0).sum(0).cpu().argsort(stable=True, descending=True).tolist()
     ranks = np.linspace(0, len(by_activity) - 1, min(MAX_TRACED_NEURONS, len(by_activity)))
     return [by_activity[round(rank)] for rank in ranks]

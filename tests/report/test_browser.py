@@ -164,6 +164,8 @@ def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any
 
 
 LABEL = "document.getElementById('epoch-label').textContent"
+NEURON = "document.querySelector('.neuron')"
+STILL = {"java_script_enabled": False}
 
 
 def test_the_epoch_slider_plays_once_when_it_comes_into_view(
@@ -190,13 +192,7 @@ def test_the_epoch_slider_plays_once_when_it_comes_into_view(
     )
 
 
-@pytest.mark.parametrize(
-    "settings",
-    grid(
-        [{"reduced_motion": "reduce"}, {"java_script_enabled": False}],
-        [{"java_script_enabled": False}],
-    ),
-)
+@pytest.mark.parametrize("settings", grid([{"reduced_motion": "reduce"}, STILL], [STILL]))
 def test_the_epoch_slider_stands_still_with_reduced_motion_or_without_scripts(
     reports: dict[str, Path], show: Any, settings: dict[str, Any]
 ) -> None:
@@ -205,6 +201,7 @@ def test_the_epoch_slider_stands_still_with_reduced_motion_or_without_scripts(
     page.wait_for_timeout(600)
     assert page.locator("#epoch-label").inner_text().strip().startswith("after 30 epochs")
     assert page.locator("#epoch-play").is_visible() is ("reduced_motion" in settings)
+    assert page.locator("noscript p").is_visible() is ("reduced_motion" not in settings)
 
 
 @slow
@@ -346,6 +343,9 @@ def test_paper_is_white_and_nothing_sticks_out(reports: dict[str, Path], show: A
     wait_until(shown.page, "document.documentElement.hasAttribute('data-print')")
     assert not shown.page.evaluate(TOO_WIDE)
     assert all(shown.page.evaluate(DRAWN))
+    assert shown.page.evaluate(f"{NEURON}.scrollHeight <= {NEURON}.clientHeight")
+    heights = "[...document.querySelectorAll('.axes span:nth-child(odd)')].map(e => e.offsetHeight)"
+    assert max(shown.page.evaluate(heights)) < 30, "the number of a step is on two lines"
     ink = shown.page.evaluate("getComputedStyle(document.body).color")
     assert max(int(part) for part in ink[4:-1].split(",")) < 80
     shown.page.emulate_media(media="screen", color_scheme="dark")

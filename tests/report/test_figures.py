@@ -73,10 +73,25 @@ def test_what_a_logarithm_lacks_is_drawn_on_a_plain_axis(low: float) -> None:
 
 @given(st.lists(arrays(np.float64, st.integers(0, 50), elements=floats), min_size=1, max_size=3))
 def test_histograms_count_every_finite_value(values: list[np.ndarray]) -> None:
-    plot = histogram("weights", {str(n): each for n, each in enumerate(values)}, unit="weight")
+    plot = histogram("weights", {str(n): each for n, each in enumerate(values)}, "weights", unit="")
     json.dumps(plot.spec, allow_nan=False)
     for trace, each in zip(plot.data, values, strict=True):
         assert sum(trace["y"]) == np.isfinite(each).sum()
+
+
+def test_few_things_are_counted_in_whole_numbers() -> None:
+    few, many = (np.repeat([0.0, 1.0], count) for count in (4, 5))
+    axes = [
+        histogram("", {"all": each}, "neurons", unit="").layout["yaxis"] for each in (few, many)
+    ]
+    assert [axis.get("dtick") for axis in axes] == [1, None]
+    assert axes[0]["title"]["text"] == "neurons"
+
+
+def test_a_figure_is_told_to_those_who_do_not_see_it() -> None:
+    losses = np.array([9.0, 3.0, 4.0])
+    plot = curves("Loss", np.arange(1, 4), [Curve("training", losses, 1)], unit="loss")
+    assert plot.alt == "Curve of loss over 3 epochs; training from 9 to 4, best 3 in epoch 2."
 
 
 def test_the_right_class_stands_out() -> None:

@@ -60,6 +60,8 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
         "netdesc train tiny.json --set 'training.epochs=30'", "2.9.0", '"origins"',
     ):  # fmt: skip
         assert words in elements.text
+    # The slider may end with other weights than the best ones, which the samples below show.
+    assert elements.text.index("after 30 epochs") < elements.text.index("with the best weights")
     images = elements.all("img")
     assert len(images) == 1 + 2 * 5
     assert all(image["alt"] and (image["src"] or "").startswith("data:image/") for image in images)
@@ -148,6 +150,8 @@ def test_values_are_not_drawn_as_spikes(tmp_path: Path) -> None:
     plot = built.samples[0].rates
     assert plot is not None
     assert plot.layout["yaxis"]["title"]["text"] == "mean output"
+    assert plot.alt.startswith("Sample 1: ")
+    assert "class 1," in plot.caption
     assert run.graph.classifier is not None
     assert run.graph.classifier.measure == "mean output"
 
@@ -163,6 +167,13 @@ def test_samples_whose_input_is_no_spikes_have_the_other_pictures(tmp_path: Path
     assert first.rates is not None
     assert "Prediction: class 0" in second.decision
     assert 'href="#pictures"' in page(folder)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_links_and_sections_have_the_same_order(tmp_path: Path, classes: bool) -> None:
+    elements = Elements(page(write_run(tmp_path / "run", classes=classes)))
+    links = [(link["href"] or "").removeprefix("#") for link in elements.all("a")]
+    assert links == [heading["id"] for heading in elements.all("h2")]
 
 
 def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ LINE_BUDGETS = {
     "training": 5_538,
     "exchange": 3_165,
     "hardware": 1_310,
-    "report": 3_800,
+    "report": 3_815,
     "comparing": 410,
     "bench": 2_015,
     "api": 1_905,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_450
-MAX_TEST_LINES = 39_660
+MAX_PACKAGE_LINES = 55_480
+MAX_TEST_LINES = 39_720
 
 
 def line_count(folder: Path) -> int:

@@ -219,7 +219,7 @@ def _finish(
     model.to(sample.input_TN.device)
     try:
         found = verify_shortly(model, exported, *sample)
-    except HardwareError:  # a network of real weights has no integers
+    except HardwareError:  # weights that are real numbers, or a norm that the device lacks
         return None
     return replace(found, export_problem=problem).record
 

@@ -17,8 +17,8 @@ from netdesc.description.json_pointer import dotted, lookup, members
 from netdesc.description.pydantic_errors import LocatedError, types_with_field
 from netdesc.description.source_map import On, RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, closest_name, did_you_mean, normalise_name
-from netdesc.description.synonyms import hint_for_type, suggest_field
-from netdesc.description.unsupported import VALUES, hint_for_unsupported
+from netdesc.description.synonyms import VALUES, hint_for_type, suggest_field
+from netdesc.description.unsupported import hint_for_unsupported
 from netdesc.neurons.models.equations import IDENTIFIER_PATTERN
 from netdesc.sections import NAME_PATTERN
 
@@ -202,7 +202,8 @@ def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:
         code, hint = "ND104", hint_for_type(actual, texts)
         message = f'unknown type "{cut(actual)}" of {source_map.subject(error.parts[:-1])}'
     elif isinstance(actual, str):
-        hint = VALUES.get(normalise_name(actual)) or did_you_mean(actual, texts)
+        meant = VALUES.get(normalise_name(actual))
+        hint = f'did you mean "{meant}"?' if meant in texts else did_you_mean(actual, texts)
     return source_map.diagnostic(code, error.parts, message, hint=hint, notes=notes)
 
 

@@ -87,19 +87,18 @@ def _suggest_missing_field(parts: Parts, data: Any) -> Suggestion | None:
 def _find_home(parts: Parts, data: Any) -> Parts | None:
     """Returns the path of a field in another object that an unknown key probably means.
 
-    The field has the name of the key, or else other tools call it by this name, and no field of the
-    key's own object. Of several, the closest is returned. The document may lack its object. A
-    ``type`` belongs to many objects.
+    This is a field with the name of the key. If there is none, and the key is no other name of a
+    field of its own object, it is a field that other tools call so. Of several, the closest is
+    returned. The document may lack its object. None for ``type``, which many objects have.
     """
     key, parent = str(parts[-1]), parts[:-1]
     if key == "type":
         return None
-    for names in ([key], names_in_netdesc(key)):
+    is_of_parent = suggest_field(key, structure.fields_at(parent, data)) is not None
+    for names in ([key], () if is_of_parent else names_in_netdesc(key)):
         found = [each for each in structure.find_fields(names, data) if each[:-1] != parent]
         if found:
             return max(found, key=lambda each: [*map(eq, each, parent)])
-        if suggest_field(key, structure.fields_at(parent, data)) is not None:
-            return None
     return None
 
 

@@ -119,6 +119,15 @@ for _field, _formula, _names in _MEANINGS:
     for _name in _names.split():
         FIELDS.setdefault(_name, []).append(Suggestion(_field, _formula))
 
+VALUES = by_name(
+    {
+        "mean_variance": "batch_norm batchnorm batchnorm1d batchnorm2d",
+        "fast_sigmoid": "superspike super_spike softsign soft_sign",
+        "triangle": "triangular piecewise_quadratic piecewisequadratic sigmoid",
+    }
+)
+"""Maps another tool's name of a value, in lower case, to the nearest value of netdesc."""
+
 TYPES = by_name(
     {
         "lif": "leaky lifnode lif_node plif parametriclifnode",

@@ -1,4 +1,4 @@
-"""Hints for fields, types and values that other tools have and netdesc does not have."""
+"""Hints for fields and types that other tools have and this version of netdesc does not have."""
 
 from __future__ import annotations
 
@@ -58,16 +58,6 @@ TYPES = by_name(
     }
 )
 """Maps the name of a type, in lower case, to a hint."""
-
-VALUES = by_name(
-    {
-        'did you mean "mean_variance"?': "batch_norm batchnorm batchnorm1d batchnorm2d",
-        'did you mean "fast_sigmoid"?': "superspike super_spike softsign soft_sign",
-        'did you mean "triangle"?': "triangular piecewise_quadratic piecewisequadratic",
-        'its slope is nearest to "triangle", far from the threshold to "exponential"': "sigmoid",
-    }
-)
-"""Maps the name of another value of a field, in lower case, to a hint."""
 
 
 def hint_for_unsupported(name: str) -> str:

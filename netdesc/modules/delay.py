@@ -83,10 +83,11 @@ class Delay(nn.Module):
 
     @torch.no_grad()
     def dither(self, generator: torch.Generator) -> None:
-        """Moves learnt delays, if all are whole steps, to random ones of as many whole steps."""
-        if self.delay is not None and not (self.delay % 1).any():
-            later = self.delay + 0.5 + places(self.delay, generator)
-            self.delay.copy_(torch.where(later < self._most, later, self.delay))
+        """Moves learnt delays, if all are whole, to random ones that have the same whole steps."""
+        delay = self.delay
+        if delay is not None and delay.requires_grad and not (delay % 1).any():
+            delay += 0.5 + places(delay, generator)
+            self.project()
 
     @torch.no_grad()
     def project(self) -> None:

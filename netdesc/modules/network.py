@@ -337,10 +337,8 @@ class Network(nn.Module):
         moves all values by about as much in a step, so that they would all round to other ones in
         the same step, and the network would lose what it had learnt. Outputs stay equal to the bit.
         Values that an optimizer has moved since, and those that do not learn, stay as they are.
-        ``netdesc.train`` does this with the weights that a document names; for loops of your own.
-
-        >>> model = netdesc.compile("examples/oxford.json").model
-        >>> model.dither()
+        ``seed`` determines the values. ``netdesc.train`` does this with the weights that a document
+        names; call it before loops of your own.
         """
         # Seeds of documents are not negative: these numbers are independent of initial weights.
         generator = torch.Generator().manual_seed(-1 - seed)

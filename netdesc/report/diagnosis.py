@@ -20,8 +20,10 @@ CHANCE_MARGIN = 0.1
 accuracy of always predicting the same class."""
 MIN_WIDE_TAU_GRAD = 0.3
 """If a surrogate gradient is at least this wide, a narrower one is suggested; else a wider one."""
-RETRY_RATE_FACTOR, MAX_RETRY_RATE = 0.3, 0.01
-"""After a divergence, the run's learning rate times the first is suggested, up to the second."""
+RETRY_RATE_FACTOR = 0.3
+"""After a divergence, the run's learning rate times this factor is suggested."""
+MAX_RETRY_RATE = 0.01
+"""The highest learning rate that is suggested after a divergence."""
 
 Fix = tuple[str, Sequence[str]]
 """A description, and the arguments for ``--set``, all in one command."""
@@ -30,8 +32,8 @@ Fix = tuple[str, Sequence[str]]
 class Diagnosis(NamedTuple):
     """Problems of a run, the most serious first, and fixes that may help, the most promising first.
 
-    A problem is a sentence. ``diverged`` says that the weights grew too large: advice on neurons
-    would be wrong then.
+    A problem is a sentence. If ``diverged``, a lower learning rate is the only advice, because
+    advice on neurons would be wrong.
     """
 
     problems: Sequence[str] = ()
@@ -40,7 +42,7 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Diagnosis:
-    """Checks whether the network with the best weights is silent or guesses, and suggests fixes.
+    """Checks whether the run diverged, or the network with the best weights is silent or guesses.
 
     ``zeroed`` are the names of the layers whose quantised weights are all 0.
     """
@@ -91,7 +93,9 @@ def _silence(run: RunData, dead: Sequence[str], zeroed: Sequence[str]) -> Iterat
 def _divergence(run: RunData) -> str:
     metrics, losses = run.metrics, run.metrics.selection_losses
     assert metrics.best is not None
-    result = "Training made it worse" if got_worse(run) else "No layer gets a gradient any more"
+    result = "No layer gets a gradient any more"
+    if got_worse(run):
+        result = "Training made the network worse"
     what = f"{metrics.selection_metric.replace('_', ' ')}{run.loss_unit}"
     return (
         f"{result}: the {what} was {number(losses[0])} in the first epoch and {number(losses[-1])} "
@@ -101,11 +105,10 @@ def _divergence(run: RunData) -> str:
 
 
 def _is_stuck(run: RunData) -> bool:
-    """Whether the first epoch was the best, and no gradient reached any layer in the last one."""
+    """Whether gradients reached layers in the first epoch, but none in a last one with a loss."""
     norms = [each for (kind, _), each in run.metrics.by_layer.items() if kind == "gradient_norms"]
-    losses, best = run.metrics.columns["loss"], run.metrics.best
-    is_over = best == 0 and len(losses) > 1 and losses[-1] != 0
-    return is_over and bool(norms) and not any(each[-1] for each in norms)
+    ended = not any(each[-1] for each in norms) and run.metrics.columns["loss"][-1] != 0
+    return ended and any(each[0] for each in norms)
 
 
 def _lower_rate(run: RunData) -> list[Fix]:

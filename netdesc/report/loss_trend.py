@@ -88,11 +88,15 @@ def silence_notes(run: RunData, *, is_worse: bool) -> Iterator[str]:
 
 
 def got_worse(run: RunData) -> bool:
-    """Whether the loss ended far above its start, and not by overfitting (see ``MIN_DIVERGED``)."""
+    """Whether the loss ended far above its start, and not by overfitting (see ``MIN_DIVERGED``).
+
+    A loss below that of a silent output is not far above: fine-tuning may begin near 0.
+    """
     losses, fifth = run.metrics.selection_losses, len(run.metrics) // 5 or 1
-    if run.metrics.best is None or len(losses) < 2 or len(run.metrics.missing_epochs):
+    if run.metrics.best is None or len(run.metrics.missing_epochs) or overfits(run):
         return False
-    return bool(np.median(losses[-fifth:]) > MIN_DIVERGED * losses[0]) and not overfits(run)
+    end = np.median(losses[-fifth:])
+    return bool(end > MIN_DIVERGED * losses[0] and end >= (run.silent_loss or 0))
 
 
 def rose_again(run: RunData) -> bool:
@@ -118,5 +122,5 @@ def overfits(run: RunData) -> bool:
 
 def could_stop_early(run: RunData) -> bool:
     """Whether early stopping, which was off, would have saved time: see ``rose_again``."""
-    is_off = run.document.training.early_stopping is None
+    is_off = run.document.training.early_stopping is None and run.record.status != "diverged"
     return is_off and run.metrics.selection_metric == "validation_loss" and rose_again(run)

@@ -123,7 +123,7 @@ class Record(_Part):
     """Whether a callback of the user's Python program ended the run."""
     layers: list[LayerExecution] = []
     verification: VerificationRecord | None = None
-    """None of weights that are not quantised, before the end, or in a run of an older netdesc."""
+    """None of a network without integers, before the end, or in a run of an older netdesc."""
     best: EpochMetrics | None = None
     final: EpochMetrics | None = None
 

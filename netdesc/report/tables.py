@@ -24,8 +24,10 @@ from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates
 from netdesc.report.record import VerificationRecord
 from netdesc.report.run import RunData
 
-MAX_FILES, MIN_PERCENTILES = 6, 10
-"""How many data files are listed, and of how many epochs percentiles are given, at least."""
+MAX_FILES = 6
+"""Largest number of data files that are listed."""
+MIN_PERCENTILES = 10
+"""Smallest number of epochs of which percentiles are given."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def verification_table(found: VerificationRecord) -> Table:
         [each.layer, *(f"{number:,}" for number in (each.neurons, each.float, each.integer))]
         for each in found.layers
     ]
-    if not found.export_problem:
+    if all(each.exported is not None for each in found.layers):
         headings.append("network.net")
         for row, each in zip(rows, found.layers, strict=True):
             row.append(f"{each.exported:,}")
@@ -209,8 +211,9 @@ def experiment_table(run: RunData) -> Table:
     training = {"batch_size": "all training samples", "seed": 0, **document["training"]}
     samples = [f"{part} {count:,}" for part, count in run.record.samples.items() if count]
     spiking = [each for each in run.graph.neuron_layers if each.neuron.equations().spike]
+    files = [*run.files]
     pairs = {
-        "Data": "\n".join([*list(run.files)[:MAX_FILES], *["…"][: len(run.files) - MAX_FILES]]),
+        "Data": "\n".join(files[:MAX_FILES] + ["…"] * (len(files) > MAX_FILES)),
         "Samples": ", ".join(samples),
         "Loss": document["loss"],
         "Regularizers": document.get("regularizers"),

@@ -93,10 +93,7 @@ def layer_notes(run: RunData, rates: Sequence[LayerRates]) -> Iterator[str]:
         if kind == "gradient_norms" and len(values) and values[-1] == 0 and losses[-1] != 0
     ]
     if unreached:
-        it = "it" if len(unreached) == 1 else "they"
-        yield (
-            f"No gradient reached {join_words(unreached)} in the last epoch, so {it} did not learn."
-        )
+        yield f"No gradient reached {join_words(unreached)} in the last epoch."
     silent, saturated = [], []
     for layer in rates:
         if layer.saturated is None:  # its neurons do not spike

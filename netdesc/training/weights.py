@@ -86,7 +86,7 @@ def load_weights(
     if problems := _mismatches(tensors, expected):
         way = ""
         if expected.keys() - tensors.keys():
-            way = '; a .net file (see "netdesc export") may lack other tensors than weights'
+            way = '; a .net file (see "netdesc export") may lack tensors other than weights'
         problem = f"these weights do not fit the network: {'; '.join(problems)}{way}"
         raise WeightsError(f"{path}: {problem}")
     network.load_state_dict(tensors)

@@ -58,6 +58,17 @@ def test_a_network_of_slower_output_is_trained_measured_run_and_reported(documen
     assert run.report_path is not None
 
 
+def test_at_the_end_of_training_slower_layers_are_verified_in_many_steps(document: Path) -> None:
+    content = json.loads(document.read_text())
+    content["time"]["steps"] = 600
+    content["layers"][1]["factor"] = 40
+    document.write_text(json.dumps(content))
+    network = netdesc.load(document, {"training.epochs": 1})
+    run = netdesc.train(network, run_dir=document.parent / "run", progress="quiet")
+    verified = json.loads((run.path / "run.json").read_text())["verification"]
+    assert verified["steps"] >= 10 * 40
+
+
 def test_a_report_has_the_times_of_each_layer(document: Path) -> None:
     run = read_run(netdesc.train(document, run_dir=document.parent / "run", progress="quiet").path)
     shown = traces(run)

@@ -200,6 +200,7 @@ OTHER_FILES = [
     ([], ["ND303"]),
     (["data.train.0.input.path=input.bs1"], []),
     (["data.train.0.target.path=target.bs1"], ["ND303"]),
+    ([f'data.train.0.input={{"path": "input.bs1", "sha256": "{"a" * 64}"}}'], ["ND303"]),
     (["data.train.0.input.path=input.bs1", f"data.train.0.input.sha256={'a' * 64}"], ["ND303"]),
 ]
 

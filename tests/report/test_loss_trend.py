@@ -61,6 +61,8 @@ def test_the_end_of_the_loss_says_whether_training_was_too_short(
         ([9.0] + [90.0] * 19, "loss", 1, True),
         ([9.0, 3.0] + [90.0] * 18, "loss", 1, True),
         ([9.0, 90.0], "loss", 1, True),
+        ([9.0] + [20.0] * 19, "loss", 1, True),
+        ([9.0] + [5.0] * 18 + [90.0], "loss", 1, False),
         ([9.0, 90.0] + [3.0] * 18, "loss", 1, False),
         ([9.0] + [12.0] * 19, "loss", 1, False),
         ([9.0] + [90.0] * 19, "validation_loss", 1.1, True),
@@ -83,13 +85,21 @@ def test_a_loss_that_ends_far_above_its_start_calls_for_a_lower_rate_only(
         assert (len(settings), page.notes) == (1, [])
 
 
+def test_a_loss_below_that_of_silence_has_not_diverged(tmp_path: Path) -> None:
+    for silence, title in ((100.0, "Done"), (80.0, "Done, but diverged")):
+        page = with_losses(tmp_path / title, [9.0] + [90.0] * 19, silence={"loss": silence})
+        assert page.status.title == title
+
+
 def test_layers_that_get_no_gradient_after_the_first_epoch_have_diverged(tmp_path: Path) -> None:
     path = write_run(tmp_path / "run", epochs=0)
     rows = [metrics_row(n) | {"loss": 9.0 + (n > 0) / 2} for n in range(10)]
     for row in rows[1:]:
         row["gradient_norms"] = {"hidden": 0.0, "output": 0.0}
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert build_page(read_run(path)).status.title == "Done, but diverged"
+    status = build_page(read_run(path)).status
+    assert status.title == "Done, but diverged"
+    assert "gradient" in status.text
     rows[-1]["gradient_norms"]["output"] = 1.0
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert build_page(read_run(path)).status.title == "Done"

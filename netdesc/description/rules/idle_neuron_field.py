@@ -39,7 +39,7 @@ def check(context: Context) -> Found:
 
 
 def _hint_without_norm(neuron: NeuronSection) -> str:
-    """Returns the way out without norm(…); "" if equations have mistakes, such as its name."""
+    """Returns a hint for a field that needs norm(…); "" if the equations have mistakes."""
     if neuron.type_name() != "equations":
         return "leave it out"
     definition = neuron.definition()

@@ -95,6 +95,8 @@ CASES = [
      "numpy.unique(labels, return_inverse=True)[1]"),
     (LABELLED, {"labels": LABELS[:, None] * 1.0}, "ND312", "/data/labels",
      "labels.ravel().astype(int)"),
+    (LABELLED, {"labels": LABELS[:, None].astype(str)}, "ND312", "/data/labels",
+     "numpy.unique(labels.ravel()"),
     (LABELLED, {"inputs": VALUES.reshape(6, 2, 2)}, "ND313", "/data/inputs",
      "inputs.reshape(6, 4)"),
     (UNENCODED, {"inputs": SPIKES[..., None]}, "ND313", "/data/inputs",
@@ -161,6 +163,7 @@ def test_one_error_is_found_at_its_place(base, arrays, code, at, words, tmp_path
         (IMAGES, {"inputs": np.zeros((6, 100, 4))}),  # the order of an image's axes is unknown
         (UNENCODED, {"inputs": np.zeros((6, 4))[..., None]}),
         (LABELLED, {"labels": LABELS + 2}),
+        (LABELLED, {"labels": 2 * LABELS + 1}),
     ],
 )
 def test_no_way_out_is_invented(base, arrays, tmp_path):

@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "kernels": 10_080,
     "modules": 1_980,
     "losses": 730,
-    "training": 5_538,
+    "training": 5_542,
     "exchange": 3_165,
     "hardware": 1_310,
     "report": 3_815,

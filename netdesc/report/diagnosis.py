@@ -20,6 +20,8 @@ CHANCE_MARGIN = 0.1
 accuracy of always predicting the same class."""
 MIN_WIDE_TAU_GRAD = 0.3
 """If a surrogate gradient is at least this wide, a narrower one is suggested; else a wider one."""
+MIN_GRADIENT = 1e-6
+"""A gradient up to this share of that of the first epoch counts as none."""
 RETRY_RATE_FACTOR = 0.3
 """After a divergence, the run's learning rate times this factor is suggested."""
 MAX_RETRY_RATE = 0.01
@@ -60,7 +62,9 @@ def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -
         return Diagnosis(silence, [("Try larger initial weights", scales)])
     if silence:
         silent = (each for each in layers if each.name in dead)
-        return Diagnosis(silence, _fixes(run, next(silent, layers[-1]), is_silent=True))
+        slower = _lower_rate(run) if _fell_silent(run, dead) else []
+        fixes = _fixes(run, next(silent, layers[-1]), is_silent=True)
+        return Diagnosis(silence, [*slower, *fixes])
     guessing = list(_guessing(run))
     return Diagnosis(guessing, _fixes(run, layers[-1], is_silent=False) if guessing else ())
 
@@ -105,10 +109,16 @@ def _divergence(run: RunData) -> str:
 
 
 def _is_stuck(run: RunData) -> bool:
-    """Whether gradients reached layers in the first epoch, but none in a last one with a loss."""
+    """Whether gradients reached layers in the first epoch, and none in a last epoch with a loss."""
     norms = [each for (kind, _), each in run.metrics.by_layer.items() if kind == "gradient_norms"]
-    ended = not any(each[-1] for each in norms) and run.metrics.columns["loss"][-1] != 0
-    return ended and any(each[0] for each in norms)
+    ended = all(each[-1] <= MIN_GRADIENT * each[0] for each in norms)
+    return ended and any(each[0] for each in norms) and run.metrics.columns["loss"][-1] != 0
+
+
+def _fell_silent(run: RunData, dead: Sequence[str]) -> bool:
+    """Whether layers that never spike with the best weights did so in the first epoch."""
+    rates = (run.metrics.by_layer.get(("spike_rates", name)) for name in dead)
+    return any(each is not None and each[0] > 0 for each in rates)
 
 
 def _lower_rate(run: RunData) -> list[Fix]:

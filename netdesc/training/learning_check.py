@@ -19,8 +19,8 @@ def learning_problems(
     silent = [layer for layer in _layers_at_zero(rates) if layer not in read_by_state]
     if silent:
         yield (
-            f"no neuron of {_quote(silent)} spiked in the last epoch; a lower threshold or a "
-            f"larger weight_scale may help"
+            f"no neuron of {_quote(silent)} spiked in the last epoch; a lower threshold, a larger "
+            f"weight_scale or a lower learning rate may help"
         )
     unreached = _layers_at_zero(epoch_metrics["gradient_norms"])
     if unreached and epoch_metrics["loss"] > 0:

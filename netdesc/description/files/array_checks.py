@@ -128,7 +128,8 @@ class ArrayChecks:
             note = allowed_note(sorted(self.source.names)).replace("allowed", "its arrays")
             notes = (note if self.source.names else "it has no arrays",)
             message = f"{self._file(field)[1]} has no array {quote_name(name)}"
-            hint = did_you_mean(name, self.source.names)
+            hint = f'name one of its arrays: "{field}": …' if self.source.names else ""
+            hint = did_you_mean(name, self.source.names) or hint
             self._add("ND310", field, message, hint=hint, notes=notes)
             return None
         header = self._read(field, partial(self.source.header, name))

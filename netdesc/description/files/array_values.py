@@ -85,11 +85,13 @@ class _ValueCheck:
                 place, value, count = first_wrong_value(name, header, values, self.is_wrong, start)
                 of = f"the first {end}" if end < header.size else f"{end}"
                 notes = (f"{count} of {of} values {self.note}",)
+                field, reason, hint = self.field, self.message, self.hint
                 if math.isfinite(sum(values)):
+                    if field == "range" and len(values) == header.size:
+                        hint = f'"range": [{min(values):g}, {max(values):g}] holds all values'
                     span = f"from {min(values):g} to {max(values):g}"
                     which = "the values" if len(values) == header.size else "the values around it"
                     notes = (*notes, f"{which} go {span}")
-                field, reason, hint = self.field, self.message, self.hint
                 if math.isnan(value):
                     field, reason = "inputs", "no encoding takes NaN"
                     hint = f"numpy.nan_to_num({name}) writes 0 for it"

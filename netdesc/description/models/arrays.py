@@ -134,8 +134,8 @@ Encoding = Annotated[
 
 
 DATA_EXAMPLE = (
-    '"data": {"type": "arrays", "path": "samples.npz", "inputs": "inputs", "labels": "labels"}, or '
-    '"targets" in place of "labels"'
+    '"data": {"type": "arrays", "path": "samples.npz", "inputs": "inputs", "labels": "labels"}; if '
+    'the loss compares spikes or values, with "targets" in place of "labels"'
 )
 """What a message shows of data that a document lacks."""
 

@@ -118,7 +118,7 @@ LINE_BUDGETS = {
     "training": 5_542,
     "exchange": 3_165,
     "hardware": 1_310,
-    "report": 3_815,
+    "report": 3_820,
     "comparing": 410,
     "bench": 2_015,
     "api": 1_905,

@@ -22,10 +22,12 @@ MIN_WIDE_TAU_GRAD = 0.3
 """If a surrogate gradient is at least this wide, a narrower one is suggested; else a wider one."""
 MIN_GRADIENT = 1e-6
 """A gradient up to this share of that of the first epoch counts as none."""
+MIN_LOSS = 0.01
+"""A loss up to this share of that of the first epoch explains why gradients vanish."""
 RETRY_RATE_FACTOR = 0.3
-"""After a divergence, the run's learning rate times this factor is suggested."""
+"""The suggested learning rate is the run's learning rate times this factor, …"""
 MAX_RETRY_RATE = 0.01
-"""The highest learning rate that is suggested after a divergence."""
+"""… but at most this."""
 
 Fix = tuple[str, Sequence[str]]
 """A description, and the arguments for ``--set``, all in one command."""
@@ -55,8 +57,11 @@ def diagnose(run: RunData, rates: Sequence[LayerRates], zeroed: Sequence[str]) -
     dead = [each.name for each in rates if each.silent == each.neurons]
     dead = [name for name in dead if name not in run.graph.read_by_state]
     layers, silence = run.graph.neuron_layers, list(_silence(run, dead, zeroed))
-    if got_worse(run) or (not silence and _is_stuck(run)):
-        return Diagnosis([_divergence(run)], _lower_rate(run), diverged=True)
+    result = "The loss ended far above its start" if got_worse(run) else ""
+    if not result and not silence and _is_stuck(run):
+        result = "No layer gets a gradient any more"
+    if result:
+        return Diagnosis([_instability(run, result)], _lower_rate(run), diverged=True)
     if zeroed:
         scales = [_weight_scale(each) for each in layers if each.name in zeroed]
         return Diagnosis(silence, [("Try larger initial weights", scales)])
@@ -94,25 +99,25 @@ def _silence(run: RunData, dead: Sequence[str], zeroed: Sequence[str]) -> Iterat
         )
 
 
-def _divergence(run: RunData) -> str:
+def _instability(run: RunData, result: str) -> str:
     metrics, losses = run.metrics, run.metrics.selection_losses
     assert metrics.best is not None
-    result = "No layer gets a gradient any more"
-    if got_worse(run):
-        result = "Training made the network worse"
     what = f"{metrics.selection_metric.replace('_', ' ')}{run.loss_unit}"
     return (
-        f"{result}: the {what} was {number(losses[0])} in the first epoch and {number(losses[-1])} "
-        f"in the last. This report shows the weights of epoch {metrics.best + 1:,}, the best. A "
+        f"{result}: the {what} was {number(losses[0])} in the first epoch, "
+        f"{number(losses[metrics.best])} in epoch {metrics.best + 1:,}, the best, and "
+        f"{number(losses[-1])} in the last. This report shows the weights of the best epoch. A "
         f"lower learning rate usually helps (see the next steps)."
     )
 
 
 def _is_stuck(run: RunData) -> bool:
-    """Whether gradients reached layers in the first epoch, and none in a last epoch with a loss."""
+    """Whether all gradients vanished during training, although the loss is not near 0."""
     norms = [each for (kind, _), each in run.metrics.by_layer.items() if kind == "gradient_norms"]
-    ended = all(each[-1] <= MIN_GRADIENT * each[0] for each in norms)
-    return ended and any(each[0] for each in norms) and run.metrics.columns["loss"][-1] != 0
+    losses = run.metrics.columns["loss"]
+    have_vanished = all(each[-1] <= MIN_GRADIENT * each[0] for each in norms)
+    is_solved = losses[-1] <= MIN_LOSS * losses[0]
+    return have_vanished and any(each[0] for each in norms) and not is_solved
 
 
 def _fell_silent(run: RunData, dead: Sequence[str]) -> bool:

@@ -121,6 +121,6 @@ def overfits(run: RunData) -> bool:
 
 
 def could_stop_early(run: RunData) -> bool:
-    """Whether early stopping, which was off, would have saved time: see ``rose_again``."""
+    """Whether early stopping, which was off, would have saved time; False after a divergence."""
     is_off = run.document.training.early_stopping is None and run.record.status != "diverged"
     return is_off and run.metrics.selection_metric == "validation_loss" and rose_again(run)

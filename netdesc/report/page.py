@@ -86,7 +86,7 @@ def build_page(run: RunData) -> Page:
     if diagnosis.diverged:
         status = status._replace(text=" ".join([status.text, *diagnosis.problems]))
         if status.mood == "good":
-            status = status._replace(mood="warning", title=f"{status.title}, without success")
+            status = status._replace(mood="warning", title=f"{status.title}, but unstable")
         notes = [] if diagnosis.problems else list(loss_notes(run))
     matches = coincidences(run.activity.samples) if run.activity is not None else []
     over = "" if run.metrics.part == "validation" else ", on average over this epoch,"

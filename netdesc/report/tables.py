@@ -20,7 +20,7 @@ from netdesc.report.format import (
     shape,
     time_constant,
 )
-from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates
+from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates, spiking_layers
 from netdesc.report.record import VerificationRecord
 from netdesc.report.run import RunData
 
@@ -210,7 +210,7 @@ def experiment_table(run: RunData) -> Table:
     document = run.document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     training = {"batch_size": "all training samples", "seed": 0, **document["training"]}
     samples = [f"{part} {count:,}" for part, count in run.record.samples.items() if count]
-    spiking = [each for each in run.graph.neuron_layers if each.neuron.equations().spike]
+    spiking = spiking_layers(run)
     files = [*run.files]
     pairs = {
         "Data": "\n".join(files[:MAX_FILES] + ["…"] * (len(files) > MAX_FILES)),
@@ -222,7 +222,8 @@ def experiment_table(run: RunData) -> Table:
                 mode="json",
                 include={"surrogate"} if each.neuron.surrogate else {"tau_grad", "scale_grad"},
             )
-            for each in spiking
+            for each in run.graph.neuron_layers
+            if each.name in spiking
         },
         **{name.replace("_", " ").capitalize(): each for name, each in training.items()},
     }

@@ -81,7 +81,7 @@ def rate_plot(run: RunData) -> Plot | None:
     return _by_layer(
         run, "spike_rates", "Spike rates during training",
         "Spikes, or outputs other than 0, per neuron and step, over all training samples.",
-        rate_unit(all(name in spiking_layers(run) for name in run.plotted_layers)),
+        rate_unit(spiking_layers(run).issuperset(run.plotted_layers)),
         scale="linear",
     )  # fmt: skip
 

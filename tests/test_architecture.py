@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_335,
+    "description": 13_340,
     "neurons": 3_365,
     "graph": 590,
     "events": 2_075,
@@ -122,11 +122,11 @@ LINE_BUDGETS = {
     "comparing": 410,
     "bench": 2_015,
     "api": 1_905,
-    "cli": 4_700,
+    "cli": 4_702,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_480
+MAX_PACKAGE_LINES = 55_490
 MAX_TEST_LINES = 39_720
 
 

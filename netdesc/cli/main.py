@@ -55,7 +55,8 @@ def netdesc(ctx: click.Context) -> None:
 
 
 _LOAD_TORCH = (
-    "bench", "compile-and-train", "evaluate", "export", "import", "init", "run", "train", "verify",
+    "bench", "compile", "compile-and-train", "evaluate", "export", "import", "init", "run",
+    "train", "verify",
 )  # fmt: skip
 
 

@@ -42,13 +42,15 @@ FUNCTION_TEXTS = {
     "straight_through": "the value; its gradient goes to a",
     "phase_spike": "whether im rises through 0 while re is at least the threshold",
 }
+"""Function -> what it returns."""
+
 OPERATOR_TEXTS = {
     "a + b, a - b": "of states and numbers, or of real numbers; 1 - d of a decay or a factor",
     "a * b": "a state times a whole number, a decay or a factor; a state times a state is refused",
     "a > b, a >= b, a < b, a <= b": "a condition; where chooses by it",
     "a and b, a or b": "of conditions",
 }
-"""Function -> what it returns."""
+"""Operators -> what they take, or what they return."""
 
 _SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 

@@ -276,7 +276,7 @@ def _describe(section: JsonObject) -> str:
 
 def _require_range(name: str, value: float | None, largest: float) -> None:
     if value is not None and not 0 < value <= largest:
-        raise ValueError(f"{name} is {value}; it is above 0 and at most {largest:,.0f}")
+        raise ValueError(f"{name} is {value}; it must be above 0 and at most {largest:,.0f}")
 
 
 def read_weights(

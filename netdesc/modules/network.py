@@ -331,14 +331,14 @@ class Network(nn.Module):
             block.neuron.project()
 
     def dither(self, seed: int = 0) -> None:
-        """Moves weights, biases and delays from the device's grid to random values.
+        """Moves values on the device's grid to random ones that round to the same grid values.
 
-        A file for devices, such as a ``.net`` file, holds what real values round to. An optimizer
-        moves all values by about as much in a step, so that they would all round to other ones in
-        the same step, and the network would lose what it had learnt. Outputs stay equal to the bit.
-        Values that an optimizer has moved since, and those that do not learn, stay as they are.
-        ``seed`` determines the values. ``netdesc.train`` does this with the weights that a document
-        names; call it before loops of your own.
+        Call it before you train on from a ``.net`` file in a loop of your own; ``netdesc.train``
+        does it with the weights that a document names. Such a file holds rounded values. An
+        optimizer moves all values by about as much in a step, so they would all round to other
+        values at once, and the network would lose what it had learnt. Outputs stay equal to the
+        bit. Weights, biases or delays of a layer change only if they learn and all are on the grid.
+        ``seed`` determines the values.
         """
         # Seeds of documents are not negative: these numbers are independent of initial weights.
         generator = torch.Generator().manual_seed(-1 - seed)

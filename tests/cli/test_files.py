@@ -95,7 +95,9 @@ def test_weights_that_may_not_be_read_are_not_missing(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows keeps a working directory")
-@pytest.mark.parametrize("line", ["train a.json", "init a", "import a.net", "run a.json b.bs1"])
+@pytest.mark.parametrize(
+    "line", ["train a.json", "compile a.json", "init a", "import a.net", "run a.json b.bs1"]
+)
 def test_a_deleted_working_directory_is_told(
     netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:

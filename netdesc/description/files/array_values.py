@@ -88,7 +88,7 @@ class _ValueCheck:
                 field, reason, hint = self.field, self.message, self.hint
                 if math.isfinite(sum(values)):
                     if field == "range" and len(values) == header.size:
-                        hint = f'"range": [{min(values):g}, {max(values):g}] holds all values'
+                        hint = f'"range": [{min(values)}, {max(values)}] holds all values'
                     span = f"from {min(values):g} to {max(values):g}"
                     which = "the values" if len(values) == header.size else "the values around it"
                     notes = (*notes, f"{which} go {span}")

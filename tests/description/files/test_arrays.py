@@ -135,7 +135,7 @@ CASES = [
     (SPLIT, {"split": [0] * 6}, "ND319", "/data/split", "marks all 6 samples for training"),
     (WITHOUT_SPLIT, {"split": [0, 0, 1, 1, 2, 2]}, "ND325", "/data/split",
      "all 6 samples are for training"),
-    (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "[0, 1.5] holds all"),
+    (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "1.5] holds all"),
     (LABELLED, {"inputs": VALUES * np.nan}, "ND320", "/data/inputs", "nan_to_num(inputs)"),
     (UNENCODED, {"inputs": SPIKES * np.nan}, "ND321", "/data/inputs", "nan_to_num(inputs)"),
     (labelled_data(range=[0.5, 1]), {}, "ND320", "/data/range", "12 of 24 values lie outside"),

@@ -28,13 +28,8 @@ class Operand:
     description: Description
     graph: Graph
     record: Record | None = None
-
-    @property
-    def status(self) -> str | None:
-        """The status of a run, ``unknown`` without its record; None for documents and locks."""
-        if self.record is not None:
-            return self.record.status
-        return "unknown" if self.kind == "run" else None
+    status: str | None = None
+    """The status of a run, ``unknown`` without its record; None for documents and locks."""
 
 
 def read_operand(path: Path) -> Operand:
@@ -44,12 +39,14 @@ def read_operand(path: Path) -> Operand:
     """
     is_run = path.is_dir()
     description = load(lock_of(path) if is_run else path, with_files=False)
-    record = None
-    if is_run and (path / RECORD).exists():
+    graph = build_graph(description.document)
+    if not is_run:
+        kind = "document" if description.lock is None else "lock"
+        return Operand(str(path), kind, description, graph)
+    record, state = None, read_state(path)  # which knows whether a process still works on it
+    if (path / RECORD).exists():
         from netdesc.report.record import read_record  # loads numpy
 
         record = read_record(path)
-        if (state := read_state(path)) is not None:  # knows whether a process still works on it
-            record = record.model_copy(update={"status": state.status})
-    kind = "run" if is_run else "document" if description.lock is None else "lock"
-    return Operand(str(path), kind, description, build_graph(description.document), record)
+    status = "unknown" if state is None else state.status
+    return Operand(str(path), "run", description, graph, record, status)

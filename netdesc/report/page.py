@@ -80,13 +80,11 @@ class Page:
 
 def build_page(run: RunData) -> Page:
     """Computes the data of the page from a run."""
-    status, rates, change = run_status(run), layer_rates(run), weight_change(run)
+    rates, change = layer_rates(run), weight_change(run)
     diagnosis = diagnose(run, rates, change.zeroed)
+    status = run_status(run, diagnosis)
     notes = [*diagnosis.problems, *loss_notes(run), *layer_notes(run, rates), *change.notes]
-    if diagnosis.diverged:
-        status = status._replace(text=" ".join([status.text, *diagnosis.problems]))
-        if status.mood == "good":
-            status = status._replace(mood="warning", title=f"{status.title}, but unstable")
+    if diagnosis.diverged:  # the status names the problems
         notes = [] if diagnosis.problems else list(loss_notes(run))
     matches = coincidences(run.activity.samples) if run.activity is not None else []
     over = "" if run.metrics.part == "validation" else ", on average over this epoch,"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netdesc.description.diagnostics.wording import amount
+from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.run import RunData
 from netdesc.runs.state import is_at_work, saved_epochs
 
@@ -53,8 +54,11 @@ class RunStatus(NamedTuple):
     can_resume: bool
 
 
-def run_status(run: RunData) -> RunStatus:
-    """Describes the status of a run. An unknown status, from a later version, is quoted."""
+def run_status(run: RunData, diagnosis: Diagnosis) -> RunStatus:
+    """Describes the status of a run, and says why it is unstable if its diagnosis does.
+
+    An unknown status, from a later version, is quoted.
+    """
     record, saved, epochs = run.record, saved_epochs(run.path), amount(run.epochs_done, "epoch")
     status = record.status
     if status == "running" and not (at_work := is_at_work(run.path)):
@@ -78,4 +82,8 @@ def run_status(run: RunData) -> RunStatus:
         else "No epoch was complete, so this report is mostly empty.",
         resume=resume,
     )
+    if diagnosis.diverged:
+        filled = " ".join([filled, *diagnosis.problems])
+        if mood == "good":
+            mood, title = "warning", f"{title}, but unstable"
     return RunStatus(mood, title, filled, can_resume="{resume}" in text)

@@ -102,19 +102,19 @@ def _value(limits: tuple[float, float], kind: str, step_ms: float) -> str:
 
 def verification_table(found: VerificationRecord) -> Table:
     """Lists how many outputs of each layer are not 0, in floats, in integers and after export."""
-    headings, caption = ["Layer", "Neurons", "Floats", "Integers"], "Outputs that are not 0."
-    rows = [
-        [each.layer, *(f"{number:,}" for number in (each.neurons, each.float, each.integer))]
-        for each in found.layers
-    ]
+    columns = {"Neurons": "neurons", "Floats": "float", "Integers": "integer"}
     if all(each.exported is not None for each in found.layers):
-        headings.append("network.net")
-        for row, each in zip(rows, found.layers, strict=True):
-            row.append(f"{each.exported:,}")
-    caption += f" {'Identical' if found.identical else 'Different'}: {found.summary}."
-    if found.export_problem:
-        caption += f" There is no network.net: {found.export_problem}."
-    return Table(caption, headings, rows)
+        columns["network.net"] = "exported"
+    result = "Identical" if found.identical else "Different"
+    missing = f" There is no network.net: {found.export_problem}." if found.export_problem else ""
+    return Table(
+        caption=f"Outputs that are not 0. {result}: {found.summary}.{missing}",
+        headings=["Layer", *columns],
+        rows=[
+            [each.layer, *(f"{getattr(each, field):,}" for field in columns.values())]
+            for each in found.layers
+        ],
+    )
 
 
 def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:

@@ -234,8 +234,9 @@ class Session:
         warnings: list[str] = []
         if status == "done":
             warnings += learning_problems(self.progress.last, self.setup.graph.read_by_state)
-            last = self.progress.last.get("validation_loss", self.progress.last["loss"])
-            if self.progress.best_epoch == 0 and last > self.progress.best_loss:
+            has_risen = self.progress.last["loss"] > self.progress.best_loss
+            # A validation loss rises also by overfitting; the report tells one from the other.
+            if self.setup.validation is None and self.progress.best_epoch == 0 and has_risen:
                 warnings.append("the first epoch was the best; a lower learning rate may help")
         for warning in warnings:
             self.display.log(f"warning: {warning}")

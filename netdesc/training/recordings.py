@@ -56,14 +56,14 @@ class RecordedSamples:
 
     def warn_of_dropped(self, source: str, warn: Callable[[str], None]) -> None:
         """Warns if events of some recordings, at equal distances, lie outside of the network."""
-        checked = self.rows[:: max(1, len(self) // _CHECKED)]
-        dropping = sum(self._spikes(row)[1] > 0 for row in checked)
-        if dropping:
-            spec = self.spec
+        spec, checked = self.spec, self.rows[:: max(1, len(self) // _CHECKED)]
+        dropped = [self._spikes(row)[1] for row in checked]
+        if any(dropped):
+            events = sum(len(self.read(row)) for row in checked)
             warn(
-                f"{source}: {dropping} of {len(checked)} recordings have events outside "
-                f"{spec.steps} steps of {spec.step_ms:g} ms and shape {list(spec.input_shape)}, "
-                "which are left out"
+                f"{source}: {sum(dropped):,} of {events:,} events in {len(checked)} recordings lie "
+                f"outside {spec.steps} steps of {spec.step_ms:g} ms and shape "
+                f"{list(spec.input_shape)}, and are left out"
             )
 
     def _spikes(self, row: int) -> tuple[SparseSpikes, int]:

@@ -86,15 +86,22 @@ class SpikeFileReader:
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
         """Reads the samples of one part. DataError if one is missing, damaged or does not fit."""
-        inputs = [self._spikes(pair.input, self.spec.input_shape) for pair in pairs]
+        spec = self.spec
+        inputs = [self._spikes(pair.input, spec.input_shape) for pair in pairs]
+        if pairs and not any(len(each.step) for each in inputs):
+            raise DataError(
+                f"{self.resolve(pairs[0].input.path)}: no input of {len(pairs)} holds an event "
+                f"inside {spec.steps} steps of {spec.step_ms:g} ms and shape "
+                f"{list(spec.input_shape)}, so there is nothing to learn from"
+            )
         for pair, spikes in zip(pairs, inputs, strict=True):
-            if beyond := self.spec.beyond_limits(spikes.value):
+            if beyond := spec.beyond_limits(spikes.value):
                 self.warn(f"{self.resolve(pair.input.path)}: {beyond}")
                 break
-        if self.spec.classes is None:
-            return SpikeSamples(self.spec, inputs, [self._target(pair) for pair in pairs])
+        if spec.classes is None:
+            return SpikeSamples(spec, inputs, [self._target(pair) for pair in pairs])
         labels = np.array([self._label(pair) for pair in pairs], dtype=np.int64)
-        return SpikeSamples(self.spec, inputs, labels)
+        return SpikeSamples(spec, inputs, labels)
 
     def warn_of_more_files(self) -> None:
         """Warns of further files in which events were left out, if there are any."""

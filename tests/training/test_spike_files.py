@@ -123,8 +123,9 @@ def test_only_a_few_files_get_their_own_warning(folder: Path, files: int, last: 
 )
 def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, duplicates) -> None:
     path = tmp_path_factory.mktemp("spikes") / "in.npy"
+    x = [(0, 1000), *x]  # an event that is inside
     zeros = np.zeros(len(x), np.int32)
-    places, times = np.array(x, np.int64).reshape(-1, 2).T
+    places, times = np.array(x, np.int64).T
     event = Event(places.astype(np.int32), None, zeros, times / 1000)
     write_events(path, event)
     pair = SimpleNamespace(
@@ -143,6 +144,12 @@ def test_a_target_without_events_is_refused(
 ) -> None:
     write(folder / "out.bs1", x, t)
     with pytest.raises(DataError, match=r"out\.bs1: the target holds no event inside 10 steps"):
+        read(pair())
+
+
+def test_inputs_without_any_event_inside_are_refused(folder: Path, read: Callable) -> None:
+    write(folder / "in.bs1", [7], [1.0])
+    with pytest.raises(DataError, match=r"in\.bs1: no input of 1 holds an event inside 10 steps"):
         read(pair())
 
 

@@ -1,4 +1,4 @@
-"""Checks that the events of a file fit the network (ND304, ND306 to ND308, ND322, ND323).
+"""Checks that a file's events fit the network (ND304, ND306 to ND308, ND322, ND323, ND330).
 
 An event counts as outside if binning (netdesc.events.binning) would drop it.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.files.event_doubts import doubt_about
 from netdesc.description.files.event_files import (
     MICROSECONDS_HINT,
     Columns,
@@ -80,7 +81,12 @@ class EventChecks:
         elif not opened.count:
             yield self._without_events(f"{path} has no events")
         elif shape is not None:
-            yield from self._outside_events(events, shape, suffix)
+            duration_ms = self.time.steps * self.time.step_ms
+            if (doubt := doubt_about(events, shape, duration_ms)) is not None:
+                problem, hint = doubt
+                yield self._diagnostic("ND330", f"{path} {problem}", [hint], severity="warning")
+            else:
+                yield from self._outside_events(events, shape, suffix)
 
     def _outside_events(self, events: Columns, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
         indexed = _indexed_shape(events, shape)
@@ -97,6 +103,8 @@ class EventChecks:
         needed = _smallest_shape(columns)
         is_larger = any(size > limit for size, limit in zip(needed, indexed, strict=True))
         hints = self._time_hints(sorted(times), suffix)
+        if events.y is not None and min(events.p) < 0:
+            hints.insert(0, "polarities are 0 and 1: save (p + 1) // 2")
         related = (RelatedPath(("time", "steps"), "the length of a sample"),)
         if is_larger:
             hints, related = [self._size_hint(needed, shape), *hints], self.shape_locations

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.kernels.fixed_point import DECAY_BITS, DEVICE_STATE_LIMIT
-from netdesc.kernels.printing import TEXTS
+from netdesc.kernels.printing import TEXTS, Leaf, Lines, value_of
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
-from netdesc.neurons.expressions import Expression, in_order
+from netdesc.neurons.expressions import Expression
 from netdesc.neurons.operations import REAL
 
 PAYLOAD_BITS = 12
@@ -45,7 +45,6 @@ _TEXTS = {
     "times": f"shift({{}} * {{}}, -{DECAY_BITS})",
     "scale": "{} * {value}",
     "saturate": "{}",  # a device rule follows where it is assigned
-    "with_gradient": "{}",
 }
 """Operation -> its text, whose arguments are names."""
 
@@ -123,40 +122,47 @@ _ALL_NEURONS = "[np.arange(output_TN.shape[1])]"
 
 def loop_text(definition: Definition, neurons: str) -> str:
     """Returns the source text of a neuron's time loop, the function ``run``."""
-    writer = _StepWriter(definition)
+    step = _StepLines(definition)
     indent = "\n" + 12 * " "
     return _LOOP.format(
         limit=DEVICE_STATE_LIMIT,
         neurons=neurons,
-        zeros="".join(f"c{at} = 0; " for at in range(len(writer.states))) or "pass",
-        body=indent.join(writer.lines),
-        sums="".join(f"counts_S[{at}] += c{at}; " for at in range(len(writer.states))) or "pass",
+        zeros="".join(f"c{at} = 0; " for at in range(len(step.states))) or "pass",
+        body=indent.join(step.lines),
+        sums="".join(f"counts_S[{at}] += c{at}; " for at in range(len(step.states))) or "pass",
     )
 
 
-class _StepWriter:
-    """Writes the lines of one step of neurons ``n``."""
+class _StepLines(Lines):
+    """Lines of one step of neurons ``n``. States wrap or are clipped where they are assigned."""
 
     def __init__(self, definition: Definition) -> None:
-        neuron = read(definition)
-        self.lines: list[str] = []
+        neuron, rows = read(definition), _rows(definition)
         self.states = tuple(neuron.before_reset)
+        rows |= {state: at for at, state in enumerate(self.states)}
+        count = len(self.states)
+        leaves: dict[str, Leaf] = {
+            "constant": lambda a: f"np.{'float32' if a.type is REAL else 'int64'}({a.value!r})",
+            "fired_before": lambda _: self.add(f"states_SN[{count}, n] != 0"),
+            "input": lambda a: self.add(f"shift(inputs[{rows[str(a.value)]}][t, n], bits)"),
+            "state": lambda a: self.add(f"states_SN[{rows[str(a.value)]}, n]"),
+            "parameter": lambda a: self.add(
+                f"parameters[{int(a.type is REAL)}][{rows[str(a.value)]}, n]"
+            ),
+        }
+        super().__init__({}, _TEXTS, leaves)
         self._wrapped = definition.wrapped
-        self._names: dict[Expression, str] = {}
         self._assigned: dict[Expression, str] = {}
-        self._rows = {**_rows(definition), **{state: at for at, state in enumerate(self.states)}}
         for state, value in [*neuron.before_reset.items(), *neuron.after.items()]:
             # Equal states are one expression, which has the device rule of the first.
-            self._assigned.setdefault(value, state)
-        for each in in_order(neuron.roots, with_gradients=False):
-            self._names[each] = self._write(each)
-        fired = "False" if neuron.spike is None else self._names[neuron.spike]
+            self._assigned.setdefault(value_of(value), state)
+        self.compute(neuron.roots)
+        fired = "False" if neuron.spike is None else self.compute([neuron.spike])[0]
         output = fired
         if neuron.output is not None:
-            value = f"{self._names[neuron.output]} >> {definition.unit_bits - PAYLOAD_BITS}"
+            value = f"{self.compute([neuron.output])[0]} >> {definition.unit_bits - PAYLOAD_BITS}"
             output = value if neuron.spike is None else f"where({fired}, {value}, 0)"
-        after = [self._names[neuron.after[state]] for state in self.states]
-        count = len(self.states)
+        after = self.compute(neuron.after[state] for state in self.states)
         self.lines += [
             *(f"states_SN[{at}, n] = {name}" for at, name in enumerate(after)),
             f"states_SN[{count}, n] = {fired}",
@@ -164,36 +170,13 @@ class _StepWriter:
         ]
 
     def _write(self, each: Expression) -> str:
-        """Adds the lines that compute an expression. Returns the name of its value."""
-        if not each.arguments:
-            return self._leaf(each)
-        count = 1 if each.operation == "with_gradient" else None
-        arguments = [self._names[argument] for argument in each.arguments[:count]]
-        text = _TEXTS[each.operation].format(*arguments, value=each.value)
-        name = text if text in arguments else self._line(text)
+        name = super()._write(each)
         state = self._assigned.get(each)
         if state is None:
             return name
-        held = self._line(f"{'wrap' if state in self._wrapped else 'clip'}({name})")
-        self.lines.append(f"c{self._rows[state]} += count({held} != {name})")
+        held = self.add(f"{'wrap' if state in self._wrapped else 'clip'}({name})")
+        self.lines.append(f"c{self.states.index(state)} += count({held} != {name})")
         return held
-
-    def _leaf(self, each: Expression) -> str:
-        if each.operation == "constant":
-            return f"np.{'float32' if each.type is REAL else 'int64'}({each.value!r})"
-        if each.operation == "fired_before":
-            return self._line(f"states_SN[{len(self.states)}, n] != 0")
-        row = self._rows[str(each.value)]
-        if each.operation == "input":
-            return self._line(f"shift(inputs[{row}][t, n], bits)")
-        if each.operation == "state":
-            return self._line(f"states_SN[{row}, n]")
-        return self._line(f"parameters[{int(each.type is REAL)}][{row}, n]")
-
-    def _line(self, text: str) -> str:
-        name = f"e{len(self.lines)}"
-        self.lines.append(f"{name} = {text}")
-        return name
 
 
 def _rows(definition: Definition) -> dict[str, int]:

@@ -8,7 +8,7 @@
 - ``neurons``: what the engines compute of a layer's neurons; ``parameter_grid``: their parameters
 - ``segments``: describes consecutive layers that one operator computes
 - ``packing``: the tensor of packed spikes
-- ``printing``: what ``cpu`` and ``cuda`` share when they write a neuron's step as source text
+- ``printing``: what ``cpu``, ``cuda`` and ``hardware`` share when they write a step as source text
 - ``segment_by_layer``: computes such layers one by one, for ``reference`` and ``cuda``
 - ``van_rossum_coefficients``: coefficients of the van Rossum filter, for ``cpu`` and ``cuda``
 - ``checks``: checks the operators' tensors

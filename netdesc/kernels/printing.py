@@ -1,7 +1,7 @@
-"""What the printers of engines share: values of a step, and lines of source.
+"""What the printers of engines and the integer run share: values of a step, and lines of source.
 
-The integer run shares the texts of operations. Source text computes values alone: of
-``with_gradient``, whose gradients are a program's step back, it computes the first argument.
+Source text computes values alone: of ``with_gradient``, whose gradients are a program's step back,
+it computes the first argument.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class Lines:
         return [self._names[value_of(root)] for root in roots]
 
     def _write(self, each: Expression) -> str:
+        """Adds the line of a value that has arguments, and returns the value's name."""
         arguments = [self._names[value_of(argument)] for argument in each.arguments]
         text = self._texts[each.operation].format(*arguments, value=each.value)
         return text if text in arguments else self.add(text)

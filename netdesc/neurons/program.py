@@ -39,6 +39,11 @@ class Backward:
     parameters: dict[str, Expression]
     """Learnable parameter -> what the step adds to its gradient. Empty if nothing is learnt."""
 
+    @property
+    def roots(self) -> tuple[list[Expression], ...]:
+        """Gradients of inputs, carries, and gradients of parameters."""
+        return [*self.inputs.values()], [*self.carries], [*self.parameters.values()]
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

@@ -14,6 +14,7 @@ random neurons. They stay finite. A neuron that has diverged so far has no gradi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from netdesc.neurons.derivation import Derivation, Stored, spike_flag
 from netdesc.neurons.expressions import Expression, in_order
@@ -28,7 +29,7 @@ def choose_stored(neuron: Neuron, backward: Backward) -> tuple[Stored, Backward]
     From all states, inputs and what leaves the grid, which suffice, values are left out one by one.
     That is done in two orders, and the smaller set is taken. In a tie, states are stored.
     """
-    roots = [*backward.inputs.values(), *backward.carries, *backward.parameters.values()]
+    roots = [*chain(*backward.roots)]
     derivation = Derivation(neuron, roots)
     read = in_order(roots, with_gradients=False)
     inputs = [a for a in in_order([*neuron.roots, *roots]) if a.operation == "input"]

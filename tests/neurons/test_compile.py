@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +34,7 @@ def test_programs_read_the_leaves_that_they_may(definition: Definition) -> None:
         read = in_order([*roots, *(each for each in (step.spike, step.output) if each)])
         leaves = {a.operation for a in read if not a.arguments}
         assert leaves <= FORWARD
-        gradients = [*back.inputs.values(), *back.carries, *back.parameters.values()]
+        gradients = [*chain(*back.roots)]
         read = in_order(gradients)
         assert {a.operation for a in read if not a.arguments} <= BACKWARD
         assert {a.type for a in gradients} <= {REAL}

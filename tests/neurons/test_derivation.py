@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import chain
 
 import numpy as np
 from hypothesis import given, settings
@@ -15,20 +16,15 @@ from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import in_order
-from netdesc.neurons.program import Backward
 from netdesc.neurons.ranges import hold_in_32_bits
-
-
-def roots_of(step: Backward) -> list:
-    return [*step.inputs.values(), *step.carries, *step.parameters.values()]
 
 
 def assert_derived_values_are_exact(case: Case, learn: bool) -> None:
     """Compares the step back on true values with the step back on stored ones, at every step."""
     definition = case.definition
     program = compile_neuron(definition, learn)
-    true_roots = roots_of(differentiate(hold_in_32_bits(read(definition)), learn))
-    stored_roots = roots_of(program.backward)
+    true_roots = [*chain(*differentiate(hold_in_32_bits(read(definition)), learn).roots)]
+    stored_roots = [*chain(*program.backward.roots)]
     true_order, stored_order = in_order(true_roots), in_order(stored_roots)
     draw = random.Random(0)
     fixed, steps = run_case(program, case)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -105,5 +106,4 @@ def _pointers(neurons: Neurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
 
 
 def _reads_before(back: Backward) -> bool:
-    roots = [*back.inputs.values(), *back.carries, *back.parameters.values()]
-    return any(a.operation == "stored_before" for a in in_order(roots))
+    return any(a.operation == "stored_before" for a in in_order(chain(*back.roots)))

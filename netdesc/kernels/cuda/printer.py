@@ -72,7 +72,7 @@ def print_program(program: Program, state_unit: int) -> str:
 
     ``state_unit`` is the number of state units in a threshold unit.
     """
-    forward, backward = program.forward, program.backward
+    forward = program.forward
     nothing = constant(0, GRID)
     fired = nothing if forward.spike is None else where(forward.spike, constant(1, GRID), nothing)
     out = forward.output or fired
@@ -80,17 +80,12 @@ def print_program(program: Program, state_unit: int) -> str:
         out = where(forward.spike, forward.output, nothing)
     before_reset = [*forward.before_reset.values()]
     step: Roots = [[*forward.after.values()], fired, out, before_reset, forward.stored]
-    step_back: Roots = [
-        [*backward.inputs.values()],
-        backward.carries,
-        [*backward.parameters.values()],
-    ]
     back = "stored, stored_before, not_first, carries, grad_out"
     return "".join(
         [
             _IMPORTS,
             *_functions(program, state_unit, "", "states, fired, inputs", step),
-            *_functions(program, state_unit, "_back", back, step_back),
+            *_functions(program, state_unit, "_back", back, program.backward.roots),
         ]
     )
 

@@ -8,6 +8,7 @@ the same text in every process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from netdesc.kernels.printing import (
     TEXTS,
@@ -20,7 +21,7 @@ from netdesc.kernels.printing import (
 )
 from netdesc.neurons.expressions import Expression
 from netdesc.neurons.operations import BOOL, REAL, STATE_UNIT
-from netdesc.neurons.program import Backward, Forward, Program
+from netdesc.neurons.program import Program
 
 _IMPORTS = """\
 from netdesc.kernels.cpu.runtime.jit_no_refcount import step_function
@@ -205,32 +206,20 @@ def _is_near(each: Expression, limit: int) -> bool:
 
 def backward_source(program: Program) -> str:
     """Returns the constants and functions of ``neuron_step`` that a backward pass needs."""
-    roots = _backward_roots(program.backward, program.inputs)
-    constants, known = _constants(program, [each for part in roots for each in part])
+    roots = program.backward.roots
+    constants, known = _constants(program, [*chain(*roots)])
     _, carries, sums = map(len, roots)
     return "".join(
         [
             _IMPORTS,
             f"CARRIES, SUMS, STORED = {carries}, {sums}, {len(program.forward.stored)}\n",
             constants,
-            _adjoint(program.forward, roots, known),
+            _adjoint(program, known),
         ]
     )
 
 
-_Roots = tuple[list[Expression], list[Expression], list[Expression]]
-"""Gradients of inputs, carries, and gradients of parameters."""
-
-
-def _backward_roots(backward: Backward, inputs: tuple[str, ...]) -> _Roots:
-    return (
-        [backward.inputs[name] for name in inputs],
-        list(backward.carries),
-        list(backward.parameters.values()),
-    )
-
-
-def _adjoint(forward: Forward, roots: _Roots, known: Mapping[Expression, str]) -> str:
+def _adjoint(program: Program, known: Mapping[Expression, str]) -> str:
     leaves: Mapping[str, Leaf] = {
         "constant": _literal,
         "stored": lambda each: f"n{each.value}",
@@ -239,7 +228,8 @@ def _adjoint(forward: Forward, roots: _Roots, known: Mapping[Expression, str]) -
         "output_gradient": lambda _: "gradient",
     }
     printed = Lines(known, _FAR_TEXTS, leaves)
-    inputs, carries, parameters = map(printed.compute, roots)
+    inputs, carries, parameters = map(printed.compute, program.backward.roots)
+    stored = len(program.forward.stored)
     results = [
         write_tuple(inputs),
         write_tuple(carries),
@@ -247,8 +237,8 @@ def _adjoint(forward: Forward, roots: _Roots, known: Mapping[Expression, str]) -
     ]
     lines = [
         *_unpack("k", len(known), "constants"),
-        *_unpack("n", len(forward.stored), "stored_now"),
-        *_unpack("b", len(forward.stored), "stored_before"),
+        *_unpack("n", stored, "stored_now"),
+        *_unpack("b", stored, "stored_before"),
         *_unpack("c", len(carries), "carries"),
         *_unpack("g", len(parameters), "sums"),
         *printed.lines,

@@ -19,9 +19,9 @@ class LayerFunctions(NamedTuple):
 
     dense: Callable[[Tensor, Tensor], Tensor]
     """``dense(signal_TBI, weight_OI)`` returns the synaptic input [steps, batch, outputs]."""
-    dense_backward: Callable[[Tensor, Tensor, SegmentLayer, bool], tuple[Tensor, Tensor]]
-    """``dense_backward(grad_z_TBO, signal_TBI, layer, want_input)`` returns the gradients of the
-    signal, which is empty unless ``want_input``, and of the real weights."""
+    dense_backward: Callable[[Tensor, Tensor, Tensor, bool], tuple[Tensor, Tensor]]
+    """``dense_backward(grad_z_TBO, signal_TBI, weight_OI, want_input)`` returns the gradients of
+    the signal, which is empty unless ``want_input``, and of the real weights."""
     neurons: Callable[..., NeuronsOutput]
     neurons_backward: Callable[..., NeuronsGradients]
 
@@ -62,7 +62,7 @@ def segment_backward_by_layer(
         layer = layers[number]
         gradients = engine.neurons_backward(grad_out_TBN, layer.neurons, [kept[number]])
         grad_out_TBN, grad_weight = engine.dense_backward(
-            gradients.inputs_TBN[0], signals[number], layer, number > 0 or want_input
+            gradients.inputs_TBN[0], signals[number], layer.weight_OI, number > 0 or want_input
         )
         grad_weights.insert(0, grad_weight)
         grad_parameters[:0] = gradients.parameters

@@ -28,7 +28,6 @@ from netdesc.kernels.segment_by_layer import (
     segment_backward_by_layer,
     segment_by_layer,
 )
-from netdesc.kernels.segments import SegmentLayer
 
 __all__ = [
     "convolution",
@@ -53,10 +52,10 @@ def dense(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
 
 @on_tensor_device
 def dense_backward(
-    grad_z_TBO: Tensor, signal_TBI: Tensor, layer: SegmentLayer, want_input: bool
+    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
 ) -> tuple[Tensor, Tensor]:
     """See ``reference.engine.dense_backward``."""
-    weight_OI = layer.weight_OI.contiguous()
+    weight_OI = weight_OI.contiguous()
     grad_OI = synapses.weight_gradient(grad_z_TBO, signal_TBI.contiguous(), weight_OI)
     if not want_input:
         return grad_z_TBO.new_empty(0), grad_OI

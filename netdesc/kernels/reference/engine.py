@@ -24,7 +24,6 @@ from netdesc.kernels.segment_by_layer import (
     segment_backward_by_layer,
     segment_by_layer,
 )
-from netdesc.kernels.segments import SegmentLayer
 
 __all__ = [
     "convolution",
@@ -50,17 +49,11 @@ def dense(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
 
 
 def dense_backward(
-    grad_z_TBO: Tensor, signal_TBI: Tensor, layer: SegmentLayer, want_input: bool
+    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
 ) -> tuple[Tensor, Tensor]:
     """Returns gradients of the signal (empty unless ``want_input``) and of the real weights."""
-    weight_OI = layer.weight_OI
-    grad_TBI, grad_OI = linear_backward(
-        grad_z_TBO,
-        signal_TBI,
-        grad_z_TBO.new_empty(0),
-        quantize(weight_OI, DEVICE_BITS),
-        want_input,
-    )
+    quantized_OI, no_spikes = quantize(weight_OI, DEVICE_BITS), grad_z_TBO.new_empty(0)
+    grad_TBI, grad_OI = linear_backward(grad_z_TBO, signal_TBI, no_spikes, quantized_OI, want_input)
     return grad_TBI, straight_through(grad_OI, weight_OI, DEVICE_BITS)
 
 

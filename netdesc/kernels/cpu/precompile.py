@@ -194,8 +194,6 @@ class _Part(NamedTuple):
     """Calls the part's kernels."""
     seconds: float
     """Time that one core takes to compile it."""
-    has_own_kernels: bool = True
-    """Whether no other part has the same kernels."""
 
 
 @on_threads
@@ -204,12 +202,12 @@ def _start_threads() -> None:
 
 
 PARTS: Mapping[str, _Part] = {
-    "threads": _Part(_start_threads, 0.3, has_own_kernels=False),
-    "segment": _Part(_segment, 3.2, has_own_kernels=False),
-    "convolution": _Part(_convolution, 1.0, has_own_kernels=False),
-    "convolution_backward": _Part(_convolution_backward, 0.7, has_own_kernels=False),
-    "linear": _Part(_linear, 0.4, has_own_kernels=False),
-    "linear_backward": _Part(_linear_backward, 1.0, has_own_kernels=False),
+    "threads": _Part(_start_threads, 0.3),
+    "segment": _Part(_segment, 3.2),
+    "convolution": _Part(_convolution, 1.0),
+    "convolution_backward": _Part(_convolution_backward, 0.7),
+    "linear": _Part(_linear, 0.4),
+    "linear_backward": _Part(_linear_backward, 1.0),
     "backward_of_layer": _Part(_backward_of_layer, 3.5),
     "forward_by_events": _Part(_forward_by_events, 2.0),
     "forward_with_feedback": _Part(_forward_with_feedback, 2.0),
@@ -220,7 +218,7 @@ PARTS: Mapping[str, _Part] = {
 }
 """Name of a part -> its kernels.
 
-Parts that share kernels come first, then the others, the longest first.
+Parts without arguments, which share kernels, come first, then the others, the longest first.
 """
 
 
@@ -261,14 +259,15 @@ def precompile(
 def _divide(needs: Collection[Need]) -> tuple[list[Need], list[Need]]:
     """Divides needs between two processes, which then take about as long.
 
-    Parts that share kernels stay in one process, so that no kernel is compiled twice.
+    Parts without arguments share kernels. They stay in one process, so that no kernel is compiled
+    twice.
     """
     shares: tuple[list[Need], list[Need]] = [], []
     seconds = [0.0, _START_SECONDS]
     places = list(PARTS)
     for need in sorted(needs, key=lambda each: (places.index(each.part), repr(each))):
         part = PARTS[need.part]
-        share = int(part.has_own_kernels and seconds[1] < seconds[0])
+        share = int(bool(need.arguments) and seconds[1] < seconds[0])
         shares[share].append(need)
         seconds[share] += part.seconds
     return shares

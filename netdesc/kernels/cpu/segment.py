@@ -8,7 +8,6 @@ saves the packed spikes that it has read, and what its neurons need.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -40,17 +39,6 @@ from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutp
 
 Source = Events | np.ndarray
 """Input of a layer: events, or an array with rows, [steps · batch, inputs]."""
-
-
-class _Layer(NamedTuple):
-    """Weights and neurons of a layer, converted for the kernels."""
-
-    weight_OI: np.ndarray
-    neurons: LayerNeurons
-
-    @classmethod
-    def of(cls, layer: SegmentLayer) -> _Layer:
-        return cls(array_of(layer.weight_OI), layer_of(layer.neurons))
 
 
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
@@ -93,17 +81,15 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
     source, packed = source_of(input_TBI)
     saved_tensors, notes = [packed], list[Tensor]()
     values = np.empty(0, np.float32)
-    for number, segment_layer in enumerate(layers, 1):
-        layer, is_last = _Layer.of(segment_layer), number == len(layers)
-        shape = steps, batch, len(layer.weight_OI)
+    for number, layer in enumerate(layers, 1):
+        weight_OI, neurons = array_of(layer.weight_OI), layer_of(layer.neurons)
+        shape, is_last = (steps, batch, len(weight_OI)), number == len(layers)
         packed = None if is_last else new_packed(shape)
         out = float_output(shape) if packed is None else Output(bitmasks_of(packed))
         if isinstance(source, Events):
-            result = forward_by_events(source, layer.weight_OI, layer.neurons, out, keep)
+            result = forward_by_events(source, weight_OI, neurons, out, keep)
         else:
-            result = forward_from_current(
-                [_current(source, layer, shape)], layer.neurons, out, keep
-            )
+            result = forward_from_current([_current(source, weight_OI, shape)], neurons, out, keep)
         notes.append(notes_of(result, EVENTS if isinstance(source, Events) else PRODUCT))
         saved_tensors.append(result.stored)
         if packed is None:
@@ -116,10 +102,10 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
     return SegmentOutput(torch.from_numpy(values), notes, tensors_of(saved_tensors) if keep else [])
 
 
-def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
+def _current(rows: np.ndarray, weight_OI: np.ndarray, shape: Shape) -> np.ndarray:
     """Returns the synaptic input: input rows times quantised weights, float32 of ``shape``."""
     z_TBN = allocate(shape, np.float32)
-    matmul(rows, on_grid(layer.weight_OI).T, as_rows(z_TBN))
+    matmul(rows, on_grid(weight_OI).T, as_rows(z_TBN))
     return z_TBN
 
 
@@ -142,21 +128,21 @@ def segment_backward(
     upstream, by_layer = upstream_of(grad_out_TBN), list[Gradients]()
     grad_rows = np.empty(0, np.float32)
     for number in range(len(layers) - 1, -1, -1):
-        layer = _Layer.of(layers[number])
+        weight_OI, neurons = array_of(layers[number].weight_OI), layer_of(layers[number].neurons)
         packed, stored = saved_tensors[2 * number : 2 * number + 2]
-        inputs = layer.weight_OI.shape[1]
+        inputs = weight_OI.shape[1]
         if number == 0:
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:
             source = _source_from_packed(packed.numpy(), (steps, batch, inputs))
         needs_grad_z = number > 0 or want_input
         gradients = _layer_backward(
-            upstream, layer, stored.numpy(), source, needs_grad_z, (steps, batch)
+            upstream, weight_OI, neurons, stored.numpy(), source, needs_grad_z, (steps, batch)
         )
         by_layer.append(gradients)
         if needs_grad_z:
             above_TBK = as_rows(gradients.grad_z_TBN)
-            weight_KN = on_grid(layer.weight_OI)
+            weight_KN = on_grid(weight_OI)
             upstream = Upstream(above_TBK=above_TBK, weight_KN=weight_KN)
             if number == 0:
                 grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
@@ -170,14 +156,14 @@ def segment_backward(
 
 def _layer_backward(
     upstream: Upstream,
-    layer: _Layer,
+    weight_OI: np.ndarray,
+    neurons: LayerNeurons,
     stored: np.ndarray,
     source: Source,
     needs_grad_z: bool,
     axes: tuple[int, int],
 ) -> Gradients:
     """Computes the gradients of one layer; ``axes`` are the numbers of steps and samples."""
-    weight_OI, neurons = layer.weight_OI, layer.neurons
     if isinstance(source, Events):
         grad_OI = allocate(weight_OI.shape, np.float32)
         weights = WeightMemory(weight_OI, *HALF_LIMITS, grad_OI)

@@ -10,16 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import Graph, SynapticNode
-from netdesc.kernels.fixed_point import DECAY_ONE, MAX_BIAS, STATE_UNIT, WEIGHT_UNIT, weight_limits
+from netdesc.kernels.fixed_point import (
+    BIAS_BITS,
+    DECAY_ONE,
+    MAX_BIAS,
+    STATE_UNIT,
+    WEIGHT_UNIT,
+    weight_limits,
+)
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.models.fields import MAX_LEVEL
 
 Integers = NDArray[np.int32]
 Weights = Mapping[str, NDArray[np.float32]]
 """Maps a name in the state dict to the parameter. Weight norms are folded into the weights."""
-
-BIAS_BITS = 8
-"""Means are quantised like weights of this number of bits."""
 
 BIAS_LIMIT = int(MAX_BIAS * WEIGHT_UNIT)
 """Largest magnitude of a bias, in units of 1/64."""

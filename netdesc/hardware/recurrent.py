@@ -8,15 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from netdesc.graph import SynapticNode, layers
-from netdesc.hardware.integers import (
-    BIAS_BITS,
-    Integers,
-    Weights,
-    quantize,
-    quantize_weights,
-    read_values,
-)
+from netdesc.hardware.integers import Integers, Weights, quantize, quantize_weights, read_values
 from netdesc.hardware.neurons import PAYLOAD_BITS, Feedback
+from netdesc.kernels.fixed_point import BIAS_BITS
 
 
 class RecurrentIntegers(NamedTuple):

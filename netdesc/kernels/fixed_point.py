@@ -28,9 +28,11 @@ device is 64 times smaller. Training reports a state beyond that range, long bef
 DEVICE_STATE_LIMIT = (1 << 23) - 1
 """The largest magnitude that the device's 24-bit states hold."""
 
-
 DEVICE_BITS = 8
 """Bits of the device's weights."""
+
+BIAS_BITS = 8
+"""Bits of means of norms and of drives of winners, which the device stores as biases."""
 
 
 def weight_limits(bits: int) -> tuple[int, int]:

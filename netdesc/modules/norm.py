@@ -9,15 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.kernels import operators
-from netdesc.kernels.fixed_point import MAX_BIAS, WEIGHT_UNIT
+from netdesc.kernels.fixed_point import BIAS_BITS, MAX_BIAS, WEIGHT_UNIT
 from netdesc.modules.values import places
 from netdesc.neurons.models.fields import MAX_LEVEL
 
 MOMENTUM = 0.1
 """Weight of a batch's statistics when the running ones are updated."""
-
-BIAS_BITS = 8
-"""The mean is quantised like weights of 8 bits, because the device stores it as a bias."""
 
 MAX_EXPONENT = 3
 """Largest magnitude of the exponent of two by which ``mean_variance`` divides."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph import SynapticNode, layers
+from netdesc.kernels.fixed_point import BIAS_BITS
 from netdesc.kernels.operators import quantize_weight
 from netdesc.kernels.quantization import quantize
 from netdesc.modules.synapse import ComplexSynapse, Synapse, make_synapse
@@ -45,14 +46,11 @@ RECURRENT: dict[type[layers.LayerSection], Callable[..., Any]] = {
 }
 """Class of a section -> what makes its recurrent synapses, from the layer and a generator."""
 
-DRIVE_BITS = 8
-"""The drive of a layer is quantised like weights of this number of bits."""
-
 
 def _drive(section: layers.WinnerTakeAll, threshold: Tensor) -> Tensor:
     """Raises or lowers all neurons alike, so that about ``winners`` of them fire."""
     share = (section.units - 2 * section.winners) / section.units
-    return quantize_weight(threshold * share, DRIVE_BITS)
+    return quantize_weight(threshold * share, BIAS_BITS)
 
 
 DRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor], Tensor]] = {

@@ -120,12 +120,12 @@ class LayerReader:
     known: frozenset[str]
 
 
-def _sizes(group: Group, name: str) -> Shape:
-    sizes = group.integers(name)
+def _read_shape(group: Group) -> Shape:
+    sizes = group.integers("shape")
     if sizes.ndim != 1 or not 1 <= sizes.size <= 8:
-        raise group.error(name, f"has shape {list(sizes.shape)}, not a list of sizes")
+        raise group.error("shape", f"has shape {list(sizes.shape)}, not a list of sizes")
     if (sizes < 1).any():
-        raise group.error(name, f"is {sizes.tolist()}; sizes are positive")
+        raise group.error("shape", f"is {sizes.tolist()}; sizes are positive")
     return tuple(int(size) for size in sizes)
 
 
@@ -142,7 +142,7 @@ def _pair(group: Group, name: str, default: tuple[int, int]) -> tuple[int, int]:
 
 
 def _read_input(group: Group, _before: Shape | None) -> InputLayer | InputNeurons:
-    shape = _sizes(group, "shape")
+    shape = _read_shape(group)
     if not group.has("neuron"):
         return InputLayer(shape)
     neuron = _read_neuron(group, shape[0])
@@ -158,11 +158,11 @@ def _read_input(group: Group, _before: Shape | None) -> InputLayer | InputNeuron
 def _read_average(group: Group, before: Shape | None) -> AverageLayer:
     if before is None:
         raise group.error("type", "is average, but the first layer cannot be")
-    return AverageLayer(math.prod(before), math.prod(_sizes(group, "shape")))
+    return AverageLayer(math.prod(before), math.prod(_read_shape(group)))
 
 
 def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
-    outputs = math.prod(_sizes(group, "shape"))
+    outputs = math.prod(_read_shape(group))
     neuron = _read_neuron(group, outputs)
     datasets = ("weight/real", "weight/imag") if neuron.form.is_complex else ("weight",)
     weights = tuple(_dense_weight(group, name, outputs) for name in datasets)
@@ -184,7 +184,7 @@ def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
 
 
 def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
-    shape = _sizes(group, "shape")
+    shape = _read_shape(group)
     if len(shape) != 3:
         raise group.error("shape", f"is {list(shape)}, not [channels, height, width]")
     neuron = _read_neuron(group, shape[0])
@@ -340,8 +340,7 @@ _DENSE = _SYNAPSES | {"inFeatures", "outFeatures"}
 READERS = {
     "input": LayerReader(_read_input, _SYNAPSES - {"delay"}),
     "flatten": LayerReader(
-        lambda group, _: FlattenLayer(math.prod(_sizes(group, "shape"))),
-        frozenset({"type", "shape"}),
+        lambda group, _: FlattenLayer(math.prod(_read_shape(group))), frozenset({"type", "shape"})
     ),
     "average": LayerReader(_read_average, frozenset({"type", "shape"})),
     "dense": LayerReader(_read_dense, _DENSE),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.modules_samples import dense, graph
 
 from netdesc.graph import MeanSquaredError
-from netdesc.losses import MeanSquaredErrorLoss, ValueErrorSums, build_classifier, build_loss
+from netdesc.losses import ValueErrorSums, build_loss
 
 OVER = {
     "each_step": lambda output: output,
@@ -95,12 +95,3 @@ def test_equal_targets_have_no_variance_to_explain(value, batch):
 def test_shapes_that_do_not_fit(output, target, message):
     with pytest.raises(ValueError, match=message):
         loss_of(skip=1)(torch.zeros(output), torch.zeros(target))
-
-
-def test_there_is_no_classifier_and_no_filter():
-    loss = loss_of()
-    assert isinstance(loss.main, MeanSquaredErrorLoss)
-    with pytest.raises(ValueError, match="no filtered"):
-        loss.filter(torch.zeros(3))
-    with pytest.raises(ValueError, match="has no classes"):
-        build_classifier(replace(graph(dense("only", 3)), classifier=None))

@@ -77,10 +77,3 @@ def test_devices_that_do_not_fit():
         model(spikes(20, 2, 10).to("meta"))
     with use_engine("cpu"), pytest.raises(EngineError, match="engine 'cpu' runs on device 'cpu'"):
         model(spikes(20, 2, 10).to("meta"))
-
-
-def test_weights_of_a_wrong_size_are_refused():
-    model = network(dense("a", 4))
-    model.layers["a"].synapse.weight = torch.nn.Parameter(torch.zeros(4, 11))
-    with pytest.raises(ValueError, match=r"\[4, 11\] do not fit an input of shape \[20, 2, 10\]"):
-        model(spikes(20, 2, 10))

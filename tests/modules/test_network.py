@@ -214,13 +214,6 @@ def test_sources_are_summed():
     assert b.abs().sum() > 0
 
 
-def test_a_source_may_be_named_twice():
-    model = network(dense("a", 10), dense("b", 6, **{"from": ["input", "a"]}))
-    kept = outputs(model, spikes(40, 2, 10, density=0.2))
-    total = spikes(40, 2, 10, density=0.2) + kept["a"]
-    assert torch.equal(model.layers["b"](total), kept["b"])
-
-
 def test_engines_agree_on_a_network():
     layers = [
         dense("a", 12, neuron=neuron(learn=["current_decay", "voltage_decay"])),

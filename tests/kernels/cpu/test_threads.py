@@ -68,7 +68,6 @@ def test_results_outlive_many_later_calls():
 PROGRAM = """
 import os, sys, threading
 import torch
-from support.grids import grid
 from support.thread_layer import all_results, layer_of
 import numba
 torch.set_num_threads(2)

@@ -279,18 +279,14 @@ def _run_integers(
 
 
 def neurons_backward(
-    grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor]
+    grad_out_TBN: Tensor,
+    neurons: Neurons,
+    saved: Sequence[Tensor],
+    weights_NN: Sequence[Tensor] = (),
 ) -> NeuronsGradients:
-    """Runs the neurons again in double precision, and returns the gradients of torch's autograd."""
-    return differentiate(grad_out_TBN, neurons, saved, [])
+    """Runs the neurons again in double precision, and returns the gradients of torch's autograd.
 
-
-def differentiate(
-    grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor], weights_NN: Sequence[Tensor]
-) -> NeuronsGradients:
-    """Returns gradients of inputs, of recurrent weights, and of learnable parameters.
-
-    ``saved`` are the inputs on the grid, with what came from the recurrent weights, if any.
+    ``weights_NN`` are recurrent weights; ``saved`` then holds what came from them, too.
     """
     program, steps = neurons.program, grad_out_TBN.shape[0]
     kinds = list(program.parameters.values())

@@ -12,7 +12,7 @@ from torch import Tensor
 from netdesc.kernels.neurons import Neurons, NeuronsGradients, NeuronsOutput
 from netdesc.kernels.parameter_grid import truncate
 from netdesc.kernels.recurrence import to_values
-from netdesc.kernels.reference.neurons import differentiate, neurons
+from netdesc.kernels.reference.neurons import neurons, neurons_backward
 
 Run = Callable[[Sequence[Tensor], Neurons, Sequence[Tensor], bool], NeuronsOutput]
 
@@ -70,5 +70,5 @@ def recurrent_backward(
     want_weights: bool,
 ) -> NeuronsGradients:
     """See ``kernels.recurrence``."""
-    gradients = differentiate(grad_out_TBN, layer, saved, weights_NN)
+    gradients = neurons_backward(grad_out_TBN, layer, saved, weights_NN)
     return gradients if want_weights else gradients._replace(weights_NN=[])

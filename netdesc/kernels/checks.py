@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,12 @@ def check_tensor(name: str, value: object) -> None:
     _check_dense(name, value)
 
 
+def check_target(target: object, output: Tensor) -> None:
+    """Raises what ``check_tensor`` does, and ValueError if output and target are on two devices."""
+    check_tensor("the target", target)
+    check_device("the target", cast(Tensor, target), output.device)
+
+
 def check_float32(name: str, tensor: Tensor) -> None:
     """Raises ValueError if ``tensor`` is not float32, or is sparse."""
     if tensor.dtype != torch.float32:
@@ -27,6 +35,8 @@ def check_float32(name: str, tensor: Tensor) -> None:
 
 
 def _check_dense(name: str, tensor: Tensor) -> None:
+    if tensor.is_quantized or tensor.is_nested:
+        raise ValueError(f"{name} is quantized or nested; a dense tensor of numbers is needed")
     if tensor.layout != torch.strided:
         raise ValueError(
             f"{name} has layout {_short(tensor.layout)}; a dense tensor is needed: call to_dense()"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from netdesc.graph import loss as sections
-from netdesc.kernels.checks import check_tensor
+from netdesc.kernels.checks import check_target
 from netdesc.kernels.needs import Need
 from netdesc.losses.rates import check_output
 
@@ -66,7 +66,7 @@ class Loss(nn.Module):
         shapes do not fit, TypeError if an argument is not a tensor.
         """
         self.check(signal)
-        check_tensor("the target", target)
+        check_target(target, signal)
         steps = len(signal)
         if target.shape == signal.shape[1:]:
             target = target.unsqueeze(0)

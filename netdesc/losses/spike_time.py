@@ -13,7 +13,7 @@ from torch import Tensor
 
 from netdesc.graph import loss as sections
 from netdesc.kernels import operators
-from netdesc.kernels.checks import check_tensor
+from netdesc.kernels.checks import check_target, check_tensor
 from netdesc.kernels.needs import Need
 from netdesc.kernels.reference.van_rossum import filter_signal
 from netdesc.losses.loss import Loss
@@ -44,7 +44,7 @@ class SpikeTimeLoss(Loss):
         if their shapes differ or have fewer than 3 axes, TypeError if an argument is not a tensor.
         """
         self.check(output)
-        check_tensor("the target", target)
+        check_target(target, output)
         if output.shape != target.shape:
             raise ValueError(
                 f"the output has shape {list(output.shape)}, its target {list(target.shape)}"

@@ -148,6 +148,7 @@ class SynapticBlock(Block):
 
     def forward_with_states(self, signal: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Returns the output, and ``read_states``, [steps, batch, *shape] each."""
+        self._warn_of_hooks("signals() and in training")
         inputs_TBN, packed = self._arrive(signal)
         run, states = self.neuron.run_with_states(
             inputs_TBN, self._recurrent_weights(), self.read_states
@@ -157,10 +158,15 @@ class SynapticBlock(Block):
         return self._shaped(run.out_TBN), shaped
 
     def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        self._warn_of_hooks("stream()")
         inputs_TBN, packed = self._arrive(signal)
         run = self.neuron.resume(inputs_TBN, states, self._recurrent_weights())
         self._note(run.notes, packed)
         return self._shaped(run.out_TBN), run.states
+
+    def _warn_of_hooks(self, where: str) -> None:
+        if _is_hooked(self) or _is_hooked(self.neuron):
+            warnings.warn(f'hooks of layer "{self._name}" do not run in {where}', stacklevel=2)
 
     def _shaped(self, out_TBN: Tensor) -> Tensor:
         shape = self._output_shape
@@ -229,9 +235,14 @@ class SynapticBlock(Block):
         NaN weights count as 0, so the loss does not reveal them. ValueError if the block is on
         another device, EngineError if no engine can run there.
         """
-        weight = self.synapse.parts[0].weight
-        if weight.device != device:
-            raise ValueError(f"the input is on device '{device}', the network on '{weight.device}'")
+        parts = self.synapse.parts[0], self.neuron, self.neuron.surrogate
+        tensors = [
+            t for part in parts for t in (*part._parameters.values(), *part._buffers.values())
+        ]
+        if any(each is not None and each.device != device for each in tensors):
+            others = {str(each.device) for each in tensors if each is not None}
+            places = "' and '".join(sorted(others))
+            raise ValueError(f"the input is on device '{device}', the network on '{places}'")
         # Torch's compiler cannot trace ``engine_name``.
         is_compiling = torch.compiler.is_compiling()
         self.__dict__["engine"] = "" if is_compiling else engine_name(device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import is_
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -21,3 +21,7 @@ class KnownParameters(NamedTuple):
         return all(map(is_, self.sources, (*values, width))) and self.versions == [
             each._version for each in values
         ]
+
+    def __reduce__(self) -> Any:
+        """Copies as None: torch counts the versions of a copied tensor anew."""
+        return type(None), ()

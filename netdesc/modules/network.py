@@ -241,6 +241,8 @@ class Network(nn.Module):
         blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name, inputs in self._inputs.items():
             block = cast(SynapticBlock, blocks[name])
+            if name in self._neuron_layers and not isinstance(block, SynapticBlock):
+                raise TypeError(f'layer "{name}" was replaced by a {type(block).__name__}')
             can_join = name in self._neuron_layers and block.is_fused and not block.has_hooks
             if can_join and is_open and inputs == (segments[-1][-1],):
                 segments[-1].append(name)
@@ -304,7 +306,8 @@ class Network(nn.Module):
     def set_tau_grad(self, fraction: float) -> None:
         """Sets the width of all surrogate gradients to the value of their schedule at ``fraction``.
 
-        ``fraction`` is the completed part of the training. Raises ValueError unless it is 0 to 1.
+        ``fraction`` is the completed part of the training. A backward pass has the width that is
+        set then. Raises ValueError unless ``fraction`` is 0 to 1.
         """
         if not 0.0 <= fraction <= 1.0:
             raise ValueError(
@@ -358,6 +361,9 @@ class Network(nn.Module):
             for path, part in block.synapses.items():
                 weight = f"layers.{name}.{path}.weight"
                 # Torch's pruning and parametrizations compute the weight of other tensors.
+                if weight not in state:
+                    for compute_weight in part._forward_pre_hooks.values():
+                        compute_weight(part, ())
                 if part.gain is not None or part.mask is not None or weight not in state:
                     state[weight] = part.folded()
                     state.pop(f"layers.{name}.{path}.gain", None)

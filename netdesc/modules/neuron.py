@@ -21,7 +21,7 @@ from netdesc.modules.known_parameters import KnownParameters
 from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, dither_bias, round_bias
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
-from netdesc.modules.values import initial_value
+from netdesc.modules.values import initial_value, replace_value
 from netdesc.neurons.compile import split_at_norm
 
 
@@ -76,8 +76,7 @@ class Neurons(nn.Module):
         self._is_foldable = self.section.type_name() != "equations"
         """Whether thresholds or inputs can take over the division of a norm."""
         self._halves: list[Equations] = []
-        norm = self.section.norm
-        if norm is not None:
+        if (norm := self.section.norm) is not None:
             self._halves = [Equations.of(each) for each in split_at_norm(definition)]
         self._modules["norm"] = None if norm is None else NORMS[norm](channels)
         self._modules["surrogate"] = SurrogateWidth(self.section)
@@ -90,7 +89,10 @@ class Neurons(nn.Module):
         """States after the last call outside training, of neurons that keep them."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        is_value = name in self.__dict__.get("_names", ()) and name not in self.__dict__
+        is_value = name in self.__dict__.get("_names", ())
+        if is_value and isinstance(value, Tensor):
+            return replace_value(self, name, value)
+        is_value = is_value and name not in self.__dict__
         if is_value and isinstance(value, Real) and not isinstance(value, bool):
             raise TypeError(f'{name} is a tensor: write value("{name}").detach().fill_({value})')
         if isinstance(value, Tensor | nn.Module):
@@ -113,8 +115,7 @@ class Neurons(nn.Module):
     def value(self, name: str) -> Tensor:
         """Returns a value of the neurons by its name in the document."""
         value = self._parameters.get(name, self._buffers.get(name))
-        assert value is not None
-        return value
+        return getattr(self, name) if value is None else value  # as torch's parametrizations do
 
     @property
     def state_names(self) -> tuple[str, ...]:
@@ -139,8 +140,7 @@ class Neurons(nn.Module):
     def fused_arguments(self) -> tuple[str, bool, list[Tensor]]:
         """Returns the text of the definition, whether parameters are learnt, and the parameters."""
         known, equations = self._kernel_parameters(), self._equations
-        values = [known[name] for name in equations.parameters]
-        return equations.text, self._learns_in(equations), values
+        return equations.text, self._learns_in(equations), [known[p] for p in equations.parameters]
 
     def computed_equations(self, states: Sequence[str]) -> list[tuple[str, bool]]:
         """Returns the definitions that the present mode computes, and whether each learns.

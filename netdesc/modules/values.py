@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def initial_value(
@@ -26,6 +28,20 @@ def initial_value(
         part = torch.linspace(0, 1, value.numel(), dtype=torch.float64).view(value.shape)
         return (high * (low / high) ** part).float().clamp(low, high)
     return value.uniform_(low, high, generator=generator)
+
+
+def replace_value(neurons: nn.Module, name: str, value: Tensor) -> None:
+    """Puts ``value`` in the place of a value of neurons, and leaves attributes of its name alone.
+
+    Raises TypeError unless both or none is a parameter.
+    """
+    tensors = neurons._parameters if name in neurons._parameters else neurons._buffers
+    is_learnt = tensors is neurons._parameters
+    if isinstance(value, nn.Parameter) != is_learnt:
+        hint = "" if is_learnt else f': name it in "learn" of the document to learn {name}'
+        kind = "a Parameter" if is_learnt else "a tensor"
+        raise TypeError(f"{name} is {kind}, not {type(value).__name__}{hint}")
+    cast("dict[str, Tensor]", tensors)[name] = value
 
 
 def places(values: Tensor, generator: torch.Generator) -> Tensor:

@@ -136,20 +136,28 @@ def test_values_are_drawn_or_spaced_and_thresholds_are_in_the_document():
     assert (learnt.value("threshold") == 1 / 64).all()
 
 
-OWN = {"type": "equations", "step": ["v = v + forward * x"], "spike": "v > threshold"}
+OWN = {"type": "equations", "step": ["v = v + forward * x + delay * x"], "spike": "v > threshold"}
 PARAMETERS = {
     name: {"kind": kind, "value": 0.5}
-    for name, kind in {"forward": "factor", "threshold": "threshold"}.items()
+    for name, kind in {"forward": "factor", "delay": "factor", "threshold": "threshold"}.items()
 }
 
 
 def test_a_value_may_have_the_name_of_an_attribute():
-    own = OWN | {"parameters": PARAMETERS, "surrogate": {}, "learn": ["forward"]}
+    own = OWN | {"parameters": PARAMETERS, "surrogate": {}, "learn": ["forward", "delay"]}
     model = of_kind(own)
     assert "layers.a.neuron.forward" in model.state_dict()
     model(spikes(20, 2, 10, density=0.5)).sum().backward()
     assert dict(model.named_parameters())["layers.a.neuron.forward"].grad is not None
     assert "layers.a.neuron.forward" in copy.deepcopy(model).state_dict()
+    model.load_state_dict(model.state_dict(), assign=True)
+    model.layers["a"].neuron.delay = torch.nn.Parameter(torch.tensor(0.25))
+    assert model.layers["a"].neuron.value("delay") == 0.25
+    model(spikes(20, 2, 10, density=0.5))
+    with pytest.raises(TypeError, match="forward"):
+        model.layers["a"].neuron.forward = torch.tensor(0.25)
+    with pytest.raises(TypeError, match="threshold"):
+        model.layers["a"].neuron.threshold = torch.nn.Parameter(torch.tensor(0.25))
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import torch
 from support.grids import grid
 from support.modules_samples import dense, graph, network, neuron, spikes
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn.utils import parametrizations, prune
+from torch.nn.utils import parametrizations, parametrize, prune
 
 import netdesc
 from netdesc.description import models
@@ -77,6 +79,66 @@ def test_a_pruned_or_parametrized_weight_is_exported():
     parametrizations.orthogonal(model.layers["output"].synapse, "weight")
     output = model.folded_state()["layers.output.synapse.weight"]
     assert output @ output.T == pytest.approx(torch.eye(5).numpy(), abs=1e-5)
+    with torch.no_grad():
+        model.layers["hidden"].synapse.weight_orig.mul_(2)
+    assert (model.folded_state()["layers.hidden.synapse.weight"] == 2 * halved).all()
+
+
+@pytest.mark.parametrize("copied", ["deepcopy", "pickle"])
+def test_a_copy_computes_with_its_own_values(copied):
+    def changed(model: Network, period: float) -> Network:
+        model.layers["hidden"].neuron.value("period").fill_(period)
+        return model
+
+    def resonators() -> Network:
+        rf = {"type": "rf", "threshold": 0.2, "period": 8.0, "decay": 0.1}
+        return network(dense("hidden", 12, neuron=rf), dense("output", 5))
+
+    inputs = spikes(30, 2, 10, density=0.5)
+    model = changed(changed(resonators(), 10), 12)
+    model(inputs)
+    copies = {"deepcopy": copy.deepcopy, "pickle": lambda each: pickle.loads(pickle.dumps(each))}
+    expected = changed(resonators(), 30)(inputs)
+    assert torch.equal(changed(copies[copied](model), 30)(inputs), expected)
+
+
+def test_values_left_on_another_device_are_refused():
+    state = two_layers().state_dict()
+    model = two_layers().to("meta")
+    model.load_state_dict(state, assign=True)  # the document's thresholds stay where they are
+    with pytest.raises(ValueError, match="on device 'cpu', the network on 'cpu' and 'meta'"):
+        model(spikes(8, 2, 10))
+    with pytest.raises(ValueError, match="target is on device 'meta'"):
+        compiled = netdesc.compile(EXAMPLES / "oxford.json")
+        compiled.loss(torch.zeros(1900, 1, 200), torch.zeros(1900, 1, 200, device="meta"))
+
+
+def test_hooks_that_do_not_run_are_warned_of():
+    model, inputs = two_layers().eval(), spikes(8, 2, 10)
+    model.stream(inputs)
+    model.layers["hidden"].register_forward_hook(lambda *_: None)
+    with pytest.warns(UserWarning, match='"hidden"'):
+        model.stream(inputs)
+
+
+def test_a_layer_of_another_kind_is_refused():
+    model = two_layers()
+    model.layers["hidden"] = torch.nn.Linear(10, 12)
+    with pytest.raises(TypeError, match="Linear"):
+        model(spikes(8, 2, 10))
+
+
+def test_a_value_can_be_parametrized():
+    model, inputs = two_layers(), spikes(8, 2, 10, density=0.5)
+    expected = model(inputs)
+    model.layers["hidden"].neuron.value("voltage_decay").data.mul_(2)
+
+    class Half(torch.nn.Module):
+        def forward(self, value: torch.Tensor) -> torch.Tensor:
+            return value / 2
+
+    parametrize.register_parametrization(model.layers["hidden"].neuron, "voltage_decay", Half())
+    assert torch.equal(model(inputs), expected)
 
 
 def gradients(model: torch.nn.Module, input_TBN: torch.Tensor) -> list[torch.Tensor]:

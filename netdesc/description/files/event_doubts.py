@@ -31,11 +31,11 @@ def doubt_about(events: Columns, shape: Shape, duration_ms: float) -> tuple[str,
             "are the times in seconds? .npy times are milliseconds",
         )
     plane = math.prod(shape[1:])
-    if events.y is None and len(shape) == 3 and shape[0] == 2 and max(events.x) < plane:
-        if len(set(events.p)) > 1:
-            return (
-                f"has events of both polarities, which netdesc does not read: x alone is the index "
-                f"in the shape {list(shape)}",
-                f"add {plane} to x where p is 1, or save the columns x, y, p, t",
-            )
+    has_channels = events.y is None and len(shape) == 3 and shape[0] == 2
+    if has_channels and max(events.x) < plane and len(set(events.p)) > 1:
+        return (
+            f"has two polarities, which netdesc does not read without y: x is the index in "
+            f"{list(shape)}",
+            f"add {plane} to x where p is 1, or save the columns x, y, p, t",
+        )
     return None

@@ -120,6 +120,30 @@ def test_python_threads_and_forks(threading_layer):
     assert not hasattr(os, "fork") or "was forked" in refused[0]
 
 
+FORK_BEFORE_KERNELS = """
+import os
+import torch
+from support.thread_layer import all_results, layer_of
+torch.set_num_threads(2)
+torch.sin(torch.randn(1_000_000))  # starts threads of OpenMP
+child = os.fork()
+if child == 0:
+    all_results(layer_of(0.05))
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the process is forked")
+def test_kernels_run_in_a_process_that_was_forked_before_they_ran():
+    subprocess.run(
+        [sys.executable, "-c", FORK_BEFORE_KERNELS],
+        cwd=Path(__file__).parents[2],
+        timeout=300,
+        check=True,
+    )
+
+
 def test_threads_in_this_process():
     layers = [layer_of(0.05), layer_of(0.5)]
     expected = [all_results(layer) for layer in layers]

@@ -15,7 +15,7 @@ from numba.core import config
 from numba.np.ufunc import threading_layer
 
 from netdesc.kernels.cpu.runtime.openmp_contention import ContentionGuard, is_decided, team_sizes
-from netdesc.kernels.engine import EngineError, kernel_threads
+from netdesc.kernels.engine import IMPORTING_PROCESS, EngineError, kernel_threads
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -45,6 +45,8 @@ def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
     """
     if _config.DISABLE_JIT:
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
+    if os.getpid() != IMPORTING_PROCESS and _config.THREADING_LAYER == "default":
+        _config.THREADING_LAYER = "workqueue"  # OpenMP hangs in a fork if torch had used it before
     torch_threads = torch.get_num_threads()
     try:
         numba.get_num_threads()

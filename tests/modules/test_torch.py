@@ -108,9 +108,9 @@ def test_values_left_on_another_device_are_refused():
     model.load_state_dict(state, assign=True)  # the document's thresholds stay where they are
     with pytest.raises(ValueError, match="on device 'cpu', the network on 'cpu' and 'meta'"):
         model(spikes(8, 2, 10))
+    loss, output_TBN = netdesc.compile(EXAMPLES / "oxford.json").loss, torch.zeros(1900, 1, 200)
     with pytest.raises(ValueError, match="target is on device 'meta'"):
-        compiled = netdesc.compile(EXAMPLES / "oxford.json")
-        compiled.loss(torch.zeros(1900, 1, 200), torch.zeros(1900, 1, 200, device="meta"))
+        loss(output_TBN, output_TBN.to("meta"))
 
 
 def test_hooks_that_do_not_run_are_warned_of():

@@ -28,13 +28,12 @@ from netdesc.training.step import build_step
 class Divergence(Exception):
     """A loss, gradient or weight is NaN or infinite; the message names the epoch and the cause.
 
-    ``epoch`` counts from 0, and −1 stands for the initial weights. The message counts from 1.
+    The argument ``epoch`` counts from 0, −1 for the initial weights; the message counts from 1.
     """
 
     def __init__(self, epoch: int, cause: str) -> None:
         when = "training cannot begin" if epoch < 0 else f"training diverged in epoch {epoch + 1}"
         super().__init__(f"{when}: {cause}")
-        self.epoch = epoch
 
 
 def fit(

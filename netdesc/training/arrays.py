@@ -154,12 +154,11 @@ class ArrayEncoder:
         return code
 
     def _check_values(self, values: NDArray, code: Code, first: int) -> None:
-        valid = code.is_valid(values)
-        if valid.all():
+        accepted = code.accepts(values)
+        if accepted.all():
             return
-        sample = int(np.flatnonzero(~valid)[0])
-        cells = values[sample].reshape(-1, 1)
-        wrong = cells[~code.is_valid(cells)][0, 0]
+        sample, *cell = np.unravel_index(accepted.argmin(), accepted.shape)
+        wrong = values[(sample, *cell)]
         is_limited = "from" in code.values and np.isfinite(wrong)
         analog = '; "range" says which values there are' if is_limited else ""
         raise self.error(

@@ -1,6 +1,6 @@
 """Encodes arrays as inputs: compresses all samples once, then encodes them batch by batch.
 
-A code encodes the values [samples, …] of a file. ``is_valid`` returns for each sample whether the
+A code encodes the values [samples, …] of a file. ``accepts`` returns for each value whether the
 code can encode it. ``compress`` converts samples to a compact form, which stays in memory.
 ``inputs`` encodes compressed samples as float32 spikes or real numbers [steps, samples, cells]. A
 cell is one input neuron.
@@ -53,10 +53,9 @@ class Code:
         low, high = self.data.range
         return f"numbers from {low:g} to {high:g}"
 
-    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
+    def accepts(self, values: NDArray) -> NDArray[np.bool_]:
         low, high = self.data.range
-        inside = (values >= low) & (values <= high)  # False for NaN
-        return np.all(inside.reshape(len(values), -1), axis=1)
+        return (values >= low) & (values <= high)  # False for NaN
 
     def warning(self, lowest: float, largest: float) -> str:
         """Returns a warning if values up to ``largest`` hardly cause a spike, or are cut off.
@@ -97,8 +96,8 @@ class SpikeCode(Code):
     def values(self) -> str:
         return "0 and 1"
 
-    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
-        return np.all(((values == 0) | (values == 1)).reshape(len(values), -1), axis=1)
+    def accepts(self, values: NDArray) -> NDArray[np.bool_]:
+        return (values == 0) | (values == 1)
 
     def warning(self, lowest: float, largest: float) -> str:
         return "" if largest > 0 else "holds no spike"
@@ -181,10 +180,8 @@ class RealCode(Code):
     def values(self) -> str:
         return super().values if self.data.is_scaled else "numbers"
 
-    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
-        if self.data.is_scaled:
-            return super().is_valid(values)
-        return np.all(np.isfinite(values).reshape(len(values), -1), axis=1)
+    def accepts(self, values: NDArray) -> NDArray[np.bool_]:
+        return super().accepts(values) if self.data.is_scaled else np.isfinite(values)
 
     def warning(self, lowest: float, largest: float) -> str:
         if self.data.is_scaled or max(-lowest, largest) <= MAX_REAL_INPUT:

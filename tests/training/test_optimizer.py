@@ -153,12 +153,6 @@ def test_state_that_does_not_fit_the_parameters_is_refused(damage: Any) -> None:
         load_optimizer_tensors(optimizer, root, tensors | {name: damage(tensors[name])})
 
 
-def test_the_rate_reaches_every_group() -> None:
-    optimizer = build_optimizer(training(SPECS[0]), small_network())
-    set_learning_rate(optimizer, 0.25)
-    assert {group["lr"] for group in optimizer.param_groups} == {0.25}
-
-
 def test_groups_have_their_own_rates_in_proportion() -> None:
     """Each parameter is in the first group that has its kind and its layer; the rule about empty
     groups knows the kinds, too.

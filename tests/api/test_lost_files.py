@@ -131,12 +131,6 @@ def test_empty_files_count_as_missing(run: Path, name: str) -> None:
     assert (run / "metrics.jsonl").read_bytes() == metrics
 
 
-def test_an_empty_report_is_written_again(run: Path) -> None:
-    (run / "report.html").write_bytes(b"")
-    package.train(resume=run, progress="quiet")
-    assert (run / "report.html").stat().st_size
-
-
 def test_completing_a_done_run_needs_no_memory_for_training(
     netdesc: Netdesc, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.classify_task import classify_document, write_arrays
 from support.cli_process import Netdesc
 from support.exchange_samples import dense
 from support.exchange_samples import document as sample_document
@@ -22,7 +21,6 @@ from netdesc.graph import build_graph
 from netdesc.graph.memory import estimate_memory, format_bytes
 from netdesc.kernels import machine
 from netdesc.training.memory import MemoryShortageError, require_memory
-from netdesc.training.setup import prepare
 
 STEPS, SAMPLES, NEURONS = 1000, 24, 256
 
@@ -108,14 +106,3 @@ def test_gigantic_networks_are_refused_at_once(document: Path) -> None:
     gigantic = load(document, ["time.steps=1000000", "layers.layer.units=1000000"])
     with pytest.raises(MemoryShortageError):
         _require_memory(gigantic)
-
-
-def test_validation_takes_no_larger_batches_than_training(tmp_path: Path) -> None:
-    split = np.repeat([0, 1], [10, 50])
-    write_arrays(tmp_path / "data.npz", split=split)
-    (tmp_path / "task.json").write_text(json.dumps(classify_document()))
-    description = load(tmp_path / "task.json", {"training.batch_size": None})
-    setup = prepare(description, torch.device("cpu"), {}, warn=lambda text: None)
-    assert setup.validation is not None
-    assert [len(batch.target) for batch in setup.train.in_order()] == [10]
-    assert [len(batch.target) for batch in setup.validation.in_order()] == [10] * 5

@@ -134,6 +134,7 @@ def test_a_folder_whose_run_was_killed_before_its_lock_counts_as_empty(tmp_path:
         run_directory.require_run(tmp_path)
     with run_directory.create(tmp_path, "document", "record", "lock"):
         assert (tmp_path / "network.lock.json").read_text() == "lock"
+        assert not list(tmp_path.glob(".network*"))
 
 
 def test_reopening_deletes_temporary_files(tmp_path: Path) -> None:
@@ -145,13 +146,6 @@ def test_reopening_deletes_temporary_files(tmp_path: Path) -> None:
         path.write_bytes(b"half")
     with run_directory.reopen(tmp_path):
         assert (torn.exists(), mine.exists()) == (False, True)
-
-
-def test_a_new_run_deletes_temporary_files(tmp_path: Path) -> None:
-    torn = tmp_path / ".network.json.0123456789ab.json"
-    torn.write_bytes(b"half")
-    with run_directory.create(tmp_path, "document", "record", "lock"):
-        assert not torn.exists()
 
 
 def test_a_folder_without_a_run_is_not_resumed(tmp_path: Path) -> None:

@@ -111,28 +111,3 @@ def test_the_tutorial(folder: Path) -> None:
     write_events("output.bs1", output_event)
     again, dropped = to_dense(read_events("output.bs1"), (NEURONS,), STEPS, 1.0)
     assert (dropped, np.array_equal(again, output_TBN[:, 0].numpy())) == (0, True)
-
-
-def test_a_loop_of_the_users_own(folder: Path) -> None:
-    """The tutorial's loop itself: forward, loss, backward, step, best weights."""
-    document = ROOT / "examples" / "oxford_slayer.json"
-    compiled = netdesc.compile(netdesc.load(document))
-    steps = compiled.graph.steps
-    tensors = [
-        read_events(f"data/oxford/{name}.bs1").to_tensor((NEURONS,), steps).unsqueeze(1)
-        for name in ("input", "target")
-    ]
-    optimizer = torch.optim.Adam(compiled.model.parameters(), lr=0.001, weight_decay=1e-5)
-    losses: list[float] = []
-    for _ in range(3):
-        output_TBN = compiled.model(tensors[0])
-        loss = compiled.loss(output_TBN, tensors[1])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        compiled.model.project()
-        losses.append(loss.item())
-        if losses[-1] == min(losses):
-            torch.save(compiled.model.state_dict(), "best.pt")
-    assert losses[-1] < losses[0]
-    compiled.model.load_state_dict(torch.load("best.pt", weights_only=True))

@@ -330,7 +330,7 @@ def test_arrays_that_do_not_fit(labelled: Path, array: Any, problem: str) -> Non
         inference.run(labelled, array)
     file = labelled.with_name("two.npz")
     np.savez(file, a=array[:0], b=array[:0])
-    with pytest.raises(EventFileError, match=r'a, b; .* "input"'):
+    with pytest.raises(EventFileError, match=r'a, b; .* "input"; netdesc evaluate'):
         inference.run(labelled, file)
 
 

@@ -346,13 +346,6 @@ def test_a_class_without_samples_is_told_once(tmp_path: Path, netdesc: Netdesc) 
     assert ended.err.count("class 2") + ended.err.count("label 2") == 1
 
 
-def test_samples_are_not_run_but_evaluated(trained: Path, tmp_path: Path, netdesc: Netdesc) -> None:
-    write_arrays(tmp_path / "data.npz")
-    ended = netdesc("run", trained, tmp_path / "data.npz")
-    assert ended.code == 1
-    assert "netdesc evaluate" in ended.err
-
-
 def test_a_run_may_have_the_name_of_a_file(netdesc: Netdesc, trained: Path) -> None:
     for name in ("run.net", "run.json"):
         trained = trained.rename(name)

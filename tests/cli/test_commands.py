@@ -327,14 +327,10 @@ def test_an_imported_document_has_nothing_to_train_on_yet(
     assert netdesc("train", "network.json", "--set", f"data={data}", "--quiet").code == 0
 
 
-def test_export_names_the_format_that_it_has(netdesc: Netdesc, trained: Path) -> None:
-    outcome = netdesc("export", trained, "-o", "tiny.nir")
-    assert outcome.code == 2
-    assert ".net" in outcome.err
+def test_export_of_a_net_file_leads_to_import(netdesc: Netdesc, trained: Path) -> None:
     outcome = netdesc("export", trained / "network.net", "-o", "tiny.net")
     assert outcome.code == 1
     assert "netdesc import" in outcome.err
-    assert not Path("tiny.nir").exists()
 
 
 def test_a_class_without_samples_is_told_once(tmp_path: Path, netdesc: Netdesc) -> None:

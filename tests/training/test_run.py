@@ -87,21 +87,6 @@ def test_the_seed_decides_and_the_callers_settings_are_restored(tmp_path: Path) 
     assert torch.get_num_threads() == threads
 
 
-def test_batches_without_learning_add_up_to_the_whole(tmp_path: Path) -> None:
-    losses = []
-    for size in (None, 2):
-        run = train_task(
-            tmp_path,
-            pairs=5,
-            batch_size=size,
-            epochs=1,
-            optimizer={"type": "sgd", "learning_rate": 1e-12},
-            options={"run_dir": tmp_path / str(size)},
-        )
-        losses.append(read_metrics(run.path)[0]["loss"])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-
-
 def test_early_stopping_ends_the_run(tmp_path: Path) -> None:
     run = train_task(
         tmp_path,

@@ -79,7 +79,7 @@ def test_what_a_run_lacks_is_missing(netdesc: Netdesc, document: Path, tmp_path:
 
 
 def test_weights_that_may_not_be_read_are_not_missing(
-    netdesc: Netdesc, document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    netdesc: Netdesc, document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert netdesc("train", document, "--run-dir", "run", "--quiet").code == 0
     open_file = Path.open

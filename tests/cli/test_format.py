@@ -297,7 +297,7 @@ def test_a_pipe_is_not_replaced(netdesc: Netdesc, folder: Path) -> None:
     assert f"error: /dev/fd/{end}: is no regular file" in ended.err
 
 
-def test_a_long_document_is_compared_in_reasonable_time(folder: Path) -> None:
+def test_a_long_document_is_compared_in_reasonable_time() -> None:
     lines = ["[", *(f"{number % 7},{number % 5}," for number in range(30_000)), "0]"]
     found = rewrite.Rewrite("a", "\n".join(lines), laid_out("\n".join(lines)))
     before = os.times().user

@@ -202,7 +202,7 @@ def test_no_command_lets_a_name_control_the_terminal(netdesc: Netdesc, folder: P
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs names that are no text")
-def test_a_name_that_is_no_text_is_imported(netdesc: Netdesc, folder: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_imported(netdesc: Netdesc, folder: Path) -> None:
     name = os.fsdecode(b"caf\xe9\x1b")
     assert netdesc("export", folder / "task/tiny.json", "-o", f"{name}.net").code == 0
     ended = netdesc("import", f"{name}.net", "-o", "imported")

@@ -341,9 +341,7 @@ def test_a_misclassified_sample_is_shown_if_there_is_any(
 
 
 @pytest.mark.parametrize("labelled", [False, True])
-def test_activity_does_not_depend_on_the_batch_size(
-    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_activity_does_not_depend_on_the_batch_size(labelled: bool, tmp_path: Path) -> None:
     path = write_classify_task(tmp_path) if labelled else write_task(tmp_path, pairs=5)
     complete = record_samples(path)
     one_by_one = record_samples(path, "training.batch_size=1")

@@ -102,7 +102,7 @@ def test_a_silent_network_predicts_nothing(start: Start) -> None:
     assert "done after 1 epoch:" in run.message
 
 
-def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
+def test_a_label_a_step(tmp_path: Path) -> None:
     """The second half of a sample has another class."""
     values, labels = samples(60)
     spikes = np.stack([values, np.roll(values, 3, axis=1)], axis=1).repeat(20, axis=1) > 1
@@ -228,7 +228,7 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
 # Bad data leaves nothing behind
 
 
-def test_bad_arrays_are_refused_before_a_run_begins(start: Start, tmp_path: Path) -> None:
+def test_bad_arrays_are_refused_before_a_run_begins(tmp_path: Path) -> None:
     """The checks of the document read only small arrays; training reads all."""
     path = write_classify_task(tmp_path / "task")
     description = netdesc.load(path)

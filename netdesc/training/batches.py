@@ -114,7 +114,8 @@ class Batches:
             return False
         input_TBN, target = self.samples[:1].dense(self._fixed_rng)
         needed = (input_TBN.nbytes + target.nbytes) * len(self.samples)
-        return needed <= MAX_RESIDENT_SHARE * _free_bytes(self.device)
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return needed <= MAX_RESIDENT_SHARE * free
 
     @cached_property
     def _resident(self) -> Batch:
@@ -155,7 +156,3 @@ class Batches:
 def _sample_axis(tensor: torch.Tensor) -> int:
     """Returns the axis of the samples: 1 if there is a time axis before, 0 for labels [samples]."""
     return min(1, tensor.dim() - 1)
-
-
-def _free_bytes(device: torch.device) -> int:
-    return torch.cuda.mem_get_info(device)[0]

@@ -11,7 +11,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.training import batches
 from netdesc.training.batches import Batches
 from netdesc.training.errors import DataError
 from netdesc.training.samples import SampleSpec, split
@@ -151,7 +150,7 @@ def test_samples_stay_on_a_gpu_if_they_fit(
     device: str, is_random: bool, free: int, resident: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sample of 5 · 2 · 3 inputs and a label of 8 bytes takes 128 bytes."""
-    monkeypatch.setattr(batches, "_free_bytes", lambda _: free)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 1 << 40))
     monkeypatch.setattr(Rows, "is_random", is_random)
     samples = Rows(np.arange(10), TARGETS["labels"])
     assert Batches(samples, 4, torch.device(device), seed=0)._is_resident is resident

@@ -130,12 +130,8 @@ def time_epochs(
     report(f"training {file} for {epochs} epochs …")
     facts, whole, parts = machine(), _Stopwatch(), _Stopwatch()
     run = _train(description, device, parts, PARTS)
-
-    def train_whole() -> None:
-        _train(description, device, whole, ())
-
     before = cpu_times()
-    peak = peak_bytes_on(torch.device(device))(train_whole)
+    peak = peak_bytes_on(torch.device(device))(lambda: _train(description, device, whole, ()))
     _, stolen = shares_since(before)
     assert run.best is not None
     assert run.final is not None

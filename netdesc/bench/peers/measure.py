@@ -35,7 +35,7 @@ class TimedLayer:
     threads: int | None
     wait: Callable[[], object] = lambda: None
     release: Callable[[], object] = lambda: None
-    peak_bytes: Callable[[Callable[[], None]], int | None] = host_peak_bytes
+    peak_bytes: Callable[[Callable[[], object]], int | None] = host_peak_bytes
     path: Callable[[], str | None] = lambda: None
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 _PROCESS = Path("/proc/self")
 
 
-def host_peak_bytes(work: Callable[[], None]) -> int | None:
+def host_peak_bytes(work: Callable[[], object]) -> int | None:
     """Runs ``work`` and returns the peak memory that it took in bytes; None if unknown."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):

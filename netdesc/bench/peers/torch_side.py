@@ -94,12 +94,12 @@ def conditions_of(device: torch.device) -> dict[str, Any]:
     }
 
 
-def peak_bytes_on(device: torch.device) -> Callable[[Callable[[], None]], int | None]:
+def peak_bytes_on(device: torch.device) -> Callable[[Callable[[], object]], int | None]:
     """Returns the function that measures the peak memory of work on ``device``."""
     return cuda_peak_bytes if device.type == "cuda" else host_peak_bytes
 
 
-def cuda_peak_bytes(work: Callable[[], None]) -> int:
+def cuda_peak_bytes(work: Callable[[], object]) -> int:
     """Runs ``work`` and returns the peak GPU memory that it took in bytes."""
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()

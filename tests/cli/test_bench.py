@@ -34,10 +34,3 @@ def test_a_command_takes_the_device_unless_it_has_its_own(
     assert netdesc("bench", "--device", "cuda", "layer", "--device", "cpu").code == 0
     assert netdesc("bench", "sweep").code == 0
     assert called == [("layer", "cuda"), ("layer", "cpu"), ("sweep", "cpu")]
-
-
-def test_without_anything_there_is_help(netdesc: Netdesc, called: list[tuple[str, str]]) -> None:
-    outcome = netdesc("bench")
-    assert "Measure how fast netdesc trains" in outcome.out + outcome.err
-    assert outcome.code == 2
-    assert not called

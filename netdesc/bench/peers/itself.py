@@ -10,7 +10,7 @@ import torch
 
 from netdesc import __version__
 from netdesc.bench.peers import torch_side
-from netdesc.bench.peers.measure import TimedLayer, measure
+from netdesc.bench.peers.measure import TimedLayer
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import build_graph
@@ -44,13 +44,8 @@ def layer(work: Work) -> TimedLayer:
     return capture(timed, CudaGraphs(device)) if device.type == "cuda" else timed
 
 
-def neurons(work: Work) -> dict[str, Any]:
-    """Measures the neurons without synapses; returns an object for JSON."""
-    return measure(_neurons, work)
-
-
-def _neurons(work: Work) -> TimedLayer:
-    """Builds the neurons of the layer. A step is the pass that the settings name."""
+def neurons(work: Work) -> TimedLayer:
+    """Builds the neurons without synapses. A step is the pass that the settings name."""
     (block,) = (block for _, block in _network(work).blocks())
     weight_OI = torch_side.tensor(work.numbers["weight"], work)
     z_TBN = torch_side.tensor(work.dense("input"), work) @ weight_OI.T

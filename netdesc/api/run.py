@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.api.encode import encode
 from netdesc.api.recording import (
     Input,
     Recording,
@@ -23,7 +24,6 @@ from netdesc.api.recording import (
 )
 from netdesc.api.run_result import Result, layer_spikes, nonzero_outputs
 from netdesc.description.detect import is_net_file
-from netdesc.description.models import Arrays, Idx
 from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import Event, EventFileError
 from netdesc.events.binning import require_choice
@@ -54,12 +54,13 @@ def run(
     names the file ``input`` as an input, the document sets how the events are binned, and the
     output is compared with the document's target or label; if the target cannot be read, a warning
     says so. Events outside the network's neurons or steps are left out with the warning
-    ``DroppedEvents``. Both are in ``warnings`` of the result. An array is [steps, neurons] or
-    [steps, *input shape], of any number of steps, or [*input shape], such as an image that is held
-    for all steps. ``timing``, ``reset_interval`` and ``reset_offset`` are those of ``run_integer``.
-    EventFileError (a ValueError) if the recording does not fit, ValueError if ``arithmetic`` is
-    unknown or has no such timing or resets, TypeError if ``input`` has another type, the errors of
-    ``compile`` if the network cannot be built.
+    ``DroppedEvents``. Both are in ``warnings`` of the result. An array is encoded as the samples of
+    the network's data if it has their shape; a random encoding draws with seed 0. Other arrays are
+    the input itself: [steps, neurons] or [steps, *input shape], of any number of steps, or [*input
+    shape], which is held for all steps. ``timing``, ``reset_interval`` and ``reset_offset`` are
+    those of ``run_integer``. EventFileError (a ValueError) if the recording does not fit,
+    ValueError if ``arithmetic`` is unknown or has no such timing or resets, TypeError if ``input``
+    has another type, the errors of ``compile`` if the network cannot be built.
 
     >>> result = netdesc.run("examples/oxford.json", "data/oxford/input.bs1")
     >>> result.spikes_TN.shape, result.comparison.target_spikes
@@ -79,7 +80,8 @@ def run(
         return _run_integer(device, recording, None, problems)
     opened = open_for(imported or network, recording)
     model = opened.compiled.model
-    problems = [*opened.warnings, *_warn_of_encoding(opened, recording)]
+    recording, problems = encode(opened, recording)
+    problems = [*opened.warnings, *problems]
     pair = find_pair(opened.description, recording.path)
     file = pair.input if pair else None
     if is_integer:
@@ -91,21 +93,6 @@ def run(
     result = run_float(opened.compiled, input_TN)
     result = replace(result, warnings=[*problems, *left_out, *result.warnings])
     return _judge(result, opened, pair)
-
-
-def _warn_of_encoding(opened: OpenedNetwork, recording: Recording) -> list[str]:
-    """Warns that one image is not encoded as the document's data are."""
-    data = None if opened.description is None else opened.description.document.data
-    is_image = getattr(recording.data, "shape", None) == opened.compiled.graph.input_shape
-    if not (is_image and isinstance(data, Arrays | Idx)):
-        return []
-    kind, is_unchanged = data.encoding.type, (data.range, data.to) == ((0, 1), (0, 1))
-    if kind == "spikes" or (kind == "constant" and is_unchanged):
-        return []
-    return [
-        f'{recording.name}: the values of the image are the input of every step; "range", "to" '
-        f'and the encoding "{kind}" of data are not applied'
-    ]
 
 
 def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:

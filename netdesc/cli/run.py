@@ -62,10 +62,11 @@ def run(
 ) -> None:
     """Run a network on the file INPUT and count the spikes of each layer.
 
-    INPUT holds events, or an array in .npy or .npz: [steps, neurons], [steps, *shape], or one image
-    of the input's shape, which is held for all steps. An .npy of 3 to 5 columns holds events. If
-    any value of an array is no multiple of 1/4096, all values are rounded to multiples of 1/64, as
-    those of data are.
+    INPUT holds events, or an array in .npy or .npz. An array of the shape of a sample of the
+    network's data is encoded as those are, such as an image by its rates. Other arrays are the
+    input itself: [steps, neurons], [steps, *shape], or one value for each neuron, held for all
+    steps. An .npy of 3 to 5 columns holds events. If any value of an array is no multiple of
+    1/4096, all values are rounded to multiples of 1/64, as those of data are.
 
     The network is a run with its best weights, a document, or a .net file. If the document has a
     target or a label for INPUT, the output is compared with it. A .net file sets the number and the

@@ -95,12 +95,22 @@ def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
     return found | others
 
 
+def import_as(section: NeuronSection, neuron: NetNeuron) -> ImportedNeuron:
+    """Converts neurons to those of a document: lif are CUBA neurons without current in a file."""
+    imported = import_neuron(neuron)
+    is_lif = section.type_name() == "lif" and imported.section["type"] == "cuba"
+    if not (is_lif and (imported.values["current_decay"] == 1).all()):
+        return imported
+    values = {name: each for name, each in imported.values.items() if name != "current_decay"}
+    return ImportedNeuron(imported.section | {"type": "lif"}, values)
+
+
 def neuron_differences(neuron: NetNeuron, section: NeuronSection) -> Iterator[str]:
     """Yields what neurons of a file and of a document differ in, and which the network has.
 
     Values that are drawn or learnt are not compared: those of the file are initial ones.
     """
-    imported, kinds, own = import_neuron(neuron), section.value_kinds(), section.values()
+    imported, kinds, own = import_as(section, neuron), section.value_kinds(), section.values()
     values, fields = imported.values, {"graded": False, "fine_units": False} | imported.section
     if fields["type"] != section.type_name():
         yield f'type "{section.type_name()}" as in the document (file: "{fields["type"]}")'

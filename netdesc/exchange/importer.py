@@ -32,7 +32,7 @@ from netdesc.exchange.import_layers import (
     split_delays,
     stored_values,
 )
-from netdesc.exchange.import_neurons import import_neuron, name_neurons, neuron_differences
+from netdesc.exchange.import_neurons import import_as, name_neurons, neuron_differences
 from netdesc.exchange.net_notes import LayerNotes
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import NetFile, NetLayer, Simulation
@@ -332,7 +332,7 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
     neuron.
     """
     neuron = layer.neuron
-    weights, values = float_weights(record), import_neuron(record.neuron).values
+    weights, values = float_weights(record), import_as(neuron, record.neuron).values
     state = dict(weights)
     if layer.section.weight_norm:
         for name, weight in weights.items():

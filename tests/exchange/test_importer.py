@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.exchange_samples import FILES, WITHOUT_NEURON, write_file, write_layers
+from support.exchange_samples import FILES, WITHOUT_NEURON, document, write_file, write_layers
 
 import netdesc
 from netdesc.api.compile import open_network
 from netdesc.description import load
-from netdesc.exchange import NetFileError, import_net, read_weights
+from netdesc.exchange import NetFileError, export_net, import_net, read_weights
 from netdesc.kernels.engine import use_engine
 
 OLD_NEURON = {
@@ -128,6 +128,19 @@ def test_as_many_delays_as_inputs_delay_what_arrives(tmp_path: Path) -> None:
     read = read_weights(path, compiled.graph)
     for name, values in imported.weights.items():
         np.testing.assert_array_equal(read[name], values)
+
+
+def test_weights_of_a_file_fit_the_lif_neurons_that_it_was_written_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.net"
+    lif = {"type": "lif", "threshold": 1, "voltage_decay": 0.25}
+    layer = {"name": "a", "type": "dense", "units": 3, "neuron": lif}
+    content = document([4], [layer], data=None)
+    export_net(netdesc.compile(content).model, path)
+    opened = open_network(content | {"weights": {"path": str(path)}})
+    assert opened.warnings == []
+    input_TBN = (torch.rand(20, 2, 4) < 0.5).float()
+    exported = netdesc.compile(path).model.eval()(input_TBN)
+    assert torch.equal(opened.compiled.model(input_TBN), exported)
 
 
 def test_a_document_with_other_neurons_than_its_weights_is_warned_of_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, cast
 import torch
 
 from netdesc.api.trained_run import Run
-from netdesc.description import Description, Document, load
+from netdesc.description import Description, Document, load, render_text
 from netdesc.description.detect import is_net_file
 from netdesc.description.python_values import Overrides
 from netdesc.exchange import ImportedNetwork, import_net, read_weights
@@ -63,15 +64,20 @@ def compile(network: Source, overrides: Overrides = ()) -> Compiled:
     DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, TrainingError
     if weights are missing or do not fit, TypeError if ``network`` has another type. The data files
     of a document are checked, too, but not those of a run. ``overrides`` change values of a
-    document, the path or a dict, as in ``load``.
+    document, the path or a dict, as in ``load``. Warnings about a document that is read here are
+    given as one Python warning; a description has its own in ``warnings``.
 
     >>> compiled = netdesc.compile("examples/oxford.json")
     >>> compiled.model(torch.zeros(1900, 1, 200)).shape
     torch.Size([1900, 1, 200])
     """
+    is_read = not isinstance(network, Description)
     if overrides:
         network = load(cast("str | Path | Mapping[str, Any]", network), overrides)
-    return open_network(network).compiled
+    compiled, description, folder, *_ = open_network(network)
+    if is_read and description is not None and folder is None and description.warnings:
+        warnings.warn(render_text(description.warnings), stacklevel=2)
+    return compiled
 
 
 class OpenedNetwork(NamedTuple):
@@ -117,8 +123,8 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
         if is_net_file(Path(network)):
             network = import_net(network)
     if isinstance(network, ImportedNetwork):
-        warnings = [*network.warnings, *([STEP_MS_WARNING] * network.step_ms_is_assumed)]
-        return OpenedNetwork(_build_imported(network), is_imported=True, file_warnings=warnings)
+        problems = [*network.warnings, *([STEP_MS_WARNING] * network.step_ms_is_assumed)]
+        return OpenedNetwork(_build_imported(network), is_imported=True, file_warnings=problems)
     if isinstance(network, str | Path | Mapping):
         network = load(network, with_files=with_files)
     if not isinstance(network, Description):
@@ -129,9 +135,9 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
             f"import_net, not {type(network).__name__}{way}"
         )
     compiled = _build(network.document)
-    readers, warnings = weight_readers(compiled.graph), list[str]()
-    load_initial_weights(network, compiled.model, readers, warnings.append)
-    return OpenedNetwork(compiled, network, file_warnings=warnings)
+    readers, problems = weight_readers(compiled.graph), list[str]()
+    load_initial_weights(network, compiled.model, readers, problems.append)
+    return OpenedNetwork(compiled, network, file_warnings=problems)
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:

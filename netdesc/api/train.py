@@ -15,7 +15,7 @@ import torch
 from netdesc.api.compile import weight_readers
 from netdesc.api.trained_run import Run
 from netdesc.api.verify import verify_shortly
-from netdesc.description import Description, load
+from netdesc.description import Description, load, render_text
 from netdesc.description.models import Training
 from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import ImportedNetwork, NetFileError, export_net, find_obstacle
@@ -98,9 +98,9 @@ def train(
     epoch.
 
     ``engine`` names an engine (``auto`` chooses by device). Unless ``ignore_memory``, a run that
-    needs more memory than the device has free does not begin. Layers that did not spike or learn in
-    the last epoch, and reasons why there is no ``.net`` file or report, are given as Python
-    warnings. A run that diverged or was interrupted has a report but no ``network.net``.
+    needs more memory than the device has free does not begin. What is doubtful about a document
+    that is read here, layers that did not spike or learn in the last epoch, and reasons why there
+    is no ``.net`` file or report, are given as Python warnings. A run that diverged or was interrupted has a report but no ``network.net``.
     DescriptionError or TrainingError if the run cannot begin, TypeError if ``network`` has another
     type.
 
@@ -149,6 +149,8 @@ def train_network(
         raise TypeError(f"an imported network is no document; {way}")
     if network is not None and not isinstance(network, Description):
         network = load(network, with_files=memory is None)
+        if network.warnings:
+            warn(render_text(network.warnings))
     trained = network
     if resume is not None:
         require_run(resume)

@@ -94,8 +94,8 @@ def load(
     ``document`` is a path, or the document as a dict, whose file paths are relative to the working
     directory (``loads`` reads JSON text). ``overrides`` are values by their paths in the document;
     file paths in them are relative to the working directory. ``with_files=False`` skips the checks
-    of data and weights files. Raises DescriptionError with all diagnostics if one of them is an
-    error.
+    of data and weights files. Warnings are in ``warnings`` of the result. Raises DescriptionError
+    with all diagnostics if one of them is an error.
 
     >>> description = netdesc.load("examples/oxford.json", {"training.epochs": 20})
     >>> description.document.training.epochs

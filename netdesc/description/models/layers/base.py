@@ -89,9 +89,9 @@ class LayerSection(Section):
     def output_shape(self, shape: Shape) -> Shape:
         """Returns the shape of the output for an input of ``shape``, both without time and batch.
 
-        Raises ShapeError if the layer cannot take such an input.
+        Raises ShapeError if the layer cannot take such an input. By default, the shape stays.
         """
-        raise NotImplementedError
+        return shape
 
 
 class SynapticSection(LayerSection):

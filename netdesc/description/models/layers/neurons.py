@@ -35,9 +35,6 @@ class Neurons(SynapticSection):
     def given_weights(self) -> tuple[float, ...]:
         return self.weight, self.bias
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return shape
-
     def weight_shape(self, shape: Shape) -> Shape:
         return (2,)
 

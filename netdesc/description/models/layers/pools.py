@@ -94,9 +94,6 @@ class TimeDecimation(LayerSection):
     type: Literal["time_decimation"]
     factor: int = field("Number of steps in a group.", unit="steps", ge=1, le=1_000_000, example=4)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return shape
-
     @property
     def decimation(self) -> int:
         return self.factor

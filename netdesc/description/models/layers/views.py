@@ -77,9 +77,6 @@ class Concat(LayerSection):
                 )
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return shape
-
 
 class Delay(LayerSection):
     """Hands on its input some steps later."""
@@ -90,6 +87,3 @@ class Delay(LayerSection):
     @property
     def own_delay(self) -> int:
         return self.steps
-
-    def output_shape(self, shape: Shape) -> Shape:
-        return shape

@@ -120,7 +120,7 @@ def _list_values(parts: Parts, name: str, data: Any) -> list[str]:
     hints, _ = _describe_members(parts, data).get(name, ([], ""))
     kinds = [each for hint in hints for each in structure.alternatives(hint)]
     values = [value for kind in kinds for value in structure.literals(kind)]
-    values += [True, False] if bool in kinds else []
-    values += [None] if type(None) in kinds else []
-    values += members(lookup(data, ("neurons",))) if name == "neuron" else []
-    return [value if isinstance(value, str) else json.dumps(value) for value in values]
+    values += ["true", "false"] if bool in kinds else []
+    values += ["null"] if type(None) in kinds else []
+    neurons = members(lookup(data, ("neurons",))) if name == "neuron" else ()
+    return [*values, *map(str, neurons)]

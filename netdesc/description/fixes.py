@@ -116,13 +116,8 @@ def _fix_type(parts: Parts, value: Any, data: Any) -> PathFix | None:
 def _fix_choice(parts: Parts, value: Any, data: Any) -> PathFix | None:
     if not isinstance(value, str):
         return None
-    values = structure.literals_at(parts, data)
-    best = certain_name(value, [each for each in values if isinstance(each, str)])
-    if best is not None:
-        return replace_value(parts, best)
-    number = _parse_number(value)
-    is_one = number is not None and any(type(each) is int and each == number for each in values)
-    return PathFix("replace", parts, value) if is_one else None
+    best = certain_name(value, structure.literals_at(parts, data))
+    return replace_value(parts, best) if best is not None else None
 
 
 def _fix_integer(parts: Parts, value: Any, data: Any) -> PathFix | None:

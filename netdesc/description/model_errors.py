@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast, get_origin
+from typing import Any, Literal, cast, get_origin
 
 from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic
@@ -26,6 +26,7 @@ _FORMS: dict[Any, str] = {
     int: "an integer",
     float: "a number",
     str: "a string",
+    Literal: "a string",
     bool: "true or false",
     type(None): "null",
     tuple: "a list",
@@ -137,7 +138,7 @@ def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     if isinstance(key, int):
         return source_map.diagnostic("ND108", parent, f"{subject} needs at least {key + 1} values")
     values = structure.literals_at(error.parts, data)
-    notes = (_choices(values),) if len(values) > 1 else ()
+    notes = (allowed_note(sorted(values)),) if len(values) > 1 else ()
     hint, about = hint_for_missing_field(key, structure.fields_at(parent, data)[key])
     return source_map.diagnostic(
         "ND102",
@@ -193,17 +194,17 @@ def _has_the_fields_of(value: dict[str, Any], model: structure.Model) -> bool:
 
 
 def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:
-    values, actual = structure.literals_at(error.parts, source_map.data), error.value
-    texts, notes = [each for each in values if isinstance(each, str)], (_choices(values),)
-    if not any(type(actual) is type(value) for value in values):
+    names, actual = structure.literals_at(error.parts, source_map.data), error.value
+    notes = (allowed_note(sorted(names)),)
+    if not isinstance(actual, str):
         return _must_be(error.parts, _forms(error, source_map), actual, source_map, notes)
-    code, message, hint = "ND107", f"{dotted(error.parts)} cannot be {_show(actual)}", ""
-    if isinstance(actual, str) and error.parts[-1:] == ("type",):
-        code, hint = "ND104", hint_for_type(actual, texts)
+    if error.parts[-1:] == ("type",):
+        code, hint = "ND104", hint_for_type(actual, names)
         message = f'unknown type "{cut(actual)}" of {source_map.subject(error.parts[:-1])}'
-    elif isinstance(actual, str):
+    else:
+        code, message = "ND107", f"{dotted(error.parts)} cannot be {_show(actual)}"
         meant = VALUES.get(normalise_name(actual))
-        hint = f'did you mean "{meant}"?' if meant in texts else did_you_mean(actual, texts)
+        hint = f'did you mean "{meant}"?' if meant in names else did_you_mean(actual, names)
     return source_map.diagnostic(code, error.parts, message, hint=hint, notes=notes)
 
 
@@ -254,8 +255,7 @@ def _forms(error: LocatedError, source_map: SourceMap) -> str:
     words: list[str] = []
     for annotation in structure.annotations_at(error.parts, source_map.data):
         for each in structure.alternatives(annotation):
-            kinds = [each, *map(type, structure.literals(each)), get_origin(each)]
-            words += [_FORMS[kind] for kind in kinds if kind in _FORMS]
+            words += [_FORMS[kind] for kind in (each, get_origin(each)) if kind in _FORMS]
             words += ["an object"] if structure.models(each) else []
     return " or ".join(dict.fromkeys(words)) or "another kind of value"
 
@@ -296,11 +296,6 @@ def _describe(value: Any) -> str:
 
 def _show(value: Any) -> str:
     return cut(json.dumps(value, ensure_ascii=False))
-
-
-def _choices(values: Iterable[Any]) -> str:
-    names = (value if isinstance(value, str) else json.dumps(value) for value in values)
-    return allowed_note(sorted(names))
 
 
 _DIAGNOSE = {

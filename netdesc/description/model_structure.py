@@ -189,7 +189,7 @@ def models_at(parts: Parts, data: Any) -> list[Model]:
     return [model for each in annotations_at(parts, data) for model in models(each)]
 
 
-def literals_at(parts: Parts, data: Any) -> list[Any]:
+def literals_at(parts: Parts, data: Any) -> list[str]:
     """Returns the values of the ``Literal`` types at a path of a document."""
     return [value for each in annotations_at(parts, data) for value in literals(each)]
 
@@ -220,8 +220,8 @@ def find_fields(names: Sequence[str], data: Any) -> Iterator[Parts]:
             places += [(*place, key) for key in itertools.islice(inner, _MAX_SEARCHED_NEURONS)]
 
 
-def literals(annotation: Any) -> list[Any]:
-    """Returns the values of the ``Literal`` types of an annotation."""
+def literals(annotation: Any) -> list[str]:
+    """Returns the values of the ``Literal`` types of an annotation, which are texts."""
     return [
         value
         for each in alternatives(annotation)

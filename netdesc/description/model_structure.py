@@ -154,10 +154,9 @@ def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any
         if isinstance(part, str) and origin is dict:
             found.append(arguments[1])
         elif isinstance(part, int) and origin is tuple:
-            fixed = len(arguments) < 2 or arguments[1] is not Ellipsis
-            position = part if fixed else 0
-            if position < len(arguments):
-                found.append(arguments[position])
+            # All items have the same type, also in a list of fixed length.
+            is_item = arguments[-1] is Ellipsis or part < len(arguments)
+            found += arguments[:1] if is_item else ()
     model = choose_model(models(annotation), value) if isinstance(part, str) else None
     if model is not None and isinstance(part, str) and part in fields(model):
         found.append(fields(model)[part].annotation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from netdesc.description.json.scalars import CONSTANTS, NOT_FINITE
@@ -103,17 +104,15 @@ def read_tokens(text: str, at: int = 0) -> Iterator[Token]:
         at = token.end
 
 
+@dataclass(slots=True)
 class GrammarState:
     """State of the JSON grammar: the kind of the last token, and the open brackets."""
 
-    __slots__ = ("last", "open")
-
-    def __init__(self, last: str = "", open_brackets: Sequence[str] = ()) -> None:
-        self.last = last
-        self.open = list(open_brackets)
+    last: str = ""
+    open: list[str] = field(default_factory=list[str])
 
     def copy(self) -> GrammarState:
-        return GrammarState(self.last, self.open)
+        return GrammarState(self.last, self.open.copy())
 
     def expects(self, kind: str) -> bool:
         """Returns True if the next token may be of this kind."""

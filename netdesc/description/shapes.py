@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -59,6 +60,12 @@ class Wiring:
     step_ms: list[float] = field(default_factory=list[float])
     """The length of a step of each layer's output."""
     problems: list[InputProblem] = field(default_factory=list[InputProblem])
+
+    @property
+    def classes(self) -> int | None:
+        """The number of output neurons; ``None`` if the shape of the last layer is unknown."""
+        shape = self.outputs[-1]
+        return None if shape is None else math.prod(shape)
 
 
 def wire(document: Document) -> Wiring:

@@ -65,7 +65,7 @@ class ArrayChecks:
         self.data, self.source = data, source
         self.files = files or {}
         self.output_shape, self.output_steps = context.wiring.outputs[-1], context.wiring.steps[-1]
-        self.classes = None if self.output_shape is None else math.prod(self.output_shape)
+        self.classes = context.wiring.classes
         self.diagnostics: list[Diagnostic] = []
         self.training_set = TrainingSet()
 

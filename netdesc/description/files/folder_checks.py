@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,8 +40,7 @@ def _check_classes(
 ) -> Diagnostics:
     """Checks the names of the classes ``found`` by those to train on, ``known``."""
     diagnostic, parts = context.source_map.diagnostic, reference.parts
-    outputs = context.wiring.outputs[-1]
-    units = None if outputs is None else math.prod(outputs)
+    units = context.wiring.classes
     if not found:
         message = f"{reference.path} has no folder with event files"
         yield diagnostic("ND327", parts, message, hint="each class is a folder")

@@ -20,7 +20,7 @@ def check(context: Context) -> Found:
 
     Check the labels and the split, or give the last layer one unit per class.
     """
-    document, classes = context.document, context.classes
+    document, classes = context.document, context.wiring.classes
     labels = context.training_set.labels
     if labels is None or classes is None or document.main_loss.learns_from != "labels":
         return

@@ -23,7 +23,7 @@ def check(context: Context) -> Found:
 
     Correct the label, or give the last layer one unit per class.
     """
-    classes = context.classes
+    classes = context.wiring.classes
     for parts, pair in context.pairs():
         if pair.label is not None and classes is not None and pair.label >= classes:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"

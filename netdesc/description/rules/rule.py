@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -58,12 +57,6 @@ class Context:
     document: Document
     wiring: Wiring
     training_set: TrainingSet
-
-    @property
-    def classes(self) -> int | None:
-        """The number of output neurons; ``None`` if the shape of the last layer is unknown."""
-        shape = self.wiring.outputs[-1]
-        return None if shape is None else math.prod(shape)
 
     def pairs(self) -> Iterator[tuple[Parts, Pair]]:
         """Yields every sample that the document lists, with its place in the document."""

@@ -26,12 +26,12 @@ def print_github(output: Output, diagnostics: Sequence[Diagnostic], files: Seque
         MAX_SUMMARY_BYTES,
         count_text,
         summary,
-        workflow_commands,
+        workflow_command,
     )
 
     root = _workspace()
-    for line in workflow_commands(diagnostics, root):
-        output.print(line)
+    for diagnostic in diagnostics:
+        output.print(workflow_command(diagnostic, root))
     output.info(f"netdesc: {count_text(diagnostics, len(files))}")
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:

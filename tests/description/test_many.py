@@ -8,7 +8,7 @@ import pytest
 from support.description_samples import BASE, findings, with_text
 
 from netdesc.description import render_text, to_json
-from netdesc.description.diagnostics.github import summary, workflow_commands
+from netdesc.description.diagnostics.github import summary, workflow_command
 from netdesc.description.diagnostics.sarif import to_sarif
 
 
@@ -60,7 +60,7 @@ def test_json_lists_all_related_places_and_text_a_few(tmp_path):
     (record,) = to_json([diagnostic], 1)["diagnostics"]
     places = {(each["line"], each["column"]) for each in record["related"]}
     assert len(places) == int(count)
-    (line,) = workflow_commands([diagnostic], tmp_path)
+    line = workflow_command(diagnostic, tmp_path)
     assert line.count(": here, too") == int(count)
 
 

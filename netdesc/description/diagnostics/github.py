@@ -20,9 +20,21 @@ _ESCAPES_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _ESCAPES_IN_PROPERTY = _ESCAPES_IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-def workflow_commands(diagnostics: Sequence[Diagnostic], root: Path) -> list[str]:
-    """Returns one workflow command per diagnostic. Paths are relative to the workspace ``root``."""
-    return [_annotation(each, root) for each in diagnostics]
+def workflow_command(diagnostic: Diagnostic, root: Path) -> str:
+    """Returns a workflow command. Paths in it are relative to the workspace ``root``."""
+    properties = {"file": _name(diagnostic.file, root)}
+    if diagnostic.line is not None:
+        properties |= _lines_and_columns(diagnostic)
+    properties["title"] = f"netdesc {diagnostic.code}"
+    # Escape first: `visible` replaces control characters, and GitHub must find files of any name.
+    escaped = ",".join(
+        f"{key}={visible(value.translate(_ESCAPES_IN_PROPERTY))}"
+        for key, value in properties.items()
+    )
+    texts = [*lines(diagnostic), *_related(diagnostic, root)]
+    texts.append(f"netdesc explain {diagnostic.code}")
+    message = "\n".join(texts).translate(_ESCAPES_IN_MESSAGE)
+    return f"::{diagnostic.severity} {escaped}::{message}"
 
 
 def summary(
@@ -43,22 +55,6 @@ def summary(
 def count_text(diagnostics: Sequence[Diagnostic], files: int) -> str:
     """Returns the numbers of errors, warnings and files: ``1 error, 2 warnings in 3 files``."""
     return f"{', '.join(kinds(diagnostics)) or 'no diagnostics'} in {amount(files, 'file')}"
-
-
-def _annotation(diagnostic: Diagnostic, root: Path) -> str:
-    properties = {"file": _name(diagnostic.file, root)}
-    if diagnostic.line is not None:
-        properties |= _lines_and_columns(diagnostic)
-    properties["title"] = f"netdesc {diagnostic.code}"
-    # Escape first: `visible` replaces control characters, and GitHub must find files of any name.
-    escaped = ",".join(
-        f"{key}={visible(value.translate(_ESCAPES_IN_PROPERTY))}"
-        for key, value in properties.items()
-    )
-    texts = [*lines(diagnostic), *_related(diagnostic, root)]
-    texts.append(f"netdesc explain {diagnostic.code}")
-    message = "\n".join(texts).translate(_ESCAPES_IN_MESSAGE)
-    return f"::{diagnostic.severity} {escaped}::{message}"
 
 
 def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:

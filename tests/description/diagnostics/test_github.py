@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from support.description_samples import BASE, UNHURRIED, write_files
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.diagnostics.github import MAX_SUMMARY_BYTES, summary, workflow_commands
+from netdesc.description.diagnostics.github import MAX_SUMMARY_BYTES, summary, workflow_command
 from netdesc.description.diagnostics.wording import visible, within
 
 ROOT = Path("/checkout")
@@ -49,7 +49,7 @@ def _diagnostic(message="m", **more) -> Diagnostic:
 
 def test_a_finding_is_one_command_with_its_place():
     diagnostic = _diagnostic("unknown field", hint="did you mean that?", notes=("allowed: a, b",))
-    (line,) = workflow_commands([diagnostic], ROOT)
+    line = workflow_command(diagnostic, ROOT)
     assert line == (
         "::error file=nets/a.json,line=3,endLine=3,col=5,endColumn=8,title=netdesc ND101::"
         "unknown field%0Adid you mean that?%0Aallowed: a, b%0Anetdesc explain ND101"
@@ -57,7 +57,7 @@ def test_a_finding_is_one_command_with_its_place():
 
 
 def test_columns_are_left_out_where_a_finding_spans_lines():
-    (line,) = workflow_commands([_diagnostic(end_line=4, end_column=2)], ROOT)
+    line = workflow_command(_diagnostic(end_line=4, end_column=2), ROOT)
     assert _parsed(line)[1] == {
         "file": "nets/a.json",
         "line": "3",
@@ -69,7 +69,7 @@ def test_columns_are_left_out_where_a_finding_spans_lines():
 def test_a_finding_without_a_place_and_one_from_the_command_line():
     whole = Diagnostic("ND001", "error", "/elsewhere/a.json", "gone")
     given = Diagnostic("ND112", "warning", "/checkout/a.json", "no field", override="a=1")
-    lines = [_parsed(line) for line in workflow_commands([whole, given], ROOT)]
+    lines = [_parsed(workflow_command(each, ROOT)) for each in (whole, given)]
     assert lines[0][1] == {"file": "/elsewhere/a.json", "title": "netdesc ND001"}
     assert lines[1][0] == "warning"
     assert lines[1][2].startswith("--set a=1: no field\n")
@@ -79,7 +79,7 @@ def test_a_finding_without_a_place_and_one_from_the_command_line():
 @given(message=ANY_TEXT, hint=ANY_TEXT, file=ANY_TEXT)
 def test_whatever_a_document_holds_it_makes_one_command(message, hint, file):
     diagnostic = Diagnostic("ND101", "error", f"/checkout/x{file}", message, hint=hint, line=1)
-    (line,) = workflow_commands([diagnostic], ROOT)
+    line = workflow_command(diagnostic, ROOT)
     name, properties, told = _parsed(line)
     assert name == "error"
     assert set(properties) == {"file", "line", "endLine", "title"}

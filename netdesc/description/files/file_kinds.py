@@ -110,20 +110,17 @@ def _check_mask(context: FileContext, reference: FileReference, path: Path) -> D
     layer, wiring = context.document.layers[index], context.wiring
     shape = None if wiring.outputs[index] is None else wiring.inputs[index]
     assert isinstance(layer, SynapticSection)
-    message = ""
     try:
         with open_arrays(path) as source:
             header = source.header(mask.name)
-            if shape is not None and header.shape != layer.weight_shape(shape):
-                needed = list(layer.weight_shape(shape))
-                message = f"has shape {list(header.shape)}; the weights have {needed}"
-            if header.kind not in "biuf":
-                message = "holds no numbers"
+        if header.kind not in "biuf":
+            raise ArrayFileError("holds no numbers")
+        if shape is not None and header.shape != layer.weight_shape(shape):
+            needed = list(layer.weight_shape(shape))
+            raise ArrayFileError(f"has shape {list(header.shape)}; the weights have {needed}")
     except ArrayFileError as problem:
-        message = str(problem)
-    if message:
-        text = f"{reference.path} {message}"
-        yield context.source_map.diagnostic("ND309", reference.parts, text)
+        message = f"{reference.path} {problem}"
+        yield context.source_map.diagnostic("ND309", reference.parts, message)
 
 
 KINDS: dict[type, FileKind] = {

@@ -131,14 +131,6 @@ def test_a_decay_with_another_name_gets_a_suggestion(written, tmp_path):
     assert (diagnostic.hint, diagnostic.fix is not None) == (question, is_certain)
 
 
-def test_a_second_name_of_an_existing_decay_is_left_out(tmp_path):
-    (diagnostic,) = slips(swapped(('"threshold"', '"beta": 0.9, "threshold"')), tmp_path)
-    assert (diagnostic.hint, diagnostic.fix) == (
-        'leave it out: neuron "cuba" has "voltage_decay" already',
-        None,
-    )
-
-
 def test_neurons_in_a_list_and_layers_in_an_object_get_a_hint(tmp_path):
     document = json.loads(swapped())
     document["neurons"] = list(document["neurons"].values())

@@ -368,14 +368,6 @@ def test_integers_stand_for_numbers_and_defaults_are_filled_in(tmp_path):
     assert json.loads(json.dumps(dumped)) == dumped
 
 
-def test_the_whole_default_document_is_a_document(tmp_path):
-    write_files(tmp_path)
-    (tmp_path / "network.json").write_text(BASE)
-    first = load(tmp_path / "network.json").document
-    (tmp_path / "full.json").write_text(json.dumps(first.model_dump(mode="json")))
-    assert load(tmp_path / "full.json").document == first
-
-
 def test_load_raises_with_all_findings_and_keeps_warnings(tmp_path):
     write_files(tmp_path)
     path = tmp_path / "network.json"

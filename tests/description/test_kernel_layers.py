@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from support.damaged_samples import slips, swapped
+from support.damaged_samples import slips
 from support.exchange_samples import document as sample_document
 from support.kernel_layers import TRANSPOSED, Case, expected_shape, geometry, kernel_layers
 
@@ -72,17 +72,3 @@ def test_a_shape_that_does_not_fit_is_one_diagnostic(case, tmp_path) -> None:
     assert message in diagnostic.message
     assert diagnostic.hint
     assert "a conv" in diagnostic.notes[0] or "a sum_pool" in diagnostic.notes[0]
-
-
-@pytest.mark.parametrize(
-    ("written", "hint"),
-    [
-        ('"type": "conv2d"', 'did you mean "conv"?'),
-        ('"type": "conv1d"', 'write "conv" with an input of [channels, 1, length]'),
-        ('"type": "pool"', 'did you mean "sum_pool"?'),
-        ('"type": "unpool"', 'did you mean "upsample"?'),
-    ],
-)
-def test_names_of_other_tools(written, hint, tmp_path) -> None:
-    (diagnostic,) = slips(swapped(('"type": "dense"', written)), tmp_path)
-    assert diagnostic.hint.startswith(hint)

@@ -295,11 +295,6 @@ def test_a_neuron_of_other_tools_that_a_layer_names_gets_a_hint(name, hint, tmp_
     assert hint in diagnostic.hint
 
 
-def test_set_tells_of_unsupported_fields(tmp_path):
-    (diagnostic,) = findings(tmp_path, BASE, "layers.0.nir=true")
-    assert "not in this version" in diagnostic.hint
-
-
 def test_a_value_in_another_unit_is_not_checked(tmp_path):
     misspelt = CUBA.replace('voltage_decay": 0.1', 'voltage_deca": 0.99999')
     text = with_text("/neurons/cuba", misspelt)

@@ -96,6 +96,7 @@ FAULTS = [
     ("training.epoch=5", "ND112", 'did you mean "epochs"?'),
     ("training.optimizer.lr=5", "ND112", 'did you mean "learning_rate"?'),
     ("trainning.epochs=5", "ND112", 'did you mean "training"?'),
+    ("layers.0.nir=true", "ND112", "not in this version"),
     ("layers.2.units=3", "ND112", "0 to 1"),
     ("layers.first.units=3", "ND112", "their names are hidden, output"),
     ("layers.hiden.units=3", "ND112", 'did you mean "hidden"?'),

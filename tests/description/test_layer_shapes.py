@@ -26,7 +26,6 @@ def faults(shape, *layers):
 
 
 POOL = {"type": "max_pool", "kernel": 2}
-GROUPS = {"type": "conv", "channels": 4, "kernel": 3, "groups": 3, "neuron": DENSE["neuron"]}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,6 @@ GROUPS = {"type": "conv", "channels": 4, "kernel": 3, "groups": 3, "neuron": DEN
         ([8], [POOL], "type", "[channels, height, width]"),
         ([1, 4, 4], [{**POOL, "kernel": 5}], "kernel", "kernel of 5×5"),
         ([1, 4, 4], [{**POOL, "padding": 2}], "padding", "half"),
-        ([2, 4, 4], [GROUPS], "groups", "3 groups"),
         ([8], [{"type": "reshape", "shape": [3, 3]}], "shape", "9 values, not 8"),
         ([8], [{"type": "population_average", "units": 3}], "units", "8 neurons into 3"),
         ([2, 4], [{"type": "population_average", "units": 2}], "type", "one dimension"),

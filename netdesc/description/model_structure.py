@@ -244,19 +244,11 @@ def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
 
 def file_path_locations(annotation: Any, value: Any, parts: Parts = ()) -> Iterator[Parts]:
     """Yields the place of each file path in ``value``, which is at ``parts`` of the document."""
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value)
-        model = choose_model(models(annotation), members)
-        known = fields(model) if model is not None else dict[str, FieldInfo]()
-        for key, member in members.items():
-            if isinstance(member, str):
-                if key in known and "x-path" in extra(known[key]):
-                    yield (*parts, key)
-            elif isinstance(member, dict | list):
-                for each in member_annotations(annotation, key, members):
-                    yield from file_path_locations(each, member, (*parts, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(cast("list[Any]", value)):
-            if isinstance(item, dict | list):
-                for each in member_annotations(annotation, index, cast("Any", item)):
-                    yield from file_path_locations(each, item, (*parts, index))
+    model = choose_model(models(annotation), value)
+    known = fields(model) if model is not None else dict[str, FieldInfo]()
+    for part, inner in members(value).items():
+        if isinstance(inner, dict | list):
+            for each in member_annotations(annotation, part, value):
+                yield from file_path_locations(each, inner, (*parts, part))
+        elif isinstance(inner, str) and part in known and "x-path" in extra(known[str(part)]):
+            yield (*parts, part)

@@ -167,7 +167,7 @@ def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:
     """Returns the only candidate, or else the first that allows the ``type`` of ``value``."""
     if len(candidates) == 1:
         return candidates[0]
-    kind: Any = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
+    kind = member(value, "type")
     for model in candidates:
         if kind in type_names(model):
             return model

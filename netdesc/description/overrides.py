@@ -14,7 +14,7 @@ from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Parts
-from netdesc.description.json_pointer import dotted, lookup
+from netdesc.description.json_pointer import dotted, lookup, member, members
 from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.source import Source
@@ -103,11 +103,9 @@ def _set_value(data: dict[str, Any], path: list[str], value: Any) -> Parts:
     parts: Parts = ()
     for part in path[:-1]:
         key = _resolve_part(holder, part, parts, data, path)
-        if isinstance(holder, dict):
-            section = cast("dict[str, Any]", holder)
-            if section.get(str(key)) is None:
-                section[str(key)] = _default(data, (*parts, key))
-        holder = cast("Any", holder)[key]
+        if isinstance(key, str) and holder.get(key) is None:
+            holder[key] = _default(data, (*parts, key))
+        holder = holder[key]
         parts = (*parts, key)
     if path == ["format"] and value != FORMAT:
         message = f"--set cannot change the format of a document; this netdesc reads {FORMAT}"
@@ -137,8 +135,7 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[st
         raise OverrideError("ND112", f"{where} has no parts: it is {json.dumps(holder)}")
     if structure.annotations_at((*parts, part), data):
         return part
-    present = cast("dict[str, Any]", holder)
-    if part in present and part != path[-1]:
+    if part in members(holder) and part != path[-1]:
         return part
     candidates = structure.models_at(parts, data)
     chosen = structure.choose_model(candidates, holder)
@@ -169,7 +166,7 @@ def indices_by_name(items: Sequence[Any]) -> dict[str, int]:
     """Maps each name in a list of layers to its index, a repeated name to its first index."""
     found: dict[str, int] = {}
     for index, item in enumerate(items):
-        name = cast("dict[str, Any]", item).get("name") if isinstance(item, dict) else None
+        name = member(item, "name")
         if isinstance(name, str):
             found.setdefault(name, index)
     return found

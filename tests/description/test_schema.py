@@ -24,6 +24,7 @@ from support.description_samples import (
 
 from netdesc.description import json_schema, load, lock_text, schema_text
 from netdesc.description.codes.explain import ENTRIES
+from netdesc.description.json_pointer import lookup, members
 from netdesc.description.model_structure import alternatives, fields, literals
 
 FILE = Path(__file__).parents[2] / "schemas" / "network.schema.json"
@@ -67,19 +68,10 @@ def test_every_choice_is_a_text():
 
 def _keys(value, parts=()):
     """Every place of a document that has a key."""
-    if isinstance(value, dict):
-        for key, member in value.items():
+    for key, member in members(value).items():
+        if isinstance(key, str):
             yield (*parts, key)
-            yield from _keys(member, (*parts, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _keys(item, (*parts, index))
-
-
-def _parent(document, parts):
-    for part in parts[:-1]:
-        document = document[part]
-    return document
+        yield from _keys(member, (*parts, key))
 
 
 CLASSIFYING = json.loads(LABELLED) | {"classifier": {"type": "moving_window", "window_steps": 5}}
@@ -96,7 +88,7 @@ TYPO_PLACES = [
 )
 def test_one_typo_in_a_key_is_one_error_in_the_editor_and_here(whole, parts, tmp_path):
     document = copy.deepcopy(whole)
-    parent = _parent(document, parts)
+    parent = lookup(document, parts[:-1])
     parent[f"{parts[-1]}x"] = parent.pop(parts[-1])
     assert len(_errors(document)) == 1
     found = findings(tmp_path, json.dumps(document, indent=1))
@@ -126,7 +118,7 @@ def test_one_typo_in_a_key_is_one_error_in_the_editor_and_here(whole, parts, tmp
 )
 def test_one_wrong_value_is_one_error(parts, value):
     document = json.loads(BASE)
-    _parent(document, parts)[parts[-1]] = value
+    lookup(document, parts[:-1])[parts[-1]] = value
     assert len(_errors(document)) == 1
 
 
@@ -166,7 +158,7 @@ def test_the_schema_and_the_models_agree(tmp_path_factory, data, whole):
     document = copy.deepcopy(whole)
     parts = data.draw(st.sampled_from(list(_keys(document))))
     value = data.draw(JUNK | st.lists(JUNK, max_size=3) | st.just({}))
-    _parent(document, parts)[parts[-1]] = value
+    lookup(document, parts[:-1])[parts[-1]] = value
     if isinstance(value, float) and value.is_integer():
         return  # JSON Schema takes 2.0 for an integer
     found = findings(tmp_path_factory.getbasetemp(), json.dumps(document))

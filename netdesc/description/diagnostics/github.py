@@ -76,19 +76,15 @@ def _name(file: str, root: Path) -> str:
     return inside.as_posix() if inside is not None else file
 
 
-def _file(file: str, root: Path) -> str:
-    return visible(_name(file, root))
-
-
 def _related(diagnostic: Diagnostic, root: Path) -> list[str]:
     return [
-        f"{place(each, _file(each.file, root))}: {visible(each.message)}"
+        f"{place(each, visible(_name(each.file, root)))}: {visible(each.message)}"
         for each in diagnostic.related
     ]
 
 
 def _cells(diagnostic: Diagnostic, root: Path) -> list[str]:
-    at = place(diagnostic, _file(diagnostic.file, root))
+    at = place(diagnostic, visible(_name(diagnostic.file, root)))
     texts = [*lines(diagnostic), *_related(diagnostic, root)]
     text = "<br>".join(escape_line(each) for each in texts)
     return [diagnostic.severity, escape_line(at), diagnostic.code, text]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import textwrap
@@ -10,12 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
 from support.description_samples import BASE, base_of, codes, findings, with_text, write_files
 
 import netdesc
-from netdesc.cli.explain import explain as command
-from netdesc.cli.output import Output
 from netdesc.description import check, explain, render_text
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.description.detect import may_be_document
@@ -151,24 +147,20 @@ def test_explain_shows_cause_example_and_fix(code):
     assert max(len(line) for line in text.splitlines()) <= 110
 
 
-def _command(*arguments: str):
-    return CliRunner().invoke(command, arguments, obj=Output())
-
-
-def test_without_a_code_all_are_listed():
-    lines = _command().stdout.splitlines()
+def test_without_a_code_all_are_listed(netdesc):
+    lines = netdesc("explain").out.splitlines()
     assert [line.split("  ")[0] for line in lines] == sorted(ENTRIES)
     assert "ND101  an unknown field" in lines
-    given = json.loads(_command("--json").stdout)
+    given = netdesc("explain", "--json").record
     assert [each["code"] for each in given["codes"]] == sorted(ENTRIES)
     assert {"code": "ND101", "title": "an unknown field"} in given["codes"]
 
 
-def test_one_code_for_people_and_for_programs():
-    assert _command("nd101").stdout.rstrip("\n") == explain("ND101")
-    given = json.loads(_command("nd101", "--json").stdout)
+def test_one_code_for_people_and_for_programs(netdesc):
+    assert netdesc("explain", "nd101").out.rstrip("\n") == explain("ND101")
+    given = netdesc("explain", "nd101", "--json").record
     entry = ENTRIES["ND101"]
     assert given["code"] == "ND101"
     for key in ("cause", "fix", "wrong", "right", "at", "severity"):
         assert given[key] == getattr(entry, key)
-    assert _command("ND999", "--json").exit_code == 2
+    assert netdesc("explain", "ND999", "--json").code == 2

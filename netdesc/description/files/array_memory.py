@@ -27,7 +27,7 @@ def memory_problem(
     inputs = math.prod(header.shape[axes:])
     file = encoded = 0
     if not is_mapped(source, data.inputs):
-        file = header.size * header.item_bytes
+        file = header.bytes
         encoded = math.prod(header.shape[:axes]) * _encoded_bytes(data, steps, inputs)
     dense = 4 * steps * batch * inputs  # a float32 for each step, sample and input
     if file + encoded + dense <= MAX_INPUT_BYTES:

@@ -34,10 +34,10 @@ _FORMS: dict[Any, str] = {
 }
 """Maps the type of an annotation to its name in messages."""
 _LIMITS = {
-    "greater_than": ("gt", "greater than"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "less than"),
-    "less_than_equal": ("le", "at most"),
+    "greater_than": "greater than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
 }
 _PATTERNS = {
     NAME_PATTERN: "a name: letters, digits, _ and -, starting with a letter or _",
@@ -210,10 +210,9 @@ def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 
 def _limit(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     name, hint = dotted(error.parts), ""
-    key, words = _LIMITS[error.kind]
-    limit = error.context[key]
+    (limit,) = error.context.values()
     shown = f"{limit:g}" if isinstance(limit, float) and limit < 1e6 else f"{limit}"
-    message = f"{name} must be {words} {shown}, not {_show(error.value)}"
+    message = f"{name} must be {_LIMITS[error.kind]} {shown}, not {_show(error.value)}"
     is_decay = str(error.parts[-1]).endswith("_decay") and isinstance(error.value, int)
     if is_decay and _MIN_DEVICE_DECAY <= error.value <= 4096:
         hint = f"write {error.value / 4096:g} for {error.value} of 4096"

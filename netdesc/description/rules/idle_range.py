@@ -1,8 +1,6 @@
 from netdesc.description.models import Arrays, SpikesEncoding
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
-_FIELDS = ("range", "to")
-
 
 @rule(
     "ND246",
@@ -26,7 +24,7 @@ def check(context: Context) -> Found:
     data = context.document.data
     if not isinstance(data, Arrays) or not isinstance(data.encoding, SpikesEncoding):
         return
-    for name in _FIELDS:
+    for name in ("range", "to"):
         if getattr(data, name) == Arrays.model_fields[name].default:  # a lock contains the default
             continue
         related: tuple[RelatedPath, ...] = ()

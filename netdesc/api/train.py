@@ -100,9 +100,9 @@ def train(
     ``engine`` names an engine (``auto`` chooses by device). Unless ``ignore_memory``, a run that
     needs more memory than the device has free does not begin. What is doubtful about a document
     that is read here, layers that did not spike or learn in the last epoch, and reasons why there
-    is no ``.net`` file or report, are given as Python warnings. A run that diverged or was interrupted has a report but no ``network.net``.
-    DescriptionError or TrainingError if the run cannot begin, TypeError if ``network`` has another
-    type.
+    is no ``.net`` file or report, are given as Python warnings. A run that diverged or was
+    interrupted has a report but no ``network.net``. DescriptionError or TrainingError if the run
+    cannot begin, TypeError if ``network`` has another type.
 
     >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 50})
     >>> losses = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +16,9 @@ from netdesc.report.status import RunStatus
 from netdesc.runs.files import LOCK, NETWORK
 from netdesc.runs.state import resume_command
 
-_NEED_DATA = ("netdesc train", "netdesc compile-and-train", "netdesc evaluate")
-
 
 class Command(NamedTuple):
-    """A shell command (``text``), and a description of its effect (``purpose``)."""
+    """A shell command or a call in Python (``text``), and what it does (``purpose``)."""
 
     purpose: str
     text: str
@@ -45,37 +43,45 @@ def run_commands(run: RunData) -> list[Command]:
 def next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
     """Suggests commands for the next step, with absolute paths; the most useful one comes first.
 
-    If the run trained on arrays of a Python program, commands that need its data are left out.
+    If the run trained on arrays of a Python program, those that need its data are calls in Python.
     """
-    has_data = run.document.data is not None
-    steps = [Command(*each) for each in _next_steps(run, status, diagnosis)]
-    return [step for step in steps if has_data or not step.text.startswith(_NEED_DATA)]
+    return [Command(*each) for each in _next_steps(run, status, diagnosis)]
 
 
 def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
-    retrain = f"netdesc compile-and-train {_absolute(run.path / LOCK)}"
     if status.can_resume:
         yield "Resume this run", resume_command(os.path.abspath(run.path))
     for purpose, settings in diagnosis.fixes:
-        yield purpose, " ".join([retrain, *(f"--set {shlex.quote(each)}" for each in settings)])
+        yield purpose, _retrain(run, settings)
     if run.best_path.exists():
         yield from _uses_of_weights(run, folder)
     if fall_at_end(run) and not diagnosis.problems:
-        text = f"{retrain} --set training.epochs={2 * run.epochs}"
+        text = _retrain(run, [f"training.epochs={2 * run.epochs}"])
         yield "Train from the start, with twice as many epochs", text
     if could_stop_early(run) and not diagnosis.diverged:
         setting = f"training.early_stopping.patience_epochs={max(1, run.epochs // 10)}"
-        text = f"{retrain} --set {setting}"
+        text = _retrain(run, [setting])
         yield "Train again, and stop when the validation loss no longer falls", text
     yield "Write this report again", f"netdesc report {folder}"
     yield "Start a network of your own", "netdesc init mine --template blank"
 
 
+def _retrain(run: RunData, settings: Sequence[str]) -> str:
+    """Returns what trains the run's document again with other values."""
+    lock = run.path / LOCK
+    if run.document.data is None:
+        return f"netdesc.train(netdesc.load({os.path.abspath(lock)!r}, {[*settings]}), data=…)"
+    values = (f"--set {shlex.quote(each)}" for each in settings)
+    return " ".join([f"netdesc compile-and-train {_absolute(lock)}", *values])
+
+
 def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
     """Yields purpose and text of each command that uses the best weights."""
-    yield "Measure the best weights", f"netdesc evaluate {folder}"
-    data = run.document.data
+    data, measure = run.document.data, f"netdesc evaluate {folder}"
+    if data is None:
+        measure = f"netdesc.evaluate({os.path.abspath(run.path)!r}, data=…)"
+    yield "Measure the best weights", measure
     if isinstance(data, SpikeFiles):
         path = data.train[0].input.path
         inputs = _absolute(run.files[path] if path in run.files else run.path / path)

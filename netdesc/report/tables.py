@@ -49,6 +49,12 @@ def network_table(run: RunData) -> Table:
     graph = run.graph
     layers = {layer.name: layer for layer in graph.neuron_layers}
     values = list(dict.fromkeys(name for each in layers.values() for name in each.neuron_values))
+    own = {
+        name
+        for each in layers.values()
+        if each.neuron.type_name() == "equations"
+        for name in each.neuron_values
+    }
     rows = [
         [
             row.name,
@@ -67,7 +73,7 @@ def network_table(run: RunData) -> Table:
         f"share lost per step; the time in brackets is the time constant, after which 1/e is left.",
         headings=[
             "Layer", "Type", "From", "Input", "Output", "Neuron",
-            *(name.replace("_", " ").capitalize() for name in values),
+            *(each if each in own else each.replace("_", " ").capitalize() for each in values),
             "Weights", "Parameters", "Synapses",
         ],
         rows=rows,

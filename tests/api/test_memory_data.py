@@ -130,12 +130,14 @@ def test_the_files_of_the_document_are_not_read(tmp_path: Path) -> None:
     assert "--set" not in origins.values()
 
 
-def test_the_report_suggests_no_command_that_needs_the_arrays(tmp_path: Path) -> None:
+def test_the_report_suggests_calls_in_python_for_what_needs_the_arrays(tmp_path: Path) -> None:
     data = {"train": samples(12)}
     run = netdesc.train(classify_document(), run_dir=tmp_path / "a", data=data, progress="quiet")
     texts = [step.text for step in build_page(read_run(run.path)).steps]
     assert any(text.startswith("netdesc export") for text in texts)
-    assert not any("evaluate" in text or "train" in text for text in texts)
+    calls = [text for text in texts if "evaluate" in text or "train" in text]
+    assert calls
+    assert all(text.startswith("netdesc.") and text.endswith("data=…)") for text in calls)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from netdesc.api.compile import OpenedNetwork, Source
 from netdesc.api.evaluate import Part, read_parts
 from netdesc.api.float_run import run_model
+from netdesc.api.encode import encode
 from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net
@@ -164,7 +165,9 @@ def verify(network: Source, input: Input | None = None) -> Verification:
     else:
         pair = find_pair(opened.description, recording.path)
         name = recording.name
+        recording, problems = encode(opened, recording)
         input_TN, more = input_array(recording, compiled.graph, pair and pair.input)
+        more += problems
     with tempfile.TemporaryDirectory(prefix="netdesc-") as folder:
         path, problem = Path(folder, "network.net"), ""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list[str]]:
     """Returns a recording whose array is the network's input, and warnings about its values.
 
-    An array of the shape of a sample is encoded as the samples of the document's data, or of the
+    An array of the size of a sample is encoded as the samples of the document's data, or of the
     run's arrays in memory, are; a random code draws with seed 0. Other recordings are inputs
     already. EventFileError if the encoding does not take a value.
     """
@@ -28,18 +29,20 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
         return recording, []
     from netdesc.training.encoding import build_code  # loads torch
 
-    values = np.asarray(recording.data)
+    values, cells = np.asarray(recording.data), math.prod(shape)
+    if values.dtype.kind not in "biuf":
+        return recording, []
     takes_steps = "steps" in section.encoding.file_axes
-    if (values.shape[1:] if takes_steps else values.shape) != shape or not values.size:
-        is_batch = not takes_steps and values.shape[1:] == shape != ()
-        if not is_batch or len(values) == opened.compiled.graph.steps:
+    has_steps = values.shape[1:] in (shape, (cells,)) and values.size > 0
+    if has_steps and not takes_steps:
+        if len(values) == opened.compiled.graph.steps or ((values == 0) | (values == 1)).all():
             return recording, []
         problem = f"is read as {len(values)} steps of input, not as samples: run them one by one"
         return recording, [f"{recording.name} {problem}"]
-    if values.dtype.kind not in "biuf":
-        raise EventFileError(recording.name, f"holds {values.dtype}, not numbers")
+    if has_steps != takes_steps or (not takes_steps and values.size != cells):
+        return recording, []
     steps = len(values) if takes_steps else opened.compiled.graph.steps
-    code = build_code(section, steps, len(values) if takes_steps else 0, int(np.prod(shape)))
+    code = build_code(section, steps, len(values) if takes_steps else 0, cells)
     accepted = code.accepts(values)
     if not accepted.all():
         wrong = values.flat[int(accepted.argmin())]

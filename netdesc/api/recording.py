@@ -166,7 +166,7 @@ def _array_chunks(
         )
         if data.T.shape == shape or _fits(data.T, shape):
             problem += ": write array.T, which fits; Lava's arrays have the axes in this order"
-        elif data.ndim > 1 and _fits(data[0], shape):
+        elif data.ndim > 1 and len(data) and _fits(data[0], shape):
             problem += "; run samples one by one"
         raise EventFileError(recording.name, problem)
     if data.dtype.kind not in "biuf":

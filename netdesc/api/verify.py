@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from netdesc.api.compile import OpenedNetwork, Source
+from netdesc.api.encode import encode
 from netdesc.api.evaluate import Part, read_parts
 from netdesc.api.float_run import run_model
-from netdesc.api.encode import encode
 from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
 from netdesc.exchange import NetFileError, export_net, import_net

@@ -318,6 +318,12 @@ def test_an_array_is_encoded_as_samples_are(tmp_path: Path, kind: str, in_memory
     assert np.array_equal(found, evaluated.score.confusion)
 
 
+def test_an_image_with_rows_fits_as_many_inputs(tmp_path: Path) -> None:
+    task, image = write_classify_task(tmp_path), samples(1)[0][0]
+    found = [netdesc.run(task, each).spikes_TN for each in (image, image.reshape(3, 3))]
+    assert np.array_equal(*found)
+
+
 def test_a_value_that_samples_cannot_have_is_refused(tmp_path: Path) -> None:
     task = write_classify_task(tmp_path)
     with pytest.raises(EventFileError, match="holds 5, not numbers from 0 to 4"):

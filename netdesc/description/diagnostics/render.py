@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,6 +26,8 @@ _MAX_RELATED = 3
 """Largest number of related places shown for a diagnostic; JSON output has all of them."""
 _MIN_LABEL_WIDTH = 16
 """A label below the carets starts under them if it then has at least this many columns."""
+_MAX_ALIKE = 3
+"""Largest number of diagnostics of samples with one code that are shown; JSON output has all."""
 
 FIX_COMMAND = "netdesc validate --fix"
 
@@ -42,11 +45,22 @@ def render_text(
     There is a line of totals for each file, and one for all ``files`` if there are several. Lines
     are wrapped at ``width`` terminal columns; with ``None``, lines are not wrapped, but excerpts
     are cut. Diagnostics with a fix are marked ``[*]``; ``fix_command`` is the command that applies
-    the fixes. The text does not end in a line break.
+    the fixes. Of samples, only the first diagnostics with a code are shown, and the number of the
+    others. The text does not end in a line break.
     """
     diagnostics = list(diagnostics)
     page = _Page(width, colour)
-    lines = [line for each in diagnostics for line in page.diagnostic(each)]
+    lines: list[str] = []
+    alike: Counter[tuple[str, str]] = Counter()
+    for each in diagnostics:
+        kind, in_data = (_origin(each), each.code), each.pointer.startswith("/data/")
+        alike[kind] += in_data
+        if not in_data or alike[kind] <= _MAX_ALIKE:
+            lines += page.diagnostic(each)
+    for (origin, code), count in alike.items():
+        if count > _MAX_ALIKE:
+            more = f"{count - _MAX_ALIKE:,} more {code} in data"
+            lines += page.wrap(f"{origin}: {more}: netdesc validate --format json lists them")
     origins: dict[str, list[Diagnostic]] = {}
     for diagnostic in diagnostics:
         origins.setdefault(_origin(diagnostic), []).append(diagnostic)

@@ -164,6 +164,16 @@ def test_several_files_are_summed_up():
     assert render_text([], files=3) == ""
 
 
+def test_many_samples_with_one_problem_are_counted():
+    many = [Diagnostic("ND307", "warning", "a.json", "m", f"/data/train/{n}") for n in range(9)]
+    other = Diagnostic("ND307", "warning", "a.json", "m", "/loss")
+    lines = render_text([*many, other]).splitlines()
+    assert sum("warning[ND307]" in line for line in lines) == 4
+    assert "a.json: 6 more ND307 in data" in lines[-2]
+    assert lines[-1] == "a.json: 10 warnings"
+    assert len(to_json(many, 1)["diagnostics"]) == 9
+
+
 def test_huge_names_are_cut():
     diagnostic = Diagnostic("ND101", "error", "a.json", "m", "/" + "x" * 100_000, 1, 1, 1, 2)
     assert len(render_text([diagnostic])) < 3000

@@ -225,7 +225,8 @@ def _label_problem(labels: NDArray, samples: int, spec: SampleSpec) -> str:
     sample = int(np.flatnonzero(wrong.reshape(samples, -1).any(1))[0])
     value = labels[sample][wrong[sample]].ravel()[0] if by_step else labels[sample]
     known = f"the classes are 0 to {classes - 1}, one an output neuron"
-    return f"has {value} for sample {sample}; {known}"
+    way = "; keep the samples where labels >= 0" if value < 0 else ""
+    return f"has {value} for sample {sample}; {known}{way}"
 
 
 def is_file(values: NDArray) -> bool:

@@ -233,6 +233,7 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
         ({"train": (VALUES, np.eye(CLASSES, dtype=int)[LABELS])}, r"\.argmax\(1\)"),
         ({"train": (VALUES, torch.tensor(LABELS).float())}, r"\.astype\(int\)"),
         ({"train": (VALUES, LABELS + 0.5)}, "are needed$"),
+        ({"train": (VALUES, LABELS - 1)}, "where labels >= 0"),
         ({"train": (["a"], LABELS)}, r'data\["train"\].* of numbers is needed'),
         ({"train": (VALUES, np.array(3))}, r'data\["train"\].* of numbers is needed'),
         ({"train": (VALUES.astype(complex), LABELS)}, r'data\["train"\].* of numbers is needed'),

@@ -144,7 +144,9 @@ class ArrayChecks:
         actual = KIND_NAMES.get(header.kind, "records")
         if header.kind in kinds:
             actual += f" of {header.item_bytes} bytes"
-        hint = {"split": SPLIT_VALUES, "labels": self._conversion_hint(name, header)}.get(field, "")
+        hint = SPLIT_VALUES if field == "split" else ""
+        if field == "labels":
+            hint = self._conversion_hint(name, header)
         self._add("ND312", field, f"{subject} contains {actual}; expected: {expected}", hint=hint)
         return None
 
@@ -152,6 +154,9 @@ class ArrayChecks:
         """Returns a hint with the numpy call that converts the array to labels; "" if unknown."""
         if len(header.shape) == 2 and header.shape[1] == self.classes:
             return f"for one column per class, {name}.argmax(axis=1) gives the labels"
+        values = self._values("labels", name, header) if header.kind == "f" else None
+        if values and any(value % 1 for value in values):
+            return 'classes are whole numbers; other numbers are "targets", which other losses take'
         flat = f"{name}.ravel()" if header.shape[1:] == (1,) else name
         if header.kind in "SU":
             return f"for names, numpy.unique({flat}, return_inverse=True)[1] gives the labels"
@@ -274,6 +279,7 @@ class ArrayChecks:
             return None
         if len(header.shape) == 2 and (hint := self._missing_window()):
             message = f"{subject} has one label per step, which only losses of each step use"
+            hint = self._conversion_hint(name, header) if self._is_one_hot(name, header) else hint
             self._add("ND315", "labels", message, hint=hint)
             return None
         values = self._values("labels", name, header)
@@ -289,6 +295,10 @@ class ArrayChecks:
             notes = (f"{count} of {len(values)} labels name no output",)
             count_from_1 = lowest == 1 < highest == classes
             hint = "labels count from 0, not from 1: subtract 1" if count_from_1 else ""
+            if lowest < 0:
+                hint = f"leave out the samples without a class: keep those where {name} >= 0"
+            if {*values} == {-1, 1}:
+                hint = f"({name} > 0).astype(int) has the classes 0 and 1"
             self._add_about_output("ND316", "labels", message, hint, notes)
             return None
         if self.data.split is None:
@@ -301,6 +311,14 @@ class ArrayChecks:
             for at, value in enumerate(values)
             if parts[at % samples if header.fortran_order else at // each] == TRAIN
         )
+
+    def _is_one_hot(self, name: str, header: Header) -> bool:
+        """Whether labels [samples, steps] have a column per class and one 1 in each row."""
+        if header.shape[1] != self.classes:
+            return False
+        columns = header.columns(self._values("labels", name, header) or ())
+        row = [0] * (len(columns) - 1) + [1]
+        return all(sorted(each) == row for each in zip(*columns, strict=True))
 
     def _missing_window(self) -> str:
         """Returns the change that makes the document use labels per step; "" if it needs none."""

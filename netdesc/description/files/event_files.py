@@ -140,11 +140,8 @@ def _open_npy(file: BinaryIO, size: int) -> OpenedEvents:
 
 def _read_rows(file: BinaryIO, header: Header) -> Columns:
     values = memoryview(numbers(header, file.read(header.bytes)))
-    count, width = header.shape
-    if header.fortran_order:
-        columns = [values[column * count : (column + 1) * count] for column in range(width)]
-    else:
-        columns = [values[column::width] for column in range(width)]
+    columns = header.columns(values)
+    width = len(columns)
     payload = columns.pop() if width == 5 else None
     *places, times = columns
     for name, column in zip("xp" if width == 3 else "xyp", places, strict=True):

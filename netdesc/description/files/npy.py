@@ -82,6 +82,13 @@ class Header:
             indices.append(rest)
         return tuple(indices if self.fortran_order else indices[::-1])
 
+    def columns(self, values: Sequence[float]) -> list[Sequence[float]]:
+        """Returns the columns of an array of two axes, which has these values in its file."""
+        count, width = self.shape
+        if self.fortran_order:
+            return [values[column * count : (column + 1) * count] for column in range(width)]
+        return [values[column::width] for column in range(width)]
+
     def round_to_type(self, value: float) -> float:
         """Rounds ``value`` to the float type of the array: float32 0.1 differs from float64 0.1."""
         if self.kind != "f" or self.code is None:

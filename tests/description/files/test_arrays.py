@@ -35,6 +35,8 @@ IMAGES = labelled(
 )
 SPLIT = labelled_data(split="split")
 WITHOUT_SPLIT = labelled(data={"type": "arrays", "path": "a.npz", "encoding": {"type": "rate"}})
+TWO_STEPS = labelled(time={"steps": 2}, layers=json.loads(LABELLED)["layers"][1:])
+ONE_HOT = np.eye(2, dtype=int)[LABELS]
 WINDOW = labelled(loss={"type": "spike_rate", "window_steps": 10})
 
 SOUND_ARRAYS = [
@@ -87,6 +89,10 @@ CASES = [
     (LABELLED, {"labels": np.eye(2)[LABELS]}, "ND312", "/data/labels", "labels.argmax(axis=1)"),
     (LABELLED, {"labels": np.eye(2, dtype=int)[LABELS]}, "ND315", "/data/labels",
      "labels.argmax(axis=1)"),
+    (TWO_STEPS, {"labels": ONE_HOT}, "ND315", "/data/labels", "labels.argmax(axis=1)"),
+    (TWO_STEPS, {"labels": np.asfortranarray(ONE_HOT)}, "ND315", "/data/labels", "argmax(axis=1)"),
+    (TWO_STEPS, {"labels": np.ones((6, 2), int)}, "ND315", "/data/labels", "each_step"),
+    (LABELLED, {"labels": LABELS + 0.5}, "ND312", "/data/labels", "classes are whole numbers"),
     (LABELLED, {"inputs": VALUES.T}, "ND313", "/data/inputs", "last axis: save inputs.T"),
     (SPLIT, {"inputs": VALUES.T, "split": [0, 0, 0, 1, 1, 2]}, "ND313", "/data/inputs",
      "the shape [4, 6]; expected: [samples, 4]"),
@@ -125,6 +131,8 @@ CASES = [
     (LABELLED, {"labels": LATE_LABEL}, "ND315", "/data/labels", "each_step"),
     (LABELLED, {"labels": LABELS + 1}, "ND316", "/data/labels", "subtract 1"),
     (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "3 of 6 labels name no output"),
+    (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "where labels >= 0"),
+    (LABELLED, {"labels": 2 * LABELS - 1}, "ND316", "/data/labels", "(labels > 0).astype(int)"),
     (WINDOW, {"labels": LATE_LABEL}, "ND316", "/data/labels", "labels[3, 7] is 2"),
     (WINDOW, {"labels": np.asfortranarray(LATE_LABEL)}, "ND316", "/data/labels",
      "labels[3, 7] is 2"),

@@ -26,7 +26,7 @@ from netdesc.events.binning import (
 )
 from netdesc.events.limits import shape_sizes, within_limits
 from netdesc.events.notebook import NotebookAnimation, NotebookPicture
-from netdesc.events.numbers import number_array
+from netdesc.events.numbers import number_array, records_hint
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,8 @@ class Event:
         payload: ArrayLike | None = None,
     ) -> None:
         if t is None:
-            raise TypeError("an Event needs t, the times of its events in milliseconds")
+            needed = "an Event needs t, the times of its events in milliseconds"
+            raise TypeError("; ".join(filter(None, (needed, records_hint(x)))))
         times = _floats("t", t, "times")
         polarities = np.zeros(times.shape, np.int32) if p is None else _integers("p", p)
         fields: dict[str, NDArray | None] = {

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.files.event_files import MAX_TIME_MS, open_events
+from netdesc.description.files.event_files import MAX_TIME_MS, EventsError, open_events
 from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.events.container import Event
 
@@ -58,6 +58,8 @@ def read_events(path: str | Path) -> Event:
         raise EventFileAccessError(path, "there is no such event file") from None
     except OSError as error:
         raise EventFileAccessError(path, failure_reason(error)) from error
+    except EventsError as error:
+        raise EventFileError(path, "; ".join(filter(None, (str(error), error.hint)))) from error
     except ValueError as error:
         raise EventFileError(path, str(error)) from error
     t = np.asarray(columns.times, np.float64) / columns.times_per_ms

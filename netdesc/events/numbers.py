@@ -17,6 +17,12 @@ def number_array(values: object) -> NDArray[Any]:
     Tensors need not be on the CPU, and may have gradients. ValueError if ``values`` is no array of
     real numbers, such as lists of unequal lengths, or if it has a mask, which would be lost.
     """
+    is_list = isinstance(values, list | tuple) and len(values) > 0
+    first = cast("list[object]", values)[0] if is_list else values
+    hint = records_hint(first)
+    if hint or hasattr(first, "to_tensor"):
+        way = "to_tensor(shape, steps, step_ms) of an Event makes an array"
+        raise ValueError("; ".join(filter(None, ("events are no array", hint, way))))
     plain = _without_tensors(values)
     try:
         array = np.asarray(plain)
@@ -28,6 +34,15 @@ def number_array(values: object) -> NDArray[Any]:
         what = f"{array.dtype} of shape {list(array.shape)}"
         raise ValueError(f"an array of numbers is needed, not {what}")
     return array
+
+
+def records_hint(values: object) -> str:
+    """Returns the call that makes an Event of an array of records; empty for other values."""
+    names = getattr(getattr(values, "dtype", None), "names", None) or ()
+    if not {"x", "t"}.issubset(names):
+        return ""
+    columns = ", ".join(f'{name}=a["{name}"]' for name in "xyp" if name in names)
+    return f'of records a with t in µs, Event({columns}, t=a["t"] / 1000) makes events'
 
 
 def _without_tensors(values: object) -> object:

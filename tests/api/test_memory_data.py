@@ -22,7 +22,7 @@ from support.training_task import read_record, untimed_metrics, weights_of, writ
 from torch.utils.data import DataLoader, TensorDataset
 
 import netdesc
-from netdesc.events import read_events
+from netdesc.events import Event, read_events
 from netdesc.kernels import machine
 from netdesc.report.page import build_page
 from netdesc.report.run import read_run
@@ -252,6 +252,11 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
         (3, r"dict .*\(inputs, labels\)"),
         ({"train": (3, LABELS)}, "of numbers is needed"),
         ({"train": ([[1], [1, 2]], LABELS)}, "cannot be an array"),
+        (
+            {"train": ([np.zeros(2, [("t", "i8"), ("x", "i2")])], LABELS)},
+            r"makes events; to_tensor",
+        ),
+        ({"train": ((Event([1], t=[2]), Event([3], t=[4])), LABELS)}, r"no array; to_tensor"),
         ({"train": (VALUES, LABELS), "range": (4, 0)}, "range.*: 4 must be below 0"),
         ({"train": (VALUES, LABELS), "range": "wide"}, "range"),
         ({"train": (VALUES, LABELS), "encoding": {"type": "rat"}}, "encoding"),

@@ -38,6 +38,7 @@ def test_an_event_needs_only_place_and_time() -> None:
         ({"x": [1, 2], "t": [np.nan, 1]}, ValueError, "column t .* finite"),
         ({"x": [1, 2], "t": [0, np.inf]}, ValueError, "column t .* finite"),
         ({"x": [1j], "t": [0]}, ValueError, "column x .* of numbers is needed"),
+        ({"x": np.zeros(2, [("x", "i2"), ("t", "i8")])}, TypeError, r't=a\["t"\] / 1000'),
         ({"x": [1], "t": ["a"]}, ValueError, "column t .* of numbers is needed"),
         ({"x": [object()], "t": [0]}, ValueError, "column x .* of numbers is needed"),
         ({"x": [2**70], "t": [0]}, ValueError, "column x"),

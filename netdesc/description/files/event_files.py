@@ -129,13 +129,26 @@ def _open_npy(file: BinaryIO, size: int) -> OpenedEvents:
         header, start = read_header(file)
     except HEADER_ERRORS as problem:
         raise EventsError("is not an .npy file, or it is cut off or damaged") from problem
+    if header.fields:
+        raise EventsError(f"holds records; {_EXPECTED}", _records_hint(header.fields))
     if header.kind not in "iuf" or header.code is None:
         raise EventsError(f"holds no numbers of 1 to 8 bytes; {_EXPECTED}")
     if len(header.shape) != 2 or header.shape[1] not in (3, 4, 5):
-        raise EventsError(f"has the shape [{join_shape(header.shape)}]; {_EXPECTED}")
+        is_transposed = len(header.shape) == 2 and header.shape[0] in (3, 4, 5)
+        hint = "save the array's .T, which has a row for each event" if is_transposed else ""
+        raise EventsError(f"has the shape [{join_shape(header.shape)}]; {_EXPECTED}", hint)
     if start + header.bytes > size:
         raise EventsError("is cut off: it is shorter than its header says")
     return OpenedEvents(header.shape[0], partial(_read_rows, file, header))
+
+
+def _records_hint(fields: Sequence[str]) -> str:
+    """Returns a hint that makes rows of an array whose records have these fields."""
+    given = f"its fields are {', '.join(fields)}"
+    if not {"x", "p", "t"}.issubset(fields):
+        return given
+    columns = ", ".join(f"a['{name}']" for name in "xyp" if name in fields)
+    return f"{given}; if t is in µs, save numpy.c_[{columns}, a['t'] / 1000]"
 
 
 def _read_rows(file: BinaryIO, header: Header) -> Columns:
@@ -144,8 +157,9 @@ def _read_rows(file: BinaryIO, header: Header) -> Columns:
     width = len(columns)
     payload = columns.pop() if width == 5 else None
     *places, times = columns
-    for name, column in zip("xp" if width == 3 else "xyp", places, strict=True):
-        _require_whole(name, column, header.kind == "f")
+    names = "xp" if width == 3 else "xyp"
+    for name, column in zip(names, places, strict=True):
+        _require_whole(name, column, header.kind == "f", f"{', '.join(names)}, t")
     _require_times(times)
     if payload is not None and not all(map(math.isfinite, payload)):
         row = next(row for row, value in enumerate(payload) if not math.isfinite(value))
@@ -154,7 +168,7 @@ def _read_rows(file: BinaryIO, header: Header) -> Columns:
     return Columns(places[0], y, places[-1], times, 1, payload)
 
 
-def _require_whole(name: str, column: Sequence[float], is_float: bool) -> None:
+def _require_whole(name: str, column: Sequence[float], is_float: bool, order: str) -> None:
     is_whole = not is_float or all(map(float.is_integer, column))
     if is_whole and max(map(abs, column), default=0) <= _MAX_INTEGER:
         return
@@ -163,7 +177,8 @@ def _require_whole(name: str, column: Sequence[float], is_float: bool) -> None:
         for row, value in enumerate(column)
         if not abs(value) <= _MAX_INTEGER or value != int(value)
     )
-    raise EventsError(f"has the {name} {column[row]} in its row {row}, not a whole number")
+    problem = f"has the {name} {column[row]:.10g} in its row {row}, not a whole number"
+    raise EventsError(problem, f"the columns are {order}")
 
 
 def _require_times(times: Sequence[float]) -> None:

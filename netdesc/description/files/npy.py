@@ -56,6 +56,8 @@ class Header:
     is_big_endian: bool
     shape: tuple[int, ...]
     fortran_order: bool
+    fields: tuple[str, ...] = ()
+    """The names of the fields of records."""
 
     @property
     def size(self) -> int:
@@ -162,7 +164,14 @@ def _parse_header(text: str) -> Header:
         raise ValueError("not a header of an .npy file")
     order, kind, item_bytes = _parse_dtype(fields["descr"])
     is_big = order == ">" or (order == "=" and sys.byteorder == "big")
-    return Header(kind, item_bytes, is_big, tuple(known), fortran_order)
+    names = _field_names(fields["descr"])
+    return Header(kind, item_bytes, is_big, tuple(known), fortran_order, names)
+
+
+def _field_names(descr: object) -> tuple[str, ...]:
+    listed = cast("list[object]", descr) if isinstance(descr, list) else []
+    fields = [cast("tuple[object, ...]", each) for each in listed if isinstance(each, tuple)]
+    return tuple(each[0] for each in fields if each and isinstance(each[0], str))
 
 
 def _parse_dtype(descr: object) -> tuple[str, str, int]:

@@ -47,6 +47,7 @@ WRONG = {
     # the layer, the shape of its input -> the field, a part of the message
     (CONV, "[6]"): ("type", "needs an input of three dimensions"),
     (CONV, "[2, 2, 9]"): ("kernel", "kernel of 3×3, larger than its input of 2×9"),
+    (CONV, "[8, 8, 2]"): ("kernel", "[channels, height, width]"),
     (CONV + ', "dilation": [1, 5], "padding": 1', "[2, 9, 8]"): ("kernel",
      "kernel of 3×3, which its dilation makes 3×11, larger than its padded input of 11×10"),
     (CONV + ', "groups": 2', "[3, 9, 9]"): ("groups", "2 groups, which do not divide the 3"),
@@ -69,6 +70,6 @@ def test_a_shape_that_does_not_fit_is_one_diagnostic(case, tmp_path) -> None:
     document = sample_document(json.loads(shape), layers, data=None, neurons=neurons)
     (diagnostic,) = slips(json.dumps(document, indent=1), tmp_path)
     assert (diagnostic.code, diagnostic.pointer) == ("ND207", f"/layers/0/{field}")
-    assert message in diagnostic.message
+    assert message in f"{diagnostic.message}; {diagnostic.hint}"
     assert diagnostic.hint
     assert "a conv" in diagnostic.notes[0] or "a sum_pool" in diagnostic.notes[0]

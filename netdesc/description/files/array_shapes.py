@@ -19,14 +19,17 @@ def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, sample
     if samples and actual == (*shape, samples) and actual[0] != samples:
         axes = ".T" if len(actual) == 2 else f", changed with numpy.moveaxis({name}, -1, 0)"
         return f"the {samples} samples are on the last axis: save {name}{axes}"
-    if "steps" not in data.encoding.file_axes:
-        return ""
-    if actual[1:] == (*shape, steps) and actual[2:] != shape:
+    has_steps = "steps" in data.encoding.file_axes
+    if has_steps and actual[1:] == (*shape, steps) and actual[2:] != shape:
         last = len(actual) - 1
         axes = ", ".join(map(str, (0, last, *range(1, last))))
         return f"the {steps} steps belong on the second axis: {name}.transpose({axes})"
-    if actual == (steps, samples, *shape) and samples not in (0, steps):
+    if has_steps and actual == (steps, samples, *shape) and samples not in (0, steps):
         return f"the {samples} samples belong on the first axis: {name}.swapaxes(0, 1)"
+    first = len(actual) - 3
+    if len(shape) == 3 and first in (1, 2) and actual[first:] == (*shape[1:], shape[0]) != shape:
+        axes = join_shape((*range(first), first + 2, first, first + 1))
+        return f"channels come before rows and columns: {name}.transpose({axes})"
     return ""
 
 
@@ -37,7 +40,7 @@ def hint_for_reshape(data: Arrays, shape: Shape, actual: Shape) -> str:
     """
     axes = len(data.encoding.file_axes)
     long, wanted = ([length for length in each if length > 1] for each in (actual[axes:], shape))
-    is_possible = len(actual) > axes and math.prod(long) == math.prod(wanted)
+    is_possible = len(actual) >= axes and math.prod(long) == math.prod(wanted)
     if not is_possible or (len(wanted) > 1 and long != wanted):
         return ""
     return f"{data.inputs}.reshape({join_shape((*actual[:axes], *shape))}) fits"

@@ -33,6 +33,9 @@ IMAGES = labelled(
     input={"shape": [2, 2]},
     layers=[{"name": "flat", "type": "flatten"}, *json.loads(UNENCODED)["layers"]],
 )
+PLANES = with_text(
+    "/data/encoding", '{"type": "rate"}', with_text("/input", '{"shape": [2, 1, 2]}', IMAGES)
+)
 SPLIT = labelled_data(split="split")
 WITHOUT_SPLIT = labelled(data={"type": "arrays", "path": "a.npz", "encoding": {"type": "rate"}})
 TWO_STEPS = labelled(time={"steps": 2}, layers=json.loads(LABELLED)["layers"][1:])
@@ -120,6 +123,15 @@ CASES = [
      "inputs.transpose(0, 2, 1)"),
     (IMAGES, {"inputs": np.zeros((6, 2, 2, 100))}, "ND313", "/data/inputs",
      "inputs.transpose(0, 3, 1, 2)"),
+    (PLANES, {"inputs": np.zeros((6, 1, 2, 2))}, "ND313", "/data/inputs",
+     "inputs.transpose(0, 3, 1, 2)"),
+    (with_text("/data/encoding", '{"type": "spikes"}', PLANES),
+     {"inputs": np.zeros((6, 1, 2, 2))}, "ND313", "/data/inputs", "inputs.transpose(0, 3, 1, 2)"),
+    (with_text("/data/encoding", '{"type": "spikes"}', PLANES),
+     {"inputs": np.zeros((6, 100, 1, 2, 2))}, "ND313", "/data/inputs",
+     "inputs.transpose(0, 1, 4, 2, 3)"),
+    (labelled(input={"shape": [1]}), {"inputs": np.zeros(6)}, "ND313", "/data/inputs",
+     "inputs.reshape(6, 1)"),
     (UNENCODED, {"inputs": np.zeros((100, 6, 4))}, "ND313", "/data/inputs",
      "inputs.swapaxes(0, 1)"),
     (UNENCODED, {}, "ND314", "/data/encoding", '{"type": "rate"}, or "constant"'),

@@ -15,6 +15,9 @@ CountOrZero = OrPair[Annotated[int, Field(ge=0, le=1 << 16)]]
 
 Pair = tuple[int, int]
 
+_MAX_CHANNELS = 4
+"""A last axis of at most this length may be that of the channels."""
+
 
 def both(value: int | Pair) -> Pair:
     """Returns the values for height and width."""
@@ -39,11 +42,11 @@ def window_counts(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilatio
         if spans != kernel:
             shown += f", which its dilation makes {times(spans)}"
         which = "padded input" if any(padding) else "input"
-        raise ShapeError(
-            f"has a kernel of {shown}, larger than its {which} of {times(padded)}",
-            "choose a smaller kernel or a larger padding",
-            "kernel",
-        )
+        hint = "choose a smaller kernel or a larger padding"
+        if size[1] <= _MAX_CHANNELS < size[0]:
+            hint = f"are the channels last? shapes are [channels, height, width]; else {hint}"
+        problem = f"has a kernel of {shown}, larger than its {which} of {times(padded)}"
+        raise ShapeError(problem, hint, "kernel")
     return (padded[0] - spans[0]) // stride[0] + 1, (padded[1] - spans[1]) // stride[1] + 1
 
 

@@ -134,7 +134,8 @@ class ArrayEncoder:
             needed = f"[{', '.join(map(str, (*axes, *spec.input_shape)))}] is needed for encoding"
             problem = f'has shape {shape}; {needed} "{data.encoding.type}"'
         elif file_steps > spec.steps:
-            problem = f"has {file_steps} steps a sample; the network runs {spec.steps}"
+            problem = f"has {file_steps} steps a sample; the network runs {spec.steps}: write "
+            problem += f"{file_steps} as time.steps, or take {data.inputs}[:, :{spec.steps}]"
         elif not values.size:
             problem = f"holds no {'steps' if shape[0] else 'samples'}"
         if problem:
@@ -149,7 +150,10 @@ class ArrayEncoder:
             lowest, largest = min(lowest, float(chunk.min())), max(largest, float(chunk.max()))
             if data.encoding.is_real and not beyond:
                 beyond = spec.beyond_limits(code.compress(chunk))
-        for warning in filter(None, (code.warning(lowest, largest), beyond)):
+        short = ""
+        if 0 < file_steps < spec.steps:
+            short = f"has {file_steps} steps; the others of {spec.steps} (time.steps) have no input"
+        for warning in filter(None, (code.warning(lowest, largest), beyond, short)):
             self.warn(f'{self.source}: the array "{data.inputs}" {warning}')
         return code
 

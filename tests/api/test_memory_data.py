@@ -242,6 +242,7 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
         ({"train": (np.ma.masked_array(VALUES, VALUES > 1), LABELS)}, r'data\["train"\].* mask'),
         ({"train": (list(np.ma.masked_array(VALUES, VALUES > 1)), LABELS)}, "mask"),
         ({"train": (VALUES[:, :0], LABELS)}, r"shape \[12, 0\]"),
+        ({"train": (np.ones((12, STEPS + 1, CELLS)), LABELS), **AS_SPIKES}, r"inputs\[:, :"),
         ({"train": (VALUES[:, None][:, :0], LABELS), **AS_SPIKES}, "no steps"),
         (
             {"train": (VALUES, LABELS), "encoding": "rate"},

@@ -122,11 +122,13 @@ def test_without_a_split_all_is_for_training(file: Path) -> None:
     assert [len(parts[name]) for name in ("train", "validation", "test")] == [SAMPLES, 0, 0]
 
 
-def test_spikes_may_have_fewer_steps(file: Path) -> None:
+def test_spikes_may_have_fewer_steps_and_a_warning_says_so(file: Path) -> None:
     values = np.zeros((SAMPLES, 4, 2, 3), np.uint8)
     values[5, 3, 1, 2] = 1
     np.savez(file, **good(inputs=values))
-    samples = read(file, encoding={"type": "spikes"}, split=None)["train"]
+    warned: list[str] = []
+    samples = read(file, warn=warned.append, encoding={"type": "spikes"}, split=None)["train"]
+    assert [f"{file}: " in each and "has 4 steps" in each for each in warned] == [True]
     spikes, _ = samples.dense(np.random.default_rng(0))
     assert spikes.shape == (6, SAMPLES, 2, 3)
     assert spikes.sum() == spikes[3, 5, 1, 2] == 1

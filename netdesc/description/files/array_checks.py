@@ -218,7 +218,11 @@ class ArrayChecks:
         elif needs_steps and not 1 <= actual[1] <= steps:
             message = f"{subject} has {actual[1]} steps; time.steps is {steps}"
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)
-            self._add("ND313", "inputs", message, related=related)
+            cut = (
+                f'"steps": {actual[1]} takes all of them, {self.data.inputs}[:, :{steps}] the first'
+            )
+            hint = cut if actual[1] else ""
+            self._add("ND313", "inputs", message, hint=hint, related=related)
         elif not self._is_too_large(self.data.inputs, header):
             find = partial(find_input_problem, self.source, self.data, header)
             problem = self._read("inputs", find)

@@ -89,6 +89,8 @@ class _ValueCheck:
                 if math.isfinite(sum(values)):
                     if field == "range" and len(values) == header.size:
                         hint = f'"range": [{min(values)}, {max(values)}] holds all values'
+                    if self.code == "ND321" and {*values} == {0, max(values)}:
+                        hint = f"if {value:g} is a spike, save {name} > 0"
                     span = f"from {min(values):g} to {max(values):g}"
                     which = "the values" if len(values) == header.size else "the values around it"
                     notes = (*notes, f"{which} go {span}")

@@ -12,6 +12,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.files.array_hints import (
+    JOIN_PARTS,
+    SPLIT_VALUES,
+    hint_for_class,
+    hint_for_conversion,
+    hint_for_missing,
+    is_one_hot,
+)
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_shapes import (
     hint_for_order,
@@ -39,9 +47,7 @@ from netdesc.description.models.arrays import LEARNT_FROM
 from netdesc.description.shape_trace import output_locations, shape_locations
 from netdesc.description.shapes import INPUT
 from netdesc.description.source_map import RelatedPath
-from netdesc.description.spelling import allowed_note, did_you_mean
-
-SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
+from netdesc.description.spelling import allowed_note
 
 Result = TypeVar("Result")
 
@@ -128,9 +134,9 @@ class ArrayChecks:
             note = allowed_note(sorted(self.source.names)).replace("allowed", "its arrays")
             notes = (note if self.source.names else "it has no arrays",)
             message = f"{self._file(field)[1]} has no array {quote_name(name)}"
-            hint = f'name one of its arrays: "{field}": …' if self.source.names else ""
-            hint = did_you_mean(name, self.source.names) or hint
-            self._add("ND310", field, message, hint=hint, notes=notes)
+            hint = hint_for_missing(self.data, self.source.names, field, name)
+            if hint != JOIN_PARTS or all(hint != each.hint for each in self.diagnostics):
+                self._add("ND310", field, message, hint=hint, notes=notes)
             return None
         header = self._read(field, partial(self.source.header, name))
         if header is None or (header.kind in kinds and header.code is not None):
@@ -151,17 +157,8 @@ class ArrayChecks:
         return None
 
     def _conversion_hint(self, name: str, header: Header) -> str:
-        """Returns a hint with the numpy call that converts the array to labels; "" if unknown."""
-        if len(header.shape) == 2 and header.shape[1] == self.classes:
-            return f"for one column per class, {name}.argmax(axis=1) gives the labels"
         values = self._values("labels", name, header) if header.kind == "f" else None
-        if values and any(value % 1 for value in values):
-            return 'classes are whole numbers; other numbers are "targets", which other losses take'
-        flat = f"{name}.ravel()" if header.shape[1:] == (1,) else name
-        if header.kind in "SU":
-            return f"for names, numpy.unique({flat}, return_inverse=True)[1] gives the labels"
-        call = f"{flat}.astype(int)" if header.kind in "fb" else flat
-        return "" if call == name else f"{call} converts it"
+        return hint_for_conversion(name, header, self.classes, values or ())
 
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
         """Returns an array's values; ``None`` if it is too large, or damaged (with ND309)."""
@@ -283,7 +280,9 @@ class ArrayChecks:
             return None
         if len(header.shape) == 2 and (hint := self._missing_window()):
             message = f"{subject} has one label per step, which only losses of each step use"
-            hint = self._conversion_hint(name, header) if self._is_one_hot(name, header) else hint
+            if header.shape[1] == self.classes:
+                values = self._values("labels", name, header) or ()
+                hint = self._conversion_hint(name, header) if is_one_hot(header, values) else hint
             self._add("ND315", "labels", message, hint=hint)
             return None
         values = self._values("labels", name, header)
@@ -297,12 +296,7 @@ class ArrayChecks:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             message = f"{place} is {value}; the network has {outputs}"
             notes = (f"{count} of {len(values)} labels name no output",)
-            count_from_1 = lowest == 1 < highest == classes
-            hint = "labels count from 0, not from 1: subtract 1" if count_from_1 else ""
-            if lowest < 0:
-                hint = f"leave out the samples without a class: keep those where {name} >= 0"
-            if {*values} == {-1, 1}:
-                hint = f"({name} > 0).astype(int) has the classes 0 and 1"
+            hint = hint_for_class(name, values, classes)
             self._add_about_output("ND316", "labels", message, hint, notes)
             return None
         if self.data.split is None:
@@ -315,14 +309,6 @@ class ArrayChecks:
             for at, value in enumerate(values)
             if parts[at % samples if header.fortran_order else at // each] == TRAIN
         )
-
-    def _is_one_hot(self, name: str, header: Header) -> bool:
-        """Whether labels [samples, steps] have a column per class and one 1 in each row."""
-        if header.shape[1] != self.classes:
-            return False
-        columns = header.columns(self._values("labels", name, header) or ())
-        row = [0] * (len(columns) - 1) + [1]
-        return all(sorted(each) == row for each in zip(*columns, strict=True))
 
     def _missing_window(self) -> str:
         """Returns the change that makes the document use labels per step; "" if it needs none."""

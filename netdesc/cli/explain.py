@@ -53,8 +53,8 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
     """
     from netdesc.description.codes.explain import explain, record, titles
     from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
-    from netdesc.description.spelling import did_you_mean
-    from netdesc.description.word_text import word_record, word_text, words
+    from netdesc.description.synonyms import hint_for_type
+    from netdesc.description.word_text import kinds, word_record, word_text, words
 
     if subject is None:
         if output.as_json:
@@ -63,19 +63,20 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         else:
             output.print(*(f"{each}  {title}" for each, title in titles().items()))
         return
-    is_example = subject in NEURONS and name is None
+    is_example, parts = subject in NEURONS and name is None, subject.replace("[]", "").split(".")
     if is_example or name is not None or subject.endswith(".json"):
         neuron = example_neuron(subject) if is_example else _neuron_of(subject, name)
         text, entry = neuron_text(neuron, is_example=is_example), neuron_record(neuron)
-    elif subject in words():
-        text, entry = word_text(subject), word_record(subject)
+        if is_example and subject in kinds():  # as an encoding, too
+            text += f"\n\n{word_text(subject)}"
+            entry |= {"objects": word_record(subject)["objects"]}
+    elif {*parts} <= {*words()}:
+        text, entry = word_text(parts[-1]), word_record(parts[-1])
     else:
         try:
             text, entry = explain(subject), record(subject)
         except ValueError as error:
-            field = subject.rpartition(".")[2]
-            known = [*titles(), *words(), *NEURONS]
-            hint = f'did you mean "{field}"?' if field in words() else did_you_mean(subject, known)
+            hint = hint_for_type(subject, [*titles(), *words(), *NEURONS])
             raise click.UsageError(
                 f'"{subject}" is neither a code, nor a word of documents, nor a document; '
                 f"{hint or 'netdesc explain lists the codes'}"

@@ -166,8 +166,8 @@ TYPES = by_name(
         "spike_time": "spiketrain spike_train van_rossum vanrossum",
         "arrays": "npz",
         "idx": "mnist fashion_mnist fashionmnist ubyte",
-        "event_folders": "nmnist n_mnist image_folder event_folder folders",
-        "spike_files": "spikes events",
+        "event_folders": "nmnist n_mnist dvs dvs_gesture image_folder event_folder folders",
+        "spike_files": "spikes events event polarity",
         "rate": "poisson",
         "constant": "direct current analog",
     }

@@ -52,6 +52,7 @@ TYPES = by_name(
         _DROPOUT: "dropout dropout1d dropout2d",
         _RECURRENCE: "lifrecurrentcell lsnnrecurrentcell",
         _NIR: "nir",
+        'not read: "tonic" loads data sets, and numpy.savez writes files of "arrays"': "h5 hdf5",
         'leave the layer out: "input" of the document has the shape': "input",
         "this optimizer is not in this version": "rmsprop adagrad adamax lbfgs",
         "this schedule is not in this version": "exponential onecycle",

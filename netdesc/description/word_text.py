@@ -15,11 +15,11 @@ from netdesc.neurons.models import NEURONS
 
 @functools.cache
 def kinds() -> dict[str, list[Model]]:
-    """Maps each value of a field ``type`` to the models that have it; without neurons."""
+    """Maps each value of a field ``type`` to the models that have it, but for neurons."""
     found: dict[str, list[Model]] = {}
     for model in structure.model_paths():
         for name in structure.type_names(model):
-            if name not in NEURONS:
+            if NEURONS.get(name) is not model:
                 found.setdefault(name, []).append(model)
     return found
 

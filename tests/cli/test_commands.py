@@ -126,6 +126,9 @@ def test_explain(netdesc: Netdesc) -> None:
     assert "ND101" in netdesc("explain", "ND101").out
     assert netdesc("explain", "101").out == netdesc("explain", "nd101").out
     assert '"alif"' in netdesc("explain", "alfi").err
+    assert netdesc("explain", "spike_files.train").out == netdesc("explain", "train").out
+    assert netdesc("explain", "data.train[].label").out == netdesc("explain", "label").out
+    assert "off_spikes" in netdesc("explain", "delta").out
     unknown = netdesc("explain", "ND999")
     assert unknown.code == 2
     assert "ND999" in unknown.err

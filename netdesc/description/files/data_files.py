@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,18 @@ class FileChecks:
             if not self.context.source_map.is_guessed(reference.parts)
             for diagnostic in self._check_once(reference)
         )
-        return first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
+        return self._refuse_silence(first_diagnostics(diagnostics, MAX_DIAGNOSTICS))
+
+    def _refuse_silence(self, found: list[Diagnostic]) -> list[Diagnostic]:
+        """Makes ND307 an error if no input of a part has events, as training does."""
+        data = self.context.document.data
+        for name, pairs in data.parts.items() if isinstance(data, SpikeFiles) else ():
+            part = [each for each in found if each.pointer.startswith(f"/data/{name}/")]
+            silent = [each for each in part if each.code == "ND307"]
+            if len(silent) == len(pairs):
+                for each in silent:
+                    found[found.index(each)] = replace(each, severity="error")
+        return found
 
     def _check_once(self, reference: FileReference) -> list[Diagnostic]:
         """Returns a file's diagnostics. A reference that equals a valid one is not checked again:

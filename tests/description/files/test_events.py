@@ -90,7 +90,7 @@ def test_one_error_is_found_and_what_may_be_meant(name, raw, shape, code, words,
     (diagnostic,) = _findings(tmp_path, name, raw, shape)
     assert (diagnostic.code, diagnostic.pointer) == (code, "/data/train/0/input/path")
     assert words in text_of(diagnostic)
-    assert diagnostic.is_error == (code in ("ND322", "ND323"))
+    assert diagnostic.is_error == (code in ("ND307", "ND322", "ND323"))
 
 
 SOUND = [
@@ -113,6 +113,18 @@ SOUND = [
 @pytest.mark.parametrize(("name", "raw", "shape"), SOUND)
 def test_sound_files_have_no_diagnostics(name, raw, shape, tmp_path):
     assert _findings(tmp_path, name, raw, shape) == []
+
+
+@pytest.mark.parametrize("others", [["a.bs1"], ["input.bs1"]])
+def test_inputs_without_events_are_errors_where_all_are(others, tmp_path):
+    (tmp_path / "a.bs1").write_bytes(b"")
+    pairs = [
+        {"input": {"path": name}, "target": {"path": "target.bs1"}} for name in ("a.bs1", *others)
+    ]
+    document = json.loads(_document("input.bs1", [4]))
+    document["data"]["validation"] = pairs
+    found = findings(tmp_path, json.dumps(document))
+    assert {(each.code, each.is_error) for each in found} == {("ND307", others == ["a.bs1"])}
 
 
 def test_targets_are_errors_and_speak_of_units(tmp_path):

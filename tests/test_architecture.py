@@ -107,15 +107,15 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_340,
+    "description": 13_465,
     "neurons": 3_365,
     "graph": 590,
-    "events": 2_075,
+    "events": 2_090,
     "runs": 285,
     "kernels": 10_080,
     "modules": 1_980,
     "losses": 730,
-    "training": 5_542,
+    "training": 5_545,
     "exchange": 3_165,
     "hardware": 1_310,
     "report": 3_820,
@@ -127,7 +127,7 @@ LINE_BUDGETS = {
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
 MAX_PACKAGE_LINES = 55_490
-MAX_TEST_LINES = 39_720
+MAX_TEST_LINES = 39_745
 
 
 def line_count(folder: Path) -> int:

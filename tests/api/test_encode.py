@@ -1,0 +1,58 @@
+"""``run`` encodes one array as the samples are encoded that a network learns from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.classify_task import CELLS, STEPS, samples, write_arrays, write_classify_task
+
+import netdesc
+from netdesc.events import EventFileError
+
+
+@pytest.mark.parametrize("kind", ["latency", "constant", "spikes", "series", "delta"])
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_an_array_is_encoded_as_samples_are(tmp_path: Path, kind: str, in_memory: bool) -> None:
+    """Those of the document's data, or those that a run had in memory."""
+    values, labels = samples(60)
+    if kind in ("spikes", "series", "delta"):
+        values = np.random.default_rng(0).integers(0, 2, (60, STEPS, CELLS))
+    encoding = {"type": kind} | ({"threshold": 0.3} if kind == "delta" else {})
+    task = write_classify_task(tmp_path, data={"encoding": encoding}, training={"epochs": 1})
+    write_arrays(tmp_path / "data.npz", inputs=values)
+    if in_memory:
+        content = json.loads(task.read_text())
+        parts = {"train": (values, labels), "encoding": encoding, "range": [0, 4]}
+        del content["data"]
+        run = netdesc.train(content, data=parts, run_dir=tmp_path / "run", progress="quiet")
+    else:
+        run = netdesc.train(task, run_dir=tmp_path / "run", progress="quiet")
+    evaluated = netdesc.evaluate(run, "train", data=parts if in_memory else None)
+    assert evaluated.score is not None
+    found = np.zeros_like(evaluated.score.confusion)
+    numbers = range(60) if in_memory else range(30)
+    for number in numbers:
+        result = netdesc.run(run, values[number])
+        assert result.classification is not None
+        if result.classification.prediction is not None:
+            found[labels[number], result.classification.prediction] += 1
+    assert np.array_equal(found, evaluated.score.confusion)
+
+
+def test_an_image_with_rows_fits_as_many_inputs(tmp_path: Path) -> None:
+    task, image = write_classify_task(tmp_path), samples(1)[0][0]
+    found = [netdesc.run(task, each).spikes_TN for each in (image, image.reshape(3, 3))]
+    assert np.array_equal(*found)
+
+
+def test_a_value_that_samples_cannot_have_is_refused(tmp_path: Path) -> None:
+    task = write_classify_task(tmp_path)
+    with pytest.raises(EventFileError, match="holds 5, not numbers from 0 to 4"):
+        netdesc.run(task, np.full(CELLS, 5))
+    whole = np.full((STEPS, CELLS), 5)  # the input itself, not an image
+    assert netdesc.run(task, whole).steps == STEPS
+    assert any("hardly" in each for each in netdesc.run(task, np.full(CELLS, 0.1)).warnings)
+    assert any("as 5 steps" in each for each in netdesc.run(task, whole[:5]).warnings)

@@ -23,7 +23,7 @@ from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
 from netdesc.neurons.names import declared_mistakes, missing_mistakes, state_mistakes
 from netdesc.neurons.neuron import Neuron, NormPlaces
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
-from netdesc.neurons.parser import Equation, Source, parse_equation
+from netdesc.neurons.parser import STATE_AT_BEGINNING, Equation, Source, parse_equation
 from netdesc.neurons.reader import Operand, Reader, complete
 from netdesc.neurons.surrogates import Pairs, SurrogateGradient, phase_condition
 from netdesc.neurons.usage import norm_mistakes, unread_mistakes
@@ -109,7 +109,9 @@ class _DefinitionReader(Reader):
             value = parameter(name, _TYPES[kind])
             # A name stands for its value: a decay is what it loses, its share what it keeps.
             self.values[name] = make("rest", value) if kind == "decay" else value
-        assigned = dict.fromkeys(each.state for each in (*self.step, *self.reset))
+        # Also of texts that are no equations, so that no name is called unknown because of them.
+        begun = map(STATE_AT_BEGINNING.match, (*self.definition.step, *self.definition.reset))
+        assigned = dict.fromkeys(found[1] for found in begun if found is not None)
         self.values_before |= {
             name: _leaf("state", name) for name in assigned if name not in self.values
         }

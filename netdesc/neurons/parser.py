@@ -20,6 +20,8 @@ _NUMBER_LIKE = re.compile(r"(?<![A-Za-z0-9_.])[.0-9](?:[eE][+-]|[A-Za-z0-9_.])*"
 _NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _ASSIGNMENT = re.compile(r"(?<![<>=!])=(?!=)")
 _AUGMENTED_ASSIGNMENT = re.compile(r" *([A-Za-z_]\w*) *([-+])= *([\w.]+|\w+\([^()]*\)) *")
+STATE_AT_BEGINNING = re.compile(r" *(?:if +|d(?=\w+ */ *dt\b))?([A-Za-z_][A-Za-z0-9_]*)")
+"""Finds the state of an equation, and the one that an equation with mistakes may mean."""
 _EQUATION = re.compile(r" *(?P<state>[A-Za-z_][A-Za-z0-9_]*) *=(?!=)")
 
 

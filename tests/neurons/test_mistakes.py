@@ -198,6 +198,10 @@ def test_all_mistakes_are_reported_in_order() -> None:
         ({"spike": "v > treshold"}, "threshold"),
         ({"step": (VALID.step[0].replace("+ x", "+ y"), VALID.step[1])}, None),
         ({"step": (VALID.step[0], "v = decay(v, lost)"), "spike": "v > u"}, None),
+        ({"step": ("v := x",)}, None),
+        ({"step": ("v += x - x",)}, None),
+        ({"step": ("dv/dt = x",)}, None),
+        ({"step": ("if x > 0: v = x",)}, None),
     ],
 )
 def test_names_are_not_reported_as_unread_beside_an_unknown_one(

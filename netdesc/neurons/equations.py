@@ -135,7 +135,7 @@ class _DefinitionReader(Reader):
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "phase_spike":
             return self._phase(node)
         if not isinstance(node, ast.Compare):
-            message = "The first condition of spike is a comparison, as in 'v > threshold'"
+            message = "The first condition of spike is a comparison, as in 'v > 1'"
             if isinstance(node, ast.BoolOp):
                 message += ": write 'max(a, b) > 0' for 'a > 0 or b > 0'"
             return None if self.read(node) is None else self.fail(node, f"{message}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +17,20 @@ _MEANT = {
     "−": "-", "–": "-", "·": "*", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "\xa0": " ",
     "&": "and", "&&": "and", "|": "or", "||": "or",
 }  # fmt: skip
+NO_POWER = "There is no power: a state times a state has no defined rounding."
+NO_IF = "There is no 'if' and no '?': write where(condition, a, b)."
+_EXAMPLE = "such as 'v = decay(v, 0.1) + x'"
+_NOTATIONS = (
+    (
+        r"^ *[A-Za-z_]\w* *'|\bd\w+ */ *dt\b",
+        f"There are no derivatives: an equation gives a state after a step, {_EXAMPLE}.",
+    ),
+    ("[\\^²³]", NO_POWER),
+    (r"^ *if\b|\?", NO_IF),
+    (r"[A-Za-z_]\w*\[", "A name means the value now, and before(v) that of the step before."),
+)
+"""Notations of other tools, and what to say of them."""
+_GREEK = re.compile(r"GREEK (?:SMALL|CAPITAL) LETTER (\w+)")
 _NUMBER_LIKE = re.compile(r"(?<![A-Za-z0-9_.])[.0-9](?:[eE][+-]|[A-Za-z0-9_.])*")
 _NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _ASSIGNMENT = re.compile(r"(?<![<>=!])=(?!=)")
@@ -77,7 +92,7 @@ def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -
     source = Source.of(part, index, text, found.end() if found else 0)
     if found is not None:
         return Equation(found["state"], source.span(*found.span("state")), source)
-    form = "An equation has the form 'state = expression', such as 'v = decay(v, leak) + x'."
+    form = f"An equation has the form 'state = expression', {_EXAMPLE}."
     suggestion = None
     if change := _AUGMENTED_ASSIGNMENT.fullmatch(text):
         state, sign, by = change.groups()
@@ -131,11 +146,16 @@ def _syntax_place(source: Source, error: SyntaxError) -> Place:
 
 
 def _text_mistake(source: Source) -> Mistake | None:
-    """Returns what is wrong with single characters or numbers of a text."""
+    """Returns what is wrong with single characters, notations or numbers of a text."""
+    for notation, message in _NOTATIONS:
+        if found := re.search(notation, source.text):
+            return Mistake(source.span(*found.span()), message)
     foreign = _FOREIGN.search(source.text)
     if foreign is not None:
         message = f"{foreign.group()!r} is not allowed in an equation."
-        return Mistake(source.span(*foreign.span()), message, _MEANT.get(foreign.group()))
+        letter = _GREEK.fullmatch(unicodedata.name(foreign.group()[0], ""))
+        meant = letter[1].lower() if letter else _MEANT.get(foreign.group())
+        return Mistake(source.span(*foreign.span()), message, meant)
     for each in _NUMBER_LIKE.finditer(source.text):
         if _NUMBER.fullmatch(each.group()) is None:
             message = f"'{each.group()}' is neither a number nor a name."

@@ -17,7 +17,7 @@ from netdesc.neurons.expressions import Expression, constant, make, scale
 from netdesc.neurons.functions import ARGUMENTS, FUNCTIONS, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
-from netdesc.neurons.parser import Source, parse
+from netdesc.neurons.parser import NO_IF, NO_POWER, Source, parse
 
 Operand = Expression | float | None
 """A number without a type yet; None after a mistake."""
@@ -36,13 +36,24 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
 }
 
 _REFUSED: dict[type[ast.AST], str] = {
-    ast.Div: "There is no division: write scaled(state, 0.5) for half a state.",
-    ast.Pow: "There is no power: a state times a state has no defined rounding.",
+    ast.Div: (
+        "There is no division: write the quotient of numbers as a number, scaled(v, 0.1) for"
+        " v / 10, and for v / tau a parameter that holds 1/tau."
+    ),
+    ast.Pow: NO_POWER,
     ast.Not: "There is no 'not': turn the comparison round.",
     ast.Eq: "There is no '==': write 'a >= b and a <= b'.",
     ast.NotEq: "There is no '!=': write 'a > b or a < b'.",
-    ast.IfExp: "There is no 'if': write where(condition, a, b).",
+    ast.IfExp: NO_IF,
 }
+
+_NO_RANDOM = "There are no random numbers in equations: noise belongs to the samples."
+_FOREIGN = {
+    "exp": "There is no exp: write decay(v, 0.1), whose 0.1 is 1 - exp(-step/tau) as a number.",
+    "pow": NO_POWER,
+    **dict.fromkeys(["rand", "randn", "random", "normal", "noise", "xi"], _NO_RANDOM),
+}
+"""Names that other tools have, and what to say of them."""
 
 _PRODUCT_HINTS = {
     frozenset({GRID}): (
@@ -148,7 +159,8 @@ class Reader:
             return self.fail(node, f"Numbers are within ±{MAX_NUMBER}, in threshold units.")
         return float(value)
 
-    def _name(self, node: ast.Name) -> Operand:
+    def _name(self, node: ast.Name, kind: str = "") -> Operand:
+        """Returns the value of a name. If ``kind`` is not empty, it is that of a parameter."""
         name, known = node.id, self.values
         if name in known:
             return known[name]
@@ -159,11 +171,15 @@ class Reader:
             return self.fail(node, message, "before(spike)")
         if name in ARGUMENTS:
             return self.fail(node, f"'{name}' is a function: write {signature(name)}.")
+        way_out = f"A state needs an equation, '{name} = …', in step."
+        meant = closest(name, known)
+        if kind and meant is None:
+            way_out = f'Write "parameters": {{"{name}": {{"kind": "{kind}", "value": 0.1}}}}.'
         message = (
             f"'{name}' is neither a state nor a parameter nor an input: there are "
-            f"{', '.join(known)}. A state needs an equation, '{name} = …', in step."
+            f"{', '.join(known)}. {way_out}"
         )
-        return self.fail(node, message, closest(name, known))
+        return self.fail(node, _FOREIGN.get(name, message), meant)
 
     def _call(self, node: ast.Call) -> Operand:
         called = node.func
@@ -174,7 +190,8 @@ class Reader:
             if name in self.values:
                 return self.fail(called, f"'{name}' is not a function. Write '*' for a product.")
             message = f"There is no function '{name}'. There are {', '.join(sorted(ARGUMENTS))}."
-            return self.fail(called, message, closest(name, ARGUMENTS))
+            message, meant = _FOREIGN.get(name, message), closest(name, ARGUMENTS)
+            return self.fail(called, message, meant)
         if not self.has_arguments(node, name):
             return None
         if name in self._calls:
@@ -191,7 +208,11 @@ class Reader:
     def _argument(self, node: ast.expr, kind: Type | tuple[float, float]) -> Expression | None:
         if isinstance(kind, Type):
             return self.read_as(node, kind)
-        value, (low, high) = self.read(node), kind
+        low, high = kind
+        if isinstance(node, ast.Name) and node.id not in self.values:
+            value = self._name(node, "decay" if low == 0 else "factor")
+        else:
+            value = self.read(node)
         is_share = isinstance(value, Expression) and value.type is SHARE
         if value is None or is_share or (isinstance(value, float) and low <= value <= high):
             return self.of_type(node, value, SHARE)
@@ -233,12 +254,24 @@ class Reader:
 
     def _binary(self, node: ast.BinOp) -> Operand:
         if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
-            return self.fail(node, _REFUSED.get(type(node.op), "This operator is not allowed."))
+            message = _REFUSED.get(type(node.op), "This operator is not allowed.")
+            return self.fail(node, message, self._quotient(node))
         a, b = self.read(node.left), self.read(node.right)
         if a is None or b is None:
             return None
         compute = self._product if isinstance(node.op, ast.Mult) else self._sum
         return compute(node, a, b)
+
+    def _quotient(self, node: ast.BinOp) -> str | None:
+        """Returns how to divide by a number, None if ``node`` does something else."""
+        if not isinstance(node.op, ast.Div) or not isinstance(node.right, ast.Constant):
+            return None
+        a, b = self.read(node.left), self._constant(node.right)
+        if not b or not isinstance(b, float):
+            return None
+        if isinstance(a, float):
+            return f"{a / b:.6g}"
+        return _as_factor(self.source.text_of(node.left), 1 / b)
 
     def _sum(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
         combine = operator.add if isinstance(node.op, ast.Add) else operator.sub

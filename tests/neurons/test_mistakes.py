@@ -65,7 +65,7 @@ AT = [
     ("step", "w = decay(«leak», 0.5)"),
     ("step", "w = scaled(v, «2»)"),
     ("step", "w = «-leak»"),
-    ("step", "w = «v / 2»"),
+    ("step", "w = «v / leak»"),
     ("step", "w = «v ** 2»"),
     ("step", "w = where(«not v > 1», v, u)"),
     ("step", "w = where(«v == 1», v, u)"),
@@ -136,13 +136,41 @@ MEANT = [
     ("step", "«abs» = v", "abs_"),
     ("step", "«lambda» = v", "lambda_"),
     ("step", "«spike» = v", "spike_"),
+    ("step", "w = «(u - v) / 10»", "scaled(u - v, 0.1)"),
+    ("step", "w = decay(v, «1/8»)", "0.125"),
+    ("step", "w = v + «τ»", "tau"),
+]
+
+# A text and words that lead on:
+SAID = [
+    ("step", "«w'» = x", "no derivatives"),
+    ("step", "«dw/dt» = x", "no derivatives"),
+    ("step", "w = v«^»2", "no power"),
+    ("step", "w = v«²»", "no power"),
+    ("step", "w = «pow»(v, 2)", "no power"),
+    ("step", "w = v > 1 «?» x : v", "where("),
+    ("step", "«if» v > 1: w = v", "where("),
+    ("step", "«w[»t] = v", "before("),
+    ("step", "w = «(u - v) / tau»", "1/tau"),
+    ("step", "w = v * «exp»(-dt / tau)", "decay(v, "),
+    ("step", "w = «rand»()", "random"),
+    ("step", "w = «xi»", "random"),
+    ("step", "w = decay(v, «lost»)", '{"lost": {"kind": "decay"'),
+    ("step", "w = scaled(v, «kept»)", '{"kept": {"kind": "factor"'),
 ]
 
 
 @pytest.mark.parametrize(
-    ("part", "text", "suggestion"), [*((part, text, None) for part, text in AT), *MEANT]
+    ("part", "text", "suggestion", "words"),
+    [
+        *((part, text, None, "") for part, text in AT),
+        *((part, text, meant, "") for part, text, meant in MEANT),
+        *((part, text, None, words) for part, text, words in SAID),
+    ],
 )
-def test_each_mistake_has_its_place(part: str, text: str, suggestion: str | None) -> None:
+def test_each_mistake_has_its_place(
+    part: str, text: str, suggestion: str | None, words: str
+) -> None:
     column, end = text.index("«"), text.index("»") - 1
     found = mistakes(**change(part, text.replace("«", "").replace("»", "")))
     index = 2 if part == "step" else 0
@@ -152,7 +180,7 @@ def test_each_mistake_has_its_place(part: str, text: str, suggestion: str | None
         if (each.place.part, each.place.index, each.place.column, each.place.end_column)
         == (part, index, column, end)
     ]
-    assert at, found
+    assert any(words in each.message for each in at), found
     if suggestion is not None:
         assert suggestion in [each.suggestion for each in at]
 

@@ -13,7 +13,7 @@ from functools import partial, reduce
 from itertools import pairwise
 from typing import ClassVar, cast
 
-from netdesc.neurons.expressions import Expression, constant, make, scale
+from netdesc.neurons.expressions import Expression, constant, make, number, scale
 from netdesc.neurons.functions import ARGUMENTS, FUNCTIONS, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
@@ -203,7 +203,12 @@ class Reader:
         values = complete(
             [next(same) if kind is None else self._argument(n, kind) for n, kind in arguments]
         )
-        return None if values is None else function.build(*values)
+        if values is None:
+            return None
+        low, high = map(number, values[-2:]) if name == "clip" else (None, None)
+        if low is not None and high is not None and low > high:
+            return self.fail(node, "The low of clip(a, low, high) is above its high.")
+        return function.build(*values)
 
     def _argument(self, node: ast.expr, kind: Type | tuple[float, float]) -> Expression | None:
         if isinstance(kind, Type):

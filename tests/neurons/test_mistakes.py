@@ -42,6 +42,7 @@ AT = [
     ("step", "w = before(«v + u»)"),
     ("step", "w = «before()»"),
     ("step", "w = v + «clip(v, 1)»"),
+    ("step", "w = v + «clip(v, 1, -1)»"),
     ("step", "w = v + «abs(a=v)»"),
     ("step", "w = v + «abs(*v)»"),
     ("step", "w = «v * u»"),

@@ -129,6 +129,9 @@ class Reader:
             return self.fail(node, f"This number is beyond the grid, which ends at ±{limit}.")
         if value and not round(value * unit):
             return self.fail(node, f"This number becomes 0 on the grid, whose unit is 1/{unit}.")
+        if type is SHARE and abs(value) < 1 and abs(round(value * unit)) == unit:
+            message = f"This number becomes {round(value)} on the grid, whose unit is 1/{unit}."
+            return self.fail(node, message, f"{round(value)}")
         return constant(round(value * unit), type)
 
     def read_alike(self, *nodes: ast.expr) -> list[Expression] | None:

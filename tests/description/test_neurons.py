@@ -53,6 +53,12 @@ ALIF = {"type": "alif", "threshold": 1, "threshold_step": 0.1, "current_decay": 
 ALIF |= {"voltage_decay": 0.1, "threshold_decay": 0.1, "refractory_decay": 0.1}
 OWN = {"type": "equations", "step": ["v = v + x"], "output": "v"}
 BELOW = OWN | {"parameters": {"k": {"kind": "threshold", "value": -0.5}}, "step": ["v = x + k"]}
+
+
+def holds(kind: str, value: float, step: str) -> dict[str, Any]:
+    return OWN | {"parameters": {"k": {"kind": kind, "value": value}}, "step": [step]}
+
+
 LEAK = {"leak": {"kind": "factor", "value": -1.5}}
 NEURONS = {
     "added": ({"type": "added", "leak": 0.1, "learn": ["leak"], "norm": "mean"}, []),
@@ -64,6 +70,14 @@ NEURONS = {
     "range": (ALIF | {"threshold": [2, 1], "per_channel": True}, ["ND216 /threshold/0"]),
     "shared": (ALIF | {"threshold": [1, 2]}, ["ND215 /threshold"]),
     "on zero": (ALIF | {"threshold": 0.01}, ["ND211 /threshold"]),
+    "step of 0": (ALIF | {"threshold_step": 0.01}, ["ND212 /threshold_step"]),
+    "level on zero": (holds("threshold", 0.01, "v = x + k"), ["ND212 /parameters/k/value"]),
+    "level below zero": (holds("grid", -0.0001, "v = x + k"), ["ND212 /parameters/k/value"]),
+    "level that is 0": (holds("threshold", 0, "v = x + k"), []),
+    "high level": (holds("grid", -2048, "v = x + k"), ["ND224 /parameters/k/value"]),
+    "factor 1": (holds("factor", -0.99999, "v = v * k + x"), ["ND212 /parameters/k/value"]),
+    "own threshold": (OWN | {"step": ["v = v + x"], "spike": "v > threshold", "surrogate": {},
+     "parameters": {"threshold": {"kind": "threshold", "value": 0}}}, []),
     "learn": (OWN | {"learn": ["v"]}, ["ND239 /learn/0"]),
     "no gradient": (ALIF | {"learn": ["threshold", "threshold_step"]}, ["ND239 /learn/1"]),
     "exact": (ALIF | {"learn": ["threshold_step"], "reset_gradient": "exact"}, []),

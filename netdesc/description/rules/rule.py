@@ -49,6 +49,12 @@ class NeuronParameter:
             return [((*self.parts, index), end) for index, end in enumerate(self.value)]
         return [(self.parts, self.value)]
 
+    @property
+    def is_spike_threshold(self) -> bool:
+        """Whether it is the threshold at which a neuron spikes that netdesc brings."""
+        is_own = self.neuron.type_name() == "equations"
+        return self.name == "threshold" and not is_own and self.neuron.equations().spike is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -15,9 +15,8 @@ def check(context: Context) -> Found:
     Use a threshold of at least 1/64 = 0.015625.
     """
     for each in context.neuron_parameters():
-        if each.name != "threshold" or each.neuron.equations().spike is None:
-            continue  # without spikes, a threshold of 0 hands on every difference
-        for parts, end in each.ends:
+        # Without spikes, a threshold of 0 hands on every difference; own equations may mean it.
+        for parts, end in each.ends if each.is_spike_threshold else ():
             if int(64 * end) == 0:
                 message = f"the threshold {end:g} becomes trunc(64·threshold) = 0 on the device"
                 yield RuleDiagnostic(parts, message, hint="use at least 0.015625")

@@ -40,12 +40,13 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
     )
 
 
-def parameters_without_gradient(definition: Definition) -> set[str]:
-    """Returns the learnable parameters whose gradient is 0, such as those that only a reset reads.
+def names_without_gradient(definition: Definition) -> set[str]:
+    """Returns the inputs and learnable parameters whose gradient is 0.
 
-    Raises EquationError with the mistakes of the equations.
+    That of what only a reset reads is 0. Raises EquationError with the mistakes of the equations.
     """
-    gradients = differentiate(read(definition), True).parameters.items()
+    back = differentiate(read(definition), True)
+    gradients = (back.inputs | back.parameters).items()
     return {name for name, gradient in gradients if number(gradient) == 0}
 
 

@@ -52,6 +52,7 @@ print(json.dumps([found(neuron) for neuron in json.load(sys.stdin)]))
 ALIF = {"type": "alif", "threshold": 1, "threshold_step": 0.1, "current_decay": 1}
 ALIF |= {"voltage_decay": 0.1, "threshold_decay": 0.1, "refractory_decay": 0.1}
 OWN = {"type": "equations", "step": ["v = v + x"], "output": "v"}
+SPIKES = OWN | {"spike": "v > 1", "surrogate": {}}
 BELOW = OWN | {"parameters": {"k": {"kind": "threshold", "value": -0.5}}, "step": ["v = x + k"]}
 
 
@@ -78,6 +79,9 @@ NEURONS = {
     "factor 1": (holds("factor", -0.99999, "v = v * k + x"), ["ND212 /parameters/k/value"]),
     "own threshold": (OWN | {"step": ["v = v + x"], "spike": "v > threshold", "surrogate": {},
      "parameters": {"threshold": {"kind": "threshold", "value": 0}}}, []),
+    "idle inputs": (OWN | {"inputs": ["x", "gate"], "step":
+     ["g = decay(g, 0.2) + gate", "v = v + where(g > 0.2, x, 0)"]}, ["ND253 /inputs/1"]),
+    "no idle input": (OWN | {"step": ["v = v + where(x > 0.2, x, 0)"]}, []),
     "learn": (OWN | {"learn": ["v"]}, ["ND239 /learn/0"]),
     "no gradient": (ALIF | {"learn": ["threshold", "threshold_step"]}, ["ND239 /learn/1"]),
     "exact": (ALIF | {"learn": ["threshold_step"], "reset_gradient": "exact"}, []),
@@ -131,7 +135,9 @@ def learns(step: str) -> dict[str, Any]:
 SAID = {
     "learnt by where": (learns("v = where(x > k, v, x)"), "comparison"),
     "learnt behind stop": (learns("v = v + x + stop(k)"), "stop("),
-    "graded equations": (OWN | {"spike": "v > 1", "surrogate": {}, "graded": True}, '"output": '),
+    "idle input": (OWN | {"step": ["v = v + stop(x)"]}, "max(x"),
+    "input of a reset": (SPIKES | {"inputs": ["x", "y"], "reset": ["v = y"]}, '"exact"'),
+    "graded equations": (SPIKES | {"graded": True}, '"output": '),
     "spike by or": (OWN | {"spike": "v > 1 or v > 2", "surrogate": {}}, "max("),
     "no spike": (OWN | {"spike": "not v > 1", "surrogate": {}}, "'not'"),
     "no norm(…)": (OWN | {"norm": "mean"}, "norm(x) for x"),

@@ -63,6 +63,7 @@ def holds(kind: str, value: float, step: str) -> dict[str, Any]:
 LEAK = {"leak": {"kind": "factor", "value": -1.5}}
 NEURONS = {
     "added": ({"type": "added", "leak": 0.1, "learn": ["leak"], "norm": "mean"}, []),
+    "added, graded": ({"type": "added", "leak": 0.1, "graded": True}, ["ND240 /graded"]),
     "added, wrong": ({"type": "added", "leak": 2}, ["ND106 /leak"]),
     "sound": (ALIF, []),
     "zero": (ALIF | {"reset": "zero"}, ["ND240 /refractory_decay"]),

@@ -144,7 +144,10 @@ class NeuronSection(Section):
     def idle_fields(self) -> dict[str, str]:
         """Maps fields that have a value, but no effect beside the others, to the reason."""
         reasons: dict[str, str] = {}
-        if self.equations().spike is None:
+        equations = self.equations()
+        if equations.output is None:
+            reasons["graded"] = f'a spike of "{self.type_name()}" carries no state'
+        if equations.spike is None:
             names = ("tau_grad", "scale_grad", "surrogate", "reset_gradient", "graded")
             reasons |= dict.fromkeys(names, f'"{self.type_name()}" does not spike')
         elif self.surrogate is not None:

@@ -43,9 +43,10 @@ class EquationNeuron(NeuronSection):
 
     type: Literal["equations"]
     parameters: dict[Identifier, EquationParameter] = field(
-        "Parameters by the names that equations have for them.",
+        'Parameters by the names that equations have for them, such as "level": {"kind": '
+        '"threshold", "value": 1}.',
         default={},
-        example={"leak": {"kind": "decay", "value": 0.1}},
+        example={"level": {"kind": "threshold", "value": 1.0}},
         max_length=32,
     )
     inputs: tuple[Identifier, ...] = field(
@@ -55,10 +56,13 @@ class EquationNeuron(NeuronSection):
         max_length=2,
     )
     step: tuple[Text, ...] = field(
-        "Equations of a step.", example=["v = decay(v, leak) + x"], min_length=1, max_length=64
+        "Equations of a step.", example=["v = decay(v, 0.1) + x"], min_length=1, max_length=64
     )
     spike: Text | None = field(
-        "Condition of a spike. With it, surrogate is required.", default=None, example="v > 1"
+        "Condition of a spike. With it, surrogate is required. The layer hands spikes on a step "
+        'later, unless it has "axonal_delay_step": false.',
+        default=None,
+        example="v > level",
     )
     output: Text | None = field(
         "Value handed on in each step, before a reset, or with spike as its payload.",

@@ -98,7 +98,8 @@ def _fields_of_other_type(
         "ND105",
         (*parent, names[0]),
         f'{belong} to type "{other}", and {subject} has type "{kind}"',
-        hint=f'leave {them} out, or use the type "{other}"',
+        hint=_hint_for_parameter((*parent, names[0]), source_map)
+        or f'leave {them} out, or use the type "{other}"',
         notes=_known_names(parent, source_map),
         on="key",
         related=tuple(related),
@@ -126,10 +127,19 @@ def _unknown_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
         "ND101",
         error.parts,
         f'unknown field "{cut(key)}" in {subject}',
-        hint=hint or hint_for_unsupported(key),
+        hint=hint or hint_for_unsupported(key) or _hint_for_parameter(error.parts, source_map),
         notes=_known_names(parent, source_map),
         on="key",
     )
+
+
+def _hint_for_parameter(parts: Parts, source_map: SourceMap) -> str:
+    """Returns a hint for a number beside equations; empty for others."""
+    kind, value = (lookup(source_map.data, (*parts[:-1], name)) for name in ("type", parts[-1]))
+    if kind != "equations" or type(value) not in (int, float):
+        return ""
+    entry = f'"{cut(str(parts[-1]))}": {{"kind": …, "value": {_show(value)}}}'
+    return f'equations read their numbers from "parameters": {{{entry}}}'
 
 
 def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:

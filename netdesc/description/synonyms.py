@@ -123,6 +123,7 @@ VALUES = by_name(
     {
         "mean_variance": "batch_norm batchnorm batchnorm1d batchnorm2d",
         "fast_sigmoid": "superspike super_spike softsign soft_sign",
+        "decay": "tau time_constant leak",
         "triangle": "triangular piecewise_quadratic piecewisequadratic sigmoid",
     }
 )

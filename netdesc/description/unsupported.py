@@ -32,6 +32,12 @@ FIELDS = by_name(
             "in_features in_neurons input_size in_channels num_inputs"
         ),
         'leave it out: "reset" says whether a spike sets the voltage to 0': "v_reset reset_voltage",
+        "leave it out: the states of neurons begin at 0": (
+            "initial initial_value initial_values initial_state init v_init v0"
+        ),
+        'equations can have a counter, "n = max(n - 1, 0)" in step and "n = 5" in reset': (
+            "refractory refractory_period refractory_steps t_ref tau_ref"
+        ),
         "leave it out: the samples are shuffled in every epoch": "shuffle num_workers pin_memory",
         "leave it out: the option --device of the command chooses the device": "device cuda gpu",
         "leave it out: netdesc monitors the validation loss, or else the training loss": "monitor",

@@ -34,7 +34,10 @@ def check(context: Context) -> Found:
         for parts, end in each.ends:
             if not low <= end <= high:
                 message = f"the {each.kind} {end:.10g} is not between {low} and {high}"
-                yield RuleDiagnostic(parts, message)
+                steps = end if each.kind == "decay" else 0.0
+                share = f"{1 - math.exp(-1 / steps):.3g}" if steps > 1 else ""
+                hint = f"write {share} for a time constant of {end:g} steps" if share else ""
+                yield RuleDiagnostic(parts, message, hint=hint)
             elif not least <= end <= most:
                 yield RuleDiagnostic(
                     parts,

@@ -18,8 +18,9 @@ _MAX_QUOTED_CHARACTERS = 60
 _BY_PLACE: dict[tuple[Parts, type], str] = {
     (("neurons",), list): 'write {"NAME": {…}}: its name stands before each neuron',
     (("layers",), dict): 'write [{"name": "NAME", …}, …]: a layer holds its name',
+    (("spike",), list): 'write one condition, such as "max(a, b) > 0" for "a > 0" or "b > 0"',
 }
-"""Hints for neurons in a list and for layers in an object, by path and type of the value."""
+"""Hints for what stands in a list or an object, by path, or by its end, and type of the value."""
 
 
 def hint_for_missing_field(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:
@@ -49,6 +50,8 @@ def hint_for_wrong_form(parts: Parts, expected: str, actual: Any, data: Any) -> 
         return f"write {text}"
     info = structure.field_at(parts, data)
     example = structure.extra(info).get("x-example") if info is not None else None
+    if (parts[-1:], type(actual)) in _BY_PLACE:
+        return _BY_PLACE[parts[-1:], type(actual)]
     return f"such as {_json(example)}" if isinstance(example, dict | list) else ""
 
 

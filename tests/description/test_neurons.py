@@ -123,6 +123,13 @@ FOREIGN = {
     "shared_param": (ALIF | {"shared_param": True}, "(= not shared_param)"),
     "leaky": ({"type": "leaky", "beta": 0.9}, "lif"),
     "rf_phase": ({"type": "rf_phase", "period": 9}, "rf"),
+    "refractory": (OWN | {"refractory": 2}, "max(n - 1, 0)"),
+    "initial": (ALIF | {"initial": {"v": 1}}, "begin at 0"),
+    "threshold": (OWN | {"threshold": 1}, '"parameters": {"threshold": {'),
+    "tau of equations": (OWN | {"tau": 10.0}, '"parameters": {"tau": {'),
+    "kind tau": (holds("tau", 10, "v = decay(v, k) + x"), '"decay"'),
+    "time constant": (holds("decay", 10, "v = decay(v, k) + x"), "0.0952 for"),
+    "conditions": (OWN | {"spike": ["v > 1", "v < -1"]}, "max("),
     "sdnn": ({"type": "sdnn", "threshold": 0.1}, "sigma_delta"),
 }
 """Names of other tools -> a neuron with one, and what its hint says."""

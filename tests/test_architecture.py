@@ -107,27 +107,27 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_465,
-    "neurons": 3_365,
+    "description": 13_565,
+    "neurons": 3_425,
     "graph": 590,
     "events": 2_090,
     "runs": 285,
-    "kernels": 10_080,
-    "modules": 1_980,
+    "kernels": 10_055,
+    "modules": 2_015,
     "losses": 730,
     "training": 5_545,
-    "exchange": 3_165,
-    "hardware": 1_310,
-    "report": 3_820,
-    "comparing": 410,
-    "bench": 2_015,
-    "api": 1_905,
-    "cli": 4_702,
+    "exchange": 3_170,
+    "hardware": 1_290,
+    "report": 3_840,
+    "comparing": 405,
+    "bench": 2_005,
+    "api": 1_970,
+    "cli": 4_700,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_490
-MAX_TEST_LINES = 39_745
+MAX_PACKAGE_LINES = 55_890
+MAX_TEST_LINES = 39_830
 
 
 def line_count(folder: Path) -> int:

@@ -134,6 +134,7 @@ class NeuronCase:
         A parameter's gradient is a sum over steps and samples, whose terms may cancel. So its error
         is measured by the largest of all gradients. Paths from an input to the output may cancel,
         too: the error is then that of float32 in the gradients of the output and of thresholds.
+        What is derived from states beyond 24 bits, which float32 rounds, is less exact.
         """
         rng = np.random.default_rng(seed)
         grad_out_TBN = torch.from_numpy(rng.normal(size=self.shape)).float()
@@ -144,10 +145,12 @@ class NeuronCase:
         kinds, largest = self.neurons().program.parameters, max(sizes.values())
         cancelling = [sizes[name] for name in sizes if kinds.get(name) in ("threshold", "grid")]
         cancelled = max([float(grad_out_TBN.abs().max()), *cancelling])
+        *peaks, _, _ = self.run()[1].tolist()
+        inexact = max(1.0, *(peak / 2**24 for peak in peaks))
         for name, each in expected.items():
             size = largest if name in kinds else sizes[name]
             error = float((own[name].cpu() - each).abs().max())
-            assert error <= 1e-5 * size + 2**-22 * cancelled, name
+            assert error <= inexact * (1e-5 * size + 2**-22 * cancelled), name
 
 
 @st.composite

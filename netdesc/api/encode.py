@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import TYPE_CHECKING
 
@@ -24,49 +23,61 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
     run's arrays in memory, are; a random code draws with seed 0. Other recordings are inputs
     already. EventFileError if the encoding does not take a value.
     """
-    section, shape = _samples_of(opened), opened.compiled.graph.input_shape
-    if section is None or isinstance(recording.data, Event):
-        return recording, []
     from netdesc.training.encoding import build_code  # loads torch
+    from netdesc.training.errors import ResumeError
 
-    values, cells = np.asarray(recording.data), math.prod(shape)
-    if values.dtype.kind not in "biuf":
+    if isinstance(recording.data, Event):
         return recording, []
-    takes_steps = "steps" in section.encoding.file_axes
-    has_steps = values.shape[1:] in (shape, (cells,)) and values.size > 0
-    if has_steps and not takes_steps:
-        if len(values) == opened.compiled.graph.steps or ((values == 0) | (values == 1)).all():
-            return recording, []
-        problem = f"is read as {len(values)} steps of input, not as samples: run them one by one"
-        return recording, [f"{recording.name} {problem}"]
-    if has_steps != takes_steps or (not takes_steps and values.size != cells):
+    values, graph = np.asarray(recording.data), opened.compiled.graph
+    shape, cells, name = graph.input_shape, math.prod(graph.input_shape), recording.name
+    try:
+        section = _samples_of(opened)
+    except ResumeError as error:
+        return recording, [f"{name} is not encoded as the samples of the run: {error}"]
+    if opened.description is None and not opened.is_imported and values.shape == shape:
+        way = "to encode it as a sample, pass the run or the document, not the result of compile()"
+        return recording, [f"{name} is held for all steps; {way}"]
+    if section is None or values.dtype.kind not in "biuf" or not values.size:
         return recording, []
-    steps = len(values) if takes_steps else opened.compiled.graph.steps
-    code = build_code(section, steps, len(values) if takes_steps else 0, cells)
+    kind, takes_steps = section.encoding.type, "steps" in section.encoding.file_axes
+    has_steps = values.shape[1:] in (shape, (cells,))
+    are_spikes = bool(((values == 0) | (values == 1)).all())
+    if kind == "spikes":
+        problem = f"{name} has values that are no spikes, 0 and 1, as those of the samples are"
+        if not (has_steps and are_spikes):
+            return recording, [] if are_spikes else [problem]
+    elif takes_steps and not has_steps:
+        problem = f'{name} is held for all steps; the encoding "{kind}" of data is not applied'
+        return recording, [problem] if values.size == cells else []
+    elif not takes_steps and values.size != cells:
+        is_input = are_spikes or (section.encoding.is_real and len(values) == graph.steps)
+        problem = f"{name} is read as {len(values)} steps of input, not as samples: run each alone"
+        return recording, [problem] if has_steps and not is_input else []
+    file_steps = len(values) if takes_steps else 0
+    code = build_code(section, max(file_steps, graph.steps), file_steps, cells)
     accepted = code.accepts(values)
     if not accepted.all():
         wrong = values.flat[int(accepted.argmin())]
-        problem = (
-            f'holds {wrong:g}, not {code.values}, which the encoding "{section.encoding.type}"'
-        )
-        raise EventFileError(recording.name, f"{problem} of the data takes")
+        problem = f'holds {wrong:g}, not {code.values}, which the encoding "{kind}" takes'
+        raise EventFileError(name, problem)
     warning = code.warning(float(values.min()), float(values.max()))
     inputs_TN = code.inputs(code.compress(values[None]), np.random.default_rng(0))[:, 0]
-    encoded = recording._replace(data=inputs_TN.reshape(steps, *shape))
-    return encoded, [f"{recording.name}: {warning}"] if warning else []
+    encoded = recording._replace(data=inputs_TN.reshape(-1, *shape))
+    return encoded, [f"{name}: {warning}"] if warning else []
 
 
 def _samples_of(opened: OpenedNetwork) -> Arrays | None:
-    """Returns the section that says how samples are encoded; None if they are events."""
-    from netdesc.training.errors import ResumeError
+    """Returns the section that says how samples are encoded; None if none does.
+
+    ResumeError if a run's record cannot be read, which says so of arrays in memory.
+    """
     from netdesc.training.memory_data import recorded_settings
     from netdesc.training.record import RunRecord
 
     data = None if opened.description is None else opened.description.document.data
     if data is None and opened.folder is not None:
-        with contextlib.suppress(ResumeError):  # a run needs no record to be run
-            recorded = RunRecord.read(opened.folder / RECORD).fields.get("memory_data")
-            return None if recorded is None else recorded_settings(recorded)
+        recorded = RunRecord.read(opened.folder / RECORD).fields.get("memory_data")
+        return None if recorded is None else recorded_settings(recorded)
     if isinstance(data, Idx):
         return data.arrays(data.parts["train"])
     return data if isinstance(data, Arrays) else None

@@ -19,8 +19,8 @@ def test_an_array_is_encoded_as_samples_are(tmp_path: Path, kind: str, in_memory
     """Those of the document's data, or those that a run had in memory."""
     values, labels = samples(60)
     if kind in ("spikes", "series", "delta"):
-        values = np.random.default_rng(0).integers(0, 2, (60, STEPS, CELLS))
-    encoding = {"type": kind} | ({"threshold": 0.3} if kind == "delta" else {})
+        values = np.random.default_rng(0).integers(0, 2, (60, STEPS - 4, CELLS))
+    encoding = {"type": kind} | ({"threshold": 0.2} if kind == "delta" else {})
     task = write_classify_task(tmp_path, data={"encoding": encoding}, training={"epochs": 1})
     write_arrays(tmp_path / "data.npz", inputs=values)
     if in_memory:
@@ -39,13 +39,37 @@ def test_an_array_is_encoded_as_samples_are(tmp_path: Path, kind: str, in_memory
         assert result.classification is not None
         if result.classification.prediction is not None:
             found[labels[number], result.classification.prediction] += 1
+    assert found.any()
     assert np.array_equal(found, evaluated.score.confusion)
 
 
 def test_an_image_with_rows_fits_as_many_inputs(tmp_path: Path) -> None:
     task, image = write_classify_task(tmp_path), samples(1)[0][0]
-    found = [netdesc.run(task, each).spikes_TN for each in (image, image.reshape(3, 3))]
-    assert np.array_equal(*found)
+    shapes = (CELLS,), (3, 3), (1, CELLS)
+    first, *others = (netdesc.run(task, image.reshape(shape)).spikes_TN for shape in shapes)
+    assert all(np.array_equal(first, each) for each in others)
+
+
+def test_what_is_not_encoded_is_told(tmp_path: Path) -> None:
+    def told(task: object, values: np.ndarray) -> bool:
+        return any("input.npy" in each for each in netdesc.run(task, save(values)).warnings)
+
+    def save(values: np.ndarray) -> Path:
+        np.save(tmp_path / "input.npy", values)
+        return tmp_path / "input.npy"
+
+    task = write_classify_task(tmp_path)
+    assert told(netdesc.compile(task), np.ones(CELLS))
+    assert not told(task, np.ones((STEPS, CELLS)))
+
+    def task_of(kind: str) -> Path:
+        path = write_classify_task(tmp_path / kind, data={"encoding": {"type": kind}})
+        write_arrays(path.with_name("data.npz"), inputs=np.ones((60, STEPS, CELLS), int))
+        return path
+
+    for value, is_told in ((1, False), (0.5, True), (2, True)):
+        assert told(task_of("spikes"), np.full((STEPS, CELLS), value)) == is_told
+    assert told(task_of("series"), np.ones(CELLS))
 
 
 def test_a_value_that_samples_cannot_have_is_refused(tmp_path: Path) -> None:

@@ -141,8 +141,10 @@ class Saver:
         _write(self.folder / LAST, self.network.state_dict())
         self.best.save(self.folder / BEST)
         now = time.perf_counter()
-        pause = self.every_s if progress.epoch else min(self.every_s, FIRST_S)
-        self._due = now + max(pause, (now - began) / MAX_SAVE_SHARE)
+        pause = min(self.every_s, FIRST_S)  # also if the files' first writing is slow
+        if progress.epoch:
+            pause = max(self.every_s, (now - began) / MAX_SAVE_SHARE)
+        self._due = now + pause
 
     def save_best(self, progress: Progress) -> None:
         """Writes ``activity.npz`` and the best weights, unless the files are up to date."""

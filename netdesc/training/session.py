@@ -179,10 +179,10 @@ class Session:
                 f"the checkpoint is gone, too, because {gone} was deleted or moved during training "
                 f"(a run that was moved can be resumed in its new place)"
             )
-        return (
-            f"the checkpoint after {amount(self.saver.saved_epoch, 'epoch')} is safe; "
-            f"go on with: {command}"
-        )
+        if not self.saver.saved_epoch:
+            return f"no checkpoint after an epoch was written yet; begin anew with: {command}"
+        saved = amount(self.saver.saved_epoch, "epoch")
+        return f"the checkpoint after {saved} is safe; go on with: {command}"
 
     def _end_done(self, finish: Finish | None) -> Outcome:
         verification = None

@@ -7,6 +7,7 @@ is first used.
 from __future__ import annotations
 
 import importlib.util
+import os
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from netdesc.exchange import import_net
 
 __version__ = "0.1.0"
+
+IMPORTING_PROCESS = os.getpid()
+"""The process that has imported netdesc, which may be the parent of the present one."""
 
 __all__ = [
     "Compiled",

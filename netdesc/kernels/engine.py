@@ -31,9 +31,6 @@ The CUDA engine runs on the CPU only if Triton interprets its kernels.
 
 ENGINE_NAMES = ("auto", *_ENGINES)
 
-IMPORTING_PROCESS = os.getpid()
-"""The process that has imported this module, which may be the parent of the present one."""
-
 _forced: ContextVar[str | None] = ContextVar("netdesc_engine", default=None)
 _threads: ContextVar[int | None] = ContextVar("netdesc_threads", default=None)
 

@@ -152,7 +152,8 @@ class ArrayEncoder:
                 beyond = spec.beyond_limits(code.compress(chunk))
         short = ""
         if 0 < file_steps < spec.steps:
-            short = f"has {file_steps} steps; the others of {spec.steps} (time.steps) have no input"
+            rest = f"the last {spec.steps - file_steps} of the network's {spec.steps} (time.steps)"
+            short = f"has {file_steps} steps; {rest} have no input"
         for warning in filter(None, (code.warning(lowest, largest), beyond, short)):
             self.warn(f'{self.source}: the array "{data.inputs}" {warning}')
         return code

@@ -88,12 +88,6 @@ class SpikeFileReader:
         """Reads the samples of one part. DataError if one is missing, damaged or does not fit."""
         spec = self.spec
         inputs = [self._spikes(pair.input, spec.input_shape) for pair in pairs]
-        if pairs and not any(len(each.step) for each in inputs):
-            raise DataError(
-                f"{self.resolve(pairs[0].input.path)}: no input of {len(pairs)} holds an event "
-                f"inside {spec.steps} steps of {spec.step_ms:g} ms and shape "
-                f"{list(spec.input_shape)}, so there is nothing to learn from"
-            )
         for pair, spikes in zip(pairs, inputs, strict=True):
             if beyond := spec.beyond_limits(spikes.value):
                 self.warn(f"{self.resolve(pair.input.path)}: {beyond}")
@@ -102,6 +96,16 @@ class SpikeFileReader:
             return SpikeSamples(spec, inputs, [self._target(pair) for pair in pairs])
         labels = np.array([self._label(pair) for pair in pairs], dtype=np.int64)
         return SpikeSamples(spec, inputs, labels)
+
+    def require_events(self, samples: SpikeSamples) -> None:
+        """Raises DataError if no sample has an event inside."""
+        spec = self.spec
+        if not any(len(each.step) for each in samples.inputs):
+            raise DataError(
+                f"no input of {len(samples)} training samples holds an event inside {spec.steps} "
+                f"steps of {spec.step_ms:g} ms and shape {list(spec.input_shape)}, so there is "
+                "nothing to learn from"
+            )
 
     def warn_of_more_files(self) -> None:
         """Warns of further files in which events were left out, if there are any."""

@@ -122,12 +122,13 @@ def test_python_threads_and_forks(threading_layer):
 
 FORK_BEFORE_KERNELS = """
 import os
+import netdesc  # which imports no kernels yet
 import torch
-from support.thread_layer import all_results, layer_of
 torch.set_num_threads(2)
 torch.sin(torch.randn(1_000_000))  # starts threads of OpenMP
 child = os.fork()
 if child == 0:
+    from support.thread_layer import all_results, layer_of
     all_results(layer_of(0.05))
     os._exit(7)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

@@ -14,8 +14,9 @@ import torch
 from numba.core import config
 from numba.np.ufunc import threading_layer
 
+from netdesc import IMPORTING_PROCESS
 from netdesc.kernels.cpu.runtime.openmp_contention import ContentionGuard, is_decided, team_sizes
-from netdesc.kernels.engine import IMPORTING_PROCESS, EngineError, kernel_threads
+from netdesc.kernels.engine import EngineError, kernel_threads
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -120,7 +120,7 @@ def train(
         raise TypeError(f"callbacks must be a function or a list of functions, not {callbacks!r}")
     settings = Settings(run_dir, resume, device, progress, data, functions, **rare)
     with torch.inference_mode(False), torch.enable_grad():  # the caller may need no gradients
-        return train_network(network, settings, warnings.warn)
+        return train_network(network, settings, functools.partial(warnings.warn, stacklevel=3))
 
 
 def _unknown_argument(name: str) -> str:

@@ -235,9 +235,12 @@ class SynapticBlock(Block):
         NaN weights count as 0, so the loss does not reveal them. ValueError if the block is on
         another device, EngineError if no engine can run there.
         """
-        parts = self.synapse.parts[0], self.neuron, self.neuron.surrogate
+        neuron, recurrent = self.neuron, self.recurrent
+        parts: list[nn.Module | None] = [neuron, neuron.surrogate, neuron.norm, neuron.axonal]
+        parts += self.synapse.parts if recurrent is None else self.synapse.parts + recurrent.parts
+        known = [part for part in parts if part is not None]
         tensors = [
-            t for part in parts for t in (*part._parameters.values(), *part._buffers.values())
+            t for each in known for t in (*each._parameters.values(), *each._buffers.values())
         ]
         if any(each is not None and each.device != device for each in tensors):
             others = {str(each.device) for each in tensors if each is not None}

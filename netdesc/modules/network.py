@@ -241,7 +241,7 @@ class Network(nn.Module):
         blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name, inputs in self._inputs.items():
             block = cast(SynapticBlock, blocks[name])
-            if name in self._neuron_layers and not isinstance(block, SynapticBlock):
+            if name in self._neuron_layers and not hasattr(block, "is_fused"):
                 raise TypeError(f'layer "{name}" was replaced by a {type(block).__name__}')
             can_join = name in self._neuron_layers and block.is_fused and not block.has_hooks
             if can_join and is_open and inputs == (segments[-1][-1],):

@@ -90,7 +90,7 @@ class Neurons(nn.Module):
 
     def __setattr__(self, name: str, value: Any) -> None:
         is_value = name in self.__dict__.get("_names", ())
-        if is_value and isinstance(value, Tensor):
+        if is_value and isinstance(value, Tensor) and name in (*self._parameters, *self._buffers):
             return replace_value(self, name, value)
         is_value = is_value and name not in self.__dict__
         if is_value and isinstance(value, Real) and not isinstance(value, bool):

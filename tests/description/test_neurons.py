@@ -89,6 +89,7 @@ NEURONS = {
     "beyond kernels": (ALIF | {"threshold_step": 32769}, ["ND106 /threshold_step"]),
     "fine units": ({"type": "sigma_delta", "threshold": 513}, ["ND106 /threshold"]),
     "beyond 24 bits": ({"type": "sigma_delta", "threshold": 32}, ["ND224 /threshold"]),
+    "high step": (ALIF | {"threshold_step": 3000}, []),
     "integrator": ({"type": "integrator", "graded": True}, ["ND240 /graded"]),
     "delta": ({"type": "delta", "threshold": 0, "norm": "mean"}, ["ND240 /norm"]),
     "period": ({"type": "rf", "threshold": 1, "period": 3, "decay": 0}, ["ND106 /period"]),

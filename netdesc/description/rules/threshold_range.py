@@ -21,9 +21,10 @@ def check(context: Context) -> Found:
     """
     for each in context.neuron_parameters():
         bits = each.neuron.unit_bits
-        for parts, end in each.ends if each.kind in ("threshold", "grid") else ():
+        # Of the parameters that netdesc brings, states are compared with the threshold alone.
+        is_level = each.name == "threshold" or each.neuron.type_name() == "equations"
+        for parts, end in each.ends if is_level and each.kind in ("threshold", "grid") else ():
             coarse = 6 if each.kind == "threshold" else 12
             if int(abs(end) * 2**coarse) << bits - coarse >= MAX_STATE:
-                message = f"no state of the device reaches the level {end:g}"
-                hint = f"use less than {MAX_STATE + 1 >> bits}"
-                yield RuleDiagnostic(parts, message, hint=hint)
+                message = f"no state of the device reaches {end:g}"
+                yield RuleDiagnostic(parts, message, hint=f"stay within ±{MAX_STATE + 1 >> bits}")

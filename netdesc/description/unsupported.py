@@ -35,7 +35,7 @@ FIELDS = by_name(
         "leave it out: the states of neurons begin at 0": (
             "initial initial_value initial_values initial_state init v_init v0"
         ),
-        'equations can have a counter, "n = max(n - 1, 0)" in step and "n = 5" in reset': (
+        'count steps: "n = max(n - 1, 0)" in step, "n = 5" in reset, "and n <= 0" in spike': (
             "refractory refractory_period refractory_steps t_ref tau_ref"
         ),
         "leave it out: the samples are shuffled in every epoch": "shuffle num_workers pin_memory",

@@ -18,7 +18,7 @@ _MEANT = {
     "&": "and", "&&": "and", "|": "or", "||": "or",
 }  # fmt: skip
 NO_POWER = "There is no power: a state times a state has no defined rounding."
-NO_IF = "There is no 'if' and no '?': write where(condition, a, b)."
+NO_IF = "There is no 'if' and no '?': write where(condition, a, b), in spike 'v > 1' alone."
 _EXAMPLE = "such as 'v = decay(v, 0.1) + x'"
 _NOTATIONS = (
     (

@@ -278,8 +278,9 @@ class Reader:
         if not b or not isinstance(b, float):
             return None
         if isinstance(a, float):
-            return f"{a / b:.6g}"
-        return _as_factor(self.source.text_of(node.left), 1 / b)
+            return f"{a / b:.6g}" if 1 / STATE_UNIT <= abs(a / b) <= MAX_NUMBER else None
+        is_state = isinstance(a, Expression) and a.type is GRID
+        return _as_factor(self.source.text_of(node.left), 1 / b) if is_state else None
 
     def _sum(self, node: ast.BinOp, a: Operand, b: Operand) -> Operand:
         combine = operator.add if isinstance(node.op, ast.Add) else operator.sub
@@ -344,11 +345,12 @@ def _a(value: Operand) -> str:
 
 def _as_factor(state: str, number: float) -> str | None:
     """Returns how to multiply a state by a number of a size that factors may have."""
-    for whole in (1, 2, 4):
-        if 1 / STATE_UNIT <= abs(number) <= whole:
-            scaled = f"scaled({state}, {number / whole:.6g})"
-            return scaled if whole == 1 else f"{whole} * {scaled}"
-    return None
+    if number.is_integer() and 1 < abs(number) <= MAX_NUMBER:
+        return f"{number:.0f} * {state}" if state.isidentifier() else f"{number:.0f} * ({state})"
+    whole = next((each for each in (1, 2, 4) if abs(number) <= each), None)
+    if whole is None or round(abs(number) / whole * STATE_UNIT) in (0, STATE_UNIT):
+        return None  # on the grid, the factor is 0 or 1
+    return f"{whole} * scaled({state}, {number / whole:.6g})".removeprefix("1 * ")
 
 
 def _both(a: Operand, b: Operand) -> str:

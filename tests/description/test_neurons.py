@@ -124,7 +124,7 @@ FOREIGN = {
     "shared_param": (ALIF | {"shared_param": True}, "(= not shared_param)"),
     "leaky": ({"type": "leaky", "beta": 0.9}, "lif"),
     "rf_phase": ({"type": "rf_phase", "period": 9}, "rf"),
-    "refractory": (OWN | {"refractory": 2}, "max(n - 1, 0)"),
+    "refractory": (OWN | {"refractory": 2}, "n <= 0"),
     "initial": (ALIF | {"initial": {"v": 1}}, "begin at 0"),
     "threshold": (OWN | {"threshold": 1}, '"parameters": {"threshold": {'),
     "tau of equations": (OWN | {"tau": 10.0}, '"parameters": {"tau": {'),

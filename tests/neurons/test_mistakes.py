@@ -50,6 +50,8 @@ AT = [
     ("step", "w = «v * gain»"),
     ("step", "w = «2 * leak» * v"),
     ("step", "w = «v - (v > 1)»"),
+    ("step", "w = decay(v, «leak / 2»)"),
+    ("step", "w = «v * 0.99999»"),
     ("step", "w = «v + leak»"),
     ("step", "w = «leak - 1»"),
     ("step", "w = «v + gain»"),
@@ -84,7 +86,6 @@ AT = [
     ("step", "w = v + «400 * 400»"),
     ("step", "w = v + «1x»"),
     ("step", "w = v«;» u"),
-    ("step", "w = v + «θ»"),
     ("step", "w = v «\n»+ u"),
     ("step", "w = v +«»"),
     ("step", "w = «(»v + u"),
@@ -125,6 +126,7 @@ MEANT = [
     ("step", "w = v + «spike»", "before(spike)"),
     ("step", "w = «v * 0.5»", "scaled(v, 0.5)"),
     ("step", "w = u - «v * -2.5»", "4 * scaled(v, -0.625)"),
+    ("step", "w = «(u - v) / 0.5»", "2 * (u - v)"),
     ("step", "w = u «−» v", "-"),
     ("step", "«w += v»", "w = w + v"),
     ("step", "«w -= decay(v, leak)»", "w = w - decay(v, leak)"),
@@ -151,7 +153,7 @@ SAID = [
     ("step", "w = v«^»2", "no power"),
     ("step", "w = v«²»", "no power"),
     ("step", "w = «pow»(v, 2)", "no power"),
-    ("step", "w = v > 1 «?» x : v", "where("),
+    ("spike", "«if» v > 1", "'v > 1' alone"),
     ("step", "«if» v > 1: w = v", "where("),
     ("step", "«w[»t] = v", "before("),
     ("step", "w = «(u - v) / tau»", "1/tau"),
@@ -184,7 +186,7 @@ def test_each_mistake_has_its_place(
         == (part, index, column, end)
     ]
     assert any(words in each.message for each in at), found
-    if suggestion is not None:
+    if suggestion is not None or not words:
         assert suggestion in [each.suggestion for each in at]
 
 

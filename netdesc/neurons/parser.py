@@ -15,7 +15,7 @@ MAX_DEPTH = 40
 _FOREIGN = re.compile(r"&&|\|\||[^A-Za-z0-9_ .,()<>=!+*/-]")
 _MEANT = {
     "−": "-", "–": "-", "·": "*", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "\xa0": " ",
-    "&": "and", "&&": "and", "|": "or", "||": "or",
+    "&": "and", "&&": "and", "|": "or", "||": "or", "λ": "lambda_", "Λ": "lambda_",
 }  # fmt: skip
 NO_POWER = "There is no power: a state times a state has no defined rounding."
 NO_IF = "There is no 'if' and no '?': write where(condition, a, b), in spike 'v > 1' alone."
@@ -154,7 +154,7 @@ def _text_mistake(source: Source) -> Mistake | None:
     if foreign is not None:
         message = f"{foreign.group()!r} is not allowed in an equation."
         letter = _GREEK.fullmatch(unicodedata.name(foreign.group()[0], ""))
-        meant = letter[1].lower() if letter else _MEANT.get(foreign.group())
+        meant = _MEANT.get(foreign.group(), letter[1].lower() if letter else None)
         return Mistake(source.span(*foreign.span()), message, meant)
     for each in _NUMBER_LIKE.finditer(source.text):
         if _NUMBER.fullmatch(each.group()) is None:

@@ -142,6 +142,7 @@ MEANT = [
     ("step", "w = «(u - v) / 10»", "scaled(u - v, 0.1)"),
     ("step", "w = decay(v, «1/8»)", "0.125"),
     ("step", "w = v + «τ»", "tau"),
+    ("step", "w = v + «λ»", "lambda_"),
     ("step", "w = decay(v, «0.99999»)", "1"),
     ("step", "w = scaled(v, «-0.99999»)", "-1"),
 ]

@@ -20,7 +20,7 @@ from netdesc.neurons.expressions import (
     with_gradient,
 )
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
-from netdesc.neurons.names import declared_mistakes, missing_mistakes, state_mistakes
+from netdesc.neurons.names import declared_mistakes, missing_mistakes, reserved_use, state_mistakes
 from netdesc.neurons.neuron import Neuron, NormPlaces
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import STATE_AT_BEGINNING, Equation, Source, parse_equation
@@ -112,9 +112,8 @@ class _DefinitionReader(Reader):
         # Also of texts that are no equations, so that no name is called unknown because of them.
         begun = map(STATE_AT_BEGINNING.match, (*self.definition.step, *self.definition.reset))
         assigned = dict.fromkeys(found[1] for found in begun if found is not None)
-        self.values_before |= {
-            name: _leaf("state", name) for name in assigned if name not in self.values
-        }
+        new = [each for each in assigned if each not in self.values and not reserved_use(each)]
+        self.values_before |= {name: _leaf("state", name) for name in new}
         self.values |= self.values_before
 
     def _spike(self, text: str) -> Expression | None:

@@ -39,7 +39,7 @@ def declared_mistakes(definition: Definition, added: Collection[str]) -> Iterato
         elif place.part == "parameters" and name in added:
             message = f"'{name}' is the name of the neuron's bias or of its surrogate gradient."
             yield Mistake(place, message, f"{name}_")
-        elif (use := _reserved_use(name)) is not None:
+        elif (use := reserved_use(name)) is not None:
             yield Mistake(place, f"'{name}' is {use}, and cannot be a name.", f"{name}_")
         known.add(name)
 
@@ -55,7 +55,7 @@ def state_mistakes(definition: Definition, equations: Collection[Equation]) -> I
             message = f"'{name}' is one of the {places[name].part}, and cannot be assigned."
             yield Mistake(each.state_place, message)
             continue
-        if (use := _reserved_use(name)) is not None:
+        if (use := reserved_use(name)) is not None:
             message = f"'{name}' is {use}, and cannot be a state."
             yield Mistake(each.state_place, message, f"{name}_")
         if each.source.part == "reset":
@@ -69,7 +69,8 @@ def state_mistakes(definition: Definition, equations: Collection[Equation]) -> I
         states.add(name)
 
 
-def _reserved_use(name: str) -> str | None:
+def reserved_use(name: str) -> str | None:
+    """Returns what a name means that cannot be chosen; None for others."""
     if keyword.iskeyword(name):
         return "a word of Python"
     if name in ARGUMENTS:

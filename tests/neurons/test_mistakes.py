@@ -179,12 +179,11 @@ def test_each_mistake_has_its_place(
 ) -> None:
     column, end = text.index("«"), text.index("»") - 1
     found = mistakes(**change(part, text.replace("«", "").replace("»", "")))
-    index = 2 if part == "step" else 0
     at = [
         each
         for each in found
         if (each.place.part, each.place.index, each.place.column, each.place.end_column)
-        == (part, index, column, end)
+        == (part, 2 if part == "step" else 0, column, end)
     ]
     assert any(words in each.message for each in at), found
     if suggestion is not None or not words:
@@ -220,10 +219,11 @@ def test_each_mistake_of_a_whole_neuron_has_its_place(
 
 
 def test_all_mistakes_are_reported_in_order() -> None:
-    found = mistakes(step=("v = decay(v, 2) + q * (x + r)", "w ="), spike="v > w > 1")
+    found = mistakes(step=("v = decay(v, 2) + q * (x + r)", "w =", "else:"), spike="v > w > 1")
     assert [(each.place.part, each.place.column) for each in found] == [
-        ("spike", 0), ("step", 13), ("step", 18), ("step", 27), ("step", 3),
+        ("spike", 0), ("step", 13), ("step", 18), ("step", 27), ("step", 3), ("step", 4),
     ]  # fmt: skip
+    assert not any("else" in each.message for each in found)
 
 
 @pytest.mark.parametrize(

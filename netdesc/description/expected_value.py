@@ -18,7 +18,7 @@ _MAX_QUOTED_CHARACTERS = 60
 _BY_PLACE: dict[tuple[Parts, type], str] = {
     (("neurons",), list): 'write {"NAME": {…}}: its name stands before each neuron',
     (("layers",), dict): 'write [{"name": "NAME", …}, …]: a layer holds its name',
-    (("spike",), list): 'write one condition, such as "max(a, b) > 0" for "a > 0" or "b > 0"',
+    (("spike",), list): 'write one, as "max(v - 1, -1 - v) > 0" for "v > 1" or "v < -1"',
 }
 """Hints for what stands in a list or an object, by path, or by its end, and type of the value."""
 

@@ -130,7 +130,7 @@ FOREIGN = {
     "tau of equations": (OWN | {"tau": 10.0}, '"parameters": {"tau": {'),
     "kind tau": (holds("tau", 10, "v = decay(v, k) + x"), '"decay"'),
     "time constant": (holds("decay", 10, "v = decay(v, k) + x"), "0.0952 for"),
-    "conditions": (OWN | {"spike": ["v > 1", "v < -1"]}, "max("),
+    "conditions": (OWN | {"spike": ["v > 1", "v < -1"]}, "max(v - 1, -1 - v) > 0"),
     "sdnn": ({"type": "sdnn", "threshold": 0.1}, "sigma_delta"),
 }
 """Names of other tools -> a neuron with one, and what its hint says."""

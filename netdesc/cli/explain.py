@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,20 +64,21 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         else:
             output.print(*(f"{each}  {title}" for each, title in titles().items()))
         return
-    is_example, parts = subject in NEURONS and name is None, subject.replace("[]", "").split(".")
+    is_example = subject in NEURONS and name is None
+    word = re.sub(r"\[\d*\]", "", subject).split(".")[-1]  # of a path; its names may be the user's
     if is_example or name is not None or subject.endswith(".json"):
         neuron = example_neuron(subject) if is_example else _neuron_of(subject, name)
         text, entry = neuron_text(neuron, is_example=is_example), neuron_record(neuron)
         if is_example and subject in kinds():  # as an encoding, too
             text += f"\n\n{word_text(subject)}"
             entry |= {"objects": word_record(subject)["objects"]}
-    elif {*parts} <= {*words()}:
-        text, entry = word_text(parts[-1]), word_record(parts[-1])
+    elif word in words():
+        text, entry = word_text(word), word_record(word)
     else:
         try:
             text, entry = explain(subject), record(subject)
         except ValueError as error:
-            hint = hint_for_type(subject, [*titles(), *words(), *NEURONS])
+            hint = hint_for_type(word, [*titles(), *words(), *NEURONS])
             raise click.UsageError(
                 f'"{subject}" is neither a code, nor a word of documents, nor a document; '
                 f"{hint or 'netdesc explain lists the codes'}"

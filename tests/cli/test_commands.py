@@ -125,9 +125,9 @@ def test_schema_check_reads_no_pipe(netdesc: Netdesc, tmp_path: Path) -> None:
 def test_explain(netdesc: Netdesc) -> None:
     assert "ND101" in netdesc("explain", "ND101").out
     assert netdesc("explain", "101").out == netdesc("explain", "nd101").out
-    assert '"alif"' in netdesc("explain", "alfi").err
+    assert '"alif"' in netdesc("explain", "mine.alfi").err
     assert netdesc("explain", "spike_files.train").out == netdesc("explain", "train").out
-    assert netdesc("explain", "data.train[].label").out == netdesc("explain", "label").out
+    assert netdesc("explain", "mine.train[0].label").out == netdesc("explain", "label").out
     assert "off_spikes" in netdesc("explain", "delta").out
     unknown = netdesc("explain", "ND999")
     assert unknown.code == 2

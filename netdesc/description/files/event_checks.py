@@ -82,11 +82,13 @@ class EventChecks:
             yield self._without_events(f"{path} has no events")
         elif shape is not None:
             duration_ms = self.time.steps * self.time.step_ms
-            if (doubt := doubt_about(events, shape, duration_ms)) is not None:
+            doubt = doubt_about(events, shape, duration_ms)
+            for each in self._outside_events(events, shape, suffix):
+                if doubt is None or each.code != "ND308":
+                    yield each
+            if doubt is not None:
                 problem, hint = doubt
                 yield self._diagnostic("ND330", f"{path} {problem}", [hint], severity="warning")
-            else:
-                yield from self._outside_events(events, shape, suffix)
 
     def _outside_events(self, events: Columns, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
         indexed = _indexed_shape(events, shape)

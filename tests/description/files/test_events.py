@@ -64,7 +64,7 @@ CASES = [
     ("a.npy", npy([[1, 1, 1, 1]]), [4], "ND323", "index a shape [channels, height, width]"),
     ("a.npy", npy([[0, 1, 0.004], [3, 0, 0.9]]), [4], "ND330", "are the times in seconds?"),
     ("a.npy", npy([[0, 12, 1], [3, 40, 0]]), [4], "ND330", "The columns are x, p, t"),
-    ("a.npy", npy([[8, 4, 12, 1], [1, 1, 40, -1]]), PLANE, "ND330", "The columns are x, y, p, t"),
+    ("a.npy", npy([[8, 4, 12, 1], [1, 1, 1, 0]]), PLANE, "ND330", "The columns are x, y, p, t"),
     ("a.npy", npy([[8, 0, 12], [44, 1, 40]]), PLANE, "ND330", "add 45 to x where p is 1"),
     ("a.npy", npy([[8, 4, -1, 1], [1, 1, 1, 5]]), PLANE, "ND308", "save (p + 1) // 2"),
     ("a.npy", npy([1, 2, 3]), [4], "ND322", "has the shape [3]; expected: rows of x, p, t"),
@@ -136,6 +136,8 @@ def test_targets_are_errors_and_speak_of_units(tmp_path):
     (tmp_path / "a.bs2").write_bytes(plane_events((1, 1, 0, 1)))
     (diagnostic,) = findings(tmp_path, _document("input.bs1", [4], target={"path": "a.bs2"}))
     assert (diagnostic.code, diagnostic.severity) == ("ND323", "error")
+    (tmp_path / "a.npy").write_bytes(npy([[10, 1, 0.5], [11, 2, 0.9]] * 5))
+    assert codes(findings(tmp_path, document.replace("a.bs1", "a.npy"))) == ["ND306", "ND330"]
 
 
 @pytest.mark.parametrize(("last_ms", "expected"), [(94, []), (96, ["ND308"])])

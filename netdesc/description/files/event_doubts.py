@@ -18,7 +18,9 @@ def doubt_about(events: Columns, shape: Shape, duration_ms: float) -> tuple[str,
     """
     times = set(events.times)
     order = "x, p, t" if events.y is None else "x, y, p, t"
-    if len(times) > 1 and times <= {-1, 0, 1} and max(events.p) > 1:
+    rises = len({*events.p}) > 2 and [*events.p] == sorted(events.p)
+    are_times = max(events.p) > 1 and (rises if events.y is None else max(events.p) >= shape[0])
+    if len(times) > 1 and times <= {-1, 0, 1} and are_times:
         listed = " and ".join(f"{each:g}" for each in sorted(times))
         return (
             f"has no other times than {listed}",

@@ -94,15 +94,13 @@ class FileChecks:
         return self._refuse_silence(first_diagnostics(diagnostics, MAX_DIAGNOSTICS))
 
     def _refuse_silence(self, found: list[Diagnostic]) -> list[Diagnostic]:
-        """Makes ND307 an error if no input of a part has events, as training does."""
+        """Makes ND307 an error if no input to train on has events, as training does."""
         data = self.context.document.data
-        for name, pairs in data.parts.items() if isinstance(data, SpikeFiles) else ():
-            part = [each for each in found if each.pointer.startswith(f"/data/{name}/")]
-            silent = [each for each in part if each.code == "ND307"]
-            if len(silent) == len(pairs):
-                for each in silent:
-                    found[found.index(each)] = replace(each, severity="error")
-        return found
+        train = [each for each in found if each.pointer.startswith("/data/train/")]
+        silent = [each for each in train if each.code == "ND307"]
+        if not isinstance(data, SpikeFiles) or len(silent) < len(data.train):
+            return found
+        return [replace(each, severity="error") if each in silent else each for each in found]
 
     def _check_once(self, reference: FileReference) -> list[Diagnostic]:
         """Returns a file's diagnostics. A reference that equals a valid one is not checked again:

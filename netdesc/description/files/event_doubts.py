@@ -9,6 +9,8 @@ from netdesc.description.shapes import Shape
 
 _MIN_UNIT_RATIO = 100
 """Times are taken to be seconds if a sample is at least this many times as long as the last one."""
+_MIN_EVENTS = 10
+"""Fewer events may all be early."""
 
 
 def doubt_about(events: Columns, shape: Shape, duration_ms: float) -> tuple[str, str] | None:
@@ -27,7 +29,8 @@ def doubt_about(events: Columns, shape: Shape, duration_ms: float) -> tuple[str,
             f"are these the polarities? The columns are {order}",
         )
     last_ms = max(times) / events.times_per_ms
-    if 0 < last_ms * _MIN_UNIT_RATIO <= duration_ms and any(time % 1 for time in times):
+    is_early = len(events.times) >= _MIN_EVENTS and 0 < last_ms * _MIN_UNIT_RATIO <= duration_ms
+    if is_early and any(time % 1 for time in times):
         return (
             f"has its last event at {last_ms:.3g} ms, in a sample of {duration_ms:g} ms",
             "are the times in seconds? .npy times are milliseconds",

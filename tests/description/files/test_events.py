@@ -62,7 +62,7 @@ CASES = [
     ("a.npy", npy([[-1, 1, 1]]), [4], "ND307", "all 1 events"),
     ("a.npy", npy(np.zeros((0, 3))), [4], "ND307", "has no events"),
     ("a.npy", npy([[1, 1, 1, 1]]), [4], "ND323", "index a shape [channels, height, width]"),
-    ("a.npy", npy([[0, 1, 0.004], [3, 0, 0.9]]), [4], "ND330", "are the times in seconds?"),
+    ("a.npy", npy([[0, 1, 0.004], [3, 0, 0.9]] * 5), [4], "ND330", "are the times in seconds?"),
     ("a.npy", npy([[0, 12, 1], [3, 40, 0], [2, 50, 1]]), [4], "ND330", "The columns are x, p, t"),
     ("a.npy", npy([[8, 4, 12, 1], [1, 1, 1, 0]]), PLANE, "ND330", "The columns are x, y, p, t"),
     ("a.npy", npy([[8, 0, 12], [44, 1, 40]]), PLANE, "ND330", "add 45 to x where p is 1"),
@@ -105,7 +105,7 @@ SOUND = [
     ("a.npy", npy([[8, 4, 2, 1], [0, 0, 0, 0]]), [3, 5, 9]),
     ("a.npy", npy([[3, 5, 0], [2, 7, 1]]), [4]),
     ("a.bs1", events((50, 1), (8, 2)), PLANE),
-    ("a.npy", npy([[0, 1, 1.0]]) + b"more", [4]),
+    ("a.npy", npy([[0, 1, 0.5]]) + b"more", [4]),
     ("a.npy", npy(np.full((MAX_EVENTS + 1, 3), 9, np.int8)), [4]),
 ]
 
@@ -122,9 +122,10 @@ def test_inputs_without_events_are_errors_where_all_are(others, tmp_path):
         {"input": {"path": name}, "target": {"path": "target.bs1"}} for name in ("a.bs1", *others)
     ]
     document = json.loads(_document("input.bs1", [4]))
-    document["data"]["validation"] = pairs
+    document["data"] |= {"train": pairs, "validation": pairs}
     found = findings(tmp_path, json.dumps(document))
-    assert {(each.code, each.is_error) for each in found} == {("ND307", others == ["a.bs1"])}
+    told = {(each.pointer.split("/")[2], each.code, each.is_error) for each in found}
+    assert told == {("train", "ND307", others == ["a.bs1"]), ("validation", "ND307", False)}
 
 
 def test_targets_are_errors_and_speak_of_units(tmp_path):

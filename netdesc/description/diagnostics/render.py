@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,8 +27,9 @@ _MAX_RELATED = 3
 """Largest number of related places shown for a diagnostic; JSON output has all of them."""
 _MIN_LABEL_WIDTH = 16
 """A label below the carets starts under them if it then has at least this many columns."""
+_SAMPLE = re.compile(r"/data/\w+/\d")
 _MAX_ALIKE = 3
-"""Largest number of diagnostics of samples with one code that are shown; JSON output has all."""
+"""Most diagnostics of samples, of one code and severity, that are shown; JSON output has all."""
 
 FIX_COMMAND = "netdesc validate --fix"
 
@@ -51,16 +53,16 @@ def render_text(
     diagnostics = list(diagnostics)
     page = _Page(width, colour)
     lines: list[str] = []
-    alike: Counter[tuple[str, str]] = Counter()
+    alike: Counter[tuple[str, str, str]] = Counter()
     for each in diagnostics:
-        kind, in_data = (_origin(each), each.code), each.pointer.startswith("/data/")
-        alike[kind] += in_data
-        if not in_data or alike[kind] <= _MAX_ALIKE:
+        kind = (_origin(each), each.code, each.severity)
+        alike[kind] += (is_sample := _SAMPLE.match(each.pointer) is not None)
+        if not is_sample or alike[kind] <= _MAX_ALIKE:
             lines += page.diagnostic(each)
-    for (origin, code), count in alike.items():
+    for (origin, code, severity), count in alike.items():
         if count > _MAX_ALIKE:
-            more = f"{count - _MAX_ALIKE:,} more {code} in data"
-            lines += page.wrap(f"{origin}: {more}: netdesc validate --format json lists them")
+            more = amount(count - _MAX_ALIKE, f"more {severity}")
+            lines += page.wrap(f"{origin}: {more} {code} of samples: --format json lists them")
     origins: dict[str, list[Diagnostic]] = {}
     for diagnostic in diagnostics:
         origins.setdefault(_origin(diagnostic), []).append(diagnostic)

@@ -166,11 +166,13 @@ def test_several_files_are_summed_up():
 
 def test_many_samples_with_one_problem_are_counted():
     many = [Diagnostic("ND307", "warning", "a.json", "m", f"/data/train/{n}") for n in range(9)]
-    other = Diagnostic("ND307", "warning", "a.json", "m", "/loss")
-    lines = render_text([*many, other]).splitlines()
+    other = Diagnostic("ND307", "warning", "a.json", "m", "/data/test/path")
+    error = Diagnostic("ND307", "error", "a.json", "m", "/data/train/9")
+    lines = render_text([*many, other, error]).splitlines()
     assert sum("warning[ND307]" in line for line in lines) == 4
-    assert "a.json: 6 more ND307 in data" in lines[-2]
-    assert lines[-1] == "a.json: 10 warnings"
+    assert sum("error[ND307]" in line for line in lines) == 1
+    assert "a.json: 6 more warnings ND307" in lines[-2]
+    assert lines[-1] == "a.json: 1 error, 10 warnings"
     assert len(to_json(many, 1)["diagnostics"]) == 9
 
 

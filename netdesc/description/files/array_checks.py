@@ -18,7 +18,6 @@ from netdesc.description.files.array_hints import (
     hint_for_class,
     hint_for_conversion,
     hint_for_missing,
-    is_one_hot,
 )
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_shapes import (
@@ -135,7 +134,9 @@ class ArrayChecks:
             notes = (note if self.source.names else "it has no arrays",)
             message = f"{self._file(field)[1]} has no array {quote_name(name)}"
             hint = hint_for_missing(self.data, self.source.names, field, name)
-            if hint != JOIN_PARTS or all(hint != each.hint for each in self.diagnostics):
+            if not hint.startswith(JOIN_PARTS) or all(
+                hint != each.hint for each in self.diagnostics
+            ):
                 self._add("ND310", field, message, hint=hint, notes=notes)
             return None
         header = self._read(field, partial(self.source.header, name))
@@ -281,8 +282,7 @@ class ArrayChecks:
         if len(header.shape) == 2 and (hint := self._missing_window()):
             message = f"{subject} has one label per step, which only losses of each step use"
             if header.shape[1] == self.classes:
-                values = self._values("labels", name, header) or ()
-                hint = self._conversion_hint(name, header) if is_one_hot(header, values) else hint
+                hint += f"; for one column per class, {name}.argmax(axis=1) gives the labels"
             self._add("ND315", "labels", message, hint=hint)
             return None
         values = self._values("labels", name, header)
@@ -296,7 +296,7 @@ class ArrayChecks:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             message = f"{place} is {value}; the network has {outputs}"
             notes = (f"{count} of {len(values)} labels name no output",)
-            hint = hint_for_class(name, values, classes)
+            hint = hint_for_class(name, len(header.shape), values, classes)
             self._add_about_output("ND316", "labels", message, hint, notes)
             return None
         if self.data.split is None:

@@ -83,9 +83,8 @@ class EventChecks:
         elif shape is not None:
             duration_ms = self.time.steps * self.time.step_ms
             doubt = doubt_about(events, shape, duration_ms)
-            for each in self._outside_events(events, shape, suffix):
-                if doubt is None or each.code != "ND308":
-                    yield each
+            found = self._outside_events(events, shape, suffix)
+            yield from (each for each in found if doubt is None or each.code != "ND308")
             if doubt is not None:
                 problem, hint = doubt
                 yield self._diagnostic("ND330", f"{path} {problem}", [hint], severity="warning")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.array_hints import (
-    JOIN_PARTS,
+    JOIN,
     SPLIT_VALUES,
     hint_for_class,
     hint_for_conversion,
@@ -43,6 +43,7 @@ from netdesc.description.files.training_set import TEST, TRAIN, VALIDATION, Trai
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, RateClassifier
 from netdesc.description.models.arrays import LEARNT_FROM
+from netdesc.description.models.document import MAX_STEPS
 from netdesc.description.shape_trace import output_locations, shape_locations
 from netdesc.description.shapes import INPUT
 from netdesc.description.source_map import RelatedPath
@@ -134,9 +135,7 @@ class ArrayChecks:
             notes = (note if self.source.names else "it has no arrays",)
             message = f"{self._file(field)[1]} has no array {quote_name(name)}"
             hint = hint_for_missing(self.data, self.source.names, field, name)
-            if not hint.startswith(JOIN_PARTS) or all(
-                hint != each.hint for each in self.diagnostics
-            ):
+            if not hint.startswith(JOIN) or all(hint != each.hint for each in self.diagnostics):
                 self._add("ND310", field, message, hint=hint, notes=notes)
             return None
         header = self._read(field, partial(self.source.header, name))
@@ -216,10 +215,8 @@ class ArrayChecks:
         elif needs_steps and not 1 <= actual[1] <= steps:
             message = f"{subject} has {actual[1]} steps; time.steps is {steps}"
             related = (RelatedPath(("time", "steps"), "the length of a sample"),)
-            cut = (
-                f'"steps": {actual[1]} takes all of them, {self.data.inputs}[:, :{steps}] the first'
-            )
-            hint = cut if actual[1] else ""
+            every = f'"steps": {actual[1]} takes all, ' if actual[1] <= MAX_STEPS else ""
+            hint = f"{every}{self.data.inputs}[:, :{steps}] takes the first" if actual[1] else ""
             self._add("ND313", "inputs", message, hint=hint, related=related)
         elif not self._is_too_large(self.data.inputs, header):
             find = partial(find_input_problem, self.source, self.data, header)

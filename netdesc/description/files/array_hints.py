@@ -10,14 +10,14 @@ from netdesc.description.models import Arrays
 from netdesc.description.spelling import did_you_mean
 
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
-JOIN_PARTS = "join the parts: "
+JOIN = "join the parts: "
 
 
 def hint_for_missing(data: Arrays, names: Collection[str], field: str, name: str) -> str:
     """Returns the hint for a file of arrays ``names`` that lacks the one of ``field``."""
     if {"train", "test"} <= {word for each in names for word in each.lower().split("_")}:
         arrays = {**data.array_names, "split": data.split or "split"}
-        return f"{JOIN_PARTS}arrays {', '.join(arrays.values())}, in which {SPLIT_VALUES}"
+        return f"{JOIN}arrays {', '.join(arrays.values())}, in which {SPLIT_VALUES}"
     if likely := did_you_mean(name, names):
         return likely
     if {*names} - {*data.array_names.values()}:

@@ -26,8 +26,8 @@ def hint_for_order(data: Arrays, shape: Shape, steps: int, actual: Shape, sample
         return f"the {steps} steps belong on the second axis: {name}.transpose({axes})"
     if has_steps and actual == (steps, samples, *shape) and samples not in (0, steps):
         return f"the {samples} samples belong on the first axis: {name}.swapaxes(0, 1)"
-    first = len(actual) - 3
-    if len(shape) == 3 and first in (1, 2) and actual[first:] == (*shape[1:], shape[0]) != shape:
+    first, other = len(actual) - 3, (*shape[1:], *shape[:1])
+    if len(shape) == 3 and first in (1 + has_steps, 2) and actual[first:] == other != shape:
         axes = join_shape((*range(first), first + 2, first, first + 1))
         return f"channels come before rows and columns: {name}.transpose({axes})"
     return ""

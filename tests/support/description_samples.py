@@ -112,7 +112,7 @@ def write_files(directory: Path) -> None:
     (directory / "empty.bs1").write_bytes(b"")
     (directory / "cut.bs1").write_bytes(events((0, 5), (1, 6))[:-1])
     (directory / "events.npy").write_bytes(npy([[0, 1, 5.0], [3, 1, 50.0]]))
-    (directory / "in_seconds.npy").write_bytes(npy([[0, 1, 0.005], [3, 1, 0.05]]))
+    (directory / "in_seconds.npy").write_bytes(npy([[0, 1, 0.005], [3, 1, 0.05]] * 5))
     (directory / "two_columns.npy").write_bytes(npy([[0, 5.0], [3, 50.0]]))
     (directory / "plane.bs2").write_bytes(plane_events((3, 2, 1, 5.0)))
     (directory / "input.csv").write_text("0,5\n")

@@ -115,19 +115,19 @@ LINE_BUDGETS = {
     "kernels": 10_055,
     "modules": 2_015,
     "losses": 730,
-    "training": 5_545,
+    "training": 5_555,
     "exchange": 3_170,
     "hardware": 1_290,
     "report": 3_840,
     "comparing": 405,
     "bench": 2_005,
-    "api": 1_970,
+    "api": 1_980,
     "cli": 4_700,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_890
-MAX_TEST_LINES = 39_830
+MAX_PACKAGE_LINES = 55_915
+MAX_TEST_LINES = 39_865
 
 
 def line_count(folder: Path) -> int:

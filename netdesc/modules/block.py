@@ -237,7 +237,7 @@ class SynapticBlock(Block):
         """
         neuron, recurrent = self.neuron, self.recurrent
         parts: list[nn.Module | None] = [neuron, neuron.surrogate, neuron.norm, neuron.axonal]
-        parts += self.synapse.parts if recurrent is None else self.synapse.parts + recurrent.parts
+        parts += [*self.synapse.parts, *(() if recurrent is None else recurrent.parts)]
         known = [part for part in parts if part is not None]
         tensors = [
             t for each in known for t in (*each._parameters.values(), *each._buffers.values())

@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_915
-MAX_TEST_LINES = 39_865
+MAX_PACKAGE_LINES = 55_920
+MAX_TEST_LINES = 39_870
 
 
 def line_count(folder: Path) -> int:

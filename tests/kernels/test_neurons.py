@@ -67,7 +67,7 @@ def test_a_signal_is_a_state_before_its_reset(random: equations.Case, data: st.D
 
 
 @settings(max_examples=30)
-@given(case=neuron_cases(), seed=SEEDS)
+@given(case=neuron_cases(sizes=(0.1, 1.0, 30.0)), seed=SEEDS)
 def test_gradients_are_those_of_forward_mode(case: NeuronCase, seed: int) -> None:
     rng = np.random.default_rng(seed)
     # Each neuron has its own parameters here, because sums over neurons are rounded to float32.

@@ -28,8 +28,13 @@ def variants(kind: str) -> dict[str, NeuronSection]:
 def example_fields(kind: str) -> dict[str, Any]:
     """Returns the fields of the example, with thresholds low enough for spikes."""
     neuron = example_neuron(kind)
-    low = {name: 0.2 for name, each in neuron.value_kinds().items() if each == "threshold"}
-    return neuron.model_dump(mode="json", exclude_unset=True) | low
+    fields = neuron.model_dump(mode="json", exclude_unset=True)
+    for name, each in neuron.value_kinds().items():
+        if each == "threshold" and kind == "equations":
+            fields["parameters"][name]["value"] = 0.2
+        elif each == "threshold":
+            fields[name] = 0.2
+    return fields
 
 
 def exact(definition: Definition) -> Definition:

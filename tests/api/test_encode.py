@@ -13,8 +13,10 @@ import netdesc
 from netdesc.events import EventFileError
 
 
-@pytest.mark.parametrize("kind", ["latency", "constant", "spikes", "series", "delta"])
-@pytest.mark.parametrize("in_memory", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "in_memory"),
+    [("latency", True), ("constant", False), ("spikes", False), ("series", True), ("delta", False)],
+)
 def test_an_array_is_encoded_as_samples_are(tmp_path: Path, kind: str, in_memory: bool) -> None:
     """Those of the document's data, or those that a run had in memory."""
     values, labels = samples(60)

@@ -107,8 +107,8 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 LINE_BUDGETS = {
-    "description": 13_565,
-    "neurons": 3_425,
+    "description": 13_555,
+    "neurons": 3_435,
     "graph": 590,
     "events": 2_090,
     "runs": 285,
@@ -121,7 +121,7 @@ LINE_BUDGETS = {
     "report": 3_840,
     "comparing": 405,
     "bench": 2_005,
-    "api": 1_980,
+    "api": 1_990,
     "cli": 4_700,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,7 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
     has_steps = values.shape[1:] in (shape, (cells,))
     are_spikes = bool(((values == 0) | (values == 1)).all())
     if kind == "spikes":
-        problem = f"{name} has values that are no spikes, 0 and 1, as those of the samples are"
+        problem = f"{name} has other values than 0 and 1, which the network's samples have"
         if not (has_steps and are_spikes):
             return recording, [] if are_spikes else [problem]
     elif takes_steps and not has_steps:
@@ -66,18 +67,26 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
     return encoded, [f"{name}: {warning}"] if warning else []
 
 
-def _samples_of(opened: OpenedNetwork) -> Arrays | None:
-    """Returns the section that says how samples are encoded; None if none does.
+def memory_settings(folder: Path) -> Arrays | None:
+    """Returns how the arrays in memory were encoded on which a run was trained; None without any.
 
-    ResumeError if a run's record cannot be read, which says so of arrays in memory.
+    ResumeError if the run's record cannot be read.
     """
     from netdesc.training.memory_data import recorded_settings
     from netdesc.training.record import RunRecord
 
+    recorded = RunRecord.read(folder / RECORD).fields.get("memory_data")
+    return None if recorded is None else recorded_settings(recorded)
+
+
+def _samples_of(opened: OpenedNetwork) -> Arrays | None:
+    """Returns the section that says how samples are encoded; None if none does.
+
+    Raises what ``memory_settings`` does.
+    """
     data = None if opened.description is None else opened.description.document.data
     if data is None and opened.folder is not None:
-        recorded = RunRecord.read(opened.folder / RECORD).fields.get("memory_data")
-        return None if recorded is None else recorded_settings(recorded)
+        return memory_settings(opened.folder)
     if isinstance(data, Idx):
         return data.arrays(data.parts["train"])
     return data if isinstance(data, Arrays) else None

@@ -12,17 +12,17 @@ from typing import Any, Literal
 import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
+from netdesc.api.encode import memory_settings
 from netdesc.description import Description, load
 from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
-from netdesc.runs.files import RECORD, lock_of
+from netdesc.runs.files import lock_of
 from netdesc.training import DataError
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import Score, build_counter
 from netdesc.training.evaluate import measure
-from netdesc.training.memory_data import MemoryData, recorded_settings
-from netdesc.training.record import RunRecord
+from netdesc.training.memory_data import MemoryData
 from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.splits import read_splits
 
@@ -152,7 +152,7 @@ def _memory_data(
     recorded = None
     document = None if description is None else description.document
     if folder is not None and document is not None and document.data is None:
-        recorded = RunRecord.read(folder / RECORD).fields.get("memory_data")
+        recorded = memory_settings(folder)
     if data is None:
         if recorded is not None:
             raise DataError(
@@ -160,7 +160,7 @@ def _memory_data(
                 "again: netdesc.evaluate(…, data=…)"
             )
         return None
-    section = document and document.data if recorded is None else recorded_settings(recorded)
+    section = document and document.data if recorded is None else recorded
     return MemoryData.of(data).with_defaults(section)
 
 

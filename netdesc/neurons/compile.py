@@ -40,14 +40,21 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
     )
 
 
-def names_without_gradient(definition: Definition) -> set[str]:
-    """Returns the inputs and learnable parameters whose gradient is 0.
+def names_without_gradient(definition: Definition) -> tuple[set[str], set[str]]:
+    """Returns the inputs and learnable parameters whose gradient is 0: all, and with exact resets.
 
-    That of what only a reset reads is 0. Raises EquationError with the mistakes of the equations.
+    Both are empty if the equations have mistakes.
     """
-    back = differentiate(read(definition), True)
-    gradients = (back.inputs | back.parameters).items()
-    return {name for name, gradient in gradients if number(gradient) == 0}
+
+    def idle(definition: Definition) -> set[str]:
+        back = differentiate(read(definition), True)
+        gradients = (back.inputs | back.parameters).items()
+        return {name for name, gradient in gradients if number(gradient) == 0}
+
+    try:
+        return idle(definition), idle(replace(definition, has_exact_reset=True))
+    except EquationError:
+        return set(), set()
 
 
 @lru_cache(maxsize=256)

@@ -1,10 +1,7 @@
-from dataclasses import replace
-
 from netdesc.description.json.tree import Parts
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.spelling import did_you_mean
 from netdesc.neurons.compile import names_without_gradient
-from netdesc.neurons.mistakes import EquationError
 from netdesc.neurons.models import NeuronSection
 from netdesc.neurons.usage import names_behind, names_in
 
@@ -44,11 +41,7 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
     if not neuron.learn:
         return
     definition = neuron.definition()
-    try:
-        idle = names_without_gradient(definition)
-        idle_if_exact = names_without_gradient(replace(definition, has_exact_reset=True))
-    except EquationError:
-        return  # reported by ND238
+    idle, idle_if_exact = names_without_gradient(definition)
     results = names_in(definition.spike or "", definition.output or "")
     live = names_behind(results, (*definition.step, *definition.reset))
     for index, name in enumerate(neuron.learn):

@@ -143,13 +143,15 @@ def lock_folder(path: Path) -> Iterator[None]:
             file = open_without_links(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
         try:
             if not _try_lock(file):
-                holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
+                os.lseek(file, 0, os.SEEK_SET)
+                holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
                 raise RunDirectoryError(f"{path} is in use by another process (its id: {holder})")
             with storing(path / PROCESS_LOCK):
                 if not _owns_file(file, path / PROCESS_LOCK):
                     continue
                 os.ftruncate(file, 0)
-                os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+                os.lseek(file, 0, os.SEEK_SET)  # Windows has no pwrite
+                os.write(file, f"{os.getpid()}\n".encode())
             yield
             return
         finally:

@@ -75,7 +75,7 @@ def test_a_state_beyond_24_bits_is_the_reason(
     assert found[0] == 0 < found[1]  # a state leaves 24 bits in time for the spike, not before
 
 
-@pytest.mark.parametrize(("scale", "is_exact"), [(1, True), (60, False)])
+@pytest.mark.parametrize(("scale", "is_exact"), [(1, True), (10, False)])
 def test_large_sums_of_graded_outputs_are_the_reason(scale: int, is_exact: bool) -> None:
     neuron = {"type": "integrator", "current_decay": 1.0, "voltage_decay": 0.1}
     hidden = {"name": "first", "type": "dense", "units": 200, "neuron": neuron, "weight_scale": 20}

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from hypothesis import assume
 from hypothesis import strategies as st
 from support.cuba_cases import device_of
 from support.neuron_cases import KNOWN, NeuronCase, neuron_cases
 from torch import Tensor
 
+from netdesc.api.verify import EXACT_SUM
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.recurrence import outputs_before
@@ -46,6 +48,13 @@ class RecurrentCase:
         with use_engine(self.engine):
             return operators.neurons(inputs, self.weights_NN, case.parameters, *arguments)
 
+    def largest_sum(self) -> float:
+        """Returns the largest that a sum of outputs times weights, and a part of it, could be."""
+        out_TBN, *_ = self.run()
+        before_TBN = outputs_before(out_TBN, self.neurons.delay, self.neurons.neurons().is_graded)
+        sums = [before_TBN.abs() @ each_NN.abs().T for each_NN in self.weights_NN]
+        return max(float(each.max()) for each in sums)
+
     def without_loop(self) -> NeuronCase:
         """Returns a run without recurrence, in which the same numbers arrive at the neurons."""
         case = self.neurons
@@ -64,7 +73,7 @@ def recurrent_cases(
 ) -> RecurrentCase:
     """Returns runs in which many or few neurons fire, with one neuron and with several vectors.
 
-    Sums of graded values stay small enough that float32 holds them exactly.
+    Sums of graded values are so small that float32 holds them exactly.
     """
     case = draw(neuron_cases(definitions, sizes=(0.1, 1.0, 10.0)))
     count = case.shape[2]
@@ -77,4 +86,7 @@ def recurrent_cases(
         torch.from_numpy(2 * np.round(32 * rng.normal(0, scale, (count, count))) / 64).float()
         for _ in case.inputs_TBN
     ]
-    return RecurrentCase(case, weights)
+    made = RecurrentCase(case, weights)
+    if case.definition.output is not None:
+        assume(made.largest_sum() + 1 < EXACT_SUM)  # inputs are from -1 to 1
+    return made

@@ -113,7 +113,7 @@ LINE_BUDGETS = {
     "events": 2_090,
     "runs": 285,
     "kernels": 10_055,
-    "modules": 2_015,
+    "modules": 1_960,
     "losses": 730,
     "training": 5_555,
     "exchange": 3_170,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_920
-MAX_TEST_LINES = 39_870
+MAX_PACKAGE_LINES = 55_840
+MAX_TEST_LINES = 39_890
 
 
 def line_count(folder: Path) -> int:

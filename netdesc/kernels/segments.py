@@ -134,11 +134,6 @@ def learnable_places(definitions: str, numbers: Sequence[int]) -> list[int]:
     ]
 
 
-def parameter_kinds(definitions: str, numbers: Sequence[int]) -> list[ParameterKind]:
-    """Returns the kinds of the parameters of all layers."""
-    return [kind for text in _read_layers(definitions, tuple(numbers)) for kind in text.kinds]
-
-
 def segment_saved(
     layers: Sequence[SegmentLayer], shape: Sequence[int], engine: str
 ) -> list[tuple[tuple[int, ...], torch.dtype]]:

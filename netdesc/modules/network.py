@@ -306,8 +306,8 @@ class Network(nn.Module):
     def set_tau_grad(self, fraction: float) -> None:
         """Sets the width of all surrogate gradients to the value of their schedule at ``fraction``.
 
-        ``fraction`` is the completed part of the training. A backward pass has the width that is
-        set then. Raises ValueError unless ``fraction`` is 0 to 1.
+        ``fraction`` is the completed part of the training. A backward pass has the width of its
+        forward pass. Raises ValueError unless ``fraction`` is 0 to 1.
         """
         if not 0.0 <= fraction <= 1.0:
             raise ValueError(

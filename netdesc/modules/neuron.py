@@ -17,7 +17,6 @@ from netdesc.kernels.recurrence import arrivals, outputs_before
 from netdesc.kernels.reference.neurons import Traces, trace
 from netdesc.modules.delay import Delay
 from netdesc.modules.equations import Equations, NeuronsRun, equations_of_state
-from netdesc.modules.known_parameters import KnownParameters
 from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, dither_bias, round_bias
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
@@ -50,8 +49,6 @@ class Neurons(nn.Module):
         kinds = self.section.value_kinds()
         # Torch's compiler cannot trace the section's fields.
         self._is_derived = kinds.keys() != self.section.parameter_kinds().keys()
-        self._is_kept = not self._limits or not (self._is_derived or "threshold" in self._limits)
-        """Whether training leaves all parameters of the equations but learnt values as they are."""
         for name, given in self.section.values().items():
             count = channels if self.section.per_channel else None
             is_spaced = name in self.section.log_spaced
@@ -84,7 +81,6 @@ class Neurons(nn.Module):
         self._modules["axonal"] = None if later is None else Delay(later, channels, generator)
         self.recorder: Callable[[LayerRecording], None] | None = None
         """Called in each forward pass."""
-        self._known_parameters: KnownParameters | None = None
         self.kept_states: list[Tensor] = []
         """States after the last call outside training, of neurons that keep them."""
 
@@ -164,10 +160,7 @@ class Neurons(nn.Module):
 
         A captured CUDA graph and compiled code read the new width, too.
         """
-        if self.surrogate.set(fraction) and self._spikes and self._known_parameters is not None:
-            surrogate = self.surrogate.parameters_at(self._threshold())
-            for name, tensor in surrogate.items():
-                self._known_parameters.parameters[name].copy_(tensor)
+        self.surrogate.set(fraction)
 
     def forward(
         self, *inputs_TBN: Tensor, recurrent_NN: Sequence[Tensor] = ()
@@ -338,15 +331,8 @@ class Neurons(nn.Module):
         return self.value("threshold") if "threshold" in self._names else None
 
     def _kernel_parameters(self) -> dict[str, Tensor]:
-        """Returns the parameters of the equations, by name.
-
-        Those that training does not change are kept until a value is replaced or written to.
-        """
-        if self._is_kept and not torch.compiler.is_compiling():
-            known = self._kept_parameters() | {name: self.value(name) for name in self._limits}
-        else:
-            known = self._derive()
-        norm = self.norm
+        """Returns the parameters of the equations, by name."""
+        known, norm = self._derive(), self.norm
         if norm is not None and not self.training:
             return known | {"bias": norm.bias(norm.running_mean, self._learnt_bias())}
         return known | {"bias": self._learnt_bias()} if "bias" in self._limits else known
@@ -356,17 +342,6 @@ class Neurons(nn.Module):
         if "bias" not in self._limits:
             return torch.zeros_like(self.surrogate.width)
         return round_bias(self.value("bias"))
-
-    def _kept_parameters(self) -> dict[str, Tensor]:
-        kept, width = self._known_parameters, self.surrogate.width
-        values = [self.value(name) for name in self._names if name not in self._limits]
-        if kept is not None and kept.holds(values, width):
-            return kept.parameters
-        parameters = self._derive()
-        if not any(each.is_inference() for each in (*values, *parameters.values())):
-            versions = [each._version for each in values]
-            self._known_parameters = KnownParameters([*values, width], versions, parameters)
-        return parameters
 
     def _derive(self) -> dict[str, Tensor]:
         values = {name: self.value(name) for name in self._names}

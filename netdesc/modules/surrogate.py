@@ -26,14 +26,10 @@ class SurrogateWidth(nn.Module):
         self.tau_grad = width_at(section.width_schedule, 0.0)
         self.register_buffer("width", torch.tensor(self.tau_grad), persistent=False)
 
-    def set(self, fraction: float) -> bool:
-        """Sets the width at a ``fraction`` of the run. Returns whether it has changed."""
-        width = width_at(self._section.width_schedule, fraction)
-        if width == self.tau_grad:
-            return False
-        self.tau_grad = width
-        self.width.fill_(width)
-        return True
+    def set(self, fraction: float) -> None:
+        """Sets the width at a ``fraction`` of the run."""
+        self.tau_grad = width_at(self._section.width_schedule, fraction)
+        self.width.fill_(self.tau_grad)
 
     @torch.no_grad()
     def parameters_at(self, threshold: Tensor | None) -> dict[str, Tensor]:

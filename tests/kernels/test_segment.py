@@ -234,17 +234,6 @@ def test_one_segment_equals_several(engine):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6 * other.abs().max().item())
 
 
-def test_a_width_may_change_before_the_backward_pass():
-    """As a schedule changes it between two epochs, while a program keeps an output."""
-    case = Case()
-    signal, weights, parameters = case.tensors()
-    out, _, _ = case.call(signal, weights, parameters)
-    parameters[-1].mul_(2)
-    (found,) = torch.autograd.grad(out, weights[1], case.gradient())
-    out, _, _ = case.call(signal, weights, parameters)
-    assert torch.equal(torch.autograd.grad(out, weights[1], case.gradient())[0], found)
-
-
 TWO_INPUTS = Definition((), ("v = x + y",), output="v", inputs=("x", "y")).to_text()
 
 

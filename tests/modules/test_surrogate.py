@@ -31,6 +31,26 @@ def test_the_surrogate_s_width_over_a_run(kind):
             model.set_tau_grad(fraction)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tau_grad": {"type": "linear", "start": 1.0, "end": 0.01}},
+        {"surrogate": {"peak": 2.0, "width": 0.5}},
+    ],
+)
+def test_a_backward_pass_has_the_width_of_its_forward_pass(fields):
+    model = network(dense("a", 4, neuron=neuron(**fields)))
+    grads = []
+    for fraction in (0.0, 1.0):
+        model.zero_grad()
+        model.set_tau_grad(0.0)
+        total = model(spikes(20, 2, 10)).sum()
+        model.set_tau_grad(fraction)
+        total.backward()
+        grads.append(model.layers["a"].synapse.weight.grad.clone())
+    assert torch.equal(*grads)
+
+
 def test_the_surrogate_s_width_survives_conversions_of_the_module():
     model = network(dense("a", 4, neuron=neuron(tau_grad=0.3)))
     for changed in (model.half().float(), model.to("meta").to_empty(device="cpu")):

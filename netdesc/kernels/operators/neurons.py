@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -9,19 +10,8 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import assumed_engine, engine_for, engine_name
-from netdesc.kernels.neurons import (
-    check_neurons,
-    compile_text,
-    make_neurons,
-    saved_shapes,
-    state_names,
-)
-from netdesc.kernels.operators.parameters import (
-    check_saved,
-    gradients_of_parameters,
-    keep_for_backward,
-    kept_for_backward,
-)
+from netdesc.kernels.neurons import check_neurons, make_neurons, saved_shapes, state_names
+from netdesc.kernels.operators.parameters import check_saved, gradients_of_parameters
 from netdesc.kernels.recurrence import check_weights, outputs_before
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -135,17 +125,17 @@ def _(
 def _neurons_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
     _, weights_NN, parameters, _, *ctx.described, ctx.keep = inputs
     out_TBN, _, _, saved = output
-    ctx.matrices = len(weights_NN)
-    kinds = compile_text(ctx.described[0], False)[1].parameters.values()
+    ctx.matrices, ctx.parameters = len(weights_NN), len(parameters)
     own_output = [out_TBN] if weights_NN else []
-    keep_for_backward(ctx, kinds, parameters, [*weights_NN, *own_output, *saved])
+    ctx.save_for_backward(*parameters, *weights_NN, *own_output, *saved)
 
 
 def _neurons_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     if not ctx.keep:
         raise RuntimeError("neurons ran without keep, so that they have no backward pass")
-    parameters, others = kept_for_backward(ctx)
-    weights_NN, saved = others[: ctx.matrices], others[ctx.matrices :]
+    kept = iter(ctx.saved_tensors)
+    parameters = list(itertools.islice(kept, ctx.parameters))
+    weights_NN, saved = list(itertools.islice(kept, ctx.matrices)), list(kept)
     want_weights = any(ctx.needs_input_grad[ctx.matrices : 2 * ctx.matrices])
     grad_inputs, grad_weights, found = neurons_backward(
         grad_out, weights_NN, parameters, saved, *ctx.described, want_weights

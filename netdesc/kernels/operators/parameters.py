@@ -1,40 +1,13 @@
-"""Tensors of neurons between the forward and the backward pass of an operator."""
+"""What the backward pass of operators checks and returns of neurons."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from netdesc.kernels.engine import EngineError
 from netdesc.kernels.parameter_grid import parameter_gradient
-from netdesc.neurons.definition import ParameterKind
-
-
-def keep_for_backward(
-    ctx: Any,
-    kinds: Iterable[ParameterKind],
-    parameters: Sequence[Tensor],
-    others: Sequence[Tensor | None],
-) -> None:
-    """Saves parameters of neurons, of ``kinds``, and other tensors for ``kept_for_backward``.
-
-    A schedule may change real parameters before the backward pass. They are not saved with the
-    others, because autograd refuses saved tensors that have changed.
-    """
-    ctx.real = [
-        each if kind == "real" else None for each, kind in zip(parameters, kinds, strict=True)
-    ]
-    on_grid = [each for each, real in zip(parameters, ctx.real, strict=True) if real is None]
-    ctx.save_for_backward(*on_grid, *others)
-
-
-def kept_for_backward(ctx: Any) -> tuple[list[Tensor], list[Any]]:
-    """Returns the parameters and the other tensors that ``keep_for_backward`` has saved."""
-    saved = iter(ctx.saved_tensors)
-    parameters = [next(saved) if real is None else real for real in ctx.real]
-    return parameters, list(saved)
 
 
 def check_saved(saved: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> None:

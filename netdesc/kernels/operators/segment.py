@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from netdesc.kernels.engine import assumed_engine, engine_for, engine_name
-from netdesc.kernels.operators.parameters import (
-    check_saved,
-    gradients_of_parameters,
-    keep_for_backward,
-    kept_for_backward,
-)
+from netdesc.kernels.operators.parameters import check_saved, gradients_of_parameters
 from netdesc.kernels.packing import holds_spikes
 from netdesc.kernels.registration import fake, gradient, operator
 from netdesc.kernels.segments import (
     NUMBERS_PER_LAYER,
     check_segment,
     learnable_places,
-    parameter_kinds,
     segment_layers,
     segment_saved,
 )
@@ -126,17 +121,17 @@ def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> Non
     input_TBI, weights, parameters, ctx.definitions, ctx.numbers, ctx.keep = inputs
     saved_tensors = output[2]
     needed = None if saved_tensors and holds_spikes(saved_tensors[0]) else input_TBI
-    others = needed, *weights, *saved_tensors
-    kinds = parameter_kinds(ctx.definitions, ctx.numbers)
-    keep_for_backward(ctx, kinds, parameters, others)
+    ctx.parameters = len(parameters)
+    ctx.save_for_backward(*parameters, needed, *weights, *saved_tensors)
 
 
 def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     if not ctx.keep:
         raise RuntimeError("a segment ran without keep, so that it has no backward pass")
-    parameters, (input_TBI, *others) = kept_for_backward(ctx)
     count, want_input = len(ctx.numbers) // NUMBERS_PER_LAYER, ctx.needs_input_grad[0]
-    weights, saved_tensors = others[:count], others[count:]
+    kept = iter(ctx.saved_tensors)
+    parameters, input_TBI = list(itertools.islice(kept, ctx.parameters)), next(kept)
+    weights, saved_tensors = list(itertools.islice(kept, count)), list(kept)
     layers = ctx.definitions, ctx.numbers
     grad_input, grad_weights, found = segment_backward(
         grad_out, input_TBI, weights, parameters, *layers, saved_tensors, want_input

@@ -330,9 +330,10 @@ def test_both_hooks_are_well_formed(tmp_path):
         ("", False),
     ],
 )
-def test_documents_are_told_from_other_json(text, expected, tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])  # a fault that the check names
+def test_documents_are_told_from_other_json(text, expected, encoding, tmp_path):
     file = tmp_path / "any.json"
-    file.write_text(text)
+    file.write_text(text, encoding)
     assert may_be_document(file) == expected
 
 

@@ -25,7 +25,7 @@ def may_be_document(path: Path) -> bool:
     try:
         file_size(path)
         with path.open("rb") as file:
-            start = file.read(_HEAD_BYTES)
+            start = file.read(_HEAD_BYTES).replace(b"\0", b"")  # half of the bytes of UTF-16
     except (OSError, ValueError):  # ValueError: a pipe, or a NUL in the path
         return True
     schema = _SCHEMA.search(start)

@@ -12,7 +12,7 @@ from netdesc.modules import Network
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Display
 
-NOTICE = "compiling kernels for networks like this one (once, about ten seconds) …"
+NOTICE = "compiling kernels for networks like this one (once, up to ten seconds) …"
 
 
 def compile_kernels(

@@ -122,12 +122,12 @@ LINE_BUDGETS = {
     "comparing": 405,
     "bench": 2_005,
     "api": 1_990,
-    "cli": 4_700,
+    "cli": 4_500,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_840
-MAX_TEST_LINES = 39_890
+MAX_PACKAGE_LINES = 55_615
+MAX_TEST_LINES = 39_760
 
 
 def line_count(folder: Path) -> int:

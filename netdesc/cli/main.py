@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import io
 import os
 import sys
@@ -64,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits. A command returns its exit code, or None for 0."""
     _replace_closed_streams()
     _replace_unencodable_characters()
-    if COMPLETE_VARIABLE in os.environ:
-        importlib.import_module("netdesc.cli.completion")  # registers its shells with click
     output = Output()
     with Failures(output):
+        if os.environ.get(COMPLETE_VARIABLE):
+            _complete()
         code = netdesc.main(
             args=None if arguments is None else list(arguments),
             prog_name="netdesc",
@@ -77,6 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         output.flush()
         sys.exit(code or 0)
     raise AssertionError("Failures always exits")
+
+
+def _complete() -> NoReturn:
+    """Lets click answer the shell, or print its script, and exits."""
+    try:
+        netdesc.main(prog_name="netdesc")
+    except (KeyError, ValueError, IndexError) as error:  # of click's reading of these variables
+        message = "COMP_WORDS and COMP_CWORD do not say what to complete; the script that "
+        raise click.UsageError(f'{message}"netdesc completion" prints sets them') from error
 
 
 def _replace_closed_streams() -> None:

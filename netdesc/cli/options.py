@@ -5,32 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from netdesc.cli.output import Output
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _complete_override(
-    ctx: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from netdesc.cli.completion_values import complete_override
-
-    return complete_override(ctx, incomplete)
-
 
 overrides = click.option(
     "--set",
     "overrides",
     metavar="KEY=VALUE",
     multiple=True,
-    shell_complete=_complete_override,
     help="Override a value of the document, for example training.epochs=50. Repeatable.",
 )
 DOCUMENT = click.Path(path_type=Path, readable=False)

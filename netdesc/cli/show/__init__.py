@@ -1,7 +1,7 @@
 """``netdesc show``: shows the network of a document, a run or a ``.net`` file.
 
 - ``command``: the command; ``overview``: the data that it prints
-- ``defaults``: sentences about values that the document leaves out
+- ``defaults``: lines about values that the document leaves out
 - ``graph_table``: the layers of a network as a table, also for other commands
 """
 

@@ -32,7 +32,8 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     A decay is the share lost per step, followed by its time constant. The memory table has the
     weights in training (float) and on the device; what training needs in addition, which is
     gradients, optimizer and best weights; and the activity of one batch. Of a .net file, also that
-    of a run, the column netx says whether lava-dl's netx loads and runs the same layers.
+    of a run, the column netx says whether lava-dl's netx loads and runs the same layers. Defaults
+    that switch something off are left out; netdesc explain FIELD describes a field.
     """
     from netdesc.cli.show.overview import read_overview
     from netdesc.description.detect import is_net_file

@@ -1,90 +1,40 @@
-"""Describes in sentences the values that netdesc fills in: inferred sizes and defaults."""
+"""Lists what netdesc fills in: inferred values in sentences, and defaults as ``path = value``."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
-from netdesc.description import Document
+from netdesc.description import Description, Document
 from netdesc.description.files.training_set import TrainingSet
-from netdesc.description.json_pointer import lookup
-from netdesc.graph import Classifier, build_graph
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import leaves, lookup, pointer
+from netdesc.graph import Classifier, Graph
 
 _MAX_NAMES = 6
-"""Largest number of names in a sentence, which then says how many more there are."""
-
-_LAYER = {
-    "quantization/bits": "weights on the device's grid of {value} bits (quantization)",
-    "weight_scale": "initial weights of scale {value:g}/√inputs (weight_scale)",
-    "sum_pool/weight_scale": "an initial weight of {value:g} (weight_scale)",
-    "upsample/weight_scale": "an initial weight of {value:g} (weight_scale)",
-    "axonal_delay_step": "spikes, not other values, arrive one step late (axonal_delay_step)",
-    "neuron/tau_grad": "surrogate gradient of width {value:g} (tau_grad)",
-}
-"""The sentence for each default of layers, by the path of its field, or by type and path."""
-_NEURON = {"tau_grad": "surrogate gradient of width {value:g} (tau_grad)"}
-_DOCUMENT = {
-    "time/step_ms": "a step lasts {value:g} ms (time.step_ms)",
-    "data/encoding/type": "inputs are used as {value} without encoding (data.encoding)",
-    "loss/filter_order": "the loss filters spikes with {value} exponential (loss.filter_order)",
-    "loss/filter_steps": "the filter of the loss ends after {value} steps (loss.filter_steps)",
-    "loss/reduction": "the loss is a {value} over {axes} (loss.reduction)",
-    "loss/over": "the loss compares the output by {value} (loss.over)",
-    "loss/window_steps": "the loss counts spikes of whole samples (loss.window_steps)",
-    "training/schedule/type": "the learning rate stays {value} (training.schedule)",
-    "training/seed": "random numbers start from seed {value} (training.seed)",
-}
-"""The sentence for each default that is shown, by the path of its field."""
+"""Largest number of names beside a default, which then says how many more there are."""
 
 
-def describe_defaults(
-    document: Document, origins: Mapping[str, str], training_set: TrainingSet
-) -> list[str]:
-    """Returns one sentence for each inferred value and default.
+def describe_inferred(document: Document, graph: Graph, training_set: TrainingSet) -> Iterator[str]:
+    """Yields a sentence for each fact that netdesc infers.
 
-    ``origins`` are ``Description.origins``: the origin of each value, by JSON pointer.
     ``training_set`` still has the samples that ``validation_split`` sets aside.
     """
-    data = document.model_dump(mode="json")
-    unused = {*_unused_widths(document)}
-    origins = {path: origin for path, origin in origins.items() if path not in unused}
-    is_drawn = document.weights is None
-    layer = {path: _LAYER[path] for path in _LAYER if is_drawn or "weight_scale" not in path}
-    return [
-        *_describe_inferred(document),
-        *_describe_shared("layers", enumerate(data["layers"]), layer, origins),
-        *_describe_shared("neurons", data["neurons"].items(), _NEURON, origins),
-        *(
-            text.format(value=lookup(data, path.split("/")), axes=_loss_axes(document))
-            for path, text in _DOCUMENT.items()
-            if origins.get(f"/{path}") == "default"
-        ),
-        *_describe_training(document, training_set),
-    ]
-
-
-def _unused_widths(document: Document) -> Iterable[str]:
-    """Yields the JSON pointers of tau_grad in neurons without spikes or with a ``surrogate``."""
-    neurons: dict[str, Any] = {f"/neurons/{name}": each for name, each in document.neurons.items()}
-    for index, layer in enumerate(document.layers):
-        neurons[f"/layers/{index}/neuron"] = getattr(layer, "neuron", None)
-    for place, neuron in neurons.items():
-        if neuron is None or isinstance(neuron, str):
-            continue
-        if neuron.surrogate is not None or neuron.equations().spike is None:
-            yield f"{place}/tau_grad"
-
-
-def _describe_inferred(document: Document) -> Iterable[str]:
-    graph = build_graph(document)
-    sizes = [f"{layer.name} {math.prod(layer.input_shape):,}" for layer in graph.layers]
-    yield f"input sizes, inferred: {_join_names(sizes)}"
-    without_from = [layer.name for layer in document.layers if layer.from_ is None]
-    if without_from:
-        yield f'layers without "from", which read the previous layer: {_join_names(without_from)}'
+    training = document.training
+    samples = training.without_held_out(training_set.samples)
     if graph.classifier is not None:
         yield f"{graph.classes:,} classes, one per output neuron; {_describe(graph.classifier)}"
+    if document.data is None:
+        yield "no data: the network can be run and exported, but not trained"
+        return
+    if training.batch_size is None and samples != 1:
+        count = "all" if samples is None else f"all {samples:,}"
+        yield f"{count} training samples make one batch (training.batch_size)"
+    if training_set.has_validation is False and not training.validation_split:
+        yield "no validation: the best weights are those with the lowest training loss"
 
 
 def _describe(classifier: Classifier) -> str:
@@ -97,47 +47,67 @@ def _describe(classifier: Classifier) -> str:
     )
 
 
-def _loss_axes(document: Document) -> str:
-    """Returns the names of the axes over which the loss is reduced, such as "steps and samples"."""
-    loss = document.main_loss
-    axes = ["samples"] if loss.type in ("spike_max", "cross_entropy") else ["samples", "neurons"]
-    axes = ["steps", *axes] if loss.is_by_step else axes
-    return " and ".join(filter(None, [", ".join(axes[:-1]), axes[-1]]))
+def list_defaults(description: Description, graph: Graph) -> Iterator[str]:
+    """Yields a line for each section with defaults, such as "loss: reduction = sum, over = mean".
+
+    Values that switch something off, and arrays named as their field, are left out. Names stand
+    behind values that not all have.
+    """
+    data, origins = description.document.model_dump(mode="json"), description.origins
+    for layer, node in zip(data["layers"], graph.layers, strict=True):
+        if layer.get("axonal_delay_step", False) is None:
+            layer["axonal_delay_step"] = node.delay > 0
+    hidden = {*_hidden(description.document)}
+    found: dict[str, dict[str, list[str]]] = {}  # section -> "path = value" -> names
+    for place, value, _ in leaves(data, None):
+        says_nothing = value == str(place[-1]) or (not value and place[-1] != "seed")
+        if origins[pointer(place)] == "default" and not says_nothing and place not in hidden:
+            section, name, text = _describe_value(place, data)
+            names = found.setdefault(section, {}).setdefault(text, [])
+            names += [name] if name not in names else []
+    for section, names_by_text in found.items():
+        total = len({*chain(*names_by_text.values())})
+        texts = (
+            text if len(names) == total else f"{text} ({_join(names)})"
+            for text, names in names_by_text.items()
+        )
+        yield f"{section}: {', '.join(texts)}"
 
 
-def _describe_shared(
-    section: str,
-    entries: Iterable[tuple[int | str, Any]],
-    texts: Mapping[str, str],
-    origins: Mapping[str, str],
-) -> Iterable[str]:
-    """Yields a sentence for each default, with the names of the layers or neurons that have it."""
-    names_by_sentence: dict[str, list[str]] = {}
-    for key, entry in entries:
-        for path, text in texts.items():
-            if origins.get(f"/{section}/{key}/{path}") == "default":
-                of_type = texts.get(f"{entry['type']}/{path}", text)
-                sentence = of_type.format(value=lookup(entry, path.split("/")))
-                names_by_sentence.setdefault(sentence, []).append(str(entry.get("name", key)))
-    for sentence, names in names_by_sentence.items():
-        yield f"{sentence}: {_join_names(names)}"
+def _describe_value(place: Parts, data: Any) -> tuple[str, str, str]:
+    """Returns the section of a value, the name of the entry in it (or ""), and the text."""
+    place = place[:-1] if isinstance(place[-1], int) else place  # [0.9, 0.999] is one value
+    section, *path = place
+    name = ""
+    if section == "neurons":
+        name = str(path.pop(0))
+    elif isinstance(path[0], int):  # a layer, or one of several losses
+        entry = lookup(data, (section, path.pop(0)))
+        name = entry.get("name", entry["type"])
+    dotted = ".".join("*" if isinstance(part, int) else part for part in path)
+    value = re.sub(r"\.0\b", "", json.dumps(lookup(data, place)).strip('"'))  # 1.0 as 1
+    return str(section), name, f"{dotted} = {value}"
 
 
-def _describe_training(document: Document, training_set: TrainingSet) -> Iterable[str]:
-    training = document.training
-    samples = training.without_held_out(training_set.samples)
-    if document.data is None:
-        yield "no data: the network can be run and exported, but not trained"
-        return
-    if training.batch_size is None and samples != 1:
-        count = "all" if samples is None else f"all {samples:,}"
-        yield f"{count} training samples make one batch (training.batch_size)"
-    if training_set.has_validation is False and not training.validation_split:
-        yield "no validation: the best weights are those with the lowest training loss"
-
-
-def _join_names(names: list[str]) -> str:
+def _join(names: Sequence[str]) -> str:
     more = len(names) - _MAX_NAMES
-    if more <= 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:_MAX_NAMES])} and {more:,} more"
+    return ", ".join(names) if more < 2 else f"{', '.join(names[:_MAX_NAMES])} and {more:,} more"
+
+
+def _hidden(document: Document) -> Iterator[Parts]:
+    """Yields the paths of values without an effect, and of those that the table of neurons has."""
+    neurons: dict[Parts, Any] = {("neurons", name): each for name, each in document.neurons.items()}
+    for index, layer in enumerate(document.layers):
+        neurons["layers", index, "neuron"] = getattr(layer, "neuron", None)
+        yield ("layers", index, "trainable")
+        if document.weights is not None:
+            yield from (("layers", index, name) for name in ("weight_init", "weight_scale"))
+    for place, neuron in neurons.items():
+        if neuron is None or isinstance(neuron, str):
+            continue
+        yield from ((*place, *neuron.value_path(name)) for name in neuron.values())
+        spikes = neuron.equations().spike is not None
+        if not spikes or neuron.surrogate is not None:
+            yield from ((*place, name) for name in ("tau_grad", "scale_grad"))
+        if not spikes:
+            yield (*place, "reset_gradient")

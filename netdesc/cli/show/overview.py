@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from netdesc.cli.show.defaults import describe_defaults
+from netdesc.cli.show.defaults import describe_inferred, list_defaults
 from netdesc.description import Description, Document, load
 from netdesc.description.detect import is_net_file
 from netdesc.description.files.training_set import read_training_set
@@ -143,13 +143,14 @@ def _from_description(
 ) -> Overview:
     document = description.document
     training_set = read_training_set(document, description.resolve)
-    notes = describe_defaults(document, description.origins, training_set)
+    graph = build_graph(document)
+    notes = [*describe_inferred(document, graph, training_set), *list_defaults(description, graph)]
     samples = document.training.without_held_out(training_set.samples)
     warnings = [each.message for each in description.warnings]
     first = document.weights and description.resolve(document.weights.path)
     if (best is None or not best.exists()) and first and first.suffix == ".safetensors":
         best = first
-    learnt = {} if best is None else _learnt_values(build_graph(document), best, warnings)
+    learnt = {} if best is None else _learnt_values(graph, best, warnings)
     return _build_overview(kind, document, samples, run, notes, warnings, learnt)
 
 

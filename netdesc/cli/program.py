@@ -1,4 +1,4 @@
-"""The entry point of the installed program ``netdesc``, which starts and exits fast."""
+"""The entry point of the installed program ``netdesc``, which exits fast."""
 
 from __future__ import annotations
 
@@ -12,18 +12,9 @@ from typing import NoReturn
 
 from netdesc.cli.exit_codes import INTERRUPTED
 
-_GC_THRESHOLDS = (50_000, 10, 10)
-"""Arguments of ``gc.set_threshold``.
-
-Loading torch and Numba creates about 400,000 objects, all of which stay alive. With Python's
-defaults the garbage collector traverses them repeatedly and frees nothing, which takes a tenth of
-the time of a short run. Training creates no reference cycles, so it does not need the collector.
-"""
-
 
 def program() -> NoReturn:
-    """Runs the command line with settings that make start and exit fast."""
-    gc.set_threshold(*_GC_THRESHOLDS)
+    """Runs the command line, and leaves without looking for garbage."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -33,9 +24,8 @@ def program() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
-        # Python would collect three more times at exit. netdesc leaves nothing to finalizers: it
-        # closes each file where it writes it.
-        gc.disable()
+        # Else Python would look through all objects of torch at exit, three times. netdesc leaves
+        # nothing to finalizers: it closes each file where it writes it.
         gc.freeze()
 
 

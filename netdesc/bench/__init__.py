@@ -7,5 +7,5 @@
 - ``sweep``: times dense layers with several numbers of steps, samples and neurons, and input rates
 - ``programs``: starts each measured program in a separate process
 - ``peers``: the code that runs in these processes; one file for each program
-- ``facts``: processor and load of the machine; ``tables``: formats the results
+- ``facts``: processor of the machine; ``tables``: formats the results
 """

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from netdesc.api.compile import weight_readers
-from netdesc.bench.facts import cpu_times, machine, shares_since
+from netdesc.bench.facts import machine
 from netdesc.bench.parts import EPOCH_START, PARTS, Function, TimedFunctions, replace_function
 from netdesc.bench.peers.torch_side import peak_bytes_on
 from netdesc.bench.programs import BenchError
@@ -55,8 +55,7 @@ class Report:
     the run that times the parts. ``peak_bytes`` is roughly the peak memory of the run (on a GPU:
     GPU memory) minus the memory that was allocated before (see ``peers.memory``). It includes data,
     weights, activations and checkpoints, but not libraries and kernels, which an earlier run has
-    already loaded. ``stolen`` is the share of CPU time that the host of a virtual machine gave to
-    other machines while epochs were timed.
+    already loaded.
     """
 
     epoch: Timing
@@ -66,7 +65,6 @@ class Report:
     best_loss: float
     spike_rates: dict[str, float]
     peak_bytes: int | None
-    stolen: float | None
     conditions: dict[str, Any]
     machine: dict[str, object]
 
@@ -130,9 +128,7 @@ def time_epochs(
     report(f"training {file} for {epochs} epochs …")
     facts, whole, parts = machine(), _Stopwatch(), _Stopwatch()
     run = _train(description, device, parts, PARTS)
-    before = cpu_times()
     peak = peak_bytes_on(torch.device(device))(lambda: _train(description, device, whole, ()))
-    _, stolen = shares_since(before)
     assert run.best is not None
     assert run.final is not None
     best = run.scale.shown(run.best)
@@ -146,7 +142,6 @@ def time_epochs(
         best_loss=next(best[name] for name in ("validation_loss", "loss") if name in best),
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
-        stolen=stolen,
         conditions=environment(torch.device(device)),
         machine=facts,
     )

@@ -10,9 +10,6 @@ from netdesc.bench.sweep import Point, Sweep
 
 Rows = list[tuple[object, ...]]
 
-_MAX_OTHER_LOAD = 0.1
-"""If other programs use more of the CPU than this share, a warning says that times are too long."""
-
 LAYER = (
     "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"
 )  # fmt: skip
@@ -50,7 +47,7 @@ def layer_lines(comparison: LayerComparison) -> Iterator[str]:
             under = conditions(each.versions, each.device, each.threads)
             yield f"{each.name}: {each.what}{path}; {under}"
     yield from not_measured(comparison)
-    yield from machine_lines(comparison.machine)
+    yield machine_line(comparison.machine)
 
 
 def _size_line(size: LayerSize) -> str:
@@ -94,7 +91,7 @@ def neuron_lines(comparison: NeuronComparison) -> Iterator[str]:
         for each in neuron.peers:
             reason = f"{each.status}: {each.reason}"
             yield f"{each.name}, {neuron.neuron}: {each.what or reason}"
-    yield from machine_lines(comparison.machine)
+    yield machine_line(comparison.machine)
 
 
 def not_measured(comparison: LayerComparison) -> Iterator[str]:
@@ -117,14 +114,8 @@ def conditions(versions: Mapping[str, str] | None, device: str | None, threads: 
     return f"{packages}; {device}" + ("" if threads is None else f", {threads} threads")
 
 
-def machine_lines(machine: Mapping[str, object]) -> Iterator[str]:
-    yield f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
-    busy = machine["busy_before"]
-    if isinstance(busy, float) and busy > _MAX_OTHER_LOAD:
-        yield (
-            f"other programs took {busy:.0%} of the processors' time before this began: "
-            "on a quiet machine it would be faster"
-        )
+def machine_line(machine: Mapping[str, object]) -> str:
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
 
 
 def sweep_rows(axis: str, points: Sequence[Point]) -> Rows:
@@ -154,4 +145,4 @@ def sweep_lines(sweep: Sweep) -> Iterator[str]:
     yield "memory: roughly, of the pass at its peak, in 4 bytes for each step, sample and neuron"
     figures = sweep.axes["steps"][0].figures
     yield f"netdesc: {conditions(figures.versions, figures.device, figures.threads)}"
-    yield from machine_lines(sweep.machine)
+    yield machine_line(sweep.machine)

@@ -29,10 +29,6 @@ Examples:
   netdesc bench --device cuda
 """
 
-_MIN_STOLEN_SHARE = 0.005
-"""If other virtual machines took at least this share of the processor time, the share is printed. A
-smaller share has no visible effect on the times."""
-
 MAX_COUNT = 1 << 20
 """Of steps, samples, neurons. Numpy can still count the values of their product, whose memory then
 is what is missing."""
@@ -307,7 +303,7 @@ def _prepare(device: str) -> None:
 
 
 def _print(output: Output, report: Report) -> None:
-    from netdesc.bench.tables import conditions, machine_lines
+    from netdesc.bench.tables import conditions, machine_line
 
     rows = [
         (
@@ -324,12 +320,10 @@ def _print(output: Output, report: Report) -> None:
     output.print(f"{epochs} epochs; best loss {loss:,.6g}; spikes per step: {rates}")
     if report.peak_bytes is not None:
         output.print(f"peak memory of the run: about {report.peak_bytes / 1e6:.3g} MB")
-    if report.stolen is not None and report.stolen >= _MIN_STOLEN_SHARE:
-        output.print(f"other virtual machines took {report.stolen:.1%} of the processor time")
     device = report.conditions["device"]
     name = "cpu" if device["type"] == "cpu" else device["name"]
     output.print(f"netdesc: {conditions(report.conditions['versions'], name, device['threads'])}")
-    output.print(*machine_lines(report.machine))
+    output.print(machine_line(report.machine))
 
 
 def _print_slayer(output: Output, contest: SlayerResult) -> None:

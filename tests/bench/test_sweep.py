@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.cli_process import Netdesc
 
-from netdesc.bench import facts, sweep, tables
+from netdesc.bench import facts, sweep
 from netdesc.bench.layer import LayerSize
 from netdesc.bench.peers import memory
 from netdesc.bench.peers.work import Work
@@ -109,27 +109,3 @@ def test_the_name_of_the_processor(tmp_path: Path) -> None:
     source.write_text("processor\t: 0\nmodel name\t: Fast 1000\n\nmodel name\t: Fast 1000\n")
     assert facts.processor(source) == "Fast 1000"
     assert facts.processor(tmp_path / "none")
-
-
-def test_load_of_others_and_of_the_host(tmp_path: Path) -> None:
-    """Idle and waiting time is unused; guest time is contained in user time."""
-    source = tmp_path / "stat"
-    source.write_text("cpu  100 10 10 900 40 0 0 7 60 0\n")
-    before = facts.cpu_times(source)
-    assert facts.shares_since(before, source) == (None, None)  # no time has passed
-    source.write_text("cpu  160 10 30 1000 45 0 5 17 90 0\ncpu0 1 2 3\n")
-    assert facts.shares_since(before, source) == pytest.approx((95 / 200, 10 / 200))
-    for unknown in ("cpu 1 x 3 4 5 6 7 8", "intr 1 2 3 4 5 6 7 8", "cpu 1 2"):
-        source.write_text(unknown)
-        assert facts.shares_since(before, source) == (None, None)
-    assert facts.shares_since(None, source) == (None, None)
-    assert facts.cpu_times(tmp_path / "none") is None
-
-
-@pytest.mark.parametrize(("busy", "lines"), [(None, 1), (0.05, 1), (0.48, 2)])
-def test_a_busy_machine_gives_a_warning(busy: float | None, lines: int) -> None:
-    machine = {"cpu": "Fast", "cores": 2, "system": "Linux", "busy_before": busy}
-    found = [*tables.machine_lines(machine)]
-    assert found[0] == "Fast, 2 cores, Linux"
-    assert len(found) == lines
-    assert ("took 48% of the processors" in found[-1]) is (lines == 2)

@@ -120,14 +120,14 @@ LINE_BUDGETS = {
     "hardware": 1_290,
     "report": 3_840,
     "comparing": 405,
-    "bench": 1_945,
+    "bench": 1_935,
     "api": 1_990,
-    "cli": 4_455,
+    "cli": 4_415,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_510
-MAX_TEST_LINES = 39_720
+MAX_PACKAGE_LINES = 55_455
+MAX_TEST_LINES = 39_670
 
 
 def line_count(folder: Path) -> int:

@@ -46,7 +46,9 @@ def layer_lines(comparison: LayerComparison) -> Iterator[str]:
             path = f", path {each.path}" if each.path else ""
             under = conditions(each.versions, each.device, each.threads)
             yield f"{each.name}: {each.what}{path}; {under}"
-    yield from not_measured(comparison)
+    for each in comparison.programs:
+        if each.status != "done":
+            yield f"{each.name}: {each.status}: {each.reason}"
     yield machine_line(comparison.machine)
 
 
@@ -92,21 +94,6 @@ def neuron_lines(comparison: NeuronComparison) -> Iterator[str]:
             reason = f"{each.status}: {each.reason}"
             yield f"{each.name}, {neuron.neuron}: {each.what or reason}"
     yield machine_line(comparison.machine)
-
-
-def not_measured(comparison: LayerComparison) -> Iterator[str]:
-    """Yields a line with the reason for each program that is missing or failed."""
-    for each in comparison.programs:
-        if each.status != "done":
-            yield f"{each.name}: {each.status}: {each.reason}"
-
-
-def markdown(comparison: LayerComparison) -> Iterator[str]:
-    """Yields the lines of a Markdown table with the rows of ``layer_rows``."""
-    yield f"| {' | '.join(LAYER)} |"
-    yield "|---" + "|---:" * (len(LAYER) - 1) + "|"
-    for row in layer_rows(comparison.programs):
-        yield f"| {' | '.join(map(str, row))} |"
 
 
 def conditions(versions: Mapping[str, str] | None, device: str | None, threads: int | None) -> str:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netdesc.cli import options
-from netdesc.cli.exit_codes import USAGE
-from netdesc.cli.output import Output, SafeText
+from netdesc.cli.output import Output
 from netdesc.resources import shipped
 
 if TYPE_CHECKING:
@@ -23,19 +22,21 @@ EXAMPLES = """\b
 Examples:
   netdesc bench oxford
   netdesc bench layer --against snntorch,norse
-  netdesc bench layer --against all --peer-python lava-dl=../lava/bin/python --markdown
+  netdesc bench layer --against all --peer-python lava-dl=../lava/bin/python
   netdesc bench neurons alif rf
   netdesc bench sweep --json > sweep.json
-  netdesc bench --device cuda
+  netdesc bench layer --device cuda
 """
 
 MAX_COUNT = 1 << 20
 """Of steps, samples, neurons. Numpy can still count the values of their product, whose memory then
 is what is missing."""
 
-DEVICES = click.Choice(["cpu", "cuda"])
 device = click.option(
-    "--device", type=DEVICES, default="cpu", help="The device that every program computes on."
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    help="The device that every program computes on.",
 )
 peer_python = click.option(
     "--peer-python",
@@ -73,24 +74,9 @@ def size_options(command: options.Command) -> options.Command:
     return command
 
 
-@click.group(epilog=EXAMPLES, invoke_without_command=True)
-@click.option(
-    "--device",
-    type=DEVICES,
-    help="The device to compute on. Without a COMMAND, all commands run on it one after another.",
-)
-@click.pass_context
-def bench(context: click.Context, device: str | None) -> None:
+@click.group(epilog=EXAMPLES)
+def bench() -> None:
     """Measure how fast netdesc trains, alone or compared with other programs."""
-    if context.invoked_subcommand is not None:
-        if device is not None:
-            context.default_map = {context.invoked_subcommand: {"device": device}}
-    elif device is None:
-        context.ensure_object(Output).error(SafeText(context.get_help()))
-        context.exit(USAGE)
-    else:
-        for command in (oxford, layer, neurons, sweep):
-            context.invoke(command, device=device)
 
 
 @bench.command(
@@ -153,7 +139,7 @@ def oxford(
     short_help="Time one layer, alone or beside other programs.",
     epilog="\b\nExamples:\n  netdesc bench layer\n"
     "  netdesc bench layer --against snntorch,norse --peer-python ../peers/bin/python\n"
-    "  netdesc bench layer --against all --markdown\n"
+    "  netdesc bench layer --against all\n"
     "  netdesc bench layer --kind conv --steps 300 --rate 0.02 --against snntorch\n"
     "  netdesc bench layer --steps 2000 --batch 1 --rate 0.01 --json",
 )
@@ -169,7 +155,6 @@ def oxford(
 @against_option("all, or a list of lava-dl, snntorch, spikingjelly, norse, spyx with commas")
 @peer_python
 @device
-@click.option("--markdown", is_flag=True, help="Print only a Markdown table.")
 @options.json_and_quiet
 def layer(
     output: Output,
@@ -179,7 +164,6 @@ def layer(
     device: str,
     input_gradient: bool,
     repeats: int,
-    markdown: bool,
     **size: Any,
 ) -> None:
     """Time the forward and the backward pass of a layer of CUBA neurons.
@@ -210,14 +194,10 @@ def layer(
     )
     if output.as_json:
         output.print_json(comparison.record())
-    elif markdown:
-        output.print(*tables.markdown(comparison))
-        for line in tables.not_measured(comparison):
-            output.error(line)
-    else:
-        rows = tables.layer_rows(comparison.programs)
-        output.print_table(tables.LAYER, rows, right=tables.LAYER[1:])
-        output.print(*tables.layer_lines(comparison))
+        return
+    rows = tables.layer_rows(comparison.programs)
+    output.print_table(tables.LAYER, rows, right=tables.LAYER[1:])
+    output.print(*tables.layer_lines(comparison))
 
 
 @bench.command(

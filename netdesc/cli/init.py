@@ -24,18 +24,14 @@ TEMPLATES = ("oxford", "digits", "blank")
     help="oxford turns random spikes into a picture, digits classifies handwritten digits, "
     "blank is a small start for a network of your own.",
 )
-@click.option("--list", "lists", is_flag=True, help="List the templates and create nothing.")
 @click.option("--name", help="Name of the network. Default: the name of FOLDER or of the template.")
 @options.json_and_quiet
-def init(output: Output, folder: Path | None, template: str, lists: bool, name: str | None) -> None:
+def init(output: Output, folder: Path | None, template: str, name: str | None) -> None:
     """Create a folder with a network that is ready to train: a document, its data and a README.
 
     FOLDER must be new or empty. Default: a folder with the network's name in the working directory.
     The folder also gets the document's schema, with which an editor completes and explains fields.
     """
-    if lists:
-        _list_templates(output)
-        return
     from netdesc.cli.scaffold import make_folder
 
     scaffold = make_folder(folder, template, name)
@@ -55,14 +51,3 @@ def init(output: Output, folder: Path | None, template: str, lists: bool, name: 
         return
     output.info(f"created {scaffold.document} and its data; continue with:")
     output.print(*(f"  {command}" for command in commands))
-
-
-def _list_templates(output: Output) -> None:
-    from netdesc.cli.scaffold import TEMPLATES
-
-    if output.as_json:
-        rows = [{"name": name, "summary": each.summary} for name, each in TEMPLATES.items()]
-        output.print_json({"templates": rows})
-    else:
-        rows = [(name, each.summary) for name, each in TEMPLATES.items()]
-        output.print_table(("template", ""), rows)

@@ -46,7 +46,6 @@ class Template:
     If ``make_data`` is not None, it generates the data and no files are copied.
     """
 
-    summary: str
     path: str
     make_data: Callable[[], Files] | None = None
 
@@ -185,13 +184,7 @@ def _make_waves() -> Files:
 
 
 TEMPLATES = {
-    "oxford": Template(
-        "Turns random spikes into a picture of the Radcliffe Camera.", "examples/oxford.json"
-    ),
-    "digits": Template("Classifies handwritten digits.", "examples/digits.json"),
-    "blank": Template(
-        "A small start for a network of your own, with generated input and target.",
-        "netdesc/templates/blank.json",
-        _make_waves,
-    ),
+    "oxford": Template("examples/oxford.json"),
+    "digits": Template("examples/digits.json"),
+    "blank": Template("netdesc/templates/blank.json", _make_waves),
 }

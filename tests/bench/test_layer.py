@@ -70,15 +70,11 @@ def test_missing_and_failed_programs_are_named(compared: LayerComparison) -> Non
     assert any(line.startswith("spikingjelly: missing: not installed for ") for line in lines)
     assert "norse: failed: OSError: libspike.so.3: cannot open shared object file" in lines
     assert "gradient of the weights and input" in "".join(lines)
-    assert {*tables.not_measured(compared)} < {*lines}
 
 
 def test_tables_and_record_list_the_programs(compared: LayerComparison) -> None:
     rows = tables.layer_rows(compared.programs)
     assert [row[0] for row in rows] == ["netdesc 0.1.0", "snntorch"]
-    head, rule, *lines = tables.markdown(compared)
-    assert head.count("|") == rule.count("|") == lines[0].count("|") == len(tables.LAYER) + 1
-    assert len(lines) == 2
     record = json.loads(json.dumps(compared.record(), allow_nan=False))
     assert record["size"]["neurons"] == 8
     assert record["machine"]["cores"] >= 1
@@ -101,8 +97,6 @@ def test_the_command_prints_tables_or_one_object(
     shown = netdesc("bench", "layer", *sizes, "--quiet")
     assert "500.00" in shown.out
     assert "forward and backward pass of the layer" in shown.out
-    rows = netdesc("bench", "layer", *sizes, "--markdown", "--quiet").out.splitlines()
-    assert rows[2].startswith("| netdesc | 500.00 |")
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "nonsense", "{}", '{"status": "done"}\n{}'])

@@ -68,14 +68,6 @@ def test_a_new_document_is_laid_out_and_leads_nowhere_else(
     assert schema.read_text(encoding="utf-8") == schema_text()
 
 
-def test_templates_are_listed_with_a_sentence_each(netdesc: Netdesc, tmp_path: Path) -> None:
-    text = netdesc("init", "--list").out
-    rows = netdesc("init", "--list", "--json").record["templates"]
-    assert [row["name"] for row in rows] == list(scaffold.TEMPLATES)
-    assert all(row["summary"] in text and row["name"] in text for row in rows)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_template_that_is_copied_changes_only_its_name_and_places(
     netdesc: Netdesc, tmp_path: Path
 ) -> None:

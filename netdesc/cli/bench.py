@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netdesc.cli import options
-from netdesc.cli.output import Output
+from netdesc.cli.exit_codes import USAGE
+from netdesc.cli.output import Output, SafeText
 from netdesc.resources import shipped
 
 if TYPE_CHECKING:
@@ -25,18 +26,16 @@ Examples:
   netdesc bench layer --against all --peer-python lava-dl=../lava/bin/python
   netdesc bench neurons alif rf
   netdesc bench sweep --json > sweep.json
-  netdesc bench layer --device cuda
+  netdesc bench --device cuda
 """
 
 MAX_COUNT = 1 << 20
 """Of steps, samples, neurons. Numpy can still count the values of their product, whose memory then
 is what is missing."""
 
+DEVICES = click.Choice(["cpu", "cuda"])
 device = click.option(
-    "--device",
-    type=click.Choice(["cpu", "cuda"]),
-    default="cpu",
-    help="The device that every program computes on.",
+    "--device", type=DEVICES, default="cpu", help="The device that every program computes on."
 )
 peer_python = click.option(
     "--peer-python",
@@ -74,9 +73,24 @@ def size_options(command: options.Command) -> options.Command:
     return command
 
 
-@click.group(epilog=EXAMPLES)
-def bench() -> None:
+@click.group(epilog=EXAMPLES, invoke_without_command=True)
+@click.option(
+    "--device",
+    type=DEVICES,
+    help="The device to compute on. Without a COMMAND, all commands run on it one after another.",
+)
+@click.pass_context
+def bench(context: click.Context, device: str | None) -> None:
     """Measure how fast netdesc trains, alone or compared with other programs."""
+    if context.invoked_subcommand is not None:
+        if device is not None:
+            context.default_map = {context.invoked_subcommand: {"device": device}}
+    elif device is None:
+        context.ensure_object(Output).error(SafeText(context.get_help()))
+        context.exit(USAGE)
+    else:
+        for command in (oxford, layer, neurons, sweep):
+            context.invoke(command, device=device)
 
 
 @bench.command(

@@ -122,12 +122,12 @@ LINE_BUDGETS = {
     "comparing": 405,
     "bench": 1_935,
     "api": 1_990,
-    "cli": 4_415,
+    "cli": 4_430,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_455
-MAX_TEST_LINES = 39_670
+MAX_PACKAGE_LINES = 55_470
+MAX_TEST_LINES = 39_710
 
 
 def line_count(folder: Path) -> int:

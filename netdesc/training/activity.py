@@ -36,10 +36,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from netdesc.graph import Graph
-from netdesc.training.activity_probe import MAX_EVENTS, ActivityProbe, NamedArrays, raster
+from netdesc.training.activity_probe import ActivityProbe, NamedArrays, raster
 from netdesc.training.batches import Batches
-from netdesc.training.errors import DataError
-from netdesc.training.npz import read_npz
 from netdesc.training.run_directory import write_file
 
 FORMAT = 1
@@ -51,8 +49,6 @@ MAX_CELLS = 1 << 24
 """Limit on the number of values of input and layers, over all steps and samples. It bounds the time
 that saving takes."""
 _FRAME_INTERVALS = 16
-_MAX_ARRAY_BYTES = 8 * MAX_EVENTS + 1024
-"""Largest size of an array of events in the file, including the array's header."""
 
 
 class ActivityRecorder:
@@ -99,21 +95,31 @@ class ActivityRecorder:
             "epoch": np.int32(-1 if epoch is None else epoch),
             "part": np.array(self.part),
             "samples": np.int32(len(self._batches.samples)),
-            "frame_epochs": np.array(list(self.frames), dtype=np.int32),
+            "frame_epochs": np.array(sorted(self.frames), dtype=np.int32),
         }
-        for number, frame in enumerate(self.frames.values()):
-            arrays |= {f"{name}_{number}": array for name, array in frame.items()}
+        for number, (_, frame) in enumerate(sorted(self.frames.items())):
+            arrays |= {f"{name}_{number}": frame[name] for name in sorted(frame)}
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **arrays)
         write_file(self.path, content.getvalue())
         self.changed = False
 
-    def restore(self, epoch: int) -> None:
-        """Reads the frames up to ``epoch`` from the file; none if it is missing or damaged."""
-        try:
-            self.frames = read_frames(self.path, epoch)
-        except (DataError, ValueError):
-            self.frames = {}
+    def frame_tensors(self) -> dict[str, torch.Tensor]:
+        """Returns the frames for a checkpoint; the names are ``<epoch>.<name of the array>``."""
+        return {
+            f"{epoch}.{name}": torch.as_tensor(array)
+            for epoch, frame in self.frames.items()
+            for name, array in frame.items()
+        }
+
+    def restore_frames(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Replaces the frames by those of a checkpoint. ValueError if a name holds no epoch."""
+        self.frames = {}
+        for key, tensor in tensors.items():
+            epoch, _, name = key.partition(".")
+            # Column-major as ``raster`` returns it, which compresses better.
+            array = np.asarray(tensor.numpy(), order="F")
+            self.frames.setdefault(int(epoch), {})[name] = array
 
     def _record_samples(self, weights: Mapping[str, torch.Tensor]) -> NamedArrays:
         """Returns the events of the shown samples and the rates of layers, with ``weights``.
@@ -154,27 +160,6 @@ def evenly_spaced(samples: int, count: int) -> NDArray[np.int64]:
     indices, shown = np.arange(count) * samples // count, min(SHOWN_SAMPLES, count)
     first = -(-np.arange(shown) * count // shown)
     return np.concatenate([indices[first], np.delete(indices, first)])
-
-
-def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
-    """Reads the frames up to epoch ``until``. DataError or ValueError if the file is damaged."""
-    epochs = read_npz(path, ["frame_epochs"], largest=_MAX_ARRAY_BYTES)["frame_epochs"]
-    if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > _FRAME_INTERVALS + 1:
-        raise ValueError("frame_epochs is no list of epochs")
-    frames: dict[int, NamedArrays] = {}
-    for number, epoch in enumerate(epochs.tolist()):
-        if epoch > until:
-            continue
-        names = {f"frame_{number}": "frame", f"cut_frame_{number}": "cut_frame"}
-        found = read_npz(path, list(names)[:1], list(names)[1:], _MAX_ARRAY_BYTES)
-        frame = {names[name]: array for name, array in found.items()}
-        events, cut = frame["frame"], frame.get("cut_frame", np.int32(0))
-        if events.dtype != np.int32 or events.shape[1:] != (2,):
-            raise ValueError(f"frame_{number} holds no events")
-        if cut.dtype != np.int32 or cut.ndim != 0:
-            raise ValueError(f"cut_frame_{number} is no step")
-        frames[epoch] = frame
-    return frames
 
 
 def frame_epochs(epochs: int) -> set[int]:

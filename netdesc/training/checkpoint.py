@@ -1,8 +1,8 @@
 """Writes and restores checkpoints: files of weights, and ``last.state``.
 
-``last.state`` holds everything that is needed to resume a run, except its metrics and activity. It
-is replaced atomically, after the metrics and the activity of its epochs are on the disk. So a run
-that is killed at any time can be resumed.
+``last.state`` holds everything that is needed to resume a run, except its metrics. It is replaced
+atomically, after the metrics of its epochs are on the disk. So a run that is killed at any time can
+be resumed.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Saver:
         return now >= self._due
 
     def save(self, progress: Progress, metrics_bytes: int) -> None:
-        """Writes ``activity.npz``, ``last.state`` and the files of weights, in this order.
+        """Writes ``last.state``, then the files of weights and ``activity.npz``.
 
         The first checkpoint of a run also holds the initial weights. ``metrics_bytes`` is the
         length of ``metrics.jsonl``. StorageError if a file cannot be written; the file then keeps
@@ -134,12 +134,11 @@ class Saver:
         refuse_links(self.folder.parent)
         if self.saved_epoch is None:
             _write(self.folder / INITIAL, self.network.state_dict())
-        self._save_activity(progress)
         notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, self.stopping)
         _write(self.folder / STATE, self._tensors(), json.dumps(asdict(notes)))
         self.saved_epoch = progress.epoch
         _write(self.folder / LAST, self.network.state_dict())
-        self.best.save(self.folder / BEST)
+        self.save_best(progress)
         now = time.perf_counter()
         pause = min(self.every_s, FIRST_S)  # also if the files' first writing is slow
         if progress.epoch:
@@ -148,12 +147,9 @@ class Saver:
 
     def save_best(self, progress: Progress) -> None:
         """Writes ``activity.npz`` and the best weights, unless the files are up to date."""
-        self._save_activity(progress)
-        self.best.save(self.folder / BEST)
-
-    def _save_activity(self, progress: Progress) -> None:
         if self.activity.changed or not self.best.is_saved:
             self.activity.save(self.best.tensors, progress.best_epoch)
+        self.best.save(self.folder / BEST)
 
     def write_missing(self, progress: Progress) -> None:
         """Writes the files of weights and activity that are missing or empty."""
@@ -196,7 +192,6 @@ class Saver:
             raise ResumeError(f"{path}: {problem}") from error
         self.stopping = notes.stopping
         self.saved_epoch = notes.progress.epoch
-        self.activity.restore(notes.progress.epoch)
         return notes.progress, notes.metrics_bytes
 
     def _read(self, path: Path) -> tuple[StateNotes, dict[str, torch.Tensor]]:
@@ -223,6 +218,7 @@ class Saver:
             "best": self.best.tensors,
             "optimizer": optimizer_tensors(self.optimizer, self.network),
             "random": {"cpu": torch.get_rng_state()},
+            "frames": self.activity.frame_tensors(),
         }
         device = next(self.network.parameters()).device
         if device.type == "cuda":
@@ -238,6 +234,7 @@ class Saver:
         self.best.copy_weights()
         self._load_weights(parts["model"])
         load_optimizer_tensors(self.optimizer, self.network, parts["optimizer"])
+        self.activity.restore_frames(parts["frames"])  # none in a checkpoint of an older netdesc
         torch.set_rng_state(parts["random"]["cpu"])
         if "cuda" in parts["random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state(parts["random"]["cuda"])

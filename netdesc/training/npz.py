@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.files.array_source import (
-    MAX_ARRAY_BYTES,
     ArrayFileError,
     ArraySource,
     is_mapped,
@@ -49,19 +48,7 @@ def read_numbers(source: ArraySource, name: str) -> NDArray:
     return np.asarray(np.memmap(location.path, dtype, "r", location.offset, header.shape, order))
 
 
-def read_npz(
-    path: Path, names: Sequence[str], optional: Sequence[str] = (), largest: int = MAX_ARRAY_BYTES
-) -> dict[str, NDArray]:
-    """Reads the arrays ``names``, and the arrays ``optional`` if the file has them.
-
-    Raises DataError if the file cannot be read, or an array is missing or has more than ``largest``
-    bytes.
-    """
+def read_array(path: Path, name: str) -> NDArray:
+    """Reads the array ``name`` of a file. DataError if it or the file cannot be read."""
     with array_errors(path), open_arrays(path) as source:
-        present = [*names, *(name for name in optional if name in source.names)]
-        for name in present:
-            if source.header(name).bytes > largest:
-                raise ArrayFileError(
-                    f"has more than {largest:,} bytes in its array {quote_name(name)}"
-                )
-        return {name: read_numbers(source, name) for name in present}
+        return read_numbers(source, name)

@@ -19,7 +19,7 @@ from netdesc.modules.block import SynapticBlock
 from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.errors import MissingWeightsError, WeightsError
 from netdesc.training.file_checksum import check_file
-from netdesc.training.npz import read_npz
+from netdesc.training.npz import read_array
 
 Warn = Callable[[str], None]
 WeightReader = Callable[[Path, Warn], Mapping[str, np.ndarray | torch.Tensor]]
@@ -55,7 +55,7 @@ def _load_masks(description: Description, network: nn.Module) -> None:
             continue
         path = description.resolve(section.path)
         check_file(path, section.sha256)
-        mask = torch.from_numpy(read_npz(path, [section.name])[section.name] != 0)
+        mask = torch.from_numpy(read_array(path, section.name) != 0)
         block = cast(SynapticBlock, network.get_submodule(f"layers.{layer.name}"))
         for part in block.synapse.parts:
             assert part.mask is not None, "the section has a mask"

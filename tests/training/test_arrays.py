@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.description.models import Arrays, LatencyEncoding
-from netdesc.training import npz
 from netdesc.training.arrays import ArrayFile
 from netdesc.training.errors import DataError, MissingDataError
 from netdesc.training.samples import SampleSpec
@@ -253,13 +252,6 @@ def test_files_that_are_missing_or_changed(file: Path) -> None:
 def test_files_that_are_no_npz(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     fails(file, r"is not an \.npz file, or it is cut off or damaged")
-
-
-def test_the_size_of_arrays_can_be_limited(file: Path) -> None:
-    np.savez_compressed(file, labels=np.zeros(10**6, np.uint8))
-    assert len(npz.read_npz(file, ["labels"], ["split"], 10**6)["labels"]) == 10**6
-    with pytest.raises(DataError, match='has more than 999,999 bytes in its array "labels"'):
-        npz.read_npz(file, ["labels"], largest=10**6 - 1)
 
 
 @pytest.mark.parametrize("name", ["inputs", "labels", "split"])

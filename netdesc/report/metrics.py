@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
-from netdesc.description.diagnostics.wording import amount
 from netdesc.report.confusion_matrix import ConfusionCounts
 from netdesc.report.errors import ReportError
 from netdesc.report.files import open_regular_file
@@ -22,19 +21,9 @@ from netdesc.runs.files import METRICS
 
 MAX_LINE_BYTES = 4 << 20
 MAX_CLASSES = 64
-MAX_LOSS = 3.5e38
-"""The limit for losses, just above the largest float32. A larger loss is an error in the file."""
-LIMITS = {
-    "loss": (-1e-3, MAX_LOSS),  # rounding may give a value just below 0
-    "validation_loss": (-1e-3, MAX_LOSS),
-    "accuracy": (0.0, 1.0),
-    "validation_accuracy": (0.0, 1.0),
-    "confidence": (0.0, 1.0),
-    "validation_confidence": (0.0, 1.0),
-    "seconds": (0.0, 1e10),
-    "learning_rate": (0.0, math.inf),
-}
-"""The possible range of each metric. Finite values outside are left out and reported."""
+MAX_NUMBER = 1e300
+"""The largest magnitude of a finite metric, so that sums do not overflow."""
+PER_EPOCH = tuple(name for name in EpochMetrics.model_fields if name != "epoch")
 PER_LAYER = ("gradient_norms", "spike_rates")
 
 Column = NDArray[np.float64]
@@ -69,8 +58,7 @@ class Metrics:
     metric to its column, with losses as in the file until ``per_sample`` divides them. ``by_layer``
     maps (metric, layer), with a metric in ``PER_LAYER``, to the column of this layer. ``confusion``
     are the confusion counts of the best epoch. ``missing_epochs`` are the numbers of the epochs
-    that are not in the file. ``impossible_values`` are sentence parts about values that were left
-    out, because they are out of range.
+    that are not in the file.
     """
 
     epochs: NDArray[np.int64]
@@ -78,7 +66,6 @@ class Metrics:
     by_layer: dict[tuple[str, str], Column]
     confusion: ConfusionCounts | None
     missing_epochs: NDArray[np.int64]
-    impossible_values: list[str]
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -127,30 +114,20 @@ class Metrics:
         return value if math.isfinite(value) else None
 
 
-def read_metrics(
-    run: Path,
-    layers: Sequence[str],
-    epochs: int,
-    *,
-    classes: int | None = None,
-    done: int = 0,
-    recorded_epochs: Sequence[EpochMetrics] = (),
-) -> Metrics:
+def read_metrics(run: Path, layers: Sequence[str], epochs: int, *, done: int = 0) -> Metrics:
     """Reads the metrics of a run whose document asks for ``epochs`` epochs.
 
     The result has columns for ``layers``. It has a row for each of the first ``done`` epochs, and
-    more rows if the file has later epochs. ``recorded_epochs`` are the best and the last epoch in
-    ``run.json``; they fill in values that the file lacks. Confusion counts with another number of
-    classes than ``classes`` are left out. An incomplete last line is ignored. Raises ReportError if
-    the file is missing or a line is damaged.
+    more rows if the file has later epochs. An incomplete last line is ignored. Raises ReportError
+    if the file is missing or a line is damaged.
     """
-    columns = _Columns(layers, epochs, classes)
+    columns = _Columns(layers, epochs)
     for number, row in enumerate(read_rows(run), 1):
         try:
             columns.add(row)
         except ValueError as error:
             raise ReportError(f"{run / METRICS}: line {number} is damaged: {error}") from error
-    return columns.metrics(done, recorded_epochs)
+    return columns.metrics(done)
 
 
 def read_rows(run: Path) -> Iterator[MetricsRow]:
@@ -179,46 +156,37 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
 class _Columns:
     """Collects rows in compact arrays, because a run may have a million epochs."""
 
-    def __init__(self, layers: Sequence[str], epochs: int, classes: int | None) -> None:
+    def __init__(self, layers: Sequence[str], epochs: int) -> None:
         self._epochs = epochs
-        self._classes = classes
         self._rows = array("q")
-        self._columns = {name: array("d") for name in LIMITS}
+        self._columns = {name: array("d") for name in PER_EPOCH}
         self._by_layer = {(kind, name): array("d") for kind in PER_LAYER for name in layers}
-        self._impossible_epochs: dict[str, list[int]] = {}
         self._confusion: ConfusionCounts | None = None
         self._lowest_loss = math.inf
 
     def add(self, row: MetricsRow) -> None:
-        """Adds a row. ValueError if its epoch is out of order or larger than the run allows."""
+        """Adds a row. ValueError if its epoch is out of order, or a number is too large."""
         previous = self._rows[-1] if self._rows else -1
         if not previous < row.epoch < max(self._epochs, len(self._rows) + 1):
             raise ValueError(f"epoch {row.epoch} after {previous}, in a run of {self._epochs}")
         self._rows.append(row.epoch)
         for name, column in self._columns.items():
-            low, high = LIMITS[name]
             value = getattr(row, name)
-            if value is not None and math.isfinite(value) and not low <= value <= high:
-                self._impossible_epochs.setdefault(name, []).append(row.epoch + 1)
-                value = None
+            if value is not None and MAX_NUMBER < abs(value) < math.inf:
+                raise ValueError(f"{name} is {value:g}")
             column.append(math.nan if value is None else value)
         for (kind, layer), column in self._by_layer.items():
             value = (getattr(row, kind) or {}).get(layer)
             column.append(math.nan if value is None else value)
         metric = "loss" if row.validation_loss is None else "validation_loss"
-        if row.confusion is not None and self._columns[metric][-1] < self._lowest_loss:
-            self._lowest_loss = self._columns[metric][-1]
-            self._set_confusion(row, row.confusion)
+        if self._columns[metric][-1] < self._lowest_loss:
+            self._lowest_loss, self._confusion = self._columns[metric][-1], None
+            if row.confusion is not None:
+                counts = np.array(row.confusion, np.int64)
+                undecided = np.array(row.undecided_by_label, np.int64)
+                self._confusion = ConfusionCounts(counts, undecided, row.epoch + 1)
 
-    def _set_confusion(self, row: MetricsRow, counts: list[list[int]]) -> None:
-        self._confusion = None
-        if self._classes in (None, len(counts)):
-            undecided = np.array(row.undecided_by_label, dtype=np.int64)
-            self._confusion = ConfusionCounts(np.array(counts, np.int64), undecided, row.epoch + 1)
-        else:
-            self._impossible_epochs.setdefault("confusion", []).append(row.epoch + 1)
-
-    def metrics(self, done: int, recorded_epochs: Sequence[EpochMetrics]) -> Metrics:
+    def metrics(self, done: int) -> Metrics:
         rows = np.array(self._rows, dtype=np.int64)
         count = max(done, int(rows[-1]) + 1 if len(rows) else 0)
         epochs = np.arange(1, count + 1)
@@ -228,25 +196,10 @@ class _Columns:
             column[rows] = values
             return column
 
-        columns = {name: by_epoch(values) for name, values in self._columns.items()}
-        for each in recorded_epochs:
-            for name, column in columns.items():
-                value = getattr(each, name)
-                if value is not None and 0 <= each.epoch < count and np.isnan(column[each.epoch]):
-                    column[each.epoch] = value
-        metrics = Metrics(
+        return Metrics(
             epochs,
-            columns,
+            {name: by_epoch(values) for name, values in self._columns.items()},
             {key: by_epoch(values) for key, values in self._by_layer.items()},
             self._confusion,
             missing_epochs=np.setdiff1d(epochs, rows + 1),
-            impossible_values=[
-                f"{name.replace('_', ' ')} in {amount(len(where), 'line')}, first in epoch "
-                f"{where[0]:,}"
-                for name, where in self._impossible_epochs.items()
-            ],
         )
-        best, confusion = metrics.best, self._confusion
-        if confusion is not None and best is not None and confusion.epoch != best + 1:
-            return replace(metrics, confusion=None)  # the counts belong to another epoch
-        return metrics

@@ -12,7 +12,6 @@ from netdesc.graph import Graph, build_graph
 from netdesc.report.activity import Activity, read_activity
 from netdesc.report.errors import ReportAccessError, ReportError
 from netdesc.report.files import read_text
-from netdesc.report.format import join_words
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.record import Record, read_record
 from netdesc.runs.files import (
@@ -107,18 +106,11 @@ class RunData:
         metrics, best, record = self.metrics, self.metrics.best, self.record
         if self.activity_damage is not None:
             yield self.activity_damage
-        if metrics.impossible_values:
-            yield (
-                f"{METRICS} is damaged. The report leaves out these impossible values: "
-                f"{join_words(metrics.impossible_values)}."
-            )
         if len(metrics.missing_epochs):
-            source = f" The best and the last epoch come from {RECORD}."
             yield (
                 f"{METRICS} lacks {len(metrics.missing_epochs):,} of "
                 f"{amount(len(metrics), 'epoch')}; the first is epoch "
                 f"{metrics.missing_epochs[0]:,}. Figures and tables leave them out."
-                f"{source if record.has_ended and record.recorded_epochs else ''}"
             )
         recorded = record.best.epoch if record.has_ended and record.best is not None else best
         if best is not None and recorded is not None and recorded != best:
@@ -160,14 +152,8 @@ def read_run(path: Path) -> RunData:
     except ReportError as error:
         damage = f"{error}. The report has no pictures and no spike rates of neurons."
     epochs, plotted_layers = document.training.epochs, _plotted_layers(graph)
-    metrics = read_metrics(
-        path,
-        plotted_layers,
-        epochs,
-        classes=graph.classes,
-        done=min(record.epochs_done, epochs) if record.has_ended else 0,
-        recorded_epochs=record.recorded_epochs if record.has_ended else (),
-    )
+    done = min(record.epochs_done, epochs) if record.has_ended else 0
+    metrics = read_metrics(path, plotted_layers, epochs, done=done)
     return RunData(
         path=path,
         record=record,

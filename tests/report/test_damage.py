@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from support.report_samples import metrics_row, write_run
 
-from netdesc.report import write_report
+from netdesc.report import ReportError, write_report
 from netdesc.report.page import build_page
+from netdesc.report.record import EpochMetrics
 from netdesc.report.run import read_run
 
 BEST, LAST = 24, 29
@@ -36,27 +38,21 @@ def ended(folder: Path, keep: list[int], *, classes: bool = False, **record: Any
 
 @pytest.mark.parametrize("classes", [False, True])
 @pytest.mark.parametrize("kept", [0, 12, 29])
-def test_lost_lines_are_told_first_and_change_neither_best_nor_last(
-    tmp_path: Path, kept: int, classes: bool
-) -> None:
+def test_lost_lines_are_gaps_that_are_told_first(tmp_path: Path, kept: int, classes: bool) -> None:
     whole = build_page(read_run(ended(tmp_path / "whole", list(range(30)), classes=classes)))
     assert whole.damage == []
     path = ended(tmp_path, list(range(kept)), classes=classes)
     run = read_run(path)
     page = build_page(run)
-    (note,) = page.damage
+    note, *other = page.damage
     assert note.startswith(
         f"metrics.jsonl lacks {30 - kept} of 30 epochs; the first is epoch {kept + 1}."
     )
-    losses = ["Best validation loss", "Validation accuracy"] if classes else ["Best loss"]
-    for name in ("Epochs", *losses):
-        assert page.facts[name] == whole.facts[name], name
+    assert len(other) == (kept == 12), "the best epoch of run.json is another one"
+    assert page.facts["Epochs"] == whole.facts["Epochs"]
     assert page.facts["Training time"] == "7 s"
-    assert run.metrics.best == BEST
-    assert run.metrics.columns["loss"][LAST] == metrics_row(LAST)["loss"] if classes else 50
-    assert page.headline == whole.headline
-    # The matrix of another epoch is not shown as that of the best.
-    assert (page.confusion is not None) is (classes and kept > BEST)
+    assert run.metrics.best == {0: None, 12: 11, 29: BEST}[kept]
+    assert np.isnan(run.metrics.columns["loss"][kept:]).all()
     told: list[str] = []
     text = write_report(path, warn=told.append).read_text()
     assert told == page.damage
@@ -85,45 +81,21 @@ def test_records_that_do_not_agree_are_told(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("figures", "told"),
-    [
-        ({"validation_accuracy": 5}, "validation accuracy in 1 line, first in epoch 25"),
-        ({"accuracy": -0.1}, "accuracy in 1 line, first in epoch 25"),
-        ({"validation_loss": -1e308}, "validation loss in 1 line, first in epoch 25"),
-        ({"validation_loss": 1e308}, "validation loss in 1 line, first in epoch 25"),
-        ({"loss": -1.0}, "loss in 1 line, first in epoch 25"),
-        ({"seconds": -5}, "seconds in 1 line, first in epoch 25"),
-        ({"learning_rate": -1e-3}, "learning rate in 1 line, first in epoch 25"),
-        ({"confusion": [[1, 2], [3, 4]], "undecided_by_label": [0, 0]},
-         "confusion in 1 line, first in epoch 25"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_is_left_out_and_told(
-    tmp_path: Path, figures: dict[str, Any], told: str
-) -> None:
-    path = ended(tmp_path, list(range(30)), classes=True, status="running")
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    rows[BEST] |= figures
-    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run = read_run(path)
-    assert run.damage == [
-        f"metrics.jsonl is damaged. The report leaves out these impossible values: {told}."
-    ]
-    for name in figures.keys() - {"confusion", "undecided_by_label"}:
-        assert np.isnan(run.metrics.columns[name][BEST])
-    page = build_page(run)
-    assert (page.confusion is None) is ("confusion" in figures)
-    assert page.facts["Best validation loss"] == ("5" if "validation_loss" in figures else "4.8")
-    assert "500" not in page.facts["Validation accuracy"]
-
-
-def test_the_record_stands_in_for_what_cannot_be(tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [-1e300, -1.0, 1e-300, 7.0, 1e300, 1e301, -1e308])
+def test_any_number_is_shown_or_damage(tmp_path: Path, value: float) -> None:
     path = ended(tmp_path, list(range(30)), classes=True)
     rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    rows[BEST] |= {"validation_loss": 1e308, "validation_accuracy": 7}
+    for row in (rows[0], rows[BEST]):
+        row |= dict.fromkeys([*EpochMetrics.model_fields][1:], value)
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    page = build_page(read_run(path))
-    assert len(page.damage) == 1
-    assert page.facts["Best validation loss"] == "4.8"
-    assert page.facts["Validation accuracy"] == "74.4 %"
+    is_damage = abs(value) > 1e300
+    with pytest.raises(ReportError, match="line 1 ") if is_damage else nullcontext():
+        write_report(path)
+
+
+def test_a_best_epoch_without_counts_has_no_confusion_matrix(tmp_path: Path) -> None:
+    path = ended(tmp_path, list(range(30)), classes=True)
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    del rows[BEST]["confusion"]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert build_page(read_run(path)).confusion is None

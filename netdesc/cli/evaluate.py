@@ -78,12 +78,8 @@ def _format_metrics(result: Evaluation) -> list[str]:
             "same step"
         )
     if result.errors is not None:
-        errors = result.errors
-        metrics.append(f"root mean squared error {errors.root_mean_squared_error:.4g}")
-        metrics.append(f"mean absolute error {errors.mean_absolute_error:.4g}")
-        if errors.explained_variance is not None:
-            metrics.append(f"{errors.explained_variance:.2%} of the variance explained")
-        metrics.append(f"sMAPE {errors.smape:.4g}")
+        metrics.append(f"root mean squared error {result.errors.root_mean_squared_error:.4g}")
+        metrics.append(f"sMAPE {result.errors.smape:.4g}")
     return metrics
 
 

@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.events import Event, EventFileError, read_events
 from netdesc.graph.nodes import Shape
 from netdesc.training.errors import DataError
 from netdesc.training.file_checksum import check_file
 from netdesc.training.samples import Indices, SampleSpec
-
-MAX_FILE_WARNINGS = 3
-"""Number of files that get a warning of their own if events are outside of the steps or the shape.
-Further such files are only counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +68,7 @@ class SpikeSamples:
 class SpikeFileReader:
     """Reads pairs of event files (input and target). A file that several pairs share is read once.
 
-    Events outside of the network's steps or shape are left out. ``warn`` is called with one line
-    for each of the first ``MAX_FILE_WARNINGS`` files with such events. ``warn_of_more_files``
-    reports the number of further files.
+    Events outside of the network's steps or shape are left out.
     """
 
     spec: SampleSpec
@@ -82,7 +77,7 @@ class SpikeFileReader:
 
     def __post_init__(self) -> None:
         self._seen: dict[tuple[Path, Shape, int, str, str], SparseSpikes] = {}
-        self._files_with_dropped = 0
+        self._dropped: dict[Path, tuple[int, int]] = {}
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
         """Reads the samples of one part. DataError if one is missing, damaged or does not fit."""
@@ -94,8 +89,7 @@ class SpikeFileReader:
                 break
         if spec.classes is None:
             return SpikeSamples(spec, inputs, [self._target(pair) for pair in pairs])
-        labels = np.array([self._label(pair) for pair in pairs], dtype=np.int64)
-        return SpikeSamples(spec, inputs, labels)
+        return SpikeSamples(spec, inputs, np.array([pair.label for pair in pairs], np.int64))
 
     def require_events(self, samples: SpikeSamples) -> None:
         """Raises DataError if no sample has an event inside."""
@@ -107,27 +101,18 @@ class SpikeFileReader:
                 "nothing to learn from"
             )
 
-    def warn_of_more_files(self) -> None:
-        """Warns of further files in which events were left out, if there are any."""
-        more = self._files_with_dropped - MAX_FILE_WARNINGS
-        if more > 0:
-            files = "1 more file has" if more == 1 else f"{more:,} more files have"
-            self.warn(f"{files} events outside, which are left out")
-
-    def _label(self, pair: Any) -> int:
-        label, classes = pair.label, self.spec.classes
-        assert classes is not None
-        path = self.resolve(pair.input.path)
-        if label is None:
-            raise DataError(f"{path}: this input has no label; the loss needs one")
-        if label >= classes:
-            raise DataError(f"{path}: label {label} is none of the classes 0 to {classes - 1}")
-        return label
+    def warn_of_dropped(self) -> None:
+        """Warns if events were left out; ``netdesc validate`` names each file."""
+        if self._dropped:
+            dropped, events = map(sum, zip(*self._dropped.values(), strict=True))
+            first, *others = self._dropped
+            more = f" and {amount(len(others), 'more file')}" if others else ""
+            self.warn(
+                f"{first}{more}: {dropped:,} of {events:,} events lie outside the steps or the "
+                "shape of the network and are left out"
+            )
 
     def _target(self, pair: Any) -> SparseSpikes:
-        if pair.target is None:
-            path = self.resolve(pair.input.path)
-            raise DataError(f"{path}: this input has no target; the loss needs one")
         target = self._spikes(pair.target, self.spec.output_shape, self.spec.decimation)
         if not len(target.step):
             spec = self.spec
@@ -157,12 +142,7 @@ class SpikeFileReader:
         except ValueError as error:
             raise DataError(f"{path}: {error}") from error
         if dropped:
-            self._files_with_dropped += 1
-            if self._files_with_dropped <= MAX_FILE_WARNINGS:
-                self.warn(
-                    f"{path}: {dropped} of {len(event)} events lie outside {steps} steps of "
-                    f"{step_ms:g} ms and shape {list(shape)} and are left out"
-                )
+            self._dropped[path] = dropped, len(event)
         return spikes
 
 

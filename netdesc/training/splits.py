@@ -109,7 +109,7 @@ def _read_spike_files(
 ) -> SamplesByPart:
     reader = SpikeFileReader(spec, description.resolve, warn)
     parts = {name: reader.read(pairs) for name, pairs in data.parts.items()}
-    reader.warn_of_more_files()
+    reader.warn_of_dropped()
     reader.require_events(parts["train"])
     return parts
 

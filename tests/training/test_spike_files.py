@@ -38,8 +38,8 @@ def file(path: str, **more: Any) -> SimpleNamespace:
     )
 
 
-def pair(**more: Any) -> SimpleNamespace:
-    return SimpleNamespace(input=file("in.bs1", **more), target=file("out.bs1"), label=None)
+def pair(path: str = "in.bs1", **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(input=file(path, **more), target=file("out.bs1"), label=None)
 
 
 def labelled(label: int | None) -> SimpleNamespace:
@@ -90,30 +90,20 @@ def test_counts_beyond_the_grid_of_input_neurons_give_one_warning(
     assert len(warnings) == ((kind, counted) == ("neurons", 4))
 
 
-def test_events_outside_are_counted_in_one_warning_a_file(folder: Path, read: Callable) -> None:
-    write(folder / "in.bs1", [0, 4, 5, 1], [0.0, 1.0, 2.0, 10.0])
-    samples, warnings = read(pair(), pair())
-    assert len(samples) == 2
-    (warning,) = warnings
-    assert "in.bs1: 3 of 4 events" in warning
-
-
-@pytest.mark.parametrize(
-    ("files", "last"), [(3, None), (4, "1 more file has"), (9, "6 more files")]
-)
-def test_only_a_few_files_get_their_own_warning(folder: Path, files: int, last: str | None) -> None:
+def test_events_outside_are_counted_in_one_warning(folder: Path) -> None:
     warnings: list[str] = []
-    reader = SpikeFileReader(CLASSES, folder.joinpath, warnings.append)
-    pairs = []
-    for number in range(files):
-        write(folder / f"{number}.bs1", [0, 1], [0.0, 10.0])
-        pairs.append(SimpleNamespace(input=file(f"{number}.bs1"), target=None, label=0))
-    reader.read(pairs)
-    reader.warn_of_more_files()
-    assert len(warnings) == 3 + (last is not None)
-    assert all("1 of 2 events" in warning for warning in warnings[:3])
-    if last is not None:
-        assert warnings[3].startswith(last)
+    reader = SpikeFileReader(SPEC, folder.joinpath, warnings.append)
+    reader.read([pair()])
+    reader.warn_of_dropped()
+    assert warnings == []
+    write(folder / "in.bs1", [0, 4, 5, 1], [0.0, 1.0, 2.0, 10.0])
+    write(folder / "more.bs1", [0, 1], [0.0, 10.0])
+    pairs = [pair(), pair(), pair(path="more.bs1")]
+    reader = SpikeFileReader(SPEC, folder.joinpath, warnings.append)
+    assert len(reader.read(pairs)) == 3
+    reader.warn_of_dropped()
+    (warning,) = warnings
+    assert "in.bs1 and 1 more file: 4 of 6 events" in warning
 
 
 @given(
@@ -179,21 +169,6 @@ def test_labels_replace_targets(read: Callable) -> None:
     assert batch.target.tolist() == [2, 0]
     assert only_batch(samples[1:]).target.tolist() == [0]
     assert only_batch(samples[np.array([1, 0])]).target.tolist() == [0, 2]
-
-
-@pytest.mark.parametrize(
-    ("label", "spec", "message"),
-    [
-        (3, CLASSES, r"in\.bs1: label 3 is none of the classes 0 to 2"),
-        (None, CLASSES, r"in\.bs1: this input has no label"),
-        (1, SPEC, r"in\.bs1: this input has no target"),
-    ],
-)
-def test_inputs_without_a_target_or_label_are_refused(
-    read: Callable, label: int | None, spec: SampleSpec, message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        read(labelled(label), spec=spec)
 
 
 def test_samples_with_more_axes_keep_them() -> None:

@@ -7,7 +7,6 @@ script applies the filter of the loss to them and draws the curves (the "traces"
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +19,6 @@ from netdesc.report.format import number
 from netdesc.report.plots import TICK_FORMAT, Plot
 from netdesc.report.run import RunData
 
-MAX_SPIKES = 100_000
-"""The largest number of spikes of targets and outputs that the page holds; it takes 0.5 MB."""
 MAX_STEPS = 20_000
 """The largest number of steps of a trace. Later steps are left out."""
 
@@ -64,12 +61,7 @@ def traces(run: RunData) -> Traces | None:
         return None
     cuts = [raster.cut for pair in pairs for raster in pair if raster.cut is not None]
     steps = min([run.graph.output_steps, MAX_STEPS, *cuts])
-    by_sample, is_complete = _limit([_trains(*pair, steps) for pair in pairs])
-    notes = []
-    if steps < run.graph.output_steps:
-        notes.append(f"The figure ends at step {steps:,}.")
-    if not is_complete:
-        notes.append("This report holds only the neurons with most unmatched spikes.")
+    by_sample = [_trains(*pair, steps) for pair in pairs]
     neuron = next(iter(by_sample[0]), 0)
     shown = _shown_steps(by_sample[0].get(neuron, ([], [])), steps)
     return Traces(
@@ -77,14 +69,13 @@ def traces(run: RunData) -> Traces | None:
         neuron=neuron,
         neurons=math.prod(run.graph.output_shape),
         samples=len(pairs),
-        note=" ".join(notes),
+        note=f"The figure ends at step {steps:,}." if steps < run.graph.output_steps else "",
         data={
             "decay": math.exp(-run.graph.output_step_ms / loss.time_constant_ms),
             "order": loss.filter_order,
             "length": loss.filter_steps,
             "steps": steps,
             "stepMs": run.graph.output_step_ms,
-            "isComplete": is_complete,
             "trains": by_sample,
         },
     )
@@ -105,24 +96,6 @@ def _trains(target: SpikeRaster, output: SpikeRaster, steps: int) -> Trains:
         neuron: len(set(first) ^ set(second)) for neuron, (first, second) in trains.items()
     }
     return {neuron: trains[neuron] for neuron in sorted(trains, key=lambda each: -unmatched[each])}
-
-
-def _limit(by_sample: Sequence[Trains]) -> tuple[list[Trains], bool]:
-    """Keeps neurons, sample by sample, as long as they have at most ``MAX_SPIKES`` spikes together.
-
-    Returns the neurons of each sample that were kept, and whether these are all.
-    """
-    left, is_complete = MAX_SPIKES, True
-    kept: list[Trains] = []
-    for trains in by_sample:
-        kept.append({})
-        for neuron, (target, output) in trains.items():
-            left -= len(target) + len(output)
-            if left < 0:
-                is_complete = False
-                break
-            kept[-1][neuron] = (target, output)
-    return kept, is_complete
 
 
 def _shown_steps(trains: tuple[list[int], list[int]], steps: int) -> tuple[int, int]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Classifier
 from netdesc.report.activity import Activity, Sample
-from netdesc.report.format import join_words, number
+from netdesc.report.format import number
 from netdesc.report.pictures import (
     SMALL,
     WIDE,
@@ -133,21 +131,7 @@ def _decision(sample: Sample, classifier: Classifier | None) -> str:
         return f"No prediction, because the {measure} of all is 0. Label: class {sample.label}."
     is_right = sample.prediction == sample.label
     verdict = "correct" if is_right else f"wrong, the label is class {sample.label}"
-    tied = _tied_classes(sample, classifier)
-    tie = f" (tied: {join_words(tied)})" if tied else ""
-    return f"Prediction: class {sample.prediction}{tie}, {verdict}."
-
-
-def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
-    """Returns the classes that share the largest value; empty if there is no tie.
-
-    Also empty if the classifier counts the spikes of a window instead of the whole sample.
-    """
-    if sample.rates is None or classifier is None or classifier.window_steps is not None:
-        return []
-    classes = np.flatnonzero(sample.rates == np.max(sample.rates)).tolist()
-    has_tie = len(classes) > 1 and sample.prediction in classes
-    return [str(each) for each in classes] if has_tie else []
+    return f"Prediction: class {sample.prediction}, {verdict}."
 
 
 def _rates(sample: Sample, of: str, classifier: Classifier | None) -> Plot | None:

@@ -102,20 +102,6 @@ def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) ->
     ]
 
 
-def test_a_tie_of_classes_is_said_to_be_one(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", classes=True)
-    tied = np.array([0.1, 0.3, 0.3, 0.0, 0.3, 0.2], dtype=np.float32)
-    arrays = activity(classes=True) | {
-        "prediction_0": np.int32(1), "rates_0": tied,
-        "prediction_1": np.int32(2), "label_1": np.int32(4), "rates_1": tied,
-    }  # fmt: skip
-    np.savez(folder / "activity.npz", **arrays)
-    assert [each.decision for each in build_page(read_run(folder)).samples] == [
-        "Prediction: class 1 (tied: 1, 2 and 4), correct.",
-        "Prediction: class 2 (tied: 1, 2 and 4), wrong, the label is class 4.",
-    ]
-
-
 def test_losses_are_per_sample_everywhere(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", classes=True, samples={"train": 200, "validation": 50})
     page = build_page(read_run(folder))

@@ -25,7 +25,6 @@ def test_the_page_holds_all_spikes_of_target_and_output(tmp_path: Path) -> None:
     found = traces(run_with(tmp_path))
     assert found is not None
     assert (found.samples, found.neurons, found.note) == (2, OUTPUTS, "")
-    assert found.data["isComplete"]
     assert found.data["steps"] == STEPS
     for k, trains in enumerate(found.data["trains"]):
         for kind, name in enumerate(("target", "output")):
@@ -42,20 +41,14 @@ def test_the_neuron_with_most_unmatched_spikes_is_shown_first(tmp_path: Path) ->
     assert found.neuron == 4
 
 
-def test_the_spikes_in_the_page_are_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_SPIKES", 50)
+def test_the_steps_in_the_page_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_STEPS", 40)
     run = run_with(tmp_path)
     found = traces(run)
     assert found is not None
-    trains = found.data["trains"]
-    count = sum(len(spikes) for each in trains for pair in each.values() for spikes in pair)
-    assert 0 < count <= 50
-    assert not found.data["isComplete"]
+    trains = [each for trains in found.data["trains"] for pair in trains.values() for each in pair]
+    assert 30 < max(max(each) for each in trains if each) < 40
     assert "step 40" in found.note
-    assert found.neuron in trains[0]
     assert found.note in write_report(run.path).read_text(encoding="utf-8")
 
 

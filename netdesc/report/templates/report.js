@@ -125,9 +125,9 @@
         return;
       }
       const trains = data.trains[sample ? Number(sample.value) - 1 : 0];
-      const found = trains[Number(neuron.value)];
-      note.textContent = found || data.isComplete ? "" : "this report has no spikes of this neuron";
-      const [target, output] = (found || [[], []]).map((each) => filtered(each, filter, data.steps));
+      const found = trains[Number(neuron.value)] || [[], []];
+      note.textContent = "";
+      const [target, output] = found.map((each) => filtered(each, filter, data.steps));
       const difference = output.map((value, step) => value - target[step]);
       [target, output, difference].forEach((y, curve) => {
         Object.assign(figure.spec.data[curve], { x: times, y });

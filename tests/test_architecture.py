@@ -111,14 +111,14 @@ LINE_BUDGETS = {
     "neurons": 3_435,
     "graph": 590,
     "events": 2_090,
-    "runs": 285,
+    "runs": 280,
     "kernels": 10_055,
     "modules": 1_960,
-    "losses": 730,
-    "training": 5_555,
+    "losses": 710,
+    "training": 5_505,
     "exchange": 3_170,
     "hardware": 1_290,
-    "report": 3_840,
+    "report": 3_695,
     "comparing": 405,
     "bench": 1_935,
     "api": 1_990,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_470
-MAX_TEST_LINES = 39_710
+MAX_PACKAGE_LINES = 55_245
+MAX_TEST_LINES = 39_525
 
 
 def line_count(folder: Path) -> int:

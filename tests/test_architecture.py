@@ -118,7 +118,7 @@ LINE_BUDGETS = {
     "training": 5_505,
     "exchange": 3_170,
     "hardware": 1_290,
-    "report": 3_695,
+    "report": 3_735,
     "comparing": 405,
     "bench": 1_935,
     "api": 1_990,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_245
-MAX_TEST_LINES = 39_525
+MAX_PACKAGE_LINES = 55_285
+MAX_TEST_LINES = 39_560
 
 
 def line_count(folder: Path) -> int:

@@ -83,7 +83,7 @@ def build_page(run: RunData) -> Page:
     rates, change = layer_rates(run), weight_change(run)
     diagnosis = diagnose(run, rates, change.zeroed)
     status = run_status(run, diagnosis)
-    notes = [*diagnosis.problems, *loss_notes(run), *layer_notes(run, rates)]
+    notes = [*diagnosis.problems, *loss_notes(run), *layer_notes(run, rates), *change.notes]
     if diagnosis.diverged:  # the status names the problems
         notes = [] if diagnosis.problems else list(loss_notes(run))
     matches = coincidences(run.activity.samples) if run.activity is not None else []

@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.report_samples import activity, document, events, metrics_row, write_run, write_state
+from safetensors.numpy import save_file
+from support.report_samples import (
+    activity,
+    document,
+    events,
+    metrics_row,
+    weights,
+    write_run,
+    write_state,
+)
 
 from netdesc.report.confusion_matrix import confusion_matrix
 from netdesc.report.page import Page, build_page, render
@@ -186,6 +195,33 @@ def test_neurons_without_spikes_are_not_said_to_be_silent(tmp_path: Path, neuron
     assert not any("never spike" in note for note in build_page(read_run(path)).notes)
     spiking = with_activity(tmp_path / "spiking", rate_output=quiet, rate_hidden=np.zeros(16) + 0.1)
     assert any("never spike" in note for note in spiking.notes)
+
+
+def test_weights_and_decays_at_the_end_of_their_range_are_noted(tmp_path: Path) -> None:
+    folder, tensors = write_run(tmp_path / "run"), weights(0)
+    best = folder / "checkpoints" / "best.safetensors"
+    save_file(tensors, best)
+    assert "device's" not in " ".join(build_page(read_run(folder)).notes)
+    tensors["layers.output.synapse.weight"][0, :3] = (-4, 5, 3.98)
+    tensors["layers.hidden.neuron.current_decay"][:2] = (0, 1e-5)
+    tensors["layers.hidden.neuron.voltage_decay"][:] = 1
+    save_file(tensors, best)
+    page = build_page(read_run(folder))
+    notes = " ".join(page.notes)
+    assert "3 of the 96 weights of layer “output” are at a limit of the device's grid, −4" in notes
+    # The table shows the weights that the network uses, so its ends are those of the sentence.
+    assert "−4 or 3.969" in notes
+    output = next(row for row in page.weight_change.weights.rows if row[0] == "output")
+    assert "−4 to 3.969" in output
+    assert "2 of 16 current decays of layer “hidden” became 0" in notes
+    assert "16 of 16 voltage decays of layer “hidden” became 1" in notes
+    initial = weights(0)
+    initial["layers.hidden.neuron.voltage_decay"][:-1] = 1
+    save_file(initial, folder / "checkpoints" / "initial.safetensors")
+    notes = " ".join(build_page(read_run(folder)).notes)
+    assert "1 of 16 voltage decays of layer “hidden” became 1" in notes
+    save_file(tensors, folder / "checkpoints" / "initial.safetensors")
+    assert "became" not in " ".join(build_page(read_run(folder)).notes)
 
 
 def with_confusion(

@@ -83,8 +83,11 @@ def cell_numbers(
 
 def real_inputs(values: NDArray) -> NDArray[np.float32]:
     """Rounds to multiples of 1/64, halves to even, within ±512: products of weights are exact."""
-    rounded = np.rint(64 * values.astype(np.float64)) / 64
-    return np.clip(rounded, -MAX_REAL_INPUT, MAX_REAL_INPUT).astype(np.float32)
+    kind = np.result_type(values, np.float32)  # float32 holds what it scales by 64 as it is
+    real = np.clip(values, -MAX_REAL_INPUT, MAX_REAL_INPUT, dtype=kind)
+    real *= 64
+    np.rint(real, out=real)
+    return np.divide(real, 64, out=real).astype(np.float32, copy=False)
 
 
 def event_counts(values: NDArray) -> NDArray[np.int64]:

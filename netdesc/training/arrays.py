@@ -148,7 +148,7 @@ class ArrayEncoder:
         for start, chunk in _chunks(values):
             self._check_values(chunk, code, start)
             lowest, largest = min(lowest, float(chunk.min())), max(largest, float(chunk.max()))
-            if data.encoding.is_real and not beyond:
+            if data.encoding.is_real and spec.limits and not beyond:
                 beyond = spec.beyond_limits(code.compress(chunk))
         short = ""
         if 0 < file_steps < spec.steps:

@@ -56,23 +56,23 @@ def _spatial_shift(sample: Sample, section: Any, rng: np.random.Generator) -> Sa
 
 
 def _drop_events(sample: Sample, section: Any, rng: np.random.Generator) -> Sample:
-    remaining = sample.copy()
-    events = np.nonzero(sample)
-    is_dropped = rng.random(len(events[0])) < section.probability
-    remaining[tuple(axis[is_dropped] for axis in events)] = 0
-    return remaining
+    values = sample.flatten()
+    events = np.flatnonzero(values != 0)
+    values[events[rng.random(len(events)) < section.probability]] = 0
+    return values.reshape(sample.shape)
 
 
 def _time_jitter(sample: Sample, section: Any, rng: np.random.Generator) -> Sample:
-    step, *cell = np.nonzero(sample)
-    value = sample[(step, *cell)]
-    step = step + rng.integers(-section.max_steps, section.max_steps, len(step), endpoint=True)
+    moved = sample.flatten()
+    at = np.flatnonzero(moved != 0)
+    value, steps = moved[at], (-section.max_steps, section.max_steps)
+    at += rng.integers(*steps, len(at), endpoint=True) * (moved.size // len(sample))
     # The largest magnitude is assigned last, so that it stays where values meet.
     order = np.argsort(np.abs(value), kind="stable")
-    order = order[(step[order] >= 0) & (step[order] < len(sample))]
-    moved = np.zeros_like(sample)
-    moved[(step[order], *(axis[order] for axis in cell))] = value[order]
-    return moved
+    order = order[(at[order] >= 0) & (at[order] < moved.size)]
+    moved[:] = 0
+    moved[at[order]] = value[order]
+    return moved.reshape(sample.shape)
 
 
 def _draw(limit: int, rng: np.random.Generator) -> int:

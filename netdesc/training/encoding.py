@@ -108,9 +108,10 @@ class SpikeCode(Code):
         return np.packbits(cells != 0, axis=-1, bitorder="little")
 
     def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
-        spikes_BTN = np.unpackbits(compressed, axis=2, count=self.cells, bitorder="little")
-        spikes_TBN = np.zeros((self.steps, len(compressed), self.cells), np.float32)
-        spikes_TBN[: self.file_steps] = spikes_BTN.transpose(1, 0, 2)
+        bits_TBN, steps = compressed.transpose(1, 0, 2), self.file_steps
+        spikes_TBN = np.empty((self.steps, len(compressed), self.cells), np.float32)
+        spikes_TBN[:steps] = np.unpackbits(bits_TBN, axis=2, count=self.cells, bitorder="little")
+        spikes_TBN[steps:] = 0
         return spikes_TBN
 
 
@@ -188,22 +189,20 @@ class RealCode(Code):
             return ""
         return f"has values beyond ±{MAX_REAL_INPUT}, which are cut off: scale the values"
 
-    def real(self, values: NDArray) -> NDArray[np.float64]:
-        """Returns the scaled values, [samples, cells] or [samples, file steps, cells]."""
+    def real(self, values: NDArray) -> NDArray:
+        """Returns scaled values, [samples, cells] or [samples, file steps, cells]."""
         shape = (len(values), self.file_steps, -1) if self.file_steps else (len(values), -1)
-        real = self.normalise(values) if self.data.is_scaled else values.astype(np.float64)
-        return real.reshape(shape)
+        return (self.normalise(values) if self.data.is_scaled else values).reshape(shape)
 
     def compress(self, values: NDArray) -> NDArray:
         """Returns the inputs, [samples, cells] or [samples, file steps, cells]."""
         return real_inputs(self.real(values))
 
     def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
-        input_TBN = np.zeros((self.steps, len(compressed), compressed.shape[-1]), np.float32)
-        if self.file_steps:
-            input_TBN[: self.file_steps] = compressed.transpose(1, 0, 2)
-        else:
-            input_TBN[:] = compressed
+        input_TBN = np.empty((self.steps, len(compressed), compressed.shape[-1]), np.float32)
+        steps = self.file_steps or self.steps
+        input_TBN[:steps] = compressed.transpose(1, 0, 2) if self.file_steps else compressed
+        input_TBN[steps:] = 0
         return input_TBN
 
 
@@ -219,7 +218,7 @@ class DeltaCode(RealCode):
     def compress(self, values: NDArray) -> NDArray[np.int8]:
         """Returns the spikes, [samples, file steps, cells]."""
         encoding: Any = self.data.encoding
-        rise = np.diff(self.real(values), axis=1, prepend=0)
+        rise = np.diff(self.real(values).astype(np.float64), axis=1, prepend=0)
         spikes = (rise >= encoding.threshold).astype(np.int8)
         return spikes - (rise <= -encoding.threshold) if encoding.off_spikes else spikes
 

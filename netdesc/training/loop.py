@@ -72,10 +72,13 @@ def fit(
         rate = setup.schedule(epoch, progress.plateaus.count)
         set_learning_rate(optimizer, rate)
         network.set_tau_grad(epoch / max(1, training.epochs - 1))
-        for number, batch in enumerate(setup.train.shuffled(epoch)):
-            if number > 0:
+        is_first = True
+        for batch in setup.train.shuffled(epoch):
+            if not is_first:
                 step.update()
             step.compute_gradients(batch)
+            is_first = False
+            del batch  # before the next one takes as much memory
         epoch_metrics = epoch_sum.read_and_reset()  # waits for the device once per epoch
         if epoch_metrics.non_finite:
             raise Divergence(epoch, epoch_metrics.non_finite)

@@ -114,12 +114,20 @@ class Metrics:
         return value if math.isfinite(value) else None
 
 
-def read_metrics(run: Path, layers: Sequence[str], epochs: int, *, done: int = 0) -> Metrics:
+def read_metrics(
+    run: Path,
+    layers: Sequence[str],
+    epochs: int,
+    *,
+    done: int = 0,
+    recorded_epochs: Sequence[EpochMetrics] = (),
+) -> Metrics:
     """Reads the metrics of a run whose document asks for ``epochs`` epochs.
 
     The result has columns for ``layers``. It has a row for each of the first ``done`` epochs, and
-    more rows if the file has later epochs. An incomplete last line is ignored. Raises ReportError
-    if the file is missing or a line is damaged.
+    more rows if the file has later epochs. ``recorded_epochs`` are the best and the last epoch in
+    ``run.json``; they fill in values that the file lacks. An incomplete last line is ignored.
+    Raises ReportError if the file is missing or a line is damaged.
     """
     columns = _Columns(layers, epochs)
     for number, row in enumerate(read_rows(run), 1):
@@ -127,7 +135,7 @@ def read_metrics(run: Path, layers: Sequence[str], epochs: int, *, done: int = 0
             columns.add(row)
         except ValueError as error:
             raise ReportError(f"{run / METRICS}: line {number} is damaged: {error}") from error
-    return columns.metrics(done)
+    return columns.metrics(done, recorded_epochs)
 
 
 def read_rows(run: Path) -> Iterator[MetricsRow]:
@@ -186,7 +194,7 @@ class _Columns:
                 undecided = np.array(row.undecided_by_label, np.int64)
                 self._confusion = ConfusionCounts(counts, undecided, row.epoch + 1)
 
-    def metrics(self, done: int) -> Metrics:
+    def metrics(self, done: int, recorded_epochs: Sequence[EpochMetrics]) -> Metrics:
         rows = np.array(self._rows, dtype=np.int64)
         count = max(done, int(rows[-1]) + 1 if len(rows) else 0)
         epochs = np.arange(1, count + 1)
@@ -196,10 +204,20 @@ class _Columns:
             column[rows] = values
             return column
 
-        return Metrics(
+        columns = {name: by_epoch(values) for name, values in self._columns.items()}
+        for each in recorded_epochs:
+            for name, column in columns.items():
+                value = getattr(each, name)
+                if value is not None and 0 <= each.epoch < count and np.isnan(column[each.epoch]):
+                    column[each.epoch] = value
+        metrics = Metrics(
             epochs,
-            {name: by_epoch(values) for name, values in self._columns.items()},
+            columns,
             {key: by_epoch(values) for key, values in self._by_layer.items()},
             self._confusion,
             missing_epochs=np.setdiff1d(epochs, rows + 1),
         )
+        best, confusion = metrics.best, self._confusion
+        if confusion is not None and best is not None and confusion.epoch != best + 1:
+            return replace(metrics, confusion=None)  # the counts belong to another epoch
+        return metrics

@@ -142,6 +142,11 @@ class Record(_Part):
             return dict.fromkeys(parts, 1)
         return {name: self.samples.get(part) or 1 for name, part in parts.items()}
 
+    @property
+    def recorded_epochs(self) -> list[EpochMetrics]:
+        """The metrics of the best and of the last epoch, if they are in the record."""
+        return [each for each in (self.best, self.final) if each is not None]
+
 
 def read_record(run: Path) -> Record:
     """Reads the record of a run. Raises ReportError if the file is missing or damaged."""

@@ -107,10 +107,12 @@ class RunData:
         if self.activity_damage is not None:
             yield self.activity_damage
         if len(metrics.missing_epochs):
+            source = f" The best and the last epoch come from {RECORD}."
             yield (
                 f"{METRICS} lacks {len(metrics.missing_epochs):,} of "
                 f"{amount(len(metrics), 'epoch')}; the first is epoch "
                 f"{metrics.missing_epochs[0]:,}. Figures and tables leave them out."
+                f"{source if record.has_ended and record.recorded_epochs else ''}"
             )
         recorded = record.best.epoch if record.has_ended and record.best is not None else best
         if best is not None and recorded is not None and recorded != best:
@@ -153,7 +155,8 @@ def read_run(path: Path) -> RunData:
         damage = f"{error}. The report has no pictures and no spike rates of neurons."
     epochs, plotted_layers = document.training.epochs, _plotted_layers(graph)
     done = min(record.epochs_done, epochs) if record.has_ended else 0
-    metrics = read_metrics(path, plotted_layers, epochs, done=done)
+    recorded = record.recorded_epochs if record.has_ended else ()
+    metrics = read_metrics(path, plotted_layers, epochs, done=done, recorded_epochs=recorded)
     return RunData(
         path=path,
         record=record,

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from support.report_samples import metrics_row, write_run
 
@@ -38,21 +37,27 @@ def ended(folder: Path, keep: list[int], *, classes: bool = False, **record: Any
 
 @pytest.mark.parametrize("classes", [False, True])
 @pytest.mark.parametrize("kept", [0, 12, 29])
-def test_lost_lines_are_gaps_that_are_told_first(tmp_path: Path, kept: int, classes: bool) -> None:
+def test_lost_lines_are_told_first_and_change_neither_best_nor_last(
+    tmp_path: Path, kept: int, classes: bool
+) -> None:
     whole = build_page(read_run(ended(tmp_path / "whole", list(range(30)), classes=classes)))
     assert whole.damage == []
     path = ended(tmp_path, list(range(kept)), classes=classes)
     run = read_run(path)
     page = build_page(run)
-    note, *other = page.damage
+    (note,) = page.damage
     assert note.startswith(
         f"metrics.jsonl lacks {30 - kept} of 30 epochs; the first is epoch {kept + 1}."
     )
-    assert len(other) == (kept == 12), "the best epoch of run.json is another one"
-    assert page.facts["Epochs"] == whole.facts["Epochs"]
+    losses = ["Best validation loss", "Validation accuracy"] if classes else ["Best loss"]
+    for name in ("Epochs", *losses):
+        assert page.facts[name] == whole.facts[name], name
     assert page.facts["Training time"] == "7 s"
-    assert run.metrics.best == {0: None, 12: 11, 29: BEST}[kept]
-    assert np.isnan(run.metrics.columns["loss"][kept:]).all()
+    assert run.metrics.best == BEST
+    assert run.metrics.columns["loss"][LAST] == metrics_row(LAST)["loss"] if classes else 50
+    assert page.headline == whole.headline
+    # The matrix of another epoch is not shown as that of the best.
+    assert (page.confusion is not None) is (classes and kept > BEST)
     told: list[str] = []
     text = write_report(path, warn=told.append).read_text()
     assert told == page.damage

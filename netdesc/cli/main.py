@@ -65,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _replace_unencodable_characters()
     output = Output()
     with Failures(output):
-        if os.environ.get(COMPLETE_VARIABLE):
-            _complete()
+        if asked := os.environ.get(COMPLETE_VARIABLE):
+            _complete(asked)
         code = netdesc.main(
             args=None if arguments is None else list(arguments),
             prog_name="netdesc",
@@ -78,13 +78,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     raise AssertionError("Failures always exits")
 
 
-def _complete() -> NoReturn:
+def _complete(asked: str) -> NoReturn:
     """Lets click answer the shell, or print its script, and exits."""
-    try:
-        netdesc.main(prog_name="netdesc")
-    except (KeyError, ValueError, IndexError) as error:  # of click's reading of these variables
-        message = "COMP_WORDS and COMP_CWORD do not say what to complete; the script that "
-        raise click.UsageError(f'{message}"netdesc completion" prints sets them') from error
+    if not asked.endswith("_source"):  # click reads these variables without a check
+        words, place = (os.environ.get(name) for name in ("COMP_WORDS", "COMP_CWORD"))
+        is_place = place is not None and (place.isdecimal() or asked.startswith("fish"))
+        if words is None or not is_place:
+            message = "COMP_WORDS and COMP_CWORD do not say what to complete; the script that "
+            raise click.UsageError(f'{message}"netdesc completion" prints sets them')
+    netdesc.main(prog_name="netdesc")
 
 
 def _replace_closed_streams() -> None:

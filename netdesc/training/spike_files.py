@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +78,7 @@ class SpikeFileReader:
 
     def __post_init__(self) -> None:
         self._seen: dict[tuple[Path, Shape, int, str, str], SparseSpikes] = {}
-        self._dropped: dict[Path, tuple[int, int]] = {}
+        self._dropped, self._events = Counter[Path](), Counter[Path]()
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
         """Reads the samples of one part. DataError if one is missing, damaged or does not fit."""
@@ -102,14 +103,13 @@ class SpikeFileReader:
             )
 
     def warn_of_dropped(self) -> None:
-        """Warns if events were left out; ``netdesc validate`` names each file."""
+        """Warns if events were left out, and names the file of which most were."""
         if self._dropped:
-            dropped, events = map(sum, zip(*self._dropped.values(), strict=True))
-            first, *others = self._dropped
+            (worst, _), *others = self._dropped.most_common()
             more = f" and {amount(len(others), 'more file')}" if others else ""
             self.warn(
-                f"{first}{more}: {dropped:,} of {events:,} events lie outside the steps or the "
-                "shape of the network and are left out"
+                f"{worst}{more}: {self._dropped.total():,} of {self._events.total():,} events lie "
+                "outside the steps or the shape of the network and are left out"
             )
 
     def _target(self, pair: Any) -> SparseSpikes:
@@ -142,7 +142,8 @@ class SpikeFileReader:
         except ValueError as error:
             raise DataError(f"{path}: {error}") from error
         if dropped:
-            self._dropped[path] = dropped, len(event)
+            self._dropped[path] += dropped
+            self._events[path] += len(event)
         return spikes
 
 

@@ -97,13 +97,13 @@ def test_events_outside_are_counted_in_one_warning(folder: Path) -> None:
     reader.warn_of_dropped()
     assert warnings == []
     write(folder / "in.bs1", [0, 4, 5, 1], [0.0, 1.0, 2.0, 10.0])
-    write(folder / "more.bs1", [0, 1], [0.0, 10.0])
+    write(folder / "more.bs1", [4, 4, 4, 4, 0], [0.0] * 5)
     pairs = [pair(), pair(), pair(path="more.bs1")]
     reader = SpikeFileReader(SPEC, folder.joinpath, warnings.append)
     assert len(reader.read(pairs)) == 3
     reader.warn_of_dropped()
     (warning,) = warnings
-    assert "in.bs1 and 1 more file: 4 of 6 events" in warning
+    assert "more.bs1 and 1 more file: 7 of 9 events" in warning
 
 
 @given(

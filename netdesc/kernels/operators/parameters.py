@@ -1,4 +1,4 @@
-"""What the backward pass of operators checks and returns of neurons."""
+"""Checks and gradients that the backward passes of operators share."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ LINE_BUDGETS = {
     "description": 13_555,
     "neurons": 3_435,
     "graph": 590,
-    "events": 2_090,
+    "events": 2_095,
     "runs": 280,
     "kernels": 10_055,
     "modules": 1_960,
@@ -118,7 +118,7 @@ LINE_BUDGETS = {
     "training": 5_505,
     "exchange": 3_170,
     "hardware": 1_290,
-    "report": 3_735,
+    "report": 3_760,
     "comparing": 405,
     "bench": 1_935,
     "api": 1_990,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_285
-MAX_TEST_LINES = 39_560
+MAX_PACKAGE_LINES = 55_320
+MAX_TEST_LINES = 39_570
 
 
 def line_count(folder: Path) -> int:

@@ -23,8 +23,8 @@ _STATUSES = {
     ),
     "diverged": (
         "bad", "Diverged",
-        "Training diverged after {progress}. {message} {shown} A lower learning rate or "
-        "training.gradient_clip usually helps. Resuming the run would diverge again.",
+        "Training diverged after {progress}. {message} {shown} Resuming the run would diverge "
+        "again.",
     ),
     "failed": ("bad", "Failed", "Training failed after {progress}. {message} {shown} {resume}"),
     "running": ("busy", "Still running", "Training has completed {progress} so far. {shown}"),

@@ -33,7 +33,8 @@ class Divergence(Exception):
 
     def __init__(self, epoch: int, cause: str) -> None:
         when = "training cannot begin" if epoch < 0 else f"training diverged in epoch {epoch + 1}"
-        super().__init__(f"{when}: {cause}")
+        way_out = "" if epoch < 0 else "; a lower learning rate or gradient_clip usually helps"
+        super().__init__(f"{when}: {cause}{way_out}")
 
 
 def fit(

@@ -115,7 +115,7 @@ LINE_BUDGETS = {
     "kernels": 10_055,
     "modules": 1_960,
     "losses": 710,
-    "training": 5_505,
+    "training": 5_515,
     "exchange": 3_170,
     "hardware": 1_290,
     "report": 3_760,

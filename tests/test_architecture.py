@@ -110,7 +110,7 @@ LINE_BUDGETS = {
     "description": 13_555,
     "neurons": 3_435,
     "graph": 590,
-    "events": 2_095,
+    "events": 2_100,
     "runs": 280,
     "kernels": 10_055,
     "modules": 1_960,
@@ -126,8 +126,8 @@ LINE_BUDGETS = {
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_320
-MAX_TEST_LINES = 39_570
+MAX_PACKAGE_LINES = 55_340
+MAX_TEST_LINES = 39_635
 
 
 def line_count(folder: Path) -> int:

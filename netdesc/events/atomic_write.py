@@ -159,12 +159,16 @@ def _copy_permissions(old: Path, new: Path) -> None:
     if os.name == "posix" and (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
         with contextlib.suppress(PermissionError):
             os.chown(new, status.st_uid, status.st_gid)
-    os.chmod(new, stat.S_IMODE(status.st_mode))
+    with contextlib.suppress(PermissionError):
+        os.chmod(new, stat.S_IMODE(status.st_mode))
 
 
 def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # the file system cannot flush folders
+            raise
     finally:
         os.close(descriptor)

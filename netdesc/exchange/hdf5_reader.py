@@ -58,7 +58,7 @@ def open_net(path: str | Path) -> Iterator[Group]:
     path = Path(path)
     _check_file(path)
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(path, "r", locking=False)
     except _H5_ERRORS as error:
         raise NetFileError(path, f"is damaged or truncated ({_cause(error)})") from error
     with file:

@@ -41,10 +41,12 @@ def cores(system: Path = _SYSTEM) -> Cores:
     present = os.cpu_count() or 1
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
     allowed = len(affinity(0)) if affinity else present
-    quota, _, period = _read(system / "sys/fs/cgroup/cpu.max").partition(" ")
-    if quota.isdecimal() and period.isdecimal() and int(period) > 0:
-        return Cores(present, allowed, int(quota) / int(period))
-    return Cores(present, allowed, None)
+    quotas: list[float] = []
+    for group in _control_groups(system):
+        quota, _, period = _read(group / "cpu.max").partition(" ")
+        if quota.isdecimal() and period.isdecimal() and int(period) > 0:
+            quotas.append(int(quota) / int(period))
+    return Cores(present, allowed, min(quotas, default=None))
 
 
 def memory(system: Path = _SYSTEM) -> Memory:

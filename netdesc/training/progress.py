@@ -7,13 +7,12 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 from netdesc.description.diagnostics.terminal_text import escape
-from netdesc.runs.unread_output import is_unread
 from netdesc.training.run_logs import Log
 
 Style = Literal["auto", "live", "plain", "quiet"]
@@ -141,8 +140,11 @@ class Display:
         return (now - began) / (epoch - first) if epoch > first else None
 
     def print(self, text: str) -> None:
-        """Prints ``text`` escaped, as one line, on standard error, if anybody reads that."""
-        with _unread_output_ignored():
+        """Prints ``text`` escaped, as one line, on standard error.
+
+        Training goes on if the pipe is closed, the terminal has vanished, or the disk is full.
+        """
+        with contextlib.suppress(OSError):
             print(escape(text), file=sys.stderr, flush=True)
 
     def render(self, line: str) -> None:
@@ -151,16 +153,6 @@ class Display:
 
     def close(self) -> None:
         """Ends the progress line. Messages can still be printed after it."""
-
-
-@contextlib.contextmanager
-def _unread_output_ignored() -> Iterator[None]:
-    """Ignores that the pipe is closed or the terminal has vanished: training goes on without it."""
-    try:
-        yield
-    except OSError as error:
-        if not is_unread(sys.stderr, error):
-            raise
 
 
 class LiveDisplay(Display):
@@ -178,18 +170,18 @@ class LiveDisplay(Display):
         self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
 
     def print(self, text: str) -> None:
-        with _unread_output_ignored():
+        with contextlib.suppress(OSError):
             self._console.print(escape(text), markup=False, emoji=False, soft_wrap=True)
 
     def render(self, line: str) -> None:
         from rich.text import Text
 
-        with _unread_output_ignored():
+        with contextlib.suppress(OSError):
             self._live.start()
             self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def close(self) -> None:
-        with _unread_output_ignored():
+        with contextlib.suppress(OSError):
             self._live.stop()
 
 

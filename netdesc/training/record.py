@@ -183,7 +183,7 @@ def environment_changes(before: dict[str, Any], after: dict[str, Any]) -> Iterat
     """Yields a message for each difference of two environments that may change a run's results."""
     for part, words in {"versions": "the version of ", "device": "the device's "}.items():
         old, new = before.get(part, {}), after[part]
-        for key in sorted(old.keys() & new.keys()):
+        for key in sorted((old.keys() & new.keys()) - {"threads"}):  # which change no bit
             if old[key] != new[key]:
                 yield f"{words}{key} was {old[key]} and is now {new[key]}"
 

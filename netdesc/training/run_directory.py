@@ -34,8 +34,11 @@ from netdesc.training.errors import MissingRunError, ResumeError, RunDirectoryEr
 
 def default_path(name: str) -> Path:
     """Returns a new relative path ``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` (x: random hex digit)."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / name / f"{stamp}-{secrets.token_hex(2)}"
+    while True:
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        path = Path("runs") / name / f"{stamp}-{secrets.token_hex(2)}"
+        if not path.exists():  # as it may, if a hundred runs start in one second
+            return path
 
 
 @contextlib.contextmanager
@@ -196,6 +199,8 @@ else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError:  # some network file systems have no locks
+            return True
         return True
 
 

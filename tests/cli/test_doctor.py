@@ -270,6 +270,15 @@ def test_a_container_has_a_quota(text: str | None, quota: float | None, tmp_path
     assert cores.usable >= 1
 
 
+def test_the_quota_of_an_outer_group_counts_too(tmp_path: Path) -> None:
+    fill(tmp_path, {"cpu.max": "max 100000", "job/cpu.max": "150000 100000",
+                    "job/step/cpu.max": "400000 100000"})  # fmt: skip
+    group = tmp_path / "proc/self/cgroup"
+    group.parent.mkdir(parents=True)
+    group.write_text("0::/job/step\n")
+    assert machine.cores(tmp_path).quota == 1.5
+
+
 @pytest.mark.parametrize(
     ("files", "total", "available"),
     [

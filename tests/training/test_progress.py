@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import select
 import subprocess
@@ -98,6 +100,18 @@ def test_the_log_gets_messages_from_before_it_was_opened(
     captured = capsys.readouterr()
     assert captured.err == "warning: three events are left out\n"
     assert captured.out == ""
+
+
+def test_training_goes_on_if_nobody_can_write_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    task = write_task(tmp_path / "task", epochs=3)
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert train(load(task), run_dir=tmp_path / "run", progress="plain").status == "done"
 
 
 def test_an_unknown_style_is_refused() -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netdesc.runs.files import PROCESS_LOCK
 from netdesc.training import run_directory
 from netdesc.training.errors import ResumeError, RunDirectoryError, StorageError
 from netdesc.training.run_logs import Log, MetricsFile
@@ -177,6 +178,28 @@ def test_two_processes_cannot_lock_one_folder(tmp_path: Path) -> None:
         other.kill()
     with run_directory.lock_folder(tmp_path):  # the lock of a dead process is no lock
         pass
+
+
+def test_a_folder_without_locks_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with run_directory.lock_folder(tmp_path):
+        assert os.listdir(tmp_path) == [PROCESS_LOCK]
+
+
+def test_two_runs_of_one_second_have_two_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn = iter(["1a2b", "1a2b", "3c4d"])
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(drawn))
+    monkeypatch.setattr("time.strftime", lambda _: "20260131-120000")
+    run_directory.default_path("net").mkdir(parents=True)
+    assert run_directory.default_path("net").name == "20260131-120000-3c4d"
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")

@@ -321,7 +321,7 @@ PROBES = (
         "engine cpu",
         _engine_cpu,
         "until it is repaired, train with --engine reference, which is slow; if Numba cannot write "
-        "its cache, set NUMBA_CACHE_DIR to a writable folder",
+        "its cache, set XDG_CACHE_HOME to a writable folder",
         # Without "numba": if Numba is disabled, the message of the engine says what to do.
         needs=("engine reference",),
     ),

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numba.core import caching, config
 
 import netdesc
-from netdesc.kernels.cpu.runtime.kernel_cache import invalidate_cache
+from netdesc.kernels.cpu.runtime.kernel_cache import invalidate_cache, kernel
 
 KERNEL = """
 import numpy as np
@@ -95,6 +97,21 @@ def test_kernels_stay_while_their_sources_do(tmp_path: Path) -> None:
     assert all((folder / name).exists() for name in names)
     invalidate_cache(folder, b"two")
     assert [(folder / name).exists() for name in names] == [False, False, False, True]
+
+
+def test_kernels_compile_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [caching.UserProvidedCacheLocator])
+
+    @kernel
+    def count(numbers, threads, thread):
+        if thread == 0:
+            numbers[0] += 1
+
+    numbers = np.zeros(1)
+    count(numbers)
+    assert numbers == 1
+    assert config.CACHE_DIR
 
 
 def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ import hashlib
 import os
 import pickle
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 import numba
+from numba.core import config
 from numba.core.caching import FunctionCache
 
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
@@ -82,7 +84,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     # Numba names compiled functions by these, and no two may have one name.
     call.__module__, call.__qualname__ = function.__module__, function.__qualname__
-    compiled: Any = numba.njit(**_OPTIONS)(call)
+    compiled = _compile_later(call)
     if hasattr(compiled, "stats"):  # not with NUMBA_DISABLE_JIT, which returns a plain function
         compiled._cache = _Cache(function)
         _refresh(Path(compiled.stats.cache_path))
@@ -102,12 +104,32 @@ def neuron_kernel(function: Callable[..., Any]) -> Any:
     Numba caches it in the folder of the file, which is written for one neuron and one machine, and
     never changes.
     """
-    compiled: Any = numba.njit(**_OPTIONS)(function)
+    compiled = _compile_later(function)
     if hasattr(compiled, "stats"):
         compiled._cache = _Cache(function)
         _of_neurons[f"{function.__module__}.{function.__qualname__}"] = compiled
     return compiled
 
+
+def _compile_later(function: Callable[..., Any]) -> Any:
+    """Returns the function as Numba compiles it at its first call, and caches it.
+
+    The cache is in a temporary folder if neither that of the package nor the user's can be written.
+    """
+    try:
+        return numba.njit(**_OPTIONS)(function)
+    except RuntimeError:  # no folder for the cache
+        _config.CACHE_DIR = temporary_folder().name
+        return numba.njit(**_OPTIONS)(function)
+
+
+@functools.cache
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """Returns a folder that is deleted when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="netdesc-kernels-", ignore_cleanup_errors=True)
+
+
+_config: Any = config  # Numba's type hints do not list the settings
 
 _OPTIONS: Mapping[str, Any] = {
     "cache": True,

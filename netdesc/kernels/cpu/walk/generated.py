@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import functools
 import hashlib
 import importlib.util
 import os
@@ -26,7 +25,7 @@ from typing import Literal
 import llvmlite
 
 import netdesc
-from netdesc.kernels.cpu.runtime.kernel_cache import machine_facts, source_digest
+from netdesc.kernels.cpu.runtime.kernel_cache import machine_facts, source_digest, temporary_folder
 from netdesc.kernels.cpu.walk import neuron_step
 from netdesc.kernels.cpu.walk.printer import backward_source, forward_source
 from netdesc.neurons.program import Program
@@ -105,8 +104,8 @@ def _write(name: str, source: str) -> Path:
     """
     try:
         return _write_to(_cache_folder(), name, source)
-    except OSError:
-        return _write_to(Path(_temporary_folder().name), name, source)
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
+        return _write_to(Path(temporary_folder().name), name, source)
 
 
 def _write_to(folder: Path, name: str, source: str) -> Path:
@@ -154,8 +153,3 @@ def _cache_folder() -> Path:
     chosen = os.environ.get("NETDESC_CACHE")
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(user) / "netdesc"
-
-
-@functools.cache
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="netdesc-kernels-", ignore_cleanup_errors=True)

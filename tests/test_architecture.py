@@ -111,9 +111,9 @@ LINE_BUDGETS = {
     "neurons": 3_435,
     "graph": 590,
     "events": 2_100,
-    "runs": 280,
+    "runs": 265,
     "kernels": 10_055,
-    "modules": 1_960,
+    "modules": 1_955,
     "losses": 710,
     "training": 5_515,
     "exchange": 3_170,
@@ -122,11 +122,11 @@ LINE_BUDGETS = {
     "comparing": 405,
     "bench": 1_935,
     "api": 1_990,
-    "cli": 4_430,
+    "cli": 4_445,
 }
 """Most lines of Python in a room. Whoever raises one says why in the commit."""
 
-MAX_PACKAGE_LINES = 55_340
+MAX_PACKAGE_LINES = 55_330
 MAX_TEST_LINES = 39_635
 
 

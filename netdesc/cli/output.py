@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
-from netdesc.runs.unread_output import is_unread
+from netdesc.cli.unread_output import is_unread
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -314,7 +314,7 @@ class Network(nn.Module):
                 f"{fraction} is not a part of a run from 0 to 1, such as epoch / (epochs - 1)"
             )
         for _, block in self.blocks():
-            block.neuron.set_width(fraction)
+            block.neuron.surrogate.set(fraction)
 
     def needs(self) -> set[Need]:
         """Returns what the network needs of the CPU engine, in training and outside of it."""

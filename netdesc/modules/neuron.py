@@ -155,13 +155,6 @@ class Neurons(nn.Module):
             self._is_derived or any(name in self._limits for name in equations.parameters)
         )
 
-    def set_width(self, fraction: float) -> None:
-        """Sets the width of the surrogate gradient at a ``fraction`` of the run.
-
-        A captured CUDA graph and compiled code read the new width, too.
-        """
-        self.surrogate.set(fraction)
-
     def forward(
         self, *inputs_TBN: Tensor, recurrent_NN: Sequence[Tensor] = ()
     ) -> tuple[Tensor, Tensor]:

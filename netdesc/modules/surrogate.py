@@ -27,7 +27,10 @@ class SurrogateWidth(nn.Module):
         self.register_buffer("width", torch.tensor(self.tau_grad), persistent=False)
 
     def set(self, fraction: float) -> None:
-        """Sets the width at a ``fraction`` of the run."""
+        """Sets the width at a ``fraction`` of the run.
+
+        A captured CUDA graph and compiled code read the new width, too.
+        """
         self.tau_grad = width_at(self._section.width_schedule, fraction)
         self.width.fill_(self.tau_grad)
 

@@ -204,7 +204,7 @@ def test_the_surrogate_has_the_width_of_the_schedule(learn, fields, expected):
         return
     narrowing = cells(LIF | {"learn": learn, "tau_grad": schedule})
     before = surrogate(narrowing)
-    narrowing.set_width(1.0)
+    narrowing.surrogate.set(1.0)
     assert surrogate(narrowing) == pytest.approx(expected)
     assert before == pytest.approx((expected[0] / 2, expected[1] * 2))
 

@@ -91,6 +91,8 @@ def _net_of(model: FoldedModel, path: str | Path) -> tuple[NetFile, Sequence[str
         except HardwareError as error:
             raise _cannot_hold(path, str(error)) from error
         previous = layer.name
+    if isinstance(records[0][1], AverageLayer):  # of which a file does not say the inputs
+        records.insert(0, (INPUT, InputLayer(graph.input_shape)))
     names, layers_of_file = zip(*records, strict=True)
     if isinstance(layers_of_file[-1], InputNeurons) and layers_of_file[-1].only_delays:
         problem = f'layer "{previous}" only delays the output; a .net file cannot hold that'
@@ -120,6 +122,9 @@ def _export_input(layer: SynapticNode, weights: Weights) -> InputNeurons:
     if len(layer.weight_names) > 1:
         raise LayerError("", "gives each value a resonator", hint='train with a "dense" layer')
     integers, neuron = _export_synapses(layer, weights)
+    if neuron.is_sum:
+        hint = 'train with "fine_units": false'
+        raise LayerError("", "has an integrator with fine units at the input", hint=hint)
     (numbers,) = integers.weights
     record = InputNeurons(
         (numbers[:1], numbers[1:]), neuron, delay=integers.delays, input_shape=layer.input_shape

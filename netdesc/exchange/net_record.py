@@ -129,8 +129,7 @@ class NetFile:
         If a dense layer reads the input, it has one axis, the number of input neurons. Otherwise
         this is the shape of the input layer, or of what the first layer reads.
         """
-        first = self.layers[0]
-        reader = self.layers[1] if first.inputs is None else first
+        first, reader = self.layers[0], self.layers[: 2 if self.layers[0].inputs is None else 1][-1]
         shape = first.input_shape
         return (math.prod(shape),) if reader.reads_one_axis else shape
 

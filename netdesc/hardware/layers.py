@@ -189,7 +189,10 @@ class SynapticRun:
         # Lava delays what arrives at neurons. In training, their output is delayed.
         on_lava = clock.silent_steps is not None
         self._input_delays = [DelayLine(delays * on_lava) for _ in integers.weights]
-        self._delay = DelayLine(delays * (not on_lava) + layer.delay)
+        self._axonal_step = DelayLine(np.full(count, layer.delay))
+        self._delay = DelayLine(delays * (not on_lava))
+        self.fired = Signal(np.zeros((0, count), np.bool_), 0)
+        """The output of the last call after the axonal step and before the layer's delays."""
 
     def __call__(self, signal: Signal, _is_last: bool) -> Signal:
         steps, neurons = len(signal.values_TN), self.neurons
@@ -202,7 +205,9 @@ class SynapticRun:
         output_TN = neurons.run(
             arriving, self._bits - bits, self._clock.next_resets(steps), is_compiled=is_compiled
         )
-        return self._delay(Signal(output_TN, PAYLOAD_BITS if neurons.is_graded else 0))
+        output = Signal(output_TN, PAYLOAD_BITS if neurons.is_graded else 0)
+        self.fired = self._axonal_step(output)
+        return self._delay(self.fired)
 
 
 class _Dense:

@@ -32,9 +32,10 @@ NO_RESETS = Resets()
 class LayerCounts:
     """Totals over all neurons and steps of a layer.
 
-    ``spikes`` counts the outputs that are not 0. ``exceeded`` counts for each state how often it
-    exceeded 24 bits, and wrapped around or was clipped. If one of these numbers is above 0, the
-    torch network can give other spikes, because its states have a larger range.
+    ``spikes`` counts the outputs that are not 0, before the layer's delays. ``exceeded`` counts for
+    each state how often it exceeded 24 bits, and wrapped around or was clipped. If one of these
+    numbers is above 0, the torch network can give other spikes, because its states have a larger
+    range.
     """
 
     layer: str
@@ -73,7 +74,10 @@ class IntegerNetwork:
             layer.name: RUNS[type(layer.section)](layer, weights, self._clocks.get(layer.name))
             for layer in graph.layers
         }
-        self._spikes = dict.fromkeys(self._runs, 0)
+        self._neurons = {
+            name: run for name, run in self._runs.items() if isinstance(run, SynapticRun)
+        }
+        self._spikes = dict.fromkeys(self._neurons, 0)
         self._steps, self._has_begun = 0, False
 
     @property
@@ -81,15 +85,13 @@ class IntegerNetwork:
         """The counts of each layer of neurons so far, in the order of the graph."""
         return [
             LayerCounts(name, self._spikes[name], run.neurons.exceeded)
-            for name, run in self._runs.items()
-            if isinstance(run, SynapticRun)
+            for name, run in self._neurons.items()
         ]
 
     @property
     def states(self) -> dict[str, dict[str, NDArray[np.int64]]]:
         """The states of each layer after the last step, [neurons] each in state units."""
-        runs = self._runs.items()
-        return {name: run.neurons.states for name, run in runs if isinstance(run, SynapticRun)}
+        return {name: run.neurons.states for name, run in self._neurons.items()}
 
     @property
     def chunk_steps(self) -> int:
@@ -142,7 +144,9 @@ class IntegerNetwork:
             found = self._runs[layer.name](join(layer, read), is_last)
             signals[layer.name], silent[layer.name] = found, steps
             values_TN, bits = found.values_TN[steps:], found.bits
-            self._spikes[layer.name] += int(np.count_nonzero(values_TN))
+            if layer.name in self._neurons:
+                fired_TN = self._neurons[layer.name].fired.values_TN[steps:]
+                self._spikes[layer.name] += int(np.count_nonzero(fired_TN))
             outputs[layer.name] = values_TN / (1 << bits) if bits else values_TN
         self._has_begun = True
         return outputs

@@ -11,7 +11,7 @@ import pytest
 import torch
 from support.classify_task import CELLS, STEPS, write_classify_task
 from support.cli_process import exit_code
-from support.exchange_samples import document
+from support.exchange_samples import dense, document
 
 import netdesc
 from netdesc.events import EventFileError, read_events
@@ -106,3 +106,14 @@ def test_running_a_network_leaves_its_modes_and_states(tmp_path: Path) -> None:
     samples = np.ones((2, STEPS, CELLS), np.float32), np.zeros(2, int)
     netdesc.evaluate(compiled, data={"test": samples})
     assert torch.equal(torch.cat([began, model(input_TBN[4:])]), whole)
+
+
+def test_spikes_of_a_layer_are_counted_alike_in_both_arithmetics() -> None:
+    layers = [dense("a", 20, weight_scale=4, delay={"steps": 15}), dense("b", 3)]
+    compiled = netdesc.compile(document([6], layers, data=None))
+    input_TN = np.random.default_rng(0).random((40, 6)) < 0.4
+    in_floats, in_integers = (
+        netdesc.run(compiled, input_TN, arithmetic) for arithmetic in ("float", "integer")
+    )
+    assert in_floats.layers == in_integers.layers
+    assert in_floats.layers[1].spikes > 20

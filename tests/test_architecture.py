@@ -38,13 +38,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "description", "graph", "events", "runs", "data", "kernels", "modules", "losses",
         "training", "exchange", "hardware", "report", "neurons",
     },
-    "bench": {
-        "description", "neurons", "graph", "data", "kernels", "modules", "losses", "training",
-        "api",
-    },
     "cli": {
         "description", "graph", "events", "runs", "data", "kernels", "modules", "losses",
-        "training", "exchange", "hardware", "report", "comparing", "bench", "api", "neurons",
+        "training", "exchange", "hardware", "report", "comparing", "api", "neurons",
     },
 }  # fmt: skip
 """Room -> the rooms that it may import; a document flows from the top to the bottom."""
@@ -62,8 +58,6 @@ MUST_NOT_IMPORT = {
 LIGHT = {
     "netdesc": {"torch", "numpy", "pydantic", "click", "rich"},
     "netdesc.api.run": {"torch", "numba"},
-    "netdesc.bench": {"torch", "numpy"},
-    "netdesc.bench.peers": {"torch", "numpy"},
     "netdesc.comparing": {"torch", "numpy"},
     "netdesc.cli": {"torch", "numpy", "pydantic", "rich"},
     "netdesc.description": {"torch", "numpy"},

@@ -35,7 +35,7 @@ def test_a_missing_file_is_named() -> None:
         shipped("data/cambridge")
 
 
-@pytest.mark.parametrize("arguments", [["bench", "oxford"], ["init", "new"]])
+@pytest.mark.parametrize("arguments", [["bench"], ["init", "new"]])
 def test_an_installation_without_examples_says_so(
     arguments: list[str],
     tmp_path: Path,

@@ -25,7 +25,7 @@ SECTIONS = {
         ),
         "train": ("train:train", "Train a network, or resume a run."),
         "compile": ("compile:compile_command", "Build a network and compile its kernels."),
-        "bench": ("bench:bench", "Measure how fast training is, and compare."),
+        "bench": ("bench:bench", "Measure how fast training is."),
     },
     "Look": {
         "show": ("show:show", "Show the layers of a network with their shapes."),

@@ -1,36 +1,25 @@
-"""``netdesc bench`` without a command, and what it hands on to one."""
+"""``netdesc bench`` times the epochs of a document."""
 
 from __future__ import annotations
 
-import pytest
 from support.cli_process import Netdesc
 
-from netdesc.cli.bench import layer, neurons, oxford, sweep
+from netdesc.api.bench import REST
 
 
-@pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """Commands that measure nothing: their names and devices, as they are called."""
-    calls = list[tuple[str, str]]()
-    for command in (oxford, layer, neurons, sweep):
-        name = str(command.name)
-        monkeypatch.setattr(
-            command, "callback", lambda name=name, **given: calls.append((name, given["device"]))
-        )
-    return calls
+def test_parts_of_an_epoch_add_up_to_it(netdesc: Netdesc) -> None:
+    result = netdesc("bench", "--epochs", "10", "--json")
+    assert result.code == 0
+    report = result.record
+    assert report["epochs"] == 10
+    assert report["epoch"]["low_ms"] <= report["epoch"]["median_ms"] <= report["epoch"]["high_ms"]
+    parts = {row["part"] for row in report["parts"]}
+    assert {"forward", "backward", "loss", "optimizer", REST} <= parts
+    assert abs(sum(report["shares"].values()) - 1) < 1e-6
 
 
-def test_without_a_command_all_are_run_on_the_device(
-    netdesc: Netdesc, called: list[tuple[str, str]]
-) -> None:
-    assert netdesc("bench", "--device", "cuda").code == 0
-    assert called == [(name, "cuda") for name in ("oxford", "layer", "neurons", "sweep")]
-
-
-def test_a_command_takes_the_device_unless_it_has_its_own(
-    netdesc: Netdesc, called: list[tuple[str, str]]
-) -> None:
-    assert netdesc("bench", "--device", "cuda", "layer").code == 0
-    assert netdesc("bench", "--device", "cuda", "layer", "--device", "cpu").code == 0
-    assert netdesc("bench", "sweep").code == 0
-    assert called == [("layer", "cuda"), ("layer", "cpu"), ("sweep", "cpu")]
+def test_the_table_names_the_conditions(netdesc: Netdesc) -> None:
+    result = netdesc("bench", "--epochs", "10", "--set", "training.seed=1")
+    assert result.code == 0
+    assert "backward" in result.out
+    assert "torch" in result.out

@@ -21,10 +21,6 @@ from support.graphs_on_cpu import CpuGraphs
 from support.grids import slow
 from support.training_task import read_metrics, untimed_metrics, write_task
 
-from netdesc.bench.layer import LayerSize
-from netdesc.bench.peers import itself
-from netdesc.bench.peers.itself import capture
-from netdesc.bench.peers.measure import measure
 from netdesc.description import load
 from netdesc.training import loop, optimizer, train
 from netdesc.training.batches import Batch
@@ -343,19 +339,6 @@ def test_on_a_gpu_a_captured_run_equals_an_eager_one(runner: Runner) -> None:
     captured = runner.train(task, "captured", graphs, *sets, device="cuda")
     assert runner.reports == ["training steps are captured as CUDA graphs"]
     assert_same(runner.train(task, "plain", None, *sets, device="cuda"), captured)
-
-
-def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
-    size = LayerSize(inputs=6, neurons=5, steps=4, batch=2, rate=0.3)
-    graphs = CpuGraphs()
-    result = measure(lambda work: capture(itself.layer(work), graphs), size.work("cpu", repeats=3))
-    assert graphs.captures == 1, "the first layer, which only loads kernels, has one step"
-    assert graphs.replays == 2 + len(result["seconds"])
-    assert result["path"].endswith(", captured")
-    layer = capture(itself.layer(size.work("cpu", repeats=3)), CpuGraphs(free=0))
-    for _ in range(3):
-        layer.step()
-    assert not str(layer.path()).endswith(", captured")
 
 
 def test_graphs_are_freed_with_their_step() -> None:

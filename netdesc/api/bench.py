@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
+import gc
+import pkgutil
+import platform
 import tempfile
 import time
 from collections import defaultdict
@@ -11,20 +15,41 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 
 from netdesc.api.compile import weight_readers
-from netdesc.bench.facts import machine
-from netdesc.bench.parts import EPOCH_START, PARTS, Function, TimedFunctions, replace_function
-from netdesc.bench.peers.torch_side import peak_bytes_on
-from netdesc.bench.programs import BenchError
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
+from netdesc.kernels.machine import cores
 from netdesc.training.record import environment
 from netdesc.training.session import Hooks, Outcome
 from netdesc.training.train import train
+
+Function = Callable[..., Any]
+
+_CPU = "netdesc.kernels.cpu"
+
+PARTS: Sequence[tuple[str, str]] = (
+    ("event lists", f"{_CPU}.spikes.packed_spikes:_pack"),
+    ("event lists", f"{_CPU}.spikes.event_list:_count_by_row"),
+    ("event lists", f"{_CPU}.spikes.event_list:_list_sources"),
+    ("weights to the grid", f"{_CPU}.synapses.weights:_quantize_all"),
+    ("weights to the grid", f"{_CPU}.synapses.weights:_round_all"),
+    ("forward", f"{_CPU}.segment:forward_by_events"),
+    ("forward", f"{_CPU}.segment:forward_from_current"),
+    ("backward", f"{_CPU}.segment:backward_by_events"),
+    ("backward", f"{_CPU}.segment:backward_from_product"),
+    ("loss", f"{_CPU}.engine:spike_time"),
+    ("matrix product", f"{_CPU}.gemm.gemm:_multiply"),
+    ("optimizer", "netdesc.training.step:EagerStep.update"),
+)
+"""Parts of an epoch with the functions that compute them. A part may have several."""
+
+EPOCH_START = "netdesc.training.loop:set_learning_rate"
+"""The function whose call marks the start of an epoch."""
 
 WARM_UP = 20
 """The number of epochs at the start that are not timed: they load kernels and fill caches."""
@@ -53,9 +78,9 @@ class Report:
 
     ``shares`` holds the fraction of the epochs' total time that each of ``parts`` took, measured in
     the run that times the parts. ``peak_bytes`` is roughly the peak memory of the run (on a GPU:
-    GPU memory) minus the memory that was allocated before (see ``peers.memory``). It includes data,
-    weights, activations and checkpoints, but not libraries and kernels, which an earlier run has
-    already loaded.
+    GPU memory) minus the memory that was allocated before. It includes data, weights, activations
+    and checkpoints, but not libraries and kernels, which an earlier run has already loaded. It is
+    None where the system does not tell it.
     """
 
     epoch: Timing
@@ -67,6 +92,12 @@ class Report:
     peak_bytes: int | None
     conditions: dict[str, Any]
     machine: dict[str, object]
+
+
+class BenchError(ValueError):
+    """A measurement failed; the error holds one message for the user."""
+
+    exit_code = 3
 
 
 class _Stopwatch:
@@ -81,14 +112,14 @@ class _Stopwatch:
         return [float(seconds) for seconds in np.diff(self.starts)[WARM_UP:]]
 
     @contextlib.contextmanager
-    def timing(self, parts: TimedFunctions) -> Iterator[None]:
+    def timing(self, parts: Sequence[tuple[str, str]]) -> Iterator[None]:
         """Times epochs and the functions of ``parts`` within the block."""
         with contextlib.ExitStack() as stack:
             for part, target in parts:
                 stack.enter_context(
-                    replace_function(target, functools.partial(self._time_function, part))
+                    _replace_function(target, functools.partial(self._time_function, part))
                 )
-            stack.enter_context(replace_function(EPOCH_START, self._start_epoch))
+            stack.enter_context(_replace_function(EPOCH_START, self._start_epoch))
             yield
 
     def _time_function(self, part: str, function: Function) -> Function:
@@ -126,9 +157,9 @@ def time_epochs(
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     report(f"training {file} for {epochs} epochs …")
-    facts, whole, parts = machine(), _Stopwatch(), _Stopwatch()
+    whole, parts = _Stopwatch(), _Stopwatch()
     run = _train(description, device, parts, PARTS)
-    peak = peak_bytes_on(torch.device(device))(lambda: _train(description, device, whole, ()))
+    peak = peak_bytes(device, lambda: _train(description, device, whole, ()))
     assert run.best is not None
     assert run.final is not None
     best = run.scale.shown(run.best)
@@ -143,7 +174,7 @@ def time_epochs(
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
         conditions=environment(torch.device(device)),
-        machine=facts,
+        machine={"cpu": processor(), "cores": cores().usable, "system": platform.platform()},
     )
 
 
@@ -160,7 +191,7 @@ def _seconds_by_part(stopwatch: _Stopwatch) -> dict[str, list[float]]:
 
 
 def _train(
-    description: Description, device: str, stopwatch: _Stopwatch, parts: TimedFunctions
+    description: Description, device: str, stopwatch: _Stopwatch, parts: Sequence[tuple[str, str]]
 ) -> Outcome:
     readers = weight_readers(build_graph(description.document))
     with tempfile.TemporaryDirectory() as folder, stopwatch.timing(parts):
@@ -180,3 +211,52 @@ def _train(
             f"only {len(stopwatch.starts)} of {epochs} epochs could be timed: {message}"
         )
     return run
+
+
+def _replace_function(
+    target: str, wrap: Callable[[Function], Function]
+) -> contextlib.AbstractContextManager[object]:
+    """Within the block, replaces the function at ``target`` with ``wrap(function)``."""
+    function = pkgutil.resolve_name(target)
+    return mock.patch(target.replace(":", "."), functools.wraps(function)(wrap(function)))
+
+
+def processor(source: Path = Path("/proc/cpuinfo")) -> str:
+    """Returns the processor's model name, or its architecture if the model is unknown."""
+    with contextlib.suppress(OSError):
+        for line in source.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def peak_bytes(device: str, work: Callable[[], object]) -> int | None:
+    """Runs ``work`` and returns the peak memory that it took in bytes; None if unknown.
+
+    On a CPU this is the peak of the process's resident set during the work, minus its size before.
+    It is read on Linux alone, where the recorded peak can be reset.
+    """
+    if device == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return torch.cuda.max_memory_allocated() - before
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # GNU's C library only
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # forgets earlier peaks
+    before = _resident_peak()
+    work()
+    after = _resident_peak()
+    return None if before is None or after is None else max(0, after - before)
+
+
+def _resident_peak() -> int | None:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return None

@@ -1,0 +1,110 @@
+"""Times two checkouts of netdesc in turns: an epoch of Oxford, a digits step, a layer, one neuron.
+
+    python tests/peers/speed/commits.py CHECKOUT CHECKOUT [ROUNDS]
+
+Each checkout trains its own documents, so that their formats may differ. In each round every task
+runs once a checkout, in shuffled order and in a process of its own. Printed are the medians in
+milliseconds and the median of the rounds' ratios, second checkout to first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+EPOCHS = {"oxford": 150, "digits": 4}
+PASSES = 40
+LAYER_STEPS, LAYER_BATCH = 500, 16
+
+
+def train(example: str) -> float:
+    """Returns the median milliseconds of an epoch; the first ones load kernels."""
+    import netdesc
+
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = {"training.epochs": EPOCHS[example.partition("_")[0]]}
+        document = netdesc.load(f"examples/{example}.json", overrides)
+        netdesc.train(document, run_dir=Path(folder) / "run", progress="quiet")
+        lines = (Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
+    return 1000 * statistics.median(json.loads(line)["seconds"] for line in lines[2:])
+
+
+def digits_step() -> float:
+    import netdesc
+
+    training = netdesc.load("examples/digits.json").document.training
+    with __import__("numpy").load("data/digits/digits.npz") as arrays:
+        samples = max(len(arrays[name]) for name in arrays.files)
+    return train("digits") / -(-samples // training.batch_size)
+
+
+def passes(inputs: int, neurons: int) -> float:
+    """Returns the median milliseconds of forward and backward pass of a dense layer."""
+    import torch
+
+    import netdesc
+
+    neuron = {"type": "cuba", "threshold": 4.0, "current_decay": 0.25, "voltage_decay": 0.1}
+    document = {
+        "format": 1,
+        "name": "layer",
+        "time": {"steps": LAYER_STEPS},
+        "input": {"shape": [inputs]},
+        "layers": [{"name": "a", "type": "dense", "units": neurons, "neuron": neuron}],
+        "loss": {"type": "spike_time", "time_constant_ms": 2.0},
+        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.001}},
+    }
+    model = netdesc.compile(document).model
+    generator = torch.Generator().manual_seed(0)
+    spikes = torch.rand(LAYER_STEPS, LAYER_BATCH, inputs, generator=generator).lt(0.05).float()
+    seconds = list[float]()
+    for _ in range(PASSES):
+        start = time.perf_counter()
+        model(spikes).sum().backward()
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds[3:])
+
+
+TASKS = {
+    "oxford": lambda: train("oxford_slayer"),
+    "digits": digits_step,
+    "layer": lambda: passes(512, 512),
+    "neuron": lambda: passes(1, 1),
+}
+
+
+def run(checkout: str, task: str) -> float:
+    environment = os.environ | {"PYTHONPATH": str(Path(checkout).resolve())}
+    command = [sys.executable, str(Path(__file__).resolve()), "--task", task]
+    result = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, check=True
+    )
+    return float(result.stdout.split()[-1])
+
+
+def main(first: str, second: str, rounds: str = "7") -> None:
+    times: dict[tuple[str, str], list[float]] = {}
+    for number in range(int(rounds)):
+        jobs = [(task, checkout) for task in TASKS for checkout in (first, second)]
+        random.Random(number).shuffle(jobs)
+        for task, checkout in jobs:
+            times.setdefault((task, checkout), []).append(run(checkout, task))
+    for task in TASKS:
+        before, after = times[task, first], times[task, second]
+        ratio = statistics.median(b / a for a, b in zip(before, after, strict=True))
+        medians = " and ".join(f"{statistics.median(each):.3f}" for each in (before, after))
+        print(f"{task}: {medians} ms, ratio {ratio:.3f}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--task":
+        print(TASKS[sys.argv[2]]())
+    else:
+        main(*sys.argv[1:])

@@ -17,6 +17,7 @@ a process stays at its maximum.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,8 +29,24 @@ from netdesc.graph.nodes import Graph, LayerNode, SynapticNode
 FLOAT_BYTES = 4
 
 
-_OPTIMIZER_STATES = {"adam": 2, "adamw": 2, "radam": 2}
-"""Number of values that an optimizer stores per parameter. SGD: 1 with momentum, otherwise 0."""
+def find_shortage(
+    subject: str, needs: Mapping[str, int], available: int, batch: int
+) -> tuple[str, str] | None:
+    """Returns why ``subject`` does not fit into the memory, and a way out; None if it fits.
+
+    ``needs`` maps what takes memory to its bytes, ``available`` is their limit. ``batch`` is the
+    number of samples in a batch.
+    """
+    needed, largest = sum(needs.values()), max(needs, key=lambda name: needs[name])
+    if needed <= available:
+        return None
+    smaller = "a smaller training.batch_size, " if batch > 1 else ""
+    return (
+        f"{subject} needs about {format_bytes(needed)} of memory, and {format_bytes(available)} "
+        f"can be used; the largest part is {largest} with {format_bytes(needs[largest])}, for "
+        f"batches of {batch:,}",
+        f"choose {smaller}fewer time.steps, samples or units",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +82,12 @@ class MemoryEstimate(NamedTuple):
         return sum(layer.in_training for layer in self.layers.values())
 
     @property
-    def largest(self) -> str:
-        """The name of the layer that needs most."""
-        return max(self.layers, key=lambda name: self.layers[name].in_training)
+    def needs(self) -> dict[str, int]:
+        """What takes memory in training, in words, and its bytes."""
+        return {
+            "inputs and targets" if name == INPUT else f'layer "{name}"': memory.in_training
+            for name, memory in self.layers.items()
+        }
 
 
 def estimate_memory(graph: Graph, training: Training, samples: int | None) -> MemoryEstimate:
@@ -76,8 +96,7 @@ def estimate_memory(graph: Graph, training: Training, samples: int | None) -> Me
     If neither the number of samples nor the batch size is known, the batch is one sample.
     """
     batch = min(training.batch_size or samples or 1, samples or training.batch_size or 1)
-    momentum = getattr(training.optimizer, "momentum", 0.0)
-    states = _OPTIMIZER_STATES.get(training.optimizer.type, 1 if momentum else 0)
+    states = training.optimizer.states
     layers = {INPUT: LayerMemory(0, None, 0, batch_memory(graph, batch))}
     layers |= {each.name: layer_memory(graph, each, batch, states) for each in graph.layers}
     return MemoryEstimate(batch, layers)

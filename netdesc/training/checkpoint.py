@@ -30,8 +30,7 @@ from netdesc.training.activity import ActivityRecorder
 from netdesc.training.errors import ResumeError
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.run_directory import write_file
-from netdesc.training.schedule import Plateaus
-from netdesc.training.stopping import Stopping
+from netdesc.training.schedule import Plateaus, Stopping
 
 STATE_FORMAT = 2
 MAX_SAVE_SHARE = 0.02

@@ -107,8 +107,8 @@ def fit(
         }
         metrics.append(row)
         watched = row.get("validation_loss", epoch_metrics.loss)
-        saver.stopping.update(watched, training.early_stopping)
-        progress.plateaus.update(watched, training.schedule)
+        saver.stopping.update(watched, training.early_stopping, scale.validation)
+        progress.plateaus.update(watched, training.schedule, scale.validation)
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
         call_back(callbacks, setup, progress, saver, metrics)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 
 from netdesc.description.models import Training
-from netdesc.description.shapes import INPUT
 from netdesc.graph import Graph
-from netdesc.graph.memory import estimate_memory, format_bytes
+from netdesc.graph.memory import estimate_memory, find_shortage
 from netdesc.kernels import machine
 from netdesc.training.errors import TrainingError
 
@@ -25,19 +24,14 @@ def require_memory(graph: Graph, training: Training, samples: int, device: torch
     Free is what the GPU, or the machine within the limits of its container, can still give; the
     check is left out if the system does not tell it.
     """
-    estimate = estimate_memory(graph, training, samples)
-    free = _free_bytes(device)
-    if free is None or estimate.in_training <= free:
-        return
-    name, largest = estimate.largest, estimate.layers[estimate.largest]
-    layer = "inputs and targets need" if name == INPUT else f'layer "{name}" needs'
-    smaller = "a smaller training.batch_size, fewer" if estimate.batch > 1 else "fewer"
-    raise MemoryShortageError(
-        f"training {graph.name} needs about {format_bytes(estimate.in_training)} of memory, and "
-        f"{format_bytes(free)} are free; {layer} most, {format_bytes(largest.in_training)}, with "
-        f"batches of {estimate.batch:,}. Choose {smaller} time.steps or fewer units; "
-        f"--ignore-memory (in Python ignore_memory=True) trains nevertheless"
-    )
+    estimate, free = estimate_memory(graph, training, samples), _free_bytes(device)
+    subject, needs = f"training {graph.name}", estimate.needs
+    shortage = None if free is None else find_shortage(subject, needs, free, estimate.batch)
+    if shortage is not None:
+        raise MemoryShortageError(
+            f"{'; '.join(shortage)}; --ignore-memory (in Python ignore_memory=True) trains "
+            "nevertheless"
+        )
 
 
 def _free_bytes(device: torch.device) -> int | None:

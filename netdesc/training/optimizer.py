@@ -16,11 +16,13 @@ from netdesc.modules import Network
 def build_optimizer(training: Training, network: Network) -> torch.optim.Optimizer:
     """Builds the optimizer that ``document.training`` describes, with its groups of parameters.
 
-    Weight decay acts on synapses only. It must not act on the decays of neurons: a neuron whose
-    decay shrinks toward 0 never forgets. Each group of the result has a ``rate``, its learning rate
-    in units of the optimizer's.
+    Weight decay acts on the weights of synapses only. It must not act on the decays of neurons: a
+    neuron whose decay shrinks toward 0 never forgets; nor on a gain, which alone decides how large
+    normalised weights are. Each group of the result has a ``rate``, its learning rate in units of
+    the optimizer's.
     """
     spec, device = training.optimizer, next(network.parameters()).device
+    sections = {layer.name: layer.section for layer in network.graph.neuron_layers}
     members: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
@@ -30,8 +32,10 @@ def build_optimizer(training: Training, network: Network) -> torch.optim.Optimiz
             for each in training.groups
             if each.has(*parameter_kind(name, network))
         )
-        is_weight = {"synapse", "recurrent"} & {*name.split(".")[2:]}
-        weight_decay = spec.weight_decay if is_weight else 0.0
+        _, layer, part, *_, last = name.split(".")
+        decays = part in ("synapse", "recurrent") and last == "weight"
+        decays = decays and sections[layer].decays_weights
+        weight_decay = spec.weight_decay if decays else 0.0
         key = weight_decay, next(rates, spec.learning_rate)
         members.setdefault(key, []).append(parameter)
     groups: list[dict[str, Any]] = [

@@ -1,4 +1,9 @@
-"""Learning-rate schedules: functions of the epoch, and of the plateaus of the loss before it."""
+"""Learning rates by epoch, and when a run ends early.
+
+Both may depend on how long the loss has not improved. Losses here are as in ``metrics.jsonl``, by
+default sums over samples, so that checkpoints of every version agree. ``min_delta`` is a loss a
+sample; ``divisor``, the number of samples or 1, relates the two.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from netdesc.description.models import PlateauSchedule
+from netdesc.description.models.training import (
+    ConstantSchedule,
+    CosineSchedule,
+    EarlyStopping,
+    MilestonesSchedule,
+    PlateauSchedule,
+    ScheduleSection,
+    StepSchedule,
+    Training,
+)
 
 LearningRateSchedule = Callable[[int, int], float]
 """Function of an epoch, counted from 0, and of the number of plateaus before it. Returns the
@@ -18,32 +32,57 @@ learning rate of all steps of this epoch."""
 
 
 @dataclass
-class Plateaus:
-    """The plateaus of the loss so far. Checkpoints store them."""
+class Patience:
+    """How long the loss has not improved. Checkpoints store it."""
 
-    count: Annotated[int, Field(ge=0)] = 0
     reference: float = math.inf
     """The loss of the last improvement."""
     waited: Annotated[int, Field(ge=0)] = 0
     """The number of epochs since the last improvement or plateau."""
 
-    def update(self, loss: float, schedule: Any) -> None:
-        """Counts an epoch with this loss. Does nothing for a schedule without plateaus."""
-        if not isinstance(schedule, PlateauSchedule):
-            return
-        if loss < self.reference - schedule.min_delta:
+    def wait(self, loss: float, least_fall: float) -> None:
+        """Counts an epoch with this loss, which improves if it falls by more than this."""
+        if loss < self.reference - least_fall:
             self.reference, self.waited = loss, 0
+        else:
+            self.waited += 1
+
+
+@dataclass
+class Plateaus(Patience):
+    """The plateaus of the loss so far."""
+
+    count: Annotated[int, Field(ge=0)] = 0
+
+    def update(self, loss: float, schedule: ScheduleSection, divisor: int) -> None:
+        """Counts an epoch with this loss. Does nothing for a schedule without plateaus."""
+        rule = schedule.plateaus
+        if rule is None:
             return
-        self.waited += 1
-        if self.waited == schedule.patience_epochs:
+        self.wait(loss, rule.min_delta * divisor)
+        if self.waited == rule.patience_epochs:
             self.count, self.waited = self.count + 1, 0
 
 
-def build_schedule(training: Any) -> LearningRateSchedule:
-    """Builds the schedule of ``document.training``, from the learning rate of the optimizer on."""
-    return _BUILDERS[training.schedule.type](
-        training.schedule, training.optimizer.learning_rate, training.epochs
-    )
+@dataclass
+class Stopping(Patience):
+    """Whether the run ends early: its loss no longer falls, or a callback ended it."""
+
+    by_callback: bool = False
+
+    def update(self, loss: float, early: EarlyStopping | None, divisor: int) -> None:
+        """Counts an epoch with this loss. Does nothing without early stopping."""
+        if early is not None:
+            self.wait(loss, early.min_delta * divisor)
+
+    def is_over(self, early: EarlyStopping | None) -> bool:
+        return self.by_callback or (early is not None and self.waited >= early.patience_epochs)
+
+
+def build_schedule(training: Training) -> LearningRateSchedule:
+    """Builds the schedule of a document, from the learning rate of the optimizer on."""
+    build = _BUILDERS[type(training.schedule)]
+    return build(training.schedule, training.optimizer.learning_rate, training.epochs)
 
 
 def _constant(_schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
@@ -80,10 +119,10 @@ def _plateau(schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
     return lambda epoch, plateaus: max(lowest, rate * schedule.factor**plateaus)
 
 
-_BUILDERS: dict[str, Callable[[Any, float, int], LearningRateSchedule]] = {
-    "constant": _constant,
-    "cosine": _cosine,
-    "step": _step,
-    "milestones": _milestones,
-    "plateau": _plateau,
+_BUILDERS: dict[type[ScheduleSection], Callable[[Any, float, int], LearningRateSchedule]] = {
+    ConstantSchedule: _constant,
+    CosineSchedule: _cosine,
+    StepSchedule: _step,
+    MilestonesSchedule: _milestones,
+    PlateauSchedule: _plateau,
 }

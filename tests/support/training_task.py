@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.modules_samples import dense, graph
 from torch import nn
 
 from netdesc.description import load
@@ -113,4 +114,5 @@ def small_network() -> nn.Module:
     torch.manual_seed(0)
     root = nn.Module()
     root.layers = nn.ModuleDict({"first": Block(), "second": Block()})
+    root.graph = graph(dense("first", 5), dense("second", 5), shape=(3,))
     return root

@@ -153,6 +153,28 @@ def test_state_that_does_not_fit_the_parameters_is_refused(damage: Any) -> None:
         load_optimizer_tensors(optimizer, root, tensors | {name: damage(tensors[name])})
 
 
+def test_weight_decay_acts_on_the_weights_of_synapses_alone() -> None:
+    learning = neuron(learn=["threshold", "voltage_decay"])
+    recurrent = {"name": "b", "type": "recurrent", "units": 3, "weight_norm": True}
+    unlike = {"name": "c", "type": "neurons", "bias": 0.5, "neuron": neuron()}
+    delayed = {"delay": {"learn": True, "max_steps": 4}, "bias": True}
+    last = dense("a", 4, neuron=learning, **delayed)
+    network = build(graph(recurrent | {"neuron": neuron()}, unlike, last))
+    (spec,) = [each for each in SPECS if each.type == "adamw"]
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    decaying = {
+        names[id(parameter)]
+        for group in build_optimizer(training(spec), network).param_groups
+        for parameter in group["params"]
+        if group["weight_decay"]
+    }
+    assert decaying == {
+        "layers.a.synapse.weight",
+        "layers.b.synapse.weight",
+        "layers.b.recurrent.weight",
+    }
+
+
 def test_groups_have_their_own_rates_in_proportion() -> None:
     """Each parameter is in the first group that has its kind and its layer; the rule about empty
     groups knows the kinds, too.

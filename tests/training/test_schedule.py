@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,22 +12,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.description.models import PlateauSchedule
+from netdesc.description.models import PlateauSchedule, Training
 from netdesc.description.models.training import EarlyStopping
-from netdesc.training.schedule import Plateaus, build_schedule
-from netdesc.training.stopping import Stopping
+from netdesc.training.schedule import Plateaus, Stopping, build_schedule
 
+SAMPLES = 4
+"""A power of two, by which every loss is multiplied exactly."""
 RATES = st.floats(1e-6, 10.0)
 
 
 def schedule_of(rate: float, last: int, /, **schedule: Any):
-    at = build_schedule(
-        SimpleNamespace(
-            epochs=last,
-            optimizer=SimpleNamespace(learning_rate=rate),
-            schedule=SimpleNamespace(**schedule),
-        )
+    optimizer = {"type": "sgd", "learning_rate": rate}
+    training = Training.model_validate(
+        {"epochs": last, "optimizer": optimizer, "schedule": schedule}
     )
+    at = build_schedule(training)
     return lambda epoch, plateaus=0: at(epoch, plateaus)
 
 
@@ -85,7 +83,9 @@ def test_rates_by_hand(schedule: dict[str, Any], epochs: int, rates: list[float]
 def test_a_plateau_lowers_the_rate_as_in_torch(
     losses: list[float], patience: int, min_delta: float, factor: float, final: float
 ) -> None:
-    """Also if the state was stored after any epoch. torch waits one epoch longer."""
+    """Also if the state was stored after any epoch. torch waits one epoch longer. ``min_delta`` is
+    a loss a sample, of losses that are sums.
+    """
     schedule = PlateauSchedule(
         type="plateau",
         factor=factor,
@@ -100,7 +100,7 @@ def test_a_plateau_lowers_the_rate_as_in_torch(
     at, plateaus = schedule_of(1.0, 100, **schedule.model_dump()), Plateaus()
     for epoch, loss in enumerate(losses):
         plateaus = replace(plateaus)
-        plateaus.update(loss, schedule)
+        plateaus.update(loss * SAMPLES, schedule, SAMPLES)
         theirs.step(loss)
         assert at(epoch, plateaus.count) == pytest.approx(optimizer.param_groups[0]["lr"])
 
@@ -112,8 +112,8 @@ def test_early_stopping_ends_after_patience_epochs_without_progress(
     stopping, early = Stopping(), EarlyStopping(patience_epochs=patience, min_delta=min_delta)
     reference, since = math.inf, 0
     for loss in losses:
-        stopping.update(loss, early)
-        stopping.update(loss, None)
+        stopping.update(loss * SAMPLES, early, SAMPLES)
+        stopping.update(loss, None, SAMPLES)
         since = 0 if loss < reference - min_delta else since + 1
         reference = loss if since == 0 else reference
         assert stopping.is_over(early) == (since >= patience)

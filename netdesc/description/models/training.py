@@ -14,15 +14,37 @@ Epochs = Annotated[int, Field(ge=1, le=10_000_000)]
 ParameterKind = Literal["weights", "biases", "decays", "thresholds", "delays"]
 """The kinds of trained numbers of a layer."""
 
+MIN_DELTA = (
+    "A loss counts as better if it is lower than the best one by more than this: the loss that "
+    "training shows, which is a loss a sample, also if the document sums losses over samples."
+)
 OPTIMIZER_EXAMPLE = {"type": "adam", "learning_rate": 0.001}
-RATE = "Learning rate. The schedule starts from it."
 
 
-class Adaptive(Section):
+class OptimizerSection(Section):
+    """Base class of the optimizers."""
+
+    learning_rate: float = field(
+        "Learning rate. The schedule starts from it.", unit="1", gt=0, placeholder=1e-3
+    )
+    weight_decay: float = field(
+        "Weight decay. It acts on the weights of synapses, also recurrent ones; not on biases, "
+        "decays, thresholds, delays and other values of neurons, the gains of weight_norm, and the "
+        "numbers of layers of type neurons.",
+        unit="1",
+        default=0.0,
+        ge=0,
+    )
+
+    @property
+    def states(self) -> int:
+        """How many numbers the optimizer stores for each trained number."""
+        raise NotImplementedError
+
+
+class Adaptive(OptimizerSection):
     """Base class of the optimizers that divide by the running size of a gradient."""
 
-    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
-    weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     betas: tuple[Beta, Beta] = field(
         "Shares of the running means of the gradient and of its square that are kept in each step.",
         unit="1",
@@ -31,6 +53,10 @@ class Adaptive(Section):
     eps: float = field(
         "Number added to the denominator, so that it is never 0.", unit="1", default=1e-8, gt=0
     )
+
+    @property
+    def states(self) -> int:
+        return 2
 
 
 class Adam(Adaptive):
@@ -51,28 +77,39 @@ class RAdam(Adaptive):
     type: Literal["radam"]
 
 
-class Sgd(Section):
+class Sgd(OptimizerSection):
     """Stochastic gradient descent."""
 
     type: Literal["sgd"]
-    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
-    weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     momentum: float = field(
         "Share of the last step that is added to the next one.", unit="1", default=0.0, ge=0, lt=1
     )
     nesterov: bool = field("True computes the step as Nesterov's momentum does.", default=False)
 
+    @property
+    def states(self) -> int:
+        return 1 if self.momentum else 0
+
 
 Optimizer = Annotated[Adam | AdamW | RAdam | Sgd, Field(discriminator="type")]
 
 
-class ConstantSchedule(Section):
+class ScheduleSection(Section):
+    """Base class of the schedules."""
+
+    @property
+    def plateaus(self) -> PlateauSchedule | None:
+        """When the loss has stopped falling; None if the rate does not depend on that."""
+        return None
+
+
+class ConstantSchedule(ScheduleSection):
     """The learning rate stays the same in all epochs."""
 
     type: Literal["constant"]
 
 
-class CosineSchedule(Section):
+class CosineSchedule(ScheduleSection):
     """A linear warm-up, and then a fall to final_rate along half a cosine."""
 
     type: Literal["cosine"]
@@ -86,7 +123,7 @@ class CosineSchedule(Section):
     final_rate: float = field("Learning rate at the end of the run.", unit="1", default=0.0, ge=0)
 
 
-class StepSchedule(Section):
+class StepSchedule(ScheduleSection):
     """The learning rate is multiplied by factor after every every_epochs epochs."""
 
     type: Literal["step"]
@@ -96,7 +133,7 @@ class StepSchedule(Section):
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
 
 
-class MilestonesSchedule(Section):
+class MilestonesSchedule(ScheduleSection):
     """The learning rate is multiplied by factor after each number of epochs in epochs."""
 
     type: Literal["milestones"]
@@ -108,7 +145,7 @@ class MilestonesSchedule(Section):
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
 
 
-class PlateauSchedule(Section):
+class PlateauSchedule(ScheduleSection):
     """The learning rate is multiplied by factor whenever the loss has stopped falling."""
 
     type: Literal["plateau"]
@@ -119,13 +156,12 @@ class PlateauSchedule(Section):
         unit="epochs",
         default=10,
     )
-    min_delta: float = field(
-        "A loss counts as better if it is lower than the best one by more than this.",
-        unit="loss",
-        default=0.0,
-        ge=0,
-    )
+    min_delta: float = field(MIN_DELTA, unit="loss", default=0.0, ge=0)
     final_rate: float = field("Lowest learning rate.", unit="1", default=0.0, ge=0)
+
+    @property
+    def plateaus(self) -> PlateauSchedule | None:
+        return self
 
 
 Schedule = Annotated[
@@ -173,12 +209,7 @@ class EarlyStopping(Section):
         placeholder=1,
         example=20,
     )
-    min_delta: float = field(
-        "A loss counts as better if it is lower than the best one by more than this.",
-        unit="loss",
-        default=0.0,
-        ge=0,
-    )
+    min_delta: float = field(MIN_DELTA, unit="loss", default=0.0, ge=0)
 
 
 class Training(Section):

@@ -102,6 +102,8 @@ class SynapticSection(LayerSection):
     """Whether every neuron also reads all neurons of the layer, one step later."""
     draws_weights: ClassVar[bool] = True
     """Whether the initial weights are drawn at random; otherwise the neurons share the weights."""
+    decays_weights: ClassVar[bool] = True
+    """Whether the weight decay of the optimizer acts on the weights."""
     idle_fields: ClassVar[tuple[str, ...]] = ()
     """Fields of all layers with synapses that have no effect in layers of this kind."""
 

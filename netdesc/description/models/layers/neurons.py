@@ -17,6 +17,7 @@ class Neurons(SynapticSection):
     """
 
     draws_weights = False
+    decays_weights = False
     input_limits = (-4.0, 254 / 64)
     idle_fields = ("weight_init", "mask", "weight_scale", "weight_norm")
 

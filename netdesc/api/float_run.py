@@ -16,21 +16,10 @@ from netdesc.api.run_result import (
     layer_spikes,
     nonzero_outputs,
 )
+from netdesc.exchange.verification import run_model
 from netdesc.graph import Graph
 from netdesc.losses import SILENT, build_classifier
-from netdesc.modules import Network
 from netdesc.training.confusion_counter import decide
-
-
-@torch.no_grad()
-def run_model(model: Network, input_TN: NDArray[np.float32]) -> torch.Tensor:
-    """Runs the torch module outside training, on its device, on an input [steps, *input shape].
-
-    Returns the output [steps, 1, *shape], on the CPU.
-    """
-    device = next(model.parameters()).device
-    with model.evaluating():
-        return model(torch.from_numpy(input_TN).unsqueeze(1).to(device)).cpu()
 
 
 def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> Result:

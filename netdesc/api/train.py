@@ -14,12 +14,12 @@ import torch
 
 from netdesc.api.compile import weight_readers
 from netdesc.api.trained_run import Run
-from netdesc.api.verify import verify_shortly
 from netdesc.description import Description, load, render_text
 from netdesc.description.models import Training
 from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import ImportedNetwork, NetFileError, export_net, find_obstacle
 from netdesc.exchange.errors import NetFileAccessError
+from netdesc.exchange.verification import verify_shortly
 from netdesc.graph import Graph, build_graph
 from netdesc.hardware import HardwareError
 from netdesc.modules import Network, build

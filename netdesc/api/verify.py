@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-import math
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,15 +13,10 @@ from numpy.typing import NDArray
 from netdesc.api.compile import OpenedNetwork, Source
 from netdesc.api.encode import encode
 from netdesc.api.evaluate import Part, read_parts
-from netdesc.api.float_run import run_model
 from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
-from netdesc.exchange import NetFileError, export_net, import_net
-from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
-from netdesc.hardware import IntegerNetwork, Weights, layer_integers
-from netdesc.hardware.layers import MAX_EXACT_FLOAT32
-from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
-from netdesc.modules import Network
+from netdesc.exchange import NetFileError, export_net
+from netdesc.exchange.verification import Verification, compare_runs, limit_steps
 from netdesc.runs.files import NETWORK
 from netdesc.training import DataError
 from netdesc.training.batches import Batches
@@ -38,110 +28,8 @@ RANDOM_RATE, RANDOM_SEED = 0.2, 0
 SAMPLED_PARTS: tuple[Part, ...] = ("validation", "test", "train")
 """The input is the first sample of the first of these parts that has any."""
 
-FEWEST_STEPS = 10
-"""The fewest steps of the last layer, unless the sample is shorter."""
-
-RANDOM_LIMITS, SHORT_LIMITS = (300, 1_000_000_000), (250, 100_000_000)
-"""The most steps of random spikes, and at the end of training, and the most operations, if they
-leave steps enough."""
-
-ROUNDING = "rounding", "their states are rounded differently"
-"""The reason for a difference if there is no other, and its explanation."""
-
-EXACT_SUM = 2 * MAX_EXACT_FLOAT32 // (STATE_UNIT * WEIGHT_UNIT)
-"""Largest exact float32 sum of graded outputs times weights, in threshold units.
-
-The products are even numbers of the unit 2^-18.
-"""
-
-MAX_SHIFT = 8
-"""Outputs that are equal so many steps earlier or later differ in timing only."""
-
-Outputs = dict[str, NDArray[Any]]
-"""Name of a layer -> its output [steps, neurons], bool, or float64 in threshold units."""
-
-
-class OutputPosition(NamedTuple):
-    """An output of a network."""
-
-    step: int
-    layer: LayerNode
-    neuron: int
-
-
-@dataclass(frozen=True)
-class VerifiedLayer:
-    """The numbers of outputs that are not 0 in a layer of neurons, over all steps.
-
-    ``exported`` is None if there is no export.
-    """
-
-    layer: str
-    neurons: int
-    float: int
-    integer: int
-    exported: int | None = None
-
-
-@dataclass(frozen=True)
-class RunDifference:
-    """The first step and layer in which two of the three runs differ, and the first neuron there.
-
-    ``runs`` names the two runs, of ``float``, ``integer`` and ``exported``, ``values`` are their
-    outputs. ``reason`` is ``24-bit wrap``, ``24-bit clip``, ``timing``, ``file`` (the export holds
-    other integers), ``float32`` (sums are too large for it) or ``rounding``; ``explanation`` is a
-    sentence without its full stop.
-    """
-
-    runs: tuple[str, str]
-    step: int
-    layer: str
-    neuron: int
-    values: tuple[float, float]
-    reason: str
-    explanation: str
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The comparison of the float run, the integer run, and the integer run of the export.
-
-    ``input`` says what the network ran on. ``export_problem`` says why there is no export; empty if
-    there is one. ``warnings`` are those of the network, of its input and of its export.
-    """
-
-    input: str
-    steps: int
-    layers: list[VerifiedLayer]
-    differences: list[RunDifference]
-    export_problem: str
-    warnings: list[str]
-
-    @property
-    def is_identical(self) -> bool:
-        """Whether all runs gave the same outputs in every layer, step and neuron."""
-        return not self.differences
-
-    @property
-    def summary(self) -> str:
-        """One or two clauses: all is identical, or where two runs first differ, and why."""
-        if self.is_identical:
-            runs = "floats and integers" if self.export_problem else "floats, integers and export"
-            text = f"{runs} give the same outputs in {self.steps:,} steps of {self.input}"
-            silent = " and ".join(f'"{each.layer}"' for each in self.layers if not each.float)
-            return text + (silent and f", which are 0 in {silent}")
-        return "; ".join(
-            f"{each.runs[0]} and {each.runs[1]} first differ in step {each.step} of {self.input}, "
-            f'in neuron {each.neuron} of layer "{each.layer}": {each.values[0]:.10g} and '
-            f"{each.values[1]:.10g}; "
-            f"{each.reason}: {each.explanation}"
-            for each in self.differences
-        )
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """The fields as JSON, as ``--json`` prints them and ``run.json`` holds them."""
-        return {"identical": self.is_identical, "summary": self.summary, **asdict(self)}
+RANDOM_LIMITS = (300, 1_000_000_000)
+"""The most steps of random spikes, and the most operations, if they leave steps enough."""
 
 
 def verify(network: Source, input: Input | None = None) -> Verification:
@@ -197,195 +85,7 @@ def _own_input(opened: OpenedNetwork) -> tuple[str, NDArray[np.float32], list[st
             seed, cpu = description.document.training.seed, torch.device("cpu")
             batch = next(Batches(parts[part][:1], 1, cpu, seed).in_order())
             return f"{part} sample 0", batch.input_TBN[:, 0].numpy(), warnings
-    steps = min(graph.steps, _limit_steps(graph, *RANDOM_LIMITS))
+    steps = min(graph.steps, limit_steps(graph, *RANDOM_LIMITS))
     random_TN = np.random.default_rng(RANDOM_SEED).random((steps, *graph.input_shape))
     name = f"random spikes of seed {RANDOM_SEED}"
     return name, (random_TN < RANDOM_RATE).astype(np.float32), warnings
-
-
-def verify_shortly(
-    model: Network, exported: Path | None, name: str, sample_TN: torch.Tensor
-) -> Verification:
-    """Compares the runs of ``model`` and of its export on the first steps of the sample ``name``.
-
-    The steps are so few that this takes less than a second.
-    """
-    steps = _limit_steps(model.graph, *SHORT_LIMITS)
-    found = compare_runs(model, exported, sample_TN[:steps].cpu().numpy())
-    return replace(found, input=name)
-
-
-def _limit_steps(graph: Graph, most: int, operations: int) -> int:
-    factor = math.ceil(max(layer.step_ms for layer in graph.layers) / graph.step_ms)
-    delay = sum(layer.delay for layer in graph.layers)
-    return max((delay + FEWEST_STEPS) * factor, min(most * factor, operations // graph.synapses))
-
-
-def compare_runs(
-    model: Network, exported: Path | None, input_TN: NDArray[np.float32]
-) -> Verification:
-    """Compares the runs of ``model`` and of its export on an input [steps, *input shape]."""
-    graph, weights, warnings = model.graph, model.folded_state(), list[str]()
-    runs = {"float": _run_float(model, input_TN), "integer": _run_integer(graph, weights, input_TN)}
-    explain: dict[str, Callable[[OutputPosition], tuple[str, str]]] = {
-        "integer": lambda position: _float_fault(model, input_TN, position) or ROUNDING
-    }
-    if exported is not None:
-        imported = import_net(exported)
-        copy = build_graph(imported.document), imported.weights
-        if _sizes(copy[0]) != _sizes(graph):
-            raise NetFileError(exported, "this file holds another network: export it again")
-        outputs = _run_integer(*copy, input_TN).values()
-        runs["exported"] = dict(zip(runs["integer"], outputs, strict=True))
-        explain["exported"] = lambda position: _file_fault(graph, weights, copy, position.layer)
-        warnings += _lava_warnings(graph, weights, input_TN, runs["integer"])
-    differences: list[RunDifference] = []
-    for first, second in itertools.pairwise(runs):
-        position = _first_difference(graph, runs[first], runs[second])
-        if position is None:
-            continue
-        step, layer, neuron = position
-        first_TN, second_TN = runs[first][layer.name], runs[second][layer.name]
-        reason = _time_shift(first_TN, second_TN, (first, second)) or explain[second](position)
-        values = float(first_TN[step, neuron]), float(second_TN[step, neuron])
-        differences.append(
-            RunDifference((first, second), step, layer.name, neuron, values, *reason)
-        )
-    layers = [
-        VerifiedLayer(
-            layer.name,
-            layer.neurons,
-            *(int(np.count_nonzero(outputs[layer.name])) for outputs in runs.values()),
-        )
-        for layer in graph.neuron_layers
-    ]
-    return Verification("", len(input_TN), layers, differences, "", warnings)
-
-
-def _sizes(graph: Graph) -> list[int]:
-    shapes = graph.input_shape, *(layer.output_shape for layer in graph.layers)
-    return [math.prod(each) for each in shapes]
-
-
-def _lava_warnings(
-    graph: Graph, weights: Weights, input_TN: NDArray[np.float32], outputs: Outputs
-) -> list[str]:
-    """Counts the outputs that biases change on Lava; an empty list if there are no biases."""
-    biases = (layer_integers(layer, weights).bias for layer in graph.neuron_layers)
-    if not any(bias is not None and bias.any() for bias in biases):
-        return []
-    lava_TN = IntegerNetwork(graph, weights, "lava").run_all(input_TN)
-    count = np.count_nonzero(lava_TN != outputs[graph.layers[-1].name])
-    return [
-        f"on Lava biases act before the input arrives: {count:,} of {lava_TN.size:,} values of the "
-        "output are others there"
-    ]
-
-
-def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:
-    outputs: Outputs = {}
-
-    def keep(name: str, _layer: object, _inputs: object, output_TBN: torch.Tensor) -> None:
-        outputs[name] = _compact(output_TBN.flatten(2)[:, 0].cpu().numpy())
-
-    hooks = [
-        model.layers[name].register_forward_hook(functools.partial(keep, name))
-        for name in (layer.name for layer in model.graph.layers)
-    ]
-    try:
-        run_model(model, input_TN)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return outputs
-
-
-def _run_integer(graph: Graph, weights: Weights, input_TN: NDArray[np.float32]) -> Outputs:
-    pieces: dict[str, list[NDArray[Any]]] = {layer.name: [] for layer in graph.layers}
-    for outputs in IntegerNetwork(graph, weights).stream(input_TN):
-        for name, values_TN in outputs.items():
-            pieces[name].append(_compact(values_TN))
-    return {name: np.concatenate(each) for name, each in pieces.items()}
-
-
-def _compact(values_TN: NDArray[Any]) -> NDArray[Any]:
-    """Returns spikes as bool, and other values unchanged."""
-    spikes_TN = values_TN.astype(np.bool_)
-    return spikes_TN if (values_TN == spikes_TN).all() else values_TN
-
-
-def _first_difference(graph: Graph, first: Outputs, second: Outputs) -> OutputPosition | None:
-    """Returns the first step in which outputs differ, the first layer in it, and its neuron."""
-    found: OutputPosition | None = None
-    for layer in graph.layers:
-        rows = np.argwhere(first[layer.name] != second[layer.name])
-        if len(rows) and (found is None or rows[0, 0] < found.step):
-            step, neuron = rows[0].tolist()
-            found = OutputPosition(step, layer, neuron)
-    return found
-
-
-def _time_shift(
-    first_TN: NDArray[Any], second_TN: NDArray[Any], names: tuple[str, str]
-) -> tuple[str, str] | None:
-    """Says by how many steps one of two outputs is later; None if they differ in other ways."""
-    orders = (first_TN, second_TN, names[1]), (second_TN, first_TN, names[0])
-    for shift in range(1, min(MAX_SHIFT, len(first_TN) - 1) + 1):
-        for early_TN, late_TN, late in orders:
-            is_shifted = np.array_equal(early_TN[:-shift], late_TN[shift:])
-            if is_shifted and early_TN[:-shift].any() and not late_TN[:shift].any():
-                steps = "1 step" if shift == 1 else f"{shift} steps"
-                return "timing", f"the {late} output is the same, {steps} later"
-    return None
-
-
-def _file_fault(
-    graph: Graph, weights: Weights, copy: tuple[Graph, Weights], layer: LayerNode
-) -> tuple[str, str]:
-    """Names the integers of a layer that the file holds otherwise."""
-    other = copy[0].layers[graph.layers.index(layer)]
-    names: list[str] = []
-    if isinstance(layer, SynapticNode) and isinstance(other, SynapticNode):
-        ours, theirs = (
-            {
-                **dict(zip(each.weight_names, integers.weights, strict=True)),
-                **integers.on_grid(),
-                "delay": np.zeros(1) if integers.delays is None else integers.delays,
-            }
-            for each, state in ((layer, weights), (other, copy[1]))
-            for integers in (layer_integers(each, state),)
-        )
-        names = [name for name in ours if np.any(ours[name] != theirs.get(name))]
-    return "file", f"the file has another {' and '.join(names) or 'layer'}"
-
-
-def _float_fault(
-    model: Network, input_TN: NDArray[np.float32], position: OutputPosition
-) -> tuple[str, str] | None:
-    """Says which state of the neuron left the device's 24 bits up to that step, or that its input
-    is graded, whose sums float32 may round. Returns None if neither is so.
-    """
-    step, layer, neuron = position
-    if not isinstance(layer, SynapticNode):
-        return None
-    definition = layer.neuron.definition()
-    with model.record(layer.name) as recording:
-        run_model(model, input_TN[: step + 1])
-    for name, states_TBN in recording[layer.name].states.items():
-        states_T = states_TBN.flatten(2)[:, 0, neuron].cpu().numpy()
-        beyond = np.flatnonzero(np.abs(states_T) * 2.0**definition.unit_bits > DEVICE_STATE_LIMIT)
-        if len(beyond):
-            rule = "wrap" if name in definition.wrapped else "clip"
-            most = DEVICE_STATE_LIMIT / 2**definition.unit_bits
-            return f"24-bit {rule}", (
-                f"state {name} is {states_T[beyond[0]]:,.6g} in step {beyond[0]}, and the device "
-                f"holds up to {most:,.6g} and {rule}s what is beyond"
-            )
-    for each_TBN in recording[layer.name].inputs.values():
-        sums_T = each_TBN.flatten(2)[:, 0, neuron]
-        if (sums_T * WEIGHT_UNIT % 1).any():  # sums of spikes are multiples, which are exact
-            return "float32", (
-                "float32 rounds sums of graded outputs times weights of which a part is beyond "
-                f"{EXACT_SUM}, and integers do not: train with smaller weights or smaller outputs"
-            )
-    return None

@@ -12,7 +12,7 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.api.verify import Verification
+    from netdesc.exchange.verification import Verification
 
 
 @click.command(

@@ -14,8 +14,8 @@ from support.exchange_samples import dense, document, model_of
 from support.training_task import INPUTS, STEPS, read_record, write_task
 
 import netdesc
-from netdesc.api.verify import Verification, compare_runs
 from netdesc.exchange import NetFileError, export_net
+from netdesc.exchange.verification import Verification, compare_runs
 from netdesc.hardware import IntegerNetwork
 from netdesc.modules import Network
 

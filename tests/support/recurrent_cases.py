@@ -13,7 +13,7 @@ from support.cuba_cases import device_of
 from support.neuron_cases import KNOWN, NeuronCase, neuron_cases
 from torch import Tensor
 
-from netdesc.api.verify import EXACT_SUM
+from netdesc.exchange.verification import EXACT_SUM
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.recurrence import outputs_before

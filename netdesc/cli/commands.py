@@ -42,8 +42,6 @@ SECTIONS = {
     },
     "Language": {
         "validate": ("validate:validate", "Check documents and report every diagnostic."),
-        "format": ("format:format_documents", "Format the text of documents."),
-        "migrate": ("migrate:migrate", "Update documents to the latest format."),
         "explain": ("explain:explain", "Explain a diagnostic by its code."),
         "schema": ("schema:schema", "Print, write or check the JSON Schema."),
     },
@@ -65,7 +63,6 @@ SUGGESTIONS = {
     "check": "validate",
     "lint": "validate",
     "fix": "validate --fix",
-    "fmt": "format",
     "summary": "show",
     "info": "show",
     "eval": "evaluate",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netdesc.cli import options
-from netdesc.cli.output import Output, SafeText
+from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.events.image import Image
@@ -25,14 +21,6 @@ if TYPE_CHECKING:
 _STEP_MS = options.Number(min=0.001, max=1e6)
 
 
-def _other_file(name: str, help: str) -> Callable[[options.Command], options.Command]:
-    return click.option(name, metavar="OTHER", type=click.Path(path_type=Path), help=help)
-
-
-_BESIDE = _other_file(
-    "--beside", "Also show the spikes of another file, in a picture of its own beside the first."
-)
-_SKETCH_LINES, _MAX_SKETCH_COLUMNS = 24, 100
 _MAX_POLARITIES = 8
 
 
@@ -87,16 +75,18 @@ def convert(
 @events.command(
     epilog="\b\nExamples:\n"
     "  netdesc events show data/oxford/target.bs1\n"
-    "  netdesc events show runs/float.bs1 --against data/oxford/target.bs1 -o runs/compared.png\n"
-    "  netdesc events show data/oxford/input.bs1 --beside data/oxford/target.bs1 -o runs/both.pdf"
+    "  netdesc events show runs/float.bs1 --against data/oxford/target.bs1 -o runs/compared.png"
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @options.output_path(
     "OUT.png|.svg|.pdf", "Draw the spikes into this file, with axes, a title and a legend."
 )
-@click.option("--bare", is_flag=True, help="Draw without axes, title and legend.")
-@_other_file("--against", "Compare with the spikes of another file, in one picture.")
-@_BESIDE
+@click.option(
+    "--against",
+    metavar="OTHER",
+    type=click.Path(path_type=Path),
+    help="Compare with the spikes of another file, in one picture.",
+)
 @click.option("--step-ms", type=_STEP_MS, default=1.0, help="Length of a time bin.")
 @click.option(
     "--rounding",
@@ -116,53 +106,37 @@ def convert(
 )
 @options.json_and_quiet
 def show(
-    output: Output,
-    file: Path,
-    target: Path | None,
-    bare: bool,
-    against: Path | None,
-    beside: Path | None,
-    **view: Any,
+    output: Output, file: Path, target: Path | None, against: Path | None, **view: Any
 ) -> None:
     """Summarise or draw a spike file.
 
     A raster has time on the horizontal axis and neurons on the vertical axis. With --against,
     orange spikes are in FILE only, blue ones in OTHER only, and black ones in both, as in a report
-    in which OTHER is the target. With --beside, both files have a picture of their own, with the
-    same axes. Spikes with x and y become one picture, with polarity 1 in blue and polarity 0 in
-    orange.
+    in which OTHER is the target. Spikes with x and y become one picture, with polarity 1 in blue
+    and polarity 0 in orange.
     """
     from netdesc.events import read_events
     from netdesc.events.pictures import FORMATS, make_pictures, save_picture
-    from netdesc.events.raster_grid import PictureError
     from netdesc.events.summary import summarize
 
     if target is not None and target.suffix.lower() not in FORMATS:
         raise click.UsageError(f"{target}: pictures are {', '.join(FORMATS)} files; name one")
-    if against is not None and beside is not None:
-        raise click.UsageError("--against and --beside exclude each other")
-    if bare and target is None:
-        raise click.UsageError("--bare is for a picture; name its file with -o")
-
-    paths = [file, *(other for other in (against, beside) if other is not None)]
+    paths = [file] if against is None else [file, against]
     recordings = [read_events(path) for path in paths]
     names = [path.name for path in paths]
 
-    def draw() -> list[Raster | Image]:
-        return make_pictures(recordings, names, is_comparison=against is not None, **view)
-
-    drawn = [] if target is None and against is None else draw()
+    drawn: list[Raster | Image] = []
+    if target is not None or against is not None:
+        drawn = make_pictures(recordings, names, is_comparison=against is not None, **view)
     comparison = drawn[0].comparison if drawn else None
     if target is not None:
-        save_picture(target, *drawn, is_bare=bare)
+        save_picture(target, *drawn)
         _warn_outside(output, sum(each.outside for each in drawn))
         if not output.as_json:
             _print_comparison(output, paths, comparison)
             output.info(f"wrote {target}")
             return
-    summaries = [
-        summarize(recording, view["step_ms"], view["rounding"]) for recording in recordings
-    ]
+    summaries = list(map(summarize, recordings))
     if output.as_json:
         pairs = zip(paths, summaries, strict=True)
         output.print_json(
@@ -178,12 +152,6 @@ def show(
     rows = [(name, *(column.get(name, "") for column in columns)) for name in headings]
     output.print_table(("", *names), rows)
     _print_comparison(output, paths, comparison)
-    has_braille = sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower()
-    if summaries[0].events and has_braille:
-        width = max(1, min(_MAX_SKETCH_COLUMNS, shutil.get_terminal_size().columns - 1))
-        with contextlib.suppress(PictureError):  # too large to draw; the table shows its size
-            for each in drawn or draw():
-                output.print(SafeText(each.sketch(width, _SKETCH_LINES)))
 
 
 @events.command(
@@ -197,7 +165,6 @@ def show(
     "The file to write. .mp4 requires ffmpeg; .html is one page without other files.",
     required=True,
 )
-@_BESIDE
 @click.option("--step-ms", type=_STEP_MS, help="Time of the recording that one frame shows.")
 @click.option("--frames", type=click.IntRange(1, 500), help="Number of frames. Default: 100.")
 @click.option(
@@ -207,11 +174,11 @@ def show(
     help="Frames per second. A .gif file stores the duration of a frame in hundredths of a second.",
 )
 @options.json_and_quiet
-def animate(output: Output, file: Path, target: Path, beside: Path | None, **timing: Any) -> None:
+def animate(output: Output, file: Path, target: Path, **timing: Any) -> None:
     """Turn a spike file into an animation.
 
     A raster appears from left to right. Spikes with x and y become one frame per time interval,
-    with polarity 1 in blue and polarity 0 in orange. With --beside, both files play side by side.
+    with polarity 1 in blue and polarity 0 in orange.
     """
     from netdesc.events import read_events
     from netdesc.events.animation import FORMATS, write_animation
@@ -221,10 +188,7 @@ def animate(output: Output, file: Path, target: Path, beside: Path | None, **tim
     if timing["step_ms"] is not None and timing["frames"] is not None:
         raise click.UsageError("--step-ms and --frames exclude each other")
 
-    paths = [file] if beside is None else [file, beside]
-    recordings = [read_events(path) for path in paths]
-    names = [path.name for path in paths]
-    animation = write_animation(target, *recordings, names=names, **timing)
+    animation = write_animation(target, read_events(file), names=[file.name], **timing)
     _warn_outside(output, animation.outside)
     if output.as_json:
         output.print_json({"output": str(target), **asdict(animation)})
@@ -275,8 +239,4 @@ def _summary_lines(summary: Summary) -> dict[str, Any]:
     kinds = [f"{polarity}: {count:,}" for polarity, count in summary.polarity.items()]
     more = ["…"] if len(kinds) > _MAX_POLARITIES else []
     lines["polarity"] = "; ".join([*kinds[:_MAX_POLARITIES], *more])
-    lines["duplicates"] = (
-        f"{summary.same_instant:,} in the same µs, {summary.same_bin:,} in a bin "
-        f"of {summary.step_ms:g} ms"
-    )
     return lines

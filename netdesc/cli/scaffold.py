@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from netdesc.description import load, schema_text
-from netdesc.description.canonical_layout import document_text
+from netdesc.description.document_text import document_text
 from netdesc.description.files.data_files import file_paths
 from netdesc.description.json_pointer import lookup
 from netdesc.events import from_dense, write_events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from netdesc.cli import diagnostics_ci, diagnostics_text, options
+from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.description import Diagnostic
-
-CI_FORMATS = {"github": diagnostics_ci.print_github, "sarif": diagnostics_ci.print_sarif}
 
 
 class Settings(NamedTuple):
@@ -39,7 +38,7 @@ class Settings(NamedTuple):
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github", "sarif"]),
+    type=click.Choice(["text", "json", "github"]),
     default="text",
     help="How to print the diagnostics.",
 )
@@ -66,16 +65,16 @@ def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
     the files as they are after --fix.
     """
     settings = Settings(**chosen)
-    if output.as_json and settings.form in CI_FORMATS:
-        raise click.UsageError(f"--json and --format {settings.form} exclude each other")
+    if output.as_json and settings.form == "github":
+        raise click.UsageError("--json and --format github exclude each other")
     output.as_json |= settings.form == "json"
     if settings.skip_others:
         from netdesc.description.detect import may_be_document
 
         files = tuple(filter(may_be_document, files))
     diagnostics, record, code = _check(output, files, settings)
-    if settings.form in CI_FORMATS:
-        CI_FORMATS[settings.form](output, diagnostics, files)
+    if settings.form == "github":
+        _print_for_github(output, diagnostics, len(files))
     elif output.as_json:
         from netdesc.description import to_json
 
@@ -115,6 +114,17 @@ def _check(
     ]
     diagnostics = [diagnostic for _, found in results for diagnostic in found]
     return diagnostics, {"unchecked": unchecked}, 0
+
+
+def _print_for_github(output: Output, diagnostics: Sequence[Diagnostic], files: int) -> None:
+    """Prints GitHub's workflow commands, with paths relative to its checkout."""
+    from netdesc.description.diagnostics.github import workflow_command
+    from netdesc.description.diagnostics.wording import amount, kinds
+
+    root = Path(os.environ.get("GITHUB_WORKSPACE") or os.getcwd())
+    output.print(*(workflow_command(diagnostic, root) for diagnostic in diagnostics))
+    counts = ", ".join(kinds(diagnostics)) or "no diagnostics"
+    output.info(f"netdesc: {counts} in {amount(files, 'file')}")
 
 
 def _print_text(output: Output, diagnostics: Sequence[Diagnostic], files: int) -> None:

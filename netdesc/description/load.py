@@ -11,9 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from netdesc.description import migrations
 from netdesc.description import overrides as set_arguments
-from netdesc.description.canonical_layout import document_text
 from netdesc.description.detect import is_lock
 from netdesc.description.diagnostics.description_error import DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
@@ -168,10 +166,6 @@ def check_text(
     arguments = override_arguments(overrides)
     parsed = parse(source)
     diagnostics = [locate_text_diagnostic(each, source) for each in parsed.diagnostics]
-    if parsed.root is not None and migrations.is_older(parsed.root.value):
-        if diagnostics:
-            return None, diagnostics
-        return _check_older(source, parsed.root.value, path, arguments, with_files)
     if len(diagnostics) > MAX_DIAGNOSTICS:  # the last one says that reading stopped
         diagnostics[-1] = replace(diagnostics[-1], ends_search=True)
     description: Description | None = None
@@ -191,27 +185,6 @@ def check_text(
     if description is None or any(diagnostic.is_error for diagnostic in diagnostics):
         return None, diagnostics
     return replace(description, warnings=diagnostics), diagnostics
-
-
-def _check_older(
-    source: Source, old: dict[str, Any], path: Path, overrides: Sequence[str], with_files: bool
-) -> Checked:
-    """Migrates a copy of an older document and checks it. The diagnostics have no positions."""
-    data = migrations.migrate_data(old)
-    migrated = Source(document_text(data), source.name)
-    description, diagnostics = check_text(migrated, path, overrides, with_files=with_files)
-    note = f"this is format {old['format']}: netdesc migrate --write brings it to {FORMAT}"
-    nowhere = dict.fromkeys(("line", "column", "end_line", "end_column", "fix"))
-    diagnostics = [
-        replace(each, **nowhere, related=(), notes=(*each.notes, note)) for each in diagnostics
-    ]
-    if description is not None:
-        changed = migrations.changed_paths(old, data)
-        provenance = replace(description.provenance, migrated=changed)
-        description = replace(
-            description, text=source.text, provenance=provenance, warnings=diagnostics
-        )
-    return description, diagnostics
 
 
 def _check_document(

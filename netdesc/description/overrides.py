@@ -109,8 +109,7 @@ def _set_value(data: dict[str, Any], path: list[str], value: Any) -> Parts:
         parts = (*parts, key)
     if path == ["format"] and value != FORMAT:
         message = f"--set cannot change the format of a document; this netdesc reads {FORMAT}"
-        hint = "netdesc migrate writes one of an older format in the present one"
-        raise OverrideError("ND112", message, hint)
+        raise OverrideError("ND112", message)
     last = _resolve_part(holder, path[-1], parts, data, path)
     parts = (*parts, last)
     holder[last] = value

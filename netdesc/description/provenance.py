@@ -1,4 +1,4 @@
-"""Finds the origin of each value of a document: file, program, migration, --set or default."""
+"""Finds the origin of each value of a document: file, program, --set or default."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ class Provenance:
     """The plain data without defaults."""
     overridden: Mapping[Parts, str]
     """The ``--set`` arguments, by the path that each changed."""
-    migrated: Collection[Parts] = ()
-    """The paths of the values that a migration set or moved."""
     replaced: Collection[Parts] = ()
     """The paths of the values that a Python program replaced after the document was read."""
     source: Origin = "file"
@@ -43,8 +41,6 @@ class Provenance:
                 parts[:length] in self.overridden for length in range(1, len(parts) + 1)
             ):
                 found[at] = "--set"
-            elif parts in self.migrated:
-                found[at] = "migration"
             else:
                 found[at] = "default" if written is ABSENT else locked.get(at, self.source)
         return found

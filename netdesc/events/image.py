@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events.braille import DOTS_PER_COLUMN, DOTS_PER_LINE, braille
 from netdesc.events.container import Event
 from netdesc.events.legend import add_legend
 from netdesc.events.palette import BLUE, ORANGE
-from netdesc.events.raster_grid import Grid, PictureError
+from netdesc.events.raster_grid import PictureError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,10 +114,3 @@ class Image:
             ],
             title=f"full colour: {strength:,} {'event' if strength == 1 else 'events'} in a pixel",
         )
-
-    def sketch(self, columns: int, lines: int) -> str:
-        """Draws pixels with events in Braille, in at most ``columns`` × ``lines`` characters."""
-        # Transposed, because `Grid` numbers bins column by column.
-        bins = np.flatnonzero(self.counts().sum(axis=0).T)
-        grid = Grid(self.width, self.height)
-        return braille(grid.pooled(bins, columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE) > 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netdesc.events.braille import DOTS_PER_COLUMN, DOTS_PER_LINE, braille
 from netdesc.events.container import Event
 from netdesc.events.legend import add_legend
 from netdesc.events.palette import BLUE, INK, ORANGE, Colour
@@ -80,11 +79,6 @@ class Raster:
         """The diameter of a dot in points."""
         height = _DOT_SIZE * _HEIGHT_POINTS / self.grid.neurons
         return min(_MAX_POINTS, max(_MIN_POINTS, height))
-
-    def sketch(self, columns: int, lines: int) -> str:
-        """Draws the first recording in Braille, with at most ``columns`` × ``lines`` characters."""
-        width, height = columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE
-        return braille(self.grid.pooled(self._bins[0], width, height)[::-1] > 0)
 
     def _dot_series(self) -> list[tuple[Bins, Colour, str]]:
         """Returns bins that are drawn in one colour, the colour, and their name in the legend."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events.binning import Rounding, step_numbers
 from netdesc.events.container import Event
 
 
@@ -39,23 +38,12 @@ class Summary:
     """The place with the most events."""
     busiest_hz: float | None
     """Events per second at ``busiest``, from time 0 to the last event."""
-    same_instant: int
-    """The number of events that repeat the place, polarity and microsecond of another event."""
-    same_bin: int
-    """The number of events that binning with ``or`` loses, because it keeps one event per bin."""
-    step_ms: float
-    """The length of the bins for ``same_bin``."""
 
 
-def summarize(event: Event, step_ms: float = 1.0, rounding: Rounding = "nearest") -> Summary:
-    """Computes the statistics of a recording, with bins of ``step_ms`` for ``same_bin``.
-
-    ValueError if ``step_ms`` is not above 0 and at most 1e6, or if ``rounding`` is unknown.
-    """
+def summarize(event: Event) -> Summary:
+    """Computes the statistics of a recording."""
     place = [event.x] if event.y is None else [event.x, event.y]
-    cell = [event.x] if event.y is None else [event.x, event.y, event.p]
     times_us = event.microseconds()
-    step = step_numbers(times_us, step_ms, rounding)
     first, count = _distinct_rows(place)
     polarities, polarity_counts = np.unique(event.p, return_counts=True)
     has_events = len(event) > 0
@@ -75,9 +63,6 @@ def summarize(event: Event, step_ms: float = 1.0, rounding: Rounding = "nearest"
         rate_hz=len(event) / last_s / places if last_s > 0 and places else None,
         busiest=tuple(int(column[first[busiest]]) for column in place) if has_events else None,
         busiest_hz=int(count[busiest]) / last_s if last_s > 0 else None,
-        same_instant=len(event) - len(_distinct_rows([event.p, times_us, *place])[0]),
-        same_bin=len(event) - len(_distinct_rows([step, *cell])[0]),
-        step_ms=step_ms,
     )
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors.numpy import save
 
-from netdesc.description.canonical_layout import document_text
 from netdesc.description.diagnostics.terminal_text import escape
+from netdesc.description.document_text import document_text
 from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
 from netdesc.description.models.layers import Shape
 from netdesc.events.atomic_write import atomic_path

@@ -50,7 +50,7 @@ def test_commands_and_options_are_offered(tab: Tab) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["validate"], ["format"], ["migrate", "a.json"], ["show"], ["diff", "a.json"], ["train"],
+        ["validate"], ["show"], ["diff", "a.json"], ["train"],
         ["train", "--resume"], ["report"], ["evaluate"], ["run", "a.net"], ["import"], ["export"],
         ["events", "convert"], ["events", "show"], ["bench", "oxford"],
     ],

@@ -258,9 +258,9 @@ def test_a_full_disk_is_one_message() -> None:
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("validate --format sarif nowhere.json >&- 2>&-", 3),
+        ("validate --format github nowhere.json >&- 2>&-", 3),
         ("explain ND101 >&-", 0),
-        ("format - <&-", 1),
+        ("validate - <&-", 3),
     ],
 )
 def test_closed_streams_change_nothing_else(line: str, code: int) -> None:

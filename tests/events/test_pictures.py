@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image as pillow
 from support.event_samples import events_at
 
 from netdesc.events import raster
 from netdesc.events import raster_grid as grid
-from netdesc.events.braille import braille
 from netdesc.events.palette import BLUE, INK, ORANGE
 from netdesc.events.pictures import make_pictures, save_picture
 from netdesc.events.raster_grid import Grid, PictureError, compare
@@ -262,37 +260,3 @@ def test_an_image_leaves_out_negative_places_and_has_bounds():
             picture([event], ["a"], **options)
     with pytest.raises(PictureError, match="cannot be compared"):
         picture([event, event], ["a", "b"])
-
-
-# Braille
-
-
-def dots_of(text: str) -> np.ndarray:
-    """The dots of Braille patterns, by the names of the patterns: dots 1237 left, 4568 right."""
-    order = [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (3, 0), (3, 1)]
-    lines = text.split("\n")
-    dots = np.zeros((4 * len(lines), 2 * len(lines[0])), bool)
-    for row, line in enumerate(lines):
-        for column, character in enumerate(line):
-            for bit, (down, right) in enumerate(order):
-                on = bool((ord(character) - 0x2800) >> bit & 1)
-                dots[4 * row + down, 2 * column + right] = on
-    return dots
-
-
-@settings(max_examples=60)
-@given(spikes=hnp.arrays(np.bool_, st.tuples(st.integers(1, 30), st.integers(1, 30))))
-def test_a_sketch_shows_every_spike_where_it_is(spikes):
-    assert (dots_of(braille(spikes))[: len(spikes), : spikes.shape[1]] == spikes).all()
-    steps, neurons = np.nonzero(spikes)
-    if not len(steps):
-        return
-    shape = {"neurons": spikes.shape[1], "until_ms": len(spikes)}
-    rasters = picture([events_at(steps, neurons)], ["a"], **shape)
-    exact = dots_of(rasters.sketch(15, 8))
-    assert (exact[: spikes.shape[1], : len(spikes)] == spikes.T[::-1]).all()
-    assert exact.sum() == spikes.sum()
-    assert 0 < dots_of(rasters.sketch(2, 2)).sum() <= spikes.sum()
-    if neurons.any():
-        image = dots_of(picture([events_at(steps, steps, y=neurons)], ["a"]).sketch(15, 8))
-        assert set(zip(*np.nonzero(image), strict=True)) == set(zip(neurons, steps, strict=True))

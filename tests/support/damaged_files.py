@@ -64,8 +64,6 @@ def _document_commands(file: str, source: str) -> tuple[str, ...]:
         f"validate --format github {file}",
         f"validate --fix {file}",
         f"show {file}",
-        f"format {file}",
-        f"migrate --diff {file}",
         f"diff {file} {TASK}",
         f"compile {file} -q --engine reference",
         f"export {file} -o new.net",
@@ -256,7 +254,7 @@ def failures(
         shutil.rmtree(folder)
 
 
-_ANSWERS_BY_CODE = {"diff", "format", "migrate"}
+_ANSWERS_BY_CODE = {"diff"}
 """Commands whose exit code 1 is an answer."""
 
 _DIAGNOSTICS = re.compile(r"\berror\[ND\d+\]|^::error ", re.M)

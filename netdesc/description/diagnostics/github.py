@@ -1,20 +1,14 @@
-"""Diagnostics for GitHub Actions: workflow commands, and a table for the summary of a step.
+"""Diagnostics as workflow commands for GitHub Actions.
 
-GitHub shows at most ten annotations of each severity per step, but the log and the summary show all
-of them. GitHub discards a summary of more than 1 MiB.
+GitHub shows at most ten annotations of each severity per step, but the log shows all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.diagnostics.markdown import escape_line, row
-from netdesc.description.diagnostics.wording import amount, kinds, lines, place, visible, within
-
-MAX_SUMMARY_BYTES = 1 << 20
-"""GitHub's limit for the summary of a step; a longer summary is discarded."""
+from netdesc.description.diagnostics.wording import lines, place, visible, within
 
 _ESCAPES_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _ESCAPES_IN_PROPERTY = _ESCAPES_IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
@@ -35,26 +29,6 @@ def workflow_command(diagnostic: Diagnostic, root: Path) -> str:
     texts.append(f"netdesc explain {diagnostic.code}")
     message = "\n".join(texts).translate(_ESCAPES_IN_MESSAGE)
     return f"::{diagnostic.severity} {escaped}::{message}"
-
-
-def summary(
-    diagnostics: Sequence[Diagnostic], files: int, root: Path, max_bytes: int = MAX_SUMMARY_BYTES
-) -> str:
-    """Returns all diagnostics as a Markdown table, or only their numbers if it is too long.
-
-    The text has at most ``max_bytes`` bytes, so it may be empty. ``files`` is the number of checked
-    files.
-    """
-    counts = f"netdesc: {count_text(diagnostics, files)}\n"
-    rows = [row(_cells(each, root)) for each in diagnostics]
-    table = "\n".join(["| | place | code | diagnostic |", "|---|---|---|---|", *rows, ""])
-    texts = (f"### {counts}\n{table}" if rows else counts, counts)
-    return next((each for each in texts if len(each.encode()) <= max_bytes), "")
-
-
-def count_text(diagnostics: Sequence[Diagnostic], files: int) -> str:
-    """Returns the numbers of errors, warnings and files: ``1 error, 2 warnings in 3 files``."""
-    return f"{', '.join(kinds(diagnostics)) or 'no diagnostics'} in {amount(files, 'file')}"
 
 
 def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
@@ -81,10 +55,3 @@ def _related(diagnostic: Diagnostic, root: Path) -> list[str]:
         f"{place(each, visible(_name(each.file, root)))}: {visible(each.message)}"
         for each in diagnostic.related
     ]
-
-
-def _cells(diagnostic: Diagnostic, root: Path) -> list[str]:
-    at = place(diagnostic, visible(_name(diagnostic.file, root)))
-    texts = [*lines(diagnostic), *_related(diagnostic, root)]
-    text = "<br>".join(escape_line(each) for each in texts)
-    return [diagnostic.severity, escape_line(at), diagnostic.code, text]

@@ -6,15 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from netdesc.description.diagnostics.wording import visible
-
-_SPECIAL_CHARACTERS = re.compile(r"([\\`*_{}\[\]()#+.!|~:@$^=-])")
 _SPECIAL_IN_PROSE = re.compile(r"([\\`*_\[\]|$~])")
-
-
-def escape_line(text: str) -> str:
-    """Returns the text on one line, with every special character of Markdown and HTML escaped."""
-    return _SPECIAL_CHARACTERS.sub(r"\\\1", html.escape(visible(text), quote=False))
 
 
 def prose(text: str) -> str:

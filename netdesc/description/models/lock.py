@@ -7,7 +7,7 @@ from typing import Literal
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
 from netdesc.sections import Section, field
 
-Origin = Literal["file", "Python", "default", "--set", "migration"]
+Origin = Literal["file", "Python", "default", "--set"]
 """``Python`` is a program that gives the document as a dict or a text, or its data as arrays."""
 
 
@@ -31,8 +31,8 @@ class Lock(Section):
     """The facts that reproduce a run. netdesc writes this section; do not write it by hand."""
 
     origins: dict[str, Origin] = field(
-        "The origin of each value, by JSON pointer: the file, a Python program, a default, the "
-        "command line, or the migration of a file in an older format.",
+        "The origin of each value, by JSON pointer: the file, a Python program, a default, or "
+        "the command line.",
         example={"/time/steps": "file", "/time/step_ms": "default"},
     )
     files: tuple[LockedFile, ...] = field("The files that the document refers to.", example=[])

@@ -6,14 +6,12 @@ import json
 import os
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from support.description_samples import BASE, UNHURRIED, write_files
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.diagnostics.github import MAX_SUMMARY_BYTES, summary, workflow_command
+from netdesc.description.diagnostics.github import workflow_command
 from netdesc.description.diagnostics.wording import visible, within
 
 ROOT = Path("/checkout")
@@ -87,92 +85,20 @@ def test_whatever_a_document_holds_it_makes_one_command(message, hint, file):
     assert told.endswith("netdesc explain ND101")
 
 
-def _cells(table: str) -> list[list[str]]:
-    """The text of every cell of the body, and no other markup than line breaks."""
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(table)
-    rows, is_body = [], False
-    for token in tokens:
-        if token.type == "tbody_open":
-            is_body = True
-        elif token.type == "tr_open" and is_body:
-            rows.append([])
-        elif token.type == "inline" and is_body and rows:
-            kinds = {child.type for child in token.children}
-            assert kinds <= {"text", "html_inline", "text_special"}
-            tags = [child.content for child in token.children if child.type == "html_inline"]
-            assert set(tags) <= {"<br>"}
-            rows[-1].append("".join(child.content for child in token.children))
-        elif token.type == "tbody_close":
-            is_body = False
-    return rows
-
-
-@UNHURRIED
-@given(message=ANY_TEXT, file=ANY_TEXT)
-def test_the_table_shows_hostile_text_as_it_is(message, file):
-    diagnostic = Diagnostic(
-        "ND101", "error", f"/checkout/x{file}y", f"<{message}>", line=1, column=2
-    )
-    ((severity, place, code, told),) = _cells(summary([diagnostic], 1, ROOT))
-    assert (severity, code) == ("error", "ND101")
-    assert told == visible(f"<{message}>")
-    inside = within(diagnostic.file, ROOT)
-    assert place == visible(inside.as_posix() if inside else diagnostic.file) + ":1:2"
-
-
-def test_a_table_that_is_too_long_gives_way_to_the_numbers():
-    many = [_diagnostic("é" * 500) for _ in range(3000)]
-    assert len(_cells(summary(many[:100], 1, ROOT))) == 100
-    assert summary(many, 1, ROOT) == "netdesc: 3,000 errors in 1 file\n"
-    assert summary(many, 1, ROOT, max_bytes=10) == ""
-    assert summary([], 1, ROOT, max_bytes=5) == ""
-    assert summary([], 2, ROOT) == "netdesc: no diagnostics in 2 files\n"
-
-
-def test_the_command_prints_commands_and_writes_the_table(netdesc, tmp_path, monkeypatch):
+def test_the_command_prints_workflow_commands(netdesc, tmp_path, monkeypatch):
     write_files(tmp_path)
     folder = tmp_path / "nets"
     folder.mkdir()
     document = BASE.replace('"threshold"', '"treshold"').replace("input.bs1", "../input.bs1")
     (folder / "a.json").write_text(document.replace("target.bs1", "../target.bs1"))
-    page = tmp_path / "summary.md"
-    page.write_text("before\n")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     monkeypatch.chdir(folder)
     ended = netdesc("validate", "a.json", "--format", "github")
     assert ended.code == 1
     (line,) = ended.out.splitlines()
     assert line.startswith("::error file=nets/a.json,line=12,endLine=12,col=30,endColumn=39,")
     assert ended.err == "netdesc: 1 error in 1 file\n"
-    assert page.read_text().startswith("before\n### netdesc: 1 error in 1 file\n")
-    assert _cells(page.read_text())[0][1] == "nets/a.json:12:30"
-
-
-def test_a_summary_that_cannot_be_written_is_said_and_changes_no_outcome(
-    netdesc, tmp_path, monkeypatch
-):
-    write_files(tmp_path)
-    (tmp_path / "a.json").write_text(BASE)
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
-    ended = netdesc("validate", "a.json", "--format", "github", "--quiet")
-    assert (ended.code, ended.out) == (0, "")
-    assert "GITHUB_STEP_SUMMARY: cannot write the table" in ended.err
-
-
-def test_a_full_summary_of_an_earlier_command_leaves_no_room(netdesc, tmp_path, monkeypatch):
-    page = tmp_path / "summary.md"
-    page.write_bytes(b"x" * (MAX_SUMMARY_BYTES - 10))
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
-    assert netdesc("validate", "gone.json", "--format", "github").code == 3
-    assert page.stat().st_size == MAX_SUMMARY_BYTES - 10
-
-
-@pytest.mark.parametrize("form", ["github", "sarif"])
-def test_one_form_at_a_time(netdesc, form):
-    ended = netdesc("validate", "gone.json", "--json", "--format", form)
-    assert ended.code == 2
-    assert f"--json and --format {form} exclude each other" in ended.err
+    assert netdesc("validate", "a.json", "--json", "--format", "github").code == 2
 
 
 def test_files_are_named_from_the_workspace_through_links_too(tmp_path):

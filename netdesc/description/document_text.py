@@ -1,0 +1,38 @@
+"""Writes plain data as JSON with one layout, for the documents that netdesc writes.
+
+An object or list is written on one line if it fits, otherwise with one entry per line. The document
+itself always has one entry per line.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+WIDTH = 100
+"""Largest number of characters in a line that holds a whole object or list."""
+_INDENT = "  "
+
+
+def document_text(data: dict[str, Any]) -> str:
+    """Returns the text of a document. ValueError for NaN or infinity."""
+    return _lay_out(data, "", WIDTH) + "\n"
+
+
+def _lay_out(value: object, indent: str, used: int) -> str:
+    """Lays a value out. ``used`` is the width that other text takes in the line."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if not value or not isinstance(value, dict | list) or used + len(line) <= WIDTH:
+        return line
+    if isinstance(value, dict):
+        keys = [f"{json.dumps(key, ensure_ascii=False)}: " for key in cast("dict[str, Any]", value)]
+        entries = list(cast("dict[str, Any]", value).values())
+    else:
+        entries = cast("list[Any]", value)
+        keys = [""] * len(entries)
+    inner, last = indent + _INDENT, len(entries) - 1
+    lines = [
+        f"{inner}{key}{_lay_out(entry, inner, len(inner) + len(key) + (index < last))}"
+        for index, (key, entry) in enumerate(zip(keys, entries, strict=True))
+    ]
+    return "\n".join([line[0], ",\n".join(lines), indent + line[-1]])

@@ -24,7 +24,8 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
     run's arrays in memory, are; a random code draws with seed 0. Other recordings are inputs
     already. EventFileError if the encoding does not take a value.
     """
-    from netdesc.training.encoding import build_code  # loads torch
+    from netdesc.data.data_errors import DataError
+    from netdesc.data.encoding import build_code  # loads torch
     from netdesc.training.errors import ResumeError
 
     if isinstance(recording.data, Event):
@@ -33,7 +34,7 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
     shape, cells, name = graph.input_shape, math.prod(graph.input_shape), recording.name
     try:
         section = _samples_of(opened)
-    except ResumeError as error:
+    except (ResumeError, DataError) as error:
         return recording, [f"{name} is not encoded as the samples of the run: {error}"]
     if opened.description is None and not opened.is_imported and values.shape == shape:
         way = "to encode it as a sample, pass the run or the document, not the result of compile()"
@@ -72,7 +73,7 @@ def memory_settings(folder: Path) -> Arrays | None:
 
     ResumeError if the run's record cannot be read.
     """
-    from netdesc.training.memory_data import recorded_settings
+    from netdesc.data.memory_data import recorded_settings
     from netdesc.training.record import RunRecord
 
     recorded = RunRecord.read(folder / RECORD).fields.get("memory_data")

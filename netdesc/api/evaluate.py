@@ -13,18 +13,18 @@ import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.api.encode import memory_settings
+from netdesc.data.batches import Batch, Batches
+from netdesc.data.data_errors import DataError
+from netdesc.data.memory_data import MemoryData
+from netdesc.data.samples import Samples, SampleSpec
+from netdesc.data.splits import read_splits
 from netdesc.description import Description, load
 from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
 from netdesc.runs.files import lock_of
-from netdesc.training import DataError
-from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import Score, build_counter
 from netdesc.training.evaluate import measure
-from netdesc.training.memory_data import MemoryData
-from netdesc.training.samples import Samples, SampleSpec
-from netdesc.training.splits import read_splits
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")

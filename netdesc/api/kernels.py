@@ -8,13 +8,13 @@ from __future__ import annotations
 import torch
 
 from netdesc.api.compile import Compiled, weight_readers
+from netdesc.data.randomness import seeded_rng
 from netdesc.description import Description
 from netdesc.kernels.engine import engine_name
 from netdesc.modules import LayerReport
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.progress import Style, build_display
-from netdesc.training.randomness import seeded_rng
 from netdesc.training.setup import prepare
 
 _DEVICE = torch.device("cpu")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.data.array_reader import array_errors, open_arrays, read_numbers
 from netdesc.description import Description
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.arrays import MAX_REAL_INPUT
@@ -21,7 +22,6 @@ from netdesc.events.binning import real_inputs
 from netdesc.events.files import EventFileAccessError
 from netdesc.graph import Graph
 from netdesc.kernels.fixed_point import STATE_UNIT
-from netdesc.training.npz import array_errors, open_arrays, read_numbers
 
 EVENT_COLUMNS = (3, 4, 5)
 """An .npy file of rows with so many numbers holds events."""

@@ -14,6 +14,7 @@ import torch
 
 from netdesc.api.compile import weight_readers
 from netdesc.api.trained_run import Run
+from netdesc.data.memory_data import MemoryData
 from netdesc.description import Description, load, render_text
 from netdesc.description.models import Training
 from netdesc.description.spelling import did_you_mean
@@ -39,7 +40,6 @@ from netdesc.runs.files import (
 from netdesc.training import train as training
 from netdesc.training.callbacks import Callback
 from netdesc.training.errors import StorageError
-from netdesc.training.memory_data import MemoryData
 from netdesc.training.progress import Style
 from netdesc.training.run_directory import require_run
 from netdesc.training.session import Hooks, Sample

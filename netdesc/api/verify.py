@@ -15,12 +15,12 @@ from netdesc.api.encode import encode
 from netdesc.api.evaluate import Part, read_parts
 from netdesc.api.recording import Input, find_pair, input_array, read_recording
 from netdesc.api.run import open_for
+from netdesc.data.batches import Batches
+from netdesc.data.data_errors import DataError
+from netdesc.data.samples import SampleSpec
 from netdesc.exchange import NetFileError, export_net
 from netdesc.exchange.verification import Verification, compare_runs, limit_steps
 from netdesc.runs.files import NETWORK
-from netdesc.training import DataError
-from netdesc.training.batches import Batches
-from netdesc.training.samples import SampleSpec
 
 RANDOM_RATE, RANDOM_SEED = 0.2, 0
 """Random input spikes: spikes a neuron and step, and the seed."""

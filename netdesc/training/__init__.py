@@ -5,13 +5,12 @@
 - ``loop``: the epochs; ``step``: loss and gradients of a batch, and the update of the weights
 - ``evaluate``: loss and accuracy without training; ``metrics``: the metrics of an epoch;
   ``confusion_counter``: the confusion matrix
-- ``splits``: reads the data, from ``arrays`` or ``spike_files``; ``batches``: batches as tensors
 - ``checkpoint``, ``record``, ``run_logs``, ``activity``: the files of the run
 - ``errors``: errors that the user can correct, each with its exit code
 
 Importing this package loads no torch, because reading arrays needs none.
 """
 
-from netdesc.training.errors import DataError, TrainingError
+from netdesc.training.errors import TrainingError
 
-__all__ = ["DataError", "TrainingError"]
+__all__ = ["TrainingError"]

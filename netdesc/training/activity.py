@@ -35,9 +35,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from netdesc.data.batches import Batches
 from netdesc.graph import Graph
 from netdesc.training.activity_probe import ActivityProbe, NamedArrays, raster
-from netdesc.training.batches import Batches
 from netdesc.training.run_directory import write_file
 
 FORMAT = 1

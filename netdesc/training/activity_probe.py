@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from netdesc.data.batches import Batch
 from netdesc.graph import Graph
 from netdesc.kernels.engine import use_engine
 from netdesc.losses import build_classifier
 from netdesc.modules import build
-from netdesc.training.batches import Batch
 from netdesc.training.confusion_counter import decide
 
 NamedArrays = dict[str, Any]

@@ -16,16 +16,6 @@ class TrainingError(ValueError):
     exit_code: ClassVar[int] = 1
 
 
-class DataError(TrainingError):
-    """A data file is damaged, does not fit the network, or has another SHA-256 than expected."""
-
-
-class MissingDataError(DataError):
-    """A data file is missing or cannot be opened."""
-
-    exit_code = 3
-
-
 class WeightsError(TrainingError):
     """Initial weights do not fit the network, or a run has no best weights."""
 

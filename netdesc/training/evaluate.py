@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from netdesc.data.batches import Batch, Batches
 from netdesc.graph.nodes import Signal
 from netdesc.losses import TotalLoss
 from netdesc.modules import Network
-from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import Counter, Score
 
 OnBatch = Callable[[Batch, Mapping[Signal, Tensor]], None]

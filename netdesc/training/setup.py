@@ -8,6 +8,10 @@ from typing import Any
 
 import torch
 
+from netdesc.data.batches import Batches
+from netdesc.data.memory_data import MemoryData
+from netdesc.data.samples import Samples, SampleSpec
+from netdesc.data.splits import read_splits
 from netdesc.description import Description
 from netdesc.description.models import Training
 from netdesc.description.models.augmentation import Augmentation
@@ -15,15 +19,11 @@ from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import engine_for
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
-from netdesc.training.batches import Batches
 from netdesc.training.errors import TrainingError
 from netdesc.training.memory import require_memory
-from netdesc.training.memory_data import MemoryData
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Scale
-from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
-from netdesc.training.splits import read_splits
 from netdesc.training.weights import WeightReader, load_initial_weights
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import torch
 
+from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.memory_data import MemoryData, check_same_data
+from netdesc.data.randomness import seeded_rng
 from netdesc.description import Description, load, lock_text
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph, build_graph
@@ -19,11 +22,9 @@ from netdesc.runs.files import BEST, CHECKPOINTS, LOCK, LOG, NETWORK, RECORD, ST
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
 from netdesc.training.ended_run import find_missing, read_outcome
-from netdesc.training.errors import DataError, DeviceUnavailableError, MissingDataError, ResumeError
+from netdesc.training.errors import DeviceUnavailableError, ResumeError
 from netdesc.training.heap import keep_freed_memory
-from netdesc.training.memory_data import MemoryData, check_same_data
 from netdesc.training.progress import Display, Style, build_display
-from netdesc.training.randomness import seeded_rng
 from netdesc.training.record import RunRecord, environment, environment_changes, versions
 from netdesc.training.run_logs import Log
 from netdesc.training.session import Hooks, Outcome, build_saver, open_session

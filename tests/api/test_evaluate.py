@@ -20,15 +20,15 @@ from netdesc.api import run as inference
 from netdesc.api.compile import compile
 from netdesc.api.evaluate import Evaluation
 from netdesc.api.run_result import Classification
+from netdesc.data.batches import Batches
+from netdesc.data.data_errors import DataError
+from netdesc.data.samples import SampleSpec
+from netdesc.data.splits import read_splits
 from netdesc.description import DescriptionError, load
 from netdesc.description.models import Arrays
 from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net
-from netdesc.training import DataError, TrainingError
-from netdesc.training.batches import Batches
 from netdesc.training.evaluate import measure
-from netdesc.training.samples import SampleSpec
-from netdesc.training.splits import read_splits
 
 
 def train(document: Path, run: Path) -> Run:
@@ -186,7 +186,7 @@ def test_weights_are_checked_without_the_data(tmp_path: Path) -> None:
     run = train(write_task(tmp_path, epochs=1), tmp_path / "run")
     weights = {"path": str(run.path / "checkpoints/best.safetensors"), "sha256": "0" * 64}
     document = json.loads((tmp_path / "tiny.json").read_text()) | {"weights": weights}
-    with pytest.raises(TrainingError, match="SHA-256"):
+    with pytest.raises(ValueError, match="SHA-256"):
         netdesc.evaluate(document, data={"test": (np.ones((1, 40, 12)), np.ones((1, 40, 6)))})
 
 
@@ -195,12 +195,12 @@ def test_nothing_to_evaluate(tmp_path: Path) -> None:
     compiled = netdesc.compile(document)
     netdesc.export_net(compiled, tmp_path / "network.net")
     for network in (compiled, tmp_path / "network.net"):
-        with pytest.raises(TrainingError, match=r"names no data; .* data="):
+        with pytest.raises(ValueError, match=r"names no data; .* data="):
             netdesc.evaluate(network)
     content = json.loads(document.read_text())
     del content["data"]
     document.write_text(json.dumps(content))
-    with pytest.raises(TrainingError, match='there is no "data"') as error:
+    with pytest.raises(ValueError, match='there is no "data"') as error:
         netdesc.evaluate(document)
     example = re.search(r'such as "data": ({[^}]*})', str(error.value))
     assert example is not None

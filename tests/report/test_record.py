@@ -10,11 +10,11 @@ import torch
 from support.training_task import read_record, write_task
 
 from netdesc.api.compile import compile
+from netdesc.data.samples import SampleSpec
+from netdesc.data.splits import read_splits
 from netdesc.description import load
 from netdesc.report.run import read_run
 from netdesc.training.record import RunRecord, command
-from netdesc.training.samples import SampleSpec
-from netdesc.training.splits import read_splits
 from netdesc.training.train import train
 
 

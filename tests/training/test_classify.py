@@ -19,17 +19,17 @@ from support.training_task import read_metrics, read_record, untimed_metrics, we
 
 import netdesc
 from netdesc import losses
+from netdesc.data.array_samples import ArraySamples
+from netdesc.data.batches import Batches
+from netdesc.data.data_errors import DataError
+from netdesc.data.encoding import build_code
+from netdesc.data.samples import SampleSpec
 from netdesc.description.models import Arrays, SpikeMoid
 from netdesc.events import from_dense, write_events
 from netdesc.graph import Classifier
 from netdesc.losses import SILENT, SpikeMoidLoss
 from netdesc.report.run import read_run
-from netdesc.training import DataError
-from netdesc.training.arrays import ArraySamples
-from netdesc.training.batches import Batches
 from netdesc.training.confusion_counter import ConfusionCounter, MultiHotCounter
-from netdesc.training.encoding import build_code
-from netdesc.training.samples import SampleSpec
 from netdesc.training.session import Outcome
 from netdesc.training.train import train
 

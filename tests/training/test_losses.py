@@ -14,7 +14,7 @@ from support.classify_task import CLASSES, classify_document, samples, write_arr
 from support.training_task import at_epoch, read_metrics, untimed_metrics, weights_of
 
 import netdesc
-from netdesc.training import DataError
+from netdesc.data.data_errors import DataError
 from netdesc.training.train import train
 
 pytestmark = pytest.mark.usefixtures("reference_engine")

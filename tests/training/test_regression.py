@@ -16,8 +16,8 @@ from support.exchange_samples import document as sample_document
 import netdesc
 from netdesc.cli.evaluate import evaluate
 from netdesc.cli.output import Output
+from netdesc.data.data_errors import DataError
 from netdesc.kernels.engine import use_engine
-from netdesc.training import DataError
 
 LOSS = {"type": "mean_squared_error", "skip_steps": 2}
 STEPS, COUNT = 20, 24

@@ -14,12 +14,12 @@ from support.classify_task import write_arrays, write_classify_task
 from support.training_task import read_metrics, write_task
 
 from netdesc.api.compile import compile
+from netdesc.data.randomness import seeded_rng
 from netdesc.description import load
 from netdesc.events import Event, read_events, write_events
 from netdesc.training.confusion_counter import build_counter
 from netdesc.training.errors import TrainingError
 from netdesc.training.metrics import EpochMetricsSum
-from netdesc.training.randomness import seeded_rng
 from netdesc.training.setup import Setup, prepare
 from netdesc.training.step import build_step
 from netdesc.training.train import train

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netdesc.data.array_samples import ArrayFile
+from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.samples import SampleSpec
 from netdesc.description.models import Arrays, LatencyEncoding
-from netdesc.training.arrays import ArrayFile
-from netdesc.training.errors import DataError, MissingDataError
-from netdesc.training.samples import SampleSpec
 
 SPEC = SampleSpec(steps=6, step_ms=1.0, input_shape=(2, 3), output_shape=(4,), classes=4)
 BY_STEP = replace(SPEC, labels_by_step=True)
@@ -176,7 +176,7 @@ def test_a_long_array_is_checked_and_compressed_in_chunks(
     arrays = good()
     np.savez(file, **arrays)
     whole = read(file)["train"].inputs
-    monkeypatch.setattr("netdesc.training.arrays._CHUNK_VALUES", 13)
+    monkeypatch.setattr("netdesc.data.array_samples._CHUNK_VALUES", 13)
     assert np.array_equal(read(file)["train"].inputs, whole)
     arrays["inputs"][7, 1, 2] = 17
     np.savez(file, **arrays)

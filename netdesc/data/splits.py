@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from netdesc.data.array_samples import ArrayFile
+from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.file_checksum import check_file
+from netdesc.data.memory_data import MemoryData
+from netdesc.data.recordings import RecordedSamples, read_folders, read_tonic
+from netdesc.data.samples import Samples, SampleSpec, split
+from netdesc.data.spike_files import SpikeFileReader
 from netdesc.description import Description
 from netdesc.description.files.array_source import ArraySource
 from netdesc.description.files.idx import idx_files
 from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic
 from netdesc.description.models.arrays import DATA_EXAMPLE
 from netdesc.description.models.idx import IdxPart
-from netdesc.training.arrays import ArrayFile
-from netdesc.training.errors import DataError, MissingDataError
-from netdesc.training.file_checksum import check_file
-from netdesc.training.memory_data import MemoryData
-from netdesc.training.recordings import RecordedSamples, read_folders, read_tonic
-from netdesc.training.samples import Samples, SampleSpec, split
-from netdesc.training.spike_files import SpikeFileReader
 
 Warn = Callable[[str], None]
 SamplesByPart = Mapping[str, Samples]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from netdesc.data.encoding import build_code
 from netdesc.description.models import Arrays
-from netdesc.training.encoding import build_code
 
 
 def generator(seed: int = 0) -> np.random.Generator:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.data.data_errors import DataError
+from netdesc.data.file_checksum import check_file
+from netdesc.data.samples import Indices, SampleSpec
 from netdesc.description.diagnostics.wording import amount
 from netdesc.events import Event, EventFileError, read_events
 from netdesc.graph.nodes import Shape
-from netdesc.training.errors import DataError
-from netdesc.training.file_checksum import check_file
-from netdesc.training.samples import Indices, SampleSpec
 
 
 @dataclass(frozen=True, eq=False)

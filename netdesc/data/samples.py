@@ -8,11 +8,11 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.data.data_errors import DataError
+from netdesc.data.randomness import sample_order
 from netdesc.description.models.loss import LearnsFrom
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Shape
-from netdesc.training.errors import DataError
-from netdesc.training.randomness import sample_order
 
 Indices = NDArray[np.intp]
 

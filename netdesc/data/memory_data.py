@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from netdesc.data.array_samples import PARTS, ArrayEncoder
+from netdesc.data.data_errors import DataError
+from netdesc.data.samples import Samples, SampleSpec
 from netdesc.description.models import Arrays
 from netdesc.description.models.arrays import NETWORK_INPUTS
 from netdesc.description.python_values import json_text
 from netdesc.events.numbers import number_array
-from netdesc.runs.files import RECORD
-from netdesc.training.arrays import PARTS, ArrayEncoder
-from netdesc.training.errors import DataError, ResumeError
-from netdesc.training.samples import Samples, SampleSpec
 
 _SETTINGS = {
     "encoding": '{"type": "rate"}',
@@ -105,13 +104,13 @@ class MemoryData:
 
 
 def recorded_settings(record: Mapping[str, Any]) -> Arrays:
-    """Returns the settings that ``MemoryData.record`` has recorded. ResumeError if damaged."""
+    """Returns the settings that ``MemoryData.record`` has recorded. DataError if damaged."""
     section: dict[str, Any] = {"type": "arrays", "path": "memory"}
     try:
         section |= {name: record[name] for name in _SETTINGS}
         return Arrays.model_validate_json(json_text(section))
     except (ValidationError, KeyError, TypeError) as error:
-        raise ResumeError(f"{RECORD}: the settings in memory_data are damaged") from error
+        raise DataError("run.json: the settings in memory_data are damaged") from error
 
 
 def check_same_data(
@@ -119,25 +118,25 @@ def check_same_data(
 ) -> MemoryData | None:
     """Returns the data with which a run continues; ``record`` is the run's own.
 
-    ResumeError if the run trains on arrays and they are missing or differ, or if it does not.
+    DataError if the run trains on arrays and they are missing or differ, or if it does not.
     """
     if record is None:
         if data is not None:
-            raise ResumeError(
+            raise DataError(
                 f"{run}: this run trains on the files that its document names; resume it without "
                 "data, or start a new run from its weights: netdesc.load(document, "
                 '{"weights.path": …})'
             )
         return None
     if data is None:
-        raise ResumeError(
+        raise DataError(
             f"{run}: this run trains on arrays of a Python program, which must pass them again: "
             "netdesc.train(resume=…, data=…)"
         )
     data = data.with_defaults(recorded_settings(record))
     if data.record()["sha256"] != record.get("sha256"):
         problem = "data is not that with which this run began; all parts, types and settings count"
-        raise ResumeError(f"{run}: {problem}")
+        raise DataError(f"{run}: {problem}")
     return data
 
 

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.modules_samples import dense, network
 
+from netdesc.data.batches import Batches
+from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.samples import SampleSpec
+from netdesc.data.spike_files import SparseSpikes, SpikeFileReader, SpikeSamples
 from netdesc.events import Event, to_dense, write_events
-from netdesc.training.batches import Batches
-from netdesc.training.errors import DataError, MissingDataError
-from netdesc.training.samples import SampleSpec
-from netdesc.training.spike_files import SparseSpikes, SpikeFileReader, SpikeSamples
 
 CPU = torch.device("cpu")
 SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))

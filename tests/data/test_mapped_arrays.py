@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from netdesc.data import array_samples
+from netdesc.data.array_samples import ArrayFile, ArraySamples, is_file
+from netdesc.data.batches import Batches
+from netdesc.data.data_errors import DataError
+from netdesc.data.samples import SampleSpec, split
 from netdesc.description.files import array_source
 from netdesc.description.models import Arrays
-from netdesc.training import arrays
-from netdesc.training.arrays import ArrayFile, ArraySamples, is_file
-from netdesc.training.batches import Batches
-from netdesc.training.errors import DataError
-from netdesc.training.samples import SampleSpec, split
 
 SAMPLES, STEPS, CELLS = 400, 20, 2000
 SPEC = SampleSpec(STEPS, 1.0, (CELLS,), (2,), classes=2)
@@ -81,7 +81,7 @@ def test_an_epoch_allocates_a_small_part_of_the_file(
 ) -> None:
     SAVERS[name](tmp_path / name, **content)
     monkeypatch.setattr(array_source, "MAX_RESIDENT_BYTES", 10_000)
-    monkeypatch.setattr(arrays, "_CHUNK_VALUES", 1 << 16)
+    monkeypatch.setattr(array_samples, "_CHUNK_VALUES", 1 << 16)
     size = content["inputs"].nbytes
     tracemalloc.start()
     train, _ = split(read(tmp_path / name)["train"], 0.25, 0)
@@ -104,7 +104,7 @@ def test_values_of_a_file_are_checked_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
 ) -> None:
     monkeypatch.setattr(array_source, "MAX_RESIDENT_BYTES", 10_000)
-    monkeypatch.setattr(arrays, "_CHUNK_VALUES", 1 << 16)
+    monkeypatch.setattr(array_samples, "_CHUNK_VALUES", 1 << 16)
     inputs = content["inputs"].copy()
     inputs[333, 4, 5] = 2
     save_folder(tmp_path / "folder", **{**content, "inputs": inputs})

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.samples import Indices, SampleSpec
+from netdesc.data.spike_files import SparseSpikes, bin_event, dense_spikes
 from netdesc.description.files.event_folders import class_files
 from netdesc.events import Event, read_events
-from netdesc.training.errors import DataError, MissingDataError
-from netdesc.training.samples import Indices, SampleSpec
-from netdesc.training.spike_files import SparseSpikes, bin_event, dense_spikes
 
 _CHECKED = 100
 """The events of at most this many recordings are read before training begins."""

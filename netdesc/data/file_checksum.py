@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.description.files.data_files import file_sha256
-from netdesc.training.errors import DataError, MissingDataError
 
 
 def check_file(path: Path, expected: str | None) -> None:

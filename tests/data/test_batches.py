@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.training.batches import Batches
-from netdesc.training.errors import DataError
-from netdesc.training.samples import SampleSpec, split
-from netdesc.training.spike_files import SparseSpikes, SpikeSamples
+from netdesc.data.batches import Batches
+from netdesc.data.data_errors import DataError
+from netdesc.data.samples import SampleSpec, split
+from netdesc.data.spike_files import SparseSpikes, SpikeSamples
 
 CPU = torch.device("cpu")
 SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))

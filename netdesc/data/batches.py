@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from netdesc.data.augmentation import augment
+from netdesc.data.randomness import input_rng, sample_order
+from netdesc.data.samples import Indices, Samples
 from netdesc.description.models.augmentation import Augmentation
-from netdesc.training.augmentation import augment
-from netdesc.training.randomness import input_rng, sample_order
-from netdesc.training.samples import Indices, Samples
 
 MAX_RESIDENT_SHARE = 0.25
 """Largest share of a GPU's free memory that the samples of one split may take."""

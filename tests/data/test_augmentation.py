@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from netdesc.data.augmentation import augment
+from netdesc.data.batches import Batches
+from netdesc.data.samples import SampleSpec
+from netdesc.data.spike_files import SparseSpikes, SpikeSamples
 from netdesc.description.models.augmentation import Augmentation
-from netdesc.training.augmentation import augment
-from netdesc.training.batches import Batches
-from netdesc.training.samples import SampleSpec
-from netdesc.training.spike_files import SparseSpikes, SpikeSamples
 
 ALL = [
     {"type": "time_shift", "max_steps": 3},

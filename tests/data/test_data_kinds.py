@@ -16,10 +16,9 @@ from support.exchange_samples import document as sample_document
 from support.idx_samples import recording, write_images, write_recordings
 
 import netdesc
-from netdesc.training import DataError
-from netdesc.training.errors import MissingDataError
-from netdesc.training.samples import SampleSpec
-from netdesc.training.splits import read_splits
+from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.samples import SampleSpec
+from netdesc.data.splits import read_splits
 
 COUNTS = {"train": 12, "test": 6}
 NEURON = {"type": "cuba", "threshold": 0.3, "current_decay": 0.5, "voltage_decay": 0.2}

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.data.data_errors import DataError
 from netdesc.description.files.array_source import (
     ArrayFileError,
     ArraySource,
@@ -18,7 +19,6 @@ from netdesc.description.files.array_source import (
     quote_name,
 )
 from netdesc.description.files.npz import open_arrays
-from netdesc.training.errors import DataError
 
 
 @contextmanager

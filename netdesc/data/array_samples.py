@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.data.array_reader import array_errors, read_numbers
+from netdesc.data.data_errors import DataError
+from netdesc.data.encoding import Code, build_code
+from netdesc.data.file_checksum import check_file
+from netdesc.data.samples import Indices, SampleSpec
 from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.array_shapes import hint_for_order, target_shape_problem
 from netdesc.description.files.array_source import ArraySource
 from netdesc.description.files.npz import open_arrays
 from netdesc.description.models import Arrays
-from netdesc.training.encoding import Code, build_code
-from netdesc.training.errors import DataError
-from netdesc.training.file_checksum import check_file
-from netdesc.training.npz import array_errors, read_numbers
-from netdesc.training.samples import Indices, SampleSpec
 
 PARTS = ("train", "validation", "test")
 """The splits that the numbers 0, 1 and 2 in the array ``split`` stand for."""

@@ -1,0 +1,1 @@
+"""What is trained on: readers of files, their checks, encodings, augmentation, and batches."""

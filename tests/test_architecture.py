@@ -16,11 +16,11 @@ PACKAGE = Path(__file__).parents[1] / "netdesc"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "neurons": set(),
-    "description": {"neurons", "runs"},
+    "description": {"neurons"},
     "graph": {"description", "neurons"},
     "events": {"description"},
-    "runs": {"description", "events"},
-    "data": {"description", "graph", "events", "neurons", "runs"},
+    "runs": {"description"},
+    "data": {"description", "graph", "events", "neurons"},
     "kernels": {"neurons"},
     "modules": {"graph", "kernels", "neurons", "description"},
     "losses": {"graph", "kernels", "neurons", "description"},

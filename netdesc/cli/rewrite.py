@@ -92,7 +92,7 @@ def write(path: Path, text: str) -> None:
     """Replaces a document atomically. OSError if this fails or if the file is write-protected."""
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
-    from netdesc.events import atomic_path  # loads numpy
+    from netdesc.atomic_write import atomic_path
 
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

@@ -67,7 +67,7 @@ def _text(form: str) -> str:
 
 def _write(path: Path, form: str, text: str) -> None:
     """Writes the file atomically. UsageError if it may be another file of the user."""
-    from netdesc.events.atomic_write import atomic_path  # loads numpy
+    from netdesc.atomic_write import atomic_path
 
     suffix = FILES[form].suffix
     if path.suffix.lower() != suffix:

@@ -11,7 +11,11 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.runs.files import LOCK
+
+LOCK = "network.lock.json"
+"""The name of the lock in a run's folder: the document with all defaults and their origins."""
+BEST_WEIGHTS = "checkpoints/best.safetensors"
+"""The path of the best weights in a run's folder, which ``weights.path`` may name."""
 
 MAX_BYTES = 16 << 20
 """Size of the largest document. It has room for the paths of 100,000 event files."""

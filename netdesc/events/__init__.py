@@ -1,6 +1,5 @@
 """Spike events: their container, files and pictures, and the conversion to dense arrays."""
 
-from netdesc.events.atomic_write import atomic_path
 from netdesc.events.container import DroppedEvents, Event, from_dense, from_index, to_dense
 from netdesc.events.files import EventFileError, read_events, write_events
 
@@ -8,7 +7,6 @@ __all__ = [
     "DroppedEvents",
     "Event",
     "EventFileError",
-    "atomic_path",
     "from_dense",
     "from_index",
     "read_events",

@@ -11,8 +11,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.description.files.event_files import MAX_TIME_MS, EventsError, open_events
-from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.events.container import Event
 
 MAX_FILE_BYTES = 256 * 2**20

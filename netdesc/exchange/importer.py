@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors.numpy import save
 
+from netdesc.atomic_write import atomic_path
 from netdesc.description.diagnostics.terminal_text import escape
 from netdesc.description.document_text import document_text
 from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
 from netdesc.description.models.layers import Shape
-from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.import_layers import (
     IMPORTERS,

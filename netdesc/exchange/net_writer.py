@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from netdesc.events.atomic_write import NoFileError, atomic_path, failure_reason
+from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.exchange.errors import NetFileAccessError, NetFileError
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import AverageLayer, FlattenLayer, InputLayer, NetFile

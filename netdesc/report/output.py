@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from netdesc.events import atomic_path
-from netdesc.events.atomic_write import NoFileError, failure_reason
+from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.report.errors import ReportAccessError, ReportError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netdesc.events.atomic_write import remove_abandoned
+from netdesc.atomic_write import remove_abandoned
 from netdesc.report.output import open_output
 from netdesc.report.page import build_page, render
 from netdesc.report.run import read_run

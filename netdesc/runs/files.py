@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from netdesc.description.source import BEST_WEIGHTS, LOCK
+
 DOCUMENT = "network.json"
 """The document as the user wrote it."""
-LOCK = "network.lock.json"
-"""The lock: the document with all defaults, their origins, and the SHA-256 of every data file."""
 RECORD = "run.json"
 """The status of the run and its results."""
 METRICS = "metrics.jsonl"
@@ -24,10 +24,9 @@ NETWORK = "network.net"
 REPORT = "report.html"
 ACTIVITY = "activity.npz"
 """Spikes of the network for a few samples during training (see ``training.activity``)."""
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, BEST = BEST_WEIGHTS.split("/")
 INITIAL = "initial.safetensors"
 """In ``CHECKPOINTS``: the weights before the first epoch."""
-BEST = "best.safetensors"
 LAST = "last.safetensors"
 STATE = "last.state"
 """In ``CHECKPOINTS``: the state of the training, from which a stopped run resumes."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from netdesc.events.atomic_write import failure_reason
+from netdesc.atomic_write import failure_reason
 
 
 class TrainingError(ValueError):

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from netdesc.events.atomic_write import failure_reason
+from netdesc.atomic_write import failure_reason
 from netdesc.graph import Graph
 from netdesc.kernels.engine import kernel_threads
 from netdesc.runs.state import restart_hint

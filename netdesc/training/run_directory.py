@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from netdesc.events.atomic_write import atomic_path, is_temporary, remove_abandoned
+from netdesc.atomic_write import atomic_path, is_temporary, remove_abandoned
 from netdesc.runs.files import (
     CHECKPOINTS,
     DOCUMENT,

@@ -12,11 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from netdesc.atomic_write import failure_reason
 from netdesc.data.array_reader import read_array
 from netdesc.data.file_checksum import check_file
 from netdesc.description import Description
 from netdesc.description.models.layers import SynapticSection
-from netdesc.events.atomic_write import failure_reason
 from netdesc.modules.block import SynapticBlock
 from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.errors import MissingWeightsError, WeightsError

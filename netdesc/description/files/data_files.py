@@ -21,9 +21,8 @@ from netdesc.description.files.file_references import FileReference, file_refere
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles, Weights
 from netdesc.description.models.layers import Mask
-from netdesc.description.source import file_size
+from netdesc.description.source import BEST_WEIGHTS, file_size
 from netdesc.description.spelling import closest_name
-from netdesc.runs.files import BEST, CHECKPOINTS
 
 MAX_NAMES = 10_000
 """At most this many names of a directory are compared with the name of a missing file."""
@@ -65,9 +64,6 @@ def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
         relative, absolute = Path(os.path.normpath(directory / file.location)), Path(file.absolute)
         files[file.path] = absolute if exists(absolute) and not exists(relative) else relative
     return files
-
-
-_RUN_WEIGHTS = f"{CHECKPOINTS}/{BEST}"
 
 
 @dataclass(slots=True)
@@ -131,8 +127,8 @@ class FileChecks:
             allowed = ", ".join((*kind.suffixes, *folder))
             notes = (f"allowed: {allowed}",) if allowed else ()
             hint = _type_for(suffix)
-            if (path / _RUN_WEIGHTS).is_file():
-                hint = f'write "{name}/{_RUN_WEIGHTS}", the weights of this run'
+            if (path / BEST_WEIGHTS).is_file():
+                hint = f'write "{name}/{BEST_WEIGHTS}", the weights of this run'
             return [diagnostic("ND305", parts, message, hint=hint, notes=notes)]
         expected = getattr(reference.holder, "sha256", None) or self.locked.get(name, "")
         try:

@@ -11,8 +11,8 @@ import pytest
 from support.cli_process import exit_code
 from support.report_samples import write_run
 
-from netdesc.events import atomic_path, from_dense, read_events, write_events
-from netdesc.events.atomic_write import NoFileError, remove_abandoned
+from netdesc.atomic_write import NoFileError, atomic_path, remove_abandoned
+from netdesc.events import from_dense, read_events, write_events
 
 SPIKES = from_dense(np.eye(3), 1.0)
 

@@ -8,8 +8,7 @@ import os
 import re
 import secrets
 import stat
-import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 _REASONS = {
@@ -36,29 +35,28 @@ def failure_reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | Path, follow_links: bool = True) -> Iterator[Path]:
+def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yields a temporary file, which replaces ``path`` when the block ends without an exception.
 
     The temporary file is empty, in the folder of ``path`` and with its suffix. At the end it gets
     the permissions of the old file, is flushed to the disk and is renamed; if the block raises, it
     is removed. If ``path`` is a link, the file to which it leads is replaced if it has the same
-    suffix; without ``follow_links`` it is refused. NoFileError if ``path`` may not be replaced;
-    OSError, with ``path`` as its ``filename``, if the folder cannot be written or the disk is full.
+    suffix. NoFileError if ``path`` may not be replaced; OSError, with ``path`` as its ``filename``,
+    if the folder cannot be written or the disk is full.
     """
     path = Path(path)
-    if not follow_links and path.is_symlink():
-        raise NoFileError("is a symbolic link; replace it by the file itself, or delete it")
     target = _resolve_target(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{path.suffix}")
     try:
-        with _create_locked(temporary):
-            try:
-                yield temporary
-                _flush(temporary)
-                _copy_permissions(target, temporary)  # after flushing, which must open the file
-                os.replace(temporary, target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        # tempfile would make the file readable only by its owner; here the umask applies.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield temporary
+            _flush(temporary)
+            _copy_permissions(target, temporary)  # after flushing, which must open the file
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
         if os.name == "posix":  # flush the rename; other systems cannot open a folder
             _flush(target.parent)
     except OSError as error:
@@ -72,63 +70,16 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def remove_abandoned(folders: Iterable[Path], names: Collection[str]) -> None:
-    """Deletes temporary files of files ``names`` that killed processes have left in ``folders``.
+def remove_abandoned(folder: Path) -> None:
+    """Deletes the temporary files in ``folder`` that killed processes have left.
 
-    A process locks the temporary file that it writes, so such a file stays. Files that cannot be
-    deleted stay, too, and folders that cannot be read are left out.
+    No other process may write there. Files that cannot be deleted stay.
     """
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            for path in list(folder.iterdir()):
-                match = _TEMPORARY.fullmatch(path.name)
-                if match and match[1] in names:
-                    _delete_unlocked(path)
-
-
-if sys.platform == "win32":  # an open file cannot be renamed or deleted there
-
-    @contextlib.contextmanager
-    def _create_locked(path: Path) -> Iterator[None]:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        yield
-
-    def _delete_unlocked(path: Path) -> None:
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-else:
-    import fcntl
-
-    @contextlib.contextmanager
-    def _create_locked(path: Path) -> Iterator[None]:
-        """Creates a file and locks it for the block; a kill releases the lock.
-
-        Another process may delete the file before it is locked; then it is created again.
-        """
-        while True:
-            # tempfile would make the file readable only by its owner; here the umask applies.
-            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-            with contextlib.suppress(OSError):  # some network file systems have no locks
-                fcntl.flock(file, fcntl.LOCK_EX)
-            if os.fstat(file).st_nlink:
-                break
-            os.close(file)
-        try:
-            yield
-        finally:
-            os.close(file)
-
-    def _delete_unlocked(path: Path) -> None:
-        """Deletes a file that no process has locked, if the system allows it."""
-
-        def open_file(name: str, flags: int) -> int:
-            return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-        # Opening a pipe, a folder or a link for reading and writing raises an OSError.
-        with contextlib.suppress(OSError), open(path, "r+b", opener=open_file) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            if is_temporary(path.name):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def _resolve_target(path: Path) -> Path:

@@ -24,7 +24,7 @@ from netdesc.api.compile import weight_readers
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
 from netdesc.kernels.machine import cores
-from netdesc.training.record import environment
+from netdesc.training.environment import environment
 from netdesc.training.session import Hooks, Outcome
 from netdesc.training.train import train
 

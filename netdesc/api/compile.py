@@ -20,7 +20,7 @@ from netdesc.exchange.importer import STEP_MS_WARNING
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
-from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
+from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
 from netdesc.runs.state import read_state, resume_command, saved_epochs
 from netdesc.training.errors import MissingWeightsError, WeightsError
 from netdesc.training.weights import WeightReader, load_initial_weights, load_weights
@@ -144,10 +144,11 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
     """Reads the document of a run, and builds the network with the run's best weights.
 
     The files with which the run was trained need not exist any more. WeightsError if the run has no
-    best weights, NoRunError if the folder is not a run directory.
+    best weights, RunError if the folder is not a run directory.
     """
     description = load(lock_of(folder), with_files=False)
     _require_best_weights(folder)
+    refuse_link(folder / CHECKPOINTS / BEST)
     compiled = _build(description.document)
     load_weights(folder / CHECKPOINTS / BEST, compiled.model, {})
     for _, block in compiled.model.blocks():

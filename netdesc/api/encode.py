@@ -11,7 +11,8 @@ import numpy as np
 from netdesc.api.recording import Recording
 from netdesc.description.models import Arrays, Idx
 from netdesc.events import Event, EventFileError
-from netdesc.runs.files import RECORD
+from netdesc.runs.errors import RunError
+from netdesc.runs.run_record import read_record
 
 if TYPE_CHECKING:
     from netdesc.api.compile import OpenedNetwork
@@ -26,7 +27,6 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
     """
     from netdesc.data.data_errors import DataError
     from netdesc.data.encoding import build_code  # loads torch
-    from netdesc.training.errors import ResumeError
 
     if isinstance(recording.data, Event):
         return recording, []
@@ -34,7 +34,7 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
     shape, cells, name = graph.input_shape, math.prod(graph.input_shape), recording.name
     try:
         section = _samples_of(opened)
-    except (ResumeError, DataError) as error:
+    except (RunError, DataError) as error:
         return recording, [f"{name} is not encoded as the samples of the run: {error}"]
     if opened.description is None and not opened.is_imported and values.shape == shape:
         way = "to encode it as a sample, pass the run or the document, not the result of compile()"
@@ -71,12 +71,11 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
 def memory_settings(folder: Path) -> Arrays | None:
     """Returns how the arrays in memory were encoded on which a run was trained; None without any.
 
-    ResumeError if the run's record cannot be read.
+    RunError if the run's record cannot be read.
     """
     from netdesc.data.memory_data import recorded_settings
-    from netdesc.training.record import RunRecord
 
-    recorded = RunRecord.read(folder / RECORD).fields.get("memory_data")
+    recorded = read_record(folder).memory_data
     return None if recorded is None else recorded_settings(recorded)
 
 

@@ -22,7 +22,7 @@ from netdesc.description import Description, load
 from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
-from netdesc.runs.files import lock_of
+from netdesc.runs.folder import lock_of
 from netdesc.training.confusion_counter import Score, build_counter
 from netdesc.training.evaluate import measure
 

@@ -24,24 +24,22 @@ from netdesc.exchange.verification import verify_shortly
 from netdesc.graph import Graph, build_graph
 from netdesc.hardware import HardwareError
 from netdesc.modules import Network, build
-from netdesc.report import ReportError, write_report
-from netdesc.runs.files import (
+from netdesc.report import write_report
+from netdesc.runs.errors import RunError, StorageError
+from netdesc.runs.folder import (
     ACTIVITY,
     BEST,
     CHECKPOINTS,
     INITIAL,
-    LOCK,
     NETWORK,
     RECORD,
     REPORT,
-    LinkError,
     is_filled,
+    lock_of,
 )
 from netdesc.training import train as training
 from netdesc.training.callbacks import Callback
-from netdesc.training.errors import StorageError
 from netdesc.training.progress import Style
-from netdesc.training.run_directory import require_run
 from netdesc.training.session import Hooks, Sample
 
 
@@ -82,7 +80,7 @@ def train(
     ``import_net`` is saved first: ``imported.save(folder)`` returns the path of its document.
     ``run_dir`` is by default a new folder below ``runs``. In place of both, ``resume`` is a run
     that was interrupted, or its folder; the results are bit-identical to those of a run without
-    interruption. If that run is done, its missing files are written.
+    interruption. A run that is done is not changed.
 
     ``data`` replaces the data that the document names: ``{"train": (inputs, labels)}``, also with
     ``"validation"`` and ``"test"``. Arrays or tensors begin with the axis of the samples: inputs
@@ -153,8 +151,7 @@ def train_network(
             warn(render_text(network.warnings))
     trained = network
     if resume is not None:
-        require_run(resume)
-        trained = load(resume / LOCK, with_files=False)
+        trained = load(lock_of(resume), with_files=False)
     readers = {} if trained is None else weight_readers(build_graph(trained.document))
     outcome = training.train(
         network,
@@ -233,7 +230,7 @@ def _write_report(folder: Path, warn: Callable[[str], None]) -> None:
         return
     try:
         write_report(folder, warn=warn)
-    except (ReportError, LinkError) as error:
+    except RunError as error:
         warn(f"no {REPORT} is written: {error}; to try again: netdesc report {quote(str(folder))}")
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from netdesc.description import load
 from netdesc.graph import build_graph
-from netdesc.report.errors import ReportError
-from netdesc.report.metrics import read_metrics, read_rows
-from netdesc.report.record import read_record
-from netdesc.runs.files import LOCK, METRICS, REPORT
+from netdesc.runs.errors import RunError
+from netdesc.runs.folder import LOCK, METRICS, REPORT
+from netdesc.runs.metrics_file import read_metrics, read_rows
+from netdesc.runs.run_record import read_record
 from netdesc.training.session import Outcome
 
 SHOWN_METRICS = ("epoch", "loss", "validation_loss", "accuracy", "validation_accuracy")
@@ -66,17 +66,17 @@ class Run:
 
         ``epoch`` (from 1), ``loss`` (per sample), ``seconds``, ``learning_rate``, if there are any
         ``validation_loss``, ``accuracy`` and ``validation_accuracy``, and for each layer
-        ``gradient_norms.NAME`` and ``spike_rates.NAME``. ReportError if ``metrics.jsonl`` is
+        ``gradient_norms.NAME`` and ``spike_rates.NAME``. RunError if ``metrics.jsonl`` is
         missing, damaged, or empty although the run has complete epochs.
         """
         document = load(self.path / LOCK, with_files=False).document
         graph = build_graph(document)
         layers = [layer.name for layer in graph.neuron_layers]
         metrics = read_metrics(self.path, layers, document.training.epochs).per_sample(
-            read_record(self.path).loss_divisors(graph.loss.reduction)
+            read_record(self.path).scale(graph.loss.reduction).divisors
         )
         if self.final is not None and not len(metrics):
-            raise ReportError(
+            raise RunError(
                 f"{self.path / METRICS}: the file holds no complete line, although the run has "
                 f"trained {self.final['epoch']} epochs"
             )
@@ -109,7 +109,7 @@ def _best_epoch(outcome: Outcome) -> dict[str, Any] | None:
     best = outcome.best
     if best is None:
         return None
-    with contextlib.suppress(ReportError):
+    with contextlib.suppress(RunError):
         for row in read_rows(outcome.path):
             if row.epoch == best["epoch"]:
                 return row.model_dump(mode="json", exclude_unset=True) | best

@@ -20,7 +20,7 @@ from netdesc.data.data_errors import DataError
 from netdesc.data.samples import SampleSpec
 from netdesc.exchange import NetFileError, export_net
 from netdesc.exchange.verification import Verification, compare_runs, limit_steps
-from netdesc.runs.files import NETWORK
+from netdesc.runs.folder import NETWORK
 
 RANDOM_RATE, RANDOM_SEED = 0.2, 0
 """Random input spikes: spikes a neuron and step, and the seed."""

@@ -120,7 +120,7 @@ def _refuse_used(target: Path, network: Path, input: Path) -> None:
     from netdesc.description import load
     from netdesc.description.detect import is_net_file
     from netdesc.description.files.data_files import file_paths
-    from netdesc.runs.files import lock_of
+    from netdesc.runs.folder import lock_of
 
     if input.exists() and target.samefile(input):
         raise click.UsageError("-o names INPUT, which it would overwrite")

@@ -15,7 +15,7 @@ import click
 from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
-from netdesc.runs.files import BEST, CHECKPOINTS, NETWORK, REPORT, TENSORBOARD
+from netdesc.runs.folder import BEST, CHECKPOINTS, NETWORK, REPORT, TENSORBOARD
 
 if TYPE_CHECKING:
     from netdesc.api.trained_run import Run
@@ -137,7 +137,7 @@ def _log_for_tensorboard(
 
     MissingPackageError if TensorBoard is not installed.
     """
-    from netdesc.training.run_directory import default_path
+    from netdesc.runs.folder import default_path
     from netdesc.training.tensorboard import TensorBoardLog
 
     if description is not None and run_dir is None:

@@ -49,7 +49,7 @@ def results(operand: Operand) -> dict[str, Any]:
     values: dict[str, Any] = {"status": operand.status, "epochs": record.epochs_done}
     if record.best is not None:
         values["best_epoch"] = record.best.epoch + 1
-    divisors = record.loss_divisors(operand.graph.loss.reduction)
+    divisors = record.scale(operand.graph.loss.reduction).divisors
     for prefix, metrics in (("best", record.best), ("final", record.final)):
         for name in _RESULTS:
             value = getattr(metrics, name, None)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from netdesc.description import Description, load
 from netdesc.graph import Graph, build_graph
-from netdesc.runs.files import RECORD, lock_of
+from netdesc.runs.folder import RECORD, lock_of
 from netdesc.runs.state import read_state
 
 if TYPE_CHECKING:
-    from netdesc.report.record import Record
+    from netdesc.runs.run_record import RunRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Operand:
     kind: Literal["document", "lock", "run"]
     description: Description
     graph: Graph
-    record: Record | None = None
+    record: RunRecord | None = None
     status: str | None = None
     """The status of a run, ``unknown`` without its record; None for documents and locks."""
 
@@ -35,7 +35,7 @@ class Operand:
 def read_operand(path: Path) -> Operand:
     """Reads a document, a lock or the folder of a run, without its data files.
 
-    Raises DescriptionError, NoRunError or ReportError.
+    Raises DescriptionError or RunError.
     """
     is_run = path.is_dir()
     description = load(lock_of(path) if is_run else path, with_files=False)
@@ -45,7 +45,7 @@ def read_operand(path: Path) -> Operand:
         return Operand(str(path), kind, description, graph)
     record, state = None, read_state(path)  # which knows whether a process still works on it
     if (path / RECORD).exists():
-        from netdesc.report.record import read_record  # loads numpy
+        from netdesc.runs.run_record import read_record  # loads numpy
 
         record = read_record(path)
     status = "unknown" if state is None else state.status

@@ -1,13 +1,13 @@
 """The report of a run: a single HTML file, computed from the run's folder.
 
-- ``write_report`` writes the report; ``ReportError`` if the report cannot be written
+- ``write_report`` writes the report; ``RunError`` if the report cannot be written
 - ``write_metrics_csv`` and ``write_slayer_logs`` write the metrics for other tools
 - ``run`` reads the folder, ``page`` computes the content, ``templates`` contains the HTML
 - ``confusion_matrix``, ``training_plots``, ``weight_change``, ``viewer``: the sections
 """
 
-from netdesc.report.errors import ReportError
 from netdesc.report.logs import write_metrics_csv, write_slayer_logs
 from netdesc.report.write import write_report
+from netdesc.runs.errors import RunError
 
-__all__ = ["ReportError", "write_metrics_csv", "write_report", "write_slayer_logs"]
+__all__ = ["RunError", "write_metrics_csv", "write_report", "write_slayer_logs"]

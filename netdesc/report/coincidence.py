@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.report.activity import Sample, SpikeRaster
+from netdesc.runs.activity_file import Sample, SpikeRaster
 
 TOLERANCES = (0, 1, 2, 5)
 """Tolerances in time, in steps."""

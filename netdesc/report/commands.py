@@ -13,7 +13,7 @@ from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.loss_trend import could_stop_early, fall_at_end
 from netdesc.report.run import RunData
 from netdesc.report.status import RunStatus
-from netdesc.runs.files import LOCK, NETWORK
+from netdesc.runs.folder import LOCK, NETWORK
 from netdesc.runs.state import resume_command
 
 

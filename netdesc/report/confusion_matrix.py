@@ -1,41 +1,18 @@
 """The confusion matrix of a run: its counts, and the table that the report shows.
 
 ``training/confusion_counter.py`` counts predictions during training and writes the counts to
-``metrics.jsonl``; ``metrics.py`` reads them. ``templates/confusion_matrix.html.j2`` is the HTML.
+``metrics.jsonl``. ``templates/confusion_matrix.html.j2`` is the HTML.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netdesc.report.format import percent
-
-
-@dataclass(frozen=True, eq=False)
-class ConfusionCounts:
-    """Numbers of samples (or of steps with a label) by label and prediction, after one epoch.
-
-    ``counts`` is int64 [labels, predictions]. ``undecided``, int64 [labels], is the number of
-    samples without a prediction. ``epoch`` counts from 1.
-    """
-
-    counts: NDArray[np.int64]
-    undecided: NDArray[np.int64]
-    epoch: int
-
-    @property
-    def samples(self) -> NDArray[np.int64]:
-        """The number of samples of each class, int64 [classes]."""
-        return self.counts.sum(axis=1) + self.undecided
-
-    @property
-    def total(self) -> int:
-        return int(self.samples.sum())
+from netdesc.runs.metrics_file import ConfusionCounts
 
 
 class ClassRow(NamedTuple):

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from netdesc.report.metrics import Metrics, MetricsRow, read_rows
 from netdesc.report.output import open_output
 from netdesc.report.run import read_run
-from netdesc.runs.files import METRICS_CSV, SLAYER_ACCURACY, SLAYER_LOSS, refuse_links
+from netdesc.runs.folder import METRICS_CSV, SLAYER_ACCURACY, SLAYER_LOSS
+from netdesc.runs.metrics_file import Metrics, MetricsRow, read_rows
 
 
 def write_metrics_csv(run: Path) -> Path:
@@ -19,11 +19,9 @@ def write_metrics_csv(run: Path) -> Path:
 
     There is a row for each epoch and a column for each value. A metric of layers has a column for
     each layer, such as ``spike_rates.hidden``. Lists, such as the confusion matrix, are JSON text.
-    If an epoch lacks a value, its cell is empty. Returns the path of the file. Raises ReportError
-    if the metrics are missing or damaged, or the file cannot be written, and LinkError if the run's
-    folder holds symbolic links.
+    If an epoch lacks a value, its cell is empty. Returns the path of the file. Raises RunError
+    if the metrics are missing or damaged, or the file cannot be written.
     """
-    refuse_links(run)
     names = {name for row in read_rows(run) for name, _ in _cells(row)}
     order = list(MetricsRow.model_fields)
     columns = sorted(names, key=lambda name: (order.index(name.partition(".")[0]), name))
@@ -49,7 +47,7 @@ def write_slayer_logs(run: Path) -> list[Path]:
 
     The first line, which begins with ``#``, has the names of the columns. A line for each epoch
     follows. There is a column for training and, if the run has validation samples, one for
-    validation. Losses are per sample. Returns the paths of the files. Raises ReportError if the run
+    validation. Losses are per sample. Returns the paths of the files. Raises RunError if the run
     is damaged or a file cannot be written.
     """
     metrics = read_run(run).metrics

@@ -9,10 +9,10 @@ import numpy as np
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.neuron_text import neuron_text
 from netdesc.graph import SynapticNode
-from netdesc.report.activity import LayerTraces
 from netdesc.report.format import join_words, number
 from netdesc.report.plots import TICK_FORMAT, Plot, line_style, numbers, time_curve
 from netdesc.report.run import RunData
+from netdesc.runs.activity_file import LayerTraces
 
 MAX_TEXTS = 12
 """The largest number of neurons whose equations are printed."""

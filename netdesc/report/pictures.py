@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.events.raster_grid import Grid, compare
-from netdesc.report.activity import SpikeRaster
+from netdesc.runs.activity_file import SpikeRaster
 
 Colour = tuple[int, int, int]
 

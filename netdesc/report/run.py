@@ -9,22 +9,20 @@ from pathlib import Path
 from netdesc.description import DescriptionError, Document, load
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph, build_graph
-from netdesc.report.activity import Activity, read_activity
-from netdesc.report.errors import ReportAccessError, ReportError
-from netdesc.report.files import read_text
-from netdesc.report.metrics import Metrics, read_metrics
-from netdesc.report.record import Record, read_record
-from netdesc.runs.files import (
+from netdesc.runs.activity_file import Activity, read_activity
+from netdesc.runs.errors import RunError
+from netdesc.runs.folder import (
     ACTIVITY,
     BEST,
     CHECKPOINTS,
     INITIAL,
-    LOCK,
     METRICS,
     RECORD,
-    no_run,
-    refuse_links,
+    lock_of,
+    read_text,
 )
+from netdesc.runs.metrics_file import Metrics, read_metrics
+from netdesc.runs.run_record import RunRecord, Scale, read_record
 
 MAX_LOCK_BYTES = 64 << 20
 MAX_PLOTTED_LAYERS = 12
@@ -40,7 +38,7 @@ class RunData:
     """
 
     path: Path
-    record: Record
+    record: RunRecord
     document: Document
     graph: Graph
     files: dict[str, Path]
@@ -62,21 +60,21 @@ class RunData:
         return self.document.training.epochs
 
     @property
-    def loss_divisors(self) -> dict[str, int]:
-        """The divisors that make ``metrics`` and ``silent_loss`` per sample: metric -> divisor."""
-        return self.record.loss_divisors(self.graph.loss.reduction)
+    def loss_scale(self) -> Scale:
+        """What made ``metrics`` and ``silent_loss`` per sample."""
+        return self.record.scale(self.graph.loss.reduction)
 
     @property
     def loss_unit(self) -> str:
         """What follows the word loss: `` per sample`` if sums were divided; otherwise empty."""
-        return " per sample" if set(self.loss_divisors.values()) != {1} else ""
+        return self.loss_scale.unit
 
     @property
     def silent_loss(self) -> float | None:
         """The loss of an output without spikes, in the metric that selects the best epoch."""
         metric = self.metrics.selection_metric
-        loss: float | None = getattr(self.record.silence, metric)
-        return None if loss is None else loss / self.loss_divisors[metric]
+        loss: float | None = getattr(self.record.silence, metric, None)
+        return None if loss is None else loss / self.loss_scale.divisors[metric]
 
     @property
     def classified_unit(self) -> str:
@@ -131,27 +129,20 @@ class RunData:
 def read_run(path: Path) -> RunData:
     """Reads the folder of a run, except its weights.
 
-    Raises ReportError if it cannot be read, LinkError if it holds symbolic links.
+    Raises RunError if it cannot be read.
     """
-    if not path.is_dir():
-        raise ReportAccessError(no_run(path))
-    refuse_links(path)
-    if not (path / RECORD).exists() and not (path / LOCK).exists():
-        raise ReportAccessError(f"{path} is not the folder of a run: it contains no {RECORD}")
-    record = read_record(path)
-    lock_text = read_text(path / LOCK, MAX_LOCK_BYTES)
+    lock = lock_of(path)
+    record, lock_text = read_record(path), read_text(lock, MAX_LOCK_BYTES)
     try:
-        description = load(path / LOCK, with_files=False)
+        description = load(lock, with_files=False)
     except DescriptionError as error:
         first = next(each for each in error.diagnostics if each.is_error)
-        raise ReportError(
-            f"{path / LOCK}: this netdesc cannot read the document: {first.message}"
-        ) from error
+        raise RunError(f"{lock}: this netdesc cannot read the document: {first.message}") from error
     document, graph = description.document, build_graph(description.document)
     activity = damage = None
     try:
         activity = read_activity(path, graph)
-    except ReportError as error:
+    except RunError as error:
         damage = f"{error}. The report has no pictures and no spike rates of neurons."
     epochs, plotted_layers = document.training.epochs, _plotted_layers(graph)
     done = min(record.epochs_done, epochs) if record.has_ended else 0
@@ -164,7 +155,7 @@ def read_run(path: Path) -> RunData:
         graph=graph,
         files=dict(description.files),
         lock_text=lock_text,
-        metrics=metrics.per_sample(record.loss_divisors(graph.loss.reduction)),
+        metrics=metrics.per_sample(record.scale(graph.loss.reduction).divisors),
         activity=activity,
         activity_damage=damage,
         plotted_layers=plotted_layers,

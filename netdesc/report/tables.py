@@ -21,8 +21,8 @@ from netdesc.report.format import (
     time_constant,
 )
 from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates, spiking_layers
-from netdesc.report.record import VerificationRecord
 from netdesc.report.run import RunData
+from netdesc.runs.run_record import VerificationRecord
 
 MAX_FILES = 6
 """Largest number of data files that are listed."""

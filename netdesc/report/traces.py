@@ -14,10 +14,10 @@ import numpy as np
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SpikeTime
-from netdesc.report.activity import SpikeRaster
 from netdesc.report.format import number
 from netdesc.report.plots import TICK_FORMAT, Plot
 from netdesc.report.run import RunData
+from netdesc.runs.activity_file import SpikeRaster
 
 MAX_STEPS = 20_000
 """The largest number of steps of a trace. Later steps are left out."""

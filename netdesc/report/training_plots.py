@@ -9,7 +9,7 @@ import numpy as np
 from netdesc.report.plots import Curve, Plot, curves, histogram
 from netdesc.report.rates import LayerRates, rate_unit, spiking_layers
 from netdesc.report.run import RunData
-from netdesc.runs.files import METRICS, RECORD
+from netdesc.runs.folder import METRICS, RECORD
 
 RING = "The ring marks the best epoch."
 SILENCE = "The dotted line is the loss of an output without spikes."
@@ -60,7 +60,7 @@ def _by_part(run: RunData, metric: str) -> list[Curve]:
 
 def _division_note(run: RunData) -> str:
     """Says by which numbers of samples the losses were divided; empty if they were not."""
-    divisors = run.loss_divisors
+    divisors = run.loss_scale.divisors
     if not run.loss_unit:
         return ""
     samples = f"{divisors['loss']:,} for training"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from netdesc.graph import Graph, MeanSquaredError
-from netdesc.report.activity import Sample
 from netdesc.report.format import number
 from netdesc.report.plots import TICK_FORMAT, Plot, line_style, time_curve
+from netdesc.runs.activity_file import Sample
 
 _COMPARED = {
     "each_step": "each step of the output",

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Classifier
-from netdesc.report.activity import Activity, Sample
 from netdesc.report.format import number
 from netdesc.report.pictures import (
     SMALL,
@@ -19,6 +18,7 @@ from netdesc.report.pictures import (
 from netdesc.report.plots import Plot, bars
 from netdesc.report.run import RunData
 from netdesc.report.value_curves import value_curves
+from netdesc.runs.activity_file import Activity, Sample
 
 
 @dataclass(frozen=True)

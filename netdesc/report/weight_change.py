@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SynapticNode
-from netdesc.report.errors import ReportError
 from netdesc.report.format import NOTHING, number, percent, spread, time_constant
 from netdesc.report.plots import Plot, histogram
 from netdesc.report.run import RunData
 from netdesc.report.tables import Table
 from netdesc.report.weights import SavedWeights, open_weights
+from netdesc.runs.errors import RunError
 
 DECAY_ONE = 4096
 """The integer that means a decay of 1 on the neuromorphic device."""
@@ -62,7 +62,7 @@ def weight_change(run: RunData) -> WeightChange:
                     for layer in run.graph.neuron_layers:
                         _values(layer, {name: file})
                     files[name] = file
-            except ReportError as error:
+            except RunError as error:
                 damaged.append(f"{error}. The report leaves out the values of this file.")
         change = _compare(run, files)
     change.damaged = damaged
@@ -73,7 +73,7 @@ def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[s
     """Reads the weights and the learnt values of a layer's neurons from ``files``.
 
     The result maps ``weight``, ``RECURRENT`` if the layer has such weights, and the name of each
-    learnt value, to the numbers. Raises ReportError if a tensor is missing or damaged.
+    learnt value, to the numbers. Raises RunError if a tensor is missing or damaged.
     """
     by_kind: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, file in files.items():

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from netdesc.graph import SynapticNode
-from netdesc.report.errors import ReportError
-from netdesc.runs.utf8_path import utf8_path
+from netdesc.runs.errors import RunError
+from netdesc.runs.folder import refuse_link
 
 _MIN_NORM = 1e-12
 """The smallest norm by which a row of weights is divided, so that a row of zeros stays 0. The same
@@ -32,7 +32,7 @@ class SavedWeights:
         """Reads the weights of a layer, float64 [rows, weights], and applies weight norm.
 
         A row holds the weights of a unit or an output channel. If the neurons have two inputs, the
-        weights of the second stand behind those of the first. Raises ReportError if the weights are
+        weights of the second stand behind those of the first. Raises RunError if the weights are
         missing or have another shape.
         """
         shape = layer.weight_shape
@@ -57,13 +57,13 @@ class SavedWeights:
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         if name not in self._names:
-            raise ReportError(f"{self._path}: has no {name}; it belongs to another network")
+            raise RunError(f"{self._path}: has no {name}; it belongs to another network")
         try:
             tensor = np.asarray(self._file.get_tensor(name), dtype=np.float64)
         except (SafetensorError, TypeError, ValueError, AttributeError) as error:
-            raise ReportError(f"{self._path}: cannot read {name}: {error}") from error
+            raise RunError(f"{self._path}: cannot read {name}: {error}") from error
         if tensor.shape != shape:
-            raise ReportError(
+            raise RunError(
                 f"{self._path}: {name} has shape {list(tensor.shape)}, but the network requires "
                 f"{list(shape)}; it belongs to another network"
             )
@@ -72,16 +72,14 @@ class SavedWeights:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[SavedWeights | None]:
-    """Opens a file of weights; yields None if there is no file. ReportError for a damaged file."""
+    """Opens a file of weights; yields None if there is no file. RunError for a damaged file."""
     if not path.exists():
         yield None
         return
-    if not path.is_file():
-        raise ReportError(f"{path}: is not a regular file")
+    refuse_link(path)
     try:
-        with utf8_path(path) as readable:
-            file = safe_open(readable, framework="numpy")
+        file = safe_open(path, framework="numpy")
     except (SafetensorError, OSError, ValueError) as error:
-        raise ReportError(f"{path}: is not a complete safetensors file: {error}") from error
+        raise RunError(f"{path}: is not a complete safetensors file: {error}") from error
     with file as opened:
         yield SavedWeights(path, opened)

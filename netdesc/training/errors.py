@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
-
-from netdesc.atomic_write import failure_reason
 
 
 class TrainingError(ValueError):
@@ -26,22 +21,6 @@ class MissingWeightsError(WeightsError):
     exit_code = 3
 
 
-class ResumeError(TrainingError):
-    """A run cannot be resumed."""
-
-
-class MissingRunError(ResumeError):
-    """The run does not exist."""
-
-    exit_code = 3
-
-
-class RunDirectoryError(TrainingError):
-    """The folder for a new run is in use or not empty."""
-
-    exit_code = 2
-
-
 class DeviceUnavailableError(TrainingError):
     """The chosen device or engine is not available."""
 
@@ -52,18 +31,3 @@ class MissingPackageError(TrainingError):
     """A Python package that an option needs is not installed."""
 
     exit_code = 3
-
-
-class StorageError(TrainingError):
-    """A file of the run could not be written."""
-
-    exit_code = 3
-
-
-@contextlib.contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Converts an OSError within the block to a StorageError that names ``path`` and the reason."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {failure_reason(error)}") from error

@@ -10,17 +10,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from netdesc.runs.files import LinkError
+from netdesc.runs.errors import RunError
+from netdesc.runs.metrics_file import MetricsFile
 from netdesc.training.callbacks import Callback, ends_training
-from netdesc.training.checkpoint import Progress, Saver
 from netdesc.training.confusion_counter import Score, build_counter
-from netdesc.training.errors import StorageError
 from netdesc.training.evaluate import measure
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.metrics import EpochMetricsSum, non_finite_weight
 from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display
-from netdesc.training.run_logs import MetricsFile
+from netdesc.training.saver import Progress, Saver
 from netdesc.training.setup import Setup
 from netdesc.training.step import build_step
 
@@ -144,7 +143,7 @@ def call_back(
             if ends_training(callback, copy.deepcopy(setup.scale.shown(progress.last))):
                 saver.stopping.by_callback = True
     except BaseException:  # Ctrl-C, too, as the epoch is complete; it is passed on
-        with contextlib.suppress(Divergence, StorageError, LinkError):
+        with contextlib.suppress(Divergence, RunError):
             save(setup, progress, saver, metrics)
         raise
 

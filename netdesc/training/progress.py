@@ -8,12 +8,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from netdesc.description.diagnostics.terminal_text import escape
-from netdesc.training.run_logs import Log
+from netdesc.runs.errors import storing
+from netdesc.runs.folder import open_regular
 
 Style = Literal["auto", "live", "plain", "quiet"]
 """``live`` redraws one line, ``plain`` prints a line every few seconds, ``quiet`` prints only
@@ -26,34 +27,24 @@ _RECENT_S = 20.0
 """The time left is estimated from the speed over a period of about this many seconds."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """The divisor of each split's loss for display: its number of samples; 1 if losses are means.
+class Log:
+    """Writes ``train.log``: messages and progress lines, one line each, with their local time."""
 
-    Divided by it, the losses of splits and of runs with other numbers of samples can be compared.
-    The best loss has the divisor ``validation``; without validation, this is that of ``train``.
-    """
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with storing(path):
+            self._file = open(path, "ab", 0, opener=open_regular)  # noqa: SIM115  (__exit__ closes it)
 
-    train: int = 1
-    validation: int = 1
+    def write(self, text: str) -> None:
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        with storing(self._path):
+            self._file.write(f"{stamp}  {escape(text)}\n".encode())
 
-    @classmethod
-    def of(cls, reduction: str, train: int, validation: int) -> Scale:
-        """Returns the divisors for losses of a ``reduction`` over these numbers of samples."""
-        return cls() if reduction == "mean" else cls(train or 1, validation or train or 1)
+    def __enter__(self) -> Log:
+        return self
 
-    def shown(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Converts the metrics of an epoch as in the run's files: divides losses, counts from 1."""
-        divisors = {"loss": self.train, "validation_loss": self.validation}
-        losses = {name: fields[name] / divisors[name] for name in divisors if name in fields}
-        if "loss_terms" in fields:
-            losses["loss_terms"] = [each / self.train for each in fields["loss_terms"]]
-        return {**fields, **losses, "epoch": fields["epoch"] + 1}
-
-    @property
-    def unit(self) -> str:
-        """The unit to print after a loss."""
-        return "" if self == Scale() else " per sample"
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
 
 class Display:

@@ -13,19 +13,19 @@ import torch
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph
 from netdesc.modules import Network
-from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS, STATE, is_filled, refuse_links
+from netdesc.runs.errors import StorageError
+from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, STATE, is_filled
+from netdesc.runs.metrics_file import MetricsFile
+from netdesc.runs.run_record import RunRecord, Scale, VerificationRecord, now
 from netdesc.runs.state import resume_command
-from netdesc.training.activity import ActivityRecorder
+from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.callbacks import Callback
-from netdesc.training.checkpoint import BestWeights, Progress, Saver
-from netdesc.training.errors import StorageError
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.learning_check import learning_problems
 from netdesc.training.loop import Divergence, fit, save
-from netdesc.training.progress import Display, Scale
-from netdesc.training.record import RunRecord, now
-from netdesc.training.run_logs import Log, MetricsFile
+from netdesc.training.progress import Display, Log
+from netdesc.training.saver import BestWeights, Progress, Saver
 from netdesc.training.setup import Setup
 from netdesc.training.silent_baseline import silent_losses
 from netdesc.training.weights import WeightReader
@@ -131,7 +131,7 @@ class Session:
         try:
             with stop:
                 compile_kernels(self.setup.network, self.setup.device, self.display, stop)
-                if "silence" not in self.record.fields:  # a new run, or a run of an older netdesc
+                if self.record.silence is None:  # a new run, or a run of an older netdesc
                     self.record.update(silence=silent_losses(self.setup))
                 stop.check()
                 if self.saver.saved_epoch is None:
@@ -187,10 +187,10 @@ class Session:
     def _end_done(self, finish: Finish | None) -> Outcome:
         verification = None
         if finish is not None:
-            refuse_links(self.path)
             best, graph = self.saver.best.tensors, self.setup.graph
             verification = finish(self.path, graph, best, self._first_sample())
-            self.record.fields["verification"] = verification  # written with the outcome
+            if verification is not None:  # written with the outcome
+                self.record.verification = VerificationRecord.model_validate(verification)
         assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
         scale, validated = self.setup.scale, self.setup.validation is not None
         loss = self.progress.best_loss / scale.validation
@@ -240,7 +240,7 @@ class Session:
                 warnings.append("the first epoch was the best; a lower learning rate may help")
         for warning in warnings:
             self.display.log(f"warning: {warning}")
-        best, final = self.record.fields["best"], self.record.fields["final"]
+        best, final = (each and each.model_dump() for each in (self.record.best, self.record.final))
         return Outcome(self.path, status, message, best, final, self.setup.scale, warnings)
 
     def _record_failure(self, message: str) -> None:
@@ -260,7 +260,7 @@ class Session:
             seconds=round(progress.seconds, 3),
             stopped_early=self._is_over and progress.epoch < self.setup.training.epochs,
             stopped_by_callback=self.saver.stopping.by_callback,
-            layers=self.setup.layer_records() or self.record.fields["layers"],
+            layers=self.setup.layer_records() or self.record.layers,
             best=None if progress.best_epoch is None else best,
             final=progress.last or None,
         )
@@ -280,7 +280,7 @@ def build_saver(path: Path, setup: Setup, record: RunRecord) -> Saver:
             "train" if setup.validation is None else "validation",
             setup.training.epochs,
         ),
-        lock_sha256=record.fields["lock_sha256"],
+        lock_sha256=record.lock_sha256,
         every_s=setup.training.checkpoint_every_s,
     )
 
@@ -291,12 +291,12 @@ def open_session(
 ) -> Iterator[Session]:
     """Opens the log files of a run for the block, and restores the run from its checkpoint.
 
-    ``shown`` is the run's folder, absolute or relative to the working directory. Raises ResumeError
+    ``shown`` is the run's folder, absolute or relative to the working directory. Raises RunError
     if the checkpoint is damaged or was removed, StorageError if a log file cannot be opened.
     """
     path = shown.absolute()
     saver = build_saver(path, setup, record)
-    has_trained = record.fields["epochs_done"] > 0 or is_filled(path / METRICS)
+    has_trained = record.epochs_done > 0 or is_filled(path / METRICS)
     progress, length = saver.restore(has_trained)
     with Log(path / LOG) as log, MetricsFile(path / METRICS, length) as metrics:
         display.attach_log(log)

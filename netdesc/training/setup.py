@@ -19,10 +19,10 @@ from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import engine_for
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
+from netdesc.runs.run_record import Scale
 from netdesc.training.errors import TrainingError
 from netdesc.training.memory import require_memory
 from netdesc.training.optimizer import build_optimizer
-from netdesc.training.progress import Scale
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
 from netdesc.training.weights import WeightReader, load_initial_weights
 

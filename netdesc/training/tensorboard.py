@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdesc.training.errors import MissingPackageError, storing
+from netdesc.runs.errors import storing
+from netdesc.training.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter

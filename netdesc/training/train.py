@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,21 +15,18 @@ from netdesc.data.memory_data import MemoryData, check_same_data
 from netdesc.data.randomness import seeded_rng
 from netdesc.description import Description, load, lock_text
 from netdesc.description.diagnostics.wording import amount
-from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import EngineError, engine_name, torch_on_one_thread, use_engine
-from netdesc.modules import build
-from netdesc.runs.files import BEST, CHECKPOINTS, LOCK, LOG, NETWORK, RECORD, STATE, is_filled
-from netdesc.training import run_directory
+from netdesc.runs import folder
+from netdesc.runs.errors import RunError
+from netdesc.runs.folder import LOCK, lock_of
+from netdesc.runs.run_record import RunRecord, read_record
 from netdesc.training.device import choose_device
-from netdesc.training.ended_run import find_missing, read_outcome
-from netdesc.training.errors import DeviceUnavailableError, ResumeError
+from netdesc.training.environment import environment, environment_changes, versions
+from netdesc.training.errors import DeviceUnavailableError
 from netdesc.training.heap import keep_freed_memory
 from netdesc.training.progress import Display, Style, build_display
-from netdesc.training.record import RunRecord, environment, environment_changes, versions
-from netdesc.training.run_logs import Log
-from netdesc.training.session import Hooks, Outcome, build_saver, open_session
+from netdesc.training.session import Hooks, Outcome, open_session
 from netdesc.training.setup import Setup, prepare
-from netdesc.training.weights import load_weights
 
 
 def train(
@@ -63,7 +60,7 @@ def train(
         options = _Options(device, engine, display, data, hooks)
         if description is None:
             return _resume(Path(str(resume)), options)
-        path = Path(run_dir or run_directory.default_path(description.document.name))
+        path = Path(run_dir or folder.default_path(description.document.name))
         return _start(description, path, options)
 
 
@@ -93,9 +90,13 @@ def _start(description: Description, path: Path, options: _Options) -> Outcome:
         facts["memory_data"] = None if data is None else data.record()
         labels = setup.train.samples.labels
         facts["labels_by_step"] = None if labels is None else labels.ndim == 2
-        record = RunRecord.create(path / RECORD, setup.graph, options.engine, _sha256(lock), facts)
+        graph = setup.graph
+        facts |= {"parameters": graph.parameters, "synapses": graph.synapses}
+        record = RunRecord.create(
+            path, name=graph.name, engine=options.engine, lock_sha256=_sha256(lock), **facts
+        )
         with (
-            run_directory.create(path, description.text, record.text, lock),
+            folder.create(path, description.text, record.text, lock),
             open_session(path, setup, record, options.display) as session,
         ):
             epochs = amount(setup.training.epochs, "epoch")
@@ -112,79 +113,45 @@ def _prepare(
     return prepare(description, device, hooks.readers, warn, data, check_memory=check_memory)
 
 
+_EXPLANATIONS = {"done": "this run is done already", "diverged": "this run would diverge again"}
+
+
 def _resume(path: Path, options: _Options) -> Outcome:
-    run_directory.require_run(path)
-    ended = read_outcome(path)
+    lock_of(path)
+    ended = _read_outcome(path)
     if ended is None:
-        with run_directory.reopen(path):
-            ended = read_outcome(path)  # again, as no other process can change it now
+        with folder.reopen(path):
+            ended = _read_outcome(path)  # again, as no other process can change it now
             if ended is None:
                 return _continue(path, options)
-    return _complete(ended, options)
-
-
-def _complete(ended: Outcome, options: _Options) -> Outcome:
-    """Writes the files that a run lacks although it is done. Nothing else is changed."""
-    path, display, finish = ended.path, options.display, options.hooks.finish
-    writable, lost = [], []
-    if ended.status == "done":
-        writable, lost = find_missing(path, with_network=finish is not None)
-    if lost:
-        display.warn(f"{path} has lost files that cannot be written again: {', '.join(lost)}")
-    if not writable:
-        run_directory.remove_temporary_files(path)
-        display.info(f"{ended.message}; nothing was trained")
-        return ended
-    with run_directory.reopen(path), Log(path / LOG) as log:
-        display.attach_log(log)
-        graph, best = _restore_files(path, options)
-        if finish is not None and NETWORK in writable:
-            finish(path, graph, best, None)
-        # Some networks fit no network.net, which is then not written.
-        written = ", ".join(name for name in writable if is_filled(path / name))
-        found = f"these files were missing: {written}" if written else "nothing was trained"
-        display.info(f"{ended.message}; {found}")
+    options.display.info(f"{ended.message}; nothing was trained")
     return ended
 
 
-def _restore_files(path: Path, options: _Options) -> tuple[Graph, dict[str, torch.Tensor]]:
-    """Writes missing weights and activity from ``last.state``; without it, nothing.
-
-    Returns the graph and the best weights.
-    """
-    if is_filled(path / CHECKPOINTS / STATE):
-        hooks = replace(options.hooks, ignore_memory=True)  # nothing is trained
-        with _prepare_again(path, replace(options, hooks=hooks)) as (setup, record):
-            saver = build_saver(path, setup, record)
-            progress, _ = saver.restore(has_trained=True)
-            saver.write_missing(progress)
-            return setup.graph, saver.best.tensors
-    _check_lock(path, RunRecord.read(path / RECORD))
-    graph = build_graph(load(path / LOCK, with_files=False).document)
-    network = build(graph)
-    load_weights(path / CHECKPOINTS / BEST, network, {})
-    return graph, dict(network.state_dict())
-
-
-def _check_lock(path: Path, record: RunRecord) -> None:
-    """ResumeError unless ``network.lock.json`` has the recorded SHA-256."""
-    if _sha256((path / LOCK).read_text(encoding="utf-8")) != record.fields["lock_sha256"]:
-        raise ResumeError(
-            f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
-            f"train that file to start another run"
-        )
+def _read_outcome(path: Path) -> Outcome | None:
+    """Returns the outcome of the run in ``path`` if it is done or has diverged, otherwise None."""
+    record = read_record(path)
+    if record.status not in _EXPLANATIONS:
+        return None
+    message = f"{_EXPLANATIONS[record.status]} ({record.message})"
+    scale = record.scale(load(path / LOCK, with_files=False).document.main_loss.reduction)
+    best, final = (each and each.model_dump() for each in (record.best, record.final))
+    return Outcome(path, record.status, message, best, final, scale)
 
 
 @contextlib.contextmanager
 def _prepare_again(path: Path, options: _Options) -> Iterator[tuple[Setup, RunRecord]]:
     """Prepares the training of a run whose folder is locked, on the device of the run."""
-    record = RunRecord.read(path / RECORD)
-    _check_lock(path, record)
-    data = check_same_data(path, options.data, record.fields.get("memory_data"))
+    record = read_record(path)
+    if _sha256((path / LOCK).read_text(encoding="utf-8")) != record.lock_sha256:
+        raise RunError(
+            f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
+            f"train that file to start another run"
+        )
+    data = check_same_data(path, options.data, record.memory_data)
     description = load(path / LOCK)
-    fields = record.fields
-    device = fields["device"]["type"] if options.device == "auto" else options.device
-    engine = fields["engine"] if options.engine == "auto" else options.engine
+    device = record.device.type if options.device == "auto" else options.device
+    engine = record.engine if options.engine == "auto" else options.engine
     with _use_device(description, device, engine) as used_device:
         yield _prepare(description, used_device, options, data), record
 
@@ -198,11 +165,11 @@ def _continue(path: Path, options: _Options) -> Outcome:
         epochs, done = amount(setup.training.epochs, "epoch"), session.progress.epoch
         options.display.info(f"resuming {path} after {done} of {epochs}")
         facts = environment(setup.device)
-        for change in environment_changes(record.fields, facts):
+        for change in environment_changes(record, facts):
             options.display.warn(
                 f"{change}; the results may differ from those of a run without interruption"
             )
-        engine = record.fields["engine"] if options.engine == "auto" else options.engine
+        engine = record.engine if options.engine == "auto" else options.engine
         record.mark_resumed(engine, facts)
         return session.run(options.hooks)
 

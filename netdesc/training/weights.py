@@ -18,7 +18,6 @@ from netdesc.data.file_checksum import check_file
 from netdesc.description import Description
 from netdesc.description.models.layers import SynapticSection
 from netdesc.modules.block import SynapticBlock
-from netdesc.runs.utf8_path import utf8_path
 from netdesc.training.errors import MissingWeightsError, WeightsError
 
 Warn = Callable[[str], None]
@@ -97,13 +96,12 @@ def _read_safetensors(path: Path, _warn: Warn) -> dict[str, torch.Tensor]:
         raise WeightsError(f"{path}: is not a regular file")
     try:
         path.open("rb").close()  # of each file that it cannot open, load_file says it is missing
-        with utf8_path(path) as readable:
-            return load_file(readable)
+        return load_file(path)
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError)
         reason = "there is no such file" if is_missing else failure_reason(error)
         raise MissingWeightsError(f"{path}: cannot read these weights: {reason}") from error
-    except SafetensorError as error:
+    except (SafetensorError, UnicodeError) as error:
         raise WeightsError(f"{path}: is not a complete safetensors file: {error}") from error
 
 

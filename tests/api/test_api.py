@@ -21,7 +21,7 @@ import netdesc
 from netdesc.api.kernels import layer_reports
 from netdesc.events import Event, from_dense, write_events
 from netdesc.kernels.engine import use_engine
-from netdesc.report import ReportError
+from netdesc.runs.errors import RunError
 
 NEURON = {"threshold": 0.5, "current_decay": 0.5, "voltage_decay": 0.25}
 DOCUMENT = sample_document(
@@ -233,7 +233,7 @@ def test_a_report_that_cannot_be_written_does_not_harm_the_run(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(folder: Path, **_: object) -> None:
-        raise ReportError("no space left")
+        raise RunError("no space left")
 
     monkeypatch.setattr("netdesc.api.train.write_report", refuse)
     with pytest.warns(UserWarning, match=r"no report.html is written: no space left"):

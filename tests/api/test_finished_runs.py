@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +14,7 @@ from support.cli_process import Netdesc, Outcome
 from support.training_task import read_record, write_task
 
 import netdesc as package
-
-RESULTS = [
-    "network.net",
-    "report.html",
-    "activity.npz",
-    "checkpoints/initial.safetensors",
-    "checkpoints/best.safetensors",
-    "checkpoints/last.safetensors",
-]
+from netdesc.runs.errors import RunError
 
 
 @contextmanager
@@ -81,51 +74,32 @@ def test_a_report_that_meets_a_full_disk_is_written_later(netdesc: Netdesc, tmp_
     assert (run / "report.html").exists()
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("done")
-    document = write_task(folder / "task", epochs=4)
-    return package.train(package.load(document), run_dir=folder / "run", progress="quiet").path
-
-
-def contents(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in RESULTS}
-
-
-@pytest.mark.parametrize("missing", [*RESULTS, "all"])
-def test_resuming_a_run_that_is_done_writes_what_is_missing(done: Path, missing: str) -> None:
-    expected = contents(done)
-    names = RESULTS if missing == "all" else [missing]
-    kept = {name: (done / name).stat().st_mtime_ns for name in RESULTS if name not in names}
-    kept.pop("report.html", None)  # it shows the other files
-    for name in names:
-        (done / name).unlink()
-    again = package.train(resume=done, progress="quiet")
-    assert again.status == "done"
-    found = contents(done)
-    del found["report.html"], expected["report.html"]
-    assert found == expected
-    assert kept == {name: (done / name).stat().st_mtime_ns for name in kept}
+def test_resuming_a_run_that_is_done_changes_nothing(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_task(tmp_path / "task", epochs=4)
+    done = package.train(document, run_dir=tmp_path / "run", progress="quiet").path
+    (done / "network.net").unlink()
     before = {path: path.stat().st_mtime_ns for path in done.rglob("*")}
-    package.train(resume=done, progress="quiet")
+    outcome = netdesc("train", "--resume", done)
+    assert outcome.code == 0
+    assert "nothing was trained" in outcome.err
     assert {path: path.stat().st_mtime_ns for path in done.rglob("*")} == before
 
 
-def test_a_file_that_cannot_be_is_not_missing(netdesc: Netdesc, tmp_path: Path) -> None:
-    document = write_task(tmp_path / "task", epochs=1)
-    option = ("--set", "layers.0.axonal_delay_step=false")
-    assert netdesc("train", document, "--run-dir", tmp_path / "run", *option).code == 0
-    outcome = netdesc("train", "--resume", tmp_path / "run", "--json")
-    assert outcome.code == 0
-    named = [line for line in outcome.err.splitlines() if "network.net" in line]
-    assert len(named) == 1, "the warning that there is none; the file does not count as restored"
-
-
-def test_what_cannot_be_written_is_an_error(netdesc: Netdesc, done: Path) -> None:
-    (done / "network.net").unlink()
-    with full_disk("network.net"):
-        outcome = netdesc("train", "--resume", done, "--quiet")
-        assert (outcome.code, "network.net" in outcome.err) == (3, True)
-        assert read_record(done)["status"] == "done"
-    assert netdesc("train", "--resume", done, "--quiet").code == 0
-    assert (done / "network.net").exists()
+@pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
+@pytest.mark.parametrize("hint", ["best.safetensors", "network.lock.json"])
+def test_a_run_that_lost_its_checkpoint_does_not_start_again(
+    tmp_path: Path, status: str, hint: str
+) -> None:
+    document = write_task(tmp_path / "task", epochs=4)
+    run = package.train(document, run_dir=tmp_path / "run", progress="quiet").path
+    record = (run / "run.json").read_text()
+    (run / "run.json").write_text(record.replace('"status": "done"', f'"status": "{status}"'))
+    for name in ("last.state", "last.safetensors"):
+        (run / "checkpoints" / name).unlink()
+    if hint == "network.lock.json":
+        shutil.rmtree(run / "checkpoints")
+    metrics = (run / "metrics.jsonl").read_bytes()
+    with pytest.raises(RunError, match=f"is gone.*{hint}$") as error:
+        package.train(resume=run, progress="quiet")
+    assert error.value.exit_code == 1
+    assert (run / "metrics.jsonl").read_bytes() == metrics

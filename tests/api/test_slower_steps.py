@@ -15,12 +15,12 @@ import netdesc
 from netdesc.description import Document
 from netdesc.events import read_events
 from netdesc.graph import build_graph
-from netdesc.report.activity import Sample
 from netdesc.report.neurons import neuron_views
 from netdesc.report.run import read_run
 from netdesc.report.tables import network_table
 from netdesc.report.traces import traces
 from netdesc.report.value_curves import value_curves
+from netdesc.runs.activity_file import Sample
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 

@@ -18,8 +18,7 @@ from support.training_task import write_task
 
 from netdesc.cli.output import Output, SafeText
 from netdesc.description.diagnostics.terminal_text import escape
-from netdesc.training.progress import Display, LiveDisplay
-from netdesc.training.run_logs import Log
+from netdesc.training.progress import Display, LiveDisplay, Log
 
 HOSTILE = "\x1b[31mred\nforged\u202e"
 ESCAPED = r"\x1b[31mred\nforged\u202e"

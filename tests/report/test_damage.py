@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from support.report_samples import metrics_row, write_run
 
-from netdesc.report import ReportError, write_report
+from netdesc.report import write_report
 from netdesc.report.page import build_page
-from netdesc.report.record import EpochMetrics
 from netdesc.report.run import read_run
+from netdesc.runs.errors import RunError
+from netdesc.runs.run_record import EpochMetrics
 
 BEST, LAST = 24, 29
 """Epochs from 0, of the run that ``ended`` makes."""
@@ -94,7 +95,7 @@ def test_any_number_is_shown_or_damage(tmp_path: Path, value: float) -> None:
         row |= dict.fromkeys([*EpochMetrics.model_fields][1:], value)
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     is_damage = abs(value) > 1e300
-    with pytest.raises(ReportError, match="line 1 ") if is_damage else nullcontext():
+    with pytest.raises(RunError, match="line 1 ") if is_damage else nullcontext():
         write_report(path)
 
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from netdesc.report.activity import Sample, SpikeRaster
 from netdesc.report.coincidence import coincidences
 from netdesc.report.downsample import downsample
 from netdesc.report.format import duration, number, percent, spread, time_constant
@@ -34,6 +33,7 @@ from netdesc.report.pictures import (
 )
 from netdesc.report.plots import MAX_POINTS, Curve, bars, curves, histogram
 from netdesc.report.rates import LayerRates
+from netdesc.runs.activity_file import Sample, SpikeRaster
 
 floats = st.floats(allow_nan=True, allow_infinity=True)
 

@@ -11,7 +11,8 @@ import pytest
 from support.cli_process import netdesc_process
 from support.report_samples import metrics_row, write_run
 
-from netdesc.report import ReportError, write_metrics_csv, write_slayer_logs
+from netdesc.report import write_metrics_csv, write_slayer_logs
+from netdesc.runs.errors import RunError
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -43,7 +44,7 @@ def test_a_value_that_a_row_lacks_is_an_empty_cell(tmp_path: Path) -> None:
 def test_damaged_metrics_are_one_message_and_no_file(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
     (folder / "metrics.jsonl").write_text('{"epoch": 0}\n{"epoch": "x"}\n')
-    with pytest.raises(ReportError, match="line 2 is damaged"):
+    with pytest.raises(RunError, match="line 2 is damaged"):
         write_metrics_csv(folder)
     assert not list(folder.glob("*.csv*"))
 

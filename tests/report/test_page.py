@@ -16,9 +16,10 @@ import pytest
 from support.cli_process import netdesc_process
 from support.report_samples import activity, document, metrics_row, write_run
 
-from netdesc.report import ReportError, write_report
+from netdesc.report import write_report
 from netdesc.report.page import build_page
 from netdesc.report.run import MAX_PLOTTED_LAYERS, read_run
+from netdesc.runs.errors import RunError
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}"
 
@@ -323,11 +324,11 @@ def test_the_report_goes_where_it_is_wanted(tmp_path: Path) -> None:
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
-    with pytest.raises(ReportError, match=r"cannot write .*nowhere"):
+    with pytest.raises(RunError, match=r"cannot write .*nowhere"):
         write_report(folder, tmp_path / "nowhere" / "report.html")
     before = write_report(folder).read_bytes()
     (folder / "metrics.jsonl").write_text("no line\n")
-    with pytest.raises(ReportError):
+    with pytest.raises(RunError):
         write_report(folder)
     assert (folder / "report.html").read_bytes() == before
     assert {path.suffix for path in folder.iterdir() if path.name.startswith(".")} == set()

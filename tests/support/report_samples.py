@@ -69,7 +69,7 @@ def write_run(
     changes: dict[str, Any] | None = None,
     **record: Any,
 ) -> Path:
-    """A whole run in ``folder``: the files of ``netdesc.runs.files`` that a report reads."""
+    """A whole run in ``folder``: the files of ``netdesc.runs.folder`` that a report reads."""
     (folder / "checkpoints").mkdir(parents=True)
     for name in ("input.bs1", "target.bs1"):
         (folder.parent / name).write_bytes(bytes(5))

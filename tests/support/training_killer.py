@@ -24,7 +24,7 @@ from support.forked_commands import import_everything, in_child
 from support.training_task import untimed_metrics
 
 import netdesc
-from netdesc.training import checkpoint, progress
+from netdesc.training import progress, saver
 
 FILES = (
     "checkpoints/last.safetensors",
@@ -86,7 +86,7 @@ def watch_files(folder: Path, fatal: int) -> Callable[[], int]:
 def save_often() -> None:
     """Writes a checkpoint after every second epoch, and metrics after every epoch."""
     calls = count()
-    checkpoint.Saver.is_due = lambda self, now: next(calls) % 2 == 1  # type: ignore[method-assign]
+    saver.Saver.is_due = lambda self, now: next(calls) % 2 == 1  # type: ignore[method-assign]
     progress.Display.is_due = lambda self, now: True  # type: ignore[method-assign]
 
 

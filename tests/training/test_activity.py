@@ -8,7 +8,6 @@ import math
 import os
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -25,9 +24,14 @@ from netdesc.api.compile import compile_run
 from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
-from netdesc.training import activity, activity_probe
-from netdesc.training.activity import ActivityRecorder, frame_epochs
-from netdesc.training.activity_probe import ActivitySnapshot, raster
+from netdesc.runs import activity_file
+from netdesc.training import activity_recorder
+from netdesc.training.activity_recorder import (
+    ActivityRecorder,
+    ActivitySnapshot,
+    flat_raster,
+    frame_epochs,
+)
 from netdesc.training.setup import prepare
 from netdesc.training.train import train
 
@@ -58,7 +62,7 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
     layer = dict(compiled.model.blocks())["hidden"]
     layer.register_forward_hook(lambda _layer, _inputs, spikes_TBN: hidden.append(spikes_TBN))
     rates = []
-    for k, number in enumerate(activity.evenly_spaced(5, 5)):
+    for k, number in enumerate(activity_recorder.evenly_spaced(5, 5)):
         pair = description.document.data.train[number]
         input_TN, target_TN = (
             to_dense(read_events(description.resolve(file.path)), (cells,), STEPS, 1.0)[0]
@@ -66,14 +70,14 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
         )
         output_TN = compiled.model(torch.from_numpy(input_TN)[:, None])[:, 0].detach().numpy()
         rates.append(output_TN.mean(0))
-        assert (f"output_{k}" in found) == (k < activity.SHOWN_SAMPLES)
-        if k < activity.SHOWN_SAMPLES:
+        assert (f"output_{k}" in found) == (k < activity_file.SHOWN_SAMPLES)
+        if k < activity_file.SHOWN_SAMPLES:
             assert (dense(found[f"input_{k}"], INPUTS) == input_TN).all()
             assert (dense(found[f"target_{k}"], OUTPUTS) == target_TN).all()
             assert (dense(found[f"output_{k}"], OUTPUTS) == output_TN).all()
     assert found["rate_output"] == pytest.approx(np.mean(rates, 0), abs=1e-6)
     assert found["rate_hidden"].shape == (16,)
-    for k, spikes_TBN in enumerate(hidden[: activity.SHOWN_SAMPLES]):
+    for k, spikes_TBN in enumerate(hidden[: activity_file.SHOWN_SAMPLES]):
         assert (dense(found[f"hidden_{k}_hidden"], 16) == spikes_TBN[:, 0].detach().numpy()).all()
 
 
@@ -87,7 +91,7 @@ def test_traces_are_those_that_a_model_records(tmp_path: Path) -> None:
         states = [recording.states[each] for each in ("u", "v")]
         signals = [recording.spikes, recording.inputs["x"], *states, recording.threshold]
         neurons = found[f"traced_{name}"]
-        kept = torch.stack(signals)[:, : activity_probe.MAX_TRACED_STEPS, 0, neurons]
+        kept = torch.stack(signals)[:, : activity_recorder.MAX_TRACED_STEPS, 0, neurons]
         assert np.array_equal(found[f"trace_{name}"], kept.detach().transpose(1, 2).numpy())
         spikes = recording.spikes[:, 0].detach().sum(0).numpy()
         assert (spikes[neurons[[0, -1]]] == [spikes.max(), spikes.min()]).all()
@@ -111,15 +115,15 @@ def test_initial_weights_and_first_frame_are_from_before_training(tmp_path: Path
     assert (dense(found["frame_0"], OUTPUTS) == output_TN.detach().numpy()).all()
 
 
-@pytest.mark.parametrize("most", [activity_probe.MAX_EVENTS, 20])
+@pytest.mark.parametrize("most", [activity_recorder.MAX_EVENTS, 20])
 def test_frames_survive_an_interruption_and_the_loss_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(activity_probe, "MAX_EVENTS", most)  # 20: frames are cut off
+    monkeypatch.setattr(activity_recorder, "MAX_EVENTS", most)  # 20: frames are cut off
     complete = train_task(tmp_path / "complete", epochs=24).path
     with monkeypatch.context() as patch:
         at_epoch(patch, 13, interrupt)
-        patch.setattr("netdesc.training.checkpoint.Saver.is_due", lambda *_: True)
+        patch.setattr("netdesc.training.saver.Saver.is_due", lambda *_: True)
         run = train_task(tmp_path, epochs=24)
     assert run.status == "interrupted"
     frames = len(frame_epochs(24))
@@ -137,7 +141,7 @@ def test_a_checkpoint_of_an_older_netdesc_without_frames_resumes(
     complete = train_task(tmp_path / "complete", epochs=4).path
     with monkeypatch.context() as patch:
         at_epoch(patch, 2, interrupt)
-        patch.setattr("netdesc.training.checkpoint.Saver.is_due", lambda *_: True)
+        patch.setattr("netdesc.training.saver.Saver.is_due", lambda *_: True)
         patch.setattr(ActivityRecorder, "frame_tensors", lambda _: {})
         run = train_task(tmp_path, epochs=4).path
     assert train(resume=run, progress="quiet").status == "done"
@@ -169,7 +173,7 @@ def test_frames_survive_a_kill_after_any_file_of_a_checkpoint(
 
     with monkeypatch.context() as patch:
         saves = itertools.count()
-        patch.setattr("netdesc.training.checkpoint.Saver.is_due", lambda *_: next(saves) % 3 == 2)
+        patch.setattr("netdesc.training.saver.Saver.is_due", lambda *_: next(saves) % 3 == 2)
         patch.setattr(os, "replace", kill)
         with pytest.raises(Killed):
             train(netdesc.load(path), run_dir=run, progress="quiet")
@@ -182,7 +186,7 @@ def test_frames_survive_a_kill_after_any_file_of_a_checkpoint(
 def test_a_raster_with_too_many_events_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activity_probe, "MAX_EVENTS", 20)
+    monkeypatch.setattr(activity_recorder, "MAX_EVENTS", 20)
     found = read_activity(train_task(tmp_path, epochs=2).path)
     cut = int(found["cut_input_0"])
     assert 0 < len(found["input_0"]) <= 20
@@ -199,8 +203,8 @@ def test_the_hidden_layers_of_a_sample_share_the_events(
     hidden = document["layers"][0]
     document["layers"][:1] = [hidden | {"name": name} for name in ("first", "second", "third")]
     path.write_text(json.dumps(document))
-    monkeypatch.setattr(activity_probe, "MAX_EVENTS", 20)
-    monkeypatch.setattr(activity_probe, "MAX_HIDDEN_LAYERS", 2)
+    monkeypatch.setattr(activity_recorder, "MAX_EVENTS", 20)
+    monkeypatch.setattr(activity_recorder, "MAX_HIDDEN_LAYERS", 2)
     found = read_activity(train(netdesc.load(path), run_dir=tmp_path / "run").path)
     assert {name for name in found if name.startswith("hidden")} == {
         "hidden_0_first", "hidden_0_second",
@@ -209,7 +213,7 @@ def test_the_hidden_layers_of_a_sample_share_the_events(
 
 
 def test_fewer_large_samples_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activity, "MAX_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
+    monkeypatch.setattr(activity_recorder, "MAX_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
     assert read_activity(train_task(tmp_path, pairs=5, epochs=1).path)["samples"] == 2
 
 
@@ -238,10 +242,10 @@ def test_predictions_match_the_rasters(tmp_path: Path, changes: dict[str, Any]) 
     )
     with np.load(path.with_name("data.npz")) as file:
         labels = file["labels"][file["split"] == 1]
-    labels = labels[activity.evenly_spaced(len(labels), len(labels))]
+    labels = labels[activity_recorder.evenly_spaced(len(labels), len(labels))]
     classifier = build_classifier(build_graph(netdesc.load(path).document))
     predictions = []
-    for k in range(activity.SHOWN_SAMPLES):
+    for k in range(activity_file.SHOWN_SAMPLES):
         output_TN = np.zeros((12, CLASSES), np.float32)
         output_TN[tuple(found[f"output_{k}"].T)] = 1
         prediction = classifier(torch.from_numpy(output_TN)[:, None])
@@ -265,10 +269,10 @@ def record_samples(path: Path, *sets: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("samples", "count"), [(1, 1), (3, 3), (280, 64), (100, 7)])
 def test_recorded_samples_are_of_all_classes_also_if_they_are_sorted(samples: int, count: int):
-    chosen = activity.evenly_spaced(samples, count)
+    chosen = activity_recorder.evenly_spaced(samples, count)
     assert len(set(chosen)) == count
     assert chosen[0] == 0
-    for part in (chosen, chosen[: activity.SHOWN_SAMPLES]):
+    for part in (chosen, chosen[: activity_file.SHOWN_SAMPLES]):
         assert set(part * min(4, samples) // samples) == set(range(min(4, samples)))
 
 
@@ -281,7 +285,7 @@ def test_a_misclassified_sample_is_shown_if_there_is_any(
     calls = itertools.count()
     monkeypatch.setattr(ActivitySnapshot, "is_wrong", lambda *_: next(calls) == wrong)
     found = record_samples(path, f"training.batch_size={at_once}")
-    order = activity.evenly_spaced(6, 6).tolist()
+    order = activity_recorder.evenly_spaced(6, 6).tolist()
     assert order[:4] == [0, 2, 3, 5]
     replacing = order[wrong if wrong in (4, 5) else 3]
     for place, number in enumerate([*order[:3], replacing]):
@@ -306,8 +310,7 @@ def test_activity_does_not_depend_on_the_batch_size(labelled: bool, tmp_path: Pa
 )
 def test_a_raster_has_all_events_or_those_of_the_first_steps(spikes: np.ndarray, most: int) -> None:
     expected = np.argwhere(spikes.reshape(len(spikes), -1))
-    with mock.patch.object(activity_probe, "MAX_EVENTS", most):
-        found = raster("it", torch.from_numpy(spikes.astype(np.float32)))
+    found = flat_raster("it", torch.from_numpy(spikes.astype(np.float32)), most)
     cut = found.get("cut_it")
     assert cut == (expected[most, 0] if len(expected) > most else None)
     events = expected if cut is None else expected[expected[:, 0] < cut]

@@ -23,9 +23,9 @@ from support.training_task import (
 )
 
 import netdesc
-from netdesc.training import checkpoint, loop, session
-from netdesc.training import errors as kinds
-from netdesc.training.activity import ActivityRecorder
+from netdesc.runs.errors import StorageError
+from netdesc.training import loop, saver, session
+from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.learning_check import learning_problems
 from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.session import Hooks
@@ -57,7 +57,7 @@ def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
 
 def test_infinite_weights_are_never_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step = torch.optim.SGD.step
-    monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
+    monkeypatch.setattr(saver.Saver, "is_due", lambda self, now: True)
 
     def explode(self: torch.optim.SGD, *arguments: Any) -> Any:
         step(self, *arguments)
@@ -200,7 +200,7 @@ def test_a_full_disk_fails_the_run_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fsync, run = os.fsync, tmp_path / "run"
-    monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
+    monkeypatch.setattr(saver.Saver, "is_due", lambda self, now: True)
 
     def full_after_three_epochs(file: int) -> None:
         if (run / "metrics.jsonl").exists() and len(read_metrics(run)) > 3:
@@ -208,7 +208,7 @@ def test_a_full_disk_fails_the_run_and_loses_nothing(
         fsync(file)
 
     monkeypatch.setattr(os, "fsync", full_after_three_epochs)
-    with pytest.raises(kinds.StorageError, match="no space left on the device") as error:
+    with pytest.raises(StorageError, match="no space left on the device") as error:
         train_task(tmp_path, epochs=8)
     assert error.value.exit_code == 3
     assert "the checkpoint after 3 epochs is safe" in str(error.value)
@@ -223,14 +223,14 @@ def test_a_run_that_is_deleted_during_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     run = tmp_path / "run"
-    monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
+    monkeypatch.setattr(saver.Saver, "is_due", lambda self, now: True)
 
     def delete() -> None:
         (run / "checkpoints" / "last.state").unlink()
         shutil.rmtree(run if gone == "." else run / "checkpoints")
 
     at_epoch(monkeypatch, 3, delete)
-    with pytest.raises(kinds.StorageError) as error:
+    with pytest.raises(StorageError) as error:
         train_task(tmp_path)
     assert error.value.exit_code == 3
     assert "safe" not in str(error.value)
@@ -245,7 +245,7 @@ def test_a_run_that_is_deleted_and_quit_at_once(
         raise KeyboardInterrupt
 
     at_epoch(monkeypatch, 3, delete)
-    with pytest.raises(kinds.StorageError, match="was deleted or moved"):
+    with pytest.raises(StorageError, match="was deleted or moved"):
         train_task(tmp_path, options={"progress": "plain"})
     assert "safe" not in capsys.readouterr().err
 

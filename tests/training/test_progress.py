@@ -15,8 +15,7 @@ import pytest
 from support.training_task import read_metrics, read_record, write_task
 
 from netdesc.description import load
-from netdesc.training.progress import Display, build_display
-from netdesc.training.run_logs import Log
+from netdesc.training.progress import Display, Log, build_display
 from netdesc.training.train import train
 
 

@@ -13,7 +13,8 @@ from support.training_task import read_metrics, write_task
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import netdesc
-from netdesc.training.errors import MissingPackageError, StorageError
+from netdesc.runs.errors import StorageError
+from netdesc.training.errors import MissingPackageError
 from netdesc.training.tensorboard import TensorBoardLog
 
 

@@ -20,7 +20,7 @@ from netdesc.graph import Graph, SynapticNode, build_graph, summary, value_range
 from netdesc.graph.memory import LayerMemory, estimate_memory
 from netdesc.graph.summary import SummaryRow
 from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
-from netdesc.runs.files import BEST, CHECKPOINTS, NETWORK, is_filled, lock_of
+from netdesc.runs.folder import BEST, CHECKPOINTS, NETWORK, is_filled, lock_of
 from netdesc.runs.state import RunState, read_state
 
 Range = tuple[float, float]
@@ -95,7 +95,7 @@ LearntValues = Mapping[tuple[str, str], Range]
 def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     """Reads the overview of a document, of the folder of a run, or of a ``.net`` file.
 
-    DescriptionError, NetFileError or NoRunError if ``path`` cannot be read.
+    DescriptionError, NetFileError or RunError if ``path`` cannot be read.
     """
     if path.is_dir():
         description = load(lock_of(path), with_files=False)
@@ -162,7 +162,7 @@ def _learnt_values(graph: Graph, best: Path, warnings: list[str]) -> LearntValue
     learning = [layer for layer in graph.neuron_layers if layer.learnt_shapes]
     if not learning:
         return {}
-    from netdesc.report import ReportError
+    from netdesc.report import RunError
     from netdesc.report.weights import open_weights
 
     learnt: dict[tuple[str, str], Range] = {}
@@ -173,7 +173,7 @@ def _learnt_values(graph: Graph, best: Path, warnings: list[str]) -> LearntValue
             for layer in learning:
                 for name, values in weights.learnt(layer).items():
                     learnt[layer.name, name] = float(values.min()), float(values.max())
-    except ReportError as error:
+    except RunError as error:
         warnings.append(str(error))
     return learnt
 

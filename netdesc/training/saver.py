@@ -1,35 +1,23 @@
-"""Writes and restores checkpoints: files of weights, and ``last.state``.
-
-``last.state`` holds everything that is needed to resume a run, except its metrics. It is replaced
-atomically, after the metrics of its epochs are on the disk. So a run that is killed at any time can
-be resumed.
-"""
+"""Decides when checkpoints are written, collects what they hold, and restores a run from them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, TypeAdapter
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from pydantic import Field
 from torch import nn
 
-from netdesc.runs.files import BEST, INITIAL, LAST, STATE, is_filled, refuse_links
-from netdesc.runs.state import restart_hint
-from netdesc.runs.utf8_path import utf8_path
-from netdesc.training.activity import ActivityRecorder
-from netdesc.training.errors import ResumeError
+from netdesc.runs.checkpoint import read_state_file, write_state, write_weights
+from netdesc.runs.errors import RunError
+from netdesc.runs.folder import BEST, INITIAL, LAST, STATE, is_filled, restart_hint
+from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
-from netdesc.training.run_directory import write_file
 from netdesc.training.schedule import Plateaus, Stopping
 
 STATE_FORMAT = 2
@@ -71,8 +59,9 @@ class StateNotes:
     progress: Progress
     stopping: Stopping
 
-
-_READ_NOTES = TypeAdapter(StateNotes)
+    def __post_init__(self) -> None:
+        if self.progress.epoch > 0 and self.progress.best_epoch is None:
+            raise ValueError("it names no best epoch")
 
 
 class BestWeights:
@@ -94,7 +83,7 @@ class BestWeights:
     def save(self, path: Path) -> None:
         """Writes the copy to a file, unless this was done before. StorageError if writing fails."""
         if not self.is_saved:
-            _write(path, self.tensors)
+            write_weights(path, self.tensors)
             self._saved = self.tensors
 
 
@@ -127,16 +116,15 @@ class Saver:
 
         The first checkpoint of a run also holds the initial weights. ``metrics_bytes`` is the
         length of ``metrics.jsonl``. StorageError if a file cannot be written; the file then keeps
-        its old content. LinkError if a symbolic link has replaced a file of the run.
+        its old content.
         """
         began = time.perf_counter()
-        refuse_links(self.folder.parent)
         if self.saved_epoch is None:
-            _write(self.folder / INITIAL, self.network.state_dict())
+            write_weights(self.folder / INITIAL, self.network.state_dict())
         notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, self.stopping)
-        _write(self.folder / STATE, self._tensors(), json.dumps(asdict(notes)))
+        write_state(self.folder / STATE, notes, self._tensors())
         self.saved_epoch = progress.epoch
-        _write(self.folder / LAST, self.network.state_dict())
+        write_weights(self.folder / LAST, self.network.state_dict())
         self.save_best(progress)
         now = time.perf_counter()
         pause = min(self.every_s, FIRST_S)  # also if the files' first writing is slow
@@ -150,66 +138,34 @@ class Saver:
             self.activity.save(self.best.tensors, progress.best_epoch)
         self.best.save(self.folder / BEST)
 
-    def write_missing(self, progress: Progress) -> None:
-        """Writes the files of weights and activity that are missing or empty."""
-        for name, tensors in ((LAST, self.network.state_dict()), (BEST, self.best.tensors)):
-            if not is_filled(self.folder / name):
-                _write(self.folder / name, tensors)
-        if not is_filled(self.activity.path):
-            self.activity.save(self.best.tensors, progress.best_epoch)
-
     def restore(self, has_trained: bool) -> tuple[Progress, int]:
         """Restores the run from ``last.state``.
 
         Returns the progress, and the length of ``metrics.jsonl`` in bytes. A run that was stopped
         before its first checkpoint starts at epoch 0; ``has_trained`` says that it has complete
-        epochs, so that it had a checkpoint. If the file of the initial weights is missing, it is
-        written, because the network still has these weights. ResumeError if ``last.state`` is
-        damaged, was removed, or belongs to another ``network.lock.json``.
+        epochs, so that it had a checkpoint. RunError if ``last.state`` is damaged, was removed, or
+        belongs to another ``network.lock.json``.
         """
         self._due = time.perf_counter() + min(self.every_s, FIRST_S)
-        path = self.folder / STATE
+        path, way = self.folder / STATE, restart_hint(self.folder.parent)
         if not path.exists():
             if has_trained or any((self.folder / name).exists() for name in (LAST, BEST)):
-                raise ResumeError(
-                    f"{path}: this checkpoint is gone; {restart_hint(self.folder.parent)}"
-                )
+                raise RunError(f"{path}: this checkpoint is gone; {way}")
             return Progress(), 0
-        notes, tensors = self._read(path)
+        notes, tensors = read_state_file(path, StateNotes)
         if notes.lock_sha256 != self.lock_sha256:
-            raise ResumeError(
+            raise RunError(
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"
             )
-        if not is_filled(self.folder / INITIAL):
-            _write(self.folder / INITIAL, self.network.state_dict())
+        if not is_filled(self.folder / INITIAL):  # the network still has these weights
+            write_weights(self.folder / INITIAL, self.network.state_dict())
         try:
             self._load_tensors(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            problem = (
-                f"this checkpoint does not fit the network; {restart_hint(self.folder.parent)}"
-            )
-            raise ResumeError(f"{path}: {problem}") from error
+            raise RunError(f"{path}: this checkpoint does not fit the network; {way}") from error
         self.stopping = notes.stopping
         self.saved_epoch = notes.progress.epoch
         return notes.progress, notes.metrics_bytes
-
-    def _read(self, path: Path) -> tuple[StateNotes, dict[str, torch.Tensor]]:
-        """Reads ``last.state`` and checks its checksum. ResumeError if the file is damaged."""
-        try:
-            with utf8_path(path) as readable, safe_open(readable, framework="pt") as file:
-                metadata, names = file.metadata() or {}, file.keys()
-                tensors = {name: file.get_tensor(name) for name in names}
-            text = metadata["netdesc"]
-            if metadata.get("sha256") != _checksum(text, tensors):
-                raise ValueError("its checksum does not match")
-            notes = _READ_NOTES.validate_python(json.loads(text))
-            if notes.progress.epoch > 0 and notes.progress.best_epoch is None:
-                raise ValueError("it names no best epoch")
-            return notes, tensors
-        except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
-            reason = str(error).partition("\n")[0]
-            damage = f"this checkpoint is damaged, or of another version of netdesc: {reason}"
-            raise ResumeError(f"{path}: {damage}; {restart_hint(self.folder.parent)}") from error
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         parts = {
@@ -244,19 +200,3 @@ class Saver:
             if tensors[name].dtype != own.dtype:
                 raise ValueError(f"{name} is {tensors[name].dtype}, not {own.dtype}")
         self.network.load_state_dict(tensors)
-
-
-def _checksum(notes: str, tensors: Mapping[str, torch.Tensor]) -> str:
-    """Returns the SHA-256 of ``notes`` (JSON text), and of names, types, shapes and tensors."""
-    digest = hashlib.sha256(notes.encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def _write(path: Path, tensors: Mapping[str, torch.Tensor], notes: str | None = None) -> None:
-    """Writes ``tensors`` and, if given, ``notes`` (``StateNotes`` as JSON text) with a checksum."""
-    metadata = None if notes is None else {"netdesc": notes, "sha256": _checksum(notes, tensors)}
-    content = save({name: each.contiguous() for name, each in tensors.items()}, metadata)
-    write_file(path, content)

@@ -14,7 +14,8 @@ from netdesc.data.samples import SampleSpec
 from netdesc.data.splits import read_splits
 from netdesc.description import load
 from netdesc.report.run import read_run
-from netdesc.training.record import RunRecord, command
+from netdesc.runs.run_record import RunRecord
+from netdesc.training.environment import command
 from netdesc.training.train import train
 
 
@@ -25,12 +26,12 @@ def test_a_run_notes_its_samples(tmp_path: Path) -> None:
 
 
 def test_the_first_command_is_kept_through_all_that_follow(tmp_path: Path) -> None:
-    fields = {"command": "one", "directory": "/1", "epochs_done": 3, "resumed": []}
-    record = RunRecord(tmp_path / "run.json", fields)
+    fields = {"name": "net", "lock_sha256": "", "engine": "auto", "device": {"type": "cpu"}}
+    record = RunRecord.create(tmp_path, **fields, command="one", directory="/1", epochs_done=3)
     record.mark_resumed("auto", {"command": "two", "directory": "/2"})
     record.mark_resumed("auto", {"command": "three", "directory": "/3"})
-    assert (record.fields["first_command"], record.fields["command"]) == ("one", "three")
-    assert (record.fields["first_directory"], record.fields["directory"]) == ("/1", "/3")
+    assert (record.first_command, record.command) == ("one", "three")
+    assert (record.first_directory, record.directory) == ("/1", "/3")
 
 
 @pytest.mark.parametrize(

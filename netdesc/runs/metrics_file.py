@@ -1,23 +1,24 @@
-"""Reads ``metrics.jsonl`` into columns: one JSON object per line, one line per epoch."""
+"""Writes ``metrics.jsonl``, one JSON object per line and epoch, and reads it into columns."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
+import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from netdesc.report.confusion_matrix import ConfusionCounts
-from netdesc.report.errors import ReportError
-from netdesc.report.files import open_regular_file
-from netdesc.report.record import EpochMetrics, explain
-from netdesc.runs.files import METRICS
+from netdesc.runs.errors import RunError, storing
+from netdesc.runs.folder import METRICS, open_regular, open_to_read
+from netdesc.runs.run_record import Count, EpochMetrics, explain
 
 MAX_LINE_BYTES = 4 << 20
 MAX_CLASSES = 64
@@ -27,7 +28,51 @@ PER_EPOCH = tuple(name for name in EpochMetrics.model_fields if name != "epoch")
 PER_LAYER = ("gradient_norms", "spike_rates")
 
 Column = NDArray[np.float64]
-_Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class MetricsFile:
+    """Writes ``metrics.jsonl``: one JSON object per epoch, buffered in memory.
+
+    Opening truncates the file to ``length`` bytes, the length at the checkpoint. If the file is
+    shorter, ``is_short`` is True, and new lines are written after the last complete line. Every
+    method raises StorageError if the file cannot be written.
+    """
+
+    def __init__(self, path: Path, length: int) -> None:
+        self._path = path
+        with storing(path):
+            self._file = open(path, "ab+", opener=open_regular)  # noqa: SIM115  (__exit__ closes it)
+            size = self._file.tell()
+            self.is_short = size < length
+            if self.is_short:
+                self._file.seek(0)
+                length = self._file.read().rfind(b"\n") + 1
+            self._file.truncate(length)
+            self._file.seek(length)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Appends ``row`` as a line to the buffer."""
+        with storing(self._path):
+            self._file.write(json.dumps(row).encode() + b"\n")
+
+    def flush(self) -> None:
+        """Passes the buffer to the operating system, which may write it to the disk later."""
+        with storing(self._path):
+            self._file.flush()
+
+    def sync(self) -> int:
+        """Writes the buffer to the disk, and returns the length of the file in bytes."""
+        self.flush()
+        with storing(self._path):
+            os.fsync(self._file.fileno())
+        return self._file.tell()
+
+    def __enter__(self) -> MetricsFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # if the disk is full, ``flush`` has raised before
+            self._file.close()
 
 
 class MetricsRow(EpochMetrics):
@@ -36,9 +81,9 @@ class MetricsRow(EpochMetrics):
     loss_terms: list[float | None] | None = None
     gradient_norms: dict[str, float | None] | None = None
     spike_rates: dict[str, float | None] | None = None
-    confusion: list[list[_Count]] | None = None
-    undecided: _Count | None = None
-    undecided_by_label: tuple[_Count, ...] = ()
+    confusion: list[list[Count]] | None = None
+    undecided: Count | None = None
+    undecided_by_label: tuple[Count, ...] = ()
 
     @model_validator(mode="after")
     def _check_confusion(self) -> MetricsRow:
@@ -48,6 +93,28 @@ class MetricsRow(EpochMetrics):
             if lengths != {classes} or not 0 < classes <= MAX_CLASSES:
                 raise ValueError("confusion is not square, or undecided_by_label does not match it")
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionCounts:
+    """Numbers of samples (or of steps with a label) by label and prediction, after one epoch.
+
+    ``counts`` is int64 [labels, predictions]. ``undecided``, int64 [labels], is the number of
+    samples without a prediction. ``epoch`` counts from 1.
+    """
+
+    counts: NDArray[np.int64]
+    undecided: NDArray[np.int64]
+    epoch: int
+
+    @property
+    def samples(self) -> NDArray[np.int64]:
+        """The number of samples of each class, int64 [classes]."""
+        return self.counts.sum(axis=1) + self.undecided
+
+    @property
+    def total(self) -> int:
+        return int(self.samples.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,38 +194,38 @@ def read_metrics(
     The result has columns for ``layers``. It has a row for each of the first ``done`` epochs, and
     more rows if the file has later epochs. ``recorded_epochs`` are the best and the last epoch in
     ``run.json``; they fill in values that the file lacks. An incomplete last line is ignored.
-    Raises ReportError if the file is missing or a line is damaged.
+    Raises RunError if the file is missing or a line is damaged.
     """
     columns = _Columns(layers, epochs)
     for number, row in enumerate(read_rows(run), 1):
         try:
             columns.add(row)
         except ValueError as error:
-            raise ReportError(f"{run / METRICS}: line {number} is damaged: {error}") from error
+            raise RunError(f"{run / METRICS}: line {number} is damaged: {error}") from error
     return columns.metrics(done, recorded_epochs)
 
 
 def read_rows(run: Path) -> Iterator[MetricsRow]:
     """Yields the rows of a run's ``metrics.jsonl``; an incomplete last line is ignored.
 
-    Raises ReportError if the file is missing or a line is damaged.
+    Raises RunError if the file is missing or a line is damaged.
     """
     path = run / METRICS
-    with open_regular_file(path) as file:
+    with open_to_read(path) as file:
         for number, line in enumerate(_lines(path, file), 1):
             try:
                 yield MetricsRow.model_validate_json(line)
             except ValidationError as error:
-                raise ReportError(f"{path}: line {number} is damaged: {explain(error)}") from error
+                raise RunError(f"{path}: line {number} is damaged: {explain(error)}") from error
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """Yields complete lines; a killed run may end in a part. ReportError if one is too long."""
+    """Yields complete lines; a killed run may end in a part. RunError if one is too long."""
     while line := file.readline(MAX_LINE_BYTES):
         if line.endswith(b"\n"):
             yield line
         elif len(line) == MAX_LINE_BYTES:
-            raise ReportError(f"{path}: a line is longer than {MAX_LINE_BYTES:,} bytes")
+            raise RunError(f"{path}: a line is longer than {MAX_LINE_BYTES:,} bytes")
 
 
 class _Columns:

@@ -1,30 +1,38 @@
-"""Runs a copy of the network on some samples and counts the spikes of every layer."""
+"""Records spikes of a few samples with the best weights and during training, for the report."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netdesc.data.batches import Batch
+from netdesc.data.batches import Batch, Batches
 from netdesc.graph import Graph
 from netdesc.kernels.engine import use_engine
 from netdesc.losses import build_classifier
 from netdesc.modules import build
+from netdesc.runs.activity_file import (
+    MAX_EVENTS,
+    SHOWN_SAMPLES,
+    NamedArrays,
+    raster,
+    write_activity,
+)
 from netdesc.training.confusion_counter import decide
 
-NamedArrays = dict[str, Any]
-
-MAX_EVENTS = 200_000
-"""Largest number of events in a raster. If there are more, the last steps are left out.
-
-The hidden layers of a sample share this number."""
+MAX_SAMPLES = 64
+"""Largest number of samples over which spike rates are computed."""
+MAX_CELLS = 1 << 24
+"""Limit on the number of values of input and layers, over all steps and samples. It bounds the time
+that saving takes."""
+_FRAME_INTERVALS = 16
 MAX_CURVES = 8
 """Largest number of output neurons whose values are kept for samples with target values."""
 MAX_TRACED_NEURONS, MAX_TRACED_STEPS = 3, 250
@@ -66,13 +74,13 @@ class ActivitySnapshot:
         for name, spikes_TBN in spikes.items():
             of_sample = spikes_TBN[:, sample]
             if bool(((of_sample >= 0) & (of_sample == of_sample.round())).all()):
-                arrays |= raster(f"{name}_{number}", of_sample)
+                arrays |= flat_raster(f"{name}_{number}", of_sample, MAX_EVENTS)
         if learns_from == "target values":
             arrays[f"values_{number}"] = _curves(self.output_TBN[:, sample])
             arrays[f"goals_{number}"] = _curves(self.batch.target[:, sample])
         for name, spikes_TBN in self.hidden_TBN.items():
             limit = MAX_EVENTS // len(self.hidden_TBN)
-            arrays |= raster(f"hidden_{number}_{name}", spikes_TBN[:, sample], limit)
+            arrays |= flat_raster(f"hidden_{number}_{name}", spikes_TBN[:, sample], limit)
         if self.predictions is not None and self.compared_BC is not None:
             arrays[f"label_{number}"] = np.int32(self.batch.target[sample].item())
             arrays[f"prediction_{number}"] = np.int32(self.predictions[sample])
@@ -157,18 +165,113 @@ def _curves(values: Tensor) -> NDArray[np.float32]:
     return curves[:, :neurons].float().cpu().numpy()
 
 
-def raster(name: str, spikes: Tensor, max_events: int | None = None) -> NamedArrays:
-    """Returns the events of ``spikes`` [steps, *shape] as the array ``name``, int32 [events, 2].
+def flat_raster(name: str, spikes: Tensor, max_events: int) -> NamedArrays:
+    """Returns the ``raster`` of ``spikes`` [steps, *shape]."""
+    return raster(name, spikes.flatten(1).cpu().numpy(), max_events)
 
-    Each event is (step, row-major index of the neuron); events are ordered by step. If there are
-    more than ``max_events``, by default ``MAX_EVENTS``, the result also holds the number
-    ``cut_<name>``, and events from this step on are left out. Such a large array is in
-    column-major order, which compresses several times better.
+
+class ActivityRecorder:
+    """Records spikes of a run's network during training, and writes them to ``activity.npz``.
+
+    ``changed`` says whether something was recorded since the file was written.
     """
-    limit = MAX_EVENTS if max_events is None else max_events
-    events = np.argwhere(spikes.flatten(1).cpu().numpy()).astype(np.int32)
-    if len(events) <= limit:
-        return {name: events}
-    cut = events[limit, 0]
-    count = np.searchsorted(events[:, 0], cut)
-    return {name: np.asfortranarray(events[:count]), f"cut_{name}": cut}
+
+    def __init__(self, path: Path, graph: Graph, batches: Batches, part: str, epochs: int) -> None:
+        self.path = path
+        self.part = part
+        self.graph = graph
+        layers = graph.layers
+        cells = graph.steps * math.prod(graph.input_shape)
+        cells += sum(each.steps * math.prod(each.output_shape) for each in layers)
+        count = max(1, min(MAX_SAMPLES, MAX_CELLS // cells))
+        chosen = evenly_spaced(len(batches.samples), min(count, len(batches.samples)))
+        self._batches = replace(batches, samples=batches.samples[chosen])
+        self._first_sample = replace(self._batches, samples=batches.samples[:1])
+        self._learns_from = graph.loss.learns_from
+        self._probe = ActivityProbe(graph, batches.device)
+        has_frames = self._learns_from != "target values"
+        self.frame_epochs = frame_epochs(epochs) if has_frames else set[int]()
+        self.frames: dict[int, NamedArrays] = {}
+        """Number of complete epochs -> the ``raster`` of the first sample's output, ``frame``."""
+        self.changed = True
+
+    def record_frame(self, epoch: int, network: nn.Module) -> None:
+        """Records the output for the first sample if a frame is planned after so many epochs."""
+        if epoch not in self.frame_epochs or epoch in self.frames:
+            return
+        self._probe.load(network.state_dict())
+        snapshot = self._probe(next(self._first_sample.in_order()))
+        self.frames[epoch] = flat_raster("frame", snapshot.output_TBN[:, 0], MAX_EVENTS)
+        self.changed = True
+
+    def save(self, weights: Mapping[str, Tensor], epoch: int | None) -> None:
+        """Runs the network with the best ``weights`` on the samples, and writes the file.
+
+        ``epoch`` is that of the weights, None for the initial ones. StorageError if writing fails.
+        """
+        arrays = self._record_samples(weights)
+        arrays |= {"part": np.array(self.part), "samples": np.int32(len(self._batches.samples))}
+        write_activity(self.path, arrays, self.frames, epoch)
+        self.changed = False
+
+    def frame_tensors(self) -> dict[str, Tensor]:
+        """Returns the frames for a checkpoint; the names are ``<epoch>.<name of the array>``."""
+        return {
+            f"{epoch}.{name}": torch.as_tensor(array)
+            for epoch, frame in self.frames.items()
+            for name, array in frame.items()
+        }
+
+    def restore_frames(self, tensors: Mapping[str, Tensor]) -> None:
+        """Replaces the frames by those of a checkpoint. ValueError if a name holds no epoch."""
+        self.frames = {}
+        for key, tensor in tensors.items():
+            epoch, _, name = key.partition(".")
+            # Column-major as ``raster`` returns it, which compresses better.
+            array = np.asarray(tensor.numpy(), order="F")
+            self.frames.setdefault(int(epoch), {})[name] = array
+
+    def _record_samples(self, weights: Mapping[str, Tensor]) -> NamedArrays:
+        """Returns the events of the shown samples and the rates of layers, with ``weights``.
+
+        The first ``SHOWN_SAMPLES`` samples are shown. If they are all classified correctly, the
+        first wrongly classified sample replaces the last of them.
+        """
+        self._probe.load(weights)
+        shown: dict[int, NamedArrays] = {}
+        spikes: NamedArrays = {}
+        traces: NamedArrays = {}
+        number, has_wrong = 0, False
+        for batch in self._batches.in_order():
+            snapshot = self._probe(batch)
+            traces = traces or self._probe.traces(batch)
+            for sample in range(batch.size):
+                is_first_wrong = not has_wrong and snapshot.is_wrong(sample)
+                has_wrong |= is_first_wrong
+                if number < SHOWN_SAMPLES or is_first_wrong:
+                    slot = min(number, SHOWN_SAMPLES - 1)
+                    shown[slot] = snapshot.arrays(sample, slot, self._learns_from)
+                number += 1
+            for name, counts in snapshot.spikes.items():
+                spikes[name] = spikes.get(name, 0) + counts
+        arrays = {name: each for of_sample in shown.values() for name, each in of_sample.items()}
+        rates = {
+            f"rate_{name}": np.float32(each / (number * self.graph.lengths[name]))
+            for name, each in spikes.items()
+        }
+        return arrays | traces | rates
+
+
+def evenly_spaced(samples: int, count: int) -> NDArray[np.int64]:
+    """Returns indices of ``count`` samples at equal distances, because they may be sorted by class.
+
+    The first ``SHOWN_SAMPLES`` are at equal distances as well, and begin with sample 0.
+    """
+    indices, shown = np.arange(count) * samples // count, min(SHOWN_SAMPLES, count)
+    first = -(-np.arange(shown) * count // shown)
+    return np.concatenate([indices[first], np.delete(indices, first)])
+
+
+def frame_epochs(epochs: int) -> set[int]:
+    """Returns the numbers of complete epochs after which frames are recorded, most early."""
+    return {round(epochs * (n / _FRAME_INTERVALS) ** 2) for n in range(_FRAME_INTERVALS + 1)}

@@ -1,24 +1,97 @@
-"""Reads ``activity.npz``: input and output spikes of a few samples, and spike rates of neurons."""
+"""Writes and reads ``activity.npz``: spikes of a few samples with the best weights and in training.
+
+The report draws its pictures from these arrays:
+
+- ``format`` (1); ``epoch``: the epoch of the best weights so far (-1 for the initial weights);
+  ``part``: the split, ``train`` or ``validation``; ``samples``: the number of samples for the rates
+- ``input_k``, ``output_k`` and, if the data has targets, ``target_k``: the events of sample k,
+  int32 [events, 2], each (step, row-major index of the neuron). If each sample has one label:
+  ``label_k``, ``prediction_k`` (-1 if the output is silent) and ``rates_k``, what the
+  classifier compares, by default spikes per step, float32 [classes]
+  Inputs and outputs that are real numbers have no events
+- ``values_k`` and ``goals_k``, if samples have target values: the output, float32 [steps, neurons]
+  of the first neurons, and its targets, [steps, neurons] or [1, neurons]
+- ``hidden_k_<layer>``: the events of a hidden layer for sample k, as ``output_k``
+- ``rate_<layer>``: each neuron's mean spikes per step over the samples, float32 [neurons]
+- ``trace_<layer>``: what a few neurons of a layer did in the first steps of sample 0, float32
+  [signals, neurons, steps] in the unit of the threshold: the output, each input, each state before
+  its reset, and for most neurons that spike the threshold; ``traced_<layer>``: the indices of these
+  neurons, int32 [neurons]
+- ``frame_epochs``: the numbers of complete epochs at which frames were recorded, int32 [frames];
+  ``frame_<f>``: frame f, which is the output events of the first sample at that time
+- ``cut_<name>``: if the raster ``name`` had too many events, the first step that is left out
+"""
 
 from __future__ import annotations
 
+import io
 import math
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.neuron_text import neuron_record
-from netdesc.graph import Graph, SynapticNode
-from netdesc.report.errors import ReportError
-from netdesc.report.npz import read_npz
-from netdesc.runs.files import ACTIVITY
+from netdesc.runs.errors import RunError
+from netdesc.runs.folder import ACTIVITY, open_to_read, write_file
 
 FORMAT = 1
-MAX_SAMPLES = 4
+SHOWN_SAMPLES = 4
+"""Number of samples whose events are written."""
 MAX_FRAMES = 64
+MAX_EVENTS = 200_000
+"""Largest number of events in a raster. If there are more, the last steps are left out."""
+MAX_BYTES = 256 << 20
+"""Limit on the sum of all arrays of a file. Runs write only a small fraction of this size."""
+
+_UNREADABLE = (ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, RuntimeError)
+"""What numpy raises for a damaged file. RuntimeError: a password, or another compression."""
+
+NamedArrays = dict[str, Any]
+
+
+def raster(name: str, spikes_TN: NDArray[Any], max_events: int) -> NamedArrays:
+    """Returns the events of ``spikes_TN`` as the array ``name``, int32 [events, 2].
+
+    Each event is (step, index of the neuron); events are ordered by step. If there are more than
+    ``max_events``, the result also holds the number ``cut_<name>``, and events from this step on
+    are left out. Such a large array is in column-major order, which compresses several times
+    better.
+    """
+    events = np.argwhere(spikes_TN).astype(np.int32)
+    if len(events) <= max_events:
+        return {name: events}
+    cut = events[max_events, 0]
+    count = np.searchsorted(events[:, 0], cut)
+    return {name: np.asfortranarray(events[:count]), f"cut_{name}": cut}
+
+
+def write_activity(
+    path: Path, arrays: Mapping[str, Any], frames: Mapping[int, NamedArrays], epoch: int | None
+) -> None:
+    """Writes the file. StorageError if that fails.
+
+    ``frames`` maps numbers of complete epochs to the ``raster`` ``frame`` of that time. ``epoch``
+    is that of the best weights, None for the initial ones.
+    """
+    head: NamedArrays = {
+        "format": np.int32(FORMAT),
+        "epoch": np.int32(-1 if epoch is None else epoch),
+    }
+    head["frame_epochs"] = np.array(sorted(frames), dtype=np.int32)
+    numbered = {
+        f"{name}_{number}": frame[name]
+        for number, (_, frame) in enumerate(sorted(frames.items()))
+        for name in sorted(frame)
+    }
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **head, **arrays, **numbered)
+    write_file(path, content.getvalue())
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,22 +175,60 @@ class Activity:
     traces: dict[str, LayerTraces]
 
 
-def read_activity(run: Path, graph: Graph) -> Activity | None:
-    """Reads the activity file, if there is one. ReportError if it does not fit the network."""
+class Layer(Protocol):
+    """What the reader must know of a layer of neurons; ``graph.SynapticNode`` has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def neurons(self) -> int: ...
+    @property
+    def neuron(self) -> Any: ...
+
+
+class Network(Protocol):
+    """What the reader must know of a network; ``graph.Graph`` has it."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def output_steps(self) -> int: ...
+    @property
+    def output_shape(self) -> tuple[int, ...]: ...
+    @property
+    def neuron_layers(self) -> Sequence[Layer]: ...
+
+
+def read_activity(run: Path, network: Network) -> Activity | None:
+    """Reads the activity file, if there is one. RunError if it does not fit the network."""
     path = run / ACTIVITY
     if not path.exists():
         return None
-    arrays = read_npz(path)
     try:
-        return _read(_Arrays(arrays), graph)
+        with open_to_read(path) as file:
+            size = sum(member.file_size for member in zipfile.ZipFile(file).infolist())
+            if size > MAX_BYTES:
+                raise RunError(f"{path}: claims {size:,} bytes, more than a run ever writes")
+            with np.load(file, allow_pickle=False) as npz:
+                arrays = {name: npz[name] for name in npz.files}
+    except RunError:
+        raise
+    except _UNREADABLE as error:
+        raise RunError(f"{path}: is not a complete .npz file: {error}") from error
+    try:
+        return _read(_Arrays(arrays), network)
     except (KeyError, ValueError, OverflowError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
-        raise ReportError(f"{path}: does not belong to this run: {reason}") from error
+        raise RunError(f"{path}: does not belong to this run: {reason}") from error
 
 
-def _read(arrays: _Arrays, graph: Graph) -> Activity:
-    inputs = graph.steps, math.prod(graph.input_shape)
-    outputs = graph.output_steps, math.prod(graph.output_shape)
+def _read(arrays: _Arrays, network: Network) -> Activity:
+    inputs = network.steps, math.prod(network.input_shape)
+    outputs = network.output_steps, math.prod(network.output_shape)
     if (version := arrays.integer("format")) != FORMAT:
         raise ValueError(f"it has format {version}, but this netdesc reads format {FORMAT}")
     frame_epochs = arrays.vector("frame_epochs", "iu")
@@ -127,8 +238,8 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
 
     def sample(k: int) -> Sample:
         has_label, is_valued = f"label_{k}" in arrays, f"values_{k}" in arrays
-        values = arrays.curves(f"values_{k}", graph.output_steps) if is_valued else None
-        goals = arrays.curves(f"goals_{k}", graph.output_steps) if is_valued else None
+        values = arrays.curves(f"values_{k}", network.output_steps) if is_valued else None
+        goals = arrays.curves(f"goals_{k}", network.output_steps) if is_valued else None
         if values is not None and goals is not None and values.shape[1] != goals.shape[1]:
             raise ValueError(f"values_{k} and goals_{k} have different neurons")
         return Sample(
@@ -142,7 +253,7 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
             rates=arrays.vector(f"rates_{k}", "f", outputs[1]) if has_label else None,
             hidden={
                 layer.name: arrays.raster(name, (layer.steps, layer.neurons))
-                for layer in graph.neuron_layers
+                for layer in network.neuron_layers
                 if (name := f"hidden_{k}_{layer.name}") in arrays
             },
         )
@@ -153,12 +264,12 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
         sample_count=arrays.integer("samples"),
         samples=[
             sample(k)
-            for k in range(MAX_SAMPLES)
+            for k in range(SHOWN_SAMPLES)
             if any(f"{name}_{k}" in arrays for name in ("input", "output", "values", "label"))
         ],
         rates={
-            layer.name: arrays.vector(f"rate_{layer.name}", "f", math.prod(layer.output_shape))
-            for layer in graph.neuron_layers
+            layer.name: arrays.vector(f"rate_{layer.name}", "f", layer.neurons)
+            for layer in network.neuron_layers
         },
         snapshots=[
             OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
@@ -166,7 +277,7 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
         ],
         traces={
             layer.name: arrays.traces(layer)
-            for layer in graph.neuron_layers
+            for layer in network.neuron_layers
             if f"trace_{layer.name}" in arrays
         },
     )
@@ -199,9 +310,9 @@ class _Arrays(dict[str, NDArray[Any]]):
             raise ValueError(f"{name} is no list of values")
         return values
 
-    def traces(self, layer: SynapticNode) -> LayerTraces:
+    def traces(self, layer: Layer) -> LayerTraces:
         values, name = self[f"trace_{layer.name}"], f"traced_{layer.name}"
-        neurons, cells = self.vector(name, "iu"), math.prod(layer.output_shape)
+        neurons, cells = self.vector(name, "iu"), layer.neurons
         if len(neurons) and not 0 <= neurons.min() <= neurons.max() < cells:
             raise ValueError(f"{name} names neurons that the layer does not have")
         record = neuron_record(layer.neuron)

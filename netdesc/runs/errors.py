@@ -1,0 +1,33 @@
+"""Errors about the folder of a run and its files, each with the exit code of the command line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from netdesc.atomic_write import failure_reason
+
+
+class RunError(ValueError):
+    """A run, or a file of a run, is missing, damaged or in use; ``exit_code`` is 3, 1 or 2."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class StorageError(RunError):
+    """A file of a run could not be written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, exit_code=3)
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Converts an OSError within the block to a StorageError that names ``path`` and the reason."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {failure_reason(error)}") from error

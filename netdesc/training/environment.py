@@ -1,0 +1,73 @@
+"""The environment of a run, which ``run.json`` records: command, versions and machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
+from typing import Any
+
+import torch
+
+from netdesc.kernels.engine import kernel_threads
+from netdesc.runs.run_record import RunRecord
+
+_PACKAGES = ("netdesc", "torch", "numpy", "numba", "safetensors")
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Returns the command, versions and machine of this process, as fields of ``run.json``."""
+    is_gpu = device.type == "cuda"
+    name = platform.processor() or platform.machine()
+    try:
+        directory = os.getcwd()
+    except OSError:  # the folder was deleted
+        directory = ""
+    return {
+        "command": command(sys.argv, sys.orig_argv),
+        "directory": directory,
+        "pid": os.getpid(),
+        "versions": versions(is_gpu),
+        "platform": platform.platform(),
+        "device": {
+            "type": device.type,
+            "name": torch.cuda.get_device_name(device) if is_gpu else name,
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "threads": kernel_threads(),
+        },
+    }
+
+
+def command(argv: Sequence[str], orig_argv: Sequence[str]) -> str:
+    """Returns the shell command of this process; the path of netdesc's own is left out."""
+    program = PurePath(argv[0]) if argv else PurePath()
+    is_netdesc = program.name in ("netdesc", "netdesc.exe") or (
+        program.name == "__main__.py" and program.parent.name == "netdesc"
+    )
+    return shlex.join(["netdesc", *argv[1:]] if is_netdesc else orig_argv)
+
+
+def environment_changes(record: RunRecord, after: dict[str, Any]) -> Iterator[str]:
+    """Yields a message for each difference from a run's record that may change its results."""
+    before = {"versions": record.versions, "device": record.device.model_dump()}
+    for part, words in {"versions": "the version of ", "device": "the device's "}.items():
+        old, new = before[part], after[part]
+        for key in sorted((old.keys() & new.keys()) - {"threads"}):  # which change no bit
+            if old[key] != new[key]:
+                yield f"{words}{key} was {old[key]} and is now {new[key]}"
+
+
+def versions(with_gpu: bool = False) -> dict[str, str]:
+    """Returns the versions of Python and of the packages that a run's results may depend on."""
+    found = {"python": platform.python_version()}
+    if with_gpu:
+        found["cuda"] = str(torch.version.cuda)
+    for package in (*_PACKAGES, *(["triton"] if with_gpu else [])):
+        with contextlib.suppress(PackageNotFoundError):  # netdesc may run from a source tree
+            found[package] = version(package)
+    return found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SECTIONS = {
     "Start": {
         "init": ("init:init", "Create a folder with a network to train."),
-        "doctor": ("doctor.command:doctor", "Check that netdesc works on this machine."),
+        "doctor": ("doctor:doctor", "Check that netdesc works on this machine."),
         "completion": ("completion:completion", "Print the script for completion with TAB."),
     },
     "Train": {

@@ -122,7 +122,8 @@ def _print_for_github(output: Output, diagnostics: Sequence[Diagnostic], files: 
     from netdesc.description.diagnostics.wording import amount, kinds
 
     root = Path(os.environ.get("GITHUB_WORKSPACE") or os.getcwd())
-    output.print(*(workflow_command(diagnostic, root) for diagnostic in diagnostics))
+    for diagnostic in diagnostics:
+        output.print(workflow_command(diagnostic, root))
     counts = ", ".join(kinds(diagnostics)) or "no diagnostics"
     output.info(f"netdesc: {counts} in {amount(files, 'file')}")
 

@@ -33,14 +33,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "hardware", "exchange", "neurons",
     },
     "report": {"description", "graph", "events", "runs"},
-    "comparing": {"description", "graph", "report", "runs", "data"},
     "api": {
         "description", "graph", "events", "runs", "data", "kernels", "modules", "losses",
         "training", "exchange", "hardware", "report", "neurons",
     },
     "cli": {
         "description", "graph", "events", "runs", "data", "kernels", "modules", "losses",
-        "training", "exchange", "hardware", "report", "comparing", "api", "neurons",
+        "training", "exchange", "hardware", "report", "api", "neurons",
     },
 }  # fmt: skip
 """Room -> the rooms that it may import; a document flows from the top to the bottom."""
@@ -51,14 +50,12 @@ MUST_NOT_IMPORT = {
     "graph": {"torch", "numba"},
     "hardware": {"torch", "numba"},
     "report": {"torch", "numba", "h5py"},
-    "comparing": {"torch", "numpy", "numba", "h5py"},
 }
 """Room -> packages that none of its files names."""
 
 LIGHT = {
     "netdesc": {"torch", "numpy", "pydantic", "click", "rich"},
     "netdesc.api.run": {"torch", "numba"},
-    "netdesc.comparing": {"torch", "numpy"},
     "netdesc.cli": {"torch", "numpy", "pydantic", "rich"},
     "netdesc.description": {"torch", "numpy"},
     "netdesc.events": {"torch", "matplotlib", "PIL"},

@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from netdesc.cli import options
-from netdesc.cli.diff_colour import colourise
 from netdesc.cli.exit_codes import INVALID_INPUT
-from netdesc.cli.output import Output, SafeText, escape
+from netdesc.cli.output import Output, colourise
 
 if TYPE_CHECKING:
-    from netdesc.comparing import Comparison, Difference, Operand
+    from netdesc.description import Description
+    from netdesc.graph import Graph
 
-_DEFAULT_WIDTH = 100
+_RESULTS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+_WIDTH = 100
+"""A difference in a longer line has a line for each side."""
 _MAX_VALUE_CHARACTERS = 1000
-_SHA256_DIGITS = 12
-"""The number of digits of a SHA-256 that are shown."""
+
+
+class Difference(NamedTuple):
+    """The two values at ``place``; None if one side has no value there."""
+
+    place: str
+    a: Any
+    b: Any
+
+
+class Operand(NamedTuple):
+    """A document, a lock or a run. ``document`` has all defaults, and its layers by their names.
+
+    ``results`` are those of a run, with losses per sample and epochs from 1; otherwise empty.
+    """
+
+    path: str
+    kind: str
+    document: dict[str, Any]
+    results: dict[str, Any]
 
 
 @click.command(
@@ -35,119 +55,144 @@ _SHA256_DIGITS = 12
 def diff(output: Output, first: Path, second: Path) -> int:
     """Show how two documents, locks or runs differ in meaning.
 
-    The command compares all values, including defaults, and where they come from. It compares
-    layers by name, shapes and parameters; data files by their contents, if known; the results of
-    two runs, with losses per sample; and the versions that runs and locks record. It ignores
-    layout, the order of keys, defaults that only one document spells out, and the duration of runs.
+    The command compares all values, including defaults: layers by name, and files by their paths.
+    It ignores layout, the order of keys, defaults that only one document spells out, and the
+    duration of runs. Of two runs it also shows the results, with losses per sample.
 
     The exit code is 0 if nothing differs, 1 if something differs or a document is wrong (then
     standard output is empty), 2 for wrong usage and 3 for a missing file.
     """
-    from netdesc.comparing import compare, read_operand
-
-    comparison = compare(read_operand(first), read_operand(second))
+    a, b = _read(first), _read(second)
+    differences = list(_differences(a.document, b.document))
+    results: list[Difference] = []
+    if a.results and b.results:
+        names = dict.fromkeys([*a.results, *b.results])
+        results = [Difference(name, a.results.get(name), b.results.get(name)) for name in names]
+    is_equal = not differences and all(
+        result.a == result.b for result in results if result.place != "seconds"
+    )
     if output.as_json:
-        output.print_json(_record(comparison))
+        output.print_json(
+            {
+                "equal": is_equal,
+                "a": {"path": a.path, "kind": a.kind},
+                "b": {"path": b.path, "kind": b.kind},
+                "document": [difference._asdict() for difference in differences],
+                "results": [difference._asdict() for difference in results],
+            }
+        )
     else:
-        _print(output, comparison)
-    return 0 if comparison.is_equal else INVALID_INPUT
+        if is_equal:
+            output.info(f"{a.path} and {b.path} mean the same")
+        _print(output, (a, b), differences, results)
+    return 0 if is_equal else INVALID_INPUT
 
 
-def _record(comparison: Comparison) -> dict[str, Any]:
-    """Returns the object that ``--json`` prints."""
-    operands = {
-        side: {"path": each.name, "kind": each.kind, "status": each.status}
-        for side, each in (("a", comparison.a), ("b", comparison.b))
+def _read(path: Path) -> Operand:
+    """Reads one side, without its data files."""
+    from netdesc.description import load
+    from netdesc.graph import build_graph
+    from netdesc.runs.folder import RECORD, lock_of
+
+    description = load(lock_of(path) if path.is_dir() else path, with_files=False)
+    graph = build_graph(description.document)
+    document = _normal_form(description, graph)
+    if not path.is_dir():
+        kind = "document" if description.lock is None else "lock"
+        return Operand(str(path), kind, document, {})
+    results = _results(path, graph) if (path / RECORD).exists() else {"status": "unknown"}
+    return Operand(str(path), "run", document, results)
+
+
+def _normal_form(description: Description, graph: Graph) -> dict[str, Any]:
+    """Returns the document as a dict that is equal for documents with the same meaning.
+
+    Each layer names what it reads, and contains its neuron. Paths are relative to the working
+    directory.
+    """
+    from netdesc.description.files.data_files import file_paths
+    from netdesc.description.json_pointer import lookup
+
+    document = description.document.model_dump(mode="json", exclude={"format", "schema_"})
+    for parts, path in file_paths(description.document).items():
+        lookup(document, parts[:-1])[parts[-1]] = os.path.relpath(description.resolve(path))
+    neurons = document.pop("neurons")
+    for layer, node in zip(document["layers"], graph.layers, strict=True):
+        layer["from"] = list(node.inputs)
+        name = layer.get("neuron")
+        layer["neuron"] = neurons[name] if isinstance(name, str) else name
+    document["layers"] = {layer.pop("name"): layer for layer in document["layers"]}
+    return document | {"output": graph.layers[-1].name}
+
+
+def _results(run: Path, graph: Graph) -> dict[str, Any]:
+    from netdesc.runs.run_record import read_record
+    from netdesc.runs.state import read_state
+
+    record, state = read_record(run), read_state(run)  # which knows whether it still trains
+    results: dict[str, Any] = {
+        "status": record.status if state is None else state.status,
+        "epochs": record.epochs_done,
+        "seconds": record.seconds,
     }
-    differences = {
-        section: [each._asdict() for each in differences]
-        for section, differences in comparison.differences.items()
-    }
-    return {"equal": comparison.is_equal, **operands, **differences}
+    if record.best is not None:
+        results["best_epoch"] = record.best.epoch + 1
+    scale = record.scale(graph.loss.reduction)
+    for prefix, metrics in (("best", record.best), ("final", record.final)):
+        shown = scale.shown(metrics.model_dump()) if metrics is not None else {}
+        results |= {f"{prefix}_{name}": shown.get(name) for name in _RESULTS}
+    return {name: value for name, value in results.items() if value is not None}
 
 
-def _print(output: Output, comparison: Comparison) -> None:
-    colour = output.has_colour(sys.stdout)
-    if comparison.is_equal:
-        output.info(f"{comparison.a.name} and {comparison.b.name} mean the same")
-    else:
-        output.print(colourise(f"- {_title(comparison.a)}", "-", colour))
-        output.print(colourise(f"+ {_title(comparison.b)}", "+", colour))
-    width = get_terminal_size().columns if sys.stdout.isatty() else _DEFAULT_WIDTH
-    sections = dict(comparison.differences)
-    results = sections.pop("results")
-    for section, differences in sections.items():
-        if differences:
-            rows = (row for each in differences for row in _rows(section, each, width, colour))
-            output.print("", section, *rows)
-    if results:
-        if not comparison.is_equal:
-            output.print("")
-        columns = (comparison.a.name, comparison.b.name)
-        cells = [(each.place, _format_fact(each.a), _format_fact(each.b)) for each in results]
-        output.print_table(("result", *columns), cells, right=columns)
-
-
-def _title(operand: Operand) -> str:
-    status = "" if operand.status is None else f", {operand.status}"
-    return f"{operand.name} ({operand.kind}{status})"
-
-
-def _rows(section: str, difference: Difference, width: int, colour: bool) -> Iterator[str]:
-    """Yields a difference on one line if it fits into ``width``, otherwise on one line per side."""
-    place, format_value = difference.place, _FORMATTERS.get(section, _format_fact)
-    sides = [
-        (sign, format_value(each))
-        for sign, each in (("-", difference.a), ("+", difference.b))
-        if each is not None
-    ]
-    plain = f"  {place}: {' → '.join(text for _, text in sides)}"
-    if len(sides) == 2 and len(plain) <= width:
-        values = " → ".join(colourise(text, sign, colour) for sign, text in sides)
-        yield SafeText(f"  {escape(place)}: {values}")
+def _differences(a: Any, b: Any, place: str = "") -> Iterator[Difference]:
+    """Yields the places where two documents differ. Lists without objects are one value."""
+    one, other = _parts(a), _parts(b)
+    if one is None or other is None:
+        if a != b:
+            yield Difference(place, a, b)
         return
-    yield f"  {place}"
-    for sign, text in sides:
-        yield colourise(f"    {sign} {text}", sign, colour)
+    for key in dict.fromkeys([*one, *other]):
+        yield from _differences(one.get(key), other.get(key), f"{place}.{key}" if place else key)
 
 
-def _format_json(value: Any) -> str:
-    """Formats a value as in a document, with control characters escaped."""
+def _parts(value: Any) -> Mapping[str, Any] | None:
+    """Returns the parts of an object, or of a list of objects; None if it is compared whole."""
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        return {str(index): entry for index, entry in enumerate(value)}
+    return value if isinstance(value, dict) else None
+
+
+def _print(
+    output: Output,
+    sides: tuple[Operand, Operand],
+    differences: list[Difference],
+    results: list[Difference],
+) -> None:
+    colour = output.has_colour(sys.stdout)
+    for sign, side in zip("-+", sides, strict=True) if differences else ():
+        output.print(colourise(f"{sign} {side.path} ({side.kind})", colour))
+    for place, *values in differences:
+        texts = [_format(value) for value in values]
+        line = f"  {place}: {' → '.join(texts)}"
+        if len(line) <= _WIDTH:
+            output.print(line)
+        else:
+            lines = (f"{sign}   {text}" for sign, text in zip("-+", texts, strict=True))
+            output.print(f"  {place}:", *(colourise(line, colour) for line in lines))
+    if results:
+        columns = (sides[0].path, sides[1].path)
+        rows = [(place, *(_format_result(value) for value in both)) for place, *both in results]
+        output.print_table(("result", *columns), rows, right=columns)
+
+
+def _format(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    text = text if text.isprintable() else json.dumps(value)
     if len(text) <= _MAX_VALUE_CHARACTERS:
         return text
     return f"{text[:_MAX_VALUE_CHARACTERS]}… (all of it with --json)"
 
 
-def _format_fact(value: Any) -> str:
-    """Formats a shape, list, number or word that is not part of a document."""
-    if isinstance(value, tuple):
-        return "×".join(map(str, value))  # a shape
-    if isinstance(value, list):
-        return _format_json(value)
-    if isinstance(value, float):
-        return f"{value:,.6g}"
-    return f"{value:,}" if isinstance(value, int) else "none" if value is None else str(value)
-
-
-def _format_layer(value: Any) -> str:
-    """Formats one side of a difference: a whole layer (a dict) or one inferred value of a layer."""
-    if not isinstance(value, dict):
-        return _format_fact(value)
-    shapes = f"{_format_fact(value['input_shape'])} to {_format_fact(value['output_shape'])}"
-    return f"{value['type']}, {shapes}, {value['parameters']:,} parameters"
-
-
-def _format_file(value: Any) -> str:
-    digest = value["sha256"]
-    contents = f"SHA-256 {digest[:_SHA256_DIGITS]}…" if digest else "contents unknown"
-    return f"{_format_json(value['path'])} ({contents})"
-
-
-_FORMATTERS: dict[str, Callable[[Any], str]] = {
-    "document": lambda value: f"{_format_json(value['value'])} ({value['origin']})",
-    "layers": _format_layer,
-    "files": _format_file,
-}
-"""The function that formats the values of a section; in other sections, ``_format_fact``."""
+def _format_result(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:,.6g}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_DIFF_COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 _COLUMN_GAP = 3
 """Spaces between two columns of a table."""
 
@@ -41,6 +42,12 @@ def escape(text: str) -> SafeText:
 
         text = terminal_text.escape(text)
     return SafeText(text)
+
+
+def colourise(line: str, colour: bool) -> SafeText:
+    """Escapes a line of a diff, and gives it the colour of its first character."""
+    text, code = escape(line), _DIFF_COLOURS.get(line[:1], "")
+    return SafeText(f"{code}{text}\x1b[0m") if colour and code else text
 
 
 class Output:

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from netdesc.cli import diagnostics_text
-from netdesc.cli.diff_colour import colourise_diff
 from netdesc.cli.exit_codes import ENVIRONMENT, INVALID_INPUT
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, colourise
 from netdesc.description import Diagnostic, to_json
 from netdesc.description.detect import is_lock
 from netdesc.description.diagnostics.wording import amount
@@ -116,7 +115,7 @@ def print_diffs(output: Output, rewrites: Iterable[Rewrite]) -> None:
         if not each.is_change:
             continue
         if output.has_colour(sys.stdout):
-            output.print(*colourise_diff(each.diff()))
+            output.print(*(colourise(line.expandtabs(4), True) for line in each.diff()))
         else:
             output.print_document("\n".join(each.diff()))
 

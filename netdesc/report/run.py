@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +142,12 @@ def read_run(path: Path) -> RunData:
     document, graph = description.document, build_graph(description.document)
     activity = damage = None
     try:
-        activity = read_activity(path, graph)
+        activity = read_activity(
+            path,
+            graph.neuron_layers,
+            inputs=(graph.steps, math.prod(graph.input_shape)),
+            outputs=(graph.output_steps, math.prod(graph.output_shape)),
+        )
     except RunError as error:
         damage = f"{error}. The report has no pictures and no spike rates of neurons."
     epochs, plotted_layers = document.training.epochs, _plotted_layers(graph)

@@ -25,7 +25,6 @@ The report draws its pictures from these arrays:
 from __future__ import annotations
 
 import io
-import math
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -53,6 +52,7 @@ _UNREADABLE = (ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error
 """What numpy raises for a damaged file. RuntimeError: a password, or another compression."""
 
 NamedArrays = dict[str, Any]
+Size = tuple[int, int]
 
 
 def raster(name: str, spikes_TN: NDArray[Any], max_events: int) -> NamedArrays:
@@ -188,23 +188,13 @@ class Layer(Protocol):
     def neuron(self) -> Any: ...
 
 
-class Network(Protocol):
-    """What the reader must know of a network; ``graph.Graph`` has it."""
+def read_activity(
+    run: Path, layers: Sequence[Layer], inputs: Size, outputs: Size
+) -> Activity | None:
+    """Reads the activity file, if there is one. RunError if it does not fit the network.
 
-    @property
-    def steps(self) -> int: ...
-    @property
-    def input_shape(self) -> tuple[int, ...]: ...
-    @property
-    def output_steps(self) -> int: ...
-    @property
-    def output_shape(self) -> tuple[int, ...]: ...
-    @property
-    def neuron_layers(self) -> Sequence[Layer]: ...
-
-
-def read_activity(run: Path, network: Network) -> Activity | None:
-    """Reads the activity file, if there is one. RunError if it does not fit the network."""
+    ``inputs`` and ``outputs`` are the numbers of steps and neurons of the network's signals.
+    """
     path = run / ACTIVITY
     if not path.exists():
         return None
@@ -220,26 +210,24 @@ def read_activity(run: Path, network: Network) -> Activity | None:
     except _UNREADABLE as error:
         raise RunError(f"{path}: is not a complete .npz file: {error}") from error
     try:
-        return _read(_Arrays(arrays), network)
+        return _read(_Arrays(arrays), layers, inputs, outputs)
     except (KeyError, ValueError, OverflowError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise RunError(f"{path}: does not belong to this run: {reason}") from error
 
 
-def _read(arrays: _Arrays, network: Network) -> Activity:
-    inputs = network.steps, math.prod(network.input_shape)
-    outputs = network.output_steps, math.prod(network.output_shape)
+def _read(arrays: _Arrays, layers: Sequence[Layer], inputs: Size, outputs: Size) -> Activity:
     if (version := arrays.integer("format")) != FORMAT:
         raise ValueError(f"it has format {version}, but this netdesc reads format {FORMAT}")
-    frame_epochs = arrays.vector("frame_epochs", "iu")
+    frame_epochs = arrays.array("frame_epochs", 1, "iu")
     if len(frame_epochs) > MAX_FRAMES:
         raise ValueError(f"frame_epochs holds {len(frame_epochs)} frames")
     part = str(arrays["part"])[:20]
 
     def sample(k: int) -> Sample:
         has_label, is_valued = f"label_{k}" in arrays, f"values_{k}" in arrays
-        values = arrays.curves(f"values_{k}", network.output_steps) if is_valued else None
-        goals = arrays.curves(f"goals_{k}", network.output_steps) if is_valued else None
+        values = arrays.curves(f"values_{k}", outputs[0]) if is_valued else None
+        goals = arrays.curves(f"goals_{k}", outputs[0]) if is_valued else None
         if values is not None and goals is not None and values.shape[1] != goals.shape[1]:
             raise ValueError(f"values_{k} and goals_{k} have different neurons")
         return Sample(
@@ -250,10 +238,10 @@ def _read(arrays: _Arrays, network: Network) -> Activity:
             goals=goals,
             label=arrays.integer(f"label_{k}") if has_label else None,
             prediction=arrays.integer(f"prediction_{k}") if has_label else None,
-            rates=arrays.vector(f"rates_{k}", "f", outputs[1]) if has_label else None,
+            rates=arrays.rates(f"rates_{k}", outputs[1]) if has_label else None,
             hidden={
                 layer.name: arrays.raster(name, (layer.steps, layer.neurons))
-                for layer in network.neuron_layers
+                for layer in layers
                 if (name := f"hidden_{k}_{layer.name}") in arrays
             },
         )
@@ -267,18 +255,13 @@ def _read(arrays: _Arrays, network: Network) -> Activity:
             for k in range(SHOWN_SAMPLES)
             if any(f"{name}_{k}" in arrays for name in ("input", "output", "values", "label"))
         ],
-        rates={
-            layer.name: arrays.vector(f"rate_{layer.name}", "f", layer.neurons)
-            for layer in network.neuron_layers
-        },
+        rates={layer.name: arrays.rates(f"rate_{layer.name}", layer.neurons) for layer in layers},
         snapshots=[
             OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
             for number, epochs in enumerate(frame_epochs)
         ],
         traces={
-            layer.name: arrays.traces(layer)
-            for layer in network.neuron_layers
-            if f"trace_{layer.name}" in arrays
+            layer.name: arrays.traces(layer) for layer in layers if f"trace_{layer.name}" in arrays
         },
     )
 
@@ -290,10 +273,25 @@ class _Arrays(dict[str, NDArray[Any]]):
     shape, type or values are wrong.
     """
 
-    def raster(self, name: str, size: tuple[int, int]) -> SpikeRaster:
-        events, (steps, cells) = self[name], size
-        if events.ndim != 2 or events.shape[1] != 2 or events.dtype.kind not in "iu":
-            raise ValueError(f"{name} is not a list of (step, cell)")
+    def array(self, name: str, dimensions: int, kinds: str) -> NDArray[Any]:
+        values = self[name]
+        if values.ndim != dimensions or values.dtype.kind not in kinds:
+            raise ValueError(f"{name} has {values.ndim} dimensions and the type {values.dtype}")
+        return values
+
+    def integer(self, name: str) -> int:
+        return int(self.array(name, 0, "iu"))
+
+    def rates(self, name: str, length: int) -> NDArray[Any]:
+        values = self.array(name, 1, "f")
+        if len(values) != length:
+            raise ValueError(f"{name} holds {len(values):,} numbers instead of {length:,}")
+        return values
+
+    def raster(self, name: str, size: Size) -> SpikeRaster:
+        events, (steps, cells) = self.array(name, 2, "iu"), size
+        if events.shape[1] != 2:
+            raise ValueError(f"{name} has no pairs of step and cell")
         if len(events) and (events.min() < 0 or (events.max(axis=0) >= (steps, cells)).any()):
             raise ValueError(f"{name} has events outside {steps:,} steps of {cells:,} cells")
         cut = self.integer(f"cut_{name}") if f"cut_{name}" in self else None
@@ -301,25 +299,24 @@ class _Arrays(dict[str, NDArray[Any]]):
             raise ValueError(f"cut_{name} is {cut}, which is not a step")
         return SpikeRaster(events.astype(np.int32, copy=False), steps, cells, cut)
 
-    def raster_if_any(self, name: str, size: tuple[int, int]) -> SpikeRaster | None:
+    def raster_if_any(self, name: str, size: Size) -> SpikeRaster | None:
         return self.raster(name, size) if name in self else None
 
     def curves(self, name: str, steps: int) -> NDArray[Any]:
-        values = self[name]
-        if values.ndim != 2 or values.dtype.kind != "f" or not 0 < len(values) <= steps:
-            raise ValueError(f"{name} is no list of values")
+        values = self.array(name, 2, "f")
+        if not 0 < len(values) <= steps:
+            raise ValueError(f"{name} has {len(values):,} steps")
         return values
 
     def traces(self, layer: Layer) -> LayerTraces:
-        values, name = self[f"trace_{layer.name}"], f"traced_{layer.name}"
-        neurons, cells = self.vector(name, "iu"), layer.neurons
-        if len(neurons) and not 0 <= neurons.min() <= neurons.max() < cells:
+        values, name = self.array(f"trace_{layer.name}", 3, "f"), f"traced_{layer.name}"
+        neurons = self.array(name, 1, "iu")
+        if len(neurons) and not 0 <= neurons.min() <= neurons.max() < layer.neurons:
             raise ValueError(f"{name} names neurons that the layer does not have")
         record = neuron_record(layer.neuron)
         inputs, states = record["inputs"], record["states"]
         count = 1 + len(inputs) + len(states)
-        shapes = {(count + more, len(neurons)) for more in (0, 1)}
-        if values.ndim != 3 or values.dtype.kind != "f" or values.shape[:2] not in shapes:
+        if values.shape[:2] not in {(count + more, len(neurons)) for more in (0, 1)}:
             raise ValueError(f"trace_{layer.name} does not hold the states of the layer's neurons")
         if not 0 < values.shape[2] <= layer.steps:
             raise ValueError(f"trace_{layer.name} has {values.shape[2]:,} steps")
@@ -331,17 +328,3 @@ class _Arrays(dict[str, NDArray[Any]]):
             dict(zip(states, signals[len(inputs) :], strict=False)),
             signals[-1] if len(values) > count else None,
         )
-
-    def vector(self, name: str, kinds: str, length: int | None = None) -> NDArray[Any]:
-        values = self[name]
-        if values.ndim != 1 or values.dtype.kind not in kinds:
-            raise ValueError(f"{name} is not a list of numbers")
-        if length not in (None, len(values)):
-            raise ValueError(f"{name} holds {len(values):,} numbers instead of {length:,}")
-        return values
-
-    def integer(self, name: str) -> int:
-        value = self[name]
-        if value.ndim != 0 or value.dtype.kind not in "iu":
-            raise ValueError(f"{name} is not an integer")
-        return int(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -10,11 +11,11 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
 from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import METRICS, open_regular, open_to_read
@@ -75,26 +76,6 @@ class MetricsFile:
             self._file.close()
 
 
-class MetricsRow(EpochMetrics):
-    """A line of the file: the metrics of one epoch."""
-
-    loss_terms: list[float | None] | None = None
-    gradient_norms: dict[str, float | None] | None = None
-    spike_rates: dict[str, float | None] | None = None
-    confusion: list[list[Count]] | None = None
-    undecided: Count | None = None
-    undecided_by_label: tuple[Count, ...] = ()
-
-    @model_validator(mode="after")
-    def _check_confusion(self) -> MetricsRow:
-        if self.confusion is not None:
-            lengths = {len(row) for row in [self.undecided_by_label, *self.confusion]}
-            classes = len(self.confusion)
-            if lengths != {classes} or not 0 < classes <= MAX_CLASSES:
-                raise ValueError("confusion is not square, or undecided_by_label does not match it")
-        return self
-
-
 @dataclass(frozen=True, eq=False)
 class ConfusionCounts:
     """Numbers of samples (or of steps with a label) by label and prediction, after one epoch.
@@ -115,6 +96,39 @@ class ConfusionCounts:
     @property
     def total(self) -> int:
         return int(self.samples.sum())
+
+
+class MetricsRow(EpochMetrics):
+    """A line of the file: the metrics of one epoch."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    loss_terms: list[float | None] | None = None
+    gradient_norms: dict[str, float | None] | None = None
+    spike_rates: dict[str, float | None] | None = None
+    confusion: list[list[Count]] | None = None
+    undecided: Count | None = None
+    undecided_by_label: tuple[Count, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_values(self) -> MetricsRow:
+        for name in PER_EPOCH:
+            value = getattr(self, name)
+            if value is not None and MAX_NUMBER < abs(value) < math.inf:
+                raise ValueError(f"{name} is {value:g}")
+        if self.confusion is not None:
+            lengths = {len(row) for row in [self.undecided_by_label, *self.confusion]}
+            classes = len(self.confusion)
+            if lengths != {classes} or not 0 < classes <= MAX_CLASSES:
+                raise ValueError("confusion is not square, or undecided_by_label does not match it")
+        return self
+
+    @property
+    def confusion_counts(self) -> ConfusionCounts | None:
+        if self.confusion is None:
+            return None
+        undecided = np.array(self.undecided_by_label, np.int64)
+        return ConfusionCounts(np.array(self.confusion, np.int64), undecided, self.epoch + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,95 +210,60 @@ def read_metrics(
     ``run.json``; they fill in values that the file lacks. An incomplete last line is ignored.
     Raises RunError if the file is missing or a line is damaged.
     """
-    columns = _Columns(layers, epochs)
+    rows, lowest_loss, confusion = array("q"), math.inf, None
+    values = {name: array("d") for name in PER_EPOCH}  # compact, as a run may have a million epochs
+    layer_values = {(kind, layer): array("d") for kind in PER_LAYER for layer in layers}
     for number, row in enumerate(read_rows(run), 1):
-        try:
-            columns.add(row)
-        except ValueError as error:
-            raise RunError(f"{run / METRICS}: line {number} is damaged: {error}") from error
-    return columns.metrics(done, recorded_epochs)
+        previous = rows[-1] if rows else -1
+        if not previous < row.epoch < max(epochs, number):
+            problem = f"epoch {row.epoch} after {previous}, in a run of {epochs}"
+            raise RunError(f"{run / METRICS}: line {number} is damaged: {problem}")
+        rows.append(row.epoch)
+        for name, column in values.items():
+            value = getattr(row, name)
+            column.append(math.nan if value is None else value)
+        for (kind, layer), column in layer_values.items():
+            value = (getattr(row, kind) or {}).get(layer)
+            column.append(math.nan if value is None else value)
+        loss = row.loss if row.validation_loss is None else row.validation_loss
+        if loss is not None and loss < lowest_loss:
+            lowest_loss, confusion = loss, row.confusion_counts
+    count = max(done, rows[-1] + 1 if rows else 0)
+
+    def by_epoch(values: array[float]) -> Column:
+        column = np.full(count, np.nan)
+        column[rows] = values
+        return column
+
+    columns = {name: by_epoch(column) for name, column in values.items()}
+    for epoch in recorded_epochs:
+        for name, column in columns.items():
+            value = getattr(epoch, name)
+            if value is not None and 0 <= epoch.epoch < count and np.isnan(column[epoch.epoch]):
+                column[epoch.epoch] = value
+    by_layer = {key: by_epoch(column) for key, column in layer_values.items()}
+    numbers = np.arange(1, count + 1)
+    missing = np.setdiff1d(numbers, np.array(rows, np.int64) + 1)
+    metrics = Metrics(numbers, columns, by_layer, confusion, missing)
+    if confusion is not None and metrics.best is not None and confusion.epoch != metrics.best + 1:
+        return replace(metrics, confusion=None)  # the counts belong to another epoch
+    return metrics
 
 
 def read_rows(run: Path) -> Iterator[MetricsRow]:
-    """Yields the rows of a run's ``metrics.jsonl``; an incomplete last line is ignored.
+    """Yields the rows of a run's ``metrics.jsonl``; a killed run may end in a part of a line.
 
     Raises RunError if the file is missing or a line is damaged.
     """
     path = run / METRICS
     with open_to_read(path) as file:
-        for number, line in enumerate(_lines(path, file), 1):
+        for number in itertools.count(1):
+            line = file.readline(MAX_LINE_BYTES)
+            if len(line) == MAX_LINE_BYTES:
+                raise RunError(f"{path}: a line is longer than {MAX_LINE_BYTES:,} bytes")
+            if not line.endswith(b"\n"):
+                return
             try:
                 yield MetricsRow.model_validate_json(line)
             except ValidationError as error:
                 raise RunError(f"{path}: line {number} is damaged: {explain(error)}") from error
-
-
-def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """Yields complete lines; a killed run may end in a part. RunError if one is too long."""
-    while line := file.readline(MAX_LINE_BYTES):
-        if line.endswith(b"\n"):
-            yield line
-        elif len(line) == MAX_LINE_BYTES:
-            raise RunError(f"{path}: a line is longer than {MAX_LINE_BYTES:,} bytes")
-
-
-class _Columns:
-    """Collects rows in compact arrays, because a run may have a million epochs."""
-
-    def __init__(self, layers: Sequence[str], epochs: int) -> None:
-        self._epochs = epochs
-        self._rows = array("q")
-        self._columns = {name: array("d") for name in PER_EPOCH}
-        self._by_layer = {(kind, name): array("d") for kind in PER_LAYER for name in layers}
-        self._confusion: ConfusionCounts | None = None
-        self._lowest_loss = math.inf
-
-    def add(self, row: MetricsRow) -> None:
-        """Adds a row. ValueError if its epoch is out of order, or a number is too large."""
-        previous = self._rows[-1] if self._rows else -1
-        if not previous < row.epoch < max(self._epochs, len(self._rows) + 1):
-            raise ValueError(f"epoch {row.epoch} after {previous}, in a run of {self._epochs}")
-        self._rows.append(row.epoch)
-        for name, column in self._columns.items():
-            value = getattr(row, name)
-            if value is not None and MAX_NUMBER < abs(value) < math.inf:
-                raise ValueError(f"{name} is {value:g}")
-            column.append(math.nan if value is None else value)
-        for (kind, layer), column in self._by_layer.items():
-            value = (getattr(row, kind) or {}).get(layer)
-            column.append(math.nan if value is None else value)
-        metric = "loss" if row.validation_loss is None else "validation_loss"
-        if self._columns[metric][-1] < self._lowest_loss:
-            self._lowest_loss, self._confusion = self._columns[metric][-1], None
-            if row.confusion is not None:
-                counts = np.array(row.confusion, np.int64)
-                undecided = np.array(row.undecided_by_label, np.int64)
-                self._confusion = ConfusionCounts(counts, undecided, row.epoch + 1)
-
-    def metrics(self, done: int, recorded_epochs: Sequence[EpochMetrics]) -> Metrics:
-        rows = np.array(self._rows, dtype=np.int64)
-        count = max(done, int(rows[-1]) + 1 if len(rows) else 0)
-        epochs = np.arange(1, count + 1)
-
-        def by_epoch(values: array[float]) -> Column:
-            column = np.full(count, np.nan)
-            column[rows] = values
-            return column
-
-        columns = {name: by_epoch(values) for name, values in self._columns.items()}
-        for each in recorded_epochs:
-            for name, column in columns.items():
-                value = getattr(each, name)
-                if value is not None and 0 <= each.epoch < count and np.isnan(column[each.epoch]):
-                    column[each.epoch] = value
-        metrics = Metrics(
-            epochs,
-            columns,
-            {key: by_epoch(values) for key, values in self._by_layer.items()},
-            self._confusion,
-            missing_epochs=np.setdiff1d(epochs, rows + 1),
-        )
-        best, confusion = metrics.best, self._confusion
-        if confusion is not None and best is not None and confusion.epoch != best + 1:
-            return replace(metrics, confusion=None)  # the counts belong to another epoch
-        return metrics

@@ -161,8 +161,8 @@ def test_arrays_in_either_order_are_read(tmp_path: Path) -> None:
         ({"output_0": np.array([[STEPS, 0]], dtype=np.int32)}, "output_0 has events outside"),
         ({"output_0": np.array([[0, OUTPUTS]], dtype=np.int32)}, "output_0 has events outside"),
         ({"output_0": np.array([[-1, 0]], dtype=np.int32)}, "output_0 has events outside"),
-        ({"output_0": np.zeros((3, 2))}, "output_0 is not a list"),
-        ({"target_1": np.zeros(4, dtype=np.int32)}, "target_1 is not a list"),
+        ({"output_0": np.zeros((3, 2))}, "output_0 has"),
+        ({"target_1": np.zeros(4, dtype=np.int32)}, "target_1 has 1 dimensions"),
         (
             {"rate_hidden": np.zeros(3, dtype=np.float32)},
             "rate_hidden holds 3 numbers instead of 16",

@@ -135,7 +135,7 @@ def _log_for_tensorboard(
 ) -> dict[str, Any]:
     """Returns the settings with which training writes for TensorBoard. ``stack`` closes the files.
 
-    MissingPackageError if TensorBoard is not installed.
+    ModuleNotFoundError if TensorBoard is not installed.
     """
     from netdesc.runs.folder import default_path
     from netdesc.training.tensorboard import TensorBoardLog

@@ -25,9 +25,3 @@ class DeviceUnavailableError(TrainingError):
     """The chosen device or engine is not available."""
 
     exit_code = 3
-
-
-class MissingPackageError(TrainingError):
-    """A Python package that an option needs is not installed."""
-
-    exit_code = 3

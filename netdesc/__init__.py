@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from netdesc.api.evaluate import evaluate
     from netdesc.api.export import export_net
     from netdesc.api.integer_run import run_integer
+    from netdesc.api.load import check, load, loads
     from netdesc.api.run import run
     from netdesc.api.train import train
     from netdesc.api.trained_run import Run
     from netdesc.api.verify import verify
-    from netdesc.description import Description, DescriptionError, check, load, loads
+    from netdesc.description import Description, DescriptionError
     from netdesc.exchange import import_net
 
 __version__ = "0.1.0"
@@ -53,9 +54,9 @@ _MODULES = {
     "compile": "netdesc.api.compile",
     "Description": "netdesc.description",
     "DescriptionError": "netdesc.description",
-    "check": "netdesc.description",
-    "load": "netdesc.description",
-    "loads": "netdesc.description",
+    "check": "netdesc.api.load",
+    "load": "netdesc.api.load",
+    "loads": "netdesc.api.load",
     "evaluate": "netdesc.api.evaluate",
     "Run": "netdesc.api.trained_run",
     "run": "netdesc.api.run",

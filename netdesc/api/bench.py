@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from netdesc.api.compile import weight_readers
-from netdesc.description import Description, load
+from netdesc.api.load import load
+from netdesc.description import Description
 from netdesc.graph import build_graph
 from netdesc.kernels.machine import cores
 from netdesc.training.environment import environment

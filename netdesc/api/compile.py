@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, cast
 
 import torch
 
+from netdesc.api.load import load
 from netdesc.api.trained_run import Run
-from netdesc.description import Description, Document, load, render_text
+from netdesc.description import Description, Document, render_text
 from netdesc.description.detect import is_net_file
 from netdesc.description.python_values import Overrides
 from netdesc.exchange import ImportedNetwork, import_net, read_weights

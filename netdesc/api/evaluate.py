@@ -13,12 +13,13 @@ import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.api.encode import memory_settings
+from netdesc.api.load import load
 from netdesc.data.batches import Batch, Batches
 from netdesc.data.data_errors import DataError
 from netdesc.data.memory_data import MemoryData
 from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.splits import read_splits
-from netdesc.description import Description, load
+from netdesc.description import Description
 from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums

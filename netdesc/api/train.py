@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 import torch
 
 from netdesc.api.compile import weight_readers
+from netdesc.api.load import load
 from netdesc.api.trained_run import Run
 from netdesc.data.memory_data import MemoryData
-from netdesc.description import Description, load, render_text
+from netdesc.description import Description, render_text
 from netdesc.description.models import Training
 from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import ImportedNetwork, NetFileError, export_net, find_obstacle

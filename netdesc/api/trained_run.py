@@ -69,7 +69,7 @@ class Run:
         ``gradient_norms.NAME`` and ``spike_rates.NAME``. RunError if ``metrics.jsonl`` is
         missing, damaged, or empty although the run has complete epochs.
         """
-        document = load(self.path / LOCK, with_files=False).document
+        document = load(self.path / LOCK).document
         graph = build_graph(document)
         layers = [layer.name for layer in graph.neuron_layers]
         metrics = read_metrics(self.path, layers, document.training.epochs).per_sample(

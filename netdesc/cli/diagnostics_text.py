@@ -45,21 +45,11 @@ def _columns(terminal: TextIO) -> int:
         return 80
 
 
-REPEATED_BY_TRAINING = ("ND235", "ND308")
-"""Codes of warnings that training repeats after it has read all of the data."""
-
-
-def load_document(
-    output: Output, file: Path, overrides: Sequence[str], hidden_codes: Sequence[str] = ()
-) -> Description:
-    """Loads ``file`` and prints its warnings, except those with ``hidden_codes``.
-
-    Raises DescriptionError as ``load`` does.
-    """
-    from netdesc.description import load
+def load_document(output: Output, file: Path, overrides: Sequence[str]) -> Description:
+    """Loads ``file`` and prints its warnings. Raises DescriptionError as ``load`` does."""
+    from netdesc.api.load import load
 
     description = load(file, overrides)
-    warnings = [each for each in description.warnings if each.code not in hidden_codes]
-    if warnings:
-        output.info(format_diagnostics(warnings, sys.stderr))
+    if description.warnings:
+        output.info(format_diagnostics(description.warnings, sys.stderr))
     return description

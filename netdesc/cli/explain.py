@@ -96,7 +96,7 @@ def _neuron_of(file: str, name: str | None) -> NeuronSection:
 
     if file in NEURONS and not Path(file).exists():
         raise click.UsageError(f"{file} is no document; netdesc explain {file} lists its fields")
-    document = load(file, with_files=False).document
+    document = load(file).document
     neurons = dict(document.neurons)
     for layer in document.layers:
         neuron = getattr(layer, "neuron", None)

@@ -12,7 +12,7 @@ from netdesc.cli.rewrite import Rewrite, print_diffs, write_changes
 from netdesc.description import Diagnostic
 from netdesc.description.apply_fixes import FixResult, apply_fixes
 from netdesc.description.diagnostics.wording import kinds, place, visible
-from netdesc.description.load import check_text
+from netdesc.description.load import CheckFiles, check_text
 from netdesc.description.source import read_source
 
 
@@ -22,13 +22,13 @@ def fix_files(
     overrides: Sequence[str],
     *,
     is_diff: bool,
-    with_files: bool,
+    check_files: CheckFiles | None,
     as_text: bool,
 ) -> tuple[list[Diagnostic], dict[str, Any], int]:
     """Applies the fixes to the files and prints a line for each fix.
 
     If ``is_diff`` is true, prints the changes as a diff instead, and writes nothing. If
-    ``with_files`` is false, data files are not checked. If ``as_text`` is false, the lines go to
+    ``check_files`` is None, data files are not checked. If ``as_text`` is false, the lines go to
     standard error, and a diff is not printed. Returns the diagnostics of the files after the fixes,
     additional keys for JSON, and an exit code, which is 0 unless a file cannot be written.
     """
@@ -39,7 +39,7 @@ def fix_files(
         if isinstance(source, Diagnostic):
             remaining[file] = [source]
             continue
-        fixings[file] = apply_fixes(source, file, overrides, with_files=with_files)
+        fixings[file] = apply_fixes(source, file, overrides, check_files=check_files)
         remaining[file] = fixings[file].left
     not_fixable = [diagnostic for file in fixings for diagnostic in remaining[file]]
     rewrites = [
@@ -49,7 +49,7 @@ def fix_files(
     applied: list[Diagnostic] = []
     for file, each in fixings.items():
         if is_diff or str(file) in failed:
-            remaining[file] = check_text(each.before, file, overrides, with_files=with_files)[1]
+            remaining[file] = check_text(each.before, file, overrides, check_files=check_files)[1]
         applied += each.fixed if str(file) not in failed else []
     diagnostics = [diagnostic for each in remaining.values() for diagnostic in each]
     if is_diff:

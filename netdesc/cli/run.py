@@ -126,7 +126,7 @@ def _refuse_used(target: Path, network: Path, input: Path) -> None:
         raise click.UsageError("-o names INPUT, which it would overwrite")
     if is_net_file(network) or not (network.is_dir() or network.is_file()):
         return  # such a file names no others; a pipe can be read only once
-    document = load(lock_of(network) if network.is_dir() else network, with_files=False)
+    document = load(lock_of(network) if network.is_dir() else network)
     for file in map(document.resolve, file_paths(document.document).values()):
         is_in_folder = file.is_dir() and target.resolve().is_relative_to(file.resolve())
         if is_in_folder or (file.exists() and target.samefile(file)):

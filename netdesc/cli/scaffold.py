@@ -100,7 +100,7 @@ def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
     folder is copied, because it also contains the licence of the data.
     """
     source = shipped(template.path)
-    document = load(source, with_files=False).document
+    document = load(source).document
     paths = {parts: path.removeprefix("../") for parts, path in file_paths(document).items()}
     content = json.loads(source.read_text(encoding="utf-8")) | {"$schema": SCHEMA, "name": name}
     for parts, path in paths.items():

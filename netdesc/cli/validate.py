@@ -94,7 +94,7 @@ def _check(
 
     Returns diagnostics, further keys for JSON, and an exit code, as ``fix_files`` returns them.
     """
-    from netdesc.description import check
+    from netdesc.api.load import check, file_checks
 
     with_files = not settings.without_data
     if settings.fix or settings.diff:
@@ -105,7 +105,7 @@ def _check(
             files,
             settings.overrides,
             is_diff=settings.diff,
-            with_files=with_files,
+            check_files=file_checks(with_files),
             as_text=settings.form == "text",
         )
     results = [check(file, settings.overrides, with_files=with_files) for file in files]

@@ -4,7 +4,7 @@ from netdesc.description.codes.explain import explain
 from netdesc.description.diagnostics.description_error import DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text, to_json
-from netdesc.description.load import Description, check, load, loads
+from netdesc.description.load import Description, check, load
 from netdesc.description.lock import lock_text
 from netdesc.description.models import Document, Lock
 from netdesc.description.schema import json_schema, schema_text
@@ -19,7 +19,6 @@ __all__ = [
     "explain",
     "json_schema",
     "load",
-    "loads",
     "lock_text",
     "render_text",
     "schema_text",

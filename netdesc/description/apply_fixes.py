@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit
-from netdesc.description.load import check_text
+from netdesc.description.load import CheckFiles, check_text
 from netdesc.description.source import Source
 
 MAX_ROUNDS = 50
@@ -27,31 +27,35 @@ class FixResult:
 
 
 def apply_fixes(
-    source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
+    source: Source,
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    check_files: CheckFiles | None = None,
 ) -> FixResult:
     """Applies fixes to a text in rounds, until a round brings no improvement. Writes no file.
 
-    ``path`` is the file that contains the text, ``overrides`` are ``--set`` arguments. A full check
-    finds the remaining diagnostics; with ``with_files=False`` it skips the data files.
+    ``path`` is the file that contains the text, ``overrides`` are ``--set`` arguments. A check
+    with ``check_files`` finds the remaining diagnostics.
     """
     result = FixResult(source, source)
     for _ in range(MAX_ROUNDS):
         if not _run_round(result, path, overrides):
             break
-    result.left = check_text(result.after, path, overrides, with_files=with_files)[1]
+    result.left = check_text(result.after, path, overrides, check_files=check_files)[1]
     return result
 
 
 def _run_round(result: FixResult, path: Path, overrides: Sequence[str]) -> bool:
     """Tries the fixes together, then one by one. Returns True if ``result`` got a better text."""
-    before = check_text(result.after, path, overrides, with_files=False)[1]
+    before = check_text(result.after, path, overrides)[1]
     fixable = [each for each in before if each.fix is not None]
     # JSON errors come first: other errors are complete only when the text is valid JSON.
     together = _select_disjoint([each for each in fixable if _is_about_text(each)] or fixable)
     for group in (together, *([each] for each in together[:_MAX_SINGLE_FIXES])):
         text = _apply(result.after.text, [edit for each in group for edit in _edits(each)])
         source = Source(text, result.after.name)
-        after = check_text(source, path, overrides, with_files=False)[1]
+        after = check_text(source, path, overrides)[1]
         if group and _is_better((result.after, before), (source, after), group):
             result.after = source
             result.fixed += group

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,7 @@ from netdesc.description.detect import is_lock
 from netdesc.description.diagnostics.description_error import DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
 from netdesc.description.error_recovery import drop_unreliable, repair_document
-from netdesc.description.files.data_files import FileChecks, locked_files
-from netdesc.description.files.file_context import FileContext
-from netdesc.description.files.training_set import listed_training_set
+from netdesc.description.files.data_files import locked_files
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
 from netdesc.description.json.reader import Parsed, parse
 from netdesc.description.model_errors import diagnose
@@ -29,7 +27,6 @@ from netdesc.description.provenance import Provenance
 from netdesc.description.pydantic_errors import locate_errors
 from netdesc.description.python_values import Overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
-from netdesc.description.shapes import wire
 from netdesc.description.source import Source, decode_source, read_source
 from netdesc.description.source_map import SourceMap, locate_text_diagnostic
 
@@ -54,6 +51,8 @@ class Description:
     """Sentences about data files whose values were not checked, because they are too large."""
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
     """For a lock: its data and weights files by their paths in the document. Otherwise empty."""
+    source_map: SourceMap | None = field(default=None, repr=False, compare=False)
+    """Where the document's values are in the text, for diagnostics of its files."""
 
     @cached_property
     def origins(self) -> Mapping[str, Origin]:
@@ -84,83 +83,75 @@ Checked = tuple[Description | None, list[Diagnostic]]
 """A description, or ``None`` if it has an error, and all diagnostics."""
 
 
+CheckFiles = Callable[[Description, bool], list[Diagnostic]]
+"""Checks the files that a document names (``netdesc.data.check_data``). The second argument says
+whether the document itself is valid. It may append to ``Description.unchecked``.
+"""
+
+
 def load(
-    document: str | Path | Mapping[str, Any], overrides: Overrides = (), *, with_files: bool = True
+    document: str | Path | Mapping[str, Any],
+    overrides: Overrides = (),
+    *,
+    check_files: CheckFiles | None = None,
 ) -> Description:
-    """Reads a document or a lock, applies ``overrides``, and checks the result.
+    """Reads and checks a document as ``check`` does.
 
-    ``document`` is a path, or the document as a dict, whose file paths are relative to the working
-    directory (``loads`` reads JSON text). ``overrides`` are values by their paths in the document;
-    file paths in them are relative to the working directory. ``with_files=False`` skips the checks
-    of data and weights files. Warnings are in ``warnings`` of the result. Raises DescriptionError
-    with all diagnostics if one of them is an error.
-
-    >>> description = netdesc.load("examples/oxford.json", {"training.epochs": 20})
-    >>> description.document.training.epochs
-    20
+    Warnings are in ``warnings`` of the result. Raises DescriptionError with all diagnostics if one
+    of them is an error.
     """
-    return _valid(check(document, overrides, with_files=with_files))
+    return require_valid(check(document, overrides, check_files=check_files))
 
 
-def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> Description:
-    """Reads a document from JSON text, with file paths relative to the working directory.
-
-    Otherwise it does the same as ``load``.
-
-    >>> netdesc.loads(Path("examples/oxford.json").read_text(), with_files=False).document.name
-    'oxford'
-    """
-    if not isinstance(text, str):
-        raise TypeError(f"netdesc.loads reads a text (str), not {type(text).__name__}")
-    return _valid(_check_value(text, "<text>", overrides, with_files))
-
-
-def check(
-    document: str | Path | Mapping[str, Any], overrides: Overrides = (), *, with_files: bool = True
-) -> Checked:
-    """Reads and checks a document or a lock as ``load`` does, but never raises DescriptionError.
-
-    Returns the description, or ``None`` if there is an error, and all diagnostics in file order.
-
-    >>> description, diagnostics = netdesc.check({"format": 2})
-    >>> description is None, diagnostics[0].code, diagnostics[0].message
-    (True, 'ND110', 'written for format 2; this netdesc reads 1')
-    """
-    if isinstance(document, str) and document.lstrip().startswith("{"):
-        problem = "the path of a file is needed, not JSON text"
-        hint = "netdesc.loads reads a text"
-        return None, [Diagnostic("ND001", "error", "<text>", problem, hint=hint)]
-    if isinstance(document, Mapping):
-        return _check_value(json_text(document, indent=2), "<dict>", overrides, with_files)
-    if not isinstance(document, str | Path):
-        raise TypeError(f"a document is a path or a dict, not {type(document).__name__}")
-    source = read_source(Path(document), str(document))
-    if isinstance(source, Diagnostic):
-        return None, [source]
-    return check_text(source, Path(document), overrides, with_files=with_files)
-
-
-def _check_value(text: str, name: str, overrides: Overrides, with_files: bool) -> Checked:
-    """Checks a text from memory, as if it were a file ``name`` in the working directory."""
-    source = decode_source(text.encode("utf-8", "surrogatepass"), name)
-    if isinstance(source, Diagnostic):
-        return None, [source]
-    description, found = check_text(source, Path(name), overrides, with_files=with_files)
-    if description is not None:
-        provenance = replace(description.provenance, source="Python")
-        description = replace(description, provenance=provenance)
-    return description, [replace(each, fix=None) for each in found]  # no file can be repaired
-
-
-def _valid(checked: Checked) -> Description:
+def require_valid(checked: Checked) -> Description:
     description, diagnostics = checked
     if description is None:
         raise DescriptionError(diagnostics)
     return description
 
 
+def check(
+    document: str | Path | Mapping[str, Any],
+    overrides: Overrides = (),
+    *,
+    check_files: CheckFiles | None = None,
+) -> Checked:
+    """Reads a document or a lock, applies ``overrides``, and checks the result.
+
+    ``document`` is a path, or the document as a dict, whose file paths are relative to the working
+    directory. Files that the document names are checked by ``check_files`` only. Returns the
+    description, or ``None`` if there is an error, and all diagnostics in file order.
+    """
+    if isinstance(document, str) and document.lstrip().startswith("{"):
+        problem = "the path of a file is needed, not JSON text"
+        hint = "netdesc.loads reads a text"
+        return None, [Diagnostic("ND001", "error", "<text>", problem, hint=hint)]
+    if isinstance(document, Mapping):
+        return check_value(json_text(document, indent=2), "<dict>", overrides, check_files)
+    if not isinstance(document, str | Path):
+        raise TypeError(f"a document is a path or a dict, not {type(document).__name__}")
+    source = read_source(Path(document), str(document))
+    if isinstance(source, Diagnostic):
+        return None, [source]
+    return check_text(source, Path(document), overrides, check_files=check_files)
+
+
+def check_value(
+    text: str, name: str, overrides: Overrides = (), check_files: CheckFiles | None = None
+) -> Checked:
+    """Checks a text from memory, as if it were a file ``name`` in the working directory."""
+    source = decode_source(text.encode("utf-8", "surrogatepass"), name)
+    if isinstance(source, Diagnostic):
+        return None, [source]
+    description, found = check_text(source, Path(name), overrides, check_files=check_files)
+    if description is not None:
+        provenance = replace(description.provenance, source="Python")
+        description = replace(description, provenance=provenance)
+    return description, [replace(each, fix=None) for each in found]  # no file can be repaired
+
+
 def check_text(
-    source: Source, path: Path, overrides: Overrides = (), *, with_files: bool = True
+    source: Source, path: Path, overrides: Overrides = (), *, check_files: CheckFiles | None = None
 ) -> Checked:
     """Checks a text as ``check`` does, as if it were the content of the file ``path``."""
     arguments = override_arguments(overrides)
@@ -170,7 +161,7 @@ def check_text(
         diagnostics[-1] = replace(diagnostics[-1], ends_search=True)
     description: Description | None = None
     if parsed.root is not None:
-        description, more = _check_document(source, parsed, path.absolute(), arguments, with_files)
+        description, more = _check_document(source, parsed, path.absolute(), arguments, check_files)
         diagnostics += more
     if '"lock"' in source.text and (parsed.root is None or is_lock(parsed.root.value)):
         # Resuming needs the lock unchanged, so it gets no fixes.
@@ -178,7 +169,7 @@ def check_text(
     diagnostics.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
     if arguments and any(each.fix is not None for each in diagnostics):
         # Errors that only an override causes have no fix in the file.
-        of_file = {each.fix for each in check_text(source, path, with_files=False)[1]}
+        of_file = {each.fix for each in check_text(source, path)[1]}
         diagnostics = [
             each if each.fix in of_file else replace(each, fix=None) for each in diagnostics
         ]
@@ -188,7 +179,11 @@ def check_text(
 
 
 def _check_document(
-    source: Source, parsed: Parsed, path: Path, overrides: Sequence[str], with_files: bool
+    source: Source,
+    parsed: Parsed,
+    path: Path,
+    overrides: Sequence[str],
+    check_files: CheckFiles | None,
 ) -> Checked:
     """Applies the overrides, then checks the structure (models), the rules and the files.
 
@@ -231,13 +226,12 @@ def _check_document(
         provenance=Provenance(document, data, source_map.overridden),
         lock=lock,
         files=files,
+        source_map=source_map,
     )
-    checksums = {file.path: file.sha256 or "" for file in lock.files} if lock is not None else {}
-    training_set = listed_training_set(document)
-    context = FileContext(document, source_map, description.resolve, wire(document), training_set)
-    of_files = FileChecks(context, checksums).run() if with_files else []
-    description = replace(description, unchecked=context.unchecked)
-    later = check_rules(document, source_map, context.training_set) + of_files
+    later = check_rules(document, source_map)
+    if check_files is not None:
+        is_valid = not any(each.is_error for each in (*diagnostics, *later))
+        later += check_files(description, is_valid)
     diagnostics += drop_unreliable(later, guessed, source_map)
     return description, diagnostics
 

@@ -135,7 +135,7 @@ def read_run(path: Path) -> RunData:
     lock = lock_of(path)
     record, lock_text = read_record(path), read_text(lock, MAX_LOCK_BYTES)
     try:
-        description = load(lock, with_files=False)
+        description = load(lock)
     except DescriptionError as error:
         first = next(each for each in error.diagnostics if each.is_error)
         raise RunError(f"{lock}: this netdesc cannot read the document: {first.message}") from error

@@ -134,7 +134,7 @@ def _read_outcome(path: Path) -> Outcome | None:
     if record.status not in _EXPLANATIONS:
         return None
     message = f"{_EXPLANATIONS[record.status]} ({record.message})"
-    scale = record.scale(load(path / LOCK, with_files=False).document.main_loss.reduction)
+    scale = record.scale(load(path / LOCK).document.main_loss.reduction)
     best, final = (each and each.model_dump() for each in (record.best, record.final))
     return Outcome(path, record.status, message, best, final, scale)
 

@@ -19,12 +19,13 @@ from netdesc import Run
 from netdesc.api import run as inference
 from netdesc.api.compile import compile
 from netdesc.api.evaluate import Evaluation
+from netdesc.api.load import load
 from netdesc.api.run_result import Classification
 from netdesc.data.batches import Batches
 from netdesc.data.data_errors import DataError
 from netdesc.data.samples import SampleSpec
 from netdesc.data.splits import read_splits
-from netdesc.description import DescriptionError, load
+from netdesc.description import DescriptionError
 from netdesc.description.models import Arrays
 from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net

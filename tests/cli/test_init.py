@@ -13,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.cli_process import Netdesc
 
+from netdesc.api.load import check
 from netdesc.cli import init, scaffold
-from netdesc.description import check, schema_text
+from netdesc.description import schema_text
 from netdesc.description.document_text import document_text
 from netdesc.resources import shipped
 

@@ -23,8 +23,9 @@ from support.exchange_samples import dense
 from support.exchange_samples import document as sample_document
 from support.report_samples import weights, write_run, write_state
 
+from netdesc.api.load import load
 from netdesc.cli.show.overview import read_overview, time_constant_ms
-from netdesc.description import load, lock_text
+from netdesc.description import lock_text
 from netdesc.resources import shipped
 
 OXFORD = shipped("examples/oxford.json")

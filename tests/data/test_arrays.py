@@ -22,7 +22,8 @@ from support.description_samples import (
     write_files,
 )
 
-from netdesc.description import DescriptionError, explain, load, render_text
+from netdesc.api.load import load
+from netdesc.description import DescriptionError, explain, render_text
 
 SPIKES = np.zeros((6, 100, 4), dtype=np.uint8)
 

@@ -9,7 +9,8 @@ import pytest
 from support.description_samples import LABELLED, codes, findings
 from support.idx_samples import write_recordings
 
-from netdesc.description import load, lock_text
+from netdesc.api.load import load
+from netdesc.description import lock_text
 from netdesc.description.files.event_folders import class_files
 
 

@@ -8,7 +8,7 @@ import os
 import pytest
 from support.description_samples import BASE, LABELLED, codes, findings, with_text, write_files
 
-from netdesc.description import check
+from netdesc.api.load import check
 
 INPUT = "/data/train/0/input/path"
 

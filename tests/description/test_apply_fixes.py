@@ -45,7 +45,7 @@ def _fixed(text: str, *overrides: str):
 
 
 def _errors(text: str) -> list[str]:
-    found = check_text(Source(text, "network.json"), PATH, with_files=False)[1]
+    found = check_text(Source(text, "network.json"), PATH)[1]
     return codes([each for each in found if each.is_error])
 
 
@@ -123,7 +123,7 @@ def test_errors_revealed_by_a_fix_are_fixed_too():
     result = _fixed(text)
     optimizer = json.loads(result.after.text)["training"]["optimizer"]
     assert optimizer == {"type": "adam", "learning_rate": 0.1}
-    assert codes(result.left) == ["ND301", "ND301"]
+    assert codes(result.left) == []
 
 
 def test_a_dictionary_of_python_becomes_json():

@@ -12,7 +12,8 @@ import pytest
 from support.description_samples import BASE, base_of, codes, findings, with_text, write_files
 
 import netdesc
-from netdesc.description import check, explain, render_text
+from netdesc.api.load import check
+from netdesc.description import explain, render_text
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.description.detect import may_be_document
 from netdesc.description.files.array_memory import MAX_INPUT_BYTES

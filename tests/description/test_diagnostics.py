@@ -18,7 +18,8 @@ from support.description_samples import (
     write_files,
 )
 
-from netdesc.description import DescriptionError, load, render_text, unsupported
+from netdesc.api.load import load
+from netdesc.description import DescriptionError, render_text, unsupported
 from netdesc.description import model_structure as structure
 from netdesc.description.synonyms import FIELDS, TYPES
 

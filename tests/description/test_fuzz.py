@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from support.description_samples import BASE, FIXTURES, LABELLED, UNHURRIED, write_files
 from support.mutations import TEXT, holders
 
-from netdesc.description import check, render_text, to_json
+from netdesc.api.load import check
+from netdesc.description import render_text, to_json
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
 

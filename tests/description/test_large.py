@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.grids import grid
 
-from netdesc.description import check
+from netdesc.api.load import check
 from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError, validate_document
 from netdesc.description.source import MAX_BYTES, MAX_MARKS
 

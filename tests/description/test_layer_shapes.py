@@ -3,7 +3,7 @@
 import pytest
 from support.exchange_samples import document as sample_document
 
-from netdesc.description import check
+from netdesc.api.load import check
 
 DENSE = {"name": "out", "type": "dense", "units": 2, "neuron": {"type": "integrator"}}
 

@@ -9,7 +9,8 @@ import shutil
 import pytest
 from support.description_samples import BASE, codes, write_files
 
-from netdesc.description import check, load, lock_text
+from netdesc.api.load import check, load
+from netdesc.description import lock_text
 
 VERSIONS = {"netdesc": "0.1.0", "torch": "2.13"}
 

@@ -13,7 +13,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from netdesc.description import check
+from netdesc.api.load import check
 from netdesc.description.json.reader import parse
 from netdesc.description.source import Source
 from netdesc.description.source_map import SourceMap

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.description_samples import BASE, LABELLED, UNHURRIED, codes, findings, write_files
 
-from netdesc.description import check, load, render_text, to_json
+from netdesc.api.load import check, load
+from netdesc.description import render_text, to_json
 
 
 @pytest.fixture

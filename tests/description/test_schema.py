@@ -22,7 +22,8 @@ from support.description_samples import (
     write_files,
 )
 
-from netdesc.description import json_schema, load, lock_text, schema_text
+from netdesc.api.load import load
+from netdesc.description import json_schema, lock_text, schema_text
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.description.json_pointer import lookup, members
 from netdesc.description.model_structure import alternatives, fields, literals

@@ -8,7 +8,7 @@ import re
 import pytest
 from support.damaged_samples import slips, swapped
 
-from netdesc.description import check
+from netdesc.api.load import check
 
 NULLS = {
     '"seed": 0': "leave the field out (its default is 0), or give a value",

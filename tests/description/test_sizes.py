@@ -16,7 +16,7 @@ from support.description_samples import (
     labelled_data,
 )
 
-from netdesc.description import check
+from netdesc.api.load import check
 from netdesc.description.files import array_checks, npz
 
 SPLIT = labelled_data(split="split")

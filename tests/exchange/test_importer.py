@@ -14,7 +14,7 @@ from support.exchange_samples import FILES, WITHOUT_NEURON, document, write_file
 
 import netdesc
 from netdesc.api.compile import open_network
-from netdesc.description import load
+from netdesc.api.load import load
 from netdesc.exchange import NetFileError, export_net, import_net, read_weights
 from netdesc.kernels.engine import use_engine
 

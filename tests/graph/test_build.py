@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.description_samples import BASE, LABELLED, UNHURRIED, write_files
 
-from netdesc.description import Document, load
+from netdesc.api.load import load
+from netdesc.description import Document
 from netdesc.graph import Classifier, LayerNode, SynapticNode, build_graph, summary, value_range
 
 

@@ -10,7 +10,7 @@ import torch
 from support.modules_samples import dense, document, network, neuron, spikes
 from support.neuron_definitions import example_fields
 
-from netdesc.description import check
+from netdesc.api.load import check
 from netdesc.kernels.engine import use_engine
 
 pytestmark = pytest.mark.usefixtures("reference_engine")

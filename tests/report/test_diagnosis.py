@@ -20,7 +20,7 @@ from support.report_samples import (
     write_run,
 )
 
-from netdesc.description import load
+from netdesc.api.load import load
 from netdesc.report.page import Page, build_page
 from netdesc.report.run import read_run
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.training_task import at_epoch, train_task
 
-from netdesc.description import load
+from netdesc.api.load import load
 from netdesc.description.models.training import Training
 from netdesc.runs.errors import RunError
 from netdesc.training import loop, saver

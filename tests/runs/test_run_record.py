@@ -10,9 +10,9 @@ import torch
 from support.training_task import read_record, write_task
 
 from netdesc.api.compile import compile
+from netdesc.api.load import load
 from netdesc.data.samples import SampleSpec
 from netdesc.data.splits import read_splits
-from netdesc.description import load
 from netdesc.report.run import read_run
 from netdesc.runs.run_record import RunRecord
 from netdesc.training.environment import command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from netdesc.description import check
+from netdesc.api.load import check
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DIGITS = (EXAMPLES / "digits.json").read_text(encoding="utf-8")

@@ -11,12 +11,12 @@ from typing import Any, get_args
 import numpy as np
 from hypothesis import HealthCheck, settings
 
+from netdesc.api.load import check
 from netdesc.description import model_structure as structure
 from netdesc.description.codes.code import Entry
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Parts
-from netdesc.description.load import check
 from netdesc.description.models import Document
 from netdesc.description.source import Source
 

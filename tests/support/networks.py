@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.kernel_layers import kernel_layers
 from support.neuron_definitions import example_fields
 
-from netdesc.description import check
+from netdesc.api.load import check
 from netdesc.description.neuron_text import own_options
 from netdesc.neurons.models import NEURONS
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from netdesc.description import load, lock_text
+from netdesc.api.load import load
+from netdesc.description import lock_text
 
 STEPS, INPUTS, HIDDEN, OUTPUTS = 60, 12, 16, 6
 VERSIONS = {"python": "3.11.7", "netdesc": "0.1.0", "torch": "2.9.0", "numpy": "2.3.1"}

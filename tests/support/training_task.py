@@ -13,7 +13,7 @@ import torch
 from support.modules_samples import dense, graph
 from torch import nn
 
-from netdesc.description import load
+from netdesc.api.load import load
 from netdesc.events import Event, write_events
 from netdesc.training import loop
 from netdesc.training.session import Outcome

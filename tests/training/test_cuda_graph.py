@@ -21,8 +21,8 @@ from support.graphs_on_cpu import CpuGraphs
 from support.grids import slow
 from support.training_task import read_metrics, untimed_metrics, write_task
 
+from netdesc.api.load import load
 from netdesc.data.batches import Batch
-from netdesc.description import load
 from netdesc.training import loop, optimizer, train
 from netdesc.training.cuda_graph import WARM_UP, CaptureError, CudaGraphs
 from netdesc.training.interrupt import StopRequest

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.training_task import read_metrics, read_record, write_task
 
-from netdesc.description import load
+from netdesc.api.load import load
 from netdesc.training.progress import Display, Log, build_display
 from netdesc.training.train import train
 

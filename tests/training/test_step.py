@@ -14,8 +14,8 @@ from support.classify_task import write_arrays, write_classify_task
 from support.training_task import read_metrics, write_task
 
 from netdesc.api.compile import compile
+from netdesc.api.load import load
 from netdesc.data.randomness import seeded_rng
-from netdesc.description import load
 from netdesc.events import Event, read_events, write_events
 from netdesc.training.confusion_counter import build_counter
 from netdesc.training.errors import TrainingError

@@ -98,12 +98,12 @@ def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     DescriptionError, NetFileError or RunError if ``path`` cannot be read.
     """
     if path.is_dir():
-        description = load(lock_of(path), with_files=False)
+        description = load(lock_of(path))
         best = path / CHECKPOINTS / BEST
         overview = _from_description("run", description, read_state(path), best)
         return _add_netx(overview, path / NETWORK) if is_filled(path / NETWORK) else overview
     if not is_net_file(path):
-        return _from_description("document", load(path, overrides, with_files=False), None)
+        return _from_description("document", load(path, overrides), None)
     from netdesc.exchange import import_net
 
     imported = import_net(path)

@@ -10,7 +10,6 @@ import pkgutil
 from collections.abc import Iterator
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
-from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.fixes import replace_value
 from netdesc.description.models import Document
 from netdesc.description.rules.rule import Context, Rule
@@ -31,11 +30,9 @@ RULES = sorted(_load_rules(), key=lambda rule: rule.entry.code)
 """The rules of all files in this folder, sorted by code."""
 
 
-def check_rules(
-    document: Document, source_map: SourceMap, training_set: TrainingSet
-) -> list[Diagnostic]:
+def check_rules(document: Document, source_map: SourceMap) -> list[Diagnostic]:
     """Returns the diagnostics of all rules for a document of valid structure."""
-    context = Context(document, wire(document), training_set)
+    context = Context(document, wire(document))
     return [
         diagnostic
         for rule in RULES

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from netdesc.description.codes.code import Entry, ExampleData
 from netdesc.description.diagnostics.diagnostic import Severity
-from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Document, OneLoss, Pair, SpikeFiles
 from netdesc.description.models.layers import LayerSection, SynapticSection
@@ -58,11 +57,10 @@ class NeuronParameter:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A rule's input: a document of valid structure, the shapes of its layers, its training set."""
+    """A rule's input: a document of valid structure, and the shapes of its layers."""
 
     document: Document
     wiring: Wiring
-    training_set: TrainingSet
 
     def pairs(self) -> Iterator[tuple[Parts, Pair]]:
         """Yields every sample that the document lists, with its place in the document."""

@@ -1,4 +1,3 @@
-from netdesc.description.models import Arrays
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 _EXAMPLE = """\
@@ -36,12 +35,9 @@ def check(context: Context) -> Found:
     data = context.document.data
     if split > 0 and getattr(data, "validation", None):
         message = "data.validation names samples, and validation_split would take more"
-        yield _diagnostic(message, RelatedPath(("data", "validation"), "validation samples"))
-    elif split > 0 and isinstance(data, Arrays) and context.training_set.has_validation:
-        message = "data.split marks validation samples with 1, and validation_split would take more"
-        yield _diagnostic(message, RelatedPath(("data", "split"), "marks samples with 1"))
-
-
-def _diagnostic(message: str, other: RelatedPath) -> RuleDiagnostic:
-    at = ("training", "validation_split")
-    return RuleDiagnostic(at, message, hint="keep one of the two", related=(other,))
+        yield RuleDiagnostic(
+            ("training", "validation_split"),
+            message,
+            hint="keep one of the two",
+            related=(RelatedPath(("data", "validation"), "validation samples"),),
+        )

@@ -14,7 +14,7 @@ from support.damaged_samples import DIGITS, EXAMPLES, slips, swapped
 from support.description_samples import UNHURRIED
 from support.grids import grid
 
-from netdesc.description import check
+from netdesc.api.load import check
 from netdesc.description.json.reader import parse
 from netdesc.description.source import Source
 

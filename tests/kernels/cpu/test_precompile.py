@@ -17,13 +17,13 @@ from support.grids import slow
 from support.training_task import write_task
 
 from netdesc.api.compile import compile
-from netdesc.description import load
+from netdesc.api.load import load
 from netdesc.training.kernel_compilation import needs_of
 
 COMPARED = """
 import sys
 from netdesc.api.compile import compile
-from netdesc.description import load
+from netdesc.api.load import load
 from netdesc.kernels.cpu import precompile
 from netdesc.kernels.cpu.runtime.kernel_cache import kernels
 from netdesc.training.train import train
@@ -48,7 +48,7 @@ print("later:", later)
 COLD = """
 import sys
 from numba.core import event
-from netdesc.description import load
+from netdesc.api.load import load
 from netdesc.training import loop
 from netdesc.training.train import train
 from netdesc.training.progress import Display

@@ -1,0 +1,72 @@
+"""Loads a document: reads it, applies overrides, and checks it with the files that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from netdesc.description import Description
+from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.files.file_references import file_references
+from netdesc.description.load import Checked, CheckFiles, check_value, require_valid
+from netdesc.description.load import check as check_document
+from netdesc.description.python_values import Overrides
+
+
+def load(
+    document: str | Path | Mapping[str, Any], overrides: Overrides = (), *, with_files: bool = True
+) -> Description:
+    """Reads a document or a lock, applies ``overrides``, and checks the result.
+
+    ``document`` is a path, or the document as a dict, whose file paths are relative to the working
+    directory (``loads`` reads JSON text). ``overrides`` are values by their paths in the document;
+    file paths in them are relative to the working directory. ``with_files=False`` skips the checks
+    of data and weights files. Warnings are in ``warnings`` of the result. Raises DescriptionError
+    with all diagnostics if one of them is an error.
+
+    >>> description = netdesc.load("examples/oxford.json", {"training.epochs": 20})
+    >>> description.document.training.epochs
+    20
+    """
+    return require_valid(check(document, overrides, with_files=with_files))
+
+
+def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> Description:
+    """Reads a document from JSON text, with file paths relative to the working directory.
+
+    Otherwise it does the same as ``load``.
+
+    >>> netdesc.loads(Path("examples/oxford.json").read_text(), with_files=False).document.name
+    'oxford'
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"netdesc.loads reads a text (str), not {type(text).__name__}")
+    return require_valid(check_value(text, "<text>", overrides, file_checks(with_files)))
+
+
+def check(
+    document: str | Path | Mapping[str, Any], overrides: Overrides = (), *, with_files: bool = True
+) -> Checked:
+    """Reads and checks a document or a lock as ``load`` does, but never raises DescriptionError.
+
+    Returns the description, or ``None`` if there is an error, and all diagnostics in file order.
+
+    >>> description, diagnostics = netdesc.check({"format": 2})
+    >>> description is None, diagnostics[0].code, diagnostics[0].message
+    (True, 'ND110', 'written for format 2; this netdesc reads 1')
+    """
+    return check_document(document, overrides, check_files=file_checks(with_files))
+
+
+def file_checks(with_files: bool) -> CheckFiles | None:
+    """Returns the checks of files, which load numpy if a document names a file."""
+    return _check_files if with_files else None
+
+
+def _check_files(description: Description, is_valid: bool) -> list[Diagnostic]:
+    if not any(file_references(description.document)):
+        return []
+    from netdesc.data.data_checks import check_data
+
+    return check_data(description, is_valid)

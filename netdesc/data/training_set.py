@@ -1,0 +1,94 @@
+"""Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND237)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from netdesc.data.problem import Problem
+from netdesc.description.diagnostics.wording import amount
+from netdesc.description.models import Document
+from netdesc.description.shape_trace import output_locations
+from netdesc.description.source_map import RelatedPath
+
+MAX_LABELS_SHOWN = 5
+MIN_SAMPLES_OF_BATCHES = 64
+"""Fewer samples are reasonable as one batch."""
+SUGGESTED_BATCH_SIZE = 32
+
+_SPLIT = ("training", "validation_split")
+_BATCH_SIZE = ("training", "batch_size")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Number and labels of the training samples, before ``validation_split`` sets some aside.
+
+    A field is ``None`` if it is unknown, because the file is invalid or too large to be read.
+    """
+
+    samples: int | None = None
+    labels: frozenset[int] | None = None
+    has_validation: bool = False
+    """Whether the data hold samples for validation."""
+
+
+def check_training_set(
+    document: Document, training_set: TrainingSet, classes: int | None
+) -> Iterator[Problem]:
+    """Yields what is wrong with the training set. ``classes`` is the number of outputs."""
+    yield from _check_split(document, training_set)
+    yield from _check_batches(document, training_set)
+    labels = training_set.labels if document.main_loss.learns_from == "labels" else None
+    if not labels or classes is None or max(labels) >= classes or len(labels) == classes:
+        return
+    missing = sorted({*range(min(classes, len(labels) + MAX_LABELS_SHOWN))} - labels)
+    shown = ", ".join(map(str, missing[:MAX_LABELS_SHOWN]))
+    count = classes - len(labels)
+    more = f" and {count - MAX_LABELS_SHOWN} more" if count > MAX_LABELS_SHOWN else ""
+    field = "labels" if hasattr(document.data, "labels") else "train"
+    yield Problem(
+        "ND235",
+        ("data", field),
+        f"no training sample has the label{'' if count == 1 else 's'} {shown}{more}",
+        severity="warning",
+        on="key",
+        related=output_locations(document),
+    )
+
+
+def _check_split(document: Document, training_set: TrainingSet) -> Iterator[Problem]:
+    training, samples = document.training, training_set.samples
+    if training.validation_split > 0 and training_set.has_validation:
+        message = "the data have validation samples, and validation_split would take more"
+        related = (
+            RelatedPath(("data", "validation"), "validation samples"),
+            RelatedPath(("data", "split"), "marks samples with 1"),
+        )
+        yield Problem("ND218", _SPLIT, message, hint="keep one of the two", related=related)
+    elif samples is not None and samples <= training.held_out(samples):
+        count = amount(samples, "sample")
+        message = f"validation_split {training.validation_split:g} leaves none of {count} to train "
+        related = (RelatedPath(("data", "train"), count),)
+        yield Problem("ND217", _SPLIT, f"{message}on", related=related)
+
+
+def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Problem]:
+    training = document.training
+    samples, batch_size = training.without_held_out(training_set.samples), training.batch_size
+    if samples is None or samples <= 0:
+        return
+    if batch_size is not None and batch_size > samples:
+        message = f"a batch of {batch_size} is larger than the training set of {samples}"
+        related = (
+            RelatedPath(("data", "train"), "the training set"),
+            RelatedPath(("data", "inputs"), "the training set"),
+            RelatedPath(_SPLIT, "this share is set aside"),
+        )
+        yield Problem("ND222", _BATCH_SIZE, message, severity="warning", related=related)
+    # Samples with target spikes are long, so that few of them are a batch.
+    is_long = document.main_loss.learns_from == "target spikes"
+    if batch_size is None and samples >= MIN_SAMPLES_OF_BATCHES and not is_long:
+        message = f"all {samples} training samples form one batch, so the weights change once per "
+        hint = f'add "batch_size": {SUGGESTED_BATCH_SIZE}'
+        yield Problem("ND237", _BATCH_SIZE, f"{message}epoch", hint, severity="warning")

@@ -94,7 +94,7 @@ def _read(path: Path) -> Operand:
     from netdesc.graph import build_graph
     from netdesc.runs.folder import RECORD, lock_of
 
-    description = load(lock_of(path) if path.is_dir() else path, with_files=False)
+    description = load(lock_of(path) if path.is_dir() else path)
     graph = build_graph(description.document)
     document = _normal_form(description, graph)
     if not path.is_dir():

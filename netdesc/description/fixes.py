@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_origin
 
 from netdesc.description import model_structure as structure
-from netdesc.description import unsupported
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, members
 from netdesc.description.models.document import FORMAT
 from netdesc.description.spelling import certain_name, normalise_name
-from netdesc.description.synonyms import FIELDS
+from netdesc.description.synonyms import FIELDS, UNSUPPORTED_FIELDS, UNSUPPORTED_TYPES
 
 MAX_EXACT = 1 << 53
 """Largest float that is converted to an integer: float64 represents integers up to 2^53."""
@@ -80,7 +79,7 @@ def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
     candidates = structure.models_at(parent, data)
     model = structure.choose_model(candidates, holder)
     is_known = any(old in structure.fields(each) for each in candidates)
-    if model is None or is_known or {normalise_name(old)} & {*FIELDS, *unsupported.FIELDS}:
+    if model is None or is_known or {normalise_name(old)} & {*FIELDS, *UNSUPPORTED_FIELDS}:
         return None
     name = certain_name(old, structure.fields(model))
     if name is None or name in members(holder):
@@ -107,7 +106,7 @@ def _fix_type(parts: Parts, value: Any, data: Any) -> PathFix | None:
     names = [
         each for model in structure.models_at(parts, data) for each in structure.type_names(model)
     ]
-    if not isinstance(name, str) or normalise_name(name) in unsupported.TYPES:
+    if not isinstance(name, str) or normalise_name(name) in UNSUPPORTED_TYPES:
         return None
     best = certain_name(name, names)
     return replace_value((*parts, "type"), best) if best is not None else None

@@ -17,8 +17,7 @@ from netdesc.description.json_pointer import dotted, lookup, members
 from netdesc.description.pydantic_errors import LocatedError, types_with_field
 from netdesc.description.source_map import On, RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, closest_name, did_you_mean, normalise_name
-from netdesc.description.synonyms import VALUES, hint_for_type, suggest_field
-from netdesc.description.unsupported import hint_for_unsupported
+from netdesc.description.synonyms import VALUES, hint_for_type, hint_for_unsupported, suggest_field
 from netdesc.neurons.models.equations import IDENTIFIER_PATTERN
 from netdesc.sections import NAME_PATTERN
 

@@ -19,8 +19,7 @@ from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.source import Source
 from netdesc.description.spelling import allowed_note, did_you_mean, normalise_name
-from netdesc.description.synonyms import FIELDS, suggest_field
-from netdesc.description.unsupported import hint_for_unsupported
+from netdesc.description.synonyms import FIELDS, hint_for_unsupported, suggest_field
 
 _MAX_SUGGESTIONS = 3
 """Largest number of paths that are suggested for a field's name."""

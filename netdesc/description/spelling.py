@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import re
 from collections.abc import Iterable
 
 _MAX_NAME_LENGTH = 50
 """Names with more characters are not compared."""
-_MAX_COMPARED = 1000
+_MAX_COMPARED = 400
 """Largest number of known names to compare with; a directory may contain very many files."""
-_MAX_COMPARED_FOR_CERTAIN = 400
-"""``certain_name`` returns ``None`` if there are more names: comparing all takes too long."""
-_MAX_EDITS = 4
+_MIN_SIMILARITY = 0.75
+"""Smallest ratio of equal characters (``difflib``) of names that count as close."""
+_MIN_CERTAIN_LENGTH = 4
 _MAX_NOTE_LENGTH = 160
 """Largest number of characters in a list of names: about two lines."""
 
@@ -24,94 +25,45 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name with the fewest edits from ``name``; ``None`` if none is close.
+    """Returns the known name that resembles ``name`` most; ``None`` if none is close.
 
     Names that differ only by case, hyphens or underscores come first.
     """
     if len(name) > _MAX_NAME_LENGTH:
         return None
     known = list(itertools.islice(known, _MAX_COMPARED))
-    if same := [each for each in known if _letters(each) == _letters(name) != ""]:
+    if same := _same_letters(name, known):
         return min(same, key=lambda each: (normalise_name(each) != normalise_name(name), each))
-    return next((each for _, each in _close_names(name, known)), None)
+    by_spelling = {normalise_name(each): each for each in known}
+    close = difflib.get_close_matches(normalise_name(name), by_spelling, 1, _MIN_SIMILARITY)
+    return by_spelling[close[0]] if close else None
 
 
 def certain_name(name: str, known: Iterable[str]) -> str | None:
     """Returns the known name that a fix may write without asking; ``None`` if none is certain.
 
-    The names may differ only by typing errors, and no second known name may be close. Typing errors
-    are counted in each word, because ``min_rate`` is not a misspelt ``max_rate``. Digits must be
-    equal, because ``hidden2`` is not a misspelt ``hidden1``. ``learningRate`` is accepted for
-    ``learning_rate``.
+    It is the only one that differs by one typing error, or by case, hyphens and underscores. Digits
+    must be equal, because ``hidden2`` is not a misspelt ``hidden1``.
     """
-    known = list(itertools.islice(known, _MAX_COMPARED_FOR_CERTAIN + 1))
-    if not 2 < len(name) <= _MAX_NAME_LENGTH or len(known) > _MAX_COMPARED_FOR_CERTAIN:
+    known = list(itertools.islice(known, _MAX_COMPARED + 1))
+    if not _MIN_CERTAIN_LENGTH <= len(name) <= _MAX_NAME_LENGTH or len(known) > _MAX_COMPARED:
         return None
-    same = [each for each in known if _letters(each) == _letters(name)]
-    if same:
-        return same[0] if len(same) == 1 else None
-    close = _close_names(name, known)
-    if not close or (len(close) > 1 and close[1][0] <= close[0][0] + 1):
-        return None
-    best = close[0][1]
-    return best if _is_typing_error(normalise_name(name), normalise_name(best)) else None
+    close = _same_letters(name, known) or [
+        each
+        for each in known
+        if _is_one_edit(normalise_name(name), normalise_name(each))
+        and re.findall("[0-9]", name) == re.findall("[0-9]", each)
+    ]
+    return close[0] if len(close) == 1 else None
 
 
-def _close_names(name: str, known: Iterable[str]) -> list[tuple[int, str]]:
-    """Returns (edits, known name) of the known names that are close, the closest first."""
-    written, close = normalise_name(name), list[tuple[int, str]]()
-    for each in known:
-        limit = _max_edits(written, normalise_name(each))
-        edits = edit_distance(written, normalise_name(each), limit)
-        if edits <= limit:
-            close.append((edits, each))
-    return sorted(close)
-
-
-def edit_distance(left: str, right: str, limit: int) -> int:
-    """Counts the edits (insert, delete, replace, swap two neighbours) that turn left into right.
-
-    Returns ``limit + 1`` if there are more than ``limit``. This is the optimal string alignment
-    distance; only a band around the diagonal of its table is computed.
-    """
-    if abs(len(left) - len(right)) > limit:
-        return limit + 1
-    beyond = limit + 1
-    older: list[int] = []
-    old = [min(j, beyond) for j in range(len(right) + 1)]
-    for i, a in enumerate(left, 1):
-        first, last = max(1, i - limit), min(len(right), i + limit)
-        new = [beyond] * (len(right) + 1)
-        new[0] = min(i, beyond)
-        for j in range(first, last + 1):
-            b = right[j - 1]
-            best = min(old[j] + 1, new[j - 1] + 1, old[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                best = min(best, older[j - 2] + 1)
-            new[j] = min(best, beyond)
-        if min(new) > limit and min(old) > limit:
-            return beyond
-        older, old = old, new
-    return old[-1]
-
-
-def _max_edits(left: str, right: str) -> int:
-    """Returns the largest edit distance of names that count as close; 0 for a single letter."""
-    shorter = min(len(left), len(right))
-    return min(max(1, shorter // 3), _MAX_EDITS) if shorter > 1 else 0
-
-
-def _is_typing_error(left: str, right: str) -> bool:
-    if re.findall("[0-9]+", left) != re.findall("[0-9]+", right):
-        return False
-    words = left.split("_"), right.split("_")
-    if len(words[0]) != len(words[1]):
-        return _letters(left) == _letters(right)
-    for one, other in zip(*words, strict=True):
-        limit = min(max(len(one), len(other)) // 4, 2)  # 0 for a short word such as max
-        if edit_distance(one, other, limit) > limit:
-            return False
-    return True
+def _is_one_edit(left: str, right: str) -> bool:
+    """Whether inserting, deleting, replacing or swapping a character makes the names equal."""
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
+    start = sum(1 for _ in pairs)
+    left, right = left[start:], right[start:]
+    is_swap = left[:2] == right[1::-1] and left[2:] == right[2:]
+    return is_swap or left[1:] == right[1:] or left[1:] == right or left == right[1:]
 
 
 def normalise_name(name: str) -> str:
@@ -119,8 +71,9 @@ def normalise_name(name: str) -> str:
     return name.casefold().replace("-", "_")
 
 
-def _letters(name: str) -> str:
-    return normalise_name(name).replace("_", "")
+def _same_letters(name: str, known: Iterable[str]) -> list[str]:
+    letters = normalise_name(name).replace("_", "")
+    return [each for each in known if normalise_name(each).replace("_", "") == letters != ""]
 
 
 def allowed_note(names: Iterable[str]) -> str:

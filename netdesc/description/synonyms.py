@@ -1,12 +1,11 @@
-"""Suggests the field or type for a name from another tool: "learning_rate" for "lr"."""
+"""Explains names of other tools: "learning_rate" for "lr", and what netdesc has no word for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from netdesc.description.spelling import closest_name, did_you_mean, normalise_name
-from netdesc.description.unsupported import by_name, hint_for_unsupported_type
 from netdesc.neurons.models import NEURONS
 
 
@@ -119,7 +118,13 @@ for _field, _formula, _names in _MEANINGS:
     for _name in _names.split():
         FIELDS.setdefault(_name, []).append(Suggestion(_field, _formula))
 
-VALUES = by_name(
+
+def _by_name(names_by_meaning: Mapping[str, str]) -> dict[str, str]:
+    """Maps each name, of names joined by spaces, to what it means."""
+    return {name: meaning for meaning, names in names_by_meaning.items() for name in names.split()}
+
+
+VALUES = _by_name(
     {
         "mean_variance": "batch_norm batchnorm batchnorm1d batchnorm2d",
         "fast_sigmoid": "superspike super_spike softsign soft_sign",
@@ -129,7 +134,7 @@ VALUES = by_name(
 )
 """Maps another tool's name of a value, in lower case, to the nearest value of netdesc."""
 
-TYPES = by_name(
+TYPES = _by_name(
     {
         "lif": "leaky lifnode lif_node plif parametriclifnode",
         "alif": "adlif adaptive_lif adaptive lsnn lsnncell atrlif",
@@ -175,9 +180,62 @@ TYPES = by_name(
 )
 """Maps a type of another tool, in lower case, to the type of netdesc that means the same."""
 
-
 DEVICES: dict[str, str] = {"gpu": "cuda", "cuda:0": "cuda"}
 """Maps a device of another tool, in lower case, to the device of netdesc."""
+
+_CONVOLUTION_1D = 'write "conv" with an input of [channels, 1, length] and a kernel [1, k]'
+_RECURRENCE = 'a layer of type "recurrent" reads its own spikes of the step before'
+_DELAY = 'delays are those of neurons, not of synapses: write "delay": {"steps": 3}'
+_NORM = 'a norm is a field of the neuron, not of the layer: write "norm": "mean" in the neuron'
+_DROPOUT = 'dropout is a field of the neuron, not a layer: write "dropout": 0.1 in the neuron'
+_NIR = "NIR is not in this version"
+
+UNSUPPORTED_FIELDS = _by_name(
+    {
+        'spiking is the activation: "neuron" says which neurons a layer has': (
+            "activation activation_fn nonlinearity"
+        ),
+        _RECURRENCE: "recurrent recurrence all_to_all feedback",
+        _DELAY: "synaptic_delay synaptic_delays dendritic_delay",
+        _NORM: "batch_norm batchnorm layer_norm",
+        _NIR: "nir",
+        "leave it out: it follows from what the layer reads": (
+            "in_features in_neurons input_size in_channels num_inputs"
+        ),
+        'leave it out: "reset" says whether a spike sets the voltage to 0': "v_reset reset_voltage",
+        "leave it out: the states of neurons begin at 0": (
+            "initial initial_value initial_values initial_state init v_init v0"
+        ),
+        'count steps: "n = max(n - 1, 0)" in step, "n = 5" in reset, "and n <= 0" in spike': (
+            "refractory refractory_period refractory_steps t_ref tau_ref"
+        ),
+        "leave it out: the samples are shuffled in every epoch": "shuffle num_workers pin_memory",
+        "leave it out: the option --device of the command chooses the device": "device cuda gpu",
+        "leave it out: netdesc monitors the validation loss, or else the training loss": "monitor",
+        "leave it out: the schedule lasts for all of training.epochs": "t_max",
+    }
+)
+"""Maps a field that only other tools have, in lower case, to a hint."""
+
+UNSUPPORTED_TYPES = _by_name(
+    {
+        '"lif" with "voltage_decay": 0 is an IF neuron': "if ifnode if_node",
+        _CONVOLUTION_1D: "conv1d convolution1d",
+        'write "conv": a kernel has a height and a width': "conv3d",
+        "gated cells are not in the language: write such a network as a loop in Python": (
+            "lstm gru slstm"
+        ),
+        _NORM: "batch_norm batchnorm batchnorm1d batchnorm2d layer_norm",
+        _DROPOUT: "dropout dropout1d dropout2d",
+        _RECURRENCE: "lifrecurrentcell lsnnrecurrentcell",
+        _NIR: "nir",
+        'not read: "tonic" loads data sets, and numpy.savez writes files of "arrays"': "h5 hdf5",
+        'leave the layer out: "input" of the document has the shape': "input",
+        "this optimizer is not in this version": "rmsprop adagrad adamax lbfgs",
+        "this schedule is not in this version": "exponential onecycle",
+    }
+)
+"""Maps a type that only other tools have, in lower case, to a hint."""
 
 
 def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
@@ -186,8 +244,13 @@ def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
     for suggestion in FIELDS.get(normalise_name(name), ()):
         if suggestion.name in known:
             return Suggestion(suggestion.name, suggestion.value.format(name))
-    best = closest_name(name, known)
+    best = closest_name(name, known) if not hint_for_unsupported(name) else None
     return Suggestion(best) if best is not None else None
+
+
+def hint_for_unsupported(name: str) -> str:
+    """Returns the hint for a field that only other tools have; empty for other names."""
+    return UNSUPPORTED_FIELDS.get(normalise_name(name), "")
 
 
 def names_in_netdesc(name: str) -> list[str]:
@@ -206,7 +269,7 @@ def hint_for_type(name: str, known: Iterable[str]) -> str:
         return f'did you mean "{other}"?'
     if other in NEURONS:
         return f'"{other}" is a type of neurons: they are in the field "neuron" of a dense layer'
-    return hint_for_unsupported_type(name) or did_you_mean(name, known)
+    return UNSUPPORTED_TYPES.get(normalise_name(name), "") or did_you_mean(name, known)
 
 
 def hint_for_neuron(name: str) -> str:
@@ -214,7 +277,7 @@ def hint_for_neuron(name: str) -> str:
     other = _our_type(name)
     if other in NEURONS:
         return f'add it to "neurons": "{name}": {{"type": "{other}", …}}'
-    return hint_for_unsupported_type(name)
+    return UNSUPPORTED_TYPES.get(normalise_name(name), "")
 
 
 def _our_type(name: str) -> str:

@@ -19,9 +19,9 @@ from support.description_samples import (
 )
 
 from netdesc.api.load import load
-from netdesc.description import DescriptionError, render_text, unsupported
+from netdesc.description import DescriptionError, render_text
 from netdesc.description import model_structure as structure
-from netdesc.description.synonyms import FIELDS, TYPES
+from netdesc.description.synonyms import FIELDS, TYPES, UNSUPPORTED_FIELDS, UNSUPPORTED_TYPES
 
 CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
 
@@ -241,12 +241,15 @@ def test_a_missing_neuron_suggests_an_existing_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", sorted({"Recurrent", "in-features", *unsupported.FIELDS} - {"groups", "init"})
+    "name", sorted({"Recurrent", "in-features", *UNSUPPORTED_FIELDS} - {"groups", "init"})
 )
 def test_unsupported_fields_of_other_tools_get_a_hint(name, tmp_path):
     text = with_text(f"/layers/0/{name}", "true")
     (diagnostic,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
-    assert (diagnostic.code, diagnostic.hint) == ("ND101", unsupported.hint_for_unsupported(name))
+    assert (diagnostic.code, diagnostic.hint) == (
+        "ND101",
+        UNSUPPORTED_FIELDS[name.lower().replace("-", "_")],
+    )
     assert diagnostic.hint
     assert diagnostic.fix is None
 
@@ -310,9 +313,9 @@ def test_all_suggestions_exist_in_the_language():
     types = {name for model in seen for name in structure.type_names(model)}
     assert {each.name for meanings in FIELDS.values() for each in meanings} <= fields
     assert set(TYPES.values()) <= types
-    assert set(FIELDS) & set(unsupported.FIELDS) == {"init"}  # of weights, or of states
-    assert not set(TYPES) & set(unsupported.TYPES)
-    assert not set(unsupported.TYPES) & types
+    assert set(FIELDS) & set(UNSUPPORTED_FIELDS) == {"init"}  # of weights, or of states
+    assert not set(TYPES) & set(UNSUPPORTED_TYPES)
+    assert not set(UNSUPPORTED_TYPES) & types
 
 
 MISSING = [

@@ -1,10 +1,9 @@
 """The description language: reads documents, checks them and reports diagnostics."""
 
 from netdesc.description.codes.explain import explain
-from netdesc.description.diagnostics.description_error import DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text, to_json
-from netdesc.description.load import Description, check, load
+from netdesc.description.load import Description, DescriptionError, check, load
 from netdesc.description.lock import lock_text
 from netdesc.description.models import Document, Lock
 from netdesc.description.schema import json_schema, schema_text

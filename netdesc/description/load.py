@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from netdesc.description import overrides as set_arguments
 from netdesc.description.detect import is_lock
-from netdesc.description.diagnostics.description_error import DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
+from netdesc.description.diagnostics.render import render_text
 from netdesc.description.error_recovery import drop_unreliable, repair_document
 from netdesc.description.files.data_files import locked_files
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
@@ -29,6 +29,26 @@ from netdesc.description.python_values import Overrides, json_text, override_arg
 from netdesc.description.rules import check_rules
 from netdesc.description.source import Source, decode_source, read_source
 from netdesc.description.source_map import SourceMap, locate_text_diagnostic
+
+
+class DescriptionError(ValueError):
+    """The document has errors. ``diagnostics`` holds all diagnostics, warnings included.
+
+    >>> try:
+    ...     netdesc.loads('{"format": 2}')
+    ... except netdesc.DescriptionError as error:
+    ...     print(error.diagnostics[0].message)
+    written for format 2; this netdesc reads 1
+    """
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = list(diagnostics)
+        super().__init__(render_text(self.diagnostics))
+
+    @property
+    def lacks_data(self) -> bool:
+        """True if all errors are missing or unreadable files (see ``Diagnostic.lacks_data``)."""
+        return all(each.lacks_data for each in self.diagnostics if each.is_error)
 
 
 @dataclass(frozen=True)

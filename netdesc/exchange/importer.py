@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from safetensors.numpy import save
 
 from netdesc.atomic_write import atomic_path
-from netdesc.description.diagnostics.terminal_text import escape
+from netdesc.description.diagnostics.wording import escape
 from netdesc.description.document_text import document_text
 from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
 from netdesc.description.models.layers import Shape

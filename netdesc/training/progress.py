@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from netdesc.description.diagnostics.terminal_text import escape
+from netdesc.description.diagnostics.wording import escape
 from netdesc.runs.errors import storing
 from netdesc.runs.folder import open_regular
 

@@ -17,7 +17,7 @@ from support.cli_process import Netdesc
 from support.training_task import write_task
 
 from netdesc.cli.output import Output, SafeText
-from netdesc.description.diagnostics.terminal_text import escape
+from netdesc.description.diagnostics.wording import escape
 from netdesc.training.progress import Display, LiveDisplay, Log
 
 HOSTILE = "\x1b[31mred\nforged\u202e"

@@ -5,10 +5,11 @@ GitHub shows at most ten annotations of each severity per step, but the log show
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from pathlib import Path, PurePath
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.diagnostics.wording import lines, place, visible, within
+from netdesc.description.diagnostics.wording import place, visible
 
 _ESCAPES_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _ESCAPES_IN_PROPERTY = _ESCAPES_IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
@@ -16,7 +17,7 @@ _ESCAPES_IN_PROPERTY = _ESCAPES_IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2
 
 def workflow_command(diagnostic: Diagnostic, root: Path) -> str:
     """Returns a workflow command. Paths in it are relative to the workspace ``root``."""
-    properties = {"file": _name(diagnostic.file, root)}
+    properties = {"file": _relative_path(diagnostic.file, root)}
     if diagnostic.line is not None:
         properties |= _lines_and_columns(diagnostic)
     properties["title"] = f"netdesc {diagnostic.code}"
@@ -25,10 +26,17 @@ def workflow_command(diagnostic: Diagnostic, root: Path) -> str:
         f"{key}={visible(value.translate(_ESCAPES_IN_PROPERTY))}"
         for key, value in properties.items()
     )
-    texts = [*lines(diagnostic), *_related(diagnostic, root)]
-    texts.append(f"netdesc explain {diagnostic.code}")
-    message = "\n".join(texts).translate(_ESCAPES_IN_MESSAGE)
-    return f"::{diagnostic.severity} {escaped}::{message}"
+    message = diagnostic.message
+    if diagnostic.override is not None:
+        message = f"--set {diagnostic.override}: {message}"
+    related = [
+        f"{place(spot, _relative_path(spot.file, root))}: {spot.message}"
+        for spot in diagnostic.related
+    ]
+    help_line = f"netdesc explain {diagnostic.code}"
+    texts = [message, diagnostic.hint, *diagnostic.notes, *related, help_line]
+    body = "\n".join(visible(text) for text in texts if text).translate(_ESCAPES_IN_MESSAGE)
+    return f"::{diagnostic.severity} {escaped}::{body}"
 
 
 def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
@@ -45,13 +53,11 @@ def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
     return {key: str(value) for key, value in properties.items()}
 
 
-def _name(file: str, root: Path) -> str:
-    inside = within(file, root)
-    return inside.as_posix() if inside is not None else file
-
-
-def _related(diagnostic: Diagnostic, root: Path) -> list[str]:
-    return [
-        f"{place(each, visible(_name(each.file, root)))}: {visible(each.message)}"
-        for each in diagnostic.related
-    ]
+def _relative_path(file: str, root: Path) -> str:
+    """Returns the path of the file relative to ``root``; ``file`` if it is not below ``root``."""
+    folder, name = os.path.split(os.path.abspath(file))
+    if "\0" not in folder:  # realpath raises ValueError
+        folder = os.path.realpath(folder)
+    path, base = os.path.join(folder, name), os.path.realpath(root)
+    is_below = path.startswith(os.path.join(base, ""))
+    return PurePath(os.path.relpath(path, base)).as_posix() if is_below else file

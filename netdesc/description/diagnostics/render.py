@@ -9,8 +9,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Related
-from netdesc.description.diagnostics.terminal_text import cells, head, printable, wrap
-from netdesc.description.diagnostics.wording import amount, is_complete, kinds, place, visible
+from netdesc.description.diagnostics.wording import (
+    amount,
+    cells,
+    head,
+    is_complete,
+    kinds,
+    place,
+    printable,
+    visible,
+    wrap,
+)
 
 _COLOURS = {
     "error": "\x1b[1;31m",

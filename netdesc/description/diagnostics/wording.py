@@ -1,16 +1,92 @@
-"""Formats counts, places and messages of diagnostics for all output formats."""
+"""Formats texts of diagnostics: counts, places, escapes, and lines for a terminal."""
 
 from __future__ import annotations
 
-import os
+import unicodedata
 from collections.abc import Sequence
-from pathlib import Path, PurePath
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Related
-from netdesc.description.diagnostics.terminal_text import printable
 
+_TAB = "    "
+_ZERO_WIDTH_CATEGORIES = ("Mn", "Me")
+"""Unicode categories of combining marks, which are drawn over the character before them."""
+
+_UNDECODED_BYTES = range(0xDC80, 0xDD00)
+"""Code points that stand for the bytes 0x80 to 0xFF of a file name that is not UTF-8 (PEP 383)."""
 _MAX_LINE_CHARACTERS = 2000
 """Longer lines are cut. A message may quote a string of the document, which may be very long."""
+
+
+def printable(text: str, tab: str = _TAB) -> str:
+    """Replaces tabs by ``tab``, and by � what could move the cursor or set colours."""
+    text = text.replace("\t", tab)
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "�" for each in text)
+
+
+def escape(text: str) -> str:
+    """Returns the text on one line, with escapes such as ``\\x1b`` and ``\\n``.
+
+    Escapes replace control characters, line breaks and marks of the writing direction, because
+    these could move the cursor, set colours or imitate another line of output. Escapes also replace
+    the bytes of a file name that are not UTF-8 (``\\xff``). All other characters and spaces stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or unicodedata.category(each) == "Zs" else _escape(each)
+        for each in text
+    )
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code in _UNDECODED_BYTES:
+        return f"\\x{code - _UNDECODED_BYTES.start + 0x80:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def cells(text: str) -> int:
+    """Returns the width in terminal columns: 2 for a wide character, 0 for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.category(each) in _ZERO_WIDTH_CATEGORIES
+        else 1 + (unicodedata.east_asian_width(each) in "WF")
+        for each in text
+    )
+
+
+def head(text: str, width: int) -> str:
+    """Returns the longest prefix of the text that fits into ``width`` terminal columns."""
+    used = 0
+    for index, each in enumerate(text):
+        used += cells(each)
+        if used > width:
+            return text[:index]
+    return text
+
+
+def wrap(text: str, width: int | None, first: str = "", later: str = "") -> list[str]:
+    """Breaks the text into lines of at most ``width`` columns; ``None`` keeps it on one line.
+
+    The first line starts with ``first``, the others with ``later``. Lines break at spaces only, so
+    that users can copy a path.
+    """
+    if width is None:
+        return [first + text]
+    lines: list[str] = []
+    line, start = "", first
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line and cells(start + longer) > width:
+            lines.append(start + line)
+            line, start = word, later
+        else:
+            line = longer
+    return [*lines, start + line]
 
 
 def visible(text: str) -> str:
@@ -43,22 +119,3 @@ def is_complete(diagnostics: Sequence[Diagnostic]) -> bool:
 def place(spot: Diagnostic | Related, file: str) -> str:
     """Returns ``file:line:column``, a link in many terminals; only ``file`` if there is no line."""
     return file if spot.line is None else f"{file}:{spot.line}:{spot.column}"
-
-
-def lines(diagnostic: Diagnostic) -> list[str]:
-    """Returns the message, the hint and the notes, one line each."""
-    message = diagnostic.message
-    if diagnostic.override is not None:
-        message = f"--set {diagnostic.override}: {message}"
-    texts = [message, diagnostic.hint, *diagnostic.notes]
-    return [visible(each) for each in texts if each]
-
-
-def within(file: str, root: Path) -> PurePath | None:
-    """Returns the path of the file relative to ``root``; ``None`` if it is not below ``root``."""
-    folder, name = os.path.split(os.path.abspath(file))
-    if "\0" not in folder:  # realpath raises ValueError
-        folder = os.path.realpath(folder)
-    path, base = os.path.join(folder, name), os.path.realpath(root)
-    is_below = path.startswith(os.path.join(base, ""))
-    return PurePath(os.path.relpath(path, base)) if is_below else None

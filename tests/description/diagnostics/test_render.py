@@ -17,7 +17,7 @@ from netdesc.cli.diagnostics_text import format_diagnostics
 from netdesc.cli.output import Output
 from netdesc.description import Diagnostic, render_text, to_json
 from netdesc.description.diagnostics.diagnostic import Edit, Fix, Related
-from netdesc.description.diagnostics.terminal_text import cells
+from netdesc.description.diagnostics.wording import cells
 
 
 def _diagnostic(line: str, start: int, end: int, **more) -> Diagnostic:

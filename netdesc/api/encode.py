@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netdesc.api.recording import Recording
-from netdesc.description.models import Arrays, Idx
+from netdesc.description.models import Arrays
 from netdesc.events import Event, EventFileError
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import read_record
@@ -87,6 +87,4 @@ def _samples_of(opened: OpenedNetwork) -> Arrays | None:
     data = None if opened.description is None else opened.description.document.data
     if data is None and opened.folder is not None:
         return memory_settings(opened.folder)
-    if isinstance(data, Idx):
-        return data.arrays(data.parts["train"])
-    return data if isinstance(data, Arrays) else None
+    return None if data is None else data.train_arrays

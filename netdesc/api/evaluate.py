@@ -139,7 +139,7 @@ def evaluate(
 def _check_data_files(folder: Path, description: Description | None) -> None:
     """Raises DescriptionError unless the data files of a run are there. It has its own weights."""
     layers = enumerate(description.document.layers if description else ())
-    masks = [f"layers.{at}.mask" for at, layer in layers if getattr(layer, "mask", None)]
+    masks = [f"layers.{at}.mask" for at, layer in layers if layer.mask]
     load(lock_of(folder), dict.fromkeys(["weights", *masks]))
 
 

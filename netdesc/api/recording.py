@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from netdesc.data.array_reader import array_errors, open_arrays, read_numbers
 from netdesc.description import Description
-from netdesc.description.models import EventFile, Pair, SpikeFiles
+from netdesc.description.models import EventFile, Pair
 from netdesc.description.models.arrays import MAX_REAL_INPUT
 from netdesc.events import DroppedEvents, Event, EventFileError, read_events
 from netdesc.events.binning import real_inputs
@@ -86,9 +86,9 @@ def _read_array(path: Path) -> NDArray[Any]:
 def find_pair(description: Description | None, file: Path | None) -> Pair | None:
     """Returns the pair of the document's data whose input is this file; None if there is none."""
     data = None if description is None else description.document.data
-    if description is None or file is None or not isinstance(data, SpikeFiles):
+    if description is None or file is None or data is None:
         return None
-    for pair in itertools.chain.from_iterable(data.parts.values()):
+    for pair in itertools.chain.from_iterable(data.pairs.values()):
         path = description.resolve(pair.input.path)
         if os.path.exists(path) and path.samefile(file):
             return pair

@@ -99,7 +99,7 @@ def _neuron_of(file: str, name: str | None) -> NeuronSection:
     document = load(file).document
     neurons = dict(document.neurons)
     for layer in document.layers:
-        neuron = getattr(layer, "neuron", None)
+        neuron = layer.neuron
         neuron = neurons[neuron] if isinstance(neuron, str) else neuron
         if neuron is not None:
             neurons.setdefault(layer.name, neuron)

@@ -18,8 +18,7 @@ from pydantic import ValidationError
 from netdesc.data.array_samples import PARTS, ArrayEncoder
 from netdesc.data.data_errors import DataError
 from netdesc.data.samples import Samples, SampleSpec
-from netdesc.description.models import Arrays
-from netdesc.description.models.arrays import NETWORK_INPUTS
+from netdesc.description.models.arrays import NETWORK_INPUTS, Arrays, DataSection
 from netdesc.description.python_values import json_text
 from netdesc.events.numbers import number_array
 
@@ -63,9 +62,10 @@ class MemoryData:
             raise DataError('data holds no samples: {"train": (inputs, labels)} is needed')
         return cls(pairs, {name: data[name] for name in _SETTINGS if name in data})
 
-    def with_defaults(self, section: object) -> MemoryData:
+    def with_defaults(self, section: DataSection | None) -> MemoryData:
         """Takes the settings from the ``data`` of a document, if it has arrays."""
-        return replace(self, defaults=section) if isinstance(section, Arrays) else self
+        arrays = None if section is None else section.as_arrays
+        return self if arrays is None else replace(self, defaults=arrays)
 
     @property
     def settings(self) -> Arrays:

@@ -108,7 +108,7 @@ def _read_spike_files(
     description: Description, data: Any, spec: SampleSpec, warn: Warn
 ) -> SamplesByPart:
     reader = SpikeFileReader(spec, description.resolve, warn)
-    parts = {name: reader.read(pairs) for name, pairs in data.parts.items()}
+    parts = {name: reader.read(pairs) for name, pairs in data.pairs.items()}
     reader.warn_of_dropped()
     reader.require_events(parts["train"])
     return parts

@@ -17,7 +17,7 @@ from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.equations import read
 from netdesc.neurons.functions import signature
 from netdesc.neurons.models import NEURONS, NeuronSection
-from netdesc.neurons.models.equations import EquationNeuron, EquationParameter
+from netdesc.neurons.models.equations import EquationParameter
 
 KIND_TEXTS: dict[ParameterKind, str] = {
     "decay": "The share of a state that is lost. The device holds round(4096·p).",
@@ -110,7 +110,7 @@ def neuron_record(neuron: NeuronSection) -> dict[str, Any]:
 
 def _parameter_record(neuron: NeuronSection, name: str, kind: ParameterKind) -> dict[str, Any]:
     """Returns unit, range and text of a parameter; of a document's own one, those of its kind."""
-    own = isinstance(neuron, EquationNeuron)
+    own = neuron.has_own_equations
     fields, field = (EquationParameter, "value") if own else (type(neuron), name)
     info = structure.fields(fields)[field]
     extra = structure.extra(info)

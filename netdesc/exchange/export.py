@@ -72,7 +72,7 @@ def _net_of(model: FoldedModel, path: str | Path) -> tuple[NetFile, Sequence[str
     """Returns the record of the file ``path`` that holds ``model``, and the names of its layers."""
     records: list[Named] = []
     graph, weights = model.graph, model.folded_state()
-    if len(graph.input_shape) > 1 and not isinstance(graph.layers[0].section, layers.Neurons):
+    if len(graph.input_shape) > 1 and not graph.layers[0].section.is_elementwise:
         records.append((INPUT, InputLayer(graph.input_shape)))
     previous = INPUT
     for layer in graph.layers:
@@ -143,7 +143,9 @@ def _export_input(layer: SynapticNode, weights: Weights) -> InputNeurons:
 def is_part_of_next(layer: LayerNode) -> bool:
     """Whether a layer only delays, so that a file holds it as a part of the layer behind it."""
     section = layer.section
-    return isinstance(section, layers.Neurons) and not (section.neuron or section.delay is None)
+    if not (isinstance(section, layers.SynapticSection) and section.is_elementwise):
+        return False
+    return not (section.neuron or section.delay is None)
 
 
 def _add(records: list[Named], name: str, record: NetLayer) -> None:
@@ -225,7 +227,7 @@ def _export_synapses(layer: SynapticNode, weights: Weights) -> tuple[LayerIntege
     if hands_on_numbers(layer) and layer.delay:
         hint = 'train with "axonal_delay_step": false'
         raise LayerError("", "has an axonal delay step behind neurons that do not spike", hint=hint)
-    is_input = isinstance(layer.section, layers.Neurons)
+    is_input = layer.section.is_elementwise
     if neuron.is_delta and not is_input:
         hint = 'train with "delta" in a layer of type "neurons" at the input'
         raise LayerError("", "has delta neurons behind synapses", hint=hint)

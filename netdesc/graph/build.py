@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from netdesc.description.models import CrossEntropy, Document, SynapticSection
-from netdesc.description.models.loss import OUTPUT, window_steps
+from netdesc.description.models import Document, SynapticSection
+from netdesc.description.models.loss import OUTPUT
 from netdesc.description.shapes import wire
 from netdesc.graph.nodes import Classifier, Graph, LayerNode, SynapticNode
 
@@ -58,12 +58,12 @@ def _classifier(document: Document, layers: Sequence[LayerNode]) -> Classifier |
         return None
     neurons = [layer.neuron for layer in layers if isinstance(layer, SynapticNode)]
     is_graded = bool(neurons) and neurons[-1].equations().output is not None
-    is_softmax = isinstance(loss, CrossEntropy) or getattr(loss, "mode", "") == "softmax"
-    decide = partial(Classifier, is_softmax=is_softmax or is_graded, is_graded=is_graded)
+    is_softmax = loss.is_softmax or is_graded
+    decide = partial(Classifier, is_softmax=is_softmax, is_graded=is_graded)
     if section is not None:
-        window = getattr(section, "window_steps", None)
+        window = section.window_steps
         return decide(window, skip_steps=0 if window is None else loss.skip_steps)
-    over = getattr(loss, "over", "mean") if getattr(loss, "signal", OUTPUT) == OUTPUT else "mean"
+    over = loss.over if loss.signal == OUTPUT else "mean"
     if over == "each_step":
         return decide(1, skip_steps=loss.skip_steps)
-    return decide(window_steps(loss), over, loss.skip_steps)
+    return decide(loss.window_steps, over, loss.skip_steps)

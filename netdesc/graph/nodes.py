@@ -257,7 +257,7 @@ class Graph:
         return [layer for layer in self.layers if isinstance(layer, SynapticNode)]
 
     def signal_of(self, loss: Loss) -> Signal:
-        return loss.from_ or self.layers[-1].name, getattr(loss, "signal", OUTPUT)
+        return loss.from_ or self.layers[-1].name, loss.signal
 
     def regularized(self, regularizer: EventRate) -> list[Signal]:
         names = regularizer.layers or [layer.name for layer in self.neuron_layers]

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,7 @@ def join(layer: LayerNode, signals: Sequence[Signal]) -> Signal:
 
 
 def _concat(layer: LayerNode, signals: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    assert isinstance(layer.section, layers.Concat)
-    axis, shape = layer.section.axis, layer.input_shape
+    axis, shape = cast("layers.Concat", layer.section).axis, layer.input_shape
     before = math.prod(shape[:axis])
     rows = [each.reshape(len(each), before, each.shape[1] // before) for each in signals]
     return np.concatenate(rows, axis=2).reshape(len(signals[0]), math.prod(shape))
@@ -85,19 +84,17 @@ def _mean(total: NDArray[np.int64], count: int, bits: int) -> Signal:
 
 
 def _pool(layer: LayerNode, signal: Signal, _is_last: bool) -> Signal:
-    section = layer.section
-    assert isinstance(section, layers.MaxPool | layers.AveragePool)
+    section = cast("layers.Pooling", layer.section)
     kernel, stride, padding = section.window
-    is_mean = isinstance(section, layers.AveragePool)
     steps, count = len(signal.values_TN), math.prod(layer.output_shape)
     image = signal.values_TN.astype(np.int64).reshape(steps, *layer.input_shape)
     # Padding is no value of a maximum.
-    edge = 0 if is_mean else np.iinfo(np.int64).min
+    edge = 0 if section.is_mean else np.iinfo(np.int64).min
     pads = ((0, 0), (0, 0), *((pad, pad) for pad in padding))
     padded = np.pad(image, pads, constant_values=edge)
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
     windows = windows[:, :, :: stride[0], :: stride[1]]
-    if is_mean:
+    if section.is_mean:
         total = windows.sum(axis=(4, 5)).reshape(steps, count)
         return _mean(total, kernel[0] * kernel[1], signal.bits)
     return Signal(windows.max(axis=(4, 5)).reshape(steps, count), signal.bits)
@@ -113,8 +110,7 @@ class _Decimation:
     """Averages groups of steps. The steps of an incomplete group wait for the next chunk."""
 
     def __init__(self, layer: LayerNode, _weights: Weights, _clock: Clock) -> None:
-        assert isinstance(layer.section, layers.TimeDecimation)
-        self._factor = layer.section.factor
+        self._factor = layer.section.decimation
         self._waiting = Signal(np.zeros((0, math.prod(layer.output_shape)), np.int64), 0)
 
     def __call__(self, signal: Signal, is_last: bool) -> Signal:
@@ -149,8 +145,7 @@ class DelayLine:
 
 
 def _delay(layer: LayerNode, _weights: Weights, _clock: Clock) -> DelayLine:
-    assert isinstance(layer.section, layers.Delay)
-    return DelayLine(np.full(math.prod(layer.output_shape), layer.section.steps))
+    return DelayLine(np.full(math.prod(layer.output_shape), layer.section.own_delay))
 
 
 SynapticInput = Callable[[NDArray[Any], bool], NDArray[np.int64]]

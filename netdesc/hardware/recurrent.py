@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -30,15 +30,14 @@ def _trained(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
 
 
 def _inhibition(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
-    section, count = layer.section, layer.neurons
-    assert isinstance(section, layers.WinnerTakeAll)
+    section, count = cast("layers.WinnerTakeAll", layer.section), layer.neurons
     matrix = np.full((count, count), -section.inhibition, np.float32)
     np.fill_diagonal(matrix, section.self_excitation)
     name, threshold = "neuron.threshold", layer.neuron.values()["threshold"]
     if f"layers.{layer.name}.{name}" in weights:
         threshold = read_values(layer, weights, name)
     # The engines of training compute in float32.
-    share = np.float32((section.units - 2 * section.winners) / section.units)
+    share = np.float32(section.drive_share)
     drive = quantize(np.asarray(np.float32(threshold) * share), BIAS_BITS)
     return RecurrentIntegers([quantize_weights(layer, matrix)], drive)
 

@@ -20,7 +20,7 @@ class _LabelLoss(Loss):
         self, loss: sections.SpikeRate | sections.SpikeMax | sections.CrossEntropy
     ) -> None:
         super().__init__(loss)
-        self.window_steps, self.over = getattr(loss, "window_steps", None), loss.over
+        self.window_steps, self.over = loss.window_steps, loss.over
 
     def costs(self, values: Tensor, index: Tensor, steps: int) -> Tensor:
         """Returns the costs of values [values, batch, neurons], for each neuron or for all of them.

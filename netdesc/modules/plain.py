@@ -95,7 +95,7 @@ class Pool(Block):
     def __init__(self, section: layers.MaxPool | layers.AveragePool) -> None:
         super().__init__()
         self._kernel, self._stride, self._padding = section.window
-        self._is_mean = isinstance(section, layers.AveragePool)
+        self._is_mean = section.is_mean
 
     def forward(self, signal: Tensor) -> Tensor:
         images, window = signal.flatten(0, 1), (self._kernel, self._stride, self._padding)

@@ -21,10 +21,9 @@ class LateralInhibition(nn.Module):
     parts: tuple[Synapse, ...] = ()
     paths: tuple[str, ...] = ()
 
-    def __init__(self, layer: SynapticNode) -> None:
+    def __init__(self, layer: SynapticNode, section: layers.WinnerTakeAll) -> None:
         super().__init__()
-        section, count, bits = layer.section, layer.neurons, layer.bits
-        assert isinstance(section, layers.WinnerTakeAll)
+        count, bits = layer.neurons, layer.bits
         matrix_NN = torch.full((count, count), -section.inhibition, dtype=torch.float32)
         matrix_NN.fill_diagonal_(section.self_excitation)
         if bits is not None:
@@ -42,15 +41,14 @@ def _trained(layer: SynapticNode, generator: torch.Generator | None) -> Synapse 
 
 RECURRENT: dict[type[layers.LayerSection], Callable[..., Any]] = {
     layers.Recurrent: _trained,
-    layers.WinnerTakeAll: lambda layer, _: LateralInhibition(layer),
+    layers.WinnerTakeAll: lambda layer, _: LateralInhibition(layer, layer.section),
 }
 """Class of a section -> what makes its recurrent synapses, from the layer and a generator."""
 
 
 def _drive(section: layers.WinnerTakeAll, threshold: Tensor) -> Tensor:
     """Raises or lowers all neurons alike, so that about ``winners`` of them fire."""
-    share = (section.units - 2 * section.winners) / section.units
-    return quantize_weight(threshold * share, BIAS_BITS)
+    return quantize_weight(threshold * section.drive_share, BIAS_BITS)
 
 
 DRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor], Tensor]] = {

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from netdesc.description.models import SpikeFiles
 from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.loss_trend import could_stop_early, fall_at_end
 from netdesc.report.run import RunData
@@ -82,8 +81,8 @@ def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
     if data is None:
         measure = f"netdesc.evaluate({os.path.abspath(run.path)!r}, data=…)"
     yield "Measure the best weights", measure
-    if isinstance(data, SpikeFiles):
-        path = data.train[0].input.path
+    if data is not None and data.pairs:
+        path = data.pairs["train"][0].input.path
         inputs = _absolute(run.files[path] if path in run.files else run.path / path)
         yield (
             "Run the network on input spikes, save its output and draw it",

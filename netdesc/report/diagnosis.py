@@ -155,7 +155,7 @@ def _guessing(run: RunData) -> Iterator[str]:
 def _fixes(run: RunData, layer: SynapticNode, *, is_silent: bool) -> list[Fix]:
     """Suggests another surrogate gradient, smaller batches and, if silent, more input current."""
     section = next(each for each in run.document.layers if each.name == layer.name)
-    is_named = isinstance(getattr(section, "neuron", None), str)
+    is_named = isinstance(section.neuron, str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
     schedule = layer.neuron.width_schedule
     is_constant = isinstance(schedule, (int, float))

@@ -51,13 +51,16 @@ class Traces:
 
 def traces(run: RunData) -> Traces | None:
     """Builds the figure; None without a spike-time loss, or without a sample with a target."""
-    loss, samples = run.graph.loss, [] if run.activity is None else run.activity.samples
+    loss, samples = (
+        run.graph.loss.spike_filter,
+        [] if run.activity is None else run.activity.samples,
+    )
     pairs = [
         (each.target, each.output)
         for each in samples
         if each.target is not None and each.output is not None
     ]
-    if not isinstance(loss, SpikeTime) or not pairs:
+    if loss is None or not pairs:
         return None
     cuts = [raster.cut for pair in pairs for raster in pair if raster.cut is not None]
     steps = min([run.graph.output_steps, MAX_STEPS, *cuts])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from netdesc.graph import Graph, MeanSquaredError
+from netdesc.graph import Graph
 from netdesc.report.format import number
 from netdesc.report.plots import TICK_FORMAT, Plot, line_style, time_curve
 from netdesc.runs.activity_file import Sample
@@ -23,7 +23,7 @@ _COMPARED = {
 def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
     """Plots the output and the target of each neuron over time; None if there are no values."""
     values, goals, loss = sample.values, sample.goals, graph.loss
-    if values is None or goals is None or not isinstance(loss, MeanSquaredError):
+    if values is None or goals is None or loss.learns_from != "target values":
         return None
     if len(goals) == 1:
         goals = np.repeat(goals, len(values), axis=0)

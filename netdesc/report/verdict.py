@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from netdesc.description.diagnostics.wording import amount
-from netdesc.graph import MeanSquaredError
 from netdesc.report.coincidence import Coincidence, coincidences
 from netdesc.report.format import join_words, number, percent
 from netdesc.report.loss_trend import silence_notes
@@ -56,7 +55,7 @@ def _describe_output(run: RunData) -> str:
     if best is not None:
         what = metrics.selection_metric.replace("_", " ")
         loss = f"The best {what} is {number(best)}{run.loss_unit}."
-        if isinstance(run.graph.loss, MeanSquaredError) and run.graph.loss.reduction == "mean":
+        if run.graph.loss.learns_from == "target values" and run.graph.loss.reduction == "mean":
             root = number(math.sqrt(max(best, 0.0)))
             loss = f"{loss[:-1]}, a root mean squared error of {root}."
     if activity is None or not (matches := coincidences(activity.samples)):

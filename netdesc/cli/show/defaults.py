@@ -98,7 +98,7 @@ def _hidden(document: Document) -> Iterator[Parts]:
     """Yields the paths of values without an effect, and of those that the table of neurons has."""
     neurons: dict[Parts, Any] = {("neurons", name): each for name, each in document.neurons.items()}
     for index, layer in enumerate(document.layers):
-        neurons["layers", index, "neuron"] = getattr(layer, "neuron", None)
+        neurons["layers", index, "neuron"] = layer.neuron
         yield ("layers", index, "trainable")
         if document.weights is not None:
             yield from (("layers", index, name) for name in ("weight_init", "weight_scale"))

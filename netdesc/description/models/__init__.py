@@ -10,7 +10,7 @@ from netdesc.description.models.arrays import (
     SpikesEncoding,
 )
 from netdesc.description.models.classifier import RateClassifier
-from netdesc.description.models.data import EventFile, Pair, SpikeFiles
+from netdesc.description.models.data import EventFile, Pair
 from netdesc.description.models.document import Document, Time, Weights
 from netdesc.description.models.idx import Idx
 from netdesc.description.models.layers import Layer, SynapticSection
@@ -25,7 +25,7 @@ from netdesc.description.models.loss import (
     SpikeRate,
     SpikeTime,
 )
-from netdesc.description.models.recordings import EventFolders, Tonic
+from netdesc.description.models.recordings import EventFolders, SpikeFiles, Tonic
 from netdesc.description.models.training import (
     CosineSchedule,
     Group,

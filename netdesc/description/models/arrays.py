@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
-from netdesc.description.models.data import PathText, Sha256, path_field, sha256_field
+from netdesc.description.models.data import Pair, PathText, Sha256, path_field, sha256_field
 from netdesc.description.models.loss import LearnsFrom
 from netdesc.sections import Section, field
 
@@ -40,6 +40,12 @@ class EncodingSection(Section):
     largest: ClassVar[float] = math.inf
     """Inputs beyond this magnitude are cut off."""
 
+    def stored_bytes(self, inputs: int, steps: int) -> int:
+        """Returns the number of bytes in which training stores so many encoded values: 4 for the
+        probability of a spike and for a real number.
+        """
+        return inputs * 4
+
 
 class SpikesEncoding(EncodingSection):
     """The inputs are spikes already: 0 or 1 in every step."""
@@ -47,6 +53,9 @@ class SpikesEncoding(EncodingSection):
     file_axes = ("samples", "steps")
 
     type: Literal["spikes"]
+
+    def stored_bytes(self, inputs: int, steps: int) -> int:
+        return math.ceil(inputs / 8)
 
 
 class RateEncoding(EncodingSection):
@@ -81,6 +90,10 @@ class LatencyEncoding(EncodingSection):
         ge=1,
         le=1_000_000,
     )
+
+    def stored_bytes(self, inputs: int, steps: int) -> int:
+        """A latency is a number of steps."""
+        return inputs * (2 if (self.within_steps or steps) <= 1 << 15 else 4)
 
 
 class ConstantEncoding(EncodingSection):
@@ -150,7 +163,33 @@ def to_field() -> Any:
     )
 
 
-class Arrays(Section):
+class DataSection(Section):
+    """Base class of the types of data."""
+
+    @property
+    def pairs(self) -> dict[str, tuple[Pair, ...]]:
+        """The samples of each part that the document lists one by one."""
+        return {}
+
+    @property
+    def as_arrays(self) -> Arrays | None:
+        """This section if the samples are in one file of arrays."""
+        return None
+
+    @property
+    def train_arrays(self) -> Arrays | None:
+        """How the values of training samples become inputs; None if the samples are events."""
+        return self.as_arrays
+
+    @property
+    def goal(self) -> tuple[str, str]:
+        """The field by which samples say what the network should give, a key of ``LEARNT_FROM``,
+        and the name of its array.
+        """
+        return "labels", "labels"
+
+
+class Arrays(DataSection):
     """Samples with labels or targets in one .npz file."""
 
     type: Literal["arrays"]
@@ -207,10 +246,11 @@ class Arrays(Section):
     augmentation: Augmentation = augmentation_field()
 
     @property
+    def as_arrays(self) -> Arrays:
+        return self
+
+    @property
     def goal(self) -> tuple[str, str]:
-        """The field of ``LEARNT_FROM`` by which samples say what the network should give, and the
-        name of its array.
-        """
         named = {"targets": self.targets, "multi_hot": self.multi_hot}
         given = ((each, name) for each, name in named.items() if name is not None)
         return next(given, ("labels", self.labels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from netdesc.sections import Section, field
 
 class RateClassifier(Section):
     """The class whose neuron spikes most in the whole sample."""
+
+    window_steps: ClassVar[None] = None
 
     type: Literal["rate"]
 

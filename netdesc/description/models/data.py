@@ -1,4 +1,4 @@
-"""Data as files of events: input spikes with their targets or labels."""
+"""Fields of paths of files, and of files of events that are a sample's input or target."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.sections import Section, field
 
 PathText = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -75,29 +74,3 @@ class Pair(Section):
         ge=0,
         le=(1 << 20) - 1,
     )
-
-
-class SpikeFiles(Section):
-    """Samples, each an event file with its target or label."""
-
-    type: Literal["spike_files"]
-    train: tuple[Pair, ...] = field(
-        "The training samples.",
-        example=[{"input": {"path": "input.bs1"}, "label": 0}],
-        min_length=1,
-    )
-    validation: tuple[Pair, ...] = field(
-        "The validation samples, which choose the best weights and are never trained on.",
-        default=(),
-        example=[{"input": {"path": "held_out.bs1"}, "label": 0}],
-    )
-    test: tuple[Pair, ...] = field(
-        "The test samples, which only evaluate measures.",
-        default=(),
-        example=[{"input": {"path": "test.bs1"}, "label": 0}],
-    )
-    augmentation: Augmentation = augmentation_field()
-
-    @property
-    def parts(self) -> dict[str, tuple[Pair, ...]]:
-        return {name: getattr(self, name) for name in PARTS}

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from netdesc.description.models.arrays import Arrays
 from netdesc.description.models.classifier import Classifier
-from netdesc.description.models.data import PathText, Sha256, SpikeFiles, path_field, sha256_field
+from netdesc.description.models.data import PathText, Sha256, path_field, sha256_field
 from netdesc.description.models.idx import Idx
 from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
 from netdesc.description.models.loss import EventRate, Loss, OneLoss
 from netdesc.description.models.neurons import NEURON_EXAMPLE, Neuron
-from netdesc.description.models.recordings import EventFolders, Tonic
+from netdesc.description.models.recordings import EventFolders, SpikeFiles, Tonic
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
 from netdesc.sections import Name, Section, field
 

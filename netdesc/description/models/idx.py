@@ -9,6 +9,7 @@ from pydantic import Field
 from netdesc.description.models.arrays import (
     Arrays,
     ConstantEncoding,
+    DataSection,
     LatencyEncoding,
     RateEncoding,
     Scaled,
@@ -43,7 +44,7 @@ ValueEncoding = Annotated[
 ]
 
 
-class Idx(Section):
+class Idx(DataSection):
     """Images with labels in idx files, the format of MNIST and Fashion-MNIST."""
 
     type: Literal["idx"]
@@ -83,6 +84,10 @@ class Idx(Section):
         train = IdxPart(images=self.images, labels=self.labels)
         known = dict(zip(PARTS, (train, self.validation, self.test), strict=True))
         return {name: part for name, part in known.items() if part is not None}
+
+    @property
+    def train_arrays(self) -> Arrays:
+        return self.arrays(self.parts["train"])
 
     def arrays(self, part: IdxPart) -> Arrays:
         """Returns the section of arrays that means the same as this one does for a part."""

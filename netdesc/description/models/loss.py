@@ -42,7 +42,22 @@ class LossSection(Section):
     @property
     def is_by_step(self) -> bool:
         """Whether the loss compares every step, so that a sample may have a target in each."""
-        return getattr(self, "over", "each_step") == "each_step" or window_steps(self) is not None
+        return True
+
+    @property
+    def is_softmax(self) -> bool:
+        """Whether the likelihoods of classes are the softmax of what the loss reads."""
+        return False
+
+    @property
+    def spike_filter(self) -> SpikeTime | None:
+        """The filter of spikes before they are compared; None if they are not filtered."""
+        return None
+
+    @property
+    def reason_for_spikes(self) -> tuple[str, str] | None:
+        """Why the loss needs spikes, and what reads any numbers; None if the loss does."""
+        return None
 
 
 class SignalLoss(LossSection):
@@ -64,6 +79,10 @@ class SignalLoss(LossSection):
         default="mean",
     )
 
+    @property
+    def is_by_step(self) -> bool:
+        return self.over == "each_step"
+
 
 class WindowLoss(SignalLoss):
     """Base class of the losses that may compare rates in a moving window."""
@@ -81,16 +100,18 @@ class WindowLoss(SignalLoss):
         le=1_000_000,
     )
 
-
-def window_steps(loss: LossSection) -> int | None:
-    """Returns the length of a loss's moving window; None if it has none."""
-    return getattr(loss, "window_steps", None)
+    @property
+    def is_by_step(self) -> bool:
+        return super().is_by_step or self.window_steps is not None
 
 
 class SpikeTime(LossSection):
     """The van Rossum distance: squared difference of filtered output and target spike trains."""
 
     learns_from = "target spikes"
+    signal: ClassVar[str] = OUTPUT
+    over: ClassVar[Literal["each_step"]] = "each_step"
+    window_steps: ClassVar[None] = None
 
     type: Literal["spike_time"]
     time_constant_ms: float = field(
@@ -113,6 +134,14 @@ class SpikeTime(LossSection):
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and steps.", default="sum"
     )
+
+    @property
+    def spike_filter(self) -> SpikeTime:
+        return self
+
+    @property
+    def reason_for_spikes(self) -> tuple[str, str]:
+        return "spike_time compares spikes", "use another loss, or a neuron that sends spikes"
 
 
 class SpikeRate(WindowLoss):
@@ -142,6 +171,15 @@ class SpikeMax(WindowLoss):
         "Sum or mean over batch and, with a window or each_step, steps.", default="sum"
     )
 
+    @property
+    def is_softmax(self) -> bool:
+        return self.mode == "softmax"
+
+    @property
+    def reason_for_spikes(self) -> tuple[str, str] | None:
+        reason = f'spike_max with the mode "{self.mode}" divides counts of spikes'
+        return None if self.is_softmax else (reason, 'use the mode "softmax", or cross_entropy')
+
 
 class SpikeMoid(WindowLoss):
     """Binary cross-entropy of each output neuron's probability, sigmoid((rate - theta) / alpha)."""
@@ -167,16 +205,23 @@ class SpikeMoid(WindowLoss):
 class CrossEntropy(SignalLoss):
     """Negative log likelihood of the label under the softmax of the output neurons' values."""
 
+    window_steps: ClassVar[None] = None
+
     type: Literal["cross_entropy"]
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch and, for each_step, steps.", default="mean"
     )
+
+    @property
+    def is_softmax(self) -> bool:
+        return True
 
 
 class MeanSquaredError(SignalLoss):
     """Squared difference of the output and target values."""
 
     learns_from = "target values"
+    window_steps: ClassVar[None] = None
 
     type: Literal["mean_squared_error"]
     over: Literal["each_step", "mean", "sum", "max", "last"] = field(

@@ -1,4 +1,4 @@
-"""Data as recordings of events with a class each: folders of event files, and datasets of Tonic."""
+"""Data as recordings of events: files with targets or labels, folders, and datasets of Tonic."""
 
 from __future__ import annotations
 
@@ -6,16 +6,44 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from netdesc.description.models.arrays import DataSection
 from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.description.models.data import (
     PARTS,
     SHA256_EXAMPLE,
     BinnedEvents,
+    Pair,
     PathText,
     Sha256,
     path_field,
 )
 from netdesc.sections import Section, field
+
+
+class SpikeFiles(DataSection):
+    """Samples, each an event file with its target or label."""
+
+    type: Literal["spike_files"]
+    train: tuple[Pair, ...] = field(
+        "The training samples.",
+        example=[{"input": {"path": "input.bs1"}, "label": 0}],
+        min_length=1,
+    )
+    validation: tuple[Pair, ...] = field(
+        "The validation samples, which choose the best weights and are never trained on.",
+        default=(),
+        example=[{"input": {"path": "held_out.bs1"}, "label": 0}],
+    )
+    test: tuple[Pair, ...] = field(
+        "The test samples, which only evaluate measures.",
+        default=(),
+        example=[{"input": {"path": "test.bs1"}, "label": 0}],
+    )
+    augmentation: Augmentation = augmentation_field()
+
+    @property
+    def pairs(self) -> dict[str, tuple[Pair, ...]]:
+        return {name: getattr(self, name) for name in PARTS}
 
 
 class EventFolder(Section):
@@ -34,7 +62,7 @@ class EventFolder(Section):
     )
 
 
-class EventFolders(BinnedEvents):
+class EventFolders(DataSection, BinnedEvents):
     """Recordings in folders, one for each class. Batches are read from the files one by one."""
 
     type: Literal["event_folders"]
@@ -76,7 +104,7 @@ Option = Annotated[
 ]
 
 
-class Tonic(BinnedEvents):
+class Tonic(DataSection, BinnedEvents):
     """A dataset of the package Tonic, which loads or downloads it: pip install tonic."""
 
     type: Literal["tonic"]

@@ -1,5 +1,4 @@
 from netdesc.description.json.tree import Parts
-from netdesc.description.models.loss import window_steps
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -23,10 +22,11 @@ def check(context: Context) -> Found:
     for parts, loss in context.losses():
         index = context.layer_of(loss)
         steps = length if index is None else context.wiring.steps[index]
-        found.append(((*parts, "window_steps"), window_steps(loss), steps))
+        found.append(((*parts, "window_steps"), loss.window_steps, steps))
         found.append(((*parts, "skip_steps"), loss.skip_steps, steps - 1))
-    window = getattr(document.classifier, "window_steps", None)
-    found.append((("classifier", "window_steps"), window, context.wiring.steps[-1]))
+    if document.classifier is not None:
+        window = document.classifier.window_steps
+        found.append((("classifier", "window_steps"), window, context.wiring.steps[-1]))
     within = getattr(getattr(document.data, "encoding", None), "within_steps", None)
     found.append((("data", "encoding", "within_steps"), within, length))
     for parts, steps, most in found:

@@ -21,7 +21,7 @@ def check(context: Context) -> Found:
     Change the marked part of the equation. netdesc explain equations lists all functions.
     """
     for parts, neuron in context.neurons():
-        if neuron.type_name() != "equations":
+        if not neuron.has_own_equations:
             continue  # tests read the equations of the others
         definition = neuron.definition()
         try:

@@ -29,7 +29,7 @@ def check(context: Context) -> Found:
         if index is None:
             return  # a wrong "from" of the loss
         layer = document.layers[index]
-        reads_state = getattr(loss, "signal", OUTPUT) != OUTPUT
+        reads_state = loss.signal != OUTPUT
         arrivals.append(earliest[layer.name] - (layer_delay(document, layer) if reads_state else 0))
     delay, steps = min(arrivals), document.time.steps
     if delay >= steps:

@@ -1,4 +1,3 @@
-from netdesc.description.models import SpikeMax, SpikeTime
 from netdesc.description.models.loss import OUTPUT
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
@@ -19,26 +18,19 @@ def check(context: Context) -> Found:
     """
     for parts, loss in context.losses():
         index = context.layer_of(loss)
-        if index is None:
+        if index is None or loss.reason_for_spikes is None:
             continue
-        layer, state = context.document.layers[index], getattr(loss, "signal", OUTPUT)
+        layer, state = context.document.layers[index], loss.signal
         neuron = context.neuron_of(layer)
         if state == OUTPUT and (neuron is None or neuron.equations().output is None):
             continue
-        reason = hint = ""
-        if isinstance(loss, SpikeTime):
-            reason = "spike_time compares spikes"
-            hint = "use another loss, or a neuron that sends spikes"
-        elif isinstance(loss, SpikeMax) and loss.mode != "softmax":
-            reason = f'spike_max with the mode "{loss.mode}" divides counts of spikes'
-            hint = 'use the mode "softmax", or cross_entropy'
         read = f'the layer "{layer.name}" hands on graded values'
         if state != OUTPUT:
             read = f'the state "{state}" of the layer "{layer.name}" is not spikes'
-        if reason:
-            yield RuleDiagnostic(
-                (*parts, "type"),
-                f"{reason}, and {read}",
-                hint=hint,
-                related=(RelatedPath(("layers", index, "neuron"), "no spikes"),),
-            )
+        reason, hint = loss.reason_for_spikes
+        yield RuleDiagnostic(
+            (*parts, "type"),
+            f"{reason}, and {read}",
+            hint=hint,
+            related=(RelatedPath(("layers", index, "neuron"), "no spikes"),),
+        )

@@ -19,17 +19,13 @@ def check(context: Context) -> Found:
 
     Use the value of the input, as max(x, 0) does, in what spike or output reads.
     """
-    of_state = {
-        context.layer_of(loss)
-        for _, loss in context.losses()
-        if getattr(loss, "signal", OUTPUT) != OUTPUT
-    }
+    of_state = {context.layer_of(loss) for _, loss in context.losses() if loss.signal != OUTPUT}
     for parts, neuron in context.neurons():
         is_trained = any(
             layer.trainable and index not in of_state and context.neuron_of(layer) is neuron
             for index, layer in context.neuron_layers()
         )
-        if neuron.type_name() != "equations" or not is_trained:
+        if not neuron.has_own_equations or not is_trained:
             continue  # tests read the equations of the others
         definition = neuron.definition()
         idle, idle_if_exact = names_without_gradient(definition)

@@ -40,7 +40,7 @@ def check(context: Context) -> Found:
 
 def _hint_without_norm(neuron: NeuronSection) -> str:
     """Returns a hint for a field that needs norm(…); "" if the equations have mistakes."""
-    if neuron.type_name() != "equations":
+    if not neuron.has_own_equations:
         return "leave it out"
     definition = neuron.definition()
     try:

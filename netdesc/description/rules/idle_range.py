@@ -1,4 +1,4 @@
-from netdesc.description.models import Arrays, SpikesEncoding
+from netdesc.description.models import Arrays
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -21,8 +21,9 @@ def check(context: Context) -> Found:
 
     Remove data.range, or write an encoding that makes spikes of the values.
     """
-    data = context.document.data
-    if not isinstance(data, Arrays) or not isinstance(data.encoding, SpikesEncoding):
+    section = context.document.data
+    data = None if section is None else section.as_arrays
+    if data is None or data.encoding.type != "spikes":
         return
     for name in ("range", "to"):
         if getattr(data, name) == Arrays.model_fields[name].default:  # a lock contains the default

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from netdesc.description.codes.code import Entry, ExampleData
 from netdesc.description.diagnostics.diagnostic import Severity
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Document, OneLoss, Pair, SpikeFiles
+from netdesc.description.models import Document, OneLoss, Pair
 from netdesc.description.models.layers import LayerSection, SynapticSection
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
@@ -51,8 +51,9 @@ class NeuronParameter:
     @property
     def is_spike_threshold(self) -> bool:
         """Whether it is the threshold at which a neuron spikes that netdesc brings."""
-        is_own = self.neuron.type_name() == "equations"
-        return self.name == "threshold" and not is_own and self.neuron.equations().spike is not None
+        neuron = self.neuron
+        is_own = neuron.has_own_equations
+        return self.name == "threshold" and not is_own and neuron.equations().spike is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,9 @@ class Context:
     def pairs(self) -> Iterator[tuple[Parts, Pair]]:
         """Yields every sample that the document lists, with its place in the document."""
         data = self.document.data
-        if isinstance(data, SpikeFiles):
-            for part, pairs in data.parts.items():
-                for index, pair in enumerate(pairs):
-                    yield ("data", part, index), pair
+        for part, pairs in ({} if data is None else data.pairs).items():
+            for index, pair in enumerate(pairs):
+                yield ("data", part, index), pair
 
     def losses(self) -> Iterator[tuple[Parts, OneLoss]]:
         """Yields every loss with its place."""
@@ -91,8 +91,7 @@ class Context:
 
     def neuron_of(self, layer: LayerSection) -> NeuronSection | None:
         """Returns the neuron of a layer; None if it has none or the document does not have it."""
-        neurons = self.document.neurons
-        return layer.neuron_of(neurons) if isinstance(layer, SynapticSection) else None
+        return layer.neuron_of(self.document.neurons)
 
     def neurons(self) -> Iterator[tuple[Parts, NeuronSection]]:
         """Yields every neuron with its place: first the entries of ``neurons``, then the neurons

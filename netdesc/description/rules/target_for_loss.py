@@ -1,7 +1,7 @@
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import Arrays, EventFolders, Idx, OneLoss, Pair, SpikeFiles, Tonic
-from netdesc.description.models.arrays import LEARNT_FROM
+from netdesc.description.models import OneLoss, Pair
+from netdesc.description.models.arrays import LEARNT_FROM, DataSection
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 _LOSSES = {
@@ -39,7 +39,7 @@ def check(context: Context) -> Found:
             )
             return
     data = context.document.data
-    if isinstance(data, SpikeFiles):
+    if data is not None and data.pairs:
         yield from _check_pairs(parts, loss, list(context.pairs()))
     elif data is not None:
         yield from _check_data(parts, loss, data)
@@ -78,19 +78,20 @@ def _field_of(loss: OneLoss) -> str:
     return next(f'"{field}"' for field, each in LEARNT_FROM.items() if loss.learns_from in each)
 
 
-def _check_data(parts: Parts, loss: OneLoss, data: Arrays | Idx | EventFolders | Tonic) -> Found:
-    field = data.goal[0] if isinstance(data, Arrays) else "labels"
+def _check_data(parts: Parts, loss: OneLoss, data: DataSection) -> Found:
+    field = data.goal[0]
     if loss.learns_from in LEARNT_FROM[field]:
         return
     found = "targets" if field == "targets" else LEARNT_FROM[field][0]
     hint = f"use {' or '.join(_LOSSES[each] for each in LEARNT_FROM[field])}"
     if loss.learns_from == "labels":
         hint += f', or remove "{field}" from data'
-    elif field == "labels" and isinstance(data, Arrays):
+    elif field == "labels" and data.as_arrays is not None:
         hint += f", or add {_field_of(loss)} to data: the array with the {loss.learns_from}"
     yield RuleDiagnostic(
         (*parts, "type"),
-        f"{loss.type} learns from {loss.learns_from}, and the samples of {data.type} have {found}",
+        f"{loss.type} learns from {loss.learns_from}, and the samples of {data.type_name()} have "
+        f"{found}",
         hint=hint,
         related=(RelatedPath(("data", "type" if field == "labels" else field), found),),
     )

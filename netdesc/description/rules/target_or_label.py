@@ -1,5 +1,4 @@
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import Arrays
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -28,7 +27,8 @@ def check(context: Context) -> Found:
             message = f"{dotted(parts)} has neither a target nor a label"
             yield RuleDiagnostic(parts, message, hint="add a target or a label")
     data = context.document.data
-    if isinstance(data, Arrays) and None not in (data.targets, data.multi_hot):
+    arrays = None if data is None else data.as_arrays
+    if arrays is not None and None not in (arrays.targets, arrays.multi_hot):
         yield RuleDiagnostic(
             ("data", "multi_hot"),
             "data names targets and multi-hot labels; a sample has one of them",

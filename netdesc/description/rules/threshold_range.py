@@ -22,7 +22,7 @@ def check(context: Context) -> Found:
     for each in context.neuron_parameters():
         bits = each.neuron.unit_bits
         # Of the parameters that netdesc brings, states are compared with the threshold alone.
-        is_level = each.name == "threshold" or each.neuron.type_name() == "equations"
+        is_level = each.name == "threshold" or each.neuron.has_own_equations
         for parts, end in each.ends if is_level and each.kind in ("threshold", "grid") else ():
             coarse = 6 if each.kind == "threshold" else 12
             if int(abs(end) * 2**coarse) << bits - coarse >= MAX_STATE:

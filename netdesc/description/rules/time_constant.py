@@ -1,4 +1,3 @@
-from netdesc.description.models import SpikeTime
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -17,18 +16,16 @@ def check(context: Context) -> Found:
     Increase filter_steps or reduce the time constant.
     """
     for parts, loss in context.losses():
-        if not isinstance(loss, SpikeTime):
+        index, spike_filter = context.layer_of(loss), loss.spike_filter
+        if index is None or spike_filter is None:
             continue
-        index = context.layer_of(loss)
-        if index is None:
-            continue
-        length_ms = loss.filter_steps * context.wiring.step_ms[index]
-        if loss.time_constant_ms <= length_ms:
+        length_ms = spike_filter.filter_steps * context.wiring.step_ms[index]
+        if spike_filter.time_constant_ms <= length_ms:
             continue
         yield RuleDiagnostic(
             (*parts, "time_constant_ms"),
-            f"the time constant of {loss.time_constant_ms:g} ms is longer than the filter of "
-            f"{length_ms:g} ms",
+            f"the time constant of {spike_filter.time_constant_ms:g} ms is longer than the filter "
+            f"of {length_ms:g} ms",
             hint="increase filter_steps",
             related=(
                 RelatedPath((*parts, "filter_steps"), f"{length_ms:g} ms"),

@@ -17,12 +17,12 @@ def check(context: Context) -> Found:
     Name one of the states that the message lists; netdesc show prints the equations.
     """
     for parts, loss in context.losses():
-        index, signal = context.layer_of(loss), getattr(loss, "signal", OUTPUT)
+        index, signal = context.layer_of(loss), loss.signal
         if index is None or signal == OUTPUT:
             continue
         layer = context.document.layers[index]
         neuron = context.neuron_of(layer)
-        if neuron is None and isinstance(getattr(layer, "neuron", None), str):
+        if neuron is None and isinstance(layer.neuron, str):
             continue  # the neuron is not known
         known = [OUTPUT, *(() if neuron is None else neuron.definition().states)]
         if signal not in known:

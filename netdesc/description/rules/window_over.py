@@ -1,4 +1,3 @@
-from netdesc.description.models.loss import window_steps
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
@@ -17,8 +16,8 @@ def check(context: Context) -> Found:
     Remove "over" or "window_steps".
     """
     for parts, loss in context.losses():
-        over = getattr(loss, "over", "mean")
-        if window_steps(loss) is not None and over != "mean":
+        over = loss.over
+        if loss.window_steps is not None and over != "mean":
             yield RuleDiagnostic(
                 (*parts, "over"),
                 f'with window_steps, the loss compares means of windows, not "{over}"',

@@ -1,4 +1,3 @@
-from netdesc.description.models.layers import WinnerTakeAll
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 
 
@@ -17,14 +16,11 @@ def check(context: Context) -> Found:
     parameter named threshold.
     """
     for index, layer in context.neuron_layers():
-        if not isinstance(layer, WinnerTakeAll):
+        if layer.drive_share is None:
             continue
-        if layer.winners > layer.units:
-            yield RuleDiagnostic(
-                ("layers", index, "winners"),
-                f'layer "{layer.name}" has {layer.winners} winners and {layer.units} units',
-                hint=f"use at most {layer.units}",
-            )
+        if layer.drive_share < -1:
+            message = f'layer "{layer.name}" has more winners than units'
+            yield RuleDiagnostic(("layers", index, "winners"), message, hint="use fewer winners")
         neuron = context.neuron_of(layer)
         if neuron is None:
             continue

@@ -36,6 +36,8 @@ class NeuronSection(Section):
     """
 
     is_shared = True
+    has_own_equations: ClassVar[bool] = False
+    """Whether the document writes the equations."""
     source: ClassVar[str] = ""
     """The paper or the program that the equations are from."""
     input_names: ClassVar[tuple[str, ...]] = ("x",)

@@ -39,6 +39,7 @@ class EquationNeuron(NeuronSection):
     multiples of 1/4096.
     """
 
+    has_own_equations = True
     source = "the document"
 
     type: Literal["equations"]

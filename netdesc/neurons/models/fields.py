@@ -90,7 +90,7 @@ TauGrad = Annotated[
 
 def width_at(width: float | TauGradSchedule, fraction: float) -> float:
     """Returns a width at a ``fraction`` of the run; 0 is the first epoch, 1 is the last."""
-    if not isinstance(width, TauGradSchedule):
+    if isinstance(width, (int, float)):
         return width
     if width.type == "linear":
         return width.start + (width.end - width.start) * fraction

@@ -20,6 +20,7 @@ from netdesc.description.models.layers.neurons import Neurons
 from netdesc.description.models.layers.pools import (
     AveragePool,
     MaxPool,
+    Pooling,
     PopulationAverage,
     TimeDecimation,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Mask",
     "MaxPool",
     "Neurons",
+    "Pooling",
     "PopulationAverage",
     "Recurrent",
     "Reshape",

@@ -48,6 +48,8 @@ class LayerSection(Section):
     input_limits: ClassVar[tuple[float, float] | None] = None
     """The range of the grid to which the layer rounds the input of the network; None if it does not
     round it."""
+    is_elementwise: ClassVar[bool] = False
+    """Whether each value that comes in has a neuron of its own."""
     size_field: ClassVar[str | None] = None
     """The field with the number of outputs; None if their shape follows from the input."""
 
@@ -82,6 +84,10 @@ class LayerSection(Section):
         """The fewest steps by which the output comes later, without the axonal step."""
         return 0
 
+    def neuron_of(self, neurons: Mapping[str, NeuronSection]) -> NeuronSection | None:
+        """Returns the layer's neuron, in a document with ``neurons``; None if it is not there."""
+        return None
+
     def output_steps(self, steps: int) -> int:
         """Returns the number of steps of the output; ShapeError if the input has too few."""
         return steps
@@ -92,6 +98,13 @@ class LayerSection(Section):
         Raises ShapeError if the layer cannot take such an input. By default, the shape stays.
         """
         return shape
+
+
+class PlainSection(LayerSection):
+    """Base class of the layers without synapses."""
+
+    neuron: ClassVar[None] = None
+    mask: ClassVar[None] = None
 
 
 class SynapticSection(LayerSection):
@@ -167,7 +180,6 @@ class SynapticSection(LayerSection):
         return 0 if self.delay is None else self.delay.fewest
 
     def neuron_of(self, neurons: Mapping[str, NeuronSection]) -> NeuronSection | None:
-        """Returns the layer's neuron, in a document with ``neurons``; None if it is not there."""
         if self.neuron is None:
             return IDENTITY
         return neurons.get(self.neuron) if isinstance(self.neuron, str) else self.neuron
@@ -176,6 +188,12 @@ class SynapticSection(LayerSection):
     def recurrent_synapses(self) -> SynapticSection | None:
         """Trained synapses from the layer's own outputs, as a section of their own; None if there
         are none."""
+        return None
+
+    @property
+    def drive_share(self) -> float | None:
+        """The part of its threshold that arrives at each neuron in every step; None if nothing
+        does."""
         return None
 
     @property

@@ -16,6 +16,7 @@ class Neurons(SynapticSection):
     does.
     """
 
+    is_elementwise = True
     draws_weights = False
     decays_weights = False
     input_limits = (-4.0, 254 / 64)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from netdesc.description.models.layers.base import LayerSection, Shape, ShapeError
+from netdesc.description.models.layers.base import PlainSection, Shape, ShapeError
 from netdesc.description.models.layers.windows import (
     Count,
     CountOrZero,
@@ -16,8 +16,10 @@ from netdesc.description.models.layers.windows import (
 from netdesc.sections import field
 
 
-class Pooling(LayerSection):
+class Pooling(PlainSection):
     """Base class of the layers that hand on one value of each window of a channel."""
+
+    is_mean: ClassVar[bool]
 
     kernel: Count = field(
         "Height and width of the window: one number for both, or [height, width].",
@@ -54,16 +56,20 @@ class Pooling(LayerSection):
 class MaxPool(Pooling):
     """Hands on the largest value of each window; of spikes, whether there is one."""
 
+    is_mean = False
+
     type: Literal["max_pool"]
 
 
 class AveragePool(Pooling):
     """Hands on the mean of each window, cut to a multiple of 1/4096; padding counts as 0."""
 
+    is_mean = True
+
     type: Literal["average_pool"]
 
 
-class PopulationAverage(LayerSection):
+class PopulationAverage(PlainSection):
     """Hands on the means of groups of consecutive neurons, cut to multiples of 1/4096."""
 
     size_field = "units"
@@ -86,7 +92,7 @@ class PopulationAverage(LayerSection):
         return (self.units,)
 
 
-class TimeDecimation(LayerSection):
+class TimeDecimation(PlainSection):
     """Hands on the mean of each group of consecutive steps, cut to a multiple of 1/4096; missing
     steps of the last group count as 0.
     """

@@ -65,3 +65,7 @@ class WinnerTakeAll(RecurrentSection):
         ge=0,
         le=4,
     )
+
+    @property
+    def drive_share(self) -> float:
+        return (self.units - 2 * self.winners) / self.units

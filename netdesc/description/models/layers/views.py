@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from netdesc.description.models.layers.base import From, LayerSection, Shape, ShapeError
+from netdesc.description.models.layers.base import From, PlainSection, Shape, ShapeError
 from netdesc.sections import field
 
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
 
 
-class Flatten(LayerSection):
+class Flatten(PlainSection):
     """Turns an input with several axes into one axis; the last axis varies fastest."""
 
     type: Literal["flatten"]
@@ -23,7 +23,7 @@ class Flatten(LayerSection):
         return (math.prod(shape),)
 
 
-class Reshape(LayerSection):
+class Reshape(PlainSection):
     """Hands on the same values with other axes; the last axis varies fastest."""
 
     size_field = "shape"
@@ -44,7 +44,7 @@ class Reshape(LayerSection):
         return self.shape
 
 
-class Concat(LayerSection):
+class Concat(PlainSection):
     """Joins the outputs of several layers along an axis."""
 
     sums_inputs = False
@@ -78,7 +78,7 @@ class Concat(LayerSection):
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
 
-class Delay(LayerSection):
+class Delay(PlainSection):
     """Hands on its input some steps later."""
 
     type: Literal["delay"]

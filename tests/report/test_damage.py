@@ -105,3 +105,58 @@ def test_a_best_epoch_without_counts_has_no_confusion_matrix(tmp_path: Path) -> 
     del rows[BEST]["confusion"]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert build_page(read_run(path)).confusion is None
+
+
+def spoil(path: Path, damage: str) -> None:
+    path.unlink()
+    if damage == "garbage":
+        path.write_bytes(b"\xff\x00garbage\n" * 3)
+    elif damage == "folder":
+        path.mkdir()
+    elif damage == "empty":
+        path.touch()
+
+
+@pytest.mark.parametrize("damage", ["garbage", "folder", "empty"])
+@pytest.mark.parametrize(
+    "name", ["activity.npz", "checkpoints/best.safetensors", "checkpoints/initial.safetensors"]
+)
+def test_a_damaged_file_is_told_and_done_without(tmp_path: Path, name: str, damage: str) -> None:
+    whole = build_page(read_run(write_run(tmp_path / "whole")))
+    folder = write_run(tmp_path / "run")
+    spoil(folder / name, damage)
+    page = build_page(read_run(folder))
+    (told,) = page.damage
+    assert told.startswith(f"{folder / name}: ")
+    assert (page.slider is None) is (page.rates is None) is (name == "activity.npz")
+    assert page.weight_change.weights.rows
+    learned = [row[1:4:2] for row in page.weight_change.weights.rows]
+    assert all((row[0] == "–") is name.endswith("initial.safetensors") for row in learned)
+    assert all((row[1] == "–") is name.endswith("best.safetensors") for row in learned)
+    assert [plot.spec for plot in page.training] == [plot.spec for plot in whole.training]
+    text = write_report(folder).read_text()
+    assert text.index(name) < text.index('class="headline"')
+
+
+@pytest.mark.parametrize("name", ["run.json", "network.lock.json", "metrics.jsonl"])
+@pytest.mark.parametrize("damage", ["garbage", "folder", "missing"])
+def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: str) -> None:
+    folder = write_run(tmp_path / "run")
+    path = folder / name
+    spoil(path, damage)
+    with pytest.raises(RunError) as caught:
+        write_report(folder)
+    assert name in str(caught.value)
+    is_missing = damage == "missing" or (damage == "folder" and name == "network.lock.json")
+    assert caught.value.exit_code == (3 if is_missing else 1)
+    assert not (folder / "report.html").exists()
+
+
+def test_no_run_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no such run"):
+        write_report(tmp_path / "nowhere")
+    (tmp_path / "network.json").write_text("{}")
+    with pytest.raises(RunError, match="is a file; name the folder of a run"):
+        write_report(tmp_path / "network.json")
+    with pytest.raises(RunError, match="is no run"):
+        write_report(tmp_path)

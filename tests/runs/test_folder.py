@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -11,36 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from netdesc.runs import folder
 from netdesc.runs.errors import RunError, StorageError
 from netdesc.runs.folder import PROCESS_LOCK
-from netdesc.runs.metrics_file import MetricsFile
 from netdesc.training.progress import Log
-
-
-@given(st.integers(0, 5), st.binary(max_size=30), st.integers(0, 3))
-def test_metrics_are_truncated_to_the_checkpoint(
-    tmp_path_factory: pytest.TempPathFactory, kept: int, torn: bytes, lost: int
-) -> None:
-    path = tmp_path_factory.mktemp("metrics") / "metrics.jsonl"
-    with MetricsFile(path, 0) as metrics:
-        for epoch in range(kept):
-            metrics.append({"epoch": epoch})
-        length = metrics.sync()
-        for epoch in range(kept, kept + lost):
-            metrics.append({"epoch": epoch})
-        metrics.flush()
-    with path.open("ab") as file:
-        file.write(torn)
-    with MetricsFile(path, length) as metrics:
-        assert not metrics.is_short
-        metrics.append({"epoch": kept})
-        metrics.sync()
-    lines = path.read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in lines] == list(range(kept + 1))
 
 
 def test_a_log_that_cannot_grow_is_an_error(tmp_path: Path) -> None:
@@ -54,27 +28,6 @@ def test_a_log_that_cannot_grow_is_an_error(tmp_path: Path) -> None:
                 log.write("two")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-def test_metrics_that_lost_lines_continue_after_the_last_complete_one(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"epoch": 0}\n{"epo')
-    with MetricsFile(path, 100) as metrics:
-        assert metrics.is_short
-        metrics.append({"epoch": 7})
-        metrics.sync()
-    assert path.read_text() == '{"epoch": 0}\n{"epoch": 7}\n'
-
-
-def test_a_failed_write_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with MetricsFile(tmp_path / "metrics.jsonl", 0) as metrics:
-        metrics.append({"epoch": 0})
-        monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(StorageError, match=r"metrics\.jsonl: no space left on the device"):
-            metrics.sync()
 
 
 def test_a_message_is_one_line_of_the_log_with_its_time(tmp_path: Path) -> None:

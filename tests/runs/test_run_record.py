@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from support.report_samples import run_record
 from support.training_task import read_record, write_task
 
 from netdesc.api.compile import compile
@@ -14,6 +20,8 @@ from netdesc.api.load import load
 from netdesc.data.samples import SampleSpec
 from netdesc.data.splits import read_splits
 from netdesc.report.run import read_run
+from netdesc.runs import run_record as record_file
+from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import RunRecord
 from netdesc.training.environment import command
 from netdesc.training.train import train
@@ -62,3 +70,17 @@ def test_a_run_notes_where_it_was_begun_and_what_silence_scores(
         target_TBN = torch.from_numpy(part.dense(np.random.default_rng())[1])
         silent = compiled.loss(torch.zeros_like(target_TBN), target_TBN).item()
         assert noted["silence"][name] == pytest.approx(silent)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(run_record(1))),
+        st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2),
+        max_size=3,
+    )
+)
+def test_any_record_is_read_or_refused(tmp_path_factory: Any, changes: dict[str, Any]) -> None:
+    folder = tmp_path_factory.mktemp("record")
+    (folder / "run.json").write_text(json.dumps(run_record(3) | changes))
+    with contextlib.suppress(RunError):
+        assert isinstance(record_file.read_record(folder).status, str)

@@ -237,19 +237,6 @@ def test_a_run_that_is_deleted_during_training(
     assert f"{run / gone} was deleted or moved" in str(error.value)
 
 
-def test_a_run_that_is_deleted_and_quit_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def delete() -> None:
-        shutil.rmtree(tmp_path / "run")
-        raise KeyboardInterrupt
-
-    at_epoch(monkeypatch, 3, delete)
-    with pytest.raises(StorageError, match="was deleted or moved"):
-        train_task(tmp_path, options={"progress": "plain"})
-    assert "safe" not in capsys.readouterr().err
-
-
 def test_an_unexpected_error_is_recorded_and_raised(tmp_path: Path) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("broken")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from safetensors.numpy import load_file
 from support.classify_task import CLASSES, write_classify_task
-from support.training_task import INPUTS, OUTPUTS, STEPS, at_epoch, train_task, write_task
+from support.training_task import INPUTS, OUTPUTS, STEPS, train_task, write_task
 
 import netdesc
 from netdesc.api.compile import compile_run
@@ -115,41 +115,6 @@ def test_initial_weights_and_first_frame_are_from_before_training(tmp_path: Path
     assert (dense(found["frame_0"], OUTPUTS) == output_TN.detach().numpy()).all()
 
 
-@pytest.mark.parametrize("most", [activity_recorder.MAX_EVENTS, 20])
-def test_frames_survive_an_interruption_and_the_loss_of_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr(activity_recorder, "MAX_EVENTS", most)  # 20: frames are cut off
-    complete = train_task(tmp_path / "complete", epochs=24).path
-    with monkeypatch.context() as patch:
-        at_epoch(patch, 13, interrupt)
-        patch.setattr("netdesc.training.saver.Saver.is_due", lambda *_: True)
-        run = train_task(tmp_path, epochs=24)
-    assert run.status == "interrupted"
-    frames = len(frame_epochs(24))
-    assert 0 < len(read_activity(run.path)["frame_epochs"]) < frames
-    (run.path / "activity.npz").write_bytes(b"PK no archive")
-    train(resume=run.path, progress="quiet")
-    assert read_activity(run.path)["frame_epochs"].tolist() == sorted(frame_epochs(24))
-    files = (each / "activity.npz" for each in (complete, run.path))
-    assert next(files).read_bytes() == next(files).read_bytes()
-
-
-def test_a_checkpoint_of_an_older_netdesc_without_frames_resumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    complete = train_task(tmp_path / "complete", epochs=4).path
-    with monkeypatch.context() as patch:
-        at_epoch(patch, 2, interrupt)
-        patch.setattr("netdesc.training.saver.Saver.is_due", lambda *_: True)
-        patch.setattr(ActivityRecorder, "frame_tensors", lambda _: {})
-        run = train_task(tmp_path, epochs=4).path
-    assert train(resume=run, progress="quiet").status == "done"
-    assert read_activity(run)["frame_epochs"].tolist() == [2, 3, 4]
-    weights = (each / "checkpoints/last.safetensors" for each in (complete, run))
-    assert next(weights).read_bytes() == next(weights).read_bytes()
-
-
 class Killed(BaseException):
     """Stands for SIGKILL: nothing of the run is written any more."""
 
@@ -181,18 +146,6 @@ def test_frames_survive_a_kill_after_any_file_of_a_checkpoint(
     again = read_activity(run)
     assert again.keys() == complete.keys()
     assert all(np.array_equal(again[name], complete[name]) for name in complete)
-
-
-def test_a_raster_with_too_many_events_is_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(activity_recorder, "MAX_EVENTS", 20)
-    found = read_activity(train_task(tmp_path, epochs=2).path)
-    cut = int(found["cut_input_0"])
-    assert 0 < len(found["input_0"]) <= 20
-    assert found["input_0"][:, 0].max() < cut
-    complete = to_dense(read_events(tmp_path / "task/input0.bs1"), (INPUTS,), STEPS, 1.0)[0]
-    assert len(found["input_0"]) == complete[:cut].sum()
 
 
 def test_the_hidden_layers_of_a_sample_share_the_events(

@@ -38,9 +38,9 @@ def escape(text: str) -> SafeText:
     if isinstance(text, SafeText):
         return text
     if not text.isprintable():
-        from netdesc.description.diagnostics import terminal_text  # loads pydantic
+        from netdesc.description.diagnostics import wording  # loads pydantic
 
-        text = terminal_text.escape(text)
+        text = wording.escape(text)
     return SafeText(text)
 
 

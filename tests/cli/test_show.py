@@ -201,7 +201,13 @@ def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Netdesc, tmp_path: Pat
     (run / "network.lock.json").write_text(lock_text(description, run, {}))
     assert show(run).code == 0  # killed before it wrote a record
     message = "interrupted; the checkpoint after 3 epochs is safe"
-    record = {"name": "oxford", "engine": "cpu", "device": {"type": "cpu"}, "epochs_done": 3}
+    record = {
+        "name": "oxford",
+        "engine": "cpu",
+        "device": {"type": "cpu"},
+        "epochs_done": 3,
+        "lock_sha256": "",
+    }
     write(run / "run.json", record | {"status": "interrupted", "message": message})
     outcome = show(run)
     assert f"run: {message}" in outcome.out

@@ -70,19 +70,12 @@ _FIRST = ("name", "type")
 
 
 def field(
-    text: str,
-    *,
-    unit: str = "",
-    default: Any = REQUIRED,
-    placeholder: Any = None,
-    example: Any = None,
-    **limits: Any,
+    text: str, *, unit: str = "", default: Any = REQUIRED, example: Any = None, **limits: Any
 ) -> Any:
     """Returns a pydantic field. The schema and the reference show its text, unit and default.
 
     ``unit`` is ``"1"`` for a dimensionless number and empty if the field is not a quantity.
-    ``placeholder`` is a valid value that replaces a wrong value, so that checks can continue.
-    ``example`` is a value that a user may write; by default the placeholder or the default value.
+    ``example`` is a value that a user may write; by default the default value.
     ``limits`` are pydantic's constraints, such as ``ge``.
     """
     units = {"": "", "1": " Dimensionless."}
@@ -90,10 +83,8 @@ def field(
     extra: dict[str, Any] = {"x-text": text}
     if unit:
         extra["x-unit"] = unit
-    if placeholder is not None:
-        extra["x-placeholder"] = placeholder
-    if example is not None or placeholder is not None:
-        extra["x-example"] = placeholder if example is None else example
+    if example is not None:
+        extra["x-example"] = example
     if default is REQUIRED:
         return Field(description=described + " Required.", json_schema_extra=extra, **limits)
     shown = default.model_dump() if isinstance(default, BaseModel) else default

@@ -2,75 +2,96 @@
 
 from __future__ import annotations
 
+import difflib
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from netdesc.cli.exit_codes import ENVIRONMENT
 from netdesc.cli.output import Output
-from netdesc.cli.rewrite import Rewrite, print_diffs, write_changes
 from netdesc.description import Diagnostic
 from netdesc.description.apply_fixes import FixResult, apply_fixes
-from netdesc.description.diagnostics.wording import kinds, place, visible
-from netdesc.description.load import CheckFiles, check_text
+from netdesc.description.diagnostics.wording import place, visible
 from netdesc.description.source import read_source
+
+_MAX_COMPARED_LINES = 20_000
+"""The diff of a longer file replaces all lines, because ``difflib`` may take quadratic time."""
 
 
 def fix_files(
-    output: Output,
-    files: Sequence[Path],
-    overrides: Sequence[str],
-    *,
-    is_diff: bool,
-    check_files: CheckFiles | None,
-    as_text: bool,
-) -> tuple[list[Diagnostic], dict[str, Any], int]:
+    output: Output, files: Sequence[Path], *, is_diff: bool, as_text: bool
+) -> tuple[dict[str, Any], int]:
     """Applies the fixes to the files and prints a line for each fix.
 
-    If ``is_diff`` is true, prints the changes as a diff instead, and writes nothing. If
-    ``check_files`` is None, data files are not checked. If ``as_text`` is false, the lines go to
-    standard error, and a diff is not printed. Returns the diagnostics of the files after the fixes,
-    additional keys for JSON, and an exit code, which is 0 unless a file cannot be written.
+    If ``is_diff`` is true, prints the changes as a diff instead, and writes nothing. If ``as_text``
+    is false, the lines go to standard error, and a diff is not printed. Returns additional keys for
+    JSON, and an exit code, which is 0 unless a file cannot be written.
     """
-    fixings: dict[Path, FixResult] = {}
-    remaining: dict[Path, list[Diagnostic]] = {}
+    results: dict[Path, FixResult] = {}
     for file in files:
         source = read_source(file, str(file))
-        if isinstance(source, Diagnostic):
-            remaining[file] = [source]
-            continue
-        fixings[file] = apply_fixes(source, file, overrides, check_files=check_files)
-        remaining[file] = fixings[file].left
-    not_fixable = [diagnostic for file in fixings for diagnostic in remaining[file]]
-    rewrites = [
-        Rewrite(str(file), each.before.text, each.after.text) for file, each in fixings.items()
-    ]
-    failed = set[str]() if is_diff else write_changes(output, rewrites)
-    applied: list[Diagnostic] = []
-    for file, each in fixings.items():
-        if is_diff or str(file) in failed:
-            remaining[file] = check_text(each.before, file, overrides, check_files=check_files)[1]
-        applied += each.fixed if str(file) not in failed else []
-    diagnostics = [diagnostic for each in remaining.values() for diagnostic in each]
+        if not isinstance(source, Diagnostic):
+            results[file] = apply_fixes(source, file)
+    results = {file: result for file, result in results.items() if result.fixed}
     if is_diff:
-        diff = [line for each in rewrites if each.is_change for line in each.diff()]
-        if as_text:
-            print_diffs(output, rewrites)
-        more = f"; {' and '.join(kinds(not_fixable))} would remain" if not_fixable else ""
-        output.info(f"{len(applied) or 'nothing'} would be fixed with --fix{more}")
-        return diagnostics, {"diff": diff}, 0
-    for each in applied:
-        line = visible(f"{place(each, each.file)}: fixed[{each.code}]: {_title(each)}")
-        (output.print if as_text else output.info)(line)
-    if not applied and not failed:
+        lines = [line for file, result in results.items() for line in _diff(str(file), result)]
+        if as_text and lines:
+            output.print_document("\n".join(lines))
+        count = sum(len(result.fixed) for result in results.values())
+        output.info(f"{count or 'nothing'} would be fixed with --fix")
+        return {"diff": lines}, 0
+    failed = False
+    fixed: list[Diagnostic] = []
+    for file, result in results.items():
+        try:
+            _write(file, result.after.text)
+        except OSError as problem:
+            failed = True
+            output.error(f"error: {file}: {problem.strerror or problem}")
+        else:
+            fixed += result.fixed
+    for diagnostic in fixed:
+        line = f"{place(diagnostic, diagnostic.file)}: fixed[{diagnostic.code}]: "
+        (output.print if as_text else output.info)(visible(line + _title(diagnostic)))
+    if not fixed and not failed:
         output.info("nothing to fix")
     record = [
-        {"code": each.code, "file": each.file, "line": each.line, "title": _title(each)}
-        for each in applied
+        {"code": one.code, "file": one.file, "line": one.line, "title": _title(one)}
+        for one in fixed
     ]
-    return diagnostics, {"fixed": record}, ENVIRONMENT if failed else 0
+    return {"fixed": record}, ENVIRONMENT if failed else 0
 
 
 def _title(diagnostic: Diagnostic) -> str:
     assert diagnostic.fix is not None
     return diagnostic.fix.title
+
+
+def _write(path: Path, text: str) -> None:
+    """Replaces a document atomically. OSError if this fails or if the file is write-protected."""
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
+    from netdesc.atomic_write import atomic_path
+
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def _diff(name: str, result: FixResult) -> list[str]:
+    """Returns the lines of a unified diff, without their line breaks."""
+    old, new = (_split_lines(source.text) for source in (result.before, result.after))
+    if max(len(old), len(new)) > _MAX_COMPARED_LINES:
+        head = [f"--- {name}", f"+++ {name}", f"@@ -1,{len(old)} +1,{len(new)} @@"]
+        lines = [*head, *(f"-{line}" for line in old), *(f"+{line}" for line in new)]
+    else:
+        lines = list(difflib.unified_diff(old, new, name, name, lineterm=""))
+    return [part for line in lines for part in line.split("\n")]
+
+
+def _split_lines(text: str) -> list[str]:
+    """Splits a text into lines for a diff, and marks a last line without a line feed."""
+    lines = text.split("\n")
+    last = lines.pop()
+    return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines

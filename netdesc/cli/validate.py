@@ -90,30 +90,24 @@ def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
 def _check(
     output: Output, files: Sequence[Path], settings: Settings
 ) -> tuple[list[Diagnostic], dict[str, Any], int]:
-    """Checks or fixes the files.
+    """Fixes the files if the settings say so, and checks them.
 
     Returns diagnostics, further keys for JSON, and an exit code, as ``fix_files`` returns them.
     """
-    from netdesc.api.load import check, file_checks
+    from netdesc.api.load import check
 
-    with_files = not settings.without_data
+    with_files, record, code = not settings.without_data, dict[str, Any](), 0
     if settings.fix or settings.diff:
         from netdesc.cli.fix import fix_files
 
-        return fix_files(
-            output,
-            files,
-            settings.overrides,
-            is_diff=settings.diff,
-            check_files=file_checks(with_files),
-            as_text=settings.form == "text",
-        )
+        as_text = settings.form == "text"
+        record, code = fix_files(output, files, is_diff=settings.diff, as_text=as_text)
     results = [check(file, settings.overrides, with_files=with_files) for file in files]
     unchecked = [
         each for description, _ in results if description for each in description.unchecked
     ]
     diagnostics = [diagnostic for _, found in results for diagnostic in found]
-    return diagnostics, {"unchecked": unchecked}, 0
+    return diagnostics, record | {"unchecked": unchecked}, code
 
 
 def _print_for_github(output: Output, diagnostics: Sequence[Diagnostic], files: int) -> None:

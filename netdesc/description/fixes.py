@@ -1,7 +1,6 @@
 """Finds unambiguous fixes for misspelt names and for values in quotes or of the wrong type.
 
-``netdesc validate --fix`` writes them into the file. Error recovery applies them too, so that later
-checks see the fixed document.
+``netdesc validate --fix`` writes them into the file.
 """
 
 from __future__ import annotations
@@ -44,21 +43,6 @@ class PathFix:
         if self.act == "rename":
             return f'rename "{self.old}" to "{name}"'
         return f'add "{name}": {self.text}' if self.act == "add" else f"write {self.text}"
-
-    @property
-    def section(self) -> Parts:
-        """The path of the changed value, or of the whole object if its ``type`` changes."""
-        return self.path[:-1] if self.path[-1] == "type" else self.path
-
-    def apply(self, data: Any) -> bool:
-        """Applies the fix to plain data. Returns False if its object or list is missing."""
-        holder: Any = lookup(data, self.path[:-1])
-        if not isinstance(holder, dict | list):
-            return False
-        changed = cast("dict[str | int, Any]", holder)
-        is_rename = self.act == "rename"
-        changed[self.path[-1]] = changed.pop(self.old) if is_rename else json.loads(self.text)
-        return True
 
 
 def find_fix(kind: str, parts: Parts, value: Any, data: Any) -> PathFix | None:

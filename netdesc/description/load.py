@@ -15,10 +15,9 @@ from netdesc.description import overrides as set_arguments
 from netdesc.description.detect import is_lock
 from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
 from netdesc.description.diagnostics.render import render_text
-from netdesc.description.error_recovery import drop_unreliable, repair_document
 from netdesc.description.files.data_files import locked_files
-from netdesc.description.json.collector import MAX_DIAGNOSTICS
-from netdesc.description.json.reader import Parsed, parse
+from netdesc.description.json.reader import parse
+from netdesc.description.json.tree import Node
 from netdesc.description.model_errors import diagnose
 from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError, validate_document
 from netdesc.description.models import Document, Lock, Origin
@@ -176,42 +175,29 @@ def check_text(
     """Checks a text as ``check`` does, as if it were the content of the file ``path``."""
     arguments = override_arguments(overrides)
     parsed = parse(source)
-    diagnostics = [locate_text_diagnostic(each, source) for each in parsed.diagnostics]
-    if len(diagnostics) > MAX_DIAGNOSTICS:  # the last one says that reading stopped
-        diagnostics[-1] = replace(diagnostics[-1], ends_search=True)
-    description: Description | None = None
-    if parsed.root is not None:
-        description, more = _check_document(source, parsed, path.absolute(), arguments, check_files)
-        diagnostics += more
-    if '"lock"' in source.text and (parsed.root is None or is_lock(parsed.root.value)):
+    if parsed.error is not None:
+        return None, [locate_text_diagnostic(parsed.error, source)]
+    assert parsed.root is not None
+    description, diagnostics = _check_document(
+        source, parsed.root, path.absolute(), arguments, check_files
+    )
+    if is_lock(parsed.root.value):
         # Resuming needs the lock unchanged, so it gets no fixes.
         diagnostics = [replace(each, fix=None) for each in diagnostics]
     diagnostics.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
-    if arguments and any(each.fix is not None for each in diagnostics):
-        # Errors that only an override causes have no fix in the file.
-        of_file = {each.fix for each in check_text(source, path)[1]}
-        diagnostics = [
-            each if each.fix in of_file else replace(each, fix=None) for each in diagnostics
-        ]
     if description is None or any(diagnostic.is_error for diagnostic in diagnostics):
         return None, diagnostics
     return replace(description, warnings=diagnostics), diagnostics
 
 
 def _check_document(
-    source: Source,
-    parsed: Parsed,
-    path: Path,
-    overrides: Sequence[str],
-    check_files: CheckFiles | None,
+    source: Source, root: Node, path: Path, overrides: Sequence[str], check_files: CheckFiles | None
 ) -> Checked:
-    """Applies the overrides, then checks the structure (models), the rules and the files.
-
-    Returns all diagnostics, and the description unless the structure cannot be repaired.
+    """Applies the overrides, then checks the structure (models) and, if it is right, the meaning
+    (rules) and the files. Returns all diagnostics, and the description if the structure is right.
     """
-    assert parsed.root is not None
-    root, data = parsed.root, parsed.root.value
-    source_map = SourceMap(source, root, data, guessed=parsed.guessed)
+    data = root.value
+    source_map = SourceMap(source, root, data)
     diagnostics: list[Diagnostic] = []
     if isinstance(data, dict):
         refused = _check_format(source_map)
@@ -220,23 +206,15 @@ def _check_document(
         data, changed, diagnostics = set_arguments.apply_overrides(
             cast("dict[str, Any]", data), overrides, source.name
         )
-        source_map = SourceMap(source, root, data, changed, parsed.guessed)
-    guessed = [parts for parts in parsed.guessed.values() if parts]
+        source_map = SourceMap(source, root, data, changed)
     try:
         document = validate_document(data)
     except InvalidDocumentError as invalid:
-        errors = locate_errors(invalid, data)
-        diagnostics += diagnose(errors, source_map)
+        diagnostics += diagnose(locate_errors(invalid, data), source_map)
         if len(invalid.errors) > MAX_ERRORS:
             hidden = len(invalid.errors) - MAX_ERRORS
             return None, _with_hidden_count(diagnostics, hidden, invalid.is_complete)
-        result = repair_document(data, errors)
-        source_map = replace(source_map, data=result.data, renamed=result.renamed)
-        diagnostics += diagnose(result.revealed, source_map)
-        document = result.document
-        guessed += result.guessed
-        if document is None:
-            return None, diagnostics
+        return None, diagnostics
     lock = document.lock
     files = locked_files(lock, path.parent) if lock is not None else {}
     description = Description(
@@ -248,11 +226,10 @@ def _check_document(
         files=files,
         source_map=source_map,
     )
-    later = check_rules(document, source_map)
+    diagnostics += check_rules(document, source_map)
     if check_files is not None:
-        is_valid = not any(each.is_error for each in (*diagnostics, *later))
-        later += check_files(description, is_valid)
-    diagnostics += drop_unreliable(later, guessed, source_map)
+        is_valid = not any(diagnostic.is_error for diagnostic in diagnostics)
+        diagnostics += check_files(description, is_valid)
     return description, diagnostics
 
 
@@ -273,8 +250,6 @@ def _check_format(source_map: SourceMap) -> Diagnostic | None:
     """
     version = source_map.data.get("format")
     if not isinstance(version, int) or isinstance(version, bool) or version == FORMAT:
-        return None
-    if source_map.is_guessed(("format",)):
         return None
     what = "written for" if version > FORMAT else "there is no"
     message = f"{what} format {version}; this netdesc reads {FORMAT}"

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_origin
 from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.expected_value import hint_for_missing_field, hint_for_wrong_form
-from netdesc.description.json.collector import cut
+from netdesc.description.json.syntax_error import cut
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, lookup, members
 from netdesc.description.pydantic_errors import LocatedError, types_with_field
@@ -60,9 +60,6 @@ def diagnose(errors: Sequence[LocatedError], source_map: SourceMap) -> list[Diag
     diagnostics: list[Diagnostic] = []
     foreign: dict[tuple[Parts, str], list[str]] = {}
     for error in errors:
-        tag = (*error.parts, "type") if error.kind.startswith("union_tag") else error.parts
-        if source_map.is_guessed(error.parts) or source_map.is_guessed(tag):
-            continue
         if error.kind == "extra_forbidden" and error.suggestion is None:
             types = types_with_field(error, source_map.data)
             if types:

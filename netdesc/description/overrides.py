@@ -82,15 +82,15 @@ def _parse_argument(argument: str) -> tuple[list[str], Any]:
 
 def _parse_value(text: str) -> Any:
     """Returns the value of a JSON text, or else the text itself. OverrideError for damaged JSON."""
-    parsed = parse(Source(text, "--set"))
-    if parsed.root is not None and not parsed.diagnostics:
-        return parsed.root.value
-    first = parsed.diagnostics[0]
-    if first.code == NUMBER_TOO_LARGE:
-        raise OverrideError("ND111", first.message, first.hint)
-    if text.lstrip()[:1] in ("{", "[", '"'):
-        message = f"the value is damaged JSON at character {first.start + 1}: {first.message}"
-        raise OverrideError("ND111", message, first.hint, "quoted for the shell: --set 'name={…}'")
+    parsed = parse(Source(f"[{text}]", "--set"))
+    if parsed.root is not None and len(parsed.root.value) == 1:
+        return parsed.root.value[0]
+    error = parsed.error
+    if error is not None and error.code == NUMBER_TOO_LARGE:
+        raise OverrideError("ND111", error.message, error.hint)
+    if error is not None and text.lstrip()[:1] in ("{", "[", '"'):
+        message = f"the value is damaged JSON at character {error.start}: {error.message}"
+        raise OverrideError("ND111", message, error.hint, "quoted for the shell: --set 'name={…}'")
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise OverrideError("ND111", "the value is not UTF-8 text")
     return text

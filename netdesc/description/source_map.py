@@ -7,13 +7,12 @@ A path (``parts``) consists of keys and indices. The value at a path is in the t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related, Severity
 from netdesc.description.fixes import PathFix
-from netdesc.description.json.collector import TextDiagnostic
+from netdesc.description.json.syntax_error import TextDiagnostic
 from netdesc.description.json.tree import Node, Parts, Span
 from netdesc.description.json_pointer import dotted, lookup, pointer
 from netdesc.description.source import Source
@@ -47,10 +46,6 @@ class SourceMap:
     data: Any
     overridden: dict[Parts, str] = field(default_factory=dict[Parts, str])
     """The ``--set`` arguments, by the path that each changed."""
-    guessed: Collection[int] = ()
-    """Offsets of values that are ``null`` because their text is not JSON."""
-    renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
-    """Renamed keys: the path with the corrected key -> the path in the text."""
 
     def diagnostic(
         self,
@@ -69,7 +64,6 @@ class SourceMap:
         A missing field is shown at the object that should have it. Related paths that the document
         lacks are dropped, such as the path of a field that has its default value.
         """
-        parts = self.path_in_text(parts)
         found = Diagnostic(
             code,
             severity,
@@ -99,24 +93,6 @@ class SourceMap:
         fix = self._text_fix(path_fix) if diagnostic.override is None else None
         return replace(diagnostic, fix=fix)
 
-    def path_in_text(self, parts: Parts) -> Parts:
-        """Converts a path with corrected keys to the path that the text has."""
-        for length in range(len(parts), 0, -1) if self.renamed else ():
-            old = self.renamed.get(parts[:length])
-            if old is not None:
-                parts = (*old, *parts[length:])
-        return parts
-
-    def is_guessed(self, parts: Parts) -> bool:
-        """Returns True if a value is ``null`` because its text is not JSON: do not check it."""
-        if not self.guessed:
-            return False
-        parts = self.path_in_text(parts)
-        if self._override(parts) is not None:
-            return False
-        node = self.root.find(parts)
-        return node is not None and not node.is_filled and node.start in self.guessed
-
     def span(self, parts: Parts, on: On) -> Span:
         """Returns the span of what ``on`` says of a path in the text.
 
@@ -135,7 +111,7 @@ class SourceMap:
         return self._inside(span, on) if isinstance(on, tuple) else span
 
     def _related(self, related: RelatedPath) -> Related | None:
-        parts = self.path_in_text(related.parts)
+        parts = related.parts
         override = self._override(parts)
         if override is None and self.root.find(parts) is None:
             return None
@@ -158,7 +134,7 @@ class SourceMap:
 
     def _text_fix(self, path_fix: PathFix) -> Fix | None:
         """Converts a fix at a path to a fix of the text; ``None`` if the text lacks the path."""
-        parent = self.root.find(self.path_in_text(path_fix.path[:-1]))
+        parent = self.root.find(path_fix.path[:-1])
         if parent is None:
             return None
         if path_fix.act == "rename":
@@ -167,7 +143,7 @@ class SourceMap:
         elif path_fix.act == "add":
             span, text = _insertion(self.source.text, parent, path_fix)
         else:
-            node = self.root.find(self.path_in_text(path_fix.path))
+            node = self.root.find(path_fix.path)
             span = (node.start, node.end) if node is not None else None
             text = path_fix.text
         if span is None:
@@ -244,6 +220,8 @@ def locate_text_diagnostic(found: TextDiagnostic, source: Source) -> Diagnostic:
             locate(Related(each.message, source.name), source, (each.start, each.end))
             for each in found.related
         ),
-        fix=_locate_fix(found.fix, source) if found.fix is not None else None,
+        fix=None
+        if found.edit is None
+        else _locate_fix(Fix(found.hint, (Edit(*found.edit),)), source),
     )
     return locate(diagnostic, source, (found.start, found.end))

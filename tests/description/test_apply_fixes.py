@@ -40,8 +40,8 @@ FIXES = [
 ]  # fmt: skip
 
 
-def _fixed(text: str, *overrides: str):
-    return apply_fixes(Source(text, "network.json"), PATH, overrides)
+def _fixed(text: str):
+    return apply_fixes(Source(text, "network.json"), PATH)
 
 
 def _errors(text: str) -> list[str]:
@@ -53,7 +53,7 @@ def _errors(text: str) -> list[str]:
 def test_certain_fixes_are_applied(pointer, text, after):
     result = _fixed(with_text(pointer, text))
     assert result.after.text == with_text(pointer, after)
-    assert {"ND301"} >= set(codes(result.left))
+    assert _errors(result.after.text) == []
 
 
 UNCERTAIN = [
@@ -119,37 +119,25 @@ def test_a_missing_format_is_inserted_in_the_layout_of_the_file(before, after):
 def test_errors_revealed_by_a_fix_are_fixed_too():
     text = with_text("/training/optimiser", '{"typ": "adma", "learningrate": "0.1"}')
     text = text.replace(', "optimizer": {"type": "adam", "learning_rate": 0.001}', "")
-    assert _errors(text) == ["ND101", "ND101", "ND104", "ND101", "ND103"]
+    assert _errors(text) == ["ND101"]
     result = _fixed(text)
     optimizer = json.loads(result.after.text)["training"]["optimizer"]
     assert optimizer == {"type": "adam", "learning_rate": 0.1}
-    assert codes(result.left) == []
+    assert len(result.fixed) == 5
 
 
 def test_a_dictionary_of_python_becomes_json():
     data = json.loads(LABELLED)
     data["data"] |= {"range": (0, 1), "split": None}
-    result = _fixed(repr(data).replace("[4]", "(4,)"))
+    text = json.dumps(data).replace("null", "None").replace("[4]", "(4,)")
+    result = _fixed(text.replace('"name"', "'name'", 1))
     assert json.loads(result.after.text) == json.loads(json.dumps(data))
     assert {each.code for each in result.fixed} == {"ND007", "ND008", "ND012"}
 
 
-def test_byte_order_mark_is_accepted_and_line_breaks_stay():
+def test_a_byte_order_mark_is_removed_and_line_breaks_stay():
     text = "\ufeff" + BASE.replace('"threshold"', '"treshold"').replace("\n", "\r\n")
-    # The mark is a mistake of its own: all else is mended beside it.
-    assert _fixed(text).after.text.removeprefix("\ufeff") == BASE.replace("\n", "\r\n")
-
-
-def test_values_of_the_command_line_are_not_written_into_the_file():
-    result = _fixed(BASE, "time.steps='100'", "layers.0.neuron=cubba", "training.epochs=5.0")
-    assert result.after.text == BASE
-    assert [each.fix for each in result.left if each.override is not None] == [None] * 3
-    # The file is sound, and only the value from the command line makes this key unknown.
-    sgd = '{"type": "sgd", "learning_rate": 1, "momentum": 0.5}'
-    text = with_text("/training/optimizer", sgd)
-    result = _fixed(text, "training.optimizer.type=adam")
-    assert codes(result.left)[-1] == "ND105"
-    assert result.after.text == text
+    assert _fixed(text).after.text == BASE.replace("\n", "\r\n")
 
 
 def test_a_lock_is_not_changed():
@@ -157,7 +145,7 @@ def test_a_lock_is_not_changed():
     assert "ND101" in _errors(text)
     result = _fixed(text)
     assert result.after.text == text
-    assert not any(each.fix for each in result.left)
+    assert result.fixed == []
 
 
 SOUND = [BASE, LABELLED, json.dumps(json.loads(BASE)), json.dumps(json.loads(LABELLED), indent=1)]
@@ -200,12 +188,10 @@ def misspelt(draw, word: str) -> str:
 @UNHURRIED
 @given(slips())
 @example((BASE, BASE.replace('"name": "example"', '"__name": "example"', 1)))
-def test_a_fix_never_adds_errors(documents):
+def test_fixes_change_nothing_else(documents):
     _, text = documents
     result = _fixed(text)
-    # Each fix takes away its own error, and brings none.
-    assert len(_errors(text)) - len(_errors(result.after.text)) == len(result.fixed)
-    # It changes a token each, the format comes in addition, and all else is the same text.
+    # A fix changes a token each, the format comes in addition, and all else is the same text.
     added = [each for each in result.fixed if each.code == "ND102"]
     old, new = TOKEN.findall(text), TOKEN.findall(result.after.text)
     if added:

@@ -159,49 +159,26 @@ oxford.json: 1 error, 1 can be fixed with netdesc validate --fix"""
     )
 
 
-def test_all_diagnostics_come_in_the_order_of_the_file(tmp_path):
-    text = (
-        BASE.replace('"steps": 100', '"steps": "100",')
+def test_a_text_error_comes_alone_then_structure_then_meaning(tmp_path):
+    meaning = BASE.replace('"neuron": "cuba"', '"neuron": "cubs"', 1)
+    structure = (
+        meaning.replace('"steps": 100', '"steps": "100"')
         .replace('"threshold"', '"treshold"')
-        .replace('"units": 8, "neuron": "cuba"', '"units": 8.0, "neuron": "cubs"')
-        .replace('"name": "output", "type": "dense"', '"name": "hidden", "type": "dense"')
         .replace('"epochs": 10', '"epochs": 10, "seed": -1')
-        .replace('"input.bs1"', '"absent.bs1"')
     )
-    found = findings(tmp_path, text)
-    assert codes(found) == [
-        "ND103",  # steps in quotes
-        "ND008",
-        "ND301",  # no file absent.bs1
-        "ND101",  # treshold
-        "ND103",  # 8.0 units
-        "ND201",  # cubs
-        "ND203",  # a second "hidden"
-        "ND106",  # seed -1
-    ]
+    text = structure.replace('"steps": "100"', '"steps": "100",')
+    assert codes(findings(tmp_path, text)) == ["ND008"]
+    found = findings(tmp_path, structure)
+    assert codes(found) == ["ND103", "ND101", "ND106"]
     places = [(each.line, each.column) for each in found]
     assert places == sorted(places)
-
-
-def test_rules_are_checked_in_spite_of_errors_elsewhere(tmp_path):
-    text = with_text("/layers/1/neuron", '"cubs"', with_text("/time/stepms", "1"))
-    assert codes(findings(tmp_path, text)) == ["ND101", "ND201"]
-    text = with_text("/loss/time_constant_ms", "5000", with_text("/training/epochs", '"x"'))
-    assert codes(findings(tmp_path, text)) == ["ND213", "ND103"]
+    assert codes(findings(tmp_path, meaning)) == ["ND201"]
 
 
 @pytest.mark.parametrize(("constant", "expected"), [("1000", []), ("1001", ["ND213"])])
 def test_a_filter_is_as_long_as_its_steps_of_the_output(constant, expected, tmp_path):
     text = slowed(with_text("/loss/time_constant_ms", constant))
     assert codes(findings(tmp_path, text)) == expected
-
-
-def test_the_value_of_a_misspelt_key_is_checked(tmp_path):
-    text = BASE.replace('"threshold": 1', '"treshold": -1')
-    key, value = findings(tmp_path, text)
-    assert (key.code, value.code) == ("ND101", "ND106")
-    assert value.pointer == "/neurons/cuba/treshold"
-    assert value.excerpt[value.column - 1 :].startswith("-1,")
 
 
 MEANT = [
@@ -226,12 +203,6 @@ def test_names_of_other_tools_get_a_suggestion(pointer, text, code, hint, tmp_pa
         each for each in findings(tmp_path, with_text(pointer, text)) if each.code != "ND202"
     ]
     assert (diagnostic.code, diagnostic.hint) == (code, f"did you mean {hint}")
-
-
-def test_an_unknown_field_does_not_hide_other_errors(tmp_path):
-    """A field that means nothing is no guess: files and other sections are looked at."""
-    text = with_text("/layers/0/foo", "true").replace("input.bs1", "nowhere.bs1")
-    assert {*codes(findings(tmp_path, text))} == {"ND101", "ND301"}
 
 
 def test_a_missing_neuron_suggests_an_existing_one(tmp_path):
@@ -297,14 +268,6 @@ def test_a_neuron_of_other_tools_that_a_layer_names_gets_a_hint(name, hint, tmp_
     found = findings(tmp_path, with_text("/layers/1/neuron", f'"{name}"'))
     (diagnostic,) = [each for each in found if each.code == "ND201"]
     assert hint in diagnostic.hint
-
-
-def test_a_value_in_another_unit_is_not_checked(tmp_path):
-    misspelt = CUBA.replace('voltage_decay": 0.1', 'voltage_deca": 0.99999')
-    text = with_text("/neurons/cuba", misspelt)
-    assert sorted(codes(findings(tmp_path, text))) == ["ND101", "ND212"]
-    text = with_text("/neurons/cuba", misspelt.replace("voltage_deca", "beta"))
-    assert codes(findings(tmp_path, text)) == ["ND101"]
 
 
 def test_all_suggestions_exist_in_the_language():

@@ -21,7 +21,7 @@ from support.mutations import TEXT, holders
 from netdesc.api.load import check
 from netdesc.description import render_text, to_json
 from netdesc.description.codes.explain import ENTRIES
-from netdesc.description.json.collector import MAX_DIAGNOSTICS
+from netdesc.description.model_validation import MAX_ERRORS
 
 COUNT = int(os.environ.get("NETDESC_FUZZ", "200"))
 PARTS = 4
@@ -47,7 +47,7 @@ def _sound(raw: bytes, path: Path) -> None:
     path.write_bytes(raw)
     description, found = check(path, with_files=len(raw) % 4 == 0)
     assert (description is None) == any(each.is_error for each in found)
-    assert len(found) < 100 * MAX_DIAGNOSTICS
+    assert len(found) < 100 * MAX_ERRORS
     text = raw.decode("utf-8", "replace")
     lines = text.split("\n")
     for each in found:

@@ -69,15 +69,6 @@ def test_the_hint_states_the_fix(tmp_path):
     assert diagnostic.fix is not None
 
 
-@pytest.mark.parametrize("field", ["loss", "training"])
-def test_a_missing_section_hides_no_other_mistake(field, tmp_path):
-    document = json.loads(swapped())
-    del document[field]
-    document["layers"][0]["neuron"] = "misspelt"
-    found = slips(json.dumps(document), tmp_path)
-    assert [each.code for each in found] == ["ND102", "ND201"]
-
-
 RATE = ', "learning_rate": 0.01'
 ELSEWHERE = {
     # what is done: the fields, their line, and the hint

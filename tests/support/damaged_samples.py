@@ -1,4 +1,4 @@
-"""A damaged example document, for the tests of error recovery."""
+"""A damaged example document, for the tests of diagnostics."""
 
 from __future__ import annotations
 
@@ -25,11 +25,4 @@ def swapped(*pairs: tuple[str, str]) -> str:
     for old, new in pairs:
         assert old in text
         text = text.replace(old, new, 1)
-    return text
-
-
-def fixed(text: str, fix) -> str:
-    """The text after a fix."""
-    for edit in sorted(fix.edits, key=lambda edit: edit.start, reverse=True):
-        text = text[: edit.start] + edit.replacement + text[edit.end :]
     return text

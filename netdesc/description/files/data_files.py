@@ -84,7 +84,6 @@ class FileChecks:
         diagnostics = (
             diagnostic
             for reference in file_references(self.context.document)
-            if not self.context.source_map.is_guessed(reference.parts)
             for diagnostic in self._check_once(reference)
         )
         return self._refuse_silence(first_diagnostics(diagnostics, MAX_DIAGNOSTICS))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import bisect
 import json
 import math
 import re
 from collections.abc import Collection, Iterator, Sequence
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any, cast
 
 from netdesc.description.json_pointer import ABSENT, member, members
@@ -21,33 +20,11 @@ MAX_DEPTH = 64
 MAX_INTEGER = (1 << 63) - 1
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATES = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
 _SPAN_DECODER = json.JSONDecoder()
-
-
-class ValidText:
-    """Valid JSON text, whose offsets are the offsets in the file."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def span(self, start: int, end: int) -> Span:
-        """Returns the span in the file of the value ``text[start:end]``."""
-        return start, end
-
-
-class RepairedText(ValidText):
-    """JSON text joined from tokens, each (text, start in the file, end in the file)."""
-
-    def __init__(self, tokens: Sequence[tuple[str, int, int]]) -> None:
-        super().__init__("".join(token[0] for token in tokens))
-        self._tokens = tokens
-        self._offsets = list(accumulate((len(token[0]) for token in tokens), initial=0))
-
-    def span(self, start: int, end: int) -> Span:
-        first = bisect.bisect_right(self._offsets, start) - 1
-        last = bisect.bisect_left(self._offsets, end) - 1
-        return self._tokens[first][1], self._tokens[last][2]
 
 
 class Node:
@@ -59,15 +36,15 @@ class Node:
 
     __slots__ = ("_at", "_key_spans", "_nodes", "_text", "_unread", "end", "start", "value")
 
-    def __init__(self, value: Any, text: ValidText, start: int, end: int) -> None:
-        """Makes the node of the value ``text.text[start:end]``."""
+    def __init__(self, value: Any, text: str, start: int, end: int) -> None:
+        """Makes the node of the value ``text[start:end]``."""
         self.value = value
-        self.start, self.end = text.span(start, end)
+        self.start, self.end = start, end
         self._text = text
         self._nodes: dict[str | int, Node] = {}
         self._key_spans: dict[str, Span] = {}
         self._unread: Iterator[str | int] = iter(_parts(value))
-        self._at = _after_space(text.text, start + 1)
+        self._at = _after_space(text, start + 1)
 
     @property
     def is_filled(self) -> bool:
@@ -93,13 +70,13 @@ class Node:
 
     def _read_next(self) -> None:
         """Reads the next value in this object or list, and adds its node."""
-        part, text, at = next(self._unread), self._text.text, self._at
+        part, text, at = next(self._unread), self._text, self._at
         if isinstance(part, str):
             _, end = _SPAN_DECODER.raw_decode(text, at)
-            self._key_spans[part] = self._text.span(at, end)
+            self._key_spans[part] = (at, end)
             at = _after_space(text, _after_space(text, end) + 1)
         _, end = _SPAN_DECODER.raw_decode(text, at)
-        self._nodes[part] = Node(member(self.value, part), self._text, at, end)
+        self._nodes[part] = Node(member(self.value, part), text, at, end)
         self._at = _after_space(text, _after_space(text, end) + 1)
 
 
@@ -114,18 +91,22 @@ def read_valid(text: str) -> Node | None:
     """Returns the tree of a valid JSON text, or ``None`` if the text is not valid.
 
     A valid text is an object or list that the standard library parses. It has no duplicate keys,
-    numbers of more than 64 bits, surrogate escapes, or more than ``MAX_DEPTH`` levels.
+    numbers of more than 64 bits, halves of surrogate pairs, or more than ``MAX_DEPTH`` levels.
     """
     start = _after_space(text, 0)
-    if text[start : start + 1] not in ("{", "[") or _SURROGATE.search(text):
+    if text[start : start + 1] not in ("{", "["):
         return None
     try:
         value, end = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
         return None
-    if _after_space(text, end) < len(text) or _is_too_deep(text, value):
+    if _after_space(text, end) < len(text) or _is_too_deep(text, value) or _has_lone_half(text):
         return None
-    return Node(value, ValidText(text), start, end)
+    return Node(value, text, start, end)
+
+
+def _has_lone_half(text: str) -> bool:
+    return "\\u" in text and any(match["lone"] for match in _SURROGATES.finditer(text))
 
 
 def _after_space(text: str, at: int) -> int:

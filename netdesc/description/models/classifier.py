@@ -25,12 +25,7 @@ class MovingWindowClassifier(Section):
 
     type: Literal["moving_window"]
     window_steps: int = field(
-        "Number of steps of the window.",
-        unit="steps",
-        ge=1,
-        le=1_000_000,
-        placeholder=1,
-        example=10,
+        "Number of steps of the window.", unit="steps", ge=1, le=1_000_000, example=10
     )
 
 

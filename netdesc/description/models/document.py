@@ -29,12 +29,7 @@ class Time(Section):
     """The number of time steps, and their length."""
 
     steps: int = field(
-        "Number of time steps of each sample.",
-        unit="steps",
-        ge=1,
-        le=MAX_STEPS,
-        placeholder=1000,
-        example=100,
+        "Number of time steps of each sample.", unit="steps", ge=1, le=MAX_STEPS, example=100
     )
     step_ms: float = field("Length of one step.", unit="ms", default=1.0, gt=0, le=MAX_STEP_MS)
 
@@ -86,7 +81,7 @@ class Document(Section):
         "Name of the network. Runs and exported files are named after it.",
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
         max_length=100,
-        placeholder="network",
+        example="network",
     )
     description: str = field(
         "What the network is for, in a sentence or two.",
@@ -115,7 +110,7 @@ class Document(Section):
     )
     loss: Loss = field(
         "The loss, which training minimises, or a list of losses that add up.",
-        placeholder={"type": "spike_time", "time_constant_ms": 2},
+        example={"type": "spike_time", "time_constant_ms": 2},
     )
     regularizers: tuple[EventRate, ...] = field(
         "Penalties that are added to the loss.",
@@ -129,7 +124,7 @@ class Document(Section):
         default=None,
         example={"type": "rate"},
     )
-    training: Training = field("How the network is trained.", placeholder=TRAINING_EXAMPLE)
+    training: Training = field("How the network is trained.", example=TRAINING_EXAMPLE)
     weights: Weights | None = field(
         "Initial weights; null draws them at random from the seed.",
         default=None,

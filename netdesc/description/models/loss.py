@@ -115,7 +115,7 @@ class SpikeTime(LossSection):
 
     type: Literal["spike_time"]
     time_constant_ms: float = field(
-        "Time constant of the exponential filter.", unit="ms", gt=0, le=1e6, placeholder=1.0
+        "Time constant of the exponential filter.", unit="ms", gt=0, le=1e6, example=1.0
     )
     filter_order: int = field(
         "Number of exponentials that are convolved with each other.",

@@ -25,7 +25,7 @@ class OptimizerSection(Section):
     """Base class of the optimizers."""
 
     learning_rate: float = field(
-        "Learning rate. The schedule starts from it.", unit="1", gt=0, placeholder=1e-3
+        "Learning rate. The schedule starts from it.", unit="1", gt=0, example=1e-3
     )
     weight_decay: float = field(
         "Weight decay. It acts on the weights of synapses, also recurrent ones; not on biases, "
@@ -127,10 +127,8 @@ class StepSchedule(ScheduleSection):
     """The learning rate is multiplied by factor after every every_epochs epochs."""
 
     type: Literal["step"]
-    every_epochs: Epochs = field(
-        "Number of epochs between two changes.", unit="epochs", placeholder=1, example=30
-    )
-    factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
+    every_epochs: Epochs = field("Number of epochs between two changes.", unit="epochs", example=30)
+    factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, example=0.5)
 
 
 class MilestonesSchedule(ScheduleSection):
@@ -142,14 +140,14 @@ class MilestonesSchedule(ScheduleSection):
         unit="epochs",
         example=[30, 60],
     )
-    factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
+    factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, example=0.5)
 
 
 class PlateauSchedule(ScheduleSection):
     """The learning rate is multiplied by factor whenever the loss has stopped falling."""
 
     type: Literal["plateau"]
-    factor: float = field("Factor on the learning rate.", unit="1", gt=0, lt=1, placeholder=0.5)
+    factor: float = field("Factor on the learning rate.", unit="1", gt=0, lt=1, example=0.5)
     patience_epochs: Epochs = field(
         "The rate changes after this number of epochs without a better loss: the loss of the "
         "validation samples if there are some, else of the training samples.",
@@ -189,7 +187,7 @@ class Group(Section):
         "factor.",
         unit="1",
         gt=0,
-        placeholder=1e-4,
+        example=1e-4,
     )
 
     def has(self, layer: str, kind: ParameterKind) -> bool:
@@ -206,7 +204,6 @@ class EarlyStopping(Section):
         "The run ends after this number of epochs without a better loss: the loss of the "
         "validation samples if there are some, else of the training samples.",
         unit="epochs",
-        placeholder=1,
         example=20,
     )
     min_delta: float = field(MIN_DELTA, unit="loss", default=0.0, ge=0)
@@ -215,9 +212,7 @@ class EarlyStopping(Section):
 class Training(Section):
     """How the network is trained."""
 
-    epochs: Epochs = field(
-        "Passes over the training samples.", unit="epochs", placeholder=1000, example=100
-    )
+    epochs: Epochs = field("Passes over the training samples.", unit="epochs", example=100)
     seed: int = field(
         "Seed of all random numbers: initial weights, order of samples, dropout.",
         default=0,

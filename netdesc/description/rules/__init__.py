@@ -44,8 +44,6 @@ def check_rules(document: Document, source_map: SourceMap) -> list[Diagnostic]:
 
 def _diagnostics(rule: Rule, context: Context, source_map: SourceMap) -> Iterator[Diagnostic]:
     for each in rule.check(context):
-        if source_map.is_guessed(each.parts):
-            continue
         diagnostic = source_map.diagnostic(
             rule.entry.code,
             each.parts,

@@ -27,7 +27,7 @@ class EquationParameter(Section):
         "number is not rounded and cannot be learnt.",
         example="decay",
     )
-    value: Number = field("Its value." + RANGE_TEXT, unit="1", placeholder=0.5)
+    value: Number = field("Its value." + RANGE_TEXT, unit="1", example=0.5)
 
 
 class EquationNeuron(NeuronSection):

@@ -51,7 +51,6 @@ def decay_field(text: str, *, example: float = 0.1, **more: Any) -> Any:
         text + " The device holds round(4096·decay)." + RANGE_TEXT,
         learnt_range=LEARNT_RANGES["decay"],
         unit="share per step",
-        placeholder=0.5,
         example=example,
         **more,
     )
@@ -66,7 +65,7 @@ def threshold_field(
         text + " The device holds trunc(64·x) of this number x." + RANGE_TEXT,
         learnt_range=learnt_range,
         unit="1",
-        placeholder=1.0,
+        example=1.0,
     )
 
 
@@ -78,8 +77,8 @@ class TauGradSchedule(Section):
         "(geometric) from epoch to epoch.",
         example="geometric",
     )
-    start: float = field("Width in the first epoch.", unit="1", gt=0, placeholder=1.0)
-    end: float = field("Width in the last epoch.", unit="1", gt=0, placeholder=1.0)
+    start: float = field("Width in the first epoch.", unit="1", gt=0, example=1.0)
+    end: float = field("Width in the last epoch.", unit="1", gt=0, example=1.0)
 
 
 TauGrad = Annotated[

@@ -65,14 +65,13 @@ class Resonator(NeuronSection):
         "[low, high], which the neurons divide by equal ratios, from high to low.",
         learnt_range=PERIODS,
         unit="steps",
-        placeholder=10.0,
+        example=10.0,
     )
     decay: Decay = parameter_field(
         "real",
         "Share of the state lost per step, at least 1/4096." + RANGE_TEXT,
         learnt_range=DECAYS,
         unit="share per step",
-        placeholder=0.5,
         example=0.1,
     )
 

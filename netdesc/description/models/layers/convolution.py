@@ -31,7 +31,6 @@ class KernelSection(SynapticSection):
     kernel: Count = field(
         "Height and width of the kernel: one number for both, or [height, width].",
         unit="pixels",
-        placeholder=1,
         example=3,
     )
     padding: CountOrZero = field(
@@ -116,9 +115,7 @@ class KernelSection(SynapticSection):
 class Convolution(KernelSection):
     """Base class of the convolutions, which have a kernel for each pair of channels."""
 
-    channels: SingleCount = field(
-        "Number of channels of the output.", unit="channels", placeholder=1, example=16
-    )
+    channels: SingleCount = field("Number of channels of the output.", unit="channels", example=16)
     stride: Count = field(
         "Rows and columns from one kernel to the next: one number for both, or [rows, columns].",
         unit="pixels",

@@ -13,9 +13,7 @@ class FullyConnected(SynapticSection):
 
     size_field = "units"
 
-    units: int = field(
-        "Number of neurons.", unit="neurons", ge=1, le=1 << 20, placeholder=1, example=128
-    )
+    units: int = field("Number of neurons.", unit="neurons", ge=1, le=1 << 20, example=128)
 
     @property
     def output_shape_of_any(self) -> Shape:

@@ -24,7 +24,6 @@ class Pooling(PlainSection):
     kernel: Count = field(
         "Height and width of the window: one number for both, or [height, width].",
         unit="pixels",
-        placeholder=1,
         example=2,
     )
     stride: Count | None = field(

@@ -52,7 +52,6 @@ class WinnerTakeAll(RecurrentSection):
         "threshold·(units − 2·winners)/units.",
         unit="neurons",
         ge=1,
-        placeholder=1,
         example=3,
     )
     self_excitation: float = field(

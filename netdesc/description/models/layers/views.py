@@ -82,7 +82,7 @@ class Delay(PlainSection):
     """Hands on its input some steps later."""
 
     type: Literal["delay"]
-    steps: int = field("The steps.", unit="steps", ge=0, le=1 << 20, placeholder=1, example=3)
+    steps: int = field("The steps.", unit="steps", ge=0, le=1 << 20, example=3)
 
     @property
     def own_delay(self) -> int:

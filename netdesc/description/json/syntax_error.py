@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, Protocol
 
+from netdesc.description.json.plain_number import plain_number
 from netdesc.description.json.tree import MAX_DEPTH, MAX_INTEGER, Span
 
 Replacement = tuple[int, int, str]
@@ -67,7 +68,6 @@ _CONSTANTS = {
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 _NUMBER_LIKE = re.compile(r"[-+.]*[0-9]|[-+]+$")
 _NUMBER_WITH_UNIT = re.compile(r"[-+]?[0-9.]{1,20}[a-zA-Z]{1,10}")
-_NUMBER = re.compile(r"([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _STRING_ERROR = re.compile(
     r"(?P<control>[\x00-\x1f])"
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -417,22 +417,6 @@ class _Scanner:
     def _shown(self, token: _Token) -> str:
         raw = self._text[token.start : token.end]
         return cut(raw) if raw[:1] in ('"', "'") else f'"{cut(raw)}"'
-
-
-def plain_number(raw: str) -> str | None:
-    """Returns the JSON form of a number: 0.5 for .5 and 0,5, 16 for 0x10; ``None`` for others."""
-    raw = raw.replace(",", ".")
-    sign, digits = ("-", raw[1:]) if raw.startswith("-") else ("", raw.removeprefix("+"))
-    if len(raw) <= 18 and re.fullmatch(r"0[xX][0-9a-fA-F]+", digits):
-        return sign + str(int(digits, 16))
-    if re.fullmatch(r"[0-9]+(?:_[0-9]+)+", digits):
-        digits = digits.replace("_", "")
-    parts = _NUMBER.fullmatch(digits)
-    if parts is None or not (parts[1] or (parts[2] or "").strip(".")):
-        return None
-    point = parts[2] or ""
-    point = point + "0" if point == "." else point
-    return sign + (parts[1].lstrip("0") or "0") + point + (parts[3] or "")
 
 
 def cut(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
-from netdesc.description.json.plain_number import plain_number
+from netdesc.description.json.literals import plain_number
 from netdesc.description.json.tree import Parts
 
 _MAX_QUOTED_CHARACTERS = 60

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_origin
 from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.expected_value import hint_for_missing_field, hint_for_wrong_form
-from netdesc.description.json.syntax_error import cut
+from netdesc.description.json.literals import cut
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, lookup, members
 from netdesc.description.pydantic_errors import LocatedError, types_with_field

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related, Severity
 from netdesc.description.fixes import PathFix
-from netdesc.description.json.syntax_error import TextDiagnostic
+from netdesc.description.json.literals import TextDiagnostic
 from netdesc.description.json.tree import Node, Parts, Span
 from netdesc.description.json_pointer import dotted, lookup, pointer
 from netdesc.description.source import Source

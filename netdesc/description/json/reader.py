@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netdesc.description.json.syntax_error import TextDiagnostic, find_error
+from netdesc.description.json.literals import TextDiagnostic
+from netdesc.description.json.syntax_error import find_error
 from netdesc.description.json.tree import Node, read_valid
 from netdesc.description.source import Source
 

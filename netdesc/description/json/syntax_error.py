@@ -7,37 +7,20 @@ people make: a comma too many or missing, a comment, apostrophes, Python's words
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, Protocol
 
-from netdesc.description.json.plain_number import plain_number
-from netdesc.description.json.tree import MAX_DEPTH, MAX_INTEGER, Span
-
-Replacement = tuple[int, int, str]
-"""(start, end, text): an edit of the file."""
-
-
-class SecondarySpan(NamedTuple):
-    """A related place in the text that explains a diagnostic."""
-
-    start: int
-    end: int
-    message: str
-
-
-class TextDiagnostic(NamedTuple):
-    """A JSON error at ``text[start:end]``. ``edit`` mends it, if there is no doubt."""
-
-    code: str
-    start: int
-    end: int
-    message: str
-    hint: str = ""
-    edit: Replacement | None = None
-    related: tuple[SecondarySpan, ...] = ()
-
+from netdesc.description.json.literals import (
+    Replacement,
+    SecondarySpan,
+    TextDiagnostic,
+    cut,
+    number_error,
+    plain_number,
+    string_error,
+)
+from netdesc.description.json.tree import MAX_DEPTH, Span
 
 CLOSER_OF = {"{": "}", "[": "]"}
 
@@ -68,13 +51,6 @@ _CONSTANTS = {
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 _NUMBER_LIKE = re.compile(r"[-+.]*[0-9]|[-+]+$")
 _NUMBER_WITH_UNIT = re.compile(r"[-+]?[0-9.]{1,20}[a-zA-Z]{1,10}")
-_STRING_ERROR = re.compile(
-    r"(?P<control>[\x00-\x1f])"
-    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    r"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    r'|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}'
-    r"|(?P<escape>\\u[0-9a-fA-F]{0,3}|\\.)"
-)
 
 
 class _Token(NamedTuple):
@@ -172,9 +148,9 @@ class _Scanner:
                 self._fail("ND006", token.span, message)
             return self._first_name if token.kind == "{" else self._first_value
         if token.kind == "number":
-            self._check_number(token)
+            self._check(number_error(self._text[token.start : token.end], token.start))
         elif token.kind == "string":
-            self._check_string(token)
+            self._check(string_error(self._text[token.start : token.end], token.start))
         elif token.kind != "constant":
             self._fail_value(token)
         return self._comma
@@ -188,7 +164,7 @@ class _Scanner:
     def _name(self, token: _Token) -> _Read | None:
         if token.kind != "string":
             self._fail_name(token)
-        self._check_string(token)
+        self._check(string_error(self._text[token.start : token.end], token.start))
         name, names = json.loads(self._text[token.start : token.end]), self._opened[-1].names
         if name in names:
             first = names[name]
@@ -372,32 +348,9 @@ class _Scanner:
         message = f"{marks} is missing before {self._shown(token)}"
         self._fail("ND007", (self._before.end - 1, self._before.end), message, hint)
 
-    def _check_string(self, token: _Token) -> None:
-        """Fails at control characters and wrong escapes."""
-        raw = self._text[token.start : token.end]
-        for match in _STRING_ERROR.finditer(raw):
-            if match.lastgroup is None:
-                continue
-            span = token.start + match.start(), token.start + match.end()
-            if match["control"]:
-                escape = json.dumps(match[0])[1:-1]
-                message = f"a control character inside a string, U+{ord(match[0]):04X}"
-                edit = (*span, escape) if escape == "\\t" else None
-                self._fail("ND012", span, message, f"write {escape}", edit=edit)
-            if match["half"]:
-                message = f"{match[0]} is half of a surrogate pair"
-                self._fail("ND012", span, message, "write both halves")
-            hint = 'write \\\\ for a backslash; a path takes "/" on every system'
-            self._fail("ND012", span, f"{match[0]} is not an escape sequence", hint)
-
-    def _check_number(self, token: _Token) -> None:
-        """Fails if an integer does not fit into int64, or another number into float64."""
-        raw = self._text[token.start : token.end]
-        is_real = any(mark in raw for mark in ".eE")
-        fits = len(raw) <= 20 and abs(int(raw)) <= MAX_INTEGER if not is_real else True
-        if not (math.isfinite(float(raw)) if is_real else fits):
-            hint = f"the largest integer is {MAX_INTEGER}, the largest other number about 1.8e308"
-            self._fail("ND014", token.span, "the number does not fit into 64 bits", hint)
+    def _check(self, error: TextDiagnostic | None) -> None:
+        if error is not None:
+            raise _FoundError(error)
 
     def _fail_number(self, raw: str, span: Span) -> NoReturn:
         plain, message = plain_number(raw), f"{cut(raw)} is not a number in JSON"
@@ -417,8 +370,3 @@ class _Scanner:
     def _shown(self, token: _Token) -> str:
         raw = self._text[token.start : token.end]
         return cut(raw) if raw[:1] in ('"', "'") else f'"{cut(raw)}"'
-
-
-def cut(text: str) -> str:
-    """Shortens a text to 40 characters for a message."""
-    return text if len(text) <= 40 else text[:39] + "…"

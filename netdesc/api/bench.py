@@ -20,13 +20,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from netdesc.api.compile import weight_readers
 from netdesc.api.load import load
 from netdesc.description import Description
-from netdesc.graph import build_graph
 from netdesc.kernels.machine import cores
 from netdesc.training.environment import environment
-from netdesc.training.session import Hooks, Outcome
+from netdesc.training.session import Outcome
+from netdesc.training.setup import TrainingOptions
 from netdesc.training.train import train
 
 Function = Callable[..., Any]
@@ -194,15 +193,9 @@ def _seconds_by_part(stopwatch: _Stopwatch) -> dict[str, list[float]]:
 def _train(
     description: Description, device: str, stopwatch: _Stopwatch, parts: Sequence[tuple[str, str]]
 ) -> Outcome:
-    readers = weight_readers(build_graph(description.document))
     with tempfile.TemporaryDirectory() as folder, stopwatch.timing(parts):
-        run = train(
-            description,
-            run_dir=Path(folder) / "run",
-            device=device,
-            progress="quiet",
-            hooks=Hooks(readers=readers),
-        )
+        options = TrainingOptions(Path(folder) / "run", device=device, progress="quiet")
+        run = train(description, options)
     if run.status == "interrupted":
         raise KeyboardInterrupt
     epochs = description.document.training.epochs

@@ -16,7 +16,7 @@ from netdesc.api.trained_run import Run
 from netdesc.description import Description, Document, render_text
 from netdesc.description.detect import is_net_file
 from netdesc.description.python_values import Overrides
-from netdesc.exchange import ImportedNetwork, import_net, read_weights
+from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.exchange.importer import STEP_MS_WARNING
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import TotalLoss, build_loss
@@ -24,7 +24,7 @@ from netdesc.modules import Network, build
 from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
 from netdesc.runs.state import read_state, resume_command, saved_epochs
 from netdesc.training.errors import MissingWeightsError, WeightsError
-from netdesc.training.weights import WeightReader, load_initial_weights, load_weights
+from netdesc.training.weights import load_initial_weights, load_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +136,8 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
             f"import_net, not {type(network).__name__}{way}"
         )
     compiled = _build(network.document)
-    readers, problems = weight_readers(compiled.graph), list[str]()
-    load_initial_weights(network, compiled.model, readers, problems.append)
+    problems: list[str] = []
+    load_initial_weights(network, compiled.model, problems.append)
     return OpenedNetwork(compiled, network, file_warnings=problems)
 
 
@@ -151,7 +151,7 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
     _require_best_weights(folder)
     refuse_link(folder / CHECKPOINTS / BEST)
     compiled = _build(description.document)
-    load_weights(folder / CHECKPOINTS / BEST, compiled.model, {})
+    load_weights(folder / CHECKPOINTS / BEST, compiled.model)
     for _, block in compiled.model.blocks():
         for part in block.synapses.values():
             part.restore_mask()
@@ -169,11 +169,6 @@ def _build_imported(imported: ImportedNetwork) -> Compiled:
 def _build(document: Document) -> Compiled:
     graph = build_graph(document)
     return Compiled(build(graph, seed=document.training.seed), build_loss(graph), graph)
-
-
-def weight_readers(graph: Graph) -> dict[str, WeightReader]:
-    """Maps the suffix ``.net`` to a function that reads such a file's weights for ``graph``."""
-    return {".net": lambda path, warn: read_weights(path, graph, warn)}
 
 
 def _require_best_weights(folder: Path) -> None:

@@ -24,8 +24,7 @@ from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
 from netdesc.runs.folder import lock_of
-from netdesc.training.confusion_counter import Score, build_counter
-from netdesc.training.evaluate import measure
+from netdesc.training.evaluate import Score, build_counter, measure
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")

@@ -19,7 +19,7 @@ from netdesc.api.run_result import (
 from netdesc.exchange.verification import run_model
 from netdesc.graph import Graph
 from netdesc.losses import SILENT, build_classifier
-from netdesc.training.confusion_counter import decide
+from netdesc.training.evaluate import decide
 
 
 def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> Result:

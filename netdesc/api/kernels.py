@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from netdesc.api.compile import Compiled, weight_readers
+from netdesc.api.compile import Compiled
 from netdesc.data.randomness import seeded_rng
 from netdesc.description import Description
 from netdesc.kernels.engine import engine_name
@@ -41,6 +41,6 @@ def layer_reports(description: Description, compiled: Compiled) -> list[LayerRep
         compiled.model(torch.zeros(graph.steps, 1, *graph.input_shape))
         return compiled.model.engine_report()
     with seeded_rng(document.training.seed, _DEVICE):
-        setup = prepare(description, _DEVICE, weight_readers(graph), warn=lambda text: None)
+        setup = prepare(description, _DEVICE)
         setup.network(next(setup.train.shuffled(0)).input_TBN)
         return setup.network.engine_report()

@@ -4,64 +4,26 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any
 
 import torch
 
-from netdesc.api.compile import weight_readers
 from netdesc.api.load import load
 from netdesc.api.trained_run import Run
 from netdesc.data.memory_data import MemoryData
 from netdesc.description import Description, render_text
 from netdesc.description.models import Training
 from netdesc.description.spelling import did_you_mean
-from netdesc.exchange import ImportedNetwork, NetFileError, export_net, find_obstacle
-from netdesc.exchange.errors import NetFileAccessError
-from netdesc.exchange.verification import verify_shortly
-from netdesc.graph import Graph, build_graph
-from netdesc.hardware import HardwareError
-from netdesc.modules import Network, build
+from netdesc.exchange import ImportedNetwork
 from netdesc.report import write_report
-from netdesc.runs.errors import RunError, StorageError
-from netdesc.runs.folder import (
-    ACTIVITY,
-    BEST,
-    CHECKPOINTS,
-    INITIAL,
-    NETWORK,
-    RECORD,
-    REPORT,
-    is_filled,
-    lock_of,
-)
+from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, RECORD, REPORT, is_filled
 from netdesc.training import train as training
-from netdesc.training.callbacks import Callback
 from netdesc.training.progress import Style
-from netdesc.training.session import Hooks, Sample
-
-
-class RareOptions(TypedDict, total=False):
-    """The arguments of ``train`` that few users need."""
-
-    engine: str
-    ignore_memory: bool
-
-
-class Settings(NamedTuple):
-    """The arguments of ``train`` besides the network, which its docstring explains."""
-
-    run_dir: str | Path | None = None
-    resume: str | Path | Run | None = None
-    device: str = "auto"
-    progress: Style = "auto"
-    data: Mapping[str, Any] | None = None
-    callbacks: Sequence[Callback] = ()
-    engine: str = "auto"
-    ignore_memory: bool = False
+from netdesc.training.setup import Callback, TrainingOptions
 
 
 def train(
@@ -73,7 +35,7 @@ def train(
     progress: Style = "auto",
     data: Mapping[str, Any] | None = None,
     callbacks: Callback | Sequence[Callback] = (),
-    **rare: Unpack[RareOptions],
+    **rare: Any,
 ) -> Run:
     """Trains a network, then writes ``network.net`` and ``report.html`` into the run's folder.
 
@@ -96,9 +58,9 @@ def train(
     done. If it raises, a checkpoint is written first, so that the run can be resumed after this
     epoch.
 
-    ``engine`` names an engine (``auto`` chooses by device). Unless ``ignore_memory``, a run that
-    needs more memory than the device has free does not begin. What is doubtful about a document
-    that is read here, layers that did not spike or learn in the last epoch, and reasons why there
+    Two arguments are rare: ``engine`` names an engine (``auto`` chooses by device), and unless
+    ``ignore_memory`` is True, a run that needs more memory than the device has free does not begin.
+    What is doubtful about a document that is read here, what did not learn, and reasons why there
     is no ``.net`` file or report, are given as Python warnings. A run that diverged or was
     interrupted has a report but no ``network.net``. DescriptionError or TrainingError if the run
     cannot begin, TypeError if ``network`` has another type.
@@ -112,14 +74,27 @@ def train(
     >>> run.status, len(losses) == run.final["epoch"], run.report_path.name
     ('done', True, 'report.html')
     """
-    if unknown := rare.keys() - RareOptions.__annotations__.keys():
+    if unknown := rare.keys() - {"engine", "ignore_memory"}:
         raise TypeError(_unknown_argument(min(unknown)))
     functions = [callbacks] if callable(callbacks) else callbacks
-    if not isinstance(functions, Sequence) or not all(callable(each) for each in functions):
+    if not isinstance(functions, Sequence) or not all(map(callable, functions)):
         raise TypeError(f"callbacks must be a function or a list of functions, not {callbacks!r}")
-    settings = Settings(run_dir, resume, device, progress, data, functions, **rare)
+    if isinstance(resume, Run):
+        resume = resume.path
+    if not isinstance(resume, str | Path | None):
+        raise TypeError(f"resume is a run or its folder, not {type(resume).__name__}")
+    options = TrainingOptions(
+        run_dir=run_dir,
+        resume=None if resume is None else Path(resume),
+        device=device,
+        progress=progress,
+        data=None if data is None else MemoryData.of(data),
+        callbacks=functions,
+        warn=functools.partial(warnings.warn, stacklevel=3),
+        **rare,
+    )
     with torch.inference_mode(False), torch.enable_grad():  # the caller may need no gradients
-        return train_network(network, settings, functools.partial(warnings.warn, stacklevel=3))
+        return train_network(network, options)
 
 
 def _unknown_argument(name: str) -> str:
@@ -127,112 +102,40 @@ def _unknown_argument(name: str) -> str:
     field = name if name in Training.model_fields else "epochs"
     hint = f'values of the document are set as in netdesc.load(document, {{"training.{field}": …}})'
     if name not in Training.model_fields:
-        hint = did_you_mean(name, ("network", *Settings._fields)) or hint
+        names = ("network", *(each.name for each in fields(TrainingOptions)))
+        hint = did_you_mean(name, names) or hint
     return f'train() has no argument "{name}"; {hint}'
 
 
 def train_network(
-    network: Description | Mapping[str, Any] | str | Path | None,
-    settings: Settings,
-    warn: Callable[[str], None],
+    network: Description | Mapping[str, Any] | str | Path | None, options: TrainingOptions
 ) -> Run:
-    """Trains as ``train`` does, and calls ``warn`` in place of Python's warnings.
-
-    What was said at the start is not said again at the end.
-    """
-    warn = functools.cache(warn)
-    resume, data = _folder(settings.resume), settings.data
-    memory = None if data is None else MemoryData.of(data)
+    """Trains as ``train`` does. What was said at the start is not said again at the end."""
+    options = replace(options, warn=functools.cache(options.warn))
     if isinstance(network, ImportedNetwork):
         way = 'save it first: netdesc.train(imported.save("folder"), …)'
         raise TypeError(f"an imported network is no document; {way}")
     if network is not None and not isinstance(network, Description):
-        network = load(network, with_files=memory is None)
+        network = load(network, with_files=options.data is None)
         if network.warnings:
-            warn(render_text(network.warnings))
-    trained = network
-    if resume is not None:
-        trained = load(lock_of(resume), with_files=False)
-    readers = {} if trained is None else weight_readers(build_graph(trained.document))
-    outcome = training.train(
-        network,
-        run_dir=settings.run_dir,
-        resume=resume,
-        device=settings.device,
-        engine=settings.engine,
-        progress=settings.progress,
-        data=memory,
-        hooks=Hooks(
-            readers,
-            functools.partial(_begin, warn),
-            settings.callbacks,
-            functools.partial(_finish, warn),
-            settings.ignore_memory,
-        ),
-    )
-    _write_report(outcome.path, warn)
-    for warning in outcome.warnings:
-        warn(warning)
+            options.warn(render_text(network.warnings))
+    outcome = training.train(network, options)
+    _write_report(outcome.path, options)
+    for finding in outcome.findings:
+        options.warn(finding.text)
     return Run.of(outcome)
 
 
-def _folder(run: str | Path | Run | None) -> Path | None:
-    """Returns the folder of the run that is resumed. TypeError for other types."""
-    if isinstance(run, Run):
-        return run.path
-    if not isinstance(run, str | Path | None):
-        raise TypeError(f"resume is a run or its folder, not {type(run).__name__}")
-    return None if run is None else Path(run)
-
-
-def _begin(warn: Callable[[str], None], network: Network) -> None:
-    """Warns at the start of a run, and not after hours of training, if it cannot be exported."""
-    if obstacle := find_obstacle(network):
-        warn(_no_network(obstacle))
-
-
-def _no_network(problem: str) -> str:
-    return f"no {NETWORK} is written: {problem}"
-
-
-def _finish(
-    warn: Callable[[str], None],
-    folder: Path,
-    graph: Graph,
-    weights: dict[str, torch.Tensor],
-    sample: Sample | None,
-) -> dict[str, Any] | None:
-    """Writes the export of a run. Returns the record of its verification on the sample."""
-    model = build(graph)
-    model.load_state_dict(weights)
-    exported, problem = folder / NETWORK, ""
-    try:
-        for warning in export_net(model, exported):
-            warn(warning)
-    except NetFileAccessError as error:
-        raise StorageError(str(error)) from error
-    except NetFileError as error:
-        exported, problem = None, error.problem
-        warn(_no_network(problem))
-    if sample is None:
-        return None
-    model.to(sample.input_TN.device)
-    try:
-        found = verify_shortly(model, exported, *sample)
-    except HardwareError:  # weights that are real numbers, or a norm that the device lacks
-        return None
-    return replace(found, export_problem=problem).record
-
-
-def _write_report(folder: Path, warn: Callable[[str], None]) -> None:
+def _write_report(folder: Path, options: TrainingOptions) -> None:
     """Writes the report of a run, unless it is newer than the files that it shows."""
     shown = (RECORD, ACTIVITY, f"{CHECKPOINTS}/{INITIAL}", f"{CHECKPOINTS}/{BEST}")
     if _time(folder / REPORT) >= max(_time(folder / name) for name in shown):
         return
     try:
-        write_report(folder, warn=warn)
-    except RunError as error:
-        warn(f"no {REPORT} is written: {error}; to try again: netdesc report {quote(str(folder))}")
+        write_report(folder, warn=options.warn)
+    except ValueError as error:
+        way = f"to try again: netdesc report {quote(str(folder))}"
+        options.warn(f"no {REPORT} is written: {error}; {way}")
 
 
 def _time(path: Path) -> int:

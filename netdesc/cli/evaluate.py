@@ -13,7 +13,7 @@ from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.api.evaluate import Evaluation, Part
-    from netdesc.training.confusion_counter import Score
+    from netdesc.training.evaluate import Score
 
 MAX_PRINTED_CLASSES = 20
 """With more classes, the confusion matrix is not printed as a table but only with ``--json``."""

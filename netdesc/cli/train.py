@@ -33,8 +33,7 @@ _OPTIONS = (
         "--resume",
         metavar="RUN",
         type=click.Path(path_type=Path),
-        help="Resume the run in this folder, which contains everything that it needs. If the run "
-        "is done, only the files that are missing in the folder are written.",
+        help="Resume the run in this folder, which contains everything that it needs.",
     ),
     options.device,
     options.engine,
@@ -113,15 +112,15 @@ def _train(
             "--run-dir. To train longer, start a new run from the weights of this run: "
             f"netdesc train FILE.json --set weights.path={weights}"
         )
-    from netdesc.api.train import Settings, train_network
+    from netdesc.api.train import train_network
+    from netdesc.training.setup import TrainingOptions
 
     with ExitStack() as stack:
         if tensorboard:
             settings |= _log_for_tensorboard(description, resume, settings["run_dir"], stack)
         progress = "quiet" if output.quiet else "auto"
-        run = train_network(
-            description, Settings(resume=resume, progress=progress, **settings), warn=output.warn
-        )
+        options = TrainingOptions(resume=resume, progress=progress, warn=output.warn, **settings)
+        run = train_network(description, options)
     folder = resume or settings["run_dir"]
     is_absolute = folder is not None and folder.is_absolute()
     _print_result(output, run, run.path if is_absolute else Path(os.path.relpath(run.path)))

@@ -1,6 +1,6 @@
 """The confusion matrix of a run: its counts, and the table that the report shows.
 
-``training/confusion_counter.py`` counts predictions during training and writes the counts to
+``training/evaluate.py`` counts predictions during training and writes the counts to
 ``metrics.jsonl``. ``templates/confusion_matrix.html.j2`` is the HTML.
 """
 

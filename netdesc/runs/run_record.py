@@ -92,13 +92,19 @@ class SilentLosses(RecordPart):
 
 
 class Finding(RecordPart):
-    """What training has found out about learning: a code, a sentence and a way out."""
+    """What training has found out about a network: a code, a sentence and a way out."""
 
     code: str
     message: str
     help: str = ""
     layer: str | None = None
     """The layer that the finding is about; None for the whole network."""
+    fixes: list[tuple[str, list[str]]] = []
+    """What may help, the most promising first: a purpose, and arguments of ``--set``."""
+
+    @property
+    def text(self) -> str:
+        return f"{self.message}; {self.help}" if self.help else self.message
 
 
 class EpochMetrics(RecordPart):

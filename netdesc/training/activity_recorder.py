@@ -25,7 +25,7 @@ from netdesc.runs.activity_file import (
     raster,
     write_activity,
 )
-from netdesc.training.confusion_counter import decide
+from netdesc.training.evaluate import decide
 
 MAX_SAMPLES = 64
 """Largest number of samples over which spike rates are computed."""

@@ -1,17 +1,151 @@
-"""Computes loss and score of a network on samples, without training."""
+"""Evaluates a network: its loss, and its predictions with their accuracy and confusion matrix.
+
+Predictions are counted on the device.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from netdesc.data.batches import Batch, Batches
+from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
-from netdesc.losses import TotalLoss
+from netdesc.losses import SILENT, Classifier, SpikeMoidLoss, TotalLoss, build_classifier, majority
 from netdesc.modules import Network
-from netdesc.training.confusion_counter import Counter, Score
+
+MAX_MATRIX_CLASSES = 64
+"""With more classes, only right, wrong and missing predictions are counted, without a matrix."""
+
+_WRONG, _RIGHT, _UNDECIDED = range(3)
+
+
+@dataclass(frozen=True)
+class Score:
+    """The accuracy and the confusion matrix of a classifier on some samples (or on their steps).
+
+    Of multi-hot labels, a prediction is correct if all labels are, and is never missing.
+    """
+
+    accuracy: float
+    """The share of correct predictions, 0 to 1; a missing prediction counts as wrong."""
+    undecided: int
+    """The number of missing predictions; a prediction is missing if the output is silent."""
+    confidence: float
+    """The mean confidence of the predictions, 0 to 1; of a missing prediction it is 0."""
+    confusion: list[list[int]] | None
+    """Counts by label (row) and predicted class (column); None above ``MAX_MATRIX_CLASSES``, and of
+    multi-hot labels."""
+    undecided_by_label: list[int] | None = None
+    """The number of missing predictions by label; None if ``confusion`` is None."""
+
+
+class Counter:
+    """The base of counters, which count the predictions for all batches without waiting for the
+    device. ``signal`` is what ``add`` takes of the network.
+    """
+
+    def __init__(self, signal: Signal, size: int, device: torch.device) -> None:
+        self.signal = signal
+        # The last two numbers are the sum of the confidences, and their number.
+        self._counts = torch.zeros(size + 2, dtype=torch.float64, device=device)
+
+    def add(self, output_TBN: Tensor, labels: Tensor) -> None:
+        raise NotImplementedError
+
+    def score(self, counts: Sequence[float]) -> Score:
+        raise NotImplementedError
+
+    def pop_counts(self) -> Tensor:
+        """Returns the counts since the last call, float64 [counts], and sets them to 0."""
+        counts = self._counts.clone()
+        self._counts.zero_()  # in place: a captured step writes to a fixed address
+        return counts
+
+
+class ConfusionCounter(Counter):
+    """Counts each pair of label and prediction.
+
+    Above ``MAX_MATRIX_CLASSES`` it only counts right, wrong and missing predictions.
+    """
+
+    def __init__(
+        self, classifier: Classifier, classes: int, signal: Signal, device: torch.device
+    ) -> None:
+        self._classifier = classifier
+        self._classes = classes
+        self._has_matrix = classes <= MAX_MATRIX_CLASSES
+        self._width = classes + 1  # the last column is for samples without a prediction
+        super().__init__(signal, classes * self._width if self._has_matrix else 3, device)
+
+    @torch.no_grad()
+    def add(self, output_TBN: Tensor, labels: Tensor) -> None:
+        """Counts predictions of output [steps, batch, *shape]; labels are [batch] or [steps, …]."""
+        labels = labels.to(torch.int64)
+        if labels.dim() == 2:
+            labels = labels[self._classifier.skip_steps :]
+        predictions = decide(self._classifier(output_TBN), labels, self._classes)
+        if self._has_matrix:
+            column = torch.where(predictions == SILENT, self._classes, predictions)
+            cells = labels * self._width + column
+        else:
+            right = (predictions == labels).to(torch.int64)  # _RIGHT or _WRONG
+            cells = torch.where(predictions == SILENT, _UNDECIDED, right)
+        one = self._counts.new_ones(())  # ``bincount`` would wait for the device
+        self._counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
+        confidence = self._classifier.confidence(output_TBN).double().flatten()
+        self._counts[-2] += confidence.sum()
+        self._counts[-1] += confidence.numel()
+
+    def score(self, counts: Sequence[float]) -> Score:
+        *counts, confidence, predictions = counts
+        total, confidence = sum(counts), confidence / predictions
+        if not self._has_matrix:
+            return Score(counts[_RIGHT] / total, int(counts[_UNDECIDED]), confidence, None)
+        width = self._width
+        rows = [
+            [int(n) for n in counts[label * width : (label + 1) * width]]
+            for label in range(self._classes)
+        ]
+        right = sum(row[label] for label, row in enumerate(rows))
+        undecided = [row.pop() for row in rows]
+        return Score(right / total, sum(undecided), confidence, rows, undecided)
+
+
+class MultiHotCounter(Counter):
+    """Counts samples, or steps if the loss compares steps, of which all labels are predicted.
+
+    A label is predicted if its probability is above 1/2. The confidence is the probability of all
+    predictions of a sample together.
+    """
+
+    def __init__(self, loss: SpikeMoidLoss, signal: Signal, device: torch.device) -> None:
+        super().__init__(signal, 1, device)
+        self._loss = loss
+
+    @torch.no_grad()
+    def add(self, output_TBN: Tensor, labels: Tensor) -> None:
+        logits, labels = self._loss.logits(output_TBN, labels)
+        right = ((logits > 0) == (labels > 0)).flatten(2).all(-1).double()
+        confidence = logits.double().abs().sigmoid().flatten(2).prod(-1)
+        self._counts += torch.stack([right.sum(), confidence.sum(), torch.ones_like(right).sum()])
+
+    def score(self, counts: Sequence[float]) -> Score:
+        right, confidence, predictions = counts
+        return Score(right / predictions, 0, confidence / predictions, None)
+
+
+def build_counter(graph: Graph, loss: TotalLoss, device: torch.device) -> Counter | None:
+    """Returns a new counter of predictions, or None if samples have no labels."""
+    if graph.classes is not None:
+        return ConfusionCounter(build_classifier(graph), graph.classes, graph.output, device)
+    if isinstance(loss.main, SpikeMoidLoss):
+        return MultiHotCounter(loss.main, graph.signal_of(graph.loss), device)
+    return None
+
 
 OnBatch = Callable[[Batch, Mapping[Signal, Tensor]], None]
 """Function of a batch and of what ``Network.signals`` returns for it."""
@@ -44,3 +178,28 @@ def measure(
         return total.item(), None
     value, *counts = torch.cat([total, counter.pop_counts()]).tolist()
     return value, counter.score(counts)
+
+
+@torch.no_grad()
+def silent_loss(graph: Graph, loss: TotalLoss, batches: Batches) -> float:
+    """Computes the loss of an output that never spikes; a trained network should have a lower one.
+
+    The network learns target spikes.
+    """
+    total = torch.zeros((), device=batches.device)
+    for batch in batches.in_order():
+        silence = torch.zeros_like(batch.target)
+        value = loss(dict.fromkeys(graph.signals, silence), batch.target)
+        total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
+    return total.item()
+
+
+def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Converts predictions to the shape of the labels, [steps that count, batch] or [batch].
+
+    If predictions are [steps, batch] and labels [batch], takes the class that most steps predict.
+    If predictions are [batch] and labels [steps, batch], repeats each prediction in every step.
+    """
+    if predictions.dim() == 2 and labels.dim() == 1:
+        return majority(predictions, classes)
+    return predictions.expand(labels.shape)

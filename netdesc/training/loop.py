@@ -8,32 +8,18 @@ import functools
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from netdesc.runs.errors import RunError
 from netdesc.runs.metrics_file import MetricsFile
-from netdesc.training.callbacks import Callback, ends_training
-from netdesc.training.confusion_counter import Score, build_counter
-from netdesc.training.evaluate import measure
+from netdesc.training.evaluate import Score, build_counter, measure
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.metrics import EpochMetricsSum, non_finite_weight
+from netdesc.training.metrics import Divergence, EpochMetricsSum, non_finite_weight
 from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display
 from netdesc.training.saver import Progress, Saver
-from netdesc.training.setup import Setup
+from netdesc.training.setup import Callback, Setup
 from netdesc.training.step import build_step
-
-
-class Divergence(Exception):
-    """A loss, gradient or weight is NaN or infinite; the message names the epoch and the cause.
-
-    The argument ``epoch`` counts from 0, −1 for the initial weights; the message counts from 1.
-    """
-
-    def __init__(self, epoch: int, cause: str) -> None:
-        when = "training cannot begin" if epoch < 0 else f"training diverged in epoch {epoch + 1}"
-        way_out = "" if epoch < 0 else "; a lower learning rate or gradient_clip usually helps"
-        super().__init__(f"{when}: {cause}{way_out}")
 
 
 def fit(
@@ -118,9 +104,11 @@ def fit(
             shown, best = scale.shown(row), progress.best_loss / scale.validation
             display.show(shown, best, training.epochs, scale.unit, now)
             metrics.flush()
-            for layer in set(setup.layers_beyond_device()) - warned_layers:
-                warned_layers.add(layer)
-                display.warn(f'a state of layer "{layer}" is beyond the 24 bits of the device')
+            for layer in network.engine_report():
+                if layer.leaves_device_range and layer.name not in warned_layers:
+                    warned_layers.add(layer.name)
+                    text = f'a state of layer "{layer.name}" is beyond the 24 bits of the device'
+                    display.warn(text)
         if saver.is_due(now):
             save(setup, progress, saver, metrics)
     saver.activity.record_frame(progress.epoch, network)
@@ -146,6 +134,23 @@ def call_back(
         with contextlib.suppress(Divergence, RunError):
             save(setup, progress, saver, metrics)
         raise
+
+
+def ends_training(callback: Callback, metrics: dict[str, Any]) -> bool:
+    """Calls a callback. Returns whether training ends.
+
+    TypeError unless the callback returns None or a boolean of Python, numpy or torch.
+    """
+    answer = callback(metrics)
+    if getattr(answer, "ndim", None) == 0:  # a number of numpy or torch
+        answer = cast("Any", answer).item()
+    if answer is None or isinstance(answer, bool):
+        return bool(answer)
+    name = getattr(callback, "__name__", type(callback).__name__)
+    raise TypeError(
+        f"the callback {name} returned {answer!r}; it must return True to end training, or else "
+        "False or None"
+    )
 
 
 def update_best(

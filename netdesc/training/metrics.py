@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netdesc.training.confusion_counter import Counter, Score
+from netdesc.training.evaluate import Counter, Score
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,18 @@ class MeasuredEpoch:
     """The classifier's score on the training samples; None without a classifier."""
     non_finite: str | None
     """Names what is NaN or infinite: a layer's weights or gradients, or the loss; else None."""
+
+
+class Divergence(Exception):
+    """A loss, gradient or weight is NaN or infinite; the message names the epoch and the cause.
+
+    The argument ``epoch`` counts from 0, −1 for the initial weights; the message counts from 1.
+    """
+
+    def __init__(self, epoch: int, cause: str) -> None:
+        when = "training cannot begin" if epoch < 0 else f"training diverged in epoch {epoch + 1}"
+        way_out = "" if epoch < 0 else "; a lower learning rate or gradient_clip usually helps"
+        super().__init__(f"{when}: {cause}{way_out}")
 
 
 class EpochMetricsSum:

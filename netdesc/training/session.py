@@ -3,67 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import torch
+from shlex import quote
+from typing import Any
 
 from netdesc.description.diagnostics.wording import amount
-from netdesc.graph import Graph
-from netdesc.modules import Network
+from netdesc.exchange import NetFileError, export_net
+from netdesc.exchange.errors import NetFileAccessError
+from netdesc.exchange.verification import verify_shortly
+from netdesc.hardware import HardwareError
+from netdesc.modules import Network, build
 from netdesc.runs.errors import StorageError
-from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, STATE, is_filled
+from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, NETWORK, STATE, is_filled
 from netdesc.runs.metrics_file import MetricsFile
-from netdesc.runs.run_record import RunRecord, Scale, VerificationRecord, now
+from netdesc.runs.run_record import Finding, RunRecord, Scale, VerificationRecord, now
 from netdesc.runs.state import resume_command
 from netdesc.training.activity_recorder import ActivityRecorder
-from netdesc.training.callbacks import Callback
+from netdesc.training.evaluate import silent_loss
+from netdesc.training.findings import find_learning_problems
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
-from netdesc.training.learning_check import learning_problems
-from netdesc.training.loop import Divergence, fit, save
+from netdesc.training.loop import fit, save
+from netdesc.training.metrics import Divergence
 from netdesc.training.progress import Display, Log
 from netdesc.training.saver import BestWeights, Progress, Saver
-from netdesc.training.setup import Setup
-from netdesc.training.silent_baseline import silent_losses
-from netdesc.training.weights import WeightReader
+from netdesc.training.setup import Setup, TrainingOptions
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
-
-
-class Sample(NamedTuple):
-    """The first sample of a part of the data: its name and its input [steps, *input shape]."""
-
-    name: str
-    input_TN: torch.Tensor
-
-
-Finish = Callable[[Path, Graph, dict[str, torch.Tensor], Sample | None], dict[str, Any] | None]
-"""Function of the run's folder, the graph, the best weights and a sample, called at the end of
-training.
-
-It writes ``network.net`` if the format can hold the network, and raises StorageError if the file
-cannot be written. With a sample, it returns the field ``verification`` of ``run.json``, in which
-``identical`` says whether the file holds what was trained, and ``summary`` is a sentence."""
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """The caller's functions for a training, and whether it begins with too little memory.
-
-    ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``begin`` is
-    called with the network before the first epoch of a new run, ``callbacks`` after each epoch (see
-    ``callbacks``), ``finish`` at the end of training, before the run is recorded as done. Unless
-    ``ignore_memory``, training that needs more memory than is free does not begin.
-    """
-
-    readers: Mapping[str, WeightReader] = field(default_factory=dict[str, WeightReader])
-    begin: Callable[[Network], None] = lambda network: None
-    callbacks: Sequence[Callback] = ()
-    finish: Finish | None = None
-    ignore_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,9 +50,8 @@ class Outcome:
     final: dict[str, Any] | None
     scale: Scale
     """Converts ``best`` and ``final`` to losses per sample and epochs from 1."""
-    warnings: Sequence[str] = ()
-    """Sentences about layers that did not spike or did not learn; empty unless this call trained.
-    They are in ``train.log``, but were not printed."""
+    findings: Sequence[Finding] = ()
+    """Empty unless this call trained. They are in ``train.log``, but were not printed."""
 
     @property
     def exit_code(self) -> int:
@@ -107,16 +75,40 @@ class Session:
     saver: Saver
     progress: Progress
     metrics: MetricsFile
+    findings: list[Finding] = field(default_factory=list[Finding])
 
-    def run(self, hooks: Hooks) -> Outcome:
-        """Trains to the end, then calls ``hooks.finish``, and returns the outcome.
+    def run(self, options: TrainingOptions) -> Outcome:
+        """Trains to the end, exports and verifies the best weights, and returns the outcome.
 
         After divergence or Ctrl-C, the run has the status ``diverged`` or ``interrupted``. Any
         other exception is recorded with the status ``failed`` and raised again, with a note that
         says how the run can be resumed.
         """
+        stop = StopRequest()
         try:
-            return self._train(hooks)
+            try:
+                with stop:
+                    self._prepare(stop)
+                    fit(
+                        self.setup,
+                        self.progress,
+                        self.saver,
+                        self.metrics,
+                        self.display,
+                        stop,
+                        options.callbacks,
+                    )
+                    if self.progress.epoch < self.setup.training.epochs and not self._is_over:
+                        return self._end("interrupted", f"interrupted; {self._resume_hint}")
+                    return self._end_done(options)
+            except Divergence as error:
+                return self._end_diverged(error)
+            except KeyboardInterrupt:  # before the first epoch, by a callback, or the second signal
+                with contextlib.suppress(StorageError):  # resuming needs only the checkpoint
+                    if stop.is_training:  # otherwise nothing is new, and kernels may be missing
+                        self.saver.save_best(self.progress)
+                    self.metrics.sync()
+                return self._end("interrupted", f"interrupted; {self._resume_hint}")
         except StorageError as error:
             message = f"{error}; {self._resume_hint}"
             self._record_failure(message)
@@ -126,45 +118,33 @@ class Session:
             error.add_note(self._resume_hint)
             raise
 
-    def _train(self, hooks: Hooks) -> Outcome:
-        stop = StopRequest()
-        try:
-            with stop:
-                compile_kernels(self.setup.network, self.setup.device, self.display, stop)
-                if self.record.silence is None:  # a new run, or a run of an older netdesc
-                    self.record.update(silence=silent_losses(self.setup))
-                stop.check()
-                if self.saver.saved_epoch is None:
-                    save(self.setup, self.progress, self.saver, self.metrics)
-                stop.check()
-                stop.is_training = True
-                fit(
-                    self.setup,
-                    self.progress,
-                    self.saver,
-                    self.metrics,
-                    self.display,
-                    stop,
-                    hooks.callbacks,
-                )
-                is_complete = self.progress.epoch >= self.setup.training.epochs
-                if is_complete or self._is_over:
-                    return self._end_done(hooks.finish)
-                return self._end_interrupted()
-        except Divergence as error:
-            self.saver.save_best(self.progress)
-            self.metrics.sync()
-            kept, epochs = "", self.saver.saved_epoch
-            if epochs is not None:
-                folder = self.shown / CHECKPOINTS
-                kept = f"; the checkpoint after {amount(epochs, 'epoch')} is kept in {folder}"
-            return self._end("diverged", f"{error}{kept}")
-        except KeyboardInterrupt:  # before the first epoch, by a callback, or the second signal
-            with contextlib.suppress(StorageError):  # resuming needs only the checkpoint
-                if stop.is_training:  # otherwise nothing is new, and kernels may be missing
-                    self.saver.save_best(self.progress)
-                self.metrics.sync()
-            return self._end_interrupted()
+    def _prepare(self, stop: StopRequest) -> None:
+        """Compiles kernels, and writes what a run has before its first epoch."""
+        compile_kernels(self.setup.network, self.setup.device, self.display, stop)
+        if self.record.silence is None:  # a new run, or a run of an older netdesc
+            self.record.update(silence=self._silent_losses())
+        stop.check()
+        if self.saver.saved_epoch is None:
+            save(self.setup, self.progress, self.saver, self.metrics)
+        stop.check()
+        stop.is_training = True
+
+    def _silent_losses(self) -> dict[str, float]:
+        """Returns the loss of a silent output on each split, named as in ``metrics.jsonl``.
+
+        There are none unless the network learns target spikes. Divergence if one exceeds float32.
+        """
+        setup, losses = self.setup, dict[str, float]()
+        if setup.graph.loss.learns_from != "target spikes":
+            return losses
+        for name, batches in {"loss": setup.train, "validation_loss": setup.validation}.items():
+            if batches is not None:
+                losses[name] = silent_loss(setup.graph, setup.loss, batches)
+        for loss in losses.values():
+            if not math.isfinite(loss):
+                cause = f"the loss of an output that never spikes is {loss}"
+                raise Divergence(-1, f"{cause}; lower loss.filter_order or loss.time_constant_ms")
+        return losses
 
     @property
     def _resume_hint(self) -> str:
@@ -184,64 +164,100 @@ class Session:
         saved = amount(self.saver.saved_epoch, "epoch")
         return f"the checkpoint after {saved} is safe; go on with: {command}"
 
-    def _end_done(self, finish: Finish | None) -> Outcome:
-        verification = None
-        if finish is not None:
-            best, graph = self.saver.best.tensors, self.setup.graph
-            verification = finish(self.path, graph, best, self._first_sample())
-            if verification is not None:  # written with the outcome
-                self.record.verification = VerificationRecord.model_validate(verification)
-        assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
-        scale, validated = self.setup.scale, self.setup.validation is not None
-        loss = self.progress.best_loss / scale.validation
-        best = f"best {'validation ' if validated else ''}loss {loss:,.6g}{scale.unit}"
-        best += f" in epoch {self.progress.best_epoch + 1}"
-        if self.progress.best_accuracy is not None:
-            best += f", accuracy {self.progress.best_accuracy:.1%}"
-        early = ""
-        if self.progress.epoch < self.setup.training.epochs:
-            by_callback = self.saver.stopping.by_callback
-            early = ", stopped by a callback" if by_callback else ", stopped early"
-        done = f"done after {amount(self.progress.epoch, 'epoch')}{early}: {best}"
-        outcome = self._end("done", done)
-        if verification is not None:
-            tell = self.display.info if verification["identical"] else self.display.warn
-            tell(verification["summary"])
-        return outcome
-
-    def _first_sample(self) -> Sample:
-        """Returns the first sample of the validation or training data."""
-        setup = self.setup
-        part, batches = ("train", setup.train)
-        if setup.validation is not None:
-            part, batches = ("validation", setup.validation)
-        batch = next(replace(batches, samples=batches.samples[:1]).in_order())
-        return Sample(f"{part} sample 0", batch.input_TBN[:, 0])
-
     @property
     def _is_over(self) -> bool:
         """Whether early stopping or a callback ends the run."""
         return self.saver.stopping.is_over(self.setup.training.early_stopping)
 
-    def _end_interrupted(self) -> Outcome:
-        return self._end("interrupted", f"interrupted; {self._resume_hint}")
+    def _end_diverged(self, error: Divergence) -> Outcome:
+        self.saver.save_best(self.progress)
+        self.metrics.sync()
+        kept, epochs = "", self.saver.saved_epoch
+        if epochs is not None:
+            folder = self.shown / CHECKPOINTS
+            kept = f"; the checkpoint after {amount(epochs, 'epoch')} is kept in {folder}"
+        return self._end("diverged", f"{error}{kept}")
+
+    def _end_done(self, options: TrainingOptions) -> Outcome:
+        assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
+        best = build(self.setup.graph)
+        best.load_state_dict(self.saver.best.tensors)
+        best.to(self.setup.device)
+        exported = self._export(best, options)
+        verification = self._verify(best, exported)
+        self.record.verification = verification  # written with the outcome
+        self.findings += find_learning_problems(self.setup, self.progress)
+        outcome = self._end("done", self._summary)
+        if verification is not None:
+            tell = self.display.info if verification.identical else self.display.warn
+            tell(verification.summary)
+        for finding in self.findings:
+            self.display.log(f"warning: {finding.text}")
+        return outcome
+
+    @property
+    def _summary(self) -> str:
+        """Says how long the run took, and how low its loss became."""
+        progress, scale, early = self.progress, self.setup.scale, ""
+        validated = "" if self.setup.validation is None else "validation "
+        best = f"best {validated}loss {progress.best_loss / scale.validation:,.6g}{scale.unit}"
+        best += f" in epoch {(progress.best_epoch or 0) + 1}"
+        if progress.best_accuracy is not None:
+            best += f", accuracy {progress.best_accuracy:.1%}"
+        if progress.epoch < self.setup.training.epochs:
+            by_callback = self.saver.stopping.by_callback
+            early = ", stopped by a callback" if by_callback else ", stopped early"
+        return f"done after {amount(progress.epoch, 'epoch')}{early}: {best}"
+
+    def _export(self, best: Network, options: TrainingOptions) -> Path | None:
+        """Writes ``network.net``. Returns its path; None, with a finding, if it is not written."""
+        path = self.path / NETWORK
+        try:
+            for warning in export_net(best, path):
+                options.warn(warning)
+                self.display.log(f"warning: {warning}")
+        except NetFileAccessError as error:
+            way = f"to try again: netdesc export {quote(str(self.shown))} -o network.net"
+            self.findings.append(Finding(code="ND402", message=str(error), help=way))
+        except NetFileError as error:
+            self.findings.append(Finding(code="ND401", message=no_network(error.problem)))
+        except ValueError as error:
+            self.findings.append(Finding(code="ND402", message=no_network(str(error))))
+        else:
+            return path
+        return None
+
+    def _verify(self, best: Network, exported: Path | None) -> VerificationRecord | None:
+        """Compares the network with its integers and its export on the first sample.
+
+        Returns the field ``verification`` of ``run.json``; None for a network without integers, and
+        if the comparison fails, which is a finding: it never costs a trained run its report.
+        """
+        setup = self.setup
+        part, batches = ("train", setup.train)
+        if setup.validation is not None:
+            part, batches = ("validation", setup.validation)
+        batch = next(replace(batches, samples=batches.samples[:1]).in_order())
+        name = f"{part} sample 0"
+        try:
+            verified = verify_shortly(best, exported, name, batch.input_TBN[:, 0])
+        except HardwareError:  # weights that are real numbers, or a norm that the device lacks
+            return None
+        except ValueError as error:
+            message = f"the trained network was not verified: {error}"
+            self.findings.append(Finding(code="ND402", message=message))
+            return None
+        problems = (each.message for each in self.findings if each.code == "ND401")
+        verified = replace(verified, export_problem=next(problems, ""))
+        return VerificationRecord.model_validate(verified.record)
 
     def _end(self, status: str, message: str) -> Outcome:
         self.display.close()
         report = self.display.warn if status == "diverged" else self.display.info
         self._record_end(status, message)
         report(message)
-        warnings: list[str] = []
-        if status == "done":
-            warnings += learning_problems(self.progress.last, self.setup.graph.read_by_state)
-            has_risen = self.progress.last["loss"] > self.progress.best_loss
-            # A validation loss rises also by overfitting; the report tells one from the other.
-            if self.setup.validation is None and self.progress.best_epoch == 0 and has_risen:
-                warnings.append("the first epoch was the best; a lower learning rate may help")
-        for warning in warnings:
-            self.display.log(f"warning: {warning}")
         best, final = (each and each.model_dump() for each in (self.record.best, self.record.final))
-        return Outcome(self.path, status, message, best, final, self.setup.scale, warnings)
+        return Outcome(self.path, status, message, best, final, self.setup.scale, self.findings)
 
     def _record_failure(self, message: str) -> None:
         with contextlib.suppress(StorageError):  # a full disk may also refuse this write
@@ -263,12 +279,25 @@ class Session:
             layers=self.setup.layer_records() or self.record.layers,
             best=None if progress.best_epoch is None else best,
             final=progress.last or None,
+            findings=self.findings,
         )
 
 
-def build_saver(path: Path, setup: Setup, record: RunRecord) -> Saver:
-    """Returns the writer of checkpoints of the run in ``path``, which has not restored it yet."""
-    return Saver(
+def no_network(problem: str) -> str:
+    return f"no {NETWORK} is written: {problem}"
+
+
+@contextlib.contextmanager
+def open_session(
+    shown: Path, setup: Setup, record: RunRecord, display: Display
+) -> Iterator[Session]:
+    """Opens the log files of a run for the block, and restores the run from its checkpoint.
+
+    ``shown`` is the run's folder, absolute or relative to the working directory. Raises RunError
+    if the checkpoint is damaged or was removed, StorageError if a log file cannot be opened.
+    """
+    path = shown.absolute()
+    saver = Saver(
         folder=path / CHECKPOINTS,
         network=setup.network,
         optimizer=setup.optimizer,
@@ -283,19 +312,6 @@ def build_saver(path: Path, setup: Setup, record: RunRecord) -> Saver:
         lock_sha256=record.lock_sha256,
         every_s=setup.training.checkpoint_every_s,
     )
-
-
-@contextlib.contextmanager
-def open_session(
-    shown: Path, setup: Setup, record: RunRecord, display: Display
-) -> Iterator[Session]:
-    """Opens the log files of a run for the block, and restores the run from its checkpoint.
-
-    ``shown`` is the run's folder, absolute or relative to the working directory. Raises RunError
-    if the checkpoint is damaged or was removed, StorageError if a log file cannot be opened.
-    """
-    path = shown.absolute()
-    saver = build_saver(path, setup, record)
     has_trained = record.epochs_done > 0 or is_filled(path / METRICS)
     progress, length = saver.restore(has_trained)
     with Log(path / LOG) as log, MetricsFile(path / METRICS, length) as metrics:

@@ -1,9 +1,10 @@
-"""Builds the objects that training needs: data, network, loss, optimizer and schedule."""
+"""What a caller can choose for a training, and the objects that training needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,11 +21,41 @@ from netdesc.kernels.engine import engine_for
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.run_record import Scale
+from netdesc.training.device import require_memory
 from netdesc.training.errors import TrainingError
-from netdesc.training.memory import require_memory
 from netdesc.training.optimizer import build_optimizer
+from netdesc.training.progress import Style
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
-from netdesc.training.weights import WeightReader, load_initial_weights
+from netdesc.training.weights import load_initial_weights
+
+Callback = Callable[[dict[str, Any]], object]
+"""Called after an epoch with its metrics, losses per sample and epochs from 1. Returns True to end
+training, or else False or None."""
+
+
+def say_nothing(text: str) -> None:
+    """Takes the place of a function that is called with warnings."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What a caller can choose for a training besides the document.
+
+    ``run_dir`` is the folder of a new run, by default a new one below ``runs``; ``resume`` that of
+    an interrupted run. ``data`` replaces the data that the document names. Each of ``callbacks`` is
+    called after each epoch. Unless ``ignore_memory``, training that needs more memory than is free
+    does not begin. ``warn`` is called with what a user should know about the results.
+    """
+
+    run_dir: str | Path | None = None
+    resume: Path | None = None
+    device: str = "auto"
+    engine: str = "auto"
+    progress: Style = "auto"
+    data: MemoryData | None = None
+    callbacks: Sequence[Callback] = ()
+    ignore_memory: bool = False
+    warn: Callable[[str], None] = say_nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,27 +93,21 @@ class Setup:
             for layer in self.network.engine_report()
         ]
 
-    def layers_beyond_device(self) -> list[str]:
-        """Returns the layers in which a state exceeded the device's 24 bits in the last pass."""
-        return [each.name for each in self.network.engine_report() if each.leaves_device_range]
-
 
 def prepare(
     description: Description,
     device: torch.device,
-    readers: Mapping[str, WeightReader],
-    warn: Callable[[str], None],
+    warn: Callable[[str], None] = say_nothing,
     data: MemoryData | None = None,
     *,
     check_memory: bool = False,
 ) -> Setup:
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
-    ``readers`` maps suffixes of weights files to readers (see ``load_weights``). ``warn`` is called
-    with one line for each problem that is not an error. ``data`` replaces the data that the
-    document names. Raises TrainingError if data or weights do not fit, EngineError if the engine
-    for ``device`` cannot be loaded. With ``check_memory``, raises MemoryShortageError if training
-    needs more memory than is free.
+    ``warn`` is called with one line for each problem that is not an error. ``data`` replaces the
+    data that the document names. Raises TrainingError if data or weights do not fit, EngineError if
+    the engine for ``device`` cannot be loaded. With ``check_memory``, raises MemoryShortageError if
+    training needs more memory than is free.
     """
     engine_for(device)  # raises EngineError before the run's folder is created
     document = description.document
@@ -97,7 +122,7 @@ def prepare(
             "the output of this network depends on no weights, so there is nothing to train: its "
             'last layer must be a dense one, or read one (see "from")'
         )
-    load_initial_weights(description, network, readers, warn)
+    load_initial_weights(description, network, warn)
     if document.weights is not None:
         network.dither(training.seed)
     network.to(device)

@@ -6,29 +6,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
 
 from netdesc.atomic_write import failure_reason
 from netdesc.data.array_reader import read_array
 from netdesc.data.file_checksum import check_file
 from netdesc.description import Description
 from netdesc.description.models.layers import SynapticSection
+from netdesc.exchange import read_weights
+from netdesc.graph import Graph
+from netdesc.modules import Network
 from netdesc.modules.block import SynapticBlock
 from netdesc.training.errors import MissingWeightsError, WeightsError
 
 Warn = Callable[[str], None]
-WeightReader = Callable[[Path, Warn], Mapping[str, np.ndarray | torch.Tensor]]
-"""Function that reads a file, and maps names of the ``state_dict`` to arrays. It warns if the file
-is of another network."""
+WeightReader = Callable[[Path, Graph, Warn], Mapping[str, Any]]
+"""Function that reads a file for a network, and maps names of the ``state_dict`` to arrays. It
+warns if the file is of another network."""
 
 
-def load_initial_weights(
-    description: Description, network: nn.Module, readers: Mapping[str, WeightReader], warn: Warn
-) -> None:
+def load_initial_weights(description: Description, network: Network, warn: Warn) -> None:
     """Copies the weights and the masks that a document names, if it names any, into the network.
 
     Raises the errors of ``load_weights``, and DataError if the file has another SHA-256 than the
@@ -43,10 +42,10 @@ def load_initial_weights(
         way = "if imported from a .net file, `netdesc import` or imported.save() writes it"
         raise MissingWeightsError(f"{path}: there is no such file; {way}")
     check_file(path, weights.sha256)
-    load_weights(path, network, readers, warn)
+    load_weights(path, network, warn)
 
 
-def _load_masks(description: Description, network: nn.Module) -> None:
+def _load_masks(description: Description, network: Network) -> None:
     """Raises DataError if a file of a mask cannot be read, WeightsError if it does not fit."""
     for layer in description.document.layers:
         section = layer.mask if isinstance(layer, SynapticSection) else None
@@ -64,23 +63,17 @@ def _load_masks(description: Description, network: nn.Module) -> None:
             part.set_mask(mask)
 
 
-def load_weights(
-    path: Path,
-    network: nn.Module,
-    readers: Mapping[str, WeightReader],
-    warn: Warn = lambda text: None,
-) -> None:
-    """Copies the weights of a file into the network.
+def load_weights(path: Path, network: Network, warn: Warn = lambda text: None) -> None:
+    """Copies the weights of a ``.safetensors`` or ``.net`` file into the network.
 
-    ``readers`` maps suffixes in lower case to readers; a reader for ``.safetensors`` is built in.
     Raises MissingWeightsError if the file cannot be opened, WeightsError if weights do not fit the
     network. The message lists all weights that do not fit.
     """
-    all_readers = {".safetensors": _read_safetensors, **readers}
-    reader = all_readers.get(path.suffix.lower())
-    if reader is None:
-        raise WeightsError(f"{path}: weights are read from {', '.join(all_readers)} files only")
-    tensors = {name: torch.as_tensor(value) for name, value in reader(path, warn).items()}
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        raise WeightsError(f"{path}: weights are read from {', '.join(_READERS)} files only")
+    weights = read(path, network.graph, warn)
+    tensors = {name: torch.as_tensor(value) for name, value in weights.items()}
     expected = network.state_dict()
     if problems := _mismatches(tensors, expected):
         way = ""
@@ -91,7 +84,7 @@ def load_weights(
     network.load_state_dict(tensors)
 
 
-def _read_safetensors(path: Path, _warn: Warn) -> dict[str, torch.Tensor]:
+def _read_safetensors(path: Path, _graph: Graph, _warn: Warn) -> dict[str, torch.Tensor]:
     if path.exists() and not path.is_file():  # opening a pipe may wait for ever
         raise WeightsError(f"{path}: is not a regular file")
     try:
@@ -101,8 +94,12 @@ def _read_safetensors(path: Path, _warn: Warn) -> dict[str, torch.Tensor]:
         is_missing = isinstance(error, FileNotFoundError)
         reason = "there is no such file" if is_missing else failure_reason(error)
         raise MissingWeightsError(f"{path}: cannot read these weights: {reason}") from error
-    except (SafetensorError, UnicodeError) as error:
+    except SafetensorError as error:
         raise WeightsError(f"{path}: is not a complete safetensors file: {error}") from error
+
+
+_READERS: dict[str, WeightReader] = {".safetensors": _read_safetensors, ".net": read_weights}
+"""Suffix in lower case -> the reader of such files."""
 
 
 def _mismatches(found: Mapping[str, torch.Tensor], expected: Mapping[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ from netdesc.kernels import machine
 from netdesc.report.page import build_page
 from netdesc.report.run import read_run
 from netdesc.runs.state import resume_command
-from netdesc.training.memory import MemoryShortageError
+from netdesc.training.device import MemoryShortageError
 
 
 def parts(folder: Path) -> dict[str, Any]:

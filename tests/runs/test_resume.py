@@ -12,13 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.training_task import at_epoch, train_task
+from support.training_task import at_epoch, train, train_task
 
 from netdesc.api.load import load
 from netdesc.description.models.training import Training
 from netdesc.runs.errors import RunError
 from netdesc.training import loop, saver
-from netdesc.training.train import train
 
 
 def test_the_first_checkpoint_of_a_session_is_early(

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.report_samples import run_record
-from support.training_task import read_record, write_task
+from support.training_task import read_record, train, write_task
 
 from netdesc.api.compile import compile
 from netdesc.api.load import load
@@ -24,7 +24,6 @@ from netdesc.runs import run_record as record_file
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import RunRecord
 from netdesc.training.environment import command
-from netdesc.training.train import train
 
 
 def test_a_run_notes_its_samples(tmp_path: Path) -> None:

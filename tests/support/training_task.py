@@ -14,10 +14,12 @@ from support.modules_samples import dense, graph
 from torch import nn
 
 from netdesc.api.load import load
+from netdesc.description import Description
 from netdesc.events import Event, write_events
 from netdesc.training import loop
 from netdesc.training.session import Outcome
-from netdesc.training.train import train
+from netdesc.training.setup import TrainingOptions
+from netdesc.training.train import train as train_network
 
 STEPS, INPUTS, OUTPUTS = 40, 12, 6
 
@@ -54,6 +56,11 @@ def write_task(folder: Path, pairs: int = 1, dropout: float = 0.0, **training: A
     path = folder / "tiny.json"
     path.write_text(json.dumps(document))
     return path
+
+
+def train(description: Description | None = None, **options: Any) -> Outcome:
+    """Trains without the report, which the public function writes afterwards."""
+    return train_network(description, TrainingOptions(**options))
 
 
 def train_task(

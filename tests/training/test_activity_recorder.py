@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from safetensors.numpy import load_file
 from support.classify_task import CLASSES, write_classify_task
-from support.training_task import INPUTS, OUTPUTS, STEPS, train_task, write_task
+from support.training_task import INPUTS, OUTPUTS, STEPS, train, train_task, write_task
 
 import netdesc
 from netdesc.api.compile import compile_run
@@ -33,7 +33,6 @@ from netdesc.training.activity_recorder import (
     frame_epochs,
 )
 from netdesc.training.setup import prepare
-from netdesc.training.train import train
 
 
 def interrupt() -> None:
@@ -215,7 +214,7 @@ def test_predictions_match_the_rasters(tmp_path: Path, changes: dict[str, Any]) 
 
 def record_samples(path: Path, *sets: str) -> dict[str, Any]:
     """The arrays of the training samples, recorded before the first epoch."""
-    setup = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
+    setup = prepare(netdesc.load(path, sets), torch.device("cpu"))
     recorder = ActivityRecorder(path, setup.graph, setup.train, "train", 1)
     return recorder._record_samples(setup.network.state_dict())
 

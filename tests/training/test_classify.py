@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_classify_task
-from support.training_task import read_metrics, read_record, untimed_metrics, weights_of
+from support.training_task import read_metrics, read_record, train, untimed_metrics, weights_of
 
 import netdesc
 from netdesc import losses
@@ -29,9 +29,8 @@ from netdesc.events import from_dense, write_events
 from netdesc.graph import Classifier
 from netdesc.losses import SILENT, SpikeMoidLoss
 from netdesc.report.run import read_run
-from netdesc.training.confusion_counter import ConfusionCounter, MultiHotCounter
+from netdesc.training.evaluate import ConfusionCounter, MultiHotCounter
 from netdesc.training.session import Outcome
-from netdesc.training.train import train
 
 CPU = torch.device("cpu")
 Start = Callable[..., Outcome]

@@ -19,11 +19,11 @@ from safetensors.torch import load_file
 from support.classify_task import write_classify_task
 from support.graphs_on_cpu import CpuGraphs
 from support.grids import slow
-from support.training_task import read_metrics, untimed_metrics, write_task
+from support.training_task import read_metrics, small_network, train, untimed_metrics, write_task
 
 from netdesc.api.load import load
 from netdesc.data.batches import Batch
-from netdesc.training import loop, optimizer, train
+from netdesc.training import loop, optimizer
 from netdesc.training.cuda_graph import WARM_UP, CaptureError, CudaGraphs
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.metrics import EpochMetricsSum
@@ -60,7 +60,7 @@ class Runner:
             source = {"resume": folder} if more.pop("resume", False) else {
                 "description": load(path, list(sets)), "run_dir": folder
             }  # fmt: skip
-            train.train(**source, **{"device": "cpu", "progress": "quiet"} | more)
+            train(**source, **{"device": "cpu", "progress": "quiet"} | more)
         return folder
 
 
@@ -278,7 +278,7 @@ def test_optimizers_of_a_gpu_can_be_captured(
         type=kind, learning_rate=0.1, weight_decay=0.0, betas=(0.9, 0.99), eps=1e-8, momentum=0.0,
         nesterov=False,
     ))  # fmt: skip
-    built = optimizer.build_optimizer(spec, torch.nn.Linear(2, 2))
+    built = optimizer.build_optimizer(spec, small_network())
     for group in built.param_groups:
         assert isinstance(group["lr"], torch.Tensor) is is_on_gpu
         assert group["fused"] if kind == "sgd" else group["capturable"] is is_on_gpu
@@ -286,7 +286,7 @@ def test_optimizers_of_a_gpu_can_be_captured(
 
 def test_on_the_cpu_no_step_is_captured_and_nothing_is_reported(tmp_path: Path) -> None:
     reports: list[str] = []
-    setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), {}, reports.append)
+    setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), reports.append)
     epoch_sum = EpochMetricsSum(setup.network)
     assert isinstance(build_step(setup, epoch_sum, reports.append), EagerStep)
     assert reports == []

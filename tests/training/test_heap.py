@@ -14,7 +14,7 @@ pytest.importorskip("resource", reason="Windows does not count page faults so")
 PROGRAM = """
 import resource
 import torch
-from netdesc.training.heap import keep_freed_memory
+from netdesc.training.device import keep_freed_memory
 
 def page_faults():
     torch.ones(1 << 24)  # larger than any threshold of the C library

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from support.classify_task import CLASSES, classify_document, samples, write_arrays
-from support.training_task import at_epoch, read_metrics, untimed_metrics, weights_of
+from support.training_task import at_epoch, read_metrics, train, untimed_metrics, weights_of
 
 import netdesc
 from netdesc.data.data_errors import DataError
-from netdesc.training.train import train
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 

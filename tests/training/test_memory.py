@@ -20,16 +20,17 @@ from netdesc.events import from_dense, write_events
 from netdesc.graph import build_graph
 from netdesc.graph.memory import estimate_memory, format_bytes
 from netdesc.kernels import machine
-from netdesc.training.memory import MemoryShortageError, require_memory
+from netdesc.training.device import MemoryShortageError, require_memory
 
 STEPS, SAMPLES, NEURONS = 1000, 24, 256
 
 TRAIN = """
 import sys
 from netdesc import load
+from netdesc.training.setup import TrainingOptions
 from netdesc.training.train import train
 
-train(load(sys.argv[1]), run_dir=sys.argv[2], progress="quiet")
+train(load(sys.argv[1]), TrainingOptions(sys.argv[2], progress="quiet"))
 # Not ru_maxrss, which a process inherits from the one that starts it.
 (peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 print(int(peak.split()[1]) * 1024)

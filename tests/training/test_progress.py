@@ -12,11 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from support.training_task import read_metrics, read_record, write_task
+from support.training_task import read_metrics, read_record, train, write_task
 
 from netdesc.api.load import load
 from netdesc.training.progress import Display, Log, build_display
-from netdesc.training.train import train
 
 
 def show(display: Display, epoch: int, now: float, **metrics: float) -> None:
@@ -121,8 +120,8 @@ def test_an_unknown_style_is_refused() -> None:
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_a_terminal_gets_one_line_without_colour(tmp_path: Path) -> None:
     document = write_task(tmp_path / "task", epochs=20)
-    script = "import sys, netdesc; from netdesc.training.train import train\n"
-    script += "train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], engine='reference')"
+    script = "import sys, netdesc\n"
+    script += "netdesc.train(sys.argv[1], run_dir=sys.argv[2], engine='reference')"
     reader, writer = os.openpty()
     environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm"}
     command = [sys.executable, "-c", script, document, tmp_path / "run"]

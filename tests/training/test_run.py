@@ -6,20 +6,29 @@ import hashlib
 import json
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from support.training_task import INPUTS, STEPS, read_metrics, read_record, train_task, weights_of
+from support.training_task import (
+    INPUTS,
+    STEPS,
+    read_metrics,
+    read_record,
+    train,
+    train_task,
+    weights_of,
+    write_task,
+)
 
 import netdesc
 from netdesc.events import read_events
-from netdesc.training import TrainingError
+from netdesc.exchange import NetFileError
+from netdesc.exchange.verification import RunDifference, Verification
+from netdesc.modules import Network
+from netdesc.training import TrainingError, session
 from netdesc.training import errors as kinds
-from netdesc.training.session import Hooks
-from netdesc.training.train import train
 
 
 def test_a_run_learns_and_writes_its_files(tmp_path: Path) -> None:
@@ -101,55 +110,98 @@ def test_early_stopping_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_clipping_limits_the_step(tmp_path: Path) -> None:
-    def save_first(path: Path, graph: Any, best: dict[str, Any], sample: Any) -> None:
-        save_file(numpy(best), path / "first")
-
     run = train_task(
-        tmp_path,
-        epochs=1,
-        gradient_clip=1e-3,
-        optimizer={"type": "sgd", "learning_rate": 1.0},
-        options={"hooks": Hooks(finish=save_first)},
+        tmp_path, epochs=1, gradient_clip=1e-3, optimizer={"type": "sgd", "learning_rate": 1.0}
     )
-    first = load_file(run.path / "first")  # the best weights are those before the only step
-    last = load_file(run.path / "checkpoints/last.safetensors")
+    # The best weights are those before the only step.
+    first, last = (
+        load_file(run.path / f"checkpoints/{name}.safetensors") for name in ("best", "last")
+    )
     length = np.sqrt(sum(np.square(last[name] - first[name]).sum() for name in first))
     assert length == pytest.approx(1e-3, rel=1e-2)
     row = read_metrics(run.path)[0]
     assert np.hypot(*row["gradient_norms"].values()) > 1e-2
 
 
-def numpy(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
+def test_the_export_is_written_before_the_run_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses = []
+
+    def export(model: Network, path: Path) -> list[str]:
+        statuses.append(read_record(path.parent)["status"])
+        return []
+
+    monkeypatch.setattr(session, "export_net", export)
+    train_task(tmp_path)
+    assert statuses == ["running"]
 
 
-def test_finish_sees_the_run_before_it_is_done(tmp_path: Path) -> None:
-    seen = []
+def test_an_export_that_is_another_network_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    difference = RunDifference(("integer", "exported"), 3, "hidden", 1, (0, 1), "file", "they part")
 
-    def finish(path: Path, graph: Any, best: dict[str, Any], sample: Any) -> None:
-        seen.append(
-            (read_record(path)["status"], graph.name, "layers.hidden.synapse.weight" in best)
-        )
+    def verify(model: Network, path: Path, name: str, sample_TN: torch.Tensor) -> Verification:
+        first = read_events(tmp_path / "task/input0.bs1").to_tensor((INPUTS,), steps=STEPS)
+        assert sample_TN.tolist() == first.tolist()
+        return Verification(name, STEPS, [], [difference], "", [])
 
-    train_task(tmp_path, options={"hooks": Hooks(finish=finish)})
-    assert seen == [("running", "tiny", True)]
-
-
-def test_an_export_that_is_another_network_is_a_warning(tmp_path: Path) -> None:
-    samples = []
-
-    def finish(path: Path, graph: Any, best: dict[str, Any], sample: Any) -> dict[str, Any]:
-        samples.append(sample)
-        return {"identical": False, "summary": "they part"}
-
-    run = train_task(tmp_path, pairs=2, options={"hooks": Hooks(finish=finish)})
+    monkeypatch.setattr(session, "verify_shortly", verify)
+    run = train_task(tmp_path, pairs=2)
     assert run.status == "done"
     verification = read_record(run.path)["verification"]
-    assert (verification["identical"], verification["summary"]) == (False, "they part")
-    assert "warning: they part" in (run.path / "train.log").read_text()
-    (sample,) = samples
-    first = read_events(tmp_path / "task/input0.bs1").to_tensor((INPUTS,), steps=STEPS)
-    assert (sample.name, sample.input_TN.tolist()) == ("train sample 0", first.tolist())
+    assert (verification["identical"], verification["input"]) == (False, "train sample 0")
+    assert f"warning: {verification['summary']}" in (run.path / "train.log").read_text()
+
+
+FAILURES = [
+    ("verify_shortly", NetFileError("a.net", "has layers that no importer reads"), "ND402"),
+    ("verify_shortly", ValueError("a mistake of netdesc"), "ND402"),
+    ("export_net", NetFileError("a.net", "cannot hold that"), "ND401"),
+    ("export_net", ValueError("a mistake of netdesc"), "ND402"),
+]
+
+
+@pytest.mark.parametrize(("check", "error", "code"), FAILURES)
+def test_a_failing_check_at_the_end_costs_no_report(
+    check: str, error: Exception, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(session, check, fail)
+    with pytest.warns(UserWarning, match=str(error).removeprefix("a.net: ")):
+        run = netdesc.train(write_task(tmp_path / "task"), run_dir=tmp_path / "run")
+    assert (run.status, run.exit_code) == ("done", 0)
+    assert run.report_path is not None
+    (finding,) = read_record(run.path)["findings"]
+    assert finding["code"] == code
+    assert f"warning: {finding['message']}" in (run.path / "train.log").read_text()
+
+
+def test_a_report_that_cannot_be_written_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no figure")
+
+    monkeypatch.setattr("netdesc.api.train.write_report", fail)
+    with pytest.warns(UserWarning, match="no figure"):
+        run = netdesc.train(write_task(tmp_path / "task"), run_dir=tmp_path / "run")
+    assert (run.status, run.report_path) == ("done", None)
+
+
+def test_a_network_of_neurons_alone_is_trained_exported_and_reported(tmp_path: Path) -> None:
+    document = json.loads(write_task(tmp_path / "task").read_text())
+    document["layers"] = [{"name": "only", "type": "neurons", "neuron": "cuba"}]
+    document["input"]["shape"] = [6]
+    for pair in document["data"]["train"]:
+        pair["input"] = pair["target"]
+    (tmp_path / "task/tiny.json").write_text(json.dumps(document))
+    run = netdesc.train(tmp_path / "task/tiny.json", run_dir=tmp_path / "run", progress="quiet")
+    assert (run.status, run.exit_code) == ("done", 0)
+    assert run.report_path is not None
 
 
 def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:

@@ -11,18 +11,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from support.classify_task import write_arrays, write_classify_task
-from support.training_task import read_metrics, write_task
+from support.training_task import read_metrics, train, write_task
 
 from netdesc.api.compile import compile
 from netdesc.api.load import load
 from netdesc.data.randomness import seeded_rng
 from netdesc.events import Event, read_events, write_events
-from netdesc.training.confusion_counter import build_counter
 from netdesc.training.errors import TrainingError
+from netdesc.training.evaluate import build_counter
 from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.setup import Setup, prepare
 from netdesc.training.step import build_step
-from netdesc.training.train import train
 
 CPU = torch.device("cpu")
 EPOCHS = 3
@@ -111,7 +110,7 @@ CASES: dict[str, tuple[Task, tuple[str, ...]]] = {
 
 
 def setup_of(task: Path, *sets: str) -> Setup:
-    return prepare(load(task, list(sets)), CPU, {}, lambda _: None)
+    return prepare(load(task, list(sets)), CPU)
 
 
 def own_loop(task: Path, sets: tuple[str, ...]) -> tuple[list[float], dict[str, torch.Tensor]]:

@@ -26,7 +26,7 @@ from netdesc.api.compile import compile
 from netdesc.api.load import load
 from netdesc.kernels.cpu import precompile
 from netdesc.kernels.cpu.runtime.kernel_cache import kernels
-from netdesc.training.train import train
+from netdesc import train
 from netdesc.training.kernel_compilation import needs_of
 
 def signatures():
@@ -50,7 +50,7 @@ import sys
 from numba.core import event
 from netdesc.api.load import load
 from netdesc.training import loop
-from netdesc.training.train import train
+from netdesc import train
 from netdesc.training.progress import Display
 
 class Listener(event.Listener):

@@ -13,17 +13,16 @@ from typing import Any, cast
 
 from netdesc.description import overrides as set_arguments
 from netdesc.description.detect import is_lock
-from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
+from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text
 from netdesc.description.files.data_files import locked_files
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Node
 from netdesc.description.model_errors import diagnose
-from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError, validate_document
+from netdesc.description.model_validation import InvalidDocumentError, validate_document
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.provenance import Provenance
-from netdesc.description.pydantic_errors import locate_errors
 from netdesc.description.python_values import Overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
 from netdesc.description.source import Source, decode_source, read_source
@@ -210,11 +209,7 @@ def _check_document(
     try:
         document = validate_document(data)
     except InvalidDocumentError as invalid:
-        diagnostics += diagnose(locate_errors(invalid, data), source_map)
-        if len(invalid.errors) > MAX_ERRORS:
-            hidden = len(invalid.errors) - MAX_ERRORS
-            return None, _with_hidden_count(diagnostics, hidden, invalid.is_complete)
-        return None, diagnostics
+        return None, diagnostics + diagnose(invalid, source_map)
     lock = document.lock
     files = locked_files(lock, path.parent) if lock is not None else {}
     description = Description(
@@ -231,16 +226,6 @@ def _check_document(
         is_valid = not any(diagnostic.is_error for diagnostic in diagnostics)
         diagnostics += check_files(description, is_valid)
     return description, diagnostics
-
-
-def _with_hidden_count(
-    diagnostics: Sequence[Diagnostic], count: int, is_complete: bool
-) -> list[Diagnostic]:
-    """Returns the diagnostics sorted. The last one gets a note on how many are not shown."""
-    *others, last = sorted(diagnostics, key=lambda each: (each.line or 0, each.column or 0))
-    noun = "error is" if count == 1 else "errors are"
-    note = f"{'' if is_complete else 'at least '}{count:,} more {noun} not shown"
-    return [*others, end_search(last, note)]
 
 
 def _check_format(source_map: SourceMap) -> Diagnostic | None:

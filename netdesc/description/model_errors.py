@@ -9,12 +9,16 @@ from dataclasses import replace
 from typing import Any, Literal, cast, get_origin
 
 from netdesc.description import model_structure as structure
-from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
 from netdesc.description.expected_value import hint_for_missing_field, hint_for_wrong_form
 from netdesc.description.json.literals import cut
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, lookup, members
-from netdesc.description.pydantic_errors import LocatedError, types_with_field
+from netdesc.description.model_validation import (
+    InvalidDocumentError,
+    LocatedError,
+    types_with_field,
+)
 from netdesc.description.source_map import On, RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, closest_name, did_you_mean, normalise_name
 from netdesc.description.synonyms import VALUES, hint_for_type, hint_for_unsupported, suggest_field
@@ -55,11 +59,14 @@ SPLIT_HINT = (
 )
 
 
-def diagnose(errors: Sequence[LocatedError], source_map: SourceMap) -> list[Diagnostic]:
-    """Returns a diagnostic for each error, but one for all fields of the same other ``type``."""
+def diagnose(invalid: InvalidDocumentError, source_map: SourceMap) -> list[Diagnostic]:
+    """Returns a diagnostic for each error, but one for all fields of the same other ``type``.
+
+    They are in the order of the file. The last one says how many errors are not shown.
+    """
     diagnostics: list[Diagnostic] = []
     foreign: dict[tuple[Parts, str], list[str]] = {}
-    for error in errors:
+    for error in invalid.errors:
         if error.kind == "extra_forbidden" and error.suggestion is None:
             types = types_with_field(error, source_map.data)
             if types:
@@ -76,6 +83,10 @@ def diagnose(errors: Sequence[LocatedError], source_map: SourceMap) -> list[Diag
         _fields_of_other_type(parent, kind, names, source_map)
         for (parent, kind), names in foreign.items()
     ]
+    diagnostics.sort(key=lambda each: (each.line or 0, each.column or 0))
+    if invalid.hidden:
+        noun = "error is" if invalid.hidden == 1 else "errors are"
+        diagnostics[-1] = end_search(diagnostics[-1], f"{invalid.hidden:,} more {noun} not shown")
     return diagnostics
 
 

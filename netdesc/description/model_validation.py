@@ -1,62 +1,145 @@
-"""Validates plain data with the models.
-
-Pydantic makes an object for every error, and a hostile file can have a million. So the beginnings
-of long lists and objects are validated first, and the rest only if these have few errors.
-"""
+"""Validates plain data with the models, and locates pydantic's errors in the document."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, cast
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import eq
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from netdesc.description import model_structure as structure
+from netdesc.description.fixes import PathFix, find_fix
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import lookup, members
 from netdesc.description.models import Document
+from netdesc.description.synonyms import Suggestion, names_in_netdesc, suggest_field
 
 MAX_ERRORS = 200
 """Largest number of reported errors. A file with more is probably not a description."""
 
-_MAX_FIRST_ENTRIES = 500
-"""Number of entries of a list or object that are validated first."""
+_LENGTH_KINDS = ("too_short", "too_long")
 
 
-_NAMES = frozenset(name for model in structure.model_paths() for name in structure.fields(model))
-"""All field names of the language. Keys with these names are validated first, too."""
+@dataclass(frozen=True, slots=True)
+class LocatedError:
+    """One error of pydantic, at a path of the document."""
+
+    kind: str
+    """Pydantic's name of the error, such as ``int_type``."""
+    parts: Parts
+    value: Any
+    context: Mapping[str, Any]
+    on_key: bool = False
+    suggestion: Suggestion | None = None
+    """The field that an unknown key probably means, if the object does not have it yet."""
+    home: Parts | None = None
+    """The path of the field in another object that an unknown key probably means."""
+    fix: PathFix | None = None
+    """The fix of the error if it is unambiguous."""
 
 
 class InvalidDocumentError(ValueError):
-    """Plain data are not a valid document. ``is_complete`` is False if there may be more errors."""
+    """Plain data are not a valid document.
 
-    def __init__(self, errors: Sequence[ErrorDetails], *, is_complete: bool) -> None:
-        super().__init__(f"{len(errors)} errors")
-        self.errors = list(errors)
-        self.is_complete = is_complete
+    ``errors`` are the first ``MAX_ERRORS`` errors, without those that follow from others.
+    ``hidden`` is the number of errors after these.
+    """
+
+    def __init__(self, errors: Sequence[LocatedError], hidden: int) -> None:
+        super().__init__(f"{len(errors) + hidden} errors")
+        self.errors, self.hidden = errors, hidden
 
 
 def validate_document(data: Any) -> Document:
     """Converts plain data to a document. InvalidDocumentError if the data are not valid."""
-    whole, beginning = json.dumps(data), json.dumps(_first_entries(data))
-    for text in (beginning, whole) if beginning != whole else (whole,):
-        try:
-            document = Document.model_validate_json(text)
-        except ValidationError as error:
-            if text is whole or error.error_count() > MAX_ERRORS:
-                errors = error.errors(include_url=False)
-                raise InvalidDocumentError(errors, is_complete=text is whole) from None
-        else:
-            if text is whole:
-                return document
-    raise AssertionError("the whole text is valid or not")
+    try:
+        return Document.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    located = [_locate(error, data) for error in errors[:MAX_ERRORS]]
+    shown = _with_fixes(_without_consequences(located), data)
+    raise InvalidDocumentError(shown, max(0, len(errors) - MAX_ERRORS))
 
 
-def _first_entries(value: Any) -> Any:
-    if isinstance(value, dict):
-        held = cast("dict[str, Any]", value)
-        names = [key for n, key in enumerate(held) if n < _MAX_FIRST_ENTRIES or key in _NAMES]
-        return {name: _first_entries(held[name]) for name in names}
-    if isinstance(value, list):
-        return [_first_entries(item) for item in cast("list[Any]", value)[:_MAX_FIRST_ENTRIES]]
-    return value
+def _locate(details: ErrorDetails, data: Any) -> LocatedError:
+    parts = _without_union_tags(details["loc"], data)
+    on_key = parts[-1:] == ("[key]",)
+    parts = parts[:-1] if on_key else parts
+    context = details.get("ctx", {})
+    error = LocatedError(details["type"], parts, details["input"], context, on_key)
+    if error.kind != "extra_forbidden":
+        return error
+    parent, key = parts[:-1], str(parts[-1])
+    meant = suggest_field(key, structure.fields_at(parent, data))
+    if meant is not None and meant.name not in members(lookup(data, parent)):
+        return replace(error, suggestion=meant)
+    # A field of another object that has the same name, or else one that other tools call so
+    for names in ([key], names_in_netdesc(key) if meant is None else ()):
+        fields = [each for each in structure.find_fields(names, data) if each[:-1] != parent]
+        if fields and key != "type":  # many objects have a type
+            return replace(error, home=max(fields, key=lambda each: [*map(eq, each, parent)]))
+    return error
+
+
+def types_with_field(error: LocatedError, data: Any) -> list[str]:
+    """Returns the values of ``type`` with which the object could have its unknown field."""
+    return [
+        name
+        for model in structure.models_at(error.parts[:-1], data)
+        if str(error.parts[-1]) in structure.fields(model)
+        for name in structure.type_names(model)
+    ]
+
+
+def _without_union_tags(location: Parts, data: Any) -> Parts:
+    """Removes the tags of unions from pydantic's location of an error."""
+    parts: Parts = ()
+    annotations: list[Any] = []
+    for part in location:
+        tagged = [structure.tagged_members(each).get(part) for each in annotations]
+        if any(tagged):  # the member of a union may be a union, with another tag
+            annotations = [each for each in tagged if each is not None]
+            continue
+        parts = (*parts, part)
+        annotations = structure.annotations_at(parts, data)
+    return parts
+
+
+def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
+    """Drops the errors that follow from a misspelt key, an unknown ``type`` or an invalid item."""
+    misspelt: set[Parts] = set()
+    untyped: set[Parts] = set()
+    for error in errors:
+        if error.suggestion is not None:
+            misspelt.add((*error.parts[:-1], error.suggestion.name))
+        if error.home is not None:
+            misspelt |= {error.home[:-1], error.home}
+        if error.parts[-1:] == ("type",) and error.kind not in ("extra_forbidden", "missing"):
+            untyped.add(error.parts[:-1])
+
+    def is_consequence(error: LocatedError) -> bool:
+        if error.kind == "missing" and error.parts in misspelt:
+            return True
+        if error.kind in _LENGTH_KINDS:
+            # Pydantic counts valid items only, so the length may be right.
+            size = len(error.value)
+            low, high = error.context.get("min_length", 0), error.context.get("max_length", size)
+            return low <= size <= (high if high is not None else size)
+        return error.parts[:-1] in untyped and error.parts[-1] != "type"
+
+    return [error for error in errors if not is_consequence(error)]
+
+
+def _with_fixes(errors: Sequence[LocatedError], data: Any) -> list[LocatedError]:
+    """Returns the errors with their unambiguous fixes, except fixes that share a path."""
+    fixes = [find_fix(error.kind, error.parts, error.value, data) for error in errors]
+    counts = Counter(each.path for each in fixes if each is not None)
+    return [
+        replace(error, fix=each) if each is not None and counts[each.path] == 1 else error
+        for error, each in zip(errors, fixes, strict=True)
+    ]

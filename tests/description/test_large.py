@@ -117,12 +117,11 @@ MILLIONS = {
 
 @pytest.mark.parametrize("name", MILLIONS)
 def test_only_a_few_of_many_errors_are_reported(name, timed):
-    with pytest.raises(InvalidDocumentError) as unfit:
+    with pytest.raises(InvalidDocumentError) as invalid:
         validate_document(MILLIONS[name])
-    assert MAX_ERRORS < len(unfit.value.errors) < 20_000
-    assert unfit.value.is_complete == (name == "late samples")
+    assert len(invalid.value.errors) <= MAX_ERRORS
     found = timed(json.dumps(MILLIONS[name]))
     assert 0 < len(found) <= MAX_ERRORS
     (note,) = [each for diagnostic in found for each in diagnostic.notes if "not shown" in each]
-    assert note.startswith("at least ") != unfit.value.is_complete
+    assert note.startswith(f"{invalid.value.hidden:,} more")
     assert not [each for each in found if each.code == "ND102"]

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from netdesc.api.compile import Compiled, compile
     from netdesc.api.evaluate import evaluate
     from netdesc.api.export import export_net
-    from netdesc.api.integer_run import run_integer
     from netdesc.api.load import check, load, loads
-    from netdesc.api.run import run
+    from netdesc.api.run import run, run_integer
     from netdesc.api.train import train
     from netdesc.api.trained_run import Run
     from netdesc.api.verify import verify
@@ -64,7 +63,7 @@ _MODULES = {
     "verify": "netdesc.api.verify",
     "export_net": "netdesc.api.export",
     "import_net": "netdesc.exchange",
-    "run_integer": "netdesc.api.integer_run",
+    "run_integer": "netdesc.api.run",
 }
 
 

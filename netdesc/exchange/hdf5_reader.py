@@ -25,8 +25,7 @@ from netdesc.exchange.errors import (
     NetFileError,
     describe_first_wrong,
 )
-from netdesc.exchange.hdf5_chunks import check_chunks
-from netdesc.exchange.hdf5_heap import read_heap_text
+from netdesc.exchange.hdf5_checks import check_chunks, read_heap_text
 
 MAX_FILE_BYTES = 1 << 30
 MAX_VALUES = 1 << 25

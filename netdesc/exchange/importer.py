@@ -29,10 +29,12 @@ from netdesc.exchange.import_layers import (
     LayerImport,
     float_bias,
     float_weights,
+    import_as,
+    name_neurons,
+    neuron_differences,
     split_delays,
     stored_values,
 )
-from netdesc.exchange.import_neurons import import_as, name_neurons, neuron_differences
 from netdesc.exchange.net_notes import LayerNotes
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import NetFile, NetLayer, Simulation
@@ -192,7 +194,9 @@ def _make_table(
     rows = enumerate(zip(net.layers, parts.items(), notes, strict=True))
     for index, (layer, (name, part), note) in rows:
         neuron: JsonObject = {"type": ""}
+        weights = 0
         if isinstance(layer, SynapticLayer):
+            weights = sum(weight.size for weight in layer.state_weights)
             neuron = part.sections[-1]["neuron"] or {"type": "none"}
         row = ImportedLayer(
             layer=index,
@@ -202,7 +206,7 @@ def _make_table(
             input_shape=layer.input_shape,
             output_shape=layer.output_shape,
             threshold=neuron.get("threshold"),
-            weights=sum(each.size for each in getattr(layer, "state_weights", ())),
+            weights=weights,
             inferred=note.inferred,
             unknown=note.unknown,
         )

@@ -1,14 +1,16 @@
-"""What reading a layer of a ``.net`` file inferred, what it left out, and what it warns of."""
+"""What reading a layer of a ``.net`` file inferred, left out, warns of, and does not support."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.hdf5_reader import Group, escape_name
-from netdesc.exchange.net_neurons import NetNeuron
+from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES, NetNeuron
 from netdesc.exchange.net_record import NetLayer
 from netdesc.exchange.net_synapses import KernelLayer, SynapticLayer
 from netdesc.exchange.netx import Problem, stored_problems
@@ -103,3 +105,118 @@ def _warn_of_neuron(group: Group, read: NetNeuron) -> Iterator[str]:
             f"bias is added to the voltage; slayer added it to the input, which is not the "
             f"same where neuron/iDecay is below {DECAY_ONE}"
         )
+
+
+NEURON_CONSTANTS = {
+    "refDelay": (1, "refractory periods"),
+    "messageBits": (0, "numbers of message bits"),
+    "wgtExp": (0, "weight exponents"),
+}
+"""Dataset of a neuron -> the only supported value, and the feature that other values need."""
+
+_MAX_NAMED_LAYERS = 10
+
+
+def refuse_unsupported(path: str | Path, groups: Sequence[Group]) -> None:
+    """Raises a NetFileError that names all unsupported features of the layers, and their places."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for index, group in enumerate(groups):
+        for dataset, name in _find_features(group):
+            found.setdefault((name, dataset), []).append(index)
+    if [len(where) for where in found.values()] == [1]:
+        (name, dataset), where = found.popitem()
+        raise NetFileError(path, f"netdesc does not read {name} yet", where[0], dataset)
+    if found:
+        names = ", ".join(
+            f"{name} ({dataset} of {_name_layers(where)})"
+            for (name, dataset), where in found.items()
+        )
+        raise NetFileError(path, f"netdesc does not read yet: {names}")
+
+
+def _find_features(group: Group) -> Iterator[tuple[str, str]]:
+    kind = group.text("type")
+    if kind not in _CHECKS:
+        yield "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
+    for check in _CHECKS.get(kind, (_find_neuron,)):
+        yield from check(group)
+
+
+def _name_layers(layers: Sequence[int]) -> str:
+    named = ", ".join(map(str, layers[:_MAX_NAMED_LAYERS]))
+    more = len(layers) - _MAX_NAMED_LAYERS
+    word = "layer" if len(layers) == 1 else "layers"
+    return f"{word} {named} and {more} more" if more > 0 else f"{word} {named}"
+
+
+Check = Callable[[Group], Iterator[tuple[str, str]]]
+"""Yields (dataset, noun in the plural, such as "delays") of each unsupported feature of a layer."""
+
+
+def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
+    for name in ("weight", "bias"):
+        if group.has(name) and not group.has("neuron"):
+            yield name, "numbers of input layers without neurons"
+    neuron = group.group("neuron") if group.has("neuron") else None
+    if neuron and neuron.integer("sigma_output", 0):
+        yield "neuron/sigma_output", "input layers that hand on a sum"
+
+
+def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
+    if group.has("weight") and group.is_group("weight") and not _has_resonators(group):
+        yield "weight", "complex weights of neurons other than resonators"
+
+
+def _find_resonators(group: Group) -> Iterator[tuple[str, str]]:
+    if _has_resonators(group):
+        yield "neuron/type", f"{group.text('type')} layers of resonators"
+
+
+def _find_dilation(group: Group) -> Iterator[tuple[str, str]]:
+    if group.has("dilation") and (group.integers("dilation") != 1).any():
+        yield "dilation", "pools with a dilation"
+
+
+def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
+    """Yields a feature if the equations have no place for a bias."""
+    if group.has("bias") and _has_resonators(group):
+        yield "bias", "biases of resonators"
+
+
+def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
+    if not group.has("neuron"):
+        return
+    neuron = group.group("neuron")
+    kind = neuron_type(neuron)
+    if kind not in FORMS:
+        yield "neuron/type", f"neurons of {f'type {kind}' if kind.strip() else 'an empty type'}"
+    is_sdnn = kind == "SDNN"
+    for name, (value, meaning) in NEURON_CONSTANTS.items():
+        if not is_sdnn and neuron.integer(name, value) != value:
+            yield f"neuron/{name}", meaning
+    if is_sdnn and neuron.has("activation") and neuron.text("activation") not in ACTIVATIONS:
+        yield "neuron/activation", f"the activation {neuron.text('activation')}"
+    if not is_sdnn and neuron.integer("vThMant", 1) == 0:
+        yield "neuron/vThMant", "thresholds of 0"
+
+
+def _has_resonators(group: Group) -> bool:
+    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
+    return form is not None and form.is_complex
+
+
+def neuron_type(neuron: Group) -> str:
+    """Returns the type of the neurons, by its present name."""
+    kind = neuron.text("type")
+    return OLD_TYPES.get(kind, kind)
+
+
+_SYNAPSES = (_find_neuron, _find_bias)
+_CHECKS: dict[str, tuple[Check, ...]] = {
+    **dict.fromkeys(("flatten", "average"), ()),
+    "input": (_find_input_weight, _find_resonators, _find_neuron),
+    **dict.fromkeys(("dense", "dense_rec"), (_find_complex_weight, *_SYNAPSES)),
+    **dict.fromkeys(("conv", "convT"), (_find_resonators, *_SYNAPSES)),
+    **dict.fromkeys(("pool", "unpool"), (_find_resonators, _find_dilation, *_SYNAPSES)),
+}
+"""Type of a layer that netdesc reads -> the checks of its features."""

@@ -16,7 +16,13 @@ from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.hdf5_reader import Group, open_net
 from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
-from netdesc.exchange.net_notes import LayerNotes, note_layer
+from netdesc.exchange.net_notes import (
+    NEURON_CONSTANTS,
+    LayerNotes,
+    neuron_type,
+    note_layer,
+    refuse_unsupported,
+)
 from netdesc.exchange.net_record import (
     AverageLayer,
     FlattenLayer,
@@ -32,7 +38,6 @@ from netdesc.exchange.net_synapses import (
     KernelLayer,
     RecurrentLayer,
 )
-from netdesc.exchange.unsupported import NEURON_CONSTANTS, neuron_type, refuse_unsupported
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.kernels.kernel_shape import KernelShape
 

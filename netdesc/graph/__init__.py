@@ -2,9 +2,8 @@
 
 from netdesc.description.models import MeanSquaredError, SpikeTime, layers, loss
 from netdesc.description.shapes import INPUT
-from netdesc.graph.build import build_graph
+from netdesc.graph.build import build_graph, summary
 from netdesc.graph.nodes import Classifier, Graph, LayerNode, SynapticNode, value_range
-from netdesc.graph.summary import summary
 
 __all__ = [
     "INPUT",

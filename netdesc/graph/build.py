@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from netdesc.description.models import Document, SynapticSection
 from netdesc.description.models.loss import OUTPUT
-from netdesc.description.shapes import wire
+from netdesc.description.shapes import INPUT, Shape, wire
 from netdesc.graph.nodes import Classifier, Graph, LayerNode, SynapticNode
 
 
@@ -67,3 +68,38 @@ def _classifier(document: Document, layers: Sequence[LayerNode]) -> Classifier |
     if over == "each_step":
         return decide(1, skip_steps=loss.skip_steps)
     return decide(loss.window_steps, over, loss.skip_steps)
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """A row of the table: a layer, or the input."""
+
+    name: str
+    type: str
+    inputs: tuple[str, ...]
+    input_shape: Shape
+    output_shape: Shape
+    neuron: str
+    parameters: int
+    synapses: int
+
+
+def summary(graph: Graph) -> list[SummaryRow]:
+    """Returns a row for the input, and then a row for each layer. ``Graph`` has the totals."""
+    shape = graph.input_shape
+    return [
+        SummaryRow(INPUT, "input", (), shape, shape, "", 0, 0),
+        *(
+            SummaryRow(
+                name=layer.name,
+                type=layer.section.type_name(),
+                inputs=layer.inputs,
+                input_shape=layer.input_shape,
+                output_shape=layer.output_shape,
+                neuron=layer.neuron_name,
+                parameters=layer.parameters,
+                synapses=layer.synapses,
+            )
+            for layer in graph.layers
+        ),
+    ]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from netdesc.graph import INPUT, Graph
 from netdesc.hardware.clocks import Resets, Timing, make_clocks
+from netdesc.hardware.integer_neurons import PAYLOAD_BITS
 from netdesc.hardware.integers import Weights
 from netdesc.hardware.layers import RUNS, Signal, SynapticRun, join
-from netdesc.hardware.neurons import PAYLOAD_BITS
 from netdesc.kernels.fixed_point import STATE_UNIT
 
 MAX_SPIKE = 1 << 23

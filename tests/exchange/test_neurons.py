@@ -15,8 +15,8 @@ from support.exchange_samples import COMPLEX, FILES, WEIGHT, net_neurons, write_
 
 from netdesc.exchange import NetFileError, import_net
 from netdesc.exchange.errors import LayerError
-from netdesc.exchange.export_neurons import export_neuron, require_form
-from netdesc.exchange.import_neurons import Values, import_neuron, neuron_differences
+from netdesc.exchange.export import export_neuron, require_form
+from netdesc.exchange.import_layers import Values, import_neuron, neuron_differences
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, NetNeuron
 from netdesc.hardware import LayerIntegers
 from netdesc.hardware.integers import integer_parameters

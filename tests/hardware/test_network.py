@@ -25,7 +25,7 @@ from netdesc.description import Document
 from netdesc.graph import INPUT, Graph, SynapticNode, build_graph
 from netdesc.hardware import HardwareError, IntegerNetwork, layer_integers
 from netdesc.hardware import layers as runs
-from netdesc.hardware.neurons import IntegerNeurons
+from netdesc.hardware.integer_neurons import IntegerNeurons
 from netdesc.neurons.models import NEURONS
 
 pytestmark = pytest.mark.usefixtures("reference_engine")

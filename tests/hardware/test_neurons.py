@@ -17,8 +17,8 @@ from support.integer_run import run_on_device
 from support.neuron_definitions import ALIF, CUBA, INTEGRATOR, LIF, RF_IZ, SIGMA_DELTA
 
 from netdesc.hardware import LayerIntegers
+from netdesc.hardware.integer_neurons import Feedback, IntegerNeurons
 from netdesc.hardware.integers import fold_into_weights, fold_scale, integer_parameters
-from netdesc.hardware.neurons import Feedback, IntegerNeurons
 from netdesc.neurons.definition import Definition
 
 TOP = 1 << 23

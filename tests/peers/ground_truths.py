@@ -28,7 +28,7 @@ from netdesc.exchange import DenseLayer, InputLayer, KernelLayer, NetFile, write
 from netdesc.exchange.net_neurons import READOUT_THRESHOLD, NetNeuron
 from netdesc.graph import Graph, build_graph
 from netdesc.hardware import IntegerNetwork, Resets, layer_integers
-from netdesc.hardware.neurons import IntegerNeurons
+from netdesc.hardware.integer_neurons import IntegerNeurons
 from netdesc.neurons.models import NEURONS
 
 PAYLOAD = 1 << 12

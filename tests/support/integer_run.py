@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from netdesc.hardware import LayerIntegers
+from netdesc.hardware.integer_neurons import IntegerNeurons
 from netdesc.hardware.integers import integer_parameters
-from netdesc.hardware.neurons import IntegerNeurons
 from netdesc.neurons.definition import Definition
 
 

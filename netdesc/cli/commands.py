@@ -16,7 +16,7 @@ SECTIONS = {
     "Start": {
         "init": ("init:init", "Create a folder with a network to train."),
         "doctor": ("doctor:doctor", "Check that netdesc works on this machine."),
-        "completion": ("completion:completion", "Print the script for completion with TAB."),
+        "completion": ("main:completion", "Print the script for completion with TAB."),
     },
     "Train": {
         "compile-and-train": (

@@ -14,7 +14,7 @@ import click
 from netdesc import __version__
 from netdesc.cli.commands import LazyGroup
 from netdesc.cli.failures import Failures
-from netdesc.cli.output import Output
+from netdesc.cli.output import Output, SafeText
 
 COMPLETE_VARIABLE = "_NETDESC_COMPLETE"
 """The shell sets this variable to ask for completions. click derives its name from ``netdesc``."""
@@ -76,6 +76,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         output.flush()
         sys.exit(code or 0)
     raise AssertionError("Failures always exits")
+
+
+@click.command(
+    epilog="\b\nExamples, which install it permanently:\n"
+    "  netdesc completion bash >> ~/.bashrc\n"
+    "  netdesc completion zsh >> ~/.zshrc\n"
+    "  netdesc completion fish > ~/.config/fish/completions/netdesc.fish"
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_obj
+def completion(output: Output, shell: str) -> None:
+    """Print the completion script of SHELL for commands, options, files and words to explain."""
+    from click.shell_completion import get_completion_class
+
+    shell_class = get_completion_class(shell)
+    assert shell_class is not None
+    script = shell_class(netdesc, {}, "netdesc", COMPLETE_VARIABLE).source()
+    output.print(SafeText(script.rstrip("\n")))
 
 
 def _complete(asked: str) -> NoReturn:

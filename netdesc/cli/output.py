@@ -6,18 +6,14 @@ character in it cannot reach the terminal, and a line break in it cannot imitate
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import sys
 from collections.abc import Collection, Sequence
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, TextIO
-
-from netdesc.cli.unread_output import is_unread
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
+from typing import Any, TextIO
 
 _DIFF_COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 _COLUMN_GAP = 3
@@ -99,30 +95,27 @@ class Output:
 
         If the terminal is too narrow, each row is printed as a list. No text is cut off.
         """
-        headings = [escape(each) for each in headings]
-        right = {escape(each) for each in right}
-        cells = [
-            [escape(f"{each:,}" if isinstance(each, int) else str(each)) for each in row]
+        titles: list[str] = [escape(heading) for heading in headings]
+        right = set(map(escape, right))
+        cells: list[list[str]] = [
+            [escape(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row]
             for row in rows
         ]
-        widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+        widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
         width = sum(widths) + _COLUMN_GAP * (len(widths) - 1)
         stream = self._result_stream()
         if stream.isatty() and width > get_terminal_size().columns:
-            self.print(*_format_rows_as_lists(headings, cells))
+            self.print(*_format_rows_as_lists(titles, cells))
             return
-        from rich.box import SIMPLE_HEAD
-        from rich.table import Table
-
-        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for number, heading in enumerate(headings):
+        for number, heading in enumerate(titles):
             values = [row[number] for row in rows if row[number] != ""]
-            numeric = bool(values) and all(isinstance(each, int | float) for each in values)
-            is_right = numeric or heading in right
-            table.add_column(heading, justify="right" if is_right else "left", no_wrap=True)
-        for row in cells:
-            table.add_row(*row)
-        self.print(self._render(table, stream, width))
+            is_numeric = bool(values) and all(isinstance(value, int | float) for value in values)
+            pad = str.rjust if is_numeric or heading in right else str.ljust
+            titles[number] = pad(heading, widths[number])
+            for row in cells:
+                row[number] = pad(row[number], widths[number])
+        lines = [(" " * _COLUMN_GAP).join(row).rstrip() for row in (titles, *cells)]
+        self.print(lines[0], "─" * width, *lines[1:])
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
@@ -149,14 +142,6 @@ class Output:
     def _result_stream(self) -> TextIO:
         return sys.stderr if self.as_json else sys.stdout
 
-    def _render(self, table: Table, stream: TextIO, width: int) -> SafeText:
-        from rich.console import Console
-
-        console = Console(file=stream, width=width, markup=False, emoji=False)
-        with console.capture() as capture:
-            console.print(table)
-        return SafeText("\n".join(line.rstrip() for line in capture.get().splitlines()))
-
     def _write_lines(self, stream: TextIO, lines: Sequence[str]) -> None:
         self._write(stream, "\n".join(map(escape, lines)))
 
@@ -165,7 +150,10 @@ class Output:
             stream.write(text + end)
             stream.flush()
         except OSError as error:
-            if not is_unread(stream, error):
+            # On a disk, an error of input and output means that a result is lost.
+            is_terminal = stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+            has_vanished = error.errno == errno.EIO and is_terminal
+            if not (isinstance(error, BrokenPipeError) or has_vanished):
                 raise
             _redirect_to_null(stream)
 

@@ -41,7 +41,6 @@ def test_commands_and_options_are_offered(tab: Tab) -> None:
     assert tab("train", "--engine", "") == ["auto", "reference", "cpu", "cuda"]
     assert tab("train", "--engine", "r") == ["reference"]
     assert tab("init", "--template", "d") == ["digits"]
-    assert tab("bench", "") == ["layer", "neurons", "oxford", "sweep"]
     assert tab("explain", "nd10") == [code for code in sorted(ENTRIES) if code.startswith("ND10")]
     assert tab("explain", "tau_g") == ["tau_grad"]
     tab("nothing", "")  # no failure
@@ -52,7 +51,7 @@ def test_commands_and_options_are_offered(tab: Tab) -> None:
     [
         ["validate"], ["show"], ["diff", "a.json"], ["train"],
         ["train", "--resume"], ["report"], ["evaluate"], ["run", "a.net"], ["import"], ["export"],
-        ["events", "convert"], ["events", "show"], ["bench", "oxford"],
+        ["events", "convert"], ["events", "show"], ["bench"],
     ],
 )  # fmt: skip
 def test_the_shell_offers_files_wherever_one_is_taken(words: list[str], tab: Tab) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ MISSING = [
     ["compile", "nope.json"],
     ["train", "nope.json"],
     ["compile-and-train", "nope.json"],
-    ["bench", "oxford", "nope.json"],
+    ["bench", "nope.json"],
     ["train", "--resume", "nope"],
     ["train", "--resume", "."],
     ["evaluate", "nope"],
@@ -113,43 +112,6 @@ def test_a_missing_data_file_is_no_fault_of_the_document(netdesc: Netdesc, docum
     (document.parent / "target0.bs1").unlink()
     assert netdesc("validate", document).code == 3
     assert netdesc("train", document).code == 3
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_folders_whose_names_are_not_utf_8(netdesc: Netdesc, document: Path) -> None:
-    run = Path(os.fsdecode(b"run\xff"))
-    for command in (
-        ["compile-and-train", document, "--run-dir", run],
-        ["train", "--resume", run],
-        ["report", run],
-        ["show", run],
-        ["evaluate", run],
-        ["run", run, "task/input0.bs1"],
-        ["export", run, "-o", run / "a.net"],
-        ["import", run / "a.net", "-o", run / "imported"],
-        ["diff", run, document],
-        ["train", run / "network.lock.json", "--run-dir", run / "second"],
-    ):
-        outcome = netdesc(*command)
-        assert outcome.code == 0, outcome.err
-    for command in ("show", "evaluate", "report", "import", "train"):
-        assert netdesc(command, os.fsdecode(b"missing\xfe")).code == 3
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_a_working_directory_whose_name_is_not_utf_8(
-    netdesc: Netdesc, document: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    odd = Path(os.fsdecode(b"odd\xff")).absolute()
-    document.parent.rename(odd)
-    monkeypatch.chdir(odd)
-    assert netdesc("train", document.name, "--run-dir", "run").code == 0
-    assert netdesc("report", "run").code == 0
-    assert netdesc("evaluate", "run").code == 0
-    elsewhere = odd.parent / "run"
-    outcome = netdesc("train", document.name, "--run-dir", elsewhere)
-    assert (outcome.code, elsewhere.exists()) == (1, False), "the lock cannot name the data"
-    assert "not UTF-8" in outcome.err
 
 
 def test_an_address_in_a_net_file_that_no_file_has(netdesc: Netdesc, document: Path) -> None:

@@ -21,9 +21,9 @@ from netdesc.exchange.importer import STEP_MS_WARNING
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
+from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
 from netdesc.runs.state import read_state, resume_command, saved_epochs
-from netdesc.training.errors import MissingWeightsError, WeightsError
 from netdesc.training.weights import load_initial_weights, load_weights
 
 
@@ -62,7 +62,7 @@ def compile(network: Source, overrides: Overrides = ()) -> Compiled:
     folder, a ``.net`` file, or the result of ``import_net``. The model of a run has the run's best
     weights (lowest loss), that of a ``.net`` file the file's. Any other model has the weights that
     the document names in ``weights``, or else random initial weights from the document's seed.
-    DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, TrainingError
+    DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, RunError
     if weights are missing or do not fit, TypeError if ``network`` has another type. The data files
     of a document are checked, too, but not those of a run. ``overrides`` change values of a
     document, the path or a dict, as in ``load``. Warnings about a document that is read here are
@@ -144,7 +144,7 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
 def compile_run(folder: Path) -> tuple[Description, Compiled]:
     """Reads the document of a run, and builds the network with the run's best weights.
 
-    The files with which the run was trained need not exist any more. WeightsError if the run has no
+    The files with which the run was trained need not exist any more. RunError if the run has no
     best weights, RunError if the folder is not a run directory.
     """
     description = load(lock_of(folder), with_files=False)
@@ -172,26 +172,27 @@ def _build(document: Document) -> Compiled:
 
 
 def _require_best_weights(folder: Path) -> None:
-    """Raises WeightsError if a run has no best weights yet; the message says what to do."""
+    """Raises RunError if a run has no best weights yet; the message says what to do."""
     if (folder / CHECKPOINTS / BEST).exists():
         return
     state = read_state(folder)
     if state is not None and state.status == "running" and state.at_work:
-        raise WeightsError(
+        raise RunError(
             f"{folder}: this run has not written its first checkpoint after an epoch yet, so it "
             f"has no trained weights; try again in some seconds"
         )
     if state is not None and state.status == "done":
         return  # the file was removed; loading the weights reports this
     if state is not None and state.status == "diverged":
-        raise WeightsError(f"{folder}: this run has no best weights: {state.message}")
+        raise RunError(f"{folder}: this run has no best weights: {state.message}")
     saved = saved_epochs(folder)
     if saved or (state is not None and state.epochs_done):
         way = f"; go on with: {resume_command(folder)}" if saved else ""
-        raise MissingWeightsError(
-            f"{folder / CHECKPOINTS / BEST}: there is no such file, although this run had one{way}"
+        raise RunError(
+            f"{folder / CHECKPOINTS / BEST}: there is no such file, although this run had one{way}",
+            exit_code=3,
         )
-    raise WeightsError(
+    raise RunError(
         f"{folder}: this run ended before its first checkpoint after an epoch, so it has no "
         f"trained weights; go on with: {resume_command(folder)}"
     )

@@ -34,7 +34,7 @@ def layer_reports(description: Description, compiled: Compiled) -> list[LayerRep
     """Computes the first batch of the data, and returns a report for each layer.
 
     If the document has no data or the engine is not the CPU's, computes a sample without spikes
-    instead. DataError or TrainingError if data or weights do not fit.
+    instead. DataError or RunError if data or weights do not fit.
     """
     document, graph = description.document, compiled.graph
     if document.data is None or engine_name(_DEVICE) != "cpu":

@@ -62,7 +62,7 @@ def train(
     ``ignore_memory`` is True, a run that needs more memory than the device has free does not begin.
     What is doubtful about a document that is read here, what did not learn, and reasons why there
     is no ``.net`` file or report, are given as Python warnings. A run that diverged or was
-    interrupted has a report but no ``network.net``. DescriptionError or TrainingError if the run
+    interrupted has a report but no ``network.net``. DescriptionError or RunError if the run
     cannot begin, TypeError if ``network`` has another type.
 
     >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 50})

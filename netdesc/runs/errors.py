@@ -10,7 +10,10 @@ from netdesc.atomic_write import failure_reason
 
 
 class RunError(ValueError):
-    """A run, or a file of a run, is missing, damaged or in use; ``exit_code`` is 3, 1 or 2."""
+    """A run cannot begin or go on, or its weights or files are missing, damaged or in use.
+
+    ``exit_code`` is 3 for what is missing, 2 for a folder in use, and otherwise 1.
+    """
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)

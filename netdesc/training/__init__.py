@@ -5,12 +5,11 @@
 - ``loop``: the epochs; ``step``: loss and gradients of a batch, and the update of the weights
 - ``evaluate``: loss and accuracy without training; ``metrics``: the metrics of an epoch;
   ``confusion_counter``: the confusion matrix
-- ``checkpoint``, ``record``, ``run_logs``, ``activity``: the files of the run
-- ``errors``: errors that the user can correct, each with its exit code
+- ``saver``, ``activity_recorder``, ``progress``: what is written into the files of a run
 
 Importing this package loads no torch, because reading arrays needs none.
 """
 
-from netdesc.training.errors import TrainingError
+from netdesc.runs.errors import RunError
 
-__all__ = ["TrainingError"]
+__all__ = ["RunError"]

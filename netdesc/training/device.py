@@ -16,7 +16,7 @@ from netdesc.graph import Graph
 from netdesc.graph.memory import estimate_memory, find_shortage
 from netdesc.kernels import machine
 from netdesc.kernels.engine import EngineError, engine_name, torch_on_one_thread, use_engine
-from netdesc.training.errors import DeviceUnavailableError, TrainingError
+from netdesc.runs.errors import RunError
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -30,24 +30,22 @@ _USUAL = {_TRIM_THRESHOLD: 64 << 20, _MMAP_THRESHOLD: 32 << 20, _MMAP_MAX: 65536
 """Settings to which the C library adapts by itself in a program that frees large arrays."""
 
 
-class MemoryShortageError(TrainingError):
+class MemoryShortageError(RunError):
     """Training needs more memory than the device has."""
 
-    exit_code = 3
+    def __init__(self, message: str) -> None:
+        super().__init__(message, exit_code=3)
 
 
 @contextlib.contextmanager
 def use_device(name: str, engine: str, seed: int) -> Iterator[torch.device]:
     """Sets engine and seed for the block, and restores the settings after it. Yields the device.
 
-    Raises DeviceUnavailableError if device or engine is not available.
+    Raises EngineError if device or engine is not available.
     """
     threads = torch.get_num_threads()
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(use_engine(engine))
-        except EngineError as error:
-            raise DeviceUnavailableError(str(error)) from error
+        stack.enter_context(use_engine(engine))
         device = choose_device(name)
         stack.enter_context(seeded_rng(seed, device))
         stack.callback(torch.set_num_threads, threads)  # Numba changes torch's number of threads
@@ -60,7 +58,7 @@ def use_device(name: str, engine: str, seed: int) -> Iterator[torch.device]:
 def choose_device(name: str) -> torch.device:
     """Returns the device called ``name``; ``auto`` is the GPU if netdesc can use it, else the CPU.
 
-    The engine must be chosen before (``use_engine``). Raises DeviceUnavailableError if the device
+    The engine must be chosen before (``use_engine``). Raises EngineError if the device
     does not exist or the engine does not run on it.
     """
     name = str(name)  # a torch.device becomes its name
@@ -68,21 +66,18 @@ def choose_device(name: str) -> torch.device:
         meant = synonyms.DEVICES.get(name.lower())
         hint = "" if meant is None else f'; did you mean "{meant}"?'
         names = ", ".join(DEVICES)
-        raise DeviceUnavailableError(f'unknown device "{name}"; known are {names}{hint}')
+        raise EngineError(f'unknown device "{name}"; known are {names}{hint}')
     if name == "cuda" and not torch.cuda.is_available():
         built = torch.version.cuda is not None
         reason = "torch finds no usable GPU" if built else "this torch is built without CUDA"
-        raise DeviceUnavailableError(f'the device "cuda" is not available: {reason}; use "cpu"')
+        raise EngineError(f'the device "cuda" is not available: {reason}; use "cpu"')
     if name == "auto":
         name = "cpu"
         with contextlib.suppress(EngineError):
             if torch.cuda.is_available():
                 engine_name(torch.device("cuda"))
                 name = "cuda"
-    try:
-        engine_name(torch.device(name))
-    except EngineError as error:
-        raise DeviceUnavailableError(str(error)) from error
+    engine_name(torch.device(name))  # raises EngineError if the engine does not run there
     return torch.device(name)
 
 

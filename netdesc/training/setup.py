@@ -20,9 +20,9 @@ from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import engine_for
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
+from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import Scale
 from netdesc.training.device import require_memory
-from netdesc.training.errors import TrainingError
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Style
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
@@ -105,7 +105,7 @@ def prepare(
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
     ``warn`` is called with one line for each problem that is not an error. ``data`` replaces the
-    data that the document names. Raises TrainingError if data or weights do not fit, EngineError if
+    data that the document names. Raises RunError if data or weights do not fit, EngineError if
     the engine for ``device`` cannot be loaded. With ``check_memory``, raises MemoryShortageError if
     training needs more memory than is free.
     """
@@ -118,7 +118,7 @@ def prepare(
     network = build(graph, seed=training.seed)
     needed = graph.needed_names
     if not any(layer.name in needed for layer in graph.neuron_layers):
-        raise TrainingError(
+        raise RunError(
             "the output of this network depends on no weights, so there is nothing to train: its "
             'last layer must be a dense one, or read one (see "from")'
         )

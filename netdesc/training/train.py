@@ -35,7 +35,7 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
 
     The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint; while
     kernels are compiled, after the compiler's current pass. The second ends it at once. Global
-    settings of torch are restored at the end. Raises TrainingError, which has an ``exit_code``, if
+    settings of torch are restored at the end. Raises RunError, which has an ``exit_code``, if
     the run cannot start or continue, and ValueError unless exactly one of ``description`` and
     ``options.resume`` is given.
     """

@@ -19,7 +19,7 @@ from netdesc.exchange import read_weights
 from netdesc.graph import Graph
 from netdesc.modules import Network
 from netdesc.modules.block import SynapticBlock
-from netdesc.training.errors import MissingWeightsError, WeightsError
+from netdesc.runs.errors import RunError
 
 Warn = Callable[[str], None]
 WeightReader = Callable[[Path, Graph, Warn], Mapping[str, Any]]
@@ -40,13 +40,13 @@ def load_initial_weights(description: Description, network: Network, warn: Warn)
     path = description.resolve(weights.path)
     if not path.exists():
         way = "if imported from a .net file, `netdesc import` or imported.save() writes it"
-        raise MissingWeightsError(f"{path}: there is no such file; {way}")
+        raise RunError(f"{path}: there is no such file; {way}", exit_code=3)
     check_file(path, weights.sha256)
     load_weights(path, network, warn)
 
 
 def _load_masks(description: Description, network: Network) -> None:
-    """Raises DataError if a file of a mask cannot be read, WeightsError if it does not fit."""
+    """Raises DataError if a file of a mask cannot be read, RunError if it does not fit."""
     for layer in description.document.layers:
         section = layer.mask if isinstance(layer, SynapticSection) else None
         if section is None or section.path is None:
@@ -59,19 +59,19 @@ def _load_masks(description: Description, network: Network) -> None:
             assert part.mask is not None, "the section has a mask"
             if mask.shape != part.mask.shape:
                 shapes = f"{list(mask.shape)}; the weights have {list(part.mask.shape)}"
-                raise WeightsError(f"{path}: the mask has shape {shapes}")
+                raise RunError(f"{path}: the mask has shape {shapes}")
             part.set_mask(mask)
 
 
 def load_weights(path: Path, network: Network, warn: Warn = lambda text: None) -> None:
     """Copies the weights of a ``.safetensors`` or ``.net`` file into the network.
 
-    Raises MissingWeightsError if the file cannot be opened, WeightsError if weights do not fit the
-    network. The message lists all weights that do not fit.
+    Raises RunError if the file cannot be read or the weights do not fit the network. The message
+    lists all weights that do not fit.
     """
     read = _READERS.get(path.suffix.lower())
     if read is None:
-        raise WeightsError(f"{path}: weights are read from {', '.join(_READERS)} files only")
+        raise RunError(f"{path}: weights are read from {', '.join(_READERS)} files only")
     weights = read(path, network.graph, warn)
     tensors = {name: torch.as_tensor(value) for name, value in weights.items()}
     expected = network.state_dict()
@@ -80,22 +80,22 @@ def load_weights(path: Path, network: Network, warn: Warn = lambda text: None) -
         if expected.keys() - tensors.keys():
             way = '; a .net file (see "netdesc export") may lack tensors other than weights'
         problem = f"these weights do not fit the network: {'; '.join(problems)}{way}"
-        raise WeightsError(f"{path}: {problem}")
+        raise RunError(f"{path}: {problem}")
     network.load_state_dict(tensors)
 
 
 def _read_safetensors(path: Path, _graph: Graph, _warn: Warn) -> dict[str, torch.Tensor]:
     if path.exists() and not path.is_file():  # opening a pipe may wait for ever
-        raise WeightsError(f"{path}: is not a regular file")
+        raise RunError(f"{path}: is not a regular file")
     try:
         path.open("rb").close()  # of each file that it cannot open, load_file says it is missing
         return load_file(path)
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError)
         reason = "there is no such file" if is_missing else failure_reason(error)
-        raise MissingWeightsError(f"{path}: cannot read these weights: {reason}") from error
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: is not a complete safetensors file: {error}") from error
+        raise RunError(f"{path}: cannot read these weights: {reason}", exit_code=3) from error
+    except (SafetensorError, UnicodeError) as error:
+        raise RunError(f"{path}: is not a complete safetensors file: {error}") from error
 
 
 _READERS: dict[str, WeightReader] = {".safetensors": _read_safetensors, ".net": read_weights}

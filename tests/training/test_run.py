@@ -26,9 +26,10 @@ import netdesc
 from netdesc.events import read_events
 from netdesc.exchange import NetFileError
 from netdesc.exchange.verification import RunDifference, Verification
+from netdesc.kernels.engine import EngineError
 from netdesc.modules import Network
-from netdesc.training import TrainingError, session
-from netdesc.training import errors as kinds
+from netdesc.runs.errors import RunError
+from netdesc.training import session
 
 
 def test_a_run_learns_and_writes_its_files(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "task/tiny.json").read_text())
     document["weights"] = {"path": "../bad.safetensors"}
     (tmp_path / "task/bad.json").write_text(json.dumps(document))
-    with pytest.raises(TrainingError) as error:
+    with pytest.raises(RunError) as error:
         train(netdesc.load(tmp_path / "task/bad.json"), run_dir=tmp_path / "bad")
     message = str(error.value)
     assert "layers.output.synapse.weight is missing" in message
@@ -238,7 +239,7 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
 def test_an_unavailable_device_or_engine_is_one_error(
     options: dict[str, str], message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(kinds.DeviceUnavailableError, match=message) as error:
+    with pytest.raises(EngineError, match=message) as error:
         train_task(tmp_path, options=options)
     assert error.value.exit_code == 3
     assert not (tmp_path / "run").exists()

@@ -17,7 +17,7 @@ from netdesc.api.compile import compile
 from netdesc.api.load import load
 from netdesc.data.randomness import seeded_rng
 from netdesc.events import Event, read_events, write_events
-from netdesc.training.errors import TrainingError
+from netdesc.runs.errors import RunError
 from netdesc.training.evaluate import build_counter
 from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.setup import Setup, prepare
@@ -164,5 +164,5 @@ def test_an_output_that_depends_on_no_weights(before: Wiring, tmp_path: Path) ->
     task = wired(trains, layers)(tmp_path)
     compiled = compile(load(task))
     compiled.model(torch.zeros(compiled.graph.steps, 1, *compiled.graph.input_shape))
-    with pytest.raises(TrainingError, match="depends on no weights, so there is nothing to train"):
+    with pytest.raises(RunError, match="depends on no weights, so there is nothing to train"):
         setup_of(task)

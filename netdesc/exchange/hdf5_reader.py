@@ -52,7 +52,7 @@ class _OpenFile:
 
 
 @contextlib.contextmanager
-def open_net(path: str | Path) -> Iterator[Group]:
+def open_net(path: str | Path) -> Iterator[Hdf5Group]:
     """Yields the root group. NetFileError if the file, or a layer in the block, is wrong."""
     path = Path(path)
     _check_file(path)
@@ -63,7 +63,9 @@ def open_net(path: str | Path) -> Iterator[Group]:
     with file:
         try:
             values = max(MAX_VALUES, path.stat().st_size // 2)
-            yield Group(_OpenFile(path, values, file.userblock_size), file, layer=None, below="")
+            yield Hdf5Group(
+                _OpenFile(path, values, file.userblock_size), file, layer=None, below=""
+            )
         except LayerError as error:
             raise NetFileError(path, error.problem, error.layer, error.dataset) from error
 
@@ -96,7 +98,7 @@ def _cause(error: BaseException) -> str:
     return (inner.group(1) if inner else text).partition("\n")[0][:200]
 
 
-class Group:
+class Hdf5Group:
     """An hdf5 group, with its place in the file for error messages.
 
     ``layer`` is the index of the layer that contains the group, or None outside of layers.
@@ -111,7 +113,7 @@ class Group:
         self._below = below
         # What is opened and checked once, because readers and warnings ask for it several times.
         self._datasets: dict[str, h5py.Dataset] = {}
-        self._groups: dict[tuple[str, int | None], Group] = {}
+        self._groups: dict[tuple[str, int | None], Hdf5Group] = {}
 
     def error(self, dataset: str, problem: str) -> NetFileError:
         place = self._below + escape_name(dataset) if dataset else self._below.rstrip("/")
@@ -140,14 +142,14 @@ class Group:
         with self.explain(name):
             return self._handle.id.links.exists(name.encode())  # `in` would follow links
 
-    def group(self, name: str, layer: int | None = None) -> Group:
+    def group(self, name: str, layer: int | None = None) -> Hdf5Group:
         """Returns the group ``name``; ``layer`` is the layer's index if the group is a layer."""
         if (name, layer) not in self._groups:
             child = self._child(name)
             if not isinstance(child, h5py.Group):
                 raise self.error(name, "is not a group")
             place = (self._layer, f"{self._below}{name}/") if layer is None else (layer, "")
-            self._groups[name, layer] = Group(self._file, child, *place)
+            self._groups[name, layer] = Hdf5Group(self._file, child, *place)
         return self._groups[name, layer]
 
     def is_group(self, name: str) -> bool:
@@ -186,7 +188,7 @@ class Group:
         group, name = self.split(path)
         return group._dataset(name).shape or ()
 
-    def split(self, path: str) -> tuple[Group, str]:
+    def split(self, path: str) -> tuple[Hdf5Group, str]:
         """Returns the group of a dataset such as ``weight/real``, and the name in it."""
         folder, _, name = path.rpartition("/")
         return (self.group(folder) if folder else self), name

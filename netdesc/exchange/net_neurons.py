@@ -25,7 +25,7 @@ DEVICE_READOUT = 131071
 """The threshold that slayerPytorch writes for such a readout."""
 
 
-class Number(NamedTuple):
+class NumberDataset(NamedTuple):
     """A dataset of whole numbers, one for the layer, or one a neuron if ``can_differ``."""
 
     parameter: str
@@ -36,14 +36,14 @@ class Number(NamedTuple):
 
 
 NUMBERS = {
-    "iDecay": Number("current_decay", 0, DECAY_ONE),
-    "vDecay": Number("voltage_decay", 0, DECAY_ONE),
-    "thDecay": Number("threshold_decay", 0, DECAY_ONE),
-    "refDecay": Number("refractory_decay", 0, DECAY_ONE),
-    "sinDecay": Number("sine", 1, DECAY_ONE - 1),
-    "cosDecay": Number("cosine", 0, DECAY_ONE - 1),
-    "vThMant": Number("threshold", 0, MAX_THRESHOLD, can_differ=False),
-    "vThStep": Number("threshold_step", 0, MAX_THRESHOLD, can_differ=False),
+    "iDecay": NumberDataset("current_decay", 0, DECAY_ONE),
+    "vDecay": NumberDataset("voltage_decay", 0, DECAY_ONE),
+    "thDecay": NumberDataset("threshold_decay", 0, DECAY_ONE),
+    "refDecay": NumberDataset("refractory_decay", 0, DECAY_ONE),
+    "sinDecay": NumberDataset("sine", 1, DECAY_ONE - 1),
+    "cosDecay": NumberDataset("cosine", 0, DECAY_ONE - 1),
+    "vThMant": NumberDataset("threshold", 0, MAX_THRESHOLD, can_differ=False),
+    "vThStep": NumberDataset("threshold_step", 0, MAX_THRESHOLD, can_differ=False),
 }
 """Dataset -> what it holds."""
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from netdesc.exchange.errors import NetFileError
-from netdesc.exchange.hdf5_reader import Group, escape_name
+from netdesc.exchange.hdf5_reader import Hdf5Group, escape_name
 from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES, NetNeuron
 from netdesc.exchange.net_record import NetLayer
 from netdesc.exchange.net_synapses import KernelLayer, SynapticLayer
-from netdesc.exchange.netx import Problem, stored_problems
+from netdesc.exchange.netx import NetxProblem, stored_problems
 from netdesc.kernels.fixed_point import DECAY_ONE
 
 
@@ -26,11 +26,13 @@ class LayerNotes(NamedTuple):
     """The datasets that are not known and were not read."""
     warnings: tuple[str, ...]
     """How the layer differs from the one that was trained, or that netx computes."""
-    netx: tuple[Problem, ...]
+    netx: tuple[NetxProblem, ...]
     """What netx makes of the way in which the file stores the layer."""
 
 
-def note_layer(group: Group, layer: NetLayer, known: frozenset[str], is_first: bool) -> LayerNotes:
+def note_layer(
+    group: Hdf5Group, layer: NetLayer, known: frozenset[str], is_first: bool
+) -> LayerNotes:
     """Returns the notes of a layer that was read; ``known`` are the datasets of its type."""
     inferred, warnings = _note_input(layer) if is_first else ([], [])
     if isinstance(layer, SynapticLayer):
@@ -55,7 +57,7 @@ def _note_input(layer: NetLayer) -> tuple[list[str], list[str]]:
     ]
 
 
-def _infer_fields(group: Group, layer: SynapticLayer) -> Iterator[str]:
+def _infer_fields(group: Hdf5Group, layer: SynapticLayer) -> Iterator[str]:
     if layer.form:
         yield layer.form
     for name, value in layer.optional_datasets.items():
@@ -72,7 +74,7 @@ def _infer_fields(group: Group, layer: SynapticLayer) -> Iterator[str]:
             yield f"learns its delays, {steps}" if low < high else f"delays its output by {steps}"
 
 
-def _infer_neuron(group: Group, neuron: NetNeuron) -> Iterator[str]:
+def _infer_neuron(group: Hdf5Group, neuron: NetNeuron) -> Iterator[str]:
     if not group.has("neuron"):
         yield "no neuron"
         return
@@ -87,7 +89,7 @@ def _infer_neuron(group: Group, neuron: NetNeuron) -> Iterator[str]:
         yield "a readout: no voltage of the device reaches vThMant"
 
 
-def _warn_of_neuron(group: Group, read: NetNeuron) -> Iterator[str]:
+def _warn_of_neuron(group: Hdf5Group, read: NetNeuron) -> Iterator[str]:
     """Yields a warning if the trained neurons differ from the neurons that the file describes."""
     if not group.has("neuron"):
         yield "there is no neuron: slayer hands on what arrives, and netx adds it up"
@@ -117,7 +119,7 @@ NEURON_CONSTANTS = {
 _MAX_NAMED_LAYERS = 10
 
 
-def refuse_unsupported(path: str | Path, groups: Sequence[Group]) -> None:
+def refuse_unsupported(path: str | Path, groups: Sequence[Hdf5Group]) -> None:
     """Raises a NetFileError that names all unsupported features of the layers, and their places."""
     found: dict[tuple[str, str], list[int]] = {}
     for index, group in enumerate(groups):
@@ -134,7 +136,7 @@ def refuse_unsupported(path: str | Path, groups: Sequence[Group]) -> None:
         raise NetFileError(path, f"netdesc does not read yet: {names}")
 
 
-def _find_features(group: Group) -> Iterator[tuple[str, str]]:
+def _find_features(group: Hdf5Group) -> Iterator[tuple[str, str]]:
     kind = group.text("type")
     if kind not in _CHECKS:
         yield "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
@@ -149,11 +151,11 @@ def _name_layers(layers: Sequence[int]) -> str:
     return f"{word} {named} and {more} more" if more > 0 else f"{word} {named}"
 
 
-Check = Callable[[Group], Iterator[tuple[str, str]]]
+Check = Callable[[Hdf5Group], Iterator[tuple[str, str]]]
 """Yields (dataset, noun in the plural, such as "delays") of each unsupported feature of a layer."""
 
 
-def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
+def _find_input_weight(group: Hdf5Group) -> Iterator[tuple[str, str]]:
     for name in ("weight", "bias"):
         if group.has(name) and not group.has("neuron"):
             yield name, "numbers of input layers without neurons"
@@ -162,28 +164,28 @@ def _find_input_weight(group: Group) -> Iterator[tuple[str, str]]:
         yield "neuron/sigma_output", "input layers that hand on a sum"
 
 
-def _find_complex_weight(group: Group) -> Iterator[tuple[str, str]]:
+def _find_complex_weight(group: Hdf5Group) -> Iterator[tuple[str, str]]:
     if group.has("weight") and group.is_group("weight") and not _has_resonators(group):
         yield "weight", "complex weights of neurons other than resonators"
 
 
-def _find_resonators(group: Group) -> Iterator[tuple[str, str]]:
+def _find_resonators(group: Hdf5Group) -> Iterator[tuple[str, str]]:
     if _has_resonators(group):
         yield "neuron/type", f"{group.text('type')} layers of resonators"
 
 
-def _find_dilation(group: Group) -> Iterator[tuple[str, str]]:
+def _find_dilation(group: Hdf5Group) -> Iterator[tuple[str, str]]:
     if group.has("dilation") and (group.integers("dilation") != 1).any():
         yield "dilation", "pools with a dilation"
 
 
-def _find_bias(group: Group) -> Iterator[tuple[str, str]]:
+def _find_bias(group: Hdf5Group) -> Iterator[tuple[str, str]]:
     """Yields a feature if the equations have no place for a bias."""
     if group.has("bias") and _has_resonators(group):
         yield "bias", "biases of resonators"
 
 
-def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
+def _find_neuron(group: Hdf5Group) -> Iterator[tuple[str, str]]:
     if not group.has("neuron"):
         return
     neuron = group.group("neuron")
@@ -200,12 +202,12 @@ def _find_neuron(group: Group) -> Iterator[tuple[str, str]]:
         yield "neuron/vThMant", "thresholds of 0"
 
 
-def _has_resonators(group: Group) -> bool:
+def _has_resonators(group: Hdf5Group) -> bool:
     form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
     return form is not None and form.is_complex
 
 
-def neuron_type(neuron: Group) -> str:
+def neuron_type(neuron: Hdf5Group) -> str:
     """Returns the type of the neurons, by its present name."""
     kind = neuron.text("type")
     return OLD_TYPES.get(kind, kind)

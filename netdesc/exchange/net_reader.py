@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from netdesc.description.models.layers import Shape
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.hdf5_reader import Group, open_net
+from netdesc.exchange.hdf5_reader import Hdf5Group, open_net
 from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
 from netdesc.exchange.net_notes import (
     NEURON_CONSTANTS,
@@ -92,7 +92,7 @@ def read_net(path: str | Path) -> ReadResult:
     return ReadResult(net, warnings, notes)
 
 
-def _indices(layers: Group) -> range:
+def _indices(layers: Hdf5Group) -> range:
     names = layers.names()
     if not 1 <= len(names) <= MAX_LAYERS:
         raise layers.error("", f"holds {len(names)} layers; 1 to {MAX_LAYERS} are read")
@@ -101,7 +101,7 @@ def _indices(layers: Group) -> range:
     return range(len(names))
 
 
-def _read_simulation(root: Group) -> Simulation | None:
+def _read_simulation(root: Hdf5Group) -> Simulation | None:
     if not root.has("simulation"):
         return None
     group = root.group("simulation")
@@ -120,12 +120,12 @@ class LayerReader:
     ``known`` includes datasets that are ignored. Each other dataset of a layer causes a warning.
     """
 
-    read: Callable[[Group, Shape | None], NetLayer]
+    read: Callable[[Hdf5Group, Shape | None], NetLayer]
     """Its second argument is the output shape of the layer before; None for the first layer."""
     known: frozenset[str]
 
 
-def _read_shape(group: Group) -> Shape:
+def _read_shape(group: Hdf5Group) -> Shape:
     sizes = group.integers("shape")
     if sizes.ndim != 1 or not 1 <= sizes.size <= 8:
         raise group.error("shape", f"has shape {list(sizes.shape)}, not a list of sizes")
@@ -134,7 +134,7 @@ def _read_shape(group: Group) -> Shape:
     return tuple(int(size) for size in sizes)
 
 
-def _pair(group: Group, name: str, default: tuple[int, int]) -> tuple[int, int]:
+def _pair(group: Hdf5Group, name: str, default: tuple[int, int]) -> tuple[int, int]:
     """Reads numbers for height and width; one number stands for both."""
     if not group.has(name):
         return default
@@ -146,7 +146,7 @@ def _pair(group: Group, name: str, default: tuple[int, int]) -> tuple[int, int]:
     return int(values[0]), int(values[-1])
 
 
-def _read_input(group: Group, _before: Shape | None) -> InputLayer | InputNeurons:
+def _read_input(group: Hdf5Group, _before: Shape | None) -> InputLayer | InputNeurons:
     shape = _read_shape(group)
     if not group.has("neuron"):
         return InputLayer(shape)
@@ -160,13 +160,13 @@ def _read_input(group: Group, _before: Shape | None) -> InputLayer | InputNeuron
     return InputNeurons(weights, neuron, input_shape=shape)
 
 
-def _read_average(group: Group, before: Shape | None) -> AverageLayer:
+def _read_average(group: Hdf5Group, before: Shape | None) -> AverageLayer:
     if before is None:
         raise group.error("type", "is average, but the first layer cannot be")
     return AverageLayer(math.prod(before), math.prod(_read_shape(group)))
 
 
-def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
+def _read_dense(group: Hdf5Group, _before: Shape | None) -> DenseLayer:
     outputs = math.prod(_read_shape(group))
     neuron = _read_neuron(group, outputs)
     datasets = ("weight/real", "weight/imag") if neuron.form.is_complex else ("weight",)
@@ -176,19 +176,19 @@ def _read_dense(group: Group, _before: Shape | None) -> DenseLayer:
     return DenseLayer(weights, neuron, **_read_channels(group, outputs, inputs))
 
 
-def _require_sizes(group: Group, **sizes: int) -> None:
+def _require_sizes(group: Hdf5Group, **sizes: int) -> None:
     for name, size in sizes.items():
         if group.integer(name, size) != size:
             raise group.error(name, f"is {group.integer(name)}, but the layer has {size}")
 
 
-def _read_recurrent(group: Group, before: Shape | None) -> RecurrentLayer:
+def _read_recurrent(group: Hdf5Group, before: Shape | None) -> RecurrentLayer:
     dense = _read_dense(group, before)
     weights = *dense.weights[:1], _dense_weight(group, "weight_rec", dense.outputs, dense.outputs)
     return RecurrentLayer(weights, dense.neuron, dense.bias, dense.delay)
 
 
-def _read_kernel(kind: str, group: Group, before: Shape | None) -> KernelLayer:
+def _read_kernel(kind: str, group: Hdf5Group, before: Shape | None) -> KernelLayer:
     shape = _read_shape(group)
     if len(shape) != 3:
         raise group.error("shape", f"is {list(shape)}, not [channels, height, width]")
@@ -238,7 +238,9 @@ def _missing_ends(before: Shape, shape: Shape, kernel: tuple[int, int]) -> tuple
     return (missing[0], missing[1]) if fits and len(missing) == 2 else (0, 0)
 
 
-def _read_channels(group: Group, channels: int, inputs: int = 0) -> dict[str, NDArray[np.int32]]:
+def _read_channels(
+    group: Hdf5Group, channels: int, inputs: int = 0
+) -> dict[str, NDArray[np.int32]]:
     """Reads what a layer has one number a channel of, in any shape, or one for all channels.
 
     Delays that are all 0 are none. One delay of a dense layer with one input is of this input.
@@ -257,7 +259,7 @@ def _read_channels(group: Group, channels: int, inputs: int = 0) -> dict[str, ND
 
 
 def _dense_weight(
-    group: Group, path: str, outputs: int, inputs: int | None = None
+    group: Hdf5Group, path: str, outputs: int, inputs: int | None = None
 ) -> NDArray[np.int32]:
     """Reads the weight; returns [outputs, inputs]. In the file, it may also be flat."""
     group, name = group.split(path)
@@ -272,7 +274,7 @@ def _dense_weight(
 
 
 def _kernel_weight(
-    kind: str, group: Group, outputs: int, before: Shape | None
+    kind: str, group: Hdf5Group, outputs: int, before: Shape | None
 ) -> NDArray[np.int32]:
     """Reads the weight of a layer with a kernel; returns four axes."""
     weight = group.integers("weight")
@@ -285,7 +287,7 @@ def _kernel_weight(
     return _fit(group, "weight", weight, (first, second, *kernel))
 
 
-def _fit(group: Group, name: str, weight: NDArray[np.int32], shape: Shape) -> NDArray[np.int32]:
+def _fit(group: Hdf5Group, name: str, weight: NDArray[np.int32], shape: Shape) -> NDArray[np.int32]:
     """Returns the weight with the ``shape``, which may differ in axes of length 1.
 
     slayerPytorch leaves such axes out of some files, and adds some in others.
@@ -296,7 +298,7 @@ def _fit(group: Group, name: str, weight: NDArray[np.int32], shape: Shape) -> ND
     return weight.reshape(shape)
 
 
-def _read_neuron(layer: Group, outputs: int) -> NetNeuron:
+def _read_neuron(layer: Hdf5Group, outputs: int) -> NetNeuron:
     if not layer.has("neuron"):
         return NO_NEURON
     group = layer.group("neuron")
@@ -314,7 +316,7 @@ def _read_neuron(layer: Group, outputs: int) -> NetNeuron:
     return replace(neuron, is_graded=True) if is_graded and not neuron.is_readout else neuron
 
 
-def _read_number(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
+def _read_number(neuron: Hdf5Group, name: str, outputs: int) -> NDArray[np.int32]:
     """Reads numbers; returns [outputs], or a scalar array if all neurons share one value."""
     if not NUMBERS[name].can_differ:
         return np.array(neuron.integer(name), np.int32)

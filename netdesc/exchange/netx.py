@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from netdesc.exchange.hdf5_reader import Group
+from netdesc.exchange.hdf5_reader import Hdf5Group
 from netdesc.exchange.net_record import AverageLayer, NetFile, NetLayer
 from netdesc.exchange.net_synapses import (
     DenseLayer,
@@ -28,7 +28,7 @@ Effect = Literal["needs input_shape", "differs", "fails"]
 """netx needs an argument to load the layer, runs another layer, or does not load it."""
 
 
-class Problem(NamedTuple):
+class NetxProblem(NamedTuple):
     """What netx makes of a layer that is not in it. ``layer`` is its index in the file."""
 
     effect: Effect
@@ -36,12 +36,15 @@ class Problem(NamedTuple):
     layer: int = 0
 
 
-_fails, _differs = functools.partial(Problem, "fails"), functools.partial(Problem, "differs")
+_fails, _differs = (
+    functools.partial(NetxProblem, "fails"),
+    functools.partial(NetxProblem, "differs"),
+)
 
 
 def netx_problems(
-    net: NetFile, stored: Mapping[int, Sequence[Problem]] = MappingProxyType({})
-) -> list[Problem]:
+    net: NetFile, stored: Mapping[int, Sequence[NetxProblem]] = MappingProxyType({})
+) -> list[NetxProblem]:
     """Returns the problems of all layers, in their order, then those that are ``stored``.
 
     ``stored`` maps layers of a file that was read to their ``stored_problems``.
@@ -60,7 +63,7 @@ def _last_but_flatten(layers: Sequence[NetLayer]) -> NetLayer | None:
     return next((each for each in reversed(layers) if each.kind != "flatten"), None)
 
 
-def netx_warnings(net: NetFile, problems: Sequence[Problem], names: Sequence[str]) -> list[str]:
+def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence[str]) -> list[str]:
     """Returns a sentence for each problem, with all layers that have it.
 
     ``names`` are those of the last layers of the file, beginning after a layer of the input alone.
@@ -75,13 +78,13 @@ def netx_warnings(net: NetFile, problems: Sequence[Problem], names: Sequence[str
     ]
 
 
-def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[Problem]:
+def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[NetxProblem]:
     kind = "pool" if isinstance(layer, KernelLayer) and layer.is_pool else layer.kind
     if kind in REFUSED_TYPES:
         yield _fails(f"netx does not load {kind} layers")
     if layer.kind == "conv" and before is None:
         text = "netx needs an input layer before it, or input_shape as an argument"
-        yield Problem("needs input_shape", text)
+        yield NetxProblem("needs input_shape", text)
     has_neurons = isinstance(before, SynapticLayer)
     if layer.kind == "flatten" and has_neurons and len(before.output_shape) != 3:
         yield _fails("netx flattens [channels, height, width] only, and fails to load the file")
@@ -91,12 +94,12 @@ REFUSED_TYPES = ("convT", "pool", "unpool", AverageLayer.kind)
 """Types of layers that netx knows and refuses."""
 
 
-def stored_problems(group: Group, layer: NetLayer) -> Iterator[Problem]:
+def stored_problems(group: Hdf5Group, layer: NetLayer) -> Iterator[NetxProblem]:
     """Yields what netx makes of the datasets of a layer in a file, which the record leaves out."""
     yield from DATASET_CHECKS.get(group.text("type"), lambda *_: ())(group, layer)
 
 
-def _stored_kernel(group: Group, _layer: NetLayer) -> Iterator[Problem]:
+def _stored_kernel(group: Hdf5Group, _layer: NetLayer) -> Iterator[NetxProblem]:
     needed = ("neuron", "stride", "padding", "dilation", "groups")
     missing = [name for name in needed if not group.has(name)]
     if missing:
@@ -108,7 +111,7 @@ def _stored_kernel(group: Group, _layer: NetLayer) -> Iterator[Problem]:
             yield _fails(f"netx fails to load a {name} of shape [1]")
 
 
-def _stored_dense(group: Group, layer: DenseLayer) -> Iterator[Problem]:
+def _stored_dense(group: Hdf5Group, layer: DenseLayer) -> Iterator[NetxProblem]:
     if not group.has("neuron"):
         yield _differs("netx adds up what arrives at a layer without neuron, up to vth 131072")
     shapes = [group.shape(name) for name in layer.weight_datasets]
@@ -121,7 +124,7 @@ def _stored_dense(group: Group, layer: DenseLayer) -> Iterator[Problem]:
             yield _fails(f"netx fails to load delays of shape {list(shape)}")
 
 
-def _input_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
+def _input_problems(layer: SynapticLayer, _before: object) -> Iterator[NetxProblem]:
     if not isinstance(layer, InputNeurons):
         return
     way = "send it to a_in" if layer.neuron.is_delta else "set bias_mant to it"
@@ -130,7 +133,7 @@ def _input_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
         yield _differs("netx adds the input to the voltage, without the decay of the current")
 
 
-def _weight_problems(layer: NeuronLayer, _before: object) -> Iterator[Problem]:
+def _weight_problems(layer: NeuronLayer, _before: object) -> Iterator[NetxProblem]:
     """netx packs the weights of dense layers, those of a recurrent layer together."""
     if isinstance(layer, KernelLayer | InputNeurons):
         return
@@ -145,7 +148,7 @@ _PARTS = {"weight/real": " of the real part", "weight/imag": " of the imag part"
 """Dataset -> the words that follow "weights" or "weight"."""
 
 
-def _packing_problems(weight: Integers, of_part: str) -> Iterator[Problem]:
+def _packing_problems(weight: Integers, of_part: str) -> Iterator[NetxProblem]:
     largest, smallest = int(weight.max()), int(weight.min())
     if largest == smallest == 0:
         yield _fails(f"all weights{of_part} are 0; netx fails to load such a layer")
@@ -156,7 +159,7 @@ def _packing_problems(weight: Integers, of_part: str) -> Iterator[Problem]:
         )
 
 
-def _delay_problems(layer: NeuronLayer, _before: object) -> Iterator[Problem]:
+def _delay_problems(layer: NeuronLayer, _before: object) -> Iterator[NetxProblem]:
     if layer.delay is None:
         return
     if layer.kind == "dense_rec":
@@ -167,7 +170,7 @@ def _delay_problems(layer: NeuronLayer, _before: object) -> Iterator[Problem]:
         yield _differs("netx delays what arrives at the neurons, and not their bias")
 
 
-def _bias_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
+def _bias_problems(layer: SynapticLayer, _before: object) -> Iterator[NetxProblem]:
     if layer.bias is None:
         return
     if layer.neuron.is_sum:
@@ -179,22 +182,22 @@ def _bias_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
         )
 
 
-def _graded_problems(layer: SynapticLayer, before: NetLayer | None) -> Iterator[Problem]:
+def _graded_problems(layer: SynapticLayer, before: NetLayer | None) -> Iterator[NetxProblem]:
     if isinstance(before, SynapticLayer) and before.neuron.type == "SDNN" != layer.neuron.type:
         yield _differs("netx hands on differences in units of 1/4096, which it reads here as units")
 
 
-def _neuron_problems(layer: SynapticLayer, _before: object) -> Iterator[Problem]:
+def _neuron_problems(layer: SynapticLayer, _before: object) -> Iterator[NetxProblem]:
     if layer.neuron.is_graded:
         yield _differs("netx hands on 1 in place of what a graded spike carries")
     yield from NEURONS.get(layer.neuron.type, lambda _: ())(layer)
 
 
-def _alif_problems(_layer: SynapticLayer) -> Iterator[Problem]:
+def _alif_problems(_layer: SynapticLayer) -> Iterator[NetxProblem]:
     yield _fails("netx fails to load ALIF neurons")
 
 
-def _adaptive_problems(layer: SynapticLayer) -> Iterator[Problem]:
+def _adaptive_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
     kind = layer.neuron.type.removeprefix("AD")
     yield _differs(
         f"netx runs {layer.neuron.type} neurons as {kind}, whose threshold does not adapt"
@@ -202,7 +205,7 @@ def _adaptive_problems(layer: SynapticLayer) -> Iterator[Problem]:
     yield from _resonator_problems(layer)
 
 
-def _resonator_problems(layer: SynapticLayer) -> Iterator[Problem]:
+def _resonator_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
     """netx computes period and decay, and from them sine and cosine, which it rounds down."""
     sine, cosine = (layer.neuron.numbers[name] / DECAY_ONE for name in ("sinDecay", "cosDecay"))
     period = 1 / (np.arctan2(sine, cosine) / 2 / np.pi)
@@ -213,13 +216,13 @@ def _resonator_problems(layer: SynapticLayer) -> Iterator[Problem]:
         yield _differs("netx loads a sine or cosine of the neurons 1/4096 too small")
 
 
-def _difference_problems(layer: SynapticLayer) -> Iterator[Problem]:
+def _difference_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
     neuron = layer.neuron
     if not (neuron.is_sum or neuron.is_delta or neuron.activation == "relu"):
         yield _differs(f'netx computes relu in place of the activation "{neuron.activation}"')
 
 
-NEURONS: dict[str, Callable[[SynapticLayer], Iterator[Problem]]] = {
+NEURONS: dict[str, Callable[[SynapticLayer], Iterator[NetxProblem]]] = {
     "ALIF": _alif_problems,
     "RF_PHASE": _resonator_problems,
     "RF_IZHIKEVICH": _resonator_problems,
@@ -229,14 +232,14 @@ NEURONS: dict[str, Callable[[SynapticLayer], Iterator[Problem]]] = {
 }
 """Type of a neuron in files -> what netx does not do as slayer does."""
 
-DATASET_CHECKS: dict[str, Callable[[Group, Any], Iterator[Problem]]] = {
+DATASET_CHECKS: dict[str, Callable[[Hdf5Group, Any], Iterator[NetxProblem]]] = {
     "conv": _stored_kernel,
     "dense": _stored_dense,
     "dense_rec": _stored_dense,
 }
 """Type of a layer in files -> what netx makes of its datasets."""
 
-CHECKS: tuple[Callable[[Any, NetLayer | None], Iterator[Problem]], ...] = (
+CHECKS: tuple[Callable[[Any, NetLayer | None], Iterator[NetxProblem]], ...] = (
     _type_problems,
     _input_problems,
     _weight_problems,

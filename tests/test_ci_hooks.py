@@ -15,7 +15,7 @@ import yaml
 from support.cli_process import netdesc_process
 from support.description_samples import BASE, LABELLED, write_files
 
-from netdesc.description.detect import may_be_document
+from netdesc.description.source import may_be_document
 from netdesc.resources import REPOSITORY
 
 ROOT = Path(__file__).parent.parent

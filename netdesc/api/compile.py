@@ -14,8 +14,8 @@ import torch
 from netdesc.api.load import load
 from netdesc.api.trained_run import Run
 from netdesc.description import Description, Document, render_text
-from netdesc.description.detect import is_net_file
-from netdesc.description.python_values import Overrides
+from netdesc.description.overrides import Overrides
+from netdesc.description.source import is_net_file
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.exchange.importer import STEP_MS_WARNING
 from netdesc.graph import Graph, build_graph

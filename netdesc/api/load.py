@@ -11,7 +11,7 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.file_references import file_references
 from netdesc.description.load import Checked, CheckFiles, check_value, require_valid
 from netdesc.description.load import check as check_document
-from netdesc.description.python_values import Overrides
+from netdesc.description.overrides import Overrides
 
 
 def load(

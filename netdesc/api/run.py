@@ -23,8 +23,8 @@ from netdesc.api.recording import (
     read_recording,
 )
 from netdesc.api.run_result import Result, layer_spikes, nonzero_outputs
-from netdesc.description.detect import is_net_file
 from netdesc.description.models.document import MAX_STEPS
+from netdesc.description.source import is_net_file
 from netdesc.events import Event, EventFileError
 from netdesc.events.binning import require_choice
 from netdesc.exchange import ImportedNetwork, import_net

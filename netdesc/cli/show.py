@@ -59,7 +59,7 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     gradients, optimizer and best weights; and the activity of one batch. Of a .net file, also that
     of a run, the column netx says whether lava-dl's netx loads and runs the same layers.
     """
-    from netdesc.description.detect import is_net_file
+    from netdesc.description.source import is_net_file
     from netdesc.graph.memory import estimate_memory
 
     if overrides and (source.is_dir() or is_net_file(source)):

@@ -69,7 +69,7 @@ def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
         raise click.UsageError("--json and --format github exclude each other")
     output.as_json |= settings.form == "json"
     if settings.skip_others:
-        from netdesc.description.detect import may_be_document
+        from netdesc.description.source import may_be_document
 
         files = tuple(filter(may_be_document, files))
     diagnostics, record, code = _check(output, files, settings)

@@ -19,7 +19,7 @@ from netdesc.data.array_samples import PARTS, ArrayEncoder
 from netdesc.data.data_errors import DataError
 from netdesc.data.samples import Samples, SampleSpec
 from netdesc.description.models.arrays import NETWORK_INPUTS, Arrays, DataSection
-from netdesc.description.python_values import json_text
+from netdesc.description.overrides import json_text
 from netdesc.events.numbers import number_array
 
 _SETTINGS = {

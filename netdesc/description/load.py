@@ -5,25 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from netdesc.description import overrides as set_arguments
-from netdesc.description.detect import is_lock
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text
 from netdesc.description.files.data_files import locked_files
 from netdesc.description.json.reader import parse
-from netdesc.description.json.tree import Node
+from netdesc.description.json.tree import Node, Parts
+from netdesc.description.json_pointer import ABSENT, leaves, member, pointer
 from netdesc.description.model_errors import diagnose
 from netdesc.description.model_validation import InvalidDocumentError, validate_document
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
-from netdesc.description.provenance import Provenance
-from netdesc.description.python_values import Overrides, json_text, override_arguments
+from netdesc.description.overrides import Overrides, apply_overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
 from netdesc.description.source import Source, decode_source, read_source
 from netdesc.description.source_map import SourceMap, locate_text_diagnostic
@@ -47,6 +45,41 @@ class DescriptionError(ValueError):
     def lacks_data(self) -> bool:
         """True if all errors are missing or unreadable files (see ``Diagnostic.lacks_data``)."""
         return all(each.lacks_data for each in self.diagnostics if each.is_error)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """A document, and the data that determine the origins of its values."""
+
+    document: Document
+    """The document with all defaults, and with its lock if it has one."""
+    data: Any
+    """The plain data without defaults."""
+    overridden: Mapping[Parts, str]
+    """The ``--set`` arguments, by the path that each changed."""
+    replaced: Collection[Parts] = ()
+    """The paths of the values that a Python program replaced after the document was read."""
+    source: Origin = "file"
+    """The origin of the values that the document writes: ``file`` or ``Python``."""
+
+    def origins(self) -> dict[str, Origin]:
+        """Returns the origin of each scalar and of each empty object or list, by its JSON pointer.
+
+        If the document is a lock, its values keep the origins that the lock records.
+        """
+        locked = self.document.lock.origins if self.document.lock is not None else {}
+        found: dict[str, Origin] = {}
+        for parts, _, written in leaves(self.document.model_dump(mode="json"), self.data):
+            at = pointer(parts)
+            if parts in self.replaced:
+                found[at] = "Python"
+            elif self.overridden and any(
+                parts[:length] in self.overridden for length in range(1, len(parts) + 1)
+            ):
+                found[at] = "--set"
+            else:
+                found[at] = "default" if written is ABSENT else locked.get(at, self.source)
+        return found
 
 
 @dataclass(frozen=True)
@@ -180,8 +213,8 @@ def check_text(
     description, diagnostics = _check_document(
         source, parsed.root, path.absolute(), arguments, check_files
     )
-    if is_lock(parsed.root.value):
-        # Resuming needs the lock unchanged, so it gets no fixes.
+    if isinstance(member(parsed.root.value, "lock"), dict):
+        # Resuming needs the lock of a run unchanged, so it gets no fixes.
         diagnostics = [replace(each, fix=None) for each in diagnostics]
     diagnostics.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
     if description is None or any(diagnostic.is_error for diagnostic in diagnostics):
@@ -202,7 +235,7 @@ def _check_document(
         refused = _check_format(source_map)
         if refused is not None:
             return None, [refused]
-        data, changed, diagnostics = set_arguments.apply_overrides(
+        data, changed, diagnostics = apply_overrides(
             cast("dict[str, Any]", data), overrides, source.name
         )
         source_map = SourceMap(source, root, data, changed)

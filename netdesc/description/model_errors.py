@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast, get_origin
 
+from pydantic.fields import FieldInfo
+
 from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
-from netdesc.description.expected_value import hint_for_missing_field, hint_for_wrong_form
+from netdesc.description.fixes import rewrite_value
 from netdesc.description.json.literals import cut
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, lookup, members
@@ -53,10 +55,20 @@ _PATTERNS = {
 _MIN_DEVICE_DECAY = 32
 """An integer decay of at least this size is probably the device's value, in 1/4096."""
 
-SPLIT_HINT = (
+_MAX_QUOTED_CHARACTERS = 60
+"""Values with more characters are not quoted in a hint."""
+
+_SPLIT_HINT = (
     "training.validation_split takes a share; data.split names an array with 0 train, "
     "1 validation, 2 test"
 )
+_HINTS: dict[tuple[Parts, type], str] = {
+    (("neurons",), list): 'write {"NAME": {…}}: its name stands before each neuron',
+    (("layers",), dict): 'write [{"name": "NAME", …}, …]: a layer holds its name',
+    (("data", "split"), int): _SPLIT_HINT,
+    (("data", "split"), float): _SPLIT_HINT,
+}
+"""Hints by the path and the type of the wrong value."""
 
 
 def diagnose(invalid: InvalidDocumentError, source_map: SourceMap) -> list[Diagnostic]:
@@ -156,7 +168,7 @@ def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
         return source_map.diagnostic("ND108", parent, f"{subject} needs at least {key + 1} values")
     values = structure.literals_at(error.parts, data)
     notes = (allowed_note(sorted(values)),) if len(values) > 1 else ()
-    hint, about = hint_for_missing_field(key, structure.fields_at(parent, data)[key])
+    hint, about = _hint_for_missing(key, structure.fields_at(parent, data)[key])
     return source_map.diagnostic(
         "ND102",
         error.parts,
@@ -164,6 +176,18 @@ def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
         hint=(_hint_for_neuron(data) if key == "neuron" else "") or hint,
         notes=(*notes, *about),
     )
+
+
+def _hint_for_missing(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:
+    """Returns a hint with an example of a required field, if known, and notes about its meaning."""
+    values = structure.literals(info.annotation)
+    example = structure.extra(info).get("x-example", values[0] if len(values) == 1 else None)
+    hint = f'write "{name}": {json.dumps(example)}' if example is not None else ""
+    if values:
+        return hint, ()
+    sentence = (info.description or "").partition(". ")[0].rstrip(".")
+    unit = structure.extra(info).get("x-unit", "1")
+    return hint, (f"{name}: {sentence}" + (f"; unit: {unit}" if unit != "1" else ""),)
 
 
 def _hint_for_neuron(data: Any) -> str:
@@ -279,16 +303,27 @@ def _forms(error: LocatedError, source_map: SourceMap) -> str:
 def _must_be(
     parts: Parts, expected: str, actual: Any, source_map: SourceMap, notes: tuple[str, ...] = ()
 ) -> Diagnostic:
-    if parts == ("data", "split") and isinstance(actual, int | float):
-        hint = SPLIT_HINT
-    elif isinstance(actual, float) and "an integer" in expected and actual.is_integer():
-        hint = f"write {int(actual)}"
-    elif actual is None:
-        hint = _hint_for_null(parts, source_map.data)
-    else:
-        hint = hint_for_wrong_form(parts, expected, actual, source_map.data)
+    hint = _HINTS.get((parts, type(actual))) or _hint_for_form(
+        parts, expected, actual, source_map.data
+    )
     message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(actual)}"
     return source_map.diagnostic("ND103", parts, message, hint=hint, notes=notes)
+
+
+def _hint_for_form(parts: Parts, expected: str, actual: Any, data: Any) -> str:
+    """Returns a hint with the value in the expected form, or else with an example of the field."""
+    if actual is None:
+        return _hint_for_null(parts, data)
+    if len(json.dumps(actual)) > _MAX_QUOTED_CHARACTERS:
+        return ""
+    text = rewrite_value(parts, expected, actual, data)
+    if text is not None:
+        return f"write {text}"
+    if parts[-1:] == ("spike",) and isinstance(actual, list):
+        return 'write one, as "max(v - 1, -1 - v) > 0" for "v > 1" or "v < -1"'
+    info = structure.field_at(parts, data)
+    example = structure.extra(info).get("x-example") if info is not None else None
+    return f"such as {json.dumps(example)}" if isinstance(example, dict | list) else ""
 
 
 def _hint_for_null(parts: Parts, data: Any) -> str:
@@ -297,7 +332,7 @@ def _hint_for_null(parts: Parts, data: Any) -> str:
     if info is None:
         return "give a value"
     if info.is_required():
-        return hint_for_missing_field(str(parts[-1]), info)[0] or "give a value"
+        return _hint_for_missing(str(parts[-1]), info)[0] or "give a value"
     default = structure.default(info)
     then = f" (its default is {_show(default)})" if isinstance(default, bool | int | float) else ""
     return f"leave the field out{then}, or give a value"

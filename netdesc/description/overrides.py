@@ -1,4 +1,4 @@
-"""Puts values from the command line, ``--set PATH=VALUE``, into the document."""
+"""Puts values from the command line, ``--set PATH=VALUE``, or from Python into the document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -20,6 +20,12 @@ from netdesc.description.models.document import FORMAT
 from netdesc.description.source import Source
 from netdesc.description.spelling import allowed_note, did_you_mean, normalise_name
 from netdesc.description.synonyms import FIELDS, hint_for_unsupported, suggest_field
+
+Overrides = Mapping[str, Any] | Sequence[str]
+"""Values by their paths in the document, or texts ``PATH=VALUE`` as of ``--set``."""
+
+_EXACT = 2**53
+"""Floats below this value hold each whole number."""
 
 _MAX_SUGGESTIONS = 3
 """Largest number of paths that are suggested for a field's name."""
@@ -188,3 +194,47 @@ def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> Non
             holder[parts[-1]] = os.path.abspath(holder[parts[-1]])
             if parts in changed and (*parts[:-1], "sha256") not in changed:
                 holder.pop("sha256", None)
+
+
+def override_arguments(overrides: Overrides) -> Sequence[str]:
+    """Returns overrides as texts ``PATH=VALUE``. TypeError if a value has no form in JSON."""
+    if isinstance(overrides, str):
+        return [overrides]
+    if not isinstance(overrides, Mapping):
+        return overrides
+    return [f"{path}={json_text(value)}" for path, value in overrides.items()]
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """Returns the JSON text of a value.
+
+    TypeError if a part of it has no form in JSON, ValueError if it contains itself or is nested
+    more deeply than Python's functions may be.
+    """
+    try:
+        return json.dumps(_plain(value), ensure_ascii=False, indent=indent)
+    except RecursionError:
+        raise ValueError("this value contains itself, or is nested too deeply") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, os.PathLike):
+        return os.fspath(cast("os.PathLike[str]", value))
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in cast("Mapping[str, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in cast("list[object]", value)]
+    to_list = getattr(value, "tolist", None)  # of numpy's numbers and arrays, and of tensors
+    if to_list is not None:
+        return _with_integers(to_list())
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"a document holds JSON values, and {type(value).__name__} is none")
+
+
+def _with_integers(value: Any) -> Any:
+    """Converts whole floats to integers, because a number of numpy is often a float by chance."""
+    if isinstance(value, list):
+        return [_with_integers(each) for each in cast("list[object]", value)]
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return int(value) if is_whole else value

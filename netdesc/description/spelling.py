@@ -14,6 +14,7 @@ _MAX_COMPARED = 400
 _MIN_SIMILARITY = 0.75
 """Smallest ratio of equal characters (``difflib``) of names that count as close."""
 _MIN_CERTAIN_LENGTH = 4
+"""Other names of fewer characters may differ from a known name by one character."""
 _MAX_NOTE_LENGTH = 160
 """Largest number of characters in a list of names: about two lines."""
 
@@ -46,12 +47,13 @@ def certain_name(name: str, known: Iterable[str]) -> str | None:
     must be equal, because ``hidden2`` is not a misspelt ``hidden1``.
     """
     known = list(itertools.islice(known, _MAX_COMPARED + 1))
-    if not _MIN_CERTAIN_LENGTH <= len(name) <= _MAX_NAME_LENGTH or len(known) > _MAX_COMPARED:
+    if len(name) > _MAX_NAME_LENGTH or len(known) > _MAX_COMPARED:
         return None
     close = _same_letters(name, known) or [
         each
         for each in known
-        if _is_one_edit(normalise_name(name), normalise_name(each))
+        if len(each) >= _MIN_CERTAIN_LENGTH
+        and _is_one_edit(normalise_name(name), normalise_name(each))
         and re.findall("[0-9]", name) == re.findall("[0-9]", each)
     ]
     return close[0] if len(close) == 1 else None

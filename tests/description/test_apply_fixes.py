@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.description_samples import BASE, LABELLED, UNHURRIED, codes, with_text
 
-from netdesc.description.apply_fixes import apply_fixes
+from netdesc.cli.fix import apply_fixes
 from netdesc.description.load import check_text
 from netdesc.description.source import Source
 

@@ -15,7 +15,6 @@ import netdesc
 from netdesc.api.load import check
 from netdesc.description import explain, render_text
 from netdesc.description.codes.explain import ENTRIES
-from netdesc.description.detect import may_be_document
 from netdesc.description.files.array_memory import MAX_INPUT_BYTES
 from netdesc.description.files.array_values import MAX_CHECKED_BYTES
 from netdesc.description.files.npz import (
@@ -25,7 +24,7 @@ from netdesc.description.files.npz import (
 )
 from netdesc.description.json.tree import MAX_DEPTH
 from netdesc.description.models.arrays import MAX_REAL_INPUT
-from netdesc.description.source import MAX_BYTES, MAX_MARKS
+from netdesc.description.source import MAX_BYTES, MAX_MARKS, may_be_document
 from netdesc.exchange import NetFileError
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.diagnostics.markdown import code_block, prose
+from netdesc.description.diagnostics.wording import code_block, prose
 from netdesc.description.rules import RULES
 from netdesc.description.spelling import did_you_mean
 

@@ -1,7 +1,9 @@
-"""Formats texts of diagnostics: counts, places, escapes, and lines for a terminal."""
+"""Formats texts of diagnostics: counts, places, escapes, lines for a terminal, Markdown."""
 
 from __future__ import annotations
 
+import html
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -15,6 +17,7 @@ _UNDECODED_BYTES = range(0xDC80, 0xDD00)
 """Code points that stand for the bytes 0x80 to 0xFF of a file name that is not UTF-8 (PEP 383)."""
 _MAX_LINE_CHARACTERS = 2000
 """Longer lines are cut. A message may quote a string of the document, which may be very long."""
+_SPECIAL_IN_PROSE = re.compile(r"([\\`*_\[\]|$~])")
 
 
 def printable(text: str, tab: str = _TAB) -> str:
@@ -119,3 +122,26 @@ def is_complete(diagnostics: Sequence[Diagnostic]) -> bool:
 def place(spot: Diagnostic | Related, file: str) -> str:
     """Returns ``file:line:column``, a link in many terminals; only ``file`` if there is no line."""
     return file if spot.line is None else f"{file}:{spot.line}:{spot.column}"
+
+
+def prose(text: str) -> str:
+    """Escapes a sentence of netdesc's own texts, in which few special characters occur."""
+    return _SPECIAL_IN_PROSE.sub(r"\\\1", html.escape(text, quote=False))
+
+
+def code(text: str) -> str:
+    """Formats text without backquotes as inline code. A bar would end a cell, so it is escaped."""
+    assert "`" not in text
+    return f"`{text.replace('|', chr(92) + '|')}`"
+
+
+def row(cells: Sequence[str]) -> str:
+    """Returns a row of a Markdown table. The cells are Markdown already."""
+    return f"| {' | '.join(cells)} |"
+
+
+def code_block(text: str) -> str:
+    """Returns a fenced code block. Its fence is longer than any run of backquotes in the text."""
+    longest = max((len(each) for each in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"

@@ -1,1 +1,1 @@
-"""Reads JSON text with the position of every value, and repairs damaged text."""
+"""Reads JSON text with the position of every value, or finds its first error."""

@@ -1,16 +1,91 @@
-"""Reads JSON text as a tree with the positions of all values and keys.
+"""Reads JSON text as a tree with the positions of all values, or finds its first error.
 
-The standard library parses valid text. For other text, ``syntax_error`` finds the first error.
+The standard library parses valid text. Other text is read token by token. What the grammar does not
+allow is explained by the slips that people make: a comma too many or missing, a comment,
+apostrophes, Python's words, an open bracket.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple, NoReturn, Protocol
 
-from netdesc.description.json.literals import TextDiagnostic
-from netdesc.description.json.syntax_error import find_error
-from netdesc.description.json.tree import Node, read_valid
+from netdesc.description.json.literals import (
+    Replacement,
+    SecondarySpan,
+    TextDiagnostic,
+    cut,
+    number_error,
+    plain_number,
+    string_error,
+)
+from netdesc.description.json.tree import MAX_DEPTH, Node, Span, read_valid
 from netdesc.description.source import Source
+
+CLOSER_OF = {"{": "}", "[": "]"}
+
+_CONFLICT = re.compile(r"^[ \t]*(<{7}|\|{7}|={7}|>{7})(?:[ \r][^\n]*)?$", re.MULTILINE)
+"""A marker of git's at the beginning of a line."""
+
+_TOKEN = re.compile(
+    r"""[ \t\r\n]*(?:
+     (?P<string>"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+")
+    |(?P<mark>[{}\[\],:])
+    |(?P<number>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+(?![\w.+-]))
+    |(?P<constant>(?:true|false|null)(?![\w.+-]))
+    |(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z)|\#[^\n]*|--[ \t][^\n]*)
+    |(?P<quote>")
+    |(?P<apostrophes>'[^'\n]*')
+    |(?P<word>[\w.+$-]+)
+    |(?P<end>\Z)
+    |(?P<other>.))""",
+    re.VERBOSE | re.DOTALL,
+)
+_CONSTANTS = {
+    **dict.fromkeys(("True", "TRUE"), "true"),
+    **dict.fromkeys(("False", "FALSE"), "false"),
+    **dict.fromkeys(("None", "Null", "NULL", "nil", "undefined"), "null"),
+}
+"""The constants of other languages, and their JSON form."""
+
+NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
+_NUMBER_LIKE = re.compile(r"[-+.]*[0-9]|[-+]+$")
+_NUMBER_WITH_UNIT = re.compile(r"[-+]?[0-9.]{1,20}[a-zA-Z]{1,10}")
+
+
+class _Token(NamedTuple):
+    """The token ``text[start:end]``. ``kind`` is its group in ``_TOKEN``, or the mark itself."""
+
+    kind: str
+    start: int
+    end: int
+
+    @property
+    def span(self) -> Span:
+        return self.start, self.end
+
+
+class _Read(Protocol):
+    """Reads a token, and returns what reads the next one; ``None`` after the end of the text."""
+
+    def __call__(self, token: _Token, /) -> _Read | None: ...
+
+
+@dataclass(slots=True)
+class _Bracket:
+    """An object or a list that is being read."""
+
+    mark: str
+    start: int
+    names: dict[str, Span] = field(default_factory=dict[str, Span])
+
+
+class _FoundError(Exception):
+    def __init__(self, diagnostic: TextDiagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
 
 
 class Parsed(NamedTuple):
@@ -21,10 +96,291 @@ class Parsed(NamedTuple):
 
 
 def parse(source: Source) -> Parsed:
-    """Parses JSON text. An error becomes a diagnostic, not an exception."""
+    """Parses JSON text of 64-bit numbers. An error becomes a diagnostic, not an exception."""
     root = read_valid(source.text)
-    if root is not None:
-        return Parsed(root, None)
-    error = find_error(source.text)
-    assert error is not None, "the text is valid, or has an error"
-    return Parsed(None, error)
+    return Parsed(root, None if root is not None else _find_error(source.text))
+
+
+def _find_error(text: str) -> TextDiagnostic:
+    if text.startswith("\ufeff"):
+        message = "the file starts with a byte order mark"
+        return TextDiagnostic("ND004", 0, 1, message, "save without BOM", (0, 1, ""))
+    if conflict := _CONFLICT.search(text):
+        message = "a merge conflict that is not resolved"
+        hint = "keep one side, without the markers"
+        return TextDiagnostic("ND007", *conflict.span(1), message, hint)
+    try:
+        _Scanner(text).scan()
+    except _FoundError as found:
+        return found.diagnostic
+    raise AssertionError("the text is valid, or has an error")
+
+
+class _Scanner:
+    """Reads a text token by token. ``scan`` raises _FoundError at the first error."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._opened: list[_Bracket] = []
+        """The objects and lists that are being read, the innermost last."""
+        self._before = _Token("start", 0, 0)
+
+    def scan(self) -> None:
+        expect: _Read | None = self._first
+        at = 0
+        while expect is not None:
+            match = _TOKEN.match(self._text, at)
+            assert match is not None
+            kind = match.lastgroup or ""
+            start, end = match.span(kind)
+            token = _Token(self._text[start] if kind == "mark" else kind, start, end)
+            if kind == "comment":
+                hint = 'JSON has no comments; put remarks into "description"'
+                self._fail("ND009", (start, end), "a comment", hint)
+            expect = expect(token)
+            self._before, at = token, end
+
+    # What is read next. Each method returns the one that reads the next token.
+
+    def _first(self, token: _Token) -> _Read | None:
+        if token.kind in CLOSER_OF:
+            return self._value(token)
+        if token.kind == "end":
+            self._fail("ND002", (0, min(1, len(self._text))), "the file contains no JSON")
+        if token.kind in ("}", "]"):
+            self._fail("ND007", token.span, f"{self._shown(token)} closes nothing", "remove it")
+        line = self._text[token.start :].partition("\n")[0].rstrip()
+        head = line.partition("{")[0].rstrip() or line
+        message = f'a document begins with "{{", not with {cut(head)}'
+        return self._fail("ND007", (token.start, token.start + len(head)), message)
+
+    def _value(self, token: _Token) -> _Read | None:
+        if token.kind in CLOSER_OF:
+            self._opened.append(_Bracket(token.kind, token.start))
+            if len(self._opened) > MAX_DEPTH:
+                message = f"objects and lists are nested more than {MAX_DEPTH} deep"
+                self._fail("ND006", token.span, message)
+            return self._first_name if token.kind == "{" else self._first_value
+        if token.kind == "number":
+            self._check(number_error(self._text[token.start : token.end], token.start))
+        elif token.kind == "string":
+            self._check(string_error(self._text[token.start : token.end], token.start))
+        elif token.kind != "constant":
+            self._fail_value(token)
+        return self._comma
+
+    def _first_value(self, token: _Token) -> _Read | None:
+        return self._close(token) if token.kind == "]" else self._value(token)
+
+    def _first_name(self, token: _Token) -> _Read | None:
+        return self._close(token) if token.kind == "}" else self._name(token)
+
+    def _name(self, token: _Token) -> _Read | None:
+        if token.kind != "string":
+            self._fail_name(token)
+        self._check(string_error(self._text[token.start : token.end], token.start))
+        name, names = json.loads(self._text[token.start : token.end]), self._opened[-1].names
+        if name in names:
+            first = names[name]
+            message = f"the key {json.dumps(name, ensure_ascii=False)} occurs twice in one object"
+            related = SecondarySpan(*first, "the first one is here")
+            hint = f"first in line {self._line(first[0])}"
+            self._fail("ND011", token.span, message, hint, related=related)
+        names[name] = token.span
+        return self._colon
+
+    def _colon(self, token: _Token) -> _Read | None:
+        if token.kind == ":":
+            return self._value
+        self._fail_if_ended(token)
+        name = self._shown(self._before)
+        if token.kind in ("}", "]", ","):
+            last = self._before.end - 1, self._before.end
+            self._fail("ND007", last, f"{name} has no value", 'add ":" and a value')
+        self._fail_after_string(token)
+        if token.kind == "other":
+            message = f"{self._shown(token)} where a colon belongs"
+            self._fail("ND007", token.span, message, "write a colon", edit=(*token.span, ":"))
+        return self._fail_missing('":"', token, "add a colon here")
+
+    def _comma(self, token: _Token) -> _Read | None:
+        opened = self._opened[-1:]
+        if not opened:
+            return self._end(token)
+        closer = CLOSER_OF[opened[0].mark]
+        if token.kind == closer:
+            return self._close(token)
+        if token.kind == ",":
+            return self._name if closer == "}" else self._value
+        self._fail_if_ended(token)
+        self._fail_after_string(token)
+        if token.kind == ":" and closer == "}":
+            self._fail("ND007", token.span, "a colon where a comma or the end belongs")
+        if token.kind == ":":
+            line, start = self._line(opened[0].start), opened[0].start
+            place = SecondarySpan(start, start + 1, "this list is not closed")
+            message, hint = f"a name in the list that line {line} opens", 'close the list with "]"'
+            self._fail("ND007", self._before.span, message, hint, related=place)
+        if token.kind == "other":
+            message, hint = (
+                f"{self._shown(token)} does not belong here",
+                f'"," or "{closer}" follows a value',
+            )
+            self._fail("ND007", token.span, message, hint)
+        return self._fail_missing(f'"," or "{closer}"', token, "add a comma here")
+
+    def _close(self, token: _Token) -> _Read | None:
+        self._opened.pop()
+        return self._comma if self._opened else self._end
+
+    def _end(self, token: _Token) -> None:
+        if token.kind == "end":
+            return
+        if token.kind in CLOSER_OF:
+            message, hint = "a second document begins here", "a file holds one document"
+        elif token.kind in ("}", "]"):
+            message, hint = f"{self._shown(token)} closes nothing", "remove it"
+        else:
+            message, hint = f"{self._shown(token)} after the end of the document", ""
+        self._fail("ND007", token.span, message, hint)
+
+    # Errors
+
+    def _fail(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        hint: str = "",
+        *,
+        edit: Replacement | None = None,
+        related: SecondarySpan | None = None,
+    ) -> NoReturn:
+        places = () if related is None else (related,)
+        raise _FoundError(TextDiagnostic(code, *span, message, hint, edit, places))
+
+    def _fail_value(self, token: _Token) -> NoReturn:
+        """Fails at a token that is no value."""
+        raw, span = self._text[token.start : token.end], token.span
+        self._fail_if_ended(token)
+        self._fail_foreign(token)
+        if raw in _CONSTANTS:
+            hint = "write true, false and null"
+            self._fail("ND007", span, f"JSON has no {raw}", hint, edit=(*span, _CONSTANTS[raw]))
+        if NOT_FINITE.fullmatch(raw):
+            self._fail("ND010", span, f"JSON has no number {raw}", "write a finite number")
+        if token.kind == "word" and _NUMBER_LIKE.match(raw):
+            self._fail_number(raw, span)
+        if token.kind == "word" and raw.strip("."):
+            hint = f"write {json.dumps(raw, ensure_ascii=False)}"
+            self._fail("ND007", span, f"{cut(raw)} without quotes", hint)
+        if token.kind == "," and self._before.kind in (",", "["):
+            self._fail("ND007", span, "a comma too many", "remove the comma")
+        self._fail("ND007", span, f"a value is missing before {self._shown(token)}")
+
+    def _fail_name(self, token: _Token) -> NoReturn:
+        """Fails at a token that is no name of an object's field."""
+        raw, span, before = self._text[token.start : token.end], token.span, self._before
+        self._fail_if_ended(token)
+        self._fail_foreign(token)
+        if token.kind == ",":
+            self._fail("ND007", span, "a comma too many", "remove the comma", edit=(*span, ""))
+        if token.kind == ":":
+            self._fail("ND007", span, f"a name is missing before {self._shown(token)}")
+        message, hint = f"a name in double quotes belongs here, not {self._shown(token)}", ""
+        if token.kind == "word":
+            hint = f"write {json.dumps(raw, ensure_ascii=False)}:"
+        elif token.kind == "number" and before.kind == ",":
+            hint = "a decimal number has a point, and a list stands in brackets: […]"
+        elif token.kind in ("number", "constant", "{", "[") and before.kind == "{":
+            hint = "a list stands in brackets: […]"
+        self._fail("ND007", span, message, hint)
+
+    def _fail_foreign(self, token: _Token) -> None:
+        """Fails at what is the same wrong everywhere: foreign quotes, open strings, brackets."""
+        raw, span = self._text[token.start : token.end], token.span
+        line = self._text[token.start :].partition("\n")[0].rstrip()
+        if token.kind == "quote":
+            here = token.start, token.start + len(line)
+            self._fail("ND012", here, "a string that is not closed", 'put a " after it')
+        if token.kind == "apostrophes":
+            plain = not {*raw[1:-1]} & {*'"\\'}
+            edit = (*span, f'"{raw[1:-1]}"') if plain else None
+            hint = "write double quotes, as json.dump does"
+            self._fail("ND012", span, "a string in apostrophes", hint, edit=edit)
+        if raw in ("“", "”", "„", "‟", "‘", "’", "‚", "‛", "'", "`"):
+            hint = "write straight double quotes"
+            self._fail("ND012", span, f"{raw} opens no string", hint)
+        if raw in ("(", ")"):
+            edit = (*span, "[" if raw == "(" else "]")
+            hint = "write lists in brackets: […]"
+            self._fail("ND007", span, "a list in parentheses", hint, edit=edit)
+        if token.kind == "other" and (raw.isspace() or not raw.isprintable()):
+            message = f"U+{ord(raw):04X} outside of a string"
+            self._fail("ND007", span, message, "write a plain space, or nothing", edit=(*span, " "))
+        if token.kind in ("}", "]"):
+            self._fail_bracket(token)
+
+    def _fail_bracket(self, token: _Token) -> None:
+        """Fails at a closing bracket after a comma, or one of the wrong kind."""
+        opened, shown = self._opened[-1], self._shown(token)
+        if token.kind != CLOSER_OF[opened.mark]:
+            place = SecondarySpan(opened.start, opened.start + 1, "this bracket is not closed")
+            message = f'{shown} cannot close the "{opened.mark}" of line {self._line(opened.start)}'
+            hint = f'write "{CLOSER_OF[opened.mark]}"'
+            self._fail("ND007", token.span, message, hint, related=place)
+        if self._before.kind == ",":
+            span = self._before.span
+            hint = "remove the comma"
+            self._fail("ND008", span, f"a comma before {shown}", hint, edit=(*span, ""))
+
+    def _fail_if_ended(self, token: _Token) -> None:
+        """Fails at the end of the text inside brackets, and at a bracket of the wrong kind."""
+        if token.kind in ("}", "]"):
+            self._fail_bracket(token)
+        if token.kind != "end":
+            return
+        opened, end = self._opened[-1], len(self._text.rstrip())
+        message = f'the file ends, and the "{opened.mark}" of line {self._line(opened.start)}'
+        closing = "".join(CLOSER_OF[bracket.mark] for bracket in reversed(self._opened))
+        place = SecondarySpan(opened.start, opened.start + 1, "this bracket is not closed")
+        self._fail(
+            "ND007", (end - 1, end), f"{message} is not closed", f"add {closing}", related=place
+        )
+
+    def _fail_after_string(self, token: _Token) -> None:
+        """Fails where text follows a string without a space: a quote is missing or too many."""
+        self._fail_foreign(token)
+        if self._before.kind != "string" or token.start > self._before.end:
+            return
+        if token.kind in ("string", "number", "constant", "word", "other"):
+            message = f"the string ends here, and {self._shown(token)} follows"
+            hint = 'a quote is missing or too many; inside a string write \\" for a quote'
+            self._fail("ND012", (self._before.end - 1, self._before.end), message, hint)
+
+    def _fail_missing(self, marks: str, token: _Token, hint: str) -> NoReturn:
+        message = f"{marks} is missing before {self._shown(token)}"
+        self._fail("ND007", (self._before.end - 1, self._before.end), message, hint)
+
+    def _check(self, error: TextDiagnostic | None) -> None:
+        if error is not None:
+            raise _FoundError(error)
+
+    def _fail_number(self, raw: str, span: Span) -> NoReturn:
+        plain, message = plain_number(raw), f"{cut(raw)} is not a number in JSON"
+        if plain is not None:
+            # 010 is 8 in some languages and 10 in others.
+            is_certain = re.match(r"[-+]?0[0-9]", raw) is None
+            edit = (*span, plain) if is_certain else None
+            self._fail("ND013", span, message, f"write {cut(plain)}", edit=edit)
+        hint = "write digits, with a point and an exponent if need be: 12, 0.5, 1e-3"
+        if _NUMBER_WITH_UNIT.fullmatch(raw):
+            hint = "write the number alone: the names of fields state the units"
+        self._fail("ND013", span, message, hint)
+
+    def _line(self, offset: int) -> int:
+        return self._text.count("\n", 0, offset) + 1
+
+    def _shown(self, token: _Token) -> str:
+        raw = self._text[token.start : token.end]
+        return cut(raw) if raw[:1] in ('"', "'") else f'"{cut(raw)}"'

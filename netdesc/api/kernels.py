@@ -20,27 +20,27 @@ from netdesc.training.setup import prepare
 _DEVICE = torch.device("cpu")
 
 
-def compile_kernels_for_cpu(compiled: Compiled, progress: Style = "auto") -> None:
-    """Compiles the kernels of the CPU engine that training needs, and shows how many are done.
+def layer_reports(
+    description: Description, compiled: Compiled, progress: Style = "quiet"
+) -> list[LayerReport]:
+    """Computes a training step with the first batch of the data, and reports of each layer.
 
-    KeyboardInterrupt after Ctrl-C or SIGTERM.
-    """
-    with build_display(progress) as display, StopRequest() as stop:
-        compile_kernels(compiled.model, _DEVICE, display, stop)
-
-
-@torch.no_grad()
-def layer_reports(description: Description, compiled: Compiled) -> list[LayerReport]:
-    """Computes the first batch of the data, and returns a report for each layer.
-
-    If the document has no data or the engine is not the CPU's, computes a sample without spikes
-    instead. DataError or RunError if data or weights do not fit.
+    The step compiles the kernels that training needs. If the document has no data or the engine is
+    not the CPU's, computes a sample without spikes instead. DataError or RunError if data or
+    weights do not fit, KeyboardInterrupt after Ctrl-C or SIGTERM.
     """
     document, graph = description.document, compiled.graph
     if document.data is None or engine_name(_DEVICE) != "cpu":
-        compiled.model(torch.zeros(graph.steps, 1, *graph.input_shape))
+        with torch.no_grad():
+            compiled.model(torch.zeros(graph.steps, 1, *graph.input_shape))
         return compiled.model.engine_report()
-    with seeded_rng(document.training.seed, _DEVICE):
+    with (
+        seeded_rng(document.training.seed, _DEVICE),
+        build_display(progress) as display,
+        StopRequest() as stop,
+    ):
         setup = prepare(description, _DEVICE)
-        setup.network(next(setup.train.shuffled(0)).input_TBN)
+        compile_kernels(setup, display, stop)
+        with torch.no_grad():
+            setup.network(next(setup.train.shuffled(0)).input_TBN)
         return setup.network.engine_report()

@@ -26,7 +26,7 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     description = diagnostics_text.load_document(output, file, overrides)
     output.info("loading torch …")
     from netdesc.api.compile import open_network
-    from netdesc.api.kernels import compile_kernels_for_cpu, layer_reports
+    from netdesc.api.kernels import layer_reports
     from netdesc.kernels.engine import use_engine
 
     start = time.perf_counter()
@@ -35,8 +35,7 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     output.warn(*opened.file_warnings)
     built = time.perf_counter()
     with use_engine(engine):
-        compile_kernels_for_cpu(compiled, "quiet" if output.quiet else "auto")
-        reports = layer_reports(description, compiled)
+        reports = layer_reports(description, compiled, "quiet" if output.quiet else "auto")
     done = time.perf_counter()
     if output.as_json:
         output.print_json(

@@ -88,7 +88,7 @@ def run(inputs, bits, parameters, states_SN, counts_S, resets_T, feedback, outpu
 _NUMBA_HEADER = """\
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.jit_no_refcount import step_function
+from netdesc.kernels.cpu.runtime.numba_internals import step_function
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
 
 

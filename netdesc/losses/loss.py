@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from netdesc.graph import loss as sections
 from netdesc.kernels.checks import check_target
-from netdesc.kernels.needs import Need
 from netdesc.losses.rates import check_output
 
 OVER: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -37,10 +36,6 @@ class Loss(nn.Module):
 
     def forward(self, signal: Tensor, target: Tensor, /) -> Tensor:
         raise NotImplementedError
-
-    def needs(self, steps: int) -> set[Need]:
-        """Returns what the loss of ``steps`` steps needs of the CPU engine."""
-        return set()
 
     def filter(self, spikes: Tensor) -> Tensor:
         """Returns the filtered trace of spikes. ValueError if the loss compares no traces."""

@@ -14,7 +14,6 @@ from torch import Tensor
 from netdesc.graph import loss as sections
 from netdesc.kernels import operators
 from netdesc.kernels.checks import check_target, check_tensor
-from netdesc.kernels.needs import Need
 from netdesc.kernels.reference.van_rossum import filter_signal
 from netdesc.losses.loss import Loss
 
@@ -32,10 +31,6 @@ class SpikeTimeLoss(Loss):
         super().__init__(loss)
         decay = math.exp(-step_ms / loss.time_constant_ms)
         self._filter = decay, loss.filter_order, loss.filter_steps
-
-    def needs(self, steps: int) -> set[Need]:
-        """Returns what the loss of ``steps`` steps needs of the CPU engine."""
-        return {Need("spike_time", (steps, *self._filter))}
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Returns the loss, a float32 scalar.

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph.nodes import EventRate, Graph, Signal
-from netdesc.kernels.needs import Need
 from netdesc.losses.loss import Loss
 
 
@@ -77,11 +76,6 @@ class TotalLoss(nn.Module):
     def of_output(self, output: Tensor, target: Tensor) -> Tensor:
         """Returns the weighted main loss, which is known if only the output is."""
         return self._weights[self._main] * self.main(output, target)
-
-    def needs(self, steps: int) -> set[Need]:
-        """Returns what the losses of ``steps`` steps need of the CPU engine."""
-        losses = (cast(Loss, each) for each in self.losses)
-        return {need for each in losses for need in each.needs(steps - each.skip_steps)}
 
     def filter(self, spikes: Tensor) -> Tensor:
         """Returns the filtered trace of spikes. ValueError if the main loss compares no traces."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.kernel_shape import KernelShape
-from netdesc.kernels.needs import Need, neuron_needs
 from netdesc.modules.neuron import Neurons
 from netdesc.modules.plain import PLAIN_BLOCKS, Block
 from netdesc.modules.recurrent import DRIVE, RECURRENT
@@ -73,33 +72,22 @@ def kernel_shape(section: layers.KernelSection, channels: int) -> KernelShape:
     )
 
 
-class _Synapses(NamedTuple):
-    """How a kind of synapses is computed."""
-
-    compute: Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]
-    """Takes the layer, the signal [steps, batch, *input shape] and the weights.
-
-    It returns what arrives at the neurons, float32 [steps, batch, neurons], and the packed spikes
-    of the signal (see ``operators.linear``), which are empty if the kind of synapses packs none.
-    """
-    part: str
-    """The part of the CPU engine that computes them (see ``kernels.needs``)."""
-
-
-_LINEAR, _KERNEL = _Synapses(_dense, "linear"), _Synapses(_convolution, "convolution")
-_ONE_BY_ONE = _Synapses(_neurons, "linear")
-
-ARRIVE: dict[type[layers.LayerSection], _Synapses] = {
-    layers.Dense: _LINEAR,
-    layers.Conv: _KERNEL,
-    layers.ConvTranspose: _KERNEL,
-    layers.SumPool: _KERNEL,
-    layers.Upsample: _KERNEL,
-    layers.Neurons: _ONE_BY_ONE,
-    layers.Recurrent: _LINEAR,
-    layers.WinnerTakeAll: _LINEAR,
+ARRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
+    layers.Dense: _dense,
+    layers.Conv: _convolution,
+    layers.ConvTranspose: _convolution,
+    layers.SumPool: _convolution,
+    layers.Upsample: _convolution,
+    layers.Neurons: _neurons,
+    layers.Recurrent: _dense,
+    layers.WinnerTakeAll: _dense,
 }
-"""Maps the class of a section to what computes its synapses."""
+"""Maps the class of a section to what computes its synapses.
+
+It takes the layer, the signal [steps, batch, *input shape] and the weights, and returns what
+arrives at the neurons, float32 [steps, batch, neurons], and the packed spikes of the signal (see
+``operators.linear``), which are empty if the kind of synapses packs none.
+"""
 
 FUSED = (layers.Dense,)
 """Sections of the layers that the operator ``segment`` can compute."""
@@ -175,7 +163,7 @@ class SynapticBlock(Block):
     def _arrive(self, signal: Tensor) -> tuple[list[Tensor], Tensor]:
         """Returns the neurons' inputs [steps, batch, neurons], and the packed spikes."""
         self.begin_forward(signal.device)
-        compute, weights = self._arrive_by.compute, self.synapse.weights()
+        compute, weights = self._arrive_by, self.synapse.weights()
         arrived = [compute(self._layer, signal, weight) for weight in weights]
         inputs_TBN = [z_TBN for z_TBN, _ in arrived]
         if self._drive is not None:
@@ -212,17 +200,6 @@ class SynapticBlock(Block):
             and neuron.follows_equations
             and neuron.recorder is None
         )
-
-    def needs(self) -> set[Need]:
-        """Returns what the block needs of the CPU engine in its present mode, and when recorded."""
-        alone = self._arrive_by.part
-        needs = {Need("threads"), Need(alone)}
-        synapses = "segment" if self.is_fused else alone
-        for text, learn in self.neuron.computed_equations(self.read_states):
-            # States of recurrent neurons are computed by themselves, from what arrived.
-            for recurs in {self.recurrent is not None} | {False for _ in self.read_states}:
-                needs |= neuron_needs(text, learn, synapses, self.training, recurs)
-        return needs
 
     @property
     def has_hooks(self) -> bool:

@@ -20,7 +20,6 @@ from netdesc.graph.nodes import OUTPUT, Signal
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
-from netdesc.kernels.needs import Need
 from netdesc.modules.block import SynapticBlock, make_block, run_segment
 from netdesc.modules.plain import Block
 from netdesc.modules.recording import LayerRecording, record_neurons
@@ -315,15 +314,6 @@ class Network(nn.Module):
             )
         for _, block in self.blocks():
             block.neuron.surrogate.set(fraction)
-
-    def needs(self) -> set[Need]:
-        """Returns what the network needs of the CPU engine, in training and outside of it."""
-        found = set[Need]()
-        with self.evaluating():
-            for mode in (True, False):
-                self.train(mode)
-                found |= {need for _, block in self.blocks() for need in block.needs()}
-        return found
 
     def project(self) -> None:
         """Clamps learnt values of neurons to their ranges, such as decays to [0, 1].

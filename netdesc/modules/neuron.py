@@ -138,17 +138,6 @@ class Neurons(nn.Module):
         known, equations = self._kernel_parameters(), self._equations
         return equations.text, self._learns_in(equations), [known[p] for p in equations.parameters]
 
-    def computed_equations(self, states: Sequence[str]) -> list[tuple[str, bool]]:
-        """Returns the definitions that the present mode computes, and whether each learns.
-
-        ``states`` are those that ``run_with_states`` returns.
-        """
-        of_states = [equations_of_state(self.section, name, self._is_split)[0] for name in states]
-        return [(each.text, self._learns_in(each)) for each in self._parts() + of_states]
-
-    def _parts(self) -> list[Equations]:
-        return self._halves if self._is_split else [self._equations]
-
     def _learns_in(self, equations: Equations) -> bool:
         """Whether training changes parameters of the equations."""
         return bool(self._limits) and (
@@ -218,8 +207,9 @@ class Neurons(nn.Module):
                 "to begin with other samples, call reset_state(), or stream() without a state"
             )
         if not states:
+            parts = self._halves if self._is_split else [self._equations]
             keeps_output = self.delay or len(recurrent_NN) > 0
-            count = sum(len(part.states) + 1 for part in self._parts()) + keeps_output
+            count = sum(len(part.states) + 1 for part in parts) + keeps_output
             zeros = inputs_TBN[0].new_zeros((count, batch, units), dtype=torch.int32)
             states = list(zeros.unbind())
             if self.axonal is not None:

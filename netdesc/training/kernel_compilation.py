@@ -1,45 +1,45 @@
-"""Compiles the kernels before the first epoch, so that no epoch waits for them."""
+"""Computes a step before the first epoch, so that no epoch waits for the compilation of kernels."""
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 
-from netdesc.description.diagnostics.wording import amount
 from netdesc.kernels.engine import engine_for, engine_name
-from netdesc.kernels.needs import Need
-from netdesc.losses import build_loss
-from netdesc.modules import Network
+from netdesc.modules import build
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Display
+from netdesc.training.setup import Setup
 
 NOTICE = "compiling kernels for networks like this one (once, up to ten seconds) …"
 
 
-def compile_kernels(
-    network: Network, device: torch.device, display: Display, stop: StopRequest
-) -> None:
-    """Compiles the kernels of the CPU engine that training a network needs, unless they are cached.
+def compile_kernels(setup: Setup, display: Display, stop: StopRequest) -> None:
+    """Computes a step of a network like that of ``setup``, with the first batch, on the CPU engine.
 
-    Shows how many are compiled. Triton compiles the kernels of the CUDA engine in the first epoch.
-    EngineError if Numba cannot be loaded, KeyboardInterrupt if ``stop`` is requested.
+    Numba compiles the kernels that its cache lacks. Triton compiles those of the CUDA engine in
+    the first epoch. EngineError if Numba cannot be loaded, KeyboardInterrupt if ``stop`` is
+    requested, which is looked up between the passes of the compiler.
     """
-    if engine_name(device) != "cpu":
-        stop.check()
-        return
-    engine_for(device)  # raises EngineError if Numba cannot be loaded
-    from netdesc.kernels.cpu.precompile import precompile
-
-    def report(done: int) -> None:
-        if done:
-            display.show_text(f"compiled {amount(done, 'kernel')}")
-        else:
-            display.info(NOTICE)
-
-    precompile(needs_of(network), report, stop.check)
     stop.check()
+    if engine_name(setup.device) != "cpu":
+        return
+    engine_for(setup.device)  # raises EngineError if Numba cannot be loaded
+    from netdesc.kernels.cpu.runtime.numba_internals import call_while_compiling
 
+    notices = iter([NOTICE])
 
-def needs_of(network: Network) -> set[Need]:
-    """Returns what a network and its loss need of the CPU engine."""
-    graph = network.graph
-    return network.needs() | build_loss(graph).needs(graph.steps)
+    def look_up() -> None:
+        for notice in notices:  # only the first time
+            display.info(notice)
+        stop.check()
+
+    network, batch = build(setup.graph, seed=0), next(setup.train.shuffled(0))
+    with (
+        call_while_compiling(look_up),
+        torch.random.fork_rng(devices=[]),  # dropout of training draws the same numbers as without
+        warnings.catch_warnings(action="ignore"),  # training itself warns
+    ):
+        setup.loss(network.signals(batch.input_TBN), batch.target).backward()
+    stop.check()

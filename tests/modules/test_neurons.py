@@ -110,7 +110,6 @@ def test_an_evaluation_in_between_changes_neither_modes_nor_states():
     model.train().layers["a"].eval()
     with model.evaluating():
         assert not any(each.training for each in model.modules())
-    model.needs()
     assert model.training
     assert not model.layers["a"].training
 

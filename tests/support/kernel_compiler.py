@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from netdesc.kernels.cpu.precompile import precompile
-from netdesc.kernels.needs import Need, neuron_needs
-from netdesc.neurons.models.cuba import Cuba
+from pathlib import Path
 
-CUBA = Cuba(type="cuba", threshold=1, current_decay=1, voltage_decay=1).definition().to_text()
+import torch
+
+import netdesc
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 if __name__ == "__main__":
-    needs = {Need("threads")}
-    needs |= {Need("spike_time", (200, 0.9, 2, length)) for length in (10, 100)}
-    for learn in (False, True):
-        for synapses in ("segment", "linear", "convolution"):
-            needs |= neuron_needs(CUBA, learn, synapses, keep=True)
-    precompile(needs)
+    for name in ("oxford_slayer", "digits", "digits_conv"):
+        compiled = netdesc.compile(EXAMPLES / f"{name}.json")
+        shape = compiled.graph.steps, 2, *compiled.graph.input_shape
+        for density in (0.05, 0.9):  # from events, and as products
+            output = compiled.model((torch.rand(shape) < density).float())
+            output.sum().backward()
+        if name == "oxford_slayer":
+            compiled.loss(output, torch.zeros_like(output)).detach()

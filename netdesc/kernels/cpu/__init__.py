@@ -2,5 +2,5 @@
 
 The forward pass adds weights only for inputs that spike, if spikes are sparse. The backward pass
 computes the gradients of all steps. The modules build on one another in this order: ``runtime``,
-``spikes``, ``gemm``, ``walk``, ``synapses``, ``losses``, ``segment`` and ``engine``.
+``spikes``, ``synapses``, ``gemm``, ``walk``, ``van_rossum``, ``segment`` and ``engine``.
 """

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu.convolution import convolution, convolution_backward
-from netdesc.kernels.cpu.gemm.gemm import matmul
-from netdesc.kernels.cpu.losses.van_rossum import spike_time
+from netdesc.kernels.cpu.gemm import matmul
 from netdesc.kernels.cpu.neurons import neurons, neurons_backward
 from netdesc.kernels.cpu.recurrent import recurrent, recurrent_backward
 from netdesc.kernels.cpu.runtime.memory_pool import array_of, as_rows
@@ -25,6 +24,7 @@ from netdesc.kernels.cpu.segment import (
 )
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
+from netdesc.kernels.cpu.van_rossum import spike_time
 
 __all__ = [
     "convolution",

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netdesc.kernels.cpu.gemm.gemm import matmul
+from netdesc.kernels.cpu.gemm import matmul
 from netdesc.kernels.cpu.neurons import layer_of, notes_of, tensors_of, upstream_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads

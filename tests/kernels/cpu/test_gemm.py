@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.thread_counts import check_thread_counts
 
-from netdesc.kernels.cpu.gemm.gemm import matmul
+from netdesc.kernels.cpu.gemm import matmul
 from netdesc.kernels.cpu.runtime import threads
 
 threads.on_threads(lambda: None)()  # deletes cached kernels of older sources

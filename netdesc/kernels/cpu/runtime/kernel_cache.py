@@ -1,4 +1,4 @@
-"""Caches compiled kernels on disk, says whether all are there, and deletes outdated kernels.
+"""Caches compiled kernels on disk, and deletes outdated kernels.
 
 Numba recompiles a kernel when the kernel's own file changes. It does not notice changes in other
 files whose functions or constants are compiled into the kernel. So we delete all cached kernels
@@ -11,62 +11,26 @@ import contextlib
 import functools
 import hashlib
 import os
-import pickle
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-from numba.core import config
-from numba.core.caching import FunctionCache
+from numba import config
 
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
-from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of, thread_count
+from netdesc.kernels.cpu.runtime.numba_internals import (
+    IS_PLAIN,
+    KernelCache,
+    jit_no_refcount,
+    on_threads_of,
+    thread_count,
+)
 
 _STAMP = "sources.sha256"
-_MARK_PREFIX = "complete-"
-"""Beginning of the name of a mark: a file that says that the cache holds some kernels."""
 _KERNELS = Path(__file__).parents[2]
-
-_DAMAGE = (
-    OSError, EOFError, pickle.UnpicklingError, ArithmeticError, AttributeError, ImportError,
-    LookupError, MemoryError, TypeError, ValueError,
-)  # fmt: skip
-"""What reading a damaged file, or one of another user, may raise."""
-
-_by_name: dict[str, Any] = {}
-"""Maps ``module.name`` of each kernel to Numba's dispatcher, which is the compiled function."""
-
-_of_neurons: dict[str, Any] = {}
-"""The same for kernels of neurons."""
-
-
-class _Cache(FunctionCache):
-    """Numba's cache of a kernel. Where a file is damaged or cannot be written, it compiles."""
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Returns the compiled kernel for a signature, None if there is none to load."""
-        numba.get_num_threads()  # starts Numba's threads, which compiled code needs
-        try:
-            return super().load_overload(sig, target_context)
-        except _DAMAGE:
-            with contextlib.suppress(OSError):
-                self.flush()
-            return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Saves a compiled kernel if the folder is not full."""
-        with contextlib.suppress(*_DAMAGE):
-            super().save_overload(sig, data)
-
-    def list_index_files(self) -> Iterator[Path]:
-        """Yields the files in which Numba lists the compiled versions of the kernel."""
-        function: Any = self._py_func
-        pattern = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"
-        return Path(self.cache_path).glob(pattern)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -84,11 +48,9 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     # Numba names compiled functions by these, and no two may have one name.
     call.__module__, call.__qualname__ = function.__module__, function.__qualname__
-    compiled = _compile_later(call)
-    if hasattr(compiled, "stats"):  # not with NUMBA_DISABLE_JIT, which returns a plain function
-        compiled._cache = _Cache(function)
+    compiled = _compile_later(call, function)
+    if hasattr(compiled, "stats") and not IS_PLAIN:
         _refresh(Path(compiled.stats.cache_path))
-        _by_name[f"{function.__module__}.{function.__qualname__}"] = compiled
     return compiled
 
 
@@ -104,23 +66,22 @@ def neuron_kernel(function: Callable[..., Any]) -> Any:
     Numba caches it in the folder of the file, which is written for one neuron and one machine, and
     never changes.
     """
-    compiled = _compile_later(function)
-    if hasattr(compiled, "stats"):
-        compiled._cache = _Cache(function)
-        _of_neurons[f"{function.__module__}.{function.__qualname__}"] = compiled
-    return compiled
+    return _compile_later(function, function)
 
 
-def _compile_later(function: Callable[..., Any]) -> Any:
-    """Returns the function as Numba compiles it at its first call, and caches it.
+def _compile_later(function: Callable[..., Any], cached: Callable[..., Any]) -> Any:
+    """Returns ``function`` as Numba compiles it at its first call, and caches it as ``cached``.
 
     The cache is in a temporary folder if neither that of the package nor the user's can be written.
     """
     try:
-        return numba.njit(**_OPTIONS)(function)
+        compiled: Any = numba.njit(**_OPTIONS)(function)
     except RuntimeError:  # no folder for the cache
         _config.CACHE_DIR = temporary_folder().name
-        return numba.njit(**_OPTIONS)(function)
+        compiled = numba.njit(**_OPTIONS)(function)
+    if hasattr(compiled, "stats") and not IS_PLAIN:  # NUMBA_DISABLE_JIT returns a plain function
+        compiled._cache = KernelCache(cached)
+    return compiled
 
 
 @functools.cache
@@ -132,54 +93,11 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 _config: Any = config  # Numba's type hints do not list the settings
 
 _OPTIONS: Mapping[str, Any] = {
-    "cache": True,
+    "cache": not IS_PLAIN,  # dispatchers of plain functions are others in each process
     "nogil": True,
-    "no_cfunc_wrapper": True,
     "error_model": "numpy",  # divisions do not look for 0
+    **({} if IS_PLAIN else {"no_cfunc_wrapper": True}),
 }
-
-
-def kernels() -> Mapping[str, Any]:
-    """Returns all kernels of the modules that are imported, as ``_by_name`` maps them."""
-    return _by_name | _of_neurons
-
-
-def name_of(dispatcher: Any) -> str | None:
-    """Returns the name of a kernel; None if ``dispatcher`` is another function."""
-    return next((name for name, each in kernels().items() if each is dispatcher), None)
-
-
-def is_complete(need: tuple[object, ...]) -> bool:
-    """Whether the cache holds all kernels of ``need`` for this machine and these sources.
-
-    This is the case if ``mark_complete`` was called for it, and no kernel that there was has been
-    deleted since then. There are no kernels if Numba must not compile (NUMBA_DISABLE_JIT).
-    """
-    if not _by_name:
-        return True
-    with contextlib.suppress(OSError):
-        kernels = _mark_of(need).read_text(encoding="utf-8").splitlines()
-        return all(map(os.path.exists, kernels))
-    return False
-
-
-def mark_complete(need: tuple[object, ...]) -> None:
-    """Writes a mark into the cache, which says that it holds all kernels of ``need``.
-
-    The mark lists the cached kernels that this process has used. Does nothing if the cache cannot
-    be written.
-    """
-    used = (each for each in kernels().values() if each.signatures)
-    with contextlib.suppress(OSError):
-        text = "".join(f"{index}\n" for each in used for index in each._cache.list_index_files())
-        _mark_of(need).write_text(text, encoding="utf-8")
-
-
-def _mark_of(need: tuple[object, ...]) -> Path:
-    """Returns the path of the mark of ``need``, for this machine and these sources."""
-    facts = source_digest().hex(), *machine_facts(), *need
-    folder = min(Path(each.stats.cache_path) for each in _by_name.values())
-    return folder / f"{_MARK_PREFIX}{hashlib.sha256(repr(facts).encode()).hexdigest()[:24]}"
 
 
 @functools.cache
@@ -220,6 +138,6 @@ def invalidate_cache(folder: Path, digest: bytes) -> None:
             return
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        for cached in (*folder.glob("*.nb[ci]"), *folder.glob(f"{_MARK_PREFIX}*")):
+        for cached in folder.glob("*.nb[ci]"):
             cached.unlink(missing_ok=True)
         stamp.write_bytes(digest)

@@ -17,10 +17,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import extending, types
-from numba.core import cgutils
-from numba.core.typing import templates
-from numba.core.typing.templates import AbstractTemplate
 from numba.extending import lower_builtin, models
+
+from netdesc.kernels.cpu.runtime.llvm_code import declare
 
 LANES = 32
 """Number of neurons in a vector: two registers of AVX-512, four of AVX2, eight of NEON."""
@@ -28,7 +27,7 @@ LANES = 32
 # ``Any``, because a type checker does not know that callers omit the argument ``context``.
 intrinsic: Any = extending.intrinsic
 register_model: Any = extending.register_model
-_register_type: Any = templates.infer_global
+_register_type: Any = extending.type_callable
 
 _INT16, _INT32, _INT64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _FAST = ("contract", "arcp", "nsz", "afn")
@@ -74,11 +73,11 @@ def _define_operator(
     """
 
     @_register_type(symbol)
-    class _(AbstractTemplate):
-        def generic(self, args: Any, kws: Any) -> Any:
-            if len(args) == 2 and args[0] in operands and args[0] == args[1]:
-                return templates.signature(result or args[0], *args)
-            return None
+    def _(context: Any) -> Any:
+        def type_of(a: Any, b: Any) -> Any:
+            return (result or a) if a in operands and a == b else None
+
+        return type_of
 
     for lanes in operands:
 
@@ -214,11 +213,8 @@ def nearest(context: Any, lanes: Any) -> Any:
     """Rounds ``Floats`` to the nearest whole numbers, ties to even."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rint = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(Floats.vector, [Floats.vector]),
-            f"llvm.rint.v{LANES}f32",
-        )
+        name = f"llvm.rint.v{LANES}f32"
+        rint = declare(builder.module, name, Floats.vector, [Floats.vector])
         return builder.call(rint, [arguments[0]])
 
     return lanes(lanes), build

@@ -9,8 +9,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
+from netdesc.kernels.cpu.runtime.llvm_code import declare
 from netdesc.kernels.cpu.runtime.simd import LANES, VECTOR_OF, Bits, intrinsic, name_of
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
@@ -71,20 +71,15 @@ def build_stores(
 
 def _masked_load(builder: Any, pointer: Any, align: int, mask: Any) -> Any:
     vector = pointer.type.pointee
-    load = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(vector, [pointer.type, _INT32, mask.type, vector]),
-        f"llvm.masked.load.{name_of(vector)}.p0{name_of(vector)}",
-    )
+    name = f"llvm.masked.load.{name_of(vector)}.p0{name_of(vector)}"
+    load = declare(builder.module, name, vector, [pointer.type, _INT32, mask.type, vector])
     return builder.call(load, [pointer, _INT32(align), mask, ir.Constant(vector, None)])
 
 
 def _masked_store(builder: Any, vector: Any, pointer: Any, align: int, mask: Any) -> None:
-    store = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(ir.VoidType(), [vector.type, pointer.type, _INT32, mask.type]),
-        f"llvm.masked.store.{name_of(vector.type)}.p0{name_of(vector.type)}",
-    )
+    name = f"llvm.masked.store.{name_of(vector.type)}.p0{name_of(vector.type)}"
+    kinds = [vector.type, pointer.type, _INT32, mask.type]
+    store = declare(builder.module, name, ir.VoidType(), kinds)
     builder.call(store, [vector, pointer, _INT32(align), mask])
 
 
@@ -152,11 +147,8 @@ def prefetch(context: Any, array: Any, at: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer, size = vector_at(context, builder, signature.args[0], *arguments)
         first = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-        fetch = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [first.type, _INT32, _INT32, _INT32]),
-            "llvm.prefetch.p0i8",
-        )
+        kinds = [first.type, _INT32, _INT32, _INT32]
+        fetch = declare(builder.module, "llvm.prefetch.p0i8", ir.VoidType(), kinds)
         for_reading, all_caches, data = _INT32(0), _INT32(3), _INT32(1)
         for byte in range(0, LANES * size, 64):
             builder.call(fetch, [builder.gep(first, [_INT64(byte)]), for_reading, all_caches, data])

@@ -10,8 +10,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.cgutils import unpack_tuple
 
+from netdesc.kernels.cpu.runtime.llvm_code import unpack_tuple
 from netdesc.kernels.cpu.runtime.simd import VECTOR_OF, Ints, intrinsic
 from netdesc.kernels.cpu.runtime.simd_memory import build_loads, build_stores, vector_at
 

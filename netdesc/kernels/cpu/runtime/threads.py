@@ -11,8 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numba
 import torch
-from numba.core import config
-from numba.np.ufunc import threading_layer
+from numba import config
 
 from netdesc import IMPORTING_PROCESS
 from netdesc.kernels.cpu.runtime.openmp_contention import ContentionGuard, is_decided, team_sizes
@@ -58,7 +57,7 @@ def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
             "unset NUMBA_THREADING_LAYER"
         ) from error
     torch.set_num_threads(torch_threads)  # starting Numba's threads changes the count for torch
-    layer = threading_layer()
+    layer = numba.threading_layer()
     return layer, os.getpid(), _contention_guard() if layer == "omp" else None
 
 

@@ -18,12 +18,10 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.gemm.gemm import multiply_block, multiply_tile
-from netdesc.kernels.cpu.gemm.gemm_packing import TILE_COLUMNS
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
+from netdesc.kernels.cpu.gemm import TILE_COLUMNS, multiply_block, multiply_tile
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
 from netdesc.kernels.cpu.runtime.layout import Matrix, Strided
-from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of
+from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_threads_of
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.simd_tuple import load_tuple, store_each, store_tuple

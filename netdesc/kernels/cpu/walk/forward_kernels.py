@@ -20,9 +20,8 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.bitmask import count_bits, lowest_bit, to_bitmask
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
-from netdesc.kernels.cpu.runtime.parallel_call import on_threads_of
+from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_threads_of
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import element, first_lanes, load, store
 from netdesc.kernels.cpu.runtime.simd_tuple import (

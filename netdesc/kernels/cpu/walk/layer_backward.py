@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netdesc.kernels.cpu.gemm.gemm import allocate_product_memory
-from netdesc.kernels.cpu.gemm.gemm_packing import TILE_COLUMNS, TILE_ROWS
+from netdesc.kernels.cpu.gemm import TILE_COLUMNS, TILE_ROWS, allocate_product_memory
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import set_thread_count

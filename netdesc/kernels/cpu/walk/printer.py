@@ -24,7 +24,7 @@ from netdesc.neurons.operations import BOOL, REAL, STATE_UNIT
 from netdesc.neurons.program import Program
 
 _IMPORTS = """\
-from netdesc.kernels.cpu.runtime.jit_no_refcount import step_function
+from netdesc.kernels.cpu.runtime.numba_internals import step_function
 from netdesc.kernels.cpu.runtime.simd import as_floats, as_ints, broadcast, where, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import load
 from netdesc.kernels.cpu.runtime.state_arithmetic import (

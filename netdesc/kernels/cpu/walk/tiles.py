@@ -91,7 +91,7 @@ class Feedback(NamedTuple):
     weights: tuple[np.ndarray, ...]
     """A matrix for each input of the neurons. Forward, flat [neurons, vectors · LANES]: a row is
     what the output of a neuron adds. Backward, [panels, neurons · TILE_COLUMNS] (see
-    ``gemm_packing``)."""
+    ``gemm``)."""
     numbers: np.ndarray
     """Scratch memory for floats; each thread has a row."""
     sources: np.ndarray

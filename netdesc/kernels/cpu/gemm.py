@@ -8,36 +8,39 @@ each sum adds its terms from first to last, in blocks of ``MAX_PANEL_TERMS`` ter
 The algorithm is by Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 (2008). The right factor is copied in panels (a few columns and up to ``MAX_PANEL_TERMS`` terms). A
 tile of the result stays in vector registers while the terms of a panel are added to it. The loop
-uses LLVM's vectors, because loops over arrays would load and store every sum at every term.
+uses LLVM's vectors, because loops over arrays would load and store every sum at every term. The
+left factor is read in place if the terms of its rows are contiguous, otherwise from a copy.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
-from netdesc.kernels.cpu.gemm.gemm_packing import (
-    MAX_PANEL_TERMS,
-    TILE_COLUMNS,
-    TILE_ROWS,
-    at_row,
-    copy_left,
-    copy_panel,
-    left_tile,
-    tiles_in,
-)
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.layout import Matrix, matrix_of
+from netdesc.kernels.cpu.runtime.llvm_code import declare, unpack_tuple
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import broadcast_number, intrinsic
-from netdesc.kernels.cpu.runtime.simd_memory import prefetch
+from netdesc.kernels.cpu.runtime.simd_memory import load, prefetch, store
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
+
+_HAS_32_REGISTERS = llvm.get_host_cpu_features().get("avx512f", False)
+
+TILE_ROWS, TILE_COLUMNS = (12, 32) if _HAS_32_REGISTERS else (6, 16)
+"""Size of a tile. Its sums fill 24 of 32 registers of AVX-512 or NEON, 12 of 16 of AVX2.
+
+With larger tiles, fewer numbers are read from the cache for each product.
+"""
+
+MAX_PANEL_TERMS = 256
+"""Largest number of terms in a panel; two such panels fit in the L1 cache."""
 
 _VECTOR_FLOATS = 16
 """Number of floats in an LLVM vector. If registers are shorter, LLVM uses several of them."""
@@ -68,10 +71,10 @@ def multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth:
             return context.make_array(kind)(context, builder, array).data
 
         (left_value, right_value, out_value, at, depth, add) = arguments
-        numbers, start, to_row, to_term = cgutils.unpack_tuple(builder, left_value, 4)
+        numbers, start, to_row, to_term = unpack_tuple(builder, left_value)
         first = builder.gep(data(left[0], numbers), [start])
         sums = _sum_up(builder, (first, to_row, to_term), data(right, right_value), depth)
-        out_numbers, _, by_row, _ = cgutils.unpack_tuple(builder, out_value, 4)
+        out_numbers, _, by_row, _ = unpack_tuple(builder, out_value)
         tile_pointer = builder.gep(data(out[0], out_numbers), [at])
         _write_tile(
             builder, sums, tile_pointer, by_row, builder.icmp_signed("!=", add, add.type(0))
@@ -111,11 +114,8 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
         builder.load(_vector_at(builder, from_right, _VECTOR_FLOATS * number), align=4)
         for number in range(per_row)
     ]
-    multiply_add = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(_VECTOR, [_VECTOR] * 3),
-        f"llvm.fmuladd.v{_VECTOR_FLOATS}f32",
-    )
+    name = f"llvm.fmuladd.v{_VECTOR_FLOATS}f32"
+    multiply_add = declare(builder.module, name, _VECTOR, [_VECTOR] * 3)
     # This order of instructions keeps only one row's factor in a register at a time.
     new_sums: list[list[Any]] = []
     along = builder.mul(term, to_term)
@@ -165,6 +165,68 @@ def _row_pointers(builder: Any, first: Any, to_row: Any) -> list[Any]:
 def _vector_at(builder: Any, first: Any, offset: int) -> Any:
     """Returns a pointer to the vector that begins ``offset`` numbers after ``first``."""
     return builder.bitcast(builder.gep(first, [_INT64(offset)]), _VECTOR.as_pointer())
+
+
+@numba.njit(inline="always")
+def tiles_in(rows):
+    """Returns the number of tiles that cover ``rows`` rows."""
+    return (rows + TILE_ROWS - 1) // TILE_ROWS
+
+
+@numba.njit(inline="always")
+def at_row(matrix, row):
+    """Returns ``matrix`` without the rows before ``row``."""
+    start = matrix.start + row * matrix.by_row
+    return Matrix(matrix.numbers, start, matrix.by_row, matrix.by_column)
+
+
+@jit_no_refcount
+def copy_left(left, rows, term, depth, copy):
+    """Copies terms ``term`` to ``term + depth - 1`` of the left factor into ``copy``.
+
+    The copy is flat, [tile, term, row of the tile]. Rows beyond the last are left undefined.
+    """
+    for tile in range(tiles_in(rows)):
+        first = tile * TILE_ROWS
+        height = min(TILE_ROWS, rows - first)
+        for k in range(depth):
+            at = left.start + first * left.by_row + (term + k) * left.by_column
+            to = (tile * depth + k) * TILE_ROWS
+            for row in range(height):
+                copy[np.uint64(to + row)] = left.numbers[np.uint64(at + row * left.by_row)]
+
+
+@numba.njit(inline="always")
+def left_tile(left, copy, row, term, depth):
+    """Returns a ``Matrix``: the left factor from ``row`` and ``term`` on.
+
+    The matrix is in ``copy``, or in ``left`` itself if ``copy`` is empty.
+    """
+    if len(copy):
+        return Matrix(copy, row * depth, 1, TILE_ROWS)
+    start = left.start + row * left.by_row + term * left.by_column
+    return Matrix(left.numbers, start, left.by_row, left.by_column)
+
+
+@jit_no_refcount
+def copy_panel(right, term, depth, column, width, panel):
+    """Copies a part of the right factor into ``panel``.
+
+    The part has ``depth`` terms from ``term`` on and ``width`` columns from ``column`` on.
+    The panel is flat, [term, column]; columns beyond ``width`` are 0.
+    """
+    for k in range(depth):
+        at, to = (
+            right.start + (term + k) * right.by_row + column * right.by_column,
+            k * TILE_COLUMNS,
+        )
+        if right.by_column == 1:
+            store(panel, to, load(right.numbers, at, width), TILE_COLUMNS)
+        else:
+            for c in range(width):
+                panel[np.uint64(to + c)] = right.numbers[np.uint64(at + c * right.by_column)]
+            for c in range(width, TILE_COLUMNS):
+                panel[np.uint64(to + c)] = 0
 
 
 @numba.njit(inline="always")

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from netdesc.kernels import van_rossum_coefficients
-from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread, flat, scalar
+from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count

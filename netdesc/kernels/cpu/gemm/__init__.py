@@ -1,1 +1,0 @@
-"""The float32 matrix product (GEMM)."""

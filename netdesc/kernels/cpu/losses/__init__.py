@@ -1,1 +1,0 @@
-"""Losses over time and their gradients: the van Rossum distance."""

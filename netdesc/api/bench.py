@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
-import gc
 import pkgutil
-import platform
 import tempfile
 import time
 from collections import defaultdict
@@ -22,7 +19,6 @@ import torch
 
 from netdesc.api.load import load
 from netdesc.description import Description
-from netdesc.kernels.machine import cores
 from netdesc.training.environment import environment
 from netdesc.training.session import Outcome
 from netdesc.training.setup import TrainingOptions
@@ -77,10 +73,7 @@ class Report:
     """The measurements of a benchmark, and the conditions under which they were made.
 
     ``shares`` holds the fraction of the epochs' total time that each of ``parts`` took, measured in
-    the run that times the parts. ``peak_bytes`` is roughly the peak memory of the run (on a GPU:
-    GPU memory) minus the memory that was allocated before. It includes data, weights, activations
-    and checkpoints, but not libraries and kernels, which an earlier run has already loaded. It is
-    None where the system does not tell it.
+    the run that times the parts.
     """
 
     epoch: Timing
@@ -89,9 +82,7 @@ class Report:
     epochs: int
     best_loss: float
     spike_rates: dict[str, float]
-    peak_bytes: int | None
     conditions: dict[str, Any]
-    machine: dict[str, object]
 
 
 class BenchError(ValueError):
@@ -159,7 +150,7 @@ def time_epochs(
     report(f"training {file} for {epochs} epochs …")
     whole, parts = _Stopwatch(), _Stopwatch()
     run = _train(description, device, parts, PARTS)
-    peak = peak_bytes(device, lambda: _train(description, device, whole, ()))
+    _train(description, device, whole, ())
     assert run.best is not None
     assert run.final is not None
     best = run.scale.shown(run.best)
@@ -172,9 +163,7 @@ def time_epochs(
         epochs=epochs,
         best_loss=next(best[name] for name in ("validation_loss", "loss") if name in best),
         spike_rates=run.final["spike_rates"],
-        peak_bytes=peak,
         conditions=environment(torch.device(device)),
-        machine={"cpu": processor(), "cores": cores().usable, "system": platform.platform()},
     )
 
 
@@ -213,44 +202,3 @@ def _replace_function(
     """Within the block, replaces the function at ``target`` with ``wrap(function)``."""
     function = pkgutil.resolve_name(target)
     return mock.patch(target.replace(":", "."), functools.wraps(function)(wrap(function)))
-
-
-def processor(source: Path = Path("/proc/cpuinfo")) -> str:
-    """Returns the processor's model name, or its architecture if the model is unknown."""
-    with contextlib.suppress(OSError):
-        for line in source.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name" and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine()
-
-
-def peak_bytes(device: str, work: Callable[[], object]) -> int | None:
-    """Runs ``work`` and returns the peak memory that it took in bytes; None if unknown.
-
-    On a CPU this is the peak of the process's resident set during the work, minus its size before.
-    It is read on Linux alone, where the recorded peak can be reset.
-    """
-    if device == "cuda":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        work()
-        return torch.cuda.max_memory_allocated() - before
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # GNU's C library only
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # forgets earlier peaks
-    before = _resident_peak()
-    work()
-    after = _resident_peak()
-    return None if before is None or after is None else max(0, after - before)
-
-
-def _resident_peak() -> int | None:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return None

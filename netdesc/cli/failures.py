@@ -8,8 +8,7 @@ import platform
 import sys
 import tempfile
 import traceback
-from contextlib import AbstractContextManager
-from types import TracebackType
+from typing import Any, NoReturn
 
 import click
 
@@ -19,32 +18,25 @@ from netdesc.cli.exit_codes import BUG, ENVIRONMENT, INTERRUPTED, USAGE
 from netdesc.cli.output import Output, escape
 
 
-class Failures(AbstractContextManager["Failures"]):
-    """Turns any exception of the ``with`` block into a message and a ``SystemExit``."""
+def exit_with(output: Output, error: BaseException) -> NoReturn:
+    """Prints one message for the error that ended a command, and exits with its code."""
+    if isinstance(error, click.ClickException):
+        _escaped(_explain_option(error)).show()
+        raise SystemExit(error.exit_code) from None
+    code, message = describe(error)
+    lines = report_bug(error) if code == BUG else [message]
+    with contextlib.suppress(OSError):  # the failure may be a full disk
+        output.error(*lines)
+        if output.as_json:
+            record: dict[str, Any] = {"message": "\n".join(lines).removeprefix("error: ")}
+            diagnostics = getattr(error, "diagnostics", None)
+            if diagnostics is not None:
+                from netdesc.description import to_json
 
-    def __init__(self, output: Output) -> None:
-        self.output = output
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        if error is None or isinstance(error, SystemExit | GeneratorExit):
-            return False
-        if isinstance(error, click.ClickException):
-            _escaped(_explain_option(error)).show()
-            raise SystemExit(error.exit_code) from None
-        code, message = describe(error)
-        lines = report_bug(error) if code == BUG else [message]
-        with contextlib.suppress(OSError):  # the failure may be a full disk
-            self.output.error(*lines)
-            if self.output.as_json:
-                record = _record(error, "\n".join(lines))
-                self.output.print_json({"status": "failed", "exit_code": code, **record})
-        self.output.flush_after_failure()
-        raise SystemExit(code) from None
+                record = to_json(diagnostics, len({each.file for each in diagnostics}))
+            output.print_json({"status": "failed", "exit_code": code, **record})
+    output.flush_after_failure()
+    raise SystemExit(code) from None
 
 
 _OTHER_OPTIONS = {
@@ -121,23 +113,11 @@ def describe(error: BaseException) -> tuple[int, str]:
 
 def _follows_an_interrupt(error: BaseException) -> bool:
     """Whether a KeyboardInterrupt led to ``error``, for example by interrupting an import."""
-    before, seen = error.__context__, set[int]()
-    while before is not None and id(before) not in seen:
-        if isinstance(before, KeyboardInterrupt):
+    while (context := error.__context__) is not None:
+        if isinstance(context, KeyboardInterrupt):
             return True
-        seen.add(id(before))
-        before = before.__context__
+        error = context
     return False
-
-
-def _record(error: BaseException, message: str) -> dict[str, object]:
-    """Returns the keys that ``--json`` prints for ``error`` besides status and exit code."""
-    diagnostics = getattr(error, "diagnostics", None)
-    if diagnostics is None:
-        return {"message": message.removeprefix("error: ")}
-    from netdesc.description import to_json
-
-    return to_json(diagnostics, len({each.file for each in diagnostics}))
 
 
 def report_bug(error: BaseException) -> list[str]:

@@ -13,7 +13,7 @@ import click
 
 from netdesc import __version__
 from netdesc.cli.commands import LazyGroup
-from netdesc.cli.failures import Failures
+from netdesc.cli.failures import exit_with
 from netdesc.cli.output import Output, SafeText
 
 COMPLETE_VARIABLE = "_NETDESC_COMPLETE"
@@ -62,9 +62,10 @@ _LOAD_TORCH = (
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits. A command returns its exit code, or None for 0."""
     _replace_closed_streams()
-    _replace_unencodable_characters()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # prints ? for what it cannot encode
     output = Output()
-    with Failures(output):
+    try:
         if asked := os.environ.get(COMPLETE_VARIABLE):
             _complete(asked)
         code = netdesc.main(
@@ -74,8 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             obj=output,
         )
         output.flush()
-        sys.exit(code or 0)
-    raise AssertionError("Failures always exits")
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (the command ends here)
+        exit_with(output, error)
+    sys.exit(code or 0)
 
 
 @click.command(
@@ -116,9 +118,3 @@ def _replace_closed_streams() -> None:
         if getattr(sys, name) is None:
             null = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  (stays open to the end)
             setattr(sys, name, null)
-
-
-def _replace_unencodable_characters() -> None:
-    """Lets standard output print ``?`` for characters that it cannot encode."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")

@@ -17,8 +17,8 @@ import click
 import pytest
 from support.cli_process import exit_code, netdesc_process
 
-from netdesc.cli import failures
 from netdesc.cli.commands import COMMANDS, SUGGESTIONS
+from netdesc.cli.failures import exit_with
 from netdesc.cli.main import netdesc
 from netdesc.cli.output import Output
 
@@ -27,8 +27,10 @@ ROOT = Path(__file__).parents[2]
 
 def fails(error: BaseException, output: Output | None = None) -> int:
     """The exit code of a command that ends with ``error``."""
-    with pytest.raises(SystemExit) as exit, failures.Failures(output or Output()):
+    with pytest.raises(type(error)) as raised:
         raise error
+    with pytest.raises(SystemExit) as exit:
+        exit_with(output or Output(), raised.value)
     assert isinstance(exit.value.code, int)
     return exit.value.code
 

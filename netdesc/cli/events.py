@@ -12,8 +12,6 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.events.image import Image
-    from netdesc.events.raster import Raster
     from netdesc.events.raster_grid import RasterComparison
     from netdesc.events.summary import Summary
 
@@ -116,7 +114,7 @@ def show(
     and polarity 0 in orange.
     """
     from netdesc.events import read_events
-    from netdesc.events.pictures import FORMATS, make_pictures, save_picture
+    from netdesc.events.pictures import FORMATS, make_picture, save_picture
     from netdesc.events.summary import summarize
 
     if target is not None and target.suffix.lower() not in FORMATS:
@@ -125,17 +123,17 @@ def show(
     recordings = [read_events(path) for path in paths]
     names = [path.name for path in paths]
 
-    drawn: list[Raster | Image] = []
+    comparison = None
     if target is not None or against is not None:
-        drawn = make_pictures(recordings, names, is_comparison=against is not None, **view)
-    comparison = drawn[0].comparison if drawn else None
-    if target is not None:
-        save_picture(target, *drawn)
-        _warn_outside(output, sum(each.outside for each in drawn))
-        if not output.as_json:
-            _print_comparison(output, paths, comparison)
-            output.info(f"wrote {target}")
-            return
+        drawn = make_picture(recordings, names, **view)
+        comparison = drawn.comparison
+        if target is not None:
+            save_picture(target, drawn)
+            _warn_outside(output, drawn.outside)
+    if target is not None and not output.as_json:
+        _print_comparison(output, paths, comparison)
+        output.info(f"wrote {target}")
+        return
     summaries = list(map(summarize, recordings))
     if output.as_json:
         pairs = zip(paths, summaries, strict=True)
@@ -188,7 +186,7 @@ def animate(output: Output, file: Path, target: Path, **timing: Any) -> None:
     if timing["step_ms"] is not None and timing["frames"] is not None:
         raise click.UsageError("--step-ms and --frames exclude each other")
 
-    animation = write_animation(target, read_events(file), names=[file.name], **timing)
+    animation = write_animation(target, read_events(file), file.name, **timing)
     _warn_outside(output, animation.outside)
     if output.as_json:
         output.print_json({"output": str(target), **asdict(animation)})

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
+from netdesc.atomic_write import failure_reason
 from netdesc.description.files.event_files import MAX_TIME_MS, EventsError, open_events
 from netdesc.events.container import Event
+from netdesc.events.file_errors import EventFileAccessError, EventFileError, write_file
 
 MAX_FILE_BYTES = 256 * 2**20
 """The largest size of an event file. A .bs1 or .bs2 file of this size has 54 million events."""
 
 _MAX_RECORD_US = 2**23 - 1
-
-
-class EventFileError(ValueError):
-    """An event file cannot be read or written; the message names the file and the reason."""
-
-    exit_code: ClassVar[int] = 1
-
-    def __init__(self, path: str | Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
-        self.path = Path(path)
-        self.problem = problem
-
-
-class EventFileAccessError(EventFileError):
-    """The file is missing, or the system does not let netdesc open or write it."""
-
-    exit_code = 3
 
 
 def read_events(path: str | Path) -> Event:
@@ -84,20 +66,7 @@ def write_events(path: str | Path, event: Event) -> None:
         content = _ENCODERS[_suffix(path)](event)
     except ValueError as error:
         raise EventFileError(path, str(error)) from error
-    with atomic_output_path(path) as temporary:
-        temporary.write_bytes(content)
-
-
-@contextlib.contextmanager
-def atomic_output_path(path: str | Path) -> Iterator[Path]:
-    """Yields what ``atomic_path`` does; EventFileError if ``path`` cannot be written."""
-    try:
-        with atomic_path(path) as temporary:
-            yield temporary
-    except NoFileError as error:
-        raise EventFileError(path, str(error)) from error
-    except OSError as error:
-        raise EventFileAccessError(path, failure_reason(error)) from error
+    write_file(path, content)
 
 
 def _suffix(path: Path) -> str:

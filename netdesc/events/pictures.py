@@ -1,29 +1,62 @@
-"""Writes rasters and images as picture files, with matplotlib."""
+"""Rasters and images of events, as PNG, SVG and PDF files that matplotlib draws.
+
+Events of neurons become a raster: a dot for each neuron and step. Events with x and y become an
+image, in which the colour of a pixel shows its events by polarity. The colours can be told apart
+by colour-blind readers (Okabe and Ito, 2008).
+"""
 
 from __future__ import annotations
 
 import logging
+import tempfile
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from netdesc.events.binning import Rounding
-from netdesc.events.container import Event
-from netdesc.events.files import atomic_output_path
-from netdesc.events.image import Image, is_image
-from netdesc.events.raster import Raster
-from netdesc.events.raster_grid import Grid, PictureError
+from netdesc.events.columns import EventColumns
+from netdesc.events.file_errors import atomic_output_path
+from netdesc.events.raster_grid import Bins, Grid, PictureError, RasterComparison, compare
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DPI = 200
+Colour = tuple[float, float, float]
+"""Red, green and blue, each from 0 to 1."""
 
-_AXES_INCHES = (7.5, 5.0)
-_GAP_PIXELS = 60
+INK: Colour = (0.08, 0.08, 0.08)
+BLUE: Colour = (0.0, 0.447, 0.698)
+ORANGE: Colour = (0.902, 0.624, 0.0)
+
+MAX_SIDE = 4096
+"""The largest width and height of an image, in pixels."""
+MAX_VECTOR_DOTS = 20_000
+"""If a colour has more dots, SVG and PDF files store its dots as pixels. (20,000 dots take 2 MB in
+SVG.)
+"""
+
+_DPI = 200
+_FIGURE_INCHES = (7.5, 5.0)
 _MAX_NAME_LENGTH = 60
+_MAX_LEGEND_CHARACTERS = 80
+"""If all names of a legend together have more characters, each name has a line of its own."""
+_DOT_SIZE = 0.72
+"""The diameter of a dot, relative to the height of a neuron's row."""
+_MIN_POINTS, _MAX_POINTS = 0.54, 2.9
+"""The limits of a dot's diameter in points. The smallest is 1.5 pixels, which is still visible."""
+_HEIGHT_POINTS = 360
+_LEGEND_POINTS = 6
+_MIN_STRENGTH = 0.1
+"""The lowest strength (0 to 1) of a pixel's colour, at which a single event is still visible."""
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
     ".svg": {"Date": None, "Creator": None},
@@ -33,93 +66,212 @@ _METADATA: dict[str, dict[str, Any]] = {
 FORMATS = tuple(_METADATA)
 
 
-def make_pictures(
-    recordings: Sequence[Event],
+class Raster:
+    """A raster of one or two recordings on a grid of bins (one bin for each neuron and step).
+
+    With two recordings, a bin is black if both recordings have spikes in it, orange if only the
+    first has spikes, and blue if only the second has spikes. Reports draw output and target in the
+    same colours. ``outside`` is the number of events outside the grid.
+    """
+
+    def __init__(
+        self, recordings: Sequence[EventColumns], names: Sequence[str], grid: Grid
+    ) -> None:
+        assert 1 <= len(recordings) == len(names) <= 2
+        self.grid = grid
+        binned = [grid.bins(recording) for recording in recordings]
+        self.outside = sum(outside for _, outside in binned)
+        self._bins = [bins for bins, _ in binned]
+        self._names = names
+
+    @property
+    def comparison(self) -> RasterComparison | None:
+        return compare(*self._bins) if len(self._bins) == 2 else None
+
+    def draw(self, axes: Axes) -> None:
+        """Draws a dot for each bin with a spike, with names of the axes, a title and a legend."""
+        grid = self.grid
+        for bins, colour, name in self._dot_series():
+            step, neuron = grid.dots(bins)
+            axes.plot(
+                step * grid.step_ms,
+                neuron,
+                linestyle="",
+                marker="o",
+                markersize=self._diameter,
+                markeredgewidth=0,
+                color=colour,
+                label=name,
+                rasterized=len(step) > MAX_VECTOR_DOTS,
+            )
+        axes.set_xlim(-0.5 * grid.step_ms, (grid.steps - 0.5) * grid.step_ms)
+        axes.set_ylim(-0.5, grid.neurons - 0.5)
+        axes.set_xlabel("time (ms)")
+        axes.set_ylabel("neuron")
+        axes.set_title(" against ".join(self._names))
+        _add_legend(axes, markerscale=_LEGEND_POINTS / self._diameter)
+
+    @property
+    def _diameter(self) -> float:
+        """The diameter of a dot in points."""
+        height = _DOT_SIZE * _HEIGHT_POINTS / self.grid.neurons
+        return min(_MAX_POINTS, max(_MIN_POINTS, height))
+
+    def _dot_series(self) -> list[tuple[Bins, Colour, str]]:
+        """Returns bins that are drawn in one colour, the colour, and their name in the legend."""
+        comparison = self.comparison
+        if comparison is None:
+            count = len(self._bins[0])
+            return [(self._bins[0], INK, "1 spike" if count == 1 else f"{count:,} spikes")]
+        first, second = self._names
+        return [
+            (comparison.only_second, BLUE, f"only in {second}"),
+            (comparison.only_first, ORANGE, f"only in {first}"),
+            (comparison.both, INK, "in both"),
+        ]
+
+
+class Image:
+    """An image of events with x and y: polarity 0 is orange, others are blue; row 0 is on top.
+
+    ``outside`` is the number of events with a negative x or y, which are not drawn. PictureError if
+    there are no events, or if width or height exceed ``MAX_SIDE``.
+    """
+
+    comparison = None
+
+    def __init__(self, event: EventColumns, name: str) -> None:
+        assert event.y is not None
+        if not len(event):
+            raise PictureError("there are no events, so there is nothing to draw")
+        x, y = event.x.astype(np.int64), event.y.astype(np.int64)
+        self.width, self.height = max(1, int(x.max()) + 1), max(1, int(y.max()) + 1)
+        if max(self.width, self.height) > MAX_SIDE:
+            raise PictureError(
+                f"a picture of {self.width:,} × {self.height:,} pixels is too large; "
+                f"{MAX_SIDE:,} are drawn in either direction"
+            )
+        self._is_inside = (x >= 0) & (y >= 0)
+        self.outside = len(event) - int(self._is_inside.sum())
+        self._pixel = y * self.width + x
+        self._is_on = event.p != 0
+        self._name = name
+        self.full_strength = int(self.counts().sum(axis=0).max())
+        """The number of events of a pixel with the full colour; at first, the largest number."""
+
+    def counts(self, part: slice = slice(None)) -> NDArray[np.int64]:
+        """Counts the events of each pixel, for the slice ``part`` of the recording.
+
+        Returns [2, height, width]. Index 0 of the first axis is polarity 0, index 1 all others.
+        """
+        is_inside = self._is_inside[part]
+        place = self._pixel[part] + self._is_on[part] * (self.width * self.height)
+        counts = np.bincount(place[is_inside], minlength=2 * self.width * self.height)
+        return counts.reshape(2, self.height, self.width)
+
+    def rgb(self, counts_2HW: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Converts event counts [2, height, width] to colours [height, width, 3].
+
+        The strength of a colour grows with the square root of the count, so that one event stays
+        visible beside hundreds.
+        """
+        total_HW = counts_2HW.sum(axis=0)
+        strength_HW = np.where(
+            total_HW > 0,
+            _MIN_STRENGTH + (1 - _MIN_STRENGTH) * np.sqrt(total_HW / max(self.full_strength, 1)),
+            0,
+        )
+        share_HW = counts_2HW[1] / np.maximum(total_HW, 1)
+        colour_HW3 = share_HW[..., None] * (np.array(BLUE) - ORANGE) + ORANGE
+        return np.rint(255 * (1 + strength_HW[..., None] * (colour_HW3 - 1))).astype(np.uint8)
+
+    def draw(self, axes: Axes) -> None:
+        """Draws the image of all events, with names of the axes, a title and a legend."""
+        from matplotlib.patches import Patch
+
+        axes.imshow(self.rgb(self.counts()), interpolation="nearest")
+        axes.set_xlabel("x (pixels)")
+        axes.set_ylabel("y (pixels)")
+        axes.set_title(self._name)
+        strength = self.full_strength
+        colours = ((False, ORANGE, "polarity 0"), (True, BLUE, "polarity 1"))
+        _add_legend(
+            axes,
+            handles=[
+                Patch(color=colour, label=name)
+                for is_on, colour, name in colours
+                if (self._is_on == is_on).any()
+            ],
+            title=f"full colour: {strength:,} {'event' if strength == 1 else 'events'} in a pixel",
+        )
+
+
+def _add_legend(axes: Axes, handles: Sequence[Artist] | None = None, **settings: Any) -> None:
+    """Adds a legend of ``handles``, by default of all artists with a label.
+
+    ``settings`` are further arguments of matplotlib's ``Axes.legend``.
+    """
+    handles = handles or axes.get_legend_handles_labels()[0]
+    length = sum(len(str(handle.get_label())) for handle in handles)
+    axes.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.12),
+        ncols=len(handles) if length <= _MAX_LEGEND_CHARACTERS else 1,
+        frameon=False,
+        **settings,
+    )
+
+
+def make_picture(
+    recordings: Sequence[EventColumns],
     names: Sequence[str],
     *,
-    is_comparison: bool = False,
     step_ms: float = 1.0,
     rounding: Rounding = "nearest",
     neurons: int | None = None,
     until_ms: float | None = None,
-) -> list[Raster | Image]:
-    """Makes a picture of each recording or, if ``is_comparison``, one raster of two recordings.
+) -> Raster | Image:
+    """Makes the picture of a recording, or the raster that compares two recordings.
 
-    Recordings with x and y become images, others rasters. All rasters share a grid, and all images
-    share a colour scale. PictureError under the conditions of ``Grid.enclosing`` and ``Image``, and
-    if an image is combined with ``is_comparison``, ``neurons`` or ``until_ms``.
+    PictureError under the conditions of ``Grid.enclosing`` and ``Image``, and if a recording that
+    would become an image is compared, or combined with ``neurons`` or ``until_ms``.
     """
     names = [_shorten_name(name) for name in names]
-    rasters = [recording for recording in recordings if not is_image(recording)]
-    needs_raster = is_comparison or neurons is not None or until_ms is not None
-    if needs_raster and len(rasters) < len(recordings):
+    if not any(event.y is not None and event.y.any() for event in recordings):
+        grid = Grid.enclosing(
+            *recordings, step_ms=step_ms, rounding=rounding, neurons=neurons, until_ms=until_ms
+        )
+        return Raster(recordings, names, grid)
+    if len(recordings) > 1 or neurons is not None or until_ms is not None:
         raise PictureError(
             "events with x and y are drawn as an image, which has no axis of neurons or time and "
             "cannot be compared with another"
         )
-    grid = Grid(0, 0)
-    if rasters:
-        grid = Grid.enclosing(
-            *rasters, step_ms=step_ms, rounding=rounding, neurons=neurons, until_ms=until_ms
-        )
-    if is_comparison:
-        return [Raster(recordings, names, grid)]
-    drawn = [
-        Image(recording, name) if is_image(recording) else Raster([recording], [name], grid)
-        for recording, name in zip(recordings, names, strict=True)
-    ]
-    images = [each for each in drawn if isinstance(each, Image)]
-    for image in images:
-        image.full_strength = max(each.full_strength for each in images)
-    return drawn
+    return Image(recordings[0], names[0])
 
 
-def save_picture(path: Path, *drawn: Raster | Image, is_bare: bool = False) -> None:
-    """Writes pictures, side by side, in the format of the suffix, one of ``FORMATS``.
+def save_picture(path: Path, drawn: Raster | Image) -> None:
+    """Writes a picture in the format of the suffix, one of ``FORMATS``.
 
-    If ``is_bare``, the file shows only the plot areas, without axes, titles and legends. The same
-    spikes give the same bytes. EventFileError if the file cannot be written.
+    The same spikes give the same bytes. EventFileError if the file cannot be written.
     """
     suffix = path.suffix.lower()
     with atomic_output_path(path) as temporary, default_style():
-        figure = make_figure(*drawn, is_bare=is_bare)
         # An image keeps its aspect ratio, for which the layout of the figure may lack the space.
-        box = None if is_bare else "tight"
-        figure.savefig(temporary, format=suffix[1:], metadata=_METADATA[suffix], bbox_inches=box)
+        make_figure(drawn).savefig(
+            temporary, format=suffix[1:], metadata=_METADATA[suffix], bbox_inches="tight"
+        )
 
 
-def make_figure(*drawn: Raster | Image, is_bare: bool = False) -> Figure:
-    """Makes a figure of pictures side by side; needs ``default_style`` until it is rendered."""
-    figure = _bare_figure(drawn) if is_bare else _figure_with_axes(len(drawn))
-    for each, axes in zip(drawn, figure.axes, strict=True):
-        each.draw(axes)
-        if not is_bare:
-            each.label(axes)
-    return figure
-
-
-def _figure_with_axes(count: int) -> Figure:
+def make_figure(drawn: Raster | Image, dpi: int = _DPI) -> Figure:
+    """Makes the figure of a picture; needs ``default_style`` until it is rendered."""
     from matplotlib.figure import Figure
 
-    width, height = _AXES_INCHES
-    figure = Figure((width * (1 + 0.6 * (count - 1)), height), DPI, layout="constrained")
-    for axes in figure.subplots(1, count, squeeze=False).flat:
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def _bare_figure(drawn: Sequence[Raster | Image]) -> Figure:
-    """Makes a figure with one pixel for each of the pictures' pixels, and gaps between them."""
-    from matplotlib.figure import Figure
-
-    width = sum(each.pixels[0] for each in drawn) + _GAP_PIXELS * (len(drawn) - 1)
-    height = max(each.pixels[1] for each in drawn)
-    figure, left = Figure((width / DPI, height / DPI), DPI), 0
-    for each in drawn:
-        own_width, own_height = each.pixels
-        axes = figure.add_axes((left / width, 0, own_width / width, own_height / height))
-        axes.set_axis_off()
-        left += own_width + _GAP_PIXELS
+    figure = Figure(_FIGURE_INCHES, dpi, layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    drawn.draw(axes)
     return figure
 
 
@@ -151,3 +303,38 @@ def _shorten_name(name: str) -> str:
     """Shortens a file's name and replaces unprintable characters, which XML cannot hold."""
     short = name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…"
     return "".join(each if each.isprintable() else "�" for each in short)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A picture or an animation. ``write`` writes it in the format of the file's suffix."""
+
+    write: Callable[[Path], object]
+    formats: tuple[str, ...]
+    """The suffixes of the formats."""
+
+    def save(self, path: str | Path) -> None:
+        """Writes a file. Raises ValueError for other suffixes, EventFileError if it fails."""
+        path = Path(path)
+        if path.suffix.lower() not in self.formats:
+            raise ValueError(f"{path}: the suffix must be one of {', '.join(self.formats)}")
+        self.write(path)
+
+    def content(self, suffix: str) -> bytes:
+        """Returns the content of a file with this suffix."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"drawing{suffix}"
+            self.write(path)
+            return path.read_bytes()
+
+
+class NotebookPicture(Drawing):
+    """A picture, which a notebook displays as PNG."""
+
+    @cached_property
+    def png(self) -> bytes:
+        """The content of the PNG file."""
+        return self.content(".png")
+
+    def _repr_png_(self) -> bytes:
+        return self.png

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.events.binning import Rounding, step_numbers
-from netdesc.events.container import Event
+from netdesc.events.columns import EventColumns
 
 Bins = NDArray[np.int64]
 """The sorted numbers ``step * neurons + neuron`` of the bins that have a spike."""
@@ -42,7 +42,7 @@ class Grid:
 
     @staticmethod
     def enclosing(
-        *recordings: Event,
+        *recordings: EventColumns,
         step_ms: float = 1.0,
         rounding: Rounding = "nearest",
         neurons: int | None = None,
@@ -70,7 +70,7 @@ class Grid:
             )
         return Grid(steps, neurons, step_ms, rounding)
 
-    def bins(self, event: Event) -> tuple[Bins, int]:
+    def bins(self, event: EventColumns) -> tuple[Bins, int]:
         """Returns the bins that have an event, and the number of events outside the grid."""
         index, is_inside = event.cells((self.neurons,), self.steps, self.step_ms, self.rounding)
         bins = np.sort(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events.container import Event
+from netdesc.events.columns import EventColumns
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Summary:
     """Events per second at ``busiest``, from time 0 to the last event."""
 
 
-def summarize(event: Event) -> Summary:
+def summarize(event: EventColumns) -> Summary:
     """Computes the statistics of a recording."""
     place = [event.x] if event.y is None else [event.x, event.y]
     times_us = event.microseconds()

@@ -15,7 +15,8 @@ from PIL import Image
 from support.cli_process import exit_code, netdesc_process
 
 from netdesc.cli import events as commands
-from netdesc.events import Event, limits, read_events, write_events
+from netdesc.events import Event, read_events, write_events
+from netdesc.events.numbers import LIMITS
 
 TARGET = Path(__file__).parents[2] / "data" / "oxford" / "target.bs1"
 
@@ -50,8 +51,8 @@ def test_python_has_the_limits_of_the_command_line(command):
     assert len(numbers) == 3
     for name, kind in numbers.items():
         high = math.inf if kind.max is None else kind.max
-        assert limits.LIMITS[name][:2] == (kind.min, high)
-        assert limits.LIMITS[name].is_open == kind.min_open
+        assert LIMITS[name][:2] == (kind.min, high)
+        assert LIMITS[name].is_open == kind.min_open
 
 
 # convert

@@ -1,44 +1,52 @@
-"""Rasters and images of events as PNG, SVG and PDF files, and sketches in Braille."""
+"""Rasters and images of events as PNG, SVG and PDF files."""
 
 from __future__ import annotations
 
+import io
 import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image as pillow
 from support.event_samples import events_at
 
-from netdesc.events import raster
+from netdesc.events import pictures
 from netdesc.events import raster_grid as grid
-from netdesc.events.palette import BLUE, INK, ORANGE
-from netdesc.events.pictures import make_pictures, save_picture
+from netdesc.events.pictures import BLUE, INK, ORANGE, Drawing, make_picture, save_picture
 from netdesc.events.raster_grid import Grid, PictureError, compare
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
-def picture(recordings, names, **view):
-    """The picture of one recording, or of the comparison of two."""
-    is_comparison = len(recordings) == 2
-    (drawn,) = make_pictures(recordings, names, is_comparison=is_comparison, **view)
-    return drawn
-
-
-def pixels_of(tmp_path: Path, *drawn, is_bare: bool = True) -> np.ndarray:
-    """The pixels of its PNG file, [height, width, 3]."""
-    save_picture(tmp_path / "drawn.png", *drawn, is_bare=is_bare)
-    with pillow.open(tmp_path / "drawn.png") as image:
+def pixels_of(drawn, size=(1500, 1000)) -> np.ndarray:
+    """The pixels of the plot area alone, [height, width, 3]."""
+    figure = Figure((size[0] / 200, size[1] / 200), 200)
+    axes = figure.add_axes((0, 0, 1, 1))
+    drawn.draw(axes)
+    axes.set_axis_off()
+    axes.set_title("")
+    axes.get_legend().remove()
+    file = io.BytesIO()
+    figure.savefig(file)
+    with pillow.open(file) as image:
         return np.asarray(image.convert("RGB"))
 
 
-def svg_of(tmp_path: Path, *drawn, is_bare: bool = False) -> ET.Element:
-    save_picture(tmp_path / "drawn.svg", *drawn, is_bare=is_bare)
-    return ET.parse(tmp_path / "drawn.svg").getroot()
+def render_picture(drawn, suffix: str) -> bytes:
+    return Drawing(lambda path: save_picture(path, drawn), (suffix,)).content(suffix)
+
+
+def png_of(drawn) -> np.ndarray:
+    with pillow.open(io.BytesIO(render_picture(drawn, ".png"))) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def svg_of(drawn) -> ET.Element:
+    return ET.fromstring(render_picture(drawn, ".svg"))
 
 
 def texts(root: ET.Element) -> list[str]:
@@ -53,13 +61,12 @@ def byte_colour(colour) -> list[int]:
 
 
 @pytest.mark.parametrize(("steps", "neurons"), [(15, 10), (1500, 1000)])
-def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neurons, tmp_path):
+def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neurons):
     rng = np.random.default_rng(0)
     step, neuron = rng.integers(0, steps, 40), rng.integers(0, neurons, 40)
-    drawn = picture([events_at(step, neuron)], ["a"], neurons=neurons, until_ms=steps)
-    dark_HW = 255 - pixels_of(tmp_path, drawn).mean(axis=2)
+    drawn = make_picture([events_at(step, neuron)], ["a"], neurons=neurons, until_ms=steps)
+    dark_HW = 255 - pixels_of(drawn).mean(axis=2)
     height, width = dark_HW.shape
-    assert (width, height) == drawn.pixels
     row, column = np.mgrid[:height, :width] + 0.5
     x, y = (step + 0.5) * width / steps, height - (neuron + 0.5) * height / neurons
     distance = np.min([np.hypot(column - a, row - b) for a, b in zip(x, y, strict=True)], axis=0)
@@ -69,20 +76,20 @@ def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neur
         assert near.max() > 100
 
 
-def test_very_many_spikes_are_drawn_as_fewer_dots(tmp_path, monkeypatch):
+def test_very_many_spikes_are_drawn_as_fewer_dots(monkeypatch):
     steps, neurons = np.divmod(np.arange(40_000), 200)
-    drawn = picture([events_at(steps, neurons)], ["a"])
-    whole = pixels_of(tmp_path, drawn)
+    drawn = make_picture([events_at(steps, neurons)], ["a"])
+    whole = pixels_of(drawn)
     monkeypatch.setattr(grid, "MAX_DOTS", 100)
-    assert np.abs(pixels_of(tmp_path, drawn).astype(int) - whole).mean() < 1
+    assert np.abs(pixels_of(drawn).astype(int) - whole).mean() < 1
     monkeypatch.setattr(grid, "_POOLED_SIZE", (50, 30))
     assert len(drawn.grid.dots(np.arange(40_000))[0]) == 1500
     assert len(drawn.grid.dots(np.array([*range(200)]))[0]) == 30
 
 
-def test_a_comparison_has_three_colours_and_a_legend(tmp_path):
-    drawn = picture([events_at([0, 1], [0, 1]), events_at([0, 2], [0, 2])], ["a.bs1", "b.bs1"])
-    pixels = pixels_of(tmp_path, drawn)
+def test_a_comparison_has_three_colours_and_a_legend():
+    drawn = make_picture([events_at([0, 1], [0, 1]), events_at([0, 2], [0, 2])], ["a.bs1", "b.bs1"])
+    pixels = pixels_of(drawn)
     height, width, _ = pixels.shape
     middles = [
         pixels[height - (2 * n + 1) * height // 6, (2 * n + 1) * width // 6] for n in (0, 1, 2)
@@ -91,69 +98,43 @@ def test_a_comparison_has_three_colours_and_a_legend(tmp_path):
         np.abs(np.array(middles) - [byte_colour(each) for each in (INK, ORANGE, BLUE)]).max() <= 1
     )
     assert pixels[0, 0].tolist() == [255, 255, 255]
-    assert texts(svg_of(tmp_path, drawn))[-3:] == ["only in b.bs1", "only in a.bs1", "in both"]
+    assert texts(svg_of(drawn))[-3:] == ["only in b.bs1", "only in a.bs1", "in both"]
 
 
 @pytest.mark.parametrize("y", [None, [1, 2]])
-def test_a_picture_has_axes_a_title_and_a_legend_unless_it_is_bare(y, tmp_path):
-    drawn = picture([events_at([0.0, 3.0], [0, 5], y=y, p=[0, 1])], ["spikes.bs1"])
+def test_a_picture_has_axes_a_title_and_a_legend(y):
+    drawn = make_picture([events_at([0.0, 3.0], [0, 5], y=y, p=[0, 1])], ["spikes.bs1"])
     words = {"time (ms)", "neuron", "2 spikes"}
     if y is not None:
         words = {"x (pixels)", "y (pixels)", "polarity 0", "polarity 1"}
-    assert words | {"spikes.bs1"} <= set(texts(svg_of(tmp_path, drawn)))
-    assert texts(svg_of(tmp_path, drawn, is_bare=True)) == []
-    labelled = pixels_of(tmp_path, drawn, is_bare=False)
+    assert words | {"spikes.bs1"} <= set(texts(svg_of(drawn)))
+    labelled = png_of(drawn)
     height, width, _ = labelled.shape
     for edge in (labelled[: height // 10], labelled[-height // 10 :], labelled[:, : width // 10]):
         assert edge.min() < 100  # title, legend, and the numbers of the axis
 
 
-def test_pictures_side_by_side_have_the_same_axes(tmp_path):
-    short, long = events_at([0.0, 3.0], [0, 5]), events_at([9.0, 40.0, 40.0], [20, 1, 2])
-    first, second = make_pictures([short, long], ["short.bs1", "long.bs1"])
-    assert first.grid == second.grid == Grid(41, 21)
-    found = texts(svg_of(tmp_path, first, second))
-    assert {"short.bs1", "long.bs1", "2 spikes", "3 spikes"} <= set(found)
-    assert found.count("time (ms)") == 2
-    pixels = pixels_of(tmp_path, first, second)
-    assert pixels.shape[1] > 2 * first.pixels[0]
-    dark = 255 - pixels.mean(axis=2)
-    assert dark[:, : first.pixels[0]].sum() > 0
-    assert dark[:, -second.pixels[0] :].sum() > dark[:, : first.pixels[0]].sum()
-
-
-def test_images_side_by_side_have_the_same_colour_scale(tmp_path):
-    one = events_at([0.0], [0], y=[1])
-    many = events_at(range(100), [1] * 100, y=[1] * 100)
-    alone = pixels_of(tmp_path, picture([one], ["a"]))
-    beside = pixels_of(tmp_path, *make_pictures([one, many], ["a", "b"]))
-    assert alone.min() < beside[:, : alone.shape[1]].min()
-    raster, image = make_pictures([events_at([0.0], [0]), many], ["a", "b"])
-    assert {"neuron", "x (pixels)"} <= set(texts(svg_of(tmp_path, raster, image)))
-    with pytest.raises(PictureError, match="events with x and y"):
-        make_pictures([one, many], ["a", "b"], neurons=3)
-
-
-def test_nothing_is_cut_off_at_the_edges(tmp_path):
+def test_nothing_is_cut_off_at_the_edges():
     """Images of such shapes leave the layout of the figure too little space for its texts."""
     first = events_at([0, 0], [0, 105], y=[0, 75], p=[0, 1])
     second = events_at([0, 0], [0, 41], y=[0, 30], p=[0, 1])
-    pixels = pixels_of(tmp_path, *make_pictures([first, second], ["a", "b"]), is_bare=False)
-    for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
-        assert (edge == 255).all()
+    for event in (first, second):
+        pixels = png_of(make_picture([event], ["a"]))
+        for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+            assert (edge == 255).all()
 
 
-def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
+def test_an_svg_has_axes_and_a_dot_for_each_spike(monkeypatch):
     event = events_at(10.0 * np.arange(150), np.arange(150) % 30)
-    root = svg_of(tmp_path, picture([event], ["spikes.bs1"]))
+    root = svg_of(make_picture([event], ["spikes.bs1"]))
     assert {"time (ms)", "neuron", "0", "1000", "20", "spikes.bs1"} <= set(texts(root))
     used = [
         element.get("{http://www.w3.org/1999/xlink}href")
         for element in root.iter(f"{NAMESPACE}use")
     ]
     assert max(used.count(each) for each in set(used)) == 150
-    monkeypatch.setattr(raster, "MAX_VECTOR_DOTS", 100)
-    root = svg_of(tmp_path, picture([event], ["spikes.bs1"]))
+    monkeypatch.setattr(pictures, "MAX_VECTOR_DOTS", 100)
+    root = svg_of(make_picture([event], ["spikes.bs1"]))
     assert len(list(root.iter(f"{NAMESPACE}image"))) == 1
     assert len(list(root.iter(f"{NAMESPACE}use"))) < 50
 
@@ -161,10 +142,9 @@ def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
 @settings(max_examples=5, deadline=None)
 @given(name=st.text(max_size=30))
 @pytest.mark.filterwarnings("error")
-def test_any_name_is_text(tmp_path_factory, name):
-    folder = tmp_path_factory.getbasetemp()
+def test_any_name_is_text(name):
     hostile = "</text><script>alert(1)</script>$x$"
-    root = svg_of(folder, picture([events_at([0], [0])] * 2, [name, hostile]))
+    root = svg_of(make_picture([events_at([0], [0])] * 2, [name, hostile]))
     assert not list(root.iter(f"{NAMESPACE}script"))
     assert f"only in {hostile}" in texts(root)
     printable = "".join(each if each.isprintable() else "�" for each in name)
@@ -173,24 +153,22 @@ def test_any_name_is_text(tmp_path_factory, name):
 
 @pytest.mark.parametrize("name", ["\udcffa\x00\x1b[31m.bs1", "a" * 10_000])
 @pytest.mark.parametrize("suffix", [".svg", ".pdf"])
-def test_hostile_names_are_drawn(name, suffix, tmp_path):
-    save_picture(tmp_path / f"a{suffix}", picture([events_at([0], [0])], [name]))
-    assert (tmp_path / f"a{suffix}").stat().st_size < 50_000
+def test_hostile_names_are_drawn(name, suffix):
+    assert len(render_picture(make_picture([events_at([0], [0])], [name]), suffix)) < 50_000
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-def test_the_same_spikes_are_the_same_bytes(suffix, tmp_path, monkeypatch):
+def test_the_same_spikes_are_the_same_bytes(suffix, monkeypatch):
     """At any date, and with any style of the user."""
     import matplotlib
 
     event = events_at([0.0, 3.0], [0, 5], y=[1, 2])
-    for drawn in picture([event], ["a"]), picture([events_at([0, 3], [0, 5])], ["a"]):
-        save_picture(tmp_path / f"a{suffix}", drawn)
+    for drawn in make_picture([event], ["a"]), make_picture([events_at([0, 3], [0, 5])], ["a"]):
+        first = render_picture(drawn, suffix)
         with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "text.usetex": True}):
             monkeypatch.setenv("SOURCE_DATE_EPOCH", "100000")
-            save_picture(tmp_path / f"b{suffix}", drawn)
-        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
-        assert not re.search(rb"Date|Matplotlib v", (tmp_path / f"a{suffix}").read_bytes())
+            assert render_picture(drawn, suffix) == first
+        assert not re.search(rb"Date|Matplotlib v", first)
 
 
 # The bins of rasters
@@ -231,32 +209,31 @@ def test_a_grid_encloses_the_events_or_has_the_given_size():
 # Images
 
 
-def test_an_image_shows_counts_and_polarities_with_row_0_on_top(tmp_path):
+def test_an_image_shows_counts_and_polarities_with_row_0_on_top():
     event = events_at(range(6), [0, 0, 0, 0, 2, 2], y=[0, 0, 0, 0, 1, 1], p=[1, 1, 1, 1, 0, 1])
-    drawn = picture([event], ["camera.bs2"])
-    pixels = pixels_of(tmp_path, drawn)
-    assert pixels.shape == (512, 768, 3)
+    drawn = make_picture([event], ["camera.bs2"])
+    pixels = pixels_of(drawn, (768, 512))
     cells = pixels.reshape(2, 256, 3, 256, 3).transpose(0, 2, 1, 3, 4).reshape(2, 3, -1, 3)
     assert (cells == cells[:, :, :1]).all()
     assert np.abs(cells[0, 0, 0] - byte_colour(BLUE)).max() <= 1
     assert (cells[0, 1:, 0] == 255).all()
     assert 255 > cells[1, 2, 0, 0] > byte_colour(BLUE)[0]  # half as many, of both
-    assert {"x (pixels)", "y (pixels)", "camera.bs2"} <= set(texts(svg_of(tmp_path, drawn)))
+    assert {"x (pixels)", "y (pixels)", "camera.bs2"} <= set(texts(svg_of(drawn)))
 
 
-def test_one_event_is_seen_beside_a_thousand(tmp_path):
+def test_one_event_is_seen_beside_a_thousand():
     event = events_at(range(1001), [0] * 1000 + [1], y=[1] * 1001)
-    pixels = pixels_of(tmp_path, picture([event], ["a"]))
+    pixels = pixels_of(make_picture([event], ["a"]), (800, 800))
     assert pixels[-1, -1].min() < 235
 
 
 def test_an_image_leaves_out_negative_places_and_has_bounds():
     event = events_at(range(3), [1, -1, 1], y=[1, 1, -1])
-    assert picture([event], ["a"]).outside == 2
+    assert make_picture([event], ["a"]).outside == 2
     with pytest.raises(PictureError, match="5,001 × 2 pixels"):
-        picture([events_at([0], [5000], y=[1])], ["a"])
+        make_picture([events_at([0], [5000], y=[1])], ["a"])
     for options in {"neurons": 3}, {"until_ms": 3.0}:
         with pytest.raises(PictureError, match="events with x and y"):
-            picture([event], ["a"], **options)
+            make_picture([event], ["a"], **options)
     with pytest.raises(PictureError, match="cannot be compared"):
-        picture([event, event], ["a", "b"])
+        make_picture([event, event], ["a", "b"])

@@ -1,0 +1,45 @@
+"""Errors of event files, pictures and animations, and the writing that raises them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
+
+
+class EventFileError(ValueError):
+    """An event file cannot be read or written; the message names the file and the reason."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = Path(path)
+        self.problem = problem
+
+
+class EventFileAccessError(EventFileError):
+    """The file is missing, or the system does not let netdesc open or write it."""
+
+    exit_code = 3
+
+
+@contextlib.contextmanager
+def atomic_output_path(path: str | Path) -> Iterator[Path]:
+    """Yields what ``atomic_path`` does; EventFileError if ``path`` cannot be written."""
+    try:
+        with atomic_path(path) as temporary:
+            yield temporary
+    except NoFileError as error:
+        raise EventFileError(path, str(error)) from error
+    except OSError as error:
+        raise EventFileAccessError(path, failure_reason(error)) from error
+
+
+def write_file(path: str | Path, content: bytes) -> None:
+    """Writes a file atomically; EventFileError if ``path`` cannot be written."""
+    with atomic_output_path(path) as temporary:
+        temporary.write_bytes(content)

@@ -22,7 +22,8 @@ from netdesc.runs.folder import METRICS, open_regular, open_to_read
 from netdesc.runs.run_record import Count, EpochMetrics, explain
 
 MAX_LINE_BYTES = 4 << 20
-MAX_CLASSES = 64
+MAX_MATRIX_CLASSES = 64
+"""With more classes, a run has no confusion matrix."""
 MAX_NUMBER = 1e300
 """The largest magnitude of a finite metric, so that sums do not overflow."""
 PER_EPOCH = tuple(name for name in EpochMetrics.model_fields if name != "epoch")
@@ -119,7 +120,7 @@ class MetricsRow(EpochMetrics):
         if self.confusion is not None:
             lengths = {len(row) for row in [self.undecided_by_label, *self.confusion]}
             classes = len(self.confusion)
-            if lengths != {classes} or not 0 < classes <= MAX_CLASSES:
+            if lengths != {classes} or not 0 < classes <= MAX_MATRIX_CLASSES:
                 raise ValueError("confusion is not square, or undecided_by_label does not match it")
         return self
 

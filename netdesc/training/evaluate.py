@@ -16,9 +16,7 @@ from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
 from netdesc.losses import SILENT, Classifier, SpikeMoidLoss, TotalLoss, build_classifier, majority
 from netdesc.modules import Network
-
-MAX_MATRIX_CLASSES = 64
-"""With more classes, only right, wrong and missing predictions are counted, without a matrix."""
+from netdesc.runs.metrics_file import MAX_MATRIX_CLASSES
 
 _WRONG, _RIGHT, _UNDECIDED = range(3)
 

@@ -7,10 +7,10 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from netdesc.description.diagnostics.wording import escape
 from netdesc.runs.errors import storing
@@ -176,21 +176,14 @@ class LiveDisplay(Display):
             self._live.stop()
 
 
-_DISPLAYS: dict[str, Callable[[], Display]] = {
-    "live": LiveDisplay,
-    "plain": Display,
-    "quiet": lambda: Display(is_quiet=True),
-}
-
-
 def build_display(style: Style) -> Display:
     """Returns the display for a style. Raises ValueError if the style is unknown."""
     if style == "auto":
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         style = "live" if is_terminal and os.environ.get("TERM") != "dumb" else "plain"
-    if style not in _DISPLAYS:
-        raise ValueError(f'unknown progress "{style}"; known are auto, {", ".join(_DISPLAYS)}')
-    return _DISPLAYS[style]()
+    if style not in get_args(Style):
+        raise ValueError(f'unknown progress "{style}"; known are {", ".join(get_args(Style))}')
+    return LiveDisplay() if style == "live" else Display(is_quiet=style == "quiet")
 
 
 def _format(

@@ -15,7 +15,7 @@ from torch import nn
 
 from netdesc.runs.checkpoint import read_state_file, write_state, write_weights
 from netdesc.runs.errors import RunError
-from netdesc.runs.folder import BEST, INITIAL, LAST, STATE, is_filled, restart_hint
+from netdesc.runs.folder import BEST, INITIAL, LAST, STATE, restart_hint
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.schedule import Plateaus, Stopping
@@ -157,8 +157,6 @@ class Saver:
             raise RunError(
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"
             )
-        if not is_filled(self.folder / INITIAL):  # the network still has these weights
-            write_weights(self.folder / INITIAL, self.network.state_dict())
         try:
             self._load_tensors(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

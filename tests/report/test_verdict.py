@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import shlex
@@ -69,7 +70,11 @@ def test_the_lock_of_the_folder_tells_whether_a_process_works_on_it(
         page = build_page(read_run(folder))
         assert (page.status.mood, page.status.title) == ("busy", "Still running")
         assert "7 of 30 epochs so far" in page.status.text
-    monkeypatch.setattr("sys.platform", "win32")
+
+    def refuse(file: object, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
     status = build_page(read_run(folder)).status
     assert (status.mood, status.title, status.can_resume) == ("warning", "Running, or killed", True)
     assert "cannot be determined" in status.text

@@ -121,8 +121,9 @@ def train_network(
             options.warn(render_text(network.warnings))
     outcome = training.train(network, options)
     _write_report(outcome.path, options)
-    for finding in outcome.findings:
-        options.warn(finding.text)
+    if outcome.status == "done":  # else the message has said it
+        for finding in outcome.findings:
+            options.warn(finding.text)
     return Run.of(outcome)
 
 

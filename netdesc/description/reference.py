@@ -28,7 +28,7 @@ _KINDS = {
     "ND1": "ND1xx: the shape of the document",
     "ND2": "ND2xx: what the document means",
     "ND3": "ND3xx: the files that it names",
-    "ND4": "ND4xx: the files of other programs",
+    "ND4": "ND4xx: results of training, and files of other programs",
 }
 _HEAD = f"""\
 # The description language, format {FORMAT}

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.loss_trend import could_stop_early, fall_at_end
 from netdesc.report.run import RunData
 from netdesc.report.status import RunStatus
@@ -39,26 +38,29 @@ def run_commands(run: RunData) -> list[Command]:
     ]
 
 
-def next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
+def next_steps(run: RunData, status: RunStatus) -> list[Command]:
     """Suggests commands for the next step, with absolute paths; the most useful one comes first.
 
     If the run trained on arrays of a Python program, those that need its data are calls in Python.
     """
-    return [Command(*each) for each in _next_steps(run, status, diagnosis)]
+    return [Command(*each) for each in _next_steps(run, status)]
 
 
-def _next_steps(run: RunData, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+def _next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
     if status.can_resume:
         yield "Resume this run", resume_command(os.path.abspath(run.path))
-    for purpose, settings in diagnosis.fixes:
+    fixes = {
+        purpose: settings for finding in run.record.findings for purpose, settings in finding.fixes
+    }
+    for purpose, settings in fixes.items():
         yield purpose, _retrain(run, settings)
     if run.best_path.exists():
         yield from _uses_of_weights(run, folder)
-    if fall_at_end(run) and not diagnosis.problems:
+    if fall_at_end(run) and not fixes:
         text = _retrain(run, [f"training.epochs={2 * run.epochs}"])
         yield "Train from the start, with twice as many epochs", text
-    if could_stop_early(run) and not diagnosis.diverged:
+    if could_stop_early(run) and run.unstable is None:
         setting = f"training.early_stopping.patience_epochs={max(1, run.epochs // 10)}"
         text = _retrain(run, [setting])
         yield "Train again, and stop when the validation loss no longer falls", text

@@ -16,9 +16,6 @@ The median over the last fifth of the epochs is compared with the median over th
 """
 MAX_NEAR_BEST = 1.1
 """A loss of up to this factor times the best loss counts as near the best."""
-MIN_DIVERGED = 1.5
-"""A loss whose median over the last fifth of the epochs is above this factor times the first loss
-counts as far above its start."""
 
 
 def fall_at_end(run: RunData) -> float:
@@ -48,9 +45,7 @@ def loss_notes(run: RunData) -> Iterator[str]:
         return
     unit = run.loss_unit
     what, best = metrics.selection_metric.replace("_", " "), losses[metrics.best]
-    if metrics.best == 0 and len(losses) > 1:
-        yield f"The {what}{unit} never fell below the {number(best)} of the first epoch."
-    elif 0 < best < losses[0]:
+    if 0 < best < losses[0]:
         yield (
             f"The {what}{unit} fell from {number(losses[0])} in the first epoch to {number(best)} "
             f"in epoch {metrics.best + 1:,}, the best epoch: {percent(1 - best / losses[0])} less."
@@ -63,7 +58,7 @@ def loss_notes(run: RunData) -> Iterator[str]:
             span = f"epoch, the {what} was {percent(fall)} lower than in the one before"
         yield f"In the last {span}: more epochs may help."
     elif rose_again(run):
-        reason = " That suggests overfitting." if overfits(run) else ""
+        reason = " That suggests overfitting." if run.metrics.overfits else ""
         if could_stop_early(run):
             reason += " Early stopping would have saved time (see the next steps)."
         yield (
@@ -87,18 +82,6 @@ def silence_notes(run: RunData, *, is_worse: bool) -> Iterator[str]:
         yield f"A silent output would have a {silent_loss}; the best is {relation}."
 
 
-def got_worse(run: RunData) -> bool:
-    """Whether the loss ended far above its start, and not by overfitting (see ``MIN_DIVERGED``).
-
-    A loss below that of a silent output is not far above: fine-tuning may begin near 0.
-    """
-    losses, fifth = run.metrics.selection_losses, len(run.metrics) // 5 or 1
-    if run.metrics.best is None or len(run.metrics.missing_epochs) or overfits(run):
-        return False
-    end = np.median(losses[-fifth:])
-    return bool(end > MIN_DIVERGED * losses[0] and end >= (run.silent_loss or 0))
-
-
 def rose_again(run: RunData) -> bool:
     """Whether the best loss was reached early, and the loss was higher at the end.
 
@@ -110,14 +93,6 @@ def rose_again(run: RunData) -> bool:
         return False
     is_early = best < len(losses) - fifth
     return is_early and bool(np.median(losses[-fifth:]) > MAX_NEAR_BEST * losses[best])
-
-
-def overfits(run: RunData) -> bool:
-    """Whether the training loss ended no higher than in the epoch of the best validation loss."""
-    if run.metrics.selection_metric != "validation_loss" or run.metrics.best is None:
-        return False
-    losses, fifth = run.metrics.columns["loss"], len(run.metrics) // 5 or 1
-    return bool(np.median(losses[-fifth:]) <= losses[run.metrics.best])
 
 
 def could_stop_early(run: RunData) -> bool:

@@ -20,17 +20,16 @@ from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import Command, next_steps, run_commands
 from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
-from netdesc.report.diagnosis import diagnose
 from netdesc.report.format import duration, number, percent
 from netdesc.report.loss_trend import loss_notes
 from netdesc.report.neurons import NeuronView, neuron_views
 from netdesc.report.plots import Plot
 from netdesc.report.rates import layer_rates
-from netdesc.report.run import RunData
+from netdesc.report.run import UNSTABLE, RunData
 from netdesc.report.status import RunStatus, run_status
 from netdesc.report.tables import Table
 from netdesc.report.traces import Traces, traces
-from netdesc.report.verdict import headline, layer_notes
+from netdesc.report.verdict import headline
 from netdesc.report.viewer import EpochSlider, SampleView, epoch_slider, sample_views
 from netdesc.report.weight_change import WeightChange, weight_change
 
@@ -81,11 +80,11 @@ class Page:
 def build_page(run: RunData) -> Page:
     """Computes the data of the page from a run."""
     rates, change = layer_rates(run), weight_change(run)
-    diagnosis = diagnose(run, rates, change.zeroed)
-    status = run_status(run, diagnosis)
-    notes = [*diagnosis.problems, *loss_notes(run), *layer_notes(run, rates), *change.notes]
-    if diagnosis.diverged:  # the status names the problems
-        notes = [] if diagnosis.problems else list(loss_notes(run))
+    status = run_status(run)
+    findings = [each.sentence for each in run.record.findings if each.code != UNSTABLE]
+    # The status says why training was unstable, in words that include the trend of the loss.
+    is_unstable = run.unstable is not None and run.record.status == "done"
+    notes = findings if is_unstable else [*findings, *loss_notes(run)]
     matches = coincidences(run.activity.samples) if run.activity is not None else []
     over = "" if run.metrics.part == "validation" else ", on average over this epoch,"
     counts, verified = run.metrics.confusion, run.record.verification
@@ -124,7 +123,7 @@ def build_page(run: RunData) -> Page:
         experiment=tables.experiment_table(run),
         environment=tables.environment_table(run),
         commands=run_commands(run),
-        steps=next_steps(run, status, diagnosis),
+        steps=next_steps(run, status),
         lock=_shorten(run.lock_text, MAX_LOCK_CHARACTERS),
         unplotted_layers=len(run.graph.neuron_layers) - len(run.plotted_layers),
     )

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.report.run import RunData
-
-MIN_SATURATED_RATE = 0.9
-"""The lowest rate, in spikes per step, at which a neuron counts as saturated."""
+from netdesc.runs.activity_file import MIN_SATURATED_RATE
 
 
 class LayerRates(NamedTuple):

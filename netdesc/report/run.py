@@ -23,8 +23,9 @@ from netdesc.runs.folder import (
     read_text,
 )
 from netdesc.runs.metrics_file import Metrics, read_metrics
-from netdesc.runs.run_record import RunRecord, Scale, read_record
+from netdesc.runs.run_record import Finding, RunRecord, Scale, read_record
 
+UNSTABLE = "ND413"
 MAX_LOCK_BYTES = 64 << 20
 MAX_PLOTTED_LAYERS = 12
 """The largest number of layers with figures. Tables contain all layers."""
@@ -87,6 +88,11 @@ class RunData:
         """What is classified, such as ``validation samples`` or ``steps of training samples``."""
         samples = f"{self.metrics.part} samples"
         return f"steps of {samples}" if self.record.labels_by_step else samples
+
+    @property
+    def unstable(self) -> Finding | None:
+        """Why training was unstable; None if it was not, or in a run of an older netdesc."""
+        return next((each for each in self.record.findings if each.code == UNSTABLE), None)
 
     @property
     def initial_path(self) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netdesc.description.diagnostics.wording import amount
-from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.run import RunData
 from netdesc.runs.state import is_at_work, saved_epochs
 
@@ -54,8 +53,8 @@ class RunStatus(NamedTuple):
     can_resume: bool
 
 
-def run_status(run: RunData, diagnosis: Diagnosis) -> RunStatus:
-    """Describes the status of a run, and says why it is unstable if its diagnosis does.
+def run_status(run: RunData) -> RunStatus:
+    """Describes the status of a run, and says why it is unstable if training has found that.
 
     An unknown status, from a later version, is quoted.
     """
@@ -82,8 +81,7 @@ def run_status(run: RunData, diagnosis: Diagnosis) -> RunStatus:
         else "No epoch was complete, so this report is mostly empty.",
         resume=resume,
     )
-    if diagnosis.diverged:
-        filled = " ".join([filled, *diagnosis.problems])
-        if mood == "good":
-            mood, title = "warning", f"{title}, but unstable"
+    if run.unstable is not None and mood == "good":
+        filled = f"{filled} {run.unstable.sentence}"
+        mood, title = "warning", f"{title}, but unstable"
     return RunStatus(mood, title, filled, can_resume="{resume}" in text)

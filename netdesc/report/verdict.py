@@ -1,15 +1,12 @@
-"""The result of a run in words: a headline, and notes about layers with problems."""
+"""The headline of a report: the result of a run in words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 
-from netdesc.description.diagnostics.wording import amount
 from netdesc.report.coincidence import Coincidence, coincidences
-from netdesc.report.format import join_words, number, percent
+from netdesc.report.format import number, percent
 from netdesc.report.loss_trend import silence_notes
-from netdesc.report.rates import LayerRates
 from netdesc.report.run import RunData
 
 GRADES = (
@@ -80,29 +77,3 @@ def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
         f"{percent(one_step.recall)} within one step; of the output spikes "
         f"{percent(same_step.precision)} and {percent(one_step.precision)} match a target spike."
     )
-
-
-def layer_notes(run: RunData, rates: Sequence[LayerRates]) -> Iterator[str]:
-    """Yields sentences about layers without gradient, and about silent and saturated neurons."""
-    losses = run.metrics.columns["loss"]
-    unreached = [
-        f"layer “{name}”"
-        for (kind, name), values in run.metrics.by_layer.items()
-        # At a loss of 0 all gradients are 0.
-        if kind == "gradient_norms" and len(values) and values[-1] == 0 and losses[-1] != 0
-    ]
-    if unreached:
-        yield f"No gradient reached {join_words(unreached)} in the last epoch."
-    silent, saturated = [], []
-    for layer in rates:
-        if layer.saturated is None:  # its neurons do not spike
-            continue
-        neurons = f"of the {amount(layer.neurons, 'neuron')} of layer “{layer.name}”"
-        if layer.neurons / 4 <= layer.silent < layer.neurons:
-            silent.append(f"{layer.silent:,} {neurons}")
-        if layer.saturated:
-            saturated.append(f"{layer.saturated:,} {neurons}")
-    if silent:
-        yield f"{join_words(silent)} never spike: a lower threshold may help."
-    if saturated:
-        yield f"{join_words(saturated)} spike at nearly every step: they are saturated."

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SynapticNode
 from netdesc.report.format import NOTHING, number, percent, spread, time_constant
 from netdesc.report.plots import Plot, histogram
@@ -18,11 +17,6 @@ from netdesc.report.tables import Table
 from netdesc.report.weights import SavedWeights, open_weights
 from netdesc.runs.errors import RunError
 
-DECAY_ONE = 4096
-"""The integer that means a decay of 1 on the neuromorphic device."""
-MIN_SHARE_AT_LIMIT = 0.001
-"""If at least this share of a layer's weights has the lowest or highest value that the device can
-store, the report has a note."""
 RECURRENT = "recurrent weight"
 """The kind of the weights from a layer's own spikes."""
 BEFORE, AFTER = "before training", "best"
@@ -35,17 +29,13 @@ Values = Mapping[str, NDArray[np.float64]]
 class WeightChange:
     """Tables and figures of weights and learned parameters. A table without rows is not shown.
 
-    ``zeroed`` are the layers whose best weights are all 0 after quantisation. ``notes`` are
-    sentences about weights and decays at a limit of their range. ``damaged`` are sentences about
-    damaged files.
+    ``damaged`` are sentences about damaged files.
     """
 
     weights: Table
     parameters: Table
     weight_plots: list[Plot] = field(default_factory=list[Plot])
     parameter_plots: list[Plot] = field(default_factory=list[Plot])
-    zeroed: list[str] = field(default_factory=list[str])
-    notes: list[str] = field(default_factory=list[str])
     damaged: list[str] = field(default_factory=list[str])
 
 
@@ -90,14 +80,9 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
     for layer in run.graph.neuron_layers if files else ():
         for kind, values in _values(layer, files).items():
             what = "delay in steps" if kind == "delay" else kind.replace("_", " ")
-            best = values.get(AFTER, np.empty(0))
             if kind in ("weight", RECURRENT):
                 row = [layer.name if kind == "weight" else f"{layer.name}, recurrent"]
                 change.weights.rows.append(row + _weight_cells(layer, values))
-                change.notes += _weights_at_limit(layer, best)
-                is_zero = len(best) and layer.bits is not None and not _quantized(layer, best).any()
-                if is_zero and kind == "weight":
-                    change.zeroed.append(layer.name)
                 unit = what if layer.bits is None else "weight before rounding"
                 title, plots = f"{kind.capitalize()}s of {layer.name}", change.weight_plots
                 counted = "weights"
@@ -105,7 +90,6 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
                 is_decay = layer.neuron.value_kinds().get(kind) == "decay"
                 step_ms = layer.step_ms if is_decay else None
                 change.parameters.rows.append(_parameter_row(layer, what, values, step_ms))
-                change.notes += _decays_at_limit(layer, what, values) if is_decay else ()
                 title = f"{what.capitalize()} of {layer.name}"
                 unit = "share lost per step" if is_decay else what
                 plots, counted = change.parameter_plots, "values"
@@ -126,34 +110,6 @@ def _quantized(layer: SynapticNode, weights: NDArray[np.float64]) -> NDArray[np.
         return weights
     step = layer.weight_step / 32
     return np.clip(np.rint(weights / step) * step, *_limits(layer, layer.bits))
-
-
-def _weights_at_limit(layer: SynapticNode, weights: NDArray[np.float64]) -> Iterator[str]:
-    """Yields a sentence if many weights have the lowest or highest value of the device."""
-    if layer.bits is None:
-        return
-    low, high = _limits(layer, layer.bits)
-    used = _quantized(layer, weights)
-    count = int(np.count_nonzero((used == low) | (used == high)))
-    if count and count >= MIN_SHARE_AT_LIMIT * len(weights):
-        yield (
-            f"{count:,} of the {amount(len(weights), 'weight')} of layer “{layer.name}” are at a "
-            f"limit of the device's grid, {number(low)} or {number(high)}, and cannot grow "
-            f"further. A lower threshold increases the effect of all weights."
-        )
-
-
-def _decays_at_limit(layer: SynapticNode, what: str, shares: Values) -> Iterator[str]:
-    """Yields sentences about decays that training changed to 0 or 1 in the device's integers."""
-    if not {BEFORE, AFTER} <= shares.keys():
-        return
-    before, after = (np.rint(DECAY_ONE * shares[name]) for name in (BEFORE, AFTER))
-    for limit, meaning in ((0, "have no leak"), (DECAY_ONE, "lose their state in one step")):
-        if count := int(np.count_nonzero((after == limit) & (before != limit))):
-            yield (
-                f"{count:,} of {amount(len(after), what)} of layer “{layer.name}” became "
-                f"{limit // DECAY_ONE} in the device's integers: such neurons {meaning}."
-            )
 
 
 def _weight_table() -> Table:

@@ -42,6 +42,8 @@ from netdesc.runs.folder import ACTIVITY, open_to_read, write_file
 FORMAT = 1
 SHOWN_SAMPLES = 4
 """Number of samples whose events are written."""
+MIN_SATURATED_RATE = 0.9
+"""The lowest rate, in spikes per step, at which a neuron counts as saturated."""
 MAX_FRAMES = 64
 MAX_EVENTS = 200_000
 """Largest number of events in a raster. If there are more, the last steps are left out."""

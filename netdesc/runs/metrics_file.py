@@ -190,6 +190,17 @@ class Metrics:
         losses = self.selection_losses
         return int(np.nanargmin(losses)) if np.isfinite(losses).any() else None
 
+    @property
+    def overfits(self) -> bool:
+        """Whether the training loss ended no higher than in the epoch of the best validation loss.
+
+        Its end is the median over the last fifth of the epochs.
+        """
+        if self.selection_metric != "validation_loss" or self.best is None:
+            return False
+        losses, fifth = self.columns["loss"], len(self) // 5 or 1
+        return bool(np.median(losses[-fifth:]) <= losses[self.best])
+
     def value_at(self, name: str, row: int | None) -> float | None:
         """Returns the value of a metric in a row; None if the value is unknown or infinite."""
         value = math.nan if row is None else float(self.columns[name][row])

@@ -106,6 +106,10 @@ class Finding(RecordPart):
     def text(self) -> str:
         return f"{self.message}; {self.help}" if self.help else self.message
 
+    @property
+    def sentence(self) -> str:
+        return f"{self.text[:1].upper()}{self.text[1:]}."
+
 
 class EpochMetrics(RecordPart):
     """The metrics of one epoch. ``epoch`` counts from 0."""

@@ -10,20 +10,33 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
 from netdesc.description.diagnostics.wording import amount
 from netdesc.exchange import NetFileError, export_net
 from netdesc.exchange.errors import NetFileAccessError
 from netdesc.exchange.verification import verify_shortly
 from netdesc.hardware import HardwareError
 from netdesc.modules import Network, build
-from netdesc.runs.errors import StorageError
-from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, NETWORK, STATE, is_filled
-from netdesc.runs.metrics_file import MetricsFile
+from netdesc.runs.activity_file import read_activity
+from netdesc.runs.errors import RunError, StorageError
+from netdesc.runs.folder import (
+    ACTIVITY,
+    CHECKPOINTS,
+    INITIAL,
+    LOG,
+    METRICS,
+    NETWORK,
+    STATE,
+    is_filled,
+)
+from netdesc.runs.metrics_file import MetricsFile, read_metrics
 from netdesc.runs.run_record import Finding, RunRecord, Scale, VerificationRecord, now
 from netdesc.runs.state import resume_command
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.evaluate import silent_loss
-from netdesc.training.findings import find_learning_problems
+from netdesc.training.findings import TrainedNetwork, find_problems, lower_rate
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.loop import fit, save
@@ -176,6 +189,8 @@ class Session:
         if epochs is not None:
             folder = self.shown / CHECKPOINTS
             kept = f"; the checkpoint after {amount(epochs, 'epoch')} is kept in {folder}"
+        fixes = lower_rate(self.setup) if self.progress.epoch else []
+        self.findings.append(Finding(code="ND413", message=str(error), fixes=fixes))
         return self._end("diverged", f"{error}{kept}")
 
     def _end_done(self, options: TrainingOptions) -> Outcome:
@@ -186,7 +201,7 @@ class Session:
         exported = self._export(best, options)
         verification = self._verify(best, exported)
         self.record.verification = verification  # written with the outcome
-        self.findings += find_learning_problems(self.setup, self.progress)
+        self._examine(best)
         outcome = self._end("done", self._summary)
         if verification is not None:
             tell = self.display.info if verification.identical else self.display.warn
@@ -250,6 +265,38 @@ class Session:
         problems = (each.message for each in self.findings if each.code == "ND401")
         verified = replace(verified, export_problem=next(problems, ""))
         return VerificationRecord.model_validate(verified.record)
+
+    def _examine(self, best: Network) -> None:
+        """Adds what did not learn to the findings. Errors are findings, too."""
+        graph, path, record = self.setup.graph, self.path, self.record
+        initial = path / CHECKPOINTS / INITIAL
+        scale = self.setup.scale
+        try:
+            self.metrics.flush()
+            names = [layer.name for layer in graph.neuron_layers]
+            metrics = read_metrics(path, names, self.setup.training.epochs)
+            activity = read_activity(
+                path,
+                graph.neuron_layers,
+                inputs=(graph.steps, math.prod(graph.input_shape)),
+                outputs=(graph.output_steps, math.prod(graph.output_shape)),
+            )
+            tensors = load_file(initial) if is_filled(initial) else {}
+            if activity is None:
+                return
+            silence = getattr(record.silence, metrics.selection_metric, None)
+            trained = TrainedNetwork(
+                self.setup,
+                metrics.per_sample(scale.divisors),
+                activity,
+                best,
+                tensors,
+                silence and silence / scale.divisors[metrics.selection_metric],
+            )
+            self.findings += find_problems(trained)
+        except (RunError, SafetensorError) as error:
+            message = f"the files of the run were not examined: {error}"
+            self.findings.append(Finding(code="ND402", message=message))
 
     def _end(self, status: str, message: str) -> Outcome:
         self.display.close()

@@ -56,7 +56,7 @@ def _by_export(entry, text: str, directory: Path):
 
 
 def _example(entry, text: str, directory: Path, encoding: str = "utf-8"):
-    if entry.code.startswith("ND4"):
+    if entry.code == "ND401":
         return _by_export(entry, text, directory)
     if entry.at == "command":
         return _by_a_command(text, directory)
@@ -65,7 +65,20 @@ def _example(entry, text: str, directory: Path, encoding: str = "utf-8"):
     return _in_a_document(entry, text, encoding, directory)
 
 
-@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+FINDINGS = [entry for code, entry in ENTRIES.items() if code > "ND401"]
+
+
+@pytest.mark.parametrize("entry", FINDINGS, ids=lambda entry: entry.code)
+def test_examples_of_what_training_finds_are_valid_documents(entry, tmp_path):
+    """Whether a network learns is known at the end of training."""
+    assert entry.severity == "warning"
+    for text in (entry.wrong, entry.right) if entry.at != "command" else ():
+        assert [each for each in _example(entry, text, tmp_path) if each.is_error] == []
+
+
+@pytest.mark.parametrize(
+    "entry", [each for each in ENTRIES.values() if each not in FINDINGS], ids=lambda each: each.code
+)
 def test_the_wrong_example_has_the_code_and_the_right_one_has_no_diagnostics(entry, tmp_path):
     wrong = _example(entry, entry.wrong, tmp_path, entry.encoding)
     assert set(codes(wrong)) == {entry.code}

@@ -1,0 +1,278 @@
+"""What training finds out about a network: decided once, with settings that its document takes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from support.report_samples import (
+    HIDDEN,
+    OUTPUTS,
+    activity,
+    document,
+    metrics_row,
+    weights,
+    write_run,
+)
+
+from netdesc.api.load import load
+from netdesc.graph import build_graph
+from netdesc.modules import build
+from netdesc.runs.activity_file import read_activity
+from netdesc.runs.metrics_file import read_metrics
+from netdesc.runs.run_record import Finding, Scale
+from netdesc.training.findings import TrainedNetwork, find_problems, lower_rate
+
+NOTHING = np.empty((0, 2), dtype=np.int32)
+NO_SILENCE = {"undecided_by_label": [0] * OUTPUTS}
+
+
+class Samples:
+    labels = np.zeros(100)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def found(
+    path: Path,
+    *,
+    rows: list[dict[str, Any]] | None = None,
+    arrays: dict[str, Any] | None = None,
+    best: dict[str, Any] | None = None,
+    silent_loss: float | None = None,
+    **settings: Any,
+) -> list[Finding]:
+    """What is found of a run with other metrics, activity or best weights."""
+    write_run(path, **settings)
+    classes = settings.get("classes", False)
+    np.savez(path / "activity.npz", **activity(classes=classes) | (arrays or {}))
+    if rows is not None:
+        (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    content = load(path / "network.lock.json", with_files=False).document
+    graph = build_graph(content)
+    model = build(graph)
+    tensors = weights(0) | (best or {})
+    save_file(tensors, path / "best")
+    state = model.state_dict() | load_file(path / "best")
+    model.load_state_dict({name: state[name] for name in model.state_dict()})
+    shown = read_activity(
+        path,
+        graph.neuron_layers,
+        inputs=(graph.steps, math.prod(graph.input_shape)),
+        outputs=(graph.output_steps, math.prod(graph.output_shape)),
+    )
+    assert shown is not None
+    setup: Any = SimpleNamespace(
+        graph=graph,
+        training=content.training,
+        scale=Scale(),
+        train=SimpleNamespace(samples=Samples()),
+    )
+    metrics = read_metrics(path, [layer.name for layer in graph.neuron_layers], 1000)
+    initial = load_file(path / "checkpoints" / "initial.safetensors")
+    return list(find_problems(TrainedNetwork(setup, metrics, shown, model, initial, silent_loss)))
+
+
+def codes(findings: list[Finding]) -> list[str]:
+    return [finding.code for finding in findings]
+
+
+def settings_of(path: Path, findings: list[Finding]) -> list[str]:
+    """All settings of the fixes, which the document must take."""
+    settings = [setting for each in findings for _, fix in each.fixes for setting in fix]
+    for setting in settings:
+        load(path / "network.lock.json", [setting], with_files=False)
+    return settings
+
+
+def with_losses(losses: list[float], name: str = "loss", training: float = 1) -> list[Any]:
+    """Rows with these losses; beside those of validation, training's is ``training ** epoch``."""
+    return [metrics_row(n) | {"loss": training**n} | {name: x} for n, x in enumerate(losses)]
+
+
+def test_nothing_is_found_of_a_network_that_learns(tmp_path: Path) -> None:
+    rates = np.full(HIDDEN, 0.1, np.float32)
+    assert found(tmp_path / "run", arrays={"rate_hidden": rates}) == []
+
+
+@pytest.mark.parametrize(
+    ("losses", "name", "training", "is_unstable"),
+    [
+        ([9.0] + [90.0] * 19, "loss", 1, True),
+        ([9.0, 3.0] + [90.0] * 18, "loss", 1, True),
+        ([9.0, 90.0], "loss", 1, True),
+        ([9.0] + [20.0] * 19, "loss", 1, True),
+        ([9.0] + [5.0] * 18 + [90.0], "loss", 1, False),
+        ([9.0, 90.0] + [3.0] * 18, "loss", 1, False),
+        ([9.0] + [12.0] * 19, "loss", 1, False),
+        ([9.0] + [90.0] * 19, "validation_loss", 1.1, True),
+        # The training loss fell: overfitting.
+        ([9.0, 3.0] + [90.0] * 18, "validation_loss", 0.9, False),
+    ],
+)
+def test_a_loss_that_ends_far_above_its_start_calls_for_a_lower_rate_only(
+    tmp_path: Path, losses: list[float], name: str, training: float, is_unstable: bool
+) -> None:
+    run = tmp_path / "run"
+    findings = found(run, rows=with_losses(losses, name, training))
+    assert ("ND413" in codes(findings)) is is_unstable
+    if is_unstable:
+        assert codes(findings) == ["ND413"]
+        assert settings_of(run, findings) == ["training.optimizer.learning_rate=0.003"]
+
+
+def test_a_loss_below_that_of_silence_has_not_diverged(tmp_path: Path) -> None:
+    rows = with_losses([9.0] + [90.0] * 19)
+    for silence, is_unstable in ((100.0, False), (80.0, True)):
+        findings = found(tmp_path / f"{silence}" / "run", rows=rows, silent_loss=silence)
+        assert ("ND413" in codes(findings)) is is_unstable
+
+
+def test_no_huge_rate_is_suggested() -> None:
+    training = document()["training"] | {"optimizer": {"type": "sgd", "learning_rate": 1e30}}
+    setup: Any = SimpleNamespace(
+        training=load(document(training=training), with_files=False).document.training
+    )
+    ((_, settings),) = lower_rate(setup)
+    assert settings == ["training.optimizer.learning_rate=0.01"]
+
+
+def test_layers_that_get_no_gradient_after_the_first_epoch_have_diverged(tmp_path: Path) -> None:
+    rows = [metrics_row(n) | {"loss": 9.0 + (n > 0) / 2} for n in range(10)]
+    for row in rows[1:]:
+        row["gradient_norms"] = {"hidden": 0.0, "output": 1e-12}
+    assert "ND413" in codes(found(tmp_path / "a/run", rows=rows))
+    solved = [row | {"loss": row["loss"] * (1 if n == 0 else 1e-4)} for n, row in enumerate(rows)]
+    assert "ND413" not in codes(found(tmp_path / "b/run", rows=solved)), "nothing is left to learn"
+    rows[-1]["gradient_norms"]["output"] = 1.0
+    assert "ND413" not in codes(found(tmp_path / "c/run", rows=rows))
+
+
+@pytest.mark.parametrize("last_loss", [3.0, 0.0])
+def test_a_layer_without_gradient_is_named_unless_the_loss_is_0(
+    tmp_path: Path, last_loss: float
+) -> None:
+    rows = [metrics_row(n) | {"gradient_norms": {"hidden": 0.0, "output": 1}} for n in range(30)]
+    rows[-1]["loss"] = last_loss
+    findings = [each for each in found(tmp_path / "run", rows=rows) if each.code == "ND411"]
+    assert [each.layer for each in findings] == ["hidden"] * (last_loss > 0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "is_found", "helps"),
+    [([3.0] + [3.1] * 9, True, True), ([3.0, 3.0], True, False), ([3.0], False, False)],
+)
+def test_a_first_epoch_that_was_the_best(
+    tmp_path: Path, losses: list[float], is_found: bool, helps: bool
+) -> None:
+    findings = [
+        each for each in found(tmp_path / "run", rows=with_losses(losses)) if each.code == "ND412"
+    ]
+    assert bool(findings) is is_found
+    assert any("learning rate" in each.help for each in findings) is helps
+
+
+def test_silent_layers_and_outputs_come_first_with_settings_that_work(tmp_path: Path) -> None:
+    run, silent = tmp_path / "run", np.zeros(OUTPUTS, np.float32)
+    arrays = {"rate_output": silent, "output_0": NOTHING, "output_1": NOTHING}
+    rows = [metrics_row(n) | {"spike_rates": {"hidden": 0.1, "output": 0.0}} for n in range(5)]
+    findings = found(run, arrays=arrays, rows=rows)
+    assert codes(findings)[:2] == ["ND414", "ND410"]
+    assert (findings[1].layer, "2 of 2" in findings[0].message) == ("output", True)
+    settings = settings_of(run, findings[:1])
+    assert settings[0].startswith("layers.output.weight_scale=")
+    assert "neurons.plain.threshold=0.25" in settings
+
+
+def test_a_layer_that_fell_silent_needs_a_lower_rate_first(tmp_path: Path) -> None:
+    silent = np.zeros(HIDDEN, np.float32)
+    findings = found(tmp_path / "run", arrays={"rate_hidden": silent})
+    assert findings[0].fixes[0][1] == ["training.optimizer.learning_rate=0.003"]
+
+
+def test_silent_samples_of_a_classifier_are_counted_in_all_samples(tmp_path: Path) -> None:
+    counts = [[10, *[0] * (OUTPUTS - 1)]] * 5 + [[9, *[0] * (OUTPUTS - 1)]]
+    row = {"confusion": counts, "undecided_by_label": [141, *[0] * 5]}
+    rows = [metrics_row(n, classes=True) | row for n in range(5)]
+    first = found(tmp_path / "run", rows=rows, classes=True)[0]
+    assert (first.code, "141 of 200 validation samples" in first.message) == ("ND414", True)
+
+
+def test_guessing_is_told_by_the_most_frequent_class(tmp_path: Path) -> None:
+    counts = [[n, *[0] * (OUTPUTS - 1)] for n in (50, 10, 10, 10, 10, 10)]
+    for accuracy, is_guessing in ((0.5, True), (0.6, False)):
+        row = {"confusion": counts, "validation_accuracy": accuracy} | NO_SILENCE
+        rows = [metrics_row(n, classes=True) | row for n in range(5)]
+        run = tmp_path / str(accuracy) / "run"
+        findings = found(run, rows=rows, classes=True)
+        assert ("ND416" in codes(findings)) is is_guessing
+        settings = settings_of(run, [each for each in findings if each.code == "ND416"])
+        assert ("training.batch_size=32" in settings) is is_guessing
+
+
+def test_neurons_that_take_no_part_are_counted(tmp_path: Path) -> None:
+    rates = np.array([0.0] * 8 + [0.1] * 8, dtype=np.float32)
+    restless = {"rate_hidden": rates, "rate_output": np.ones(6, dtype=np.float32)}
+    silent, saturated = found(tmp_path / "run", arrays=restless)
+    assert (silent.code, "8 of the 16 neurons" in silent.message) == ("ND410", True)
+    assert (saturated.code, saturated.layer) == ("ND418", "output")
+
+
+@pytest.mark.parametrize("neuron", ["integrator", "sigma_delta"])
+def test_neurons_without_spikes_are_not_said_to_be_silent(tmp_path: Path, neuron: str) -> None:
+    changes = {"neurons": document()["neurons"] | {"plain": {"type": neuron}}}
+    if neuron == "sigma_delta":
+        changes["neurons"]["plain"]["threshold"] = 0.1
+    quiet = {"rate_output": np.zeros(6, np.float32), "rate_hidden": np.full(HIDDEN, 0.1)}
+    best = {name: value for name, value in weights(0).items() if "output.neuron" not in name}
+    findings = found(tmp_path / "run", classes=True, changes=changes, arrays=quiet, best=best)
+    assert not {"ND410", "ND418"} & {*codes(findings)}
+
+
+def test_weights_and_decays_at_the_end_of_their_range_are_found(tmp_path: Path) -> None:
+    tensors = weights(0)
+    tensors["layers.output.synapse.weight"][0, :3] = (-4, 5, 3.98)
+    tensors["layers.hidden.neuron.current_decay"][:2] = (0, 1e-5)
+    tensors["layers.hidden.neuron.voltage_decay"][:] = 1
+    findings = [
+        each.message for each in found(tmp_path / "run", best=tensors) if each.code == "ND417"
+    ]
+    current, voltage, at_limit = findings
+    assert "2 of 16 current decays" in current
+    assert "16 of 16 voltage decays" in voltage
+    assert "3 of the 96 weights" in at_limit
+
+
+def test_weights_that_the_grid_rounds_to_0_need_a_larger_scale(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    best = {"layers.hidden.synapse.weight": np.full((HIDDEN, 12), 0.01, np.float32)}
+    first = found(run, best=best)[0]
+    assert (first.code, first.layer) == ("ND415", "hidden")
+    assert settings_of(run, [first])[0].startswith("layers.hidden.weight_scale=")
+
+
+@pytest.mark.parametrize("threshold", [0.5, 10.0])
+def test_means_and_drives_beyond_the_grid_are_found(tmp_path: Path, threshold: float) -> None:
+    neurons = document()["neurons"]
+    neurons["plain"] |= {"threshold": threshold}
+    neurons["learning"] |= {"norm": "mean"}
+    layers = document()["layers"]
+    layers[1] = {"name": "output", "type": "winner_take_all", "units": OUTPUTS, "winners": 1}
+    layers[1]["neuron"] = "plain"
+    mean = torch.full((HIDDEN,), 0.0).numpy()
+    mean[:2] = (3.9, -4.5)
+    best = {"layers.hidden.neuron.norm.running_mean": mean}
+    changes = {"neurons": neurons, "layers": layers}
+    findings = found(tmp_path / "run", changes=changes, best=best)
+    cut = {each.layer: each.message for each in findings if each.code == "ND419"}
+    assert "for 1 of 16" in cut["hidden"]
+    assert ("output" in cut) is (threshold == 10.0)

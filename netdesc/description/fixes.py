@@ -51,8 +51,8 @@ def find_fix(kind: str, parts: Parts, value: Any, data: Any) -> PathFix | None:
     if kind in _EXPECTED:
         text = rewrite_value(parts, _EXPECTED[kind], value, data)
         is_json = isinstance(value, str) and plain_number(value) in (value, None)
-        is_certain = text is not None and (is_json or isinstance(value, float))
-        return PathFix("replace", parts, text) if is_certain else None
+        is_certain = is_json or isinstance(value, float)
+        return PathFix("replace", parts, text) if text is not None and is_certain else None
     find = _FINDERS.get(kind)
     return find(parts, value, data) if find is not None else None
 

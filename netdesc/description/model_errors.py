@@ -303,7 +303,7 @@ def _forms(error: LocatedError, source_map: SourceMap) -> str:
 def _must_be(
     parts: Parts, expected: str, actual: Any, source_map: SourceMap, notes: tuple[str, ...] = ()
 ) -> Diagnostic:
-    hint = _HINTS.get((parts, type(actual))) or _hint_for_form(
+    hint = _HINTS.get((parts, type(cast("object", actual)))) or _hint_for_form(
         parts, expected, actual, source_map.data
     )
     message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(actual)}"

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from support.classify_task import write_classify_task
-from support.file_mutations import (
-    damage_net,
-    damage_npy,
-    damage_npz,
-    damage_safetensors,
-    damage_state,
-)
+from support.file_mutations import damage_net, damage_npy, damage_npz, damage_safetensors
 from support.forked_commands import MAX_CPU_S, MAX_MEMORY, Ended, ForkedCommands
 from support.mutations import (
     TEXT,
@@ -139,9 +132,7 @@ KINDS = {
         ),
     ),
     "state": Kind(
-        _STATE,
-        (damage_bytes, damage_safetensors, damage_state, damage_state, damage_state),
-        (_RESUME, f"show {PART}", f"report {PART}"),
+        _STATE, (damage_bytes, damage_safetensors), (_RESUME, f"show {PART}", f"report {PART}")
     ),
     "record": Kind(
         f"{PART}/run.json",
@@ -207,30 +198,13 @@ def _write_documents(folder: Path) -> None:
     write_classify_task(folder / "classes", training={"epochs": 2})
 
 
-def _as_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def _as_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def _as_loop(path: Path) -> None:
-    path.symlink_to(path.name)
-
-
-_NO_FILES: tuple[Callable[[Path], None], ...] = (_as_folder, _as_pipe, _as_loop, lambda path: None)
-"""What may stand in the place of a file: a folder, a pipe, a link to itself, or nothing."""
-
-
 def mutate(kind: Kind, seed: int, folder: Path) -> None:
     """Mutates the kind's file in a copy of the samples; every seed gives another mutation."""
     chance, path = random.Random(seed), folder / kind.file
     content = path.read_bytes()
     path.unlink()
     if chance.random() < 0.05:
-        chance.choice(_NO_FILES)(path)
-        return
+        return  # there is no file
     mutation = replace_all if chance.random() < 0.1 else chance.choice(kind.mutations)
     path.write_bytes(mutation(chance, content))
 

@@ -24,7 +24,7 @@ SECTIONS = {
             "Check, compile, train and export a network.",
         ),
         "train": ("train:train", "Train a network, or resume a run."),
-        "compile": ("compile:compile_command", "Build a network and compile its kernels."),
+        "compile": ("train:compile_command", "Build a network and compile its kernels."),
         "bench": ("bench:bench", "Measure how fast training is."),
     },
     "Look": {

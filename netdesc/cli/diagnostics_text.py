@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from netdesc.cli.exit_codes import ENVIRONMENT, INVALID_INPUT
+from netdesc.cli import ENVIRONMENT, INVALID_INPUT
 from netdesc.cli.output import Output, SafeText
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from netdesc.cli import options
-from netdesc.cli.exit_codes import INVALID_INPUT
-from netdesc.cli.output import Output, colourise
+from netdesc.cli import INVALID_INPUT, options
+from netdesc.cli.output import Output, SafeText, escape
 
 if TYPE_CHECKING:
     from netdesc.description import Description
     from netdesc.graph import Graph
 
 _RESULTS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+_COLOURS = {"-": "\x1b[31m", "+": "\x1b[32m"}
 _WIDTH = 100
 """A difference in a longer line has a line for each side."""
 _MAX_VALUE_CHARACTERS = 1000
@@ -170,7 +170,7 @@ def _print(
 ) -> None:
     colour = output.has_colour(sys.stdout)
     for sign, side in zip("-+", sides, strict=True) if differences else ():
-        output.print(colourise(f"{sign} {side.path} ({side.kind})", colour))
+        output.print(_colourise(f"{sign} {side.path} ({side.kind})", colour))
     for place, *values in differences:
         texts = [_format(value) for value in values]
         line = f"  {place}: {' → '.join(texts)}"
@@ -178,11 +178,17 @@ def _print(
             output.print(line)
         else:
             lines = (f"{sign}   {text}" for sign, text in zip("-+", texts, strict=True))
-            output.print(f"  {place}:", *(colourise(line, colour) for line in lines))
+            output.print(f"  {place}:", *(_colourise(line, colour) for line in lines))
     if results:
         columns = (sides[0].path, sides[1].path)
         rows = [(place, *(_format_result(value) for value in both)) for place, *both in results]
         output.print_table(("result", *columns), rows, right=columns)
+
+
+def _colourise(line: str, colour: bool) -> SafeText:
+    """Escapes a line, and gives it the colour of its sign."""
+    text, code = escape(line), _COLOURS[line[0]] if colour else ""
+    return SafeText(f"{code}{text}\x1b[0m") if code else text
 
 
 def _format(value: Any) -> str:

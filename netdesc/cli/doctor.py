@@ -23,8 +23,7 @@ from typing import NamedTuple
 import click
 
 import netdesc
-from netdesc.cli import options
-from netdesc.cli.exit_codes import ENVIRONMENT
+from netdesc.cli import ENVIRONMENT, options
 from netdesc.cli.output import Output, SafeText, escape
 from netdesc.resources import shipped
 

@@ -13,8 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from netdesc import __version__
-from netdesc.cli import diagnostics_text
-from netdesc.cli.exit_codes import BUG, ENVIRONMENT, INTERRUPTED, USAGE
+from netdesc.cli import BUG, ENVIRONMENT, INTERRUPTED, USAGE, diagnostics_text
 from netdesc.cli.output import Output, escape
 
 

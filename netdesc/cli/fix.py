@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netdesc.cli.exit_codes import ENVIRONMENT
+from netdesc.cli import ENVIRONMENT
 from netdesc.cli.output import Output
 from netdesc.description import Diagnostic
 from netdesc.description.diagnostics.diagnostic import Edit

@@ -15,7 +15,6 @@ from collections.abc import Collection, Sequence
 from shutil import get_terminal_size
 from typing import Any, TextIO
 
-_DIFF_COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 _COLUMN_GAP = 3
 """Spaces between two columns of a table."""
 
@@ -38,12 +37,6 @@ def escape(text: str) -> SafeText:
 
         text = wording.escape(text)
     return SafeText(text)
-
-
-def colourise(line: str, colour: bool) -> SafeText:
-    """Escapes a line of a diff, and gives it the colour of its first character."""
-    text, code = escape(line), _DIFF_COLOURS.get(line[:1], "")
-    return SafeText(f"{code}{text}\x1b[0m") if colour and code else text
 
 
 class Output:
@@ -82,10 +75,10 @@ class Output:
         self._write(sys.stdout, text.replace("\x7f", "\\u007f"))  # which JSON leaves as it is
 
     def print_document(self, text: str) -> None:
-        """Prints the text of a document, or its diff; a terminal gets escapes of JSON in it."""
+        """Prints the diff of documents as it is, or escapes each line for a terminal."""
         stream = self._result_stream()
         if stream.isatty():
-            text = _escape_in_json(text.replace("\r\n", "\n"))
+            text = "\n".join(escape(line.expandtabs(4)) for line in text.split("\n"))
         self._write(stream, text)
 
     def print_table(
@@ -160,18 +153,6 @@ class Output:
 
 def _redirect_to_null(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _escape_in_json(text: str) -> str:
-    """Replaces what is unprintable, except white space, by JSON's escapes, such as ``\\u009b``."""
-    return "".join(
-        each
-        if each.isprintable() or each in "\t\n"
-        else f"\\u{ord(each):04x}"
-        if each.isascii()
-        else json.dumps(each)[1:-1]
-        for each in text
-    )
 
 
 def _format_rows_as_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

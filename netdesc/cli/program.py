@@ -10,7 +10,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from netdesc.cli.exit_codes import INTERRUPTED
+from netdesc.cli import INTERRUPTED
 
 
 def program() -> NoReturn:

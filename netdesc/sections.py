@@ -56,6 +56,23 @@ class Section(BaseModel):
             sorted(known.items(), key=lambda each: _place(each[0], shared))
         )
 
+    def idle_reasons(self) -> dict[str, str]:
+        """Maps fields that have no effect beside the values of others to the reason."""
+        return {}
+
+    def idle_fields(self) -> dict[str, str]:
+        """Returns those of ``idle_reasons`` that do not have their default value."""
+        fields, reasons = type(self).model_fields, self.idle_reasons()
+        return {
+            name: reason
+            for name, reason in reasons.items()
+            if getattr(self, name) != fields[name].default
+        }
+
+    def missing_fields(self) -> dict[str, str]:
+        """Maps fields that are missing because of the values of others to the reason."""
+        return {}
+
     @classmethod
     def type_name(cls) -> str:
         """Returns the value of the field ``type``."""

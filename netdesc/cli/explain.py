@@ -22,7 +22,7 @@ def _complete_subject(
 ) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
-    from netdesc.description.codes.explain import titles
+    from netdesc.description.explanations import titles
     from netdesc.description.model_structure import doc_line
     from netdesc.description.neuron_text import NEURONS
     from netdesc.description.word_text import kinds, sections
@@ -52,7 +52,7 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
     SUBJECT is a code, a type of neuron, layer, loss or another object, a section, a field, or a
     document of which NAME is a neuron or a layer. Without SUBJECT, list all codes.
     """
-    from netdesc.description.codes.explain import explain, record, titles
+    from netdesc.description.explanations import explain, record, titles
     from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
     from netdesc.description.synonyms import hint_for_type
     from netdesc.description.word_text import kinds, word_record, word_text, words

@@ -1,8 +1,8 @@
 """The description language: reads documents, checks them and reports diagnostics."""
 
-from netdesc.description.codes.explain import explain
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text, to_json
+from netdesc.description.explanations import explain
 from netdesc.description.load import Description, DescriptionError, check, load
 from netdesc.description.lock import lock_text
 from netdesc.description.models import Document, Lock

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from netdesc.description.models import Document
 from netdesc.description.models.layers import LayerSection, SynapticSection
-from netdesc.description.shapes import INPUT
+from netdesc.description.shapes import INPUT, Wiring
 from netdesc.neurons.models import NeuronSection
 
 
@@ -22,20 +20,20 @@ def delay_steps(layer: LayerSection, neuron: NeuronSection | None) -> int:
     return int(neuron is None or neuron.equations().spike is not None)
 
 
-def earliest_steps(document: Document, sources: Iterable[Sequence[str]]) -> dict[str, int]:
-    """Returns the first step in which a layer can hand on what the input has in step 0, by name.
+def arrival_steps(document: Document, wiring: Wiring) -> dict[str, int]:
+    """Returns by how many steps of the input the output of each layer comes later, by name.
 
-    This is the number of delays on the path with the fewest. ``sources`` has the names of each
-    layer's sources, which come before it. A source that is not known has no delay.
+    This is the sum of the delays on the path with the fewest. A source that is not known has none.
     """
-    steps = {INPUT: 0}
-    for layer, names in zip(document.layers, sources, strict=True):
-        steps[layer.name] = min(steps.get(name, 0) for name in names) + layer_delay(document, layer)
-    return steps
+    arrivals = {INPUT: 0}
+    for index, (layer, sources) in enumerate(zip(document.layers, wiring.sources, strict=True)):
+        before = min(arrivals.get(name, 0) for name in sources)
+        arrivals[layer.name] = before + layer_delay(document, wiring, index)
+    return arrivals
 
 
-def layer_delay(document: Document, layer: LayerSection) -> int:
-    """Returns the fewest steps by which a layer hands on its output later."""
-    neurons = document.neurons
-    neuron = layer.neuron_of(neurons) if isinstance(layer, SynapticSection) else None
-    return delay_steps(layer, neuron) + layer.own_delay
+def layer_delay(document: Document, wiring: Wiring, index: int) -> int:
+    """Returns the fewest steps of the input by which a layer hands on its output later."""
+    layer = document.layers[index]
+    steps = delay_steps(layer, layer.neuron_of(document.neurons)) + layer.own_delay
+    return steps * wiring.decimations[index]

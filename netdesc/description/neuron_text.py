@@ -11,13 +11,13 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
-from netdesc.description.rules.share_range import RANGES
 from netdesc.description.word_text import field_records, field_text
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.equations import read
 from netdesc.neurons.functions import signature
 from netdesc.neurons.models import NEURONS, NeuronSection
 from netdesc.neurons.models.equations import EquationParameter
+from netdesc.neurons.models.fields import SHARE_RANGES
 
 KIND_TEXTS: dict[ParameterKind, str] = {
     "decay": "The share of a state that is lost. The device holds round(4096·p).",
@@ -115,8 +115,8 @@ def _parameter_record(neuron: NeuronSection, name: str, kind: ParameterKind) -> 
     info = structure.fields(fields)[field]
     extra = structure.extra(info)
     limits = dict(_limits(info))
-    if own and kind in RANGES:
-        limits["ge"], limits["le"] = RANGES[kind]
+    if own and kind in SHARE_RANGES:
+        limits["ge"], limits["le"] = SHARE_RANGES[kind]
     return {
         "unit": extra["x-unit"],
         "range": _range_text(limits),

@@ -57,8 +57,8 @@ class Wiring:
     outputs: list[Shape | None] = field(default_factory=list["Shape | None"])
     steps: list[int] = field(default_factory=list[int])
     """The number of steps of each layer's output."""
-    step_ms: list[float] = field(default_factory=list[float])
-    """The length of a step of each layer's output."""
+    decimations: list[int] = field(default_factory=list[int])
+    """The number of steps of the input in a step of each layer's output."""
     problems: list[InputProblem] = field(default_factory=list[InputProblem])
 
     @property
@@ -84,7 +84,7 @@ def wire(document: Document) -> Wiring:
         lengths = {steps[name]: name for name in sources if name in steps}
         wiring.steps.append(_output_steps(index, layer, lengths, document, wiring.problems))
         decimation = layer.decimation * next((decimations[each] for each in lengths.values()), 1)
-        wiring.step_ms.append(document.time.step_ms * decimation)
+        wiring.decimations.append(decimation)
         if layer.name != INPUT:
             decimations[layer.name] = decimation
             known[layer.name], steps[layer.name] = wiring.outputs[-1], wiring.steps[-1]

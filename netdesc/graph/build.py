@@ -23,7 +23,8 @@ def build_graph(document: Document) -> Graph:
         layer = document.layers[wiring.problems[0].layer]
         raise ValueError(f'the input of layer "{layer.name}" does not fit: check the description')
     layers: list[LayerNode] = []
-    times = zip(wiring.steps, wiring.step_ms, strict=True)
+    lengths_ms = [document.time.step_ms * decimation for decimation in wiring.decimations]
+    times = zip(wiring.steps, lengths_ms, strict=True)
     for section, sources, shape, output_shape, time in zip(
         document.layers, wiring.sources, wiring.inputs, wiring.outputs, times, strict=True
     ):

@@ -8,7 +8,6 @@ sample; ``divisor``, the number of samples or 1, relates the two.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -111,7 +110,9 @@ def _step(schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
 
 
 def _milestones(schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
-    return lambda epoch, plateaus: rate * schedule.factor ** bisect_right(schedule.epochs, epoch)
+    return lambda epoch, plateaus: (
+        rate * schedule.factor ** sum(epoch >= end for end in schedule.epochs)
+    )
 
 
 def _plateau(schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:

@@ -13,7 +13,7 @@ import pytest
 from support.cli_process import Netdesc, exit_code, netdesc_process
 
 from netdesc.cli.commands import COMMANDS
-from netdesc.description.codes.explain import ENTRIES
+from netdesc.description.explanations import ENTRIES
 
 Tab = Callable[..., list[str]]
 

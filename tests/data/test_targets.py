@@ -113,8 +113,8 @@ MISFITS = [
     ({"loss": SPIKES, "data": FOLDERS}, "ND228", "/loss/type", "use spike_rate"),
     ({"data": WITH_TARGETS}, "ND228", "/loss/type", 'or remove "targets" from data'),
     ({"loss": VALUES, "data": PAIRS}, "ND228", "/loss/type", "use spike_time, or data of the type"),
-    ({"loss": VALUES, "data": WITH_TARGETS, "classifier": {"type": "rate"}}, "ND230", "/classifier",
-     "remove the classifier"),
+    ({"loss": VALUES, "data": WITH_TARGETS, "classifier": {"type": "rate"}}, "ND240", "/classifier",
+     "leave it out"),
     ({"loss": {"type": "mse"}, "data": WITH_TARGETS}, "ND104", "/loss/type", "mean_squared_error"),
 ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from support.description_samples import BASE, base_of, codes, findings, with_tex
 import netdesc
 from netdesc.api.load import check
 from netdesc.description import explain, render_text
-from netdesc.description.codes.explain import ENTRIES
+from netdesc.description.explanations import ENTRIES
 from netdesc.description.files.array_memory import MAX_INPUT_BYTES
 from netdesc.description.files.array_values import MAX_CHECKED_BYTES
 from netdesc.description.files.npz import (

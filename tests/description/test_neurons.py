@@ -80,8 +80,6 @@ NEURONS = {
     "factor 1": (holds("factor", -0.99999, "v = v * k + x"), ["ND212 /parameters/k/value"]),
     "own threshold": (OWN | {"step": ["v = v + x"], "spike": "v > threshold", "surrogate": {},
      "parameters": {"threshold": {"kind": "threshold", "value": 0}}}, []),
-    "idle inputs": (OWN | {"inputs": ["x", "gate"], "step":
-     ["g = decay(g, 0.2) + gate", "v = v + where(g > 0.2, x, 0)"]}, ["ND253 /inputs/1"]),
     "no idle input": (OWN | {"step": ["v = v + where(x > 0.2, x, 0)"]}, []),
     "learn": (OWN | {"learn": ["v"]}, ["ND239 /learn/0"]),
     "no gradient": (ALIF | {"learn": ["threshold", "threshold_step"]}, ["ND239 /learn/1"]),
@@ -144,8 +142,6 @@ def learns(step: str) -> dict[str, Any]:
 SAID = {
     "learnt by where": (learns("v = where(x > k, v, x)"), "comparison"),
     "learnt behind stop": (learns("v = v + x + stop(k)"), "stop("),
-    "idle input": (OWN | {"step": ["v = v + stop(x)"]}, "max(x"),
-    "input of a reset": (SPIKES | {"inputs": ["x", "y"], "reset": ["v = y"]}, '"exact"'),
     "graded equations": (SPIKES | {"graded": True}, '"output": '),
     "spike by or": (OWN | {"spike": "v > 1 or v > 2", "surrogate": {}}, "max("),
     "no spike": (OWN | {"spike": "not v > 1", "surrogate": {}}, "'not'"),

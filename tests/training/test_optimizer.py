@@ -17,7 +17,6 @@ from support.training_task import small_network, write_task
 from torch import nn
 
 from netdesc.description.models import Group
-from netdesc.description.rules.empty_group import trained_kinds
 from netdesc.modules import build
 from netdesc.training.optimizer import (
     build_optimizer,
@@ -203,7 +202,7 @@ def test_groups_have_their_own_rates_in_proportion() -> None:
             "a.neuron.threshold": 0.1,
             "b.synapse.weight": 0.1,
         }
-    known = {each.name: set(trained_kinds(each.section, each.neuron)) for each in graph_.layers}
+    known = {each.name: set(each.section.trained_kinds(each.neuron)) for each in graph_.layers}
     kinds: dict[str, set[str]] = {"a": set(), "b": set()}
     for name, _ in root.named_parameters():
         layer, kind = parameter_kind(name, root)

@@ -54,7 +54,8 @@ class EventChecks:
         time, wiring = self.context.document.time, self.context.wiring
         if not self.is_target:
             return time
-        return time.model_copy(update={"steps": wiring.steps[-1], "step_ms": wiring.step_ms[-1]})
+        step_ms = time.step_ms * wiring.decimations[-1]
+        return time.model_copy(update={"steps": wiring.steps[-1], "step_ms": step_ms})
 
     @property
     def shape_locations(self) -> tuple[RelatedPath, ...]:

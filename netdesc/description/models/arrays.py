@@ -40,6 +40,11 @@ class EncodingSection(Section):
     largest: ClassVar[float] = math.inf
     """Inputs beyond this magnitude are cut off."""
 
+    @property
+    def spread_steps(self) -> int | None:
+        """The number of steps over which the spikes of a value may spread; None if all."""
+        return None
+
     def stored_bytes(self, inputs: int, steps: int) -> int:
         """Returns the number of bytes in which training stores so many encoded values: 4 for the
         probability of a spike and for a real number.
@@ -90,6 +95,10 @@ class LatencyEncoding(EncodingSection):
         ge=1,
         le=1_000_000,
     )
+
+    @property
+    def spread_steps(self) -> int | None:
+        return self.within_steps
 
     def stored_bytes(self, inputs: int, steps: int) -> int:
         """A latency is a number of steps."""

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from netdesc.sections import Section, field
 
 
-class TimeShift(Section):
+class AugmentationSection(Section):
+    """Base class of the random changes."""
+
+    reach_field: ClassVar[str | None] = None
+    """The field with the largest distance by which inputs move; None if they do not move."""
+
+
+class TimeShift(AugmentationSection):
     """Moves a sample's inputs to earlier or later steps, all by the same number."""
+
+    reach_field = "max_steps"
 
     type: Literal["time_shift"]
     max_steps: int = field(
@@ -23,8 +32,10 @@ class TimeShift(Section):
     )
 
 
-class SpatialShift(Section):
+class SpatialShift(AugmentationSection):
     """Moves a sample's inputs along the last two axes of input.shape, or along its only axis."""
+
+    reach_field = "max_pixels"
 
     type: Literal["spatial_shift"]
     max_pixels: int = field(
@@ -37,7 +48,7 @@ class SpatialShift(Section):
     )
 
 
-class DropEvents(Section):
+class DropEvents(AugmentationSection):
     """Removes each event, or each value that is not 0, with the same probability."""
 
     type: Literal["drop_events"]
@@ -46,8 +57,10 @@ class DropEvents(Section):
     )
 
 
-class TimeJitter(Section):
+class TimeJitter(AugmentationSection):
     """Moves each event, or each value that is not 0, to an earlier or later step of its own."""
+
+    reach_field = "max_steps"
 
     type: Literal["time_jitter"]
     max_steps: int = field(

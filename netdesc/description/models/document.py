@@ -136,6 +136,11 @@ class Document(Section):
         exclude=True,
     )
 
+    def idle_reasons(self) -> dict[str, str]:
+        learns_from, kind = self.losses[0].learns_from, self.losses[0].type
+        reason = f"{kind} learns from {learns_from}, so there are no classes"
+        return {} if learns_from == "labels" else {"classifier": reason}
+
     @property
     def losses(self) -> tuple[OneLoss, ...]:
         """The losses that add up; at least one."""

@@ -104,6 +104,9 @@ class WindowLoss(SignalLoss):
     def is_by_step(self) -> bool:
         return super().is_by_step or self.window_steps is not None
 
+    def idle_reasons(self) -> dict[str, str]:
+        return {} if self.window_steps is None else {"over": "window_steps compares means"}
+
 
 class SpikeTime(LossSection):
     """The van Rossum distance: squared difference of filtered output and target spike trains."""

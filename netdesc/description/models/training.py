@@ -86,6 +86,9 @@ class Sgd(OptimizerSection):
     )
     nesterov: bool = field("True computes the step as Nesterov's momentum does.", default=False)
 
+    def idle_reasons(self) -> dict[str, str]:
+        return {} if self.momentum else {"nesterov": "there is no momentum"}
+
     @property
     def states(self) -> int:
         return 1 if self.momentum else 0
@@ -101,6 +104,11 @@ class ScheduleSection(Section):
     def plateaus(self) -> PlateauSchedule | None:
         """When the loss has stopped falling; None if the rate does not depend on that."""
         return None
+
+    @property
+    def changes(self) -> dict[tuple[str | int, ...], int]:
+        """Maps the paths of numbers of epochs after which the rate changes to these numbers."""
+        return {}
 
 
 class ConstantSchedule(ScheduleSection):
@@ -122,6 +130,10 @@ class CosineSchedule(ScheduleSection):
     )
     final_rate: float = field("Learning rate at the end of the run.", unit="1", default=0.0, ge=0)
 
+    @property
+    def changes(self) -> dict[tuple[str | int, ...], int]:
+        return {("warmup_epochs",): self.warmup_epochs}
+
 
 class StepSchedule(ScheduleSection):
     """The learning rate is multiplied by factor after every every_epochs epochs."""
@@ -130,17 +142,23 @@ class StepSchedule(ScheduleSection):
     every_epochs: Epochs = field("Number of epochs between two changes.", unit="epochs", example=30)
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, example=0.5)
 
+    @property
+    def changes(self) -> dict[tuple[str | int, ...], int]:
+        return {("every_epochs",): self.every_epochs}
+
 
 class MilestonesSchedule(ScheduleSection):
     """The learning rate is multiplied by factor after each number of epochs in epochs."""
 
     type: Literal["milestones"]
     epochs: Annotated[tuple[Epochs, ...], Field(min_length=1, max_length=1000)] = field(
-        "Numbers of epochs after which the rate changes, in rising order.",
-        unit="epochs",
-        example=[30, 60],
+        "Numbers of epochs after which the rate changes.", unit="epochs", example=[30, 60]
     )
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, example=0.5)
+
+    @property
+    def changes(self) -> dict[tuple[str | int, ...], int]:
+        return {("epochs", index): epochs for index, epochs in enumerate(self.epochs)}
 
 
 class PlateauSchedule(ScheduleSection):

@@ -1,17 +1,23 @@
-"""Rules about the meaning of a document (ND2xx).
-
-Each file holds one rule: a function ``check`` with the decorator ``rule``, which explains its code.
-"""
+"""Rules about the meaning of a document (ND2xx): functions with the decorator ``rule``."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
 from netdesc.description.fixes import replace_value
 from netdesc.description.models import Document
+from netdesc.description.rules import (
+    delays,
+    layer_shapes,
+    losses,
+    neuron_fields,
+    parameters,
+    references,
+    samples,
+    synaptic_layers,
+    training,
+)
 from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
 from netdesc.description.source_map import SourceMap
@@ -20,13 +26,21 @@ MAX_DIAGNOSTICS_PER_RULE = 100
 """Largest number of diagnostics of one rule. A hostile document could have very many."""
 
 
-def _load_rules() -> Iterator[Rule]:
-    for info in pkgutil.iter_modules(__path__, f"{__name__}."):
-        values = vars(importlib.import_module(info.name)).values()
-        yield from (value for value in values if isinstance(value, Rule))
-
-
-RULES = sorted(_load_rules(), key=lambda rule: rule.entry.code)
+_FILES = (
+    delays,
+    layer_shapes,
+    losses,
+    neuron_fields,
+    parameters,
+    references,
+    samples,
+    synaptic_layers,
+    training,
+)
+RULES = sorted(
+    (value for file in _FILES for value in vars(file).values() if isinstance(value, Rule)),
+    key=lambda rule: rule.entry.code,
+)
 """The rules of all files in this folder, sorted by code."""
 
 

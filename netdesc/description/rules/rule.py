@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
-from netdesc.description.codes.code import Entry, ExampleData
+from netdesc.description.codes.entry import Entry, ExampleData
 from netdesc.description.diagnostics.diagnostic import Severity
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Document, OneLoss, Pair
@@ -14,6 +15,7 @@ from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.models import NeuronSection
+from netdesc.sections import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,14 @@ class Context:
             return len(names) - 1
         return names.index(loss.from_) if loss.from_ in names else None
 
+    def step_ms(self, index: int) -> float:
+        """Returns the length of a step of a layer's output."""
+        return self.document.time.step_ms * self.wiring.decimations[index]
+
+    def sections(self) -> Iterator[tuple[Parts, Section]]:
+        """Yields every object of the document with its place."""
+        yield from _sections((), self.document)
+
     def neuron_layers(self) -> Iterator[tuple[int, SynapticSection]]:
         """Yields every layer that has synapses and neurons, with its index."""
         for index, layer in enumerate(self.document.layers):
@@ -109,6 +119,22 @@ class Context:
             for name, value in neuron.values().items():
                 path = (*parts, *neuron.value_path(name))
                 yield NeuronParameter(path, parts, neuron, name, kinds[name], value)
+
+
+def _sections(parts: Parts, value: object) -> Iterator[tuple[Parts, Section]]:
+    members: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, Section):
+        yield parts, value
+        members = (
+            (info.alias or name, getattr(value, name))
+            for name, info in type(value).model_fields.items()
+        )
+    elif isinstance(value, tuple):
+        members = enumerate(cast("tuple[object, ...]", value))
+    elif isinstance(value, dict):
+        members = cast("dict[str, object]", value).items()
+    for key, member in members:
+        yield from _sections((*parts, key), member)
 
 
 Found = Iterator[RuleDiagnostic]

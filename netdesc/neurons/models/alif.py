@@ -52,10 +52,10 @@ class Alif(NeuronSection):
         default="refractory",
     )
 
-    def idle_fields(self) -> dict[str, str]:
-        is_idle = self.reset != "refractory" and self.refractory_decay is not None
+    def idle_reasons(self) -> dict[str, str]:
         reason = f'the reset "{self.reset}" has no refractory state'
-        return super().idle_fields() | ({"refractory_decay": reason} if is_idle else {})
+        is_idle = self.reset != "refractory"
+        return super().idle_reasons() | ({"refractory_decay": reason} if is_idle else {})
 
     def missing_fields(self) -> dict[str, str]:
         is_missing = self.reset == "refractory" and self.refractory_decay is None

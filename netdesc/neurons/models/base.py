@@ -143,8 +143,7 @@ class NeuronSection(Section):
         """Maps the parameters of the equations to their kinds, in the order of the engines."""
         return self.value_kinds()
 
-    def idle_fields(self) -> dict[str, str]:
-        """Maps fields that have a value, but no effect beside the others, to the reason."""
+    def idle_reasons(self) -> dict[str, str]:
         reasons: dict[str, str] = {}
         equations = self.equations()
         if equations.output is None:
@@ -156,16 +155,7 @@ class NeuronSection(Section):
             reasons |= dict.fromkeys(("tau_grad", "scale_grad"), "surrogate replaces it")
         if not self.has_norm:
             reasons["norm"] = "the equations have no norm(…)"
-        known = type(self).model_fields
-        return {
-            name: reason
-            for name, reason in reasons.items()
-            if getattr(self, name) != known[name].default
-        }
-
-    def missing_fields(self) -> dict[str, str]:
-        """Maps fields that the others make necessary, and that have no value, to the reason."""
-        return {}
+        return reasons
 
     def derive(self, functions: ModuleType, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the parameters of the equations, before they are rounded to the grid.

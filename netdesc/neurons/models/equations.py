@@ -86,9 +86,9 @@ class EquationNeuron(NeuronSection):
     def value_path(self, name: str) -> tuple[str, ...]:
         return ("parameters", name, "value")
 
-    def idle_fields(self) -> dict[str, str]:
+    def idle_reasons(self) -> dict[str, str]:
         payload = 'a spike carries the value of output, such as "output": "v"'
-        return super().idle_fields() | ({"graded": payload} if self.graded else {})
+        return super().idle_reasons() | {"graded": payload}
 
     def missing_fields(self) -> dict[str, str]:
         is_missing = self.spike is not None and self.surrogate is None

@@ -22,9 +22,14 @@ Threshold = OrPair[Annotated[float, Field(ge=0, le=MAX_LEVEL)]]
 RANGE_TEXT = " With per_channel also [low, high], from which each neuron draws its own."
 
 
-LEARNT_RANGES: dict[ParameterKind, tuple[float, float]] = {
+SHARE_RANGES: dict[ParameterKind, tuple[float, float]] = {
     "decay": (0.0, 1.0),
     "factor": (-1.0, 1.0),
+}
+"""Kind -> the range of parameters that are a share of a state."""
+
+LEARNT_RANGES: dict[ParameterKind, tuple[float, float]] = {
+    **SHARE_RANGES,
     "threshold": (1 / 64, 2047.0),
     "grid": (-2047.0, 2047.0),
 }

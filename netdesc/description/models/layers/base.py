@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.layers.fields import AxonalDelay, Mask, Quantization
 from netdesc.description.models.neurons import Neuron
+from netdesc.description.models.training import ParameterKind
 from netdesc.neurons.models import NeuronSection
 from netdesc.neurons.models.integrator import IDENTITY
 from netdesc.sections import Name, Section, field, form_tag
@@ -117,8 +118,8 @@ class SynapticSection(LayerSection):
     """Whether the initial weights are drawn at random; otherwise the neurons share the weights."""
     decays_weights: ClassVar[bool] = True
     """Whether the weight decay of the optimizer acts on the weights."""
-    idle_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields of all layers with synapses that have no effect in layers of this kind."""
+    fields_of_own_weights: ClassVar[tuple[str, ...]] = ()
+    """Fields of all layers with synapses that have no effect, because neurons share weights."""
 
     neuron: NeuronOrName | None = field(
         'The layer\'s neuron: a name from "neurons", or an object in place. Null hands on what '
@@ -174,6 +175,22 @@ class SynapticSection(LayerSection):
         default=None,
         example={"steps": 3},
     )
+
+    def idle_reasons(self) -> dict[str, str]:
+        reason = "neurons of this type of layer share their weights"
+        return dict.fromkeys(self.fields_of_own_weights, reason)
+
+    def trained_kinds(self, neuron: NeuronSection | None) -> Iterator[ParameterKind]:
+        """Yields the kinds of trained numbers that the layer and its neuron have."""
+        if self.trainable:
+            yield "weights"
+        if self.learns_bias:
+            yield "biases"
+        if self.delay is not None and self.delay.learn:
+            yield "delays"
+        kinds = {} if neuron is None else neuron.value_kinds()
+        for name in () if neuron is None else neuron.learn:
+            yield "thresholds" if kinds.get(name) == "threshold" else "decays"
 
     @property
     def own_delay(self) -> int:

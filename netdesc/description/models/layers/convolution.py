@@ -199,7 +199,7 @@ class OneWeight(KernelSection):
     """Base class of the layers whose synapses share one weight. Channels do not mix."""
 
     draws_weights = False
-    idle_fields = ("weight_init", "mask")
+    fields_of_own_weights = ("weight_init", "mask")
 
     stride: Count | None = field(
         "Rows and columns from one kernel to the next: one number for both, or [rows, columns]. "

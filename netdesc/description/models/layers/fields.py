@@ -96,6 +96,13 @@ class Mask(Section):
     )
     seed: int = field("Seed of the drawing.", default=0, ge=0, le=MAX_SEED)
 
+    def idle_reasons(self) -> dict[str, str]:
+        return {} if self.path is None else {"density": "the mask is in a file"}
+
+    def missing_fields(self) -> dict[str, str]:
+        is_missing = self.path is None and self.density is None
+        return {"density": "a mask has a file or a density"} if is_missing else {}
+
     @property
     def name(self) -> str:
         """The name of the array in its file."""

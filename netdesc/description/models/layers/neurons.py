@@ -20,7 +20,7 @@ class Neurons(SynapticSection):
     draws_weights = False
     decays_weights = False
     input_limits = (-4.0, 254 / 64)
-    idle_fields = ("weight_init", "mask", "weight_scale", "weight_norm")
+    fields_of_own_weights = ("weight_init", "mask", "weight_scale", "weight_norm")
 
     type: Literal["neurons"]
     weight: float = field("Initial factor on what comes in.", unit="1", default=1.0, ge=-4, le=4)

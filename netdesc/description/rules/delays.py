@@ -1,0 +1,112 @@
+"""Rules about delays."""
+
+from __future__ import annotations
+
+from netdesc.description.delays import arrival_steps, layer_delay
+from netdesc.description.diagnostics.wording import amount
+from netdesc.description.models.loss import OUTPUT
+from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
+
+
+@rule(
+    "ND245",
+    "a sample ends before its spikes reach the output",
+    at="/time/steps",
+    wrong="1",
+    right="100",
+    data="labels",
+)
+def few_steps(context: Context) -> Found:
+    """Each layer with axonal_delay_step, which is the default, delays its spikes by one step, and
+    delay adds further steps. On the way with the fewest delays, a spike of the first step reaches
+    what the losses read only after the last step, so the output does not depend on the input, and
+    nothing can be learned. After time_decimation, a step lasts as long as factor steps before it.
+
+    Use more time.steps, shorter delays, or set "axonal_delay_step": false in layers.
+    """
+    document, wiring = context.document, context.wiring
+    if wiring.problems:
+        return  # a wrong "from" may be the reason
+    arrivals, steps = arrival_steps(document, wiring), document.time.steps
+    delays: list[tuple[int, int]] = []
+    for _, loss in context.losses():
+        index = context.layer_of(loss)
+        if index is None:
+            return  # a wrong "from" of the loss
+        delay, decimation = arrivals[document.layers[index].name], wiring.decimations[index]
+        if loss.signal != OUTPUT:
+            delay -= layer_delay(document, wiring, index)
+        delays.append((delay // decimation * decimation, delay))
+    silent, delay = min(delays)
+    if silent >= steps:
+        message = (
+            "no spike of the input reaches the output: the layers delay it by "
+            f"{amount(delay, 'step')}, and a sample has {amount(steps, 'step')}"
+        )
+        hint = f'write at least {silent + 1}, or "axonal_delay_step": false in layers'
+        yield RuleDiagnostic(("time", "steps"), message, hint=hint)
+
+
+_DELAYED = '{"name": "a", "type": "dense", "units": 4, "neuron": "cuba"}'
+_JOINED = '{"name": "c", "type": "dense", "units": 4, "neuron": "cuba", "from": ["a", "b"]}'
+_BEHIND = '{"name": "b", "type": "dense", "units": 4, "neuron": "cuba"'
+
+
+@rule(
+    "ND249",
+    "paths of different delays that join",
+    at="/layers",
+    wrong=f"[{_DELAYED},\n {_BEHIND}}},\n {_JOINED}]",
+    right=f'[{_DELAYED},\n {_BEHIND}, "axonal_delay_step": false}},\n {_JOINED}]',
+    severity="warning",
+)
+def unequal_delays(context: Context) -> Found:
+    """A layer joins the outputs of several layers step by step, and the layers on one path delay
+    their spikes by more steps than those on another. What comes in at one step arrives at
+    different ones.
+
+    Set "axonal_delay_step": false in a layer of the longer path, or put a layer of the type delay
+    into the shorter one. If the network is meant to compare different steps, nothing is wrong.
+    """
+    document, wiring = context.document, context.wiring
+    if wiring.problems:
+        return  # a wrong "from" may be the reason
+    arrivals = arrival_steps(document, wiring)
+    for index, (layer, sources) in enumerate(zip(document.layers, wiring.sources, strict=True)):
+        first, last = (pick(sources, key=lambda name: arrivals[name]) for pick in (min, max))
+        if arrivals[first] != arrivals[last]:
+            message = (
+                f'layer "{layer.name}" joins paths of different delays: "{first}" comes after '
+                f'{amount(arrivals[first], "step")}, "{last}" after '
+                f"{amount(arrivals[last], 'step')}"
+            )
+            hint = 'write "axonal_delay_step": false in a layer of the longer path'
+            yield RuleDiagnostic(("layers", index, "from"), message, hint=hint)
+
+
+@rule(
+    "ND250",
+    "a delay that is not fixed or not learnt",
+    at="/layers/0/delay",
+    wrong='{"steps": 3, "learn": true}',
+    right='{"steps": 3}',
+)
+def delay_form(context: Context) -> Found:
+    """A delay has its steps, or it is learnt. The range of its initial_steps is [low, high], within
+    max_steps.
+
+    Write steps, or "learn": true, and no range above max_steps.
+    """
+    for index, layer in context.neuron_layers():
+        delay, parts = layer.delay, ("layers", index, "delay")
+        if delay is None:
+            continue
+        low, high = delay.initial_steps
+        if delay.learn == (delay.steps is not None):
+            both = "both fixed and learnt" if delay.learn else "neither fixed nor learnt"
+            hint = 'write "steps", or "learn": true'
+            yield RuleDiagnostic(parts, f"the delay is {both}", hint=hint)
+        elif delay.learn and not low <= high <= delay.max_steps:
+            message = f"initial delays from {low:g} to {high:g} are not a range within max_steps"
+            hint = f"write two steps from 0 to {delay.max_steps}, the lower one first"
+            yield RuleDiagnostic((*parts, "initial_steps"), message, hint=hint)

@@ -1,0 +1,172 @@
+"""Rules about the shapes and the sizes of layers."""
+
+from __future__ import annotations
+
+import math
+
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.shape_trace import (
+    output_locations,
+    shape_locations,
+    trace_shape,
+    trace_source,
+)
+from netdesc.description.shapes import INPUT
+
+
+@rule(
+    "ND207",
+    "a layer cannot take the shape of its input",
+    at="/input",
+    wrong='{"shape": [2, 2]}',
+    right='{"shape": [4]}',
+)
+def layer_shape(context: Context) -> Found:
+    """A dense layer connects every input with every unit, so its input must have one dimension. A
+    layer with a kernel needs an input of three dimensions, into which the kernel fits.
+
+    Add a layer of type flatten or reshape before it, or change the kernel, its stride or its
+    padding.
+    """
+    for problem in context.wiring.problems:
+        if problem.error is not None:
+            document, wiring, error = context.document, context.wiring, problem.error
+            layer, source = document.layers[problem.layer], wiring.sources[problem.layer][0]
+            trace = trace_source(document, wiring, source)
+            message = f'{layer.type} layer "{layer.name}" {error}'
+            shape = problem.shapes[0] if problem.shapes else None
+            if shape is not None:
+                message += f", and its input has the shape {list(shape)}"
+            yield RuleDiagnostic(
+                ("layers", problem.layer, error.field),
+                message,
+                hint=error.hint,
+                notes=(f"shapes: {trace} → {layer.name} {layer.type}",),
+                related=() if shape is None else shape_locations(document, source, shape),
+            )
+
+
+@rule(
+    "ND208",
+    "inputs of different shapes cannot be summed",
+    at="/layers/1/from",
+    wrong='["input", "hidden"]',
+    right='["hidden"]',
+)
+def sum_of_shapes(context: Context) -> Found:
+    """A list in "from" adds the outputs of its layers, neuron by neuron, so their shapes must be
+    equal.
+
+    Give the layers the same shape, or read only one of them.
+    """
+    for problem in context.wiring.problems:
+        if problem.kind == "sum":
+            document, wiring = context.document, context.wiring
+            name = document.layers[problem.layer].name
+            first, other = problem.shapes
+            yield RuleDiagnostic(
+                problem.parts,
+                f'layer "{name}" adds "{problem.source}" of shape {list(other)} to the shape '
+                f"{list(first)}",
+                notes=tuple(
+                    f"shapes: {trace_source(document, wiring, source)}"
+                    for source in (problem.first, problem.source)
+                    if source != INPUT  # a related place shows the input's shape
+                ),
+                related=(
+                    *shape_locations(document, problem.first, first),
+                    *shape_locations(document, problem.source, other),
+                ),
+            )
+
+
+MAX_INPUTS = 1 << 24
+MAX_SYNAPSES = 1 << 31
+
+
+@rule(
+    "ND225",
+    "a layer or an input that is too large",
+    at="/layers",
+    wrong='[{"name": "a", "type": "recurrent", "units": 65536, "neuron": "cuba",\n'
+    '  "weight_norm": true}]',
+    right='[{"name": "a", "type": "recurrent", "units": 8192, "neuron": "cuba",\n'
+    '  "weight_norm": true}]',
+)
+def too_large(context: Context) -> Found:
+    """A layer can have at most 2^31 weights, and a network at most 2^24 inputs, because netdesc
+    keeps each of them in one tensor.
+
+    Use fewer units, or a smaller input.
+    """
+    document, wiring = context.document, context.wiring
+    inputs = math.prod(document.input.shape)
+    if inputs > MAX_INPUTS:
+        yield RuleDiagnostic(
+            ("input", "shape"),
+            f"the input has {inputs:,} neurons; at most {MAX_INPUTS:,} are possible",
+        )
+    for index, layer in context.neuron_layers():
+        shape = wiring.inputs[index]
+        if shape is None:
+            continue
+        synapses = math.prod(layer.weight_shape(shape))
+        if layer.feeds_back:
+            synapses = max(synapses, math.prod(wiring.outputs[index] or ()) ** 2)
+        if synapses > MAX_SYNAPSES:
+            yield RuleDiagnostic(
+                ("layers", index, layer.size_field or "name"),
+                f'layer "{layer.name}" has {synapses:,} weights; at most {MAX_SYNAPSES:,} are '
+                "possible",
+                notes=(f"shapes: {trace_shape(document, wiring, index)}",),
+                related=shape_locations(document, wiring.sources[index][0], shape),
+            )
+
+
+@rule(
+    "ND282",
+    "losses of a list that do not fit together",
+    at="/loss",
+    wrong='[{"type": "spike_max"}, {"type": "spike_max", "from": "hidden"}]',
+    right='[{"type": "spike_max"}, {"type": "spike_max", "from": "output", "over": "max"}]',
+    data="labels",
+)
+def loss_list(context: Context) -> Found:
+    """All losses compare what they read with the same labels or targets, which fit the last layer.
+    A loss reads a layer of another shape. Or one loss is a sum over samples and another one a mean,
+    so that their ratio would depend on the size of the batches.
+
+    Let the loss read a layer of the shape of the last one: add such a layer behind the hidden one.
+    Write the same "reduction" in all losses.
+    """
+    (first_parts, first), *others = context.losses()
+    for parts, loss in others:
+        if loss.reduction != first.reduction:
+            yield RuleDiagnostic(
+                (*parts, "reduction"),
+                f'{loss.type} has the reduction "{loss.reduction}", and {first.type} '
+                f'"{first.reduction}"',
+                hint=f'write "reduction": "{first.reduction}"',
+                related=(RelatedPath((*first_parts, "reduction"), "of the first loss"),),
+            )
+    document, outputs = context.document, context.wiring.outputs
+    if len(outputs) - 1 not in [context.layer_of(loss) for _, loss in context.losses()]:
+        return  # ND283
+    for parts, loss in context.losses():
+        index = context.layer_of(loss)
+        if index is None or None in (outputs[index], outputs[-1]):
+            continue
+        steps = context.wiring.steps[index], context.wiring.steps[-1]
+        if loss.is_by_step and steps[0] != steps[1]:
+            name = document.layers[index].name
+            message = f'layer "{name}" has {steps[0]} steps a sample, and the last layer {steps[1]}'
+            yield RuleDiagnostic((*parts, "from"), message)
+        if outputs[index] != outputs[-1]:
+            name, shape = document.layers[index].name, outputs[index]
+            yield RuleDiagnostic(
+                (*parts, "from"),
+                f'{loss.type} reads layer "{name}" of shape {list(shape or ())}; labels and '
+                f"targets fit the last layer, of shape {list(outputs[-1] or ())}",
+                hint=f'add a layer that reads "{name}" and has the shape of the last one',
+                related=(*shape_locations(document, name, shape), *output_locations(document)),
+            )

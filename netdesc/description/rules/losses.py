@@ -1,0 +1,223 @@
+"""Rules about losses."""
+
+from __future__ import annotations
+
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import dotted
+from netdesc.description.models import OneLoss, Pair, SpikeRate
+from netdesc.description.models.arrays import LEARNT_FROM, DataSection
+from netdesc.description.models.loss import OUTPUT
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+
+
+@rule(
+    "ND213",
+    "the time constant is longer than the filter",
+    at="/loss",
+    wrong='{"type": "spike_time", "time_constant_ms": 200}',
+    right='{"type": "spike_time", "time_constant_ms": 200, "filter_steps": 1000}',
+    severity="warning",
+)
+def time_constant(context: Context) -> Found:
+    """The loss cuts its exponential filter off after filter_steps steps. With a time constant
+    longer than that, most of the exponential is lost.
+
+    Increase filter_steps or reduce the time constant.
+    """
+    for parts, loss in context.losses():
+        index, spike_filter = context.layer_of(loss), loss.spike_filter
+        if index is None or spike_filter is None:
+            continue
+        length_ms = spike_filter.filter_steps * context.step_ms(index)
+        if spike_filter.time_constant_ms <= length_ms:
+            continue
+        yield RuleDiagnostic(
+            (*parts, "time_constant_ms"),
+            f"the time constant of {spike_filter.time_constant_ms:g} ms is longer than the filter "
+            f"of {length_ms:g} ms",
+            hint="increase filter_steps",
+            related=(
+                RelatedPath((*parts, "filter_steps"), f"{length_ms:g} ms"),
+                RelatedPath(("time", "step_ms"), "the length of a step"),
+            ),
+        )
+
+
+_LOSSES = {
+    "labels": "spike_rate, spike_max or cross_entropy",
+    "multi-hot labels": "spike_moid",
+    "target spikes": "spike_time",
+    "target values": "mean_squared_error",
+}
+
+
+@rule(
+    "ND228",
+    "the samples do not have what the loss learns from",
+    at="/data/train/0",
+    wrong='{"input": {"path": "input.bs1"}, "label": 1}',
+    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
+)
+def target_for_loss(context: Context) -> Found:
+    """spike_time compares the output with target spikes, which event files or an array hold.
+    spike_rate, spike_max and cross_entropy compare it with labels, spike_moid with the array that
+    data.multi_hot names, mean_squared_error with the one that data.targets names. All losses of a
+    list learn from the same.
+
+    Use losses that fit the samples, or give the samples what the losses learn from.
+    """
+    (parts, loss), *others = context.losses()
+    for place, other in others:
+        if other.learns_from != loss.learns_from:
+            yield RuleDiagnostic(
+                (*place, "type"),
+                f"{other.type} learns from {other.learns_from}, and the first loss of the list "
+                f"from {loss.learns_from}",
+                hint=f"use {_LOSSES[loss.learns_from]}",
+                related=(RelatedPath((*parts, "type"), f"learns from {loss.learns_from}"),),
+            )
+            return
+    data = context.document.data
+    if data is not None and data.pairs:
+        yield from _check_pairs(parts, loss, list(context.pairs()))
+    elif data is not None:
+        yield from _check_data(parts, loss, data)
+
+
+def _check_pairs(parts: Parts, loss: OneLoss, pairs: list[tuple[Parts, Pair]]) -> Found:
+    if loss.learns_from in ("target values", "multi-hot labels"):
+        yield RuleDiagnostic(
+            (*parts, "type"),
+            f"{loss.type} learns from {loss.learns_from}, and event files hold spikes or a label",
+            hint=f'use spike_time, or data of the type "arrays" with {_field_of(loss)}',
+            related=(RelatedPath(("data", "type"), "samples of event files"),),
+        )
+        return
+    learns_from_targets = loss.learns_from == "target spikes"
+    needed, other = ("target", "label") if learns_from_targets else ("label", "target")
+    unfit = [
+        place
+        for place, pair in pairs
+        if getattr(pair, needed) is None and getattr(pair, other) is not None
+    ]
+    losses = _LOSSES["labels" if learns_from_targets else "target spikes"]
+    if unfit:  # one diagnostic for all samples, because often the loss is wrong
+        yield RuleDiagnostic(
+            (*unfit[0], other),
+            f"{loss.type} learns from {needed}s, and {dotted(unfit[0])} has a {other}",
+            hint=f"add a {needed}, or use {losses}",
+            notes=(f"{len(unfit)} of {len(pairs)} samples have no {needed}",),
+            on="key",
+            related=(RelatedPath((*parts, "type"), f"learns from {needed}s"),),
+        )
+
+
+def _field_of(loss: OneLoss) -> str:
+    """Returns the field of arrays from which a loss learns, in quotes."""
+    return next(f'"{field}"' for field, each in LEARNT_FROM.items() if loss.learns_from in each)
+
+
+def _check_data(parts: Parts, loss: OneLoss, data: DataSection) -> Found:
+    field = data.goal[0]
+    if loss.learns_from in LEARNT_FROM[field]:
+        return
+    found = "targets" if field == "targets" else LEARNT_FROM[field][0]
+    hint = f"use {' or '.join(_LOSSES[each] for each in LEARNT_FROM[field])}"
+    if loss.learns_from == "labels":
+        hint += f', or remove "{field}" from data'
+    elif field == "labels" and data.as_arrays is not None:
+        hint += f", or add {_field_of(loss)} to data: the array with the {loss.learns_from}"
+    yield RuleDiagnostic(
+        (*parts, "type"),
+        f"{loss.type} learns from {loss.learns_from}, and the samples of {data.type_name()} have "
+        f"{found}",
+        hint=hint,
+        related=(RelatedPath(("data", "type" if field == "labels" else field), found),),
+    )
+
+
+@rule(
+    "ND232",
+    "two rates in the wrong order",
+    at="/loss",
+    wrong='{"type": "spike_rate", "true_rate": 0.02, "false_rate": 0.03}',
+    right='{"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}',
+    data="labels",
+)
+def rate_order(context: Context) -> Found:
+    """spike_rate trains the label's neuron to spike at true_rate and the other neurons to spike at
+    false_rate. The neuron that spikes most gives the class, so true_rate must be larger. The
+    regularizer event_rate costs nothing from min_rate to max_rate, so min_rate must not be larger.
+
+    Exchange the rates, or change one of them.
+    """
+    for parts, loss in context.losses():
+        if isinstance(loss, SpikeRate) and loss.true_rate <= loss.false_rate:
+            yield RuleDiagnostic(
+                (*parts, "true_rate"),
+                f"true_rate {loss.true_rate:g} is not larger than false_rate {loss.false_rate:g}, "
+                "so the label's neuron would not spike most",
+                related=(RelatedPath((*parts, "false_rate"), "the rate of the other neurons"),),
+            )
+    for index, each in enumerate(context.document.regularizers):
+        if each.min_rate > each.max_rate:
+            yield RuleDiagnostic(
+                ("regularizers", index, "min_rate"),
+                f"min_rate {each.min_rate:g} is larger than max_rate {each.max_rate:g}",
+                related=(RelatedPath(("regularizers", index, "max_rate"), "the highest rate"),),
+            )
+
+
+@rule(
+    "ND243",
+    "a loss of spikes for graded values",
+    at="/neurons/cuba",
+    wrong='{"type": "integrator"}',
+    right='{"type": "lif", "threshold": 1, "voltage_decay": 0.1}',
+)
+def graded_output(context: Context) -> Found:
+    """An integrator, or a neuron with graded output, hands on numbers that can be negative, and so
+    can be the states of neurons. spike_time compares the times of spikes, and spike_max with the
+    mode probability divides by a sum of counts. The other losses read any numbers.
+
+    Use cross_entropy, or spike_max with "mode": "softmax"; or an output neuron that spikes.
+    """
+    for parts, loss in context.losses():
+        index = context.layer_of(loss)
+        if index is None or loss.reason_for_spikes is None:
+            continue
+        layer, state = context.document.layers[index], loss.signal
+        neuron = context.neuron_of(layer)
+        if state == OUTPUT and (neuron is None or neuron.equations().output is None):
+            continue
+        read = f'the layer "{layer.name}" hands on graded values'
+        if state != OUTPUT:
+            read = f'the state "{state}" of the layer "{layer.name}" is not spikes'
+        reason, hint = loss.reason_for_spikes
+        yield RuleDiagnostic(
+            (*parts, "type"),
+            f"{reason}, and {read}",
+            hint=hint,
+            related=(RelatedPath(("layers", index, "neuron"), "no spikes"),),
+        )
+
+
+@rule(
+    "ND283",
+    "no loss reads the last layer",
+    at="/loss",
+    wrong='{"type": "spike_time", "time_constant_ms": 2, "from": "hidden"}',
+    right='{"type": "spike_time", "time_constant_ms": 2}',
+)
+def untrained_output(context: Context) -> Found:
+    """The last layer is the output of the network, and classes follow from it. Every loss names
+    another layer in "from", so that the last one learns nothing.
+
+    Add a loss of the last layer to the list, or remove the layers behind those that losses read.
+    """
+    last = len(context.document.layers) - 1
+    found = [(parts, context.layer_of(loss)) for parts, loss in context.losses()]
+    if all(index not in (last, None) for _, index in found):
+        name = context.document.layers[last].name
+        message = f'no loss reads the last layer "{name}", the output of the network'
+        yield RuleDiagnostic((*found[0][0], "from"), message, hint="write null")

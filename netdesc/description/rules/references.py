@@ -1,0 +1,265 @@
+"""Rules about names: of neurons, layers and states."""
+
+from __future__ import annotations
+
+import itertools
+
+from netdesc.description.json.tree import Parts
+from netdesc.description.models import EventRate, Group
+from netdesc.description.models.loss import OUTPUT
+from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.shapes import INPUT, InputProblemKind
+from netdesc.description.spelling import allowed_note, certain_name, closest_name, did_you_mean
+from netdesc.description.synonyms import hint_for_neuron
+
+
+@rule(
+    "ND201",
+    "a layer names a neuron that is not defined",
+    at="/layers/0/neuron",
+    wrong='"cubs"',
+    right='"cuba"',
+)
+def unknown_neuron(context: Context) -> Found:
+    """A layer names a neuron that is not in "neurons".
+
+    Correct the name, add the neuron to "neurons", or write the neuron as an object in the layer.
+    """
+    known = context.document.neurons
+    for index, layer in context.neuron_layers():
+        if isinstance(layer.neuron, str) and layer.neuron not in known:
+            yield RuleDiagnostic(
+                ("layers", index, "neuron"),
+                f'layer "{layer.name}" has the neuron "{layer.neuron}", which is not in neurons',
+                hint=did_you_mean(layer.neuron, known) or hint_for_neuron(layer.neuron),
+                notes=(allowed_note(sorted(known)),) if known else ("neurons is empty",),
+                meant=certain_name(layer.neuron, known),
+            )
+
+
+MAX_UNKNOWN_NAMES = 100
+"""At most this many unknown names are compared with the names of neurons."""
+
+
+@rule(
+    "ND202",
+    "a neuron that no layer uses",
+    at="/neurons",
+    wrong=(
+        '{"cuba": {"type": "lif", "threshold": 1, "voltage_decay": 0.1},\n'
+        ' "slow": {"type": "lif", "threshold": 1, "voltage_decay": 0.01}}'
+    ),
+    right='{"cuba": {"type": "lif", "threshold": 1, "voltage_decay": 0.1}}',
+    severity="warning",
+)
+def unused_neuron(context: Context) -> Found:
+    """No layer names this neuron of "neurons". Often a layer should use it, but names another one.
+
+    Name it in a layer, or remove it.
+    """
+    layers = [layer for _, layer in context.neuron_layers()]
+    if not layers:
+        return  # ND210 reports a network without such layers
+    neurons = context.document.neurons
+    used = {layer.neuron for layer in layers if isinstance(layer.neuron, str)}
+    # A misspelt name may mean these neurons: ND201 suggests them.
+    meant = {
+        closest_name(name, neurons)
+        for name in itertools.islice(used - neurons.keys(), MAX_UNKNOWN_NAMES)
+    }
+    for name in neurons:
+        if name not in used and name not in meant:
+            yield RuleDiagnostic(("neurons", name), f'no layer uses the neuron "{name}"', on="key")
+
+
+@rule("ND203", "a name is there twice", at="/layers/0/name", wrong='"output"', right='"hidden"')
+def repeated_name(context: Context) -> Found:
+    """Two layers have the same name, or one has the name "input", which is that of the network's
+    input, or "from" or "learn" has an entry twice. A name identifies a layer in "from", in weights
+    files and in reports. In "from" an output would be added twice.
+
+    Give each layer its own name, and remove one of two entries.
+    """
+    layers = context.document.layers
+    names: list[list[tuple[Parts, str]]] = [
+        [(("layers", index, "name"), layer.name) for index, layer in enumerate(layers)]
+    ]
+    for parts, neuron in context.neurons():
+        names.append([((*parts, "learn", at), name) for at, name in enumerate(neuron.learn)])
+    for index, layer in enumerate(layers):
+        sources = layer.from_ if isinstance(layer.from_, tuple) else ()
+        names.append([(("layers", index, "from", at), name) for at, name in enumerate(sources)])
+    for entries in names:
+        first: dict[str, Parts] = {}
+        for parts, name in entries:
+            if parts[-1] == "name":
+                first.setdefault(INPUT, ("input",))
+            if first.setdefault(name, parts) != parts:
+                what, hint = f'"{name}" is listed twice', ""
+                if parts[-1] == "name":
+                    owner = "the network's input" if name == INPUT else f"layer {first[name][1]}"
+                    what, hint = f'{owner} already has the name "{name}"', "choose another name"
+                related = (RelatedPath(first[name], "the first one"),)
+                yield RuleDiagnostic(parts, what, hint=hint, related=related)
+
+
+@rule(
+    "ND205",
+    '"from" names a layer that does not exist',
+    at="/layers/1/from",
+    wrong='"hiden"',
+    right='"hidden"',
+)
+def unknown_source(context: Context) -> Found:
+    """A layer's "from" names a layer that is not in "layers".
+
+    Correct the name. The network's own input is called "input".
+    """
+    layers = context.document.layers
+    for problem in context.wiring.problems:
+        if problem.kind == "unknown":
+            earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
+            yield RuleDiagnostic(
+                problem.parts,
+                f'layer "{layers[problem.layer].name}" reads "{problem.source}", which is '
+                "not a layer",
+                hint=did_you_mean(problem.source, earlier),
+                notes=(allowed_note(sorted(earlier)),),
+                meant=problem.correction,
+            )
+
+
+_TEXTS: dict[InputProblemKind, tuple[str, str]] = {
+    "later": ('reads "{}", which comes after it', "this layer, which runs later"),
+    "itself": ("reads itself", "this layer"),
+}
+"""Maps a kind of problem to what the layer does, and to the label of the layer that it reads."""
+
+
+@rule(
+    "ND206",
+    '"from" names the layer itself or a later one',
+    at="/layers/0/from",
+    wrong='"output"',
+    right='"input"',
+)
+def later_source(context: Context) -> Found:
+    """Layers run in the order in which they are listed, so a layer can only read the layers before
+    it.
+
+    Change the order of the layers, or name an earlier one.
+    """
+    layers = context.document.layers
+    for problem in context.wiring.problems:
+        if problem.kind not in _TEXTS:
+            continue
+        action, label = _TEXTS[problem.kind]
+        earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
+        source = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
+        yield RuleDiagnostic(
+            problem.parts,
+            f'layer "{layers[problem.layer].name}" {action.format(problem.source)}',
+            notes=(allowed_note(sorted(earlier)),),
+            related=(RelatedPath(("layers", source, "name"), label),),
+        )
+
+
+_SOURCE_PROBLEMS = ("unknown", "later", "itself")
+
+
+@rule(
+    "ND214",
+    "nothing reads a layer's output",
+    at="/layers/1/from",
+    wrong='"input"',
+    right='"hidden"',
+    severity="warning",
+)
+def unread_layer(context: Context) -> Found:
+    """Only the last layer is the network's output. No other layer and no loss reads the output of
+    this layer, so it costs time and learns nothing.
+
+    Name it in another layer's "from" or in that of a loss, or remove the layer.
+    """
+    if any(problem.kind in _SOURCE_PROBLEMS for problem in context.wiring.problems):
+        return  # the wrong "from" may be a misspelt name of such a layer
+    read: set[str | None] = {source for sources in context.wiring.sources for source in sources}
+    read |= {loss.from_ for _, loss in context.losses()}
+    for index, layer in enumerate(context.document.layers[:-1]):
+        if layer.name not in read:
+            yield RuleDiagnostic(
+                ("layers", index, "name"),
+                f'no layer reads the output of layer "{layer.name}"',
+                related=(RelatedPath(("layers", index + 1, "from"), "the next layer reads this"),),
+            )
+
+
+@rule(
+    "ND280",
+    "training names a layer that does not exist",
+    at="/loss",
+    wrong='{"type": "spike_time", "time_constant_ms": 2, "from": "outptu"}',
+    right='{"type": "spike_time", "time_constant_ms": 2, "from": "output"}',
+)
+def unknown_layer(context: Context) -> Found:
+    """A loss, a regularizer or a group of parameters names a layer that is not in "layers".
+
+    Correct the name.
+    """
+    document = context.document
+    known = [layer.name for layer in document.layers]
+    named: list[tuple[Parts, str | None]] = [
+        ((*parts, "from"), loss.from_) for parts, loss in context.losses()
+    ]
+    lists: dict[Parts, tuple[EventRate | Group, ...]] = {
+        ("regularizers",): document.regularizers,
+        ("training", "groups"): document.training.groups,
+    }
+    for place, sections in lists.items():
+        for index, each in enumerate(sections):
+            names = enumerate(each.layers or ())
+            named += [((*place, index, "layers", at), name) for at, name in names]
+    for parts, name in named:
+        if name is not None and name not in known:
+            yield RuleDiagnostic(
+                parts,
+                f'there is no layer "{name}"',
+                hint=did_you_mean(name, known),
+                notes=(allowed_note(sorted(known)),),
+                meant=certain_name(name, known),
+            )
+
+
+@rule(
+    "ND281",
+    "a loss reads a state that does not exist",
+    at="/loss",
+    wrong='{"type": "cross_entropy", "signal": "w", "over": "max"}',
+    right='{"type": "cross_entropy", "signal": "v", "over": "max"}',
+    data="labels",
+)
+def unknown_signal(context: Context) -> Found:
+    """ "signal" is "output", or the name of a state in the equations of the layer's neurons.
+
+    Name one of the states that the message lists; netdesc show prints the equations.
+    """
+    for parts, loss in context.losses():
+        index, signal = context.layer_of(loss), loss.signal
+        if index is None or signal == OUTPUT:
+            continue
+        layer = context.document.layers[index]
+        neuron = context.neuron_of(layer)
+        if neuron is None and isinstance(layer.neuron, str):
+            continue  # the neuron is not known
+        known = [OUTPUT, *(() if neuron is None else neuron.definition().states)]
+        if signal not in known:
+            yield RuleDiagnostic(
+                (*parts, "signal"),
+                f'the neurons of layer "{layer.name}" have no state "{signal}"'
+                if neuron is not None
+                else f'layer "{layer.name}" has no neurons, so it has no states',
+                hint=did_you_mean(signal, known),
+                notes=(allowed_note(known),),
+                meant=certain_name(signal, known),
+                related=(RelatedPath(("layers", index, "name"), "the layer"),),
+            )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
+import gc
 import pkgutil
 import tempfile
 import time
@@ -39,7 +41,7 @@ PARTS: Sequence[tuple[str, str]] = (
     ("backward", f"{_CPU}.segment:backward_by_events"),
     ("backward", f"{_CPU}.segment:backward_from_product"),
     ("loss", f"{_CPU}.engine:spike_time"),
-    ("matrix product", f"{_CPU}.gemm.gemm:_multiply"),
+    ("matrix product", f"{_CPU}.gemm:_multiply"),
     ("optimizer", "netdesc.training.step:EagerStep.update"),
 )
 """Parts of an epoch with the functions that compute them. A part may have several."""
@@ -73,7 +75,10 @@ class Report:
     """The measurements of a benchmark, and the conditions under which they were made.
 
     ``shares`` holds the fraction of the epochs' total time that each of ``parts`` took, measured in
-    the run that times the parts.
+    the run that times the parts. ``peak_bytes`` is roughly the peak memory of the run (on a GPU:
+    GPU memory) minus the memory that was allocated before. It includes data, weights, activations
+    and checkpoints, but not libraries and kernels, which an earlier run has already loaded. It is
+    None where the system does not tell it.
     """
 
     epoch: Timing
@@ -82,6 +87,7 @@ class Report:
     epochs: int
     best_loss: float
     spike_rates: dict[str, float]
+    peak_bytes: int | None
     conditions: dict[str, Any]
 
 
@@ -150,7 +156,7 @@ def time_epochs(
     report(f"training {file} for {epochs} epochs …")
     whole, parts = _Stopwatch(), _Stopwatch()
     run = _train(description, device, parts, PARTS)
-    _train(description, device, whole, ())
+    peak = peak_bytes(device, lambda: _train(description, device, whole, ()))
     assert run.best is not None
     assert run.final is not None
     best = run.scale.shown(run.best)
@@ -163,6 +169,7 @@ def time_epochs(
         epochs=epochs,
         best_loss=next(best[name] for name in ("validation_loss", "loss") if name in best),
         spike_rates=run.final["spike_rates"],
+        peak_bytes=peak,
         conditions=environment(torch.device(device)),
     )
 
@@ -202,3 +209,34 @@ def _replace_function(
     """Within the block, replaces the function at ``target`` with ``wrap(function)``."""
     function = pkgutil.resolve_name(target)
     return mock.patch(target.replace(":", "."), functools.wraps(function)(wrap(function)))
+
+
+def peak_bytes(device: str, work: Callable[[], object]) -> int | None:
+    """Runs ``work`` and returns the peak memory that it took in bytes; None if unknown.
+
+    On a CPU this is the peak of the process's resident set during the work, minus its size before.
+    It is read on Linux alone, where the recorded peak can be reset.
+    """
+    if device == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return torch.cuda.max_memory_allocated() - before
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # GNU's C library only
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # forgets earlier peaks
+    before = _resident_peak()
+    work()
+    after = _resident_peak()
+    return None if before is None or after is None else max(0, after - before)
+
+
+def _resident_peak() -> int | None:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return None

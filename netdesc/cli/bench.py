@@ -66,6 +66,8 @@ def _print(output: Output, report: Report) -> None:
     rates = ", ".join(f"{name} {rate:.2%}" for name, rate in report.spike_rates.items())
     epochs, loss = report.epochs, report.best_loss
     output.print(f"{epochs} epochs; best loss {loss:,.6g}; spikes per step: {rates}")
+    if report.peak_bytes is not None:
+        output.print(f"peak memory of the run: about {report.peak_bytes / 1e6:.3g} MB")
     device = report.conditions["device"]
     versions = ", ".join(f"{name} {each}" for name, each in report.conditions["versions"].items())
     threads = "" if device["threads"] is None else f", {device['threads']} threads"

@@ -3,11 +3,10 @@
 - ``write_report`` writes the report; ``RunError`` if the report cannot be written
 - ``write_metrics_csv`` and ``write_slayer_logs`` write the metrics for other tools
 - ``run`` reads the folder, ``page`` computes the content, ``templates`` contains the HTML
-- ``confusion_matrix``, ``training_plots``, ``weight_change``, ``viewer``: the sections
+- ``confusion_matrix``, ``training_plots``, ``weights``, ``viewer``: the sections
 """
 
-from netdesc.report.logs import write_metrics_csv, write_slayer_logs
-from netdesc.report.write import write_report
+from netdesc.report.write import write_metrics_csv, write_report, write_slayer_logs
 from netdesc.runs.errors import RunError
 
 __all__ = ["RunError", "write_metrics_csv", "write_report", "write_slayer_logs"]

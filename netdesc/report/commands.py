@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from netdesc.report.loss_trend import could_stop_early, fall_at_end
 from netdesc.report.run import RunData
-from netdesc.report.status import RunStatus
+from netdesc.report.verdict import RunStatus, could_stop_early, fall_at_end
 from netdesc.runs.folder import LOCK, NETWORK
 from netdesc.runs.state import resume_command
 

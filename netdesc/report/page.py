@@ -21,17 +21,14 @@ from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import Command, next_steps, run_commands
 from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
 from netdesc.report.format import duration, number, percent
-from netdesc.report.loss_trend import loss_notes
 from netdesc.report.neurons import NeuronView, neuron_views
 from netdesc.report.plots import Plot
-from netdesc.report.rates import layer_rates
-from netdesc.report.run import UNSTABLE, RunData
-from netdesc.report.status import RunStatus, run_status
+from netdesc.report.run import UNSTABLE, RunData, layer_rates
 from netdesc.report.tables import Table
 from netdesc.report.traces import Traces, traces
-from netdesc.report.verdict import headline
+from netdesc.report.verdict import RunStatus, headline, loss_notes, run_status
 from netdesc.report.viewer import EpochSlider, SampleView, epoch_slider, sample_views
-from netdesc.report.weight_change import WeightChange, weight_change
+from netdesc.report.weights import WeightChange, weight_change
 
 MAX_LOCK_CHARACTERS = 400_000
 MAX_DESCRIPTION_CHARACTERS = 2000

@@ -20,8 +20,7 @@ from netdesc.report.format import (
     shape,
     time_constant,
 )
-from netdesc.report.rates import LayerRates, spiking_layers
-from netdesc.report.run import RunData
+from netdesc.report.run import LayerRates, RunData, spiking_layers
 from netdesc.runs.activity_file import MIN_SATURATED_RATE
 from netdesc.runs.run_record import VerificationRecord
 

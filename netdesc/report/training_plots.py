@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netdesc.report.plots import Curve, Plot, curves, histogram
-from netdesc.report.rates import LayerRates, rate_unit, spiking_layers
-from netdesc.report.run import RunData
+from netdesc.report.run import LayerRates, RunData, rate_unit, spiking_layers
 from netdesc.runs.folder import METRICS, RECORD
 
 RING = "The ring marks the best epoch."

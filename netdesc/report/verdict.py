@@ -1,13 +1,97 @@
-"""The headline of a report: the result of a run in words."""
+"""The result of a run in words: its status, a headline, and notes about the trend of the loss."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
+import numpy as np
+
+from netdesc.description.diagnostics.wording import amount
 from netdesc.report.coincidence import Coincidence, coincidences
 from netdesc.report.format import number, percent
-from netdesc.report.loss_trend import silence_notes
 from netdesc.report.run import RunData
+from netdesc.runs.state import is_at_work, saved_epochs
+
+_STATUSES = {
+    "done": ("good", "Done", "Training did all of its {epochs}."),
+    "stopped early": (
+        "good", "Done, stopped early",
+        "Training stopped after {progress}, because the loss no longer improved.",
+    ),
+    "stopped by a callback": (
+        "good", "Done, stopped early", "A callback ended training after {progress}."
+    ),
+    "interrupted": (
+        "warning", "Interrupted", "Training was interrupted after {progress}. {shown} {resume}"
+    ),
+    "diverged": (
+        "bad", "Diverged",
+        "Training diverged after {progress}. {message} {shown} Resuming the run would diverge "
+        "again.",
+    ),
+    "failed": ("bad", "Failed", "Training failed after {progress}. {message} {shown} {resume}"),
+    "running": ("busy", "Still running", "Training has completed {progress} so far. {shown}"),
+    "running or killed": (
+        "warning", "Running, or killed",
+        "Training has completed {progress}. From this machine it cannot be determined whether it "
+        "is still running or was killed. {shown} {resume}",
+    ),
+    "killed": (
+        "warning", "Killed", "Training was killed after {progress} or later. {shown} {resume}"
+    ),
+    "unknown": (
+        "warning", "Unknown status", "This netdesc does not know the status “{status}”. {shown}"
+    ),
+}  # fmt: skip
+"""Mood (see ``RunStatus``), title and text of each status.
+
+The text contains ``{resume}`` if runs with this status can be resumed."""
+
+
+class RunStatus(NamedTuple):
+    """The status of a run. ``mood`` (good, busy, warning or bad) selects the colour of ``text``."""
+
+    mood: str
+    title: str
+    text: str
+    can_resume: bool
+
+
+def run_status(run: RunData) -> RunStatus:
+    """Describes the status of a run, and says why it is unstable if training has found that.
+
+    An unknown status, from a later version, is quoted.
+    """
+    record, saved, epochs = run.record, saved_epochs(run.path), amount(run.epochs_done, "epoch")
+    status = record.status
+    if status == "running" and not (at_work := is_at_work(run.path)):
+        status = "running or killed" if at_work is None else "killed"
+    elif status == "done" and record.stopped_early:
+        status = "stopped by a callback" if record.stopped_by_callback else "stopped early"
+    mood, title, text = _STATUSES.get(status, _STATUSES["unknown"])
+    resume = {
+        None: "It can be resumed from its last checkpoint.",
+        0: "It has no checkpoint after an epoch, so resuming starts with the first epoch.",
+    }.get(
+        saved, f"It can be resumed from its last checkpoint, after {amount(saved or 0, 'epoch')}."
+    )
+    filled = text.format(
+        status=status,
+        epochs=epochs,
+        progress=f"{run.epochs_done:,} of {amount(run.epochs, 'epoch')}",
+        message=f"Its last message: {record.message}." if record.message else "It has no message.",
+        shown=f"This report shows the run after {epochs}."
+        if run.epochs_done
+        else "No epoch was complete, so this report is mostly empty.",
+        resume=resume,
+    )
+    if run.unstable is not None and mood == "good":
+        filled = f"{filled} {run.unstable.sentence}"
+        mood, title = "warning", f"{title}, but unstable"
+    return RunStatus(mood, title, filled, can_resume="{resume}" in text)
+
 
 GRADES = (
     (0.95, "The network reproduces the target to within one step"),
@@ -77,3 +161,95 @@ def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
         f"{percent(one_step.recall)} within one step; of the output spikes "
         f"{percent(same_step.precision)} and {percent(one_step.precision)} match a target spike."
     )
+
+
+MIN_FALL = 0.05
+"""A loss counts as still falling if it fell by more than this share at the end of the run.
+
+The median over the last fifth of the epochs is compared with the median over the fifth before it.
+"""
+MAX_NEAR_BEST = 1.1
+"""A loss of up to this factor times the best loss counts as near the best."""
+
+
+def fall_at_end(run: RunData) -> float:
+    """Returns the share by which the loss fell at the end of the run (see ``MIN_FALL``).
+
+    Returns 0 if the share is at most ``MIN_FALL``, if the best epoch is not among the last fifth,
+    if the last loss is not near the best loss, if the run ended before its last epoch, or if
+    ``metrics.jsonl`` lacks epochs.
+    """
+    losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5 or 1
+    is_whole = run.record.status == "done" and not run.record.stopped_early
+    if not is_whole or best is None or len(losses) < 2 or len(run.metrics.missing_epochs):
+        return 0.0
+    if best < len(losses) - fifth or losses[-1] > MAX_NEAR_BEST * losses[best]:
+        return 0.0
+    fall = 1 - np.median(losses[-fifth:]) / np.median(losses[-2 * fifth : -fifth])
+    return float(fall) if fall > MIN_FALL else 0.0
+
+
+def loss_notes(run: RunData) -> Iterator[str]:
+    """Yields sentences about the trend of the loss, and about the loss of a silent output.
+
+    If the best loss is higher than the loss of a silent output, the headline says so, not a note.
+    """
+    metrics, losses = run.metrics, run.metrics.selection_losses
+    if metrics.best is None:
+        return
+    unit = run.loss_unit
+    what, best = metrics.selection_metric.replace("_", " "), losses[metrics.best]
+    if 0 < best < losses[0]:
+        yield (
+            f"The {what}{unit} fell from {number(losses[0])} in the first epoch to {number(best)} "
+            f"in epoch {metrics.best + 1:,}, the best epoch: {percent(1 - best / losses[0])} less."
+        )
+    yield from silence_notes(run, is_worse=False)
+    if fall := fall_at_end(run):
+        fifth = len(losses) // 5
+        span = f"{fifth} epochs, the {what} was {percent(fall)} lower than in the {fifth} before"
+        if fifth < 2:
+            span = f"epoch, the {what} was {percent(fall)} lower than in the one before"
+        yield f"In the last {span}: more epochs may help."
+    elif rose_again(run):
+        reason = " That suggests overfitting." if run.metrics.overfits else ""
+        if could_stop_early(run):
+            reason += " Early stopping would have saved time (see the next steps)."
+        yield (
+            f"The {what} rose again after the best epoch and ended at {number(losses[-1])}. This "
+            f"report shows the weights of the best epoch.{reason}"
+        )
+
+
+def silence_notes(run: RunData, *, is_worse: bool) -> Iterator[str]:
+    """Yields a sentence that compares the best loss with the loss of a silent output.
+
+    With ``is_worse`` it does so only if the best loss is higher, otherwise only if it is lower.
+    """
+    metrics, silence = run.metrics, run.silent_loss
+    if metrics.best is None or not silence:
+        return
+    best, what = metrics.selection_losses[metrics.best], metrics.selection_metric.replace("_", " ")
+    if best != silence and bool(best > silence) == is_worse:
+        relation = "worse" if is_worse else f"{percent(1 - best / silence)} lower"
+        silent_loss = f"{what}{run.loss_unit} of {number(silence)}"
+        yield f"A silent output would have a {silent_loss}; the best is {relation}."
+
+
+def rose_again(run: RunData) -> bool:
+    """Whether the best loss was reached early, and the loss was higher at the end.
+
+    The best epoch is then before the last fifth of the epochs, and the median loss of this fifth is
+    above ``MAX_NEAR_BEST`` times the best loss. Returns False if ``metrics.jsonl`` lacks epochs.
+    """
+    losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5
+    if best is None or fifth == 0 or len(run.metrics.missing_epochs):
+        return False
+    is_early = best < len(losses) - fifth
+    return is_early and bool(np.median(losses[-fifth:]) > MAX_NEAR_BEST * losses[best])
+
+
+def could_stop_early(run: RunData) -> bool:
+    """Whether early stopping, which was off, would have saved time; False after a divergence."""
+    is_off = run.document.training.early_stopping is None and run.record.status != "diverged"
+    return is_off and run.metrics.selection_metric == "validation_loss" and rose_again(run)

@@ -19,7 +19,7 @@ from netdesc.report.neurons import neuron_views
 from netdesc.report.run import read_run
 from netdesc.report.tables import network_table
 from netdesc.report.traces import traces
-from netdesc.report.value_curves import value_curves
+from netdesc.report.viewer import value_curves
 from netdesc.runs.activity_file import Sample
 
 pytestmark = pytest.mark.usefixtures("reference_engine")

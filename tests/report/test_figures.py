@@ -17,7 +17,6 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from netdesc.report.coincidence import coincidences
-from netdesc.report.downsample import downsample
 from netdesc.report.format import duration, number, percent, spread, time_constant
 from netdesc.report.pictures import (
     ENLARGED,
@@ -31,8 +30,8 @@ from netdesc.report.pictures import (
     raster_picture,
     still_picture,
 )
-from netdesc.report.plots import MAX_POINTS, Curve, bars, curves, histogram
-from netdesc.report.rates import LayerRates
+from netdesc.report.plots import MAX_POINTS, Curve, bars, curves, downsample, histogram
+from netdesc.report.run import LayerRates
 from netdesc.runs.activity_file import Sample, SpikeRaster
 
 floats = st.floats(allow_nan=True, allow_infinity=True)

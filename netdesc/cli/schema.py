@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import click
 from netdesc.cli.output import Output, SafeText
 
 FILES = {"json": Path("schemas/network.schema.json"), "markdown": Path("schemas/reference.md")}
+_SIGNATURE_CHARACTERS = 40
+"""A file that begins with so many equal characters may be replaced."""
 
 
 @click.command(
@@ -43,8 +44,12 @@ def schema(output: Output, form: str, file: Path | None, write: bool, check: boo
         _write(path, form, text)
         output.info(f"wrote {path}")
     elif check:
-        problem = _find_problem(path, text)
-        if problem:
+        if path.exists() and not path.is_file():  # reading a pipe or a device may not end
+            raise click.UsageError(f"{path} is not a regular file; name the file to check")
+        # git may have converted the line ends.
+        content = path.read_bytes().replace(b"\r\n", b"\n") if path.exists() else None
+        if content != text.encode():
+            problem = "is missing" if content is None else "is out of date"
             argument = f" {shlex.quote(str(file))}" if file else ""
             option = "" if form == "json" else f" --format {form}"
             output.error(f"{path} {problem}; run: netdesc schema{option} --write{argument}")
@@ -72,32 +77,8 @@ def _write(path: Path, form: str, text: str) -> None:
     suffix = FILES[form].suffix
     if path.suffix.lower() != suffix:
         raise click.UsageError(f"{path}: --write needs a {suffix} file for this format; name one")
-    if path.is_file() and not _is_own(path, form):
+    begin = text[:_SIGNATURE_CHARACTERS].encode()
+    if path.is_file() and path.read_bytes().strip()[: len(begin)] not in (b"", begin):
         raise click.UsageError(f"{path} is another file, so it stays; name a new one")
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _is_own(path: Path, form: str) -> bool:
-    """Whether a file may be replaced by the schema or the reference: it is one, or empty."""
-    content = path.read_bytes()
-    if form != "json":
-        return not content.strip() or content.startswith(b"# The description language")
-    try:
-        return not content.strip() or "json-schema.org" in json.loads(content)["$schema"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return False
-
-
-def _find_problem(path: Path, text: str) -> str:
-    """Returns the problem of a file that should contain ``text``; empty if there is no problem.
-
-    UsageError if it is no regular file.
-    """
-    if not path.exists():
-        return "is missing"
-    if not path.is_file():  # reading a pipe or a device may not end
-        raise click.UsageError(f"{path} is not a regular file; name the file to check")
-    content = path.read_bytes()
-    # git may have converted the line ends.
-    return "" if content.replace(b"\r\n", b"\n") == text.encode() else "is out of date"

@@ -103,8 +103,9 @@ def _fix_type(parts: Parts, value: Any, data: Any) -> PathFix | None:
 
 
 def _fix_choice(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    names = structure.literals_at(parts, data) if isinstance(value, str) else []
-    best = certain_name(value, names)
+    if not isinstance(value, str):
+        return None
+    best = certain_name(value, structure.literals_at(parts, data))
     return replace_value(parts, best) if best is not None else None
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, Protocol
 
 from netdesc.description.json.literals import (
-    Replacement,
     SecondarySpan,
     TextDiagnostic,
     cut,
@@ -56,11 +55,16 @@ _NUMBER_WITH_UNIT = re.compile(r"[-+]?[0-9.]{1,20}[a-zA-Z]{1,10}")
 
 
 class _Token(NamedTuple):
-    """The token ``text[start:end]``. ``kind`` is its group in ``_TOKEN``, or the mark itself."""
+    """The token ``raw = text[start:end]``. ``kind`` is its group in ``_TOKEN``, or the mark."""
 
     kind: str
     start: int
     end: int
+    raw: str
+
+    @property
+    def shown(self) -> str:
+        return cut(self.raw) if self.raw[:1] in ('"', "'") else f'"{cut(self.raw)}"'
 
     @property
     def span(self) -> Span:
@@ -123,7 +127,7 @@ class _Scanner:
         self._text = text
         self._opened: list[_Bracket] = []
         """The objects and lists that are being read, the innermost last."""
-        self._before = _Token("start", 0, 0)
+        self._before = _Token("start", 0, 0, "")
 
     def scan(self) -> None:
         expect: _Read | None = self._first
@@ -132,13 +136,13 @@ class _Scanner:
             match = _TOKEN.match(self._text, at)
             assert match is not None
             kind = match.lastgroup or ""
-            start, end = match.span(kind)
-            token = _Token(self._text[start] if kind == "mark" else kind, start, end)
+            raw = match[kind]
+            token = _Token(raw if kind == "mark" else kind, *match.span(kind), raw)
             if kind == "comment":
                 hint = 'JSON has no comments; put remarks into "description"'
-                self._fail("ND009", (start, end), "a comment", hint)
+                self._fail("ND009", token.span, "a comment", hint)
             expect = expect(token)
-            self._before, at = token, end
+            self._before, at = token, token.end
 
     # What is read next. Each method returns the one that reads the next token.
 
@@ -148,7 +152,7 @@ class _Scanner:
         if token.kind == "end":
             self._fail("ND002", (0, min(1, len(self._text))), "the file contains no JSON")
         if token.kind in ("}", "]"):
-            self._fail("ND007", token.span, f"{self._shown(token)} closes nothing", "remove it")
+            self._fail("ND007", token.span, f"{token.shown} closes nothing", "remove it")
         line = self._text[token.start :].partition("\n")[0].rstrip()
         head = line.partition("{")[0].rstrip() or line
         message = f'a document begins with "{{", not with {cut(head)}'
@@ -162,9 +166,9 @@ class _Scanner:
                 self._fail("ND006", token.span, message)
             return self._first_name if token.kind == "{" else self._first_value
         if token.kind == "number":
-            self._check(number_error(self._text[token.start : token.end], token.start))
+            self._check(number_error(token.raw, token.start))
         elif token.kind == "string":
-            self._check(string_error(self._text[token.start : token.end], token.start))
+            self._check(string_error(token.raw, token.start))
         elif token.kind != "constant":
             self._fail_value(token)
         return self._comma
@@ -178,8 +182,8 @@ class _Scanner:
     def _name(self, token: _Token) -> _Read | None:
         if token.kind != "string":
             self._fail_name(token)
-        self._check(string_error(self._text[token.start : token.end], token.start))
-        name, names = json.loads(self._text[token.start : token.end]), self._opened[-1].names
+        self._check(string_error(token.raw, token.start))
+        name, names = json.loads(token.raw), self._opened[-1].names
         if name in names:
             first = names[name]
             message = f"the key {json.dumps(name, ensure_ascii=False)} occurs twice in one object"
@@ -192,15 +196,15 @@ class _Scanner:
     def _colon(self, token: _Token) -> _Read | None:
         if token.kind == ":":
             return self._value
-        self._fail_if_ended(token)
-        name = self._shown(self._before)
+        self._fail_if_closed(token)
+        name = self._before.shown
         if token.kind in ("}", "]", ","):
             last = self._before.end - 1, self._before.end
             self._fail("ND007", last, f"{name} has no value", 'add ":" and a value')
         self._fail_after_string(token)
         if token.kind == "other":
-            message = f"{self._shown(token)} where a colon belongs"
-            self._fail("ND007", token.span, message, "write a colon", edit=(*token.span, ":"))
+            message = f"{token.shown} where a colon belongs"
+            self._fail("ND007", token.span, message, "write a colon", write=":")
         return self._fail_missing('":"', token, "add a colon here")
 
     def _comma(self, token: _Token) -> _Read | None:
@@ -212,21 +216,20 @@ class _Scanner:
             return self._close(token)
         if token.kind == ",":
             return self._name if closer == "}" else self._value
-        self._fail_if_ended(token)
+        self._fail_if_closed(token)
         self._fail_after_string(token)
         if token.kind == ":" and closer == "}":
             self._fail("ND007", token.span, "a colon where a comma or the end belongs")
         if token.kind == ":":
-            line, start = self._line(opened[0].start), opened[0].start
+            start = opened[0].start
             place = SecondarySpan(start, start + 1, "this list is not closed")
-            message, hint = f"a name in the list that line {line} opens", 'close the list with "]"'
-            self._fail("ND007", self._before.span, message, hint, related=place)
-        if token.kind == "other":
-            message, hint = (
-                f"{self._shown(token)} does not belong here",
-                f'"," or "{closer}" follows a value',
+            message = f"a name in the list that line {self._line(start)} opens"
+            self._fail(
+                "ND007", self._before.span, message, 'close the list with "]"', related=place
             )
-            self._fail("ND007", token.span, message, hint)
+        if token.kind == "other":
+            hint = f'"," or "{closer}" follows a value'
+            self._fail("ND007", token.span, f"{token.shown} does not belong here", hint)
         return self._fail_missing(f'"," or "{closer}"', token, "add a comma here")
 
     def _close(self, token: _Token) -> _Read | None:
@@ -239,9 +242,9 @@ class _Scanner:
         if token.kind in CLOSER_OF:
             message, hint = "a second document begins here", "a file holds one document"
         elif token.kind in ("}", "]"):
-            message, hint = f"{self._shown(token)} closes nothing", "remove it"
+            message, hint = f"{token.shown} closes nothing", "remove it"
         else:
-            message, hint = f"{self._shown(token)} after the end of the document", ""
+            message, hint = f"{token.shown} after the end of the document", ""
         self._fail("ND007", token.span, message, hint)
 
     # Errors
@@ -253,20 +256,22 @@ class _Scanner:
         message: str,
         hint: str = "",
         *,
-        edit: Replacement | None = None,
+        write: str | None = None,
         related: SecondarySpan | None = None,
     ) -> NoReturn:
+        """Raises the error at a span. ``write`` is the text that replaces it in a fix."""
+        edit = (*span, write) if write is not None else None
         places = () if related is None else (related,)
         raise _FoundError(TextDiagnostic(code, *span, message, hint, edit, places))
 
     def _fail_value(self, token: _Token) -> NoReturn:
         """Fails at a token that is no value."""
-        raw, span = self._text[token.start : token.end], token.span
-        self._fail_if_ended(token)
+        raw, span = token.raw, token.span
+        self._fail_if_closed(token)
         self._fail_foreign(token)
         if raw in _CONSTANTS:
             hint = "write true, false and null"
-            self._fail("ND007", span, f"JSON has no {raw}", hint, edit=(*span, _CONSTANTS[raw]))
+            self._fail("ND007", span, f"JSON has no {raw}", hint, write=_CONSTANTS[raw])
         if NOT_FINITE.fullmatch(raw):
             self._fail("ND010", span, f"JSON has no number {raw}", "write a finite number")
         if token.kind == "word" and _NUMBER_LIKE.match(raw):
@@ -276,18 +281,18 @@ class _Scanner:
             self._fail("ND007", span, f"{cut(raw)} without quotes", hint)
         if token.kind == "," and self._before.kind in (",", "["):
             self._fail("ND007", span, "a comma too many", "remove the comma")
-        self._fail("ND007", span, f"a value is missing before {self._shown(token)}")
+        self._fail("ND007", span, f"a value is missing before {token.shown}")
 
     def _fail_name(self, token: _Token) -> NoReturn:
         """Fails at a token that is no name of an object's field."""
-        raw, span, before = self._text[token.start : token.end], token.span, self._before
-        self._fail_if_ended(token)
+        raw, span, before = token.raw, token.span, self._before
+        self._fail_if_closed(token)
         self._fail_foreign(token)
         if token.kind == ",":
-            self._fail("ND007", span, "a comma too many", "remove the comma", edit=(*span, ""))
+            self._fail("ND007", span, "a comma too many", "remove the comma", write="")
         if token.kind == ":":
-            self._fail("ND007", span, f"a name is missing before {self._shown(token)}")
-        message, hint = f"a name in double quotes belongs here, not {self._shown(token)}", ""
+            self._fail("ND007", span, f"a name is missing before {token.shown}")
+        message, hint = f"a name in double quotes belongs here, not {token.shown}", ""
         if token.kind == "word":
             hint = f"write {json.dumps(raw, ensure_ascii=False)}:"
         elif token.kind == "number" and before.kind == ",":
@@ -298,55 +303,45 @@ class _Scanner:
 
     def _fail_foreign(self, token: _Token) -> None:
         """Fails at what is the same wrong everywhere: foreign quotes, open strings, brackets."""
-        raw, span = self._text[token.start : token.end], token.span
+        raw, span = token.raw, token.span
         line = self._text[token.start :].partition("\n")[0].rstrip()
         if token.kind == "quote":
             here = token.start, token.start + len(line)
             self._fail("ND012", here, "a string that is not closed", 'put a " after it')
         if token.kind == "apostrophes":
-            plain = not {*raw[1:-1]} & {*'"\\'}
-            edit = (*span, f'"{raw[1:-1]}"') if plain else None
+            text = None if {*raw[1:-1]} & {*'"\\'} else f'"{raw[1:-1]}"'
             hint = "write double quotes, as json.dump does"
-            self._fail("ND012", span, "a string in apostrophes", hint, edit=edit)
+            self._fail("ND012", span, "a string in apostrophes", hint, write=text)
         if raw in ("“", "”", "„", "‟", "‘", "’", "‚", "‛", "'", "`"):
             hint = "write straight double quotes"
             self._fail("ND012", span, f"{raw} opens no string", hint)
         if raw in ("(", ")"):
-            edit = (*span, "[" if raw == "(" else "]")
             hint = "write lists in brackets: […]"
-            self._fail("ND007", span, "a list in parentheses", hint, edit=edit)
+            text = "[" if raw == "(" else "]"
+            self._fail("ND007", span, "a list in parentheses", hint, write=text)
         if token.kind == "other" and (raw.isspace() or not raw.isprintable()):
             message = f"U+{ord(raw):04X} outside of a string"
-            self._fail("ND007", span, message, "write a plain space, or nothing", edit=(*span, " "))
-        if token.kind in ("}", "]"):
-            self._fail_bracket(token)
+            self._fail("ND007", span, message, "write a plain space, or nothing", write=" ")
 
-    def _fail_bracket(self, token: _Token) -> None:
-        """Fails at a closing bracket after a comma, or one of the wrong kind."""
-        opened, shown = self._opened[-1], self._shown(token)
-        if token.kind != CLOSER_OF[opened.mark]:
-            place = SecondarySpan(opened.start, opened.start + 1, "this bracket is not closed")
-            message = f'{shown} cannot close the "{opened.mark}" of line {self._line(opened.start)}'
-            hint = f'write "{CLOSER_OF[opened.mark]}"'
-            self._fail("ND007", token.span, message, hint, related=place)
-        if self._before.kind == ",":
-            span = self._before.span
-            hint = "remove the comma"
-            self._fail("ND008", span, f"a comma before {shown}", hint, edit=(*span, ""))
-
-    def _fail_if_ended(self, token: _Token) -> None:
-        """Fails at the end of the text inside brackets, and at a bracket of the wrong kind."""
-        if token.kind in ("}", "]"):
-            self._fail_bracket(token)
-        if token.kind != "end":
-            return
-        opened, end = self._opened[-1], len(self._text.rstrip())
-        message = f'the file ends, and the "{opened.mark}" of line {self._line(opened.start)}'
-        closing = "".join(CLOSER_OF[bracket.mark] for bracket in reversed(self._opened))
+    def _fail_if_closed(self, token: _Token) -> None:
+        """Fails at the end of the text, at a wrong closing bracket, and at one after a comma."""
+        opened = self._opened[-1]
+        name = f'the "{opened.mark}" of line {self._line(opened.start)}'
         place = SecondarySpan(opened.start, opened.start + 1, "this bracket is not closed")
-        self._fail(
-            "ND007", (end - 1, end), f"{message} is not closed", f"add {closing}", related=place
-        )
+        if token.kind == "end":
+            end = len(self._text.rstrip())
+            message = f"the file ends, and {name} is not closed"
+            hint = "add " + "".join(CLOSER_OF[bracket.mark] for bracket in reversed(self._opened))
+            self._fail("ND007", (end - 1, end), message, hint, related=place)
+        if token.kind in ("}", "]") and token.kind != CLOSER_OF[opened.mark]:
+            message, hint = (
+                f"{token.shown} cannot close {name}",
+                f'write "{CLOSER_OF[opened.mark]}"',
+            )
+            self._fail("ND007", token.span, message, hint, related=place)
+        if token.kind in ("}", "]") and self._before.kind == ",":
+            message = f"a comma before {token.shown}"
+            self._fail("ND008", self._before.span, message, "remove the comma", write="")
 
     def _fail_after_string(self, token: _Token) -> None:
         """Fails where text follows a string without a space: a quote is missing or too many."""
@@ -354,12 +349,12 @@ class _Scanner:
         if self._before.kind != "string" or token.start > self._before.end:
             return
         if token.kind in ("string", "number", "constant", "word", "other"):
-            message = f"the string ends here, and {self._shown(token)} follows"
+            message = f"the string ends here, and {token.shown} follows"
             hint = 'a quote is missing or too many; inside a string write \\" for a quote'
             self._fail("ND012", (self._before.end - 1, self._before.end), message, hint)
 
     def _fail_missing(self, marks: str, token: _Token, hint: str) -> NoReturn:
-        message = f"{marks} is missing before {self._shown(token)}"
+        message = f"{marks} is missing before {token.shown}"
         self._fail("ND007", (self._before.end - 1, self._before.end), message, hint)
 
     def _check(self, error: TextDiagnostic | None) -> None:
@@ -371,8 +366,8 @@ class _Scanner:
         if plain is not None:
             # 010 is 8 in some languages and 10 in others.
             is_certain = re.match(r"[-+]?0[0-9]", raw) is None
-            edit = (*span, plain) if is_certain else None
-            self._fail("ND013", span, message, f"write {cut(plain)}", edit=edit)
+            text = plain if is_certain else None
+            self._fail("ND013", span, message, f"write {cut(plain)}", write=text)
         hint = "write digits, with a point and an exponent if need be: 12, 0.5, 1e-3"
         if _NUMBER_WITH_UNIT.fullmatch(raw):
             hint = "write the number alone: the names of fields state the units"
@@ -380,7 +375,3 @@ class _Scanner:
 
     def _line(self, offset: int) -> int:
         return self._text.count("\n", 0, offset) + 1
-
-    def _shown(self, token: _Token) -> str:
-        raw = self._text[token.start : token.end]
-        return cut(raw) if raw[:1] in ('"', "'") else f'"{cut(raw)}"'

@@ -147,7 +147,7 @@ def read_run(path: Path) -> RunData:
     try:
         description = load(lock)
     except DescriptionError as error:
-        first = next(each for each in error.diagnostics if each.is_error)
+        first = next(diagnostic for diagnostic in error.diagnostics if diagnostic.is_error)
         raise RunError(f"{lock}: this netdesc cannot read the document: {first.message}") from error
     document, graph = description.document, build_graph(description.document)
     activity = damage = None

@@ -153,7 +153,9 @@ class Scale:
     def shown(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Converts the metrics of an epoch as in the run's files: divides losses, counts from 1."""
         losses = {
-            name: fields[name] / each for name, each in self.divisors.items() if name in fields
+            name: fields[name] / divisor
+            for name, divisor in self.divisors.items()
+            if name in fields
         }
         if "loss_terms" in fields:
             losses["loss_terms"] = [term / self.train for term in fields["loss_terms"]]

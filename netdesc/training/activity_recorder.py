@@ -144,10 +144,11 @@ class ActivityProbe:
         for name, recording in recordings.items():
             neurons = _neurons_to_trace(recording.spikes[:, 0])
             levels = [] if recording.threshold is None else [recording.threshold]
-            signals = [*recording.inputs.values(), *recording.states.values(), *levels]
-            kept = torch.stack([each[:, 0, neurons].T for each in (recording.spikes, *signals)])
+            signals = [recording.spikes, *recording.inputs.values()]
+            signals += [*recording.states.values(), *levels]
+            signals_SNT = torch.stack([signal[:, 0, neurons].T for signal in signals])
             arrays[f"traced_{name}"] = np.array(neurons, np.int32)
-            arrays[f"trace_{name}"] = kept.float().cpu().numpy()
+            arrays[f"trace_{name}"] = signals_SNT.float().cpu().numpy()
         return arrays
 
 
@@ -182,7 +183,7 @@ class ActivityRecorder:
         self.graph = graph
         layers = graph.layers
         cells = graph.steps * math.prod(graph.input_shape)
-        cells += sum(each.steps * math.prod(each.output_shape) for each in layers)
+        cells += sum(layer.steps * math.prod(layer.output_shape) for layer in layers)
         count = max(1, min(MAX_SAMPLES, MAX_CELLS // cells))
         chosen = evenly_spaced(len(batches.samples), min(count, len(batches.samples)))
         self._batches = replace(batches, samples=batches.samples[chosen])
@@ -254,10 +255,10 @@ class ActivityRecorder:
                 number += 1
             for name, counts in snapshot.spikes.items():
                 spikes[name] = spikes.get(name, 0) + counts
-        arrays = {name: each for of_sample in shown.values() for name, each in of_sample.items()}
+        arrays = {name: array for named in shown.values() for name, array in named.items()}
         rates = {
-            f"rate_{name}": np.float32(each / (number * self.graph.lengths[name]))
-            for name, each in spikes.items()
+            f"rate_{name}": np.float32(counts / (number * self.graph.lengths[name]))
+            for name, counts in spikes.items()
         }
         return arrays | traces | rates
 

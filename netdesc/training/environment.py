@@ -64,10 +64,10 @@ def environment_changes(record: RunRecord, after: dict[str, Any]) -> Iterator[st
 
 def versions(with_gpu: bool = False) -> dict[str, str]:
     """Returns the versions of Python and of the packages that a run's results may depend on."""
-    found = {"python": platform.python_version()}
+    by_package = {"python": platform.python_version()}
     if with_gpu:
-        found["cuda"] = str(torch.version.cuda)
+        by_package["cuda"] = str(torch.version.cuda)
     for package in (*_PACKAGES, *(["triton"] if with_gpu else [])):
         with contextlib.suppress(PackageNotFoundError):  # netdesc may run from a source tree
-            found[package] = version(package)
-    return found
+            by_package[package] = version(package)
+    return by_package

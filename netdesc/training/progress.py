@@ -198,8 +198,8 @@ def _format(
     parts += [f"{name.replace('_', ' ')} {metrics[name]:.1%}" for name in scores[:1]]
     if epoch_s is not None:
         left = timedelta(seconds=round(epoch_s * (epochs - epoch)))
-        each = f"{epoch_s:.2f} s" if epoch_s >= 1 else f"{1e3 * epoch_s:.1f} ms"
-        parts += [f"{left} left", f"{each}/epoch"]
+        duration = f"{epoch_s:.2f} s" if epoch_s >= 1 else f"{1e3 * epoch_s:.1f} ms"
+        parts += [f"{left} left", f"{duration}/epoch"]
     # The learning rate comes last, because a narrow terminal cuts off the end of the line.
     parts.append(f"learning rate {metrics['learning_rate']:.3g}")
     return "  ".join(parts)

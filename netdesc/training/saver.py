@@ -7,15 +7,15 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import nn
 
 from netdesc.runs.checkpoint import read_state_file, write_state, write_weights
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, INITIAL, LAST, STATE, restart_hint
+from netdesc.runs.run_record import Count
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.schedule import Plateaus, Stopping
@@ -26,9 +26,6 @@ MAX_SAVE_SHARE = 0.02
 FIRST_S = 5.0
 """Largest time in seconds until the first checkpoint after a start or resume, so that an early kill
 loses little work."""
-
-
-Count = Annotated[int, Field(ge=0)]
 
 
 @dataclass

@@ -44,7 +44,7 @@ def summarize(event: EventColumns) -> Summary:
     """Computes the statistics of a recording."""
     place = [event.x] if event.y is None else [event.x, event.y]
     times_us = event.microseconds()
-    first, count = _distinct_rows(place)
+    distinct, count = np.unique(np.stack(place), axis=1, return_counts=True)
     polarities, polarity_counts = np.unique(event.p, return_counts=True)
     has_events = len(event) > 0
     last_s = int(times_us.max()) / 1e6 if has_events else 0.0
@@ -61,21 +61,10 @@ def summarize(event: EventColumns) -> Summary:
         active=len(count),
         places=places,
         rate_hz=len(event) / last_s / places if last_s > 0 and places else None,
-        busiest=tuple(int(column[first[busiest]]) for column in place) if has_events else None,
+        busiest=tuple(distinct[:, busiest].tolist()) if has_events else None,
         busiest_hz=int(count[busiest]) / last_s if last_s > 0 else None,
     )
 
 
 def _span(values: NDArray) -> tuple[int, int] | None:
     return (int(values.min()), int(values.max())) if len(values) else None
-
-
-def _distinct_rows(columns: list[NDArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns the index of the first of each distinct row, in sorted order, and its count."""
-    order = np.lexsort(columns[::-1])
-    differs = np.zeros(max(0, len(order) - 1), bool)
-    for column in columns:
-        ordered = column[order]
-        differs |= ordered[1:] != ordered[:-1]
-    start = np.flatnonzero(np.append(True, differs)[: len(order)])
-    return order[start], np.diff(np.append(start, len(order)))

@@ -62,8 +62,6 @@ class Page:
     rate_histograms: list[Plot]
     weight_change: WeightChange
     gradients: Plot | None
-    timing: Table
-    timing_plot: Plot | None
     layers: Table | None
     experiment: Table
     environment: Table
@@ -114,8 +112,6 @@ def build_page(run: RunData) -> Page:
         rate_histograms=training_plots.rate_histograms(run, rates),
         weight_change=change,
         gradients=training_plots.gradient_plot(run),
-        timing=tables.timing_table(run),
-        timing_plot=training_plots.timing_plot(run),
         layers=tables.layers_table(run) if run.record.layers else None,
         experiment=tables.experiment_table(run),
         environment=tables.environment_table(run),
@@ -147,6 +143,7 @@ def _facts(run: RunData) -> dict[str, str]:
         f"Best {what}{run.loss_unit}": number(best),
         "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
         "Training time": duration(_training_s(run)),
+        "Median epoch": duration(_median_s(run)),
         "Parameters": f"{graph.parameters:,}",
         "Synapses": f"{graph.synapses:,}",
     }
@@ -168,6 +165,11 @@ def _training_s(run: RunData) -> float | None:
         return run.record.seconds
     seconds = run.metrics.columns["seconds"]
     return float(np.nansum(seconds)) if len(seconds) else None
+
+
+def _median_s(run: RunData) -> float | None:
+    seconds = run.metrics.columns["seconds"]
+    return float(np.nanmedian(seconds)) if np.isfinite(seconds).any() else None
 
 
 def _describe_part(run: RunData) -> str:

@@ -112,7 +112,7 @@ class RunData:
         return list(self._describe_damage())
 
     def _describe_damage(self) -> Iterator[str]:
-        metrics, best, record = self.metrics, self.metrics.best, self.record
+        metrics, record = self.metrics, self.record
         if self.activity_damage is not None:
             yield self.activity_damage
         if len(metrics.missing_epochs):
@@ -122,12 +122,6 @@ class RunData:
                 f"{amount(len(metrics), 'epoch')}; the first is epoch "
                 f"{metrics.missing_epochs[0]:,}. Figures and tables leave them out."
                 f"{source if record.has_ended and record.recorded_epochs else ''}"
-            )
-        recorded = record.best.epoch if record.has_ended and record.best is not None else best
-        if best is not None and recorded is not None and recorded != best:
-            yield (
-                f"The best epoch is {recorded + 1:,} in {RECORD}, but {best + 1:,} in {METRICS}: "
-                f"one of the two files was changed."
             )
 
     @property

@@ -11,23 +11,13 @@ import numpy as np
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SynapticNode, summary, value_range
 from netdesc.report.coincidence import Coincidence
-from netdesc.report.format import (
-    NOTHING,
-    duration,
-    join_words,
-    number,
-    percent,
-    shape,
-    time_constant,
-)
+from netdesc.report.format import NOTHING, join_words, number, percent, shape, time_constant
 from netdesc.report.run import LayerRates, RunData, spiking_layers
 from netdesc.runs.activity_file import MIN_SATURATED_RATE
 from netdesc.runs.run_record import VerificationRecord
 
 MAX_FILES = 6
 """Largest number of data files that are listed."""
-MIN_PERCENTILES = 10
-"""Smallest number of epochs of which percentiles are given."""
 
 
 @dataclass(frozen=True)
@@ -242,23 +232,4 @@ def experiment_table(run: RunData) -> Table:
             if each not in (None, "", {})
         ],
         texts=(0, 1),
-    )
-
-
-def timing_table(run: RunData) -> Table:
-    """Lists the total time of all epochs, and median and percentiles of the time of an epoch."""
-    seconds = run.metrics.columns["seconds"]
-    seconds = seconds[np.isfinite(seconds)]
-    headings = ["Epochs", "Time"]
-    if not len(seconds):
-        return Table("No epoch was timed.", headings)
-    times = {f"{amount(len(seconds), 'epoch')} in total": seconds.sum()}
-    if len(seconds) >= MIN_PERCENTILES:
-        names = ("10th percentile", "Median epoch", "90th percentile")
-        times |= dict(zip(names, np.quantile(seconds, [0.1, 0.5, 0.9]), strict=True))
-    times["First epoch, which may load kernels"] = seconds[0]
-    return Table(
-        "Duration of epochs, without loading data and writing files.",
-        headings,
-        [[name, duration(float(time))] for name, time in times.items()],
     )

@@ -98,14 +98,6 @@ def _by_layer(
     return curves(title, run.metrics.epochs, columns, unit=unit, caption=caption, scale=scale)
 
 
-def timing_plot(run: RunData) -> Plot | None:
-    seconds = run.metrics.columns["seconds"]
-    if np.isfinite(seconds).sum() < 2:
-        return None
-    columns = [Curve("seconds", seconds)]
-    return curves("Seconds per epoch", run.metrics.epochs, columns, unit="seconds", scale="log")
-
-
 def rate_histograms(run: RunData, rates: list[LayerRates]) -> list[Plot]:
     """Plots a histogram of the neurons' spike rates for each layer with figures."""
     return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from netdesc.report import write_report
 from netdesc.report.page import build_page
 from netdesc.report.run import read_run
 from netdesc.runs.errors import RunError
-from netdesc.runs.run_record import EpochMetrics
 
 BEST, LAST = 24, 29
 """Epochs from 0, of the run that ``ended`` makes."""
@@ -77,34 +75,6 @@ def test_a_run_at_work_lacks_nothing_yet(tmp_path: Path) -> None:
     """Its record is as old as its last sitting."""
     path = ended(tmp_path, list(range(4)), status="running", epochs_done=9)
     assert build_page(read_run(path)).damage == []
-
-
-def test_records_that_do_not_agree_are_told(tmp_path: Path) -> None:
-    page = build_page(read_run(ended(tmp_path, list(range(30)), best={"epoch": 3, "loss": 9.0})))
-    assert page.damage == [
-        "The best epoch is 4 in run.json, but 25 in metrics.jsonl: one of the two files was "
-        "changed."
-    ]
-
-
-@pytest.mark.parametrize("value", [-1e300, -1.0, 1e-300, 7.0, 1e300, 1e301, -1e308])
-def test_any_number_is_shown_or_damage(tmp_path: Path, value: float) -> None:
-    path = ended(tmp_path, list(range(30)), classes=True)
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    for row in (rows[0], rows[BEST]):
-        row |= dict.fromkeys([*EpochMetrics.model_fields][1:], value)
-    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    is_damage = abs(value) > 1e300
-    with pytest.raises(RunError, match="line 1 ") if is_damage else nullcontext():
-        write_report(path)
-
-
-def test_a_best_epoch_without_counts_has_no_confusion_matrix(tmp_path: Path) -> None:
-    path = ended(tmp_path, list(range(30)), classes=True)
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    del rows[BEST]["confusion"]
-    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert build_page(read_run(path)).confusion is None
 
 
 def spoil(path: Path, damage: str) -> None:

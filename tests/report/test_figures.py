@@ -177,10 +177,6 @@ def test_the_channels_of_an_image_are_added_up() -> None:
     assert pixels_HW[0, 0] == pixels_HW[0, 1] < pixels_HW[0, 2] < pixels_HW[0, 3]
 
 
-def test_a_silent_image_is_blank() -> None:
-    assert still_picture("", raster(cells=64), (64,)) is not None
-
-
 def shades(address: str) -> np.ndarray:
     """The grey values of a picture, [height, width], 0 where it is black or without a point."""
     image = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("LA")
@@ -247,12 +243,6 @@ def test_rasters_of_any_size_become_small_pictures() -> None:
     assert len(picture.address) < 100_000
     assert "2 spikes of 1,000,000 neurons in 1,000,000 steps" in picture.alt
     assert "from step 7 on" in picture.note
-
-
-def test_overlays_hold_both_rasters() -> None:
-    picture = overlay_picture("Both", "Both", raster((0, 0)), raster((1, 1)), WIDE)
-    assert picture.address.startswith("data:image/png;base64,iVBOR")
-    assert (picture.width, picture.height, picture.is_coarse) == (20, 3, True)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import hashlib
 import html
 import json
 import re
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -263,14 +262,6 @@ def test_neurons_are_shown_as_they_are_explained_with_their_states(tmp_path: Pat
     assert "step   u = decay(u, current_decay) + x" in page(folder)
 
 
-def test_a_run_without_spikes_of_hidden_layers_has_the_other_pictures(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run")
-    arrays = {name: each for name, each in activity().items() if not name.startswith("hidden")}
-    np.savez(folder / "activity.npz", **arrays)
-    (first, _) = build_page(read_run(folder)).samples
-    assert [each.title for each in first.rasters] == ["Input", "Target", "Output"]
-
-
 def test_numbers_that_are_none_do_no_harm(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", epochs=0)
     rows = [metrics_row(n) | {"loss": float("nan"), "seconds": float("inf")} for n in range(40)]
@@ -300,16 +291,12 @@ def test_many_layers_are_in_the_tables_and_few_are_drawn(tmp_path: Path) -> None
     write_report(folder)
 
 
-def test_writing_is_quick_and_loads_no_torch(tmp_path: Path) -> None:
+def test_writing_loads_no_torch(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
     ended = netdesc_process("report", folder)
     assert ended.code == 0
     assert ended.out.strip() == str(folder / "report.html")
     assert not {"torch", "numba", "h5py", "plotly.graph_objects"} & ended.loaded
-    write_report(folder)  # plotly's file is in memory from now on
-    began = time.process_time()
-    write_report(folder)
-    assert time.process_time() - began < 1.0
 
 
 def test_the_report_goes_where_it_is_wanted(tmp_path: Path) -> None:

@@ -52,17 +52,6 @@ def test_data_loss_and_training_are_listed(tmp_path: Path) -> None:
     assert cells["Data"].endswith("…")
 
 
-def test_few_epochs_have_no_percentiles(tmp_path: Path) -> None:
-    few = build_page(read_run(write_run(tmp_path / "a" / "run", epochs=1)))
-    assert [name for name, _ in few.timing.rows] == [
-        "1 epoch in total", "First epoch, which may load kernels"
-    ]  # fmt: skip
-    assert few.timing_plot is None
-    many = build_page(read_run(write_run(tmp_path / "b" / "run")))
-    assert "Median epoch" in dict(many.timing.rows)
-    assert many.timing_plot is not None
-
-
 def test_learnt_delays_are_in_steps(tmp_path: Path) -> None:
     made = document()
     made["layers"][0]["delay"] = {"learn": True, "max_steps": 4}

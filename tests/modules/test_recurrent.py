@@ -55,6 +55,20 @@ def test_winners_excite_themselves_and_inhibit_others(count: int) -> None:
     assert not any("recurrent" in name for name in model.state_dict())
 
 
+@pytest.mark.parametrize(
+    ("count", "threshold", "drive"), [(1, 3.0, 2.5), (1, 10.0, 254 / 64), (11, 10.0, -4.0)]
+)
+def test_a_drive_beyond_the_grid_is_cut_off_with_a_warning(count, threshold, drive) -> None:
+    layer = winners("a", 12, count, neuron=neuron(threshold=threshold))
+    _, found = check(document(layer))
+    assert ("ND262" in [each.code for each in found]) == (abs(drive) > 3.9)
+    model = network(layer)
+    with model.record() as recording:
+        model(torch.zeros(3, 1, 10))
+    (arrived_TBN,) = recording["a"].inputs.values()
+    assert (arrived_TBN == drive).all()
+
+
 def test_the_number_of_winners_has_an_effect() -> None:
     input_TBN = spikes(200, 2, 10, density=0.3)
     rates = []
@@ -120,7 +134,7 @@ def test_a_mask_is_one_of_the_weights_from_the_input() -> None:
     [
         (recurrent("a", 3, neuron=neuron(norm="mean")), "cannot have a norm"),
         (winners("a", 3, 1, neuron=neuron(norm="mean")), "cannot have a norm"),
-        (winners("a", 3, 4), "has 4 winners and 3 units"),
+        (winners("a", 3, 4), "more winners than units"),
         (winners("a", 3, 1, neuron={"type": "integrator"}), 'spike at a "threshold"'),
         (winners("a", 3, 1, neuron=example_fields("rf") | {"type": "rf"}), "one input"),
         (recurrent("a", 4097, weight_scale=9.0), "initial weights of layer"),

@@ -55,6 +55,11 @@ class LossSection(Section):
         return None
 
     @property
+    def label_rates(self) -> tuple[float, float] | None:
+        """The target rates of the label's neuron and of the others; None if there are none."""
+        return None
+
+    @property
     def reason_for_spikes(self) -> tuple[str, str] | None:
         """Why the loss needs spikes, and what reads any numbers; None if the loss does."""
         return None
@@ -160,6 +165,10 @@ class SpikeRate(WindowLoss):
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"
     )
+
+    @property
+    def label_rates(self) -> tuple[float, float]:
+        return self.true_rate, self.false_rate
 
 
 class SpikeMax(WindowLoss):

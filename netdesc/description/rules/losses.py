@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import OneLoss, Pair, SpikeRate
+from netdesc.description.models import OneLoss, Pair
 from netdesc.description.models.arrays import LEARNT_FROM, DataSection
 from netdesc.description.models.loss import OUTPUT
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
@@ -152,10 +152,11 @@ def rate_order(context: Context) -> Found:
     Exchange the rates, or change one of them.
     """
     for parts, loss in context.losses():
-        if isinstance(loss, SpikeRate) and loss.true_rate <= loss.false_rate:
+        true_rate, false_rate = loss.label_rates or (1.0, 0.0)
+        if true_rate <= false_rate:
             yield RuleDiagnostic(
                 (*parts, "true_rate"),
-                f"true_rate {loss.true_rate:g} is not larger than false_rate {loss.false_rate:g}, "
+                f"true_rate {true_rate:g} is not larger than false_rate {false_rate:g}, "
                 "so the label's neuron would not spike most",
                 related=(RelatedPath((*parts, "false_rate"), "the rate of the other neurons"),),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from netdesc.description.json.tree import Parts
+from netdesc.description.models.layers.base import DEVICE_LIMITS
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 from netdesc.description.shape_trace import shape_locations
 
@@ -149,3 +150,39 @@ def winners(context: Context) -> Found:
                 f'layer "{layer.name}" needs neurons of one input that spike at a "threshold"',
                 hint='use neurons such as "cuba", or a layer of type "recurrent"',
             )
+
+
+@rule(
+    "ND262",
+    "what neurons of a winner_take_all layer get is cut off",
+    at="/layers/0",
+    wrong='{"name": "a", "type": "winner_take_all", "units": 8, "winners": 1,\n'
+    ' "neuron": {"type": "lif", "threshold": 10, "voltage_decay": 0.1}}',
+    right='{"name": "a", "type": "winner_take_all", "units": 8, "winners": 1,\n'
+    ' "neuron": {"type": "lif", "threshold": 1, "voltage_decay": 0.1}}',
+    severity="warning",
+)
+def cut_off(context: Context) -> Found:
+    """The current that sets the number of winners, threshold·(units − 2·winners)/units, is on the
+    device's grid from -4 to 3.97, and self_excitation and inhibition are on the grid of the layer's
+    weights. Training cuts off what is beyond, as the device does.
+
+    Use a smaller threshold or weights, more winners, or a larger range of quantization.
+    """
+    for index, layer in context.neuron_layers():
+        neuron, share = context.neuron_of(layer), layer.drive_share
+        if neuron is None or share is None or share < -1:
+            continue
+        threshold: float | tuple[float, float] = neuron.values().get("threshold", 0.0)
+        highest = threshold[1] if isinstance(threshold, tuple) else threshold
+        limits = {"winners": (highest * share, *DEVICE_LIMITS)}
+        if (grid := layer.quantization) is not None:
+            span = -grid.range, grid.range - grid.scale / 32
+            limits |= {name: (weight, *span) for name, weight in layer.own_weights.items()}
+        for name, (number, low, high) in limits.items():
+            if not low <= number <= high:
+                yield RuleDiagnostic(
+                    ("layers", index, name),
+                    f'what neurons of layer "{layer.name}" get is {number:.4g}, and is cut off at '
+                    f"{low if number < low else high:.4g}",
+                )

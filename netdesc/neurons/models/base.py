@@ -67,7 +67,8 @@ class NeuronSection(Section):
     norm: Literal["mean", "mean_variance"] | None = field(
         'Normalisation of the argument of norm(…) in the equations: "mean" subtracts its running '
         'mean, "mean_variance" also divides by a power of two near its deviation, which '
-        "thresholds or weights take over outside training, as on the device.",
+        "thresholds or weights take over outside training, as on the device. The device adds the "
+        "mean as a bias, which training, too, cuts off at -4 and 3.97.",
         default=None,
         example="mean",
     )

@@ -17,6 +17,9 @@ from netdesc.sections import Name, Section, field, form_tag
 
 Shape = tuple[int, ...]
 
+DEVICE_LIMITS = (-4.0, 254 / 64)
+"""The least and the largest number on the device's grid of 8 bits."""
+
 From = Annotated[
     Annotated[str, Tag("<plain>")]
     | Annotated[Annotated[tuple[str, ...], Field(min_length=1)], Tag("<list>")],
@@ -212,6 +215,11 @@ class SynapticSection(LayerSection):
         """The part of its threshold that arrives at each neuron in every step; None if nothing
         does."""
         return None
+
+    @property
+    def own_weights(self) -> dict[str, float]:
+        """Maps fields to the fixed weights from the layer's own outputs that they set."""
+        return {}
 
     @property
     def learns_bias(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from netdesc.description.models.layers.base import Shape, SynapticSection
+from netdesc.description.models.layers.base import DEVICE_LIMITS, Shape, SynapticSection
 from netdesc.sections import field
 
 
@@ -19,7 +19,7 @@ class Neurons(SynapticSection):
     is_elementwise = True
     draws_weights = False
     decays_weights = False
-    input_limits = (-4.0, 254 / 64)
+    input_limits = DEVICE_LIMITS
     fields_of_own_weights = ("weight_init", "mask", "weight_scale", "weight_norm")
 
     type: Literal["neurons"]

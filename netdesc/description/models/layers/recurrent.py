@@ -49,7 +49,8 @@ class WinnerTakeAll(RecurrentSection):
     type: Literal["winner_take_all"]
     winners: int = field(
         "Number of neurons that should win. What arrives at each neuron is raised by "
-        "threshold·(units − 2·winners)/units.",
+        "threshold·(units − 2·winners)/units, which is cut off at -4 and 3.97, the ends of the "
+        "device's grid.",
         unit="neurons",
         ge=1,
         example=3,
@@ -64,6 +65,10 @@ class WinnerTakeAll(RecurrentSection):
         ge=0,
         le=4,
     )
+
+    @property
+    def own_weights(self) -> dict[str, float]:
+        return {"self_excitation": self.self_excitation, "inhibition": -self.inhibition}
 
     @property
     def drive_share(self) -> float:

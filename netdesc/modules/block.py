@@ -213,7 +213,9 @@ class SynapticBlock(Block):
         another device, EngineError if no engine can run there.
         """
         neuron, recurrent = self.neuron, self.recurrent
-        parts: list[nn.Module | None] = [neuron, neuron.surrogate, neuron.norm, neuron.axonal]
+        parts: list[nn.Module | None] = [
+            neuron.values, neuron.surrogate, neuron.norm, neuron.axonal
+        ]  # fmt: skip
         parts += [*self.synapse.parts, *(() if recurrent is None else recurrent.parts)]
         known = [part for part in parts if part is not None]
         tensors = [
@@ -225,7 +227,8 @@ class SynapticBlock(Block):
             raise ValueError(f"the input is on device '{device}', the network on '{places}'")
         # Torch's compiler cannot trace ``engine_name``.
         is_compiling = torch.compiler.is_compiling()
-        self.__dict__["engine"] = "" if is_compiling else engine_name(device)
+        # A module looks up where a new attribute belongs, which is slow.
+        object.__setattr__(self, "engine", "" if is_compiling else engine_name(device))
         if self.training and self.warns and not is_compiling and device.type == "cpu":
             self._warn_of_nan()
 
@@ -270,7 +273,7 @@ def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
         spikes_TBI, weights, parameters, "\n".join(definitions), numbers, keep
     )
     for block, noted in zip(blocks, notes, strict=True):
-        block.__dict__["notes"] = noted  # setting an attribute of a module is slow
+        object.__setattr__(block, "notes", noted)
     axonal = blocks[-1].neuron.axonal
     return out if axonal is None else axonal(out)
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules.block import SynapticBlock, make_block, run_segment
 from netdesc.modules.plain import Block
 from netdesc.modules.recording import LayerRecording, record_neurons
+from netdesc.modules.values import Layers
 
 State = dict[str, list[Tensor]]
 """Name of a layer -> its states between two pieces of a stream.
@@ -51,24 +52,6 @@ class LayerReport:
         return max(self.peaks.values()) > DEVICE_STATE_LIMIT
 
 
-class _Layers(nn.Module):
-    """Maps names to blocks. Unlike in ``nn.ModuleDict``, a block may be named like an attribute."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "training":  # torch sets this flag, also if a layer is named "training"
-            self.__dict__[name] = value
-        else:
-            super().__setattr__(name, value)
-
-    def __setitem__(self, name: str, block: nn.Module) -> None:
-        self._modules[name] = block
-
-    def __getitem__(self, name: str) -> nn.Module:
-        block = self._modules[name]
-        assert block is not None
-        return block
-
-
 class Network(nn.Module):
     """A network: maps spikes [steps, batch, *input shape] to [steps, batch, *output shape].
 
@@ -83,7 +66,7 @@ class Network(nn.Module):
         self._output, self._read = graph.layers[-1].name, graph.signals
         self._readers = Counter(name for inputs in self._inputs.values() for name in inputs)
         self._readers.update(name for name, signal in graph.signals if signal == OUTPUT)
-        self.layers = _Layers()
+        self.layers = Layers()
         for layer in graph.layers:
             self.layers[layer.name] = make_block(layer, generator)
         self._neuron_layers = [layer.name for layer in graph.neuron_layers]
@@ -237,9 +220,8 @@ class Network(nn.Module):
         """
         segments: list[list[str]] = []
         is_open = False
-        blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name, inputs in self._inputs.items():
-            block = cast(SynapticBlock, blocks[name])
+            block = cast(SynapticBlock, self.layers[name])
             if name in self._neuron_layers and not hasattr(block, "is_fused"):
                 raise TypeError(f'layer "{name}" was replaced by a {type(block).__name__}')
             can_join = name in self._neuron_layers and block.is_fused and not block.has_hooks
@@ -273,9 +255,8 @@ class Network(nn.Module):
 
     def blocks(self) -> Iterator[tuple[str, SynapticBlock]]:
         """Yields name and block of each layer with synapses and neurons, in the graph's order."""
-        blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name in self._neuron_layers:
-            yield name, cast(SynapticBlock, blocks[name])
+            yield name, self.layers[name]
 
     def record(
         self, layers: Iterable[str] | str | None = None
@@ -314,6 +295,16 @@ class Network(nn.Module):
             )
         for _, block in self.blocks():
             block.neuron.surrogate.set(fraction)
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yields parameters by their names in the state dict."""
+        seen: set[nn.Parameter] = set()
+        for name, value in self.state_dict(keep_vars=True).items() if recurse else ():
+            if isinstance(value, nn.Parameter) and not (remove_duplicate and value in seen):
+                seen.add(value)
+                yield f"{prefix}.{name}" if prefix else name, value
 
     def project(self) -> None:
         """Clamps learnt values of neurons to their ranges, such as decays to [0, 1].

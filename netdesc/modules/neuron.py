@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from netdesc.modules.equations import Equations, NeuronsRun, equations_of_state
 from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, dither_bias, round_bias
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
-from netdesc.modules.values import initial_value, replace_value
+from netdesc.modules.values import NeuronValues, initial_value, name_in_state_dicts
 from netdesc.neurons.compile import split_at_norm
 
 
@@ -32,9 +32,8 @@ class Neurons(nn.Module):
     that is neither learnt nor drawn is not in the state dict, because the document says it. The
     layer's ``bias`` is one of the parameters.
 
-    The names of values may come from a document, and may be those of attributes. Therefore values
-    are read from the dicts of parameters and buffers, no other buffer has the name of a value, and
-    only a tensor is assigned to a value.
+    The names of values may come from a document, and may be those of attributes. Therefore they
+    are the parts of a module of their own, ``values``.
     """
 
     def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
@@ -47,6 +46,8 @@ class Neurons(nn.Module):
         self._names = list(self.section.values())
         self._limits = {name: self.section.learnable()[name] for name in self.section.learn}
         kinds = self.section.value_kinds()
+        self.values = NeuronValues()
+        name_in_state_dicts(self, "values")
         # Torch's compiler cannot trace the section's fields.
         self._is_derived = kinds.keys() != self.section.parameter_kinds().keys()
         for name, given in self.section.values().items():
@@ -54,14 +55,13 @@ class Neurons(nn.Module):
             is_spaced = name in self.section.log_spaced
             value = initial_value(given, count, generator, is_log_spaced=is_spaced)
             if name in self.section.learn:
-                self._parameters[name] = nn.Parameter(value)
+                self.values.learn(name, value)
                 continue
-            self._buffers[name] = value
-            if kinds[name] == "threshold" and not isinstance(given, tuple):
-                self._non_persistent_buffers_set.add(name)
+            is_in_document = kinds[name] == "threshold" and not isinstance(given, tuple)
+            self.values.hold(name, value, persistent=not is_in_document)
         if layer.section.learns_bias:  # the equations have a norm(…): no value has this name
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
-            self._parameters["bias"] = nn.Parameter(torch.zeros(channels))
+            self.values.learn("bias", torch.zeros(channels))
         definition = self.section.definition()
         self._equations = Equations.of(definition)
         self._spikes = definition.spike is not None
@@ -75,43 +75,34 @@ class Neurons(nn.Module):
         self._halves: list[Equations] = []
         if (norm := self.section.norm) is not None:
             self._halves = [Equations.of(each) for each in split_at_norm(definition)]
-        self._modules["norm"] = None if norm is None else NORMS[norm](channels)
-        self._modules["surrogate"] = SurrogateWidth(self.section)
+        self.norm = None if norm is None else NORMS[norm](channels)
+        self.surrogate = SurrogateWidth(self.section)
         later = layer.section.delay
-        self._modules["axonal"] = None if later is None else Delay(later, channels, generator)
+        self.axonal = None if later is None else Delay(later, channels, generator)
+        """The delay of the output beside the axonal step."""
         self.recorder: Callable[[LayerRecording], None] | None = None
         """Called in each forward pass."""
         self.kept_states: list[Tensor] = []
         """States after the last call outside training, of neurons that keep them."""
 
+    def __getattr__(self, name: str) -> Any:
+        """Returns a value that has no name of an attribute."""
+        if name != "values" and name in self.values.attributes:
+            return self.values[name]
+        return super().__getattr__(name)
+
     def __setattr__(self, name: str, value: Any) -> None:
-        is_value = name in self.__dict__.get("_names", ())
-        if is_value and isinstance(value, Tensor) and name in (*self._parameters, *self._buffers):
-            return replace_value(self, name, value)
-        is_value = is_value and name not in self.__dict__
-        if is_value and isinstance(value, Real) and not isinstance(value, bool):
-            raise TypeError(f'{name} is a tensor: write value("{name}").detach().fill_({value})')
-        if isinstance(value, Tensor | nn.Module):
-            return super().__setattr__(name, value)
-        return object.__setattr__(self, name, value)
-
-    @property
-    def norm(self) -> MeanNorm | None:
-        return cast("MeanNorm | None", self._modules["norm"])
-
-    @property
-    def axonal(self) -> Delay | None:
-        """The delay of the output beside the axonal step."""
-        return cast("Delay | None", self._modules["axonal"])
-
-    @property
-    def surrogate(self) -> SurrogateWidth:
-        return cast("SurrogateWidth", self._modules["surrogate"])
+        """Assigns a tensor to a value also if this has the name of an attribute."""
+        values = getattr(self, "values", None)
+        if values is not None and name in values.attributes:
+            is_number = isinstance(value, Real) and not isinstance(value, bool)
+            if isinstance(value, Tensor) or (is_number and name not in vars(self)):
+                return setattr(values, values.attributes[name], value)  # refuses numbers
+        return super().__setattr__(name, value)
 
     def value(self, name: str) -> Tensor:
         """Returns a value of the neurons by its name in the document."""
-        value = self._parameters.get(name, self._buffers.get(name))
-        return getattr(self, name) if value is None else value  # as torch's parametrizations do
+        return self.values[name]
 
     @property
     def state_names(self) -> tuple[str, ...]:

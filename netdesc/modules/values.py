@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+import functools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,18 +31,88 @@ def initial_value(
     return value.uniform_(low, high, generator=generator)
 
 
-def replace_value(neurons: nn.Module, name: str, value: Tensor) -> None:
-    """Puts ``value`` in the place of a value of neurons, and leaves attributes of its name alone.
+class NamedParts(nn.Module):
+    """Modules or tensors by name. A name may also be that of an attribute of all modules.
 
-    Raises TypeError unless both or none is a parameter.
+    Such a part is an attribute with ``_`` after its name.
     """
-    tensors = neurons._parameters if name in neurons._parameters else neurons._buffers
-    is_learnt = tensors is neurons._parameters
-    if isinstance(value, nn.Parameter) != is_learnt:
-        hint = "" if is_learnt else f': name it in "learn" of the document to learn {name}'
-        kind = "a Parameter" if is_learnt else "a tensor"
-        raise TypeError(f"{name} is {kind}, not {type(value).__name__}{hint}")
-    cast("dict[str, Tensor]", tensors)[name] = value
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attributes: dict[str, str] = {}
+        """Name of a part -> its attribute."""
+
+    def attribute_for(self, name: str) -> str:
+        """Returns the attribute for the part ``name``, which is chosen at the first call."""
+        if name not in self.attributes:
+            attribute = name
+            while hasattr(self, attribute):
+                attribute += "_"
+            self.attributes[name] = attribute
+        return self.attributes[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, self.attributes[name])
+
+
+class Layers(NamedParts):
+    """The blocks of a network by the names of their layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        name_in_state_dicts(self, "")
+
+    def __setitem__(self, name: str, block: nn.Module) -> None:
+        self.add_module(self.attribute_for(name), block)
+
+
+class NeuronValues(NamedParts):
+    """The values of a layer's neurons: parameters if they are learnt, else buffers."""
+
+    def learn(self, name: str, value: Tensor) -> None:
+        """Adds a learnt value."""
+        self.register_parameter(self.attribute_for(name), nn.Parameter(value))
+
+    def hold(self, name: str, value: Tensor, persistent: bool) -> None:
+        """Adds a value that is not learnt; ``persistent`` says whether state dicts have it."""
+        self.register_buffer(self.attribute_for(name), value, persistent)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, nn.Parameter) and name in dict(self.named_buffers(recurse=False)):
+            raise TypeError(f'{name} is a tensor, not a Parameter: to learn it, name it in "learn"')
+        super().__setattr__(name, value)
+
+
+def name_in_state_dicts(owner: nn.Module, path: str) -> None:
+    """Lets state dicts have the parts of ``owner.<path>`` by their names, as if ``owner`` had them.
+
+    If ``path`` is empty, they are the parts of ``owner`` itself. The names do not change when this
+    module does, so that state dicts and checkpoints of before fit.
+    """
+    owner.register_state_dict_post_hook(functools.partial(_to_names, path))
+    owner.register_load_state_dict_pre_hook(functools.partial(_to_attributes, path))
+
+
+def _to_names(path: str, owner: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    names = {each: name for name, each in owner.get_submodule(path).attributes.items()}
+    inner = prefix + f"{path}." * bool(path)
+    for key in [key for key in state if key.startswith(prefix)]:  # their order stays
+        value = state.pop(key)
+        if key.startswith(inner):
+            attribute, dot, rest = key.removeprefix(inner).partition(".")
+            key = prefix + names.get(attribute, attribute) + dot + rest
+        state[key] = value
+
+
+def _to_attributes(path: str, owner: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    attributes, inner = owner.get_submodule(path).attributes, f"{path}." * bool(path)
+    for key in [key for key in state if key.startswith(prefix)]:
+        name, dot, rest = key.removeprefix(prefix).partition(".")
+        if name in attributes and bool(dot) != bool(path):  # tensors have no parts, modules have
+            name = inner + attributes[name]
+        elif path and name == "parametrizations":  # those of torch, for tensors
+            name = inner + name
+        state[prefix + name + dot + rest] = state.pop(key)
 
 
 def places(values: Tensor, generator: torch.Generator) -> Tensor:

@@ -178,7 +178,7 @@ def test_assigning_an_attribute_leaves_a_value_of_its_name_alone(learns):
         for attribute, present in list(vars(neurons).items()):
             setattr(neurons, attribute, present)
         assert dict(neurons.state_dict()) == {name: 0.5}
-        assert dict(neurons.named_parameters()).keys() == {name} & {*own["learn"]}
+        assert len(list(neurons.parameters())) == len(own["learn"])
 
 
 def surrogate(neurons: Neurons) -> tuple[float, float]:

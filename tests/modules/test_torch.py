@@ -137,7 +137,8 @@ def test_a_value_can_be_parametrized():
         def forward(self, value: torch.Tensor) -> torch.Tensor:
             return value / 2
 
-    parametrize.register_parametrization(model.layers["hidden"].neuron, "voltage_decay", Half())
+    values = model.layers["hidden"].neuron.values
+    parametrize.register_parametrization(values, "voltage_decay", Half())
     assert torch.equal(model(inputs), expected)
 
 

@@ -84,7 +84,7 @@ def load_module(source: str, kind: str) -> ModuleType:
     digest = hashlib.sha256(source_digest())
     digest.update(repr([*_VERSIONS, *machine_facts(), source]).encode())
     name = f"{kind}_{digest.hexdigest()[:24]}"
-    full_name = f"netdesc_generated.{name}"
+    full_name = f"netdesc_generated_{name}"  # Numba may import it by this name
     if full_name in sys.modules:  # another program has the same kernels
         return sys.modules[full_name]
     spec = importlib.util.spec_from_file_location(full_name, _write(name, source))

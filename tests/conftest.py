@@ -19,7 +19,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from support.cli_process import Netdesc, Outcome, exit_code
 
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 # Triton reads this when it is loaded. Its kernels are interpreted where no GPU can run them.
 if not torch.cuda.is_available():

@@ -9,7 +9,7 @@ from support.networks import COMPILED, any_neuron, networks
 import netdesc
 from netdesc.exchange import NetFileError
 from netdesc.hardware import HardwareError, IntegerNetwork
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 
 def computed(model, input, engine):

@@ -10,7 +10,7 @@ import torch
 from netdesc.api.compile import Compiled
 from netdesc.data.randomness import seeded_rng
 from netdesc.description import Description
-from netdesc.kernels.engine import engine_name
+from netdesc.kernels.engines import engine_name
 from netdesc.modules import LayerReport
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.kernel_compilation import compile_kernels

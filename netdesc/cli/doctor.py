@@ -147,7 +147,7 @@ def _check_engine(name: str) -> tuple[str, ...]:
     import torch
 
     from netdesc.kernels.cuda.availability import is_interpreted, why_unavailable
-    from netdesc.kernels.engine import use_engine
+    from netdesc.kernels.engines import use_engine
 
     has_gpu = name == "cuda" and torch.cuda.is_available()
     device = torch.device("cuda" if has_gpu else "cpu")

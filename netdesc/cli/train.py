@@ -76,7 +76,7 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     output.info("loading torch …")
     from netdesc.api.compile import open_network
     from netdesc.api.kernels import layer_reports
-    from netdesc.kernels.engine import use_engine
+    from netdesc.kernels.engines import use_engine
 
     start = time.perf_counter()
     opened = open_network(description)

@@ -1,15 +1,14 @@
 """Neuron dynamics over time: one definition, three engines, one set of torch operators.
 
 - ``operators``: ``torch.ops.netdesc.*`` with their gradients; ``registration``: registers them
-- ``engine``: chooses the engine that computes
+- ``engines``: chooses the engine that computes
 - ``reference``: the engine that defines the results, in plain torch
 - ``cpu``: Numba kernels, and ``cuda``: Triton kernels for NVIDIA GPUs; both give the same spikes
-- ``fixed_point``: the number formats, without torch; ``quantization``: quantises weights to them
-- ``neurons``: what the engines compute of a layer's neurons; ``parameter_grid``: their parameters
-- ``segments``: describes consecutive layers that one operator computes
+- ``fixed_point``: the number formats, without torch; ``grid``: rounds weights and parameters
+- ``layer_neurons``: what the engines compute of a layer's neurons
+- ``segments``: consecutive layers that one operator computes
 - ``packing``: the tensor of packed spikes
 - ``printing``: what ``cpu``, ``cuda`` and ``hardware`` share when they write a step as source text
-- ``segment_by_layer``: computes such layers one by one, for ``reference`` and ``cuda``
 - ``van_rossum_coefficients``: coefficients of the van Rossum filter, for ``cpu`` and ``cuda``
 - ``checks``: checks the operators' tensors
 - ``machine``: cores and memory that the process may use, without torch

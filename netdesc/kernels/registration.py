@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from netdesc.kernels.engine import requested_engine, use_engine
+from netdesc.kernels.engines import requested_engine, use_engine
 
 _library = torch.library.Library("netdesc", "DEF")
 

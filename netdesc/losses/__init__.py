@@ -6,15 +6,17 @@
 - ``majority``: returns the class that most steps of a sample predict
 """
 
-from netdesc.losses.build import build_classifier, build_loss
 from netdesc.losses.classifier import SILENT, Classifier, majority
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
-from netdesc.losses.mean_squared_error import MeanSquaredErrorLoss
-from netdesc.losses.spike_moid import SpikeMoidLoss
 from netdesc.losses.spike_time import SpikeTimeLoss
-from netdesc.losses.total import TotalLoss
-from netdesc.losses.value_errors import ValueErrors, ValueErrorSums
+from netdesc.losses.total import TotalLoss, build_classifier, build_loss
+from netdesc.losses.value_losses import (
+    MeanSquaredErrorLoss,
+    SpikeMoidLoss,
+    ValueErrors,
+    ValueErrorSums,
+)
 
 __all__ = [
     "SILENT",

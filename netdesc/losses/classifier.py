@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
-from netdesc.losses.loss import OVER
-from netdesc.losses.rates import flatten_neurons, window_rates
+from netdesc.losses.loss import OVER, flatten_neurons, window_rates
 
 SILENT = -1
 """Class of an output without spikes."""

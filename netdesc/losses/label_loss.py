@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from netdesc.graph import loss as sections
-from netdesc.losses.loss import OVER, Loss
-from netdesc.losses.rates import expand_labels, flatten_neurons, window_rates
+from netdesc.losses.loss import OVER, Loss, expand_labels, flatten_neurons, window_rates
 
 HALF_A_SPIKE = 0.5
 """Number of spikes that a silent neuron of the label counts as, see ``SpikeMaxLoss``."""

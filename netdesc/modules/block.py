@@ -14,12 +14,11 @@ from torch.nn.modules.module import _has_any_global_hook
 
 from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
-from netdesc.kernels.engine import engine_name
+from netdesc.kernels.engines import engine_name
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.modules.neuron import Neurons
 from netdesc.modules.plain import PLAIN_BLOCKS, Block
-from netdesc.modules.recurrent import DRIVE, RECURRENT
-from netdesc.modules.synapse import Synapse, make_synapse
+from netdesc.modules.synapse import DRIVE, RECURRENT, Synapse, make_synapse
 
 
 def _is_hooked(module: nn.Module) -> bool:
@@ -98,8 +97,8 @@ class SynapticBlock(Block):
 
     Neurons with two inputs have two synapses, which read the same spikes. ``engine`` is the name of
     the engine that computed the last forward pass, or empty if torch compiled that pass. ``notes``
-    are statistics of the pass (see ``kernels.neurons``). In training on the CPU, the block warns of
-    NaN weights unless ``warns`` is False. On a GPU it does not check weights, because the check
+    are statistics of the pass (see ``kernels.layer_neurons``). In training on the CPU, the block
+    warns of NaN weights unless ``warns`` is False. On a GPU it does not check weights, because the check
     would have to wait for the device.
     """
 

@@ -41,7 +41,7 @@ def equations_of_state(section: NeuronSection, name: str, is_split: bool) -> tup
 
 
 class NeuronsRun(NamedTuple):
-    """What a layer's neurons computed (see ``kernels.neurons``).
+    """What a layer's neurons computed (see ``kernels.layer_neurons``).
 
     ``out_TBN`` is float32 [steps, batch, units], ``notes`` are int64 [states + 2]. ``states`` are
     for the next steps; they are empty if none were given.

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from netdesc.graph import INPUT, nodes
 from netdesc.graph.nodes import OUTPUT, Signal
 from netdesc.kernels.checks import check_tensor
-from netdesc.kernels.engine import engine_name
+from netdesc.kernels.engines import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules.block import SynapticBlock, make_block, run_segment
 from netdesc.modules.plain import Block

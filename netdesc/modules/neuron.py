@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import MAX_BIAS
-from netdesc.kernels.neurons import make_neurons
-from netdesc.kernels.recurrence import arrivals, outputs_before
+from netdesc.kernels.layer_neurons import arrivals, make_neurons, outputs_before
 from netdesc.kernels.reference.neurons import Traces, trace
 from netdesc.modules.delay import Delay
 from netdesc.modules.equations import Equations, NeuronsRun, equations_of_state
@@ -138,12 +137,12 @@ class Neurons(nn.Module):
     def forward(
         self, *inputs_TBN: Tensor, recurrent_NN: Sequence[Tensor] = ()
     ) -> tuple[Tensor, Tensor]:
-        """Returns output [steps, batch, units] and notes (see ``kernels.neurons``).
+        """Returns output [steps, batch, units] and notes (see ``kernels.layer_neurons``).
 
         ``inputs_TBN`` are the synaptic inputs, one for each input of the equations. Dropout
         multiplies them by 0 or 1 / (1 − dropout), the same number for all steps of a sample.
         ``recurrent_NN`` are weights from the neurons' own outputs, if they have any (see
-        ``kernels.recurrence``); dropout leaves alone what they add.
+        ``kernels.layer_neurons``); dropout leaves alone what they add.
         """
         run, _ = self.run_with_states(inputs_TBN, recurrent_NN, ())
         return run.out_TBN, run.notes

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from netdesc.data.batches import Batch, Batches
 from netdesc.graph import Graph
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.losses import build_classifier
 from netdesc.modules import build
 from netdesc.runs.activity_file import (

@@ -15,7 +15,7 @@ from netdesc.description.models import Training
 from netdesc.graph import Graph
 from netdesc.graph.memory import estimate_memory, find_shortage
 from netdesc.kernels import machine
-from netdesc.kernels.engine import EngineError, engine_name, torch_on_one_thread, use_engine
+from netdesc.kernels.engines import EngineError, engine_name, torch_on_one_thread, use_engine
 from netdesc.runs.errors import RunError
 
 DEVICES = ("auto", "cpu", "cuda")

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from netdesc.kernels.engine import kernel_threads
+from netdesc.kernels.engines import kernel_threads
 from netdesc.runs.run_record import RunRecord
 
 _PACKAGES = ("netdesc", "torch", "numpy", "numba", "safetensors")

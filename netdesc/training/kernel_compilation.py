@@ -6,7 +6,7 @@ import warnings
 
 import torch
 
-from netdesc.kernels.engine import engine_for, engine_name
+from netdesc.kernels.engines import engine_for, engine_name
 from netdesc.modules import build
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Display

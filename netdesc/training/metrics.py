@@ -65,7 +65,7 @@ class EpochMetricsSum:
         self._sum: Tensor | None = None
 
     def set_notes(self, name: str, notes: Tensor, size: int) -> None:
-        """Sets the statistics of a layer's last forward pass (see ``kernels.neurons``).
+        """Sets the statistics of a layer's last forward pass (see ``kernels.layer_neurons``).
 
         ``size`` is the number of its output values, steps · batch · neurons.
         """

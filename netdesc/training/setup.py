@@ -17,7 +17,7 @@ from netdesc.description import Description
 from netdesc.description.models import Training
 from netdesc.description.models.augmentation import Augmentation
 from netdesc.graph import Graph, build_graph
-from netdesc.kernels.engine import engine_for
+from netdesc.kernels.engines import engine_for
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.errors import RunError

@@ -12,7 +12,7 @@ import torch
 from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.data.batches import Batch
-from netdesc.kernels.engine import engine_name
+from netdesc.kernels.engines import engine_name
 from netdesc.losses.total import add_up
 from netdesc.training.cuda_graph import CudaGraphs, ReplayedWork
 from netdesc.training.metrics import EpochMetricsSum

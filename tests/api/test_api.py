@@ -20,7 +20,7 @@ from support.exchange_samples import document as sample_document
 import netdesc
 from netdesc.api.kernels import layer_reports
 from netdesc.events import Event, from_dense, write_events
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.runs.errors import RunError
 
 NEURON = {"threshold": 0.5, "current_decay": 0.5, "voltage_decay": 0.25}

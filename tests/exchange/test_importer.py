@@ -16,7 +16,7 @@ import netdesc
 from netdesc.api.compile import open_network
 from netdesc.api.load import load
 from netdesc.exchange import NetFileError, export_net, import_net, read_weights
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 OLD_NEURON = {
     "neuron/type": np.array(b"LOIHI", "S8"), "neuron/iDecay": 4096, "neuron/vDecay": 1024,

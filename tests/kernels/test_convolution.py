@@ -14,7 +14,7 @@ from support.thread_counts import check_thread_counts
 from torch.nn import functional
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import holds_spikes
 

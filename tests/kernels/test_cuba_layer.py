@@ -31,8 +31,8 @@ from netdesc.kernels.cpu import engine as cpu_engine
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.cpu.runtime.state_arithmetic import fall
-from netdesc.kernels.engine import use_engine
-from netdesc.kernels.neurons import EVENTS, PRODUCT
+from netdesc.kernels.engines import use_engine
+from netdesc.kernels.layer_neurons import EVENTS, PRODUCT
 
 
 @given(layers())

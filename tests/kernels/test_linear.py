@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.thread_counts import check_thread_counts
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.kernels.packing import holds_spikes
 
 

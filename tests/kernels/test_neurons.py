@@ -15,8 +15,8 @@ from support.neuron_cases import DEFINITIONS, RANDOM, NeuronCase, case_of, neuro
 from support.program_interpreter import ForwardMode, forward
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
-from netdesc.kernels.neurons import check_neurons, make_neurons
+from netdesc.kernels.engines import use_engine
+from netdesc.kernels.layer_neurons import check_neurons, make_neurons
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 

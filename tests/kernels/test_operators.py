@@ -11,7 +11,7 @@ from support.cuba_cases import CUBA, ENGINES
 from support.grids import grid
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import EngineError, engine_name, requested_engine, use_engine
+from netdesc.kernels.engines import EngineError, engine_name, requested_engine, use_engine
 
 SIGNAL = torch.rand(6, 2, 7, generator=torch.Generator().manual_seed(0))
 DECAY = torch.tensor(0.3)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from netdesc.kernels.parameter_grid import parameter_vector
+from netdesc.kernels.grid import parameter_vector
 from netdesc.neurons.definition import ParameterKind
 
 KINDS: tuple[ParameterKind, ...] = ("decay", "factor", "threshold", "grid", "real")

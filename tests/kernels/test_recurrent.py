@@ -17,7 +17,7 @@ from support.cuba_cases import ENGINES
 from support.neuron_cases import DEFINITIONS, NeuronCase
 from support.recurrent_cases import RecurrentCase, recurrent_cases
 
-from netdesc.kernels.recurrence import outputs_before
+from netdesc.kernels.layer_neurons import outputs_before
 
 FEW = st.sampled_from(["integrator", "rf"]).map(DEFINITIONS.__getitem__)
 """Neurons with graded values, and with spikes and two inputs."""

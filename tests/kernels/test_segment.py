@@ -15,9 +15,9 @@ from support.neuron_cases import DEFINITIONS
 from support.thread_counts import check_thread_counts
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu.spikes import events_by_input
-from netdesc.kernels.engine import use_engine
-from netdesc.kernels.neurons import EVENTS, PRODUCT, compile_text
+from netdesc.kernels.cpu.synapses import weight_gradient
+from netdesc.kernels.engines import use_engine
+from netdesc.kernels.layer_neurons import EVENTS, PRODUCT, compile_text
 from netdesc.neurons.definition import Definition
 
 GRADED = DEFINITIONS["sigma_delta"].to_text()
@@ -168,8 +168,8 @@ def test_events_by_row_and_by_input_give_equal_gradients(monkeypatch):
     case = Case(sizes=(300, 130, 110), steps=300, density=0.3, scale=4.0)
     found = []
     for min_events in (0, 1 << 30):
-        monkeypatch.setattr(events_by_input, "_MIN_EVENTS", min_events)
-        monkeypatch.setattr(events_by_input, "_MIN_VECTORS", 0)
+        monkeypatch.setattr(weight_gradient, "_MIN_EVENTS", min_events)
+        monkeypatch.setattr(weight_gradient, "_MIN_VECTORS", 0)
         found.append(all_results(case, "cpu"))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 

@@ -17,7 +17,7 @@ from support.van_rossum_oracle import check, expected, filtered, impulse, random
 
 from netdesc.description import models
 from netdesc.kernels import operators, van_rossum_coefficients
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.losses import SpikeMaxLoss, SpikeTimeLoss, build_loss
 
 SLOW = math.exp(-1 / 1000)

@@ -15,7 +15,7 @@ from support.exchange_samples import document as document_of
 from support.training_task import write_task
 
 import netdesc
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 QUANTIZATION = st.fixed_dictionaries(
     {"bits": st.integers(2, 8)}, optional={"range": st.sampled_from([0.25, 1.0, 4.0])}

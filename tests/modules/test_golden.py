@@ -13,7 +13,7 @@ from support.cuba_cases import ENGINES
 from support.modules_samples import dense, graph, neuron
 
 from netdesc.events import read_events, to_dense
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 

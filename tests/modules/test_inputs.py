@@ -8,7 +8,7 @@ import pytest
 import torch
 from support.modules_samples import dense, network, spikes
 
-from netdesc.kernels.engine import EngineError, use_engine
+from netdesc.kernels.engines import EngineError, use_engine
 
 
 def test_complex_inputs_are_refused():

@@ -7,7 +7,7 @@ import torch
 from support.kernel_layers import Case
 from support.modules_samples import dense, network, neuron, spikes
 
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.modules import Network
 
 

@@ -18,7 +18,7 @@ from netdesc import run_integer
 from netdesc.description.models import Training
 from netdesc.exchange import export_net, import_net
 from netdesc.hardware import layer_integers
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.training.optimizer import build_optimizer
 
 ADAM = Training.model_validate(

@@ -17,7 +17,7 @@ from support.modules_samples import dense, graph, network, neuron, spikes
 from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import prune
 
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules import Network, build
 

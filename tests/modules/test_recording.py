@@ -9,7 +9,7 @@ from support.cuba_cases import ENGINES
 from support.cuba_oracle import integer_weight, run
 from support.modules_samples import dense, network, spikes
 
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -11,7 +11,7 @@ from support.modules_samples import dense, document, network, neuron, spikes
 from support.neuron_definitions import example_fields
 
 from netdesc.api.load import check
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 

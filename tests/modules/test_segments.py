@@ -7,7 +7,7 @@ import torch
 from support.modules_samples import dense, network, spikes
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 
 def test_layers_of_any_neurons_with_one_input_are_computed_together(

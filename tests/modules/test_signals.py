@@ -11,7 +11,7 @@ from support.modules_samples import dense, graph, neuron, spikes
 from torch import Tensor
 
 from netdesc.graph import MeanSquaredError
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.modules import Network, build
 
 pytestmark = pytest.mark.usefixtures("reference_engine")

@@ -20,7 +20,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 import netdesc
 from netdesc.description import models
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.losses import SpikeMaxLoss, SpikeRateLoss, build_loss
 from netdesc.modules import Network, build
 

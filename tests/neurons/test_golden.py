@@ -17,7 +17,7 @@ from support.equation_interpreter import run_equations
 from support.integer_run import run_on_device
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.models import NEURONS

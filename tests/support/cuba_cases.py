@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import cuba_oracle
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 from netdesc.neurons.models.cuba import Cuba
 
 ENGINES = ("reference", "cpu")

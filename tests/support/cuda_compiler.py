@@ -18,7 +18,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 
 from netdesc.kernels.cuda import engine, launch
-from netdesc.kernels.neurons import make_neurons, state_names
+from netdesc.kernels.layer_neurons import make_neurons, state_names
 from netdesc.kernels.segments import SegmentLayer
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition

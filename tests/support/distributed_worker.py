@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 import netdesc
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 
 def main(folder: Path, rank: int, world: int) -> None:

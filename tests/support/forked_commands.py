@@ -150,7 +150,7 @@ def serve() -> None:
     """Runs the commands that standard input names, one a line, until it ends."""
     import torch
 
-    from netdesc.kernels.engine import use_engine
+    from netdesc.kernels.engines import use_engine
 
     import_everything()
     torch.set_num_threads(1)

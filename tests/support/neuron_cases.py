@@ -12,8 +12,8 @@ from support.cuba_cases import device_of
 from torch import Tensor
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
-from netdesc.kernels.neurons import Neurons, make_neurons
+from netdesc.kernels.engines import use_engine
+from netdesc.kernels.layer_neurons import Neurons, make_neurons
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.mistakes import EquationError

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from netdesc.exchange.verification import EXACT_SUM
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
-from netdesc.kernels.recurrence import outputs_before
+from netdesc.kernels.engines import use_engine
+from netdesc.kernels.layer_neurons import outputs_before
 from netdesc.neurons.definition import Definition
 
 

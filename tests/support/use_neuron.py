@@ -21,7 +21,7 @@ from netdesc.description.neuron_text import example_neuron
 from netdesc.description.reference import reference_text
 from netdesc.description.schema import schema_text
 from netdesc.events import Event
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 
 def check_language(kind: str, document: Path) -> None:

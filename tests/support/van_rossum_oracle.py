@@ -8,7 +8,7 @@ import torch
 from support.cuba_cases import device_of
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 TOLERANCE = 1e-6
 """Relative to the loss, and to the largest gradient."""

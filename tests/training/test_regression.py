@@ -17,7 +17,7 @@ import netdesc
 from netdesc.cli.evaluate import evaluate
 from netdesc.cli.output import Output
 from netdesc.data.data_errors import DataError
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 LOSS = {"type": "mean_squared_error", "skip_steps": 2}
 STEPS, COUNT = 20, 24

@@ -26,7 +26,7 @@ import netdesc
 from netdesc.events import read_events
 from netdesc.exchange import NetFileError
 from netdesc.exchange.verification import RunDifference, Verification
-from netdesc.kernels.engine import EngineError
+from netdesc.kernels.engines import EngineError
 from netdesc.modules import Network
 from netdesc.runs.errors import RunError
 from netdesc.training import session

@@ -19,12 +19,12 @@ from netdesc.kernels.cpu.runtime.memory_pool import array_of
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes.event_list import events_of, mark_as_events
 from netdesc.kernels.cpu.spikes.packed_spikes import pack
-from netdesc.kernels.cpu.synapses.convolution import (
+from netdesc.kernels.cpu.synapses.event_convolution import (
     convolution_gradient,
     convolve_events,
     patches_of,
 )
-from netdesc.kernels.engine import kernel_threads
+from netdesc.kernels.engines import kernel_threads
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.reference.convolution import swap_channels

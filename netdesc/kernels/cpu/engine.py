@@ -23,7 +23,7 @@ from netdesc.kernels.cpu.segment import (
     weight_gradient,
 )
 from netdesc.kernels.cpu.spikes.event_list import Events
-from netdesc.kernels.cpu.synapses.current_by_events import current_by_events
+from netdesc.kernels.cpu.synapses.synaptic_input import current_by_events
 from netdesc.kernels.cpu.van_rossum import spike_time
 
 __all__ = [

@@ -19,8 +19,14 @@ from netdesc.kernels.cpu.walk.layer_forward import (
     float_output,
     forward_from_current,
 )
-from netdesc.kernels.neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput, state_names
-from netdesc.kernels.parameter_grid import shared_vector
+from netdesc.kernels.grid import shared_vector
+from netdesc.kernels.layer_neurons import (
+    PRODUCT,
+    Neurons,
+    NeuronsGradients,
+    NeuronsOutput,
+    state_names,
+)
 from netdesc.neurons.definition import ParameterKind
 
 
@@ -50,7 +56,7 @@ def _shared_arrays(
 def neurons(
     inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
 ) -> NeuronsOutput:
-    """See ``kernels.neurons``."""
+    """See ``kernels.layer_neurons``."""
     return run_neurons(forward_from_current, inputs_TBN, neurons, states, keep)
 
 
@@ -93,7 +99,7 @@ def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
 def neurons_backward(
     grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor]
 ) -> NeuronsGradients:
-    """See ``kernels.neurons``."""
+    """See ``kernels.layer_neurons``."""
     steps, batch, count = grad_out_TBN.shape
     inputs, parameters = backward_to_current(
         upstream_of(grad_out_TBN), layer_of(neurons), saved[0].numpy(), (steps, batch, count)

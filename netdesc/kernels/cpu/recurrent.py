@@ -13,7 +13,7 @@ from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.segment import source_of, weight_gradient
 from netdesc.kernels.cpu.walk.layer_backward import backward_with_feedback
 from netdesc.kernels.cpu.walk.layer_forward import forward_with_feedback
-from netdesc.kernels.neurons import Neurons, NeuronsGradients, NeuronsOutput
+from netdesc.kernels.layer_neurons import Neurons, NeuronsGradients, NeuronsOutput
 
 
 @on_threads
@@ -24,7 +24,7 @@ def recurrent(
     states: Sequence[Tensor],
     keep: bool,
 ) -> NeuronsOutput:
-    """See ``kernels.recurrence``."""
+    """See ``kernels.layer_neurons``."""
     weights = [array_of(each) for each in weights_NN]
     forward = functools.partial(forward_with_feedback, weights_NN=weights)
     return run_neurons(forward, inputs_TBN, neurons, states, keep)
@@ -39,7 +39,7 @@ def recurrent_backward(
     saved: Sequence[Tensor],
     want_weights: bool,
 ) -> NeuronsGradients:
-    """See ``kernels.recurrence``."""
+    """See ``kernels.layer_neurons``."""
     weights = [array_of(each) for each in weights_NN]
     steps, batch, count = grad_out_TBN.shape
     upstream, stored = upstream_of(grad_out_TBN), saved[0].numpy()

@@ -34,7 +34,7 @@ from netdesc.kernels.cpu.walk.layer_forward import (
     forward_by_events,
     forward_from_current,
 )
-from netdesc.kernels.neurons import EVENTS, PRODUCT
+from netdesc.kernels.layer_neurons import EVENTS, PRODUCT
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput
 
 Source = Events | np.ndarray

@@ -23,7 +23,7 @@ from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
-from netdesc.kernels.cpu.walk.tiles import MAX_TILE
+from netdesc.kernels.cpu.runtime.tiles import MAX_TILE
 from netdesc.kernels.reference import van_rossum as reference
 
 _STEPS_PER_SUM = 32

@@ -15,7 +15,7 @@ from torch import Tensor
 from netdesc.kernels.cuda import synapses
 from netdesc.kernels.cuda.launch import on_tensor_device
 from netdesc.kernels.cuda.neurons import neurons, neurons_backward
-from netdesc.kernels.cuda.spike_time import spike_time
+from netdesc.kernels.cuda.van_rossum import spike_time
 from netdesc.kernels.reference.engine import (
     convolution,
     convolution_backward,
@@ -23,11 +23,7 @@ from netdesc.kernels.reference.engine import (
     linear_backward,
 )
 from netdesc.kernels.reference.recurrent import recurrent_backward, recurrent_by_steps
-from netdesc.kernels.segment_by_layer import (
-    LayerFunctions,
-    segment_backward_by_layer,
-    segment_by_layer,
-)
+from netdesc.kernels.segments import LayerFunctions, segment_backward_by_layer, segment_by_layer
 
 __all__ = [
     "convolution",

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 import triton
 
-from netdesc.kernels.engine import EngineError
+from netdesc.kernels.engines import EngineError
 
 STEPS_PER_LOAD = 8
 """Number of steps whose inputs are loaded together.

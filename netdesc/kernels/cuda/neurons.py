@@ -1,4 +1,4 @@
-"""The CUDA engine's functions for any neurons; ``kernels.neurons`` says what they compute."""
+"""The CUDA engine's functions for any neurons; ``kernels.layer_neurons`` says what they compute."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from netdesc.kernels.cuda import backward, forward
-from netdesc.kernels.cuda.generated import generate_steps
 from netdesc.kernels.cuda.launch import STEPS_PER_LOAD, on_tensor_device, start_time_loop
+from netdesc.kernels.cuda.printer import generate_steps
+from netdesc.kernels.cuda.time_loops import run_steps, run_steps_back
 from netdesc.kernels.fixed_point import STATE_UNIT
-from netdesc.kernels.neurons import (
+from netdesc.kernels.layer_neurons import (
     Neurons,
     NeuronsGradients,
     NeuronsOutput,
@@ -39,7 +39,7 @@ def neurons(
     names = state_names(neurons) if states else []
     final = [first.new_empty(shape[1:], dtype=torch.int32) for _ in names]
     start_time_loop(
-        forward.run_steps,
+        run_steps,
         columns,
         tuple(each.contiguous() for each in inputs_TBN),
         *_pointers(neurons),
@@ -77,7 +77,7 @@ def neurons_backward(
     learnable = neurons.learnable
     grad_LBN = grad_out_TBN.new_empty(len(learnable), *shape[1:])
     start_time_loop(
-        backward.run_steps_back,
+        run_steps_back,
         columns,
         grad_out_TBN,
         saved[0].contiguous(),

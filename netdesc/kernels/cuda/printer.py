@@ -16,7 +16,10 @@ lines, so that equal programs give the same text in every process.
 
 from __future__ import annotations
 
+import functools
+import linecache
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from netdesc.kernels.printing import (
     TEXTS,
@@ -26,7 +29,8 @@ from netdesc.kernels.printing import (
     write_function,
     write_tuple,
 )
-from netdesc.neurons.definition import ParameterKind
+from netdesc.neurons.compile import compile_neuron
+from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import Expression, constant, where
 from netdesc.neurons.operations import GRID, REAL, STATE_UNIT
 from netdesc.neurons.program import Program
@@ -135,3 +139,25 @@ def _function(name: str, arguments: str, printed: Lines, roots: Roots) -> str:
     ]
     lines = [*printed.lines, f"return {write_tuple(results)}"]
     return write_function("triton.jit", name, arguments, lines)
+
+
+class GeneratedSteps(NamedTuple):
+    """The functions that ``printer`` describes."""
+
+    prepare: Any
+    step: Any
+    prepare_back: Any
+    step_back: Any
+
+
+@functools.lru_cache(maxsize=256)
+def generate_steps(definition: Definition, learn: bool) -> GeneratedSteps:
+    """Returns the functions of a neuron. The same arguments return the same objects."""
+    program = compile_neuron(definition, learn)
+    source = print_program(program, 1 << definition.unit_bits)
+    # Triton reads the source of a function from this cache, as if it were a file.
+    name = f"<neuron {program.key}>"
+    linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
+    functions: dict[str, Any] = {"__name__": f"{__name__}.{program.key}"}
+    exec(compile(source, name, "exec"), functions)
+    return GeneratedSteps(*(functions[each] for each in GeneratedSteps._fields))

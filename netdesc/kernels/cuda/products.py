@@ -12,7 +12,7 @@ import triton.language as tl
 
 from netdesc.kernels.cuda.steps import ROUNDING
 from netdesc.kernels.fixed_point import DEVICE_BITS, WEIGHT_UNIT
-from netdesc.kernels.quantization import half_limits
+from netdesc.kernels.grid import half_limits
 
 _HALVES = tl.constexpr(WEIGHT_UNIT / 2)
 _PER_HALF = tl.constexpr(2 / WEIGHT_UNIT)

@@ -76,7 +76,7 @@ def to_state(value, UNIT: tl.constexpr):
     return truncate(value, UNIT, _LIMIT)
 
 
-# Parameters are real numbers. ``parameter_grid.parameter_vector`` rounds them as these functions
+# Parameters are real numbers. ``grid.parameter_vector`` rounds them as these functions
 # do, with a dozen kernels of torch; here it takes negligible time.
 
 

@@ -12,18 +12,14 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.fixed_point import DEVICE_BITS
+from netdesc.kernels.grid import quantize, straight_through
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import SavedImages
-from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.convolution import convolve, convolve_backward
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
 from netdesc.kernels.reference.recurrent import recurrent, recurrent_backward
 from netdesc.kernels.reference.van_rossum import spike_time
-from netdesc.kernels.segment_by_layer import (
-    LayerFunctions,
-    segment_backward_by_layer,
-    segment_by_layer,
-)
+from netdesc.kernels.segments import LayerFunctions, segment_backward_by_layer, segment_by_layer
 
 __all__ = [
     "convolution",

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
-from netdesc.kernels.neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput
-from netdesc.kernels.parameter_grid import GRADIENT_SIGNS, truncate
+from netdesc.kernels.grid import GRADIENT_SIGNS, truncate
+from netdesc.kernels.layer_neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput
 from netdesc.neurons.expressions import Expression, Value, expression, in_order
 from netdesc.neurons.operations import BOOL, GRID, SHARE
 from netdesc.neurons.program import Program
@@ -205,7 +205,7 @@ def _run(
 def neurons(
     inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
 ) -> NeuronsOutput:
-    """Runs neurons, as ``kernels.neurons`` says."""
+    """Runs neurons, as ``kernels.layer_neurons`` says."""
     program, first = neurons.program, inputs_TBN[0]
     count = len(program.states)
     grid_TBN = [truncate(each, neurons.state_unit) for each in inputs_TBN]

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from netdesc.kernels.neurons import Neurons, NeuronsGradients, NeuronsOutput
-from netdesc.kernels.parameter_grid import truncate
-from netdesc.kernels.recurrence import to_values
+from netdesc.kernels.grid import truncate
+from netdesc.kernels.layer_neurons import Neurons, NeuronsGradients, NeuronsOutput, to_values
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
 
 Run = Callable[[Sequence[Tensor], Neurons, Sequence[Tensor], bool], NeuronsOutput]
@@ -25,7 +24,7 @@ def recurrent_by_steps(
     states: Sequence[Tensor],
     keep: bool,
 ) -> NeuronsOutput:
-    """Runs neurons, as ``kernels.recurrence`` says, with the function ``neurons`` of an engine.
+    """Runs neurons, as ``kernels.layer_neurons`` says, with the function ``neurons`` of an engine.
 
     Saves what ``reference.recurrent_backward`` needs.
     """
@@ -69,6 +68,6 @@ def recurrent_backward(
     saved: Sequence[Tensor],
     want_weights: bool,
 ) -> NeuronsGradients:
-    """See ``kernels.recurrence``."""
+    """See ``kernels.layer_neurons``."""
     gradients = neurons_backward(grad_out_TBN, layer, saved, weights_NN)
     return gradients if want_weights else gradients._replace(weights_NN=[])

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes import event_list as cpu_events
-from netdesc.kernels.cpu.spikes import events_by_input
 from netdesc.kernels.cpu.spikes.event_list import Events, mark_as_events
-from netdesc.kernels.cpu.spikes.events_by_input import order_by_input
 from netdesc.kernels.cpu.spikes.packed_spikes import bitmasks_of, pack, unpack
+from netdesc.kernels.cpu.synapses import weight_gradient
+from netdesc.kernels.cpu.synapses.weight_gradient import order_by_input
 from netdesc.kernels.packing import holds_spikes, packed_size
 
 STEPS, BATCH = st.integers(1, 70), st.integers(1, 3)
@@ -76,7 +76,7 @@ def test_events_are_where_the_spikes_are(steps, batch, neurons, density):
 def test_ordered_events_restore_the_spikes(steps, batch, inputs, density, length):
     values = spikes(steps, batch, inputs, density)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events_by_input, "_MIN_EVENTS", 0)
+        patch.setattr(weight_gradient, "_MIN_EVENTS", 0)
         found = on_threads(order_by_input)(events_of(values), inputs, 1000, length)
     assert found.length == length
     restored, last = np.zeros_like(values), steps

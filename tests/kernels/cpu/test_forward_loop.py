@@ -11,7 +11,7 @@ from support.forward_checks import check_forward, decay_of_all
 
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.state_arithmetic import MAX_NEAR_STATE, decay_near, decay_state
-from netdesc.kernels.neurons import EVENTS
+from netdesc.kernels.layer_neurons import EVENTS
 
 RUN_STEPS = 64
 """Steps between two checks of a forward loop."""

@@ -11,7 +11,7 @@ import pytest
 
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_threads_of
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
-from netdesc.kernels.cpu.runtime.work_queue import next_position
+from netdesc.kernels.cpu.runtime.tiles import next_position
 
 COMPUTED = """
 import hashlib, sys

@@ -17,7 +17,7 @@ from support.grids import grid
 from support.thread_layer import all_results, layer_of
 
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
-from netdesc.kernels.engine import kernel_threads, torch_on_one_thread
+from netdesc.kernels.engines import kernel_threads, torch_on_one_thread
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
-from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
+from netdesc.kernels.cpu.runtime.tiles import item_at, next_position
 
 
 @numba.njit(parallel=True)

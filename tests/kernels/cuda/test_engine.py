@@ -18,8 +18,8 @@ from support.training_task import read_metrics, read_record, write_task
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netdesc.kernels.cuda import availability
-from netdesc.kernels.engine import EngineError, engine_name, use_engine
-from netdesc.kernels.neurons import make_neurons
+from netdesc.kernels.engines import EngineError, engine_name, use_engine
+from netdesc.kernels.layer_neurons import make_neurons
 from netdesc.kernels.segments import SegmentLayer, check_segment
 
 needs_triton = pytest.mark.skipif(
@@ -107,7 +107,7 @@ def test_the_interpreter_cannot_be_chosen_after_the_import() -> None:
     code = """
 import os, torch, netdesc.kernels.cuda.engine
 from netdesc.kernels import operators
-from netdesc.kernels.engine import EngineError, use_engine
+from netdesc.kernels.engines import EngineError, use_engine
 os.environ["TRITON_INTERPRET"] = "1"
 try:
     with use_engine("cuda"):

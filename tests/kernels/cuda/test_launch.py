@@ -13,7 +13,7 @@ pytest.importorskip("triton", reason="Triton is not installed")
 
 from netdesc.kernels import operators
 from netdesc.kernels.cuda import launch
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from support.grids import check_examples, examples
 from support.van_rossum_oracle import check, random_spikes
 
 from netdesc.kernels import operators, van_rossum_coefficients
-from netdesc.kernels.engine import use_engine
+from netdesc.kernels.engines import use_engine
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"

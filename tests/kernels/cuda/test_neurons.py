@@ -18,7 +18,7 @@ from support.grids import check_examples, examples, grid
 from support.neuron_cases import DEFINITIONS, RANDOM, NeuronCase, case_of, neuron_cases
 
 from netdesc.kernels.fixed_point import STATE_LIMIT
-from netdesc.kernels.parameter_grid import parameter_vector
+from netdesc.kernels.grid import parameter_vector
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition, ParameterKind
 

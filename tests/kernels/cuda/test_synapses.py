@@ -16,8 +16,8 @@ from support.cuba_gradients import LEARNT
 from support.grids import check_examples, examples, grid
 
 from netdesc.kernels import operators
-from netdesc.kernels.engine import use_engine
-from netdesc.kernels.quantization import quantize
+from netdesc.kernels.engines import use_engine
+from netdesc.kernels.grid import quantize
 
 pytestmark = [
     pytest.mark.skipif(

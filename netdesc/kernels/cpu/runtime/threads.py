@@ -15,7 +15,8 @@ from numba import config
 
 from netdesc import IMPORTING_PROCESS
 from netdesc.kernels.cpu.runtime.openmp_contention import ContentionGuard, is_decided, team_sizes
-from netdesc.kernels.engine import EngineError, kernel_threads
+from netdesc.kernels.cpu.runtime.simd import LANES
+from netdesc.kernels.engines import EngineError, kernel_threads
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -34,6 +35,11 @@ def set_thread_count() -> int:
     if number != numba.get_num_threads():
         numba.set_num_threads(number)
     return number
+
+
+def thread_count_for(neurons: int) -> int:
+    """Returns the number of threads that share the vectors of a layer of ``neurons`` neurons."""
+    return min(set_thread_count(), -(-neurons // LANES))
 
 
 @functools.cache

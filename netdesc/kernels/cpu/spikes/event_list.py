@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.bitmask import count_bits, lowest_bit
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
-from netdesc.kernels.cpu.runtime.simd import LANES
+from netdesc.kernels.cpu.runtime.simd import LANES, count_bits, lowest_bit
 from netdesc.kernels.cpu.runtime.simd_memory import element
 from netdesc.kernels.cpu.spikes.packed_spikes import LOW_32_BITS, Shape, bitmasks_of
 

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.bitmask import count_bits, from_bitmask, to_bitmask
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
-from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, bits_of, broadcast, where
+from netdesc.kernels.cpu.runtime.simd import (
+    LANES,
+    as_ints,
+    bits_of,
+    broadcast,
+    count_bits,
+    from_bitmask,
+    to_bitmask,
+    where,
+)
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.packing import HEADER_NUMBERS, packed_size
 

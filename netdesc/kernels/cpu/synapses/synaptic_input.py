@@ -5,9 +5,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
+from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
 from netdesc.kernels.cpu.runtime.state_arithmetic import clamp
+from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.synapses.weights import real_vectors
 
 _MAX_WEIGHT_BITS = 15
 """Integer weights are within ±2 to this power."""
@@ -55,3 +59,24 @@ def add_to_sources(events, row, g, sums):
     for e in range(events.starts[row], events.starts[row + 1]):
         at = np.int64(element(events.sources, e)) * LANES
         store(sums, at, load(sums, at, LANES) + g, LANES)
+
+
+def current_by_events(events: Events, weight_OI: np.ndarray) -> np.ndarray:
+    """Returns the sums of real weights over events, float32 [steps, batch, outputs]."""
+    z_TBN = allocate((events.steps, events.batch, len(weight_OI)), np.float32)
+    _gather_all(events, real_vectors(weight_OI), z_TBN)
+    return z_TBN
+
+
+@kernel
+def _gather_all(events, weight_VIN, z_TBN, threads, thread):
+    steps, batch, size = z_TBN.shape
+    vectors, z = len(weight_VIN), z_TBN.reshape(-1)
+    for item in share_of(batch * vectors, threads, thread):
+        sample, vector = item // vectors, item % vectors
+        first = vector * LANES
+        count = min(LANES, size - first)
+        for t in range(steps):
+            row = t * batch + sample
+            current = gather_real(events, row, weight_VIN[vector], count)
+            store(z, row * size + first, current, count)

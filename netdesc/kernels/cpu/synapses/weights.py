@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels import quantization
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
@@ -16,6 +15,7 @@ from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast, nearest,
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 from netdesc.kernels.fixed_point import DEVICE_BITS, STATE_LIMIT, WEIGHT_UNIT
+from netdesc.kernels.grid import half_limits
 
 _MAX_INT16 = 32_767
 
@@ -34,7 +34,7 @@ An output's gradients with respect to so many weights fill a cache line.
 Limits = tuple[np.float32, np.float32]
 """Smallest and largest ``round(32 · w)`` of weights w; infinite if weights are not quantised."""
 
-_LOW, _HIGH = quantization.half_limits(DEVICE_BITS)
+_LOW, _HIGH = half_limits(DEVICE_BITS)
 HALF_LIMITS: Limits = np.float32(_LOW), np.float32(_HIGH)
 """Of weights of ``DEVICE_BITS`` bits."""
 NO_LIMITS: Limits = np.float32(-np.inf), np.float32(np.inf)
@@ -92,14 +92,14 @@ def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
 
 
 def on_grid(weight_OI: np.ndarray) -> np.ndarray:
-    """Returns quantised weights in threshold units, float32 (see ``quantization.quantize``)."""
+    """Returns quantised weights in threshold units, float32 (see ``grid.quantize``)."""
     grid_OI = allocate(weight_OI.shape, np.float32)
     _round_all(weight_OI.reshape(-1), *HALF_LIMITS, grid_OI.reshape(-1))
     return grid_OI
 
 
 def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray) -> None:
-    """Applies ``quantization.straight_through`` to ``grad_OI`` in place."""
+    """Applies ``grid.straight_through`` to ``grad_OI`` in place."""
     _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *HALF_LIMITS)
 
 

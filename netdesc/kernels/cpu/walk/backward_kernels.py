@@ -25,11 +25,10 @@ from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_thre
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.simd_tuple import load_tuple, store_each, store_tuple
-from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
-from netdesc.kernels.cpu.spikes.events_by_input import add_run, copy_steps
+from netdesc.kernels.cpu.runtime.tiles import BlockScratch, Run, item_at, next_position, place_of
+from netdesc.kernels.cpu.synapses.weight_gradient import add_run, copy_steps
 from netdesc.kernels.cpu.synapses.weights import write_gradient
 from netdesc.kernels.cpu.walk.neuron_step import CARRIES, STORED, SUMS, adjoint, constants_of
-from netdesc.kernels.cpu.walk.tiles import BlockScratch, Run, place_of
 
 SLOTS = 1 + CARRIES + SUMS
 """Number of vectors kept between runs: the gradient of the step after, carries, and sums."""

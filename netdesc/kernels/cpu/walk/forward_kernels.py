@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.bitmask import count_bits, lowest_bit, to_bitmask
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_threads_of
-from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
+from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, count_bits, lowest_bit, to_bitmask
 from netdesc.kernels.cpu.runtime.simd_memory import element, first_lanes, load, store
 from netdesc.kernels.cpu.runtime.simd_tuple import (
     add_product,
@@ -34,7 +33,7 @@ from netdesc.kernels.cpu.runtime.simd_tuple import (
     zero_tuple,
     zeros_like_each,
 )
-from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
+from netdesc.kernels.cpu.runtime.tiles import Run, item_at, next_position, place_of
 from netdesc.kernels.cpu.synapses.synaptic_input import gather_integer
 from netdesc.kernels.cpu.walk.neuron_step import (
     EXTENTS,
@@ -47,7 +46,6 @@ from netdesc.kernels.cpu.walk.neuron_step import (
     to_states,
     to_values,
 )
-from netdesc.kernels.cpu.walk.tiles import Run, place_of
 
 CARRIED = STATES + 1
 """Number of vectors that a step hands to the next: the states and ``fired``."""

@@ -16,28 +16,22 @@ import numpy as np
 from netdesc.kernels.cpu.gemm import TILE_COLUMNS, TILE_ROWS, allocate_product_memory
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
-from netdesc.kernels.cpu.runtime.threads import set_thread_count
-from netdesc.kernels.cpu.spikes.event_list import Events
-from netdesc.kernels.cpu.spikes.events_by_input import ROW_BY_ROW, EventsByInput, order_by_input
-from netdesc.kernels.cpu.spikes.packed_spikes import Shape
-from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, WeightMemory
-from netdesc.kernels.cpu.walk.generated import kernels_of
-from netdesc.kernels.cpu.walk.layer_forward import LayerNeurons
-from netdesc.kernels.cpu.walk.tiles import (
+from netdesc.kernels.cpu.runtime.threads import set_thread_count, thread_count_for
+from netdesc.kernels.cpu.runtime.tiles import (
     MAX_TILE,
+    RUN_STEPS,
     Blocks,
     BlockScratch,
     BlockWork,
     Feedback,
     layer_shape,
 )
-
-RUN_STEPS = 1024
-"""Number of consecutive steps in a run. After each run, its events are added to ``grad_OI``.
-
-A vector's gradients of one run take 128 kB. In long runs inputs spike often enough that ordering
-their events pays.
-"""
+from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.spikes.packed_spikes import Shape
+from netdesc.kernels.cpu.synapses.weight_gradient import ROW_BY_ROW, EventsByInput, order_by_input
+from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, WeightMemory
+from netdesc.kernels.cpu.walk.generated import kernels_of
+from netdesc.kernels.cpu.walk.layer_forward import LayerNeurons
 
 _MAX_BLOCK_VECTORS = 4
 """Largest width of a product's block in vectors. Wide blocks read the left factor less often."""
@@ -244,11 +238,6 @@ def _backward_of_layer(
         BlockWork(work, blocks, memory, np.zeros(1, np.int64)),
     )  # fmt: skip
     return _parameter_gradients(activity, shape)
-
-
-def thread_count_for(neurons: int) -> int:
-    """Returns the number of threads that share the vectors of a layer of ``neurons`` neurons."""
-    return min(set_thread_count(), -(-neurons // LANES))
 
 
 def _blocks(upstream: Upstream, shape: Shape) -> Blocks:

@@ -11,11 +11,11 @@ import numpy as np
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
+from netdesc.kernels.cpu.runtime.tiles import MAX_TILE, Feedback, layer_shape
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
 from netdesc.kernels.cpu.synapses.weights import integer_sums, integer_vectors
 from netdesc.kernels.cpu.walk.generated import kernels_of
-from netdesc.kernels.cpu.walk.tiles import MAX_TILE, Feedback, layer_shape
 from netdesc.neurons.program import Program
 
 _NO_BITMASKS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)

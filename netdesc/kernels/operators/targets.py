@@ -1,13 +1,14 @@
-"""The operator ``spike_time``: the van Rossum distance between spike trains."""
+"""The operators ``spike_time``, a distance of spike trains, and ``class_labels``, a check."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_device, check_signal
-from netdesc.kernels.engine import engine_for
+from netdesc.kernels.engines import engine_for
 from netdesc.kernels.registration import fake, gradient, operator
 
 
@@ -55,3 +56,20 @@ def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ..
 
 
 gradient("spike_time", _spike_time_gradient, _spike_time_context)
+
+
+@operator
+def class_labels(labels: Tensor, classes: int) -> Tensor:
+    """Returns integer labels as int64. Raises ValueError unless all are 0 to ``classes`` − 1."""
+    labels = labels.to(torch.int64, copy=True)  # a small type may not hold ``classes``
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if wrong.numel():
+        raise ValueError(
+            f"a label is {wrong[0].item()}; with {classes} classes, labels are 0 to {classes - 1}"
+        )
+    return labels
+
+
+@fake("class_labels")
+def _(labels: Tensor, classes: int) -> Tensor:
+    return labels.new_empty(labels.shape, dtype=torch.int64)

@@ -1,13 +1,20 @@
-"""How a layer's neurons and steps are divided among threads: in vectors, tiles and runs."""
+"""How a layer's neurons and steps are divided among threads: in vectors, tiles and runs.
+
+An atomic work queue divides them: each thread takes the next item when it is free. Cores are not
+equally fast: one may be shared with another program or save power, and a thread may have to wake
+first. If all threads had equal shares, they would wait for the slowest.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
 
-from netdesc.kernels.cpu.runtime.simd import LANES
+from netdesc.kernels.cpu.runtime.simd import LANES, intrinsic
 
 
 class LayerShape(NamedTuple):
@@ -101,6 +108,13 @@ class Feedback(NamedTuple):
 MAX_TILE = 16
 """Largest tile: its piece of a row takes 2 kB."""
 
+RUN_STEPS = 1024
+"""Number of consecutive steps in a run of a backward pass with events.
+
+After each run, its events are added to ``grad_OI``. A vector's gradients of one run take 128 kB. In long runs inputs spike often enough that ordering
+their events pays.
+"""
+
 _MAX_RUN, _RUN_VECTORS = 64, 128
 """Number of steps in a run, at most, and of steps times vectors of a tile."""
 
@@ -120,3 +134,26 @@ def layer_shape(
     tile = max(1, min(max_tile, vectors, vectors * batch // (2 * threads)))
     run = min(_MAX_RUN, _RUN_VECTORS // tile)
     return LayerShape(steps, batch, neurons, vectors, delay, threads, tile, run)
+
+
+@intrinsic
+def next_position(context: Any, queue: Any) -> Any:
+    """Returns ``queue[0]``, an int64, and adds 1 to it, atomically among threads."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        counter = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.atomic_rmw("add", counter, ir.Constant(ir.IntType(64), 1), "monotonic")
+
+    return types.int64(queue), build
+
+
+@numba.njit(inline="always")
+def item_at(position, items, threads):
+    """Returns the item at a position of the queue; neighbouring positions get distant items.
+
+    Neighbouring vectors of neurons share cache lines, or lie in lines that are fetched in pairs.
+    Two cores that write to them at the same time slow each other down.
+    """
+    each, more = items // threads, items % threads
+    part, index = position % threads, position // threads
+    return part * each + min(part, more) + index

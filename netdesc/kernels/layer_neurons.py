@@ -31,6 +31,17 @@ layer's input was computed); then the number of outputs that are not 0.
 
 **Gradients** are in threshold units. The gradient of a parameter is that of the real number, not of
 the number on the grid: a decay has minus the gradient of its share.
+
+**Neurons that read their own outputs** of the step before have two functions more::
+
+    recurrent(inputs_TBN, weights_NN, neurons, states, keep) -> NeuronsOutput
+    recurrent_backward(grad_out_TBN, before_TBN, weights_NN, neurons, saved, want_weights)
+        -> NeuronsGradients
+
+``weights_NN`` are a float32 matrix [neurons, neurons] for each input of the program. In step t,
+this input is ``inputs_TBN[t] + s[t - 1] @ weights_NN.T``, computed in float32. ``s`` is the output
+before its delay: spikes, or graded values in threshold units. ``states`` always end with the output
+of the last step, also if there is no delay. ``before_TBN`` is ``s[t - 1]`` of all steps.
 """
 
 from __future__ import annotations
@@ -43,9 +54,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from netdesc.kernels.checks import check_device, check_float32, check_signal
+from netdesc.kernels.checks import check_device, check_float32, check_signal, check_weight
+from netdesc.kernels.fixed_point import STATE_UNIT
+from netdesc.kernels.grid import parameter_vector
 from netdesc.kernels.packing import NEURONS_PER_BITMASK
-from netdesc.kernels.parameter_grid import parameter_vector
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.program import Program
@@ -68,7 +80,7 @@ class Neurons:
     delay: int
     """0 or 1 steps, of the output."""
     is_recurrent: bool = False
-    """Whether they read their own outputs (see ``kernels.recurrence``)."""
+    """Whether they read their own outputs (``recurrent``)."""
 
     @property
     def state_unit(self) -> int:
@@ -114,7 +126,7 @@ class NeuronsGradients(NamedTuple):
 
     inputs_TBN: list[Tensor]
     weights_NN: list[Tensor]
-    """Of neurons that read their own outputs (see ``kernels.recurrence``); empty unless wanted."""
+    """Of neurons that read their own outputs (``recurrent``); empty unless wanted."""
     parameters: list[Tensor]
     """Float32 [neurons], in the order of ``Neurons.learnable``."""
 
@@ -220,3 +232,45 @@ def saved_shapes(neurons: Neurons, shape: Sequence[int], engine: str) -> list[tu
         return [(slots, steps, batch, count)]
     lanes = -(-count // NEURONS_PER_BITMASK) * NEURONS_PER_BITMASK
     return [(batch * lanes * steps * slots,)]
+
+
+def check_weights(weights_NN: Sequence[Tensor], neurons: Neurons, input_TBN: Tensor) -> None:
+    """Raises ValueError if recurrent weights do not fit the neurons and their first input."""
+    names, count = neurons.program.inputs, neurons.count
+    if len(weights_NN) != len(names):
+        known = ", ".join(names)
+        raise ValueError(
+            f"{len(weights_NN)} recurrent weights do not fit; the neuron has the inputs {known}"
+        )
+    steps, batch, inputs = input_TBN.shape
+    for weight_NN in weights_NN:
+        check_weight(weight_NN, (steps, batch, inputs), input_TBN.device)
+        if len(weight_NN) != count:
+            shape = list(weight_NN.shape)
+            raise ValueError(f"recurrent weights have shape {shape}; [{count}, {count}] is needed")
+
+
+def outputs_before(
+    out_TBN: Tensor, delay: int, is_graded: bool, states: Sequence[Tensor] = ()
+) -> Tensor:
+    """Returns the output of the step before each step, undelayed.
+
+    ``out_TBN`` is the output of a run that began with ``states``, or from 0 if there are none.
+    """
+    if delay:
+        return out_TBN
+    first_BN = to_values(states[-1], is_graded) if states else torch.zeros_like(out_TBN[0])
+    return torch.cat([first_BN.unsqueeze(0), out_TBN[:-1]])
+
+
+def arrivals(
+    inputs_TBN: Sequence[Tensor], weights_NN: Sequence[Tensor], before_TBN: Tensor
+) -> list[Tensor]:
+    """Returns what arrived at neurons in a run, from their inputs and ``outputs_before``."""
+    pairs = zip(inputs_TBN, weights_NN, strict=True)
+    return [each_TBN + before_TBN @ weight_NN.T for each_TBN, weight_NN in pairs]
+
+
+def to_values(output: Tensor, is_graded: bool) -> Tensor:
+    """Converts the output of the last step, as it stands in ``states``, to float32."""
+    return output.to(torch.float32) / (STATE_UNIT if is_graded else 1)

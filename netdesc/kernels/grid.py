@@ -1,8 +1,4 @@
-"""Parameters of neurons on the fixed-point grid: real tensors [] or [neurons] become vectors.
-
-Operators get real parameters, and neurons compute with integers. The gradient passes straight
-through the rounding, and through the clamping, too.
-"""
+"""Weight quantisation to the fixed-point grid, with a straight-through gradient."""
 
 from __future__ import annotations
 
@@ -14,9 +10,42 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netdesc.kernels.fixed_point import DECAY_ONE, STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
+from netdesc.kernels.fixed_point import (
+    DECAY_ONE,
+    STATE_LIMIT,
+    STATE_UNIT,
+    WEIGHT_UNIT,
+    weight_limits,
+)
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import PARAMETER_LIMIT
+
+
+def half_limits(bits: int) -> tuple[int, int]:
+    """Returns the smallest and largest ``round(32 · w)`` of weights with ``bits`` bits.
+
+    ``round(32 · w)`` is half the integer weight.
+    """
+    low, high = weight_limits(bits)
+    return low // 2, high // 2
+
+
+def quantize(weight: Tensor, bits: int) -> Tensor:
+    """Quantises weights: ``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``.
+
+    Rounding takes ties to even. NaN becomes 0.
+    """
+    low, high = half_limits(bits)
+    halves = torch.round(torch.nan_to_num(weight, nan=0.0) * (WEIGHT_UNIT / 2))
+    return torch.clamp(halves, low, high) / (WEIGHT_UNIT / 2)
+
+
+def straight_through(grad: Tensor, weight: Tensor, bits: int) -> Tensor:
+    """Returns the gradient of ``quantize``: ``grad``, but 0 for weights that are clamped or NaN."""
+    low, high = half_limits(bits)
+    halves = torch.round(torch.nan_to_num(weight, nan=torch.inf) * (WEIGHT_UNIT / 2))
+    # hardtanh passes gradients between its limits, which integer ``halves`` never equal.
+    return torch.ops.aten.hardtanh_backward(grad, halves, low - 0.5, high + 0.5)
 
 
 class _Grid(NamedTuple):

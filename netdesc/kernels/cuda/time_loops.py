@@ -12,8 +12,10 @@ import triton.language as tl
 from netdesc.kernels.cuda.steps import (
     columns_of,
     existing_columns,
+    load_rows,
     load_rows_of_each,
     move_each,
+    row_of_each,
     split_slots,
     store_each,
     to_state,
@@ -81,7 +83,7 @@ def run_steps(
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Computes all steps of neurons, as ``kernels.neurons`` says.
+    """Computes all steps of neurons, as ``kernels.layer_neurons`` says.
 
     ``inputs`` are pointers to float32 [steps, columns], ``parameters`` to float32 [neurons]
     (``strides`` 1) or [] (0). ``initial`` and ``final`` are pointers to int32 [columns], or empty.
@@ -135,3 +137,75 @@ def run_steps(
     tl.atomic_add(notes + STATES + 1, tl.sum(count.to(tl.int64), 0))
     if len(final):
         store_each(final, column, states + (fired, delayed), column < columns)
+
+
+@triton.jit
+def _add_each(sums, values, exists):
+    """Adds each of the values to its sum, except in columns that do not exist."""
+    added = ()
+    for k in tl.static_range(len(sums)):
+        added = added + (sums[k] + tl.where(exists, values[k], 0.0),)
+    return added
+
+
+@triton.jit(do_not_specialize=["steps", "columns"])
+def run_steps_back(
+    grad_out,
+    stored,
+    parameters,
+    strides,
+    grad_inputs,
+    grad_parameters,
+    steps,
+    columns,
+    neurons,
+    PREPARE: tl.constexpr,
+    STEP: tl.constexpr,
+    SLOTS: tl.constexpr,
+    READS_BEFORE: tl.constexpr,
+    CARRIES: tl.constexpr,
+    LEARNT: tl.constexpr,
+    DELAY: tl.constexpr,
+    STEPS_PER_LOAD: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """Computes gradients of inputs and parameters from the gradient of the output.
+
+    ``stored`` is what ``forward.run_steps`` stored. With ``READS_BEFORE``, a step also reads what
+    the step before it stored. Writes ``grad_inputs``, pointers to float32 [steps, columns], and
+    ``grad_parameters``, float32 [LEARNT, columns].
+    """
+    column = columns_of(tl.program_id(0), BLOCK)
+    fixed = PREPARE(parameters, strides, column % neurons)
+    carries = zeros_of_each(CARRIES, BLOCK, tl.float32)
+    sums = zeros_of_each(LEARNT, BLOCK, tl.float32)
+    row = columns.to(tl.int64)
+    last = (steps.to(tl.int64) - 1) * row + column
+    # With a delay, the output of the last step is not among the outputs.
+    grad_out_at = grad_out + last + DELAY * row
+    stored_at = split_slots(stored + last, steps * row, SLOTS)
+    grad_inputs_at = move_each(grad_inputs, last)
+    for start in range(0, steps, STEPS_PER_LOAD):
+        grad_rows = load_rows(
+            grad_out_at, -row, column, columns, start, DELAY, steps, STEPS_PER_LOAD
+        )
+        rows = load_rows_of_each(
+            stored_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD + READS_BEFORE
+        )
+        for i in tl.static_range(STEPS_PER_LOAD):
+            exists = existing_columns(column, columns, start + i, 0, steps)
+            not_first = existing_columns(column, columns, start + i, 0, steps - 1)
+            grads, carries, adds = STEP(
+                fixed,
+                row_of_each(rows, i),
+                row_of_each(rows, i + READS_BEFORE),
+                not_first,
+                carries,
+                grad_rows[i],
+            )
+            sums = _add_each(sums, adds, exists)
+            store_each(grad_inputs_at, -i * row, grads, exists)
+        grad_out_at -= STEPS_PER_LOAD * row
+        stored_at = move_each(stored_at, -STEPS_PER_LOAD * row)
+        grad_inputs_at = move_each(grad_inputs_at, -STEPS_PER_LOAD * row)
+    store_each(split_slots(grad_parameters, row, LEARNT), column, sums, column < columns)

@@ -1,0 +1,314 @@
+"""The operators ``neurons`` and ``segment``: a layer's neurons, and consecutive dense layers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.checks import check_signal
+from netdesc.kernels.engines import EngineError, assumed_engine, engine_for, engine_name
+from netdesc.kernels.grid import parameter_gradient
+from netdesc.kernels.layer_neurons import (
+    check_neurons,
+    check_weights,
+    make_neurons,
+    outputs_before,
+    saved_shapes,
+    state_names,
+)
+from netdesc.kernels.packing import holds_spikes
+from netdesc.kernels.registration import fake, gradient, operator
+from netdesc.kernels.segments import (
+    NUMBERS_PER_LAYER,
+    check_segment,
+    learnable_places,
+    segment_layers,
+    segment_saved,
+)
+
+
+def check_saved(saved: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raises EngineError unless ``saved`` has the shapes that the engine in use saves.
+
+    Another engine may have saved it in compiled code, which does not record the engine.
+    """
+    if [each.shape for each in saved] != shapes:
+        raise EngineError(
+            "the forward pass ran on another engine; with torch.compile, call forward and backward "
+            "pass in the same use_engine()"
+        )
+
+
+def gradients_of_parameters(
+    parameters: Sequence[Tensor], places: Sequence[int], found: Sequence[Tensor]
+) -> list[Tensor | None] | None:
+    """Returns a gradient or None for each parameter; ``found`` are those at ``places``, [neurons].
+
+    Returns None if there are no parameters.
+    """
+    grads: list[Tensor | None] = [None] * len(parameters)
+    for place, grad_N in zip(places, found, strict=True):
+        grads[place] = parameter_gradient(grad_N, parameters[place])
+    return grads or None
+
+
+_NeuronsForward = tuple[Tensor, Tensor, list[Tensor], list[Tensor]]
+_NeuronsBackward = tuple[list[Tensor], list[Tensor], list[Tensor]]
+
+
+@operator
+def neurons(
+    inputs_TBN: list[Tensor],
+    weights_NN: list[Tensor],
+    parameters: list[Tensor],
+    states: list[Tensor],
+    definition: str,
+    delay: int,
+    learn: bool,
+    keep: bool,
+) -> _NeuronsForward:
+    """Runs neurons. Returns output [steps, batch, neurons], notes, final states, saved tensors.
+
+    ``kernels.layer_neurons`` explains all of them, and the parts of ``states``, which may be empty.
+    ``weights_NN`` are those of ``kernels.layer_neurons``, or empty. ``definition`` is
+    ``Definition.to_text()``. ``parameters`` are the real parameters of its program, float32 [] or
+    [neurons]. ``learn`` says whether their gradients are needed, ``keep`` whether a backward pass
+    follows; otherwise no tensors are saved.
+    """
+    first = inputs_TBN[0]
+    check_signal("the first input", first)
+    is_recurrent = len(weights_NN) > 0
+    layer = make_neurons(definition, learn, parameters, first.shape[2], delay, is_recurrent)
+    check_neurons(inputs_TBN, layer, states, keep)
+    engine = engine_for(first.device)
+    if not is_recurrent:
+        return tuple(engine.neurons(inputs_TBN, layer, states, keep))
+    check_weights(weights_NN, layer, first)
+    return tuple(engine.recurrent(inputs_TBN, weights_NN, layer, states, keep))
+
+
+@operator
+def neurons_backward(
+    grad_out_TBN: Tensor,
+    weights_NN: list[Tensor],
+    parameters: list[Tensor],
+    saved: list[Tensor],
+    definition: str,
+    delay: int,
+    learn: bool,
+    want_weights: bool,
+) -> _NeuronsBackward:
+    """Returns gradients of inputs, weights and learnable parameters, as ``NeuronsGradients``.
+
+    With weights, ``saved`` begins with the output. Raises EngineError if another engine saved the
+    tensors.
+    """
+    device, is_recurrent = grad_out_TBN.device, len(weights_NN) > 0
+    layer = make_neurons(definition, learn, parameters, grad_out_TBN.shape[2], delay, is_recurrent)
+    out_TBN, saved = saved[0], saved[1:] if is_recurrent else saved
+    check_saved(saved, saved_shapes(layer, grad_out_TBN.shape, engine_name(device)))
+    engine = engine_for(device)
+    if not is_recurrent:
+        return tuple(engine.neurons_backward(grad_out_TBN, layer, saved))
+    before_TBN = outputs_before(out_TBN, delay, layer.is_graded)
+    return tuple(
+        engine.recurrent_backward(grad_out_TBN, before_TBN, weights_NN, layer, saved, want_weights)
+    )
+
+
+@fake("neurons")
+def _(
+    inputs_TBN: list[Tensor],
+    weights_NN: list[Tensor],
+    parameters: list[Tensor],
+    states: list[Tensor],
+    definition: str,
+    delay: int,
+    learn: bool,
+    keep: bool,
+) -> _NeuronsForward:
+    first = inputs_TBN[0]
+    is_recurrent = len(weights_NN) > 0
+    layer = make_neurons(definition, learn, parameters, first.shape[2], delay, is_recurrent)
+    shapes = saved_shapes(layer, first.shape, assumed_engine(first.device)) if keep else []
+    final_states = state_names(layer) if states else []
+    return (
+        first.new_empty(first.shape),
+        first.new_empty(len(layer.program.states) + 2, dtype=torch.int64),
+        [first.new_empty(first.shape[1:], dtype=torch.int32) for _ in final_states],
+        [first.new_empty(shape, dtype=torch.int32) for shape in shapes],
+    )
+
+
+@fake("neurons_backward")
+def _(
+    grad_out_TBN: Tensor,
+    weights_NN: list[Tensor],
+    parameters: list[Tensor],
+    saved: list[Tensor],
+    definition: str,
+    delay: int,
+    learn: bool,
+    want_weights: bool,
+) -> _NeuronsBackward:
+    layer = make_neurons(definition, learn, parameters, grad_out_TBN.shape[2], delay)
+    return (
+        [grad_out_TBN.new_empty(grad_out_TBN.shape) for _ in layer.program.inputs],
+        [each.new_empty(each.shape) for each in weights_NN] if want_weights else [],
+        [grad_out_TBN.new_empty(layer.count) for _ in layer.learnable],
+    )
+
+
+def _neurons_context(ctx: Any, inputs: tuple[Any, ...], output: _NeuronsForward) -> None:
+    _, weights_NN, parameters, _, *ctx.described, ctx.keep = inputs
+    out_TBN, _, _, saved = output
+    ctx.matrices, ctx.parameters = len(weights_NN), len(parameters)
+    own_output = [out_TBN] if weights_NN else []
+    ctx.save_for_backward(*parameters, *weights_NN, *own_output, *saved)
+
+
+def _neurons_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
+    if not ctx.keep:
+        raise RuntimeError("neurons ran without keep, so that they have no backward pass")
+    kept = iter(ctx.saved_tensors)
+    parameters = list(itertools.islice(kept, ctx.parameters))
+    weights_NN, saved = list(itertools.islice(kept, ctx.matrices)), list(kept)
+    want_weights = any(ctx.needs_input_grad[ctx.matrices : 2 * ctx.matrices])
+    grad_inputs, grad_weights, found = neurons_backward(
+        grad_out, weights_NN, parameters, saved, *ctx.described, want_weights
+    )
+    definition, delay, learn = ctx.described
+    layer = make_neurons(definition, learn, parameters, grad_out.shape[2], delay)
+    grads = gradients_of_parameters(parameters, layer.learnable, found)
+    no_weights = [None] * ctx.matrices
+    return grad_inputs, grad_weights or no_weights, grads, None, None, None, None, None
+
+
+gradient("neurons", _neurons_gradient, _neurons_context)
+
+
+_SegmentForward = tuple[Tensor, list[Tensor], list[Tensor]]
+_SegmentBackward = tuple[Tensor, list[Tensor], list[Tensor]]
+
+
+@operator
+def segment(
+    input_TBI: Tensor,
+    weights: list[Tensor],
+    parameters: list[Tensor],
+    definitions: str,
+    numbers: list[int],
+    keep: bool,
+) -> _SegmentForward:
+    """Returns the last layer's output [steps, batch, outputs], notes of layers, saved tensors.
+
+    ``kernels.segments`` explains the lists, which describe the layers. A layer computes ``z = W s``
+    with weights quantised by ``quantize_weight``. ``keep`` says whether a backward pass follows;
+    otherwise no tensors are saved.
+    """
+    layers = segment_layers(weights, parameters, definitions, numbers)
+    check_segment(input_TBI, layers)
+    return tuple(engine_for(input_TBI.device).segment(input_TBI, layers, keep))
+
+
+@operator
+def segment_backward(
+    grad_out_TBN: Tensor,
+    input_TBI: Tensor | None,
+    weights: list[Tensor],
+    parameters: list[Tensor],
+    definitions: str,
+    numbers: list[int],
+    saved_tensors: list[Tensor],
+    want_input: bool,
+) -> _SegmentBackward:
+    """Returns the gradients of the input, of the weights, and of learnable parameters.
+
+    The input's gradient is empty unless ``want_input``. The input may be None if ``saved_tensors``
+    hold its spikes. Raises EngineError if another engine saved these tensors.
+    """
+    device = grad_out_TBN.device
+    layers = segment_layers(weights, parameters, definitions, numbers)
+    shape = *grad_out_TBN.shape[:2], weights[0].shape[1]
+    expected = [each for each, _ in segment_saved(layers, shape, engine_name(device))]
+    check_saved(saved_tensors, expected)
+    engine = engine_for(device)
+    gradients = engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
+    return tuple(gradients)
+
+
+@fake("segment")
+def _(
+    input_TBI: Tensor,
+    weights: list[Tensor],
+    parameters: list[Tensor],
+    definitions: str,
+    numbers: list[int],
+    keep: bool,
+) -> _SegmentForward:
+    layers = segment_layers(weights, parameters, definitions, numbers)
+    steps, batch, _ = input_TBI.shape
+    engine = assumed_engine(input_TBI.device)
+    saved = segment_saved(layers, input_TBI.shape, engine) if keep else []
+    return (
+        input_TBI.new_empty(steps, batch, len(weights[-1])),
+        [
+            input_TBI.new_empty(len(each.neurons.program.states) + 2, dtype=torch.int64)
+            for each in layers
+        ],
+        [input_TBI.new_empty(shape, dtype=dtype) for shape, dtype in saved],
+    )
+
+
+@fake("segment_backward")
+def _(
+    grad_out_TBN: Tensor,
+    input_TBI: Tensor | None,
+    weights: list[Tensor],
+    parameters: list[Tensor],
+    definitions: str,
+    numbers: list[int],
+    saved_tensors: list[Tensor],
+    want_input: bool,
+) -> _SegmentBackward:
+    layers = segment_layers(weights, parameters, definitions, numbers)
+    steps, batch, _ = grad_out_TBN.shape
+    return (
+        grad_out_TBN.new_empty((steps, batch, weights[0].shape[1]) if want_input else (0,)),
+        [weight_OI.new_empty(weight_OI.shape) for weight_OI in weights],
+        [
+            grad_out_TBN.new_empty(layer.neurons.count)
+            for layer in layers
+            for _ in layer.neurons.learnable
+        ],
+    )
+
+
+def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _SegmentForward) -> None:
+    input_TBI, weights, parameters, ctx.definitions, ctx.numbers, ctx.keep = inputs
+    saved_tensors = output[2]
+    needed = None if saved_tensors and holds_spikes(saved_tensors[0]) else input_TBI
+    ctx.parameters = len(parameters)
+    ctx.save_for_backward(*parameters, needed, *weights, *saved_tensors)
+
+
+def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
+    if not ctx.keep:
+        raise RuntimeError("a segment ran without keep, so that it has no backward pass")
+    count, want_input = len(ctx.numbers) // NUMBERS_PER_LAYER, ctx.needs_input_grad[0]
+    kept = iter(ctx.saved_tensors)
+    parameters, input_TBI = list(itertools.islice(kept, ctx.parameters)), next(kept)
+    weights, saved_tensors = list(itertools.islice(kept, count)), list(kept)
+    layers = ctx.definitions, ctx.numbers
+    grad_input, grad_weights, found = segment_backward(
+        grad_out, input_TBI, weights, parameters, *layers, saved_tensors, want_input
+    )
+    grads = gradients_of_parameters(parameters, learnable_places(*layers), found)
+    return grad_input if want_input else None, grad_weights, grads, None, None, None
+
+
+gradient("segment", _segment_gradient, _segment_context)

@@ -98,8 +98,8 @@ class SynapticBlock(Block):
     Neurons with two inputs have two synapses, which read the same spikes. ``engine`` is the name of
     the engine that computed the last forward pass, or empty if torch compiled that pass. ``notes``
     are statistics of the pass (see ``kernels.layer_neurons``). In training on the CPU, the block
-    warns of NaN weights unless ``warns`` is False. On a GPU it does not check weights, because the check
-    would have to wait for the device.
+    warns of NaN weights unless ``warns`` is False. On a GPU it does not check weights, because the
+    check would have to wait for the device.
     """
 
     has_states = True

@@ -111,8 +111,8 @@ MAX_TILE = 16
 RUN_STEPS = 1024
 """Number of consecutive steps in a run of a backward pass with events.
 
-After each run, its events are added to ``grad_OI``. A vector's gradients of one run take 128 kB. In long runs inputs spike often enough that ordering
-their events pays.
+After each run, its events are added to ``grad_OI``. A vector's gradients of one run take 128 kB. In
+long runs inputs spike often enough that ordering their events pays.
 """
 
 _MAX_RUN, _RUN_VECTORS = 64, 128

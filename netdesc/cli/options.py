@@ -24,14 +24,6 @@ DOCUMENT = click.Path(path_type=Path, readable=False)
 """The click type of a document's path. It accepts files that cannot be read, because ``validate``
 reports these files and checks the others."""
 document = click.argument("file", metavar="FILE.json", type=DOCUMENT)
-documents = click.argument(
-    "files",
-    metavar="FILE.json...",
-    nargs=-1,
-    required=True,
-    type=click.Path(readable=False, allow_dash=True),
-)
-"""File names of documents; "-" is standard input."""
 
 
 def output_path(

@@ -191,7 +191,7 @@ def test_training_warns_of_a_network_that_never_spikes(
     silent = ("--set", "neurons.cuba.threshold=100")
     outcome = netdesc("train", document, *silent, "--run-dir", tmp_path / "run")
     assert outcome.code == 0
-    assert outcome.err.count('warning: no neuron of the layers "hidden", "output" spiked') == 1
+    assert outcome.err.count('warning: no neuron of the layers "hidden", "output"') == 1
 
 
 def test_a_run_that_a_net_file_cannot_hold_is_trained_and_warned_of_once_before_it(

@@ -14,16 +14,7 @@ import numpy as np
 from support.classify_task import write_classify_task
 from support.file_mutations import damage_net, damage_npy, damage_npz, damage_safetensors
 from support.forked_commands import MAX_CPU_S, MAX_MEMORY, Ended, ForkedCommands
-from support.mutations import (
-    TEXT,
-    Mutation,
-    damage_bytes,
-    damage_json,
-    damage_json_lines,
-    damage_lines,
-    damage_text,
-    replace_all,
-)
+from support.mutations import TEXT, Mutation, damage_bytes, damage_json, replace_all
 from support.training_task import INPUTS, STEPS, write_task
 
 from netdesc.events import Event, write_events
@@ -134,16 +125,6 @@ KINDS = {
     "state": Kind(
         _STATE, (damage_bytes, damage_safetensors), (_RESUME, f"show {PART}", f"report {PART}")
     ),
-    "record": Kind(
-        f"{PART}/run.json",
-        TEXT,
-        (_RESUME, f"show {PART}", f"report {PART}", f"diff {PART} {DONE}", f"evaluate {PART}"),
-    ),
-    "metrics": Kind(
-        f"{PART}/metrics.jsonl",
-        (damage_bytes, damage_text, damage_lines, damage_json_lines, damage_json_lines),
-        (_RESUME, f"report {PART}"),
-    ),
     "lock": Kind(
         f"{PART}/network.lock.json",
         (*TEXT, damage_json),
@@ -156,9 +137,6 @@ KINDS = {
             f"validate {PART}/network.lock.json",
             _train(f"{PART}/network.lock.json"),
         ),
-    ),
-    "activity": Kind(
-        f"{PART}/activity.npz", (damage_bytes, damage_npz, damage_npz), (_RESUME, f"report {PART}")
     ),
 }
 

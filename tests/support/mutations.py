@@ -103,16 +103,6 @@ def damage_json(chance: random.Random, content: bytes) -> bytes:
     return json.dumps(document, indent=chance.choice((None, 1, 2))).encode()
 
 
-def damage_json_lines(chance: random.Random, content: bytes) -> bytes:
-    """Changes the JSON of one line of several."""
-    lines = content.splitlines()
-    at = chance.randrange(len(lines))
-    document = json.loads(lines[at])
-    damage_value(chance, document)
-    lines[at] = json.dumps(document).encode()
-    return b"\n".join(lines) + b"\n"
-
-
 def damage_value(chance: random.Random, document: dict | list) -> None:
     """Changes one member of a JSON document in place."""
     holder = chance.choice(holders(document))

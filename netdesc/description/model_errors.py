@@ -95,7 +95,7 @@ def diagnose(invalid: InvalidDocumentError, source_map: SourceMap) -> list[Diagn
         _fields_of_other_type(parent, kind, names, source_map)
         for (parent, kind), names in foreign.items()
     ]
-    diagnostics.sort(key=lambda each: (each.line or 0, each.column or 0))
+    diagnostics.sort(key=lambda shown: (shown.line or 0, shown.column or 0))
     if invalid.hidden:
         noun = "error is" if invalid.hidden == 1 else "errors are"
         diagnostics[-1] = end_search(diagnostics[-1], f"{invalid.hidden:,} more {noun} not shown")
@@ -126,8 +126,8 @@ def _fields_of_other_type(
 
 
 def _known_names(parent: Parts, source_map: SourceMap) -> tuple[str, ...]:
-    known = structure.fields_at(parent, source_map.data)
-    return (allowed_note(structure.required_first(known)),)
+    fields = structure.fields_at(parent, source_map.data)
+    return (allowed_note(structure.required_first(fields)),)
 
 
 def _unknown_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
@@ -207,19 +207,19 @@ def _no_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     candidates = structure.models_at(error.parts, source_map.data)
     names = [name for model in candidates for name in structure.type_names(model)]
     notes = (allowed_note(sorted(names)),)
-    held = cast("dict[str, Any]", value)
-    kind = held.get("type")
+    fields = cast("dict[str, Any]", value)
+    kind = fields.get("type")
     if isinstance(kind, str):
         message, hint = f'unknown type "{cut(kind)}" of {subject}', hint_for_type(kind, names)
         return source_map.diagnostic("ND104", at, message, hint=hint, notes=notes)
-    if "type" in held:
+    if "type" in fields:
         return _must_be(at, "a string", kind, source_map, notes)
-    for key in held:
+    for key in fields:
         if closest_name(key, ["type"]) is not None:
             message = f'unknown field "{cut(key)}" in {subject}'
             hint = 'did you mean "type"?'
             return source_map.diagnostic("ND101", (*error.parts, key), message, hint=hint, on="key")
-    meant = [each for each in candidates if _has_the_fields_of(held, each)]
+    meant = [model for model in candidates if _has_the_fields_of(fields, model)]
     names = [name for model in meant for name in structure.type_names(model)]
     hint = f'write "type": "{names[0]}"' if len(names) == 1 else ""
     return source_map.diagnostic(
@@ -229,9 +229,9 @@ def _no_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 
 def _has_the_fields_of(value: dict[str, Any], model: structure.Model) -> bool:
     """Whether an object without ``type`` has all fields that the model needs, and no others."""
-    known = structure.fields(model)
-    required = {name for name, info in known.items() if info.is_required()} - {"type"}
-    return required <= value.keys() <= known.keys()
+    fields = structure.fields(model)
+    required = {name for name, info in fields.items() if info.is_required()} - {"type"}
+    return required <= value.keys() <= fields.keys()
 
 
 def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:
@@ -280,7 +280,7 @@ def _pattern(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     pattern = error.context["pattern"]
     message = f"{_show(error.value)} is not {_PATTERNS[pattern]}"
     names = [re.sub(part, "_", error.value.strip()) for part in ("[^A-Za-z0-9_-]+", r"\W+|-+")]
-    name = next((each for each in names if re.search(pattern, each) and each.strip("_")), "")
+    name = next((text for text in names if re.search(pattern, text) and text.strip("_")), "")
     hint = f'write "{cut(name)}"' if name else ""
     on = "key" if error.on_key else "value"
     return source_map.diagnostic("ND109", error.parts, message, hint=hint, on=on)
@@ -294,9 +294,9 @@ def _forms(error: LocatedError, source_map: SourceMap) -> str:
     """Names all JSON types that the field may have, such as "a number or an object"."""
     words: list[str] = []
     for annotation in structure.annotations_at(error.parts, source_map.data):
-        for each in structure.alternatives(annotation):
-            words += [_FORMS[kind] for kind in (each, get_origin(each)) if kind in _FORMS]
-            words += ["an object"] if structure.models(each) else []
+        for form in structure.alternatives(annotation):
+            words += [_FORMS[kind] for kind in (form, get_origin(form)) if kind in _FORMS]
+            words += ["an object"] if structure.models(form) else []
     return " or ".join(dict.fromkeys(words)) or "another kind of value"
 
 

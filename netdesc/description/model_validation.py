@@ -80,9 +80,9 @@ def _locate(details: ErrorDetails, data: Any) -> LocatedError:
         return replace(error, suggestion=meant)
     # A field of another object that has the same name, or else one that other tools call so
     for names in ([key], names_in_netdesc(key) if meant is None else ()):
-        fields = [each for each in structure.find_fields(names, data) if each[:-1] != parent]
+        fields = [path for path in structure.find_fields(names, data) if path[:-1] != parent]
         if fields and key != "type":  # many objects have a type
-            return replace(error, home=max(fields, key=lambda each: [*map(eq, each, parent)]))
+            return replace(error, home=max(fields, key=lambda path: [*map(eq, path, parent)]))
     return error
 
 
@@ -101,9 +101,9 @@ def _without_union_tags(location: Parts, data: Any) -> Parts:
     parts: Parts = ()
     annotations: list[Any] = []
     for part in location:
-        tagged = [structure.tagged_members(each).get(part) for each in annotations]
+        tagged = [structure.tagged_members(union).get(part) for union in annotations]
         if any(tagged):  # the member of a union may be a union, with another tag
-            annotations = [each for each in tagged if each is not None]
+            annotations = [member for member in tagged if member is not None]
             continue
         parts = (*parts, part)
         annotations = structure.annotations_at(parts, data)
@@ -112,6 +112,7 @@ def _without_union_tags(location: Parts, data: Any) -> Parts:
 
 def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
     """Drops the errors that follow from a misspelt key, an unknown ``type`` or an invalid item."""
+    missing = {error.parts for error in errors if error.kind == "missing"}
     misspelt: set[Parts] = set()
     untyped: set[Parts] = set()
     for error in errors:
@@ -123,14 +124,16 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
             untyped.add(error.parts[:-1])
 
     def is_consequence(error: LocatedError) -> bool:
-        if error.kind == "missing" and error.parts in misspelt:
-            return True
+        parent, key = error.parts[:-1], error.parts[-1:]
+        if error.kind == "missing":
+            is_of_list = isinstance(key[0], int) and (*parent, key[0] + 1) in missing
+            return error.parts in misspelt or parent in untyped or is_of_list
         if error.kind in _LENGTH_KINDS:
             # Pydantic counts valid items only, so the length may be right.
             size = len(error.value)
             low, high = error.context.get("min_length", 0), error.context.get("max_length", size)
             return low <= size <= (high if high is not None else size)
-        return error.parts[:-1] in untyped and error.parts[-1] != "type"
+        return parent in untyped and key != ("type",)
 
     return [error for error in errors if not is_consequence(error)]
 
@@ -138,8 +141,8 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
 def _with_fixes(errors: Sequence[LocatedError], data: Any) -> list[LocatedError]:
     """Returns the errors with their unambiguous fixes, except fixes that share a path."""
     fixes = [find_fix(error.kind, error.parts, error.value, data) for error in errors]
-    counts = Counter(each.path for each in fixes if each is not None)
+    counts = Counter(fix.path for fix in fixes if fix is not None)
     return [
-        replace(error, fix=each) if each is not None and counts[each.path] == 1 else error
-        for error, each in zip(errors, fixes, strict=True)
+        replace(error, fix=fix) if fix is not None and counts[fix.path] == 1 else error
+        for error, fix in zip(errors, fixes, strict=True)
     ]

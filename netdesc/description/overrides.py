@@ -55,8 +55,8 @@ def apply_overrides(
         try:
             parts = _set_value(attempt, *_parse_argument(argument))
         except OverrideError as error:
-            found = Diagnostic(error.code, "error", file, str(error), hint=error.hint)
-            diagnostics.append(replace(found, notes=error.notes, override=argument))
+            refusal = Diagnostic(error.code, "error", file, str(error), hint=error.hint)
+            diagnostics.append(replace(refusal, notes=error.notes, override=argument))
             continue
         # An override of an object or list replaces the earlier overrides inside it.
         changed = {old: by for old, by in changed.items() if old[: len(parts)] != parts}
@@ -146,8 +146,8 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[st
     if chosen is None and any(part in structure.fields(model) for model in candidates):
         return part  # "type" decides later which of the models applies
     shown = candidates if chosen is None else [chosen]
-    known = {name: info for model in shown for name, info in structure.fields(model).items()}
-    best = suggest_field(part, known)
+    fields = {name: info for model in shown for name, info in structure.fields(model).items()}
+    best = suggest_field(part, fields)
     hint = "" if best is None else best.question
     if not hint and (paths := find_keys(part, data)):
         hint = f"did you mean {' or '.join(paths)}?"
@@ -156,24 +156,24 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[st
         "ND112",
         f'there is no field "{part}" in {where}',
         hint,
-        *([allowed_note(structure.required_first(known))] if known else []),
+        *([allowed_note(structure.required_first(fields))] if fields else []),
     )
 
 
 def find_keys(name: str, data: Any) -> list[str]:
     """Returns at most three dotted paths of fields that netdesc or another tool calls ``name``."""
-    names = [name, *(each.name for each in FIELDS.get(normalise_name(name), ()))]
-    return [dotted(each) for each in structure.find_fields(names, data)][:_MAX_SUGGESTIONS]
+    names = [name, *(meant.name for meant in FIELDS.get(normalise_name(name), ()))]
+    return [dotted(parts) for parts in structure.find_fields(names, data)][:_MAX_SUGGESTIONS]
 
 
 def indices_by_name(items: Sequence[Any]) -> dict[str, int]:
     """Maps each name in a list of layers to its index, a repeated name to its first index."""
-    found: dict[str, int] = {}
+    indices: dict[str, int] = {}
     for index, item in enumerate(items):
         name = member(item, "name")
         if isinstance(name, str):
-            found.setdefault(name, index)
-    return found
+            indices.setdefault(name, index)
+    return indices
 
 
 def _default(data: Any, parts: Parts) -> Any:
@@ -221,9 +221,9 @@ def _plain(value: object) -> object:
     if isinstance(value, os.PathLike):
         return os.fspath(cast("os.PathLike[str]", value))
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in cast("Mapping[str, object]", value).items()}
+        return {key: _plain(item) for key, item in cast("Mapping[str, object]", value).items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in cast("list[object]", value)]
+        return [_plain(item) for item in cast("list[object]", value)]
     to_list = getattr(value, "tolist", None)  # of numpy's numbers and arrays, and of tensors
     if to_list is not None:
         return _with_integers(to_list())
@@ -235,6 +235,6 @@ def _plain(value: object) -> object:
 def _with_integers(value: Any) -> Any:
     """Converts whole floats to integers, because a number of numpy is often a float by chance."""
     if isinstance(value, list):
-        return [_with_integers(each) for each in cast("list[object]", value)]
+        return [_with_integers(item) for item in cast("list[object]", value)]
     is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
     return int(value) if is_whole else value

@@ -19,42 +19,44 @@ _MAX_NOTE_LENGTH = 160
 """Largest number of characters in a list of names: about two lines."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Returns ``did you mean "…"?`` for a misspelt name; empty if no known name is close."""
-    best = closest_name(name, known)
+    best = closest_name(name, names)
     return f'did you mean "{best}"?' if best is not None else ""
 
 
-def closest_name(name: str, known: Iterable[str]) -> str | None:
+def closest_name(name: str, names: Iterable[str]) -> str | None:
     """Returns the known name that resembles ``name`` most; ``None`` if none is close.
 
     Names that differ only by case, hyphens or underscores come first.
     """
     if len(name) > _MAX_NAME_LENGTH:
         return None
-    known = list(itertools.islice(known, _MAX_COMPARED))
-    if same := _same_letters(name, known):
-        return min(same, key=lambda each: (normalise_name(each) != normalise_name(name), each))
-    by_spelling = {normalise_name(each): each for each in known}
+    names = list(itertools.islice(names, _MAX_COMPARED))
+    by_spelling = {normalise_name(candidate): candidate for candidate in names}
+    if name in names or normalise_name(name) in by_spelling:
+        return name if name in names else by_spelling[normalise_name(name)]
+    if same := _same_letters(name, names):
+        return same[0]
     close = difflib.get_close_matches(normalise_name(name), by_spelling, 1, _MIN_SIMILARITY)
     return by_spelling[close[0]] if close else None
 
 
-def certain_name(name: str, known: Iterable[str]) -> str | None:
+def certain_name(name: str, names: Iterable[str]) -> str | None:
     """Returns the known name that a fix may write without asking; ``None`` if none is certain.
 
     It is the only one that differs by one typing error, or by case, hyphens and underscores. Digits
     must be equal, because ``hidden2`` is not a misspelt ``hidden1``.
     """
-    known = list(itertools.islice(known, _MAX_COMPARED + 1))
-    if len(name) > _MAX_NAME_LENGTH or len(known) > _MAX_COMPARED:
+    names = list(itertools.islice(names, _MAX_COMPARED + 1))
+    if len(name) > _MAX_NAME_LENGTH or len(names) > _MAX_COMPARED:
         return None
-    close = _same_letters(name, known) or [
-        each
-        for each in known
-        if len(each) >= _MIN_CERTAIN_LENGTH
-        and _is_one_edit(normalise_name(name), normalise_name(each))
-        and re.findall("[0-9]", name) == re.findall("[0-9]", each)
+    close = _same_letters(name, names) or [
+        candidate
+        for candidate in names
+        if len(candidate) >= _MIN_CERTAIN_LENGTH
+        and _is_one_edit(normalise_name(name), normalise_name(candidate))
+        and re.findall("[0-9]", name) == re.findall("[0-9]", candidate)
     ]
     return close[0] if len(close) == 1 else None
 
@@ -73,9 +75,13 @@ def normalise_name(name: str) -> str:
     return name.casefold().replace("-", "_")
 
 
-def _same_letters(name: str, known: Iterable[str]) -> list[str]:
+def _same_letters(name: str, names: Iterable[str]) -> list[str]:
     letters = normalise_name(name).replace("_", "")
-    return [each for each in known if normalise_name(each).replace("_", "") == letters != ""]
+    return [
+        candidate
+        for candidate in names
+        if normalise_name(candidate).replace("_", "") == letters != ""
+    ]
 
 
 def allowed_note(names: Iterable[str]) -> str:

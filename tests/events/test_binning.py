@@ -91,12 +91,6 @@ def test_sizes_that_no_array_has(shape, steps, step_ms, problem):
         events_at([0.0]).to_tensor(shape, steps, step_ms)
 
 
-def test_two_events_in_one_bin():
-    event = events_at([3.0, 3.2, 2.9, 5.0], x=[1, 1, 1, 0])
-    assert to_dense(event, (2,), 10, 1.0)[0][3, 1] == 1.0
-    assert to_dense(event, (2,), 10, 1.0, duplicates="sum")[0][3, 1] == 3.0
-
-
 def test_payloads_arrive_as_multiples_of_1_64_and_the_last_one_or_their_sum_counts():
     event = Event(x=[1, 0, 1, 1], t=[3, 4, 3, 3.2], payload=[5, -900.5, 0.25, 0.015])
     last, _ = to_dense(event, (2,), 10, 1.0)
@@ -127,13 +121,3 @@ def test_places_in_a_shape_with_channels():
 def test_a_step_that_is_no_step_is_refused(step_ms):
     with pytest.raises(ValueError, match="step of"):
         to_dense(events_at([0.0]), (1,), 1, step_ms)
-
-
-def test_events_of_a_network_s_output_need_no_conversion() -> None:
-    spikes_TN = torch.zeros(5, 3, requires_grad=True)
-    with torch.no_grad():
-        spikes_TN[[1, 4], [2, 0]] = 1
-    event = from_dense(spikes_TN)
-    assert (event.t.tolist(), event.x.tolist()) == ([1.0, 4.0], [2, 0])
-    with pytest.raises(ValueError, match="axis of steps"):
-        from_dense(torch.tensor(1.0))

@@ -106,18 +106,6 @@ BAD_FILES = {
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999, 4)}"),
         "shorter than its header",
     ),
-    "negative.npy": (
-        npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (-3, 4)}"),
-        "cut off or damaged",
-    ),
-    "unclosed.npy": (
-        npy_bytes("{'descr': '<f8', 'fortran_order': (, 'shape': (3, 4)}"),
-        "cut off or damaged",
-    ),
-    "zeros.npy": (
-        npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (03, 4)}"),
-        "cut off or damaged",
-    ),
     "truncated.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (9, 4)}", b"\0" * 64),
         "shorter than its header",
@@ -248,8 +236,3 @@ def test_only_an_event_is_written(tmp_path):
         with pytest.raises(TypeError, match=r"an Event is needed.*write_events\(path, event\)"):
             write_events(*arguments)
     assert not path.exists()
-
-
-def test_columns_of_different_lengths_are_no_event():
-    with pytest.raises(ValueError, match="equally long"):
-        Event(np.zeros(3, int), None, np.zeros(2, int), np.zeros(3))

@@ -11,9 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.event_samples import events_of
-from support.grids import slow
 
-from netdesc.events import DroppedEvents, Event, read_events, to_dense, write_events
+from netdesc.events import DroppedEvents, Event, to_dense
 
 ROUNDINGS = st.sampled_from(["nearest", "floor"])
 
@@ -63,20 +62,6 @@ def test_tensors_give_back_every_event_with_its_place_and_polarity(rows, with_y,
     assert sorted(as_rows(back)) == sorted(as_rows(event))
     once = Event.from_tensor(tensor, step_ms)
     assert sorted(as_rows(once)) == sorted(set(as_rows(event)))
-
-
-@pytest.mark.parametrize(
-    ("suffix", "with_y", "largest"),
-    [pytest.param(".bs1", False, 65535, marks=slow), (".bs2", True, 255), (".npy", 0, 9)],
-)
-def test_files_and_tensors_hold_the_same_to_the_microsecond(tmp_path, suffix, with_y, largest):
-    event = events_of([(largest, 1, 1, 0), (0, 3, 0, 12_345), (largest, 1, 1, 12_345)], with_y)
-    write_events(tmp_path / f"a{suffix}", event)
-    shape = (2, 4, largest + 1) if with_y else (largest + 1,)
-    tensor = read_events(tmp_path / f"a{suffix}").to_tensor(shape, 12_346, 0.001)
-    assert int(tensor.sum()) == 3
-    assert Event.from_tensor(tensor, 0.001).microseconds().tolist() == [0, 12_345, 12_345]
-    assert Event.from_tensor(tensor, 0.001).x.tolist() == [largest, 0, largest]
 
 
 def test_events_outside_are_left_out_with_a_warning():

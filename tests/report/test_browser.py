@@ -236,26 +236,16 @@ def test_no_text_of_a_figure_is_cut_off_at_any_width(
     assert shown.complaints == []
 
 
-@slow
-def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], show: Any) -> None:
+def test_the_scale_of_the_loss_can_be_changed(reports: dict[str, Path], show: Any) -> None:
     shown = show(reports["spikes"])
     page = shown.page
     figure = page.locator("figure", has=page.locator("[aria-label^='Curve of loss']"))
-    area, button = figure.locator(".plot-area"), figure.locator(".scale")
-    axes = "(a => [a.layout.xaxis.range, a.layout.yaxis.type])"
+    button = figure.locator(".scale")
+    axes = "(a => a.layout.yaxis.type)"
     axes += "(document.querySelector('[aria-label^=\"Curve of loss\"]'))"
-    (first, last), kind = page.evaluate(axes)
-    assert kind == "log"
-    area.scroll_into_view_if_needed()
-    box = area.bounding_box()
-    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], steps=4)
-    page.mouse.up()
-    wait_until(page, f"{axes}[0][0] > {first}")
-    assert page.evaluate(axes)[0][1] < last
+    assert page.evaluate(axes) == "log"
     button.click()
-    assert page.evaluate(axes)[1] == "linear"
+    assert page.evaluate(axes) == "linear"
     assert button.get_attribute("aria-pressed") == "false"
     assert shown.complaints == []
 

@@ -76,10 +76,10 @@ def test_several_files_are_fixed_and_summed_up(netdesc: Netdesc, network: Path) 
     outcome = netdesc("validate", "network.json", "second.json", "absent.json")
     lines = outcome.out.splitlines()
     assert lines[-4:] == [
-        "network.json: 2 errors, 2 can be fixed with --fix",
+        "network.json: 2 errors, 2 can be fixed with netdesc validate --fix",
         "second.json: 1 error",
         "absent.json: 1 error",
-        "3 files: 4 errors, 2 can be fixed with --fix",
+        "3 files: 4 errors, 2 can be fixed with netdesc validate --fix",
     ]
     starts = [line.split(":")[0] for line in lines if ": error[" in line]
     assert starts == ["network.json", "network.json", "second.json", "absent.json"]

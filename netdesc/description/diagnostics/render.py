@@ -40,45 +40,41 @@ _SAMPLE = re.compile(r"/data/\w+/\d")
 _MAX_ALIKE = 3
 """Most diagnostics of samples, of one code and severity, that are shown; JSON output has all."""
 
-FIX_COMMAND = "netdesc validate --fix"
-
 
 def render_text(
     diagnostics: Iterable[Diagnostic],
     *,
     width: int | None = None,
     colour: bool = False,
-    fix_command: str = FIX_COMMAND,
     files: int = 1,
 ) -> str:
     """Returns all diagnostics as text, with excerpts and carets, and then lines of totals.
 
     There is a line of totals for each file, and one for all ``files`` if there are several. Lines
     are wrapped at ``width`` terminal columns; with ``None``, lines are not wrapped, but excerpts
-    are cut. Diagnostics with a fix are marked ``[*]``; ``fix_command`` is the command that applies
-    the fixes. Of samples, only the first diagnostics with a code are shown, and the number of the
-    others. The text does not end in a line break.
+    are cut. Diagnostics with a fix are marked ``[*]``. Of samples, only the first diagnostics with
+    a code are shown, and the number of the others. The text does not end in a line break.
     """
     diagnostics = list(diagnostics)
     page = _Page(width, colour)
     lines: list[str] = []
     alike: Counter[tuple[str, str, str]] = Counter()
-    for each in diagnostics:
-        kind = (_origin(each), each.code, each.severity)
-        alike[kind] += (is_sample := _SAMPLE.match(each.pointer) is not None)
+    origins: dict[str, list[Diagnostic]] = {}
+    for diagnostic in diagnostics:
+        origin = _origin(diagnostic)
+        origins.setdefault(origin, []).append(diagnostic)
+        kind = (origin, diagnostic.code, diagnostic.severity)
+        alike[kind] += (is_sample := _SAMPLE.match(diagnostic.pointer) is not None)
         if not is_sample or alike[kind] <= _MAX_ALIKE:
-            lines += page.diagnostic(each)
+            lines += page.diagnostic(diagnostic)
     for (origin, code, severity), count in alike.items():
         if count > _MAX_ALIKE:
             more = amount(count - _MAX_ALIKE, f"more {severity}")
             lines += page.wrap(f"{origin}: {more} {code} of samples: --format json lists them")
-    origins: dict[str, list[Diagnostic]] = {}
-    for diagnostic in diagnostics:
-        origins.setdefault(_origin(diagnostic), []).append(diagnostic)
     for origin, group in origins.items():
-        lines += page.wrap(f"{origin}: {totals(group, fix_command)}")
+        lines += page.wrap(f"{origin}: {_totals(group)}")
     if files > 1 and diagnostics:
-        lines += page.wrap(f"{amount(files, 'file')}: {totals(diagnostics, fix_command)}")
+        lines += page.wrap(f"{amount(files, 'file')}: {_totals(diagnostics)}")
     return "\n".join(lines)
 
 
@@ -99,12 +95,11 @@ def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
     }
 
 
-def totals(diagnostics: Sequence[Diagnostic], fix_command: str = FIX_COMMAND) -> str:
-    """Returns the numbers of errors, of warnings and of diagnostics with a fix, as text."""
+def _totals(diagnostics: Sequence[Diagnostic]) -> str:
     words = kinds(diagnostics)
     fixable = sum(diagnostic.fix is not None for diagnostic in diagnostics)
     if fixable:
-        words.append(f"{fixable:,} can be fixed with {fix_command}")
+        words.append(f"{fixable:,} can be fixed with netdesc validate --fix")
     return ", ".join(words)
 
 

@@ -151,9 +151,9 @@ def test_marks_without_room_take_none():
 def test_what_can_be_fixed_is_marked_and_counted():
     fix = Fix("do it", (Edit(0, 1, "x"),))
     one, other = _diagnostic("", 0, 0, fix=fix), _diagnostic("", 0, 0)
-    lines = render_text([one, other], fix_command="--fix").splitlines()
+    lines = render_text([one, other]).splitlines()
     assert lines[0] == "a.json:7:1: error[ND101]: a message [*]"
-    assert lines[-1] == "a.json: 2 errors, 1 can be fixed with --fix"
+    assert lines[-1] == "a.json: 2 errors, 1 can be fixed with netdesc validate --fix"
     assert "[*]" not in "".join(render_text([other]).splitlines())
 
 

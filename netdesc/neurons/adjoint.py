@@ -25,9 +25,8 @@ from netdesc.neurons.expressions import (
     to_real,
     where,
 )
-from netdesc.neurons.neuron import Neuron
 from netdesc.neurons.operations import GRID, REAL, STATE_UNIT
-from netdesc.neurons.program import Backward
+from netdesc.neurons.program import Backward, Neuron
 
 
 def differentiate(neuron: Neuron, learn: bool) -> Backward:

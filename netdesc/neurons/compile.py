@@ -11,10 +11,10 @@ from netdesc.neurons.definition import Definition, split_equation
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import number
 from netdesc.neurons.mistakes import EquationError, Mistake
+from netdesc.neurons.names import names_behind, names_in, names_read_by
 from netdesc.neurons.program import Forward, Program
 from netdesc.neurons.ranges import hold_in_32_bits, near_limit
 from netdesc.neurons.storage import choose_stored
-from netdesc.neurons.usage import names_behind, names_in, names_read_by
 
 
 @lru_cache(maxsize=256)

@@ -20,13 +20,19 @@ from netdesc.neurons.expressions import (
     with_gradient,
 )
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
-from netdesc.neurons.names import declared_mistakes, missing_mistakes, reserved_use, state_mistakes
-from netdesc.neurons.neuron import Neuron, NormPlaces
+from netdesc.neurons.names import (
+    declared_mistakes,
+    missing_mistakes,
+    norm_mistakes,
+    reserved_use,
+    state_mistakes,
+    unread_mistakes,
+)
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import STATE_AT_BEGINNING, Equation, Source, parse_equation
+from netdesc.neurons.program import Neuron, NormPlaces
 from netdesc.neurons.reader import Operand, Reader, complete
 from netdesc.neurons.surrogates import Pairs, SurrogateGradient, phase_condition
-from netdesc.neurons.usage import norm_mistakes, unread_mistakes
 
 _TYPES: dict[ParameterKind, Type] = {
     "decay": SHARE,

@@ -17,8 +17,8 @@ from dataclasses import replace
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.expressions import PARAMETER_LIMIT, Expression, in_order, make, remake, rewrite
 from netdesc.neurons.mistakes import EquationError, Mistake, Place
-from netdesc.neurons.neuron import Neuron
 from netdesc.neurons.operations import GRID, OPERATIONS, SHARE, STATE_LIMIT, STATE_UNIT
+from netdesc.neurons.program import Neuron
 
 MAX_INT = (1 << 31) - 1
 """Integers must stay within ± this number, so that they can be negated."""

@@ -1,26 +1,165 @@
-"""Storage: what the forward pass stores in each step, so that the step back can be computed.
+"""Storage: which values of a step the forward pass stores, and how the others follow from them.
 
-Memory is what limits a training step: each stored value is written and read once a neuron, step and
-sample. Therefore few values are stored, and the others are derived from stored values of the same
-step and of the step before.
-
-Solving a sum for its one unknown assumes that ``saturate`` did nothing. In a step in which a state
-did reach ± STATE_LIMIT (131,072 threshold units; 2,048 in the finer units of sigma_delta), what is
-derived from that state's sum is off by what saturation cut, and so are the gradients that read it:
-surrogates of states that are not stored, and gradients of parameters, which were up to 16% off in
-random neurons. They stay finite. A neuron that has diverged so far has no gradient of use.
+A value follows from the arguments of its operation; a state of the step before from that step; and
+an argument of a sum from the sum and the other argument. The last assumes that ``saturate`` did
+nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import chain, product
 
-from netdesc.neurons.derivation import Derivation, Stored, spike_flag
-from netdesc.neurons.expressions import Expression, in_order
-from netdesc.neurons.neuron import Neuron
-from netdesc.neurons.operations import GRID
-from netdesc.neurons.program import Backward
+from netdesc.neurons.expressions import (
+    GRID_ZERO,
+    Expression,
+    constant,
+    expression,
+    in_order,
+    make,
+    remake,
+    rewrite,
+    where,
+)
+from netdesc.neurons.operations import GRID, REAL
+from netdesc.neurons.program import Backward, Neuron
+
+_UNLESS_FIRST = partial(make, "unless_first")
+
+Stored = tuple[Expression, ...]
+_Value = tuple[Expression, bool]
+"""An integer or condition of the forward step, and whether it is that of the step before."""
+_Rule = tuple[_Value, tuple[_Value, ...], Callable[..., Expression]]
+"""A value, what it follows from, and how."""
+
+
+def spike_flag(spike: Expression) -> Expression:
+    """Returns a spike as an integer, which can be stored."""
+    return where(spike, constant(1, GRID), GRID_ZERO)
+
+
+class Derivation:
+    """All ways in which what ``roots``, the step back, read may follow from stored values."""
+
+    def __init__(self, neuron: Neuron, roots: list[Expression]) -> None:
+        # Here a value is a value, wherever its gradient goes.
+        flags = [] if neuron.spike is None else [spike_flag(neuron.spike)]
+        self._plain = rewrite([*neuron.roots, *flags, *roots], _without_gradient)
+        self._roots = [self._plain[root] for root in roots]
+        self._order = in_order(self._roots)
+        step = in_order([*(self._plain[root] for root in neuron.roots), *self._roots])
+        self._invariant = [a for a in step if a.is_invariant]
+        self._rules = [*self._link_steps(neuron, step), *_list_operation_rules(step)]
+        self._readers: dict[_Value, list[int]] = {}
+        for index, (_, sources, _) in enumerate(self._rules):
+            for source in dict.fromkeys(sources):
+                self._readers.setdefault(source, []).append(index)
+
+    def _link_steps(self, neuron: Neuron, step: list[Expression]) -> Iterable[_Rule]:
+        for a in step:
+            if a.operation == "state":
+                after = self._plain[neuron.after[str(a.value)]]
+                yield (a, False), ((after, True),), _UNLESS_FIRST
+            elif a.operation == "fired_before" and neuron.spike is not None:
+                yield (a, False), ((self._plain[neuron.spike], True),), _UNLESS_FIRST
+        if neuron.spike is not None:
+            spike = self._plain[neuron.spike]
+            for is_before in (False, True):
+                yield (spike, is_before), ((spike_flag(spike), is_before),), _from_flag
+
+    def suffices(self, stored: Stored) -> bool:
+        """Returns whether the roots follow from ``stored``."""
+        derived = {value for value, _, _ in self._rules_in_use(stored)}
+        known = self._known_at_first(stored).keys() | derived
+        expressed: set[Expression] = set()
+        for a in self._order:
+            if (a, False) in known or (
+                a.operation not in _OF_FORWARD_STEP and expressed.issuperset(a.arguments)
+            ):
+                expressed.add(a)
+        return expressed.issuperset(self._roots)
+
+    def express(self, stored: Stored) -> list[Expression]:
+        """Returns the roots in terms of ``stored``, which suffices."""
+        known = self._known_at_first(stored)
+        for value, sources, build in self._rules_in_use(stored):
+            known[value] = build(*(known[each] for each in sources))
+        expressed: dict[Expression, Expression] = {}
+        for a in self._order:
+            if (a, False) in known:
+                expressed[a] = known[a, False]
+            elif expressed.keys() >= {*a.arguments}:
+                expressed[a] = remake(a, *(expressed[each] for each in a.arguments))
+        return [expressed[root] for root in self._roots]
+
+    def _known_at_first(self, stored: Stored) -> dict[_Value, Expression]:
+        """Returns what is known before any rule: stored values and invariants of both steps."""
+        known: dict[_Value, Expression] = {}
+        for is_before, leaf in ((False, "stored"), (True, "stored_before")):
+            known |= {(a, is_before): a for a in self._invariant}
+            for slot, a in enumerate(stored):
+                known[self._plain[a], is_before] = expression(leaf, value=slot, type=GRID)
+        return known
+
+    def _rules_in_use(self, stored: Stored) -> Iterable[_Rule]:
+        """Yields a rule for each value that follows, so that it takes as few rules as possible.
+
+        Each rule is looked at once for each of its sources, for equations may have thousands.
+        """
+        known = set(self._known_at_first(stored))
+        missing = [len({*sources}) for _, sources, _ in self._rules]
+        found: list[_Value] = list(known)
+        while found:
+            ready: list[int] = []
+            for value in found:
+                for index in self._readers.get(value, ()):
+                    missing[index] -= 1
+                    if missing[index] == 0:
+                        ready.append(index)
+            found = []
+            for index in sorted(ready):
+                if (value := self._rules[index][0]) not in known:
+                    known.add(value)
+                    found.append(value)
+                    yield self._rules[index]
+
+
+_OF_FORWARD_STEP = ("state", "fired_before", "input")
+"""Leaves that the step back does not have."""
+
+
+def _without_gradient(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
+    return arguments[0] if a.operation == "with_gradient" else remake(a, *arguments)
+
+
+def _list_operation_rules(step: list[Expression]) -> Iterable[_Rule]:
+    """Yields rules for both steps.
+
+    An expression follows from its arguments, and an argument from the expression and the others.
+    """
+    for is_before, a in product((False, True), step):
+        if a.is_invariant or not a.arguments or a.type is REAL:
+            continue
+        arguments = tuple((each, is_before) for each in a.arguments)
+        yield (a, is_before), arguments, partial(remake, a)
+        for index, solve in enumerate(_SOLUTIONS.get(a.operation, ())):
+            others = arguments[:index] + arguments[index + 1 :]
+            yield arguments[index], ((a, is_before), *others), solve
+
+
+def _from_flag(flag: Expression) -> Expression:
+    return make("greater", flag, GRID_ZERO)
+
+
+_Solution = Callable[[Expression], Expression] | Callable[[Expression, Expression], Expression]
+_SOLUTIONS: dict[str, tuple[_Solution, ...]] = {
+    "add": (lambda total, b: total - b, lambda total, a: total - a),
+    "subtract": (lambda difference, b: difference + b, lambda difference, a: a - difference),
+    "negate": (lambda negative: -negative,),
+    "saturate": (lambda total: total,),
+}
+"""Operation -> what each argument is, given the value of the operation and the other argument."""
 
 
 def choose_stored(neuron: Neuron, backward: Backward) -> tuple[Stored, Backward]:

@@ -12,7 +12,7 @@ from netdesc.neurons.compile import compile_neuron, names_without_gradient, spli
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.mistakes import EquationError, Place
 from netdesc.neurons.models import NeuronSection
-from netdesc.neurons.usage import names_behind, names_in
+from netdesc.neurons.names import names_behind, names_in
 
 
 @rule(

@@ -1,4 +1,4 @@
-"""The functions ``neurons`` and ``neurons_backward`` of the CPU engine."""
+"""The functions of the CPU engine for neurons, also for those that read their own outputs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from netdesc.kernels.cpu.linear import source_of, weight_gradient
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, flat
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.walk.layer_backward import Upstream, backward_to_current
+from netdesc.kernels.cpu.walk.layer_backward import (
+    Upstream,
+    backward_to_current,
+    backward_with_feedback,
+)
 from netdesc.kernels.cpu.walk.layer_forward import (
     ForwardResult,
     LayerNeurons,
     StateMemory,
     float_output,
     forward_from_current,
+    forward_with_feedback,
 )
 from netdesc.kernels.grid import shared_vector
 from netdesc.kernels.layer_neurons import (
@@ -105,6 +111,44 @@ def neurons_backward(
         upstream_of(grad_out_TBN), layer_of(neurons), saved[0].numpy(), (steps, batch, count)
     )
     return NeuronsGradients(tensors_of(inputs), [], tensors_of(parameters))
+
+
+@on_threads
+def recurrent(
+    inputs_TBN: Sequence[Tensor],
+    weights_NN: Sequence[Tensor],
+    neurons: Neurons,
+    states: Sequence[Tensor],
+    keep: bool,
+) -> NeuronsOutput:
+    """See ``kernels.layer_neurons``."""
+    weights = [array_of(each) for each in weights_NN]
+    forward = functools.partial(forward_with_feedback, weights_NN=weights)
+    return run_neurons(forward, inputs_TBN, neurons, states, keep)
+
+
+@on_threads
+def recurrent_backward(
+    grad_out_TBN: Tensor,
+    before_TBN: Tensor,
+    weights_NN: Sequence[Tensor],
+    neurons: Neurons,
+    saved: Sequence[Tensor],
+    want_weights: bool,
+) -> NeuronsGradients:
+    """See ``kernels.layer_neurons``."""
+    weights = [array_of(each) for each in weights_NN]
+    steps, batch, count = grad_out_TBN.shape
+    upstream, stored = upstream_of(grad_out_TBN), saved[0].numpy()
+    grads, parameters = backward_with_feedback(
+        upstream, weights, layer_of(neurons), stored, (steps, batch, count)
+    )
+    found: list[Tensor] = []
+    if want_weights:
+        source, _ = source_of(before_TBN)
+        pairs = zip(grads, weights, strict=True)
+        found = tensors_of(weight_gradient(grad, source, weight) for grad, weight in pairs)
+    return NeuronsGradients(tensors_of(grads), found, tensors_of(parameters))
 
 
 def tensors_of(arrays: Iterable[np.ndarray]) -> list[Tensor]:

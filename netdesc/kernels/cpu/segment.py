@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu.gemm import matmul
+from netdesc.kernels.cpu.linear import Source, source_for_backward, source_from_packed, source_of
 from netdesc.kernels.cpu.neurons import layer_of, notes_of, tensors_of, upstream_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
-from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, new_packed, pack, unpack
-from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
+from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, mark_as_events
+from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, new_packed
 from netdesc.kernels.cpu.synapses.weights import HALF_LIMITS, WeightMemory, on_grid, stop_at_clamped
 from netdesc.kernels.cpu.walk.layer_backward import (
     Gradients,
@@ -36,42 +36,6 @@ from netdesc.kernels.cpu.walk.layer_forward import (
 )
 from netdesc.kernels.layer_neurons import EVENTS, PRODUCT
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput
-
-Source = Events | np.ndarray
-"""Input of a layer: events, or an array with rows, [steps · batch, inputs]."""
-
-
-def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
-    """Converts a tensor to the input of a layer. Also returns the tensor's packed spikes.
-
-    If the tensor is sparse and binary, the input is events, and the packed spikes are marked as
-    events. Otherwise the input is rows of numbers.
-    """
-    values = array_of(signal_TBI)
-    packed, spikes = pack(values)
-    if spikes is None or not are_sparse(spikes, values.shape):
-        return as_rows(values), packed
-    mark_as_events(packed, spikes)
-    return _source_from_packed(packed, values.shape), packed
-
-
-def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
-    """Returns the input of a layer for its backward pass.
-
-    The input is read from ``packed`` if its spikes are marked as events, else from ``signal_TBI``.
-    """
-    events = events_of(packed.numpy(), shape)
-    if events is not None:
-        return events
-    assert signal_TBI is not None, "without events the input is needed"
-    return as_rows(array_of(signal_TBI))
-
-
-def weight_gradient(grad_z_TBN: np.ndarray, source: Source, weight_OI: np.ndarray) -> np.ndarray:
-    """Returns the gradient of real weights that read ``source``."""
-    if isinstance(source, Events):
-        return weight_gradient_by_events(grad_z_TBN, source, weight_OI)
-    return matmul(as_rows(grad_z_TBN).T, source)
 
 
 @on_threads
@@ -97,7 +61,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         else:
             if are_sparse(result.nonzero, shape):
                 mark_as_events(packed, result.nonzero)
-            source = _source_from_packed(packed, shape)
+            source = source_from_packed(packed, shape)
             saved_tensors.append(packed)
     return SegmentOutput(torch.from_numpy(values), notes, tensors_of(saved_tensors) if keep else [])
 
@@ -107,12 +71,6 @@ def _current(rows: np.ndarray, weight_OI: np.ndarray, shape: Shape) -> np.ndarra
     z_TBN = allocate(shape, np.float32)
     matmul(rows, on_grid(weight_OI).T, as_rows(z_TBN))
     return z_TBN
-
-
-def _source_from_packed(packed: np.ndarray, shape: Shape) -> Source:
-    """Converts packed spikes to the input of a layer: events if marked as events, else rows."""
-    events = events_of(packed, shape)
-    return as_rows(unpack(bitmasks_of(packed), shape)) if events is None else events
 
 
 @on_threads
@@ -134,7 +92,7 @@ def segment_backward(
         if number == 0:
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:
-            source = _source_from_packed(packed.numpy(), (steps, batch, inputs))
+            source = source_from_packed(packed.numpy(), (steps, batch, inputs))
         needs_grad_z = number > 0 or want_input
         gradients = _layer_backward(
             upstream, weight_OI, neurons, stored.numpy(), source, needs_grad_z, (steps, batch)

@@ -69,11 +69,6 @@ class Holders(RuleBasedStateMachine):
             del self.held[data.draw(st.integers(0, len(self.held) - 1))]
 
     @rule()
-    def free(self) -> None:
-        self.pool.trim()
-        assert len(all_buffers(self.pool)) == len(self.held)
-
-    @rule()
     def many_requests(self) -> None:
         for _ in range(300):
             self.pool.allocate((7,), np.int32)

@@ -17,12 +17,7 @@ from hypothesis import strategies as st
 from support.grids import grid
 
 from netdesc.kernels.cpu.runtime import openmp_contention
-from netdesc.kernels.cpu.runtime.openmp_contention import (
-    THREAD_NAME,
-    ContentionGuard,
-    is_decided,
-    team_sizes,
-)
+from netdesc.kernels.cpu.runtime.openmp_contention import THREAD_NAME, ContentionGuard, team_sizes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is about GNU OpenMP")
 
@@ -90,20 +85,6 @@ def test_idle_threads_exist_while_cores_are_contended(
     assert idle_teams() == 1
 
 
-def test_schedstat_is_read_ten_times_a_second(machine: Machine) -> None:
-    read = []
-
-    def delay_s() -> float:
-        read.append(machine.now)
-        return 0.0
-
-    guard = ContentionGuard(lambda: [2], delay_s, lambda: machine.now)
-    for _ in range(1000):
-        machine.run(0.001, share=0.0)
-        guard.poll()
-    assert 8 <= len(read) <= 11
-
-
 def test_delays_of_different_threads_are_not_compared(
     machine: Machine, guard: ContentionGuard
 ) -> None:
@@ -154,16 +135,6 @@ def test_teams_make_one_thread_more_than_cores(
     assert all(2 <= size <= max_threads for size in sizes)
     assert computing + sum(size - 1 for size in sizes) == max(cores, computing) + 1
     assert len(sizes) == 1 or sizes[0] == max_threads
-
-
-def test_no_team_if_openmp_has_one_thread() -> None:
-    assert team_sizes(16, 1, 1) == []
-
-
-def test_environment_decides_how_threads_wait() -> None:
-    assert is_decided({"GOMP_SPINCOUNT": "300000"})
-    assert is_decided({"OMP_WAIT_POLICY": "active"})
-    assert not is_decided({"OMP_NUM_THREADS": "2"})
 
 
 SCRIPT = """

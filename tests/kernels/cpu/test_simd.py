@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 
 from netdesc.kernels.cpu.runtime.simd import (
     LANES,
-    as_floats,
     as_ints,
     bits_of,
     broadcast,
     cast_like,
-    exp2_nonpositive,
     nearest,
     where,
     zeros_like,
@@ -59,16 +57,6 @@ def _on_floats(a, b, results, bits):
     store(bits, 0, bits_of(x), LANES)
 
 
-@numba.njit
-def _powers(x, result):
-    store(result, 0, exp2_nonpositive(load(x, 0, LANES)), LANES)
-
-
-@numba.njit
-def _convert_and_back(x, result):
-    store(result, 0, as_ints(as_floats(load(x, 0, LANES))), LANES)
-
-
 @given(
     st.sampled_from([np.float32, np.int32, np.int16, np.float64]), COUNTS, st.integers(0, 9),
     st.integers(0, 9),
@@ -109,21 +97,3 @@ def test_floats_round_as_in_numpy(a, b):
         expected.append(np.rint(x))
     np.testing.assert_array_equal(results, expected)
     np.testing.assert_array_equal(bits, x.view(np.int32))
-
-
-@given(st.lists(st.floats(-120, 0, width=32), min_size=LANES, max_size=LANES))
-@settings(deadline=None)
-def test_powers_of_two(exponents):
-    x = np.array(exponents, np.float32)
-    result = np.empty_like(x)
-    _powers(x, result)
-    np.testing.assert_allclose(result, 2.0 ** x.astype(np.float64), rtol=3e-7)
-
-
-@given(st.lists(st.integers(-(2**24), 2**24), min_size=LANES, max_size=LANES))
-@settings(deadline=None)
-def test_integers_convert_to_floats_and_back(numbers):
-    x = np.array(numbers, np.int32)
-    result = np.empty_like(x)
-    _convert_and_back(x, result)
-    np.testing.assert_array_equal(result, x)

@@ -119,17 +119,10 @@ class MemoryPool:
             idle_bytes -= size
         self._buffers = {size: buffers for size, buffers in self._buffers.items() if buffers}
 
-    def trim(self) -> None:
-        """Frees all buffers that no array uses."""
-        with self._lock:
-            for size, buffers in list(self._buffers.items()):
-                self._buffers[size] = [buffer for buffer in buffers if not buffer.is_free]
-
 
 _pool = MemoryPool()
 allocate = _pool.allocate
 allocate_per_thread = _pool.allocate_per_thread
-trim = _pool.trim
 
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:

@@ -60,7 +60,7 @@ class Display:
         self._is_quiet = is_quiet
         self._log: Log | None = None
         self._unlogged: list[str] = []
-        self._due = self._log_due = self._text_due = 0.0
+        self._due = self._log_due = 0.0
         self._marks: deque[tuple[float, int]] = deque()
         """Pairs of a ``time.perf_counter()`` and the number of complete epochs at that time."""
 
@@ -113,13 +113,6 @@ class Display:
         if now >= self._log_due or epoch == epochs:
             self._log_due = now + _LOG_INTERVAL_S
             self.log(line)
-
-    def show_text(self, text: str) -> None:
-        """Prints ``text`` as the progress line, unless one was less than ``interval_s`` ago."""
-        now = time.perf_counter()
-        if now >= self._text_due and not self._is_quiet:
-            self._text_due = now + self.interval_s
-            self.render(text)
 
     def _seconds_per_epoch(self, epoch: int, now: float) -> float | None:
         """Returns the mean over the last ``_RECENT_S`` seconds, None in the first call."""

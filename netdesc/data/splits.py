@@ -22,8 +22,7 @@ from netdesc.description import Description
 from netdesc.description.files.array_source import ArraySource
 from netdesc.description.files.idx import idx_files
 from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic
-from netdesc.description.models.arrays import DATA_EXAMPLE
-from netdesc.description.models.idx import IdxPart
+from netdesc.description.models.arrays import DATA_EXAMPLE, IdxPart
 
 Warn = Callable[[str], None]
 SamplesByPart = Mapping[str, Samples]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from netdesc.data.problem import Problem
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.models import Document
-from netdesc.description.shape_trace import output_locations
+from netdesc.description.shapes import output_locations
 from netdesc.description.source_map import RelatedPath
 
 MAX_LABELS_SHOWN = 5

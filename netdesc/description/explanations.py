@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from netdesc.description.codes.entry import Entry
+from netdesc.description.codes import Entry
 from netdesc.description.diagnostics.wording import code_block, prose
 from netdesc.description.rules import RULES
 from netdesc.description.spelling import did_you_mean

@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from netdesc.description.delays import delay_steps
 from netdesc.description.models import EventRate
 from netdesc.description.models import OneLoss as Loss
 from netdesc.description.models.layers import LayerSection, Shape, SynapticSection
@@ -122,7 +121,7 @@ class SynapticNode(LayerNode):
 
     @property
     def delay(self) -> int:
-        return delay_steps(self.section, self.neuron)
+        return self.section.axonal_steps(self.neuron)
 
     @property
     def recurrent(self) -> SynapticNode | None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from netdesc.api.load import check
 from netdesc.description import model_structure as structure
-from netdesc.description.codes.entry import Entry
+from netdesc.description.codes import Entry
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Parts

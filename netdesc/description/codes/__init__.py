@@ -1,1 +1,38 @@
-"""Diagnostic codes and their explanations: of rules with the rule, of others in TOML files."""
+"""Explanations of diagnostic codes: of rules with the rule, of others in TOML files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netdesc.description.diagnostics.diagnostic import Severity
+
+ExampleData = Literal["events", "labels", "values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The explanation of a code: its cause, its fix, a wrong example and a corrected one.
+
+    ``at`` says what the examples are: whole documents (""), arguments of ``--set`` ("--set") or
+    command lines ("command"). Otherwise ``at`` is a JSON pointer, and the examples are the text at
+    that place of a valid document. Tests check that only the wrong example causes the diagnostic.
+    """
+
+    code: str
+    title: str
+    cause: str
+    fix: str
+    wrong: str
+    right: str
+    at: str
+    severity: Severity = "error"
+    data: ExampleData = "events"
+    """The data of the examples: event files with targets, or arrays with labels or values."""
+    encoding: str = "utf-8"
+    """The encoding in which the document of the wrong example is saved."""
+
+    @property
+    def wrong_text(self) -> str:
+        """The wrong example as it is printed: "(empty)" for an empty document."""
+        return self.wrong or "(empty)"

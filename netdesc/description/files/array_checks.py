@@ -44,8 +44,7 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, RateClassifier
 from netdesc.description.models.arrays import LEARNT_FROM
 from netdesc.description.models.document import MAX_STEPS
-from netdesc.description.shape_trace import output_locations, shape_locations
-from netdesc.description.shapes import INPUT
+from netdesc.description.shapes import INPUT, output_locations, shape_locations
 from netdesc.description.source_map import RelatedPath
 from netdesc.description.spelling import allowed_note
 

@@ -24,8 +24,7 @@ from netdesc.description.files.event_files import (
 from netdesc.description.files.file_context import FileContext
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import EventFile, Time
-from netdesc.description.shape_trace import output_locations, shape_locations
-from netdesc.description.shapes import INPUT, Shape
+from netdesc.description.shapes import INPUT, Shape, output_locations, shape_locations
 from netdesc.description.source import file_size
 from netdesc.description.source_map import RelatedPath
 

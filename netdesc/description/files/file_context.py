@@ -9,8 +9,7 @@ from pathlib import Path
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.models import Document
-from netdesc.description.shape_trace import trace_shape
-from netdesc.description.shapes import Wiring
+from netdesc.description.shapes import Wiring, trace_shape
 from netdesc.description.source_map import SourceMap
 
 Diagnostics = Iterator[Diagnostic]

@@ -15,7 +15,7 @@ from netdesc.description.files.file_references import FileReference
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.models import EventFile, EventFolders
 from netdesc.description.models.data import Rounding
-from netdesc.description.shape_trace import output_locations
+from netdesc.description.shapes import output_locations
 
 
 def check_folder(context: FileContext, reference: FileReference, path: Path) -> Diagnostics:

@@ -4,36 +4,28 @@ from netdesc.description.models.arrays import (
     Arrays,
     ConstantEncoding,
     DeltaEncoding,
+    Idx,
     LatencyEncoding,
     RateEncoding,
     SeriesEncoding,
     SpikesEncoding,
 )
-from netdesc.description.models.classifier import RateClassifier
 from netdesc.description.models.data import EventFile, Pair
-from netdesc.description.models.document import Document, Time, Weights
-from netdesc.description.models.idx import Idx
+from netdesc.description.models.document import Document, Lock, Origin, Time, Weights
 from netdesc.description.models.layers import Layer, SynapticSection
-from netdesc.description.models.lock import Lock, Origin
 from netdesc.description.models.loss import (
     CrossEntropy,
     EventRate,
     MeanSquaredError,
     OneLoss,
+    RateClassifier,
     SpikeMax,
     SpikeMoid,
     SpikeRate,
     SpikeTime,
 )
 from netdesc.description.models.recordings import EventFolders, SpikeFiles, Tonic
-from netdesc.description.models.training import (
-    CosineSchedule,
-    Group,
-    MilestonesSchedule,
-    PlateauSchedule,
-    Sgd,
-    Training,
-)
+from netdesc.description.models.training import Group, PlateauSchedule, Training
 
 ValueData = Arrays | Idx
 """Data of values that an encoding turns into inputs."""
@@ -41,7 +33,6 @@ ValueData = Arrays | Idx
 __all__ = [
     "Arrays",
     "ConstantEncoding",
-    "CosineSchedule",
     "CrossEntropy",
     "DeltaEncoding",
     "Document",
@@ -54,7 +45,6 @@ __all__ = [
     "Layer",
     "Lock",
     "MeanSquaredError",
-    "MilestonesSchedule",
     "OneLoss",
     "Origin",
     "Pair",
@@ -62,7 +52,6 @@ __all__ = [
     "RateClassifier",
     "RateEncoding",
     "SeriesEncoding",
-    "Sgd",
     "SpikeFiles",
     "SpikeMax",
     "SpikeMoid",

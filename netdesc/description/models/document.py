@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from netdesc.description.models.arrays import Arrays
-from netdesc.description.models.classifier import Classifier
-from netdesc.description.models.data import PathText, Sha256, path_field, sha256_field
-from netdesc.description.models.idx import Idx
+from netdesc.description.models.arrays import Arrays, Idx
+from netdesc.description.models.data import (
+    SHA256_EXAMPLE,
+    PathText,
+    Sha256,
+    path_field,
+    sha256_field,
+)
 from netdesc.description.models.layers import Layer
-from netdesc.description.models.lock import Lock
-from netdesc.description.models.loss import EventRate, Loss, OneLoss
-from netdesc.description.models.neurons import NEURON_EXAMPLE, Neuron
+from netdesc.description.models.layers.base import Neuron
+from netdesc.description.models.loss import Classifier, EventRate, Loss, OneLoss
 from netdesc.description.models.recordings import EventFolders, SpikeFiles, Tonic
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
 from netdesc.sections import Name, Section, field
@@ -22,6 +25,7 @@ FORMAT = 1
 """The version of the language that this package reads."""
 MAX_STEPS = 1_000_000
 MAX_STEP_MS = 1e6
+NEURON_EXAMPLE = {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}
 TRAINING_EXAMPLE = {"epochs": 100, "optimizer": OPTIMIZER_EXAMPLE}
 
 
@@ -59,6 +63,41 @@ class Weights(Section):
 
     path: PathText = path_field("A .net or .safetensors file.", example="weights.net")
     sha256: Sha256 | None = sha256_field()
+
+
+Origin = Literal["file", "Python", "default", "--set"]
+"""``Python`` is a program that gives the document as a dict or a text, or its data as arrays."""
+
+
+class LockedFile(Section):
+    """A data or weights file at the time when the lock was written."""
+
+    path: PathText = field("The path in the document.", example="input.bs1")
+    location: PathText = field("The file, relative to the lock.", example="../../input.bs1")
+    absolute: PathText = field(
+        "The file's absolute path, used if the lock was moved.", example="/home/me/input.bs1"
+    )
+    sha256: Sha256 | None = field(
+        "SHA-256 of the file, 64 lower-case hexadecimal digits. Null for a folder of Tonic, which "
+        "checks its own files.",
+        default=None,
+        example=SHA256_EXAMPLE,
+    )
+
+
+class Lock(Section):
+    """The facts that reproduce a run. netdesc writes this section; do not write it by hand."""
+
+    origins: dict[str, Origin] = field(
+        "The origin of each value, by JSON pointer: the file, a Python program, a default, or "
+        "the command line.",
+        example={"/time/steps": "file", "/time/step_ms": "default"},
+    )
+    files: tuple[LockedFile, ...] = field("The files that the document refers to.", example=[])
+    seed: int = field("The seed of the run.", example=0, ge=0, le=(1 << 63) - 1)
+    versions: dict[str, str] = field(
+        "Versions of netdesc and its libraries.", example={"netdesc": "0.1.0"}
+    )
 
 
 Data = Annotated[SpikeFiles | Arrays | Idx | EventFolders | Tonic, Field(discriminator="type")]

@@ -1,4 +1,4 @@
-"""Losses."""
+"""Losses, and the classifiers that turn output spikes into a class."""
 
 from __future__ import annotations
 
@@ -276,3 +276,26 @@ class EventRate(Section):
         "Lowest mean that costs nothing.", unit="spikes a step", default=0.0, ge=0, le=1e6
     )
     weight: float = field("Factor on the penalty.", unit="1", default=1.0, gt=0, le=1e9)
+
+
+class RateClassifier(Section):
+    """The class whose neuron spikes most in the whole sample."""
+
+    window_steps: ClassVar[None] = None
+
+    type: Literal["rate"]
+
+
+class MovingWindowClassifier(Section):
+    """The class of a step is the neuron that spiked most in the last window_steps steps. If a
+    sample has one label, its class is the most frequent class of its steps; silent steps are not
+    counted.
+    """
+
+    type: Literal["moving_window"]
+    window_steps: int = field(
+        "Number of steps of the window.", unit="steps", ge=1, le=1_000_000, example=10
+    )
+
+
+Classifier = Annotated[RateClassifier | MovingWindowClassifier, Field(discriminator="type")]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from netdesc.description.delays import arrival_steps, layer_delay
 from netdesc.description.diagnostics.wording import amount
+from netdesc.description.models import Document
 from netdesc.description.models.loss import OUTPUT
 from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
+from netdesc.description.shapes import INPUT, Wiring
 
 
 @rule(
@@ -27,7 +28,7 @@ def few_steps(context: Context) -> Found:
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
-    arrivals, steps = arrival_steps(document, wiring), document.time.steps
+    arrivals, steps = _arrival_steps(document, wiring), document.time.steps
     delays: list[tuple[int, int]] = []
     for _, loss in context.losses():
         index = context.layer_of(loss)
@@ -35,7 +36,7 @@ def few_steps(context: Context) -> Found:
             return  # a wrong "from" of the loss
         delay, decimation = arrivals[document.layers[index].name], wiring.decimations[index]
         if loss.signal != OUTPUT:
-            delay -= layer_delay(document, wiring, index)
+            delay -= _layer_delay(document, wiring, index)
         delays.append((delay // decimation * decimation, delay))
     silent, delay = min(delays)
     if silent >= steps:
@@ -45,6 +46,25 @@ def few_steps(context: Context) -> Found:
         )
         hint = f'write at least {silent + 1}, or "axonal_delay_step": false in layers'
         yield RuleDiagnostic(("time", "steps"), message, hint=hint)
+
+
+def _arrival_steps(document: Document, wiring: Wiring) -> dict[str, int]:
+    """Returns by how many steps of the input the output of each layer comes later, by name.
+
+    This is the sum of the delays on the path with the fewest. A source that is not known has none.
+    """
+    arrivals = {INPUT: 0}
+    for index, (layer, sources) in enumerate(zip(document.layers, wiring.sources, strict=True)):
+        before = min(arrivals.get(name, 0) for name in sources)
+        arrivals[layer.name] = before + _layer_delay(document, wiring, index)
+    return arrivals
+
+
+def _layer_delay(document: Document, wiring: Wiring, index: int) -> int:
+    """Returns the fewest steps of the input by which a layer hands on its output later."""
+    layer = document.layers[index]
+    steps = layer.axonal_steps(layer.neuron_of(document.neurons)) + layer.own_delay
+    return steps * wiring.decimations[index]
 
 
 _DELAYED = '{"name": "a", "type": "dense", "units": 4, "neuron": "cuba"}'
@@ -71,7 +91,7 @@ def unequal_delays(context: Context) -> Found:
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
-    arrivals = arrival_steps(document, wiring)
+    arrivals = _arrival_steps(document, wiring)
     for index, (layer, sources) in enumerate(zip(document.layers, wiring.sources, strict=True)):
         first, last = (pick(sources, key=lambda name: arrivals[name]) for pick in (min, max))
         if arrivals[first] != arrivals[last]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
-from netdesc.description.shape_trace import (
+from netdesc.description.shapes import (
+    INPUT,
     output_locations,
     shape_locations,
     trace_shape,
     trace_source,
 )
-from netdesc.description.shapes import INPUT
 
 
 @rule(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from netdesc.description.codes.entry import Entry, ExampleData
+from netdesc.description.codes import Entry, ExampleData
 from netdesc.description.diagnostics.diagnostic import Severity
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Document, OneLoss, Pair

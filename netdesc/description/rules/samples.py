@@ -6,7 +6,7 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import ValueData
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
-from netdesc.description.shape_trace import output_locations, trace_shape
+from netdesc.description.shapes import output_locations, trace_shape
 
 
 @rule(

@@ -7,7 +7,7 @@ import math
 from netdesc.description.json.tree import Parts
 from netdesc.description.models.layers.base import DEVICE_LIMITS
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
-from netdesc.description.shape_trace import shape_locations
+from netdesc.description.shapes import shape_locations
 
 
 @rule(

@@ -14,7 +14,7 @@ from netdesc.description.models.layers.convolution import (
     SumPool,
     Upsample,
 )
-from netdesc.description.models.layers.dense import Dense
+from netdesc.description.models.layers.dense import Dense, Recurrent, WinnerTakeAll
 from netdesc.description.models.layers.fields import AxonalDelay, Mask
 from netdesc.description.models.layers.neurons import Neurons
 from netdesc.description.models.layers.pools import (
@@ -24,7 +24,6 @@ from netdesc.description.models.layers.pools import (
     PopulationAverage,
     TimeDecimation,
 )
-from netdesc.description.models.layers.recurrent import Recurrent, WinnerTakeAll
 from netdesc.description.models.layers.views import Concat, Delay, Flatten, Reshape
 
 __all__ = [

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias, Union
 
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.layers.fields import AxonalDelay, Mask, Quantization
-from netdesc.description.models.neurons import Neuron
 from netdesc.description.models.training import ParameterKind
-from netdesc.neurons.models import NeuronSection
+from netdesc.neurons.models import NEURONS, NeuronSection
 from netdesc.neurons.models.integrator import IDENTITY
 from netdesc.sections import Name, Section, field, form_tag
 
@@ -25,6 +24,12 @@ From = Annotated[
     | Annotated[Annotated[tuple[str, ...], Field(min_length=1)], Tag("<list>")],
     Discriminator(form_tag),
 ]
+
+if TYPE_CHECKING:
+    Neuron: TypeAlias = NeuronSection
+else:
+    _sections = tuple(NEURONS.values())
+    Neuron = Annotated[Union[_sections], Field(discriminator="type")]  # noqa: UP007  (X | Y takes no tuple)
 
 NeuronOrName = Annotated[
     Annotated[str, Tag("<plain>")] | Annotated[Neuron, Tag("<object>")], Discriminator(form_tag)
@@ -91,6 +96,13 @@ class LayerSection(Section):
     def neuron_of(self, neurons: Mapping[str, NeuronSection]) -> NeuronSection | None:
         """Returns the layer's neuron, in a document with ``neurons``; None if it is not there."""
         return None
+
+    def axonal_steps(self, neuron: NeuronSection | None) -> int:
+        """Returns the steps, 0 or 1, by which the layer delays the output of its neurons.
+
+        ``neuron`` is None if it is not known.
+        """
+        return 0
 
     def output_steps(self, steps: int) -> int:
         """Returns the number of steps of the output; ShapeError if the input has too few."""
@@ -178,6 +190,11 @@ class SynapticSection(LayerSection):
         default=None,
         example={"steps": 3},
     )
+
+    def axonal_steps(self, neuron: NeuronSection | None) -> int:
+        if self.axonal_delay_step is not None:
+            return int(self.axonal_delay_step)
+        return int(neuron is None or neuron.equations().spike is not None)
 
     def idle_reasons(self) -> dict[str, str]:
         reason = "neurons of this type of layer share their weights"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netdesc.description.models.layers.base import PlainSection, Shape, ShapeError
-from netdesc.description.models.layers.windows import (
+from netdesc.description.models.layers.convolution import (
     Count,
     CountOrZero,
     Pair,

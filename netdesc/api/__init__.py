@@ -1,7 +1,6 @@
 """The functions that users call, one file for each verb.
 
 - ``compile``: builds a torch module and its loss from a document, a run or a ``.net`` file
-- ``kernels``: compiles the kernels of a network before they are needed
 - ``train``: trains, then writes ``network.net`` and ``report.html`` into the run's folder
 - ``evaluate``: measures loss, accuracy and spike rates on a split of the data
 - ``export``: writes a ``.net`` file

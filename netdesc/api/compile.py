@@ -13,18 +13,26 @@ import torch
 
 from netdesc.api.load import load
 from netdesc.api.trained_run import Run
+from netdesc.data.randomness import seeded_rng
 from netdesc.description import Description, Document, render_text
 from netdesc.description.overrides import Overrides
 from netdesc.description.source import is_net_file
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.exchange.importer import STEP_MS_WARNING
 from netdesc.graph import Graph, build_graph
+from netdesc.kernels.engines import engine_name
 from netdesc.losses import TotalLoss, build_loss
-from netdesc.modules import Network, build
+from netdesc.modules import LayerReport, Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
 from netdesc.runs.state import read_state, resume_command, saved_epochs
+from netdesc.training.interrupt import StopRequest
+from netdesc.training.progress import Style, build_display
+from netdesc.training.setup import prepare
+from netdesc.training.step import compile_kernels
 from netdesc.training.weights import load_initial_weights, load_weights
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,3 +204,29 @@ def _require_best_weights(folder: Path) -> None:
         f"{folder}: this run ended before its first checkpoint after an epoch, so it has no "
         f"trained weights; go on with: {resume_command(folder)}"
     )
+
+
+def layer_reports(
+    description: Description, compiled: Compiled, progress: Style = "quiet"
+) -> list[LayerReport]:
+    """Computes a training step with the first batch of the data, and reports of each layer.
+
+    The step compiles the kernels that training needs. If the document has no data or the engine is
+    not the CPU's, computes a sample without spikes instead. DataError or RunError if data or
+    weights do not fit, KeyboardInterrupt after Ctrl-C or SIGTERM.
+    """
+    document, graph = description.document, compiled.graph
+    if document.data is None or engine_name(CPU) != "cpu":
+        with torch.no_grad():
+            compiled.model(torch.zeros(graph.steps, 1, *graph.input_shape))
+        return compiled.model.engine_report()
+    with (
+        seeded_rng(document.training.seed, CPU),
+        build_display(progress) as display,
+        StopRequest() as stop,
+    ):
+        setup = prepare(description, CPU)
+        compile_kernels(setup, display, stop)
+        with torch.no_grad():
+            setup.network(next(setup.train.shuffled(0)).input_TBN)
+        return setup.network.engine_report()

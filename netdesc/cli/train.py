@@ -74,8 +74,7 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     """
     description = diagnostics_text.load_document(output, file, overrides)
     output.info("loading torch …")
-    from netdesc.api.compile import open_network
-    from netdesc.api.kernels import layer_reports
+    from netdesc.api.compile import layer_reports, open_network
     from netdesc.kernels.engines import use_engine
 
     start = time.perf_counter()

@@ -1,15 +1,9 @@
-"""Trains the network of a description, and writes all results into a run directory.
+"""Trains the network of a description, and writes all results into the folder of a run.
 
 - ``train``: starts or resumes a run; ``session`` trains to the end and records the outcome
-- ``setup``: reads the data, builds network, loss, optimizer and learning-rate ``schedule``
-- ``loop``: the epochs; ``step``: loss and gradients of a batch, and the update of the weights
-- ``evaluate``: loss and accuracy without training; ``metrics``: the metrics of an epoch;
-  ``confusion_counter``: the confusion matrix
+- ``setup``: what a caller can choose, the data, network, loss and optimizer; ``device``, ``weights``
+- ``loop``: the epochs; ``step``: a batch; ``optimizer``; ``schedule``: learning rate and early end
+- ``metrics``: those of an epoch; ``evaluate``: loss and predictions without training
+- ``findings``: what the network did not learn, decided at the end
 - ``saver``, ``activity_recorder``, ``progress``: what is written into the files of a run
-
-Importing this package loads no torch, because reading arrays needs none.
 """
-
-from netdesc.runs.errors import RunError
-
-__all__ = ["RunError"]

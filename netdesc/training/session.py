@@ -38,12 +38,12 @@ from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.evaluate import silent_loss
 from netdesc.training.findings import TrainedNetwork, find_problems, lower_rate
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.kernel_compilation import compile_kernels
 from netdesc.training.loop import fit, save
 from netdesc.training.metrics import Divergence
 from netdesc.training.progress import Display, Log
 from netdesc.training.saver import BestWeights, Progress, Saver
 from netdesc.training.setup import Setup, TrainingOptions
+from netdesc.training.step import compile_kernels
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
 

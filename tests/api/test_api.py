@@ -18,7 +18,7 @@ from support.exchange_samples import dense
 from support.exchange_samples import document as sample_document
 
 import netdesc
-from netdesc.api.kernels import layer_reports
+from netdesc.api.compile import layer_reports
 from netdesc.events import Event, from_dense, write_events
 from netdesc.kernels.engines import use_engine
 from netdesc.runs.errors import RunError

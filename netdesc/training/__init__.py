@@ -1,7 +1,7 @@
 """Trains the network of a description, and writes all results into the folder of a run.
 
 - ``train``: starts or resumes a run; ``session`` trains to the end and records the outcome
-- ``setup``: what a caller can choose, the data, network, loss and optimizer; ``device``, ``weights``
+- ``setup``: a caller's options, data, network, loss and optimizer; ``device``; ``weights``
 - ``loop``: the epochs; ``step``: a batch; ``optimizer``; ``schedule``: learning rate and early end
 - ``metrics``: those of an epoch; ``evaluate``: loss and predictions without training
 - ``findings``: what the network did not learn, decided at the end

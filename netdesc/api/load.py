@@ -8,7 +8,7 @@ from typing import Any
 
 from netdesc.description import Description
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.files.file_references import file_references
+from netdesc.description.file_references import file_references
 from netdesc.description.load import Checked, CheckFiles, check_value, require_valid
 from netdesc.description.load import check as check_document
 from netdesc.description.overrides import Overrides

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.data.array_reader import array_errors, open_arrays, read_numbers
+from netdesc.data.array_files import array_errors, open_arrays
 from netdesc.description import Description
 from netdesc.description.models import EventFile, Pair
 from netdesc.description.models.arrays import MAX_REAL_INPUT
@@ -75,7 +75,7 @@ def _read_array(path: Path) -> NDArray[Any]:
     with array_errors(path), open_arrays(path) as file:
         if len(file.names) == 1 or "input" in file.names:
             name = file.names[0] if len(file.names) == 1 else "input"
-            return np.array(read_numbers(file, name))
+            return np.array(file.read(name))
         problem = (
             f"holds the arrays {', '.join(file.names)}; a run takes one recording, which is "
             'named "input"; netdesc evaluate measures samples'

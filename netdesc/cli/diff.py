@@ -110,7 +110,7 @@ def _normal_form(description: Description, graph: Graph) -> dict[str, Any]:
     Each layer names what it reads, and contains its neuron. Paths are relative to the working
     directory.
     """
-    from netdesc.description.files.data_files import file_paths
+    from netdesc.description.file_references import file_paths
     from netdesc.description.json_pointer import lookup
 
     document = description.document.model_dump(mode="json", exclude={"format", "schema_"})

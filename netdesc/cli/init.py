@@ -128,7 +128,7 @@ def _write(folder: Path, template: str, name: str, commands: list[str]) -> None:
     """
     from netdesc.description import load, schema_text
     from netdesc.description.document_text import document_text
-    from netdesc.description.files.data_files import file_paths
+    from netdesc.description.file_references import file_paths
     from netdesc.description.json_pointer import lookup
 
     source = shipped(template)

@@ -118,7 +118,7 @@ def _require_device_options(
 def _refuse_used(target: Path, network: Path, input: Path) -> None:
     """UsageError if the file to write is INPUT, or one that the network's document names."""
     from netdesc.description import load
-    from netdesc.description.files.data_files import file_paths
+    from netdesc.description.file_references import file_paths
     from netdesc.description.source import is_net_file
     from netdesc.runs.folder import lock_of
 

@@ -14,8 +14,8 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
+    from netdesc.data.data_context import TrainingSet
     from netdesc.description import Description, Document
-    from netdesc.description.files.training_set import TrainingSet
     from netdesc.graph import Graph, SynapticNode
     from netdesc.graph.memory import MemoryEstimate
     from netdesc.runs.state import RunState
@@ -99,8 +99,8 @@ def _read_net(path: Path) -> Overview:
 
 def _read_document(path: Path, overrides: Sequence[str]) -> Overview:
     """Reads a document or a run, without torch and without the data files."""
+    from netdesc.data.data_checks import read_training_set
     from netdesc.description import load
-    from netdesc.description.files.training_set import read_training_set
     from netdesc.graph import build_graph
     from netdesc.runs.folder import BEST, CHECKPOINTS, NETWORK, is_filled, lock_of
     from netdesc.runs.state import read_state
@@ -108,7 +108,7 @@ def _read_document(path: Path, overrides: Sequence[str]) -> Overview:
     is_run = path.is_dir()
     description = load(lock_of(path) if is_run else path, overrides)
     document = description.document
-    training_set = read_training_set(document, description.resolve)
+    training_set = read_training_set(description)
     overview = Overview("run" if is_run else "document", document, build_graph(document))
     overview.samples = document.training.without_held_out(training_set.samples)
     overview.notes = list(_describe_inferred(overview, training_set))
@@ -156,7 +156,7 @@ def _describe_inferred(overview: Overview, training_set: TrainingSet) -> Iterato
     if training.batch_size is None and samples != 1:
         count = "all" if samples is None else f"all {samples:,}"
         yield f"{count} training samples make one batch (training.batch_size)"
-    if training_set.has_validation is False and not training.validation_split:
+    if not training_set.has_validation and not training.validation_split:
         yield "no validation: the best weights are those with the lowest training loss"
 
 

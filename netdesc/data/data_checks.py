@@ -1,26 +1,92 @@
-"""Checks the files that a document names (ND3xx), and the training set that they make."""
+"""Reads and checks the data of a document, for ``validate`` and for training alike (ND3xx)."""
 
 from __future__ import annotations
 
-from netdesc.data.training_set import TrainingSet, check_training_set
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from netdesc.data.array_files import ArrayFileError, open_arrays
+from netdesc.data.array_samples import read_arrays, read_idx
+from netdesc.data.data_context import DataContext, Problem, TrainingSet, diagnostics
+from netdesc.data.file_checks import FileChecks
+from netdesc.data.recordings import read_folders, read_tonic
+from netdesc.data.samples import Samples, SampleSpec
+from netdesc.data.spike_files import read_spike_files
+from netdesc.data.training_set import check_training_set
 from netdesc.description import Description
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.files.data_files import FileChecks
-from netdesc.description.files.file_context import FileContext
-from netdesc.description.files.training_set import listed_training_set
-from netdesc.description.shapes import wire
+from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic
+from netdesc.description.models.layers import SynapticSection
+from netdesc.graph import Graph, build_graph
+
+MAX_DIAGNOSTICS = 200
+"""The check ends after this many diagnostics."""
+
+_READERS: dict[type, Callable[[DataContext], Mapping[str, Any]]] = {
+    Arrays: read_arrays,
+    SpikeFiles: read_spike_files,
+    Idx: read_idx,
+    EventFolders: read_folders,
+    Tonic: read_tonic,
+}
+"""Class of the section ``data`` -> what reads and checks the samples of its parts."""
 
 
 def check_data(description: Description, is_valid: bool) -> list[Diagnostic]:
-    """Returns the diagnostics of all files; ``is_valid`` says whether the document has no error."""
-    document, source_map, lock = description.document, description.source_map, description.lock
-    assert source_map is not None
-    checksums = {file.path: file.sha256 or "" for file in lock.files} if lock is not None else {}
-    wiring, listed = wire(document), listed_training_set(document)
-    context = FileContext(document, source_map, description.resolve, wiring, listed)
-    found = FileChecks(context, checksums).run()
-    description.unchecked.extend(context.unchecked)
-    known = context.training_set
-    training_set = TrainingSet(known.samples, known.labels, bool(known.has_validation))
-    problems = check_training_set(document, training_set, wiring.classes)
-    return found + [problem.diagnostic(source_map) for problem in problems]
+    """Returns the diagnostics of all files that a document names.
+
+    ``is_valid`` says whether the document itself has no error. If it has, the contents of files
+    cannot be compared with it, and only the files are checked.
+    """
+    problems = list(itertools.islice(FileChecks(description).run(), MAX_DIAGNOSTICS))
+    if is_valid:
+        graph = build_graph(description.document)
+        invalid = {problem.parts[0] for problem in problems}
+        if "data" not in invalid and description.document.data is not None:
+            context = DataContext(description, SampleSpec.of(graph))
+            read_parts(context)
+            problems += context.problems
+        if "layers" not in invalid:
+            problems += _check_masks(description, graph)
+    return list(diagnostics(description, problems[:MAX_DIAGNOSTICS]))
+
+
+def read_training_set(description: Description) -> TrainingSet:
+    """Returns what is known of the training set of a valid document, even if files are missing."""
+    context = DataContext(description, SampleSpec.of(build_graph(description.document)))
+    has_data = description.document.data is not None
+    if has_data and not any(FileChecks(description).run(("data",))):
+        read_parts(context)
+    return context.training_set
+
+
+def read_parts(context: DataContext) -> Mapping[str, Samples]:
+    """Reads and checks the data and the training set of a document, whose files were checked.
+
+    Returns the samples of each part; only for training unless they are small.
+    """
+    parts = _READERS[type(context.document.data)](context)
+    classes = context.spec.classes
+    context.problems += check_training_set(context.document, context.training_set, classes)
+    return parts
+
+
+def _check_masks(description: Description, graph: Graph) -> Iterator[Problem]:
+    for index, (layer, node) in enumerate(
+        zip(description.document.layers, graph.layers, strict=True)
+    ):
+        mask = layer.mask if isinstance(layer, SynapticSection) else None
+        if mask is None or mask.path is None or not isinstance(layer, SynapticSection):
+            continue
+        try:
+            with open_arrays(description.resolve(mask.path)) as source:
+                header = source.header(mask.name)
+            if header.dtype.kind not in "biuf":
+                raise ArrayFileError("holds no numbers")
+            if header.shape != layer.weight_shape(node.input_shape):
+                needed = list(layer.weight_shape(node.input_shape))
+                problem = f"has shape {list(header.shape)}; the weights have {needed}"
+                raise ArrayFileError(problem)
+        except ArrayFileError as error:
+            yield Problem("ND309", ("layers", index, "mask", "path"), f"{mask.path} {error}")

@@ -46,16 +46,30 @@ class Code:
 
     is_random: ClassVar[bool] = False
     """Whether ``inputs`` draws random numbers."""
+    code: ClassVar[str] = "ND320"
+    """The diagnostic code of a value that cannot be encoded."""
+    hint: ClassVar[str] = ""
+
+    @property
+    def field(self) -> str:
+        """The field of ``data`` that says which values can be encoded."""
+        return "range" if self.data.is_scaled else "inputs"
+
+    @property
+    def value_bytes(self) -> float:
+        """The number of bytes that a value takes in the compact form."""
+        return 4
 
     @property
     def values(self) -> str:
         """The values that the code can encode, in words for messages."""
         low, high = self.data.range
-        return f"numbers from {low:g} to {high:g}"
+        return f"a number from {low:g} to {high:g} (data.range)"
 
     def accepts(self, values: NDArray) -> NDArray[np.bool_]:
         low, high = self.data.range
-        return (values >= low) & (values <= high)  # False for NaN
+        with np.errstate(over="ignore"):  # the range may be wider than the type
+            return (values >= low) & (values <= high)  # False for NaN
 
     def warning(self, lowest: float, largest: float) -> str:
         """Returns a warning if values up to ``largest`` hardly cause a spike, or are cut off.
@@ -92,9 +106,20 @@ class SpikeCode(Code):
     Compressed samples hold one bit for each cell and step.
     """
 
+    code = "ND321"
+    hint = 'numbers that are no spikes need "encoding": {"type": "series"}'
+
+    @property
+    def field(self) -> str:
+        return "inputs"
+
+    @property
+    def value_bytes(self) -> float:
+        return 1 / 8
+
     @property
     def values(self) -> str:
-        return "0 and 1"
+        return "0 or 1, as spikes are"
 
     def accepts(self, values: NDArray) -> NDArray[np.bool_]:
         return (values == 0) | (values == 1)
@@ -151,6 +176,14 @@ class LatencyCode(Code):
         encoding: Any = self.data.encoding
         return encoding.within_steps or self.steps
 
+    @property
+    def value_bytes(self) -> float:
+        return self._step_type.itemsize
+
+    @property
+    def _step_type(self) -> np.dtype:
+        return np.dtype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
+
     def compress(self, values: NDArray) -> NDArray[np.signedinteger]:
         """Returns the step of each cell's spike, [samples, cells]; -1 if it never spikes."""
         encoding: Any = self.data.encoding
@@ -159,7 +192,7 @@ class LatencyCode(Code):
         lateness = above * (1 - to[0]) + below * (1 - to[1])
         step = np.rint(lateness * (self.within_steps - 1) / width)
         step[self.normalise(values) <= _rounded_as(values, encoding.silent_below)] = -1
-        return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
+        return step.astype(self._step_type)
 
     def inputs(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
         batch, cells = compressed.shape
@@ -179,7 +212,7 @@ class RealCode(Code):
 
     @property
     def values(self) -> str:
-        return super().values if self.data.is_scaled else "numbers"
+        return super().values if self.data.is_scaled else "a finite number"
 
     def accepts(self, values: NDArray) -> NDArray[np.bool_]:
         return super().accepts(values) if self.data.is_scaled else np.isfinite(values)

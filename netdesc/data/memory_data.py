@@ -15,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from netdesc.data.array_samples import PARTS, ArrayEncoder
+from netdesc.data.array_checks import ArrayChecks
+from netdesc.data.array_samples import ArraySamples, build_samples
 from netdesc.data.data_errors import DataError
 from netdesc.data.samples import Samples, SampleSpec
-from netdesc.description.models.arrays import NETWORK_INPUTS, Arrays, DataSection
+from netdesc.description.models.arrays import LEARNT_FROM, NETWORK_INPUTS, Arrays, DataSection
+from netdesc.description.models.data import PARTS
+from netdesc.description.models.loss import LearnsFrom
 from netdesc.description.overrides import json_text
+from netdesc.events.npy_header import ArrayHeader
 from netdesc.events.numbers import number_array
 
 _SETTINGS = {
@@ -84,11 +88,35 @@ class MemoryData:
 
     def samples(self, spec: SampleSpec, warn: Callable[[str], None]) -> dict[str, Samples]:
         """Returns the samples of each part. DataError if arrays do not fit the network."""
-        settings = self.settings
-        return {
-            name: ArrayEncoder(f'data["{name}"]', settings, spec, warn).encode(*pair)
-            for name, pair in self.parts.items()
-        }
+        return {name: self._part(name, spec, warn) for name in self.parts}
+
+    def _part(self, name: str, spec: SampleSpec, warn: Callable[[str], None]) -> ArraySamples:
+        (inputs, targets), part = self.parts[name], f'data["{name}"]'
+        arrays = {"inputs": inputs}
+        names: dict[str, str | None] = {"labels": "labels", "targets": None, "multi_hot": None}
+        if targets is None:
+            names["targets"] = NETWORK_INPUTS
+        elif spec.learns_from == "target spikes" and targets.ndim == 1:
+            raise DataError(
+                f"{part}: the loss compares spikes, and labels were given; a loss such as "
+                "spike_rate learns from labels (a .net file holds no loss: import it, and set one)"
+            )
+        else:
+            field = _FIELDS[spec.learns_from]
+            names[field], arrays[field] = field, targets
+        update = {"inputs": "inputs", "split": None, **names}
+        checks = ArrayChecks(
+            self.settings.model_copy(update=update), spec, _ArraysInMemory(arrays), part
+        )
+        try:
+            checks.run()
+        except ValueError as error:  # spikes would come after the last step
+            raise DataError(f"{part}: {error}") from error
+        for problem in checks.problems:
+            if problem.is_error:
+                raise DataError(f"{part}: {problem.text}")
+            warn(f"{part}: {problem.text}")
+        return build_samples(checks)
 
     def record(self) -> dict[str, Any]:
         """Returns what ``run.json`` keeps: the settings, and the SHA-256 of settings and arrays."""
@@ -101,6 +129,28 @@ class MemoryData:
                 digest.update(f"{name} {array.dtype} {array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return {**settings, "sha256": digest.hexdigest()}
+
+
+class _ArraysInMemory:
+    """Arrays as a source of ``ArrayChecks``."""
+
+    def __init__(self, arrays: Mapping[str, NDArray]) -> None:
+        self.names, self._arrays = list(arrays), arrays
+
+    def header(self, name: str) -> ArrayHeader:
+        return ArrayHeader(self._arrays[name].shape, self._arrays[name].dtype)
+
+    def read(self, name: str) -> NDArray:
+        return self._arrays[name]
+
+    def is_mapped(self, name: str) -> bool:
+        return True
+
+
+_FIELDS: dict[LearnsFrom, str] = {
+    learnt: field for field, kinds in LEARNT_FROM.items() for learnt in kinds
+}
+"""What a loss learns from -> the field of the section ``data`` that names such an array."""
 
 
 def recorded_settings(record: Mapping[str, Any]) -> Arrays:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.data.data_context import DataContext, TrainingSet
 from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.event_reader import EventReader, SparseSpikes, bin_event, dense_spikes
 from netdesc.data.samples import Indices, SampleSpec
-from netdesc.data.spike_files import SparseSpikes, bin_event, dense_spikes
-from netdesc.description.files.event_folders import class_files
+from netdesc.description.json.tree import Parts
 from netdesc.events import Event, read_events
-
-_CHECKED = 100
-"""The events of at most this many recordings are read before training begins."""
+from netdesc.events.files import EVENT_SUFFIXES, RECORD_BYTES
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +55,6 @@ class RecordedSamples:
         spec, spikes = self.spec, [self._spikes(row)[0] for row in self.rows]
         return dense_spikes(spikes, spec.steps, spec.input_shape), self.labels
 
-    def warn_of_dropped(self, source: str, warn: Callable[[str], None]) -> None:
-        """Warns if events of some recordings, at equal distances, lie outside of the network."""
-        spec, checked = self.spec, self.rows[:: max(1, len(self) // _CHECKED)]
-        dropped = [self._spikes(row)[1] for row in checked]
-        if any(dropped):
-            events = sum(len(self.read(row)) for row in checked)
-            warn(
-                f"{source}: {sum(dropped):,} of {events:,} events in {len(checked)} recordings lie "
-                f"outside {spec.steps} steps of {spec.step_ms:g} ms and shape "
-                f"{list(spec.input_shape)}, and are left out"
-            )
-
     def _spikes(self, row: int) -> tuple[SparseSpikes, int]:
         spec = self.spec
         try:
@@ -75,47 +64,106 @@ class RecordedSamples:
             raise DataError(str(error)) from error
 
 
-def read_folders(
-    data: Any, resolve: Callable[[str], Path], spec: SampleSpec
-) -> dict[str, RecordedSamples]:
-    """Finds the recordings in folders of classes. DataError if one is missing or does not fit."""
-    found: dict[str, RecordedSamples] = {}
+def class_files(folder: Path) -> dict[str, list[Path]]:
+    """Returns the event files of each class, both in the order of their names. Raises OSError.
+
+    Names that are all numbers are sorted by value. Other files and empty folders are passed over.
+    """
+    found: dict[str, list[Path]] = {}
+    with os.scandir(folder) as classes:
+        for entry in classes:
+            if entry.is_dir():
+                with os.scandir(entry) as files:
+                    names = [file.name for file in files if file.is_file()]
+                found[entry.name] = sorted(
+                    Path(entry.path, name)
+                    for name in names
+                    if name.lower().endswith(EVENT_SUFFIXES)
+                )
+    names = sorted(name for name, files in found.items() if files)
+    if all(name.isdecimal() for name in names):
+        names.sort(key=int)
+    return {name: found[name] for name in names}
+
+
+def read_folders(context: DataContext) -> dict[str, RecordedSamples]:
+    """Finds the recordings in folders of classes. Checks the classes, the lengths of all files and
+    the events of the first file of each class. Other files are checked when a batch needs them.
+    """
+    data: Any = context.document.data
+    spec, resolve = context.spec, context.description.resolve
+    parts: dict[str, RecordedSamples] = {}
     names: list[str] = []
+    reader = EventReader(context)
     for part, section in data.parts.items():
-        folder = resolve(section.path)
-        try:
-            classes = class_files(folder)
-        except OSError as error:
-            raise MissingDataError(
-                f"{folder}: cannot read it: {error.strerror or error}"
-            ) from error
-        if not classes:
-            raise DataError(f"{folder}: no folder in it has event files; each class is a folder")
+        at: Parts = ("data", part, "path")
+        classes = class_files(resolve(section.path))
         names = names or list(classes)
-        labels = _numbered([name for name, files in classes.items() for _ in files], names, folder)
+        unknown = [name for name in classes if name not in names]
+        if not classes:
+            message = f"{section.path} has no folder with event files"
+            context.add("ND327", at, message, hint="each class is a folder")
+        elif unknown:
+            message = f'{section.path} has the class "{unknown[0]}", which no training sample has'
+            context.add("ND328", at, message)
+        elif spec.classes is not None and len(classes) > spec.classes:
+            message = f"{section.path} has {len(classes)} classes; the network has {spec.classes} "
+            context.add("ND316", at, f"{message}outputs", about="output")
+        _check_recordings(reader, classes, section.path, at)
+        if part == "train" and classes:
+            count, labels = sum(map(len, classes.values())), frozenset(range(len(classes)))
+            context.training_set = TrainingSet(count, labels, data.validation is not None)
+        if context.has_error:
+            continue
+        labels = _numbered([name for name, files in classes.items() for _ in files], names, at)
         paths = [path for files in classes.values() for path in files]
-        found[part] = _samples(spec, functools.partial(_read_path, paths), labels, data, folder)
-    return found
+        parts[part] = _samples(spec, functools.partial(_read_path, paths), labels, data, at)
+    reader.report_dropped()
+    return parts
+
+
+def _check_recordings(
+    reader: EventReader, classes: Mapping[str, Sequence[Path]], folder: str, at: Parts
+) -> None:
+    context = reader.context
+    data: Any = context.document.data
+    for files in classes.values():
+        count = len(context.problems)
+        for path in files:
+            if path.suffix.lower() != ".npy" and path.stat().st_size % RECORD_BYTES:
+                message = f"{_short(folder, path)} ends within an event; it is cut off"
+                context.add("ND304", at, message)
+                return
+        reader.read(files[0], _short(folder, files[0]), at, data)
+        if len(context.problems) > count:
+            return  # those of other classes are probably alike
+
+
+def _short(name: str, path: Path) -> str:
+    """Returns a recording's path, with the folder as the document names it."""
+    return Path(name, *path.parts[-2:]).as_posix()
 
 
 def _read_path(paths: Sequence[Path], number: int) -> Event:
     return read_events(paths[number])
 
 
-def read_tonic(
-    data: Any, resolve: Callable[[str], Path], spec: SampleSpec
-) -> dict[str, RecordedSamples]:
-    """Loads the parts of a dataset of Tonic, which downloads it if necessary.
+def read_tonic(context: DataContext) -> dict[str, RecordedSamples]:
+    """Loads the parts of a dataset of Tonic, which downloads it if necessary; for training only.
 
     Raises MissingDataError if Tonic is not installed or cannot load the dataset, DataError if the
     dataset does not fit the network.
     """
-    try:
-        known = importlib.import_module("tonic.datasets")
-    except ImportError as error:
-        raise MissingDataError(
-            f"the dataset {data.dataset} needs Tonic ({error}): pip install tonic"
-        ) from error
+    data: Any = context.document.data
+    spec, resolve = context.spec, context.description.resolve
+    installed = importlib.util.find_spec("tonic")
+    if installed is None or installed.origin is None:  # a folder of this name is no package
+        message = "data of Tonic need the package tonic, which is not installed"
+        context.add("ND329", ("data", "type"), message, hint="pip install tonic")
+        return {}
+    if not context.for_training:
+        return {}
+    known = importlib.import_module("tonic.datasets")
     if data.dataset not in known.__all__:
         raise DataError(f"Tonic has no dataset {data.dataset}; it has {', '.join(known.__all__)}")
     kind, folder = getattr(known, data.dataset), resolve(data.path)
@@ -137,6 +185,9 @@ def read_tonic(
             names = names or sorted(set(map(str, labels)))
             labels = _numbered(list(map(str, labels)), names, data.dataset)
         found[part] = _samples(spec, _tonic_reader(dataset), labels, data, data.dataset)
+    if train := found.get("train"):
+        labels = frozenset(np.unique(train.labels).tolist())
+        context.training_set = TrainingSet(len(train), labels, "validation" in found)
     return found
 
 

@@ -8,8 +8,6 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.data.data_errors import DataError
-from netdesc.data.randomness import sample_order
 from netdesc.description.models.loss import LearnsFrom
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Shape
@@ -33,6 +31,8 @@ class SampleSpec:
     """The number of steps of the input in a step of the output."""
     limits: tuple[float, float] | None = None
     """The range of the grid to which a layer rounds the input; None if no layer does."""
+    classifies_samples: bool = False
+    """Whether the classifier takes one label a sample only."""
 
     @property
     def takes_steps(self) -> bool:
@@ -65,6 +65,7 @@ class SampleSpec:
             graph.loss.learns_from,
             graph.decimation,
             graph.input_limits,
+            graph.classifier is not None and graph.classifier.window_steps is None,
         )
 
 
@@ -94,19 +95,3 @@ class Samples(Protocol):
         array.
         """
         ...
-
-
-def split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:
-    """Splits samples at random into training and validation samples, in this order.
-
-    ``share`` of the samples, and at least one, goes to validation. The choice depends only on
-    ``seed`` and the number of samples. Raises DataError if no sample remains for training.
-    """
-    count = max(1, round(share * len(samples)))
-    if count >= len(samples):
-        raise DataError(
-            f"a validation split of {share:g} leaves none of the {len(samples)} sample(s) to train "
-            "on"
-        )
-    order = sample_order(len(samples), seed, 0)
-    return samples[np.sort(order[count:])], samples[np.sort(order[:count])]

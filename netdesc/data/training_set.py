@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from netdesc.data.problem import Problem
+from netdesc.data.data_context import Problem, TrainingSet
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.models import Document
 from netdesc.description.shapes import output_locations
@@ -18,19 +17,6 @@ SUGGESTED_BATCH_SIZE = 32
 
 _SPLIT = ("training", "validation_split")
 _BATCH_SIZE = ("training", "batch_size")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """Number and labels of the training samples, before ``validation_split`` sets some aside.
-
-    A field is ``None`` if it is unknown, because the file is invalid or too large to be read.
-    """
-
-    samples: int | None = None
-    labels: frozenset[int] | None = None
-    has_validation: bool = False
-    """Whether the data hold samples for validation."""
 
 
 def check_training_set(

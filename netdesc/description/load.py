@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text
-from netdesc.description.files.data_files import locked_files
+from netdesc.description.file_references import locked_files
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Node, Parts
 from netdesc.description.json_pointer import ABSENT, leaves, member, pointer

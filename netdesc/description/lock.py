@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netdesc.description.files.data_files import file_sha256
-from netdesc.description.files.file_references import FileReference, file_references
+from netdesc.description.file_references import FileReference, file_references, file_sha256
 from netdesc.description.load import Description
 
 

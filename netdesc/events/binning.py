@@ -19,6 +19,8 @@ Rounding = Literal["nearest", "floor"]
 Duplicates = Literal["or", "sum"]
 
 MAX_STEP_MS = 1e6
+MAX_TIME_MS = 4e9
+"""46 days. Later times, in microseconds, could overflow 64 bits when they are binned."""
 _MAX_EVENTS = 100_000_000
 """The largest number of events that a tensor is converted to, which takes about 3 GB. Without this
 limit, one large value in the tensor could fill the memory.

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netdesc.description.files.event_files import MAX_TIME_MS
 from netdesc.events.binning import (
+    MAX_TIME_MS,
     Duplicates,
     Rounding,
     cell_numbers,

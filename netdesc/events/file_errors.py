@@ -11,14 +11,21 @@ from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
 
 
 class EventFileError(ValueError):
-    """An event file cannot be read or written; the message names the file and the reason."""
+    """An event file cannot be read or written; the message names the file and the reason.
+
+    ``hint`` names a likely cause and may be empty.
+    """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, path: str | Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+    def __init__(self, path: str | Path, problem: str, hint: str = "") -> None:
+        super().__init__("; ".join(filter(None, (f"{path}: {problem}", hint))))
         self.path = Path(path)
-        self.problem = problem
+        self.problem, self.hint = problem, hint
+
+
+class EventLengthError(EventFileError):
+    """A .bs1 or .bs2 file ends within an event."""
 
 
 class EventFileAccessError(EventFileError):

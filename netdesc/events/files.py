@@ -1,23 +1,42 @@
-"""Reads and writes event files. ``description.files.event_files`` describes the formats."""
+"""Reads and writes files of spike events: .bs1, .bs2 (which N-MNIST calls .bin) and .npy.
+
+A .bs1 file has no header and 5 bytes per event, big-endian: 16 bits neuron, 1 bit polarity, 23 bits
+time in microseconds. A .bs2 file has 8 bits x and 8 bits y instead of the neuron (the N-MNIST
+format). An .npy file is a numpy array with rows x, p, t, or x, y, p, t, or x, y, p, t, payload, and
+times in milliseconds.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.atomic_write import failure_reason
-from netdesc.description.files.event_files import MAX_TIME_MS, EventsError, open_events
+from netdesc.events.binning import MAX_TIME_MS
 from netdesc.events.container import Event
-from netdesc.events.file_errors import EventFileAccessError, EventFileError, write_file
+from netdesc.events.file_errors import (
+    EventFileAccessError,
+    EventFileError,
+    EventLengthError,
+    write_file,
+)
+from netdesc.events.npy_header import DAMAGE_ERRORS, read_header
 
 MAX_FILE_BYTES = 256 * 2**20
 """The largest size of an event file. A .bs1 or .bs2 file of this size has 54 million events."""
 
+MICROSECONDS_HINT = "are the times in µs? .npy times are milliseconds"
+RECORD_BYTES = 5
+"""The number of bytes of an event in files of other formats than .npy."""
+
 _MAX_RECORD_US = 2**23 - 1
+_MAX_INTEGER = 2**31 - 1
+_ROWS = "expected: rows of x, p, t, of x, y, p, t, or of x, y, p, t, payload"
 
 
 def read_events(path: str | Path) -> Event:
@@ -35,19 +54,81 @@ def read_events(path: str | Path) -> Event:
         if size > MAX_FILE_BYTES:
             raise ValueError(f"is {size} bytes long; an event file may have {MAX_FILE_BYTES}")
         with path.open("rb") as file:
-            columns = open_events(file, suffix, size).read()
+            if suffix == ".npy":
+                return _decode_npy(path, file, size)
+            raw = file.read(size)
     except FileNotFoundError:
         raise EventFileAccessError(path, "there is no such event file") from None
     except OSError as error:
         raise EventFileAccessError(path, failure_reason(error)) from error
-    except EventsError as error:
-        raise EventFileError(path, "; ".join(filter(None, (str(error), error.hint)))) from error
+    except EventFileError:
+        raise
     except ValueError as error:
         raise EventFileError(path, str(error)) from error
-    t = np.asarray(columns.times, np.float64) / columns.times_per_ms
-    y = None if columns.y is None else _int32(columns.y)
-    payload = None if columns.payload is None else np.asarray(columns.payload, np.float64)
-    return Event(_int32(columns.x), y, _int32(columns.p), t, payload)
+    if len(raw) % RECORD_BYTES:
+        problem = f"has {len(raw)} bytes, which is no multiple of {RECORD_BYTES}; it is cut off or "
+        raise EventLengthError(path, f"{problem}has another format")
+    return _decode_records(np.frombuffer(raw, np.uint8).reshape(-1, RECORD_BYTES), suffix)
+
+
+def _decode_records(rows: NDArray[np.uint8], suffix: str) -> Event:
+    first, second, high, middle, low = (rows[:, byte].astype(np.int32) for byte in range(5))
+    t = ((high & 0x7F) << 16 | middle << 8 | low) / 1000
+    if suffix == ".bs1":
+        return Event(first << 8 | second, None, high >> 7, t)
+    return Event(first, second, high >> 7, t)
+
+
+def _decode_npy(path: Path, file: BinaryIO, size: int) -> Event:
+    try:
+        shape, dtype, _, start = header = read_header(file)
+        file.seek(0)
+    except DAMAGE_ERRORS as error:
+        raise EventFileError(path, "is not an .npy file, or it is cut off or damaged") from error
+    if dtype.names:
+        raise EventFileError(path, f"holds records; {_ROWS}", _records_hint(dtype.names))
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:
+        raise EventFileError(path, f"holds no numbers of 1 to 8 bytes; {_ROWS}")
+    if len(shape) != 2 or shape[1] not in (3, 4, 5):
+        is_transposed = len(shape) == 2 and shape[0] in (3, 4, 5)
+        hint = "save the array's .T, which has a row for each event" if is_transposed else ""
+        raise EventFileError(path, f"has the shape {list(shape)}; {_ROWS}", hint)
+    if start + header.bytes > size:
+        raise EventFileError(path, "is cut off: it is shorter than its header says")
+    rows = np.lib.format.read_array(file, allow_pickle=False)
+    columns = list((rows.astype(np.float64) if dtype.kind == "f" else rows).T)
+    payload = columns.pop() if len(columns) == 5 else None
+    names = "xp" if len(columns) == 3 else "xyp"
+    *places, times = columns
+    for name, column in zip(names, places, strict=True):
+        is_whole = (
+            (column >= -_MAX_INTEGER) & (column <= _MAX_INTEGER) & (np.rint(column) == column)
+        )
+        if not is_whole.all():
+            row = int(is_whole.argmin())
+            problem = f"has the {name} {column[row]:.10g} in its row {row}, not a whole number"
+            raise EventFileError(path, problem, f"the columns are {', '.join(names)}, t")
+    is_time = (times >= -MAX_TIME_MS) & (times <= MAX_TIME_MS)
+    if not is_time.all():
+        row = int(is_time.argmin())
+        if not np.isfinite(times[row]):
+            raise EventFileError(path, f"has the time {times[row]} in its row {row}")
+        problem = f"has the time {times[row]:,.10g} ms in its row {row}; at most 46 days are "
+        raise EventFileError(path, f"{problem}possible", MICROSECONDS_HINT)
+    if payload is not None and not np.isfinite(payload).all():
+        row = int(np.isfinite(payload).argmin())
+        raise EventFileError(path, f"has the payload {payload[row]} in its row {row}")
+    x, p, y = _int32(places[0]), _int32(places[-1]), _int32(places[1]) if names == "xyp" else None
+    return Event(x, y, p, times.astype(np.float64), payload)
+
+
+def _records_hint(fields: Sequence[str]) -> str:
+    """Returns a hint that makes rows of an array whose records have these fields."""
+    listed = f"its fields are {', '.join(fields)}"
+    if not {"x", "p", "t"}.issubset(fields):
+        return listed
+    columns = ", ".join(f"a['{name}']" for name in "xyp" if name in fields)
+    return f"{listed}; if t is in µs, save numpy.c_[{columns}, a['t'] / 1000]"
 
 
 def write_events(path: str | Path, event: Event) -> None:
@@ -78,8 +159,8 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-def _int32(column: Sequence[float]) -> NDArray[np.int32]:
-    return np.asarray(column).astype(np.int32)
+def _int32(column: NDArray) -> NDArray[np.int32]:
+    return column.astype(np.int32)
 
 
 def _encode_bs1(event: Event) -> bytes:
@@ -143,3 +224,5 @@ _ENCODERS: dict[str, Callable[[Event], bytes]] = {
     ".bin": _encode_bs2,
     ".npy": _encode_npy,
 }
+
+EVENT_SUFFIXES = tuple(_ENCODERS)

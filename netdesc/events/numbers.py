@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.files.event_files import MAX_TIME_MS
-from netdesc.events.binning import MAX_STEP_MS
+from netdesc.events.binning import MAX_STEP_MS, MAX_TIME_MS
 
 if TYPE_CHECKING:
     import torch

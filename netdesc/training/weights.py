@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from netdesc.atomic_write import failure_reason
-from netdesc.data.array_reader import read_array
-from netdesc.data.file_checksum import check_file
+from netdesc.data.array_files import read_array
+from netdesc.data.data_errors import check_file
 from netdesc.description import Description
 from netdesc.description.models.layers import SynapticSection
 from netdesc.exchange import read_weights

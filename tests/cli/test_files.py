@@ -13,7 +13,7 @@ from support.classify_task import write_classify_task
 from support.cli_process import Netdesc
 from support.training_task import write_task
 
-from netdesc.description.files import array_checks
+from netdesc.data import array_samples
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_validate_names_an_array_whose_values_it_did_not_check(
 ) -> None:
     document = write_classify_task(tmp_path)
     for limit, is_named in ((1 << 30, False), (10, True)):
-        monkeypatch.setattr(array_checks, "MAX_CHECKED_BYTES", limit)
+        monkeypatch.setattr(array_samples, "MAX_CHECKED_BYTES", limit)
         ended = netdesc("validate", document)
         assert ended.code == 0
         assert ('values of the array "inputs"' in ended.err) == is_named

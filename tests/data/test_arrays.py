@@ -25,7 +25,7 @@ from support.description_samples import (
 from netdesc.api.load import load
 from netdesc.description import DescriptionError, explain, render_text
 
-SPIKES = np.zeros((6, 100, 4), dtype=np.uint8)
+SPIKES = np.eye(100, 4, dtype=np.uint8)[None].repeat(6, 0)
 
 
 UNENCODED = labelled_data(encoding={"type": "spikes"})
@@ -53,7 +53,6 @@ SOUND_ARRAYS = [
     (LABELLED, {"labels": LABELS.astype(np.uint8)}),
     (LABELLED, {"labels": LABELS.astype(">i2")}),
     (UNENCODED, {"inputs": SPIKES}),
-    (UNENCODED, {"inputs": SPIKES[:, :60]}),
     (UNENCODED, {"inputs": SPIKES.astype(np.float32)}),
     (UNENCODED, {"inputs": SPIKES > 0}),
     (labelled_data(encoding={"type": "latency"}), {}),
@@ -165,8 +164,8 @@ CASES = [
     (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "1.5] holds all"),
     (LABELLED, {"inputs": VALUES * np.nan}, "ND320", "/data/inputs", "nan_to_num(inputs)"),
     (UNENCODED, {"inputs": SPIKES * np.nan}, "ND321", "/data/inputs", "nan_to_num(inputs)"),
-    (labelled_data(range=[0.5, 1]), {}, "ND320", "/data/range", "12 of 24 values lie outside"),
-    (UNENCODED, {"inputs": SPIKES + 2}, "ND321", "/data/inputs", "inputs[0, 0, 0] is 2; a spike"),
+    (labelled_data(range=[0.5, 1]), {}, "ND320", "/data/range", "12 of 24 values are wrong"),
+    (UNENCODED, {"inputs": SPIKES + 2}, "ND321", "/data/inputs", "0, 0] is 3, not 0 or 1"),
     (LABELLED, {"labels": LABELS * 0}, "ND235", "/data/labels", "has the label 1"),
     (SPLIT, {"split": [0, 1, 0, 2, 0, 2]}, "ND235", "/data/labels", "has the label 1"),
     (SPLIT_WINDOW, {"labels": OF_STEPS, "split": [0, 1] * 3}, "ND235", "/data/labels", "label 1"),
@@ -225,7 +224,8 @@ def test_the_ends_of_the_range_are_those_of_the_values_type(tmp_path):
     for kind in (np.float16, np.float32, np.float64):
         values = np.full((6, 4), 0.1, dtype=kind)
         for ends in ([0, 0.1], [0.1, 0.3], [-1e300, 1e300]):
-            assert array_findings(tmp_path, labelled_data(range=ends), inputs=values) == []
+            found = array_findings(tmp_path, labelled_data(range=ends), inputs=values)
+            assert {*codes(found)} <= {"ND331"}
 
 
 @pytest.mark.parametrize("ending", ["cut.npz", "own.npz"])

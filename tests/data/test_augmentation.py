@@ -14,8 +14,9 @@ from pydantic import TypeAdapter
 
 from netdesc.data.augmentation import augment
 from netdesc.data.batches import Batches
+from netdesc.data.event_reader import SparseSpikes
 from netdesc.data.samples import SampleSpec
-from netdesc.data.spike_files import SparseSpikes, SpikeSamples
+from netdesc.data.spike_files import SpikeSamples
 from netdesc.description.models.augmentation import Augmentation
 
 ALL = [

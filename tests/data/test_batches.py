@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.data.batches import Batches
-from netdesc.data.data_errors import DataError
-from netdesc.data.samples import SampleSpec, split
-from netdesc.data.spike_files import SparseSpikes, SpikeSamples
+from netdesc.data.event_reader import SparseSpikes
+from netdesc.data.samples import SampleSpec
+from netdesc.data.spike_files import SpikeSamples
+from netdesc.data.splits import hold_out
 
 CPU = torch.device("cpu")
 SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
@@ -59,24 +60,15 @@ def test_one_batch_of_everything_is_built_once() -> None:
     assert numbers([first]) == [[0, 1, 2]]
 
 
-@given(st.integers(2, 30), st.floats(0.001, 0.6), st.integers(0, 1000))
-def test_split_divides_the_samples_by_the_seed(count: int, share: float, seed: int) -> None:
+@given(st.integers(2, 30), st.integers(1, 20), st.integers(0, 1000))
+def test_samples_are_held_out_by_the_seed(count: int, held_out: int, seed: int) -> None:
     samples = numbered(count)
-    if max(1, round(share * count)) >= count:
-        with pytest.raises(DataError):
-            split(samples, share, seed)
-        return
-    train, validation = split(samples, share, seed)
-    assert len(validation) == max(1, round(share * count))
+    train, validation = hold_out(samples, min(held_out, count), seed)
+    assert len(validation) == min(held_out, count)
     both = [*train.inputs, *validation.inputs]
     assert sorted(map(id, both)) == sorted(map(id, samples.inputs))
-    again = split(samples, share, seed)
+    again = hold_out(samples, min(held_out, count), seed)
     assert list(map(id, again[0].inputs)) == list(map(id, train.inputs))
-
-
-def test_split_that_leaves_nothing_is_refused() -> None:
-    with pytest.raises(DataError, match="leaves none of the 1 sample"):
-        split(numbered(1), 0.1, 0)
 
 
 class Rows:

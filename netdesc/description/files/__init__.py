@@ -1,1 +1,0 @@
-"""Checks the data files and weights files that a document names, before training loads them."""

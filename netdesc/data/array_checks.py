@@ -32,19 +32,6 @@ MAX_INPUT_BYTES = 16 << 30
 """The limit for the array of inputs in the file, the encoded array and a dense batch together."""
 
 _CHUNK_VALUES = 1 << 22
-_KIND_NAMES = {
-    "b": "booleans",
-    "i": "integers",
-    "u": "integers",
-    "f": "floats",
-    "c": "complex numbers",
-    "S": "text",
-    "U": "text",
-    "M": "dates",
-    "m": "time spans",
-    "V": "records",
-}
-
 Result = TypeVar("Result")
 
 
@@ -148,8 +135,10 @@ class ArrayChecks:
         is_long = header.dtype.itemsize > 8
         if kind in kinds and not is_long:
             return header
-        expected = " or ".join(dict.fromkeys(_KIND_NAMES[kind] for kind in kinds))
-        actual = _KIND_NAMES[kind] + (f" of {header.dtype.itemsize} bytes" if kind in kinds else "")
+        expected = " or ".join(dict.fromkeys(hints.KIND_NAMES[kind] for kind in kinds))
+        actual = hints.KIND_NAMES[kind] + (
+            f" of {header.dtype.itemsize} bytes" if kind in kinds else ""
+        )
         hint = hints.SPLIT_VALUES if field == "split" else ""
         if field == "labels":
             values = self._values(field, name, header) if kind == "f" and not is_long else None

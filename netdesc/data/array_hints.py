@@ -15,6 +15,19 @@ from netdesc.events.npy_header import ArrayHeader
 
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 JOIN = "join the parts: "
+KIND_NAMES = {
+    "b": "booleans",
+    "i": "integers",
+    "u": "integers",
+    "f": "floats",
+    "c": "complex numbers",
+    "S": "text",
+    "U": "text",
+    "M": "dates",
+    "m": "time spans",
+    "V": "records",
+}
+"""Maps numpy's ``dtype.kind`` to words."""
 
 
 def for_missing(data: Arrays, names: Collection[str], field: str, name: str) -> str:

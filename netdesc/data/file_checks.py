@@ -91,7 +91,7 @@ class FileChecks:
             return _wrong_kind(reference, path, kind)
         expected = getattr(reference.holder, "sha256", None) or self.locked.get(name, "")
         try:
-            if path.is_dir():
+            if kind.folder != "never" and path.is_dir():
                 next(path.iterdir(), None)
             elif kind.must_exist:
                 file_size(path)

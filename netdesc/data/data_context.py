@@ -10,8 +10,7 @@ from netdesc.data.samples import SampleSpec
 from netdesc.description import Description, Document
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
 from netdesc.description.json.tree import Parts
-from netdesc.description.shapes import output_locations, shape_locations, trace_shape
-from netdesc.description.shapes import INPUT, wire
+from netdesc.description.shapes import INPUT, output_locations, shape_locations, trace_shape, wire
 from netdesc.description.source_map import On, RelatedPath
 
 

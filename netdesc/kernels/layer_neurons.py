@@ -67,7 +67,7 @@ PRODUCT, EVENTS = 0, 1
 
 
 @dataclass(eq=False)  # a frozen class takes microseconds for each new layer
-class Neurons:
+class KernelNeurons:
     """The neurons of one layer: their program and their parameters. Nobody may write to it."""
 
     definition: Definition
@@ -128,7 +128,7 @@ class NeuronsGradients(NamedTuple):
     weights_NN: list[Tensor]
     """Of neurons that read their own outputs (``recurrent``); empty unless wanted."""
     parameters: list[Tensor]
-    """Float32 [neurons], in the order of ``Neurons.learnable``."""
+    """Float32 [neurons], in the order of ``KernelNeurons.learnable``."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -145,7 +145,7 @@ def make_neurons(
     count: int,
     delay: int,
     is_recurrent: bool = False,
-) -> Neurons:
+) -> KernelNeurons:
     """Returns the neurons of a layer. Raises ValueError if parameters are missing.
 
     The forward pass checks the parameters themselves (see ``check_parameters``).
@@ -158,11 +158,11 @@ def make_neurons(
         )
     if delay not in (0, 1):
         raise ValueError(f"a delay of {delay} steps is not possible; only 0 and 1 are")
-    return Neurons(parsed, program, learn, count, parameters, delay, is_recurrent)
+    return KernelNeurons(parsed, program, learn, count, parameters, delay, is_recurrent)
 
 
 def check_neurons(
-    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
+    inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor], keep: bool
 ) -> None:
     """Raises ValueError if inputs, parameters and states do not fit together.
 
@@ -186,7 +186,7 @@ def check_neurons(
         _check_states(states, neurons, first)
 
 
-def _check_states(states: Sequence[Tensor], neurons: Neurons, first_TBN: Tensor) -> None:
+def _check_states(states: Sequence[Tensor], neurons: KernelNeurons, first_TBN: Tensor) -> None:
     names = state_names(neurons)
     if len(states) != len(names):
         raise ValueError(f"{len(states)} states do not fit; the neuron has {', '.join(names)}")
@@ -198,7 +198,7 @@ def _check_states(states: Sequence[Tensor], neurons: Neurons, first_TBN: Tensor)
         check_device(f"the state '{name}'", state_BN, first_TBN.device)
 
 
-def check_parameters(neurons: Neurons, device: torch.device) -> None:
+def check_parameters(neurons: KernelNeurons, device: torch.device) -> None:
     """Raises ValueError unless all parameters are float32 [] or [neurons], on ``device``."""
     shape = (neurons.count,)
     for name, value in zip(neurons.program.parameters, neurons.real_parameters, strict=True):
@@ -210,13 +210,15 @@ def check_parameters(neurons: Neurons, device: torch.device) -> None:
             raise ValueError(f"{given}; [] or [{neurons.count}] is needed")
 
 
-def state_names(neurons: Neurons) -> list[str]:
+def state_names(neurons: KernelNeurons) -> list[str]:
     """Returns names of the tensors ``states``: the program's states and what follows them."""
     keeps_output = bool(neurons.delay or neurons.is_recurrent)
     return [*neurons.program.states, "fired before", *["output of the last step"] * keeps_output]
 
 
-def saved_shapes(neurons: Neurons, shape: Sequence[int], engine: str) -> list[tuple[int, ...]]:
+def saved_shapes(
+    neurons: KernelNeurons, shape: Sequence[int], engine: str
+) -> list[tuple[int, ...]]:
     """Returns shapes of the int32 tensors that a forward pass saves for the backward pass.
 
     ``shape`` is [steps, batch, neurons]. The reference, which also computes the backward pass of
@@ -234,7 +236,7 @@ def saved_shapes(neurons: Neurons, shape: Sequence[int], engine: str) -> list[tu
     return [(batch * lanes * steps * slots,)]
 
 
-def check_weights(weights_NN: Sequence[Tensor], neurons: Neurons, input_TBN: Tensor) -> None:
+def check_weights(weights_NN: Sequence[Tensor], neurons: KernelNeurons, input_TBN: Tensor) -> None:
     """Raises ValueError if recurrent weights do not fit the neurons and their first input."""
     names, count = neurons.program.inputs, neurons.count
     if len(weights_NN) != len(names):

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_signal, check_weight
 from netdesc.kernels.layer_neurons import (
-    Neurons,
+    KernelNeurons,
     NeuronsGradients,
     NeuronsOutput,
     check_parameters,
@@ -41,7 +41,7 @@ class SegmentLayer(NamedTuple):
 
     weight_OI: Tensor
     """Real weights; the layer quantises them to 8 bits."""
-    neurons: Neurons
+    neurons: KernelNeurons
 
 
 class SegmentOutput(NamedTuple):

@@ -6,7 +6,7 @@
 - ``majority``: returns the class that most steps of a sample predict
 """
 
-from netdesc.losses.classifier import SILENT, Classifier, majority
+from netdesc.losses.classifier import SILENT, OutputClassifier, majority
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
 from netdesc.losses.spike_time import SpikeTimeLoss
@@ -20,10 +20,10 @@ from netdesc.losses.value_losses import (
 
 __all__ = [
     "SILENT",
-    "Classifier",
     "CrossEntropyLoss",
     "Loss",
     "MeanSquaredErrorLoss",
+    "OutputClassifier",
     "SpikeMaxLoss",
     "SpikeMoidLoss",
     "SpikeRateLoss",

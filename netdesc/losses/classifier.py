@@ -16,7 +16,7 @@ SILENT = -1
 """Class of an output without spikes."""
 
 
-class Classifier(nn.Module):
+class OutputClassifier(nn.Module):
     """Predicts one class for a sample, or one in each step that counts.
 
     The first ``skip_steps`` steps do not count. What is compared of the others is their mean, sum,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from netdesc.graph import loss as sections
 from netdesc.graph import nodes
 from netdesc.graph.nodes import EventRate, Graph, Signal
-from netdesc.losses.classifier import Classifier
+from netdesc.losses.classifier import OutputClassifier
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
 from netdesc.losses.spike_time import SpikeTimeLoss
@@ -117,7 +117,7 @@ def build_loss(graph: nodes.Graph) -> TotalLoss:
     return TotalLoss(graph, losses)
 
 
-def build_classifier(graph: nodes.Graph) -> Classifier:
+def build_classifier(graph: nodes.Graph) -> OutputClassifier:
     """Builds the classifier of a graph.
 
     The classifier maps output spikes [steps, batch, *shape] to int64 classes, [batch] or [steps,
@@ -125,4 +125,4 @@ def build_classifier(graph: nodes.Graph) -> Classifier:
     """
     if graph.classifier is None:
         raise ValueError(f'network "{graph.name}" learns from targets and has no classes')
-    return Classifier(graph.classifier)
+    return OutputClassifier(graph.classifier)

@@ -16,7 +16,7 @@ from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
 from netdesc.kernels.engines import engine_name
 from netdesc.kernels.kernel_shape import KernelShape
-from netdesc.modules.neuron import Neurons
+from netdesc.modules.neuron import NeuronModule
 from netdesc.modules.plain import PLAIN_BLOCKS, Block
 from netdesc.modules.synapse import DRIVE, RECURRENT, Synapse, make_synapse
 
@@ -118,7 +118,7 @@ class SynapticBlock(Block):
         make_recurrent = RECURRENT.get(kind)
         self.recurrent = None if make_recurrent is None else make_recurrent(layer, generator)
         self._drive = DRIVE.get(kind)
-        self.neuron = Neurons(layer, generator)
+        self.neuron = NeuronModule(layer, generator)
         self.warns = True
         self.engine = ""
         self.notes: Tensor | None = None

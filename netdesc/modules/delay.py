@@ -43,7 +43,7 @@ class _LearntShift(torch.autograd.Function):
         return _shift(grad_TBN, -steps_N), grad_N
 
 
-class Delay(nn.Module):
+class SignalDelay(nn.Module):
     """Hands on a signal later, by whole steps.
 
     A learnt ``delay`` is a parameter [channels], of which the whole steps count.

@@ -13,7 +13,7 @@ from netdesc.neurons.definition import Definition
 from netdesc.neurons.models import NeuronSection
 
 
-class Equations(NamedTuple):
+class KernelEquations(NamedTuple):
     """A definition as the operator ``neurons`` takes it."""
 
     text: str
@@ -21,12 +21,14 @@ class Equations(NamedTuple):
     states: tuple[str, ...]
 
     @classmethod
-    def of(cls, definition: Definition) -> Equations:
+    def of(cls, definition: Definition) -> KernelEquations:
         program = compile_neuron(definition, False)
         return cls(definition.to_text(), tuple(program.parameters), program.states)
 
 
-def equations_of_state(section: NeuronSection, name: str, is_split: bool) -> tuple[Equations, bool]:
+def equations_of_state(
+    section: NeuronSection, name: str, is_split: bool
+) -> tuple[KernelEquations, bool]:
     """Returns the equations that hand on a state, and whether it stands behind the norm.
 
     With ``is_split``, they are those before or behind the norm.
@@ -37,7 +39,7 @@ def equations_of_state(section: NeuronSection, name: str, is_split: bool) -> tup
         is_behind = name not in before.states
         if is_split:
             definition = behind if is_behind else before
-    return Equations.of(replace(definition, signal=name)), is_behind
+    return KernelEquations.of(replace(definition, signal=name)), is_behind
 
 
 class NeuronsRun(NamedTuple):

@@ -13,9 +13,9 @@ from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import MAX_BIAS
 from netdesc.kernels.layer_neurons import arrivals, make_neurons, outputs_before
-from netdesc.kernels.reference.neurons import Traces, trace
-from netdesc.modules.delay import Delay
-from netdesc.modules.equations import Equations, NeuronsRun, equations_of_state
+from netdesc.kernels.reference.neurons import NeuronTraces, trace
+from netdesc.modules.delay import SignalDelay
+from netdesc.modules.equations import KernelEquations, NeuronsRun, equations_of_state
 from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, dither_bias, round_bias
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.surrogate import SurrogateWidth
@@ -23,7 +23,7 @@ from netdesc.modules.values import NeuronValues, initial_value, name_in_state_di
 from netdesc.neurons.compile import split_at_norm
 
 
-class Neurons(nn.Module):
+class NeuronModule(nn.Module):
     """The neurons of a layer, of any kind.
 
     ``neuron`` is their section of the document. Its values, such as decays, have the shape [], or
@@ -62,7 +62,7 @@ class Neurons(nn.Module):
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
             self.values.learn("bias", torch.zeros(channels))
         definition = self.section.definition()
-        self._equations = Equations.of(definition)
+        self._equations = KernelEquations.of(definition)
         self._spikes = definition.spike is not None
         self.is_graded = definition.output is not None
         """Whether the output has other values than 0 and 1."""
@@ -71,13 +71,13 @@ class Neurons(nn.Module):
         """Those that can take over the division of a norm."""
         self._is_foldable = self.section.type_name() != "equations"
         """Whether thresholds or inputs can take over the division of a norm."""
-        self._halves: list[Equations] = []
+        self._halves: list[KernelEquations] = []
         if (norm := self.section.norm) is not None:
-            self._halves = [Equations.of(each) for each in split_at_norm(definition)]
+            self._halves = [KernelEquations.of(each) for each in split_at_norm(definition)]
         self.norm = None if norm is None else NORMS[norm](channels)
         self.surrogate = SurrogateWidth(self.section)
         later = layer.section.delay
-        self.axonal = None if later is None else Delay(later, channels, generator)
+        self.axonal = None if later is None else SignalDelay(later, channels, generator)
         """The delay of the output beside the axonal step."""
         self.recorder: Callable[[LayerRecording], None] | None = None
         """Called in each forward pass."""
@@ -128,7 +128,7 @@ class Neurons(nn.Module):
         known, equations = self._kernel_parameters(), self._equations
         return equations.text, self._learns_in(equations), [known[p] for p in equations.parameters]
 
-    def _learns_in(self, equations: Equations) -> bool:
+    def _learns_in(self, equations: KernelEquations) -> bool:
         """Whether training changes parameters of the equations."""
         return bool(self._limits) and (
             self._is_derived or any(name in self._limits for name in equations.parameters)
@@ -221,7 +221,7 @@ class Neurons(nn.Module):
     def _run(
         self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], recurrent_NN: Sequence[Tensor]
     ) -> NeuronsRun:
-        traces: list[Traces] = []
+        traces: list[NeuronTraces] = []
         axonal, history = self.axonal, states[:0]
         if axonal is not None:
             states, history = states[:-1], states[-1:]
@@ -243,7 +243,7 @@ class Neurons(nn.Module):
         return run
 
     def _run_split(
-        self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], traces: list[Traces]
+        self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], traces: list[NeuronTraces]
     ) -> NeuronsRun:
         """Computes the equations before the norm, the norm, and the equations behind it."""
         norm, (before, behind) = self.norm, self._halves
@@ -271,11 +271,11 @@ class Neurons(nn.Module):
 
     def _compute(
         self,
-        equations: Equations,
+        equations: KernelEquations,
         inputs_TBN: Sequence[Tensor],
         delay: int,
         states: Sequence[Tensor],
-        traces: list[Traces],
+        traces: list[NeuronTraces],
         recurrent_NN: Sequence[Tensor] = (),
     ) -> NeuronsRun:
         """Runs equations. While neurons are recorded, adds what was traced to ``traces``."""

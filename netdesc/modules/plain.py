@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netdesc.graph import layers
 from netdesc.kernels.fixed_point import STATE_UNIT
-from netdesc.modules.delay import Delay
+from netdesc.modules.delay import SignalDelay
 
 
 class Block(nn.Module):
@@ -33,7 +33,7 @@ class Block(nn.Module):
         return self(signal), []
 
 
-class Flatten(Block):
+class FlattenBlock(Block):
     """Flattens a signal to [steps, batch, neurons], in row-major order."""
 
     def __init__(self, _section: layers.Flatten) -> None:
@@ -43,7 +43,7 @@ class Flatten(Block):
         return signal.flatten(start_dim=2)
 
 
-class Reshape(Block):
+class ReshapeBlock(Block):
     """Gives a signal other axes, in row-major order."""
 
     def __init__(self, section: layers.Reshape) -> None:
@@ -54,7 +54,7 @@ class Reshape(Block):
         return signal.reshape(*signal.shape[:2], *self._shape)
 
 
-class Concat(Block):
+class ConcatBlock(Block):
     """Joins signals along an axis."""
 
     def __init__(self, section: layers.Concat) -> None:
@@ -107,7 +107,7 @@ class Pool(Block):
         return pooled.unflatten(0, signal.shape[:2])
 
 
-class PopulationAverage(Block):
+class PopulationAverageBlock(Block):
     """Averages groups of consecutive neurons."""
 
     def __init__(self, section: layers.PopulationAverage) -> None:
@@ -119,7 +119,7 @@ class PopulationAverage(Block):
         return _mean(groups.sum(dim=3), groups.shape[3])
 
 
-class TimeDecimation(Block):
+class TimeDecimationBlock(Block):
     """Averages groups of ``factor`` consecutive steps; missing steps of the last group are 0."""
 
     def __init__(self, section: layers.TimeDecimation) -> None:
@@ -147,7 +147,7 @@ class DelayLayer(Block):
 
     def __init__(self, section: layers.Delay) -> None:
         super().__init__()
-        self._delay = Delay(layers.AxonalDelay.model_construct(steps=section.steps), 1, None)
+        self._delay = SignalDelay(layers.AxonalDelay.model_construct(steps=section.steps), 1, None)
 
     def forward(self, signal: Tensor) -> Tensor:
         return self._delay(signal.flatten(2)).view_as(signal)
@@ -163,13 +163,13 @@ class DelayLayer(Block):
 
 
 PLAIN_BLOCKS: dict[type[layers.LayerSection], Callable[[Any], Block]] = {
-    layers.Flatten: Flatten,
-    layers.Reshape: Reshape,
-    layers.Concat: Concat,
+    layers.Flatten: FlattenBlock,
+    layers.Reshape: ReshapeBlock,
+    layers.Concat: ConcatBlock,
     layers.MaxPool: Pool,
     layers.AveragePool: Pool,
-    layers.PopulationAverage: PopulationAverage,
-    layers.TimeDecimation: TimeDecimation,
+    layers.PopulationAverage: PopulationAverageBlock,
+    layers.TimeDecimation: TimeDecimationBlock,
     layers.Delay: DelayLayer,
 }
 """Maps the class of a section without synapses to the block of its layers."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from netdesc.kernels.reference.neurons import Traces
+from netdesc.kernels.reference.neurons import NeuronTraces
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class LayerRecording:
     def of(
         cls,
         out_TBN: Tensor,
-        traces: Sequence[Traces],
+        traces: Sequence[NeuronTraces],
         states: Sequence[str],
         inputs: Mapping[str, Tensor],
     ) -> LayerRecording:

@@ -29,7 +29,7 @@ from netdesc.neurons.names import (
     unread_mistakes,
 )
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
-from netdesc.neurons.parser import STATE_AT_BEGINNING, Equation, Source, parse_equation
+from netdesc.neurons.parser import STATE_AT_BEGINNING, Equation, EquationSource, parse_equation
 from netdesc.neurons.program import Neuron, NormPlaces
 from netdesc.neurons.reader import Operand, Reader, complete
 from netdesc.neurons.surrogates import Pairs, SurrogateGradient, phase_condition
@@ -82,7 +82,7 @@ class _DefinitionReader(Reader):
         if spike_text is not None:
             spike = self._spike(spike_text)
         if output_text is not None:
-            output = self.read_text(Source.of("output", 0, output_text), GRID)
+            output = self.read_text(EquationSource.of("output", 0, output_text), GRID)
         after = self._after_reset(before_reset, spike)
         if self.definition.signal is not None and spike is not None:
             # Without a spike to hand on, a state remembers whether the neuron fired.
@@ -124,7 +124,7 @@ class _DefinitionReader(Reader):
 
     def _spike(self, text: str) -> Expression | None:
         """Returns the spike: a comparison or a phase, and conditions joined to it by ``and``."""
-        tree = self.parse(Source.of("spike", 0, text))
+        tree = self.parse(EquationSource.of("spike", 0, text))
         if tree is None:
             return None
         first, *further = _terms(tree)

@@ -41,7 +41,7 @@ _EQUATION = re.compile(r" *(?P<state>[A-Za-z_][A-Za-z0-9_]*) *=(?!=)")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EquationSource:
     """A text of a definition and its place. The expression in it begins at column ``start``."""
 
     part: Part
@@ -83,13 +83,13 @@ class Equation:
 
     state: str
     state_place: Place
-    source: Source
+    source: EquationSource
 
 
 def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -> Equation | None:
     """Returns an equation. Returns None and adds a mistake if it assigns no state."""
     found = _EQUATION.match(text)
-    source = Source.of(part, index, text, found.end() if found else 0)
+    source = EquationSource.of(part, index, text, found.end() if found else 0)
     if found is not None:
         return Equation(found["state"], source.span(*found.span("state")), source)
     form = f"An equation has the form 'state = expression', {_EXAMPLE}."
@@ -101,7 +101,7 @@ def parse_equation(part: Part, index: int, text: str, mistakes: list[Mistake]) -
     return None
 
 
-def parse(source: Source, mistakes: list[Mistake]) -> ast.expr | None:
+def parse(source: EquationSource, mistakes: list[Mistake]) -> ast.expr | None:
     """Returns the tree of the expression in ``source``. Returns None and adds a mistake without.
 
     Trees are at most ``MAX_DEPTH`` deep. Columns of their nodes count from ``source.start``.
@@ -113,7 +113,7 @@ def parse(source: Source, mistakes: list[Mistake]) -> ast.expr | None:
     return found
 
 
-def _tree(source: Source) -> ast.expr | Mistake:
+def _tree(source: EquationSource) -> ast.expr | Mistake:
     if not source.expression:
         return Mistake(source.expression_place, "An expression is missing here.")
     try:
@@ -136,7 +136,7 @@ def _depth(node: ast.AST) -> int:
     return 1 + max(inner, default=0)
 
 
-def _syntax_place(source: Source, error: SyntaxError) -> Place:
+def _syntax_place(source: EquationSource, error: SyntaxError) -> Place:
     """Returns where Python finds an error; it counts from 1, and says 0 for the end of the text."""
     start, end = source.start, source.expression_place.end_column
     if not error.offset:
@@ -145,7 +145,7 @@ def _syntax_place(source: Source, error: SyntaxError) -> Place:
     return source.span(column, min(max(column + 1, start + (error.end_offset or 0) - 1), end))
 
 
-def _text_mistake(source: Source) -> Mistake | None:
+def _text_mistake(source: EquationSource) -> Mistake | None:
     """Returns what is wrong with single characters, notations or numbers of a text."""
     for notation, message in _NOTATIONS:
         if found := re.search(notation, source.text):

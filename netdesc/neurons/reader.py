@@ -17,7 +17,7 @@ from netdesc.neurons.expressions import Expression, constant, make, number, scal
 from netdesc.neurons.functions import ARGUMENTS, FUNCTIONS, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
-from netdesc.neurons.parser import NO_IF, NO_POWER, Source, parse
+from netdesc.neurons.parser import NO_IF, NO_POWER, EquationSource, parse
 
 Operand = Expression | float | None
 """A number without a type yet; None after a mistake."""
@@ -72,7 +72,7 @@ class Reader:
     ``calls`` maps functions that need the whole neuron to what builds them.
     """
 
-    source: Source
+    source: EquationSource
     """The text that is read."""
 
     def __init__(self, unit_bits: int, calls: Mapping[str, Callable[[ast.Call], Operand]]) -> None:
@@ -85,12 +85,12 @@ class Reader:
         self._unit = 2**unit_bits
         self._calls = calls
 
-    def parse(self, source: Source) -> ast.expr | None:
+    def parse(self, source: EquationSource) -> ast.expr | None:
         """Returns the tree of a text, whose parts are read from now on."""
         self.source = source
         return parse(source, self.mistakes)
 
-    def read_text(self, source: Source, type: Type) -> Expression | None:
+    def read_text(self, source: EquationSource, type: Type) -> Expression | None:
         """Returns the value of a text, which must have a type."""
         tree = self.parse(source)
         return tree and self.read_as(tree, type)

@@ -14,7 +14,14 @@ from torch import Tensor
 from netdesc.data.batches import Batch, Batches
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
-from netdesc.losses import SILENT, Classifier, SpikeMoidLoss, TotalLoss, build_classifier, majority
+from netdesc.losses import (
+    SILENT,
+    OutputClassifier,
+    SpikeMoidLoss,
+    TotalLoss,
+    build_classifier,
+    majority,
+)
 from netdesc.modules import Network
 from netdesc.runs.metrics_file import MAX_MATRIX_CLASSES
 
@@ -71,7 +78,7 @@ class ConfusionCounter(Counter):
     """
 
     def __init__(
-        self, classifier: Classifier, classes: int, signal: Signal, device: torch.device
+        self, classifier: OutputClassifier, classes: int, signal: Signal, device: torch.device
     ) -> None:
         self._classifier = classifier
         self._classes = classes

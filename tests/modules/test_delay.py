@@ -13,7 +13,7 @@ from support.modules_samples import dense, network, neuron, spikes
 
 from netdesc.exchange import export_net
 from netdesc.modules import Network
-from netdesc.modules.delay import Delay
+from netdesc.modules.delay import SignalDelay
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 
@@ -68,7 +68,7 @@ def test_floats_streams_and_files_agree(tmp_path_factory, kind, delay, cut, seed
 
 def test_gradients_are_those_of_slayer() -> None:
     section = of_delay(LEARNT, "dense").graph.neuron_layers[0].section.delay
-    delay = Delay(section, 3, torch.Generator().manual_seed(0))
+    delay = SignalDelay(section, 3, torch.Generator().manual_seed(0))
     signal_TBN = torch.rand(20, 2, 6).requires_grad_()
     grad_TBN = torch.randn(20, 2, 6)
     out_TBN = delay(signal_TBN)

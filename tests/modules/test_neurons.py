@@ -17,7 +17,7 @@ from support.equation_interpreter import run_equations
 from support.modules_samples import dense, network, spikes
 
 from netdesc.modules import Network
-from netdesc.modules.neuron import Neurons
+from netdesc.modules.neuron import NeuronModule
 from netdesc.neurons.functions import ARGUMENTS
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
@@ -44,7 +44,7 @@ def of_kind(neuron: dict[str, Any], *, units: int = 6, delay: bool = True) -> Ne
     )
 
 
-def cells(neuron: dict[str, Any], units: int = 5) -> Neurons:
+def cells(neuron: dict[str, Any], units: int = 5) -> NeuronModule:
     return network(dense("a", units, neuron=neuron)).layers["a"].neuron
 
 
@@ -181,7 +181,7 @@ def test_assigning_an_attribute_leaves_a_value_of_its_name_alone(learns):
         assert len(list(neurons.parameters())) == len(own["learn"])
 
 
-def surrogate(neurons: Neurons) -> tuple[float, float]:
+def surrogate(neurons: NeuronModule) -> tuple[float, float]:
     known = neurons._kernel_parameters()
     return known["peak"].mean().item(), known["width"].mean().item()
 

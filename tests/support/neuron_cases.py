@@ -13,7 +13,7 @@ from torch import Tensor
 
 from netdesc.kernels import operators
 from netdesc.kernels.engines import use_engine
-from netdesc.kernels.layer_neurons import Neurons, make_neurons
+from netdesc.kernels.layer_neurons import KernelNeurons, make_neurons
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.mistakes import EquationError
@@ -77,7 +77,7 @@ class NeuronCase:
     parameters: list[Tensor]
     delay: int
 
-    def neurons(self) -> Neurons:
+    def neurons(self) -> KernelNeurons:
         count = self.inputs_TBN[0].shape[2]
         return make_neurons(self.definition.to_text(), True, self.parameters, count, self.delay)
 

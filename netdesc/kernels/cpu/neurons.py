@@ -28,7 +28,7 @@ from netdesc.kernels.cpu.walk.layer_forward import (
 from netdesc.kernels.grid import shared_vector
 from netdesc.kernels.layer_neurons import (
     PRODUCT,
-    Neurons,
+    KernelNeurons,
     NeuronsGradients,
     NeuronsOutput,
     state_names,
@@ -36,7 +36,7 @@ from netdesc.kernels.layer_neurons import (
 from netdesc.neurons.definition import ParameterKind
 
 
-def layer_of(neurons: Neurons) -> LayerNeurons:
+def layer_of(neurons: KernelNeurons) -> LayerNeurons:
     """Returns a layer's neurons with arrays of parameters."""
     program, values = neurons.program, neurons.real_parameters
     if any(value.dim() for value in values):
@@ -51,7 +51,7 @@ def layer_of(neurons: Neurons) -> LayerNeurons:
 def _shared_arrays(
     kinds: tuple[ParameterKind, ...], numbers: tuple[float, ...], neurons: int, state_unit: int
 ) -> tuple[np.ndarray, ...]:
-    """Returns ``Neurons.parameters`` as arrays if all neurons of the layer share each number."""
+    """Returns ``KernelNeurons.parameters`` as arrays if all neurons share each number."""
     return tuple(
         shared_vector(kind, number, neurons, state_unit)
         for kind, number in zip(kinds, numbers, strict=True)
@@ -60,7 +60,7 @@ def _shared_arrays(
 
 @on_threads
 def neurons(
-    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
+    inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor], keep: bool
 ) -> NeuronsOutput:
     """See ``kernels.layer_neurons``."""
     return run_neurons(forward_from_current, inputs_TBN, neurons, states, keep)
@@ -69,7 +69,7 @@ def neurons(
 def run_neurons(
     forward: Callable[..., ForwardResult],
     inputs_TBN: Sequence[Tensor],
-    neurons: Neurons,
+    neurons: KernelNeurons,
     states: Sequence[Tensor],
     keep: bool,
 ) -> NeuronsOutput:
@@ -103,7 +103,7 @@ def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
 
 @on_threads
 def neurons_backward(
-    grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor]
+    grad_out_TBN: Tensor, neurons: KernelNeurons, saved: Sequence[Tensor]
 ) -> NeuronsGradients:
     """See ``kernels.layer_neurons``."""
     steps, batch, count = grad_out_TBN.shape
@@ -117,7 +117,7 @@ def neurons_backward(
 def recurrent(
     inputs_TBN: Sequence[Tensor],
     weights_NN: Sequence[Tensor],
-    neurons: Neurons,
+    neurons: KernelNeurons,
     states: Sequence[Tensor],
     keep: bool,
 ) -> NeuronsOutput:
@@ -132,7 +132,7 @@ def recurrent_backward(
     grad_out_TBN: Tensor,
     before_TBN: Tensor,
     weights_NN: Sequence[Tensor],
-    neurons: Neurons,
+    neurons: KernelNeurons,
     saved: Sequence[Tensor],
     want_weights: bool,
 ) -> NeuronsGradients:

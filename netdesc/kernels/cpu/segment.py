@@ -29,7 +29,7 @@ from netdesc.kernels.cpu.walk.layer_backward import (
 )
 from netdesc.kernels.cpu.walk.layer_forward import (
     LayerNeurons,
-    Output,
+    OutputMemory,
     float_output,
     forward_by_events,
     forward_from_current,
@@ -49,7 +49,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         weight_OI, neurons = array_of(layer.weight_OI), layer_of(layer.neurons)
         shape, is_last = (steps, batch, len(weight_OI)), number == len(layers)
         packed = None if is_last else new_packed(shape)
-        out = float_output(shape) if packed is None else Output(bitmasks_of(packed))
+        out = float_output(shape) if packed is None else OutputMemory(bitmasks_of(packed))
         if isinstance(source, Events):
             result = forward_by_events(source, weight_OI, neurons, out, keep)
         else:

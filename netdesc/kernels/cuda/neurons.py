@@ -13,7 +13,7 @@ from netdesc.kernels.cuda.printer import generate_steps
 from netdesc.kernels.cuda.time_loops import run_steps, run_steps_back
 from netdesc.kernels.fixed_point import STATE_UNIT
 from netdesc.kernels.layer_neurons import (
-    Neurons,
+    KernelNeurons,
     NeuronsGradients,
     NeuronsOutput,
     saved_shapes,
@@ -25,7 +25,7 @@ from netdesc.neurons.program import Backward
 
 @on_tensor_device
 def neurons(
-    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
+    inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor], keep: bool
 ) -> NeuronsOutput:
     """Runs neurons."""
     program, steps = neurons.program, generate_steps(neurons.definition, neurons.learn)
@@ -67,7 +67,7 @@ def neurons(
 
 @on_tensor_device
 def neurons_backward(
-    grad_out_TBN: Tensor, neurons: Neurons, saved: Sequence[Tensor]
+    grad_out_TBN: Tensor, neurons: KernelNeurons, saved: Sequence[Tensor]
 ) -> NeuronsGradients:
     """Returns the gradients of the inputs and of the learnable parameters."""
     program, steps = neurons.program, generate_steps(neurons.definition, neurons.learn)
@@ -99,7 +99,7 @@ def neurons_backward(
     return NeuronsGradients(grad_inputs, [], [*grad_LBN.sum(1)] if learnable else [])
 
 
-def _pointers(neurons: Neurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+def _pointers(neurons: KernelNeurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
     """Returns the real parameters, and the distance between those of two neurons."""
     parameters = tuple(neurons.real_parameters)
     return parameters, tuple(each.stride(0) if each.dim() else 0 for each in parameters)

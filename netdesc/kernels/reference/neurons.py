@@ -18,7 +18,7 @@ from torch import Tensor
 
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.grid import GRADIENT_SIGNS, truncate
-from netdesc.kernels.layer_neurons import PRODUCT, Neurons, NeuronsGradients, NeuronsOutput
+from netdesc.kernels.layer_neurons import PRODUCT, KernelNeurons, NeuronsGradients, NeuronsOutput
 from netdesc.neurons.expressions import Expression, Value, expression, in_order
 from netdesc.neurons.operations import BOOL, GRID, SHARE
 from netdesc.neurons.program import Program
@@ -82,7 +82,7 @@ def _straight_through(value: Tensor, through: Tensor) -> Tensor:
     return through + (value - through).detach()
 
 
-def _real_arithmetic(neurons: Neurons) -> _Arithmetic:
+def _real_arithmetic(neurons: KernelNeurons) -> _Arithmetic:
     """All values are float64: states in threshold units, shares as fractions, conditions 0 or 1."""
     unit, limit = neurons.state_unit, STATE_LIMIT / neurons.state_unit
     units = {GRID: unit, SHARE: DECAY_ONE}
@@ -203,7 +203,7 @@ def _run(
 
 
 def neurons(
-    inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor], keep: bool
+    inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor], keep: bool
 ) -> NeuronsOutput:
     """Runs neurons, as ``kernels.layer_neurons`` says."""
     program, first = neurons.program, inputs_TBN[0]
@@ -230,7 +230,7 @@ def neurons(
     )
 
 
-class Traces(NamedTuple):
+class NeuronTraces(NamedTuple):
     """Values over time, float32 [steps, batch, neurons] in threshold units."""
 
     states: dict[str, Tensor]
@@ -241,7 +241,9 @@ class Traces(NamedTuple):
     """What arrived."""
 
 
-def trace(inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tensor]) -> Traces:
+def trace(
+    inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor]
+) -> NeuronTraces:
     """Returns the traces of a run. The arguments are those of ``neurons``."""
     grid_TBN = [truncate(each.detach(), neurons.state_unit) for each in inputs_TBN]
     before = _states_before(neurons, states, inputs_TBN[0])
@@ -251,14 +253,16 @@ def trace(inputs_TBN: Sequence[Tensor], neurons: Neurons, states: Sequence[Tenso
         return (torch.stack(list(values)) / neurons.state_unit).to(torch.float32)
 
     by_state = zip(*(step.before_reset for step in steps), strict=True)
-    return Traces(
+    return NeuronTraces(
         dict(zip(neurons.program.states, map(stack, by_state), strict=True)),
         stack(step.threshold for step in steps) if _threshold(neurons.program) else None,
         inputs_TBN,
     )
 
 
-def _states_before(neurons: Neurons, states: Sequence[Tensor], first_TBN: Tensor) -> list[Tensor]:
+def _states_before(
+    neurons: KernelNeurons, states: Sequence[Tensor], first_TBN: Tensor
+) -> list[Tensor]:
     """Returns ``states`` as int64, or zeros if there are none."""
     no_state = torch.zeros_like(first_TBN[0], dtype=torch.int64)
     count = len(neurons.program.states)
@@ -266,7 +270,7 @@ def _states_before(neurons: Neurons, states: Sequence[Tensor], first_TBN: Tensor
 
 
 def _run_integers(
-    neurons: Neurons, grid_TBN: Sequence[Tensor], before: Sequence[Tensor]
+    neurons: KernelNeurons, grid_TBN: Sequence[Tensor], before: Sequence[Tensor]
 ) -> Iterator[_Step]:
     count = len(neurons.program.states)
     return _run(
@@ -280,7 +284,7 @@ def _run_integers(
 
 def neurons_backward(
     grad_out_TBN: Tensor,
-    neurons: Neurons,
+    neurons: KernelNeurons,
     saved: Sequence[Tensor],
     weights_NN: Sequence[Tensor] = (),
 ) -> NeuronsGradients:

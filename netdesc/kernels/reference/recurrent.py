@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.grid import truncate
-from netdesc.kernels.layer_neurons import Neurons, NeuronsGradients, NeuronsOutput, to_values
+from netdesc.kernels.layer_neurons import KernelNeurons, NeuronsGradients, NeuronsOutput, to_values
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
 
-Run = Callable[[Sequence[Tensor], Neurons, Sequence[Tensor], bool], NeuronsOutput]
+Run = Callable[[Sequence[Tensor], KernelNeurons, Sequence[Tensor], bool], NeuronsOutput]
 
 
 def recurrent_by_steps(
     run: Run,
     inputs_TBN: Sequence[Tensor],
     weights_NN: Sequence[Tensor],
-    neurons: Neurons,
+    neurons: KernelNeurons,
     states: Sequence[Tensor],
     keep: bool,
 ) -> NeuronsOutput:
@@ -64,7 +64,7 @@ def recurrent_backward(
     grad_out_TBN: Tensor,
     before_TBN: Tensor,
     weights_NN: Sequence[Tensor],
-    layer: Neurons,
+    layer: KernelNeurons,
     saved: Sequence[Tensor],
     want_weights: bool,
 ) -> NeuronsGradients:

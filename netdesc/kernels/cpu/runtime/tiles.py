@@ -34,7 +34,7 @@ class LayerShape(NamedTuple):
     """Number of steps in a run."""
 
 
-class Place(NamedTuple):
+class VectorPlace(NamedTuple):
     """A vector of neurons in a layer."""
 
     sample: int
@@ -45,7 +45,7 @@ class Place(NamedTuple):
     """Number of neurons, at most ``LANES``."""
 
 
-class Run(NamedTuple):
+class StepRun(NamedTuple):
     """The steps from ``first`` to ``last - 1``."""
 
     first: int
@@ -87,12 +87,12 @@ class BlockWork(NamedTuple):
 
 @numba.njit(inline="always")
 def place_of(shape, sample, vector):
-    """Returns the ``Place`` of a vector of a sample."""
+    """Returns the ``VectorPlace`` of a vector of a sample."""
     first = vector * LANES
-    return Place(sample, vector, first, min(LANES, shape.neurons - first))
+    return VectorPlace(sample, vector, first, min(LANES, shape.neurons - first))
 
 
-class Feedback(NamedTuple):
+class FeedbackMemory(NamedTuple):
     """What neurons read of their own outputs in the step before."""
 
     weights: tuple[np.ndarray, ...]

@@ -25,7 +25,13 @@ from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_thre
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.simd_tuple import load_tuple, store_each, store_tuple
-from netdesc.kernels.cpu.runtime.tiles import BlockScratch, Run, item_at, next_position, place_of
+from netdesc.kernels.cpu.runtime.tiles import (
+    BlockScratch,
+    StepRun,
+    item_at,
+    next_position,
+    place_of,
+)
 from netdesc.kernels.cpu.synapses.weight_gradient import add_run, copy_steps
 from netdesc.kernels.cpu.synapses.weights import write_gradient
 from netdesc.kernels.cpu.walk.neuron_step import CARRIES, STORED, SUMS, adjoint, constants_of
@@ -105,7 +111,7 @@ def _walk_tiles(upstream, stride, parameters, activity, grad_inputs, shape, queu
         for slot in range(shape.tile * SLOTS):
             store(activity.scratch, begin + slot * LANES, zero, LANES)
         for until in range(shape.steps, 0, -shape.run):
-            run = Run(max(0, until - shape.run), until)
+            run = StepRun(max(0, until - shape.run), until)
             for vector in range(first, last):
                 place = place_of(shape, sample, vector)
                 constants = constants_of(parameters, place.first, place.size)
@@ -138,7 +144,7 @@ def backward_to_current(upstream, stride, parameters, activity, grad_inputs, sha
     _walk_on_threads(shape.threads, arguments)
 
 
-class Block(NamedTuple):
+class WorkBlock(NamedTuple):
     """A piece of a layer that is computed together."""
 
     first: int
@@ -147,7 +153,7 @@ class Block(NamedTuple):
     sample: int
     end: int
     """Its samples are ``sample`` to ``end - 1``."""
-    run: Run
+    run: StepRun
 
 
 @jit_no_refcount
@@ -247,10 +253,10 @@ def _walk_blocks(upstream, parameters, activity, synapses, work, thread):
             scratch.state[:] = 0
             end = min(shape.batch, sample + blocks.samples)
             for until in range(shape.steps, 0, -blocks.steps):
-                run = Run(max(0, until - blocks.steps), until)
-                block = Block(first, last, sample, end, run)
+                run = StepRun(max(0, until - blocks.steps), until)
+                block = WorkBlock(first, last, sample, end, run)
                 _walk_block(upstream, parameters, activity, synapses, shape, block, scratch)
-            block = Block(first, last, sample, end, Run(0, shape.steps))
+            block = WorkBlock(first, last, sample, end, StepRun(0, shape.steps))
             for each in range(sample, end):
                 for vector in range(first, last):
                     _write_sums(
@@ -328,7 +334,7 @@ def _walk_samples(upstream, parameters, activity, grad_inputs, feedback, work, t
                         Strided(block, at, 0, place.size),
                         _stored_of(activity, shape, place),
                         Deposit(grad_inputs, start, shape.batch * shape.neurons, place.size),
-                        Run(t, t + 1), 0, state,
+                        StepRun(t, t + 1), 0, state,
                         ((sample - first) * shape.vectors + vector) * SLOTS * LANES,
                     )  # fmt: skip
         for sample in range(first, last):
@@ -347,7 +353,7 @@ def backward_with_feedback(upstream, parameters, activity, grad_inputs, feedback
     """Computes ``backward_to_current`` of neurons that read their own outputs.
 
     ``grad_inputs`` have ``TILE_ROWS`` more rows than [steps · batch]. ``upstream`` is not a
-    product; ``feedback`` and ``work`` are ``Feedback`` and ``BlockWork``.
+    product; ``feedback`` and ``work`` are ``FeedbackMemory`` and ``BlockWork``.
     """
     arguments = upstream, parameters, activity, grad_inputs, feedback, work
     _samples_on_threads(work.shape.threads, arguments)

@@ -33,7 +33,7 @@ from netdesc.kernels.cpu.runtime.simd_tuple import (
     zero_tuple,
     zeros_like_each,
 )
-from netdesc.kernels.cpu.runtime.tiles import Run, item_at, next_position, place_of
+from netdesc.kernels.cpu.runtime.tiles import StepRun, item_at, next_position, place_of
 from netdesc.kernels.cpu.synapses.synaptic_input import gather_integer
 from netdesc.kernels.cpu.walk.neuron_step import (
     EXTENTS,
@@ -81,8 +81,8 @@ def _arrive_by_events(source, place, t):
 class Outputs(NamedTuple):
     """Where the outputs of the step before stand.
 
-    ``Feedback.sources[first:last]`` are the neurons whose output is not 0. All outputs are floats
-    [vectors · LANES] in ``Feedback.numbers[first:]``.
+    ``FeedbackMemory.sources[first:last]`` are the neurons whose output is not 0. All outputs are
+    floats [vectors · LANES] in ``FeedbackMemory.numbers[first:]``.
     """
 
     first: int
@@ -234,7 +234,7 @@ def _tiles_of(arrive: Any, source_of_run: Any = _same_source) -> Any:
                 scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
                 _begin(activity, shape, place_of(shape, sample, vector), scratch)
             for step in range(0, shape.steps, shape.run):
-                run = Run(step, min(shape.steps, step + shape.run))
+                run = StepRun(step, min(shape.steps, step + shape.run))
                 run_source = source_of_run(source, shape, memory, states, thread)
                 for vector in range(first, last):
                     scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
@@ -294,7 +294,7 @@ def forward_by_events(events, weight_VIN, sums, parameters, activity, shape, que
 def forward_with_feedback(inputs, feedback, parameters, activity, shape, queue):
     """Fills ``activity`` from the inputs and from the neurons' own outputs of the step before.
 
-    ``feedback`` is a ``Feedback``, the others are those of ``forward_from_current``.
+    ``feedback`` is a ``FeedbackMemory``, the others are those of ``forward_from_current``.
     """
     source = inputs, feedback
     _walk_with_feedback(shape.threads, (source, parameters, activity, shape, queue))

@@ -23,7 +23,7 @@ from netdesc.kernels.cpu.runtime.tiles import (
     Blocks,
     BlockScratch,
     BlockWork,
-    Feedback,
+    FeedbackMemory,
     layer_shape,
 )
 from netdesc.kernels.cpu.spikes.event_list import Events
@@ -155,7 +155,7 @@ def backward_with_feedback(
     panels = tuple(map(_panels, weights_NN))
     block = TILE_ROWS * len(panels[0]) * TILE_COLUMNS
     numbers = allocate_per_thread(work.threads, block, np.float32)
-    feedback = Feedback(panels, numbers, np.empty(0, np.int32))
+    feedback = FeedbackMemory(panels, numbers, np.empty(0, np.int32))
     kernels.backward_with_feedback(
         upstream, neurons.parameters, activity,
         tuple(each.reshape(-1) for each in rows), feedback,

@@ -11,7 +11,7 @@ import numpy as np
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
-from netdesc.kernels.cpu.runtime.tiles import MAX_TILE, Feedback, layer_shape
+from netdesc.kernels.cpu.runtime.tiles import MAX_TILE, FeedbackMemory, layer_shape
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
 from netdesc.kernels.cpu.synapses.weights import integer_sums, integer_vectors
@@ -54,16 +54,16 @@ class ForwardActivity(NamedTuple):
     scratch: np.ndarray
 
 
-class Output(NamedTuple):
+class OutputMemory(NamedTuple):
     """Memory for a layer's output: bitmasks or floats. The array that is not used is empty."""
 
     bitmasks: np.ndarray = _NO_BITMASKS
     values: np.ndarray = _NO_VALUES
 
 
-def float_output(shape: Shape) -> Output:
+def float_output(shape: Shape) -> OutputMemory:
     """Allocates memory for floats [steps, batch, neurons]."""
-    return Output(values=allocate(shape, np.float32).reshape(-1))
+    return OutputMemory(values=allocate(shape, np.float32).reshape(-1))
 
 
 class ForwardResult(NamedTuple):
@@ -92,7 +92,7 @@ _FROM_ZERO = StateMemory()
 def forward_from_current(
     inputs_TBN: Sequence[np.ndarray],
     neurons: LayerNeurons,
-    out: Output,
+    out: OutputMemory,
     keep: bool,
     states: StateMemory = _FROM_ZERO,
 ) -> ForwardResult:
@@ -109,7 +109,7 @@ def forward_from_current(
 def forward_with_feedback(
     inputs_TBN: Sequence[np.ndarray],
     neurons: LayerNeurons,
-    out: Output,
+    out: OutputMemory,
     keep: bool,
     states: StateMemory,
     weights_NN: Sequence[np.ndarray],
@@ -125,7 +125,7 @@ def forward_with_feedback(
     for each, weight_NN in zip(rows, weights_NN, strict=True):
         each[:, :count] = weight_NN.T
     threads = set_thread_count()
-    feedback = Feedback(
+    feedback = FeedbackMemory(
         tuple(each.reshape(-1) for each in rows),
         allocate_per_thread(threads, width, np.float32).reshape(-1),
         allocate_per_thread(threads, width, np.int32).reshape(-1),
@@ -135,7 +135,7 @@ def forward_with_feedback(
 
 
 def forward_by_events(
-    events: Events, weight_OI: np.ndarray, neurons: LayerNeurons, out: Output, keep: bool
+    events: Events, weight_OI: np.ndarray, neurons: LayerNeurons, out: OutputMemory, keep: bool
 ) -> ForwardResult:
     """Fills ``out``, computed from events and quantised weights, as ``forward_from_current``."""
     shape = events.steps, events.batch, len(weight_OI)
@@ -152,7 +152,7 @@ class _ForwardMemory:
         self,
         neurons: LayerNeurons,
         shape: Shape,
-        out: Output,
+        out: OutputMemory,
         keep: bool,
         states: StateMemory,
         max_tile: int | None,

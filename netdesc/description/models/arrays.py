@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from netdesc.description.models.augmentation import Augmentation, augmentation_field
+from netdesc.description.models.augmentation import Augmentation
 from netdesc.description.models.data import PARTS, Pair, PathText, Sha256, path_field, sha256_field
 from netdesc.description.models.loss import LearnsFrom
 from netdesc.sections import Section, field
@@ -175,6 +175,16 @@ def to_field() -> Any:
 class DataSection(Section):
     """Base class of the types of data."""
 
+    is_shared = True
+
+    augmentation: Augmentation = field(
+        "Random changes of the inputs of training samples, one after the other, drawn anew in "
+        "every epoch from training.seed. Labels and targets stay.",
+        default=(),
+        example=[{"type": "time_shift", "max_steps": 5}],
+        max_length=100,
+    )
+
     @property
     def pairs(self) -> dict[str, tuple[Pair, ...]]:
         """The samples of each part that the document lists one by one."""
@@ -252,7 +262,6 @@ class Arrays(DataSection):
         default=SpikesEncoding(type="spikes"),
         example={"type": "rate"},
     )
-    augmentation: Augmentation = augmentation_field()
 
     @property
     def as_arrays(self) -> Arrays:
@@ -338,7 +347,6 @@ class Idx(DataSection):
         default=RateEncoding(type="rate"),
         example={"type": "constant"},
     )
-    augmentation: Augmentation = augmentation_field()
 
     @property
     def parts(self) -> dict[str, IdxPart]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -77,14 +77,3 @@ AugmentationStep = Annotated[
     TimeShift | SpatialShift | DropEvents | TimeJitter, Field(discriminator="type")
 ]
 Augmentation = tuple[AugmentationStep, ...]
-
-
-def augmentation_field() -> Any:
-    """Returns the field ``augmentation``, which all types of data have."""
-    return field(
-        "Random changes of the inputs of training samples, one after the other, drawn anew in "
-        "every epoch from training.seed. Labels and targets stay.",
-        default=(),
-        example=[{"type": "time_shift", "max_steps": 5}],
-        max_length=100,
-    )

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.arrays import DataSection
-from netdesc.description.models.augmentation import Augmentation, augmentation_field
 from netdesc.description.models.data import (
     PARTS,
     SHA256_EXAMPLE,
@@ -39,7 +38,6 @@ class SpikeFiles(DataSection):
         default=(),
         example=[{"input": {"path": "test.bs1"}, "label": 0}],
     )
-    augmentation: Augmentation = augmentation_field()
 
     @property
     def pairs(self) -> dict[str, tuple[Pair, ...]]:
@@ -83,7 +81,6 @@ class EventFolders(DataSection, BinnedEvents):
         default=None,
         example={"path": "NMNIST/Test"},
     )
-    augmentation: Augmentation = augmentation_field()
 
     @property
     def parts(self) -> dict[str, EventFolder]:
@@ -122,4 +119,3 @@ class Tonic(DataSection, BinnedEvents):
         example={"first_saccade_only": True},
         max_length=100,
     )
-    augmentation: Augmentation = augmentation_field()

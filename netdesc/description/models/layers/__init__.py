@@ -15,8 +15,8 @@ from netdesc.description.models.layers.convolution import (
     Upsample,
 )
 from netdesc.description.models.layers.dense import Dense, Recurrent, WinnerTakeAll
+from netdesc.description.models.layers.elementwise import Neurons
 from netdesc.description.models.layers.fields import AxonalDelay, Mask
-from netdesc.description.models.layers.neurons import Neurons
 from netdesc.description.models.layers.pools import (
     AveragePool,
     MaxPool,

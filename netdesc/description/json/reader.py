@@ -49,6 +49,8 @@ _CONSTANTS = {
 }
 """The constants of other languages, and their JSON form."""
 
+_MAX_INDENT = 200
+"""Number of characters before a bracket in which its line is searched for."""
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 _NUMBER_LIKE = re.compile(r"[-+.]*[0-9]|[-+]+$")
 _NUMBER_WITH_UNIT = re.compile(r"[-+]?[0-9.]{1,20}[a-zA-Z]{1,10}")
@@ -127,6 +129,8 @@ class _Scanner:
         self._text = text
         self._opened: list[_Bracket] = []
         """The objects and lists that are being read, the innermost last."""
+        self._closed: list[tuple[_Bracket, int]] = []
+        """The objects and lists that were read, with the offsets of their closing brackets."""
         self._before = _Token("start", 0, 0, "")
 
     def scan(self) -> None:
@@ -233,7 +237,7 @@ class _Scanner:
         return self._fail_missing(f'"," or "{closer}"', token, "add a comma here")
 
     def _close(self, token: _Token) -> _Read | None:
-        self._opened.pop()
+        self._closed.append((self._opened.pop(), token.start))
         return self._comma if self._opened else self._end
 
     def _end(self, token: _Token) -> None:
@@ -325,7 +329,7 @@ class _Scanner:
 
     def _fail_if_closed(self, token: _Token) -> None:
         """Fails at the end of the text, at a wrong closing bracket, and at one after a comma."""
-        opened = self._opened[-1]
+        opened = self._unclosed() if token.kind == "end" else self._opened[-1]
         name = f'the "{opened.mark}" of line {self._line(opened.start)}'
         place = SecondarySpan(opened.start, opened.start + 1, "this bracket is not closed")
         if token.kind == "end":
@@ -342,6 +346,20 @@ class _Scanner:
         if token.kind in ("}", "]") and self._before.kind == ",":
             message = f"a comma before {token.shown}"
             self._fail("ND008", self._before.span, message, "remove the comma", write="")
+
+    def _unclosed(self) -> _Bracket:
+        """Returns the bracket that is not closed: the first whose closing one is indented less."""
+        for opened, end in self._closed:
+            before, after = self._line_before(opened.start), self._line_before(end)
+            if not after.strip() and len(after) < len(before) - len(before.lstrip()):
+                return opened
+        return self._opened[-1]
+
+    def _line_before(self, offset: int) -> str:
+        """Returns the line up to an offset; "" if it begins far before it."""
+        start = max(0, offset - _MAX_INDENT)
+        _, line_feed, line = self._text[start:offset].rpartition("\n")
+        return line if line_feed or start == 0 else ""
 
     def _fail_after_string(self, token: _Token) -> None:
         """Fails where text follows a string without a space: a quote is missing or too many."""

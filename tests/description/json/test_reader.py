@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.damaged_samples import DIGITS, swapped
+from support.damaged_samples import DATA, DIGITS, swapped
 from support.description_samples import UNHURRIED
 
 from netdesc.description.json.reader import parse
@@ -205,3 +205,19 @@ def test_the_bracket_that_is_not_closed_is_named(end):
     assert error is not None
     (place,) = error.related
     assert (place.start, "line 1" in error.message) == (6, True)
+
+
+def test_the_bracket_that_is_not_closed_is_told_by_indentation():
+    lines = json.dumps(DATA, indent=2).split("\n")
+    named = 0
+    for at, line in enumerate(lines):
+        if not line.endswith(("{", "[")):
+            continue
+        inner = " " * (len(line) - len(line.lstrip()) + 1)
+        end = next(n for n in range(at + 1, len(lines)) if not lines[n].startswith(inner))
+        source = Source("\n".join(lines[:end] + lines[end + 1 :]), "t")
+        error = parse(source).error
+        assert error is not None
+        named += len(error.related)
+        assert all(source.place(each.start) == (at + 1, len(line)) for each in error.related)
+    assert named > 5

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from support.exchange_samples import dense
 from support.exchange_samples import document as sample_document
 
@@ -21,7 +20,6 @@ import netdesc
 from netdesc.api.compile import layer_reports
 from netdesc.events import Event, from_dense, write_events
 from netdesc.kernels.engines import use_engine
-from netdesc.runs.errors import RunError
 
 NEURON = {"threshold": 0.5, "current_decay": 0.5, "voltage_decay": 0.25}
 DOCUMENT = sample_document(
@@ -112,49 +110,6 @@ def test_graded_events_are_trained_tested_and_run(document: Path, tmp_path: Path
     assert not np.array_equal(result.spikes_TN, binary.spikes_TN)
 
 
-def test_all_steps_from_python(document: Path, tmp_path: Path) -> None:
-    description = netdesc.load(document)
-    compiled = netdesc.compile(description)
-    assert compiled.graph.parameters == 15
-    assert compiled.model.state_dict()["layers.only.synapse.weight"].shape == (3, 5)
-
-    input_TBN = (torch.rand(30, 2, 5, generator=torch.Generator().manual_seed(0)) < 0.5).float()
-    output_TBN = compiled.model(input_TBN)
-    assert output_TBN.shape == (30, 2, 3)
-    assert output_TBN.sum() > 0
-    loss = compiled.loss(output_TBN, torch.zeros_like(output_TBN))
-    loss.backward()
-    assert loss > 0
-
-    netdesc.export_net(compiled.model, tmp_path / "tiny.net")
-    for sample in range(2):
-        integer_TN = netdesc.run_integer(tmp_path / "tiny.net", input_TBN[:, sample].numpy())
-        assert integer_TN.dtype == bool
-        assert np.array_equal(integer_TN, output_TBN[:, sample].detach().numpy() != 0)
-    imported = netdesc.import_net(tmp_path / "tiny.net")
-    assert len(imported.weights) == 3
-
-    run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
-    assert run.status == "done"
-    assert (tmp_path / "run" / "network.net").is_file()
-
-
-def test_files_and_runs_are_compiled_as_well(document: Path, tmp_path: Path) -> None:
-    start = netdesc.compile(netdesc.load(document)).model.state_dict()
-    other = netdesc.load(document, ["training.seed=9"])
-    run = netdesc.train(other, run_dir=tmp_path / "run", progress="quiet")
-    best = load_file(tmp_path / "run" / "checkpoints" / "best.safetensors")
-    assert not torch.equal(best["layers.only.synapse.weight"], start["layers.only.synapse.weight"])
-    for network, expected in (
-        (document, start),
-        (str(document), start),
-        (run, best),
-        (run.path, best),
-    ):
-        found = netdesc.compile(network).model.state_dict()
-        assert all(torch.equal(found[name], expected[name]) for name in expected)
-
-
 def test_hdf5_files_are_read_by_content_and_written_as_net_files(
     document: Path, tmp_path: Path
 ) -> None:
@@ -192,12 +147,6 @@ def test_weights_that_are_nan_give_a_warning(document: Path) -> None:
         model(torch.zeros(30, 1, 5))
 
 
-def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
-    for use in (netdesc.compile, netdesc.evaluate, lambda path: netdesc.run(path, Event([], t=[]))):
-        with pytest.raises(ValueError, match=r"is no run: there is no network\.lock\.json in it"):
-            use(tmp_path)
-
-
 @pytest.mark.parametrize(("density", "path"), [(0.05, "events"), (0.9, "product")])
 def test_layers_are_reported_for_the_data(density: float, path: str, document: Path) -> None:
     """A pass on silence would report events."""
@@ -227,18 +176,6 @@ def test_every_ending_leaves_a_report(rate: float, document: Path, tmp_path: Pat
     written = report.stat().st_mtime_ns
     netdesc.train(resume=run.path, progress="quiet")
     assert report.stat().st_mtime_ns == written, "nothing was changed, so it stays"
-
-
-def test_a_report_that_cannot_be_written_does_not_harm_the_run(
-    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(folder: Path, **_: object) -> None:
-        raise RunError("no space left")
-
-    monkeypatch.setattr("netdesc.api.train.write_report", refuse)
-    with pytest.warns(UserWarning, match=r"no report.html is written: no space left"):
-        run = netdesc.train(netdesc.load(document), run_dir=tmp_path / "run", progress="quiet")
-    assert run.status == "done"
 
 
 def test_the_python_of_the_readme_defines_what_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,15 +46,6 @@ def test_a_callback_gets_the_metrics_of_each_epoch(task: Path, tmp_path: Path) -
     assert weights_of(plain.path) == weights_of(run.path)
 
 
-def test_the_terms_of_a_loss_add_up_to_it(task: Path, tmp_path: Path) -> None:
-    loss = {"type": "spike_time", "time_constant_ms": 2.0}
-    rows: list[dict[str, Any]] = []
-    network = netdesc.load(task, {"loss": [loss, loss | {"weight": 0.5}]})
-    netdesc.train(network, run_dir=tmp_path / "run", callbacks=rows.append, progress="quiet")
-    assert len(rows) == 6  # a single callback needs no list
-    assert [sum(row["loss_terms"]) for row in rows] == pytest.approx([row["loss"] for row in rows])
-
-
 @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
 def test_training_computes_gradients_that_its_caller_has_switched_off(
     off: Any, task: Path, tmp_path: Path

@@ -20,7 +20,6 @@ from netdesc.api import run as inference
 from netdesc.api.compile import compile
 from netdesc.api.evaluate import Evaluation
 from netdesc.api.load import load
-from netdesc.api.run_result import Classification
 from netdesc.data.batches import Batches
 from netdesc.data.data_errors import DataError
 from netdesc.data.samples import SampleSpec
@@ -324,13 +323,6 @@ def test_arrays_that_do_not_fit(labelled: Path, array: Any, problem: str) -> Non
     np.savez(file, a=array[:0], b=array[:0])
     with pytest.raises(EventFileError, match=r'a, b; .* "input"; netdesc evaluate'):
         inference.run(labelled, file)
-
-
-def test_silence_has_no_class_and_an_unknown_file_has_no_label(labelled: Path) -> None:
-    file = labelled.with_name("silence.bs1")
-    write_events(file, from_dense(np.zeros((STEPS, CELLS)), 1.0))
-    result = inference.run(labelled, file)
-    assert result.classification == Classification(None, None)
 
 
 def test_events_that_do_not_fit_the_kind_of_shape(labelled: Path) -> None:

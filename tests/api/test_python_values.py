@@ -176,24 +176,6 @@ def test_a_network_file_without_a_time_runs_until_its_last_event_leaves(
     assert 79 <= len(result.spikes_TN) <= 83
 
 
-def test_running_does_not_change_the_mode_of_a_model(document: dict[str, Any]) -> None:
-    compiled = netdesc.compile(document)
-    for mode in (True, False):
-        compiled.model.train(mode)
-        netdesc.run(compiled, "input0.bs1")
-        assert compiled.model.training is mode
-
-
-def test_a_dict_trains_and_is_measured(document: dict[str, Any], tmp_path: Path) -> None:
-    run = netdesc.train(document, run_dir=tmp_path / "run", progress="quiet")
-    again = netdesc.train("tiny.json", run_dir=tmp_path / "again", progress="quiet")
-    assert run.best is not None
-    assert again.best is not None
-    assert run.best["loss"] == again.best["loss"]
-    assert netdesc.evaluate(run).loss == netdesc.evaluate(tmp_path / "again").loss
-    assert netdesc.evaluate(document).loss == netdesc.evaluate("tiny.json").loss
-
-
 def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="not int"):
         netdesc.compile(3)  # pyright: ignore[reportArgumentType]

@@ -14,7 +14,7 @@ from support.cli_process import exit_code
 from support.exchange_samples import dense, document
 
 import netdesc
-from netdesc.events import EventFileError, read_events
+from netdesc.events import Event, EventFileError, read_events
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 
@@ -72,12 +72,14 @@ def test_resets_of_any_size_are_computed_or_refused() -> None:
 
 
 def test_arrays_are_read_in_chunks_as_a_whole(tmp_path: Path) -> None:
-    compiled, steps = netdesc.compile(classes(8)), 700
-    for values in (np.tile(INPUT_TN, (18, 1))[:steps] / 4096, np.linspace(-1, 1, 8)):
-        whole = netdesc.run(compiled, values)
-        netdesc.export_net(compiled.model, tmp_path / "a.net")
-        pieces = netdesc.run(netdesc.import_net(tmp_path / "a.net", steps=40), values, "integer")
-        assert whole.steps == pieces.steps == (steps if values.ndim == 2 else 40)
+    times = np.random.default_rng(2).uniform(0, 699, 3000)
+    events = Event(np.arange(3000) % 8, None, np.zeros(3000), times)
+    compiled = netdesc.compile(classes(8) | {"time": {"steps": 700}})
+    netdesc.export_net(compiled.model, tmp_path / "a.net")
+    for source in (np.tile(INPUT_TN, (18, 1))[:650] / 4096, np.linspace(-1, 1, 8), events):
+        whole = netdesc.run(compiled, source)
+        pieces = netdesc.run(netdesc.import_net(tmp_path / "a.net", steps=700), source, "integer")
+        assert whole.steps == pieces.steps == (650 if np.ndim(source) == 2 else 700)
         np.testing.assert_array_equal(whole.output_TN, pieces.output_TN)
 
 
@@ -105,6 +107,7 @@ def test_running_a_network_leaves_its_modes_and_states(tmp_path: Path) -> None:
     netdesc.verify(compiled, inputs)
     samples = np.ones((2, STEPS, CELLS), np.float32), np.zeros(2, int)
     netdesc.evaluate(compiled, data={"test": samples})
+    assert not model.training
     assert torch.equal(torch.cat([began, model(input_TBN[4:])]), whole)
 
 

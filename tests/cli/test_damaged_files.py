@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from support.cli_process import Netdesc
 from support.damaged_files import KINDS, failures, write_samples
 from support.exchange_samples import write_dense
-from support.forked_commands import MAX_MEMORY, ForkedCommands
 from support.grids import slow
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the commands are forked")
-
-OWN_MEMORY = 450 << 20
-"""Bytes of memory that a process holds that has imported everything, and some room."""
+pytestmark = pytest.mark.usefixtures("reference_engine")
 
 MANY = int(os.environ.get("NETDESC_FUZZ", "60"))
 """Mutations of each kind of file with ``-m slow``."""
 
 
-@pytest.fixture(scope="module")
-def commands() -> Iterator[ForkedCommands]:
-    with ForkedCommands() as commands:
-        yield commands
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory, commands: ForkedCommands) -> Path:
-    folder = tmp_path_factory.mktemp("samples")
-    write_samples(folder, commands)
-    return folder
+@pytest.fixture
+def samples(netdesc: Netdesc, tmp_path: Path) -> Path:
+    write_samples(tmp_path / "samples", netdesc)
+    return tmp_path / "samples"
 
 
 def test_some_mutations_of_each_kind_of_file(
-    commands: ForkedCommands, samples: Path, tmp_path: Path
+    netdesc: Netdesc, samples: Path, tmp_path: Path
 ) -> None:
-    """In one test, because importing all of netdesc takes as long as fifty commands."""
     found = [
         problem
         for name in KINDS
-        for problem in failures(commands, samples, tmp_path / "copy", name, seed=0, most=2)
+        for problem in failures(netdesc, samples, tmp_path / "copy", name, seed=0, most=2)
     ]
     assert not found, "\n\n".join(found)
 
@@ -51,16 +41,27 @@ def test_some_mutations_of_each_kind_of_file(
 @slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_mutations_through_every_command(
-    commands: ForkedCommands, samples: Path, tmp_path: Path, kind: str
+    netdesc: Netdesc, samples: Path, tmp_path: Path, kind: str
 ) -> None:
     found = [
         problem
         for seed in range(MANY)
-        for problem in failures(commands, samples, tmp_path / "copy", kind, seed)
+        for problem in failures(netdesc, samples, tmp_path / "copy", kind, seed)
     ]
     assert not found, "\n\n".join(found[:20])
 
 
+IMPORT = """
+import sys
+from netdesc import import_net
+
+import_net(sys.argv[1])
+(peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+print(int(peak.split()[1]) * 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 @pytest.mark.parametrize(
     ("shape", "kind", "compressed"),
     [
@@ -72,7 +73,7 @@ def test_many_mutations_through_every_command(
     ],
 )
 def test_a_network_of_any_64_mb_takes_less_than_a_gigabyte(
-    commands: ForkedCommands, tmp_path: Path, shape: tuple[int, int], kind: str, compressed: bool
+    tmp_path: Path, shape: tuple[int, int], kind: str, compressed: bool
 ) -> None:
     with h5py.File(tmp_path / "a.net", "w") as file:
         layer = file.create_group("layer/0")
@@ -81,7 +82,7 @@ def test_a_network_of_any_64_mb_takes_less_than_a_gigabyte(
         zeros = np.zeros(shape, kind)
         layer.create_dataset("weight", data=zeros, compression="gzip" if compressed else None)
     assert (tmp_path / "a.net").stat().st_size < 64 << 20
-    ended = commands.run(tmp_path, "import", "a.net", "-o", "imported")
-    assert ended.code == 0, ended
+    command = [sys.executable, "-c", IMPORT, tmp_path / "a.net"]
+    ended = subprocess.run(command, capture_output=True, check=True)
     weights = shape[0] * shape[1] / 32_768_000  # a share of the most that 64 MB can hold
-    assert ended.memory < OWN_MEMORY + weights * (MAX_MEMORY - OWN_MEMORY), ended
+    assert int(ended.stdout) < (450 << 20) + weights * (574 << 20)

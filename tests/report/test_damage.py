@@ -120,13 +120,3 @@ def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: s
     is_missing = damage == "missing" or (damage == "folder" and name == "network.lock.json")
     assert caught.value.exit_code == (3 if is_missing else 1)
     assert not (folder / "report.html").exists()
-
-
-def test_no_run_is_said(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="there is no such run"):
-        write_report(tmp_path / "nowhere")
-    (tmp_path / "network.json").write_text("{}")
-    with pytest.raises(RunError, match="is a file; name the folder of a run"):
-        write_report(tmp_path / "network.json")
-    with pytest.raises(RunError, match="is no run"):
-        write_report(tmp_path)

@@ -22,15 +22,13 @@ from netdesc.report.pictures import (
     ENLARGED,
     INK,
     OUTPUT,
-    SMALL,
     TARGET,
-    WIDE,
     MaxSize,
     overlay_picture,
     raster_picture,
     still_picture,
 )
-from netdesc.report.plots import MAX_POINTS, Curve, bars, curves, downsample, histogram
+from netdesc.report.plots import MAX_POINTS, Curve, curves, downsample, histogram
 from netdesc.report.run import LayerRates
 from netdesc.runs.activity_file import Sample, SpikeRaster
 
@@ -76,33 +74,6 @@ def test_histograms_count_every_finite_value(values: list[np.ndarray]) -> None:
     json.dumps(plot.spec, allow_nan=False)
     for trace, each in zip(plot.data, values, strict=True):
         assert sum(trace["y"]) == np.isfinite(each).sum()
-
-
-def test_few_things_are_counted_in_whole_numbers() -> None:
-    few, many = (np.repeat([0.0, 1.0], count) for count in (4, 5))
-    axes = [
-        histogram("", {"all": each}, "neurons", unit="").layout["yaxis"] for each in (few, many)
-    ]
-    assert [axis.get("dtick") for axis in axes] == [1, None]
-    assert axes[0]["title"]["text"] == "neurons"
-
-
-def test_a_figure_is_told_to_those_who_do_not_see_it() -> None:
-    losses = np.array([9.0, 3.0, 4.0])
-    plot = curves("Loss", np.arange(1, 4), [Curve("training", losses, 1)], unit="loss")
-    assert plot.alt == "Curve of loss over 3 epochs; training from 9 to 4, best 3 in epoch 2."
-
-
-def test_the_right_class_stands_out() -> None:
-    plot = bars("Spikes", "", np.array([0.1, 0.4, math.nan]), 1, "unit")
-    assert plot.data[0]["marker"]["color"] == ["var(--c1)", "var(--c2)", "var(--c1)"]
-    assert plot.data[0]["y"] == [0.1, 0.4, None]
-
-
-def test_what_the_pointer_shows_is_a_number_as_people_write_it() -> None:
-    plot = curves("Loss", np.arange(2), [Curve("training", np.array([13570.4, 1e-8]))], unit="")
-    assert plot.data[0]["hovertemplate"] == "training: %{customdata}<extra></extra>"
-    assert plot.data[0]["customdata"] == ["13,570", "1e-08"]
 
 
 def test_names_with_markup_reach_plotly_as_text() -> None:
@@ -190,40 +161,12 @@ def colours(address: str) -> list[Any]:
     return [tuple(each[:3]) for each in np.asarray(image).reshape(-1, 4).tolist() if each[3]]
 
 
-def test_inputs_that_spike_once_are_shown_by_when() -> None:
-    once = raster((0, 5), (3, 9), (9, 20), cells=64)
-    still = still_picture("The input", once, (64,))
-    assert still is not None
-    assert "earlier" in still.note
-    assert still.note in still.alt
-    grey = shades(still.address).ravel()
-    assert grey[5] < grey[9] < grey[20] < grey[0] == 255
-    often = still_picture("The input", raster((0, 5), (3, 5), (9, 20), cells=64), (64,))
-    assert often is not None
-    assert often.note == ""
-    grey = shades(often.address).ravel()
-    assert grey[5] < grey[20] < 255
-
-
 @given(spikes, st.integers(1, 20), st.integers(1, 3))
 def test_no_spike_fades_away_in_a_small_place(some: list[Any], width: int, height: int) -> None:
     picture = raster_picture("", "", raster(*some), MaxSize(width, height))
     seen = {(step * width // 20, cell * height // 3) for step, cell in some}
     assert (picture.width, picture.height) == (width, height)
     assert int((shades(picture.address) < 255).sum()) == len(seen)
-
-
-def test_pictures_have_the_size_of_their_place() -> None:
-    long = raster((0, 0), (1899, 199), steps=1900, cells=200)
-    beside, across = (raster_picture("", "", long, place) for place in (SMALL, WIDE))
-    assert (beside.width, beside.height) == (300, 130)
-    assert (across.width, across.height) == (960, 200)
-    assert beside.narrow == ""
-    assert across.narrow == beside.address
-    assert shades(across.large).shape == (200, 1900)
-    assert beside.large == across.large
-    small = raster_picture("", "", raster((0, 0)), WIDE)
-    assert (small.narrow, small.large) == ("", "")
 
 
 def test_overlays_show_what_most_bins_of_a_point_are() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.report_samples import OUTPUTS, STEPS, activity, write_run
+from support.report_samples import STEPS, activity, write_run
 
 from netdesc.report import traces as module
 from netdesc.report import write_report
@@ -19,17 +19,6 @@ def run_with(folder: Path, **arrays: np.ndarray) -> RunData:
     path = write_run(folder / "run")
     np.savez(path / "activity.npz", **(activity() | arrays))
     return read_run(path)
-
-
-def test_the_page_holds_all_spikes_of_target_and_output(tmp_path: Path) -> None:
-    found = traces(run_with(tmp_path))
-    assert found is not None
-    assert (found.samples, found.neurons, found.note) == (2, OUTPUTS, "")
-    assert found.data["steps"] == STEPS
-    for k, trains in enumerate(found.data["trains"]):
-        for kind, name in enumerate(("target", "output")):
-            spikes = {(step, neuron) for neuron, each in trains.items() for step in each[kind]}
-            assert spikes == set(map(tuple, activity()[f"{name}_{k}"].tolist()))
 
 
 def test_the_neuron_with_most_unmatched_spikes_is_shown_first(tmp_path: Path) -> None:

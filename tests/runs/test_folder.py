@@ -6,7 +6,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -30,29 +29,12 @@ def test_a_log_that_cannot_grow_is_an_error(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_message_is_one_line_of_the_log_with_its_time(tmp_path: Path) -> None:
-    path = tmp_path / "train.log"
-    with Log(path) as log:
-        log.write("one\ntwo")
-        log.write("three")
-    lines = path.read_text().splitlines()
-    assert [line[21:] for line in lines] == [r"one\ntwo", "three"]
-    assert all(time.strptime(line[:19], "%Y-%m-%d %H:%M:%S") for line in lines)
-
-
 def contents(parent: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(parent)): path.read_bytes()
         for path in parent.rglob("*")
         if path.is_file()
     }
-
-
-def test_a_new_folder_holds_document_and_lock(tmp_path: Path) -> None:
-    path = tmp_path / "runs" / "a"
-    with folder.create(path, "document\r\n", "record", "lock\n"):
-        assert (path / "network.json").read_bytes() == b"document\r\n"
-        assert (path / "network.lock.json").read_bytes() == b"lock\n"
 
 
 def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
@@ -83,15 +65,6 @@ def test_a_folder_whose_run_was_killed_before_its_lock_counts_as_empty(tmp_path:
     with folder.create(tmp_path, "document", "record", "lock"):
         assert (tmp_path / "network.lock.json").read_text() == "lock"
         assert not list(tmp_path.glob(".network*"))
-
-
-def test_reopening_deletes_temporary_files(tmp_path: Path) -> None:
-    with folder.create(tmp_path, "document", "record", "lock"):
-        pass
-    torn = tmp_path / "checkpoints" / ".last.state.0123456789ab.state"
-    torn.write_bytes(b"half")
-    with folder.reopen(tmp_path):
-        assert not torn.exists()
 
 
 def test_a_folder_without_a_run_is_not_resumed(tmp_path: Path) -> None:

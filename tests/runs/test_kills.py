@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.forked_commands import with_tests_on_path
 from support.grids import slow
 from support.training_task import write_task
 
@@ -33,8 +32,9 @@ def test_a_killed_and_resumed_run_is_bit_identical(
         schedule={"type": "cosine", "warmup_epochs": 1},
     )
     command = [sys.executable, KILLER, document, tmp_path, str(stride), str(moments)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     result = subprocess.run(
-        command, env=with_tests_on_path(), capture_output=True, text=True, timeout=1200, check=False
+        command, env=environment, capture_output=True, text=True, timeout=1200, check=False
     )
     assert result.returncode == 0, result.stderr
     outcomes = [json.loads(line) for line in result.stdout.splitlines()]

@@ -49,15 +49,6 @@ def test_the_reference_states_the_share_of_time_that_saving_may_take() -> None:
     assert f"{saver.MAX_SAVE_SHARE:.0%}" in text
 
 
-def test_a_finished_run_is_not_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = train_task(tmp_path)
-    before = {p: p.stat().st_mtime_ns for p in run.path.rglob("*")}
-    again = train(resume=run.path, progress="plain")
-    assert again.status == "done"
-    assert "done already" in capsys.readouterr().err
-    assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
-
-
 def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
     return train_task(tmp_path, epochs=6).path

@@ -19,17 +19,10 @@ from netdesc.api.compile import compile
 from netdesc.api.load import load
 from netdesc.data.samples import SampleSpec
 from netdesc.data.splits import read_splits
-from netdesc.report.run import read_run
 from netdesc.runs import run_record as record_file
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import RunRecord
 from netdesc.training.environment import command
-
-
-def test_a_run_notes_its_samples(tmp_path: Path) -> None:
-    task = write_task(tmp_path, pairs=5, validation_split=0.4, epochs=1)
-    folder = train(load(task), run_dir=tmp_path / "run", progress="quiet").path
-    assert read_run(folder).record.samples == {"train": 3, "validation": 2}
 
 
 def test_the_first_command_is_kept_through_all_that_follow(tmp_path: Path) -> None:
@@ -62,6 +55,7 @@ def test_a_run_notes_where_it_was_begun_and_what_silence_scores(
     task = write_task(tmp_path / "task", pairs=5, validation_split=0.4, batch_size=2, epochs=1)
     noted = read_record(train(load(task), run_dir="run", progress="quiet").path)
     assert noted["directory"] == str(tmp_path)
+    assert noted["samples"] == {"train": 3, "validation": 2}
     compiled = compile(load(task))
     parts = read_splits(load(task), SampleSpec.of(compiled.graph), print)
     for part, name in ((parts.train, "loss"), (parts.validation, "validation_loss")):

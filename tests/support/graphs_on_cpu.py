@@ -66,10 +66,10 @@ class Recording(TorchDispatchMode):
 
 
 class CpuGraphs(CudaGraphs):
-    """Counts its calls; the test sets its free memory."""
+    """Counts its calls; the test sets its free memory, and which capture fails."""
 
-    def __init__(self, free: int = 1 << 40) -> None:
-        self.free = free
+    def __init__(self, free: int = 1 << 40, refuses: int = 0) -> None:
+        self.free, self.refuses = free, refuses
         self.runs = self.captures = self.replays = 0
 
     def run(self, work: Callable[[], object]) -> int:
@@ -82,6 +82,8 @@ class CpuGraphs(CudaGraphs):
 
     def capture(self, work: Callable[[], object]) -> Callable[[], object]:
         self.captures += 1
+        if self.captures == self.refuses:
+            raise CaptureError("CUDA error: operation not permitted when stream is capturing")
         random = torch.get_rng_state()
         with Recording() as recording:
             work()

@@ -1,4 +1,4 @@
-"""Trains runs and kills them, for ``training/test_kills.py``; started as a process of its own.
+"""Trains runs and kills them, for ``runs/test_kills.py``; started as a process of its own.
 
 It imports everything once and forks before torch starts a thread, so that a run is quick. SIGKILL
 ends a run before a chosen file operation; an operation that writes has then written half of its
@@ -7,11 +7,14 @@ data.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -20,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from support.forked_commands import import_everything, in_child
 from support.training_task import untimed_metrics
 
 import netdesc
@@ -37,6 +39,32 @@ FILES = (
 
 EVENTS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate"}
 """Events of Python's audit hooks that change files; the first argument is a path or a number."""
+
+
+def import_everything() -> None:
+    others = ("netdesc.kernels.cuda.", "netdesc.__main__")
+    for module in pkgutil.walk_packages(netdesc.__path__, "netdesc."):
+        if not module.name.startswith(others):
+            importlib.import_module(module.name)
+
+
+def in_child(act: Callable[[], None], kill_after_s: float | None = None) -> int:
+    """Calls ``act`` in a fork, which SIGKILL may end after some seconds; returns the exit code."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            act()
+            code = 0
+        finally:
+            if code:
+                traceback.print_exc()
+                sys.stderr.flush()
+            os._exit(code)
+    if kill_after_s is not None:
+        time.sleep(kill_after_s)
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def die() -> None:
@@ -132,12 +160,12 @@ def report(at: str, folder: Path, uninterrupted: Path, status: list[int]) -> Non
 def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
     """Kills at every ``stride``-th file operation, in the first session and in the second."""
     uninterrupted = folder / "uninterrupted"
-    assert in_child(partial(run, document, uninterrupted, "reference"))[0] == 0
+    assert in_child(partial(run, document, uninterrupted, "reference")) == 0
     operations = int((folder / "uninterrupted.operations").read_text())
     for fatal in range(1, operations + 1, stride):
         killed = folder / f"operation-{fatal}"
         status = [
-            in_child(partial(run, document, killed, "reference", number))[0]
+            in_child(partial(run, document, killed, "reference", number))
             for number in (fatal, fatal // 2 + 1, 0)
         ]
         report(f"operation {fatal} of {operations}", killed, uninterrupted, status)
@@ -147,15 +175,15 @@ def kill_at_moments(document: Path, folder: Path, moments: int) -> None:
     """Kills at times spread over a run, on the CPU engine."""
     uninterrupted = folder / "uninterrupted-cpu"
     # Compiles, the first time.
-    assert in_child(partial(run, document, uninterrupted, "cpu"))[0] == 0
+    assert in_child(partial(run, document, uninterrupted, "cpu")) == 0
     begin = time.perf_counter()
-    assert in_child(partial(run, document, folder / "timed", "cpu"))[0] == 0
+    assert in_child(partial(run, document, folder / "timed", "cpu")) == 0
     duration = time.perf_counter() - begin
     for number in range(moments):
         killed = folder / f"moment-{number}"
         delay = duration * (number + 0.5) / moments
         act = partial(run, document, killed, "cpu")
-        report(f"{delay:.3f} s", killed, uninterrupted, [in_child(act, delay)[0], in_child(act)[0]])
+        report(f"{delay:.3f} s", killed, uninterrupted, [in_child(act, delay), in_child(act)])
 
 
 if __name__ == "__main__":

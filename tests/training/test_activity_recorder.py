@@ -35,10 +35,6 @@ from netdesc.training.activity_recorder import (
 from netdesc.training.setup import prepare
 
 
-def interrupt() -> None:
-    raise KeyboardInterrupt
-
-
 def read_activity(run: Path) -> dict[str, Any]:
     with np.load(run / "activity.npz", allow_pickle=False) as file:
         return dict(file)
@@ -162,11 +158,6 @@ def test_the_hidden_layers_of_a_sample_share_the_events(
         "hidden_0_first", "hidden_0_second",
     }  # fmt: skip
     assert 0 < len(found["hidden_0_first"]) <= 10
-
-
-def test_fewer_large_samples_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activity_recorder, "MAX_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
-    assert read_activity(train_task(tmp_path, pairs=5, epochs=1).path)["samples"] == 2
 
 
 def test_a_diverged_run_has_the_activity_of_its_best_weights(tmp_path: Path) -> None:

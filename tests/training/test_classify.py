@@ -21,7 +21,6 @@ import netdesc
 from netdesc import losses
 from netdesc.data.array_samples import ArraySamples
 from netdesc.data.batches import Batches
-from netdesc.data.data_errors import DataError
 from netdesc.data.encoding import build_code
 from netdesc.data.samples import SampleSpec
 from netdesc.description.models import Arrays, SpikeMoid
@@ -84,21 +83,6 @@ def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
         assert confusion.sum() + row["undecided"] == 15  # the validation samples
         assert np.trace(confusion) / 15 == pytest.approx(row["validation_accuracy"])
     assert "accuracy" in (run.path / "train.log").read_text()
-
-
-def test_a_silent_network_predicts_nothing(start: Start) -> None:
-    run = start(
-        training={"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1e-9}},
-        neurons={
-            "cuba": {"type": "cuba", "threshold": 100, "current_decay": 1, "voltage_decay": 1}
-        },
-    )
-    (row,) = read_metrics(run.path)
-    assert run.status == "done"
-    assert row["accuracy"] == row["validation_accuracy"] == 0
-    assert row["undecided"] == sum(row["undecided_by_label"]) == 15
-    assert np.isfinite(row["loss"])
-    assert "done after 1 epoch:" in run.message
 
 
 def test_a_label_a_step(tmp_path: Path) -> None:
@@ -180,12 +164,6 @@ def test_training_samples_are_drawn_again_in_every_epoch(size: int | None) -> No
     assert not torch.equal(inputs(batches.in_order()), epochs[0])
 
 
-def test_labels_stay_with_their_samples() -> None:
-    for batch in Batches(rate_samples(), 7, CPU, 3).shuffled(5):
-        brightest = batch.input_TBN.sum(0).reshape(-1, 3, 3).sum(2).argmax(1)
-        assert (brightest == batch.target).float().mean() > 0.8
-
-
 CHANGES = [
     {"type": "time_shift", "max_steps": 2},
     {"type": "spatial_shift", "max_pixels": 1},
@@ -225,37 +203,6 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
 
 
 # Bad data leaves nothing behind
-
-
-def test_bad_arrays_are_refused_before_a_run_begins(tmp_path: Path) -> None:
-    """The checks of the document read only small arrays; training reads all."""
-    path = write_classify_task(tmp_path / "task")
-    description = netdesc.load(path)
-    bad = {
-        r"has 3 for sample 1; the classes are 0 to 2": {
-            "labels": np.full(60, 3) * (np.arange(60) > 0)
-        },
-        r"leaves none of the 60 samples": {"split": np.ones(60, int)},
-        r"has nan in sample 0": {"inputs": np.full((60, CELLS), np.nan)},
-    }
-    for message, changes in bad.items():
-        write_arrays(path.with_name("data.npz"), **changes)
-        with pytest.raises(DataError, match=message) as error:
-            train(description, run_dir=tmp_path / "run", progress="quiet")
-        assert error.value.exit_code == 1
-        assert not (tmp_path / "run").exists()
-
-
-def test_a_class_without_training_samples_gives_a_warning(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = write_classify_task(tmp_path / "task", training={"epochs": 1})
-    labels = np.arange(60) % 2
-    labels[40] = 2  # a validation sample
-    write_arrays(path.with_name("data.npz"), labels=labels)
-    train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
-    assert "class 2 has no sample to train on" in capsys.readouterr().err
-    assert "class 2 has no sample to train on" in (tmp_path / "run/train.log").read_text()
 
 
 # Scores

@@ -5,30 +5,34 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib.util
+import os
+import signal
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from support.classify_task import write_classify_task
 from support.graphs_on_cpu import CpuGraphs
-from support.grids import slow
-from support.training_task import read_metrics, small_network, train, untimed_metrics, write_task
+from support.training_task import (
+    at_epoch,
+    read_metrics,
+    small_network,
+    train,
+    untimed_metrics,
+    write_task,
+)
 
 from netdesc.api.load import load
 from netdesc.data.batches import Batch
 from netdesc.training import loop, optimizer
 from netdesc.training.cuda_graph import WARM_UP, CaptureError, CudaGraphs
-from netdesc.training.interrupt import StopRequest
-from netdesc.training.metrics import EpochMetricsSum
-from netdesc.training.setup import prepare
-from netdesc.training.step import CapturedStep, EagerStep, build_step
+from netdesc.training.step import CapturedStep, EagerStep
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"
@@ -125,47 +129,19 @@ def test_smaller_batches_and_validation_run_without_graphs(runner: Runner) -> No
     assert_same(runner.train(task, "plain", None, *sets), captured)
 
 
-@needs_triton
-@slow
-def test_a_captured_run_follows_the_schedule_of_the_surrogate(runner: Runner) -> None:
-    """On the CUDA engine, interpreted; steps of other engines are not captured."""
-    task, graphs = write_task(runner.folder / "task", epochs=6), CpuGraphs()
-    sets = ("time.steps=6", 'neurons.cuba.tau_grad={"type": "geometric", "start": 1, "end": 0.001}')
-    captured = runner.train(task, "captured", graphs, *sets, engine="cuda")
-    assert graphs.replays == 2 * (6 - WARM_UP)
-    assert_same(runner.train(task, "plain", None, *sets, engine="cuda"), captured)
-    constant = runner.train(task, "constant", None, "time.steps=6", engine="cuda")
-    assert outcome(constant)[0] != outcome(captured)[0], "the schedule makes no difference here"
-
-
 def test_a_resumed_run_is_bit_identical(runner: Runner) -> None:
     task = write_task(runner.folder / "task", pairs=2, dropout=0.2, epochs=12)
     uninterrupted = runner.train(task, "uninterrupted", None)
 
-    class Stopping(StopRequest):
-        """A Ctrl-C between two replays."""
-
-        checks = 0
-
-        @property
-        def requested(self) -> bool:
-            Stopping.checks += 1
-            return Stopping.checks > 12
-
-        @requested.setter
-        def requested(self, _value: bool) -> None:
-            pass
-
     graphs = CpuGraphs()
     with runner.monkeypatch.context() as patch:
-        patch.setattr("netdesc.training.session.StopRequest", Stopping)
+        at_epoch(patch, 7, lambda: os.kill(os.getpid(), signal.SIGINT))
         captured = runner.train(task, "captured", graphs)
-    done = len(read_metrics(captured))
-    assert WARM_UP + 1 < done < 12
+    assert len(read_metrics(captured)) == 8
     assert graphs.replays
     again = CpuGraphs()
     runner.train(task, "captured", again, resume=True)
-    assert again.replays == 2 * (12 - done - WARM_UP)
+    assert again.replays == 2 * (12 - 8 - WARM_UP)
     assert_same(uninterrupted, captured)
 
 
@@ -179,92 +155,24 @@ def test_divergence_is_noticed_in_a_replay(runner: Runner, monkeypatch: pytest.M
     assert "epoch 8: a weight of layer" in (captured / "run.json").read_text()
 
 
-# What is captured, and what is not
-
-
-def plain_batch(size: int) -> Batch:
-    return Batch(torch.full((4, size, 3), float(size)), torch.zeros(4, size, 2))
-
-
-class Counting:
-    """A step that counts calls and records its inputs."""
-
-    def __init__(self) -> None:
-        self.inputs: list[torch.Tensor] = []
-        self.updates = 0
-
-    def compute_gradients(self, batch: Batch) -> None:
-        self.inputs.append(batch.input_TBN)
-
-    def update(self) -> None:
-        self.updates += 1
-
-
-class Watched(CpuGraphs):
-    """Counts captures; a replay runs the work itself."""
-
-    def __init__(self, free: int = 1 << 40, refuses: tuple[int, ...] = ()) -> None:
-        super().__init__(free)
-        self.refuses = refuses
-
-    def capture(self, work: Callable[[], object]) -> Callable[[], object]:
-        self.captures += 1
-        if self.captures in self.refuses:
-            raise CaptureError("CUDA error: operation not permitted when stream is capturing")
-
-        def replay() -> None:
-            self.replays += 1
-            work()
-
-        return replay
-
-
-def steps(graphs: Watched, sizes: list[int]) -> tuple[Counting, list[str]]:
-    counting, reports = Counting(), []
-    step = CapturedStep(counting, graphs, reports.append)
-    for size in sizes:
-        step.compute_gradients(plain_batch(size))
-        step.update()
-    return counting, reports
-
-
-def test_batches_of_the_first_shape_are_copied_into_the_captured_batch() -> None:
-    graphs = Watched()
-    counting, reports = steps(graphs, [5, 5, 2, 5, 5, 2, 5])
-    places = [each.data_ptr() for each in counting.inputs]
-    assert [each.shape[1] for each in counting.inputs] == [5, 5, 2, 5, 5, 2, 5]
-    assert len({places[n] for n in (0, 1, 3, 4, 6)}) == 1
-    assert (graphs.runs, graphs.captures, graphs.replays) == (6, 2, 4)
-    assert counting.updates == 7
-    assert len(reports) == 1
-
-
-def test_the_captured_batch_is_not_copied_onto_itself() -> None:
-    step, batch = CapturedStep(Counting(), Watched(), print), plain_batch(3)
-    version = batch.input_TBN._version
-    for _ in range(5):
-        step.compute_gradients(batch)
-        step.update()
-    assert batch.input_TBN._version == version
-
-
 @pytest.mark.parametrize(
     ("graphs", "captures", "replays", "reason"),
     [
-        (Watched(free=1999), 0, 0, "that takes 0 MB, and 0 MB are free"),
-        (Watched(refuses=(1,)), 1, 0, "operation not permitted when stream is capturing"),
-        (Watched(refuses=(2,)), 2, 6, "operation not permitted when stream is capturing"),
+        (CpuGraphs(free=1999), 0, 0, "that takes 0 MB, and 0 MB are free"),
+        (CpuGraphs(refuses=1), 1, 0, "operation not permitted when stream is capturing"),
+        (CpuGraphs(refuses=2), 2, 6, "operation not permitted when stream is capturing"),
     ],
 )
 def test_work_that_cannot_be_captured_runs_without_a_graph(
-    graphs: Watched, captures: int, replays: int, reason: str
+    graphs: CpuGraphs, captures: int, replays: int, reason: str, runner: Runner
 ) -> None:
-    counting, reports = steps(graphs, [4] * 9)
-    assert len(counting.inputs) == counting.updates == 9
+    task = write_task(runner.folder / "task", epochs=9)
+    run = runner.train(task, "captured", graphs)
     assert (graphs.captures, graphs.replays) == (captures, replays)
-    assert len(reports) == 1
-    assert reports[0].startswith("training steps are not captured as CUDA graphs: ")
-    assert reason in reports[0]
+    (report,) = runner.reports
+    assert report.startswith("training steps are not captured as CUDA graphs: ")
+    assert reason in report
+    assert_same(runner.train(task, "plain", None), run)
 
 
 @pytest.mark.parametrize("kind", ["adam", "adamw", "radam", "sgd"])
@@ -282,31 +190,6 @@ def test_optimizers_of_a_gpu_can_be_captured(
     for group in built.param_groups:
         assert isinstance(group["lr"], torch.Tensor) is is_on_gpu
         assert group["fused"] if kind == "sgd" else group["capturable"] is is_on_gpu
-
-
-def test_on_the_cpu_no_step_is_captured_and_nothing_is_reported(tmp_path: Path) -> None:
-    reports: list[str] = []
-    setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), reports.append)
-    epoch_sum = EpochMetricsSum(setup.network)
-    assert isinstance(build_step(setup, epoch_sum, reports.append), EagerStep)
-    assert reports == []
-
-
-def test_another_engine_on_a_gpu_is_not_captured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netdesc.training.step.engine_name", lambda device: "reference")
-    reports: list[str] = []
-    network = SimpleNamespace(parameters=torch.nn.Linear(1, 1).parameters, blocks={}.items)
-    setup: Any = SimpleNamespace(
-        device=torch.device("cuda"),
-        network=network,
-        train=SimpleNamespace(samples=np.zeros(1)),
-        graph=SimpleNamespace(loss=SimpleNamespace(reduction="sum")),
-    )
-    epoch_sum: Any = SimpleNamespace()
-    assert isinstance(build_step(setup, epoch_sum, reports.append), EagerStep)
-    assert reports == [
-        "training steps are not captured as CUDA graphs: engine 'reference' waits for the device"
-    ]
 
 
 def test_a_failed_capture_is_one_line_and_restores_the_stream(
@@ -343,8 +226,9 @@ def test_on_a_gpu_a_captured_run_equals_an_eager_one(runner: Runner) -> None:
 
 def test_graphs_are_freed_with_their_step() -> None:
     """They hold memory of the device, which the next run needs."""
-    step = CapturedStep(Counting(), Watched(), print)
-    step.compute_gradients(plain_batch(2))
+    work: Any = SimpleNamespace(compute_gradients=lambda batch: None, update=None)
+    step = CapturedStep(work, CpuGraphs(), print)
+    step.compute_gradients(Batch(torch.zeros(4, 2, 3), torch.zeros(4, 2, 2)))
     gone = weakref.ref(step)
     gc.disable()
     try:

@@ -88,17 +88,6 @@ def test_steps_equal_those_of_torch_without_fusing(
         torch.testing.assert_close(mine, other)
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_optimizers_are_torch_classes_and_call_hooks(spec: SimpleNamespace) -> None:
-    optimizer = build_optimizer(training(spec), small_network())
-    assert type(optimizer).__mro__[1].__module__.startswith("torch.optim.")
-    called: list[str] = []
-    optimizer.register_step_pre_hook(lambda *_: called.append("before"))
-    optimizer.register_step_post_hook(lambda *_: called.append("after"))
-    optimizer.step()
-    assert called == ["before", "after"]
-
-
 def test_training_loads_no_compiler(tmp_path: Path) -> None:
     """Importing it would dominate the time of a short run."""
     document = write_task(tmp_path / "task", epochs=1)

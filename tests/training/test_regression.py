@@ -16,7 +16,6 @@ from support.exchange_samples import document as sample_document
 import netdesc
 from netdesc.cli.evaluate import evaluate
 from netdesc.cli.output import Output
-from netdesc.data.data_errors import DataError
 from netdesc.kernels.engines import use_engine
 
 LOSS = {"type": "mean_squared_error", "skip_steps": 2}
@@ -112,18 +111,3 @@ def test_targets_of_steps_are_compared_step_by_step(tmp_path: Path) -> None:
     of_samples = netdesc.train(path, run_dir=tmp_path / "other", progress="quiet")
     assert losses(tmp_path / "run") == losses(tmp_path / "other")
     assert netdesc.evaluate(of_samples).loss == loss
-
-
-@pytest.mark.parametrize(
-    ("targets", "message"),
-    [
-        (TARGETS[:, 0], r"\[…, None\] adds the axis"),
-        (np.repeat(TARGETS[:, None], STEPS, axis=1), 'with "over": "each_step"'),
-        (TARGETS * np.nan, "NaN or too large numbers in sample 0"),
-        (TARGETS * 1e60, "NaN or too large numbers in sample 0"),
-    ],
-)
-def test_targets_in_memory_that_do_not_fit(tmp_path: Path, targets: Any, message: str) -> None:
-    data = {"train": (INPUTS, targets), "encoding": {"type": "series"}}
-    with pytest.raises(DataError, match=message):
-        netdesc.train(document(), run_dir=tmp_path / "run", data=data, progress="quiet")

@@ -59,18 +59,6 @@ def test_a_run_learns_and_writes_its_files(tmp_path: Path) -> None:
     assert "done after 40 epochs" in (run.path / "train.log").read_text()
 
 
-def test_the_best_weights_give_the_best_loss(tmp_path: Path) -> None:
-    run = train_task(tmp_path, epochs=30)
-    weights = tmp_path / "run/checkpoints/best.safetensors"
-    document = json.loads((tmp_path / "task/tiny.json").read_text())
-    document["weights"] = {"path": str(weights)}
-    document["training"]["epochs"] = 1
-    (tmp_path / "task/again.json").write_text(json.dumps(document))
-    again = train(netdesc.load(tmp_path / "task/again.json"), run_dir=tmp_path / "again")
-    assert run.best is not None
-    assert read_metrics(again.path)[0]["loss"] == run.best["loss"]
-
-
 def test_the_lock_reproduces_the_run(tmp_path: Path) -> None:
     run = train_task(tmp_path, epochs=5, dropout=0.2, pairs=3, batch_size=2)
     again = train(netdesc.load(run.path / "network.lock.json"), run_dir=tmp_path / "again")
@@ -122,20 +110,6 @@ def test_clipping_limits_the_step(tmp_path: Path) -> None:
     assert length == pytest.approx(1e-3, rel=1e-2)
     row = read_metrics(run.path)[0]
     assert np.hypot(*row["gradient_norms"].values()) > 1e-2
-
-
-def test_the_export_is_written_before_the_run_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    statuses = []
-
-    def export(model: Network, path: Path) -> list[str]:
-        statuses.append(read_record(path.parent)["status"])
-        return []
-
-    monkeypatch.setattr(session, "export_net", export)
-    train_task(tmp_path)
-    assert statuses == ["running"]
 
 
 def test_an_export_that_is_another_network_is_a_warning(
@@ -248,10 +222,3 @@ def test_an_unavailable_device_or_engine_is_one_error(
 def test_a_device_of_torch_is_known_by_its_name(tmp_path: Path) -> None:
     run = train_task(tmp_path, epochs=1, options={"device": torch.device("cpu")})
     assert read_record(run.path)["device"]["type"] == "cpu"
-
-
-def test_the_default_folder_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    run = train_task(tmp_path, epochs=1, options={"run_dir": None})
-    assert run.path.parent == tmp_path / "runs/tiny"
-    assert read_record(run.path)["status"] == "done"

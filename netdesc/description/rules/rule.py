@@ -90,7 +90,7 @@ class Context:
         return self.document.time.step_ms * self.wiring.decimations[index]
 
     def sections(self) -> Iterator[tuple[Parts, Section]]:
-        """Yields every object of the document with its place."""
+        """Yields every object of the document, but for samples, with its place."""
         yield from _sections((), self.document)
 
     def neuron_layers(self) -> Iterator[tuple[int, SynapticSection]]:
@@ -107,11 +107,9 @@ class Context:
         """Yields every neuron with its place: first the entries of ``neurons``, then the neurons
         that layers contain.
         """
-        for name, neuron in self.document.neurons.items():
-            yield ("neurons", name), neuron
-        for index, layer in self.neuron_layers():
-            if isinstance(layer.neuron, NeuronSection):
-                yield ("layers", index, "neuron"), layer.neuron
+        for parts, section in self.sections():
+            if isinstance(section, NeuronSection):
+                yield parts, section
 
     def neuron_parameters(self) -> Iterator[NeuronParameter]:
         for parts, neuron in self.neurons():
@@ -123,6 +121,8 @@ class Context:
 
 def _sections(parts: Parts, value: object) -> Iterator[tuple[Parts, Section]]:
     members: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, Pair):  # of which there may be very many
+        return
     if isinstance(value, Section):
         yield parts, value
         members = (

@@ -90,7 +90,7 @@ def _read_net(path: Path) -> Overview:
     overview.learnt = {
         (layer.name, name): (float(values.min()), float(values.max()))
         for layer in graph.neuron_layers
-        for name in layer.neuron_values | {"bias": 0}
+        for name in (*layer.neuron_values, "bias")
         if (values := imported.weights.get(f"layers.{layer.name}.neuron.{name}")) is not None
     }
     _add_netx(overview, path)

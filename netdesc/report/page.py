@@ -161,8 +161,6 @@ def _describe_missing_files(run: RunData) -> str:
 
 def _training_s(run: RunData) -> float | None:
     """Returns the total time of all epochs in seconds; None if there is no epoch."""
-    if len(run.metrics.missing_epochs) and run.record.seconds is not None:
-        return run.record.seconds
     seconds = run.metrics.columns["seconds"]
     return float(np.nansum(seconds)) if len(seconds) else None
 

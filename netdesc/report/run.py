@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,18 +14,9 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph, build_graph
 from netdesc.runs.activity_file import MIN_SATURATED_RATE, Activity, read_activity
 from netdesc.runs.errors import RunError
-from netdesc.runs.folder import (
-    ACTIVITY,
-    BEST,
-    CHECKPOINTS,
-    INITIAL,
-    METRICS,
-    RECORD,
-    lock_of,
-    read_text,
-)
+from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, METRICS, lock_of, read_text
 from netdesc.runs.metrics_file import Metrics, read_metrics
-from netdesc.runs.run_record import Finding, RunRecord, Scale, read_record
+from netdesc.runs.run_record import ENDED, Finding, RunRecord, Scale, read_record
 
 UNSTABLE = "ND413"
 MAX_LOCK_BYTES = 64 << 20
@@ -39,8 +28,8 @@ MAX_PLOTTED_LAYERS = 12
 class RunData:
     """The content of a run's folder.
 
-    ``files`` maps the paths in the document to the data files. ``activity_damage`` is the reason if
-    the activity file cannot be used.
+    ``files`` maps the paths in the document to the data files. ``damage`` are sentences about
+    missing and wrong data in the files of the run.
     """
 
     path: Path
@@ -51,7 +40,7 @@ class RunData:
     lock_text: str
     metrics: Metrics
     activity: Activity | None
-    activity_damage: str | None
+    damage: list[str]
     plotted_layers: list[str]
     """The names of the layers with figures."""
 
@@ -107,24 +96,6 @@ class RunData:
         return self.path / CHECKPOINTS / BEST
 
     @property
-    def damage(self) -> list[str]:
-        """Sentences about missing and wrong data in the files of the run."""
-        return list(self._describe_damage())
-
-    def _describe_damage(self) -> Iterator[str]:
-        metrics, record = self.metrics, self.record
-        if self.activity_damage is not None:
-            yield self.activity_damage
-        if len(metrics.missing_epochs):
-            source = f" The best and the last epoch come from {RECORD}."
-            yield (
-                f"{METRICS} lacks {len(metrics.missing_epochs):,} of "
-                f"{amount(len(metrics), 'epoch')}; the first is epoch "
-                f"{metrics.missing_epochs[0]:,}. Figures and tables leave them out."
-                f"{source if record.has_ended and record.recorded_epochs else ''}"
-            )
-
-    @property
     def missing_files(self) -> list[str]:
         """The files that a complete run has but this run lacks, relative to the run's folder."""
         paths = [self.path / ACTIVITY, self.initial_path, self.best_path]
@@ -144,20 +115,15 @@ def read_run(path: Path) -> RunData:
         first = next(diagnostic for diagnostic in error.diagnostics if diagnostic.is_error)
         raise RunError(f"{lock}: this netdesc cannot read the document: {first.message}") from error
     document, graph = description.document, build_graph(description.document)
-    activity = damage = None
+    activity, damage, plotted_layers = None, list[str](), _plotted_layers(graph)
     try:
-        activity = read_activity(
-            path,
-            graph.neuron_layers,
-            inputs=(graph.steps, math.prod(graph.input_shape)),
-            outputs=(graph.output_steps, math.prod(graph.output_shape)),
-        )
+        activity = read_activity(path, graph)
     except RunError as error:
-        damage = f"{error}. The report has no pictures and no spike rates of neurons."
-    epochs, plotted_layers = document.training.epochs, _plotted_layers(graph)
-    done = min(record.epochs_done, epochs) if record.has_ended else 0
-    recorded = record.recorded_epochs if record.has_ended else ()
-    metrics = read_metrics(path, plotted_layers, epochs, done=done, recorded_epochs=recorded)
+        damage.append(f"{error}. The report has no pictures and no spike rates of neurons.")
+    metrics = read_metrics(path, plotted_layers, document.training.epochs)
+    lost = record.epochs_done - int(np.isfinite(metrics.columns["loss"]).sum())
+    if record.status in ENDED and lost > 0:
+        damage.append(f"{METRICS} lacks {amount(lost, 'epoch')}. The report leaves them out.")
     return RunData(
         path=path,
         record=record,
@@ -167,7 +133,7 @@ def read_run(path: Path) -> RunData:
         lock_text=lock_text,
         metrics=metrics.per_sample(record.scale(graph.loss.reduction).divisors),
         activity=activity,
-        activity_damage=damage,
+        damage=damage,
         plotted_layers=plotted_layers,
     )
 

@@ -176,12 +176,11 @@ def fall_at_end(run: RunData) -> float:
     """Returns the share by which the loss fell at the end of the run (see ``MIN_FALL``).
 
     Returns 0 if the share is at most ``MIN_FALL``, if the best epoch is not among the last fifth,
-    if the last loss is not near the best loss, if the run ended before its last epoch, or if
-    ``metrics.jsonl`` lacks epochs.
+    if the last loss is not near the best loss, or if the run ended before its last epoch.
     """
     losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5 or 1
     is_whole = run.record.status == "done" and not run.record.stopped_early
-    if not is_whole or best is None or len(losses) < 2 or len(run.metrics.missing_epochs):
+    if not is_whole or best is None or len(losses) < 2:
         return 0.0
     if best < len(losses) - fifth or losses[-1] > MAX_NEAR_BEST * losses[best]:
         return 0.0
@@ -240,10 +239,10 @@ def rose_again(run: RunData) -> bool:
     """Whether the best loss was reached early, and the loss was higher at the end.
 
     The best epoch is then before the last fifth of the epochs, and the median loss of this fifth is
-    above ``MAX_NEAR_BEST`` times the best loss. Returns False if ``metrics.jsonl`` lacks epochs.
+    above ``MAX_NEAR_BEST`` times the best loss.
     """
     losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5
-    if best is None or fifth == 0 or len(run.metrics.missing_epochs):
+    if best is None or fifth == 0:
         return False
     is_early = best < len(losses) - fifth
     return is_early and bool(np.median(losses[-fifth:]) > MAX_NEAR_BEST * losses[best])

@@ -25,12 +25,13 @@ The report draws its pictures from these arrays:
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,6 @@ SHOWN_SAMPLES = 4
 """Number of samples whose events are written."""
 MIN_SATURATED_RATE = 0.9
 """The lowest rate, in spikes per step, at which a neuron counts as saturated."""
-MAX_FRAMES = 64
 MAX_EVENTS = 200_000
 """Largest number of events in a raster. If there are more, the last steps are left out."""
 MAX_BYTES = 256 << 20
@@ -177,26 +177,8 @@ class Activity:
     traces: dict[str, LayerTraces]
 
 
-class Layer(Protocol):
-    """What the reader must know of a layer of neurons; ``graph.SynapticNode`` has it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def neurons(self) -> int: ...
-    @property
-    def neuron(self) -> Any: ...
-
-
-def read_activity(
-    run: Path, layers: Sequence[Layer], inputs: Size, outputs: Size
-) -> Activity | None:
-    """Reads the activity file, if there is one. RunError if it does not fit the network.
-
-    ``inputs`` and ``outputs`` are the numbers of steps and neurons of the network's signals.
-    """
+def read_activity(run: Path, graph: Any) -> Activity | None:
+    """Reads the activity file, if there is one. RunError if it does not fit ``graph``."""
     path = run / ACTIVITY
     if not path.exists():
         return None
@@ -212,32 +194,29 @@ def read_activity(
     except _UNREADABLE as error:
         raise RunError(f"{path}: is not a complete .npz file: {error}") from error
     try:
-        return _read(_Arrays(arrays), layers, inputs, outputs)
+        return _read(_Arrays(arrays), graph)
     except (KeyError, ValueError, OverflowError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise RunError(f"{path}: does not belong to this run: {reason}") from error
 
 
-def _read(arrays: _Arrays, layers: Sequence[Layer], inputs: Size, outputs: Size) -> Activity:
+def _read(arrays: _Arrays, graph: Any) -> Activity:
     if (version := arrays.integer("format")) != FORMAT:
         raise ValueError(f"it has format {version}, but this netdesc reads format {FORMAT}")
-    frame_epochs = arrays.array("frame_epochs", 1, "iu")
-    if len(frame_epochs) > MAX_FRAMES:
-        raise ValueError(f"frame_epochs holds {len(frame_epochs)} frames")
-    part = str(arrays["part"])[:20]
+    layers, part = graph.neuron_layers, str(arrays["part"])
+    inputs = graph.steps, math.prod(graph.input_shape)
+    outputs = graph.output_steps, math.prod(graph.output_shape)
 
     def sample(k: int) -> Sample:
         has_label, is_valued = f"label_{k}" in arrays, f"values_{k}" in arrays
-        values = arrays.curves(f"values_{k}", outputs[0]) if is_valued else None
-        goals = arrays.curves(f"goals_{k}", outputs[0]) if is_valued else None
-        if values is not None and goals is not None and values.shape[1] != goals.shape[1]:
-            raise ValueError(f"values_{k} and goals_{k} have different neurons")
+        rasters = {
+            name: arrays.raster(f"{name}_{k}", size) if f"{name}_{k}" in arrays else None
+            for name, size in (("input", inputs), ("output", outputs), ("target", outputs))
+        }
         return Sample(
-            input=arrays.raster_if_any(f"input_{k}", inputs),
-            output=arrays.raster_if_any(f"output_{k}", outputs),
-            target=arrays.raster_if_any(f"target_{k}", outputs),
-            values=values,
-            goals=goals,
+            **rasters,
+            values=arrays.array(f"values_{k}", 2, "f") if is_valued else None,
+            goals=arrays.array(f"goals_{k}", 2, "f") if is_valued else None,
             label=arrays.integer(f"label_{k}") if has_label else None,
             prediction=arrays.integer(f"prediction_{k}") if has_label else None,
             rates=arrays.rates(f"rates_{k}", outputs[1]) if has_label else None,
@@ -260,7 +239,7 @@ def _read(arrays: _Arrays, layers: Sequence[Layer], inputs: Size, outputs: Size)
         rates={layer.name: arrays.rates(f"rate_{layer.name}", layer.neurons) for layer in layers},
         snapshots=[
             OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
-            for number, epochs in enumerate(frame_epochs)
+            for number, epochs in enumerate(arrays.array("frame_epochs", 1, "iu"))
         ],
         traces={
             layer.name: arrays.traces(layer) for layer in layers if f"trace_{layer.name}" in arrays
@@ -297,31 +276,16 @@ class _Arrays(dict[str, NDArray[Any]]):
         if len(events) and (events.min() < 0 or (events.max(axis=0) >= (steps, cells)).any()):
             raise ValueError(f"{name} has events outside {steps:,} steps of {cells:,} cells")
         cut = self.integer(f"cut_{name}") if f"cut_{name}" in self else None
-        if cut is not None and not 0 <= cut <= steps:
-            raise ValueError(f"cut_{name} is {cut}, which is not a step")
         return SpikeRaster(events.astype(np.int32, copy=False), steps, cells, cut)
 
-    def raster_if_any(self, name: str, size: Size) -> SpikeRaster | None:
-        return self.raster(name, size) if name in self else None
-
-    def curves(self, name: str, steps: int) -> NDArray[Any]:
-        values = self.array(name, 2, "f")
-        if not 0 < len(values) <= steps:
-            raise ValueError(f"{name} has {len(values):,} steps")
-        return values
-
-    def traces(self, layer: Layer) -> LayerTraces:
-        values, name = self.array(f"trace_{layer.name}", 3, "f"), f"traced_{layer.name}"
-        neurons = self.array(name, 1, "iu")
-        if len(neurons) and not 0 <= neurons.min() <= neurons.max() < layer.neurons:
-            raise ValueError(f"{name} names neurons that the layer does not have")
+    def traces(self, layer: Any) -> LayerTraces:
+        values = self.array(f"trace_{layer.name}", 3, "f")
+        neurons = self.array(f"traced_{layer.name}", 1, "iu")
         record = neuron_record(layer.neuron)
         inputs, states = record["inputs"], record["states"]
         count = 1 + len(inputs) + len(states)
         if values.shape[:2] not in {(count + more, len(neurons)) for more in (0, 1)}:
             raise ValueError(f"trace_{layer.name} does not hold the states of the layer's neurons")
-        if not 0 < values.shape[2] <= layer.steps:
-            raise ValueError(f"trace_{layer.name} has {values.shape[2]:,} steps")
         output, *signals = values
         return LayerTraces(
             neurons.tolist(),

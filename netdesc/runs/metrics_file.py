@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
 import os
@@ -21,11 +20,8 @@ from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import METRICS, open_regular, open_to_read
 from netdesc.runs.run_record import Count, EpochMetrics, explain
 
-MAX_LINE_BYTES = 4 << 20
 MAX_MATRIX_CLASSES = 64
 """With more classes, a run has no confusion matrix."""
-MAX_NUMBER = 1e300
-"""The largest magnitude of a finite metric, so that sums do not overflow."""
 PER_EPOCH = tuple(name for name in EpochMetrics.model_fields if name != "epoch")
 PER_LAYER = ("gradient_norms", "spike_rates")
 
@@ -112,11 +108,7 @@ class MetricsRow(EpochMetrics):
     undecided_by_label: tuple[Count, ...] = ()
 
     @model_validator(mode="after")
-    def _check_values(self) -> MetricsRow:
-        for name in PER_EPOCH:
-            value = getattr(self, name)
-            if value is not None and MAX_NUMBER < abs(value) < math.inf:
-                raise ValueError(f"{name} is {value:g}")
+    def _check_confusion(self) -> MetricsRow:
         if self.confusion is not None:
             lengths = {len(row) for row in [self.undecided_by_label, *self.confusion]}
             classes = len(self.confusion)
@@ -139,15 +131,13 @@ class Metrics:
     ``epochs`` are the numbers of the epochs, from 1 (in the file from 0). ``columns`` maps each
     metric to its column, with losses as in the file until ``per_sample`` divides them. ``by_layer``
     maps (metric, layer), with a metric in ``PER_LAYER``, to the column of this layer. ``confusion``
-    are the confusion counts of the best epoch. ``missing_epochs`` are the numbers of the epochs
-    that are not in the file.
+    are the confusion counts of the best epoch.
     """
 
     epochs: NDArray[np.int64]
     columns: dict[str, Column]
     by_layer: dict[tuple[str, str], Column]
     confusion: ConfusionCounts | None
-    missing_epochs: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -207,20 +197,11 @@ class Metrics:
         return value if math.isfinite(value) else None
 
 
-def read_metrics(
-    run: Path,
-    layers: Sequence[str],
-    epochs: int,
-    *,
-    done: int = 0,
-    recorded_epochs: Sequence[EpochMetrics] = (),
-) -> Metrics:
+def read_metrics(run: Path, layers: Sequence[str], epochs: int) -> Metrics:
     """Reads the metrics of a run whose document asks for ``epochs`` epochs.
 
-    The result has columns for ``layers``. It has a row for each of the first ``done`` epochs, and
-    more rows if the file has later epochs. ``recorded_epochs`` are the best and the last epoch in
-    ``run.json``; they fill in values that the file lacks. An incomplete last line is ignored.
-    Raises RunError if the file is missing or a line is damaged.
+    The result has columns for ``layers``, and a row for each epoch up to the last in the file. An
+    incomplete last line is ignored. Raises RunError if the file is missing or a line is damaged.
     """
     rows, lowest_loss, confusion = array("q"), math.inf, None
     values = {name: array("d") for name in PER_EPOCH}  # compact, as a run may have a million epochs
@@ -240,7 +221,7 @@ def read_metrics(
         loss = row.loss if row.validation_loss is None else row.validation_loss
         if loss is not None and loss < lowest_loss:
             lowest_loss, confusion = loss, row.confusion_counts
-    count = max(done, rows[-1] + 1 if rows else 0)
+    count = rows[-1] + 1 if rows else 0
 
     def by_epoch(values: array[float]) -> Column:
         column = np.full(count, np.nan)
@@ -248,18 +229,8 @@ def read_metrics(
         return column
 
     columns = {name: by_epoch(column) for name, column in values.items()}
-    for epoch in recorded_epochs:
-        for name, column in columns.items():
-            value = getattr(epoch, name)
-            if value is not None and 0 <= epoch.epoch < count and np.isnan(column[epoch.epoch]):
-                column[epoch.epoch] = value
     by_layer = {key: by_epoch(column) for key, column in layer_values.items()}
-    numbers = np.arange(1, count + 1)
-    missing = np.setdiff1d(numbers, np.array(rows, np.int64) + 1)
-    metrics = Metrics(numbers, columns, by_layer, confusion, missing)
-    if confusion is not None and metrics.best is not None and confusion.epoch != metrics.best + 1:
-        return replace(metrics, confusion=None)  # the counts belong to another epoch
-    return metrics
+    return Metrics(np.arange(1, count + 1), columns, by_layer, confusion)
 
 
 def read_rows(run: Path) -> Iterator[MetricsRow]:
@@ -269,10 +240,7 @@ def read_rows(run: Path) -> Iterator[MetricsRow]:
     """
     path = run / METRICS
     with open_to_read(path) as file:
-        for number in itertools.count(1):
-            line = file.readline(MAX_LINE_BYTES)
-            if len(line) == MAX_LINE_BYTES:
-                raise RunError(f"{path}: a line is longer than {MAX_LINE_BYTES:,} bytes")
+        for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
             try:

@@ -24,6 +24,7 @@ from netdesc.runs.folder import RECORD, read_text, restart_hint, write_file
 
 MAX_BYTES = 16 << 20
 ENDED = {"done", "diverged", "interrupted", "failed"}
+"""The final statuses. A run at work, or a killed one, has another."""
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
@@ -245,19 +246,9 @@ class RunRecord(RecordPart):
         self.resumed.append(Resumption(at=now(), epochs_done=self.epochs_done))
         self.update(**environment, engine=engine, status="running", message=None, ended=None)
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the record has the final status. False during training and for a killed run."""
-        return self.status in ENDED
-
     def scale(self, reduction: str) -> Scale:
         """Returns the divisors of losses; 1 where the record lacks the number of samples."""
         return Scale.of(reduction, self.samples.get("train", 0), self.samples.get("validation", 0))
-
-    @property
-    def recorded_epochs(self) -> list[EpochMetrics]:
-        """The metrics of the best and of the last epoch, if they are in the record."""
-        return [epoch for epoch in (self.best, self.final) if epoch is not None]
 
 
 def read_record(run: Path) -> RunRecord:

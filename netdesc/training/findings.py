@@ -106,7 +106,7 @@ def lower_rate(setup: Setup) -> list[Fix]:
 
 def _find_instability(run: TrainedNetwork) -> Iterator[Finding]:
     metrics, losses = run.metrics, run.metrics.selection_losses
-    if metrics.best is None or len(metrics.missing_epochs):
+    if metrics.best is None:
         return
     end, result = np.median(losses[-(len(metrics) // 5 or 1) :]), ""
     # A loss below that of a silent output is not far above: fine-tuning may begin near 0.

@@ -275,12 +275,7 @@ class Session:
             self.metrics.flush()
             names = [layer.name for layer in graph.neuron_layers]
             metrics = read_metrics(path, names, self.setup.training.epochs)
-            activity = read_activity(
-                path,
-                graph.neuron_layers,
-                inputs=(graph.steps, math.prod(graph.input_shape)),
-                outputs=(graph.output_steps, math.prod(graph.output_shape)),
-            )
+            activity = read_activity(path, graph)
             tensors = load_file(initial) if is_filled(initial) else {}
             if activity is None:
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,12 +63,7 @@ def found(
     save_file(tensors, path / "best")
     state = model.state_dict() | load_file(path / "best")
     model.load_state_dict({name: state[name] for name in model.state_dict()})
-    shown = read_activity(
-        path,
-        graph.neuron_layers,
-        inputs=(graph.steps, math.prod(graph.input_shape)),
-        outputs=(graph.output_steps, math.prod(graph.output_shape)),
-    )
+    shown = read_activity(path, graph)
     assert shown is not None
     setup: Any = SimpleNamespace(
         graph=graph,

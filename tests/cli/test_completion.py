@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,34 +79,6 @@ def test_the_script_is_printed_and_the_shell_reads_it(
     if shutil.which(shell):
         (tmp_path / "script").write_text(script)
         subprocess.run([shell, "-n", str(tmp_path / "script")], check=True)
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-def test_bash_completes_with_the_script(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "netdesc"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m netdesc "$@"\n')
-    program.chmod(0o755)
-    script = """
-        source <(netdesc completion bash)
-        compopt() { echo "compopt $1 $2"; }
-        try() {
-            COMPREPLY=(); COMP_WORDS=(netdesc "$@"); COMP_CWORD=$#
-            _netdesc_completion netdesc
-            echo "${COMPREPLY[@]}"
-        }
-        try train --engine re
-        try validate a
-    """
-    ended = subprocess.run(
-        ["bash", "--norc", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ended.stdout.splitlines() == ["reference", "compopt -o default", ""]
 
 
 @pytest.mark.parametrize("words", [[""], ["train", "--"], ["explain", ""]])

@@ -107,13 +107,10 @@ def test_paths_are_compared_from_the_folders_of_their_documents(
 @pytest.mark.parametrize(
     ("pointer", "value", "place"),
     [
-        ("/layers/2/from", "input", "layers.third.from"),
         ("/layers/2/from", ["first", "second"], "layers.third.from"),
         ("/layers/2/quantization", None, "layers.third.quantization"),
-        ("/training/early_stopping", {"patience_epochs": 3}, "training.early_stopping"),
         ("/data/train/0/target/rounding", "floor", "data.train.0.target.rounding"),
         ("/weights", {"path": "a.net"}, "weights"),
-        ("/data", None, "data"),
     ],
 )
 def test_a_value_is_named_with_both_sides(
@@ -130,17 +127,6 @@ def test_a_value_is_named_with_both_sides(
     a, b = found[place]
     assert a != b
     assert differing("b.json", "a.json") == {place: (b, a)}
-
-
-def test_a_neuron_is_compared_in_each_layer_that_has_it(differing: Differing) -> None:
-    data = four_layers()
-    data["neurons"]["learning"]["learn"] = []
-    found = differing(write_json("a.json", four_layers()), write_json("b.json", data))
-    assert list(found) == [
-        f"layers.{layer['name']}.neuron.learn"
-        for layer in data["layers"]
-        if layer["neuron"] == "learning"
-    ]
 
 
 def test_layers_are_found_by_name(differing: Differing) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from pathlib import Path
 
@@ -93,15 +92,3 @@ def test_output_of_packages_and_files_of_the_working_directory_disturb_nothing(
     monkeypatch.chdir(tmp_path)
     rows = {row["topic"]: row["state"] for row in netdesc("doctor", "--json").record["rows"]}
     assert (rows["rich"], rows["torch"]) == ("ok", "fault")
-
-
-@slow
-def test_a_folder_that_cannot_be_written_is_a_warning(
-    tmp_path: Path, netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    monkeypatch.chdir(tmp_path)
-    tmp_path.chmod(0o500)
-    ended = netdesc("doctor", "--quiet")
-    assert (ended.code, "--run-dir" in ended.out) == (0, True)

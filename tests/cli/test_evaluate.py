@@ -15,7 +15,6 @@ from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, 
 from support.cli_process import Netdesc
 from support.training_task import read_record, write_task
 
-from netdesc import compile, export_net
 from netdesc.events import from_dense, write_events
 
 
@@ -127,40 +126,6 @@ def test_spike_trains_are_measured(netdesc: Netdesc, tmp_path: Path) -> None:
     assert "accuracy" not in record
 
 
-def test_many_classes_are_left_to_json(netdesc: Netdesc, tmp_path: Path) -> None:
-    layers = [{"name": "only", "type": "dense", "units": 21, "neuron": "cuba"}]
-    document = write_classify_task(tmp_path / "many", layers=layers)
-    outcome = netdesc("evaluate", document)
-    assert "confusion matrix of 21 classes: see --json" in outcome.out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        (["task/classes.json", "--part", "all"], 2, "'all' is not one of"),
-        (["task/made.net"], 1, "made.net names no data"),
-    ],
-)
-def test_what_cannot_be_measured(
-    netdesc: Netdesc, document: Path, arguments: list[str], code: int, message: str
-) -> None:
-    export_net(compile(document), document.with_name("made.net"))
-    outcome = netdesc("evaluate", *arguments)
-    assert outcome.code == code
-    assert message in outcome.err + outcome.out
-    assert "bug" not in outcome.err
-
-
-def test_damaged_data_is_one_message(netdesc: Netdesc, document: Path) -> None:
-    data = document.with_name("data.npz")
-    data.write_bytes(data.read_bytes()[:500])
-    for command in ("evaluate", "train"):
-        outcome = netdesc(command, document)
-        assert outcome.code == 1
-        assert "data.npz" in outcome.err
-        assert "bug" not in outcome.err
-
-
 def test_run_names_the_class(netdesc: Netdesc, document: Path) -> None:
     values, labels = samples(3)
     content = json.loads(document.read_text())
@@ -208,15 +173,3 @@ def test_steps_with_labels_are_called_so(netdesc: Netdesc, document: Path) -> No
     said = netdesc("evaluate", document).out.splitlines()[1]
     assert "% of the steps by spike rate of the last 3 steps" in said
     assert f"{record['undecided']} steps without a prediction" in said
-
-
-def test_samples_without_a_prediction_have_a_column(netdesc: Netdesc, document: Path) -> None:
-    """A threshold that no neuron reaches: nothing is predicted at all."""
-    content = json.loads(document.read_text())
-    content["neurons"]["cuba"]["threshold"] = 1000
-    document.write_text(json.dumps(content))
-    record = json.loads(netdesc("evaluate", document, "--json").out)
-    assert (record["undecided"], record["undecided_by_label"]) == (15, [5, 5, 5])
-    lines = netdesc("evaluate", document).out.splitlines()
-    assert lines[2].split()[-1] == "none"
-    assert [line.split()[-1] for line in lines[4 : 4 + CLASSES]] == ["5", "5", "5"]

@@ -26,29 +26,21 @@ MISSING = [
     ["show", "nope.json"],
     ["show", "nope.net"],
     ["show", "nope"],
-    ["show", "."],
     ["compile", "nope.json"],
     ["train", "nope.json"],
     ["compile-and-train", "nope.json"],
     ["bench", "nope.json"],
     ["train", "--resume", "nope"],
-    ["train", "--resume", "."],
     ["evaluate", "nope"],
-    ["evaluate", "nope.json"],
     ["evaluate", "nope.net"],
-    ["evaluate", "."],
     ["run", "nope.net", "task/input0.bs1"],
     ["run", "nope.json", "task/input0.bs1"],
-    ["run", ".", "task/input0.bs1"],
     ["run", "task/tiny.json", "nope.bs1"],
     ["export", "nope", "-o", "a.net"],
-    ["export", "nope.json", "-o", "a.net"],
     ["export", "task/tiny.json", "-o", "nope/a.net"],
     ["import", "nope.net"],
     ["report", "nope"],
-    ["report", "."],
     ["events", "show", "nope.bs1"],
-    ["events", "convert", "nope.bs1", "a.npy"],
 ]
 
 
@@ -108,12 +100,6 @@ def test_a_deleted_working_directory_is_told(
     assert outcome.err.count("\n") == 1
 
 
-def test_a_missing_data_file_is_no_fault_of_the_document(netdesc: Netdesc, document: Path) -> None:
-    (document.parent / "target0.bs1").unlink()
-    assert netdesc("validate", document).code == 3
-    assert netdesc("train", document).code == 3
-
-
 def test_an_address_in_a_net_file_that_no_file_has(netdesc: Netdesc, document: Path) -> None:
     """The system refuses it with an error number, but the file is damaged and not missing."""
     assert netdesc("export", document, "-o", "a.net").code == 0
@@ -126,37 +112,6 @@ def test_an_address_in_a_net_file_that_no_file_has(netdesc: Netdesc, document: P
         Path("a.net").write_bytes(damaged)
         outcome = netdesc("import", "a.net")
         assert (outcome.code, "neuron/type" in outcome.err) == (1, True)
-
-
-@pytest.mark.parametrize(
-    ("code", "arguments"),
-    [
-        (3, ["train", "task"]),
-        (1, ["run", "no.net", "task/input0.bs1"]),
-        (1, ["run", "task/tiny.json", "odd.bs1"]),
-        (1, ["import", "no.net"]),
-        (3, ["export", "task", "-o", "a.net"]),
-    ],
-)
-def test_bad_files_are_one_clear_message(
-    netdesc: Netdesc, document: Path, code: int, arguments: list[str]
-) -> None:
-    Path("odd.bs1").write_bytes(b"1234567")
-    Path("no.net").write_text("this is no hdf5")
-    outcome = netdesc(*arguments)
-    wrong = next(name for name in arguments[1:] if name not in ("task/tiny.json", "-o"))
-    assert Path(wrong).name in outcome.err + outcome.out
-    assert "bug" not in outcome.err
-    assert outcome.code == code
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
-def test_a_pipe_in_place_of_data_is_not_waited_for(netdesc: Netdesc, tmp_path: Path) -> None:
-    document = write_classify_task(tmp_path / "task")
-    (document.parent / "data.npz").unlink()
-    os.mkfifo(document.parent / "data.npz")
-    assert netdesc("show", document).code == 0
-    assert netdesc("validate", document).code == 3
 
 
 def test_validate_names_an_array_whose_values_it_did_not_check(

@@ -177,16 +177,6 @@ def test_a_place_that_is_none_is_named_as_it_was_given(
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize(
-    ("folder", "entered"), [("-dash", "cd ./-dash"), ("-a b", "cd './-a b'"), ("plain", "cd plain")]
-)
-def test_the_folder_can_be_entered_as_it_is_told(
-    folder: str, entered: str, netdesc: Netdesc
-) -> None:
-    out = netdesc("init", "--template", "blank", "--", folder).out
-    assert out.splitlines()[0].strip() == entered
-
-
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text not in (".", "..")))
 @example("network.lock")
 @example("a.lock.LOCK")

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.array_reading import check_arrays, read_arrays
 
 from netdesc.data.samples import SampleSpec
@@ -68,16 +66,6 @@ def test_values_that_hardly_cause_a_spike_give_a_warning(
     assert len(read(file, warn=warned.append, **data)["train"]) == 5
     assert len(warned) == bool(told)
     assert all(line.startswith(f'the array "inputs" {told}') for line in warned)
-
-
-@pytest.mark.parametrize("spikes", [0, 1])
-def test_inputs_without_spikes_give_a_warning(spikes: int, file: Path) -> None:
-    inputs = np.zeros((SAMPLES, 6, 2, 3), np.uint8)
-    inputs[7, 5, 1, 2] = spikes
-    np.savez(file, **good(inputs=inputs))
-    warned: list[str] = []
-    read(file, warn=warned.append, encoding={"type": "spikes"})
-    assert warned == ['the array "inputs" holds no spike'] * (1 - spikes)
 
 
 @pytest.mark.parametrize(
@@ -187,30 +175,3 @@ def test_inputs_larger_than_the_memory_are_not_read(file: Path) -> None:
     fails(file, "ND324 .* needs about 24 GB of memory", spec)
     checks = check_arrays(file, spec, 2, **SETTINGS)
     assert checks.problems == []
-
-
-@given(st.data())
-def test_a_damaged_file_is_read_correctly_or_is_an_error(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    """A damaged file either gives its original samples or is one error."""
-    file = tmp_path_factory.mktemp("damage") / "data.npz"
-    save = data.draw(st.sampled_from([np.savez, np.savez_compressed]))
-    save(file, **good())
-    before = read(file)["train"]
-    content = bytearray(file.read_bytes())
-    kind = data.draw(st.sampled_from(["flip", "cut", "splice"]))
-    place = data.draw(st.integers(0, len(content) - 1))
-    if kind == "flip":
-        content[place] ^= data.draw(st.integers(1, 255))
-    elif kind == "cut":
-        del content[place:]
-    else:
-        content[place:place] = data.draw(st.binary(min_size=1, max_size=20))
-    file.write_bytes(content)
-    try:
-        after = read(file)["train"]
-    except ValueError:
-        return
-    assert np.array_equal(after.inputs, before.inputs)
-    assert np.array_equal(after.labels, before.labels)

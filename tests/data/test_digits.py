@@ -27,23 +27,3 @@ def arrays() -> dict[str, np.ndarray]:
 
 def test_arrays_are_the_pinned_ones(arrays: dict[str, np.ndarray]) -> None:
     assert {k: hashlib.sha256(v.tobytes()).hexdigest() for k, v in arrays.items()} == SHA256
-
-
-def test_arrays_are_as_documented(arrays: dict[str, np.ndarray]) -> None:
-    inputs, labels, split = arrays["inputs"], arrays["labels"], arrays["split"]
-    assert (inputs.dtype, inputs.shape) == (np.uint8, (1797, 64))
-    assert arrays["images"].shape == (1797, 1, 8, 8)
-    assert (labels.dtype, labels.shape) == (np.uint8, (1797,))
-    assert (split.dtype, split.shape) == (np.uint8, (1797,))
-    assert (inputs.min(), inputs.max()) == (0, 16)
-    assert np.array_equal(np.unique(labels), np.arange(10))
-    assert np.array_equal(np.bincount(split), [1259, 179, 359])
-
-
-@pytest.mark.parametrize(("part", "share"), [(1, 0.1), (2, 0.2)])
-def test_every_digit_is_held_out_by_the_same_share(
-    arrays: dict[str, np.ndarray], part: int, share: float
-) -> None:
-    digit_counts = np.bincount(arrays["labels"])
-    held_out = np.bincount(arrays["labels"][arrays["split"] == part])
-    assert (np.abs(held_out - digit_counts * share) <= 0.5).all()

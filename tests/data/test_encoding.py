@@ -60,13 +60,6 @@ def test_latency_is_exact_in_fractions(values, within, silent):
     assert np.array_equal(spikes, target)
 
 
-def test_latency_by_hand():
-    code = build({"type": "latency"}, steps=5)
-    spikes = code.inputs(code.compress(np.array([[1.0, 0.5, 0.25, 0.0]])), generator())
-    step, _, cell = np.nonzero(spikes)
-    assert list(zip(step, cell, strict=True)) == [(0, 0), (2, 1), (3, 2)]
-
-
 def test_range_is_scaled_to_other_ends():
     values = np.array([[0, 64, 128, 192, 256]])
     scale = {"range": (0, 256), "to": (1, -1)}
@@ -121,22 +114,6 @@ def test_rates_are_probabilities():
     np.testing.assert_allclose(pairs, rates**2, atol=0.03)
 
 
-def test_the_highest_value_may_spike_always_and_the_lowest_never():
-    code = build({"type": "rate"}, steps=2000, cells=2)
-    spikes = code.inputs(code.compress(np.array([[0.0, 1.0]] * 50)), generator())
-    assert not spikes[..., 0].any()
-    assert spikes[..., 1].all()
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float32, np.float64])
-def test_all_types_of_numbers_give_equal_results(dtype):
-    values = np.array([[0, 4, 8, 16]], dtype)
-    for kind in ("rate", "latency"):
-        code = build({"type": kind}, 6, range=(0, 16))
-        compressed = code.compress(values)
-        assert np.array_equal(compressed, code.compress(values.astype(np.float64)))
-
-
 @pytest.mark.parametrize("wrong", [-0.01, 1.01, np.nan, np.inf, -np.inf])
 def test_values_outside_the_range_are_found(wrong: float):
     values = np.full((3, 2, 2), 0.5)
@@ -168,12 +145,6 @@ def test_the_ends_of_the_range_are_exact_in_any_precision(dtype):
     latency, rate = (build({"type": kind}, 9, range=(0.1, 0.9)) for kind in ("latency", "rate"))
     assert latency.compress(values).tolist() == [[-1, 6, 0]]
     assert rate.compress(values)[0, [0, 2]].tolist() == [0.0, 1.0]
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_a_value_at_the_threshold_is_silent_in_any_precision(dtype):
-    code = build({"type": "latency", "silent_below": 0.3}, 9)
-    assert code.compress(np.array([[0.3, 0.31]], dtype)).tolist() == [[-1, 6]]
 
 
 @given(

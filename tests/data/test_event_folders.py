@@ -42,11 +42,6 @@ def test_classes_are_sorted_by_value_if_all_are_numbers(tmp_path: Path) -> None:
     assert list(class_files(tmp_path / "a")) == ["0", "10", "9", "x"]
 
 
-def test_sound_folders_give_no_diagnostics(folder: Path) -> None:
-    assert findings(folder, _document()) == []
-    assert codes(findings(folder, _document(validation={"path": "test"}))) == []
-
-
 def test_a_cut_file_is_named(folder: Path) -> None:
     path = folder / "train/right/00001.bin"
     path.write_bytes(path.read_bytes()[:-1])

@@ -55,18 +55,9 @@ _HOSTILE = [
     (b"", "not an idx file"),
     (b"\0\0\x08", "not an idx file"),
     (b"\0\1\x08\1\0\0\0\0", "not an idx file"),
-    (b"\0\0\x0a\1\0\0\0\0", "not an idx file"),
-    (b"\0\0\x08\0", "not an idx file"),
-    (_GOOD[:6], "cut off"),
     (_GOOD[:-1], "cut off: it has 247 bytes, and its header says 248"),
     (_GOOD + b"x", "damaged: it has 249 bytes, and its header says 248"),
-    (_HUGE, "cut off"),
     (gzip.compress(_GOOD)[:-20], "is damaged"),
-    (gzip.compress(_GOOD)[:-4] + b"full", "is damaged"),
-    (gzip.compress(_GOOD[:-1]), "is damaged"),
-    (gzip.compress(_GOOD + bytes(5)), "is damaged"),
-    (gzip.compress(_HUGE), r"has 16\.0 GiB .*; at most 4 GiB"),
-    (gzip.compress(idx(np.zeros(0, np.uint8))[:4] + struct.pack(">I", 9**9)), "is damaged"),
     (b"\x1f\x8b" + bytes(40), "is damaged"),
 ]
 
@@ -97,13 +88,10 @@ def test_sound_files_give_no_diagnostics(tmp_path: Path) -> None:
     ("name", "array", "code", "message"),
     [
         ("train-images", np.zeros((8, 7), np.uint8), "ND313", "[8, 7]; expected: [samples, 6]"),
-        ("train-images", np.zeros(8, np.uint8), "ND313", "shape [8]"),
         ("train-images", np.zeros((8, 6), np.float32) - 1, "ND320", "images[0, 0] is -1"),
         ("train-labels", np.arange(8, dtype=np.uint8), "ND316", "labels[2] is 2"),
-        ("train-labels", np.zeros(7, np.uint8), "ND315", "[7]; expected: [8]"),
         ("train-labels", np.zeros(8, np.float32), "ND312", "of train-labels contains floats"),
         ("test-images", np.full((5, 6), 99, np.uint8), "ND315", "[4]; expected: [5]"),
-        ("test-labels", None, "ND309", "test-labels is not an idx file"),
         ("test-images", None, "ND309", "test-images is not an idx file"),
     ],
 )

@@ -142,11 +142,8 @@ def test_the_report_suggests_calls_in_python_for_what_needs_the_arrays(tmp_path:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"best": {"epoch": "1", "loss": 1.0}},
         {"final": {"epoch": 1, "loss": "1"}},
         {"samples": {"train": "1", "validation": 0}},
-        {"samples": [1]},
-        {"memory_data": {}, "status": "interrupted"},
         {"memory_data": [], "status": "interrupted"},
         {"memory_data": {"encoding": 3, "range": 0, "sha256": ""}, "status": "interrupted"},
     ],
@@ -221,36 +218,14 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
     ("data", "problem"),
     [
         ({}, "holds no samples"),
-        ([(VALUES, LABELS)], "is a list; a dict is needed"),
-        ({"test": (VALUES, LABELS)}, r'data\["train"\] is needed'),
         ({"trian": (VALUES, LABELS)}, 'no part "trian"; there are train'),
         ({"train": VALUES}, "pair of arrays"),
         ({"train": DataLoader(TensorDataset(TENSOR))}, r"torch\.stack"),
-        ({"train": (VALUES, LABELS[:3])}, r'the array "labels" has the shape \[3\]'),
         ({"train": (np.ones((STEPS, 24, CELLS)), [*LABELS, *LABELS]), **AS_SPIKES}, "swapaxes"),
-        ({"train": (VALUES, np.eye(CLASSES)[LABELS])}, r"\.argmax\(axis=1\)"),
-        ({"train": (VALUES, np.eye(CLASSES, dtype=int)[LABELS])}, r"\.argmax\(axis=1\)"),
-        ({"train": (VALUES, torch.tensor(LABELS).float())}, r"\.astype\(int\)"),
-        ({"train": (VALUES, LABELS + 0.5)}, "contains floats"),
-        ({"train": (VALUES, LABELS - 1)}, "where labels >= 0"),
         ({"train": (["a"], LABELS)}, r'data\["train"\].* of numbers is needed'),
-        ({"train": (VALUES, np.array(3))}, r'data\["train"\].* of numbers is needed'),
-        ({"train": (VALUES.astype(complex), LABELS)}, r'data\["train"\].* of numbers is needed'),
         ({"train": (TENSOR.to_sparse(), LABELS)}, r'data\["train"\].*to_dense'),
-        ({"train": (TENSOR.to("meta"), LABELS)}, r'data\["train"\].*meta'),
         ({"train": (np.ma.masked_array(VALUES, VALUES > 1), LABELS)}, r'data\["train"\].* mask'),
-        ({"train": (list(np.ma.masked_array(VALUES, VALUES > 1)), LABELS)}, "mask"),
-        ({"train": (VALUES[:, :0], LABELS)}, r"shape \[12, 0\]"),
-        ({"train": (np.ones((12, STEPS + 1, CELLS)), LABELS), **AS_SPIKES}, r"inputs\[:, :"),
-        ({"train": (VALUES[:, None][:, :0], LABELS), **AS_SPIKES}, "has 0 steps"),
-        (
-            {"train": (VALUES, LABELS), "encoding": "rate"},
-            r'data\["encoding"\].*\{"type": "rate"\}',
-        ),
         ({"train": (VALUES, LABELS), "encoding": object()}, r'\{"type": "rate"\}'),
-        ({"train": (VALUES, LABELS), "encoding": {"type": "rate", "max_rate": 7}}, "max_rate"),
-        (3, r"dict .*\(inputs, labels\)"),
-        ({"train": (3, LABELS)}, "of numbers is needed"),
         ({"train": ([[1], [1, 2]], LABELS)}, "cannot be an array"),
         (
             {"train": ([np.zeros(2, [("t", "i8"), ("x", "i2")])], LABELS)},
@@ -258,9 +233,6 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
         ),
         ({"train": ((Event([1], t=[2]), Event([3], t=[4])), LABELS)}, r"no array; to_tensor"),
         ({"train": (VALUES, LABELS), "range": (4, 0)}, "range.*: 4 must be below 0"),
-        ({"train": (VALUES, LABELS), "range": "wide"}, "range"),
-        ({"train": (VALUES, LABELS), "encoding": {"type": "rat"}}, "encoding"),
-        ({"train": (VALUES, LABELS), "encoding": {"type": "spikes"}}, "has one value per input"),
     ],
 )
 def test_arrays_that_do_not_fit(data: Any, problem: str, tmp_path: Path) -> None:
@@ -271,12 +243,7 @@ def test_arrays_that_do_not_fit(data: Any, problem: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "convert",
-    [
-        lambda tensor: tensor.bfloat16(),
-        lambda tensor: tensor.float().requires_grad_(),
-        lambda tensor: list(tensor.double().requires_grad_()),
-        lambda tensor: tensor.tolist(),
-    ],
+    [lambda tensor: tensor.bfloat16(), lambda tensor: list(tensor.double().requires_grad_())],
 )
 def test_every_form_of_numbers_trains_the_same(convert: Any, tmp_path: Path) -> None:
     document = classify_document(training={"epochs": 1})

@@ -19,7 +19,6 @@ from netdesc.data.event_reader import SparseSpikes
 from netdesc.data.samples import SampleSpec
 from netdesc.data.spike_files import SpikeSamples
 from netdesc.data.splits import read_splits
-from netdesc.description import DescriptionError
 from netdesc.events import Event, to_dense, write_events
 from netdesc.graph import build_graph
 
@@ -67,28 +66,9 @@ def read(folder: Path, *pairs: dict[str, Any], first: Any = (), with_files: bool
     return samples, [warning for warning in description.warnings if warning.code > "ND300"]
 
 
-def fails(folder: Path, *pairs: dict[str, Any]) -> str:
-    with pytest.raises(DescriptionError) as error:
-        read(folder, *pairs)
-    (diagnostic,) = [each for each in error.value.diagnostics if each.is_error]
-    assert diagnostic.line is not None
-    return f"{diagnostic.code} {diagnostic.message}"
-
-
 def only_batch(samples: SpikeSamples):
     (batch,) = Batches(samples, None, CPU, seed=0).in_order()
     return batch
-
-
-def test_events_land_in_their_cells(folder: Path) -> None:
-    samples, warnings = read(folder, pair(), with_files=True)
-    batch = only_batch(samples)
-    wanted = torch.zeros(10, 1, 4)
-    wanted[0, 0, 0] = wanted[3, 0, 3] = wanted[9, 0, 1] = 1.0
-    assert torch.equal(batch.input_TBN, wanted)
-    assert batch.input_TBN.is_contiguous()
-    assert batch.target.sum() == batch.target[5, 0, 2] == 1.0
-    assert not warnings
 
 
 @pytest.mark.parametrize(("kind", "counted"), [("neurons", 4), ("neurons", 3), ("flatten", 4)])
@@ -132,23 +112,6 @@ def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, dupli
     inputs, labels = samples.dense(np.random.default_rng())
     assert np.array_equal(inputs[:, 0], wanted)
     assert labels.tolist() == [1, 2]
-
-
-@pytest.mark.parametrize(("x", "t"), [([], []), ([7], [1.0]), ([0], [99.0])])
-def test_a_target_without_events_is_refused(folder: Path, x: list[int], t: list[float]) -> None:
-    write(folder / "out.bs1", x, t)
-    assert fails(folder, pair()).startswith("ND306")
-
-
-def test_inputs_without_any_event_inside_are_refused(folder: Path) -> None:
-    write(folder / "silent.bs1", [7], [1.0])
-    read(folder, pair(label=0), pair("silent.bs1", 0))
-    assert fails(folder, pair("silent.bs1", 0)).startswith("ND307")
-
-
-def test_changed_and_missing_files_are_refused(folder: Path) -> None:
-    assert fails(folder, pair(sha256="0" * 64)).startswith("ND303")
-    assert fails(folder, pair("missing.bs1")).startswith("ND301")
 
 
 def test_labels_replace_targets(folder: Path) -> None:

@@ -13,7 +13,6 @@ import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.api.encode import memory_settings
-from netdesc.api.load import load
 from netdesc.data.batches import Batch, Batches
 from netdesc.data.data_errors import DataError
 from netdesc.data.memory_data import MemoryData
@@ -23,7 +22,6 @@ from netdesc.description import Description
 from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
-from netdesc.runs.folder import lock_of
 from netdesc.training.evaluate import Score, build_counter, measure
 
 Part = Literal["train", "validation", "test"]
@@ -104,10 +102,8 @@ def evaluate(
     """
     if not isinstance(part, str | None):
         raise TypeError(f"a part is one of {', '.join(PARTS)}; arrays are passed as data=…")
-    opened = open_network(run, with_files=data is None)
+    opened = open_network(run, with_files=False)
     compiled, description, folder, *_ = opened
-    if folder is not None and data is None:
-        _check_data_files(folder, description)
     if description is None and data is None:
         name = run if isinstance(run, str | Path) else "the network"
         raise DataError(
@@ -133,13 +129,6 @@ def evaluate(
     device = next(compiled.model.parameters()).device
     batches = Batches(found[chosen], batch_size, device, seed)
     return _evaluate(compiled, chosen, batches, warnings)
-
-
-def _check_data_files(folder: Path, description: Description | None) -> None:
-    """Raises DescriptionError unless the data files of a run are there. It has its own weights."""
-    layers = enumerate(description.document.layers if description else ())
-    masks = [f"layers.{at}.mask" for at, layer in layers if layer.mask]
-    load(lock_of(folder), dict.fromkeys(["weights", *masks]))
 
 
 def _memory_data(
@@ -176,7 +165,7 @@ def read_parts(
         parts = memory.samples(spec, warnings.append)
     else:
         assert description is not None, "without a description, the data is in memory"
-        parts = vars(read_splits(description, spec, warnings.append, memory))
+        parts = vars(read_splits(description, spec, warnings.append, memory, for_training=False))
     return {name: samples for name in PARTS if (samples := parts.get(name)) is not None}
 
 

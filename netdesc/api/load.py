@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,21 @@ def file_checks(with_files: bool) -> CheckFiles | None:
     return _check_files if with_files else None
 
 
-def _check_files(description: Description, is_valid: bool) -> list[Diagnostic]:
-    if not any(file_references(description.document)):
+def load_without_data(
+    document: str | Path | Mapping[str, Any], overrides: Overrides = ()
+) -> Description:
+    """Loads a document whose data are read, and thereby checked, later."""
+    check = functools.partial(_check_files, sections=("layers", "weights"))
+    return require_valid(check_document(document, overrides, check_files=check))
+
+
+def _check_files(
+    description: Description,
+    is_valid: bool,
+    sections: Collection[str] = ("data", "layers", "weights"),
+) -> list[Diagnostic]:
+    if not any(each.parts[0] in sections for each in file_references(description.document)):
         return []
     from netdesc.data.data_checks import check_data
 
-    return check_data(description, is_valid)
+    return check_data(description, is_valid, sections)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from netdesc.api.load import load
+from netdesc.api.load import load_without_data
 from netdesc.api.trained_run import Run
 from netdesc.data.memory_data import MemoryData
 from netdesc.description import Description, render_text
@@ -116,7 +116,7 @@ def train_network(
         way = 'save it first: netdesc.train(imported.save("folder"), …)'
         raise TypeError(f"an imported network is no document; {way}")
     if network is not None and not isinstance(network, Description):
-        network = load(network, with_files=options.data is None)
+        network = load_without_data(network)
         if network.warnings:
             options.warn(render_text(network.warnings))
     outcome = training.train(network, options)

@@ -18,6 +18,7 @@ from netdesc.api.run import open_for
 from netdesc.data.batches import Batches
 from netdesc.data.data_errors import DataError
 from netdesc.data.samples import SampleSpec
+from netdesc.description import DescriptionError
 from netdesc.exchange import NetFileError, export_net
 from netdesc.exchange.verification import Verification, compare_runs, limit_steps
 from netdesc.runs.folder import NETWORK
@@ -78,8 +79,10 @@ def _own_input(opened: OpenedNetwork) -> tuple[str, NDArray[np.float32], list[st
     if description is not None and description.document.data is not None:
         try:
             parts = read_parts(description, SampleSpec.of(graph), warnings)
-        except DataError as error:
-            warnings.append(f"random spikes take the place of the data: {error}")
+        except (DataError, DescriptionError) as error:
+            first = getattr(error, "diagnostics", [error])[0]
+            reason = getattr(first, "message", error)
+            warnings.append(f"random spikes take the place of the data: {reason}")
         else:
             part: Part = next(name for name in SAMPLED_PARTS if name in parts)
             seed, cpu = description.document.training.seed, torch.device("cpu")

@@ -45,11 +45,13 @@ def _columns(terminal: TextIO) -> int:
         return 80
 
 
-def load_document(output: Output, file: Path, overrides: Sequence[str]) -> Description:
+def load_document(
+    output: Output, file: Path, overrides: Sequence[str], *, with_data: bool = True
+) -> Description:
     """Loads ``file`` and prints its warnings. Raises DescriptionError as ``load`` does."""
-    from netdesc.api.load import load
+    from netdesc.api.load import load, load_without_data
 
-    description = load(file, overrides)
+    description = load(file, overrides) if with_data else load_without_data(file, overrides)
     if description.warnings:
         output.info(format_diagnostics(description.warnings, sys.stderr))
     return description

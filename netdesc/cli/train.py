@@ -145,7 +145,7 @@ def _train(
             raise click.UsageError("give a FILE.json to train, or --resume RUN")
         if seed is not None:
             overrides += (f"training.seed={seed}",)
-        description = diagnostics_text.load_document(output, file, overrides)
+        description = diagnostics_text.load_document(output, file, overrides, with_data=False)
         if show_layers and not output.quiet:
             from netdesc.graph import build_graph
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from netdesc.data.array_files import ArrayFileError, open_arrays
@@ -16,6 +16,7 @@ from netdesc.data.spike_files import read_spike_files
 from netdesc.data.training_set import check_training_set
 from netdesc.description import Description
 from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.file_references import FILE_SECTIONS
 from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic
 from netdesc.description.models.layers import SynapticSection
 from netdesc.graph import Graph, build_graph
@@ -33,21 +34,23 @@ _READERS: dict[type, Callable[[DataContext], Mapping[str, Any]]] = {
 """Class of the section ``data`` -> what reads and checks the samples of its parts."""
 
 
-def check_data(description: Description, is_valid: bool) -> list[Diagnostic]:
-    """Returns the diagnostics of all files that a document names.
+def check_data(
+    description: Description, is_valid: bool, sections: Collection[str] = FILE_SECTIONS
+) -> list[Diagnostic]:
+    """Returns the diagnostics of the files that some sections of a document name.
 
     ``is_valid`` says whether the document itself has no error. If it has, the contents of files
     cannot be compared with it, and only the files are checked.
     """
-    problems = list(itertools.islice(FileChecks(description).run(), MAX_DIAGNOSTICS))
+    problems = list(itertools.islice(FileChecks(description).run(sections), MAX_DIAGNOSTICS))
+    unread = {problem.parts[0] for problem in problems} | {*FILE_SECTIONS}.difference(sections)
     if is_valid:
         graph = build_graph(description.document)
-        invalid = {problem.parts[0] for problem in problems}
-        if "data" not in invalid and description.document.data is not None:
+        if "data" not in unread and description.document.data is not None:
             context = DataContext(description, SampleSpec.of(graph))
             read_parts(context)
             problems += context.problems
-        if "layers" not in invalid:
+        if "layers" not in unread:
             problems += _check_masks(description, graph)
     return list(diagnostics(description, problems[:MAX_DIAGNOSTICS]))
 

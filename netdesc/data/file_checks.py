@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -66,7 +66,7 @@ class FileChecks:
         lock = self.description.lock
         self.locked = {file.path: file.sha256 or "" for file in lock.files} if lock else {}
 
-    def run(self, sections: tuple[str, ...] = ("data", "layers", "weights")) -> Iterator[Problem]:
+    def run(self, sections: Collection[str]) -> Iterator[Problem]:
         """Yields the problems of the files in some sections of the document.
 
         A file of which several samples have a part is checked once if it is valid.

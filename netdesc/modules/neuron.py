@@ -94,7 +94,8 @@ class NeuronModule(nn.Module):
         """Assigns a tensor to a value also if this has the name of an attribute."""
         values = getattr(self, "values", None)
         if values is not None and name in values.attributes:
-            is_number = isinstance(value, Real) and not isinstance(value, bool)
+            kind = type(value)
+            is_number = issubclass(kind, Real) and kind is not bool
             if isinstance(value, Tensor) or (is_number and name not in vars(self)):
                 return setattr(values, values.attributes[name], value)  # refuses numbers
         return super().__setattr__(name, value)

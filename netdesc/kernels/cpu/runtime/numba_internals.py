@@ -38,15 +38,17 @@ from netdesc.kernels.cpu.runtime.llvm_code import (
 )
 from netdesc.kernels.cpu.runtime.simd import intrinsic
 
+_event: Any = None
+_FunctionCache: Any = object
+_CodeLibrary: Any = object
+_BaseCompiler: Any = object
 try:
-    from numba.core import event
-    from numba.core.caching import FunctionCache
-    from numba.core.codegen import JITCodeLibrary
-    from numba.core.compiler import Compiler
-except ImportError:
+    from numba.core import caching, codegen, compiler, event
+
+    _FunctionCache, _CodeLibrary = caching.FunctionCache, codegen.JITCodeLibrary
+    _BaseCompiler, _event = compiler.Compiler, event
+except (ImportError, AttributeError):
     IS_PLAIN = True
-    event: Any = None
-    FunctionCache = JITCodeLibrary = Compiler = object
 else:
     IS_PLAIN = False
 
@@ -67,7 +69,7 @@ _DAMAGE = (
 """What reading a damaged file, or one of another user, may raise."""
 
 
-class _LinkedLibrary(JITCodeLibrary):
+class _LinkedLibrary(_CodeLibrary):
     """The code of a function that becomes part of the function that calls it, as Numba reads it."""
 
     def _optimize_final_module(self) -> None:
@@ -88,7 +90,7 @@ class _LinkedLibrary(JITCodeLibrary):
         """There is no machine code that could read the environment."""
 
 
-class _Compiler(Compiler):
+class _Compiler(_BaseCompiler):
     """Numba's compiler, for functions that only compiled functions call."""
 
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *others: Any) -> None:
@@ -110,7 +112,7 @@ step_function: Any = (
 """Compiles ``jit_no_refcount`` functions so that they become part of the loops that call them."""
 
 
-class KernelCache(FunctionCache):
+class KernelCache(_FunctionCache):
     """Numba's cache of a kernel. Where a file is damaged or cannot be written, it compiles."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -138,13 +140,13 @@ def call_while_compiling(call: Callable[[], None]) -> contextlib.AbstractContext
     if IS_PLAIN:
         return contextlib.nullcontext()
 
-    class Listener(event.Listener):
+    class Listener(_event.Listener):
         def on_start(self, event: Any) -> None:
             call()
 
         def on_end(self, event: Any) -> None: ...
 
-    return event.install_listener("numba:run_pass", Listener())
+    return _event.install_listener("numba:run_pass", Listener())
 
 
 @intrinsic

@@ -63,7 +63,7 @@ def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
             "unset NUMBA_THREADING_LAYER"
         ) from error
     torch.set_num_threads(torch_threads)  # starting Numba's threads changes the count for torch
-    layer = numba.threading_layer()
+    layer = numba.threading_layer()  # pyright: ignore[reportPrivateImportUsage]
     return layer, os.getpid(), _contention_guard() if layer == "omp" else None
 
 

@@ -45,12 +45,6 @@ class EncodingSection(Section):
         """The number of steps over which the spikes of a value may spread; None if all."""
         return None
 
-    def stored_bytes(self, inputs: int, steps: int) -> int:
-        """Returns the number of bytes in which training stores so many encoded values: 4 for the
-        probability of a spike and for a real number.
-        """
-        return inputs * 4
-
 
 class SpikesEncoding(EncodingSection):
     """The inputs are spikes already: 0 or 1 in every step."""
@@ -58,9 +52,6 @@ class SpikesEncoding(EncodingSection):
     file_axes = ("samples", "steps")
 
     type: Literal["spikes"]
-
-    def stored_bytes(self, inputs: int, steps: int) -> int:
-        return math.ceil(inputs / 8)
 
 
 class RateEncoding(EncodingSection):
@@ -99,10 +90,6 @@ class LatencyEncoding(EncodingSection):
     @property
     def spread_steps(self) -> int | None:
         return self.within_steps
-
-    def stored_bytes(self, inputs: int, steps: int) -> int:
-        """A latency is a number of steps."""
-        return inputs * (2 if (self.within_steps or steps) <= 1 << 15 else 4)
 
 
 class ConstantEncoding(EncodingSection):

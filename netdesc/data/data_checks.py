@@ -15,7 +15,7 @@ from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.spike_files import read_spike_files
 from netdesc.data.training_set import check_training_set
 from netdesc.description import Description
-from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
 from netdesc.description.file_references import FILE_SECTIONS
 from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic
 from netdesc.description.models.layers import SynapticSection
@@ -52,7 +52,7 @@ def check_data(
             problems += context.problems
         if "layers" not in unread:
             problems += _check_masks(description, graph)
-    return list(diagnostics(description, problems[:MAX_DIAGNOSTICS]))
+    return first_diagnostics(diagnostics(description, problems), MAX_DIAGNOSTICS)
 
 
 def read_training_set(description: Description) -> TrainingSet:

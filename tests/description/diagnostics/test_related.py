@@ -98,7 +98,7 @@ def _notes(found):
 
 def test_the_story_of_a_shape(tmp_path):
     found = findings(tmp_path, with_text("/layers/1/units", "1"))
-    assert _notes(found) == ["shapes: input [4] → hidden dense [8] → output dense [1] → target [2]"]
+    assert _notes(found) == ["shapes: input [4] → hidden dense [8] → output dense [1]"]
     flat = '{"name": "flat", "type": "flatten"}'
     layers = [DENSE.format("a", 8, ""), flat, DENSE.format("b", 3, ', "from": ["a", "input"]')]
     text = with_text("/layers", f"[{', '.join(layers)}]")

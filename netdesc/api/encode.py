@@ -32,8 +32,11 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
         return recording, []
     values, graph = np.asarray(recording.data), opened.compiled.graph
     shape, cells, name = graph.input_shape, math.prod(graph.input_shape), recording.name
+    data = None if opened.description is None else opened.description.document.data
+    section = None if data is None else data.train_arrays
     try:
-        section = _samples_of(opened)
+        if data is None and opened.folder is not None:
+            section = memory_settings(opened.folder)
     except (RunError, DataError) as error:
         return recording, [f"{name} is not encoded as the samples of the run: {error}"]
     if opened.description is None and not opened.is_imported and values.shape == shape:
@@ -77,14 +80,3 @@ def memory_settings(folder: Path) -> Arrays | None:
 
     recorded = read_record(folder).memory_data
     return None if recorded is None else recorded_settings(recorded)
-
-
-def _samples_of(opened: OpenedNetwork) -> Arrays | None:
-    """Returns the section that says how samples are encoded; None if none does.
-
-    Raises what ``memory_settings`` does.
-    """
-    data = None if opened.description is None else opened.description.document.data
-    if data is None and opened.folder is not None:
-        return memory_settings(opened.folder)
-    return None if data is None else data.train_arrays

@@ -198,6 +198,9 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
         judged = "steps" if by_step else "samples"
     learns_spikes = graph.loss.learns_from == "target spikes"
     summed = graph.loss.reduction == "sum"
+    neurons = {each.name: math.prod(each.output_shape) for each in graph.layers}
+    neurons = {INPUT: math.prod(graph.input_shape)} | neurons
+    values = {name: count * graph.lengths[name] for name, count in neurons.items()}
     return Evaluation(
         part=part,
         samples=len(samples),
@@ -210,16 +213,10 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
         measure=graph.classifier and graph.classifier.measure,
         matched=TargetMatch(target_spikes, met) if learns_spikes else None,
         errors=None if errors is None else errors.errors(),
-        layers=_rates(compiled, spikes, len(samples)),
+        layers=[
+            LayerRate(name, neurons[name], spikes[name] / (values[name] * len(samples)))
+            for name in neurons
+            if name in spikes
+        ],
         warnings=warnings,
     )
-
-
-def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[LayerRate]:
-    graph = compiled.graph
-    shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
-    neurons = {name: math.prod(shapes[name]) for name in shapes if name in spikes}
-    return [
-        LayerRate(name, n, spikes[name] / (n * graph.lengths[name] * samples))
-        for name, n in neurons.items()
-    ]

@@ -60,19 +60,17 @@ def read_recording(source: Input) -> Recording:
         raise EventFileAccessError(path, "there is no such file")
     if path.is_dir():
         raise EventFileError(path, "is a folder, and not a file of events or of an array")
-    if suffix == ".npz" or (suffix == ".npy" and path.is_file() and not _holds_events(path)):
-        return Recording(_read_array(path), str(path), path)
-    return Recording(read_events(path), str(path), path)
+    is_array = suffix in (".npz", ".npy") and path.is_file()
+    array = _read_array(path) if is_array or suffix == ".npz" else None
+    return Recording(read_events(path) if array is None else array, str(path), path)
 
 
-def _holds_events(path: Path) -> bool:
+def _read_array(path: Path) -> NDArray[Any] | None:
+    """Returns the array of a file; None for an .npy file of events."""
     with array_errors(path), open_arrays(path) as file:
-        shape = file.header(file.names[0]).shape
-    return len(shape) == 2 and shape[1] in EVENT_COLUMNS
-
-
-def _read_array(path: Path) -> NDArray[Any]:
-    with array_errors(path), open_arrays(path) as file:
+        shape = file.header(file.names[0]).shape if path.suffix.lower() == ".npy" else ()
+        if len(shape) == 2 and shape[1] in EVENT_COLUMNS:
+            return None
         if len(file.names) == 1 or "input" in file.names:
             name = file.names[0] if len(file.names) == 1 else "input"
             return np.array(file.read(name))
@@ -108,7 +106,13 @@ def input_chunks(
     event, shape, cells = recording.data, graph.input_shape, math.prod(graph.input_shape)
     if not isinstance(event, Event):
         return _array_chunks(recording, graph, chunk_steps)
-    _require_events(recording, event, shape, file)
+    columns, path = 3 if event.y is None else 4 if event.payload is None else 5, recording.path
+    if file is None and path and path.suffix.lower() == ".npy" and shape == (columns,):
+        problem = (
+            f"has rows of {columns} numbers, which may be events or steps of the {columns} inputs: "
+            "write events as .bs1, or the array as .npz"
+        )
+        raise EventFileError(recording.name, problem)
     index, value, dropped = bin_events(recording, (graph.steps, *shape), graph.step_ms, file)
 
     def chunks() -> Iterator[NDArray[np.float32]]:
@@ -127,20 +131,6 @@ def input_chunks(
     )
     warnings.warn(problem, DroppedEvents, stacklevel=4)
     return chunks(), [problem]
-
-
-def _require_events(
-    recording: Recording, event: Event, shape: tuple[int, ...], file: EventFile | None
-) -> None:
-    """Raises EventFileError if the file may as well hold an array [steps, neurons]."""
-    columns = 3 if event.y is None else 4 if event.payload is None else 5
-    path = recording.path
-    if file is None and path and path.suffix.lower() == ".npy" and shape == (columns,):
-        problem = (
-            f"has rows of {columns} numbers, which may be events or steps of the {columns} inputs: "
-            "write events as .bs1, or the array as .npz"
-        )
-        raise EventFileError(recording.name, problem)
 
 
 def input_array(

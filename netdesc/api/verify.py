@@ -68,8 +68,7 @@ def verify(network: Source, input: Input | None = None) -> Verification:
         if path is not None and own is not None and own.exists():
             path = own
         found = compare_runs(compiled.model, path, input_TN)
-    warnings += [*more, *found.warnings]
-    return replace(found, input=name, export_problem=problem, warnings=warnings)
+    return replace(found, input=name, export_problem=problem, warnings=warnings + more)
 
 
 def _own_input(opened: OpenedNetwork) -> tuple[str, NDArray[np.float32], list[str]]:

@@ -44,9 +44,3 @@ def atomic_output_path(path: str | Path) -> Iterator[Path]:
         raise EventFileError(path, str(error)) from error
     except OSError as error:
         raise EventFileAccessError(path, failure_reason(error)) from error
-
-
-def write_file(path: str | Path, content: bytes) -> None:
-    """Writes a file atomically; EventFileError if ``path`` cannot be written."""
-    with atomic_output_path(path) as temporary:
-        temporary.write_bytes(content)

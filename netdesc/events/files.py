@@ -23,7 +23,7 @@ from netdesc.events.file_errors import (
     EventFileAccessError,
     EventFileError,
     EventLengthError,
-    write_file,
+    atomic_output_path,
 )
 from netdesc.events.npy_header import DAMAGE_ERRORS, read_header
 
@@ -147,7 +147,8 @@ def write_events(path: str | Path, event: Event) -> None:
         content = _ENCODERS[_suffix(path)](event)
     except ValueError as error:
         raise EventFileError(path, str(error)) from error
-    write_file(path, content)
+    with atomic_output_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _suffix(path: Path) -> str:

@@ -20,7 +20,6 @@ from netdesc.exchange.net_synapses import (
     KernelLayer,
     NeuronLayer,
     RecurrentLayer,
-    SynapticLayer,
 )
 from netdesc.hardware.integers import INTEGERS, Integers, integer_parameters
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
@@ -60,7 +59,9 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
     if neuron.form.is_complex:
         values = _with_period(kind, neuron, values)
     section: dict[str, Any] = {"type": kind}
-    section |= {name: _number_or_range(value) for name, value in values.items()}
+    for name, value in values.items():
+        low, high = float(value.min()), float(value.max())
+        section[name] = low if low == high else [low, high]
     if neuron.activation and not neuron.is_delta:
         section["activation"] = neuron.activation
     if any(value.ndim for value in values.values()):
@@ -68,11 +69,6 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
     if neuron.is_graded:
         section["graded"] = True
     return ImportedNeuron(section, values)
-
-
-def _number_or_range(value: NDArray[np.float32]) -> float | list[float]:
-    low, high = float(value.min()), float(value.max())
-    return low if low == high else [low, high]
 
 
 def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
@@ -188,11 +184,6 @@ class LayerImport(NamedTuple):
     loss: JsonObject | None = None
 
 
-def _import_average(name: str, layer: AverageLayer) -> LayerImport:
-    section = {"name": name, "type": "population_average", "units": layer.outputs}
-    return LayerImport((section,), _choose_loss(layer.outputs))
-
-
 def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
     neuron, _ = import_neuron(layer.neuron)
     section: JsonObject = {"name": name, "type": layer.section_type}
@@ -244,19 +235,7 @@ def stored_values(neuron: NeuronSection, values: Values) -> Values:
     }
 
 
-def float_weights(layer: SynapticLayer) -> dict[str, NDArray[np.float32]]:
-    """Returns the weights by their names in the state dict of a layer."""
-    pairs = zip(layer.weight_names, layer.state_weights, strict=True)
-    return {name: _to_float(weight) for name, weight in pairs}
-
-
-def float_bias(layer: SynapticLayer) -> NDArray[np.float32]:
-    """Returns the bias in threshold units, 0 if there is none."""
-    bias = np.zeros(layer.channels, np.int32) if layer.bias is None else layer.bias
-    return _to_float(bias)
-
-
-def _to_float(values: Integers) -> NDArray[np.float32]:
+def to_float(values: Integers) -> NDArray[np.float32]:
     """Divides integers of 24 bits or less by the unit of weights, a power of two. Exact."""
     return np.asarray(np.divide(values, WEIGHT_UNIT, dtype=np.float32), order="C")
 
@@ -264,7 +243,10 @@ def _to_float(values: Integers) -> NDArray[np.float32]:
 IMPORTERS: dict[type, Callable[[str, Any], LayerImport]] = {
     InputLayer: lambda _name, _layer: LayerImport(),
     FlattenLayer: lambda name, _layer: LayerImport(({"name": name, "type": "flatten"},)),
-    AverageLayer: _import_average,
+    AverageLayer: lambda name, layer: LayerImport(
+        ({"name": name, "type": "population_average", "units": layer.outputs},),
+        _choose_loss(layer.outputs),
+    ),
     **dict.fromkeys((InputNeurons, DenseLayer, RecurrentLayer, KernelLayer), _import_synapses),
 }
 """Class of a record -> what converts its layer, which gets the name in the document."""

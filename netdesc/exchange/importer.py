@@ -27,17 +27,16 @@ from netdesc.exchange.import_layers import (
     IMPORTERS,
     JsonObject,
     LayerImport,
-    float_bias,
-    float_weights,
     import_as,
     name_neurons,
     neuron_differences,
     split_delays,
     stored_values,
+    to_float,
 )
 from netdesc.exchange.net_notes import LayerNotes
 from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import NetFile, NetLayer, Simulation
+from netdesc.exchange.net_record import NetFile, Simulation
 from netdesc.exchange.net_synapses import NeuronLayer, SynapticLayer
 from netdesc.graph import Graph, SynapticNode, build_graph
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
@@ -156,7 +155,13 @@ def import_net(
     }
     time = net.simulation or DEFAULT_TIME
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
-    parts = _import_layers(path, net.layers)
+    parts: dict[str, LayerImport] = {}
+    for index, layer in enumerate(net.layers):
+        part_name = f"{layer.kind}{index}"
+        try:
+            parts[part_name] = IMPORTERS[type(layer)](part_name, layer)
+        except LayerError as error:
+            raise NetFileError(path, error.problem, index, error.dataset) from error
     neurons, layers = name_neurons([each for part in parts.values() for each in part.sections])
     description: JsonObject = {
         "format": FORMAT,
@@ -214,18 +219,6 @@ def _make_table(
     return table
 
 
-def _import_layers(path: Path, layers: Sequence[NetLayer]) -> dict[str, LayerImport]:
-    """Returns the layers by their names in the document. NetFileError if it cannot have one."""
-    parts: dict[str, LayerImport] = {}
-    for index, layer in enumerate(layers):
-        name = f"{layer.kind}{index}"
-        try:
-            parts[name] = IMPORTERS[type(layer)](name, layer)
-        except LayerError as error:
-            raise NetFileError(path, error.problem, index, error.dataset) from error
-    return parts
-
-
 def _list_assumptions(
     description: JsonObject, is_assumed: dict[str, bool], graph: Graph
 ) -> list[str]:
@@ -236,17 +229,14 @@ def _list_assumptions(
         "training.epochs": f"{TRAINING['epochs']} epochs",
         "training.optimizer": f"optimizer {_describe(TRAINING['optimizer'])}",
     }
-    named = [_name(text, description, field) for field, text in texts.items()]
+    named: list[str] = []
+    for field, text in texts.items():
+        value = functools.reduce(operator.getitem, field.split("."), description)
+        named.append(f"{text} (--set {shlex.quote(f'{field}={json.dumps(value)}')})")
     names = [layer.name for layer in graph.neuron_layers if layer.delay]
     options = " ".join(f"--set layers.{name}.axonal_delay_step=false" for name in names)
     step = f"an axonal delay step behind spikes, as with delay_shift=True in slayer ({options})"
     return [*named, *_name_neuron_fields(description["neurons"]), *([step] if names else [])]
-
-
-def _name(text: str, description: JsonObject, field: str) -> str:
-    """Returns ``text``, with the option that states the value of a field of the document."""
-    value = functools.reduce(operator.getitem, field.split("."), description)
-    return f"{text} (--set {shlex.quote(f'{field}={json.dumps(value)}')})"
 
 
 def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
@@ -336,17 +326,18 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
     neuron.
     """
     neuron = layer.neuron
-    weights, values = float_weights(record), import_as(neuron, record.neuron).values
-    state = dict(weights)
-    if layer.section.weight_norm:
-        for name, weight in weights.items():
-            gain = f"{name.removesuffix('weight')}gain"
+    values, state = import_as(neuron, record.neuron).values, dict[str, NDArray[np.float32]]()
+    for name, integers in zip(record.weight_names, record.state_weights, strict=True):
+        state[name] = weight = to_float(integers)
+        if layer.section.weight_norm:
             axes = tuple(range(1, weight.ndim))
-            state[gain] = np.sqrt(np.square(weight).sum(axis=axes, keepdims=True))
+            norm = np.sqrt(np.square(weight).sum(axis=axes, keepdims=True))
+            state[f"{name.removesuffix('weight')}gain"] = norm
     for name, value in stored_values(neuron, values).items():
         shape = (record.channels,) if neuron.per_channel else value.shape
         state[f"neuron.{name}"] = np.broadcast_to(value, shape).copy()
-    norm, bias = neuron.norm, float_bias(record)
+    norm = neuron.norm
+    bias = to_float(np.zeros(record.channels, np.int32) if record.bias is None else record.bias)
     if layer.section.learns_bias or (record.bias is not None and not norm):
         state["neuron.bias"], bias = bias, np.zeros_like(bias)
     if norm:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.hdf5_reader import Hdf5Group, escape_name
 from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES, NetNeuron
 from netdesc.exchange.net_record import NetLayer
-from netdesc.exchange.net_synapses import KernelLayer, SynapticLayer
+from netdesc.exchange.net_synapses import KERNEL_SECTIONS, KernelLayer, SynapticLayer
 from netdesc.exchange.netx import NetxProblem, stored_problems
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -34,7 +34,15 @@ def note_layer(
     group: Hdf5Group, layer: NetLayer, known: frozenset[str], is_first: bool
 ) -> LayerNotes:
     """Returns the notes of a layer that was read; ``known`` are the datasets of its type."""
-    inferred, warnings = _note_input(layer) if is_first else ([], [])
+    inferred, warnings = list[str](), list[str]()
+    if is_first and layer.inputs is not None:
+        shape = f"{[*layer.input_shape]}"
+        inferred.append(f"input {shape}")
+        if isinstance(layer, KernelLayer):
+            inferred = [f"input {shape}, the smallest that fits"]
+            unknown = "the file does not say the height and width of the input; "
+            rest = "is the smallest that fits; set input.shape in the document"
+            warnings.append(f"{unknown}{shape} {rest}")
     if isinstance(layer, SynapticLayer):
         inferred += [*_infer_fields(group, layer), *_infer_neuron(group, layer.neuron)]
         warnings += _warn_of_neuron(group, layer.neuron)
@@ -44,17 +52,6 @@ def note_layer(
     unknown = tuple(escape_name(name) for name in paths if name not in known)
     netx = tuple(stored_problems(group, layer))
     return LayerNotes(tuple(inferred), unknown, tuple(warnings), netx)
-
-
-def _note_input(layer: NetLayer) -> tuple[list[str], list[str]]:
-    """Returns what was inferred of the input of the first layer, and warnings."""
-    shape = list(layer.input_shape)
-    if not isinstance(layer, KernelLayer):
-        return [] if layer.inputs is None else [f"input {shape}"], []
-    unknown = "the file does not say the height and width of the input; "
-    return [f"input {shape}, the smallest that fits"], [
-        f"{unknown}{shape} is the smallest that fits; set input.shape in the document"
-    ]
 
 
 def _infer_fields(group: Hdf5Group, layer: SynapticLayer) -> Iterator[str]:
@@ -116,95 +113,67 @@ NEURON_CONSTANTS = {
 }
 """Dataset of a neuron -> the only supported value, and the feature that other values need."""
 
-_MAX_NAMED_LAYERS = 10
-
 
 def refuse_unsupported(path: str | Path, groups: Sequence[Hdf5Group]) -> None:
-    """Raises a NetFileError that names all unsupported features of the layers, and their places."""
-    found: dict[tuple[str, str], list[int]] = {}
+    """Raises a NetFileError that names each unsupported feature, and where it is first found."""
+    found: dict[tuple[str, str], int] = {}
     for index, group in enumerate(groups):
         for dataset, name in _find_features(group):
-            found.setdefault((name, dataset), []).append(index)
-    if [len(where) for where in found.values()] == [1]:
-        (name, dataset), where = found.popitem()
-        raise NetFileError(path, f"netdesc does not read {name} yet", where[0], dataset)
+            found.setdefault((name, dataset), index)
+    if len(found) == 1:
+        (((name, dataset), index),) = found.items()
+        raise NetFileError(path, f"netdesc does not read {name} yet", index, dataset)
     if found:
-        names = ", ".join(
-            f"{name} ({dataset} of {_name_layers(where)})"
-            for (name, dataset), where in found.items()
-        )
-        raise NetFileError(path, f"netdesc does not read yet: {names}")
+        names = (f"{name} ({dataset} of layer {at})" for (name, dataset), at in found.items())
+        raise NetFileError(path, f"netdesc does not read yet: {', '.join(names)}")
 
 
 def _find_features(group: Hdf5Group) -> Iterator[tuple[str, str]]:
+    """Yields (dataset, noun in the plural, such as "delays") of each unsupported feature."""
     kind = group.text("type")
-    if kind not in _CHECKS:
-        yield "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
-    for check in _CHECKS.get(kind, (_find_neuron,)):
-        yield from check(group)
-
-
-def _name_layers(layers: Sequence[int]) -> str:
-    named = ", ".join(map(str, layers[:_MAX_NAMED_LAYERS]))
-    more = len(layers) - _MAX_NAMED_LAYERS
-    word = "layer" if len(layers) == 1 else "layers"
-    return f"{word} {named} and {more} more" if more > 0 else f"{word} {named}"
-
-
-Check = Callable[[Hdf5Group], Iterator[tuple[str, str]]]
-"""Yields (dataset, noun in the plural, such as "delays") of each unsupported feature of a layer."""
-
-
-def _find_input_weight(group: Hdf5Group) -> Iterator[tuple[str, str]]:
-    for name in ("weight", "bias"):
-        if group.has(name) and not group.has("neuron"):
-            yield name, "numbers of input layers without neurons"
-    neuron = group.group("neuron") if group.has("neuron") else None
-    if neuron and neuron.integer("sigma_output", 0):
-        yield "neuron/sigma_output", "input layers that hand on a sum"
-
-
-def _find_complex_weight(group: Hdf5Group) -> Iterator[tuple[str, str]]:
-    if group.has("weight") and group.is_group("weight") and not _has_resonators(group):
-        yield "weight", "complex weights of neurons other than resonators"
-
-
-def _find_resonators(group: Hdf5Group) -> Iterator[tuple[str, str]]:
-    if _has_resonators(group):
-        yield "neuron/type", f"{group.text('type')} layers of resonators"
-
-
-def _find_dilation(group: Hdf5Group) -> Iterator[tuple[str, str]]:
-    if group.has("dilation") and (group.integers("dilation") != 1).any():
-        yield "dilation", "pools with a dilation"
-
-
-def _find_bias(group: Hdf5Group) -> Iterator[tuple[str, str]]:
-    """Yields a feature if the equations have no place for a bias."""
-    if group.has("bias") and _has_resonators(group):
-        yield "bias", "biases of resonators"
-
-
-def _find_neuron(group: Hdf5Group) -> Iterator[tuple[str, str]]:
-    if not group.has("neuron"):
+    if kind in ("flatten", "average"):
         return
-    neuron = group.group("neuron")
+    if kind not in READ_TYPES:
+        yield "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
+    if (
+        kind in ("pool", "unpool")
+        and group.has("dilation")
+        and (group.integers("dilation") != 1).any()
+    ):
+        yield "dilation", "pools with a dilation"
+    neuron = group.group("neuron") if group.has("neuron") else None
+    form = FORMS.get(neuron_type(neuron)) if neuron else None
+    is_dense = kind in ("dense", "dense_rec")
+    if form is not None and form.is_complex:
+        if group.has("bias") and kind in READ_TYPES[1:]:
+            yield "bias", "biases of resonators"
+        if kind in READ_TYPES and not is_dense:
+            yield "neuron/type", f"{kind} layers of resonators"
+    elif is_dense and group.has("weight") and group.is_group("weight"):
+        yield "weight", "complex weights of neurons other than resonators"
+    if kind == "input":
+        for name in ("weight", "bias"):
+            if group.has(name) and neuron is None:
+                yield name, "numbers of input layers without neurons"
+        if neuron and neuron.integer("sigma_output", 0):
+            yield "neuron/sigma_output", "input layers that hand on a sum"
+    if neuron is not None:
+        yield from _find_neuron_features(neuron)
+
+
+def _find_neuron_features(neuron: Hdf5Group) -> Iterator[tuple[str, str]]:
     kind = neuron_type(neuron)
     if kind not in FORMS:
         yield "neuron/type", f"neurons of {f'type {kind}' if kind.strip() else 'an empty type'}"
-    is_sdnn = kind == "SDNN"
+    if kind == "SDNN":
+        if neuron.has("activation") and neuron.text("activation") not in ACTIVATIONS:
+            yield "neuron/activation", f"the activation {neuron.text('activation')}"
+        return
     for name, (value, meaning) in NEURON_CONSTANTS.items():
-        if not is_sdnn and neuron.integer(name, value) != value:
+        if neuron.integer(name, value) != value:
             yield f"neuron/{name}", meaning
-    if is_sdnn and neuron.has("activation") and neuron.text("activation") not in ACTIVATIONS:
-        yield "neuron/activation", f"the activation {neuron.text('activation')}"
-    if not is_sdnn and neuron.integer("vThMant", 1) == 0:
+    if neuron.integer("vThMant", 1) == 0:
         yield "neuron/vThMant", "thresholds of 0"
-
-
-def _has_resonators(group: Hdf5Group) -> bool:
-    form = FORMS.get(neuron_type(group.group("neuron"))) if group.has("neuron") else None
-    return form is not None and form.is_complex
 
 
 def neuron_type(neuron: Hdf5Group) -> str:
@@ -213,12 +182,5 @@ def neuron_type(neuron: Hdf5Group) -> str:
     return OLD_TYPES.get(kind, kind)
 
 
-_SYNAPSES = (_find_neuron, _find_bias)
-_CHECKS: dict[str, tuple[Check, ...]] = {
-    **dict.fromkeys(("flatten", "average"), ()),
-    "input": (_find_input_weight, _find_resonators, _find_neuron),
-    **dict.fromkeys(("dense", "dense_rec"), (_find_complex_weight, *_SYNAPSES)),
-    **dict.fromkeys(("conv", "convT"), (_find_resonators, *_SYNAPSES)),
-    **dict.fromkeys(("pool", "unpool"), (_find_resonators, _find_dilation, *_SYNAPSES)),
-}
-"""Type of a layer that netdesc reads -> the checks of its features."""
+READ_TYPES = ("input", "dense", "dense_rec", *KERNEL_SECTIONS)
+"""Types of layers with neurons that netdesc reads."""

@@ -59,9 +59,6 @@ class ReadResult(NamedTuple):
     notes: list[LayerNotes]
 
 
-NOT_READ = "{} is not known and was not read"
-
-
 def read_net(path: str | Path) -> ReadResult:
     """Reads a ``.net`` file. NetFileError if it is invalid, or has what netdesc does not read."""
     with open_net(path) as root:
@@ -87,7 +84,10 @@ def read_net(path: str | Path) -> ReadResult:
     warnings = [
         f"{path}: layer {index}: {text}"
         for index, each in enumerate(notes)
-        for text in (*map(NOT_READ.format, each.unknown), *each.warnings)
+        for text in (
+            *(f"{name} is not known and was not read" for name in each.unknown),
+            *each.warnings,
+        )
     ]
     return ReadResult(net, warnings, notes)
 

@@ -148,14 +148,9 @@ def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
     if layer.inputs != before.outputs:
         problem = f"is for {layer.inputs} inputs, but the layer before has {before.outputs} neurons"
         raise LayerError(layer.size_dataset, problem, index)
-    is_single = before.inputs is None and not _has_own_numbers(before)
-    if layer.reads_one_axis and len(before.output_shape) > 1 and not is_single:
+    is_flat = before.inputs is None
+    if isinstance(before, SynapticLayer) and before.outputs != before.channels:
+        is_flat = is_flat and not any(each.ndim for each in before.neuron.numbers.values())
+    if layer.reads_one_axis and len(before.output_shape) > 1 and not is_flat:
         problem = f"reads {list(before.output_shape)}; a flatten layer is needed before it"
         raise LayerError("", problem, index)
-
-
-def _has_own_numbers(layer: NetLayer) -> bool:
-    """Whether the channels of a layer have numbers of their own, and more than one neuron."""
-    if not isinstance(layer, SynapticLayer) or layer.outputs == layer.channels:
-        return False
-    return any(each.ndim for each in layer.neuron.numbers.values())

@@ -46,15 +46,12 @@ def _encode(net: NetFile) -> bytes:
             group.create_dataset("type", (1,), "S10", np.array([layer.kind], dtype="S10"))
             WRITERS[type(layer)](group, layer)
         if net.simulation is not None:
-            file["simulation/Ts"] = _whole_or_float(net.simulation.step_ms)
-            file["simulation/tSample"] = _whole_or_float(net.simulation.sample_ms)
+            times = {"Ts": net.simulation.step_ms, "tSample": net.simulation.sample_ms}
+            for name, time in times.items():  # files of slayer have whole numbers
+                kind = np.int64 if float(time).is_integer() else np.float64
+                file[f"simulation/{name}"] = kind(time)
         file.flush()
         return file.id.get_file_image()
-
-
-def _whole_or_float(value: float) -> np.int64 | np.float64:
-    """Converts whole numbers to int64, which files of slayer have, and others to float64."""
-    return np.int64(value) if float(value).is_integer() else np.float64(value)
 
 
 def _write_input(group: h5py.Group, layer: InputLayer | InputNeurons) -> None:

@@ -14,13 +14,7 @@ import numpy as np
 
 from netdesc.exchange.hdf5_reader import Hdf5Group
 from netdesc.exchange.net_record import AverageLayer, NetFile, NetLayer
-from netdesc.exchange.net_synapses import (
-    DenseLayer,
-    InputNeurons,
-    KernelLayer,
-    NeuronLayer,
-    SynapticLayer,
-)
+from netdesc.exchange.net_synapses import InputNeurons, KernelLayer, SynapticLayer
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -36,10 +30,8 @@ class NetxProblem(NamedTuple):
     layer: int = 0
 
 
-_fails, _differs = (
-    functools.partial(NetxProblem, "fails"),
-    functools.partial(NetxProblem, "differs"),
-)
+_fails = functools.partial(NetxProblem, "fails")
+_differs = functools.partial(NetxProblem, "differs")
 
 
 def netx_problems(
@@ -52,15 +44,9 @@ def netx_problems(
     found = [
         problem._replace(layer=index)
         for index, layer in enumerate(net.layers)
-        for before in [_last_but_flatten(net.layers[:index])]
-        for check in (CHECKS if isinstance(layer, SynapticLayer) else (_type_problems,))
-        for problem in check(layer, before)
+        for problem in _layer_problems(layer, net.layers[:index])
     ]
     return found + [each._replace(layer=index) for index in stored for each in stored[index]]
-
-
-def _last_but_flatten(layers: Sequence[NetLayer]) -> NetLayer | None:
-    return next((each for each in reversed(layers) if each.kind != "flatten"), None)
 
 
 def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence[str]) -> list[str]:
@@ -78,7 +64,8 @@ def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence
     ]
 
 
-def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[NetxProblem]:
+def _layer_problems(layer: NetLayer, earlier: Sequence[NetLayer]) -> Iterator[NetxProblem]:
+    before = next((each for each in reversed(earlier) if each.kind != "flatten"), None)
     kind = "pool" if isinstance(layer, KernelLayer) and layer.is_pool else layer.kind
     if kind in REFUSED_TYPES:
         yield _fails(f"netx does not load {kind} layers")
@@ -88,6 +75,15 @@ def _type_problems(layer: NetLayer, before: NetLayer | None) -> Iterator[NetxPro
     has_neurons = isinstance(before, SynapticLayer)
     if layer.kind == "flatten" and has_neurons and len(before.output_shape) != 3:
         yield _fails("netx flattens [channels, height, width] only, and fails to load the file")
+    if isinstance(layer, SynapticLayer):
+        yield from _synaptic_problems(layer)
+        is_behind = isinstance(before, SynapticLayer) and before.neuron.type == "SDNN"
+        if is_behind and layer.neuron.type != "SDNN":
+            text = "netx hands on differences in units of 1/4096, which it reads here as units"
+            yield _differs(text)
+        if layer.neuron.is_graded:
+            yield _differs("netx hands on 1 in place of what a graded spike carries")
+        yield from NEURONS.get(layer.neuron.type, lambda _: ())(layer)
 
 
 REFUSED_TYPES = ("convT", "pool", "unpool", AverageLayer.kind)
@@ -96,10 +92,13 @@ REFUSED_TYPES = ("convT", "pool", "unpool", AverageLayer.kind)
 
 def stored_problems(group: Hdf5Group, layer: NetLayer) -> Iterator[NetxProblem]:
     """Yields what netx makes of the datasets of a layer in a file, which the record leaves out."""
-    yield from DATASET_CHECKS.get(group.text("type"), lambda *_: ())(group, layer)
+    if group.text("type") == "conv":
+        yield from _stored_kernel(group)
+    elif isinstance(layer, SynapticLayer) and layer.reads_one_axis:
+        yield from _stored_dense(group, layer)
 
 
-def _stored_kernel(group: Hdf5Group, _layer: NetLayer) -> Iterator[NetxProblem]:
+def _stored_kernel(group: Hdf5Group) -> Iterator[NetxProblem]:
     needed = ("neuron", "stride", "padding", "dilation", "groups")
     missing = [name for name in needed if not group.has(name)]
     if missing:
@@ -111,7 +110,7 @@ def _stored_kernel(group: Hdf5Group, _layer: NetLayer) -> Iterator[NetxProblem]:
             yield _fails(f"netx fails to load a {name} of shape [1]")
 
 
-def _stored_dense(group: Hdf5Group, layer: DenseLayer) -> Iterator[NetxProblem]:
+def _stored_dense(group: Hdf5Group, layer: Any) -> Iterator[NetxProblem]:
     if not group.has("neuron"):
         yield _differs("netx adds up what arrives at a layer without neuron, up to vth 131072")
     shapes = [group.shape(name) for name in layer.weight_datasets]
@@ -124,28 +123,32 @@ def _stored_dense(group: Hdf5Group, layer: DenseLayer) -> Iterator[NetxProblem]:
             yield _fails(f"netx fails to load delays of shape {list(shape)}")
 
 
-def _input_problems(layer: SynapticLayer, _before: object) -> Iterator[NetxProblem]:
-    if not isinstance(layer, InputNeurons):
-        return
-    way = "send it to a_in" if layer.neuron.is_delta else "set bias_mant to it"
-    yield _differs(f"netx does not connect the input, nor apply weight and bias: {way}")
-    if np.any(layer.neuron.numbers.get("iDecay", DECAY_ONE) != DECAY_ONE):
-        yield _differs("netx adds the input to the voltage, without the decay of the current")
-
-
-def _weight_problems(layer: NeuronLayer, _before: object) -> Iterator[NetxProblem]:
-    """netx packs the weights of dense layers, those of a recurrent layer together."""
-    if isinstance(layer, KernelLayer | InputNeurons):
-        return
-    pairs = list(zip(layer.weight_datasets, layer.weights, strict=True))
-    if layer.kind == "dense_rec":
-        pairs = [("weight", np.hstack(layer.weights))]
-    for name, weight in pairs:
-        yield from _packing_problems(weight, _PARTS.get(name, ""))
-
-
-_PARTS = {"weight/real": " of the real part", "weight/imag": " of the imag part"}
-"""Dataset -> the words that follow "weights" or "weight"."""
+def _synaptic_problems(layer: Any) -> Iterator[NetxProblem]:
+    has_bias, has_delay = layer.bias is not None, layer.delay is not None
+    if isinstance(layer, InputNeurons):
+        way = "send it to a_in" if layer.neuron.is_delta else "set bias_mant to it"
+        yield _differs(f"netx does not connect the input, nor apply weight and bias: {way}")
+        if np.any(layer.neuron.numbers.get("iDecay", DECAY_ONE) != DECAY_ONE):
+            yield _differs("netx adds the input to the voltage, without the decay of the current")
+    elif layer.kind == "dense_rec":  # netx packs the weights of a recurrent layer together
+        yield from _packing_problems(np.hstack(layer.weights), "")
+    elif layer.kind == "dense":
+        parts = (" of the real part", " of the imag part") if len(layer.weights) > 1 else ("",)
+        for weight, part in zip(layer.weights, parts, strict=True):
+            yield from _packing_problems(weight, part)
+    if has_delay and layer.kind == "dense_rec":
+        yield _fails("netx fails to load the delays of such a layer")
+    elif has_delay and (layer.kind != "dense" or layer.neuron.form.is_complex):
+        yield _differs("netx ignores the delays of such a layer")
+    elif has_delay and has_bias:
+        yield _differs("netx delays what arrives at the neurons, and not their bias")
+    if has_bias and layer.neuron.is_sum:
+        yield _fails("netx fails to load a bias of neurons that hand on their sum")
+    elif has_bias:
+        yield _differs(
+            "netx adds the bias from the first step on, before the input arrives there; "
+            "netdesc run --arithmetic integer --timing lava does so, too"
+        )
 
 
 def _packing_problems(weight: Integers, of_part: str) -> Iterator[NetxProblem]:
@@ -157,44 +160,6 @@ def _packing_problems(weight: Integers, of_part: str) -> Iterator[NetxProblem]:
             f"no weight{of_part} is above 0 and the smallest is {smallest}, a power of two; "
             "netx loads the smallest weights of such a layer too large"
         )
-
-
-def _delay_problems(layer: NeuronLayer, _before: object) -> Iterator[NetxProblem]:
-    if layer.delay is None:
-        return
-    if layer.kind == "dense_rec":
-        yield _fails("netx fails to load the delays of such a layer")
-    elif layer.kind != "dense" or layer.neuron.form.is_complex:
-        yield _differs("netx ignores the delays of such a layer")
-    elif layer.bias is not None:
-        yield _differs("netx delays what arrives at the neurons, and not their bias")
-
-
-def _bias_problems(layer: SynapticLayer, _before: object) -> Iterator[NetxProblem]:
-    if layer.bias is None:
-        return
-    if layer.neuron.is_sum:
-        yield _fails("netx fails to load a bias of neurons that hand on their sum")
-    else:
-        yield _differs(
-            "netx adds the bias from the first step on, before the input arrives there; "
-            "netdesc run --arithmetic integer --timing lava does so, too"
-        )
-
-
-def _graded_problems(layer: SynapticLayer, before: NetLayer | None) -> Iterator[NetxProblem]:
-    if isinstance(before, SynapticLayer) and before.neuron.type == "SDNN" != layer.neuron.type:
-        yield _differs("netx hands on differences in units of 1/4096, which it reads here as units")
-
-
-def _neuron_problems(layer: SynapticLayer, _before: object) -> Iterator[NetxProblem]:
-    if layer.neuron.is_graded:
-        yield _differs("netx hands on 1 in place of what a graded spike carries")
-    yield from NEURONS.get(layer.neuron.type, lambda _: ())(layer)
-
-
-def _alif_problems(_layer: SynapticLayer) -> Iterator[NetxProblem]:
-    yield _fails("netx fails to load ALIF neurons")
 
 
 def _adaptive_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
@@ -223,7 +188,7 @@ def _difference_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
 
 
 NEURONS: dict[str, Callable[[SynapticLayer], Iterator[NetxProblem]]] = {
-    "ALIF": _alif_problems,
+    "ALIF": lambda _: iter([_fails("netx fails to load ALIF neurons")]),
     "RF_PHASE": _resonator_problems,
     "RF_IZHIKEVICH": _resonator_problems,
     "ADRF_PHASE": _adaptive_problems,
@@ -231,24 +196,3 @@ NEURONS: dict[str, Callable[[SynapticLayer], Iterator[NetxProblem]]] = {
     "SDNN": _difference_problems,
 }
 """Type of a neuron in files -> what netx does not do as slayer does."""
-
-DATASET_CHECKS: dict[str, Callable[[Hdf5Group, Any], Iterator[NetxProblem]]] = {
-    "conv": _stored_kernel,
-    "dense": _stored_dense,
-    "dense_rec": _stored_dense,
-}
-"""Type of a layer in files -> what netx makes of its datasets."""
-
-CHECKS: tuple[Callable[[Any, NetLayer | None], Iterator[NetxProblem]], ...] = (
-    _type_problems,
-    _input_problems,
-    _weight_problems,
-    _delay_problems,
-    _bias_problems,
-    _graded_problems,
-    _neuron_problems,
-)
-"""What netx makes of a layer behind another one.
-
-Layers without neurons have ``_type_problems`` alone.
-"""

@@ -135,8 +135,7 @@ def verify_shortly(
     The steps are so few that this takes less than a second.
     """
     steps = limit_steps(model.graph, *SHORT_LIMITS)
-    found = compare_runs(model, exported, sample_TN[:steps].cpu().numpy())
-    return replace(found, input=name)
+    return replace(compare_runs(model, exported, sample_TN[:steps].cpu().numpy()), input=name)
 
 
 def limit_steps(graph: Graph, most: int, operations: int) -> int:
@@ -161,7 +160,7 @@ def compare_runs(
     model: Network, exported: Path | None, input_TN: NDArray[np.float32]
 ) -> Verification:
     """Compares the runs of ``model`` and of its export on an input [steps, *input shape]."""
-    graph, weights, warnings = model.graph, model.folded_state(), list[str]()
+    graph, weights = model.graph, model.folded_state()
     runs = {"float": _run_float(model, input_TN), "integer": _run_integer(graph, weights, input_TN)}
     explain: dict[str, Callable[[OutputPosition], tuple[str, str]]] = {
         "integer": lambda position: _float_fault(model, input_TN, position) or ROUNDING
@@ -169,12 +168,15 @@ def compare_runs(
     if exported is not None:
         imported = import_net(exported)
         copy = build_graph(imported.document), imported.weights
-        if _sizes(copy[0]) != _sizes(graph):
+        sizes, needed = (
+            [math.prod(each.input_shape), *(math.prod(layer.output_shape) for layer in each.layers)]
+            for each in (copy[0], graph)
+        )
+        if sizes != needed:
             raise NetFileError(exported, "this file holds another network: export it again")
         outputs = _run_integer(*copy, input_TN).values()
         runs["exported"] = dict(zip(runs["integer"], outputs, strict=True))
         explain["exported"] = lambda position: _file_fault(graph, weights, copy, position.layer)
-        warnings += _lava_warnings(graph, weights, input_TN, runs["integer"])
     differences: list[RunDifference] = []
     for first, second in itertools.pairwise(runs):
         position = _first_difference(graph, runs[first], runs[second])
@@ -195,27 +197,7 @@ def compare_runs(
         )
         for layer in graph.neuron_layers
     ]
-    return Verification("", len(input_TN), layers, differences, "", warnings)
-
-
-def _sizes(graph: Graph) -> list[int]:
-    shapes = graph.input_shape, *(layer.output_shape for layer in graph.layers)
-    return [math.prod(each) for each in shapes]
-
-
-def _lava_warnings(
-    graph: Graph, weights: Weights, input_TN: NDArray[np.float32], outputs: Outputs
-) -> list[str]:
-    """Counts the outputs that biases change on Lava; an empty list if there are no biases."""
-    biases = (layer_integers(layer, weights).bias for layer in graph.neuron_layers)
-    if not any(bias is not None and bias.any() for bias in biases):
-        return []
-    lava_TN = IntegerNetwork(graph, weights, "lava").run_all(input_TN)
-    count = np.count_nonzero(lava_TN != outputs[graph.layers[-1].name])
-    return [
-        f"on Lava biases act before the input arrives: {count:,} of {lava_TN.size:,} values of the "
-        "output are others there"
-    ]
+    return Verification("", len(input_TN), layers, differences, "", [])
 
 
 def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:

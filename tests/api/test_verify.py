@@ -105,23 +105,6 @@ def test_later_spikes_are_a_matter_of_timing(tmp_path: Path) -> None:
     assert sorted(difference.values) == [0.0, 1.0]
 
 
-def test_outputs_that_the_bias_changes_on_lava_are_counted(tmp_path: Path) -> None:
-    layers = [dense("first", 5), dense("last", 4, weight_scale=8, bias=True)]
-    model = model_of(document([8], layers))
-    export_net(model, tmp_path / "a.net")
-    assert compare_runs(model, tmp_path / "a.net", INPUT_TN).warnings == []
-    model.state_dict()["layers.last.neuron.bias"][:] = 0.5
-    found = compare_with(model, model, tmp_path)
-    early, usual = (
-        netdesc.run_integer(tmp_path / "a.net", INPUT_TN, timing=timing)
-        for timing in ("lava", "training")
-    )
-    assert found.is_identical
-    (warning,) = found.warnings
-    assert f"{np.count_nonzero(early != usual)} of {usual.size}" in warning
-    assert (early != usual).any()
-
-
 def test_the_first_step_counts_and_then_the_first_layer(tmp_path: Path) -> None:
     """Where both layers differ, what reaches the second is not its own fault."""
     model, other = network(), network()

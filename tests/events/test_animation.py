@@ -15,7 +15,6 @@ import pytest
 from PIL import Image, ImageSequence
 from support.event_samples import events_at
 
-from netdesc.events import EventFileError
 from netdesc.events.animation import write_animation
 from netdesc.events.raster_grid import PictureError
 
@@ -79,11 +78,6 @@ def test_times_before_zero_and_negative_places_are_left_out_and_counted(tmp_path
             write_animation(path, events_at(times))
 
 
-def test_one_event_is_one_frame(tmp_path):
-    assert write_animation(tmp_path / "a.gif", events_at([0.0], [0])).frames == 1
-    assert len(frames_of(tmp_path / "a.gif")[0]) == 1
-
-
 def test_frames_are_bounded(tmp_path):
     long = events_at([0.0, 500.0], [0, 1])
     for settings in ({"step_ms": 0.5}, {"frames": 501}):
@@ -91,12 +85,6 @@ def test_frames_are_bounded(tmp_path):
             write_animation(tmp_path / "a.gif", long, **settings)
     with pytest.raises(PictureError, match="only one"):
         write_animation(tmp_path / "a.gif", long, step_ms=1.0, frames=3)
-
-
-def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path):
-    with pytest.raises(EventFileError, match="no such file or directory"):
-        write_animation(tmp_path / "none" / "a.gif", events_at([0.0], [0]))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_page_has_all_frames_and_needs_no_other_file(tmp_path):

@@ -206,20 +206,6 @@ def test_events_that_a_format_cannot_hold_are_refused_and_the_old_file_stays(
     assert os.listdir(tmp_path) == [path.name]
 
 
-def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "a.bs1"
-    path.write_bytes(b"older")
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(EventFileError, match="no space left on the device"):
-        write_events(path, events_of([(0, 0, 0, 0)], False))
-    assert path.read_bytes() == b"older"
-    assert os.listdir(tmp_path) == [path.name]
-
-
 @pytest.mark.parametrize("suffix", [".bs1", ".npy"])
 @pytest.mark.parametrize("time_ms", [-1e10, 1e10])
 def test_times_that_no_file_holds_are_refused(tmp_path, suffix, time_ms):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.event_samples import events_of
 
-from netdesc.events import DroppedEvents, Event, to_dense
+from netdesc.events import DroppedEvents, Event
 
 ROUNDINGS = st.sampled_from(["nearest", "floor"])
 
@@ -105,15 +104,6 @@ def test_fill_without_sums_makes_empty_cells_one_and_keeps_the_others(dtype):
     assert tensor[2, 1] == 1
     assert tensor[0, 3] == kept
     assert int((tensor != 0).sum()) == 2
-
-
-def test_fill_into_zeros_is_to_tensor():
-    event = events_of(
-        [(x, y, p, 700 * x) for x in range(4) for y in range(3) for p in (0, 1)], True
-    )
-    dense, _ = to_dense(event, (2, 3, 4), 5, 0.5, "floor", "sum")
-    filled = event.fill(torch.zeros(5, 2, 3, 4), 0.5, rounding="floor", duplicates="sum")
-    assert np.array_equal(filled.numpy(), dense)
 
 
 @pytest.mark.parametrize(

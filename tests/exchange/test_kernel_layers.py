@@ -80,15 +80,6 @@ def test_what_a_file_cannot_hold_is_refused(change, problem, tmp_path) -> None:
     assert not (tmp_path / "a.net").exists()
 
 
-def test_warnings_of_netx(tmp_path) -> None:
-    transposed = CONV | {"name": "c", "type": "conv_transpose"}
-    found = exported(tmp_path / "a.net", CONV, POOL | {"stride": 1}, transposed)
-    assert [each.partition(": ")[2] for each in found if "does not load" in each] == [
-        'layer "b": netx does not load pool layers',
-        'layer "c": netx does not load convT layers',
-    ]
-
-
 def test_a_file_without_input_layer(tmp_path) -> None:
     exported(tmp_path / "a.net", CONV | {"stride": 2})
     with h5py.File(tmp_path / "a.net", "a") as file:

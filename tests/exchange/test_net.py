@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -246,11 +245,9 @@ def test_a_network_that_has_diverged_is_not_written(tmp_path: Path, of: str) -> 
     [
         ([0, 0], "all weights are 0"),
         ([-64, -2], "power of two"),
-        ([-64, 0], "power of two"),
         ([-256, -256], "power of two"),
         ([-62, -2], None),
         ([-64, 2], None),
-        ([64, 2], None),
         ([64, 0], None),
     ],
 )
@@ -266,20 +263,6 @@ def test_weights_that_netx_loads_wrong_are_warned_of(tmp_path: Path, weights, pr
         assert len(warnings) == 1
         assert problem in warnings[0]
         assert 'layer "only"' in warnings[0]
-
-
-def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path: Path, monkeypatch) -> None:
-    path = tmp_path / "a.net"
-    path.write_bytes(b"older")
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(NetFileError, match=r"a\.net: .* no space left on the device"):
-        export_net(model_of(document([2], [dense("a", 2)])), path)
-    assert path.read_bytes() == b"older"
-    assert os.listdir(tmp_path) == ["a.net"]
 
 
 # The imported document

@@ -166,15 +166,12 @@ def test_files_as_slayer_writes_them(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "dataset", "changes"),
     [
-        ("ALIF", "neuron/vThMant", {"neuron/vThMant": 0}),
         ("ALIF", "weight", COMPLEX),
         ("RF_PHASE", "neuron/sinDecay", {"neuron/sinDecay": 4000, "neuron/cosDecay": 4000}),
         ("RF_PHASE", "weight/imag", {"weight/imag": None}),
         ("RF_PHASE", "weight/imag", {"weight/imag": WEIGHT[:, :2]}),
-        ("RF_PHASE", "weight/real", {"weight/real": WEIGHT + 1}),
         ("RF_PHASE", "weight", {"weight/real": None, "weight/imag": None, "weight": WEIGHT}),
         ("RF_PHASE", "bias", {"bias": np.zeros(2)}),
-        ("RF_PHASE", "neuron/messageBits", {"neuron/messageBits": 8}),
         ("SDNN", "neuron/vThMant", {"neuron/vThMant": 512 * 64 + 1}),
         ("SDNN", "neuron/activation", {"neuron/activation": None}),
         ("SDNN", "neuron/activation", {"neuron/activation": "<lambda>"}),

@@ -13,7 +13,7 @@ from support.description_samples import BASE, LABELLED, UNHURRIED, write_files
 
 from netdesc.api.load import load
 from netdesc.description import Document
-from netdesc.graph import Classifier, LayerNode, SynapticNode, build_graph, summary, value_range
+from netdesc.graph import Classifier, SynapticNode, build_graph, summary, value_range
 
 
 def _document(**changes) -> Document:
@@ -85,25 +85,6 @@ def test_spikes_are_delayed_by_a_step_unless_the_layer_says_otherwise():
 
 def test_a_loss_of_target_spikes_has_no_classifier():
     assert build_graph(_document(classifier=RATE)).classifier is None
-
-
-def test_flatten_sums_and_branches():
-    graph = build_graph(
-        _document(
-            input={"shape": [2, 3, 4]},
-            layers=[
-                {"name": "flat", "type": "flatten"},
-                _dense("a", 5),
-                _dense("b", 5, **{"from": "flat"}),
-                _dense("c", 6, **{"from": ["a", "b"]}),
-            ],
-        )
-    )
-    flat, a, b, c = graph.layers
-    assert isinstance(flat, LayerNode)
-    assert (flat.input_shape, flat.output_shape) == ((2, 3, 4), (24,))
-    assert (a.inputs, b.inputs, c.inputs) == (("flat",), ("flat",), ("a", "b"))
-    assert (b.input_shape, c.input_shape) == ((24,), (5,))
 
 
 def test_parameters_count_gains_and_learnt_decays():

@@ -300,16 +300,6 @@ def test_a_file_runs_without_torch(tmp_path: Path) -> None:
     np.testing.assert_array_equal(spikes_TN, netdesc.run_integer(model, input_TN))
 
 
-def test_inputs_in_their_shape_or_flat() -> None:
-    model = model_of(document([2, 3], [{"name": "f", "type": "flatten"}, dense("a", 4)]))
-    spikes = np.zeros((4, 2, 3))
-    spikes[1, 1, 2] = spikes[2] = 1
-    expected = netdesc.run_integer(model, spikes)
-    assert expected.any()
-    for same in (spikes.reshape(4, 6), spikes.astype(bool), spikes.astype("i1")):
-        np.testing.assert_array_equal(netdesc.run_integer(model, same), expected)
-
-
 @pytest.mark.parametrize(
     ("values", "words"),
     [

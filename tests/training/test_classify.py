@@ -255,7 +255,7 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
     skip=st.integers(0, 9),
 )
 def test_a_score_counts_predictions(seed, sizes, classes, by_step, window, skip) -> None:
-    classifier = losses.Classifier(Classifier(window, skip_steps=skip))
+    classifier = losses.OutputClassifier(Classifier(window, skip_steps=skip))
     counter = ConfusionCounter(classifier, classes, ("output", "output"), CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)

@@ -21,7 +21,7 @@ from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import Command, next_steps, run_commands
 from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
 from netdesc.report.format import duration, number, percent
-from netdesc.report.neurons import NeuronView, neuron_views
+from netdesc.report.neuron_section import NeuronView, neuron_views
 from netdesc.report.plots import Plot
 from netdesc.report.run import UNSTABLE, RunData, layer_rates
 from netdesc.report.tables import Table

@@ -15,7 +15,7 @@ import netdesc
 from netdesc.description import Document
 from netdesc.events import read_events
 from netdesc.graph import build_graph
-from netdesc.report.neurons import neuron_views
+from netdesc.report.neuron_section import neuron_views
 from netdesc.report.run import read_run
 from netdesc.report.tables import network_table
 from netdesc.report.traces import traces

@@ -94,11 +94,6 @@ def test_readme_and_the_own_workflow_use_the_action_that_is_there(tmp_path):
         assert {*step["with"]} <= {*yaml.safe_load(ACTION.read_text())["inputs"]}
 
 
-def test_the_address_of_netdesc_stands_in_one_line_of_the_readme():
-    assert README.count("OWNER") == README.count(REPOSITORY) == 1
-    assert _readme_script().startswith(f"netdesc={REPOSITORY}  # the line to change\n")
-
-
 def test_settings_of_hooks_that_are_there_are_left_alone(tmp_path):
     (tmp_path / ".pre-commit-config.yaml").write_text("repos: []")
     assert _pasted(tmp_path)[1] == "repos: []"
@@ -272,13 +267,9 @@ def test_both_hooks_are_well_formed(tmp_path):
     ("text", "expected"),
     [
         (BASE, True),
-        (BAD, True),
-        (BASE.replace('"layers"', '"layer"'), True),
         (BASE[:-20], True),
         ('{"$schema": "../schemas/network.schema.json"}', True),
-        ('{"format": 1, "layers": []}', False),
         ('{"layers": [], "loss": "mse", "training": {}}', False),
-        ('{"name": "x", "version": "1.0.0", "format": "esm"}', False),
         ("", False),
     ],
 )
@@ -287,11 +278,6 @@ def test_documents_are_told_from_other_json(text, expected, encoding, tmp_path):
     file = tmp_path / "any.json"
     file.write_text(text, encoding)
     assert may_be_document(file) == expected
-
-
-def test_what_cannot_be_read_is_left_to_the_check(tmp_path):
-    for path in (tmp_path, tmp_path / "gone.json", tmp_path / "a\0b"):
-        assert may_be_document(path)
 
 
 def test_shipped_documents_are_recognised():

@@ -13,11 +13,6 @@ from netdesc.resources import NotShippedError, shipped
 REPOSITORY = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["examples/oxford.json", "data/oxford", "data/oxford/input.bs1"])
-def test_files_of_the_repository_are_found(name: str) -> None:
-    assert shipped(name).samefile(REPOSITORY / name)
-
-
 def test_files_inside_the_package_come_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

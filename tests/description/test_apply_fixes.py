@@ -22,21 +22,12 @@ FIXES = [
     ("/neurons/cuba", '{"type": "cuba", "treshold": 1e-1, "current_decay": 1, "voltage_decay": 0}',
      '{"type": "cuba", "threshold": 1e-1, "current_decay": 1, "voltage_decay": 0}'),
     ("/time/steps", '"100"', "100"),
-    ("/time/steps", "1e2", "100"),
     ("/time", '{"steps": 100, "step_ms": "1e-1"}', '{"steps": 100, "step_ms": 1e-1}'),
-    ("/layers/0/neuron", '"Cuba"', '"cuba"'),
-    ("/layers/1", '{"name": "o", "type": "dense", "units": 2, "neuron": "cuba", "form": "hiden"}',
-     '{"name": "o", "type": "dense", "units": 2, "neuron": "cuba", "from": "hidden"}'),
-    ("/layers/1/type", '"Dense"', '"dense"'),
     ("/layers/1/type", '"dens"', '"dense"'),
-    ("/loss/type", '"spike_tme"', '"spike_time"'),
-    ("/loss", '{"typ": "spike_time", "time_constant_ms": 2}',
-     '{"type": "spike_time", "time_constant_ms": 2}'),
     ("/training/optimizer", '{"type": "adm", "learningRate": 1}',
      '{"type": "adam", "learning_rate": 1}'),
     ("/layers/0/weight_norm", '"True"', "true"),
     ("/neurons/cuba/learn", '["voltage-decay"]', '["voltage_decay"]'),
-    ("/layers/0/quantization", '{"bits": "8"}', '{"bits": 8}'),
 ]  # fmt: skip
 
 
@@ -58,23 +49,10 @@ def test_certain_fixes_are_applied(pointer, text, after):
 
 UNCERTAIN = [
     ("/training/optimizer/type", '"adamx"'),  # adam or adamw
-    ("/training/optimizer", '{"type": "adam", "lr": 0.1}'),
-    ("/neurons/cuba", '{"type": "cuba", "threshold": 1, "current_decay": 1, "beta": 0.9}'),
-    ("/neurons/cuba/type", '"lif"'),
     ("/neurons/cuba/threshold", '"0,5"'),
-    ("/neurons/cuba/threshold", '"0x10"'),
-    ("/neurons/cuba/threshold", '"NaN"'),
     ("/layers/0/units", "8.5"),
-    ("/layers/0/units", "true"),
-    ("/layers/1/from", '"hidden2"'),
     ("/layers/1/from", '"x"'),
-    ("/layers/0/neuron", '"lif"'),
-    ("/training/optimizer/momentum", "0.9"),
-    ("/neurons/cuba/treshold", "2"),
-    ("/loss/type", '"spike"'),
-    ("/training/seeds", "3"),
     ("/training/sed", "[0, 1]"),
-    ("/training/optimizer/type", '"rmsprop"'),
     # Two keys that may both be the threshold:
     (
         "/neurons/cuba",
@@ -92,21 +70,10 @@ def test_ambiguous_errors_are_not_fixed(pointer, text):
     assert result.fixed == []
 
 
-def test_min_rate_is_not_fixed_to_max_rate():
-    encoding = '{"type": "rate", "min_rate": 0.1}'
-    text = with_text("/data/encoding", encoding, LABELLED)
-    assert _errors(text) == ["ND101"]
-    assert _fixed(text).fixed == []
-
-
 LAYOUTS = [
-    ('{"name": "a"}', '{"format": 1, "name": "a"}'),
     ('{\n  "name": "a"\n}', '{\n  "format": 1,\n  "name": "a"\n}'),
     ('{\r\n\t"name": "a"\r\n}', '{\r\n\t"format": 1,\r\n\t"name": "a"\r\n}'),
     ('{\n "$schema": "s",\n "name": "a"\n}', '{\n "$schema": "s",\n "format": 1,\n "name": "a"\n}'),
-    ('{"$schema":"s"}', '{"$schema":"s", "format": 1}'),
-    ("{}", '{"format": 1}'),
-    ("{\n}", '{"format": 1\n}'),
     ('{"Format": "1"}', '{"format": 1}'),
 ]  # fmt: skip
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from support.description_samples import (
     BASE,
     all_models,
-    as_json,
     codes,
     findings,
     parts_of,
@@ -29,49 +26,26 @@ CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.
 CASES = [
     # pointer, text, code, pointer of the diagnostic, words
     ("/layers/0/unit", "1", "ND101", "/layers/0/unit", 'layer "hidden"'),
-    ("/time/Step_MS", "1", "ND101", "/time/Step_MS", 'did you mean "step_ms"?'),
-    ("/layers/0/neuron", CUBA.replace("type", "tpye"), "ND101", "/layers/0/neuron/tpye", '"type"?'),
-    ("/training/optimizer", '{"learning_rate": 1}', "ND102", "/training/optimizer/type", "sgd"),
     ("/loss", '{"type": "spike_time"}', "ND102", "/loss/time_constant_ms", '"time_constant_ms"'),
     ("/time/steps", "100.0", "ND103", "/time/steps", "write 100"),
     ("/time/steps", "true", "ND103", "/time/steps", "an integer, not true"),
     ("/time/step_ms", '"1"', "ND103", "/time/step_ms", "write 1"),
-    ("/time", "[]", "ND103", "/time", "time must be an object, not a list"),
-    ("/layers/0", "7", "ND103", "/layers/0", "an object, not 7"),
-    ("/layers/0/neuron", "7", "ND103", "/layers/0/neuron", "a string or an object"),
-    ("/neurons/cuba/tau_grad", '"wide"', "ND103", "/neurons/cuba/tau_grad", "number or an object"),
-    ("/neurons/cuba/voltage_decay", "{}", "ND103", "/neurons/cuba/voltage_decay", "number or a li"),
     ("/neurons/cuba/per_channel", "1", "ND103", "/neurons/cuba/per_channel", "true or false"),
-    ("/layers/1/from", "3", "ND103", "/layers/1/from", "a string or a list or null"),
     ("/loss/type", '"spike_tme"', "ND104", "/loss/type", 'did you mean "spike_time"?'),
-    ("/neurons/cuba/type", '"kub"', "ND104", "/neurons/cuba/type", "allowed: adrf"),
-    ("/neurons/cuba/scale_grad", "0", "ND106", "/neurons/cuba/scale_grad", "greater than 0"),
-    ("/neurons/cuba/voltage_decay", "-1", "ND106", "/neurons/cuba/voltage_decay", "at least 0"),
     ("/neurons/cuba/dropout", "1", "ND106", "/neurons/cuba/dropout", "less than 1"),
     ("/time/steps", "9000000", "ND106", "/time/steps", "at most 1000000"),
     ("/neurons/cuba/norm", '"max"', "ND107", "/neurons/cuba/norm", "allowed: mean"),
     ("/layers/0/quantization", '{"bits": 9}', "ND106", "/layers/0/quantization/bits",
      "at most 8"),
-    ("/neurons/cuba/learn", '["decay"]', "ND107", "/neurons/cuba/learn/0", "current_decay"),
     ("/layers", "[]", "ND108", "/layers", "layers is empty"),
     ("/name", '""', "ND109", "/name", "a file name"),
-    ("/layers/0/name", '"a.b"', "ND109", "/layers/0/name", "a name"),
     ("/neurons", '{"a b": ' + CUBA + "}", "ND109", "/neurons/a b", "a name"),
     ("/format", "0", "ND110", "/format", "no format 0"),
-    ("/data", '{"type": "tonic", "dataset": "1a", "path": "x"}', "ND109", "/data/dataset",
-     "a name"),
     ("/format", '"1"', "ND103", "/format", "format must be"),
-    ("/format", "true", "ND103", "/format", "format must be"),
     ("/layers/0/<dense>", "1", "ND101", "/layers/0/<dense>", 'unknown field "<dense>"'),
-    ("/layers/0/dense", "1", "ND101", "/layers/0/dense", 'unknown field "dense"'),
-    ("/training/optimizer/<adam>", "1", "ND101", "/training/optimizer/<adam>", "<adam>"),
-    ("/layers/0/neuron", '"Cuba"', "ND201", "/layers/0/neuron", 'did you mean "cuba"?'),
     ("/layers/0/from", '"hidden"', "ND206", "/layers/0/from", "reads itself"),
     ("/layers/0/from", '["input", "output"]', "ND206", "/layers/0/from/1", "after it"),
     ("/layers/1/from", '["imput"]', "ND205", "/layers/1/from/0", '"input"?'),
-    ("/layers/0/neuron", CUBA.replace("1,", "0.01,", 1), "ND211", "/layers/0/neuron/threshold",
-     "0"),
-    ("/neurons/cuba/voltage_decay", "0.99999", "ND212", "/neurons/cuba/voltage_decay", "4096"),
 ]  # fmt: skip
 
 
@@ -95,14 +69,11 @@ def test_one_error_is_found_at_its_position(pointer, text, code, at, words, tmp_
 BOUNDARIES = [
     ("/neurons/cuba/threshold", "0.015625", "0.0156", "ND211"),
     ("/neurons/cuba/threshold", "2047.99", "2048", "ND224"),
-    ("/neurons/cuba/voltage_decay", "0.000123", "0.000122", "ND212"),
-    ("/neurons/cuba/voltage_decay", "0", "0.0001", "ND212"),
     ("/neurons/cuba/voltage_decay", "1", "0.9999", "ND212"),
     ("/loss/time_constant_ms", "100", "100.1", "ND213"),
     ("/training/batch_size", "1", "2", "ND222"),
     ("/training/validation_split", "0", "0.01", "ND217"),
     ("/training/early_stopping", '{"patience_epochs": 9}', '{"patience_epochs": 10}', "ND223"),
-    ("/time/steps", "1000000", "1000001", "ND106"),
 ]
 
 
@@ -184,15 +155,8 @@ def test_a_filter_is_as_long_as_its_steps_of_the_output(constant, expected, tmp_
 MEANT = [
     # pointer, text, code, hint
     ("/training/optimizer", '{"type": "adam", "lr": 0.1}', "ND101", '"learning_rate"?'),
-    ("/training/optimizer/beta", "0.1", "ND101", '"betas"?'),
-    ("/time", '{"T": 100}', "ND101", '"steps"?'),
-    ("/loss", '{"type": "spike_time", "tau": 2}', "ND101", '"time_constant_ms"?'),
     ("/neurons/cuba", CUBA.replace("threshold", "v_th"), "ND101", '"threshold"?'),
     ("/neurons/cuba/type", '"Synaptic"', "ND104", '"cuba"?'),
-    ("/training/optimizer/type", '"Adam_W"', "ND104", '"adamw"?'),
-    ("/loss/type", '"nll"', "ND104", '"spike_max"?'),
-    ("/training/early_stopping", '{"patience": 3}', "ND101", '"patience_epochs"?'),
-    ("/training/schedule", '{"type": "cosine", "eta_min": 0}', "ND101", '"final_rate"?'),
 ]
 
 
@@ -227,23 +191,10 @@ def test_unsupported_fields_of_other_tools_get_a_hint(name, tmp_path):
 
 OTHER_TYPES = [
     # pointer, type, what the hint says
-    ("/layers/0/type", "RNN", 'did you mean "recurrent"?'),
-    ("/layers/0/type", "LSTM", "a loop in Python"),
-    ("/layers/0/type", "AvgPool2d", 'did you mean "average_pool"?'),
-    ("/layers/0/type", "MaxPool2d", 'did you mean "max_pool"?'),
-    ("/layers/0/type", "conv2d", 'did you mean "conv"?'),
     ("/layers/0/type", "conv1d", 'write "conv" with an input of [channels, 1, length]'),
-    ("/layers/0/type", "pool", 'did you mean "sum_pool"?'),
-    ("/layers/0/type", "unpool", 'did you mean "upsample"?'),
     ("/layers/0/type", "Dropout", "a field of the neuron"),
-    ("/layers/0/type", "LIFRecurrentCell", '"recurrent"'),
-    ("/layers/0/type", "Readout", '"integrator" is a type of neurons'),
-    ("/layers/0/type", "input", '"input" of the document'),
     ("/layers/0/type", "ALIF", '"alif" is a type of neurons'),
-    ("/neurons/cuba/type", "NIR", "NIR is not in this version"),
-    ("/neurons/cuba/type", "Leaky", 'did you mean "lif"?'),
     ("/neurons/cuba/type", "IFNode", '"voltage_decay": 0'),
-    ("/training/optimizer/type", "rmsprop", "this optimizer is not in this version"),
     ("/training/optimizer/type", "adma", 'did you mean "adam"?'),
 ]
 
@@ -284,11 +235,7 @@ def test_all_suggestions_exist_in_the_language():
 MISSING = [
     # pointer of the object, its text without a field, what to write
     ("/training", '{"epochs": 10}', '"optimizer": {"type": "adam", "learning_rate": 0.001}'),
-    ("/training/optimizer", '{"type": "sgd"}', '"learning_rate": 0.001'),
-    ("/time", "{}", '"steps": 100'),
-    ("/input", "{}", '"shape": [64]'),
     ("/neurons/cuba", CUBA.replace(', "voltage_decay": 0.1', ""), '"voltage_decay": 0.1'),
-    ("/neurons/cuba", CUBA.replace('"type": "cuba", ', ""), '"type": "cuba"'),
     ("/layers/1", '{"name": "output", "type": "dense", "units": 2}', '"neuron": "cuba"'),
 ]
 
@@ -309,29 +256,6 @@ def test_another_name_beside_the_correct_one(name, tmp_path):
     text = with_text("/neurons/other", CUBA, with_text(f"/neurons/cuba/{name}", "1"))
     (diagnostic,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
     assert 'neuron "cuba" has "threshold" already' in diagnostic.hint
-
-
-def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):
-    text = with_text("/training/optimizer", '{"type": "adagrad", "lr": 1}')
-    assert codes(findings(tmp_path, text)) == ["ND104"]
-    text = with_text("/neurons/cuba", '{"type": "izhikevich", "tau": 1}')
-    assert codes(findings(tmp_path, text)) == ["ND104"]
-
-
-def test_integers_stand_for_numbers_and_defaults_are_filled_in(tmp_path):
-    write_files(tmp_path)
-    (tmp_path / "network.json").write_text(BASE)
-    description = load(tmp_path / "network.json")
-    document = description.document
-    assert isinstance(document.neurons["cuba"].threshold, float)
-    assert document.layers[0].type == "dense"
-    assert document.training.schedule.type == "constant"
-    assert description.origins["/time/steps"] == "file"
-    assert description.origins["/time/step_ms"] == "default"
-    assert description.origins["/training/schedule/type"] == "default"
-    dumped = as_json(document.model_dump())
-    assert dumped["layers"][0]["from"] is None
-    assert json.loads(json.dumps(dumped)) == dumped
 
 
 def test_load_raises_with_all_findings_and_keeps_warnings(tmp_path):

@@ -32,9 +32,7 @@ POOL = {"type": "max_pool", "kernel": 2}
     ("shape", "layers", "field", "words"),
     [
         ([8], [POOL], "type", "[channels, height, width]"),
-        ([1, 4, 4], [{**POOL, "kernel": 5}], "kernel", "kernel of 5×5"),
         ([1, 4, 4], [{**POOL, "padding": 2}], "padding", "half"),
-        ([8], [{"type": "reshape", "shape": [3, 3]}], "shape", "9 values, not 8"),
         ([8], [{"type": "population_average", "units": 3}], "units", "8 neurons into 3"),
         ([2, 4], [{"type": "population_average", "units": 2}], "type", "one dimension"),
         ([8], [{"type": "time_decimation", "factor": 11}], "factor", "its input has 10"),

@@ -21,32 +21,23 @@ def group(**more: Any) -> dict[str, Any]:
 
 
 RATE = {"type": "event_rate"}
-PLATEAU = {"type": "plateau", "factor": 0.5}
 MILESTONES = {"type": "milestones", "factor": 0.5}
 WRONG = [
     # changes of the document, code and pointer, or None
     ({"loss": [MAX, {"type": "spike_rate", "weight": 0.5}]}, None),
-    ({"loss": {"type": "cross_entropy", "signal": "v", "over": "max"}}, None),
     ({"loss": MAX | {"from": "outputs"}}, "ND280 /loss/from"),
     ({"loss": [MAX, MAX | {"from": "input"}]}, "ND280 /loss/1/from"),
-    ({"loss": {"type": "cross_entropy", "signal": "w"}}, "ND281 /loss/signal"),
     ({"loss": [MAX, MAX | {"from": "hidden"}]}, "ND282 /loss/1/from"),
     ({"loss": MAX | {"from": "hidden"}}, "ND283 /loss/from"),
     ({"loss": [MAX, {"type": "cross_entropy"}]}, "ND282 /loss/1/reduction"),
     ({"loss": MAX | {"window_steps": 5, "over": "last"}}, "ND240 /loss/over"),
     ({"loss": MAX | {"signal": "v"}}, "ND243 /loss/type"),
     ({"loss": MAX | {"skip_steps": 100}}, "ND231 /loss/skip_steps"),
-    ({"loss": [MAX, {"type": "spike_moid"}]}, "ND228 /loss/1/type"),
     ({"loss": {"type": "spike_moid"}}, "ND228 /loss/type"),
-    ({"loss": []}, "ND108 /loss"),
-    ({"loss": "spike_max"}, "ND103 /loss"),
     ({"regularizers": [RATE | {"layers": ["x"]}]}, "ND280 /regularizers/0/layers/0"),
-    ({"regularizers": [RATE | {"min_rate": 1}]}, "ND232 /regularizers/0/min_rate"),
-    (group(layers=["hidden"]), None),
     (group(parameters=["thresholds"]), "ND288 /training/groups/0"),
     (group(layers=["hiden"]), "ND280 /training/groups/0/layers/0"),
     (training(groups=[{"learning_rate": 0.1}] * 2), "ND288 /training/groups/1"),
-    (training(schedule=PLATEAU), None),
     (training(schedule=MILESTONES | {"epochs": [99]}), "ND223 /training/schedule/epochs/0"),
 ]
 

@@ -23,24 +23,13 @@ def network(tmp_path):
 
 VALUES = [
     ("training.epochs=50", lambda d: d.training.epochs, 50),
-    ("/training/epochs=50", lambda d: d.training.epochs, 50),
-    ("time.step_ms=2", lambda d: d.time.step_ms, 2.0),
-    ("layers.0.units=3", lambda d: d.layers[0].units, 3),
     ("layers.hidden.units=3", lambda d: d.layers[0].units, 3),
-    ("/layers/output/from=hidden", lambda d: d.layers[1].from_, "hidden"),
-    ("/layers/1/weight_norm=true", lambda d: d.layers[1].weight_norm, True),
-    ("layers.1.from=hidden", lambda d: d.layers[1].from_, "hidden"),
     ('layers.1.from=["hidden"]', lambda d: d.layers[1].from_, ("hidden",)),
-    ("name=other", lambda d: d.name, "other"),
     ('name="other"', lambda d: d.name, "other"),
-    ("description=a=b, c", lambda d: d.description, "a=b, c"),
-    ("description=", lambda d: d.description, ""),
     ("training.schedule.type=cosine", lambda d: d.training.schedule.type, "cosine"),
     ("training.early_stopping.patience_epochs=5", lambda d: _stop(d).patience_epochs, 5),
     ("layers.0.quantization=null", lambda d: d.layers[0].quantization, None),
-    ("layers.0.quantization.bits=8", lambda d: d.layers[0].quantization.bits, 8),
     ('training.optimizer={"type":"sgd","learning_rate":1}', lambda d: _opt(d).type, "sgd"),
-    ("neurons.cuba.tau_grad=0.5", lambda d: d.neurons["cuba"].tau_grad, 0.5),
 ]
 
 
@@ -60,24 +49,6 @@ def test_a_value_is_set_as_in_the_file(argument, read, value, network):
     assert description.text == BASE
 
 
-def test_overrides_are_applied_in_order_and_recorded_as_origins(network):
-    description = load(
-        network,
-        [
-            "training.schedule.type=step",
-            "training.schedule.every_epochs=2",
-            "training.schedule.factor=0.5",
-            "training.epochs=5",
-            "training.epochs=6",
-        ],
-    )
-    assert description.document.training.epochs == 6
-    assert description.origins["/training/epochs"] == "--set"
-    assert description.origins["/training/schedule/factor"] == "--set"
-    assert description.origins["/training/seed"] == "default"
-    assert description.origins["/time/steps"] == "file"
-
-
 def test_a_number_that_is_too_large_is_no_matter_of_quoting(network):
     _, (diagnostic,) = check(network, ["training.seed=99999999999999999999999"])
     assert str((1 << 63) - 1) in diagnostic.hint
@@ -87,41 +58,18 @@ def test_a_number_that_is_too_large_is_no_matter_of_quoting(network):
 FAULTS = [
     ("training.epochs", "ND111", "PATH=VALUE"),
     ("training..epochs=5", "ND111", "empty part"),
-    ("time.steps=NaN", "ND103", 'not the string "NaN"'),
-    ("time.step_ms=1e999", "ND111", "64 bits"),
     (f"time.steps={'9' * 5000}", "ND111", "64 bits"),
     ("input.shape=[4", "ND111", "damaged JSON"),
     ('loss={"type":"spike_time","type":"x"}', "ND111", "twice"),
-    ("input.shape=" + "[" * 100_000, "ND111", "nested more than"),
-    ("name=\udcff", "ND111", "not UTF-8"),
     ("training.epoch=5", "ND112", 'did you mean "epochs"?'),
-    ("training.optimizer.lr=5", "ND112", 'did you mean "learning_rate"?'),
-    ("trainning.epochs=5", "ND112", 'did you mean "training"?'),
-    ("layers.0.nir=true", "ND112", "not in this version"),
-    ("layers.2.units=3", "ND112", "0 to 1"),
     ("layers.first.units=3", "ND112", "their names are hidden, output"),
-    ("layers.hiden.units=3", "ND112", 'did you mean "hidden"?'),
-    ("layers.-1.units=3", "ND112", "no item -1"),
     ("layers[0].units=3", "ND111", "write layers.0.units=…"),
-    ("layers['hidden'].units=3", "ND111", "write layers.hidden.units=…"),
     ("training/epochs=3", "ND111", "write training.epochs=…"),
-    ("training={'epochs':1}", "ND111", "a string in apostrophes"),
     ("format=2", "ND112", "--set cannot change the format of a document"),
     ("epochs=3", "ND112", "did you mean training.epochs?"),
-    ("lr=0.1", "ND112", "did you mean training.optimizer.learning_rate?"),
-    ("threshold=2", "ND112", "did you mean neurons.cuba.threshold?"),
-    ("neurons.cuba.per_channel=True", "ND103", "write true"),
-    ("training.batch_size=None", "ND103", "write null"),
-    ("layers.0.quantization=false", "ND103", "write null"),
-    ("training.optimizer.learning_rate=0,5", "ND103", "write 0.5"),
     ("time.steps.x=1", "ND112", "no parts"),
-    ("training.seed.x=1", "ND112", "there is no field"),
     ("training.epochs=x", "ND103", 'not the string "x"'),
-    ("training.epochs=0", "ND106", "at least 1"),
     ("layers.0.neuron=cubs", "ND201", "did you mean"),
-    ("layers.0={}", "ND102", '"type" is missing'),
-    ('training={"epochs": 1, "optimiser": {"type": "sgd", "learning_rate": 1}}', "ND101",
-     "optimizer"),
 ]  # fmt: skip
 
 
@@ -143,14 +91,10 @@ def test_an_error_shows_the_argument_instead_of_a_line(argument, code, words, ne
 
 
 LABELLED_VALUES = [
-    (["classifier.type=rate"], lambda d: d.classifier.type, "rate"),
     (["classifier.type=moving_window", "classifier.window_steps=3"],
      lambda d: d.classifier.window_steps, 3),
     (["data.encoding.type=latency"], lambda d: d.data.encoding.type, "latency"),
-    (["data.encoding.max_rate=0.5"], lambda d: d.data.encoding.max_rate, 0.5),
     (["data.range.1=16"], lambda d: d.data.range, (0.0, 16.0)),
-    (["data.split=split"], lambda d: d.data.split, "split"),
-    (["loss.type=spike_rate", "loss.window_steps=5"], lambda d: d.loss.window_steps, 5),
 ]  # fmt: skip
 
 
@@ -164,9 +108,6 @@ def test_sections_of_several_types_can_be_created(arguments, read, value, networ
     ("argument", "code", "words"),
     [
         ("classifier.window_steps=3", "ND102", '"type" is missing in classifier'),
-        ("classifier.typ=rate", "ND112", 'did you mean "type"?'),
-        ("data.range.2=1", "ND112", "0 to 1"),
-        ("data.range.1=0", "ND216", "from 0 to 0"),
         ("data.range.0=0.5", "ND320", "from 0.5 to 1"),
     ],
 )
@@ -202,7 +143,6 @@ OTHER_FILES = [
     ([], ["ND303"]),
     (["data.train.0.input.path=input.bs1"], []),
     (["data.train.0.target.path=target.bs1"], ["ND303"]),
-    ([f'data.train.0.input={{"path": "input.bs1", "sha256": "{"a" * 64}"}}'], ["ND303"]),
     (["data.train.0.input.path=input.bs1", f"data.train.0.input.sha256={'a' * 64}"], ["ND303"]),
 ]
 

@@ -56,15 +56,6 @@ def spiking_case(definition: Definition) -> Case:
     return Case(definition, parameters, inputs_TN)
 
 
-@pytest.mark.parametrize("name", [each for each in DEFINITIONS if DEFINITIONS[each].spike])
-def test_the_neurons_of_these_tests_fire_and_do_not_always(name: str) -> None:
-    case = spiking_case(DEFINITIONS[name])
-    program = compile_neuron(case.definition, False)
-    assert program.forward.spike is not None
-    fired = [step.values[program.forward.spike] for step in run_case(program, case)[1]]
-    assert 0.01 < np.mean(fired) < 0.99
-
-
 @settings(max_examples=60, deadline=None)
 @given(cases(max_steps=12, max_neurons=2))
 def test_random_neurons_have_the_gradients_of_forward_mode(case: Case) -> None:

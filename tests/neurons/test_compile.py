@@ -11,7 +11,7 @@ from itertools import chain
 import pytest
 from hypothesis import given, settings
 from support.equations import definitions
-from support.neuron_definitions import ALIF, CUBA, DEFINITIONS, INTEGRATOR, LIF, RF, SIGMA_DELTA
+from support.neuron_definitions import ALIF, CUBA, DEFINITIONS, INTEGRATOR, LIF, SIGMA_DELTA
 from support.program_interpreter import forward, on_grid
 
 from netdesc.neurons.compile import compile_neuron, split_at_norm
@@ -106,13 +106,6 @@ def test_the_halves_of_a_neuron_compute_what_it_does(
     assert [each.values[wanted] for each in steps] == [each.values[found] for each in second_steps]
 
 
-def test_the_normalised_value_gets_a_name_that_is_free() -> None:
-    step = (CUBA.step[0].replace("x", "normalised"), CUBA.step[1])
-    before, behind = split_at_norm(replace(CUBA, inputs=("normalised",), step=step))
-    assert before.inputs == ("normalised",)
-    assert behind.inputs not in (("normalised",), ("u",), ("v",))
-
-
 @pytest.mark.parametrize("late", ["x", "u"])
 def test_what_is_behind_the_norm_cannot_read_what_is_before_it(late: str) -> None:
     definition = replace(CUBA, step=(CUBA.step[0], f"{CUBA.step[1]} + {late}"))
@@ -122,15 +115,3 @@ def test_what_is_behind_the_norm_cannot_read_what_is_before_it(late: str) -> Non
     place = mistake.place
     assert definition.step[place.index][place.column : place.end_column] == "norm(u)"
     assert f"'{late}'" in mistake.message
-
-
-def test_neurons_without_a_norm_and_without_a_spike_have_no_parameter_of_theirs() -> None:
-    assert list(compile_neuron(RF, True).parameters) == [
-        "threshold",
-        "sine",
-        "cosine",
-        "peak",
-        "width",
-    ]
-    plain = replace(INTEGRATOR, step=(INTEGRATOR.step[0], "v = decay(v, voltage_decay) + u"))
-    assert list(compile_neuron(plain, True).parameters) == ["current_decay", "voltage_decay"]

@@ -106,20 +106,13 @@ def run_once(step: str, x: int = 4096, **parameters: float) -> int:
         ("decay(x, d)", {"d": 0.25}, 3072),
         # A name stands for its value, wherever it is.
         ("scaled(x, d)", {"d": 0.25}, 1024),
-        ("x * d", {"d": 0.25}, 1024),
-        ("scaled(x, 1 - d)", {"d": 0.25}, 3072),
         ("scaled(x, f)", {"f": -0.25}, -1024),
-        ("decay(x, f)", {"f": 0.25}, 3072),
         ("scaled(x, 1 - f)", {"f": 0.25}, 3072),
         ("x + theta", {"theta": 0.99}, 4096 + 63 * 64),
         ("x + 0.3", {}, 4096 + 1229),
-        ("x + 0.1 * 3", {}, 4096 + 1229),
         ("x * 2 - 3 * x", {}, -4096),
-        ("x - +1", {}, 0),
-        ("where(g > 0.5, x, 0)", {"g": 0.75}, 4096),
         ("x + where(abs(g - 1) * 2 >= 0.5 + g, 1, 2)", {"g": 0.75}, 3 * 4096),
         ("scaled(-3 * x, 0.0002)", {}, -3),
-        ("x + 131072", {}, 1 << 29),
     ],
 )
 def test_names_and_numbers_have_the_values_that_they_are_given(

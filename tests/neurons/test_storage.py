@@ -31,12 +31,3 @@ STORED = {
 def test_few_values_are_stored(name: str) -> None:
     programs = [compile_neuron(DEFINITIONS[name], learn) for learn in (False, True)]
     assert tuple(len(each.forward.stored) for each in programs) == STORED[name]
-
-
-@pytest.mark.parametrize(
-    ("name", "states"), [("cuba", "v"), ("rf", "re im"), ("alif_subtract", "v a")]
-)
-def test_states_are_stored_rather_than_differences(name: str, states: str) -> None:
-    """They are what a user looks at. A difference costs as much."""
-    forward = compile_neuron(DEFINITIONS[name], learn=True).forward
-    assert set(forward.stored) == {forward.before_reset[each] for each in states.split()}

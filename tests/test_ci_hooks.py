@@ -16,7 +16,6 @@ from support.cli_process import netdesc_process
 from support.description_samples import BASE, LABELLED, write_files
 
 from netdesc.description.source import may_be_document
-from netdesc.resources import REPOSITORY
 
 ROOT = Path(__file__).parent.parent
 ACTION = ROOT / ".github/actions/validate/action.yml"
